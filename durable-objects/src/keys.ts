@@ -1,0 +1,15 @@
+import { createHash } from "node:crypto";
+import { defaultQueueName, QUEUE_HASH_LENGTH } from "@acme/sdk/contract";
+
+/**
+ * Name of the queue object that owns `queue` of an environment: the environment's key, then a hash of the queue's name
+ * and partition. The hash is short because it only has to tell the queues of one environment apart.
+ */
+export function queueKeyOf(environmentKey: string, queue: string, partition = 0): string {
+  const digest = createHash("sha256").update(`${queue}\n${partition}`).digest();
+  return environmentKey + digest.readBigUInt64BE(0).toString(36).padStart(13, "0").slice(-QUEUE_HASH_LENGTH);
+}
+
+/** The queue object that owns a task's idempotency keys, whichever queue its runs go to. */
+export const idempotencyHomeOf = (environmentKey: string, taskId: string): string =>
+  queueKeyOf(environmentKey, defaultQueueName(taskId));

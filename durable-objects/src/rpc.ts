@@ -1,0 +1,306 @@
+/**
+ * What the Worker and the objects say to each other: plain data and interfaces, no classes. Errors that a caller can act
+ * on are returned as values (`{ error }`), never thrown: a thrown error over RPC means the object itself failed, and
+ * every call here may then be sent again (each is idempotent).
+ */
+import type {
+  AttemptCompleted,
+  AttemptStarted,
+  DequeuedRun,
+  DequeueRequest,
+  DequeueResponse,
+  HostNotice,
+  LeaseVerdict,
+  LogEntry,
+  RetryOptions,
+  RunStatus,
+  TaskRunError,
+  WorkerManifest,
+  MachinePreset,
+} from "@acme/sdk/contract";
+
+/** Who an environment is: travels with calls so that objects need no lookup. */
+export interface EnvironmentRef {
+  /** 8 base-36 characters; the name of the environment's object. */
+  key: string;
+  id: string;
+  slug: string;
+  type: "DEVELOPMENT" | "STAGING" | "PREVIEW" | "PRODUCTION";
+  project: { id: string; ref: string; name: string };
+  organization: { id: string; slug: string; name: string };
+}
+
+export interface QueueRef {
+  environment: EnvironmentRef;
+  /** Queue name as users know it. */
+  queue: string;
+  partition: number;
+  queueKey: string;
+}
+
+/** One run to create. Times in milliseconds. The caller makes the id, so that sending it again creates nothing new. */
+export interface TriggerItem {
+  runId: string;
+  task: string;
+  payload?: string;
+  payloadType: string;
+  metadata?: string;
+  tags: string[];
+  concurrencyKey?: string;
+  /** Head start over others of its key. */
+  priorityMs: number;
+  /** Point in time before which it is DELAYED. */
+  delayUntil?: number;
+  ttlMs?: number;
+  maxAttempts?: number;
+  retry?: RetryOptions;
+  /** Seconds. */
+  maxDuration?: number;
+  machine: MachinePreset;
+  /** Already claimed for this run id at its home (see `claimIdempotencyKey`), or to be claimed here when `claim`. */
+  idempotency?: { key: string; expiresAt: number; claim: boolean; userKey?: string; scope?: string };
+  isTest: boolean;
+  /** False: no deployed worker knows the task: PENDING_VERSION. */
+  known: boolean;
+  /** Only this deployment version may run it. */
+  lockedVersion?: string;
+  parentRunId?: string;
+  rootRunId?: string;
+  depth: number;
+  batchId?: string;
+  replayedFrom?: string;
+}
+
+export interface TriggerResult {
+  runId: string;
+  /** True: an earlier run answers for this idempotency key, or this run id existed already. */
+  cached: boolean;
+  /** The queue is at its size limit: nothing was created. */
+  error?: "queue_full";
+}
+
+/** Settings of a queue, from its declaration and overrides. */
+export interface QueueSettings {
+  concurrencyLimit: number | null;
+  paused: boolean;
+}
+
+export interface AttemptRecord {
+  number: number;
+  status: "EXECUTING" | "COMPLETED" | "FAILED" | "CANCELED" | "LOST";
+  startedAt: number | null;
+  completedAt: number | null;
+  hostId: string | null;
+  error: TaskRunError | null;
+}
+
+/** One entry of a run's timeline. */
+export interface RunEvent {
+  time: number;
+  type: string;
+  message: string;
+  data?: Record<string, unknown>;
+}
+
+/** The row about a run that the query side keeps. `version` grows with every change: a row is only ever replaced by a newer one. */
+export interface RunRow {
+  id: string;
+  environmentKey: string;
+  task: string;
+  queue: string;
+  status: RunStatus;
+  version: number;
+  concurrencyKey: string | null;
+  tags: string[];
+  isTest: boolean;
+  priorityMs: number;
+  attempts: number;
+  maxAttempts: number | null;
+  machine: string;
+  deploymentId: string | null;
+  deploymentVersion: string | null;
+  idempotencyKey: string | null;
+  idempotencyKeyExpiresAt: number | null;
+  userIdempotencyKey: string | null;
+  idempotencyKeyScope: string | null;
+  ttlMs: number | null;
+  delayUntil: number | null;
+  createdAt: number;
+  queuedAt: number | null;
+  startedAt: number | null;
+  completedAt: number | null;
+  expiredAt: number | null;
+  updatedAt: number;
+  usageMs: number;
+  maxDuration: number | null;
+  depth: number;
+  parentRunId: string | null;
+  rootRunId: string | null;
+  batchId: string | null;
+  scheduleId: string | null;
+  replayedFrom: string | null;
+  /** First line of the error of a failed run. */
+  errorMessage: string | null;
+}
+
+/** All that is known about one run. */
+export interface RunRecord extends RunRow {
+  payload: string | null;
+  payloadType: string;
+  output: string | null;
+  outputType: string | null;
+  metadata: string | null;
+  metadataType: string;
+  error: TaskRunError | null;
+  attemptRecords: AttemptRecord[];
+}
+
+export type MetadataOperation =
+  | { type: "set"; key: string; value: unknown }
+  | { type: "delete"; key: string }
+  | { type: "append"; key: string; value: unknown }
+  | { type: "remove"; key: string; value: unknown }
+  | { type: "increment"; key: string; value: number }
+  | { type: "update"; value: Record<string, unknown> };
+
+export type RunError = { error: "not_found" | "wrong_state" | "too_large" | "too_many_tags"; message: string };
+
+/** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
+export interface QueueRpc {
+  triggerRuns(ref: QueueRef, settings: QueueSettings, items: TriggerItem[]): Promise<TriggerResult[]>;
+  /** Decides which run id an idempotency key stands for: the given one, unless a live claim exists. */
+  claimIdempotencyKey(
+    ref: QueueRef,
+    claim: { task: string; key: string; runId: string; expiresAt: number },
+  ): Promise<{ runId: string; claimed: boolean }>;
+  resetIdempotencyKey(environmentKey: string, task: string, key: string): Promise<{ reset: boolean }>;
+  retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
+  runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
+  /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
+  waitForRun(environmentKey: string, runId: string, timeoutMs: number): Promise<RunRecord | null | RunError>;
+  cancelRun(environmentKey: string, runId: string, reason: string): Promise<{ status: RunStatus; alreadyFinal: boolean } | RunError>;
+  rescheduleRun(environmentKey: string, runId: string, delayUntil: number): Promise<RunRecord | RunError>;
+  addTags(environmentKey: string, runId: string, tags: string[]): Promise<{ tags: string[] } | RunError>;
+  updateMetadata(environmentKey: string, runId: string, operations: MetadataOperation[]): Promise<{ metadata: Record<string, unknown> } | RunError>;
+  /** Reports of a host about runs of this queue, in one transaction. */
+  applyReports(report: QueueReport): Promise<QueueReportResult>;
+  updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void>;
+  queueStats(environmentKey: string): Promise<QueueStats | null>;
+
+  /** From the EnvironmentObject only. */
+  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: DequeuedRun[] }>;
+  /** From the EnvironmentObject only: after it grants with older epochs are refused. */
+  syncState(epoch: number): Promise<QueueState | null>;
+  /** From the EnvironmentObject only: a deployment was promoted; PENDING_VERSION runs that it knows are queued. */
+  deploymentPromoted(deployment: DeploymentRef, tasks: string[]): Promise<void>;
+  /** From the DispatcherObject only: everything leased to this host session is queued again. */
+  hostSessionLost(sessionId: string): Promise<void>;
+  /** From the DispatcherObject: these runs were granted but could not be delivered. */
+  returnRuns(leases: { runId: string; token: number }[]): Promise<void>;
+}
+
+export interface QueueReport {
+  hostId: string;
+  sessionId: string;
+  started: AttemptStarted[];
+  completed: AttemptCompleted[];
+  heartbeats: { runId: string; token: number }[];
+}
+export interface QueueReportResult {
+  started: LeaseVerdict[];
+  completed: LeaseVerdict[];
+  heartbeats: LeaseVerdict[];
+}
+
+export interface QueueStats {
+  queue: string;
+  pending: number;
+  running: number;
+  delayed: number;
+  settings: QueueSettings;
+}
+
+/** A queue's state as its environment needs it. Absolute, with a sequence number: an older one changes nothing. */
+export interface QueueState {
+  queueKey: string;
+  seq: number;
+  /** Runs that hold a slot. */
+  held: number;
+  /** Runs that could be dequeued now under the queue's own limits. */
+  ready: number;
+}
+
+/** An environment's state as its dispatcher needs it. */
+export interface EnvironmentState {
+  environmentKey: string;
+  seq: number;
+  /** Runs that could be dequeued now under all limits below the dispatcher. */
+  ready: number;
+  weight: number;
+}
+
+export interface DeploymentRef {
+  id: string;
+  version: string;
+  contentHash: string;
+}
+
+export interface DequeueGrant {
+  epoch: number;
+  max: number;
+  hostId: string;
+  sessionId: string;
+  deployment: DeploymentRef;
+}
+
+/** The current deployment with what the Worker needs to trigger: cached in the isolate for seconds. */
+export interface CurrentDeployment {
+  deployment: DeploymentRef;
+  manifest: WorkerManifest;
+}
+
+export interface EnvironmentRpc {
+  /** Called by a queue after every change of its state. */
+  reportQueue(ref: QueueRef, state: QueueState): Promise<void>;
+  currentDeployment(): Promise<CurrentDeployment | null>;
+  promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void>;
+  environmentStats(): Promise<{ queues: number; held: number; ready: number; concurrencyLimit: number }>;
+  updateEnvironment(environment: EnvironmentRef, settings: { concurrencyLimit?: number; paused?: boolean }): Promise<void>;
+  /** From the DispatcherObject only. */
+  dequeueForHost(grant: { hostId: string; sessionId: string; max: number }): Promise<EnvironmentState & { runs: DequeuedRun[] }>;
+  syncState(): Promise<EnvironmentState | null>;
+}
+
+export interface HostInfo {
+  hostId: string;
+  sessionId: string;
+  lastSeenAt: number;
+  polls: number;
+}
+
+export interface DispatcherRpc {
+  reportEnvironment(state: EnvironmentState): Promise<void>;
+  poll(request: DequeueRequest): Promise<DequeueResponse>;
+  /** A host reported: it is alive. `goodbye` ends its session at once. */
+  hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
+  notifyHost(sessionId: string, notices: HostNotice[]): Promise<void>;
+  hosts(): Promise<HostInfo[]>;
+}
+
+export interface FeedRpc {
+  appendLogs(attempt: number, entries: LogEntry[]): Promise<void>;
+  listLogs(options: { limit: number }): Promise<{ attempt: number; entry: LogEntry }[]>;
+}
+
+/** The query side as the objects see it: rows are only ever replaced by rows with a higher version. */
+export interface RunProjection {
+  upsertRuns(rows: RunRow[]): Promise<void>;
+}
+
+/** Bindings the objects use. The Worker's own bindings extend these. */
+export interface ObjectBindings {
+  QUEUE: DurableObjectNamespace;
+  ENVIRONMENT: DurableObjectNamespace;
+  DISPATCHER: DurableObjectNamespace;
+  FEED: DurableObjectNamespace;
+}

@@ -1,0 +1,175 @@
+/**
+ * The protocol between a container host and the Worker. Both transports (HTTP long poll, `acme dev`'s WebSocket) carry
+ * these messages. Unknown fields are ignored, so either side may be newer; `protocol` changes only when it breaks.
+ *
+ * HTTP: `Authorization: Bearer HOST_TOKEN`;
+ *   POST /engine/v1/worker-actions/dequeue          DequeueRequest → DequeueResponse (held up to waitMs)
+ *   POST /engine/v1/worker-actions/report           ReportRequest → ReportResponse
+ *   GET  /engine/v1/worker-actions/deployments/:id  → HostDeployment
+ *   GET  /engine/v1/worker-actions/bundles/:hash    → the bundle's bytes (a single ES module)
+ */
+import { z } from "zod";
+import { LIMITS } from "./limits.ts";
+import { MACHINE_PRESETS } from "./machines.ts";
+import { RetryOptions, WorkerManifest } from "./manifest.ts";
+import { TaskRunError } from "./run-errors.ts";
+
+export const HOST_PROTOCOL = 1;
+
+const Millis = z.number().int().min(0);
+
+export const DequeueRequest = z.object({
+  protocol: z.literal(HOST_PROTOCOL),
+  /** Stable name of the host, kept across its restarts. */
+  hostId: z.string().min(1).max(128),
+  /** New at every start of the host process: a new session ends the leases of the host's earlier ones. */
+  sessionId: z.string().min(1).max(128),
+  /** Room for this many runs; 0 only listens for notices. */
+  max: z.number().int().min(0).max(LIMITS.dequeueBatch),
+  waitMs: Millis.max(60_000),
+});
+export type DequeueRequest = z.infer<typeof DequeueRequest>;
+
+/** An attempt handed to a host. `token` fences it: every report about it carries it. */
+export const DequeuedRun = z.object({
+  runId: z.string(),
+  taskId: z.string(),
+  token: z.number().int(),
+  attempt: z.number().int().min(1),
+  /** Milliseconds the host has to report the start. */
+  leaseMs: Millis,
+  queue: z.string(),
+  concurrencyKey: z.string().nullish(),
+  /** Absent: no payload was given. */
+  payload: z.string().nullish(),
+  payloadType: z.string(),
+  metadata: z.string().nullish(),
+  tags: z.array(z.string()),
+  environment: z.object({ key: z.string(), id: z.string(), slug: z.string(), type: z.string() }),
+  project: z.object({ id: z.string(), ref: z.string(), name: z.string() }),
+  organization: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
+  deployment: z.object({ id: z.string(), version: z.string(), contentHash: z.string() }),
+  machine: z.enum(MACHINE_PRESETS),
+  /** Seconds of run time. */
+  maxDuration: z.number().nullish(),
+  /** Attempts in all; null: the task's own retry settings decide. */
+  maxAttempts: z.number().int().nullish(),
+  retry: RetryOptions.nullish(),
+  isTest: z.boolean(),
+  priority: z.number(),
+  createdAt: Millis,
+  firstStartedAt: Millis.nullish(),
+  idempotencyKey: z.string().nullish(),
+  parentRunId: z.string().nullish(),
+  rootRunId: z.string().nullish(),
+  batchId: z.string().nullish(),
+});
+export type DequeuedRun = z.infer<typeof DequeuedRun>;
+
+/** Something a host must know between reports. At least once; a host that knows it already ignores it. */
+export const HostNotice = z.object({
+  type: z.literal("cancel"),
+  runId: z.string(),
+  token: z.number().int(),
+});
+export type HostNotice = z.infer<typeof HostNotice>;
+
+export const DequeueResponse = z.object({
+  runs: z.array(DequeuedRun),
+  notices: z.array(HostNotice),
+  /** Milliseconds since the epoch at the server, to compare clocks. */
+  now: Millis,
+});
+export type DequeueResponse = z.infer<typeof DequeueResponse>;
+
+export const AttemptOutcome = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("success"),
+    output: z.string().nullish(),
+    outputType: z.string(),
+  }),
+  z.object({
+    type: z.literal("failure"),
+    error: TaskRunError,
+    /**
+     * The runtime's decision: `{ delayMs }` retry after that, null do not retry (AbortTaskRunError and the like),
+     * absent: nobody could decide (crash, out of memory): the task's retry settings do.
+     */
+    retry: z.object({ delayMs: Millis }).nullable().optional(),
+  }),
+  /** The attempt stopped because a cancel notice reached it. */
+  z.object({ type: z.literal("canceled") }),
+  /** The host gives the run back unstarted or drained: it is queued again, no attempt is counted. */
+  z.object({ type: z.literal("released"), reason: z.string() }),
+]);
+export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
+
+const Lease = { runId: z.string(), token: z.number().int() };
+
+export const AttemptStarted = z.object({ ...Lease, startedAt: Millis });
+export type AttemptStarted = z.infer<typeof AttemptStarted>;
+
+export const AttemptCompleted = z.object({
+  ...Lease,
+  startedAt: Millis.nullish(),
+  completedAt: Millis,
+  outcome: AttemptOutcome,
+  /** Compute time of the attempt. */
+  usageMs: z.number().min(0).optional(),
+});
+export type AttemptCompleted = z.infer<typeof AttemptCompleted>;
+
+export const LogEntry = z.object({
+  /** Milliseconds since the epoch. */
+  time: z.number(),
+  level: z.enum(["trace", "debug", "log", "info", "warn", "error"]),
+  message: z.string(),
+  properties: z.record(z.string(), z.unknown()).optional(),
+});
+export type LogEntry = z.infer<typeof LogEntry>;
+
+export const RunLogs = z.object({ runId: z.string(), attempt: z.number().int(), entries: z.array(LogEntry) });
+export type RunLogs = z.infer<typeof RunLogs>;
+
+/** Everything a host has to tell, in one call. Order within a run: started before completed. */
+export const ReportRequest = z.object({
+  protocol: z.literal(HOST_PROTOCOL),
+  hostId: z.string().min(1).max(128),
+  sessionId: z.string().min(1).max(128),
+  started: z.array(AttemptStarted).default([]),
+  completed: z.array(AttemptCompleted).default([]),
+  /** Leases to renew: all that the host holds. */
+  heartbeats: z.array(z.object(Lease)).default([]),
+  logs: z.array(RunLogs).default([]),
+  /** Set once by a host that stops for good: what it still holds is queued again at once. */
+  goodbye: z.boolean().optional(),
+});
+export type ReportRequest = z.input<typeof ReportRequest>;
+
+/**
+ * `ok`: recorded (also when it was recorded before: reports are idempotent). `stale`: the lease is over, the host must
+ * stop that attempt and forget it. `canceled`: the run was canceled; stop the attempt.
+ * `retry`: the owner could not be reached; send it again.
+ */
+export const LeaseVerdict = z.enum(["ok", "stale", "canceled", "retry"]);
+export type LeaseVerdict = z.infer<typeof LeaseVerdict>;
+
+export const ReportResponse = z.object({
+  started: z.array(LeaseVerdict),
+  completed: z.array(LeaseVerdict),
+  heartbeats: z.array(LeaseVerdict),
+});
+export type ReportResponse = z.infer<typeof ReportResponse>;
+
+export const HostDeployment = z.object({
+  id: z.string(),
+  version: z.string(),
+  contentHash: z.string(),
+  bundleBytes: z.number().int(),
+  manifest: WorkerManifest,
+  /** Variables of the environment for its processes. */
+  env: z.record(z.string(), z.string()),
+  /** What tasks of this environment call the API with (`ACME_SECRET_KEY` in their process). */
+  apiToken: z.string(),
+});
+export type HostDeployment = z.infer<typeof HostDeployment>;

@@ -1,0 +1,38 @@
+/** Limits and defaults of the platform. All sizes in bytes, all times in milliseconds unless named otherwise. */
+export const LIMITS = {
+  /** Largest body of a trigger request. */
+  triggerBodyBytes: 3 * 1024 * 1024,
+  /** Payloads and outputs above this go to the blob store by reference. */
+  inlineBytes: 128 * 1024,
+  outputBytes: 10 * 1024 * 1024,
+  metadataBytes: 256 * 1024,
+  tagsPerRun: 10,
+  tagLength: 128,
+  /** Most attempts a run can have, whatever was asked for. */
+  maxAttempts: 250,
+  /** Most runs handed to a host in one reply. */
+  dequeueBatch: 500,
+  bundleBytes: 50 * 1024 * 1024,
+  /** Shortest allowed `maxDuration`, in seconds. */
+  minMaxDurationSeconds: 5,
+} as const;
+
+export const DEFAULTS = {
+  retry: { maxAttempts: 3, factor: 2, minTimeoutInMs: 1_000, maxTimeoutInMs: 60_000, randomize: true },
+  /** A leased run whose start was not reported within this time is queued again. */
+  dequeuedLeaseMs: 60_000,
+  /** An executing run whose host has not renewed the lease within this time is queued again. */
+  executingLeaseMs: 300_000,
+  /** How often a host renews its leases. */
+  heartbeatMs: 30_000,
+  /** A host not heard of for this long is lost: its runs go to others. */
+  hostLostMs: 60_000,
+  /** How often one run may lose its host before it fails with SYSTEM_FAILURE. */
+  maxHostLosses: 12,
+  idempotencyKeyTtlMs: 30 * 24 * 3_600_000,
+  environmentConcurrency: 100,
+  /** Longest a long poll is held. */
+  pollMs: 20_000,
+  /** Final runs are kept this long in their queue object. */
+  retentionMs: 30 * 24 * 3_600_000,
+} as const;

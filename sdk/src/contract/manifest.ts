@@ -1,0 +1,53 @@
+import { z } from "zod";
+import { MACHINE_PRESETS } from "./machines.ts";
+
+export const RetryOptions = z.object({
+  maxAttempts: z.number().int().min(1).optional(),
+  factor: z.number().min(0).optional(),
+  minTimeoutInMs: z.number().int().min(0).optional(),
+  maxTimeoutInMs: z.number().int().min(0).optional(),
+  randomize: z.boolean().optional(),
+});
+export type RetryOptions = z.infer<typeof RetryOptions>;
+
+export const QueueName = z.string().min(1).max(128);
+
+export const QueueManifest = z.object({
+  name: QueueName,
+  /** Most runs executing at once; null or absent: only the environment's limit applies. */
+  concurrencyLimit: z.number().int().min(0).max(100_000).nullish(),
+});
+export type QueueManifest = z.infer<typeof QueueManifest>;
+
+/** What indexing a bundle tells of one task. */
+export const TaskManifest = z.object({
+  id: z.string().min(1).max(128),
+  filePath: z.string(),
+  exportName: z.string().optional(),
+  description: z.string().optional(),
+  /** Absent: the task's own queue, `task/ID`. */
+  queue: QueueManifest.partial({ name: true }).optional(),
+  retry: RetryOptions.optional(),
+  machine: z.enum(MACHINE_PRESETS).optional(),
+  /** Seconds. */
+  maxDuration: z.number().int().min(5).optional(),
+  /** Milliseconds a run may wait for its first dequeue. */
+  ttlMs: z.number().int().min(0).optional(),
+  /** JSON schema of the payload, where the task declares one. */
+  payloadSchema: z.unknown().optional(),
+});
+export type TaskManifest = z.infer<typeof TaskManifest>;
+
+/** What indexing a bundle tells: written by `acme deploy`, stored with the deployment. */
+export const WorkerManifest = z.object({
+  tasks: z.array(TaskManifest).max(5_000),
+  /** Queues declared with `queue()`. */
+  queues: z.array(QueueManifest).max(5_000).default([]),
+  /** Default retry of `acme.config.ts`. */
+  retry: RetryOptions.optional(),
+  runtime: z.enum(["node"]).default("node"),
+  sdkVersion: z.string().default("0.1.0"),
+});
+export type WorkerManifest = z.infer<typeof WorkerManifest>;
+
+export const defaultQueueName = (taskId: string): string => `task/${taskId}`;

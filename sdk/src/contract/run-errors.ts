@@ -1,0 +1,80 @@
+import { z } from "zod";
+
+/** Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`). */
+export const TaskRunError = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("BUILT_IN_ERROR"), name: z.string(), message: z.string(), stackTrace: z.string() }),
+  z.object({ type: z.literal("CUSTOM_ERROR"), raw: z.string() }),
+  z.object({ type: z.literal("STRING_ERROR"), raw: z.string() }),
+  z.object({
+    type: z.literal("INTERNAL_ERROR"),
+    code: z.string(),
+    message: z.string().optional(),
+    stackTrace: z.string().optional(),
+  }),
+]);
+export type TaskRunError = z.infer<typeof TaskRunError>;
+
+/** Codes of INTERNAL_ERROR, and what each does to the run. */
+export const INTERNAL_ERRORS = {
+  COULD_NOT_FIND_TASK: { retry: false, status: "SYSTEM_FAILURE" },
+  COULD_NOT_IMPORT_TASK: { retry: false, status: "SYSTEM_FAILURE" },
+  CONFIGURED_INCORRECTLY: { retry: false, status: "SYSTEM_FAILURE" },
+  TASK_INPUT_ERROR: { retry: false, status: "COMPLETED_WITH_ERRORS" },
+  TASK_OUTPUT_ERROR: { retry: false, status: "COMPLETED_WITH_ERRORS" },
+  TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE: { retry: true, status: "CRASHED" },
+  TASK_PROCESS_SIGSEGV: { retry: true, status: "CRASHED" },
+  TASK_PROCESS_SIGTERM: { retry: true, status: "CRASHED" },
+  TASK_PROCESS_SIGKILL_TIMEOUT: { retry: false, status: "CRASHED" },
+  TASK_PROCESS_OOM_KILLED: { retry: false, status: "CRASHED" },
+  TASK_PROCESS_CRASHED: { retry: true, status: "CRASHED" },
+  /** The host could not start a container or process for the run. */
+  TASK_EXECUTOR_FAILED: { retry: true, status: "SYSTEM_FAILURE" },
+  TASK_RUN_CANCELLED: { retry: false, status: "CANCELED" },
+  MAX_DURATION_EXCEEDED: { retry: false, status: "TIMED_OUT" },
+  /** Hosts were lost under the run more often than the limit. */
+  TASK_RUN_DEQUEUED_MAX_RETRIES: { retry: false, status: "SYSTEM_FAILURE" },
+} as const satisfies Record<
+  string,
+  {
+    retry: boolean;
+    status: "SYSTEM_FAILURE" | "COMPLETED_WITH_ERRORS" | "CRASHED" | "CANCELED" | "TIMED_OUT";
+  }
+>;
+export type InternalErrorCode = keyof typeof INTERNAL_ERRORS;
+
+export const internalError = (code: InternalErrorCode, message: string, stackTrace?: string): TaskRunError => ({
+  type: "INTERNAL_ERROR",
+  code,
+  message,
+  stackTrace,
+});
+
+/** `{ name, message, stackTrace }`: how the public API shows an error. */
+export interface SerializedError {
+  name?: string;
+  message: string;
+  stackTrace?: string;
+}
+
+export function serializeError(error: TaskRunError): SerializedError {
+  switch (error.type) {
+    case "BUILT_IN_ERROR":
+      return { name: error.name, message: error.message, stackTrace: error.stackTrace };
+    case "STRING_ERROR":
+      return { message: error.raw };
+    case "CUSTOM_ERROR":
+      return { message: customMessage(error.raw) };
+    case "INTERNAL_ERROR":
+      return { name: error.code, message: error.message ?? `Internal error (${error.code})`, stackTrace: error.stackTrace };
+  }
+}
+
+function customMessage(raw: string): string {
+  try {
+    const value: unknown = JSON.parse(raw);
+    if (value && typeof value === "object" && "message" in value && typeof value.message === "string") return value.message;
+  } catch {
+    // Not JSON: the raw text is all there is.
+  }
+  return raw;
+}

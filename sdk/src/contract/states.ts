@@ -1,0 +1,99 @@
+/**
+ * Every state a run can be in, which states may follow it, and the name the public API shows for it.
+ * This table is the only place that compares status strings: elsewhere use {@link RunStatus} and these helpers.
+ */
+export const RunStatus = {
+  /** Waits for its `delay` to pass. */
+  DELAYED: "DELAYED",
+  /** No deployed worker of the environment knows the task yet. */
+  PENDING_VERSION: "PENDING_VERSION",
+  /** In the queue, may be dequeued as soon as the limits allow. */
+  PENDING: "PENDING",
+  /** Leased to a container host that has not reported the attempt's start yet. */
+  DEQUEUED: "DEQUEUED",
+  /** An attempt is running. */
+  EXECUTING: "EXECUTING",
+  /** Suspended on a waitpoint: holds no slot, nothing runs. */
+  WAITING_ON_WAITPOINT: "WAITING_ON_WAITPOINT",
+  /** The last attempt failed; the next one is due after a backoff. Holds no slot. */
+  RETRYING: "RETRYING",
+  COMPLETED_SUCCESSFULLY: "COMPLETED_SUCCESSFULLY",
+  COMPLETED_WITH_ERRORS: "COMPLETED_WITH_ERRORS",
+  CANCELED: "CANCELED",
+  /** The process or container died (exit code, signal, out of memory). */
+  CRASHED: "CRASHED",
+  /** The platform failed the run (for example: its hosts were lost too often). */
+  SYSTEM_FAILURE: "SYSTEM_FAILURE",
+  /** Its `ttl` passed before it was ever dequeued. */
+  EXPIRED: "EXPIRED",
+  /** It ran longer than `maxDuration`. */
+  TIMED_OUT: "TIMED_OUT",
+} as const;
+export type RunStatus = (typeof RunStatus)[keyof typeof RunStatus];
+
+/** The names of the public API (those of Trigger.dev's `RunStatus`). */
+export type PublicRunStatus =
+  | "DELAYED"
+  | "PENDING_VERSION"
+  | "QUEUED"
+  | "DEQUEUED"
+  | "EXECUTING"
+  | "WAITING"
+  | "COMPLETED"
+  | "FAILED"
+  | "CANCELED"
+  | "CRASHED"
+  | "SYSTEM_FAILURE"
+  | "EXPIRED"
+  | "TIMED_OUT";
+
+interface StatusInfo {
+  readonly public: PublicRunStatus;
+  /** Holds a slot of concurrency (queue, key and environment). */
+  readonly holdsSlot: boolean;
+  readonly next: readonly RunStatus[];
+}
+
+const FINAL: readonly RunStatus[] = [];
+const ENDS = ["CANCELED", "SYSTEM_FAILURE"] as const;
+const OUTCOMES = [
+  "COMPLETED_SUCCESSFULLY",
+  "COMPLETED_WITH_ERRORS",
+  "CRASHED",
+  "TIMED_OUT",
+  "RETRYING",
+  "PENDING",
+  "WAITING_ON_WAITPOINT",
+  ...ENDS,
+] as const;
+
+export const RUN_STATUS: Readonly<Record<RunStatus, StatusInfo>> = {
+  DELAYED: { public: "DELAYED", holdsSlot: false, next: ["PENDING", "PENDING_VERSION", "EXPIRED", ...ENDS] },
+  PENDING_VERSION: { public: "PENDING_VERSION", holdsSlot: false, next: ["PENDING", "EXPIRED", ...ENDS] },
+  PENDING: { public: "QUEUED", holdsSlot: false, next: ["DEQUEUED", "DELAYED", "EXPIRED", "PENDING_VERSION", ...ENDS] },
+  DEQUEUED: { public: "DEQUEUED", holdsSlot: true, next: ["EXECUTING", ...OUTCOMES] },
+  EXECUTING: { public: "EXECUTING", holdsSlot: true, next: OUTCOMES },
+  WAITING_ON_WAITPOINT: { public: "WAITING", holdsSlot: false, next: ["PENDING", "EXECUTING", "EXPIRED", ...ENDS] },
+  RETRYING: { public: "EXECUTING", holdsSlot: false, next: ["PENDING", ...ENDS] },
+  COMPLETED_SUCCESSFULLY: { public: "COMPLETED", holdsSlot: false, next: FINAL },
+  COMPLETED_WITH_ERRORS: { public: "FAILED", holdsSlot: false, next: FINAL },
+  CANCELED: { public: "CANCELED", holdsSlot: false, next: FINAL },
+  CRASHED: { public: "CRASHED", holdsSlot: false, next: FINAL },
+  SYSTEM_FAILURE: { public: "SYSTEM_FAILURE", holdsSlot: false, next: FINAL },
+  EXPIRED: { public: "EXPIRED", holdsSlot: false, next: FINAL },
+  TIMED_OUT: { public: "TIMED_OUT", holdsSlot: false, next: FINAL },
+};
+
+export const RUN_STATUSES = Object.keys(RUN_STATUS) as RunStatus[];
+export const FINAL_STATUSES = RUN_STATUSES.filter((s) => RUN_STATUS[s].next.length === 0);
+
+export const isFinal = (status: RunStatus): boolean => RUN_STATUS[status].next.length === 0;
+export const isSuccess = (status: RunStatus): boolean => status === RunStatus.COMPLETED_SUCCESSFULLY;
+export const holdsSlot = (status: RunStatus): boolean => RUN_STATUS[status].holdsSlot;
+export const publicStatus = (status: RunStatus): PublicRunStatus => RUN_STATUS[status].public;
+export const canFollow = (from: RunStatus, to: RunStatus): boolean => RUN_STATUS[from].next.includes(to);
+
+/** The internal states that a public status name stands for (a list filter names public ones). */
+export function statusesForPublic(name: PublicRunStatus): RunStatus[] {
+  return RUN_STATUSES.filter((s) => RUN_STATUS[s].public === name);
+}
