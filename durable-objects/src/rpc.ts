@@ -6,9 +6,7 @@
 import type {
   AttemptCompleted,
   AttemptStarted,
-  DequeuedRun,
   DequeueRequest,
-  DequeueResponse,
   HostNotice,
   LeaseVerdict,
   LogEntry,
@@ -62,8 +60,8 @@ export interface TriggerItem {
   isTest: boolean;
   /** False: no deployed worker knows the task: PENDING_VERSION. */
   known: boolean;
-  /** Only this deployment version may run it. */
-  lockedVersion?: string;
+  /** Only this deployment may run it (the `version` / `lockToVersion` option, resolved by the Worker). */
+  lockedDeployment?: DeploymentRef;
   parentRunId?: string;
   rootRunId?: string;
   depth: number;
@@ -72,6 +70,11 @@ export interface TriggerItem {
 }
 
 export interface TriggerResult {
+  /**
+   * The run that stands for the item. With an idempotency key that was claimed before, it can lie in another queue
+   * (`parseRunId(runId).queueKey`): the caller then sends the item with this id there too, because the claim may have
+   * been made by someone who died before creating the run; creating by id is idempotent.
+   */
   runId: string;
   /** True: an earlier run answers for this idempotency key, or this run id existed already. */
   cached: boolean;
@@ -188,7 +191,7 @@ export interface QueueRpc {
   queueStats(environmentKey: string): Promise<QueueStats | null>;
 
   /** From the EnvironmentObject only. */
-  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: DequeuedRun[] }>;
+  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }>;
   /** From the EnvironmentObject only: after it grants with older epochs are refused. */
   syncState(epoch: number): Promise<QueueState | null>;
   /** From the EnvironmentObject only: a deployment was promoted; PENDING_VERSION runs that it knows are queued. */
@@ -223,11 +226,27 @@ export interface QueueStats {
 /** A queue's state as its environment needs it. Absolute, with a sequence number: an older one changes nothing. */
 export interface QueueState {
   queueKey: string;
+  /** Queue name as users know it. */
+  queue: string;
   seq: number;
   /** Runs that hold a slot. */
   held: number;
   /** Runs that could be dequeued now under the queue's own limits. */
   ready: number;
+}
+
+/** A run handed out. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
+export interface LeasedRun {
+  runId: string;
+  token: number;
+  json: string;
+}
+
+/** What a poll brings: the Worker joins the `DequeuedRun` JSON texts into the body of a `DequeueResponse`. */
+export interface PollResult {
+  runs: string[];
+  notices: HostNotice[];
+  now: number;
 }
 
 /** An environment's state as its dispatcher needs it. */
@@ -261,13 +280,13 @@ export interface CurrentDeployment {
 
 export interface EnvironmentRpc {
   /** Called by a queue after every change of its state. */
-  reportQueue(ref: QueueRef, state: QueueState): Promise<void>;
+  reportQueue(state: QueueState): Promise<void>;
   currentDeployment(): Promise<CurrentDeployment | null>;
   promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void>;
   environmentStats(): Promise<{ queues: number; held: number; ready: number; concurrencyLimit: number }>;
   updateEnvironment(environment: EnvironmentRef, settings: { concurrencyLimit?: number; paused?: boolean }): Promise<void>;
   /** From the DispatcherObject only. */
-  dequeueForHost(grant: { hostId: string; sessionId: string; max: number }): Promise<EnvironmentState & { runs: DequeuedRun[] }>;
+  dequeueForHost(grant: { hostId: string; sessionId: string; max: number }): Promise<EnvironmentState & { runs: LeasedRun[] }>;
   syncState(): Promise<EnvironmentState | null>;
 }
 
@@ -280,7 +299,7 @@ export interface HostInfo {
 
 export interface DispatcherRpc {
   reportEnvironment(state: EnvironmentState): Promise<void>;
-  poll(request: DequeueRequest): Promise<DequeueResponse>;
+  poll(request: DequeueRequest): Promise<PollResult>;
   /** A host reported: it is alive. `goodbye` ends its session at once. */
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
   notifyHost(sessionId: string, notices: HostNotice[]): Promise<void>;
