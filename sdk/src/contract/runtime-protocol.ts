@@ -47,6 +47,8 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     at: z.number(),
     usageMs: z.number().optional(),
     outcome: AttemptOutcome,
+    /** The process exits after this (its state can't be trusted any more): send it nothing else. */
+    exiting: z.boolean().optional(),
   }),
 ]);
 export type RuntimeToHost = z.infer<typeof RuntimeToHost>;
