@@ -1,2 +1,6 @@
+export { dispatcherObject } from "./dispatcher/object.ts";
+export { environmentObject } from "./environment/object.ts";
+export { feedObject } from "./feed/object.ts";
 export * from "./keys.ts";
+export { type QueueObjectDependencies, queueObject } from "./queue/object.ts";
 export type * from "./rpc.ts";

@@ -10,11 +10,11 @@ import type {
   HostNotice,
   LeaseVerdict,
   LogEntry,
+  MachinePreset,
   RetryOptions,
   RunStatus,
   TaskRunError,
   WorkerManifest,
-  MachinePreset,
 } from "@acme/sdk/contract";
 
 /** Who an environment is: travels with calls so that objects need no lookup. */
@@ -166,7 +166,10 @@ export type MetadataOperation =
   | { type: "increment"; key: string; value: number }
   | { type: "update"; value: Record<string, unknown> };
 
-export type RunError = { error: "not_found" | "wrong_state" | "too_large" | "too_many_tags"; message: string };
+export type RunError = {
+  error: "not_found" | "wrong_state" | "too_large" | "too_many_tags";
+  message: string;
+};
 
 /** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
 export interface QueueRpc {
@@ -181,10 +184,18 @@ export interface QueueRpc {
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
   /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
   waitForRun(environmentKey: string, runId: string, timeoutMs: number): Promise<RunRecord | null | RunError>;
-  cancelRun(environmentKey: string, runId: string, reason: string): Promise<{ status: RunStatus; alreadyFinal: boolean } | RunError>;
+  cancelRun(
+    environmentKey: string,
+    runId: string,
+    reason: string,
+  ): Promise<{ status: RunStatus; alreadyFinal: boolean } | RunError>;
   rescheduleRun(environmentKey: string, runId: string, delayUntil: number): Promise<RunRecord | RunError>;
   addTags(environmentKey: string, runId: string, tags: string[]): Promise<{ tags: string[] } | RunError>;
-  updateMetadata(environmentKey: string, runId: string, operations: MetadataOperation[]): Promise<{ metadata: Record<string, unknown> } | RunError>;
+  updateMetadata(
+    environmentKey: string,
+    runId: string,
+    operations: MetadataOperation[],
+  ): Promise<{ metadata: Record<string, unknown> } | RunError>;
   /** Reports of a host about runs of this queue, in one transaction. */
   applyReports(report: QueueReport): Promise<QueueReportResult>;
   updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void>;
@@ -247,6 +258,8 @@ export interface PollResult {
   runs: string[];
   notices: HostNotice[];
   now: number;
+  /** The host's session was ended (it was silent too long, or the host started anew): it must begin a new one. */
+  ended?: boolean;
 }
 
 /** An environment's state as its dispatcher needs it. */
@@ -284,9 +297,16 @@ export interface EnvironmentRpc {
   currentDeployment(): Promise<CurrentDeployment | null>;
   promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void>;
   environmentStats(): Promise<{ queues: number; held: number; ready: number; concurrencyLimit: number }>;
-  updateEnvironment(environment: EnvironmentRef, settings: { concurrencyLimit?: number; paused?: boolean }): Promise<void>;
+  updateEnvironment(
+    environment: EnvironmentRef,
+    settings: { concurrencyLimit?: number; paused?: boolean },
+  ): Promise<void>;
   /** From the DispatcherObject only. */
-  dequeueForHost(grant: { hostId: string; sessionId: string; max: number }): Promise<EnvironmentState & { runs: LeasedRun[] }>;
+  dequeueForHost(grant: {
+    hostId: string;
+    sessionId: string;
+    max: number;
+  }): Promise<EnvironmentState & { runs: LeasedRun[] }>;
   syncState(): Promise<EnvironmentState | null>;
 }
 

@@ -79,6 +79,11 @@ export const DequeueResponse = z.object({
   notices: z.array(HostNotice),
   /** Milliseconds since the epoch at the server, to compare clocks. */
   now: Millis,
+  /**
+   * The session was ended (silent for too long, or the host started anew): its runs went to others. The host stops all
+   * it runs and begins a new session.
+   */
+  ended: z.boolean().optional(),
 });
 export type DequeueResponse = z.infer<typeof DequeueResponse>;
 

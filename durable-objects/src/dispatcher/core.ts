@@ -1,0 +1,234 @@
+import { parseRunId } from "@acme/sdk/contract";
+import { DeficitRoundRobin } from "../drr.ts";
+import type { EnvironmentState, HostInfo } from "../rpc.ts";
+import { migrate, type Sql } from "../sql.ts";
+import { DISPATCHER_MIGRATIONS } from "./schema.ts";
+
+/** A host that waits for runs. */
+export interface Poll {
+  readonly id: number;
+  readonly hostId: string;
+  readonly sessionId: string;
+  readonly max: number;
+}
+
+export interface Assignment {
+  poll: Poll;
+  environmentKey: string;
+  max: number;
+}
+
+interface Session {
+  hostId: string;
+  lastSeenAt: number;
+  polls: number;
+  queues: Set<string>;
+}
+
+interface EnvironmentEntry {
+  state: EnvironmentState;
+  inflight: number;
+}
+
+/**
+ * The decisions of a worker pool's dispatcher: which waiting host gets runs of which environment, and which hosts are
+ * alive. What environments have ready is their truth; a lost or old state here costs an empty question, never a run.
+ */
+export class DispatcherCore {
+  readonly #sql: Sql;
+  readonly #now: () => number;
+  readonly #environments = new Map<string, EnvironmentEntry>();
+  readonly #turns = new DeficitRoundRobin();
+  readonly #sessions = new Map<string, Session>();
+  /** Polls that wait, oldest first. */
+  readonly #polls = new Map<number, Poll>();
+
+  constructor(sql: Sql, now: () => number) {
+    this.#sql = sql;
+    this.#now = now;
+    migrate(sql, DISPATCHER_MIGRATIONS);
+    // Sessions get their full time again: while this object was down nobody could have reached it.
+    for (const row of sql.exec<{ session_id: string; host_id: string }>(
+      "SELECT session_id, host_id FROM sessions WHERE lost = 0",
+    )) {
+      this.#sessions.set(row.session_id, {
+        hostId: row.host_id,
+        lastSeenAt: now(),
+        polls: 0,
+        queues: new Set(),
+      });
+    }
+    for (const row of sql.exec<{ session_id: string; queue_key: string }>(
+      "SELECT session_id, queue_key FROM session_queues",
+    )) {
+      this.#sessions.get(row.session_id)?.queues.add(row.queue_key);
+    }
+  }
+
+  environmentsToSync(): string[] {
+    return this.#sql
+      .exec<{ environment_key: string }>("SELECT environment_key FROM environments")
+      .map((row) => row.environment_key);
+  }
+
+  applyState(state: EnvironmentState): void {
+    const known = this.#environments.get(state.environmentKey);
+    if (known && state.seq <= known.state.seq) return;
+    if (!known) {
+      this.#sql.exec(
+        "INSERT INTO environments (environment_key) VALUES (?) ON CONFLICT DO NOTHING",
+        state.environmentKey,
+      );
+    }
+    const entry = { state, inflight: known?.inflight ?? 0 };
+    this.#environments.set(state.environmentKey, entry);
+    this.#turn(entry);
+  }
+
+  /** Whether a poll of this session is answered: a session that ended gets nothing any more. */
+  isAlive(sessionId: string): boolean {
+    return this.#sessions.has(sessionId);
+  }
+
+  /**
+   * A host session was heard of. Returns the sessions this ends: a host has one session, the last one to start. Null:
+   * this session was ended itself, and doesn't come back.
+   */
+  seen(hostId: string, sessionId: string): string[] | null {
+    const session = this.#sessions.get(sessionId);
+    if (session) {
+      session.lastSeenAt = this.#now();
+      return [];
+    }
+    if (this.#sql.exec("SELECT 1 AS found FROM sessions WHERE session_id = ?", sessionId).length > 0)
+      return null;
+    const ended = [...this.#sessions].filter(([, other]) => other.hostId === hostId).map(([id]) => id);
+    this.#sql.exec("INSERT INTO sessions (session_id, host_id) VALUES (?, ?)", sessionId, hostId);
+    this.#sessions.set(sessionId, { hostId, lastSeenAt: this.#now(), polls: 0, queues: new Set() });
+    return ended;
+  }
+
+  /** Ends a session. Its queues stay on record until all have been told (`sessionsToEnd`, `ended`). */
+  end(sessionId: string): void {
+    this.#sql.exec("UPDATE sessions SET lost = 1 WHERE session_id = ?", sessionId);
+    this.#sessions.delete(sessionId);
+    for (const poll of [...this.#polls.values()])
+      if (poll.sessionId === sessionId) this.#polls.delete(poll.id);
+  }
+
+  /** Sessions that ended and the queues still to be told. */
+  sessionsToEnd(): Map<string, string[]> {
+    const rows = this.#sql.exec<{ session_id: string; queue_key: string }>(
+      "SELECT session_id, queue_key FROM session_queues JOIN sessions USING (session_id) WHERE lost = 1",
+    );
+    const sessions = new Map<string, string[]>();
+    for (const row of rows)
+      sessions.set(row.session_id, [...(sessions.get(row.session_id) ?? []), row.queue_key]);
+    return sessions;
+  }
+
+  /** A queue has taken back what it had leased to an ended session. */
+  queueTold(sessionId: string, queueKey: string): void {
+    this.#sql.exec("DELETE FROM session_queues WHERE session_id = ? AND queue_key = ?", sessionId, queueKey);
+  }
+
+  /** Ends the sessions not heard of since `lostAfterMs`. Returns them. */
+  endSilent(lostAfterMs: number): string[] {
+    const before = this.#now() - lostAfterMs;
+    const silent = [...this.#sessions]
+      .filter(([, s]) => s.polls === 0 && s.lastSeenAt < before)
+      .map(([id]) => id);
+    for (const sessionId of silent) this.end(sessionId);
+    return silent;
+  }
+
+  get hasSessions(): boolean {
+    return this.#sessions.size > 0;
+  }
+
+  addPoll(poll: Poll): void {
+    this.#polls.set(poll.id, poll);
+    const session = this.#sessions.get(poll.sessionId);
+    if (session) session.polls += 1;
+  }
+
+  /** A poll was answered or gave up. */
+  removePoll(poll: Poll): void {
+    this.#polls.delete(poll.id);
+    const session = this.#sessions.get(poll.sessionId);
+    if (!session) return;
+    session.polls -= 1;
+    session.lastSeenAt = this.#now();
+  }
+
+  pollOf(sessionId: string): Poll | undefined {
+    for (const poll of this.#polls.values()) if (poll.sessionId === sessionId) return poll;
+    return undefined;
+  }
+
+  /**
+   * Gives the next waiting poll its share of what is ready, and takes it out of the line until its answer: its
+   * assignments, one an environment. Null: nothing is ready, or nobody waits.
+   */
+  assign(): Assignment[] | null {
+    const waiting = [...this.#polls.values()].filter((poll) => poll.max > 0);
+    const poll = waiting[0];
+    if (!poll || this.#turns.ready === 0) return null;
+    const share = Math.min(poll.max, Math.ceil(this.#turns.ready / waiting.length));
+    const assignments: Assignment[] = [];
+    for (const [environmentKey, max] of this.#turns.take(share)) {
+      (this.#environments.get(environmentKey) as EnvironmentEntry).inflight += max;
+      assignments.push({ poll, environmentKey, max });
+    }
+    this.#polls.delete(poll.id);
+    return assignments;
+  }
+
+  /** Puts a poll that got nothing back in line, at its front. */
+  putBack(poll: Poll): void {
+    const others = [...this.#polls];
+    this.#polls.clear();
+    this.#polls.set(poll.id, poll);
+    for (const [id, other] of others) this.#polls.set(id, other);
+  }
+
+  /** An assignment was answered with the environment's state after it, or (null) failed. */
+  assigned(assignment: Assignment, state: EnvironmentState | null): void {
+    const entry = this.#environments.get(assignment.environmentKey) as EnvironmentEntry;
+    entry.inflight -= assignment.max;
+    if (state && state.seq > entry.state.seq) entry.state = state;
+    // An environment that can't be asked has nothing ready until it says so again.
+    if (!state) entry.state = { ...entry.state, ready: 0 };
+    this.#turn(entry);
+  }
+
+  /** Remembers which queues a session holds leases of, before it is given the runs. */
+  remember(sessionId: string, runIds: string[]): void {
+    const session = this.#sessions.get(sessionId);
+    if (!session) return;
+    for (const runId of runIds) {
+      const queueKey = parseRunId(runId)?.queueKey;
+      if (!queueKey || session.queues.has(queueKey)) continue;
+      session.queues.add(queueKey);
+      this.#sql.exec(
+        "INSERT INTO session_queues (session_id, queue_key) VALUES (?, ?) ON CONFLICT DO NOTHING",
+        sessionId,
+        queueKey,
+      );
+    }
+  }
+
+  hosts(): HostInfo[] {
+    return [...this.#sessions].map(([sessionId, s]) => ({
+      hostId: s.hostId,
+      sessionId,
+      lastSeenAt: s.polls > 0 ? this.#now() : s.lastSeenAt,
+      polls: s.polls,
+    }));
+  }
+
+  #turn(entry: EnvironmentEntry): void {
+    const { environmentKey, ready, weight } = entry.state;
+    this.#turns.set(environmentKey, Math.max(0, ready - entry.inflight), weight);
+  }
+}

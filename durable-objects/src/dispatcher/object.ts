@@ -1,0 +1,248 @@
+import { DurableObject } from "cloudflare:workers";
+import { DEFAULTS, type DequeueRequest, type HostNotice, parseRunId } from "@acme/sdk/contract";
+import { Alarm } from "../alarm.ts";
+import type {
+  DispatcherRpc,
+  EnvironmentRpc,
+  EnvironmentState,
+  HostInfo,
+  LeasedRun,
+  ObjectBindings,
+  PollResult,
+  QueueRpc,
+} from "../rpc.ts";
+import { objectSql } from "../sql.ts";
+import { type Assignment, DispatcherCore, type Poll } from "./core.ts";
+
+const TICK_MS = 10_000;
+/** How long a dispatcher leaves an environment alone that said it had work and then gave none. */
+const EMPTY_PAUSE_MS = 50;
+const MAX_NOTICES = 1_000;
+
+interface WaitingPoll {
+  resolve(result: PollResult): void;
+  timer: ReturnType<typeof setTimeout>;
+  /** Its time is over, but runs for it are being asked for: it is answered with those. */
+  overdue: boolean;
+  serving: boolean;
+}
+
+/** The object of one pool of container hosts: their long polls, fairness over environments, hosts alive. */
+export function dispatcherObject<Env extends ObjectBindings>() {
+  return class extends DurableObject<Env> implements DispatcherRpc {
+    readonly #core: DispatcherCore;
+    readonly #alarm: Alarm;
+    readonly #waiting = new Map<number, WaitingPoll>();
+    readonly #notices = new Map<string, HostNotice[]>();
+    #lastPoll = 0;
+    #synced: Promise<void> | null = null;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#core = new DispatcherCore(objectSql(ctx.storage), Date.now);
+      this.#alarm = new Alarm(ctx.storage);
+      ctx.blockConcurrencyWhile(() => this.#alarm.load());
+    }
+
+    async reportEnvironment(state: EnvironmentState): Promise<void> {
+      this.#core.applyState(state);
+      this.#pump();
+    }
+
+    async poll(request: DequeueRequest): Promise<PollResult> {
+      if (!this.#seen(request.hostId, request.sessionId)) return { ...nothing(), ended: true };
+      const notices = this.#takeNotices(request.sessionId);
+      if (notices.length > 0) return { ...nothing(), notices };
+      this.#synced ??= this.#sync();
+      return new Promise<PollResult>((resolve) => {
+        this.#lastPoll += 1;
+        const { hostId, sessionId, max } = request;
+        const poll: Poll = { id: this.#lastPoll, hostId, sessionId, max };
+        const timer = setTimeout(() => this.#timeOut(poll), request.waitMs);
+        this.#waiting.set(poll.id, { resolve, timer, overdue: false, serving: false });
+        this.#core.addPoll(poll);
+        this.#pump();
+      });
+    }
+
+    async hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void> {
+      if (!this.#seen(hostId, sessionId) || !goodbye) return;
+      this.#endSession(sessionId);
+      await this.#tellQueues();
+    }
+
+    async notifyHost(sessionId: string, notices: HostNotice[]): Promise<void> {
+      const poll = this.#core.pollOf(sessionId);
+      if (poll) {
+        this.#answer(poll, { ...nothing(), notices });
+        return;
+      }
+      if (!this.#core.isAlive(sessionId)) return;
+      const waiting = [...(this.#notices.get(sessionId) ?? []), ...notices];
+      this.#notices.set(sessionId, waiting.slice(-MAX_NOTICES));
+    }
+
+    async hosts(): Promise<HostInfo[]> {
+      return this.#core.hosts();
+    }
+
+    override async alarm(): Promise<void> {
+      this.#alarm.fired();
+      for (const sessionId of this.#core.endSilent(DEFAULTS.hostLostMs)) this.#notices.delete(sessionId);
+      await this.#tellQueues();
+      if (this.#core.hasSessions || this.#core.sessionsToEnd().size > 0) this.#alarm.by(Date.now() + TICK_MS);
+    }
+
+    /** False: the session was ended, its host must start a new one. */
+    #seen(hostId: string, sessionId: string): boolean {
+      const ended = this.#core.seen(hostId, sessionId);
+      if (ended === null) return false;
+      this.#alarm.by(Date.now() + TICK_MS);
+      for (const other of ended) this.#endSession(other);
+      if (ended.length > 0) this.ctx.waitUntil(this.#tellQueues());
+      return true;
+    }
+
+    #endSession(sessionId: string): void {
+      for (let poll = this.#core.pollOf(sessionId); poll; poll = this.#core.pollOf(sessionId)) {
+        this.#answer(poll, { ...nothing(), ended: true });
+      }
+      this.#core.end(sessionId);
+      this.#notices.delete(sessionId);
+    }
+
+    /** Tells the queues of ended sessions to take their runs back; what can't be told now is told by the alarm. */
+    async #tellQueues(): Promise<void> {
+      for (const [sessionId, queueKeys] of this.#core.sessionsToEnd()) {
+        await Promise.all(
+          queueKeys.map(async (queueKey) => {
+            try {
+              await this.#queue(queueKey).hostSessionLost(sessionId);
+              this.#core.queueTold(sessionId, queueKey);
+            } catch (error) {
+              console.error(
+                `Queue ${queueKey} could not be told of the lost session ${sessionId}; it is told again`,
+                error,
+              );
+            }
+          }),
+        );
+      }
+    }
+
+    /** After a restart nobody has told this object anything yet: it asks. */
+    async #sync(): Promise<void> {
+      await Promise.all(
+        this.#core.environmentsToSync().map(async (key) => {
+          try {
+            const state = await this.#environment(key).syncState();
+            if (state) this.#core.applyState(state);
+          } catch (error) {
+            console.error(`Environment ${key} could not be asked; it says so itself when it has work`, error);
+          }
+        }),
+      );
+      this.#pump();
+    }
+
+    /** Serves waiting polls as long as something is ready. */
+    #pump(): void {
+      for (let assignments = this.#core.assign(); assignments; assignments = this.#core.assign()) {
+        this.ctx.waitUntil(this.#serve(assignments));
+      }
+    }
+
+    async #serve(assignments: Assignment[]): Promise<void> {
+      const { poll } = assignments[0] as Assignment;
+      const waiting = this.#waiting.get(poll.id);
+      if (waiting) waiting.serving = true;
+      const runs = (await Promise.all(assignments.map((assignment) => this.#ask(assignment)))).flat();
+      if (runs.length > 0) this.#deliver(poll, runs);
+      else this.#resume(poll);
+      if (runs.length > 0) this.#pump();
+      else setTimeout(() => this.#pump(), EMPTY_PAUSE_MS);
+    }
+
+    async #ask(assignment: Assignment): Promise<LeasedRun[]> {
+      const { hostId, sessionId } = assignment.poll;
+      try {
+        const answer = await this.#environment(assignment.environmentKey).dequeueForHost({
+          hostId,
+          sessionId,
+          max: assignment.max,
+        });
+        const { runs, ...state } = answer;
+        this.#core.assigned(assignment, state);
+        return runs;
+      } catch (error) {
+        console.error(`Environment ${assignment.environmentKey} could not be asked for runs`, error);
+        this.#core.assigned(assignment, null);
+        return [];
+      }
+    }
+
+    #deliver(poll: Poll, runs: LeasedRun[]): void {
+      if (!this.#waiting.has(poll.id) || !this.#core.isAlive(poll.sessionId)) {
+        this.ctx.waitUntil(this.#giveBack(runs));
+        return;
+      }
+      this.#core.remember(
+        poll.sessionId,
+        runs.map((run) => run.runId),
+      );
+      const notices = this.#takeNotices(poll.sessionId);
+      this.#answer(poll, { runs: runs.map((run) => run.json), notices, now: Date.now() });
+    }
+
+    /** Nobody is there for these runs any more: their queues have them back at once. */
+    async #giveBack(runs: LeasedRun[]): Promise<void> {
+      const byQueue = Map.groupBy(runs, (run) => parseRunId(run.runId)?.queueKey ?? "");
+      const calls = [...byQueue].map(([queueKey, leases]) =>
+        this.#queue(queueKey).returnRuns(leases.map(({ runId, token }) => ({ runId, token }))),
+      );
+      // What could not be given back is queued again when its lease ends.
+      await Promise.allSettled(calls);
+    }
+
+    #resume(poll: Poll): void {
+      const waiting = this.#waiting.get(poll.id);
+      if (!waiting) return;
+      waiting.serving = false;
+      const notices = this.#takeNotices(poll.sessionId);
+      if (waiting.overdue || notices.length > 0) this.#answer(poll, { ...nothing(), notices });
+      else this.#core.putBack(poll);
+    }
+
+    #timeOut(poll: Poll): void {
+      const waiting = this.#waiting.get(poll.id);
+      if (!waiting) return;
+      if (waiting.serving) waiting.overdue = true;
+      else this.#answer(poll, nothing());
+    }
+
+    #answer(poll: Poll, result: PollResult): void {
+      const waiting = this.#waiting.get(poll.id);
+      if (!waiting) return;
+      clearTimeout(waiting.timer);
+      this.#waiting.delete(poll.id);
+      this.#core.removePoll(poll);
+      waiting.resolve(result);
+    }
+
+    #takeNotices(sessionId: string): HostNotice[] {
+      const notices = this.#notices.get(sessionId) ?? [];
+      this.#notices.delete(sessionId);
+      return notices;
+    }
+
+    #environment(key: string): EnvironmentRpc {
+      return this.env.ENVIRONMENT.getByName(key) as unknown as EnvironmentRpc;
+    }
+
+    #queue(queueKey: string): QueueRpc {
+      return this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+    }
+  };
+}
+
+const nothing = (): PollResult => ({ runs: [], notices: [], now: Date.now() });

@@ -1,0 +1,241 @@
+import { DEFAULTS } from "@acme/sdk/contract";
+import { DeficitRoundRobin } from "../drr.ts";
+import type { CurrentDeployment, EnvironmentRef, EnvironmentState, QueueState } from "../rpc.ts";
+import { Meta, migrate, type Sql } from "../sql.ts";
+import { ENVIRONMENT_MIGRATIONS } from "./schema.ts";
+
+interface QueueEntry {
+  state: QueueState;
+  /** Permits in grants that have not been answered. */
+  inflight: number;
+  active: boolean;
+  /** When it last held, wanted or was granted anything. */
+  usedAt: number;
+}
+
+interface Settings {
+  concurrencyLimit: number;
+  paused: boolean;
+}
+
+export interface Grant {
+  queueKey: string;
+  max: number;
+}
+
+/** A queue that held nothing for this long is no longer asked after a restart. */
+const IDLE_AFTER_MS = 60_000;
+
+/**
+ * The decisions of an environment: which queue may hand out how many runs, under the environment's limit.
+ *
+ * How many slots a queue holds is the queue's own truth; here are the last states it told, by sequence number, plus the
+ * permits of grants still unanswered. The sum never undercounts: a grant counts in full from before it is sent until
+ * its answer, which carries the state after it. A grant whose answer was lost counts until the queue has accepted a
+ * higher epoch, after which the lost one can't take effect any more.
+ */
+export class EnvironmentCore {
+  readonly #sql: Sql;
+  readonly #meta: Meta;
+  readonly #now: () => number;
+  readonly #queues = new Map<string, QueueEntry>();
+  readonly #turns = new DeficitRoundRobin();
+  #held = 0;
+  #inflight = 0;
+  #settings: Settings;
+  #seq: number;
+  #epoch: number;
+
+  constructor(sql: Sql, now: () => number) {
+    this.#sql = sql;
+    this.#now = now;
+    migrate(sql, ENVIRONMENT_MIGRATIONS);
+    this.#meta = new Meta(sql);
+    this.#settings = this.#meta.get<Settings>("settings") ?? {
+      concurrencyLimit: DEFAULTS.environmentConcurrency,
+      paused: false,
+    };
+    // One write a start: what an earlier life of this object granted is refused by the queues that hear of this one,
+    // and its states are older than ours.
+    this.#epoch = (this.#meta.get<number>("epoch") ?? 0) + 1;
+    this.#meta.set("epoch", this.#epoch);
+    this.#seq = this.#epoch * 2 ** 30;
+  }
+
+  get key(): string | null {
+    return this.#meta.get<EnvironmentRef>("environment")?.key ?? this.#meta.get<string>("key");
+  }
+
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  get settings(): Settings {
+    return this.#settings;
+  }
+
+  get held(): number {
+    return this.#held;
+  }
+
+  /** Runs that could be dequeued now under this environment's limit. */
+  get ready(): number {
+    return this.#settings.paused ? 0 : Math.min(this.#turns.ready, this.#free);
+  }
+
+  get #free(): number {
+    return Math.max(0, this.#settings.concurrencyLimit - this.#held - this.#inflight);
+  }
+
+  state(environmentKey: string): EnvironmentState {
+    this.#seq += 1;
+    return { environmentKey, seq: this.#seq, ready: this.ready, weight: 1 };
+  }
+
+  /** Queues that may hold slots or have work from before this object started: to be asked before anything is granted. */
+  queuesToSync(): string[] {
+    return this.#sql
+      .exec<{ queue_key: string }>("SELECT queue_key FROM queues WHERE active = 1")
+      .map((row) => row.queue_key);
+  }
+
+  allQueues(): { queueKey: string; queue: string }[] {
+    return this.#sql.exec<{ queueKey: string; queue: string }>(
+      "SELECT queue_key AS queueKey, queue FROM queues",
+    );
+  }
+
+  /** A queue told its state. An older one than known changes nothing. */
+  applyState(state: QueueState): void {
+    let entry = this.#queues.get(state.queueKey);
+    if (!entry) {
+      entry = { state: { ...state, held: 0, ready: 0, seq: -1 }, inflight: 0, active: false, usedAt: 0 };
+      this.#queues.set(state.queueKey, entry);
+    }
+    if (state.seq <= entry.state.seq) return;
+    this.#held += state.held - entry.state.held;
+    entry.state = state;
+    if (state.held > 0 || state.ready > 0) {
+      entry.usedAt = this.#now();
+      if (!entry.active) this.#activate(state.queueKey, state.queue, entry);
+    } else if (state.seq > 0 && !entry.active && entry.usedAt === 0) {
+      this.#know(state.queueKey, state.queue);
+    }
+    this.#turn(state.queueKey, entry);
+  }
+
+  /** Permits for up to `max` runs, fair over the queues. Each must be answered or reported lost. */
+  grant(max: number): Grant[] {
+    if (this.#settings.paused) return [];
+    const grants: Grant[] = [];
+    for (const [queueKey, count] of this.#turns.take(Math.min(max, this.#free))) {
+      const entry = this.#queues.get(queueKey) as QueueEntry;
+      entry.inflight += count;
+      entry.usedAt = this.#now();
+      this.#inflight += count;
+      grants.push({ queueKey, max: count });
+    }
+    return grants;
+  }
+
+  /** A grant's answer: the queue's state after it. */
+  granted(grant: Grant, state: QueueState): void {
+    this.#settle(grant);
+    this.applyState(state);
+    this.#turn(grant.queueKey, this.#queues.get(grant.queueKey) as QueueEntry);
+  }
+
+  /** A grant's answer was lost: its permits stay taken until the queue has accepted the epoch returned here. */
+  grantLost(): number {
+    this.#epoch += 1;
+    this.#meta.set("epoch", this.#epoch);
+    return this.#epoch;
+  }
+
+  /** The queue accepted a newer epoch after `grant` was lost; null: the queue doesn't exist. */
+  recovered(grant: Grant, state: QueueState | null): void {
+    this.#settle(grant);
+    if (state) this.applyState(state);
+    this.#turn(grant.queueKey, this.#queues.get(grant.queueKey) as QueueEntry);
+  }
+
+  updateSettings(environment: EnvironmentRef, changes: Partial<Settings>): void {
+    const settings = { ...this.#settings };
+    if (changes.concurrencyLimit !== undefined) settings.concurrencyLimit = changes.concurrencyLimit;
+    if (changes.paused !== undefined) settings.paused = changes.paused;
+    this.#meta.set("environment", environment);
+    this.#meta.set("settings", settings);
+    this.#settings = settings;
+  }
+
+  get currentDeployment(): CurrentDeployment | null {
+    return this.#meta.get<CurrentDeployment>("deployment");
+  }
+
+  promote(environment: EnvironmentRef, current: CurrentDeployment): void {
+    this.#sql.transaction(() => {
+      this.#meta.set("environment", environment);
+      this.#meta.set("deployment", current);
+      // The queues are told one by one; those left when this object dies are told by its next life.
+      this.#meta.set(
+        "promoted",
+        this.allQueues().map((queue) => queue.queueKey),
+      );
+    });
+  }
+
+  /** Queues still to be told of the current deployment. */
+  queuesToTell(): string[] {
+    return this.#meta.get<string[]>("promoted") ?? [];
+  }
+
+  toldAll(): void {
+    this.#meta.set("promoted", []);
+  }
+
+  /** Forgets as active the queues that have been idle. True: some are still active. */
+  retireIdle(): boolean {
+    const before = this.#now() - IDLE_AFTER_MS;
+    let active = false;
+    for (const [queueKey, entry] of this.#queues) {
+      if (!entry.active) continue;
+      const idle =
+        entry.state.held === 0 && entry.state.ready === 0 && entry.inflight === 0 && entry.usedAt < before;
+      if (!idle) {
+        active = true;
+        continue;
+      }
+      entry.active = false;
+      this.#sql.exec("UPDATE queues SET active = 0 WHERE queue_key = ?", queueKey);
+    }
+    return active;
+  }
+
+  #activate(queueKey: string, queue: string, entry: QueueEntry): void {
+    this.#sql.exec(
+      `INSERT INTO queues (queue_key, queue, active) VALUES (?, ?, 1)
+       ON CONFLICT (queue_key) DO UPDATE SET active = 1`,
+      queueKey,
+      queue,
+    );
+    entry.active = true;
+  }
+
+  #know(queueKey: string, queue: string): void {
+    this.#sql.exec(
+      "INSERT INTO queues (queue_key, queue) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      queueKey,
+      queue,
+    );
+  }
+
+  #settle(grant: Grant): void {
+    const entry = this.#queues.get(grant.queueKey) as QueueEntry;
+    entry.inflight -= grant.max;
+    this.#inflight -= grant.max;
+  }
+
+  #turn(queueKey: string, entry: QueueEntry): void {
+    this.#turns.set(queueKey, Math.max(0, entry.state.ready - entry.inflight));
+  }
+}

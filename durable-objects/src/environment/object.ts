@@ -1,0 +1,214 @@
+import { DurableObject } from "cloudflare:workers";
+import { Alarm } from "../alarm.ts";
+import type {
+  CurrentDeployment,
+  DispatcherRpc,
+  EnvironmentRef,
+  EnvironmentRpc,
+  EnvironmentState,
+  LeasedRun,
+  ObjectBindings,
+  QueueRpc,
+  QueueState,
+} from "../rpc.ts";
+import { objectSql } from "../sql.ts";
+import { Teller } from "../teller.ts";
+import { EnvironmentCore, type Grant } from "./core.ts";
+
+const TICK_MS = 10_000;
+/** Queues asked or told at once: a Worker may hold few calls open. */
+const PARALLEL = 50;
+/** More than this is never told as ready: a dispatcher that has this much to hand out asks again. */
+const READY_TOLD = 1_000;
+
+/** The object of one environment: concurrency, fairness over its queues, the current deployment. */
+export function environmentObject<Env extends ObjectBindings>() {
+  return class extends DurableObject<Env> implements EnvironmentRpc {
+    readonly #core: EnvironmentCore;
+    readonly #alarm: Alarm;
+    readonly #dispatcher: Teller<EnvironmentState>;
+    #synced: Promise<void> | null = null;
+    #toldReady = 0;
+    /** Read from storage once: it changes only through `promoteDeployment`. */
+    #deployment: CurrentDeployment | null | undefined;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#core = new EnvironmentCore(objectSql(ctx.storage), Date.now);
+      this.#alarm = new Alarm(ctx.storage);
+      ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      this.#dispatcher = new Teller(
+        () => (this.#ready() > 0 && this.#ready() !== this.#toldReady ? this.#state() : null),
+        async (state) => {
+          await (this.env.DISPATCHER.getByName("default") as unknown as DispatcherRpc).reportEnvironment(
+            state,
+          );
+          this.#toldReady = state.ready;
+        },
+      );
+    }
+
+    async reportQueue(state: QueueState): Promise<void> {
+      this.#core.applyState(state);
+      this.#alarm.by(Date.now() + TICK_MS);
+      this.ctx.waitUntil(this.#dispatcher.tell());
+    }
+
+    async currentDeployment(): Promise<CurrentDeployment | null> {
+      return this.#currentDeployment();
+    }
+
+    async promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void> {
+      this.#core.promote(environment, current);
+      this.#deployment = current;
+      this.#alarm.by(Date.now() + TICK_MS);
+      await this.#tellPromotion();
+      await this.#dispatcher.tell();
+    }
+
+    async environmentStats() {
+      await this.#sync();
+      return {
+        queues: this.#core.allQueues().length,
+        held: this.#core.held,
+        ready: this.#core.ready,
+        concurrencyLimit: this.#core.settings.concurrencyLimit,
+      };
+    }
+
+    async updateEnvironment(
+      environment: EnvironmentRef,
+      settings: { concurrencyLimit?: number; paused?: boolean },
+    ): Promise<void> {
+      this.#core.updateSettings(environment, settings);
+      await this.#dispatcher.tell();
+    }
+
+    async dequeueForHost(host: {
+      hostId: string;
+      sessionId: string;
+      max: number;
+    }): Promise<EnvironmentState & { runs: LeasedRun[] }> {
+      await this.#sync();
+      const current = this.#currentDeployment();
+      const grants = current ? this.#core.grant(host.max) : [];
+      const runs = await Promise.all(
+        grants.map((grant) => this.#dequeue(grant, host, current as CurrentDeployment)),
+      );
+      const state = this.#state();
+      this.#toldReady = state.ready;
+      return { ...state, runs: runs.flat() };
+    }
+
+    async syncState(): Promise<EnvironmentState | null> {
+      await this.#sync();
+      const state = this.#state();
+      this.#toldReady = state.ready;
+      return state;
+    }
+
+    override async alarm(): Promise<void> {
+      this.#alarm.fired();
+      try {
+        await this.#sync();
+        await this.#tellPromotion();
+        // Told again, in case the dispatcher has lost its memory.
+        this.#toldReady = 0;
+        await this.#dispatcher.tell();
+      } catch (error) {
+        console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
+        this.#alarm.by(Date.now() + TICK_MS);
+      }
+      if (this.#core.retireIdle() || this.#core.queuesToTell().length > 0)
+        this.#alarm.by(Date.now() + TICK_MS);
+    }
+
+    async #dequeue(
+      grant: Grant,
+      host: { hostId: string; sessionId: string },
+      current: CurrentDeployment,
+    ): Promise<LeasedRun[]> {
+      const { hostId, sessionId } = host;
+      try {
+        const { runs, ...state } = await this.#queue(grant.queueKey).dequeueRuns({
+          epoch: this.#core.epoch,
+          max: grant.max,
+          hostId,
+          sessionId,
+          deployment: current.deployment,
+        });
+        this.#core.granted(grant, state);
+        return runs;
+      } catch (error) {
+        console.error(`A grant to queue ${grant.queueKey} was not answered`, error);
+        this.ctx.waitUntil(this.#recover(grant));
+        return [];
+      }
+    }
+
+    /** Finds out what became of a grant that was not answered. Its permits stay taken until that is known. */
+    async #recover(grant: Grant): Promise<void> {
+      const epoch = this.#core.grantLost();
+      for (let delay = 100; ; delay = Math.min(delay * 2, TICK_MS)) {
+        await scheduler.wait(delay);
+        try {
+          this.#core.recovered(grant, await this.#queue(grant.queueKey).syncState(epoch));
+          await this.#dispatcher.tell();
+          return;
+        } catch (error) {
+          console.error(`Queue ${grant.queueKey} could not be asked for its state; it is tried again`, error);
+        }
+      }
+    }
+
+    /** Asks the queues that may hold slots from before this object started. Nothing is granted until all have answered. */
+    #sync(): Promise<void> {
+      this.#synced ??= this.#syncAll().catch((error) => {
+        this.#synced = null;
+        throw error;
+      });
+      return this.#synced;
+    }
+
+    async #syncAll(): Promise<void> {
+      await inParallel(this.#core.queuesToSync(), async (queueKey) => {
+        const state = await this.#queue(queueKey).syncState(this.#core.epoch);
+        if (state) this.#core.applyState(state);
+      });
+    }
+
+    async #tellPromotion(): Promise<void> {
+      const current = this.#currentDeployment();
+      const queues = this.#core.queuesToTell();
+      if (!current || queues.length === 0) return;
+      const tasks = current.manifest.tasks.map((task) => task.id);
+      await inParallel(queues, (queueKey) =>
+        this.#queue(queueKey).deploymentPromoted(current.deployment, tasks),
+      );
+      this.#core.toldAll();
+    }
+
+    #currentDeployment(): CurrentDeployment | null {
+      if (this.#deployment === undefined) this.#deployment = this.#core.currentDeployment;
+      return this.#deployment;
+    }
+
+    #ready(): number {
+      return this.#currentDeployment() ? Math.min(this.#core.ready, READY_TOLD) : 0;
+    }
+
+    #state(): EnvironmentState {
+      return { ...this.#core.state(this.ctx.id.name ?? ""), ready: this.#ready() };
+    }
+
+    #queue(queueKey: string): QueueRpc {
+      return this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+    }
+  };
+}
+
+async function inParallel<T>(items: T[], work: (item: T) => Promise<void>): Promise<void> {
+  for (let start = 0; start < items.length; start += PARALLEL) {
+    await Promise.all(items.slice(start, start + PARALLEL).map(work));
+  }
+}

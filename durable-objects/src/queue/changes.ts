@@ -1,0 +1,103 @@
+import { isFinal, LIMITS, RunStatus } from "@acme/sdk/contract";
+import type { MetadataOperation, RunError } from "../rpc.ts";
+import { addEvent, findRun, type QueueContext, type RunTableRow } from "./context.ts";
+import { applyMetadata } from "./metadata.ts";
+import { transition } from "./transition.ts";
+
+const notFound = (runId: string): RunError => ({
+  error: "not_found",
+  message: `Run ${runId} was not found.`,
+});
+
+/** Cancels a run. One that executes is CANCELED at once; its slot is free when its host says that it stopped. */
+export function cancelRun(
+  q: QueueContext,
+  runId: string,
+  reason: string,
+): { status: RunStatus; alreadyFinal: boolean } | RunError {
+  const run = findRun(q, runId);
+  if (!run) return notFound(runId);
+  if (isFinal(run.status)) return { status: run.status, alreadyFinal: true };
+  addEvent(q, run.seq, "canceled", reason);
+  if (run.slot === 1) {
+    transition(q, run, RunStatus.CANCELED, {
+      slot: 1,
+      due_at: q.now + q.timeouts.cancelLeaseMs,
+      error_message: reason,
+    });
+    if (run.session_id) {
+      q.effects.notices.push({
+        sessionId: run.session_id,
+        notice: { type: "cancel", runId: run.id, token: run.token },
+      });
+    }
+  } else {
+    transition(q, run, RunStatus.CANCELED, { error_message: reason });
+  }
+  return { status: RunStatus.CANCELED, alreadyFinal: false };
+}
+
+/** Moves the start of a run that is still DELAYED. */
+export function rescheduleRun(q: QueueContext, runId: string, delayUntil: number): RunError | null {
+  const run = findRun(q, runId);
+  if (!run) return notFound(runId);
+  if (run.status !== RunStatus.DELAYED) {
+    return {
+      error: "wrong_state",
+      message: `Run ${runId} is ${run.status}: only a run that is still DELAYED can be rescheduled.`,
+    };
+  }
+  const dueAt = Math.max(delayUntil, q.now);
+  const orderAt = run.order_at - (run.delay_until ?? run.created_at) + dueAt;
+  touch(q, run, "due_at = ?, delay_until = ?, order_at = ?", dueAt, dueAt, orderAt);
+  if (q.effects.dueAt === null || dueAt < q.effects.dueAt) q.effects.dueAt = dueAt;
+  addEvent(q, run.seq, "rescheduled", `The start was moved to ${new Date(dueAt).toISOString()}`);
+  return null;
+}
+
+export function addTags(q: QueueContext, runId: string, added: string[]): { tags: string[] } | RunError {
+  const run = findRun(q, runId);
+  if (!run) return notFound(runId);
+  const tags = [...new Set([...(JSON.parse(run.tags) as string[]), ...added])];
+  if (tags.length > LIMITS.tagsPerRun) {
+    return {
+      error: "too_many_tags",
+      message: `Run ${runId} would have ${tags.length} tags: at most ${LIMITS.tagsPerRun} are allowed. Nothing was added.`,
+    };
+  }
+  touch(q, run, "tags = ?", JSON.stringify(tags));
+  return { tags };
+}
+
+export function updateMetadata(
+  q: QueueContext,
+  runId: string,
+  operations: MetadataOperation[],
+): { metadata: Record<string, unknown> } | RunError {
+  const run = findRun(q, runId);
+  if (!run) return notFound(runId);
+  const row = q.sql.exec<{ metadata: string }>("SELECT metadata FROM metadata WHERE seq = ?", run.seq)[0];
+  const before = row ? (JSON.parse(row.metadata) as Record<string, unknown>) : {};
+  const metadata = operations.reduce(applyMetadata, before);
+  const text = JSON.stringify(metadata);
+  if (text.length > LIMITS.metadataBytes) {
+    return {
+      error: "too_large",
+      message: `The metadata of run ${runId} would have ${text.length} bytes: at most ${LIMITS.metadataBytes} are allowed. Nothing was changed.`,
+    };
+  }
+  q.sql.exec("INSERT OR REPLACE INTO metadata (seq, metadata) VALUES (?, ?)", run.seq, text);
+  touch(q, run, "tags = tags");
+  return { metadata };
+}
+
+function touch(q: QueueContext, run: RunTableRow, set: string, ...values: (string | number)[]): void {
+  q.sql.exec(
+    `UPDATE runs SET ${set}, version = ?, updated_at = ? WHERE seq = ?`,
+    ...values,
+    q.version,
+    q.now,
+    run.seq,
+  );
+  q.effects.changed = true;
+}

@@ -1,0 +1,119 @@
+import type { HostNotice, MachinePreset, RetryOptions, RunStatus } from "@acme/sdk/contract";
+import type { QueueRef, QueueSettings } from "../rpc.ts";
+import type { Meta, Sql, SqlRow } from "../sql.ts";
+import type { KeyCounters } from "./counters.ts";
+
+/** The parts of a run that never change and that no statement selects by: one JSON column. */
+export interface RunSpec {
+  machine: MachinePreset;
+  maxAttempts?: number;
+  retry?: RetryOptions;
+  maxDuration?: number;
+  priorityMs: number;
+  ttlMs?: number;
+  idempotency?: { key: string; expiresAt: number; userKey?: string; scope?: string };
+  isTest: boolean;
+  parentRunId?: string;
+  rootRunId?: string;
+  depth: number;
+  batchId?: string;
+  replayedFrom?: string;
+}
+
+/** A row of `runs`. */
+export interface RunTableRow extends SqlRow {
+  seq: number;
+  id: string;
+  task: string;
+  status: RunStatus;
+  slot: number;
+  concurrency_key: string;
+  order_at: number;
+  due_at: number | null;
+  ttl_at: number | null;
+  token: number;
+  done_token: number;
+  attempt: number;
+  losses: number;
+  host_id: string | null;
+  session_id: string | null;
+  deployment_id: string | null;
+  version: number;
+  created_at: number;
+  queued_at: number | null;
+  delay_until: number | null;
+  started_at: number | null;
+  attempt_started_at: number | null;
+  completed_at: number | null;
+  updated_at: number;
+  usage_ms: number;
+  tags: string;
+  error_message: string | null;
+  spec: string;
+}
+
+/** What a commit leaves to do once it is durable. */
+export interface Effects {
+  /** Some row changed: the projection and the environment are to be told. */
+  changed: boolean;
+  /** Runs that became final. */
+  finished: string[];
+  notices: { sessionId: string; notice: HostNotice }[];
+  /** The earliest moment a changed row is due. */
+  dueAt: number | null;
+}
+
+export interface QueueTimeouts {
+  dequeuedLeaseMs: number;
+  executingLeaseMs: number;
+  cancelLeaseMs: number;
+  maxHostLosses: number;
+  retentionMs: number;
+  /** Most runs the queue holds that have not started. */
+  maxPending: number;
+}
+
+/** What the functions of the queue's core work on. `now` and `version` are those of the commit under way. */
+export interface QueueContext {
+  readonly sql: Sql;
+  readonly meta: Meta;
+  readonly counters: KeyCounters;
+  readonly random: () => number;
+  readonly timeouts: QueueTimeouts;
+  ref: QueueRef;
+  settings: QueueSettings;
+  now: number;
+  version: number;
+  effects: Effects;
+}
+
+export const noEffects = (): Effects => ({ changed: false, finished: [], notices: [], dueAt: null });
+
+export function due(q: QueueContext, at: number): number {
+  if (q.effects.dueAt === null || at < q.effects.dueAt) q.effects.dueAt = at;
+  return at;
+}
+
+export const findRun = (q: QueueContext, runId: string): RunTableRow | undefined =>
+  q.sql.exec<RunTableRow>("SELECT * FROM runs WHERE id = ?", runId)[0];
+
+export const specOf = (run: RunTableRow): RunSpec => JSON.parse(run.spec) as RunSpec;
+
+/** Adds an entry to a run's timeline: for what its columns and attempts don't already tell. */
+export function addEvent(
+  q: QueueContext,
+  seq: number,
+  type: string,
+  message: string,
+  data?: Record<string, unknown>,
+): void {
+  q.sql.exec(
+    `INSERT INTO events (seq, ordinal, time, type, message, data)
+     VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM events WHERE seq = ?1), ?2, ?3, ?4, ?5)`,
+    seq,
+    q.now,
+    type,
+    message,
+    data ? JSON.stringify(data) : null,
+  );
+}

@@ -1,0 +1,141 @@
+import { DEFAULTS } from "@acme/sdk/contract";
+import type { QueueRef, QueueSettings, QueueState } from "../rpc.ts";
+import { hasTables, Meta, migrate, type Sql } from "../sql.ts";
+import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
+import { KeyCounters } from "./counters.ts";
+import { projectionCursor } from "./projection.ts";
+import { QUEUE_MIGRATIONS } from "./schema.ts";
+
+export const QUEUE_TIMEOUTS: QueueTimeouts = {
+  dequeuedLeaseMs: DEFAULTS.dequeuedLeaseMs,
+  executingLeaseMs: DEFAULTS.executingLeaseMs,
+  cancelLeaseMs: 60_000,
+  maxHostLosses: DEFAULTS.maxHostLosses,
+  retentionMs: DEFAULTS.retentionMs,
+  maxPending: 1_000_000,
+};
+
+/** What the core takes from outside. */
+export interface QueueCoreOptions {
+  sql: Sql;
+  now: () => number;
+  random: () => number;
+  timeouts?: Partial<QueueTimeouts>;
+}
+
+/**
+ * The decisions of one queue over its SQLite database: no I/O, no clock and no randomness of its own. Everything that
+ * changes it happens inside `commit`, which is one transaction; what is left to do afterwards comes back as effects.
+ */
+export class QueueCore {
+  readonly #options: QueueCoreOptions;
+  #context: QueueContext | null = null;
+  #epoch = 0;
+
+  constructor(options: QueueCoreOptions) {
+    this.#options = options;
+    if (hasTables(options.sql)) this.#open();
+  }
+
+  /** The queue exists: it was triggered once. */
+  get exists(): boolean {
+    return this.#context !== null;
+  }
+
+  /** The open queue. Throws where `exists` is false. */
+  get context(): QueueContext {
+    if (!this.#context) throw new Error("The queue object was asked before anything was triggered in it");
+    return this.#context;
+  }
+
+  /** Creates the queue's tables at its first trigger. */
+  create(ref: QueueRef, settings: QueueSettings): void {
+    const { sql } = this.#options;
+    migrate(sql, QUEUE_MIGRATIONS);
+    sql.transaction(() => {
+      const meta = new Meta(sql);
+      meta.set("ref", ref);
+      meta.set("settings", settings);
+    });
+    this.#open();
+  }
+
+  /** Runs `work` in one transaction, with everything it changed under one version. Nothing is kept if it throws. */
+  commit<T>(work: (q: QueueContext) => T): { result: T; effects: Effects } {
+    const q = this.context;
+    q.now = this.#options.now();
+    q.version += 1;
+    q.effects = noEffects();
+    try {
+      const result = q.sql.transaction(() => {
+        const value = work(q);
+        q.counters.save(q.sql);
+        return value;
+      });
+      // Versions also number the states told to the environment: only one that a row keeps may be used up.
+      if (!q.effects.changed) q.version -= 1;
+      return { result, effects: q.effects };
+    } catch (error) {
+      // Counters and version in memory have run ahead of what was rolled back.
+      this.#open();
+      throw error;
+    }
+  }
+
+  get state(): QueueState {
+    const { ref, version, counters, settings } = this.context;
+    const ready = settings.paused ? 0 : counters.ready;
+    return { queueKey: ref.queueKey, queue: ref.queue, seq: version, held: counters.running, ready };
+  }
+
+  /** Refuses what an environment of an earlier epoch granted. True: `epoch` may be used. */
+  acceptEpoch(epoch: number): boolean {
+    if (epoch < this.#epoch) return false;
+    if (epoch > this.#epoch) {
+      this.#epoch = epoch;
+      this.context.meta.set("epoch", epoch);
+    }
+    return true;
+  }
+
+  changeSettings(settings: QueueSettings): void {
+    const q = this.context;
+    if (q.settings.concurrencyLimit === settings.concurrencyLimit && q.settings.paused === settings.paused)
+      return;
+    q.meta.set("settings", settings);
+    // The version also numbers the states told to the environment: a change that touches no row must count too.
+    q.meta.set("version", q.version);
+    q.settings = settings;
+    q.counters.setLimit(settings.concurrencyLimit);
+    q.effects.changed = true;
+  }
+
+  #open(): void {
+    const { sql, random, timeouts } = this.#options;
+    migrate(sql, QUEUE_MIGRATIONS);
+    const meta = new Meta(sql);
+    const ref = meta.get<QueueRef>("ref");
+    if (!ref) return;
+    const settings = meta.get<QueueSettings>("settings") as QueueSettings;
+    const counters = new KeyCounters();
+    counters.setLimit(settings.concurrencyLimit);
+    counters.load(sql);
+    const q: QueueContext = {
+      sql,
+      meta,
+      counters,
+      random,
+      timeouts: { ...QUEUE_TIMEOUTS, ...timeouts },
+      ref,
+      settings,
+      now: this.#options.now(),
+      version: 0,
+      effects: noEffects(),
+    };
+    const last =
+      sql.exec<{ version: number | null }>("SELECT max(version) AS version FROM runs")[0]?.version ?? 0;
+    q.version = Math.max(last, projectionCursor(q).version, meta.get<number>("version") ?? 0);
+    this.#epoch = meta.get<number>("epoch") ?? 0;
+    this.#context = q;
+  }
+}

@@ -1,0 +1,49 @@
+import { due, type QueueContext } from "./context.ts";
+
+export interface Claim {
+  task: string;
+  key: string;
+  runId: string;
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+}
+
+/** The run a key stands for: the claim's own, unless an earlier claim is still alive. */
+export function claimKey(q: QueueContext, claim: Claim): string {
+  const row = q.sql.exec<{ run_id: string }>(
+    `INSERT INTO idempotency (task, key, run_id, expires_at) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (task, key) DO UPDATE SET
+       run_id = CASE WHEN expires_at <= ?5 THEN excluded.run_id ELSE run_id END,
+       expires_at = CASE WHEN expires_at <= ?5 THEN excluded.expires_at ELSE expires_at END
+     RETURNING run_id`,
+    claim.task,
+    claim.key,
+    claim.runId,
+    claim.expiresAt,
+    q.now,
+  )[0] as { run_id: string };
+  due(q, claim.expiresAt);
+  return row.run_id;
+}
+
+/** Forgets a key. False: it stood for nothing. */
+export function resetKey(q: QueueContext, task: string, key: string): boolean {
+  return (
+    q.sql
+      .exec<{ expires_at: number }>(
+        "DELETE FROM idempotency WHERE task = ? AND key = ? RETURNING expires_at",
+        task,
+        key,
+      )
+      .filter((row) => row.expires_at > q.now).length > 0
+  );
+}
+
+export function dropExpiredKeys(q: QueueContext, limit: number): number {
+  return q.sql.exec(
+    `DELETE FROM idempotency WHERE (task, key) IN
+       (SELECT task, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
+    q.now,
+    limit,
+  ).length;
+}

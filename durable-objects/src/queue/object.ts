@@ -1,0 +1,297 @@
+import { DurableObject } from "cloudflare:workers";
+import { isFinal, type LeaseVerdict } from "@acme/sdk/contract";
+import { Alarm } from "../alarm.ts";
+import { GroupCommit } from "../group-commit.ts";
+import type {
+  DeploymentRef,
+  DequeueGrant,
+  DispatcherRpc,
+  EnvironmentRpc,
+  LeasedRun,
+  MetadataOperation,
+  ObjectBindings,
+  QueueRef,
+  QueueReport,
+  QueueReportResult,
+  QueueRpc,
+  QueueSettings,
+  QueueState,
+  QueueStats,
+  RunError,
+  RunEvent,
+  RunProjection,
+  RunRecord,
+  TriggerItem,
+  TriggerResult,
+} from "../rpc.ts";
+import { objectSql } from "../sql.ts";
+import { Teller } from "../teller.ts";
+import { addTags, cancelRun, rescheduleRun, updateMetadata } from "./changes.ts";
+import type { Effects, QueueContext } from "./context.ts";
+import { QueueCore } from "./core.ts";
+import { dequeueRuns } from "./dequeue.ts";
+import { claimKey, resetKey } from "./idempotency.ts";
+import { pendingProjection, projectionSent } from "./projection.ts";
+import { Projector } from "./projector.ts";
+import { retrieveRun, runEvents } from "./records.ts";
+import { attemptCompleted, attemptStarted, heartbeat, loseSession, returnRuns } from "./reports.ts";
+import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
+import { triggerRun } from "./trigger.ts";
+import { releaseParked } from "./versions.ts";
+import { Waiters } from "./waiters.ts";
+
+/** Until the query side has every change and the environment every state, the alarm looks after it this often. */
+const SAFETY_MS = 5_000;
+
+export interface QueueObjectDependencies<Env extends ObjectBindings> {
+  openProjection(env: Env): RunProjection;
+}
+
+/**
+ * The object of one queue of one environment: the authority on its runs, from trigger to end. This class only carries
+ * messages in and out; what is decided, and how it is stored, lies in the modules beside it.
+ */
+export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjectDependencies<Env>) {
+  return class extends DurableObject<Env> implements QueueRpc {
+    readonly #core: QueueCore;
+    readonly #alarm: Alarm;
+    readonly #group: GroupCommit<QueueContext>;
+    readonly #waiters = new Waiters();
+    readonly #projector: Projector;
+    readonly #environment: Teller<QueueState>;
+    /** What the environment was last told, in this life of the object. */
+    #told: QueueState | null = null;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#core = new QueueCore({ sql: objectSql(ctx.storage), now: Date.now, random: Math.random });
+      this.#alarm = new Alarm(ctx.storage);
+      ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      this.#group = new GroupCommit((work) => void this.#commit(work));
+      this.#projector = new Projector(
+        {
+          next: (limit) => pendingProjection(this.#core.context, limit),
+          sent: (cursor) => this.#commit((q) => projectionSent(q, cursor)),
+        },
+        dependencies.openProjection(env),
+      );
+      this.#environment = new Teller(
+        () => (this.#isTold() ? null : this.#core.state),
+        async (state) => {
+          await this.#environmentObject().reportQueue(state);
+          this.#told = state;
+        },
+      );
+    }
+
+    async triggerRuns(
+      ref: QueueRef,
+      settings: QueueSettings,
+      items: TriggerItem[],
+    ): Promise<TriggerResult[]> {
+      if (!this.#core.exists) this.#core.create(ref, settings);
+      return this.#group.run((q) => {
+        this.#core.changeSettings({ ...q.settings, concurrencyLimit: settings.concurrencyLimit });
+        return items.map((item) => triggerRun(q, item));
+      });
+    }
+
+    async claimIdempotencyKey(
+      ref: QueueRef,
+      claim: { task: string; key: string; runId: string; expiresAt: number },
+    ): Promise<{ runId: string; claimed: boolean }> {
+      if (!this.#core.exists) this.#core.create(ref, { concurrencyLimit: null, paused: false });
+      const runId = await this.#group.run((q) => claimKey(q, claim));
+      return { runId, claimed: runId === claim.runId };
+    }
+
+    async resetIdempotencyKey(
+      environmentKey: string,
+      task: string,
+      key: string,
+    ): Promise<{ reset: boolean }> {
+      if (!this.#serves(environmentKey)) return { reset: false };
+      return { reset: await this.#group.run((q) => resetKey(q, task, key)) };
+    }
+
+    async retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null> {
+      return this.#serves(environmentKey) ? retrieveRun(this.#core.context, runId) : null;
+    }
+
+    async runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null> {
+      return this.#serves(environmentKey) ? runEvents(this.#core.context, runId) : null;
+    }
+
+    async waitForRun(
+      environmentKey: string,
+      runId: string,
+      timeoutMs: number,
+    ): Promise<RunRecord | null | RunError> {
+      const now = await this.retrieveRun(environmentKey, runId);
+      if (!now) return notFound(runId);
+      if (isFinal(now.status)) return now;
+      const finished = await this.#waiters.wait(runId, timeoutMs);
+      return finished ? retrieveRun(this.#core.context, runId) : null;
+    }
+
+    async cancelRun(environmentKey: string, runId: string, reason: string) {
+      if (!this.#serves(environmentKey)) return notFound(runId);
+      return this.#group.run((q) => cancelRun(q, runId, reason));
+    }
+
+    async rescheduleRun(
+      environmentKey: string,
+      runId: string,
+      delayUntil: number,
+    ): Promise<RunRecord | RunError> {
+      if (!this.#serves(environmentKey)) return notFound(runId);
+      return this.#group.run(
+        (q) => rescheduleRun(q, runId, delayUntil) ?? (retrieveRun(q, runId) as RunRecord),
+      );
+    }
+
+    async addTags(environmentKey: string, runId: string, tags: string[]) {
+      if (!this.#serves(environmentKey)) return notFound(runId);
+      return this.#group.run((q) => addTags(q, runId, tags));
+    }
+
+    async updateMetadata(environmentKey: string, runId: string, operations: MetadataOperation[]) {
+      if (!this.#serves(environmentKey)) return notFound(runId);
+      return this.#group.run((q) => updateMetadata(q, runId, operations));
+    }
+
+    async applyReports(report: QueueReport): Promise<QueueReportResult> {
+      if (!this.#core.exists) {
+        const stale = (items: unknown[]): LeaseVerdict[] => items.map(() => "stale");
+        return {
+          started: stale(report.started),
+          completed: stale(report.completed),
+          heartbeats: stale(report.heartbeats),
+        };
+      }
+      return this.#group.run((q) => ({
+        started: report.started.map((item) => attemptStarted(q, item)),
+        completed: report.completed.map((item) => attemptCompleted(q, item)),
+        heartbeats: report.heartbeats.map((item) => heartbeat(q, item)),
+      }));
+    }
+
+    async updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void> {
+      if (!this.#core.exists) this.#core.create(ref, settings);
+      await this.#group.run(() => this.#core.changeSettings(settings));
+    }
+
+    async queueStats(environmentKey: string): Promise<QueueStats | null> {
+      if (!this.#serves(environmentKey)) return null;
+      const { ref, counters, settings, sql } = this.#core.context;
+      const delayed = sql.exec<{ n: number }>(
+        "SELECT count(*) AS n FROM runs WHERE status = 'DELAYED' AND due_at IS NOT NULL",
+      )[0]?.n;
+      return {
+        queue: ref.queue,
+        pending: counters.pending,
+        running: counters.running,
+        delayed: delayed ?? 0,
+        settings,
+      };
+    }
+
+    async dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }> {
+      if (!this.#core.acceptEpoch(grant.epoch)) return { ...this.#core.state, runs: [] };
+      const runs = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
+      // The answer tells the environment this state.
+      const state = this.#core.state;
+      this.#told = state;
+      return { ...state, runs };
+    }
+
+    async syncState(epoch: number): Promise<QueueState | null> {
+      if (!this.#core.exists) return null;
+      this.#core.acceptEpoch(epoch);
+      this.#told = this.#core.state;
+      return this.#told;
+    }
+
+    async deploymentPromoted(_deployment: DeploymentRef, tasks: string[]): Promise<void> {
+      if (!this.#core.exists) return;
+      const known = new Set(tasks);
+      while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
+    }
+
+    async hostSessionLost(sessionId: string): Promise<void> {
+      if (!this.#core.exists) return;
+      const reason = "the host stopped answering or was started anew";
+      while (this.#commit((q) => loseSession(q, sessionId, reason, TIMER_BATCH)) === TIMER_BATCH)
+        await scheduler.wait(0);
+    }
+
+    async returnRuns(leases: { runId: string; token: number }[]): Promise<void> {
+      if (this.#core.exists) await this.#group.run((q) => returnRuns(q, leases));
+    }
+
+    override async alarm(): Promise<void> {
+      this.#alarm.fired();
+      if (!this.#core.exists) return;
+      try {
+        while (this.#commit((q) => runTimers(q))) await scheduler.wait(0);
+        await this.#projector.flush();
+        if (!(await this.#environment.tell())) this.#alarm.by(Date.now() + SAFETY_MS);
+      } catch (error) {
+        console.error(`Alarm of queue ${this.#core.context.ref.queueKey} failed; it is tried again`, error);
+        this.#alarm.by(Date.now() + SAFETY_MS);
+      }
+      const next = nextTimer(this.#core.context);
+      if (next !== null) this.#alarm.by(next);
+      // Work that nobody asks for is told again: the environment or the dispatcher may have lost its memory.
+      if (this.#core.state.ready > 0) {
+        this.#told = null;
+        this.#alarm.by(Date.now() + SAFETY_MS);
+      }
+    }
+
+    #commit<T>(work: (q: QueueContext) => T, options = { tell: true }): T {
+      const { result, effects } = this.#core.commit(work);
+      this.#settle(effects, options.tell);
+      return result;
+    }
+
+    /** Does what a commit leaves to do. The alarm is set in the same turn, so that it is part of the same flush to disk. */
+    #settle(effects: Effects, tell: boolean): void {
+      if (effects.dueAt !== null) this.#alarm.by(effects.dueAt);
+      if (!effects.changed) return;
+      this.#alarm.by(Date.now() + SAFETY_MS);
+      this.#projector.schedule();
+      if (tell && !this.#isTold()) this.ctx.waitUntil(this.#environment.tell());
+      for (const runId of effects.finished) this.#waiters.finished(runId);
+      for (const { sessionId, notice } of effects.notices) {
+        const told = this.#dispatcher().notifyHost(sessionId, [notice]);
+        // A lost notice is made up for by the verdict on the host's next heartbeat.
+        this.ctx.waitUntil(told.catch(() => {}));
+      }
+    }
+
+    #isTold(): boolean {
+      const { held, ready } = this.#core.state;
+      return this.#told !== null && this.#told.held === held && this.#told.ready === ready;
+    }
+
+    #serves(environmentKey: string): boolean {
+      return this.#core.exists && this.#core.context.ref.environment.key === environmentKey;
+    }
+
+    #environmentObject(): EnvironmentRpc {
+      return this.env.ENVIRONMENT.getByName(
+        this.#core.context.ref.environment.key,
+      ) as unknown as EnvironmentRpc;
+    }
+
+    #dispatcher(): DispatcherRpc {
+      return this.env.DISPATCHER.getByName("default") as unknown as DispatcherRpc;
+    }
+  };
+}
+
+const notFound = (runId: string): RunError => ({
+  error: "not_found",
+  message: `Run ${runId} was not found.`,
+});

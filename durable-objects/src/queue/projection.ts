@@ -1,0 +1,38 @@
+import type { RunRow } from "../rpc.ts";
+import type { QueueContext, RunTableRow } from "./context.ts";
+import { toRunRow } from "./records.ts";
+
+/** How far the rows were sent to the query side: by version, then by seq among the rows of one commit. */
+export interface ProjectionCursor {
+  version: number;
+  seq: number;
+}
+
+const START: ProjectionCursor = { version: 0, seq: 0 };
+
+export const projectionCursor = (q: QueueContext): ProjectionCursor =>
+  q.meta.get<ProjectionCursor>("projected") ?? START;
+
+/** The next rows to send, in the order they changed; those that change meanwhile come again, as newer. */
+export function pendingProjection(
+  q: QueueContext,
+  limit: number,
+): { rows: RunRow[]; cursor: ProjectionCursor } {
+  const from = projectionCursor(q);
+  const rows = q.sql.exec<RunTableRow>(
+    "SELECT * FROM runs WHERE version >= ?1 AND (version, seq) > (?1, ?2) ORDER BY version, seq LIMIT ?3",
+    from.version,
+    from.seq,
+    limit,
+  );
+  const last = rows.at(-1);
+  return {
+    rows: rows.map((row) => toRunRow(q, row)),
+    cursor: last ? { version: last.version, seq: last.seq } : from,
+  };
+}
+
+/** The rows up to `cursor` have arrived. */
+export function projectionSent(q: QueueContext, cursor: ProjectionCursor): void {
+  q.meta.set("projected", cursor);
+}

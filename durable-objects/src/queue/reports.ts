@@ -1,0 +1,240 @@
+import {
+  type AttemptCompleted,
+  type AttemptOutcome,
+  type AttemptStarted,
+  internalError,
+  type LeaseVerdict,
+  RunStatus,
+  serializeError,
+  type TaskRunError,
+} from "@acme/sdk/contract";
+import type { AttemptRecord } from "../rpc.ts";
+import { addEvent, due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { decideFailure } from "./retry.ts";
+import { releaseSlot, transition } from "./transition.ts";
+
+type Lease = { runId: string; token: number };
+type Held =
+  | { verdict: "held"; run: RunTableRow }
+  | { verdict: "canceled"; run: RunTableRow }
+  | { verdict: "ok" }
+  | { verdict: "stale" };
+
+/** What a lease still means: "ok" when its completion is recorded already, so that a repeated report changes nothing. */
+function checkLease(q: QueueContext, lease: Lease): Held {
+  const run = findRun(q, lease.runId);
+  if (!run || run.token !== lease.token) return { verdict: "stale" };
+  if (run.done_token === lease.token) return { verdict: "ok" };
+  if (run.slot === 0) return { verdict: "stale" };
+  return { run, verdict: run.status === RunStatus.CANCELED ? "canceled" : "held" };
+}
+
+export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVerdict {
+  const lease = checkLease(q, report);
+  if (lease.verdict !== "held") return lease.verdict;
+  if (lease.run.status === RunStatus.DEQUEUED) start(q, lease.run, report.startedAt);
+  return "ok";
+}
+
+function start(q: QueueContext, run: RunTableRow, startedAt: number): void {
+  // A host's clock may be off: an attempt never starts before the run was created, nor in the future.
+  const at = Math.min(Math.max(startedAt, run.created_at), q.now);
+  transition(q, run, RunStatus.EXECUTING, {
+    attempt: run.attempt + 1,
+    started_at: run.started_at ?? at,
+    attempt_started_at: at,
+    due_at: q.now + q.timeouts.executingLeaseMs,
+  });
+}
+
+export function heartbeat(q: QueueContext, lease: Lease): LeaseVerdict {
+  const held = checkLease(q, lease);
+  if (held.verdict !== "held") return held.verdict;
+  const ms =
+    held.run.status === RunStatus.DEQUEUED ? q.timeouts.dequeuedLeaseMs : q.timeouts.executingLeaseMs;
+  // The lease is not part of what the query side shows: the row's version stays.
+  q.sql.exec("UPDATE runs SET due_at = ? WHERE seq = ?", due(q, q.now + ms), held.run.seq);
+  return "ok";
+}
+
+export function attemptCompleted(q: QueueContext, report: AttemptCompleted): LeaseVerdict {
+  const lease = checkLease(q, report);
+  if (lease.verdict === "ok" || lease.verdict === "stale") return lease.verdict;
+  if (lease.verdict === "canceled") {
+    recordAttempt(q, lease.run, "CANCELED", report.completedAt, null);
+    q.sql.exec("UPDATE runs SET done_token = token WHERE seq = ?", lease.run.seq);
+    releaseSlot(q, {
+      ...lease.run,
+      done_token: lease.run.token,
+      usage_ms: lease.run.usage_ms + (report.usageMs ?? 0),
+    });
+    return "ok";
+  }
+  const outcome = report.outcome;
+  if (outcome.type === "released") {
+    giveBack(q, lease.run, outcome.reason);
+    return "ok";
+  }
+  // A short attempt's start and end come in one report, or the start was never told.
+  const run =
+    lease.run.status === RunStatus.EXECUTING
+      ? lease.run
+      : {
+          ...lease.run,
+          attempt: lease.run.attempt + 1,
+          started_at: lease.run.started_at ?? report.startedAt ?? report.completedAt,
+          attempt_started_at: report.startedAt ?? report.completedAt,
+        };
+  finishAttempt(q, run, report, outcome);
+  return "ok";
+}
+
+function finishAttempt(
+  q: QueueContext,
+  run: RunTableRow,
+  report: AttemptCompleted,
+  outcome: Exclude<AttemptOutcome, { type: "released" }>,
+): void {
+  const done = {
+    attempt: run.attempt,
+    started_at: run.started_at,
+    attempt_started_at: run.attempt_started_at,
+    done_token: run.token,
+    usage_ms: run.usage_ms + (report.usageMs ?? 0),
+  };
+  switch (outcome.type) {
+    case "success":
+      saveOutput(q, run.seq, outcome.output ?? null, outcome.outputType, null);
+      transition(q, run, RunStatus.COMPLETED_SUCCESSFULLY, { ...done, error_message: null });
+      return;
+    case "canceled":
+      recordAttempt(q, run, "CANCELED", report.completedAt, null);
+      transition(q, run, RunStatus.CANCELED, done);
+      return;
+    case "failure":
+      fail(q, run, report.completedAt, outcome, done);
+  }
+}
+
+function fail(
+  q: QueueContext,
+  run: RunTableRow,
+  completedAt: number,
+  outcome: Extract<AttemptOutcome, { type: "failure" }>,
+  done: Pick<RunTableRow, "done_token" | "usage_ms" | "attempt" | "started_at" | "attempt_started_at">,
+): void {
+  const spec = specOf(run);
+  recordAttempt(q, run, "FAILED", completedAt, outcome.error);
+  const limits = { attempt: run.attempt, maxAttempts: spec.maxAttempts ?? null, retry: spec.retry ?? null };
+  const decision = decideFailure(outcome, limits, q.random);
+  const errorMessage = firstLine(outcome.error);
+  if ("status" in decision) {
+    saveOutput(q, run.seq, null, null, outcome.error);
+    transition(q, run, decision.status, { ...done, error_message: errorMessage });
+  } else if (decision.retryInMs === 0) {
+    transition(q, run, RunStatus.PENDING, { ...done, error_message: errorMessage });
+  } else {
+    transition(q, run, RunStatus.RETRYING, {
+      ...done,
+      error_message: errorMessage,
+      due_at: q.now + decision.retryInMs,
+    });
+  }
+}
+
+/** The host returns a run it will not finish: queued again at its old place, and no attempt is counted. */
+export function giveBack(q: QueueContext, run: RunTableRow, reason: string): void {
+  addEvent(q, run.seq, "released", `Host ${run.host_id} gave the run back: ${reason}`);
+  requeue(q, run);
+}
+
+/** The lease ended without a word, or the host is gone: the same attempt goes to another host. */
+export function loseLease(q: QueueContext, run: RunTableRow, reason: string): void {
+  if (run.status === RunStatus.CANCELED) {
+    releaseSlot(q, run);
+    return;
+  }
+  const losses = run.losses + 1;
+  if (run.status === RunStatus.EXECUTING) recordAttempt(q, run, "LOST", q.now, null);
+  addEvent(q, run.seq, "lost", `Lost host ${run.host_id}: ${reason}`, { losses });
+  if (losses <= q.timeouts.maxHostLosses) {
+    requeue(q, run, losses);
+    return;
+  }
+  const error = internalError(
+    "TASK_RUN_DEQUEUED_MAX_RETRIES",
+    `The run lost its host ${losses} times, more often than the limit of ${q.timeouts.maxHostLosses}. Look at the hosts' logs: does the run bring them down?`,
+  );
+  saveOutput(q, run.seq, null, null, error);
+  transition(q, run, RunStatus.SYSTEM_FAILURE, { losses, error_message: firstLine(error) });
+}
+
+function requeue(q: QueueContext, run: RunTableRow, losses = run.losses): void {
+  transition(q, run, RunStatus.PENDING, {
+    losses,
+    attempt: run.status === RunStatus.EXECUTING ? run.attempt - 1 : run.attempt,
+    host_id: null,
+    session_id: null,
+    attempt_started_at: null,
+  });
+}
+
+export function saveOutput(
+  q: QueueContext,
+  seq: number,
+  output: string | null,
+  outputType: string | null,
+  error: TaskRunError | null,
+): void {
+  if (output === null && error === null) return;
+  q.sql.exec(
+    "INSERT OR REPLACE INTO outputs (seq, output, output_type, error) VALUES (?, ?, ?, ?)",
+    seq,
+    output,
+    outputType,
+    error ? JSON.stringify(error) : null,
+  );
+}
+
+/** Keeps an attempt that did not succeed. A successful one is told by the run's own columns. */
+function recordAttempt(
+  q: QueueContext,
+  run: RunTableRow,
+  status: AttemptRecord["status"],
+  completedAt: number,
+  error: TaskRunError | null,
+): void {
+  q.sql.exec(
+    `INSERT INTO attempts (seq, ordinal, number, status, started_at, completed_at, host_id, error)
+     VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM attempts WHERE seq = ?1), ?2, ?3, ?4, ?5, ?6, ?7)`,
+    run.seq,
+    run.attempt,
+    status,
+    run.attempt_started_at,
+    Math.min(completedAt, q.now),
+    run.host_id,
+    error ? JSON.stringify(error) : null,
+  );
+}
+
+const firstLine = (error: TaskRunError): string =>
+  (serializeError(error).message.split("\n", 1)[0] as string).slice(0, 500);
+
+/** Everything leased to a host session that ended. */
+export function loseSession(q: QueueContext, sessionId: string, reason: string, limit: number): number {
+  const rows = q.sql.exec<RunTableRow>(
+    "SELECT * FROM runs WHERE slot = 1 AND session_id = ? LIMIT ?",
+    sessionId,
+    limit,
+  );
+  for (const run of rows) loseLease(q, run, reason);
+  return rows.length;
+}
+
+/** Runs that were leased but could not be handed over. */
+export function returnRuns(q: QueueContext, leases: Lease[]): void {
+  for (const lease of leases) {
+    const held = checkLease(q, lease);
+    if (held.verdict === "held" && held.run.status === RunStatus.DEQUEUED) requeue(q, held.run);
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * Tables of a queue object.
+ *
+ * `runs` holds what is decided on; payloads and outputs lie beside it, so that an update never rewrites them. `version`
+ * is the number of the commit that last changed the row: reading rows by version in order is the outbox to the query
+ * side (a run that changed many times between two flushes is sent once, in its last state), and one number, kept in
+ * `meta`, says how far it was sent.
+ *
+ * `due_at` is the one timer of a run in its status: DELAYED until then, RETRYING until then, DEQUEUED and EXECUTING: the
+ * lease ends then, CANCELED with a slot: the host must have confirmed by then, final: deleted then.
+ *
+ * `slot` is 1 while the run counts against the limits. It follows the status but for one case: a run canceled while it
+ * executes is CANCELED at once and keeps its slot until its host says that it stopped.
+ *
+ * `token` fences leases: it grows with each; `done_token` is the one whose completion was recorded, which makes a
+ * repeated report "ok" and a late one "stale".
+ */
+export const QUEUE_MIGRATIONS = [
+  `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE runs (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    task TEXT NOT NULL,
+    status TEXT NOT NULL,
+    slot INTEGER NOT NULL DEFAULT 0,
+    concurrency_key TEXT NOT NULL DEFAULT '',
+    order_at INTEGER NOT NULL,
+    due_at INTEGER,
+    ttl_at INTEGER,
+    token INTEGER NOT NULL DEFAULT 0,
+    done_token INTEGER NOT NULL DEFAULT 0,
+    attempt INTEGER NOT NULL DEFAULT 0,
+    losses INTEGER NOT NULL DEFAULT 0,
+    host_id TEXT,
+    session_id TEXT,
+    deployment_id TEXT,
+    version INTEGER NOT NULL,
+    created_at INTEGER NOT NULL,
+    queued_at INTEGER,
+    delay_until INTEGER,
+    started_at INTEGER,
+    attempt_started_at INTEGER,
+    completed_at INTEGER,
+    updated_at INTEGER NOT NULL,
+    usage_ms REAL NOT NULL DEFAULT 0,
+    tags TEXT NOT NULL DEFAULT '[]',
+    error_message TEXT,
+    spec TEXT NOT NULL
+  );
+  CREATE INDEX runs_pending ON runs (concurrency_key, order_at, seq) WHERE status = 'PENDING';
+  CREATE INDEX runs_due ON runs (due_at) WHERE due_at IS NOT NULL;
+  CREATE INDEX runs_ttl ON runs (ttl_at) WHERE ttl_at IS NOT NULL;
+  CREATE INDEX runs_leased ON runs (session_id) WHERE slot = 1;
+  CREATE INDEX runs_parked ON runs (task) WHERE status = 'PENDING_VERSION';
+  CREATE INDEX runs_version ON runs (version);
+  CREATE TABLE payloads (seq INTEGER PRIMARY KEY, payload TEXT NOT NULL, payload_type TEXT NOT NULL);
+  CREATE TABLE outputs (seq INTEGER PRIMARY KEY, output TEXT, output_type TEXT, error TEXT);
+  CREATE TABLE metadata (seq INTEGER PRIMARY KEY, metadata TEXT NOT NULL);
+  CREATE TABLE attempts (
+    seq INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    started_at INTEGER,
+    completed_at INTEGER,
+    host_id TEXT,
+    error TEXT,
+    PRIMARY KEY (seq, ordinal)
+  ) WITHOUT ROWID;
+  CREATE TABLE events (
+    seq INTEGER NOT NULL,
+    ordinal INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    type TEXT NOT NULL,
+    message TEXT NOT NULL,
+    data TEXT,
+    PRIMARY KEY (seq, ordinal)
+  ) WITHOUT ROWID;
+  CREATE TABLE deployments (id TEXT PRIMARY KEY, version TEXT NOT NULL, content_hash TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE keys (concurrency_key TEXT PRIMARY KEY, pending INTEGER NOT NULL, running INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE idempotency (
+    task TEXT NOT NULL,
+    key TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (task, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX idempotency_expiry ON idempotency (expires_at)`,
+] as const;

@@ -1,0 +1,84 @@
+import { RunStatus } from "@acme/sdk/contract";
+import { addEvent, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { dropExpiredKeys } from "./idempotency.ts";
+import { loseLease } from "./reports.ts";
+import { releaseSlot, transition } from "./transition.ts";
+import { isKnown } from "./versions.ts";
+
+/** Most runs one commit moves: a long list of due runs is worked off in several. */
+export const TIMER_BATCH = 500;
+
+/** Does what is due. True: there may be more. */
+export function runTimers(q: QueueContext): boolean {
+  const dueRuns = q.sql.exec<RunTableRow>(
+    "SELECT * FROM runs WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+    q.now,
+    TIMER_BATCH,
+  );
+  for (const run of dueRuns) runDue(q, run);
+  const expired = q.sql.exec<RunTableRow>(
+    "SELECT * FROM runs WHERE ttl_at <= ? ORDER BY ttl_at LIMIT ?",
+    q.now,
+    TIMER_BATCH,
+  );
+  for (const run of expired) expire(q, run);
+  const dropped = dropExpiredKeys(q, TIMER_BATCH);
+  return Math.max(dueRuns.length, expired.length, dropped) === TIMER_BATCH;
+}
+
+/** When the next timer is due; null: none is. */
+export function nextTimer(q: QueueContext): number | null {
+  const row = q.sql.exec<{ at: number | null }>(
+    `SELECT min(at) AS at FROM (
+       SELECT min(due_at) AS at FROM runs WHERE due_at IS NOT NULL
+       UNION ALL SELECT min(ttl_at) FROM runs WHERE ttl_at IS NOT NULL
+       UNION ALL SELECT min(expires_at) FROM idempotency)`,
+  )[0];
+  return row?.at ?? null;
+}
+
+function runDue(q: QueueContext, run: RunTableRow): void {
+  switch (run.status) {
+    case RunStatus.DELAYED:
+      enqueueDelayed(q, run);
+      return;
+    case RunStatus.RETRYING:
+      transition(q, run, RunStatus.PENDING);
+      return;
+    case RunStatus.DEQUEUED:
+      loseLease(q, run, `the attempt's start was not reported within ${q.timeouts.dequeuedLeaseMs / 1000} s`);
+      return;
+    case RunStatus.EXECUTING:
+      loseLease(q, run, `the lease was not renewed within ${q.timeouts.executingLeaseMs / 1000} s`);
+      return;
+    case RunStatus.CANCELED:
+      if (run.slot === 1) releaseSlot(q, run);
+      else forget(q, run);
+      return;
+    default:
+      forget(q, run);
+  }
+}
+
+function enqueueDelayed(q: QueueContext, run: RunTableRow): void {
+  const known = isKnown(q, run.task);
+  const { ttlMs } = specOf(run);
+  transition(q, run, known ? RunStatus.PENDING : RunStatus.PENDING_VERSION, {
+    queued_at: known ? q.now : null,
+    ttl_at: known && ttlMs ? q.now + ttlMs : null,
+  });
+}
+
+function expire(q: QueueContext, run: RunTableRow): void {
+  addEvent(q, run.seq, "expired", "The run's ttl passed before it was started");
+  transition(q, run, RunStatus.EXPIRED, {
+    error_message: "The run's ttl passed before it was started",
+  });
+}
+
+/** Retention is over: the run and all that lies beside it go. */
+function forget(q: QueueContext, run: RunTableRow): void {
+  for (const table of ["runs", "payloads", "outputs", "metadata", "attempts", "events"]) {
+    q.sql.exec(`DELETE FROM ${table} WHERE seq = ?`, run.seq);
+  }
+}

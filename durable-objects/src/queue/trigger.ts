@@ -1,0 +1,118 @@
+import { parseRunId, RunStatus } from "@acme/sdk/contract";
+import type { TriggerItem, TriggerResult } from "../rpc.ts";
+import { due, type QueueContext, type RunSpec } from "./context.ts";
+import { saveDeployment } from "./deployments.ts";
+import { claimKey } from "./idempotency.ts";
+import { markUnknown } from "./versions.ts";
+
+/** Creates the run of an item, unless its id or its idempotency key stand for a run already. */
+export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
+  if (item.idempotency?.claim) {
+    const claim = {
+      task: item.task,
+      key: item.idempotency.key,
+      runId: item.runId,
+      expiresAt: item.idempotency.expiresAt,
+    };
+    const owner = claimKey(q, claim);
+    if (owner !== item.runId) {
+      // The claim's run may belong to another queue, or its creator may have died: whoever asks next creates it.
+      if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true };
+      return { ...createRun(q, { ...item, runId: owner }), runId: owner };
+    }
+  }
+  return createRun(q, item);
+}
+
+function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
+  if (q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0) {
+    return { runId: item.runId, cached: true };
+  }
+  if (q.counters.pending >= q.timeouts.maxPending)
+    return { runId: item.runId, cached: false, error: "queue_full" };
+
+  const { status, dueAt } = startingPoint(q, item);
+  const pending = status === RunStatus.PENDING;
+  const ttlAt = pending && item.ttlMs ? q.now + item.ttlMs : null;
+  if (item.lockedDeployment) saveDeployment(q, item.lockedDeployment);
+  const inserted = q.sql.exec<{ seq: number }>(
+    `INSERT INTO runs (id, task, status, concurrency_key, order_at, due_at, ttl_at, deployment_id, version, created_at,
+       queued_at, delay_until, updated_at, tags, spec)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+    item.runId,
+    item.task,
+    status,
+    item.concurrencyKey ?? "",
+    (item.delayUntil ?? q.now) - item.priorityMs,
+    dueAt,
+    ttlAt,
+    item.lockedDeployment?.id ?? null,
+    q.version,
+    q.now,
+    pending ? q.now : null,
+    item.delayUntil ?? null,
+    q.now,
+    item.tags.length === 0 ? "[]" : JSON.stringify(item.tags),
+    JSON.stringify(specFrom(item)),
+  );
+  const seq = (inserted[0] as { seq: number }).seq;
+  if (item.payload !== undefined) {
+    q.sql.exec(
+      "INSERT INTO payloads (seq, payload, payload_type) VALUES (?, ?, ?)",
+      seq,
+      item.payload,
+      item.payloadType,
+    );
+  }
+  if (item.metadata !== undefined)
+    q.sql.exec("INSERT INTO metadata (seq, metadata) VALUES (?, ?)", seq, item.metadata);
+  if (pending) q.counters.add(item.concurrencyKey ?? "", 1, 0);
+  if (!item.known) markUnknown(q, item.task);
+  if (dueAt !== null) due(q, dueAt);
+  if (ttlAt !== null) due(q, ttlAt);
+  q.effects.changed = true;
+  return { runId: item.runId, cached: false };
+}
+
+function startingPoint(q: QueueContext, item: TriggerItem): { status: RunStatus; dueAt: number | null } {
+  if (item.delayUntil !== undefined && item.delayUntil > q.now) {
+    return { status: RunStatus.DELAYED, dueAt: item.delayUntil };
+  }
+  return { status: item.known ? RunStatus.PENDING : RunStatus.PENDING_VERSION, dueAt: null };
+}
+
+function specFrom(item: TriggerItem): RunSpec {
+  const {
+    machine,
+    maxAttempts,
+    retry,
+    maxDuration,
+    priorityMs,
+    ttlMs,
+    isTest,
+    parentRunId,
+    rootRunId,
+    depth,
+  } = item;
+  const { batchId, replayedFrom, idempotency } = item;
+  return {
+    machine,
+    maxAttempts,
+    retry,
+    maxDuration,
+    priorityMs,
+    ttlMs,
+    isTest,
+    parentRunId,
+    rootRunId,
+    depth,
+    batchId,
+    replayedFrom,
+    idempotency: idempotency && {
+      key: idempotency.key,
+      expiresAt: idempotency.expiresAt,
+      userKey: idempotency.userKey,
+      scope: idempotency.scope,
+    },
+  };
+}

@@ -1,0 +1,24 @@
+/** Who waits for a run to end: in memory only, because a waiter lives no longer than its request. */
+export class Waiters {
+  readonly #byRun = new Map<string, Set<(finished: boolean) => void>>();
+
+  /** True once the run has ended, false after `timeoutMs`. */
+  wait(runId: string, timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const waiters = this.#byRun.get(runId) ?? new Set();
+      this.#byRun.set(runId, waiters);
+      const end = (finished: boolean) => {
+        clearTimeout(timer);
+        waiters.delete(end);
+        if (waiters.size === 0) this.#byRun.delete(runId);
+        resolve(finished);
+      };
+      const timer = setTimeout(() => end(false), timeoutMs);
+      waiters.add(end);
+    });
+  }
+
+  finished(runId: string): void {
+    for (const end of this.#byRun.get(runId) ?? []) end(true);
+  }
+}
