@@ -1,0 +1,75 @@
+import { ApiPromise } from "./api-promise.ts";
+import type { ApiResponse } from "./request.ts";
+
+export interface CursorPageParams {
+  /** Items a page. */
+  limit?: number;
+  /** Cursor of the page before the wanted one. */
+  after?: string;
+  /** Cursor of the page after the wanted one. */
+  before?: string;
+}
+export interface CursorPageBody<T> {
+  data: T[];
+  pagination: { next?: string | null; previous?: string | null };
+}
+type FetchPage<T> = (params: CursorPageParams) => CursorPagePromise<T>;
+
+/** One page of a list; iterating over it goes on through all later pages. */
+export class CursorPage<T> {
+  readonly data: T[];
+  readonly pagination: { next?: string; previous?: string };
+  readonly #fetchPage: FetchPage<T>;
+
+  constructor(body: CursorPageBody<T>, fetchPage: FetchPage<T>) {
+    this.data = body.data;
+    this.pagination = {
+      next: body.pagination.next ?? undefined,
+      previous: body.pagination.previous ?? undefined,
+    };
+    this.#fetchPage = fetchPage;
+  }
+
+  getPaginatedItems(): T[] {
+    return this.data;
+  }
+  hasNextPage(): boolean {
+    return Boolean(this.pagination.next);
+  }
+  hasPreviousPage(): boolean {
+    return Boolean(this.pagination.previous);
+  }
+  /** @throws Error where there is none */
+  getNextPage(): CursorPagePromise<T> {
+    if (!this.pagination.next) throw new Error("No next page available");
+    return this.#fetchPage({ after: this.pagination.next, before: undefined });
+  }
+  /** @throws Error where there is none */
+  getPreviousPage(): CursorPagePromise<T> {
+    if (!this.pagination.previous) throw new Error("No previous page available");
+    return this.#fetchPage({ before: this.pagination.previous, after: undefined });
+  }
+  async *iterPages(): AsyncGenerator<CursorPage<T>> {
+    let page: CursorPage<T> = this;
+    yield page;
+    while (page.hasNextPage()) {
+      page = await page.getNextPage();
+      yield page;
+    }
+  }
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for await (const page of this.iterPages()) yield* page.data;
+  }
+}
+
+/** The promise of a page; iterating over it without awaiting it goes through all pages. */
+export class CursorPagePromise<T> extends ApiPromise<CursorPage<T>> {
+  constructor(response: Promise<ApiResponse<CursorPageBody<T>>>, fetchPage: FetchPage<T>) {
+    super(
+      response.then(({ data, response: raw }) => ({ data: new CursorPage(data, fetchPage), response: raw })),
+    );
+  }
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    yield* await this;
+  }
+}

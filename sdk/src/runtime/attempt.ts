@@ -1,0 +1,358 @@
+import { updateRunMetadata } from "../client/runs-api.ts";
+import type { Context } from "../context.ts";
+import type { AttemptOutcome, DequeuedRun, LogEntry } from "../contract/host-protocol.ts";
+import { DEFAULTS, LIMITS } from "../contract/limits.ts";
+import type { TaskRunError } from "../contract/run-errors.ts";
+import { MaxDurationExceededError, TaskPayloadParsedError } from "../errors.ts";
+import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../hook-types.ts";
+import { decodePacket, encodePacket, type Packet } from "../packet.ts";
+import { RunMetadata } from "../run-metadata.ts";
+import { type RegisteredTask, type RunScope, state } from "../state.ts";
+import { contextOf } from "./context-of-run.ts";
+import type { LogBuffer } from "./log-buffer.ts";
+import {
+  decideByHook,
+  decideBySettings,
+  isFinalError,
+  type RetryDecision,
+  type RetryFacts,
+} from "./retry-decision.ts";
+import { internal, toTaskRunError } from "./run-error.ts";
+
+/** How long a task function may take to settle after its signal was aborted because of `maxDuration`. */
+const GRACE_MS = 5_000;
+/** `timeout.None` and what a timer can't hold. */
+const NO_LIMIT_SECONDS = 2_147_483;
+
+/** One attempt of a run: calls middleware, hooks and the task's function, and makes an outcome of what happens. */
+export class Attempt implements RunScope {
+  readonly ctx: Context;
+  readonly startedAt = performance.now();
+  /** Over: whatever still runs of it belongs to no run any more. */
+  ended = false;
+  /** Set when the process should not be used again: code of this attempt may still be running. */
+  exiting = false;
+  readonly #run: DequeuedRun;
+  readonly #task: RegisteredTask;
+  readonly #logs: LogBuffer;
+  readonly #controller = new AbortController();
+  #locals: Map<symbol, unknown> | undefined;
+  #metadata: RunMetadata | undefined;
+  #canceled = false;
+  #timedOut: MaxDurationExceededError | undefined;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Ends what is being awaited with an error: the task's function while that runs, else the whole attempt. */
+  #interrupt: ((error: unknown) => void) | undefined;
+  #onCancel: (() => void) | undefined;
+
+  constructor(run: DequeuedRun, task: RegisteredTask, startedAt: Date, logs: LogBuffer) {
+    this.#run = run;
+    this.#task = task;
+    this.#logs = logs;
+    this.ctx = contextOf(run, task, startedAt);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get locals(): Map<symbol, unknown> {
+    this.#locals ??= new Map();
+    return this.#locals;
+  }
+
+  get metadata(): RunMetadata {
+    const { runId, parentRunId, metadata } = this.#run;
+    this.#metadata ??= new RunMetadata(metadata, Boolean(parentRunId), (update) =>
+      updateRunMetadata(runId, update),
+    );
+    return this.#metadata;
+  }
+
+  log(level: LogEntry["level"], message: string, properties?: object): void {
+    if (!this.ended) this.#logs.add(level, message, properties);
+  }
+
+  flushLogs(): void {
+    this.#logs.flush();
+  }
+
+  /** The run was canceled: aborts the signal; the attempt ends as canceled when its function settles. */
+  cancel(): void {
+    if (this.#canceled || this.ended) return;
+    this.#canceled = true;
+    this.#controller.abort();
+    this.#onCancel?.();
+  }
+
+  /** Nobody caught this error: the attempt fails with it, and the process is not to be used again. */
+  fail(error: unknown): void {
+    this.exiting = true;
+    this.#interrupt?.(error);
+  }
+
+  /** Never rejects. Leaves no timer and nothing unsent behind. */
+  async execute(): Promise<AttemptOutcome> {
+    this.#startTimer();
+    let outcome: AttemptOutcome;
+    try {
+      outcome = await new Promise<AttemptOutcome>((resolve, reject) => {
+        this.#interrupt = reject;
+        this.#executeWithMiddleware().then(resolve, reject);
+      });
+    } catch (error) {
+      const reported = this.#timedOut ?? error;
+      outcome = failure(toTaskRunError(reported), decideBySettings(reported, this.#facts()));
+    }
+    if (this.#timer) clearTimeout(this.#timer);
+    if (this.#canceled) outcome = { type: "canceled" };
+    if (this.#metadata) await this.#flushMetadata(this.#metadata);
+    this.#logs.flush();
+    this.ended = true;
+    return outcome;
+  }
+
+  async #executeWithMiddleware(): Promise<AttemptOutcome> {
+    const run = this.#run;
+    const task = this.#task;
+    let payload: unknown;
+    try {
+      payload = decodePacket(run.payload, run.payloadType);
+      if (task.parsePayload) payload = await parse(task.parsePayload, payload);
+    } catch (error) {
+      return failure(internal("TASK_INPUT_ERROR", undefined, error), null);
+    }
+    if (this.#canceled) return { type: "canceled" };
+    const global = state.hooks.middleware;
+    const own = task.hooks.middleware;
+    if (global.length === 0 && !own) return this.#executeTask(payload);
+
+    let outcome: AttemptOutcome | undefined;
+    const chain = own ? [...global, own] : global;
+    const runner = chain.reduceRight<() => Promise<void>>(
+      (next, hook: AnyOnMiddlewareHookFunction) => async () => {
+        await hook({ ...this.#params(payload), next });
+      },
+      async () => {
+        outcome = await this.#executeTask(payload);
+      },
+    );
+    await runner();
+    return (
+      outcome ?? failureOf(new Error(`A middleware of task "${task.id}" returned without calling next()`))
+    );
+  }
+
+  async #executeTask(payload: unknown): Promise<AttemptOutcome> {
+    const params = this.#params(payload);
+    let init: object | undefined;
+    let output: unknown;
+    let packet: Packet;
+    try {
+      init = await this.#callInit(params);
+      if (this.#run.attempt === 1) await this.#callEach("onStart", { ...params, init });
+      await this.#callEach("onStartAttempt", params);
+      try {
+        output = await this.#callRun(payload, init);
+      } catch (error) {
+        if (!(error instanceof Error) || error.name !== "CompleteTaskWithOutput") throw error;
+        output = (error as Error & { output?: unknown }).output;
+      }
+      if (this.#timedOut) throw this.#timedOut;
+    } catch (thrown) {
+      return this.#failed({ ...params, init }, this.#timedOut ?? thrown);
+    }
+    const more = { ...params, init };
+    if (this.#canceled) {
+      await this.#callEach("cleanup", more);
+      return { type: "canceled" };
+    }
+    try {
+      packet = encodeOutput(output);
+    } catch (error) {
+      await this.#report("onFailure", { ...more, error });
+      await this.#report("onComplete", { ...more, result: { ok: false, error } });
+      await this.#callEach("cleanup", more);
+      return failure(internal("TASK_OUTPUT_ERROR", undefined, error), null);
+    }
+    await this.#report("onSuccess", { ...more, output });
+    await this.#report("onComplete", { ...more, result: { ok: true, data: output } });
+    await this.#callEach("cleanup", more);
+    return { type: "success", output: packet.data, outputType: packet.dataType };
+  }
+
+  /** The task's function threw. */
+  async #failed(params: HookParams & { init?: object }, thrown: unknown): Promise<AttemptOutcome> {
+    if (this.#canceled) {
+      await this.#callEach("cleanup", params);
+      return { type: "canceled" };
+    }
+    const { retry, error } = await this.#decide(params, thrown);
+    if (!retry) {
+      await this.#report("onFailure", { ...params, error });
+      await this.#report("onComplete", { ...params, result: { ok: false, error } });
+    }
+    await this.#callEach("cleanup", params);
+    return failure(toTaskRunError(error), retry);
+  }
+
+  async #decide(
+    params: HookParams & { init?: object },
+    error: unknown,
+  ): Promise<{ retry: RetryDecision; error: unknown }> {
+    const facts = this.#facts();
+    const retry = decideBySettings(error, facts);
+    if (facts.disabled || isFinalError(error) || this.#timedOut) return { retry: null, error };
+    const own = this.#task.hooks.catchError;
+    // The task's own comes first here: the first that returns something decides.
+    for (const hook of own ? [own, ...state.hooks.catchError] : state.hooks.catchError) {
+      try {
+        const result = await hook({
+          ...params,
+          error,
+          retry: facts.retry,
+          retryDelayInMs: retry?.delayMs,
+          retryAt: retry ? new Date(Date.now() + retry.delayMs) : undefined,
+        });
+        if (!result) continue;
+        return { retry: decideByHook(result, facts, Date.now()), error: result.error ?? error };
+      } catch (hookError) {
+        this.#hookFailed("catchError", hookError);
+      }
+    }
+    return { retry, error };
+  }
+
+  #facts(): RetryFacts {
+    const { environment, attempt, maxAttempts, retry } = this.#run;
+    return {
+      retry: { ...DEFAULTS.retry, ...(this.#task.retry ?? retry ?? state.config.retry) },
+      attempt,
+      maxAttempts,
+      disabled: environment.type === "DEVELOPMENT" && state.config.retryInDev === false,
+    };
+  }
+
+  #params(payload: unknown): HookParams {
+    return { payload, ctx: this.ctx, task: this.#task.id, signal: this.#controller.signal };
+  }
+
+  async #callInit(params: HookParams): Promise<object | undefined> {
+    const own = this.#task.hooks.init;
+    const hooks = own ? [...state.hooks.init, own] : state.hooks.init;
+    if (hooks.length === 0) return undefined;
+    let merged = {};
+    for (const hook of hooks) {
+      const result = await hook(params);
+      if (typeof result === "object" && result !== null && !Array.isArray(result))
+        merged = { ...merged, ...result };
+    }
+    return merged;
+  }
+
+  #callRun(payload: unknown, init: object | undefined): Promise<unknown> {
+    const whole = this.#interrupt;
+    const params = { ctx: this.ctx, init, signal: this.#controller.signal };
+    const settled = new Promise<unknown>((resolve, reject) => {
+      this.#interrupt = reject;
+      Promise.resolve(this.#task.run(payload, params)).then(resolve, reject);
+    });
+    const { onCancel } = this.#task.hooks;
+    if (!onCancel && state.hooks.onCancel.length === 0) {
+      return settled.finally(() => {
+        this.#interrupt = whole;
+      });
+    }
+    let hooks: Promise<void> | undefined;
+    settled.catch(() => {});
+    this.#onCancel = () => {
+      hooks = this.#report("onCancel", { ...this.#params(payload), init, runPromise: settled });
+    };
+    if (this.#canceled) this.#onCancel();
+    return settled.finally(async () => {
+      this.#interrupt = whole;
+      this.#onCancel = undefined;
+      await hooks;
+    });
+  }
+
+  /** Calls the global hooks of a kind, then the task's, one after another. Throws what one of them throws. */
+  async #callEach<K extends Observing>(kind: K, params: Parameters<HookFunctions[K]>[0]): Promise<void> {
+    const own = this.#task.hooks[kind] as ((params: unknown) => unknown) | undefined;
+    for (const hook of state.hooks[kind] as ((params: unknown) => unknown)[]) await hook(params);
+    if (own) await own(params);
+  }
+
+  /** Like `#callEach`, but the outcome stands already: what a hook throws is logged, and the next one is called. */
+  async #report<K extends Observing>(kind: K, params: Parameters<HookFunctions[K]>[0]): Promise<void> {
+    const own = this.#task.hooks[kind] as ((params: unknown) => unknown) | undefined;
+    const global = state.hooks[kind] as ((params: unknown) => unknown)[];
+    if (global.length === 0 && !own) return;
+    for (const hook of own ? [...global, own] : global) {
+      try {
+        await hook(params);
+      } catch (error) {
+        this.#hookFailed(kind, error);
+      }
+    }
+  }
+
+  #hookFailed(kind: string, error: unknown): void {
+    this.log("error", `The ${kind} hook of task "${this.#task.id}" threw: ${String(error)}`, { error });
+  }
+
+  #startTimer(): void {
+    const seconds = this.ctx.run.maxDuration;
+    if (!seconds || seconds > NO_LIMIT_SECONDS) return;
+    this.#timer = setTimeout(() => {
+      const error = new MaxDurationExceededError(seconds, (performance.now() - this.startedAt) / 1_000);
+      this.#timedOut = error;
+      this.#controller.abort(error);
+      this.#timer = setTimeout(() => this.fail(error), GRACE_MS);
+    }, seconds * 1_000);
+  }
+
+  async #flushMetadata(metadata: RunMetadata): Promise<void> {
+    try {
+      await metadata.flush();
+    } catch (error) {
+      this.log("error", `The run's metadata could not be saved: ${String(error)}`);
+    }
+  }
+}
+
+type Observing =
+  | "onStart"
+  | "onStartAttempt"
+  | "onSuccess"
+  | "onFailure"
+  | "onComplete"
+  | "cleanup"
+  | "onCancel";
+
+/** Out of memory is nobody's decision here: the task's retry settings tell what follows. */
+const failure = (error: TaskRunError, retry: RetryDecision): AttemptOutcome =>
+  error.type === "INTERNAL_ERROR" && error.code === "TASK_PROCESS_OOM_KILLED"
+    ? { type: "failure", error }
+    : { type: "failure", error, retry };
+
+const failureOf = (error: Error): AttemptOutcome => failure(toTaskRunError(error), null);
+
+async function parse(parsePayload: (payload: unknown) => unknown, payload: unknown): Promise<unknown> {
+  try {
+    return await parsePayload(payload);
+  } catch (error) {
+    throw new TaskPayloadParsedError(error);
+  }
+}
+
+function encodeOutput(output: unknown): Packet {
+  const packet = encodePacket(output);
+  const bytes = packet.data === undefined ? 0 : Buffer.byteLength(packet.data);
+  if (bytes > LIMITS.outputBytes) {
+    throw new Error(
+      `The output has ${bytes} bytes, more than the ${LIMITS.outputBytes} allowed: store it elsewhere and return a reference`,
+    );
+  }
+  return packet;
+}

@@ -1,0 +1,48 @@
+import { format } from "node:util";
+import type { LogEntry } from "../contract/host-protocol.ts";
+import { currentRun } from "../state.ts";
+
+const LEVELS = {
+  debug: "debug",
+  log: "log",
+  info: "info",
+  warn: "warn",
+  error: "error",
+  trace: "trace",
+} as const satisfies Record<string, LogEntry["level"]>;
+
+/**
+ * From now on what a task writes to the console is also a log entry of its run. A line that is a JSON object (structured
+ * loggers write such) becomes message and properties. Done once for the process: who writes is told by the run's context.
+ */
+export function captureConsole(): void {
+  for (const [method, level] of Object.entries(LEVELS) as [keyof typeof LEVELS, LogEntry["level"]][]) {
+    const original = console[method].bind(console);
+    console[method] = (...args: unknown[]) => {
+      original(...args);
+      const run = currentRun();
+      if (!run) return;
+      const text = args.length === 1 && typeof args[0] === "string" ? args[0] : format(...args);
+      const object = text[0] === "{" ? parseObject(text) : undefined;
+      if (object) run.log(level, messageOf(object) ?? text, object);
+      else run.log(level, text);
+    };
+  }
+}
+
+function parseObject(text: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === "object" && value !== null ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function messageOf(object: Record<string, unknown>): string | undefined {
+  for (const key of ["message", "msg", "body", "error"]) {
+    const value = object[key];
+    if (typeof value === "string") return value;
+  }
+  return undefined;
+}

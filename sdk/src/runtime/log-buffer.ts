@@ -1,0 +1,71 @@
+import type { LogEntry } from "../contract/host-protocol.ts";
+import type { Channel } from "./channel.ts";
+
+const FLUSH_MS = 100;
+/** Above this many characters waiting, they go out at once. */
+const FLUSH_CHARS = 64 * 1_024;
+const MAX_MESSAGE = 64 * 1_024;
+const MAX_PROPERTIES = 128 * 1_024;
+
+/** The log entries of one attempt, on their way to the host in batches. */
+export class LogBuffer {
+  readonly #channel: Channel;
+  readonly #prefix: string;
+  #entries: string[] = [];
+  #chars = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(channel: Channel, runId: string, attempt: number) {
+    this.#channel = channel;
+    this.#prefix = `{"type":"log","runId":${JSON.stringify(runId)},"attempt":${attempt},"entries":[`;
+  }
+
+  add(level: LogEntry["level"], message: string, properties?: object): void {
+    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...[truncated]` : message;
+    // Serialized now: the caller may change the properties later.
+    const more = properties ? `,"properties":${serializeProperties(properties)}` : "";
+    const entry = `{"time":${Date.now()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;
+    this.#entries.push(entry);
+    this.#chars += entry.length;
+    if (this.#chars > FLUSH_CHARS) this.flush();
+    else this.#timer ??= setTimeout(this.flush, FLUSH_MS);
+  }
+
+  /** Puts what was not sent yet into the channel. No timer is left. */
+  readonly flush = (): void => {
+    if (this.#timer) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#entries.length === 0) return;
+    this.#channel.sendLine(`${this.#prefix + this.#entries.join(",")}]}`);
+    this.#entries = [];
+    this.#chars = 0;
+  };
+}
+
+/** JSON of an object, with what JSON can't say in words: never throws. */
+export function serializeProperties(properties: object): string {
+  const ancestors: object[] = [];
+  try {
+    const json = JSON.stringify(properties, function (this: object, _key, value: unknown) {
+      if (typeof value === "bigint") return value.toString();
+      if (typeof value === "function") return `[Function ${value.name || "anonymous"}]`;
+      if (typeof value === "symbol") return value.toString();
+      if (typeof value !== "object" || value === null) return value;
+      while (ancestors.length > 0 && ancestors[ancestors.length - 1] !== this) ancestors.pop();
+      if (ancestors.includes(value)) return "[Circular]";
+      if (value instanceof Error) {
+        return { name: value.name, message: value.message, stack: value.stack, cause: value.cause };
+      }
+      ancestors.push(value);
+      if (value instanceof Map) return Object.fromEntries(value);
+      if (value instanceof Set) return [...value];
+      return value;
+    });
+    if (json === undefined || json[0] !== "{") return json?.[0] === "[" ? `{"items":${json}}` : "{}";
+    return json.length > MAX_PROPERTIES
+      ? `{"truncated":${JSON.stringify(json.slice(0, MAX_PROPERTIES))}}`
+      : json;
+  } catch (error) {
+    return JSON.stringify({ unserializable: error instanceof Error ? error.message : String(error) });
+  }
+}

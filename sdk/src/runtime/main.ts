@@ -1,0 +1,84 @@
+/**
+ * What runs inside a container or child process: connects to the host, imports the project's bundle and executes the runs
+ * it is sent. Started as `node main.ts`, or bundled into one file; environment: see RUNTIME_ENV of the contract.
+ *
+ * What the host sees when the process dies instead of reporting:
+ *  - the task called `process.exit(n)`: exit code n (logs and `started` were still sent);
+ *  - the V8 heap is full: stderr has "FATAL ERROR: … JavaScript heap out of memory", then SIGABRT (or exit code 134 in a
+ *    container: the shell convention 128 + 6);
+ *  - the container's memory limit: SIGKILL, exit code 137, and Docker's `State.OOMKilled` is true;
+ *  - a crash in native code: SIGSEGV, exit code 139;
+ *  - the channel ended: exit code 0, because then the host itself is gone.
+ * An error that nobody caught is reported as the run's failure with `exiting: true`, then the process exits with 1; with
+ * no run in progress it is printed and the process exits with 1.
+ */
+import { pathToFileURL } from "node:url";
+import type { RUNTIME_ENV, RUNTIME_PROTOCOL } from "../contract/runtime-protocol.ts";
+import { Channel } from "./channel.ts";
+import { captureConsole } from "./console-capture.ts";
+import { truncateStack } from "./run-error.ts";
+import { Runner } from "./runner.ts";
+
+// The contract's values, spelled out: importing them would load zod, which takes longer than the rest of the start.
+const ENV: Pick<typeof RUNTIME_ENV, "channel" | "channelToken" | "bundle"> = {
+  channel: "ACME_CHANNEL",
+  channelToken: "ACME_CHANNEL_TOKEN",
+  bundle: "ACME_BUNDLE",
+};
+const PROTOCOL: typeof RUNTIME_PROTOCOL = 1;
+
+function variable(name: string): string {
+  const value = process.env[name];
+  if (!value) {
+    process.stderr.write(
+      `The runtime needs the environment variable ${name}: a container host starts it, not you\n`,
+    );
+    process.exit(1);
+  }
+  return value;
+}
+
+const address = variable(ENV.channel);
+const token = variable(ENV.channelToken);
+const bundle = variable(ENV.bundle);
+// Neither tasks nor the processes they start have business with the channel.
+delete process.env[ENV.channel];
+delete process.env[ENV.channelToken];
+
+// As process 1 of a container no signal has a default action.
+if (process.pid === 1) process.on("SIGTERM", () => process.exit(143));
+
+const channel = new Channel(
+  address,
+  (message) => runner.receive(message),
+  () => process.exit(0),
+);
+const runner = new Runner(channel);
+channel.send({ type: "hello", protocol: PROTOCOL, token, pid: process.pid });
+
+process.on("exit", () => {
+  runner.flush();
+  channel.flushSync();
+});
+const onUncaught = (error: unknown): void => {
+  console.error("Uncaught:", error);
+  if (!runner.uncaught(error)) process.exit(1);
+};
+process.on("uncaughtException", onUncaught);
+process.on("unhandledRejection", onUncaught);
+
+captureConsole();
+process.setSourceMapsEnabled(true);
+try {
+  await import(pathToFileURL(bundle).href);
+  channel.send({ type: "ready" });
+} catch (error) {
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  channel.send({
+    type: "broken",
+    message: `The bundle could not be imported: ${message}`,
+    stackTrace: error instanceof Error ? truncateStack(error.stack) : undefined,
+  });
+  await channel.drained();
+  process.exit(1);
+}

@@ -1,0 +1,140 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { DequeuedRun } from "../contract/host-protocol.ts";
+import type { HostToRuntime } from "../contract/runtime-protocol.ts";
+import { state } from "../state.ts";
+import { Attempt } from "./attempt.ts";
+import type { Channel } from "./channel.ts";
+import { LogBuffer } from "./log-buffer.ts";
+import { internal } from "./run-error.ts";
+
+/** A task whose last run took longer than this says that it started before it is called. */
+const QUICK_MS = 5;
+
+/** Executes the runs that the host sends, one at a time, in one process. */
+export class Runner {
+  readonly #channel: Channel;
+  readonly #storage = new AsyncLocalStorage<Attempt>();
+  readonly #waiting: DequeuedRun[] = [];
+  /** Milliseconds the last run of each task took. */
+  readonly #lastMs = new Map<string, number>();
+  #current: { run: DequeuedRun; attempt: Attempt | undefined } | undefined;
+  #stopping = false;
+
+  constructor(channel: Channel) {
+    this.#channel = channel;
+    // Callbacks that lost their context (native addons, pools made at module level) count to the run in progress: there
+    // is only one. What an earlier run left behind keeps that run's context, and counts to none.
+    state.currentRun = () => {
+      const attempt = this.#storage.getStore() ?? this.#current?.attempt;
+      return attempt?.ended ? undefined : attempt;
+    };
+  }
+
+  receive(message: HostToRuntime): void {
+    switch (message.type) {
+      case "run":
+        this.#waiting.push(message.run);
+        this.#next();
+        return;
+      case "cancel":
+        this.#cancel(message.runId);
+        return;
+      case "shutdown":
+        this.#stopping = true;
+        this.#next();
+        return;
+      default:
+    }
+  }
+
+  /** An error that nothing caught. False: no run is in progress to blame. */
+  uncaught(error: unknown): boolean {
+    const attempt = this.#storage.getStore() ?? this.#current?.attempt;
+    if (!attempt || attempt.ended) return false;
+    attempt.fail(error);
+    return true;
+  }
+
+  /** The process exits now: hands the channel what is still held back. */
+  flush(): void {
+    this.#current?.attempt?.flushLogs();
+  }
+
+  #next(): void {
+    if (this.#current) return;
+    const run = this.#waiting.shift();
+    if (run) void this.#execute(run);
+    else if (this.#stopping) void this.#exit(0);
+  }
+
+  async #execute(run: DequeuedRun): Promise<void> {
+    const at = Date.now();
+    const task = state.tasks.get(run.taskId);
+    if (!task) {
+      const known = [...state.tasks.keys()].slice(0, 50).join(", ");
+      const message = `Version ${run.deployment.version} has no task "${run.taskId}". Its tasks: ${known}`;
+      const error = internal("COULD_NOT_FIND_TASK", message);
+      this.#complete(run, { type: "failure", error, retry: null }, 0, false);
+      this.#next();
+      return;
+    }
+    const attempt = new Attempt(
+      run,
+      task,
+      new Date(at),
+      new LogBuffer(this.#channel, run.runId, run.attempt),
+    );
+    this.#current = { run, attempt };
+    this.#channel.send({ type: "started", runId: run.runId, token: run.token, at });
+    // A quick task's start goes out together with its end: half the writes, and half the host's wake-ups. For others the
+    // host learns of the start now, even if the function then blocks the thread.
+    if ((this.#lastMs.get(run.taskId) ?? QUICK_MS) >= QUICK_MS) this.#channel.flush();
+    const outcome = await this.#storage.run(attempt, () => attempt.execute());
+    const usageMs = performance.now() - attempt.startedAt;
+    this.#lastMs.set(run.taskId, usageMs);
+    this.#current = undefined;
+    this.#complete(run, outcome, usageMs, attempt.exiting);
+    if (attempt.exiting) void this.#exit(1);
+    else this.#next();
+  }
+
+  #complete(
+    run: DequeuedRun,
+    outcome: Parameters<typeof completed>[1],
+    usageMs: number,
+    exiting: boolean,
+  ): void {
+    this.#channel.send(completed(run, outcome, usageMs, exiting));
+  }
+
+  #cancel(runId: string): void {
+    if (this.#current?.run.runId === runId) {
+      this.#current.attempt?.cancel();
+      return;
+    }
+    const index = this.#waiting.findIndex((run) => run.runId === runId);
+    const [run] = index === -1 ? [] : this.#waiting.splice(index, 1);
+    if (run) this.#complete(run, { type: "canceled" }, 0, false);
+  }
+
+  async #exit(code: number): Promise<void> {
+    await this.#channel.drained();
+    process.exit(code);
+  }
+}
+
+const completed = (
+  run: DequeuedRun,
+  outcome: Awaited<ReturnType<Attempt["execute"]>>,
+  usageMs: number,
+  exiting: boolean,
+) =>
+  ({
+    type: "completed",
+    runId: run.runId,
+    token: run.token,
+    at: Date.now(),
+    usageMs: Math.round(usageMs * 1_000) / 1_000,
+    outcome,
+    exiting: exiting || undefined,
+  }) as const;

@@ -1,0 +1,112 @@
+import type { Context } from "./context.ts";
+import type { LogEntry } from "./contract/host-protocol.ts";
+import type { MachinePreset } from "./contract/machines.ts";
+import type { RetryOptions } from "./contract/manifest.ts";
+import type { HookFunctions } from "./hook-types.ts";
+import type { RunMetadata } from "./run-metadata.ts";
+
+/**
+ * State that all copies of the SDK in one process share: the bundle of a project carries its own copy, the runtime that
+ * executes it has another. It hangs on `globalThis` under a registered symbol; the number in it changes when its
+ * shape breaks.
+ */
+export interface SdkState {
+  /** Every `task()` call, in order; an id can occur twice, which the indexer reports. */
+  declared: RegisteredTask[];
+  tasks: Map<string, RegisteredTask>;
+  /** Every `queue()` call. */
+  queues: DeclaredQueue[];
+  hooks: { [K in keyof HookFunctions]: HookFunctions[K][] };
+  /** Defaults of the project's configuration file. */
+  config: ProjectDefaults;
+  /** The run that the caller is part of; installed by the runtime. */
+  currentRun: (() => RunScope | undefined) | undefined;
+}
+
+export interface DeclaredQueue {
+  name: string;
+  concurrencyLimit?: number | null;
+}
+
+export interface ProjectDefaults {
+  retry?: RetryOptions;
+  /** False: attempts that fail in a DEVELOPMENT environment are not retried. */
+  retryInDev?: boolean;
+  machine?: MachinePreset;
+  /** Seconds. */
+  maxDuration?: number;
+  ttlMs?: number;
+  logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
+}
+
+/** A task as the runtime and the indexer see it: what `task()` was called with, payload and output types erased. */
+export interface RegisteredTask {
+  id: string;
+  description?: string;
+  /** The object that `task()` returned: tells the export's name. */
+  handle: object;
+  filePath: string | undefined;
+  exportName?: string;
+  run: (payload: unknown, params: { ctx: Context; init?: unknown; signal: AbortSignal }) => unknown;
+  parsePayload?: (payload: unknown) => unknown;
+  /** The schema given to `schemaTask`, for its JSON schema. */
+  schema?: unknown;
+  jsonSchema?: unknown;
+  hooks: { [K in keyof HookFunctions]?: HookFunctions[K] };
+  retry?: RetryOptions;
+  queue?: { name?: string; concurrencyLimit?: number | null };
+  machine?: MachinePreset;
+  /** Seconds. */
+  maxDuration?: number;
+  ttl?: string | number;
+}
+
+/** One attempt in progress, as the SDK's functions (`logger`, `metadata`, `locals`, …) use it. */
+export interface RunScope {
+  readonly ctx: Context;
+  readonly signal: AbortSignal;
+  readonly locals: Map<symbol, unknown>;
+  readonly metadata: RunMetadata;
+  /** `performance.now()` at the attempt's start. */
+  readonly startedAt: number;
+  log(level: LogEntry["level"], message: string, properties?: object): void;
+}
+
+const KEY = Symbol.for("acme.sdk.v1");
+const CURRENT_FILE = Symbol.for("acme.sdk.currentFile");
+
+function createState(): SdkState {
+  return {
+    declared: [],
+    tasks: new Map(),
+    queues: [],
+    hooks: {
+      init: [],
+      middleware: [],
+      onStart: [],
+      onStartAttempt: [],
+      onSuccess: [],
+      onFailure: [],
+      onComplete: [],
+      cleanup: [],
+      onCancel: [],
+      catchError: [],
+      onWait: [],
+      onResume: [],
+    },
+    config: {},
+    currentRun: undefined,
+  };
+}
+
+const holder = globalThis as { [KEY]?: SdkState };
+holder[KEY] ??= createState();
+
+export const state: SdkState = holder[KEY];
+
+/** The attempt that the caller is part of; undefined outside of a task. */
+export const currentRun = (): RunScope | undefined => state.currentRun?.();
+
+/** Source file whose module body runs now, relative to the project, where the bundle says so: see `bundle.ts`. */
+export const currentFile = (): string | undefined =>
+  (globalThis as { [CURRENT_FILE]?: string })[CURRENT_FILE];

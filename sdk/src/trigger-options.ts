@@ -1,0 +1,33 @@
+import type { MachinePreset } from "./contract/machines.ts";
+import type { IdempotencyKey } from "./idempotency-keys.ts";
+
+export interface TriggerOptions {
+  /**
+   * Triggers with the same key give one run. Inside a task, a plain string is scoped to the run that triggers; use
+   * `idempotencyKeys.create()` for another scope.
+   */
+  idempotencyKey?: IdempotencyKey | string | string[];
+  /** How long the key holds: `"1h"`, `"10s"`, … Default: 30 days. */
+  idempotencyKeyTTL?: string;
+  /** Attempts in all; overrides the task's retry settings. */
+  maxAttempts?: number;
+  /** Name of the queue. */
+  queue?: string;
+  /** Makes a copy of the queue, with its limit, for every value. */
+  concurrencyKey?: string;
+  /** Start no earlier: `"1h"`, `"30d"`, or a date. */
+  delay?: string | Date;
+  /** Expire when not started within this time: `"1h"`, or seconds; 0: never. */
+  ttl?: string | number;
+  /** Head start over others of the queue, in seconds. */
+  priority?: number;
+  /** At most 10, each at most 128 characters. */
+  tags?: string | string[];
+  /** At most 256 KB of JSON. */
+  metadata?: Record<string, unknown>;
+  /** Seconds of run time, at least 5. */
+  maxDuration?: number;
+  machine?: MachinePreset;
+  /** Version of the deployment to run on. Default: the current one. */
+  version?: string;
+}
