@@ -244,6 +244,8 @@ export interface QueueState {
   held: number;
   /** Runs that could be dequeued now under the queue's own limits. */
   ready: number;
+  /** Some runs wait for a deployment that knows their task. */
+  parked: boolean;
 }
 
 /** A run handed out. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
@@ -292,7 +294,10 @@ export interface CurrentDeployment {
 }
 
 export interface EnvironmentRpc {
-  /** Called by a queue after every change of its state. */
+  /**
+   * Called by a queue after every change of its state. One with parked runs is told the current deployment before this
+   * returns: their trigger may have been on its way when that was promoted.
+   */
   reportQueue(state: QueueState): Promise<void>;
   currentDeployment(): Promise<CurrentDeployment | null>;
   promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void>;

@@ -52,6 +52,8 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#core.applyState(state);
       this.#alarm.by(Date.now() + TICK_MS);
       this.ctx.waitUntil(this.#dispatcher.tell());
+      const current = this.#currentDeployment();
+      if (state.parked && current) await this.#tellDeployment(state.queueKey, current);
     }
 
     async currentDeployment(): Promise<CurrentDeployment | null> {
@@ -181,11 +183,13 @@ export function environmentObject<Env extends ObjectBindings>() {
       const current = this.#currentDeployment();
       const queues = this.#core.queuesToTell();
       if (!current || queues.length === 0) return;
-      const tasks = current.manifest.tasks.map((task) => task.id);
-      await inParallel(queues, (queueKey) =>
-        this.#queue(queueKey).deploymentPromoted(current.deployment, tasks),
-      );
+      await inParallel(queues, (queueKey) => this.#tellDeployment(queueKey, current));
       this.#core.toldAll();
+    }
+
+    #tellDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
+      const tasks = current.manifest.tasks.map((task) => task.id);
+      return this.#queue(queueKey).deploymentPromoted(current.deployment, tasks);
     }
 
     #currentDeployment(): CurrentDeployment | null {

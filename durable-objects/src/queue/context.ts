@@ -82,6 +82,8 @@ export interface QueueContext {
   readonly timeouts: QueueTimeouts;
   ref: QueueRef;
   settings: QueueSettings;
+  /** Tasks that runs were triggered for and that no deployment has brought yet. */
+  unknownTasks: ReadonlySet<string>;
   now: number;
   version: number;
   effects: Effects;

@@ -5,6 +5,7 @@ import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "
 import { KeyCounters } from "./counters.ts";
 import { projectionCursor } from "./projection.ts";
 import { QUEUE_MIGRATIONS } from "./schema.ts";
+import { hasParked, loadUnknownTasks } from "./versions.ts";
 
 export const QUEUE_TIMEOUTS: QueueTimeouts = {
   dequeuedLeaseMs: DEFAULTS.dequeuedLeaseMs,
@@ -85,7 +86,14 @@ export class QueueCore {
   get state(): QueueState {
     const { ref, version, counters, settings } = this.context;
     const ready = settings.paused ? 0 : counters.ready;
-    return { queueKey: ref.queueKey, queue: ref.queue, seq: version, held: counters.running, ready };
+    return {
+      queueKey: ref.queueKey,
+      queue: ref.queue,
+      seq: version,
+      held: counters.running,
+      ready,
+      parked: hasParked(this.context),
+    };
   }
 
   /** Refuses what an environment of an earlier epoch granted. True: `epoch` may be used. */
@@ -128,6 +136,7 @@ export class QueueCore {
       timeouts: { ...QUEUE_TIMEOUTS, ...timeouts },
       ref,
       settings,
+      unknownTasks: loadUnknownTasks(meta),
       now: this.#options.now(),
       version: 0,
       effects: noEffects(),

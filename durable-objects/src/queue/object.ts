@@ -271,8 +271,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     #isTold(): boolean {
-      const { held, ready } = this.#core.state;
-      return this.#told !== null && this.#told.held === held && this.#told.ready === ready;
+      const { held, ready, parked } = this.#core.state;
+      const told = this.#told;
+      return told !== null && told.held === held && told.ready === ready && told.parked === parked;
     }
 
     #serves(environmentKey: string): boolean {

@@ -1,0 +1,148 @@
+/**
+ * A world in which nothing is left to chance that the seed doesn't decide: a virtual clock, a seeded generator, and one
+ * list of events. Between two events all promises settle, so the order of everything is the same in every run of a seed.
+ */
+export class World {
+  /** Milliseconds since the epoch, as the code under test sees them. */
+  now = 1_800_000_000_000;
+  /** Events that have happened. */
+  steps = 0;
+  readonly #events: Event[] = [];
+  #order = 0;
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  /** In [0, 1): mulberry32. */
+  random = (): number => {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let t = this.#state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+
+  chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  /** An integer in [low, high]. */
+  between(low: number, high: number): number {
+    return low + Math.floor(this.random() * (high - low + 1));
+  }
+
+  pick<T>(items: readonly T[]): T {
+    return items[this.between(0, items.length - 1)] as T;
+  }
+
+  /** Calls `work` after `delay` ms of virtual time. */
+  after(delay: number, work: () => void): Event {
+    this.#order += 1;
+    const event: Event = { at: this.now + Math.max(0, delay), order: this.#order, work, canceled: false };
+    push(this.#events, event);
+    return event;
+  }
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.after(ms, resolve));
+  }
+
+  /** Lets the next event happen and everything that follows from it. False: nothing is left. */
+  async step(): Promise<boolean> {
+    let event = pop(this.#events);
+    while (event?.canceled) event = pop(this.#events);
+    if (!event) return false;
+    this.now = Math.max(this.now, event.at);
+    this.steps += 1;
+    event.work();
+    await settled();
+    return true;
+  }
+
+  /** Puts the virtual clock, timers and generator in the place of the real ones; the result puts those back. */
+  install(): () => void {
+    const real = {
+      setTimeout: globalThis.setTimeout,
+      clearTimeout: globalThis.clearTimeout,
+      now: Date.now,
+      random: Math.random,
+      scheduler: Object.getOwnPropertyDescriptor(globalThis, "scheduler"),
+      error: console.error,
+    };
+    const timers = new Map<number, Event>();
+    let lastTimer = 0;
+    Object.assign(globalThis, {
+      setTimeout: (work: () => void, ms = 0) => {
+        lastTimer += 1;
+        timers.set(lastTimer, this.after(ms, work));
+        return lastTimer;
+      },
+      clearTimeout: (timer: number) => {
+        const event = timers.get(timer);
+        if (event) event.canceled = true;
+        timers.delete(timer);
+      },
+    });
+    Object.defineProperty(globalThis, "scheduler", {
+      value: { wait: (ms: number) => this.sleep(ms) },
+      configurable: true,
+    });
+    Date.now = () => this.now;
+    Math.random = this.random;
+    // The code under test reports what it survives; here surviving is the point.
+    console.error = () => {};
+    return () => {
+      globalThis.setTimeout = real.setTimeout;
+      globalThis.clearTimeout = real.clearTimeout;
+      Date.now = real.now;
+      Math.random = real.random;
+      console.error = real.error;
+      if (real.scheduler) Object.defineProperty(globalThis, "scheduler", real.scheduler);
+      else Reflect.deleteProperty(globalThis, "scheduler");
+    };
+  }
+}
+
+export interface Event {
+  at: number;
+  order: number;
+  work: () => void;
+  canceled: boolean;
+}
+
+const immediate = globalThis.setImmediate;
+
+/** Resolves when every promise that can settle without an event has settled. */
+const settled = (): Promise<void> => new Promise((resolve) => void immediate(resolve));
+
+const before = (a: Event, b: Event): boolean => a.at < b.at || (a.at === b.at && a.order < b.order);
+
+function push(heap: Event[], event: Event): void {
+  let index = heap.push(event) - 1;
+  while (index > 0) {
+    const parent = (index - 1) >> 1;
+    if (!before(event, heap[parent] as Event)) break;
+    heap[index] = heap[parent] as Event;
+    index = parent;
+  }
+  heap[index] = event;
+}
+
+function pop(heap: Event[]): Event | undefined {
+  const first = heap[0];
+  const last = heap.pop();
+  if (heap.length === 0 || !last) return first;
+  let index = 0;
+  for (;;) {
+    let child = 2 * index + 1;
+    if (child >= heap.length) break;
+    if (child + 1 < heap.length && before(heap[child + 1] as Event, heap[child] as Event)) child += 1;
+    if (!before(heap[child] as Event, last)) break;
+    heap[index] = heap[child] as Event;
+    index = child;
+  }
+  heap[index] = last;
+  return first;
+}
