@@ -2,6 +2,7 @@ import type { Context } from "./context.ts";
 import type { RetryOptions } from "./contract/manifest.ts";
 
 /** What `init` may return: an object that every later hook and `run` get as `init`. */
+// biome-ignore lint/suspicious/noConfusingVoidType: an async function without a return statement is a Promise<void>
 export type InitOutput = object | undefined | void;
 
 type MaybePromise<T> = T | Promise<T>;
@@ -82,33 +83,34 @@ export interface HandleErrorModificationOptions {
   /** Report this error instead of the one thrown. */
   error?: unknown;
 }
+// biome-ignore lint/suspicious/noConfusingVoidType: as above
 export type HandleErrorResult = MaybePromise<HandleErrorModificationOptions | undefined | void>;
 
 // Method-like signatures (`{ f(...): R }["f"]`) compare their parameters bivariantly, so that a hook or task of a concrete
 // payload can be stored where any payload is expected; the registry hands each function only its own task's values.
 export type OnInitHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskInitHookParams<TPayload>): MaybePromise<TInit | undefined | void>;
+  f(params: TaskInitHookParams<TPayload>): MaybePromise<TInit>;
 }["f"];
 export type OnStartHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskStartHookParams<TPayload, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskStartHookParams<TPayload, TInit>): unknown;
 }["f"];
 export type OnStartAttemptHookFunction<TPayload> = {
-  f(params: TaskStartAttemptHookParams<TPayload>): MaybePromise<undefined | void>;
+  f(params: TaskStartAttemptHookParams<TPayload>): unknown;
 }["f"];
 export type OnSuccessHookFunction<TPayload, TOutput, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskSuccessHookParams<TPayload, TOutput, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskSuccessHookParams<TPayload, TOutput, TInit>): unknown;
 }["f"];
 export type OnFailureHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskFailureHookParams<TPayload, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskFailureHookParams<TPayload, TInit>): unknown;
 }["f"];
 export type OnCompleteHookFunction<TPayload, TOutput, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskCompleteHookParams<TPayload, TOutput, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskCompleteHookParams<TPayload, TOutput, TInit>): unknown;
 }["f"];
 export type OnCleanupHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskCleanupHookParams<TPayload, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskCleanupHookParams<TPayload, TInit>): unknown;
 }["f"];
 export type OnCancelHookFunction<TPayload, TOutput = unknown, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskCancelHookParams<TPayload, TOutput, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskCancelHookParams<TPayload, TOutput, TInit>): unknown;
 }["f"];
 export type OnCatchErrorHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
   f(params: TaskCatchErrorHookParams<TPayload, TInit>): HandleErrorResult;
@@ -117,7 +119,7 @@ export type OnMiddlewareHookFunction<TPayload> = {
   f(params: TaskMiddlewareHookParams<TPayload>): Promise<void>;
 }["f"];
 export type OnWaitHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
-  f(params: TaskWaitHookParams<TPayload, TInit>): MaybePromise<undefined | void>;
+  f(params: TaskWaitHookParams<TPayload, TInit>): unknown;
 }["f"];
 export type OnResumeHookFunction<TPayload, TInit extends InitOutput = InitOutput> = OnWaitHookFunction<
   TPayload,

@@ -1,3 +1,88 @@
-export * from "./errors.ts";
-export { queue } from "./queue.ts";
+/**
+ * The SDK. The names are those of `@trigger.dev/sdk`, so that a task file written for it runs unchanged; a name that is not
+ * here is not available yet, and the bundler says so.
+ */
+export { auth, configure } from "./auth.ts";
+export {
+  ApiConnectionError,
+  ApiConnectionTimeoutError,
+  ApiError,
+  AuthenticationError,
+  BadRequestError,
+  ConflictError,
+  InternalServerError,
+  NotFoundError,
+  PermissionDeniedError,
+  RateLimitError,
+  UnprocessableEntityError,
+} from "./client/api-errors.ts";
+export type { ApiPromise } from "./client/api-promise.ts";
+export { type ApiClientConfiguration, ApiClientMissingError } from "./client/configuration.ts";
+export type { CursorPage, CursorPageParams, CursorPagePromise } from "./client/cursor-page.ts";
+export type { ApiRequestOptions, TriggerApiRequestOptions } from "./client/request-options.ts";
+export { type AcmeConfig, defineConfig, type TriggerConfig } from "./config.ts";
+export type { Context, TaskRunContext } from "./context.ts";
+export type { MachinePreset } from "./contract/machines.ts";
+export {
+  AbortTaskRunError,
+  CompleteTaskWithOutput,
+  MaxDurationExceededError,
+  OutOfMemoryError,
+  TaskPayloadParsedError,
+} from "./errors.ts";
+export type * from "./hook-types.ts";
+export {
+  type IdempotencyKey,
+  type IdempotencyKeyScope,
+  idempotencyKeys,
+  type ResetIdempotencyKeyOptions,
+} from "./idempotency-keys.ts";
+export { type LocalsKey, locals } from "./locals.ts";
+export { type LogLevel, type LogProperties, logger } from "./logger.ts";
+export { type MetadataUpdater, metadata } from "./metadata.ts";
+export { type Queue, type QueueOptions, queue } from "./queue.ts";
+export {
+  type FetchRetryByStatusOptions,
+  type FetchRetryOptions,
+  type FetchRetryStrategy,
+  type RetryFetchInit,
+  type RetryOptions,
+  retry,
+} from "./retry.ts";
+export type {
+  AnyRetrieveRunResult,
+  InferRunTypes,
+  ListProjectRunsQueryParams,
+  ListRunResponseItem,
+  ListRunsQueryParams,
+  RetrieveRunResult,
+  RunStatus,
+  TaskRunShape,
+} from "./run-types.ts";
+export { type ReplayRunOptions, runs } from "./runs.ts";
+export type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
+export { tags } from "./tags.ts";
 export { schemaTask, task } from "./task.ts";
+export type {
+  AnyRunHandle,
+  AnyTask,
+  InferTaskOutput,
+  InferTaskPayload,
+  RunFnParams,
+  RunHandle,
+  RunHandleOutput,
+  RunHandlePayload,
+  RunHandleTaskIdentifier,
+  Task,
+  TaskIdentifier,
+  TaskOptions,
+  TaskOutput,
+  TaskPayload,
+  TaskQueueOptions,
+  TaskWithSchema,
+  TaskWithSchemaOptions,
+} from "./task-types.ts";
+export { tasks } from "./tasks.ts";
+export { timeout } from "./timeout.ts";
+export type { TriggerOptions } from "./trigger-options.ts";
+export { type ComputeUsage, type CurrentUsage, usage } from "./usage.ts";

@@ -113,8 +113,8 @@ export interface RunHandle<TIdentifier extends string, TPayload, TOutput> {
   /** True: an earlier run answers for the idempotency key. */
   isCached?: boolean;
   // Optional and never set: they exist for inference alone.
-  readonly [PAYLOAD]?: TPayload;
-  readonly [OUTPUT]?: TOutput;
+  readonly [PAYLOAD]?: { value: TPayload };
+  readonly [OUTPUT]?: { value: TOutput };
 }
 export type AnyRunHandle = RunHandle<string, unknown, unknown>;
 export type RunHandlePayload<T> = T extends RunHandle<string, infer P, unknown> ? P : never;
@@ -135,7 +135,7 @@ export interface Task<TIdentifier extends string, TInput = void, TOutput = unkno
     requestOptions?: ApiRequestOptions,
   ): Promise<RunHandle<TIdentifier, TInput, TOutput>>;
   // Never set: lets conditional types read the output.
-  readonly [OUTPUT]?: TOutput;
+  readonly [OUTPUT]?: { value: TOutput };
 }
 export interface TaskWithSchema<
   TIdentifier extends string,
@@ -145,12 +145,9 @@ export interface TaskWithSchema<
   schema?: TSchema;
 }
 
-export type AnyTask = Task<string, never, unknown>;
+export type AnyTask = Task<string, unknown, unknown>;
 export type TaskPayload<T extends AnyTask> = T extends Task<string, infer P, unknown> ? P : never;
-export type TaskOutput<T extends AnyTask> = T extends { readonly [OUTPUT]?: infer O }
-  ? Exclude<O, undefined> | Undefinable<O>
-  : never;
-type Undefinable<O> = undefined extends O ? undefined : never;
+export type TaskOutput<T extends AnyTask> = T extends Task<string, unknown, infer O> ? O : never;
 export type TaskIdentifier<T extends AnyTask> = T extends { id: infer I extends string } ? I : never;
 export type InferTaskPayload<T extends AnyTask> = TaskPayload<T>;
 export type InferTaskOutput<T extends AnyTask> = TaskOutput<T>;

@@ -29,9 +29,9 @@ export class ApiError extends Error {
     const fields = (typeof error === "object" && error !== null ? error : body) as
       | Record<string, string | undefined>
       | undefined;
-    this.code = fields?.["code"];
-    this.param = fields?.["param"];
-    this.type = fields?.["type"];
+    this.code = fields?.code;
+    this.param = fields?.param;
+    this.type = fields?.type;
   }
 
   /** The error class for an answer. `text`: its body, parsed already where it was JSON. */

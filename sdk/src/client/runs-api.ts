@@ -1,25 +1,27 @@
 import type { MetadataUpdate } from "../run-metadata.ts";
-import { request } from "./request.ts";
+import type { ListProjectRunsQueryParams, ListRunResponseItem, QueueTypeName } from "../run-types.ts";
+import { type CursorPageBody, type CursorPageParams, CursorPagePromise } from "./cursor-page.ts";
+import { type ApiResponse, request } from "./request.ts";
 import type { ApiRequestOptions } from "./request-options.ts";
 
-const runPath = (version: string, runId: string, rest = ""): string =>
+export const runPath = (version: "v1" | "v2" | "v3", runId: string, rest = ""): string =>
   `/api/${version}/runs/${encodeURIComponent(runId)}${rest}`;
+
+interface Metadata {
+  metadata: Record<string, unknown>;
+}
 
 export async function updateRunMetadata(
   runId: string,
   update: MetadataUpdate,
   options?: ApiRequestOptions,
-): Promise<{ metadata: Record<string, unknown> }> {
+): Promise<Metadata> {
   const call = { method: "PUT", path: runPath("v1", runId, "/metadata"), body: update } as const;
-  return (await request<{ metadata: Record<string, unknown> }>(call, options)).data;
+  return (await request<Metadata>(call, options)).data;
 }
 
-export async function getRunMetadata(
-  runId: string,
-  options?: ApiRequestOptions,
-): Promise<{ metadata: Record<string, unknown> }> {
-  const call = { method: "GET", path: runPath("v1", runId, "/metadata") } as const;
-  return (await request<{ metadata: Record<string, unknown> }>(call, options)).data;
+export async function getRunMetadata(runId: string, options?: ApiRequestOptions): Promise<Metadata> {
+  return (await request<Metadata>({ method: "GET", path: runPath("v1", runId, "/metadata") }, options)).data;
 }
 
 export async function addRunTags(
@@ -30,4 +32,80 @@ export async function addRunTags(
   await request({ method: "POST", path: runPath("v1", runId, "/tags"), body: { tags } }, options);
 }
 
-export { runPath };
+/** Where a packet of type `application/store` can be downloaded. */
+export async function getPacketUrl(
+  path: string,
+  options?: ApiRequestOptions,
+): Promise<{ presignedUrl: string }> {
+  const call = { method: "GET", path: `/api/v1/packets/${encodeURIComponent(path)}` } as const;
+  return (await request<{ presignedUrl: string }>(call, options)).data;
+}
+
+/** Pages of `path`, each item with its dates parsed. */
+export function listRunPages(
+  path: string,
+  params: ListProjectRunsQueryParams,
+  options?: ApiRequestOptions,
+): CursorPagePromise<ListRunResponseItem> {
+  const fetchPage = (page: CursorPageParams) => listRunPages(path, { ...params, ...page }, options);
+  return new CursorPagePromise(fetchRunPage(path, params, options), fetchPage);
+}
+
+async function fetchRunPage(
+  path: string,
+  params: ListProjectRunsQueryParams,
+  options: ApiRequestOptions | undefined,
+): Promise<ApiResponse<CursorPageBody<ListRunResponseItem>>> {
+  const query = runListQuery(params).toString();
+  const call = { method: "GET", path: query ? `${path}?${query}` : path } as const;
+  const { data, response } = await request<CursorPageBody<ListRunResponseItem>>(call, options);
+  return { data: { ...data, data: data.data.map(withDates) }, response };
+}
+
+const list = <T extends string>(value: T | T[]): string => (Array.isArray(value) ? value.join(",") : value);
+const queueName = (queue: QueueTypeName): string =>
+  queue.type === "task" ? `task/${queue.name}` : queue.name;
+const milliseconds = (date: Date | number): string => String(date instanceof Date ? date.getTime() : date);
+
+/** The query string of a list, as Trigger.dev's API names its filters. */
+export function runListQuery(params: ListProjectRunsQueryParams): URLSearchParams {
+  const query = new URLSearchParams();
+  const set = (name: string, value: string | undefined) => {
+    if (value) query.set(name, value);
+  };
+  for (const name of ["status", "taskIdentifier", "version", "tag", "machine", "region", "env"] as const) {
+    const value = params[name];
+    if (value) set(`filter[${name}]`, list<string>(value));
+  }
+  set("filter[bulkAction]", params.bulkAction);
+  set("filter[schedule]", params.schedule);
+  set("filter[batch]", params.batch);
+  if (params.isTest !== undefined) set("filter[isTest]", String(params.isTest));
+  if (params.from) set("filter[createdAt][from]", milliseconds(params.from));
+  if (params.to) set("filter[createdAt][to]", milliseconds(params.to));
+  set("filter[createdAt][period]", params.period);
+  if (params.queue) set("filter[queue]", [params.queue].flat().map(queueName).join(","));
+  if (params.limit) set("page[size]", String(params.limit));
+  set("page[after]", params.after);
+  set("page[before]", params.before);
+  return query;
+}
+
+const DATE_FIELDS = [
+  "createdAt",
+  "updatedAt",
+  "startedAt",
+  "finishedAt",
+  "delayedUntil",
+  "expiredAt",
+] as const;
+
+/** JSON has no dates: the fields that are some become `Date`s, null becomes absent. */
+export function withDates<T extends object>(run: T): T {
+  const copy = { ...run } as Record<string, unknown>;
+  for (const field of DATE_FIELDS) {
+    const value = copy[field];
+    copy[field] = typeof value === "string" || typeof value === "number" ? new Date(value) : undefined;
+  }
+  return copy as T;
+}

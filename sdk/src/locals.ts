@@ -1,0 +1,27 @@
+import { currentRun } from "./state.ts";
+
+/** Names a value that lives as long as one attempt. */
+export interface LocalsKey<T> {
+  readonly __type: symbol;
+  readonly id: string;
+  // Never set: carries the type.
+  readonly __value?: T;
+}
+
+/** Values shared by the hooks, middleware and function of one attempt. Outside of a task there are none. */
+export const locals = {
+  /** Keys of the same id are the same key. */
+  create: <T>(id: string): LocalsKey<T> => ({ __type: Symbol.for(id), id }),
+  get: <T>(key: LocalsKey<T>): T | undefined => currentRun()?.locals.get(key.__type) as T | undefined,
+  /** @throws Error where the key was not set in this attempt */
+  getOrThrow: <T>(key: LocalsKey<T>): T => {
+    const store = currentRun()?.locals;
+    if (!store?.has(key.__type)) throw new Error(`Local with id ${key.id} not found`);
+    return store.get(key.__type) as T;
+  },
+  /** @returns the value */
+  set: <T>(key: LocalsKey<T>, value: T): T => {
+    currentRun()?.locals.set(key.__type, value);
+    return value;
+  },
+};
