@@ -1,16 +1,18 @@
 /**
  * What the CLI's bundler puts into the entry module it generates, so that the indexer and the runtime know where each
- * task comes from. The entry module looks like this:
+ * task comes from and what the project's configuration says. The entry module looks like this:
  *
- *     import { registerFile, registerConfig } from "@acme/sdk/bundle";
+ *     import { registerConfig, registerFile } from "@acme/sdk/bundle";
  *     import * as file0 from "./src/trigger/hello.ts";
- *     registerConfig({ retry: { maxAttempts: 3 } });
+ *     registerConfig({ retries: { default: { maxAttempts: 3 } } });
  *     registerFile("src/trigger/hello.ts", file0);
  *
  * A task that is not exported knows its file only if the bundler also puts {@link enterFileStatement} before the first
  * statement of each source file.
  */
-import { type ProjectDefaults, state } from "./state.ts";
+import type { AcmeConfig } from "./config.ts";
+import { durationMs } from "./duration.ts";
+import { state } from "./state.ts";
 
 /** Tells which file a module's exports come from. `exports` is the module's namespace object. */
 export function registerFile(filePath: string, exports: object): void {
@@ -27,9 +29,38 @@ export function registerFile(filePath: string, exports: object): void {
   }
 }
 
-/** Defaults of the project's configuration file for all of its tasks. */
-export function registerConfig(config: ProjectDefaults): void {
-  Object.assign(state.config, config);
+/** Defaults and hooks of the project's configuration file for all of its tasks. To be called once. */
+export function registerConfig(
+  config: Pick<
+    AcmeConfig,
+    | "retries"
+    | "machine"
+    | "maxDuration"
+    | "ttl"
+    | "logLevel"
+    | "enableConsoleLogging"
+    | "init"
+    | "onStart"
+    | "onSuccess"
+    | "onFailure"
+    | "handleError"
+  >,
+): void {
+  Object.assign(state.config, {
+    retry: config.retries?.default,
+    retryInDev: config.retries?.enabledInDev,
+    machine: config.machine,
+    maxDuration: config.maxDuration,
+    ttlMs: config.ttl === undefined ? undefined : durationMs(config.ttl),
+    logLevel: config.logLevel,
+    consoleOutput: config.enableConsoleLogging,
+  } satisfies typeof state.config);
+  const { hooks } = state;
+  if (config.init) hooks.init.unshift(config.init);
+  if (config.onStart) hooks.onStart.unshift(config.onStart);
+  if (config.onSuccess) hooks.onSuccess.unshift(config.onSuccess);
+  if (config.onFailure) hooks.onFailure.unshift(config.onFailure);
+  if (config.handleError) hooks.catchError.unshift(config.handleError);
 }
 
 /**

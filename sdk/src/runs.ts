@@ -2,8 +2,8 @@ import { ApiPromise } from "./client/api-promise.ts";
 import type { CursorPagePromise } from "./client/cursor-page.ts";
 import { request, sleep } from "./client/request.ts";
 import type { ApiRequestOptions } from "./client/request-options.ts";
-import { listRunPages, runPath, withDates } from "./client/runs-api.ts";
-import { decodePacket, encodePacket, JSON_TYPE, SUPERJSON_TYPE, TEXT_TYPE } from "./packet.ts";
+import { download, listRunPages, runPath, withDates } from "./client/runs-api.ts";
+import { encodePacket, JSON_TYPE, SUPERJSON_TYPE, TEXT_TYPE } from "./packet.ts";
 import type {
   ListProjectRunsQueryParams,
   ListRunResponseItem,
@@ -43,8 +43,8 @@ async function retrieveRun(id: string, options: ApiRequestOptions | undefined) {
   const { data, response } = await request<AnyRun>({ method: "GET", path: runPath("v3", id) }, options);
   const run = withRelatedDates(data);
   const [payload, output] = await Promise.all([
-    download(run.payloadPresignedUrl, options?.signal),
-    download(run.outputPresignedUrl, options?.signal),
+    run.payloadPresignedUrl && download(run.payloadPresignedUrl, options?.signal),
+    run.outputPresignedUrl && download(run.outputPresignedUrl, options?.signal),
   ]);
   if (run.payloadPresignedUrl) run.payload = payload;
   if (run.outputPresignedUrl) run.output = output;
@@ -57,17 +57,6 @@ function withRelatedDates(body: AnyRun): AnyRun {
   const dated = (related: RelatedRunDetails | undefined) => (related ? withDates(related) : undefined);
   run.relatedRuns = { root: dated(root), parent: dated(parent), children: children?.map(withDates) };
   return run;
-}
-
-async function download(url: string | undefined, signal: AbortSignal | undefined): Promise<unknown> {
-  if (!url) return undefined;
-  const response = await fetch(url, { signal });
-  if (!response.ok)
-    throw new Error(`A run's data could not be downloaded: ${response.status} ${response.statusText}`);
-  return decodePacket(
-    await response.text(),
-    (response.headers.get("content-type") ?? JSON_TYPE).split(";")[0]!,
-  );
 }
 
 /**

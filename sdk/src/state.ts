@@ -36,6 +36,8 @@ export interface ProjectDefaults {
   /** Seconds. */
   maxDuration?: number;
   ttlMs?: number;
+  /** False: what tasks write to the console becomes log entries only. */
+  consoleOutput?: boolean;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
 }
 

@@ -1,3 +1,4 @@
+import { decodePacket, JSON_TYPE } from "../packet.ts";
 import type { MetadataUpdate } from "../run-metadata.ts";
 import type { ListProjectRunsQueryParams, ListRunResponseItem, QueueTypeName } from "../run-types.ts";
 import { type CursorPageBody, type CursorPageParams, CursorPagePromise } from "./cursor-page.ts";
@@ -32,13 +33,27 @@ export async function addRunTags(
   await request({ method: "POST", path: runPath("v1", runId, "/tags"), body: { tags } }, options);
 }
 
-/** Where a packet of type `application/store` can be downloaded. */
-export async function getPacketUrl(
-  path: string,
+/**
+ * The value of a packet of type `application/store`, whose data is a path in the blob store.
+ * @throws ApiError; Error where the download fails
+ */
+export async function downloadPacket(
+  path: string | null | undefined,
   options?: ApiRequestOptions,
-): Promise<{ presignedUrl: string }> {
-  const call = { method: "GET", path: `/api/v1/packets/${encodeURIComponent(path)}` } as const;
-  return (await request<{ presignedUrl: string }>(call, options)).data;
+): Promise<unknown> {
+  const call = { method: "GET", path: `/api/v1/packets/${encodeURIComponent(path ?? "")}` } as const;
+  const { data } = await request<{ presignedUrl: string }>(call, options);
+  return download(data.presignedUrl, options?.signal);
+}
+
+/** Fetches a packet from an address that needs no key; its content type tells how to read it. */
+export async function download(url: string, signal: AbortSignal | undefined): Promise<unknown> {
+  const response = await fetch(url, { signal });
+  if (!response.ok) {
+    throw new Error(`A run's data could not be downloaded: ${response.status} ${response.statusText}`);
+  }
+  const type = (response.headers.get("content-type") ?? JSON_TYPE).split(";")[0]!.trim();
+  return decodePacket(await response.text(), type);
 }
 
 /** Pages of `path`, each item with its dates parsed. */

@@ -1,11 +1,11 @@
-import { updateRunMetadata } from "../client/runs-api.ts";
+import { downloadPacket, updateRunMetadata } from "../client/runs-api.ts";
 import type { Context } from "../context.ts";
 import type { AttemptOutcome, DequeuedRun, LogEntry } from "../contract/host-protocol.ts";
 import { DEFAULTS, LIMITS } from "../contract/limits.ts";
 import type { TaskRunError } from "../contract/run-errors.ts";
 import { MaxDurationExceededError, TaskPayloadParsedError } from "../errors.ts";
 import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../hook-types.ts";
-import { decodePacket, encodePacket, type Packet } from "../packet.ts";
+import { decodePacket, encodePacket, type Packet, STORE_TYPE } from "../packet.ts";
 import { RunMetadata } from "../run-metadata.ts";
 import { type RegisteredTask, type RunScope, state } from "../state.ts";
 import { contextOf } from "./context-of-run.ts";
@@ -117,7 +117,10 @@ export class Attempt implements RunScope {
     const task = this.#task;
     let payload: unknown;
     try {
-      payload = decodePacket(run.payload, run.payloadType);
+      payload =
+        run.payloadType === STORE_TYPE
+          ? await downloadPacket(run.payload)
+          : decodePacket(run.payload, run.payloadType);
       if (task.parsePayload) payload = await parse(task.parsePayload, payload);
     } catch (error) {
       return failure(internal("TASK_INPUT_ERROR", undefined, error), null);

@@ -1,6 +1,6 @@
 import { format } from "node:util";
 import type { LogEntry } from "../contract/host-protocol.ts";
-import { currentRun } from "../state.ts";
+import { currentRun, state } from "../state.ts";
 
 const LEVELS = {
   debug: "debug",
@@ -19,8 +19,8 @@ export function captureConsole(): void {
   for (const [method, level] of Object.entries(LEVELS) as [keyof typeof LEVELS, LogEntry["level"]][]) {
     const original = console[method].bind(console);
     console[method] = (...args: unknown[]) => {
-      original(...args);
       const run = currentRun();
+      if (!run || state.config.consoleOutput !== false) original(...args);
       if (!run) return;
       const text = args.length === 1 && typeof args[0] === "string" ? args[0] : format(...args);
       const object = text[0] === "{" ? parseObject(text) : undefined;

@@ -1,7 +1,7 @@
 import type { Context } from "../context.ts";
 import type { DequeuedRun } from "../contract/host-protocol.ts";
 import { MACHINES } from "../contract/machines.ts";
-import type { RegisteredTask } from "../state.ts";
+import { type RegisteredTask, state } from "../state.ts";
 
 /** The `ctx` that the task sees. */
 export function contextOf(run: DequeuedRun, task: RegisteredTask, startedAt: Date): Context {
@@ -19,7 +19,7 @@ export function contextOf(run: DequeuedRun, task: RegisteredTask, startedAt: Dat
       idempotencyKey: run.idempotencyKey ?? undefined,
       maxAttempts: run.maxAttempts ?? undefined,
       version: deployment.version,
-      maxDuration: run.maxDuration ?? task.maxDuration,
+      maxDuration: run.maxDuration ?? task.maxDuration ?? state.config.maxDuration,
       priority: run.priority,
       parentTaskRunId: run.parentRunId ?? undefined,
       rootTaskRunId: run.rootRunId ?? undefined,

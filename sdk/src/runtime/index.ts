@@ -1,2 +1,8 @@
-/** For the packages that start the runtime: where its entry files are. */
-export const RUNTIME_ENTRY = new URL("./main.ts", import.meta.url);
+/** For the packages that start the runtime and the indexer. Not what tasks import. */
+export { type IndexOptions, type IndexResult, indexBundle } from "./index-bundle.ts";
+export type { IndexProblem } from "./manifest.ts";
+
+/** The file that a container host starts: see `main.ts`. */
+export const RUNTIME_ENTRY: URL = new URL("./main.ts", import.meta.url);
+/** The file that `indexBundle` starts. */
+export const INDEXER_ENTRY: URL = new URL("./indexer.ts", import.meta.url);

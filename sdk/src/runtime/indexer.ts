@@ -1,0 +1,47 @@
+/**
+ * The child process of `indexBundle`: imports the bundle whose path is its first argument and writes one line of JSON,
+ * an IndexReport, to the file descriptor that is its second one (default 3). Always exits with 0 after that.
+ */
+import { writeSync } from "node:fs";
+import { pathToFileURL } from "node:url";
+import { state } from "../state.ts";
+import { type IndexProblem, manifestOf } from "./manifest.ts";
+import { truncateStack } from "./run-error.ts";
+
+/** What the child found out. */
+export type IndexReport = ReturnType<typeof manifestOf>;
+
+const [bundle, fd = "3"] = process.argv.slice(2);
+
+function report(result: IndexReport): never {
+  let bytes = Buffer.from(`${JSON.stringify(result)}\n`);
+  while (bytes.length > 0) {
+    try {
+      bytes = bytes.subarray(writeSync(Number(fd), bytes));
+    } catch (error) {
+      // The pipe is full: its reader is another process, which will go on.
+      if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
+    }
+  }
+  process.exit(0);
+}
+
+function failed(error: unknown): never {
+  const shown = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const problem: IndexProblem = {
+    code: "IMPORT_FAILED",
+    message: `The project's code could not be loaded: ${shown}`,
+    stackTrace: error instanceof Error ? truncateStack(error.stack) : undefined,
+  };
+  return report({ problem });
+}
+
+process.on("uncaughtException", failed);
+process.on("unhandledRejection", failed);
+process.setSourceMapsEnabled(true);
+try {
+  await import(pathToFileURL(bundle!).href);
+} catch (error) {
+  failed(error);
+}
+report(manifestOf(state));

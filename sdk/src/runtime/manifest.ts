@@ -1,0 +1,93 @@
+import type { QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
+import { durationMs } from "../duration.ts";
+import { jsonSchemaOf } from "../schema.ts";
+import type { DeclaredQueue, RegisteredTask, SdkState } from "../state.ts";
+
+/** Why a bundle can't be deployed. */
+export interface IndexProblem {
+  code:
+    | "IMPORT_FAILED"
+    | "PROCESS_ENDED"
+    | "TIMED_OUT"
+    | "NO_TASKS"
+    | "DUPLICATE_TASK"
+    | "CONFLICTING_QUEUE"
+    | "INVALID_TASK";
+  /** Says what to do. */
+  message: string;
+  stackTrace?: string;
+}
+
+/** What a bundle that was imported declares, or what is wrong with it. */
+export function manifestOf(state: SdkState): { manifest: WorkerManifest } | { problem: IndexProblem } {
+  if (state.declared.length === 0) {
+    return problem(
+      "NO_TASKS",
+      'No tasks were found. Export at least one, like export const hello = task({ id: "hello", run: async () => {} }), from a file in the `dirs` of the configuration',
+    );
+  }
+  const seen = new Map<string, RegisteredTask>();
+  for (const task of state.declared) {
+    const first = seen.get(task.id);
+    if (first) {
+      return problem(
+        "DUPLICATE_TASK",
+        `The task id "${task.id}" is declared twice: in ${placeOf(first)} and in ${placeOf(task)}. Ids have to be unique in a project`,
+      );
+    }
+    seen.set(task.id, task);
+  }
+  const queues = mergeQueues(state.queues);
+  if ("problem" in queues) return queues;
+  const tasks: TaskManifest[] = [];
+  for (const task of seen.values()) {
+    try {
+      tasks.push(taskManifest(task, state));
+    } catch (error) {
+      return problem("INVALID_TASK", `Task "${task.id}" in ${placeOf(task)}: ${(error as Error).message}`);
+    }
+  }
+  const { retry } = state.config;
+  return { manifest: { tasks, queues: queues.queues, retry, runtime: "node", sdkVersion: "0.1.0" } };
+}
+
+const problem = (code: IndexProblem["code"], message: string): { problem: IndexProblem } => ({
+  problem: { code, message },
+});
+
+const placeOf = (task: RegisteredTask): string =>
+  (task.filePath ?? "a file that does not export it") +
+  (task.exportName ? ` (export ${task.exportName})` : "");
+
+function taskManifest(task: RegisteredTask, state: SdkState): TaskManifest {
+  const { config } = state;
+  return {
+    id: task.id,
+    filePath: task.filePath ?? "",
+    exportName: task.exportName,
+    description: task.description,
+    queue: task.queue,
+    retry: task.retry,
+    machine: task.machine ?? config.machine,
+    maxDuration: task.maxDuration ?? config.maxDuration,
+    ttlMs: task.ttl === undefined ? config.ttlMs : durationMs(task.ttl),
+    payloadSchema: task.jsonSchema ?? jsonSchemaOf(task.schema),
+  };
+}
+
+/** One entry a name: several declarations may agree, or leave the limit to another. */
+function mergeQueues(declared: DeclaredQueue[]): { queues: QueueManifest[] } | { problem: IndexProblem } {
+  const byName = new Map<string, QueueManifest>();
+  for (const { name, concurrencyLimit } of declared) {
+    const known = byName.get(name);
+    const limit = concurrencyLimit ?? known?.concurrencyLimit;
+    if (known && known.concurrencyLimit != null && limit !== known.concurrencyLimit) {
+      return problem(
+        "CONFLICTING_QUEUE",
+        `The queue "${name}" is declared with the concurrency limits ${known.concurrencyLimit} and ${limit}. Declare it once with queue() and refer to that`,
+      );
+    }
+    byName.set(name, { name, concurrencyLimit: limit });
+  }
+  return { queues: [...byName.values()] };
+}
