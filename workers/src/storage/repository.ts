@@ -1,0 +1,145 @@
+import type { EnvironmentRef, RunProjection, RunRow } from "@acme/durable-objects/rpc";
+import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
+
+export interface BootstrapInput {
+  organization: { slug: string; name: string };
+  project: { ref: string; name: string };
+  /** SHA-256 (hex) of the secret keys, by environment slug; environments are created for the slugs named here. */
+  keyHashes: Record<string, string>;
+  /** SHA-256 (hex) of a personal access token. */
+  accessTokenHash: string;
+}
+
+export interface Bootstrapped {
+  organizationId: string;
+  /** All environments of the project, in order of their slugs. */
+  environments: EnvironmentRef[];
+}
+
+/** What was asked for contradicts what is there. Nothing was changed; the message is for the user. */
+export interface Conflict {
+  conflict: string;
+}
+
+export interface AccessToken {
+  id: string;
+  organizationId: string;
+}
+
+export interface ProjectRecord {
+  id: string;
+  ref: string;
+  name: string;
+  organizationId: string;
+}
+
+export interface DeploymentInput {
+  environmentKey: string;
+  /** SHA-256 (hex) of the bundle. */
+  contentHash: string;
+  bundleBytes: number;
+  manifest: WorkerManifest;
+}
+
+export interface DeploymentRecord extends DeploymentInput {
+  id: string;
+  /** `YYYYMMDD.N` (UTC), N from 1: unique in its environment. */
+  version: string;
+  createdAt: number;
+  /** When it was promoted last; null: never. */
+  promotedAt: number | null;
+}
+
+/**
+ * All conditions must hold; of a list, any (an empty list matches nothing, an absent one everything). Times in
+ * milliseconds since the epoch, both ends included.
+ */
+export interface RunFilter {
+  statuses?: RunStatus[];
+  tasks?: string[];
+  versions?: string[];
+  tags?: string[];
+  queues?: string[];
+  machines?: string[];
+  batch?: string;
+  schedule?: string;
+  isTest?: boolean;
+  rootRunId?: string;
+  parentRunId?: string;
+  from?: number;
+  to?: number;
+}
+
+/**
+ * Newest first. `after` and `before` are run ids: the page that follows or precedes that run, which need not be there
+ * any more (its id says when it was created). One that isn't an id of this environment's run gives an empty page.
+ */
+export interface RunPage {
+  /** 1 to 1000. */
+  limit: number;
+  after?: string;
+  before?: string;
+}
+
+export interface RunListing {
+  runs: RunRow[];
+  /** Run id to pass as `after` for the next page; null: this is the last. */
+  next: string | null;
+  /** Run id to pass as `before` for the previous page; null: this is the first. */
+  previous: string | null;
+}
+
+export interface QueueSeen {
+  queue: string;
+  /** Creation time of the first run seen of it. */
+  firstSeenAt: number;
+}
+
+/**
+ * The query side: lists, search and history of runs, which follow the objects, and the record of accounts, keys and
+ * deployments. Every question about runs is scoped by environment key. Calls may be sent again: each but
+ * `createDeployment` is idempotent. Secrets are known by their SHA-256 (64 lower-case hex digits) only.
+ */
+export interface Repository extends RunProjection {
+  /** Creates what is missing; sending it again changes nothing. An environment's earlier keys stay valid. */
+  bootstrap(input: BootstrapInput): Promise<Bootstrapped | Conflict>;
+
+  /** Revoked keys are unknown. */
+  findEnvironmentByKeyHash(hash: string): Promise<EnvironmentRef | null>;
+  /** False: the key exists already, revoked or not. */
+  createApiKey(environmentKey: string, hash: string): Promise<boolean>;
+  /** False: no such key is valid. */
+  revokeApiKey(environmentKey: string, hash: string): Promise<boolean>;
+
+  /** Revoked tokens are unknown. */
+  findAccessToken(hash: string): Promise<AccessToken | null>;
+  /** Null: the token exists already, revoked or not. */
+  createAccessToken(organizationId: string, hash: string): Promise<AccessToken | null>;
+  /** False: no such token is valid. */
+  revokeAccessToken(organizationId: string, hash: string): Promise<boolean>;
+
+  listProjects(organizationId: string): Promise<ProjectRecord[]>;
+  listEnvironments(organizationId: string, projectRef: string): Promise<EnvironmentRef[]>;
+  findEnvironment(organizationId: string, projectRef: string, slug: string): Promise<EnvironmentRef | null>;
+  findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null>;
+
+  /** Allocates the next version of the day (`YYYYMMDD.N`, UTC); two at once get two versions. */
+  createDeployment(input: DeploymentInput): Promise<DeploymentRecord>;
+  findDeployment(id: string): Promise<DeploymentRecord | null>;
+  findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null>;
+  /** Newest first. */
+  listDeployments(environmentKey: string, limit: number): Promise<DeploymentRecord[]>;
+  markPromoted(id: string): Promise<void>;
+
+  /** Adds rows and replaces those of lower versions, all or none; the same row twice in a call is fine. */
+  upsertRuns(rows: RunRow[]): Promise<void>;
+  findRun(environmentKey: string, runId: string): Promise<RunRow | null>;
+  listRuns(environmentKey: string, filter: RunFilter, page: RunPage): Promise<RunListing>;
+  /** Runs that match, by status; a status with none is absent. */
+  countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>>;
+  /** Queues that ever had a run, by name. */
+  listQueues(environmentKey: string): Promise<QueueSeen[]>;
+
+  /** Throws when the database can't be reached or isn't migrated. */
+  ping(): Promise<void>;
+}
