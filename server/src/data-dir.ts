@@ -1,0 +1,35 @@
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+/** Where one server keeps everything: one folder, one server at a time. */
+export interface DataDir {
+  root: string;
+  /** SQLite files of the Durable Objects. */
+  objects: string;
+  /** Bundles and large payloads. */
+  blobs: string;
+  /** The container host's own files: fetched bundles, sockets. */
+  host: string;
+  /** Generated at every start: the Worker's module and workerd's configuration. */
+  generated: string;
+  secretsFile: string;
+  /** What a client needs to talk to this server. */
+  localFile: string;
+}
+
+/** The layout of a data folder. Creates what is missing; nobody but its owner may read it. */
+export function openDataDir(path: string): DataDir {
+  const root = resolve(path);
+  const dir: DataDir = {
+    root,
+    objects: join(root, "objects"),
+    blobs: join(root, "blobs"),
+    host: join(root, "host"),
+    generated: join(root, "generated"),
+    secretsFile: join(root, "secrets.json"),
+    localFile: join(root, "local.json"),
+  };
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  for (const path of [dir.objects, dir.blobs, dir.host, dir.generated]) mkdirSync(path, { recursive: true });
+  return dir;
+}

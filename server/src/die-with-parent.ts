@@ -1,0 +1,46 @@
+import { spawnSync } from "node:child_process";
+
+export interface Command {
+  file: string;
+  args: string[];
+}
+
+/**
+ * For systems without `setpriv`: a shell that starts the program in the background, prints its pid on descriptor 3, and
+ * kills it when its standard input ends, which is when the parent died.
+ */
+const SHELL_GUARD = `exec 4<&0
+"$@" </dev/null 3>&- 4<&- &
+child=$!
+echo "$child" >&3
+exec 3>&-
+trap 'kill -TERM "$child"' TERM INT
+( trap '' TERM INT; read -r line <&4; kill -KILL "$child" ) 2>/dev/null &
+watcher=$!
+exec 4<&-
+wait "$child"
+code=$?
+while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+kill -KILL "$watcher" 2>/dev/null
+exit "$code"`;
+
+let hasSetpriv: boolean | undefined;
+
+/** Linux can kill a process when its parent dies; util-linux's setpriv asks for it and then becomes the program. */
+function kernelCan(): boolean {
+  hasSetpriv ??=
+    process.platform === "linux" &&
+    spawnSync("setpriv", ["--pdeathsig", "KILL", "true"], { stdio: "ignore" }).status === 0;
+  return hasSetpriv;
+}
+
+/**
+ * The command that runs a program which doesn't watch its parent (workerd) so that it never outlives this process, even
+ * when this process is killed with SIGKILL. `guarded`: a shell stands between, and the program's pid comes as a line on
+ * descriptor 3, standard input has to be a pipe; otherwise the spawned process is the program itself.
+ */
+export function dieWithParent(command: Command, useKernel = kernelCan()): Command & { guarded: boolean } {
+  return useKernel
+    ? { file: "setpriv", args: ["--pdeathsig", "KILL", "--", command.file, ...command.args], guarded: false }
+    : { file: "/bin/sh", args: ["-c", SHELL_GUARD, "acme-guard", command.file, ...command.args], guarded: true };
+}

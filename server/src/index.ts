@@ -1,0 +1,10 @@
+export { ServerError } from "./errors.ts";
+export {
+  DEFAULT_PORT,
+  EXECUTORS,
+  type Executor,
+  type LocalAccess,
+  type RunningServer,
+  type ServerOptions,
+  startServer,
+} from "./server.ts";

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import type { Readable } from "node:stream";
+import { countDeath, restartDelay } from "./backoff.ts";
+import { type Command, dieWithParent } from "./die-with-parent.ts";
+
+export interface PartSpec {
+  /** As it is named in the server's output. */
+  name: string;
+  command: Command;
+  env: NodeJS.ProcessEnv;
+  cwd: string;
+  /** Milliseconds between SIGTERM and SIGKILL when it is stopped. */
+  graceMs: number;
+  /** A line it printed. */
+  onLine(line: string): void;
+  /** It died without having been asked to; it is started again after `restartInMs`, or not at all for null. */
+  onDeath(how: string, restartInMs: number | null): void;
+}
+
+export interface Part {
+  /** Of the program itself; undefined while it isn't running. */
+  readonly pid: number | undefined;
+  start(): void;
+  /** From now on it is started again when it dies, with a growing delay. */
+  keepAlive(): void;
+  /** Resolves with how it ended, at the next death. */
+  died(): Promise<string>;
+  /** Asks it to end, kills it after the grace period, resolves when it is gone. */
+  stop(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  /** The last lines it printed. */
+  recentOutput(): string;
+}
+
+const KEPT_LINES = 30;
+
+/** One child process that is watched, and never outlives this one. */
+export function createPart(spec: PartSpec): Part {
+  let child: ChildProcess | undefined;
+  let pid: number | undefined;
+  let startedAt = 0;
+  let deaths = 0;
+  let restarting = false;
+  let stopping = false;
+  let timer: NodeJS.Timeout | undefined;
+  const output: string[] = [];
+  let announceDeath: (how: string) => void = () => {};
+  let nextDeath = new Promise<string>((resolve) => (announceDeath = resolve));
+
+  const print = (line: string): void => {
+    output.push(line);
+    if (output.length > KEPT_LINES) output.shift();
+    spec.onLine(line);
+  };
+
+  function start(): void {
+    const command = dieWithParent(spec.command);
+    startedAt = Date.now();
+    const started = spawn(command.file, command.args, {
+      cwd: spec.cwd,
+      env: spec.env,
+      // Its own process group: Ctrl-C in a terminal reaches this process only, which stops the parts in order.
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe", "pipe"],
+    });
+    child = started;
+    pid = command.guarded ? undefined : started.pid;
+    const lines = createInterface({ input: started.stdio[3] as Readable });
+    if (command.guarded) lines.once("line", (line) => (pid = Number(line)));
+    for (const stream of [started.stdout, started.stderr]) createInterface({ input: stream! }).on("line", print);
+    started.stdin!.on("error", () => {});
+    started.once("error", (error) => ended(started, `could not be started: ${error.message}`));
+    started.once("exit", (code, signal) => ended(started, signal ? `was killed by ${signal}` : `ended with code ${code}`));
+  }
+
+  function ended(which: ChildProcess, how: string): void {
+    if (child !== which) return;
+    // Where a shell stood between and was the one that died, the program must not stay.
+    if (pid !== undefined && pid !== which.pid) signalPid(pid, "SIGKILL");
+    child = undefined;
+    pid = undefined;
+    announceDeath(how);
+    nextDeath = new Promise((resolve) => (announceDeath = resolve));
+    if (stopping) return;
+    deaths = countDeath(deaths, Date.now() - startedAt);
+    const delay = restarting ? restartDelay(deaths) : null;
+    spec.onDeath(how, delay);
+    if (delay !== null) timer = setTimeout(start, delay);
+  }
+
+  return {
+    get pid() {
+      return pid;
+    },
+    start,
+    keepAlive() {
+      restarting = true;
+    },
+    died: () => nextDeath,
+    async stop() {
+      stopping = true;
+      clearTimeout(timer);
+      if (!child) return;
+      const gone = nextDeath;
+      child.kill("SIGTERM");
+      const killer = setTimeout(() => {
+        if (pid !== undefined) signalPid(pid, "SIGKILL");
+        child?.kill("SIGKILL");
+      }, spec.graceMs);
+      await gone;
+      clearTimeout(killer);
+    },
+    kill(signal) {
+      if (pid !== undefined) signalPid(pid, signal);
+    },
+    recentOutput: () => output.join("\n"),
+  };
+}
+
+function signalPid(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    // Gone already: that is what was wanted.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
+}

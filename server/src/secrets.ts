@@ -1,0 +1,55 @@
+import { randomBytes } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { randomBase36 } from "@acme/sdk/contract";
+import { z } from "zod";
+import { ServerError } from "./errors.ts";
+import { writePrivateJson } from "./private-file.ts";
+
+const Secret = z.string().min(16);
+
+export const ServerSecrets = z.object({
+  /** What container hosts show to the Worker. */
+  hostToken: Secret,
+  adminToken: Secret,
+  /** Signs what the Worker hands out (tokens, URLs). */
+  signingKey: Secret,
+  /** API key of the production environment. */
+  secretKey: Secret,
+  /** API key of the development environment. */
+  devSecretKey: Secret,
+  /** Personal access token for the CLI. */
+  accessToken: Secret,
+});
+export type ServerSecrets = z.infer<typeof ServerSecrets>;
+
+const generate = (): ServerSecrets => ({
+  hostToken: randomBytes(32).toString("base64url"),
+  adminToken: randomBytes(32).toString("base64url"),
+  signingKey: randomBytes(32).toString("base64url"),
+  secretKey: `tr_prod_${randomBase36(32)}`,
+  devSecretKey: `tr_dev_${randomBase36(32)}`,
+  accessToken: `tr_pat_${randomBase36(40)}`,
+});
+
+/**
+ * The secrets of a data folder, generated when it has none yet.
+ * @throws ServerError where the file can't be read as such: generating new ones would lock all clients out
+ */
+export function loadSecrets(path: string): ServerSecrets {
+  if (!existsSync(path)) {
+    const secrets = generate();
+    writePrivateJson(path, secrets);
+    return secrets;
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    value = undefined;
+  }
+  const parsed = ServerSecrets.safeParse(value);
+  if (parsed.success) return parsed.data;
+  throw new ServerError(
+    `${path} is damaged: ${z.prettifyError(parsed.error)}\nPut a copy of it back; or delete it to have new keys made (clients then need the new ones).`,
+  );
+}

@@ -1,0 +1,63 @@
+/** A text in workerd's Cap'n Proto configuration. */
+const text = (value: string): string =>
+  `"${value.replace(/[\\"]/g, "\\$&").replace(/[^\x20-\x7e]/g, (c) => [...new TextEncoder().encode(c)].map((b) => `\\x${b.toString(16).padStart(2, "0")}`).join(""))}"`;
+
+const list = (items: string[]): string => `[\n${items.map((item) => `    ${item},`).join("\n")}\n  ]`;
+
+export interface WorkerdConfig {
+  /** Address to listen on, `host:port`. */
+  address: string;
+  /** Path of the Worker's module, relative to the configuration file. */
+  module: string;
+  compatibilityDate: string;
+  compatibilityFlags: string[];
+  objects: { binding: string; className: string }[];
+  /** Variables that workerd takes from its own environment: secrets stay out of the file. */
+  environmentVariables: string[];
+  vars: Record<string, string>;
+  /** Absolute path of the folder that holds the objects' SQLite files. */
+  objectsPath: string;
+  blobsPath: string;
+  /** Static files of the dashboard, where it is built. */
+  dashboardPath?: string;
+}
+
+/**
+ * The configuration of a plain `workerd serve`: one Worker, its objects on disk, its bindings. An object's files are
+ * found by its class's unique key, so those keys never change.
+ */
+export function workerdConfig(config: WorkerdConfig): string {
+  const bindings = [
+    ...config.objects.map((o) => `(name = ${text(o.binding)}, durableObjectNamespace = ${text(o.className)})`),
+    ...config.environmentVariables.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`),
+    ...Object.entries(config.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
+    `(name = "BLOBS", service = "blobs")`,
+    ...(config.dashboardPath ? [`(name = "DASHBOARD", service = "dashboard")`] : []),
+  ];
+  const services = [
+    `(name = "main", worker = .worker)`,
+    `(name = "objects", disk = (path = ${text(config.objectsPath)}, writable = true))`,
+    `(name = "blobs", disk = (path = ${text(config.blobsPath)}, writable = true))`,
+    ...(config.dashboardPath ? [`(name = "dashboard", disk = (path = ${text(config.dashboardPath)}))`] : []),
+  ];
+  const namespaces = config.objects.map(
+    ({ className }) =>
+      `(className = ${text(className)}, uniqueKey = ${text(`acme-${className}`)}, enableSql = true)`,
+  );
+  return `using Workerd = import "/workerd/workerd.capnp";
+
+const config :Workerd.Config = (
+  services = ${list(services)},
+  sockets = [(name = "http", address = ${text(config.address)}, http = (), service = "main")],
+);
+
+const worker :Workerd.Worker = (
+  modules = [(name = "worker.mjs", esModule = embed ${text(config.module)})],
+  compatibilityDate = ${text(config.compatibilityDate)},
+  compatibilityFlags = [${config.compatibilityFlags.map(text).join(", ")}],
+  durableObjectNamespaces = ${list(namespaces)},
+  durableObjectStorage = (localDisk = "objects"),
+  bindings = ${list(bindings)},
+);
+`;
+}
