@@ -2,7 +2,12 @@ import { z } from "zod";
 
 /** Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`). */
 export const TaskRunError = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("BUILT_IN_ERROR"), name: z.string(), message: z.string(), stackTrace: z.string() }),
+  z.object({
+    type: z.literal("BUILT_IN_ERROR"),
+    name: z.string(),
+    message: z.string(),
+    stackTrace: z.string(),
+  }),
   z.object({ type: z.literal("CUSTOM_ERROR"), raw: z.string() }),
   z.object({ type: z.literal("STRING_ERROR"), raw: z.string() }),
   z.object({
@@ -42,7 +47,11 @@ export const INTERNAL_ERRORS = {
 >;
 export type InternalErrorCode = keyof typeof INTERNAL_ERRORS;
 
-export const internalError = (code: InternalErrorCode, message: string, stackTrace?: string): TaskRunError => ({
+export const internalError = (
+  code: InternalErrorCode,
+  message: string,
+  stackTrace?: string,
+): TaskRunError => ({
   type: "INTERNAL_ERROR",
   code,
   message,
@@ -65,14 +74,19 @@ export function serializeError(error: TaskRunError): SerializedError {
     case "CUSTOM_ERROR":
       return { message: customMessage(error.raw) };
     case "INTERNAL_ERROR":
-      return { name: error.code, message: error.message ?? `Internal error (${error.code})`, stackTrace: error.stackTrace };
+      return {
+        name: error.code,
+        message: error.message ?? `Internal error (${error.code})`,
+        stackTrace: error.stackTrace,
+      };
   }
 }
 
 function customMessage(raw: string): string {
   try {
     const value: unknown = JSON.parse(raw);
-    if (value && typeof value === "object" && "message" in value && typeof value.message === "string") return value.message;
+    if (value && typeof value === "object" && "message" in value && typeof value.message === "string")
+      return value.message;
   } catch {
     // Not JSON: the raw text is all there is.
   }

@@ -32,14 +32,24 @@ export const HostToRuntime = z.discriminatedUnion("type", [
 export type HostToRuntime = z.infer<typeof HostToRuntime>;
 
 export const RuntimeToHost = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("hello"), protocol: z.literal(RUNTIME_PROTOCOL), token: z.string(), pid: z.number().int() }),
+  z.object({
+    type: z.literal("hello"),
+    protocol: z.literal(RUNTIME_PROTOCOL),
+    token: z.string(),
+    pid: z.number().int(),
+  }),
   /** The bundle is loaded; runs can be sent. */
   z.object({ type: z.literal("ready") }),
   /** The bundle could not be loaded; the process exits after it. */
   z.object({ type: z.literal("broken"), message: z.string(), stackTrace: z.string().optional() }),
   /** The task function is about to be called. */
   z.object({ type: z.literal("started"), runId: z.string(), token: z.number().int(), at: z.number() }),
-  z.object({ type: z.literal("log"), runId: z.string(), attempt: z.number().int(), entries: z.array(LogEntry) }),
+  z.object({
+    type: z.literal("log"),
+    runId: z.string(),
+    attempt: z.number().int(),
+    entries: z.array(LogEntry),
+  }),
   z.object({
     type: z.literal("completed"),
     runId: z.string(),

@@ -70,10 +70,18 @@ const OUTCOMES = [
 export const RUN_STATUS: Readonly<Record<RunStatus, StatusInfo>> = {
   DELAYED: { public: "DELAYED", holdsSlot: false, next: ["PENDING", "PENDING_VERSION", "EXPIRED", ...ENDS] },
   PENDING_VERSION: { public: "PENDING_VERSION", holdsSlot: false, next: ["PENDING", "EXPIRED", ...ENDS] },
-  PENDING: { public: "QUEUED", holdsSlot: false, next: ["DEQUEUED", "DELAYED", "EXPIRED", "PENDING_VERSION", ...ENDS] },
+  PENDING: {
+    public: "QUEUED",
+    holdsSlot: false,
+    next: ["DEQUEUED", "DELAYED", "EXPIRED", "PENDING_VERSION", ...ENDS],
+  },
   DEQUEUED: { public: "DEQUEUED", holdsSlot: true, next: ["EXECUTING", ...OUTCOMES] },
   EXECUTING: { public: "EXECUTING", holdsSlot: true, next: OUTCOMES },
-  WAITING_ON_WAITPOINT: { public: "WAITING", holdsSlot: false, next: ["PENDING", "EXECUTING", "EXPIRED", ...ENDS] },
+  WAITING_ON_WAITPOINT: {
+    public: "WAITING",
+    holdsSlot: false,
+    next: ["PENDING", "EXECUTING", "EXPIRED", ...ENDS],
+  },
   RETRYING: { public: "EXECUTING", holdsSlot: false, next: ["PENDING", ...ENDS] },
   COMPLETED_SUCCESSFULLY: { public: "COMPLETED", holdsSlot: false, next: FINAL },
   COMPLETED_WITH_ERRORS: { public: "FAILED", holdsSlot: false, next: FINAL },

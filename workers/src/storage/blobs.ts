@@ -8,7 +8,8 @@ export interface BlobStore {
   get(key: string): Promise<ReadableStream | null>;
   /** Size in bytes; null: there is nothing under this key. */
   head(key: string): Promise<{ size: number } | null>;
-  has(key: string): Promise<boolean>;
+  /** In bytes; null: there is nothing under this key. */
+  size(key: string): Promise<number | null>;
   /** Deleting what isn't there is fine. */
   delete(key: string): Promise<void>;
 }
@@ -28,8 +29,8 @@ class R2Blobs implements BlobStore {
     return (await this.#bucket.get(key))?.body ?? null;
   }
 
-  async has(key: string): Promise<boolean> {
-    return (await this.#bucket.head(key)) !== null;
+  async size(key: string): Promise<number | null> {
+    return (await this.#bucket.head(key))?.size ?? null;
   }
 }
 
@@ -54,15 +55,17 @@ class DiskBlobs implements BlobStore {
     return null;
   }
 
-  async has(key: string): Promise<boolean> {
+  async size(key: string): Promise<number | null> {
     const response = await this.#disk.fetch(`http://blobs/${key}`, { method: "HEAD" });
     await response.body?.cancel();
-    return response.ok;
+    return response.ok ? Number(response.headers.get("content-length")) : null;
   }
 }
 
 export function openBlobs(env: Bindings): BlobStore {
   if (env.BUNDLES) return new R2Blobs(env.BUNDLES);
   if (env.BLOBS) return new DiskBlobs(env.BLOBS);
-  throw new Error("No blob store is bound: bind an R2 bucket as BUNDLES (or, on one machine, a writable disk as BLOBS)");
+  throw new Error(
+    "No blob store is bound: bind an R2 bucket as BUNDLES (or, on one machine, a writable disk as BLOBS)",
+  );
 }

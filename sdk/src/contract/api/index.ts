@@ -1,0 +1,4 @@
+export * from "./deployments.ts";
+export * from "./durations.ts";
+export * from "./runs.ts";
+export * from "./trigger.ts";

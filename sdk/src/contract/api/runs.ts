@@ -1,0 +1,184 @@
+import { z } from "zod";
+import { Delay, RunTags } from "./trigger.ts";
+
+export const PUBLIC_STATUSES = [
+  "PENDING_VERSION",
+  "QUEUED",
+  "DEQUEUED",
+  "EXECUTING",
+  "WAITING",
+  "COMPLETED",
+  "CANCELED",
+  "FAILED",
+  "CRASHED",
+  "SYSTEM_FAILURE",
+  "DELAYED",
+  "EXPIRED",
+  "TIMED_OUT",
+] as const;
+
+const Time = z.iso.datetime();
+
+export const RunSummary = z.object({
+  id: z.string(),
+  status: z.enum(PUBLIC_STATUSES),
+  taskIdentifier: z.string(),
+  idempotencyKey: z.string().optional(),
+  version: z.string().optional(),
+  isQueued: z.boolean(),
+  isExecuting: z.boolean(),
+  isWaiting: z.boolean(),
+  isCompleted: z.boolean(),
+  isSuccess: z.boolean(),
+  isFailed: z.boolean(),
+  isCancelled: z.boolean(),
+  isTest: z.boolean(),
+  createdAt: Time,
+  updatedAt: Time,
+  startedAt: Time.optional(),
+  finishedAt: Time.optional(),
+  delayedUntil: Time.optional(),
+  ttl: z.string().optional(),
+  expiredAt: Time.optional(),
+  tags: z.array(z.string()),
+  costInCents: z.number(),
+  baseCostInCents: z.number(),
+  durationMs: z.number(),
+  depth: z.number(),
+  batchId: z.string().optional(),
+  triggerFunction: z.enum(["triggerAndWait", "trigger", "batchTriggerAndWait", "batchTrigger"]),
+  queue: z.string(),
+  attemptCount: z.number(),
+});
+export type RunSummary = z.infer<typeof RunSummary>;
+
+const SerializedErrorBody = z.object({
+  name: z.string().optional(),
+  message: z.string(),
+  stackTrace: z.string().optional(),
+});
+
+export const RetrieveRunResponse = RunSummary.extend({
+  payload: z.unknown().optional(),
+  payloadPresignedUrl: z.string().optional(),
+  output: z.unknown().optional(),
+  outputPresignedUrl: z.string().optional(),
+  error: SerializedErrorBody.optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  relatedRuns: z.object({
+    root: RunSummary.optional(),
+    parent: RunSummary.optional(),
+    children: z.array(RunSummary).optional(),
+  }),
+});
+export type RetrieveRunResponse = z.infer<typeof RetrieveRunResponse>;
+
+export const ListRunsResponse = z.object({
+  data: z.array(RunSummary.extend({ env: z.object({ id: z.string(), name: z.string() }) })),
+  pagination: z.object({ next: z.string().optional(), previous: z.string().optional() }),
+});
+export type ListRunsResponse = z.infer<typeof ListRunsResponse>;
+
+export const ReplayBody = z.object({
+  payload: z.unknown().optional(),
+  payloadType: z.enum(["application/json", "application/super+json"]).optional(),
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  tags: RunTags.optional(),
+});
+
+export const RescheduleBody = z.object({ delay: Delay });
+export const AddTagsBody = z.object({ tags: RunTags });
+export const ResetIdempotencyKeyBody = z.object({ taskIdentifier: z.string().min(1) });
+
+const MetadataKey = z
+  .string()
+  .min(1)
+  .max(512)
+  .refine(
+    (key) =>
+      !key.split(/[.[\]'"\\]+/).some((part) => ["__proto__", "constructor", "prototype"].includes(part)),
+    {
+      message: "A metadata key can't name __proto__, constructor or prototype",
+    },
+  )
+  .refine((key) => !key.startsWith("$") || /^\$(\.[^.]+)+$/.test(key), {
+    message: 'A path such as "$.a.b" must name a key below $',
+  });
+
+export const MetadataChange = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("update"), value: z.record(z.string(), z.unknown()) }),
+  z.object({ type: z.literal("set"), key: MetadataKey, value: z.unknown() }),
+  z.object({ type: z.literal("delete"), key: MetadataKey }),
+  z.object({ type: z.literal("append"), key: MetadataKey, value: z.unknown() }),
+  z.object({ type: z.literal("remove"), key: MetadataKey, value: z.unknown() }),
+  z.object({ type: z.literal("increment"), key: MetadataKey, value: z.number() }),
+]);
+
+const Changes = z.array(MetadataChange).max(1_000).optional();
+
+export const UpdateMetadataBody = z.object({
+  metadata: z.record(z.string(), z.unknown()).optional(),
+  operations: Changes,
+  parentOperations: Changes,
+  rootOperations: Changes,
+});
+
+const list = <T extends z.ZodType<string, string>>(item: T) =>
+  z
+    .string()
+    .transform((text) => text.split(",").filter((part) => part !== ""))
+    .pipe(z.array(item).min(1));
+
+const whole = (message: string) => z.string().regex(/^\d+$/, message).transform(Number);
+
+/** The query of `GET /api/v1/runs`, under the names the client sends. */
+export const ListRunsQuery = z.object({
+  "filter[status]": list(z.enum(PUBLIC_STATUSES)).optional(),
+  "filter[taskIdentifier]": list(z.string()).optional(),
+  "filter[version]": list(z.string()).optional(),
+  "filter[tag]": list(z.string()).optional(),
+  "filter[queue]": list(z.string()).optional(),
+  "filter[machine]": list(z.string()).optional(),
+  "filter[batch]": z.string().optional(),
+  "filter[schedule]": z.string().optional(),
+  "filter[isTest]": z.enum(["true", "false"]).optional(),
+  "filter[createdAt][from]": z.string().optional(),
+  "filter[createdAt][to]": z.string().optional(),
+  "filter[createdAt][period]": z.string().optional(),
+  "page[size]": whole("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
+  "page[after]": z.string().optional(),
+  "page[before]": z.string().optional(),
+});
+
+export const ErrorBody = z.object({
+  error: z.string(),
+  code: z.string(),
+  issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+});
+
+export const AttemptsResponse = z.object({
+  attempts: z.array(
+    z.object({
+      id: z.string(),
+      number: z.number(),
+      status: z.enum(["EXECUTING", "COMPLETED", "FAILED", "CANCELED"]),
+      startedAt: Time.optional(),
+      completedAt: Time.optional(),
+      hostId: z.string().optional(),
+      error: SerializedErrorBody.optional(),
+    }),
+  ),
+});
+
+export const EventsResponse = z.object({
+  events: z.array(
+    z.object({
+      time: Time,
+      type: z.string(),
+      message: z.string(),
+      level: z.string().optional(),
+      attempt: z.number().optional(),
+      properties: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+});

@@ -1,0 +1,19 @@
+// Written by scripts/embed-migrations.mjs.
+export const sqliteMigrations = {
+  "journal": {
+    "version": "7",
+    "dialect": "sqlite",
+    "entries": [
+      {
+        "idx": 0,
+        "version": "6",
+        "when": 1795523927459,
+        "tag": "0000_start",
+        "breakpoints": true
+      }
+    ]
+  },
+  "migrations": {
+    "m0000": "CREATE TABLE `access_tokens` (\n\t`hash` text PRIMARY KEY NOT NULL,\n\t`id` text NOT NULL,\n\t`organization_id` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`revoked_at` integer,\n\tFOREIGN KEY (`organization_id`) REFERENCES `organizations`(`id`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `access_tokens_id_unique` ON `access_tokens` (`id`);--> statement-breakpoint\nCREATE TABLE `api_keys` (\n\t`hash` text PRIMARY KEY NOT NULL,\n\t`environment_key` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`revoked_at` integer,\n\tFOREIGN KEY (`environment_key`) REFERENCES `environments`(`key`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nCREATE TABLE `deployments` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`environment_key` text NOT NULL,\n\t`version` text NOT NULL,\n\t`content_hash` text NOT NULL,\n\t`bundle_bytes` integer NOT NULL,\n\t`manifest` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`promoted_at` integer,\n\tFOREIGN KEY (`environment_key`) REFERENCES `environments`(`key`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `deployments_version` ON `deployments` (`environment_key`,`version`);--> statement-breakpoint\nCREATE INDEX `deployments_newest` ON `deployments` (`environment_key`,`created_at`);--> statement-breakpoint\nCREATE TABLE `environments` (\n\t`key` text PRIMARY KEY NOT NULL,\n\t`id` text NOT NULL,\n\t`project_id` text NOT NULL,\n\t`slug` text NOT NULL,\n\t`type` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`project_id`) REFERENCES `projects`(`id`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `environments_id_unique` ON `environments` (`id`);--> statement-breakpoint\nCREATE UNIQUE INDEX `environments_project_slug` ON `environments` (`project_id`,`slug`);--> statement-breakpoint\nCREATE TABLE `organizations` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`slug` text NOT NULL,\n\t`name` text NOT NULL,\n\t`created_at` integer NOT NULL\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `organizations_slug_unique` ON `organizations` (`slug`);--> statement-breakpoint\nCREATE TABLE `projects` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`ref` text NOT NULL,\n\t`name` text NOT NULL,\n\t`organization_id` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\tFOREIGN KEY (`organization_id`) REFERENCES `organizations`(`id`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `projects_ref_unique` ON `projects` (`ref`);--> statement-breakpoint\nCREATE TABLE `run_tags` (\n\t`environment_key` text NOT NULL,\n\t`tag` text NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`run_id` text NOT NULL,\n\tPRIMARY KEY(`environment_key`, `tag`, `created_at`, `run_id`)\n);\n--> statement-breakpoint\nCREATE TABLE `runs` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`environment_key` text NOT NULL,\n\t`task` text NOT NULL,\n\t`queue` text NOT NULL,\n\t`status` text NOT NULL,\n\t`version` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`deployment_version` text,\n\t`tags` text NOT NULL,\n\t`is_test` integer NOT NULL,\n\t`machine` text NOT NULL,\n\t`batch_id` text,\n\t`schedule_id` text,\n\t`root_run_id` text,\n\t`parent_run_id` text,\n\t`usage_ms` real NOT NULL,\n\t`data` text NOT NULL\n);\n--> statement-breakpoint\nCREATE INDEX `runs_newest` ON `runs` (`environment_key`,`created_at`,`id`);--> statement-breakpoint\nCREATE INDEX `runs_of_task` ON `runs` (`environment_key`,`task`,`created_at`,`id`);"
+  }
+};

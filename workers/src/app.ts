@@ -1,0 +1,43 @@
+import { Hono } from "hono";
+import type { App } from "./auth.ts";
+import { serveDashboard } from "./dashboard.ts";
+import { Failure } from "./failure.ts";
+import { adminRoutes } from "./routes/admin.ts";
+import { deploymentRoutes } from "./routes/deployments.ts";
+import { healthRoutes } from "./routes/health.ts";
+import { hostRoutes } from "./routes/host.ts";
+import { runRoutes } from "./routes/runs.ts";
+import { triggerRoutes } from "./routes/trigger.ts";
+
+const API = /^\/(api|engine|admin)\//;
+
+export const app = new Hono<App>();
+
+app.route("/", triggerRoutes);
+app.route("/", runRoutes);
+app.route("/", hostRoutes);
+app.route("/", deploymentRoutes);
+app.route("/", adminRoutes);
+app.route("/", healthRoutes);
+
+app.notFound(async (c) => {
+  const { pathname } = new URL(c.req.url);
+  if (c.req.method === "GET" && !API.test(pathname)) return serveDashboard(c);
+  const failure = new Failure(
+    404,
+    "route_not_found",
+    `There is no route ${c.req.method} ${pathname}. See /openapi.json.`,
+  );
+  return c.json(failure.body, failure.status);
+});
+
+app.onError((error, c) => {
+  if (error instanceof Failure) return c.json(error.body, error.status, error.headers);
+  console.error(`${c.req.method} ${c.req.path} failed`, error);
+  const failure = new Failure(
+    500,
+    "internal_error",
+    "The server failed to answer. Nothing is known to have changed; try again.",
+  );
+  return c.json(failure.body, failure.status);
+});

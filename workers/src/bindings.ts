@@ -1,0 +1,27 @@
+import type { ObjectBindings } from "@acme/durable-objects/rpc";
+
+/** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
+export interface Bindings extends ObjectBindings {
+  DATABASE: DurableObjectNamespace;
+  LIMITER: DurableObjectNamespace;
+  /** Query side on Cloudflare. */
+  DB?: D1Database;
+  /** Bundles and large payloads on Cloudflare. */
+  BUNDLES?: R2Bucket;
+  /** Bundles and large payloads on one machine. */
+  BLOBS?: Fetcher;
+  /** The dashboard's static files on Cloudflare. */
+  ASSETS?: Fetcher;
+  /** The dashboard's static files on one machine. */
+  DASHBOARD?: Fetcher;
+  /** What container hosts authenticate with. */
+  HOST_TOKEN: string;
+  /** What `bootstrap` authenticates with. */
+  ADMIN_TOKEN: string;
+  /** Signs the tokens the server issues. */
+  SIGNING_KEY: string;
+  /** `BURST,PER_SECOND` requests of one key; absent: 5000,1000. */
+  API_RATE_LIMIT?: string;
+  /** Where the dashboard and API are reached, for links. */
+  PUBLIC_URL?: string;
+}

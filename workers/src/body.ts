@@ -1,0 +1,61 @@
+import type { Context } from "hono";
+import type { z } from "zod";
+import { Failure, invalid } from "./failure.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/** The request's bytes. Throws a 413 as soon as it is clear that there are more than `limit`. */
+export async function readBytes(
+  request: Request,
+  limit: number,
+  what: string,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const tooLarge = () =>
+    new Failure(
+      413,
+      "payload_too_large",
+      `${what} is larger than the limit of ${limit} bytes. Nothing was changed.`,
+    );
+  const declared = request.headers.get("content-length");
+  if (declared !== null) {
+    if (Number(declared) > limit) throw tooLarge();
+    // The length is enforced by the runtime: no need to count.
+    return new Uint8Array(await request.arrayBuffer());
+  }
+  if (!request.body) return new Uint8Array();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+    size += chunk.byteLength;
+    if (size > limit) throw tooLarge();
+    chunks.push(chunk);
+  }
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}
+
+/** The JSON body, checked by its schema. An empty body counts as `{}`. */
+export async function readBody<T extends z.ZodType>(
+  c: Context,
+  schema: T,
+  limit = 1024 * 1024,
+): Promise<z.infer<T>> {
+  const bytes = await readBytes(c.req.raw, limit, "The request body");
+  const parsed = schema.safeParse(bytes.byteLength === 0 ? {} : parseJson(bytes));
+  if (!parsed.success) throw invalid(parsed.error);
+  return parsed.data;
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure(400, "invalid_json", `The request body is not valid JSON: ${reason}`);
+  }
+}

@@ -1,0 +1,14 @@
+import { dispatcherObject, environmentObject, feedObject, queueObject } from "@acme/durable-objects";
+import { app } from "./app.ts";
+import type { Bindings } from "./bindings.ts";
+import { openRepository } from "./storage/open.ts";
+
+/** The objects, with the query side handed to the one that tells it of changes. */
+export class QueueObject extends queueObject<Bindings>({ openProjection: openRepository }) {}
+export class EnvironmentObject extends environmentObject<Bindings>() {}
+export class DispatcherObject extends dispatcherObject<Bindings>() {}
+export class FeedObject extends feedObject<Bindings>() {}
+export { LimiterObject } from "./limiter-object.ts";
+export { DatabaseObject } from "./storage/database-object.ts";
+
+export default { fetch: app.fetch } satisfies ExportedHandler<Bindings>;

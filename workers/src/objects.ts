@@ -1,0 +1,24 @@
+import type { DispatcherRpc, EnvironmentRpc, FeedRpc, QueueRpc } from "@acme/durable-objects/rpc";
+import { parseRunId } from "@acme/sdk/contract";
+import type { Bindings } from "./bindings.ts";
+import { runNotFound } from "./failure.ts";
+
+/** Stubs of the objects, by the RPC types they answer to. */
+export const queueObjectOf = (env: Bindings, queueKey: string): QueueRpc =>
+  env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+
+export const environmentObjectOf = (env: Bindings, environmentKey: string): EnvironmentRpc =>
+  env.ENVIRONMENT.getByName(environmentKey) as unknown as EnvironmentRpc;
+
+export const dispatcherObject = (env: Bindings): DispatcherRpc =>
+  env.DISPATCHER.getByName("default") as unknown as DispatcherRpc;
+
+export const runFeed = (env: Bindings, runId: string): FeedRpc =>
+  env.FEED.getByName(`run:${runId}`) as unknown as FeedRpc;
+
+/** The owner of a run, if the run's id says that it is of this environment. Throws a 404 before any object is asked. */
+export function ownerOf(env: Bindings, environmentKey: string, runId: string): QueueRpc {
+  const parts = parseRunId(runId);
+  if (!parts || parts.environmentKey !== environmentKey) throw runNotFound(runId);
+  return queueObjectOf(env, parts.queueKey);
+}

@@ -1,0 +1,343 @@
+import { idempotencyHomeOf } from "@acme/durable-objects/keys";
+import type { EnvironmentRef, MetadataOperation, RunError, RunRecord } from "@acme/durable-objects/rpc";
+import {
+  isFinal,
+  isSuccess,
+  LIMITS,
+  parseRunId,
+  serializeError,
+  statusesForPublic,
+} from "@acme/sdk/contract";
+import {
+  AddTagsBody,
+  type AttemptsResponse,
+  type EventsResponse,
+  ListRunsQuery,
+  parseDelay,
+  parseDuration,
+  ReplayBody,
+  RescheduleBody,
+  ResetIdempotencyKeyBody,
+  UpdateMetadataBody,
+} from "@acme/sdk/contract/api";
+import { Hono } from "hono";
+import type { z } from "zod";
+import { type App, authenticate, authenticateReader } from "../auth.ts";
+import type { Bindings } from "../bindings.ts";
+import { readBody } from "../body.ts";
+import { Failure, invalid, runNotFound } from "../failure.ts";
+import { ownerOf, queueObjectOf, runFeed } from "../objects.ts";
+import { resolve } from "../packets.ts";
+import { listedOf, retrievedOf, summaryOf } from "../run-view.ts";
+import { openRepository } from "../storage/open.ts";
+import type { RunFilter } from "../storage/repository.ts";
+import { triggerRun } from "../trigger-run.ts";
+
+const MAX_WAIT_SECONDS = 60;
+
+export const runRoutes = new Hono<App>()
+  .get("/api/v1/runs", async (c) => {
+    const environment = await authenticate(c);
+    const query = ListRunsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const page = {
+      limit: query.data["page[size]"] ?? 20,
+      after: query.data["page[after]"],
+      before: query.data["page[before]"],
+    };
+    const listing = await openRepository(c.env).listRuns(environment.key, filterOf(query.data), page);
+    return c.json({
+      data: listing.runs.map((run) => listedOf(run, environment)),
+      pagination: { next: listing.next ?? undefined, previous: listing.previous ?? undefined },
+    });
+  })
+  .get("/api/v3/runs/:runId", async (c) => {
+    const runId = c.req.param("runId");
+    const environment = await authenticateReader(c, runId);
+    const run = await runOf(c.env, environment, runId);
+    return c.json(await view(c.env, environment, run));
+  })
+  .get("/api/v1/runs/:runId/result", async (c) => {
+    const runId = c.req.param("runId");
+    const environment = await authenticateReader(c, runId);
+    const wait = Number(c.req.query("wait") ?? 0);
+    if (!(wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
+      throw new Failure(400, "invalid_wait", `wait is a number of seconds from 0 to ${MAX_WAIT_SECONDS}.`);
+    }
+    const owner = ownerOf(c.env, environment.key, runId);
+    const run = await owner.waitForRun(environment.key, runId, wait * 1000);
+    if (run && "message" in run && "error" in run && typeof run.error === "string")
+      throw failureOf(run as RunError);
+    const record = run as RunRecord | null;
+    // As the reference: a run without a result yet has nothing to be found here.
+    if (!record || !isFinal(record.status)) {
+      throw new Failure(
+        404,
+        "run_not_finished",
+        `Run ${runId} has not finished yet. Wait for it with ?wait=SECONDS.`,
+      );
+    }
+    return c.json(await resultOf(c.env, record));
+  })
+  .get("/api/v1/runs/:runId/events", async (c) => {
+    const runId = c.req.param("runId");
+    const environment = await authenticateReader(c, runId);
+    const owner = ownerOf(c.env, environment.key, runId);
+    const [timeline, logs] = await Promise.all([
+      owner.runEvents(environment.key, runId),
+      runFeed(c.env, runId).listLogs({ limit: 1_000 }),
+    ]);
+    if (!timeline) throw runNotFound(runId);
+    const events: z.infer<typeof EventsResponse>["events"] = [
+      ...timeline.map(({ time, type, message, data }) => ({
+        time: new Date(time).toISOString(),
+        type,
+        message,
+        properties: data,
+      })),
+      ...logs.map(({ attempt, entry }) => ({
+        time: new Date(entry.time).toISOString(),
+        type: "log",
+        message: entry.message,
+        level: entry.level,
+        attempt,
+        properties: entry.properties,
+      })),
+    ];
+    return c.json({ events: events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)) });
+  })
+  .get("/api/v1/runs/:runId/attempts", async (c) => {
+    const runId = c.req.param("runId");
+    const environment = await authenticateReader(c, runId);
+    const run = await runOf(c.env, environment, runId);
+    const attempts: z.infer<typeof AttemptsResponse>["attempts"] = run.attemptRecords.map(
+      (attempt, index) => ({
+        id: `attempt_${runId.slice(4)}_${index + 1}`,
+        number: attempt.number,
+        // An attempt that lost its host is told as failed: the reference knows no other word for it.
+        status: attempt.status === "LOST" ? "FAILED" : attempt.status,
+        startedAt: attempt.startedAt === null ? undefined : new Date(attempt.startedAt).toISOString(),
+        completedAt: attempt.completedAt === null ? undefined : new Date(attempt.completedAt).toISOString(),
+        hostId: attempt.hostId ?? undefined,
+        error: attempt.error
+          ? serializeError(attempt.error)
+          : attempt.status === "LOST"
+            ? {
+                name: "HOST_LOST",
+                message: "The host running this attempt was lost; it was started again elsewhere.",
+              }
+            : undefined,
+      }),
+    );
+    return c.json({ attempts });
+  })
+  .post("/api/v2/runs/:runId/cancel", async (c) => {
+    const environment = await authenticate(c);
+    const runId = c.req.param("runId");
+    const result = await ownerOf(c.env, environment.key, runId).cancelRun(
+      environment.key,
+      runId,
+      "Canceled by the API",
+    );
+    if ("error" in result) throw failureOf(result);
+    return c.json({ id: runId });
+  })
+  .post("/api/v1/runs/:runId/replay", async (c) => {
+    const environment = await authenticate(c);
+    const runId = c.req.param("runId");
+    const body = await readBody(c, ReplayBody, LIMITS.triggerBodyBytes);
+    const run = await runOf(c.env, environment, runId);
+    const result = await replay(c.env, environment, run, body);
+    return c.json({ id: result.runId });
+  })
+  .post("/api/v1/runs/:runId/reschedule", async (c) => {
+    const environment = await authenticate(c);
+    const runId = c.req.param("runId");
+    const { delay } = await readBody(c, RescheduleBody);
+    const delayUntil = parseDelay(delay, Date.now()) as number;
+    const run = await ownerOf(c.env, environment.key, runId).rescheduleRun(
+      environment.key,
+      runId,
+      delayUntil,
+    );
+    if ("error" in run && typeof run.error === "string") throw failureOf(run as RunError);
+    return c.json(await view(c.env, environment, run as RunRecord));
+  })
+  .post("/api/v1/runs/:runId/tags", async (c) => {
+    const environment = await authenticate(c);
+    const runId = c.req.param("runId");
+    const { tags } = await readBody(c, AddTagsBody);
+    const result = await ownerOf(c.env, environment.key, runId).addTags(environment.key, runId, tags);
+    if ("error" in result) throw failureOf(result);
+    return c.json({ message: `The run has ${result.tags.length} tags`, tags: result.tags });
+  })
+  .get("/api/v1/runs/:runId/metadata", async (c) => {
+    const runId = c.req.param("runId");
+    const environment = await authenticateReader(c, runId);
+    const run = await runOf(c.env, environment, runId);
+    return c.json({ metadata: run.metadata ? (JSON.parse(run.metadata) as unknown) : {} });
+  })
+  .put("/api/v1/runs/:runId/metadata", async (c) => {
+    const environment = await authenticate(c);
+    const runId = c.req.param("runId");
+    const body = await readBody(c, UpdateMetadataBody, LIMITS.metadataBytes * 2);
+    const own: MetadataOperation[] = [
+      ...(body.metadata ? [{ type: "update" as const, value: body.metadata }] : []),
+      ...((body.operations ?? []) as MetadataOperation[]),
+    ];
+    const result = await ownerOf(c.env, environment.key, runId).updateMetadata(environment.key, runId, own);
+    if ("error" in result) throw failureOf(result);
+    if (body.parentOperations || body.rootOperations) {
+      const run = await runOf(c.env, environment, runId);
+      await updateRelative(c.env, environment, run.parentRunId ?? runId, body.parentOperations);
+      await updateRelative(c.env, environment, run.rootRunId ?? runId, body.rootOperations);
+    }
+    return c.json({ metadata: result.metadata });
+  })
+  .post("/api/v1/idempotencyKeys/:key/reset", async (c) => {
+    const environment = await authenticate(c);
+    const key = c.req.param("key");
+    const { taskIdentifier } = await readBody(c, ResetIdempotencyKeyBody);
+    const home = queueObjectOf(c.env, idempotencyHomeOf(environment.key, taskIdentifier));
+    const { reset } = await home.resetIdempotencyKey(environment.key, taskIdentifier, key);
+    if (!reset) {
+      throw new Failure(
+        404,
+        "idempotency_key_not_found",
+        `No run of task "${taskIdentifier}" in this environment holds the idempotency key "${key}".`,
+      );
+    }
+    return c.json({ id: key });
+  });
+
+async function runOf(env: Bindings, environment: EnvironmentRef, runId: string): Promise<RunRecord> {
+  const run = await ownerOf(env, environment.key, runId).retrieveRun(environment.key, runId);
+  if (!run) throw runNotFound(runId);
+  return run;
+}
+
+/** A run with its relatives: the parent and root from their owners, the children as the query side knows them. */
+async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord) {
+  const relative = async (id: string | null) => {
+    const parts = id === null ? null : parseRunId(id);
+    const found =
+      parts && (await queueObjectOf(env, parts.queueKey).retrieveRun(environment.key, id as string));
+    return found ? summaryOf(found) : undefined;
+  };
+  const [parent, root, children] = await Promise.all([
+    relative(run.parentRunId),
+    relative(run.rootRunId),
+    openRepository(env).listRuns(environment.key, { parentRunId: run.id }, { limit: 50 }),
+  ]);
+  return retrievedOf(env, run, { parent, root, children: children.runs.map(summaryOf) });
+}
+
+async function resultOf(env: Bindings, run: RunRecord) {
+  const base = { id: run.id, taskIdentifier: run.task, usage: { durationMs: run.usageMs } };
+  if (isSuccess(run.status)) {
+    if (run.output === null) return { ok: true as const, ...base, outputType: "text/plain" };
+    const output = await resolve(env, run.environmentKey, {
+      text: run.output,
+      type: run.outputType ?? "application/json",
+    });
+    return { ok: true as const, ...base, output: output.text, outputType: output.type };
+  }
+  const message = run.errorMessage ?? `The run ended as ${run.status}`;
+  return { ok: false as const, ...base, error: run.error ?? { type: "STRING_ERROR" as const, raw: message } };
+}
+
+async function replay(
+  env: Bindings,
+  environment: EnvironmentRef,
+  run: RunRecord,
+  body: z.infer<typeof ReplayBody>,
+) {
+  const original =
+    run.payload === null
+      ? null
+      : await resolve(env, environment.key, { text: run.payload, type: run.payloadType });
+  const changed = body.payload !== undefined;
+  return triggerRun(env, environment, {
+    task: run.task,
+    replayedFrom: run.id,
+    body: {
+      payload: changed ? body.payload : original?.text,
+      options: {
+        payloadType: changed ? body.payloadType : original?.type,
+        queue: { name: run.queue },
+        concurrencyKey: run.concurrencyKey ?? undefined,
+        maxAttempts: run.maxAttempts ?? undefined,
+        maxDuration: run.maxDuration ?? undefined,
+        machine: run.machine as "small-1x",
+        metadata: body.metadata ?? (run.metadata ? JSON.parse(run.metadata) : undefined),
+        tags: body.tags ?? run.tags,
+        test: run.isTest,
+      },
+    },
+  });
+}
+
+async function updateRelative(
+  env: Bindings,
+  environment: EnvironmentRef,
+  runId: string,
+  operations: z.infer<typeof UpdateMetadataBody>["operations"],
+): Promise<void> {
+  if (!operations || operations.length === 0) return;
+  const owner = ownerOf(env, environment.key, runId);
+  const result = await owner.updateMetadata(environment.key, runId, operations as MetadataOperation[]);
+  if ("error" in result) throw failureOf(result);
+}
+
+const STATUS = { not_found: 404, wrong_state: 422, too_large: 413, too_many_tags: 422 } as const;
+const CODE = {
+  not_found: "run_not_found",
+  wrong_state: "wrong_state",
+  too_large: "metadata_too_large",
+  too_many_tags: "too_many_tags",
+} as const;
+
+const failureOf = ({ error, message }: RunError): Failure => new Failure(STATUS[error], CODE[error], message);
+
+function filterOf(query: z.infer<typeof ListRunsQuery>): RunFilter {
+  const isTest = query["filter[isTest]"];
+  return {
+    statuses: query["filter[status]"]?.flatMap(statusesForPublic),
+    tasks: query["filter[taskIdentifier]"],
+    versions: query["filter[version]"],
+    tags: query["filter[tag]"],
+    queues: query["filter[queue]"],
+    machines: query["filter[machine]"],
+    batch: query["filter[batch]"],
+    schedule: query["filter[schedule]"],
+    isTest: isTest === undefined ? undefined : isTest === "true",
+    ...rangeOf(query),
+  };
+}
+
+function rangeOf(query: z.infer<typeof ListRunsQuery>): { from?: number; to?: number } {
+  const period = query["filter[createdAt][period]"];
+  if (period === undefined) {
+    return { from: timeOf(query, "filter[createdAt][from]"), to: timeOf(query, "filter[createdAt][to]") };
+  }
+  const ms = parseDuration(period);
+  if (ms === null)
+    throw new Failure(
+      400,
+      "invalid_period",
+      'filter[createdAt][period] is a duration such as "24h" or "7d".',
+    );
+  return { from: Date.now() - ms };
+}
+
+function timeOf(
+  query: z.infer<typeof ListRunsQuery>,
+  field: "filter[createdAt][from]" | "filter[createdAt][to]",
+): number | undefined {
+  const text = query[field];
+  if (text === undefined) return undefined;
+  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isNaN(time))
+    throw new Failure(400, "invalid_time", `${field} is milliseconds since the epoch or an ISO 8601 date.`);
+  return time;
+}

@@ -1,0 +1,23 @@
+import { LIMITS } from "@acme/sdk/contract";
+import { TriggerBody } from "@acme/sdk/contract/api";
+import { Hono } from "hono";
+import { type App, authenticate } from "../auth.ts";
+import { readBody } from "../body.ts";
+import { issueToken } from "../tokens.ts";
+import { triggerRun } from "../trigger-run.ts";
+
+const PUBLIC_TOKEN_SECONDS = 3_600;
+
+export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger", async (c) => {
+  const environment = await authenticate(c);
+  const body = await readBody(c, TriggerBody, LIMITS.triggerBodyBytes);
+  const result = await triggerRun(c.env, environment, { task: c.req.param("taskId"), body });
+  // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs.
+  const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
+  const scopes = [`read:runs:${result.runId}`];
+  c.header(
+    "x-trigger-jwt",
+    issueToken({ env: environment.key, kind: "public", scopes, exp }, c.env.SIGNING_KEY),
+  );
+  return c.json({ id: result.runId, isCached: result.cached });
+});

@@ -1,0 +1,42 @@
+import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+
+/** SHA-256 in hexadecimal: how keys are stored. */
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** Compares two secrets in a time that tells nothing about them. */
+export function sameSecret(a: string, b: string): boolean {
+  const left = createHash("sha256").update(a).digest();
+  return timingSafeEqual(left, createHash("sha256").update(b).digest());
+}
+
+/** What a token issued by this server allows. */
+export interface TokenClaims {
+  /** Key of the environment. */
+  env: string;
+  /** `run`: everything a secret key may do, for code inside a run. `public`: what the scopes say. */
+  kind: "run" | "public";
+  /** For `public`: such as `read:runs:run_…`. */
+  scopes?: string[];
+  /** Seconds since the epoch. */
+  exp: number;
+}
+
+const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url");
+
+const sign = (body: string, key: string): string =>
+  createHmac("sha256", key).update(body).digest("base64url");
+
+/** A JWT (HS256) signed with the server's key. */
+export function issueToken(claims: TokenClaims, key: string): string {
+  const body = `${HEADER}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
+  return `${body}.${sign(body, key)}`;
+}
+
+/** The claims of a token this server issued and that has not expired; null otherwise. */
+export function verifyToken(token: string, key: string, now: number): TokenClaims | null {
+  const parts = token.split(".");
+  if (parts.length !== 3 || parts[0] !== HEADER) return null;
+  if (!sameSecret(parts[2] as string, sign(`${parts[0]}.${parts[1]}`, key))) return null;
+  const claims = JSON.parse(Buffer.from(parts[1] as string, "base64url").toString()) as TokenClaims;
+  return claims.exp * 1000 > now ? claims : null;
+}
