@@ -10,17 +10,13 @@ export type MetadataOperation =
 type Json = Record<string, unknown>;
 const UNSAFE = new Set(["__proto__", "prototype", "constructor"]);
 
-/** `"a"` is the key a; `"$.a.b[0]"` is a path. Null where the path would reach into prototypes or isn't one. */
-function pathOf(key: string): (string | number)[] | null {
-  if (!key.startsWith("$.")) return UNSAFE.has(key) ? null : [key];
-  const parts: (string | number)[] = [];
-  for (const match of key.slice(2).matchAll(/([^.[\]]+)|\[(\d+)\]/g)) {
-    parts.push(match[2] === undefined ? match[1]! : Number(match[2]));
-  }
-  return parts.length === 0 || parts.some((part) => UNSAFE.has(String(part))) ? null : parts;
+/** `"a"` is the key a; `"$.a.b"` is a path. Null where it would reach into prototypes. */
+function pathOf(key: string): string[] | null {
+  const parts = key.startsWith("$.") ? key.slice(2).split(".") : [key];
+  return parts.some((part) => part === "" || UNSAFE.has(part)) ? null : parts;
 }
 
-function read(root: Json, path: (string | number)[]): unknown {
+function read(root: Json, path: string[]): unknown {
   let at: unknown = root;
   for (const part of path) {
     if (typeof at !== "object" || at === null) return undefined;
@@ -29,12 +25,12 @@ function read(root: Json, path: (string | number)[]): unknown {
   return at;
 }
 
-function write(root: Json, path: (string | number)[], value: unknown): void {
+function write(root: Json, path: string[], value: unknown): void {
   let at: Json = root;
   for (let i = 0; i < path.length - 1; i++) {
     const part = path[i]!;
     const next = at[part];
-    if (typeof next !== "object" || next === null) at[part] = typeof path[i + 1] === "number" ? [] : {};
+    if (typeof next !== "object" || next === null) at[part] = {};
     at = at[part] as Json;
   }
   at[path[path.length - 1]!] = value;

@@ -1,0 +1,50 @@
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import type { AddressInfo } from "node:net";
+import { onTestFinished } from "vitest";
+
+export interface ReceivedRequest {
+  method: string;
+  /** With query string. */
+  path: string;
+  headers: IncomingHttpHeaders;
+  body: unknown;
+}
+export interface Answer {
+  status?: number;
+  headers?: Record<string, string>;
+  /** Sent as JSON; a string as it is. */
+  body?: unknown;
+  /** Ends the connection without an answer. */
+  hangUp?: boolean;
+  /** Never answers. */
+  silent?: boolean;
+}
+
+/** A real HTTP server on a free port that answers by `answer` and remembers what it received. */
+export async function apiServer(answer: (request: ReceivedRequest, count: number) => Answer) {
+  const received: ReceivedRequest[] = [];
+  const server = createServer((request, response) => {
+    let text = "";
+    request.setEncoding("utf8").on("data", (chunk: string) => {
+      text += chunk;
+    });
+    request.on("end", () => {
+      const { method = "", url: path = "", headers } = request;
+      received.push({ method, path, headers, body: text === "" ? undefined : JSON.parse(text) });
+      const { status = 200, headers: more, body, hangUp, silent } = answer(received.at(-1)!, received.length);
+      if (silent) return;
+      if (hangUp) {
+        request.socket.destroy();
+        return;
+      }
+      response.writeHead(status, { "content-type": "application/json", ...more });
+      response.end(typeof body === "string" ? body : JSON.stringify(body));
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
+}
