@@ -1,0 +1,149 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { indexBundle } from "../src/runtime/index.ts";
+import { bundleFixture, folder, source } from "./support/bundle.ts";
+
+/** Writes a bundle that is plain JavaScript and indexes it. */
+async function index(code: string, timeoutMs?: number) {
+  const bundle = join(folder(), "bundle.mjs");
+  const sdk = JSON.stringify(source("index.ts"));
+  const more = JSON.stringify(source("bundle.ts"));
+  await writeFile(
+    bundle,
+    `import { task, schemaTask, queue } from ${sdk};\nimport { registerFile, registerConfig } from ${more};\n${code}`,
+  );
+  return indexBundle({ bundle, timeoutMs });
+}
+const run = "run: async () => {}";
+
+describe("a bundle's manifest", () => {
+  test("has tasks with file, export, queue, retry, machine, limits and schema, and the declared queues", async () => {
+    const result = await indexBundle({ bundle: await bundleFixture("project/entry.ts") });
+    expect(result).toEqual({
+      output: "",
+      manifest: {
+        tasks: [
+          {
+            id: "first",
+            filePath: "src/first.ts",
+            exportName: "first",
+            description: "The first",
+            queue: { name: "shared", concurrencyLimit: 3 },
+            retry: { maxAttempts: 5 },
+            machine: "medium-1x",
+            maxDuration: 60,
+            ttlMs: 600_000,
+          },
+          {
+            id: "hidden",
+            filePath: "src/first.ts",
+            queue: { concurrencyLimit: 2 },
+            machine: "micro",
+            maxDuration: 300,
+          },
+          {
+            id: "second",
+            filePath: "src/second.ts",
+            exportName: "default",
+            queue: { name: "inline", concurrencyLimit: 4 },
+            machine: "micro",
+            maxDuration: 300,
+            payloadSchema: expect.objectContaining({ type: "object", required: ["n"] }),
+          },
+        ],
+        queues: [
+          { name: "shared", concurrencyLimit: 3 },
+          { name: "inline", concurrencyLimit: 4 },
+        ],
+        retry: { maxAttempts: 7 },
+        runtime: "node",
+        sdkVersion: "0.1.0",
+      },
+    });
+  });
+
+  test("a task known by registerFile alone", async () => {
+    const result = await index(`const a = task({ id: "a", ${run} }); registerFile("src/a.ts", { b: 1, a });`);
+    expect(result).toMatchObject({
+      manifest: { tasks: [{ id: "a", filePath: "src/a.ts", exportName: "a" }] },
+    });
+  });
+});
+
+describe("problems", () => {
+  test("code that throws while it is loaded, with the place in the source", async () => {
+    const result = await indexBundle({ bundle: await bundleFixture("broken.ts") });
+    expect(result).toMatchObject({
+      problem: {
+        code: "IMPORT_FAILED",
+        message: expect.stringContaining(
+          "The project's code could not be loaded: TypeError: Cannot read properties",
+        ),
+        stackTrace: expect.stringContaining("fixtures/broken.ts:5"),
+      },
+    });
+  });
+
+  test("no tasks", async () => {
+    expect(await index("")).toMatchObject({
+      problem: {
+        code: "NO_TASKS",
+        message: expect.stringContaining("No tasks were found. Export at least one"),
+      },
+    });
+  });
+
+  test("an id that is used twice, with both places", async () => {
+    const code = `const a = task({ id: "same", ${run} }); const b = task({ id: "same", ${run} });
+      registerFile("src/a.ts", { a }); registerFile("src/b.ts", { b });`;
+    expect(await index(code)).toMatchObject({
+      problem: {
+        code: "DUPLICATE_TASK",
+        message:
+          'The task id "same" is declared twice: in src/a.ts (export a) and in src/b.ts (export b). Ids have to be unique in a project',
+      },
+    });
+  });
+
+  test("a queue with two limits", async () => {
+    const code = `queue({ name: "q", concurrencyLimit: 1 }); task({ id: "a", queue: { name: "q", concurrencyLimit: 2 }, ${run} });`;
+    expect(await index(code)).toMatchObject({
+      problem: {
+        code: "CONFLICTING_QUEUE",
+        message: expect.stringContaining('"q" is declared with the concurrency limits 1 and 2'),
+      },
+    });
+  });
+
+  test("settings that are out of range or make no sense", async () => {
+    const short = await index(
+      `registerFile("src/a.ts", { a: task({ id: "short", maxDuration: 1, ${run} }) });`,
+    );
+    expect(short).toMatchObject({
+      problem: {
+        code: "INVALID_TASK",
+        message: expect.stringMatching(/^Task "short" in src\/a\.ts: maxDuration: .*5/),
+      },
+    });
+    const ttl = await index(`task({ id: "lasting", ttl: "a while", ${run} });`);
+    expect(ttl).toMatchObject({ problem: { message: expect.stringContaining('"a while" is no duration') } });
+    const noRun = await index(`task({ id: "idle" });`);
+    expect(noRun).toMatchObject({
+      problem: { message: expect.stringContaining('Task "idle" needs a run function') },
+    });
+  });
+
+  test("code that ends the process or never ends, with what it wrote", async () => {
+    expect(await index(`console.log("leaving"); process.exit(4);`)).toEqual({
+      output: "leaving\n",
+      problem: {
+        code: "PROCESS_ENDED",
+        message: "The project's code ended the process (exit code 4) while it was being loaded",
+      },
+    });
+    expect(await index("setInterval(() => {}, 1000); await new Promise(() => {});", 1_000)).toMatchObject({
+      problem: { code: "TIMED_OUT", message: expect.stringContaining("took longer than 1000 ms") },
+    });
+  });
+});
