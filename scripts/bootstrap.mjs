@@ -12,7 +12,9 @@ const COMMANDS = {
 
 const [name, ...args] = process.argv.slice(2);
 if (!name) {
-  process.stderr.write(`Usage: node scripts/bootstrap.mjs ${Object.keys(COMMANDS).join("|")}|SCRIPT [arguments]\n`);
+  process.stderr.write(
+    `Usage: node scripts/bootstrap.mjs ${Object.keys(COMMANDS).join("|")}|SCRIPT [arguments]\n`,
+  );
   process.exit(2);
 }
 try {

@@ -39,7 +39,9 @@ function npmCi() {
       ? spawnSync(process.execPath, [npm, ...args], { cwd: ROOT, stdio: ["ignore", 2, 2] })
       : spawnSync("npm", args, { cwd: ROOT, stdio: ["ignore", 2, 2], shell: process.platform === "win32" });
   if (result.status !== 0) {
-    const cause = result.error ? result.error.message : `npm ended with code ${result.status ?? result.signal}`;
+    const cause = result.error
+      ? result.error.message
+      : `npm ended with code ${result.status ?? result.signal}`;
     throw new Error(`Dependencies could not be installed (${cause}). Run \`npm ci\` in ${ROOT} to see why.`);
   }
 }
@@ -56,7 +58,8 @@ function withInstallLock(action) {
       if (error.code !== "EEXIST") throw error;
     }
     if (!ownerLives(lock)) rmSync(lock, { recursive: true, force: true });
-    else if (Date.now() > deadline) throw new Error(`Another installation holds ${lock}; remove it if none runs.`);
+    else if (Date.now() > deadline)
+      throw new Error(`Another installation holds ${lock}; remove it if none runs.`);
     else Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 250);
   }
   try {
@@ -81,7 +84,9 @@ function ownerLives(lock) {
 
 /** Installs what package-lock.json names, where node_modules is missing or differs from it. Otherwise takes milliseconds. */
 export function ensureInstalled() {
-  const hash = createHash("sha256").update(readFileSync(join(ROOT, "package-lock.json"))).digest("hex");
+  const hash = createHash("sha256")
+    .update(readFileSync(join(ROOT, "package-lock.json")))
+    .digest("hex");
   const current = () => existsSync(STAMP) && existsSync(NODE) && readFileSync(STAMP, "utf8") === hash;
   if (current()) return;
   withInstallLock(() => {

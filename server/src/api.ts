@@ -6,7 +6,9 @@ export async function waitUntilHealthy(apiUrl: string, signal: AbortSignal): Pro
   let last = "no answer";
   while (!signal.aborted) {
     try {
-      const response = await fetch(`${apiUrl}/healthz`, { signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]) });
+      const response = await fetch(`${apiUrl}/healthz`, {
+        signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
+      });
       const body = await response.text();
       if (response.ok) return;
       last = `${response.status} ${body.slice(0, 500)}`;
@@ -29,13 +31,18 @@ export interface BootstrapBody {
 }
 
 /** Creates the organization, project, environments and keys that are missing. */
-export async function bootstrap(apiUrl: string, adminToken: string, body: BootstrapBody): Promise<{ projectRef: string }> {
+export async function bootstrap(
+  apiUrl: string,
+  adminToken: string,
+  body: BootstrapBody,
+): Promise<{ projectRef: string }> {
   const response = await fetch(`${apiUrl}/admin/v1/bootstrap`, {
     method: "POST",
     headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
   const text = await response.text();
-  if (!response.ok) throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
+  if (!response.ok)
+    throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
   return Bootstrapped.parse(JSON.parse(text));
 }

@@ -42,5 +42,9 @@ function kernelCan(): boolean {
 export function dieWithParent(command: Command, useKernel = kernelCan()): Command & { guarded: boolean } {
   return useKernel
     ? { file: "setpriv", args: ["--pdeathsig", "KILL", "--", command.file, ...command.args], guarded: false }
-    : { file: "/bin/sh", args: ["-c", SHELL_GUARD, "acme-guard", command.file, ...command.args], guarded: true };
+    : {
+        file: "/bin/sh",
+        args: ["-c", SHELL_GUARD, "acme-guard", command.file, ...command.args],
+        guarded: true,
+      };
 }

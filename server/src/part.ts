@@ -68,10 +68,13 @@ export function createPart(spec: PartSpec): Part {
     pid = command.guarded ? undefined : started.pid;
     const lines = createInterface({ input: started.stdio[3] as Readable });
     if (command.guarded) lines.once("line", (line) => (pid = Number(line)));
-    for (const stream of [started.stdout, started.stderr]) createInterface({ input: stream! }).on("line", print);
+    for (const stream of [started.stdout, started.stderr])
+      createInterface({ input: stream! }).on("line", print);
     started.stdin!.on("error", () => {});
     started.once("error", (error) => ended(started, `could not be started: ${error.message}`));
-    started.once("exit", (code, signal) => ended(started, signal ? `was killed by ${signal}` : `ended with code ${code}`));
+    started.once("exit", (code, signal) =>
+      ended(started, signal ? `was killed by ${signal}` : `ended with code ${code}`),
+    );
   }
 
   function ended(which: ChildProcess, how: string): void {

@@ -8,7 +8,9 @@ import { ServerError } from "./errors.ts";
 export function claimPort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => reject(new ServerError(explain(error, host, port))));
+    probe.once("error", (error: NodeJS.ErrnoException) =>
+      reject(new ServerError(explain(error, host, port))),
+    );
     probe.listen({ host, port, exclusive: true }, () => {
       const address = probe.address();
       const chosen = typeof address === "object" && address ? address.port : port;

@@ -1,9 +1,10 @@
 import { existsSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import workerd from "workerd";
 import { bootstrap, waitUntilHealthy } from "./api.ts";
 import { openDataDir } from "./data-dir.ts";
+import type { Command } from "./die-with-parent.ts";
 import { ServerError } from "./errors.ts";
 import { hostCommand, hostEnvironment } from "./host-process.ts";
 import { lockDataDir } from "./lock.ts";
@@ -31,6 +32,8 @@ export interface ServerOptions {
   executor?: Executor;
   /** Variables of the Worker that differ from wrangler.toml's. */
   vars?: Record<string, string>;
+  /** Aborted: the start is given up. */
+  signal?: AbortSignal;
   /** What the server and its parts have to say, a line at a time. */
   log(line: string): void;
 }
@@ -50,12 +53,16 @@ export interface LocalAccess {
 
 export interface RunningServer extends LocalAccess {
   dataDir: string;
+  /** Path of the file with all of the above. */
+  localFile: string;
   pids(): { worker: number | undefined; host: number | undefined };
   /** Drains the host, then stops the Worker; the data stays. Safe to call twice. */
   stop(): Promise<void>;
 }
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** The binary for this machine; the package has no types. */
+const WORKERD = (createRequire(import.meta.url)("workerd") as { default: string }).default;
 const STARTUP_MS = 60_000;
 const SECRET_VARIABLES = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY"];
 
@@ -104,16 +111,18 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }),
     );
 
-    const partOf = (name: string, command: Part | Parameters<typeof createPart>[0]["command"], env: NodeJS.ProcessEnv, graceMs: number): Part => {
+    const partOf = (name: string, command: Command, env: NodeJS.ProcessEnv, graceMs: number): Part => {
       const part = createPart({
         name,
-        command: command as Parameters<typeof createPart>[0]["command"],
+        command,
         env,
         cwd: dir.root,
         graceMs,
         onLine: (line) => options.log(`[${name}] ${line}`),
         onDeath: (how, restartInMs) =>
-          options.log(`[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`),
+          options.log(
+            `[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`,
+          ),
       });
       parts.push(part);
       return part;
@@ -121,12 +130,19 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const { PATH, HOME, TMPDIR } = process.env;
     const worker = partOf(
       "worker",
-      { file: workerd, args: ["serve", "--experimental", configFile] },
-      { PATH, HOME, TMPDIR, HOST_TOKEN: secrets.hostToken, ADMIN_TOKEN: secrets.adminToken, SIGNING_KEY: secrets.signingKey },
+      { file: WORKERD, args: ["serve", "--experimental", configFile] },
+      {
+        PATH,
+        HOME,
+        TMPDIR,
+        HOST_TOKEN: secrets.hostToken,
+        ADMIN_TOKEN: secrets.adminToken,
+        SIGNING_KEY: secrets.signingKey,
+      },
       5_000,
     );
     worker.start();
-    await upOrDead(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal));
+    await upOrDead(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal), options.signal);
     worker.keepAlive();
 
     const { projectRef } = await bootstrap(apiUrl, secrets.adminToken, {
@@ -149,7 +165,12 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const hostPart = partOf(
       "host",
       hostCommand(ROOT),
-      hostEnvironment({ apiUrl, hostToken: secrets.hostToken, executor: options.executor ?? "auto", dataDir: dir.host }),
+      hostEnvironment({
+        apiUrl,
+        hostToken: secrets.hostToken,
+        executor: options.executor ?? "auto",
+        dataDir: dir.host,
+      }),
       30_000,
     );
     hostPart.start();
@@ -158,6 +179,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     return {
       ...access,
       dataDir: dir.root,
+      localFile: dir.localFile,
       pids: () => ({ worker: worker.pid, host: hostPart.pid }),
       stop,
     };
@@ -173,17 +195,21 @@ function urlHost(host: string, listening = false): string {
   return host.includes(":") ? `[${host}]` : host;
 }
 
-async function upOrDead(part: Part, what: string, up: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const giveUp = new AbortController();
-  const timer = setTimeout(() => giveUp.abort(), STARTUP_MS);
+async function upOrDead(
+  part: Part,
+  what: string,
+  up: (signal: AbortSignal) => Promise<void>,
+  interrupted?: AbortSignal,
+): Promise<void> {
+  const settled = new AbortController();
+  const signals = [settled.signal, AbortSignal.timeout(STARTUP_MS), ...(interrupted ? [interrupted] : [])];
   const dead = part.died().then((how) => {
     throw new ServerError(`${what} ${how} while it was starting:\n${part.recentOutput()}`);
   });
   try {
-    await Promise.race([up(giveUp.signal), dead]);
+    await Promise.race([up(AbortSignal.any(signals)), dead]);
   } finally {
-    clearTimeout(timer);
-    giveUp.abort();
+    settled.abort();
     dead.catch(() => {});
   }
 }

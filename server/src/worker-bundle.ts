@@ -23,6 +23,8 @@ export async function bundleWorker(options: { root: string; main: string; outfil
       logLevel: "silent",
     });
   } catch (error) {
-    throw new ServerError(`The Worker could not be bundled:\n${error instanceof Error ? error.message : error}`);
+    throw new ServerError(
+      `The Worker could not be bundled:\n${error instanceof Error ? error.message : error}`,
+    );
   }
 }

@@ -28,7 +28,9 @@ export interface WorkerdConfig {
  */
 export function workerdConfig(config: WorkerdConfig): string {
   const bindings = [
-    ...config.objects.map((o) => `(name = ${text(o.binding)}, durableObjectNamespace = ${text(o.className)})`),
+    ...config.objects.map(
+      (o) => `(name = ${text(o.binding)}, durableObjectNamespace = ${text(o.className)})`,
+    ),
     ...config.environmentVariables.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`),
     ...Object.entries(config.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
     `(name = "BLOBS", service = "blobs")`,

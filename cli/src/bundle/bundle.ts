@@ -1,0 +1,100 @@
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { LIMITS } from "@acme/sdk/contract";
+import { build, type Message } from "esbuild";
+import { CliError, formatProblem, ProblemsError } from "../errors.ts";
+import type { Project } from "../project/load-config.ts";
+import { findTaskFiles } from "../project/task-files.ts";
+import { problemOf, problemsOf } from "./messages.ts";
+import { BANNER } from "./options.ts";
+import { sdkPlugin } from "./sdk-plugin.ts";
+
+/** A project as one ES module. */
+export interface Bundle {
+  code: Uint8Array;
+  /** SHA-256 of `code`, hexadecimal. */
+  contentHash: string;
+  files: string[];
+  /** One text each. */
+  warnings: string[];
+}
+
+/** The module that everything starts from: the configuration and each task file tell the SDK about themselves. */
+function entryModule(configFile: string, files: string[]): string {
+  return [
+    'import { registerConfig, registerFile } from "@acme/sdk/bundle";',
+    `import * as configuration from ${JSON.stringify(`./${configFile}`)};`,
+    ...files.map((file, index) => `import * as file${index} from ${JSON.stringify(`./${file}`)};`),
+    "const exported = { ...configuration };",
+    "registerConfig(exported.default ?? exported.config);",
+    ...files.map((file, index) => `registerFile(${JSON.stringify(file)}, file${index});`),
+  ].join("\n");
+}
+
+/**
+ * Bundles a project into one ES module with an inline source map.
+ * @throws ProblemsError with file, line and remedy of everything that is wrong
+ */
+export async function bundleProject(project: Project): Promise<Bundle> {
+  const { root, config, configFile } = project;
+  const files = findTaskFiles(root, config);
+  const result = await build({
+    stdin: {
+      contents: entryModule(configFile, files),
+      resolveDir: root,
+      sourcefile: "acme-entry.js",
+      loader: "js",
+    },
+    absWorkingDir: root,
+    // Only a name: source maps count paths from here, so stack traces show them as they are in the project.
+    outfile: join(root, "bundle.mjs"),
+    write: false,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "es2024",
+    conditions: [...(config.build?.conditions ?? []), "acme", "trigger.dev", "module", "node"],
+    sourcemap: "inline",
+    sourcesContent: false,
+    keepNames: config.build?.keepNames ?? true,
+    minify: config.build?.minify ?? false,
+    legalComments: "none",
+    banner: { js: BANNER },
+    tsconfig: config.tsconfig && join(root, config.tsconfig),
+    ...jsxOptions(config.build?.jsx),
+    plugins: [sdkPlugin(root)],
+    logLevel: "silent",
+  }).catch((error: unknown) => {
+    throw new ProblemsError(`${root} can't be bundled:`, problemsOf(error));
+  });
+  const code = result.outputFiles[0]!.contents;
+  if (code.byteLength > LIMITS.bundleBytes) {
+    throw new CliError(
+      `The bundle has ${code.byteLength} bytes, more than the allowed ${LIMITS.bundleBytes}: import less, or only what is used.`,
+    );
+  }
+  const external = config.build?.external ?? [];
+  return {
+    code,
+    contentHash: createHash("sha256").update(code).digest("hex"),
+    files,
+    warnings: [
+      ...result.warnings.filter(concernsProject).map((warning) => formatProblem(problemOf(warning))),
+      ...(external.length > 0
+        ? [
+            `${configFile}: build.external (${external.join(", ")}) is bundled nevertheless: a deployment is one file.`,
+          ]
+        : []),
+    ],
+  };
+}
+
+const concernsProject = ({ location }: Message): boolean =>
+  location !== null && !location.file.includes("node_modules/") && !location.file.startsWith("../");
+
+const jsxOptions = (jsx: { factory?: string; fragment?: string; automatic?: boolean } | undefined) =>
+  jsx && {
+    jsx: jsx.automatic === false ? ("transform" as const) : ("automatic" as const),
+    jsxFactory: jsx.factory,
+    jsxFragment: jsx.fragment,
+  };

@@ -1,0 +1,47 @@
+import type { BuildFailure, Message } from "esbuild";
+import type { Problem } from "../errors.ts";
+
+const isBuildFailure = (error: unknown): error is BuildFailure => error instanceof Error && "errors" in error;
+
+/** What a failed build says, as problems of the user's code. Anything else than a failed build is thrown on. */
+export function problemsOf(error: unknown): Problem[] {
+  if (isBuildFailure(error)) return error.errors.map(problemOf);
+  throw error;
+}
+
+export function problemOf(message: Message): Problem {
+  const { location } = message;
+  return {
+    file: location?.file,
+    line: location?.line,
+    column: location ? location.column + 1 : undefined,
+    source: location?.lineText,
+    ...reword(message.text),
+    ...(typeof message.detail === "object" && message.detail !== null
+      ? (message.detail as Partial<Problem>)
+      : {}),
+  };
+}
+
+/** The messages that users meet most often say what to do. */
+function reword(text: string): Pick<Problem, "message" | "remedy"> {
+  const unresolved = /^Could not resolve "([^"]+)"/.exec(text)?.[1];
+  if (unresolved && /^[./]/.test(unresolved)) {
+    return { message: text, remedy: "is the path right, and the file there?" };
+  }
+  if (unresolved) {
+    const name = unresolved
+      .split("/")
+      .slice(0, unresolved.startsWith("@") ? 2 : 1)
+      .join("/");
+    return { message: text, remedy: `install it in the project: npm install ${name}` };
+  }
+  const native = /^No loader is configured for "(\.node)" files/.test(text);
+  if (native) {
+    return {
+      message: "A native module (.node) can't be part of a deployment in Acme yet",
+      remedy: "use a package without native code",
+    };
+  }
+  return { message: text };
+}

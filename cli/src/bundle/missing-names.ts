@@ -1,0 +1,183 @@
+import { SourceMap } from "node:module";
+import { type Node as AcornNode, parse } from "acorn";
+import { type Loader, transform } from "esbuild";
+import type { Expression, Identifier, Node, Pattern, Program } from "estree";
+import { analyze, type Scope } from "periscopic";
+import { walk } from "zimmerframe";
+
+/** A name of the SDK that the code uses and that isn't there. */
+export interface MissingName {
+  /** As written, like `wait` or `runs.subscribeToRun`. */
+  name: string;
+  /** From 1, in the source. */
+  line: number;
+  /** From 0, in the source. */
+  column: number;
+}
+
+/** Stands for a value that came from the SDK: how the code calls it, and what it is. */
+interface Known {
+  path: string;
+  value: unknown;
+}
+
+/**
+ * Which names of the SDK a source file uses that `sdk` (the SDK's module object) doesn't have: imported and re-exported
+ * names, members of namespace and dynamic imports and of `require`, members of the SDK's own namespaces (`runs.…`).
+ * Names that are only used as types are no concern: they are gone after the first step. Code that can't be parsed gives
+ * none: the bundler reports it itself.
+ */
+export async function findMissingNames(
+  source: string,
+  options: { loader: Loader; isSdk(specifier: string): boolean; sdk: object },
+): Promise<MissingName[]> {
+  const compiled = await transform(source, {
+    loader: options.loader,
+    format: "esm",
+    target: "esnext",
+    jsx: "automatic",
+    sourcemap: "external",
+    sourcefile: "source",
+    logLevel: "silent",
+    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
+  }).catch(() => null);
+  if (!compiled) return [];
+  let program: Program;
+  try {
+    program = parse(compiled.code, {
+      ecmaVersion: "latest",
+      sourceType: "module",
+      locations: true,
+    }) as AcornNode & Program;
+  } catch {
+    return [];
+  }
+  const map = new SourceMap(JSON.parse(compiled.map));
+  return search(program, options).map(({ name, node }) => {
+    const { line, column } = node.loc!.start;
+    const origin = map.findOrigin(line, column + 1);
+    return "lineNumber" in origin
+      ? { name, line: origin.lineNumber, column: origin.columnNumber - 1 }
+      : { name, line, column };
+  });
+}
+
+function search(
+  program: Program,
+  options: { isSdk(specifier: string): boolean; sdk: object },
+): { name: string; node: Node }[] {
+  const { scope: root, map: scopes } = analyze(program);
+  const bindings = new Map<string, Known>();
+  const missing: { name: string; node: Node }[] = [];
+  const sdk: Known = { path: "", value: options.sdk };
+  const isSdk = (node: Node | null | undefined): boolean =>
+    node?.type === "Literal" && typeof node.value === "string" && options.isSdk(node.value);
+
+  /** The member `key` of something of the SDK; reports it where it isn't there. */
+  function member(of: Known, key: string, node: Node): Known | undefined {
+    const path = of.path ? `${of.path}.${key}` : key;
+    // Only namespaces are looked into: what functions return or classes have is for the type checker.
+    if (typeof of.value !== "object" || of.value === null) return undefined;
+    if (key in of.value) return { path, value: (of.value as Record<string, unknown>)[key] };
+    missing.push({ name: path, node });
+    return undefined;
+  }
+
+  /** What of the SDK an expression is, where that can be told. */
+  function resolve(node: Expression | Node, scope: Scope, report: boolean): Known | undefined {
+    switch (node.type) {
+      case "Identifier": {
+        const owner = scope.find_owner(node.name);
+        return owner && owner !== root ? undefined : bindings.get(node.name);
+      }
+      case "AwaitExpression":
+        return resolve(node.argument, scope, report);
+      case "ChainExpression":
+        return resolve(node.expression, scope, report);
+      case "ImportExpression":
+        return isSdk(node.source) ? sdk : undefined;
+      case "CallExpression":
+        return node.callee.type === "Identifier" && node.callee.name === "require" && isSdk(node.arguments[0])
+          ? sdk
+          : undefined;
+      case "MemberExpression": {
+        const of = resolve(node.object, scope, false);
+        const key = keyOf(node.property, node.computed);
+        if (!of || key === undefined) return undefined;
+        if (report) return member(of, key, node.property);
+        const value =
+          typeof of.value === "object" && of.value !== null
+            ? (of.value as Record<string, unknown>)[key]
+            : undefined;
+        return { path: of.path ? `${of.path}.${key}` : key, value };
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  function destructure(pattern: Pattern, from: Known, atTop: boolean): void {
+    if (pattern.type === "Identifier") {
+      if (atTop) bindings.set(pattern.name, from);
+      return;
+    }
+    if (pattern.type === "AssignmentPattern") {
+      destructure(pattern.left, from, atTop);
+      return;
+    }
+    if (pattern.type !== "ObjectPattern") return;
+    for (const property of pattern.properties) {
+      if (property.type !== "Property") continue;
+      const key = keyOf(property.key, property.computed);
+      const value = key === undefined ? undefined : member(from, key, property.key);
+      if (value) destructure(property.value as Pattern, value, atTop);
+    }
+  }
+
+  for (const statement of program.body) {
+    if (statement.type === "ImportDeclaration" && isSdk(statement.source)) {
+      for (const specifier of statement.specifiers) {
+        const known =
+          specifier.type === "ImportNamespaceSpecifier"
+            ? sdk
+            : member(
+                sdk,
+                specifier.type === "ImportDefaultSpecifier" ? "default" : nameOf(specifier.imported),
+                specifier,
+              );
+        if (known) bindings.set(specifier.local.name, known);
+      }
+    }
+    if (statement.type === "ExportNamedDeclaration" && isSdk(statement.source)) {
+      for (const specifier of statement.specifiers) member(sdk, nameOf(specifier.local), specifier);
+    }
+  }
+
+  walk<Node, { scope: Scope }>(
+    program,
+    { scope: root },
+    {
+      _(node, { state, next }) {
+        next({ scope: scopes.get(node) ?? state.scope });
+      },
+      VariableDeclarator(node, { state, next }) {
+        const from = node.init ? resolve(node.init, state.scope, false) : undefined;
+        if (from) destructure(node.id, from, state.scope === root);
+        next();
+      },
+      MemberExpression(node, { state, next }) {
+        resolve(node, state.scope, true);
+        next();
+      },
+    },
+  );
+  return missing;
+}
+
+const nameOf = (node: Identifier | { type: "Literal"; value?: unknown }): string =>
+  node.type === "Identifier" ? node.name : String(node.value);
+
+function keyOf(node: Node, computed: boolean): string | undefined {
+  if (node.type === "Identifier" && !computed) return node.name;
+  return node.type === "Literal" && typeof node.value === "string" ? node.value : undefined;
+}

@@ -1,0 +1,81 @@
+import { readFile } from "node:fs/promises";
+import { extname, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import * as sdk from "@acme/sdk";
+import { enterFileStatement } from "@acme/sdk/bundle";
+import type { Loader, PartialMessage, Plugin } from "esbuild";
+import { findMissingNames } from "./missing-names.ts";
+
+/** Every way to import the SDK, Trigger.dev's name of it included. */
+const SDK_SPECIFIERS = new Set(["@acme/sdk", "@trigger.dev/sdk", "@trigger.dev/sdk/v3"]);
+const SDK_FILE = fileURLToPath(import.meta.resolve("@acme/sdk"));
+
+const LOADERS: Record<string, Loader> = {
+  ".ts": "ts",
+  ".mts": "ts",
+  ".cts": "ts",
+  ".tsx": "tsx",
+  ".js": "jsx",
+  ".mjs": "js",
+  ".cjs": "js",
+  ".jsx": "jsx",
+};
+
+/**
+ * Resolves the SDK, under Trigger.dev's name too, to ours, and refuses the names it doesn't have. Every file of the
+ * project itself is made to say its name before its first statement, so that its tasks know where they are declared.
+ */
+export function sdkPlugin(root: string): Plugin {
+  return {
+    name: "acme-sdk",
+    setup(build) {
+      build.onResolve({ filter: /^@trigger\.dev\/|^@acme\/sdk(\/|$)/ }, ({ path, kind }) => {
+        if (SDK_SPECIFIERS.has(path)) return { path: SDK_FILE };
+        if (kind === "entry-point") return undefined;
+        if (path === "@acme/sdk/bundle") return { path: fileURLToPath(import.meta.resolve(path)) };
+        return {
+          errors: [
+            { text: `"${path}" is not available in Acme yet`, detail: { remedy: "import from @acme/sdk" } },
+          ],
+        };
+      });
+
+      build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: "file" }, async ({ path }) => {
+        const name = relative(root, path).split(sep).join("/");
+        const loader = LOADERS[extname(path)];
+        const isProject = !name.startsWith("../") && !name.includes("node_modules/");
+        if (!loader || (!isProject && !path.includes(`${sep}node_modules${sep}`))) return undefined;
+        const contents = await readFile(path, "utf8");
+        const usesSdk = /["'](@acme|@trigger\.dev)\/sdk/.test(contents);
+        if (!isProject && !usesSdk) return undefined;
+        const missing = usesSdk
+          ? await findMissingNames(contents, {
+              loader,
+              isSdk: (specifier) => SDK_SPECIFIERS.has(specifier),
+              sdk,
+            })
+          : [];
+        const lines = contents.split("\n");
+        const errors: PartialMessage[] = missing.map((found) => ({
+          text: `"${found.name}" is not available in Acme yet`,
+          location: {
+            file: name,
+            line: found.line,
+            column: found.column,
+            lineText: lines[found.line - 1] ?? "",
+          },
+        }));
+        if (errors.length > 0) return { errors };
+        return { contents: isProject ? withFileName(contents, name) : contents, loader };
+      });
+    },
+  };
+}
+
+/** On the first line, so that line numbers stay; after a `#!` line, which has to stay first. */
+function withFileName(contents: string, name: string): string {
+  const statement = enterFileStatement(name);
+  if (!contents.startsWith("#!")) return `${statement}${contents}`;
+  const end = contents.indexOf("\n");
+  return end === -1 ? contents : `${contents.slice(0, end + 1)}${statement}${contents.slice(end + 1)}`;
+}

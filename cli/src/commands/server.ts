@@ -1,0 +1,89 @@
+import { DEFAULT_PORT, EXECUTORS, type Executor, type RunningServer, startServer } from "@acme/server";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { messageOf } from "../errors.ts";
+import { runExample } from "../example.ts";
+import { interruption } from "../interruption.ts";
+
+interface ServerCommandOptions {
+  port: number;
+  host: string;
+  data: string;
+  executor: Executor;
+  example?: boolean;
+  once?: boolean;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (/^\d+$/.test(text) && port <= 65_535) return port;
+  throw new InvalidArgumentError("a number from 0 (any free port) to 65535.");
+}
+
+export function addServerCommand(program: Command): void {
+  program
+    .command("server")
+    .description("run the whole platform on this machine")
+    .option("--port <n>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
+    .option("--host <address>", "address to listen on", "127.0.0.1")
+    .option("--data <dir>", "folder that everything is kept in", ".acme")
+    .addOption(
+      new Option("--executor <kind>", "what runs are executed in").choices(EXECUTORS).default("auto"),
+    )
+    .option("--example", "deploy examples/hello-world and run it")
+    .option("--once", "stop after the example's result; exit code 0 if it is right")
+    .action(async (options: ServerCommandOptions) => {
+      const code = await serve(options);
+      // What the parts left open (pipes, the channel to the process that started this one) must not keep it alive.
+      process.exit(code);
+    });
+}
+
+/** Resolves with the exit code, once everything is stopped. */
+async function serve(options: ServerCommandOptions): Promise<number> {
+  const signal = interruption();
+  const server = await startServer({
+    dataDir: options.data,
+    port: options.port,
+    host: options.host,
+    executor: options.executor,
+    signal,
+    log: (line) => console.error(line),
+  }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+    return null;
+  });
+  if (!server) return 130;
+  try {
+    if (options.example || options.once) {
+      const problem = await exampleProblem(server, signal);
+      if (problem !== null && options.once) return signal.aborted ? 130 : 1;
+    }
+    if (options.once) return 0;
+    console.log(
+      `\nAcme is running at ${server.apiUrl}; keys and addresses: ${server.localFile}. Ctrl-C stops it, the data stays.`,
+    );
+    await aborted(signal);
+    console.log("Stopping: the container host first, then the Worker…");
+    return 0;
+  } finally {
+    await server.stop();
+  }
+}
+
+/** A server with work to do doesn't go down because its example could not be shown; `--once` asks for nothing else. */
+async function exampleProblem(server: RunningServer, signal: AbortSignal): Promise<string | null> {
+  try {
+    await runExample(server, signal);
+    return null;
+  } catch (error) {
+    const problem = messageOf(error);
+    if (!signal.aborted) console.error(`The example failed: ${problem}`);
+    return problem;
+  }
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

@@ -1,0 +1,61 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { WorkerManifest } from "@acme/sdk/contract";
+import type { DeploymentBody } from "@acme/sdk/contract/api";
+import { indexBundle } from "@acme/sdk/runtime";
+import type { ProjectApi } from "./api/project-api.ts";
+import { type Bundle, bundleProject } from "./bundle/bundle.ts";
+import { CliError } from "./errors.ts";
+import { loadProject, type Project } from "./project/load-config.ts";
+
+/** A project that was bundled and whose tasks are known: everything that is done without the server. */
+export interface BuiltProject {
+  project: Project;
+  bundle: Bundle;
+  manifest: WorkerManifest;
+  /** What the project's code printed while it was loaded. */
+  output: string;
+}
+
+/** Variables that the project's code has no business with while it is indexed. */
+const SECRET = /^(ACME|TRIGGER)_(ACCESS_TOKEN|SECRET_KEY)$/;
+
+/**
+ * Loads the configuration, bundles, and finds out which tasks the bundle has by running it in a process of its own.
+ * @throws CliError with file, line and remedy
+ */
+export async function buildProject(path: string, options: { config?: string } = {}): Promise<BuiltProject> {
+  const project = await loadProject(path, options.config);
+  const bundle = await bundleProject(project);
+  const folder = mkdtempSync(join(tmpdir(), "acme-index-"));
+  try {
+    const file = join(folder, "bundle.mjs");
+    writeFileSync(file, bundle.code);
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SECRET.test(name)));
+    const indexed = await indexBundle({ bundle: file, env });
+    if ("problem" in indexed) {
+      // Stack traces count from the bundle's place; the project's is where the user looks.
+      const { message, stackTrace } = indexed.problem;
+      throw new CliError(
+        [message, stackTrace?.replaceAll(folder, project.root), indexed.output.trim()]
+          .filter(Boolean)
+          .join("\n"),
+      );
+    }
+    return { project, bundle, manifest: indexed.manifest, output: indexed.output };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Uploads a built project and makes a version of it. */
+export async function deployProject(
+  api: ProjectApi,
+  built: BuiltProject,
+  promote: boolean,
+): Promise<DeploymentBody> {
+  const { code, contentHash } = built.bundle;
+  await api.uploadBundle(contentHash, code);
+  return api.createDeployment({ contentHash, manifest: built.manifest, promote });
+}

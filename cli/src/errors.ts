@@ -1,0 +1,37 @@
+/** Something the user can put right. The message says what to do; it is printed without a stack trace. */
+export class CliError extends Error {
+  override name = "CliError";
+}
+
+/** One thing that is wrong in the user's code, where it is known. */
+export interface Problem {
+  /** Relative to the project's folder. */
+  file?: string;
+  /** From 1. */
+  line?: number;
+  /** From 1. */
+  column?: number;
+  message: string;
+  /** The source line. */
+  source?: string;
+  remedy?: string;
+}
+
+export function formatProblem({ file, line, column, message, source, remedy }: Problem): string {
+  const place = file
+    ? `${[file, line, line && column].filter((part) => part !== undefined).join(":")}: `
+    : "";
+  return [`${place}${message}`, source?.trim() && `    ${source.trim()}`, remedy && `  → ${remedy}`]
+    .filter(Boolean)
+    .join("\n");
+}
+
+export class ProblemsError extends CliError {
+  readonly problems: Problem[];
+  constructor(headline: string, problems: Problem[]) {
+    super([headline, ...problems.map(formatProblem)].join("\n"));
+    this.problems = problems;
+  }
+}
+
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,0 +1,59 @@
+import { fileURLToPath } from "node:url";
+import { configure, runs, tasks } from "@acme/sdk";
+import type { LocalAccess } from "@acme/server";
+import { projectApi } from "./api/project-api.ts";
+import { buildProject, deployProject } from "./deploy.ts";
+import { CliError } from "./errors.ts";
+
+const EXAMPLE = fileURLToPath(new URL("../../examples/hello-world", import.meta.url));
+const TASK = "hello-world";
+const PAYLOAD = { name: "World" };
+const RESULT_MS = 180_000;
+
+/**
+ * Deploys the example where it isn't yet, triggers a run of it and prints what came out.
+ * @throws CliError with the cause when the run doesn't end with the right result
+ */
+export async function runExample(server: LocalAccess, signal: AbortSignal): Promise<void> {
+  const version = await deployExample(server);
+  configure({ baseURL: server.apiUrl, accessToken: server.secretKey });
+  const { id } = await tasks.trigger(TASK, PAYLOAD, { version });
+  console.log(`Triggered ${TASK} with ${JSON.stringify(PAYLOAD)}: ${id}`);
+  const run = await runs
+    .poll(id, { pollIntervalMs: 50 }, { signal: AbortSignal.any([signal, AbortSignal.timeout(RESULT_MS)]) })
+    .catch(async (error: unknown) => {
+      if (signal.aborted) throw error;
+      const { status } = await runs.retrieve(id);
+      throw new CliError(
+        `run ${id} had no result after ${RESULT_MS / 1000} s, its status is ${status}. The host's output above says more.`,
+      );
+    });
+  if (!run.isSuccess)
+    throw new CliError(`run ${id} ended as ${run.status}: ${run.error?.message ?? "no error was given"}`);
+  const output = JSON.stringify(run.output);
+  const expected = JSON.stringify({ message: `Hello, ${PAYLOAD.name}!` });
+  if (output !== expected) throw new CliError(`run ${id} gave ${output} in place of ${expected}`);
+  console.log(`Result: ${output}
+
+  Dashboard   ${server.dashboardUrl}
+  API         ${server.apiUrl}
+  Project     ${server.projectRef}
+
+Go on:
+  curl -X POST ${server.apiUrl}/api/v1/tasks/${TASK}/trigger \\
+    -H "Authorization: Bearer ${server.secretKey}" -H "Content-Type: application/json" -d '{"payload":{"name":"you"}}'
+  npx acme trigger ${TASK} '{"name":"you"}' --wait
+  npx acme deploy DIR --env prod`);
+}
+
+/** The version with the example's present content. Only the first one of an environment without tasks, or one that replaces an older example, becomes the current. */
+async function deployExample(server: LocalAccess): Promise<string> {
+  const api = projectApi(server, server.projectRef, "prod");
+  const [built, deployed] = await Promise.all([buildProject(EXAMPLE), api.deployments()]);
+  const same = deployed.find((deployment) => deployment.contentHash === built.bundle.contentHash);
+  if (same) return same.version;
+  const current = deployed.find((deployment) => deployment.promoted);
+  const made = await deployProject(api, built, !current || current.tasks.includes(TASK));
+  console.log(`Deployed examples/${TASK}: version ${made.version}, ${made.tasks.length} tasks`);
+  return made.version;
+}

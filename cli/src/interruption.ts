@@ -1,0 +1,19 @@
+/**
+ * Aborted when this process is asked to stop: Ctrl-C, SIGTERM, SIGHUP, or the end of the process that started it (which
+ * holds the other end of the IPC channel). A second Ctrl-C ends the process at once.
+ */
+export function interruption(): AbortSignal {
+  const controller = new AbortController();
+  const interrupt = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  process.on("SIGINT", interrupt);
+  // These come more than once without anybody being impatient.
+  for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
+  if (process.connected) {
+    process.on("disconnect", () => controller.abort());
+    process.channel?.unref();
+  }
+  return controller.signal;
+}

@@ -1,0 +1,35 @@
+import { MACHINE_PRESETS, RetryOptions } from "@acme/sdk/contract";
+import { z } from "zod";
+
+/** What the CLI itself uses of `acme.config.ts`; hooks and defaults of tasks go into the bundle with the file. */
+export const ProjectConfig = z.object({
+  project: z.string({ error: 'the project\'s reference is missing: add `project: "proj_…"`' }).min(1),
+  dirs: z.array(z.string()).min(1).optional(),
+  ignorePatterns: z.array(z.string()).optional(),
+  tsconfig: z.string().optional(),
+  retries: z.object({ enabledInDev: z.boolean().optional(), default: RetryOptions.optional() }).optional(),
+  machine: z.enum(MACHINE_PRESETS).optional(),
+  maxDuration: z.number().int().min(5, "at least 5 (seconds)").optional(),
+  runtime: z.enum(["node", "node-22", "node-24"], { error: "only node is available in Acme yet" }).optional(),
+  build: z
+    .object({
+      external: z.array(z.string()).optional(),
+      keepNames: z.boolean().optional(),
+      minify: z.boolean().optional(),
+      conditions: z.array(z.string()).optional(),
+      jsx: z
+        .object({
+          factory: z.string().optional(),
+          fragment: z.string().optional(),
+          automatic: z.boolean().optional(),
+        })
+        .optional(),
+      extensions: z.array(z.unknown()).max(0, "build extensions are not available in Acme yet").optional(),
+    })
+    .optional(),
+  telemetry: z
+    .undefined({ error: "exporters and instrumentations are not available in Acme yet" })
+    .optional(),
+  instrumentations: z.array(z.unknown()).max(0, "instrumentations are not available in Acme yet").optional(),
+});
+export type ProjectConfig = z.infer<typeof ProjectConfig>;
