@@ -1,0 +1,55 @@
+import { checkedKey } from "./blob-key.ts";
+import type { BlobStore, SizedStream } from "./blobs.ts";
+
+/**
+ * Blobs in the folder of a writable disk service of plain workerd, which makes folders as needed and moves a finished
+ * file into place. What it does and doesn't do: docs/decisions/blob-store.md.
+ */
+export class DiskBlobs implements BlobStore {
+  readonly #disk: Fetcher;
+
+  constructor(disk: Fetcher) {
+    this.#disk = disk;
+  }
+
+  async put(key: string, bytes: ArrayBuffer | ArrayBufferView | SizedStream): Promise<void> {
+    if (!("stream" in bytes)) {
+      await this.#send(key, "PUT", bytes, [204]);
+      return;
+    }
+    // The service takes a body of unknown length that breaks off for a whole one. One of known length it drops.
+    const sized = new FixedLengthStream(bytes.size);
+    await Promise.all([
+      bytes.stream.pipeTo(sized.writable),
+      this.#send(key, "PUT", sized.readable, [204]),
+    ]);
+  }
+
+  async get(key: string): Promise<ReadableStream | null> {
+    const response = await this.#send(key, "GET", null, [200, 404]);
+    if (sizeOf(response) !== null) return response.body ?? new Blob([]).stream();
+    await response.body?.cancel();
+    return null;
+  }
+
+  async size(key: string): Promise<number | null> {
+    return sizeOf(await this.#send(key, "HEAD", null, [200, 404]));
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#send(key, "DELETE", null, [204, 404]);
+  }
+
+  async #send(key: string, method: string, body: BodyInit | null, expected: number[]): Promise<Response> {
+    const response = await this.#disk.fetch(`http://blobs/${checkedKey(key)}`, { method, body });
+    if (expected.includes(response.status)) return response;
+    await response.body?.cancel();
+    throw new Error(`The blob store answered ${response.status} to ${method} ${key}`);
+  }
+}
+
+/** Null: not there, or a folder (which is listed, without a length). */
+function sizeOf(response: Response): number | null {
+  const length = response.headers.get("content-length");
+  return response.status === 200 && length !== null ? Number(length) : null;
+}

@@ -1,0 +1,35 @@
+import { checkedKey } from "./blob-key.ts";
+import type { BlobStore, SizedStream } from "./blobs.ts";
+
+/** Blobs in an R2 bucket. */
+export class R2Blobs implements BlobStore {
+  readonly #bucket: R2Bucket;
+
+  constructor(bucket: R2Bucket) {
+    this.#bucket = bucket;
+  }
+
+  async put(key: string, bytes: ArrayBuffer | ArrayBufferView | SizedStream): Promise<void> {
+    if (!("stream" in bytes)) {
+      await this.#bucket.put(checkedKey(key), bytes);
+      return;
+    }
+    const sized = new FixedLengthStream(bytes.size);
+    await Promise.all([
+      bytes.stream.pipeTo(sized.writable),
+      this.#bucket.put(checkedKey(key), sized.readable),
+    ]);
+  }
+
+  async get(key: string): Promise<ReadableStream | null> {
+    return (await this.#bucket.get(checkedKey(key)))?.body ?? null;
+  }
+
+  async size(key: string): Promise<number | null> {
+    return (await this.#bucket.head(checkedKey(key)))?.size ?? null;
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.#bucket.delete(checkedKey(key));
+  }
+}
