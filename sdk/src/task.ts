@@ -11,6 +11,8 @@ import type {
 import { triggerTask } from "./trigger.ts";
 
 const TASK = Symbol.for("trigger.dev/task");
+/** The bundler finds missing names of the SDK itself, but not those of a task: using one says what is the matter. */
+const NOT_YET = ["batchTrigger", "triggerAndWait", "batchTriggerAndWait", "triggerAndSubscribe"] as const;
 
 /** Defines a task: export what it returns from a file that the project's `dirs` include. */
 export function task<
@@ -97,6 +99,12 @@ function register(
     ...more,
   };
   Object.defineProperty(handle, TASK, { value: true });
+  for (const name of NOT_YET) {
+    const get = (): never => {
+      throw new Error(`Task "${options.id}": ${name}() is not available in Acme yet`);
+    };
+    Object.defineProperty(handle, name, { get });
+  }
   state.declared.push(registered);
   state.tasks.set(options.id, registered);
   // A name alone refers to a queue declared elsewhere; an object with a name declares it.

@@ -160,6 +160,13 @@ describe("trigger", () => {
     });
   });
 
+  test("what a task can't do yet says so", () => {
+    const later = hello as unknown as { triggerAndWait(payload: unknown): unknown };
+    expect(() => later.triggerAndWait({})).toThrow(
+      'Task "hello/world": triggerAndWait() is not available in Acme yet',
+    );
+  });
+
   test("payloads of every type", async () => {
     const server = await api(() => ({ body: { id: "run_1" } }));
     const sent = async (payload: unknown) => {

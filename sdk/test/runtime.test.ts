@@ -404,6 +404,16 @@ describe("ends from outside", () => {
     ]);
   });
 
+  test("cancel before the function was called: it is not called, onCancel is", async () => {
+    const runtime = await ready();
+    const run = runOf("slow-start");
+    runtime.send({ type: "run", run });
+    await runtime.until(() => runtime.logs(run.runId).length > 0);
+    runtime.send({ type: "cancel", runId: run.runId });
+    expect((await runtime.message("completed", run.runId)).outcome).toEqual({ type: "canceled" });
+    expect(runtime.logs(run.runId).map((entry) => entry.message)).toEqual(["starting", "onCancel undefined"]);
+  });
+
   test("a run that is canceled before its turn is not started", async () => {
     const runtime = await ready();
     const [first, second] = [runOf("blocking", { ms: 20 }), runOf("hello", { name: "Ada" })];
@@ -458,6 +468,17 @@ describe("ends from outside", () => {
       expect((await runtime.exited).code).toBe(1);
     },
   );
+
+  test("an error that an earlier run left behind fails no other run, but the process ends after it", async () => {
+    const runtime = await ready();
+    await runtime.execute(runOf("mining"));
+    expect(await runtime.execute(runOf("stepping-on-it"))).toMatchObject({
+      exiting: true,
+      outcome: { type: "success", output: "unharmed" },
+    });
+    expect((await runtime.exited).code).toBe(1);
+    expect(runtime.output).toContain("an earlier run's mine");
+  });
 
   test("process.exit in a task: the exit code, and before it what the task logged", async () => {
     const runtime = await ready();

@@ -155,6 +155,8 @@ export class Attempt implements RunScope {
       init = await this.#callInit(params);
       if (this.#run.attempt === 1) await this.#callEach("onStart", { ...params, init });
       await this.#callEach("onStartAttempt", params);
+      // Canceled before its function was called: it isn't any more.
+      if (this.#canceled) return await this.#canceledBeforeRun({ ...params, init });
       try {
         output = await this.#callRun(payload, init);
       } catch (error) {
@@ -182,6 +184,12 @@ export class Attempt implements RunScope {
     await this.#report("onComplete", { ...more, result: { ok: true, data: output } });
     await this.#callEach("cleanup", more);
     return { type: "success", output: packet.data, outputType: packet.dataType };
+  }
+
+  async #canceledBeforeRun(params: HookParams & { init?: object }): Promise<AttemptOutcome> {
+    await this.#report("onCancel", { ...params, runPromise: Promise.resolve(undefined) });
+    await this.#callEach("cleanup", params);
+    return { type: "canceled" };
   }
 
   /** The task's function threw. */
@@ -271,7 +279,6 @@ export class Attempt implements RunScope {
     this.#onCancel = () => {
       hooks = this.#report("onCancel", { ...this.#params(payload), init, runPromise: settled });
     };
-    if (this.#canceled) this.#onCancel();
     return settled.finally(async () => {
       this.#interrupt = whole;
       this.#onCancel = undefined;

@@ -47,11 +47,16 @@ export class Runner {
     }
   }
 
-  /** An error that nothing caught. False: no run is in progress to blame. */
+  /**
+   * An error that nothing caught. The run it belongs to fails with it. One that an earlier run left behind fails no
+   * other run: the process only ends after the run in progress. False: no run is in progress.
+   */
   uncaught(error: unknown): boolean {
-    const attempt = this.#storage.getStore() ?? this.#current?.attempt;
-    if (!attempt || attempt.ended) return false;
-    attempt.fail(error);
+    const current = this.#current?.attempt;
+    if (!current) return false;
+    const attempt = this.#storage.getStore() ?? current;
+    if (attempt === current) attempt.fail(error);
+    else current.exiting = true;
     return true;
   }
 
