@@ -76,6 +76,11 @@ function register(
     throw new Error('A task needs an id: task({ id: "my-task", run: async (payload) => { … } })');
   }
   if (typeof options.run !== "function") throw new Error(`Task "${options.id}" needs a run function`);
+  if ("concurrency" in options) {
+    throw new Error(
+      `Task "${options.id}": the option "concurrency" is not available in Acme yet; queue: { concurrencyLimit: 10 } limits a task too`,
+    );
+  }
   const hooks: { [K in keyof HookFunctions]?: HookFunctions[K] } = {};
   for (const name of HOOK_NAMES) {
     const hook = options[name];

@@ -11,8 +11,8 @@ export interface TriggerOptions {
   idempotencyKeyTTL?: string;
   /** Attempts in all; overrides the task's retry settings. */
   maxAttempts?: number;
-  /** Name of the queue. */
-  queue?: string;
+  /** The queue, or its name. */
+  queue?: string | { name: string };
   /** Makes a copy of the queue, with its limit, for every value. */
   concurrencyKey?: string;
   /** Start no earlier: `"1h"`, `"30d"`, or a date. */
@@ -28,6 +28,8 @@ export interface TriggerOptions {
   /** Seconds of run time, at least 5. */
   maxDuration?: number;
   machine?: MachinePreset;
+  /** There is one region: this has no effect. */
+  region?: string;
   /** Version of the deployment to run on. Default: the current one. */
   version?: string;
 }

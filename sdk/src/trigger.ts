@@ -27,7 +27,13 @@ export async function triggerTask<TIdentifier extends string, TInput, TOutput>(
   };
 }
 
+const NOT_YET = ["debounce", "concurrency", "externalDeploymentId"] as const;
+
 async function triggerBody(payload: unknown, options: TriggerOptions | undefined): Promise<object> {
+  for (const name of NOT_YET) {
+    if (options && name in options)
+      throw new Error(`The trigger option "${name}" is not available in Acme yet`);
+  }
   const packet = encodePacket(payload);
   const ctx = currentRun()?.ctx;
   const key = await toIdempotencyKey(options?.idempotencyKey);
@@ -35,7 +41,7 @@ async function triggerBody(payload: unknown, options: TriggerOptions | undefined
     // Plain JSON goes as it is, not as text within text.
     payload: packet.dataType === JSON_TYPE ? payload : packet.data,
     options: {
-      queue: options?.queue ? { name: options.queue } : undefined,
+      queue: typeof options?.queue === "string" ? { name: options.queue } : options?.queue,
       concurrencyKey: options?.concurrencyKey,
       test: ctx?.run.isTest,
       payloadType: packet.dataType,

@@ -66,6 +66,10 @@ describe("server and key", () => {
     await expect(tasks.trigger("hello", {})).rejects.toThrow(
       "Which server? Set ACME_API_URL (or TRIGGER_API_URL)",
     );
+    configure({ baseURL: "localhost:3030" });
+    await expect(tasks.trigger("hello", {})).rejects.toThrow(
+      '"localhost:3030" is not the address of a server',
+    );
     configure({ baseURL: "http://127.0.0.1:1" });
     await expect(tasks.trigger("hello", {})).rejects.toThrow(
       "No API key: set ACME_SECRET_KEY (or TRIGGER_SECRET_KEY)",
@@ -160,7 +164,15 @@ describe("trigger", () => {
     });
   });
 
-  test("what a task can't do yet says so", () => {
+  test("what can't be done yet says so", async () => {
+    const debounce = { debounce: { key: "k", delay: "5s" } } as object;
+    await expect(hello.trigger({}, debounce)).rejects.toThrow(
+      'The trigger option "debounce" is not available in Acme yet',
+    );
+    const limited = { id: "limited", concurrency: { total: 1 }, run: async () => {} };
+    expect(() => task(limited)).toThrow(
+      'Task "limited": the option "concurrency" is not available in Acme yet',
+    );
     const later = hello as unknown as { triggerAndWait(payload: unknown): unknown };
     expect(() => later.triggerAndWait({})).toThrow(
       'Task "hello/world": triggerAndWait() is not available in Acme yet',

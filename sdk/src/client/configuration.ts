@@ -61,6 +61,11 @@ export function resolveSettings(call: ApiClientConfiguration | undefined): ApiCl
       'Which server? Set ACME_API_URL (or TRIGGER_API_URL), or call configure({ baseURL: "https://…" })',
     );
   }
+  if (!/^https?:\/\//.test(baseURL) || !URL.canParse(baseURL)) {
+    throw new ApiClientMissingError(
+      `"${baseURL}" is not the address of a server: it has to start with https:// or http://`,
+    );
+  }
   if (!accessToken) {
     throw new ApiClientMissingError(
       'No API key: set ACME_SECRET_KEY (or TRIGGER_SECRET_KEY), or call configure({ accessToken: "tr_dev_…" })',

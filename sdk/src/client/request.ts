@@ -44,25 +44,28 @@ export async function request<T>(call: ApiCall, options: ApiRequestOptions = {})
   const url = settings.baseURL + call.path;
   for (let attempt = 1; ; attempt++) {
     merged.signal?.throwIfAborted();
-    const result = await once(url, { method: call.method, headers, body }, merged);
-    if (result instanceof Response && result.ok) {
-      return { data: await readJson<T>(result, call, url), response: result };
+    const answer = await once(url, { method: call.method, headers, body }, merged);
+    if (answer instanceof ApiError) {
+      await pause(nextRetryDelay(retry, attempt), answer, merged.signal);
+      continue;
     }
-    let wait: number | undefined;
-    let error: ApiError;
-    if (result instanceof Response) {
-      const responseHeaders = headersOf(result);
-      if (shouldRetry(result.status, responseHeaders))
-        wait = retryDelay(retry, attempt, result.status, responseHeaders);
-      // The body is read also of an answer that is retried, or its connection could not be used again.
-      error = await errorOf(result, responseHeaders);
-    } else {
-      error = result;
-      wait = nextRetryDelay(retry, attempt);
-    }
-    if (wait === undefined) throw error;
-    await sleep(wait, merged.signal);
+    const { response, text } = answer;
+    if (response.ok) return { data: parseBody<T>(text, response, call, url), response };
+    const responseHeaders = Object.fromEntries(response.headers.entries());
+    const again = shouldRetry(response.status, responseHeaders);
+    const wait = again ? retryDelay(retry, attempt, response.status, responseHeaders) : undefined;
+    await pause(wait, errorOf(response.status, text, responseHeaders), merged.signal);
   }
+}
+
+/** Waits for the next attempt; throws the error where there is none. */
+async function pause(
+  ms: number | undefined,
+  error: ApiError,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (ms === undefined) throw error;
+  await sleep(ms, signal);
 }
 
 function headersFor(settings: ApiClientSettings, additional: Record<string, string>): Record<string, string> {
@@ -71,7 +74,7 @@ function headersFor(settings: ApiClientSettings, additional: Record<string, stri
     authorization: `Bearer ${settings.accessToken}`,
     "x-trigger-source": "sdk",
     "x-trigger-api-version": API_VERSION,
-    "x-trigger-request-idempotency-key": crypto.randomUUID(),
+    "x-trigger-request-idempotency-key": randomId(),
   };
   if (settings.previewBranch) headers["x-trigger-branch"] = settings.previewBranch;
   if (currentRun()) headers["x-trigger-worker"] = "true";
@@ -82,30 +85,40 @@ function headersFor(settings: ApiClientSettings, additional: Record<string, stri
   return headers;
 }
 
-/** One attempt: the answer, or why there is none. */
+/** A UUID; pages that were not loaded over HTTPS have no `randomUUID`, and get as many random bits in another form. */
+const randomId = (): string =>
+  crypto.randomUUID?.() ??
+  crypto.getRandomValues(new Uint32Array(4)).reduce((id, part) => id + part.toString(16), "");
+
+/** One attempt: the answer with its body read, or why there is none. */
 async function once(
   url: string,
   init: RequestInit,
   options: ApiRequestOptions,
-): Promise<Response | ApiConnectionError> {
+): Promise<{ response: Response; text: string } | ApiConnectionError> {
   const timeoutMs = options.timeoutInMs ?? TIMEOUT_MS;
-  const timeout = AbortSignal.timeout(timeoutMs);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
+  const controller = new AbortController();
+  const onAbort = () => controller.abort();
+  let timedOut = false;
+  // Not AbortSignal.timeout: its timer would outlive the request, and many requests would leave many.
+  const timer = setTimeout(() => {
+    timedOut = true;
+    controller.abort();
+  }, timeoutMs);
+  options.signal?.addEventListener("abort", onAbort);
   try {
-    return await fetch(url, { ...init, signal });
+    const response = await fetch(url, { ...init, signal: controller.signal });
+    return { response, text: await response.text() };
   } catch (cause) {
-    if (options.signal?.aborted) throw options.signal.reason;
+    options.signal?.throwIfAborted();
     const { origin } = new URL(url);
-    if (timeout.aborted) {
-      return new ApiConnectionTimeoutError({
-        message: `${origin} did not answer within ${timeoutMs} ms`,
-        cause,
-      });
-    }
-    return new ApiConnectionError({
-      message: `Connection error: ${origin} could not be reached (${reasonOf(cause)})`,
-      cause,
-    });
+    const message = timedOut
+      ? `${origin} did not answer within ${timeoutMs} ms`
+      : `Connection error: ${origin} could not be reached (${reasonOf(cause)})`;
+    return new (timedOut ? ApiConnectionTimeoutError : ApiConnectionError)({ message, cause });
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener("abort", onAbort);
   }
 }
 
@@ -134,17 +147,15 @@ function retryDelay(
   return asked === undefined ? delay : asked + Math.floor(Math.random() * 1_000);
 }
 
-async function errorOf(response: Response, headers: ResponseHeaders): Promise<ApiError> {
-  const text = await response.text().catch((error: unknown) => String(error));
+function errorOf(status: number, text: string, headers: ResponseHeaders): ApiError {
   try {
-    return ApiError.generate(response.status, JSON.parse(text), undefined, headers);
+    return ApiError.generate(status, JSON.parse(text), undefined, headers);
   } catch {
-    return ApiError.generate(response.status, undefined, text, headers);
+    return ApiError.generate(status, undefined, text, headers);
   }
 }
 
-async function readJson<T>(response: Response, call: ApiCall, url: string): Promise<T> {
-  const text = await response.text();
+function parseBody<T>(text: string, response: Response, call: ApiCall, url: string): T {
   try {
     return (text === "" ? undefined : JSON.parse(text)) as T;
   } catch (cause) {
@@ -154,8 +165,6 @@ async function readJson<T>(response: Response, call: ApiCall, url: string): Prom
     });
   }
 }
-
-const headersOf = (response: Response): ResponseHeaders => Object.fromEntries(response.headers.entries());
 
 /** Resolves after `ms`; rejects with the signal's reason as soon as that is aborted. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
