@@ -15,6 +15,8 @@ export interface DataDir {
   secretsFile: string;
   /** What a client needs to talk to this server. */
   localFile: string;
+  /** Process ids of the server and its parts, as they are now. */
+  pidsFile: string;
 }
 
 /** The layout of a data folder. Creates what is missing; nobody but its owner may read it. */
@@ -28,6 +30,7 @@ export function openDataDir(path: string): DataDir {
     generated: join(root, "generated"),
     secretsFile: join(root, "secrets.json"),
     localFile: join(root, "local.json"),
+    pidsFile: join(root, "pids.json"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
   for (const path of [dir.objects, dir.blobs, dir.host, dir.generated]) mkdirSync(path, { recursive: true });

@@ -14,6 +14,8 @@ export interface PartSpec {
   graceMs: number;
   /** A line it printed. */
   onLine(line: string): void;
+  /** It runs, with this pid. */
+  onStart(pid: number): void;
   /** It died without having been asked to; it is started again after `restartInMs`, or not at all for null. */
   onDeath(how: string, restartInMs: number | null): void;
 }
@@ -65,9 +67,13 @@ export function createPart(spec: PartSpec): Part {
       stdio: ["pipe", "pipe", "pipe", "pipe"],
     });
     child = started;
-    pid = command.guarded ? undefined : started.pid;
-    const lines = createInterface({ input: started.stdio[3] as Readable });
-    if (command.guarded) lines.once("line", (line) => (pid = Number(line)));
+    const runs = (found: number): void => {
+      pid = found;
+      spec.onStart(found);
+    };
+    if (command.guarded)
+      createInterface({ input: started.stdio[3] as Readable }).once("line", (line) => runs(Number(line)));
+    else if (started.pid !== undefined) runs(started.pid);
     for (const stream of [started.stdout, started.stderr])
       createInterface({ input: stream! }).on("line", print);
     started.stdin!.on("error", () => {});

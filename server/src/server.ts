@@ -63,6 +63,8 @@ export interface RunningServer extends LocalAccess {
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The binary for this machine; the package has no types. */
 const WORKERD = (createRequire(import.meta.url)("workerd") as { default: string }).default;
+/** workerd's advice about a flag that wrangler.toml needs for older versions. */
+const NOISE = /became the default as of .* does not need to be specified/;
 const STARTUP_MS = 60_000;
 const SECRET_VARIABLES = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY"];
 
@@ -111,14 +113,24 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       }),
     );
 
-    const partOf = (name: string, command: Command, env: NodeJS.ProcessEnv, graceMs: number): Part => {
+    const pids: Record<string, number> = { server: process.pid };
+    const partOf = (
+      name: "worker" | "host",
+      command: Command,
+      env: NodeJS.ProcessEnv,
+      graceMs: number,
+    ): Part => {
       const part = createPart({
         name,
         command,
         env,
         cwd: dir.root,
         graceMs,
-        onLine: (line) => options.log(`[${name}] ${line}`),
+        onLine: (line) => !NOISE.test(line) && options.log(`[${name}] ${line}`),
+        onStart: (pid) => {
+          pids[name] = pid;
+          writePrivateJson(dir.pidsFile, pids);
+        },
         onDeath: (how, restartInMs) =>
           options.log(
             `[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`,

@@ -1,3 +1,4 @@
+import { enterFileStatement } from "@acme/sdk/bundle";
 import type { BuildFailure, Message } from "esbuild";
 import type { Problem } from "../errors.ts";
 
@@ -10,17 +11,22 @@ export function problemsOf(error: unknown): Problem[] {
 }
 
 export function problemOf(message: Message): Problem {
-  const { location } = message;
   return {
-    file: location?.file,
-    line: location?.line,
-    column: location ? location.column + 1 : undefined,
-    source: location?.lineText,
+    ...placeOf(message.location),
     ...reword(message.text),
     ...(typeof message.detail === "object" && message.detail !== null
       ? (message.detail as Partial<Problem>)
       : {}),
   };
+}
+
+/** Where in the source: without the statement that was put before it (see `enterFileStatement`). */
+function placeOf(location: Message["location"]): Pick<Problem, "file" | "line" | "column" | "source"> {
+  if (!location) return {};
+  const { file, line, column, lineText } = location;
+  const added = enterFileStatement(file);
+  const shift = lineText.startsWith(added) ? added.length : 0;
+  return { file, line, column: Math.max(column - shift, 0) + 1, source: lineText.slice(shift) };
 }
 
 /** The messages that users meet most often say what to do. */

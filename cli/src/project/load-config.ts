@@ -60,7 +60,6 @@ async function importConfig(root: string, configFile: string): Promise<unknown> 
       platform: "node",
       format: "esm",
       target: "es2024",
-      sourcemap: "inline",
       banner: { js: BANNER },
       plugins: [sdkPlugin(root)],
       logLevel: "silent",

@@ -1,0 +1,12 @@
+import { expect, it } from "vitest";
+import { BACKOFF, countDeath, restartDelay } from "../src/backoff.ts";
+
+it("waits twice as long after each death in a row, up to a limit", () => {
+  expect([1, 2, 3].map(restartDelay)).toEqual([200, 400, 800]);
+  expect(restartDelay(100)).toBe(BACKOFF.maxMs);
+});
+
+it("forgets earlier deaths of a part that was healthy since", () => {
+  expect(countDeath(5, BACKOFF.healthyMs - 1)).toBe(6);
+  expect(countDeath(5, BACKOFF.healthyMs)).toBe(1);
+});

@@ -1,0 +1,81 @@
+import { tmpdir } from "node:os";
+import { afterEach, expect, it } from "vitest";
+import { eventually, isAlive } from "../../tests/support/eventually.ts";
+import { createPart, type Part } from "../src/part.ts";
+
+const parts: Part[] = [];
+afterEach(async () => {
+  for (const part of parts.splice(0)) await part.stop();
+});
+
+function part(script: string, graceMs = 5_000) {
+  const lines: string[] = [];
+  const deaths: string[] = [];
+  const created = createPart({
+    name: "test",
+    command: { file: process.execPath, args: ["-e", script] },
+    env: process.env,
+    cwd: tmpdir(),
+    graceMs,
+    onLine: (line) => lines.push(line),
+    onStart: () => {},
+    onDeath: (how, restartInMs) => deaths.push(`${how}, ${restartInMs}`),
+  });
+  parts.push(created);
+  return { part: created, lines, deaths };
+}
+
+const FOREVER = 'console.log("up"); setInterval(() => {}, 1000)';
+
+it("starts a part again after it was killed", async () => {
+  const { part: watched, lines, deaths } = part(FOREVER);
+  watched.start();
+  watched.keepAlive();
+  const first = await eventually("it is up", () => lines.length === 1 && watched.pid);
+  watched.kill("SIGKILL");
+  const second = await eventually("it is up again", () => lines.length === 2 && watched.pid);
+  expect(second).not.toBe(first);
+  expect(isAlive(first)).toBe(false);
+  expect(deaths).toEqual(["was killed by SIGKILL, 200"]);
+});
+
+it("does not start one again that isn't kept alive, and keeps what it said", async () => {
+  const { part: watched, deaths } = part('console.error("what went wrong"); process.exit(3)');
+  watched.start();
+  expect(await watched.died()).toBe("ended with code 3");
+  expect(deaths).toEqual(["ended with code 3, null"]);
+  await eventually("its output is read", () => watched.recentOutput() === "what went wrong");
+});
+
+it("tells when the program can't be found", async () => {
+  const broken = createPart({
+    name: "broken",
+    command: { file: "/nowhere/at-all", args: [] },
+    env: process.env,
+    cwd: tmpdir(),
+    graceMs: 1_000,
+    onLine: () => {},
+    onStart: () => {},
+    onDeath: () => {},
+  });
+  broken.start();
+  expect(await broken.died()).toMatch(/could not be started|ended with code/);
+});
+
+it("kills a part that doesn't end within its grace period", async () => {
+  const { part: watched, lines, deaths } = part(`process.on("SIGTERM", () => {}); ${FOREVER}`, 100);
+  watched.start();
+  const pid = await eventually("it is up", () => lines.length === 1 && watched.pid);
+  await watched.stop();
+  expect(isAlive(pid)).toBe(false);
+  expect(deaths).toEqual([]);
+});
+
+it("does not start again while it waits to be restarted and is stopped", async () => {
+  const { part: watched, deaths } = part("process.exit(1)");
+  watched.keepAlive();
+  watched.start();
+  await eventually("it died", () => deaths.length > 0);
+  await watched.stop();
+  expect(watched.pid).toBeUndefined();
+});

@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { workerdConfig } from "../src/workerd-config.ts";
+
+const config = {
+  address: "127.0.0.1:8787",
+  module: "worker.mjs",
+  compatibilityDate: "2026-11-02",
+  compatibilityFlags: ["nodejs_compat"],
+  objects: [{ binding: "QUEUE", className: "QueueObject" }],
+  environmentVariables: ["HOST_TOKEN"],
+  vars: { GREETING: 'say "hi" \\ grüß' },
+  objectsPath: "/data/objects",
+  blobsPath: "/data/blobs",
+};
+
+it("binds objects, secrets from the environment, variables and disks", () => {
+  const text = workerdConfig(config);
+  expect(text).toContain('(className = "QueueObject", uniqueKey = "acme-QueueObject", enableSql = true)');
+  expect(text).toContain('(name = "QUEUE", durableObjectNamespace = "QueueObject")');
+  expect(text).toContain('(name = "HOST_TOKEN", fromEnvironment = "HOST_TOKEN")');
+  expect(text).toContain('(name = "objects", disk = (path = "/data/objects", writable = true))');
+  expect(text).toContain('(name = "BLOBS", service = "blobs")');
+  expect(text).not.toContain("DASHBOARD");
+});
+
+it("escapes what is not plain text", () => {
+  expect(workerdConfig(config)).toContain(String.raw`"say \"hi\" \\ gr\xc3\xbc\xc3\x9f"`);
+});
+
+it("serves the dashboard where it is built", () => {
+  const text = workerdConfig({ ...config, dashboardPath: "/app/dashboard/build" });
+  expect(text).toContain('(name = "DASHBOARD", service = "dashboard")');
+  expect(text).toContain('(name = "dashboard", disk = (path = "/app/dashboard/build"))');
+});

@@ -1,0 +1,112 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import type { LocalAccess } from "@acme/server";
+
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const CLI = join(ROOT, "cli/src/main.ts");
+
+export interface LocalServer extends LocalAccess {
+  dataDir: string;
+  /** All that the server printed until now. */
+  output(): string;
+  /** Pids of the processes that are running now. */
+  pids(): { server: number; worker: number; host: number };
+  /** Processes below the host: those that execute tasks, with the process executor. */
+  taskPids(): number[];
+  kill(part: "server" | "worker" | "host", signal: NodeJS.Signals): void;
+  /** Stops it as Ctrl-C does and removes its data; resolves with the exit code. */
+  stop(options?: { keepData?: boolean }): Promise<number>;
+}
+
+export interface LocalServerOptions {
+  /** Default `process`. */
+  executor?: "docker" | "process" | "auto";
+  /** Default: a new one, which `stop` removes. */
+  dataDir?: string;
+  /** Deploys and runs examples/hello-world before it is ready. Default true. */
+  example?: boolean;
+  env?: Record<string, string>;
+}
+
+/** Starts the real server on a free port with a data folder of its own, and waits until it is ready. */
+export async function startLocalServer(options: LocalServerOptions = {}): Promise<LocalServer> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "acme-server-"));
+  const child = spawn(
+    process.execPath,
+    [
+      CLI,
+      "server",
+      "--port",
+      "0",
+      "--data",
+      dataDir,
+      "--executor",
+      options.executor ?? "process",
+      ...(options.example === false ? [] : ["--example"]),
+    ],
+    { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] },
+  );
+  const lines: string[] = [];
+  await ready(child, lines);
+  const access = JSON.parse(readFileSync(join(dataDir, "local.json"), "utf8")) as LocalAccess;
+  const pids = (): { server: number; worker: number; host: number } =>
+    JSON.parse(readFileSync(join(dataDir, "pids.json"), "utf8"));
+  return {
+    ...access,
+    dataDir,
+    output: () => lines.join("\n"),
+    pids,
+    taskPids: () => childrenOf(pids().host),
+    kill: (part, signal) => void process.kill(pids()[part], signal),
+    async stop({ keepData = false } = {}) {
+      const code = await ended(child);
+      if (!keepData) rmSync(dataDir, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+function ready(child: ChildProcess, lines: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      createInterface({ input: stream! }).on("line", (line) => {
+        lines.push(line);
+        if (line.startsWith("Acme is running at ")) resolve();
+        if (line.startsWith("The example failed")) reject(new Error(lines.join("\n")));
+      });
+    }
+    child.once("exit", (code) =>
+      reject(new Error(`The server ended with code ${code}:\n${lines.join("\n")}`)),
+    );
+  });
+}
+
+function ended(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode ?? -1);
+  return new Promise((resolve) => {
+    child.once("exit", (code) => resolve(code ?? -1));
+    child.kill("SIGINT");
+  });
+}
+
+/** Pids of a process's children, from /proc. */
+function childrenOf(pid: number): number[] {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === pid)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    // The second field is the command in parentheses, which can hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch {
+    // It ended meanwhile.
+    return undefined;
+  }
+}
