@@ -9,6 +9,7 @@ import type {
   TaskWithSchemaOptions,
 } from "./task-types.ts";
 import { triggerTask } from "./trigger.ts";
+import type { TriggerOptions } from "./trigger-options.ts";
 
 const TASK = Symbol.for("trigger.dev/task");
 /** The bundler finds missing names of the SDK itself, but not those of a task: using one says what is the matter. */
@@ -59,13 +60,11 @@ export function schemaTask<
 
 type Erased = CommonTaskOptions<string, unknown, unknown>;
 
-const withQueue = <T extends { queue?: string }>(
-  queue: Erased["queue"],
-  options: T | undefined,
-): T | undefined => {
+/** The task's own queue, where the trigger names none. */
+function withQueue(queue: Erased["queue"], options: TriggerOptions | undefined): TriggerOptions | undefined {
   const name = typeof queue === "string" ? queue : queue?.name;
-  return name && !options?.queue ? ({ ...options, queue: name } as T) : options;
-};
+  return name && !options?.queue ? { ...options, queue: name } : options;
+}
 
 function register(
   options: Erased,
