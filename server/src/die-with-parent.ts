@@ -24,6 +24,9 @@ while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
 kill -KILL "$watcher" 2>/dev/null
 exit "$code"`;
 
+/** The parent may have died before the kernel was told to watch it: `$0` is its pid. */
+const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
+
 let hasSetpriv: boolean | undefined;
 
 /** Linux can kill a process when its parent dies; util-linux's setpriv asks for it and then becomes the program. */

@@ -36,6 +36,7 @@ export interface Part {
 }
 
 const KEPT_LINES = 30;
+const LAST_WORDS_MS = 500;
 
 /** One child process that is watched, and never outlives this one. */
 export function createPart(spec: PartSpec): Part {
@@ -78,15 +79,18 @@ export function createPart(spec: PartSpec): Part {
       createInterface({ input: stream! }).on("line", print);
     started.stdin!.on("error", () => {});
     started.once("error", (error) => ended(started, `could not be started: ${error.message}`));
-    started.once("exit", (code, signal) =>
-      ended(started, signal ? `was killed by ${signal}` : `ended with code ${code}`),
-    );
+    started.once("exit", (code, signal) => {
+      // What it started itself, and can't have stopped if it was killed, is in its process group.
+      if (started.pid !== undefined) signalPid(-started.pid, "SIGKILL");
+      const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
+      // Its last words are still in the pipes; someone who left the group may hold these open for ever.
+      started.once("close", () => ended(started, how));
+      setTimeout(() => ended(started, how), LAST_WORDS_MS).unref();
+    });
   }
 
   function ended(which: ChildProcess, how: string): void {
     if (child !== which) return;
-    // Where a shell stood between and was the one that died, the program must not stay.
-    if (pid !== undefined && pid !== which.pid) signalPid(pid, "SIGKILL");
     child = undefined;
     pid = undefined;
     announceDeath(how);

@@ -17,6 +17,7 @@ async function parentOfSleep(
     import { spawn } from "node:child_process";
     import { createInterface } from "node:readline";
     import { dieWithParent } from ${JSON.stringify(module)};
+    setInterval(() => {}, 1000);
     process.on("SIGUSR2", () => child.kill("SIGTERM"));
     const { file, args, guarded } = dieWithParent({ file: "sleep", args: ["1000"] }, ${useKernel});
     const child = spawn(file, args, { detached: true, stdio: ["pipe", "ignore", "ignore", "pipe"] });

@@ -44,7 +44,7 @@ it("does not start one again that isn't kept alive, and keeps what it said", asy
   watched.start();
   expect(await watched.died()).toBe("ended with code 3");
   expect(deaths).toEqual(["ended with code 3, null"]);
-  await eventually("its output is read", () => watched.recentOutput() === "what went wrong");
+  expect(watched.recentOutput()).toBe("what went wrong");
 });
 
 it("tells when the program can't be found", async () => {
@@ -69,6 +69,18 @@ it("kills a part that doesn't end within its grace period", async () => {
   await watched.stop();
   expect(isAlive(pid)).toBe(false);
   expect(deaths).toEqual([]);
+});
+
+it("ends what a killed part had started itself", async () => {
+  const { part: watched, lines } = part(
+    `const { spawn } = require("node:child_process");
+    console.log(spawn("sleep", ["1000"], { stdio: "ignore" }).pid); setInterval(() => {}, 1000)`,
+  );
+  watched.start();
+  await eventually("it is up", () => lines.length === 1);
+  expect(isAlive(Number(lines[0]))).toBe(true);
+  watched.kill("SIGKILL");
+  await eventually("its child is gone", () => !isAlive(Number(lines[0])));
 });
 
 it("does not start again while it waits to be restarted and is stopped", async () => {

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+
 /** Asks again until `probe` gives something else than undefined or false. @throws Error naming `what` after `timeoutMs` */
 export async function eventually<T>(
   what: string,
@@ -13,11 +15,11 @@ export async function eventually<T>(
   }
 }
 
-/** True while a process with this pid exists. */
+/** True while a process with this pid runs: one that has ended and waits to be collected by its parent does not. */
 export function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    return stat[stat.lastIndexOf(")") + 2] !== "Z";
   } catch {
     return false;
   }
