@@ -4,6 +4,8 @@ import type { ObjectBindings } from "@acme/durable-objects/rpc";
 export interface Bindings extends ObjectBindings {
   DATABASE: DurableObjectNamespace;
   LIMITER: DurableObjectNamespace;
+  /** Query side in Postgres: goes before D1. */
+  HYPERDRIVE?: Hyperdrive;
   /** Query side on Cloudflare. */
   DB?: D1Database;
   /** Bundles and large payloads on Cloudflare. */

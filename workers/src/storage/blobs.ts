@@ -32,5 +32,7 @@ export interface BlobStore {
 export function openBlobs(env: Bindings): BlobStore {
   if (env.BUNDLES) return new R2Blobs(env.BUNDLES);
   if (env.BLOBS) return new DiskBlobs(env.BLOBS);
-  throw new Error("No blob store is bound: bind an R2 bucket as BUNDLES (or, on one machine, a writable disk as BLOBS)");
+  throw new Error(
+    "No blob store is bound: bind an R2 bucket as BUNDLES (or, on one machine, a writable disk as BLOBS)",
+  );
 }

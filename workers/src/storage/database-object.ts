@@ -1,21 +1,29 @@
 import { DurableObject } from "cloudflare:workers";
+import { GroupCommit } from "@acme/durable-objects/group-commit";
 import type { RunRow } from "@acme/durable-objects/rpc";
 import { drizzle } from "drizzle-orm/durable-sqlite";
 import { migrate } from "drizzle-orm/durable-sqlite/migrator";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
-import type { BootstrapInput, Repository, RunFilter, RunPage } from "./repository.ts";
-import { SqliteRepository } from "./sqlite-repository.ts";
+import type { BootstrapInput, DeploymentInput, Repository, RunFilter, RunPage } from "./repository.ts";
+import { sqliteRepository } from "./sqlite-repository.ts";
 
-type DeploymentInput = Parameters<Repository["createDeployment"]>[0];
-
-/** The query side on one machine, where neither D1 nor Postgres is: the same repository over an object's SQLite. */
+/**
+ * The query side on one machine, where neither D1 nor Postgres is: the same repository over an object's SQLite. It
+ * applies the migrations in its constructor, before any call is let in.
+ */
 export class DatabaseObject<Env> extends DurableObject<Env> implements Repository {
-  readonly #repository: SqliteRepository;
+  readonly #repository: Repository;
 
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const db = drizzle(ctx.storage);
-    this.#repository = new SqliteRepository(db);
+    // What several queues send at one moment is one transaction and one flush to disk.
+    const commits = new GroupCommit<void>((work) => ctx.storage.transactionSync(() => work()));
+    this.#repository = sqliteRepository(db, (statements) =>
+      commits.run(() => {
+        for (const statement of statements) db.run(statement);
+      }),
+    );
     ctx.blockConcurrencyWhile(() => migrate(db, sqliteMigrations));
   }
 
@@ -27,8 +35,32 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.findEnvironmentByKeyHash(hash);
   }
 
+  async createApiKey(environmentKey: string, hash: string) {
+    return this.#repository.createApiKey(environmentKey, hash);
+  }
+
+  async revokeApiKey(environmentKey: string, hash: string) {
+    return this.#repository.revokeApiKey(environmentKey, hash);
+  }
+
   async findAccessToken(hash: string) {
     return this.#repository.findAccessToken(hash);
+  }
+
+  async createAccessToken(organizationId: string, hash: string) {
+    return this.#repository.createAccessToken(organizationId, hash);
+  }
+
+  async revokeAccessToken(organizationId: string, hash: string) {
+    return this.#repository.revokeAccessToken(organizationId, hash);
+  }
+
+  async listProjects(organizationId: string) {
+    return this.#repository.listProjects(organizationId);
+  }
+
+  async listEnvironments(organizationId: string, projectRef: string) {
+    return this.#repository.listEnvironments(organizationId, projectRef);
   }
 
   async findEnvironment(organizationId: string, projectRef: string, slug: string) {
@@ -69,6 +101,14 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
 
   async listRuns(environmentKey: string, filter: RunFilter, page: RunPage) {
     return this.#repository.listRuns(environmentKey, filter, page);
+  }
+
+  async countRuns(environmentKey: string, filter: RunFilter) {
+    return this.#repository.countRuns(environmentKey, filter);
+  }
+
+  async listQueues(environmentKey: string) {
+    return this.#repository.listQueues(environmentKey);
   }
 
   async ping() {

@@ -19,10 +19,7 @@ export class DiskBlobs implements BlobStore {
     }
     // The service takes a body of unknown length that breaks off for a whole one. One of known length it drops.
     const sized = new FixedLengthStream(bytes.size);
-    await Promise.all([
-      bytes.stream.pipeTo(sized.writable),
-      this.#send(key, "PUT", sized.readable, [204]),
-    ]);
+    await Promise.all([bytes.stream.pipeTo(sized.writable), this.#send(key, "PUT", sized.readable, [204])]);
   }
 
   async get(key: string): Promise<ReadableStream | null> {

@@ -1,8 +1,8 @@
 import { defineConfig } from "drizzle-kit";
 
-/** `npm run migrations` writes the SQL for what changed in the schema. */
+/** Run by `npm run migrations`, from the repository's root. */
 export default defineConfig({
   dialect: "sqlite",
-  schema: "./workers/src/storage/schema.ts",
+  schema: "./workers/src/storage/sqlite-schema.ts",
   out: "./workers/migrations/sqlite",
 });

@@ -1,0 +1,52 @@
+import { sql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/postgres-js";
+import postgres from "postgres";
+import * as postgresTables from "./postgres-schema.ts";
+import { postgresUpsert } from "./postgres-upsert.ts";
+import type { SqlDatabase, SqlTables } from "./sql-database.ts";
+import { SqlRepository } from "./sql-repository.ts";
+
+type Rows<T> = { [Name in keyof T]: T[Name] extends { $inferSelect: infer Row } ? Row : never };
+/** Fails to compile when a table has other columns, or columns of other types, than on SQLite. */
+const sameRows = (rows: Rows<typeof postgresTables>): Rows<SqlTables> => rows;
+const sameRowsBack = (rows: Rows<SqlTables>): Rows<typeof postgresTables> => rows;
+void [sameRows, sameRowsBack];
+
+/** Drizzle's Postgres side has the methods of its SQLite side that the repository uses; the tests run on both. */
+const asSqlDatabase = (db: unknown): SqlDatabase["db"] => db as SqlDatabase["db"];
+const tables = postgresTables as unknown as SqlTables;
+
+/**
+ * The query side on Postgres. It connects at the first query and keeps one connection for as long as it is used: in a
+ * Worker a connection belongs to the request that opened it and ends with it, so a repository isn't kept for longer
+ * (Hyperdrive keeps the connections to the database). `end` closes it at once.
+ */
+export function postgresRepository(url: string): SqlRepository & { end(): Promise<void> } {
+  const client = postgres(url, {
+    max: 1,
+    // Seconds. An object that falls silent gives its connection back.
+    idle_timeout: 10,
+    connect_timeout: 10,
+    // It would ask for the types of arrays at each connect; none are used.
+    fetch_types: false,
+    onnotice: () => {},
+  });
+  const db = drizzle(client);
+  const repository = new SqlRepository({
+    db: asSqlDatabase(db),
+    tables,
+    upsertRuns: async (rows) => void (await db.execute(postgresUpsert(rows))),
+    // Two inserts at once would both find the same last version: the second waits for the first's environment row.
+    oneDeploymentAtATime: (environmentKey, insert) =>
+      db.transaction(async (tx) => {
+        await tx.execute(sql`SELECT key FROM environments WHERE key = ${environmentKey} FOR UPDATE`);
+        return insert(asSqlDatabase(tx));
+      }),
+    isOneOf: (column, values) =>
+      sql`${column} IN (SELECT jsonb_array_elements_text(${JSON.stringify(values)}::jsonb))`,
+    holdsOneOf: (column, values) =>
+      sql`EXISTS (SELECT 1 FROM jsonb_array_elements_text(${column}) held
+        WHERE held IN (SELECT jsonb_array_elements_text(${JSON.stringify(values)}::jsonb)))`,
+  });
+  return Object.assign(repository, { end: () => client.end({ timeout: 5 }) });
+}

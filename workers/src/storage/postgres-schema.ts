@@ -1,0 +1,187 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
+import { sql } from "drizzle-orm";
+import {
+  bigint,
+  boolean,
+  doublePrecision,
+  index,
+  integer,
+  json,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
+import { NOT_SUCCEEDED } from "./not-succeeded.ts";
+
+/**
+ * The query side on Postgres: the tables of `sqlite-schema.ts`, which says why they and their indexes are as they are.
+ * Times are milliseconds since the epoch.
+ */
+
+const millis = (name: string) => bigint(name, { mode: "number" });
+
+export const organizations = pgTable("organizations", {
+  id: text().primaryKey(),
+  slug: text().notNull().unique(),
+  name: text().notNull(),
+  createdAt: millis("created_at").notNull(),
+});
+
+export const projects = pgTable(
+  "projects",
+  {
+    id: text().primaryKey(),
+    ref: text().notNull().unique(),
+    name: text().notNull(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    createdAt: millis("created_at").notNull(),
+  },
+  (table) => [index("projects_of_organization").on(table.organizationId, table.ref)],
+);
+
+export const environments = pgTable(
+  "environments",
+  {
+    /** 8 base-36 characters: the name of the environment's object, and the start of its runs' ids. */
+    key: text().primaryKey(),
+    id: text().notNull().unique(),
+    projectId: text("project_id")
+      .notNull()
+      .references(() => projects.id),
+    slug: text().notNull(),
+    type: text().$type<EnvironmentRef["type"]>().notNull(),
+    createdAt: millis("created_at").notNull(),
+  },
+  (table) => [uniqueIndex("environments_project_slug").on(table.projectId, table.slug)],
+);
+
+/** Secret keys, by the SHA-256 of the key: the key itself is shown once and kept nowhere. */
+export const apiKeys = pgTable("api_keys", {
+  hash: text().primaryKey(),
+  environmentKey: text("environment_key")
+    .notNull()
+    .references(() => environments.key),
+  createdAt: millis("created_at").notNull(),
+  revokedAt: millis("revoked_at"),
+});
+
+/** Personal access tokens, by their SHA-256. */
+export const accessTokens = pgTable("access_tokens", {
+  hash: text().primaryKey(),
+  id: text().notNull().unique(),
+  organizationId: text("organization_id")
+    .notNull()
+    .references(() => organizations.id),
+  createdAt: millis("created_at").notNull(),
+  revokedAt: millis("revoked_at"),
+});
+
+export const deployments = pgTable(
+  "deployments",
+  {
+    id: text().primaryKey(),
+    environmentKey: text("environment_key")
+      .notNull()
+      .references(() => environments.key),
+    version: text().notNull(),
+    contentHash: text("content_hash").notNull(),
+    bundleBytes: integer("bundle_bytes").notNull(),
+    manifest: json().$type<WorkerManifest>().notNull(),
+    createdAt: millis("created_at").notNull(),
+    promotedAt: millis("promoted_at"),
+  },
+  (table) => [
+    uniqueIndex("deployments_version").on(table.environmentKey, table.version),
+    index("deployments_newest").on(table.environmentKey, table.createdAt, table.id),
+  ],
+);
+
+/** Runs as the objects last told them: a column for each field of `RunRow`. */
+export const runs = pgTable(
+  "runs",
+  {
+    id: text().primaryKey(),
+    environmentKey: text("environment_key").notNull(),
+    task: text().notNull(),
+    queue: text().notNull(),
+    status: text().$type<RunStatus>().notNull(),
+    version: integer().notNull(),
+    concurrencyKey: text("concurrency_key"),
+    tags: jsonb().$type<string[]>().notNull(),
+    isTest: boolean("is_test").notNull(),
+    priorityMs: millis("priority_ms").notNull(),
+    attempts: integer().notNull(),
+    maxAttempts: integer("max_attempts"),
+    machine: text().notNull(),
+    deploymentId: text("deployment_id"),
+    deploymentVersion: text("deployment_version"),
+    idempotencyKey: text("idempotency_key"),
+    idempotencyKeyExpiresAt: millis("idempotency_key_expires_at"),
+    userIdempotencyKey: text("user_idempotency_key"),
+    idempotencyKeyScope: text("idempotency_key_scope"),
+    ttlMs: millis("ttl_ms"),
+    delayUntil: millis("delay_until"),
+    createdAt: millis("created_at").notNull(),
+    queuedAt: millis("queued_at"),
+    startedAt: millis("started_at"),
+    completedAt: millis("completed_at"),
+    expiredAt: millis("expired_at"),
+    updatedAt: millis("updated_at").notNull(),
+    usageMs: doublePrecision("usage_ms").notNull(),
+    maxDuration: integer("max_duration"),
+    depth: integer().notNull(),
+    parentRunId: text("parent_run_id"),
+    rootRunId: text("root_run_id"),
+    batchId: text("batch_id"),
+    scheduleId: text("schedule_id"),
+    replayedFrom: text("replayed_from"),
+    errorMessage: text("error_message"),
+  },
+  (table) => [
+    index("runs_newest").on(table.environmentKey, table.createdAt, table.id),
+    index("runs_of_task").on(table.environmentKey, table.task, table.createdAt, table.id),
+    index("runs_not_succeeded")
+      .on(table.environmentKey, table.status, table.createdAt, table.id)
+      .where(NOT_SUCCEEDED),
+    index("runs_of_batch")
+      .on(table.environmentKey, table.batchId, table.createdAt, table.id)
+      .where(sql`batch_id IS NOT NULL`),
+    index("runs_of_root")
+      .on(table.environmentKey, table.rootRunId, table.createdAt, table.id)
+      .where(sql`root_run_id IS NOT NULL`),
+    index("runs_of_parent")
+      .on(table.environmentKey, table.parentRunId, table.createdAt, table.id)
+      .where(sql`parent_run_id IS NOT NULL`),
+    index("runs_of_schedule")
+      .on(table.environmentKey, table.scheduleId, table.createdAt, table.id)
+      .where(sql`schedule_id IS NOT NULL`),
+  ],
+);
+
+/** Tags of runs that have any. */
+export const runTags = pgTable(
+  "run_tags",
+  {
+    environmentKey: text("environment_key").notNull(),
+    tag: text().notNull(),
+    createdAt: millis("created_at").notNull(),
+    runId: text("run_id").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.environmentKey, table.tag, table.createdAt, table.runId] })],
+);
+
+/** Queues that ever had a run. */
+export const queues = pgTable(
+  "queues",
+  {
+    environmentKey: text("environment_key").notNull(),
+    queue: text().notNull(),
+    firstSeenAt: millis("first_seen_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.environmentKey, table.queue] })],
+);

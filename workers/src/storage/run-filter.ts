@@ -1,0 +1,36 @@
+import type { RunStatus } from "@acme/sdk/contract";
+import { RunStatus as Status } from "@acme/sdk/contract";
+import type { RunFilter } from "./repository.ts";
+
+/** Part of a list: the runs with one tag, of one status or of one task, which an index has in the list's order. */
+export interface Branch {
+  tag?: string;
+  status?: RunStatus;
+  task?: string;
+}
+
+/** More than this many lists to merge, and walking all runs is likely the shorter way. */
+const MOST_BRANCHES = 16;
+
+/**
+ * The lists that, merged, hold what the filter asks for. A database asked for several values of an index's column at
+ * once would have to collect and sort all that match, however many; asked for each by itself, it reads a page. The
+ * narrowest comes first: tags, then statuses (unless it asks for successes, which are most of all), then tasks. One
+ * branch without a condition is all runs. None: nothing can match.
+ */
+export function branchesOf(filter: RunFilter): Branch[] {
+  const lists = [filter.statuses, filter.tasks, filter.versions, filter.tags, filter.queues, filter.machines];
+  if (lists.some((list) => list?.length === 0)) return [];
+  const { tags, statuses, tasks } = filter;
+  if (tags) return unique(tags).map((tag) => ({ tag }));
+  if (few(statuses) && !statuses.includes(Status.COMPLETED_SUCCESSFULLY)) {
+    return unique(statuses).map((status) => ({ status }));
+  }
+  if (few(tasks)) return unique(tasks).map((task) => ({ task }));
+  return [{}];
+}
+
+const few = <T>(values: T[] | undefined): values is T[] =>
+  values !== undefined && values.length <= MOST_BRANCHES;
+
+const unique = <T>(values: T[]): T[] => [...new Set(values)];

@@ -1,0 +1,45 @@
+import type { RunRow } from "@acme/durable-objects/rpc";
+import { parseRunId } from "@acme/sdk/contract";
+import type { RunListing, RunPage } from "./repository.ts";
+
+/** Where a page begins and which way it goes. */
+export interface PageStart {
+  backwards: boolean;
+  /** The run next to the page; null: it begins at the newest. */
+  anchor: { id: string; createdAt: number } | null;
+}
+
+/** Null: the page is next to something that isn't a run of this environment. */
+export function startOf(environmentKey: string, page: RunPage): PageStart | null {
+  const backwards = page.before !== undefined;
+  const id = page.before ?? page.after;
+  if (id === undefined) return { backwards, anchor: null };
+  const parts = parseRunId(id);
+  if (parts?.environmentKey !== environmentKey) return null;
+  return { backwards, anchor: { id, createdAt: parts.createdAt } };
+}
+
+export const EMPTY_LISTING: RunListing = { runs: [], next: null, previous: null };
+
+/** Newest first; of one moment, by id from the end of the alphabet. The databases' order. */
+const newestFirst = (a: RunRow, b: RunRow): number =>
+  b.createdAt - a.createdAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
+
+/**
+ * The page, from what was found in each branch: up to `limit + 1` rows from the anchor on. One row more than asked for
+ * tells whether there is another page.
+ */
+export function listingOf(branches: RunRow[][], limit: number, { backwards, anchor }: PageStart): RunListing {
+  const found = new Map(branches.flat().map((row) => [row.id, row]));
+  const sorted = [...found.values()].sort((a, b) => (backwards ? newestFirst(b, a) : newestFirst(a, b)));
+  const more = sorted.length > limit;
+  const runs = sorted.slice(0, limit);
+  if (backwards) runs.reverse();
+  const older = backwards ? anchor !== null : more;
+  const newer = backwards ? more : anchor !== null;
+  return {
+    runs,
+    next: older ? (runs.at(-1)?.id ?? null) : null,
+    previous: newer ? (runs[0]?.id ?? null) : null,
+  };
+}

@@ -1,0 +1,339 @@
+import type { EnvironmentRef, RunRow } from "@acme/durable-objects/rpc";
+import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
+import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import type {
+  AccessToken,
+  BootstrapInput,
+  Bootstrapped,
+  Conflict,
+  DeploymentInput,
+  DeploymentRecord,
+  ProjectRecord,
+  QueueSeen,
+  Repository,
+  RunFilter,
+  RunListing,
+  RunPage,
+} from "./repository.ts";
+import { branchesOf } from "./run-filter.ts";
+import { EMPTY_LISTING, listingOf, startOf } from "./run-pages.ts";
+import { countByStatus, selectBranch } from "./run-queries.ts";
+import type { SqlDatabase } from "./sql-database.ts";
+
+const ENVIRONMENT_TYPES: Record<string, EnvironmentRef["type"]> = {
+  dev: "DEVELOPMENT",
+  staging: "STAGING",
+  preview: "PREVIEW",
+  prod: "PRODUCTION",
+};
+
+/** The query side over a SQL database. */
+export class SqlRepository implements Repository {
+  readonly #database: SqlDatabase;
+
+  constructor(database: SqlDatabase) {
+    this.#database = database;
+  }
+
+  get #db() {
+    return this.#database.db;
+  }
+
+  get #tables() {
+    return this.#database.tables;
+  }
+
+  async bootstrap(input: BootstrapInput): Promise<Bootstrapped | Conflict> {
+    const conflict = await this.#conflictWith(input);
+    if (conflict) return { conflict };
+    const { organizations, projects, environments, apiKeys, accessTokens } = this.#tables;
+    const createdAt = Date.now();
+    await this.#db
+      .insert(organizations)
+      .values({ id: newId("org"), ...input.organization, createdAt })
+      .onConflictDoNothing({ target: organizations.slug });
+    const organization = await this.#one(
+      this.#db.select().from(organizations).where(eq(organizations.slug, input.organization.slug)),
+    );
+    await this.#db
+      .insert(projects)
+      .values({ id: newId("project"), ...input.project, organizationId: organization.id, createdAt })
+      .onConflictDoNothing({ target: projects.ref });
+    const project = await this.#one(
+      this.#db.select().from(projects).where(eq(projects.ref, input.project.ref)),
+    );
+    for (const [slug, hash] of Object.entries(input.keyHashes)) {
+      const type = ENVIRONMENT_TYPES[slug] ?? "PREVIEW";
+      await this.#db
+        .insert(environments)
+        .values({ key: randomBase36(8), id: newId("env"), projectId: project.id, slug, type, createdAt })
+        .onConflictDoNothing({ target: [environments.projectId, environments.slug] });
+      const where = and(eq(environments.projectId, project.id), eq(environments.slug, slug));
+      const environment = await this.#one(this.#db.select().from(environments).where(where));
+      await this.#db
+        .insert(apiKeys)
+        .values({ hash, environmentKey: environment.key, createdAt })
+        .onConflictDoNothing();
+    }
+    await this.#db
+      .insert(accessTokens)
+      .values({ hash: input.accessTokenHash, id: newId("pat"), organizationId: organization.id, createdAt })
+      .onConflictDoNothing({ target: accessTokens.hash });
+    return {
+      organizationId: organization.id,
+      environments: await this.#environments(eq(projects.id, project.id)),
+    };
+  }
+
+  /** What of it belongs to someone else already, or was revoked. */
+  async #conflictWith(input: BootstrapInput): Promise<string | null> {
+    const { organizations, projects, environments, apiKeys, accessTokens } = this.#tables;
+    const { ref } = input.project;
+    const { slug } = input.organization;
+    const projectElsewhere = await this.#db
+      .select({ owner: organizations.slug })
+      .from(projects)
+      .innerJoin(organizations, eq(organizations.id, projects.organizationId))
+      .where(eq(projects.ref, ref));
+    if (projectElsewhere[0] && projectElsewhere[0].owner !== slug) {
+      return `Project "${ref}" belongs to organization "${projectElsewhere[0].owner}". Choose another project ref.`;
+    }
+    const keys = await this.#db
+      .select({
+        hash: apiKeys.hash,
+        revokedAt: apiKeys.revokedAt,
+        ref: projects.ref,
+        slug: environments.slug,
+      })
+      .from(apiKeys)
+      .innerJoin(environments, eq(environments.key, apiKeys.environmentKey))
+      .innerJoin(projects, eq(projects.id, environments.projectId))
+      .where(inArray(apiKeys.hash, Object.values(input.keyHashes)));
+    for (const key of keys) {
+      if (key.revokedAt !== null) return `The secret key for "${key.slug}" was revoked. Make a new one.`;
+      if (key.ref !== ref || input.keyHashes[key.slug] !== key.hash) {
+        return `A secret key is in use for environment "${key.slug}" of project "${key.ref}". Make a new one.`;
+      }
+    }
+    const token = await this.#db
+      .select({ owner: organizations.slug, revokedAt: accessTokens.revokedAt })
+      .from(accessTokens)
+      .innerJoin(organizations, eq(organizations.id, accessTokens.organizationId))
+      .where(eq(accessTokens.hash, input.accessTokenHash));
+    if (token[0]?.revokedAt != null) return "The access token was revoked. Make a new one.";
+    if (token[0] && token[0].owner !== slug)
+      return "The access token is another organization's. Make a new one.";
+    return null;
+  }
+
+  async findEnvironmentByKeyHash(hash: string): Promise<EnvironmentRef | null> {
+    const { apiKeys, environments } = this.#tables;
+    const key = this.#db
+      .select({ key: apiKeys.environmentKey })
+      .from(apiKeys)
+      .where(and(eq(apiKeys.hash, hash), isNull(apiKeys.revokedAt)));
+    return (await this.#environments(eq(environments.key, sql`(${key})`)))[0] ?? null;
+  }
+
+  async createApiKey(environmentKey: string, hash: string): Promise<boolean> {
+    const { apiKeys } = this.#tables;
+    const created = await this.#db
+      .insert(apiKeys)
+      .values({ hash, environmentKey, createdAt: Date.now() })
+      .onConflictDoNothing()
+      .returning({ hash: apiKeys.hash });
+    return created.length > 0;
+  }
+
+  async revokeApiKey(environmentKey: string, hash: string): Promise<boolean> {
+    const { apiKeys } = this.#tables;
+    const revoked = await this.#db
+      .update(apiKeys)
+      .set({ revokedAt: Date.now() })
+      .where(
+        and(eq(apiKeys.hash, hash), eq(apiKeys.environmentKey, environmentKey), isNull(apiKeys.revokedAt)),
+      )
+      .returning({ hash: apiKeys.hash });
+    return revoked.length > 0;
+  }
+
+  async findAccessToken(hash: string): Promise<AccessToken | null> {
+    const { accessTokens } = this.#tables;
+    const rows = await this.#db
+      .select({ id: accessTokens.id, organizationId: accessTokens.organizationId })
+      .from(accessTokens)
+      .where(and(eq(accessTokens.hash, hash), isNull(accessTokens.revokedAt)));
+    return rows[0] ?? null;
+  }
+
+  async createAccessToken(organizationId: string, hash: string): Promise<AccessToken | null> {
+    const { accessTokens } = this.#tables;
+    const created = await this.#db
+      .insert(accessTokens)
+      .values({ hash, id: newId("pat"), organizationId, createdAt: Date.now() })
+      .onConflictDoNothing({ target: accessTokens.hash })
+      .returning({ id: accessTokens.id, organizationId: accessTokens.organizationId });
+    return created[0] ?? null;
+  }
+
+  async revokeAccessToken(organizationId: string, hash: string): Promise<boolean> {
+    const { accessTokens } = this.#tables;
+    const own = and(eq(accessTokens.hash, hash), eq(accessTokens.organizationId, organizationId));
+    const revoked = await this.#db
+      .update(accessTokens)
+      .set({ revokedAt: Date.now() })
+      .where(and(own, isNull(accessTokens.revokedAt)))
+      .returning({ hash: accessTokens.hash });
+    return revoked.length > 0;
+  }
+
+  async listProjects(organizationId: string): Promise<ProjectRecord[]> {
+    const { projects } = this.#tables;
+    const { id, ref, name } = projects;
+    return this.#db
+      .select({ id, ref, name, organizationId: projects.organizationId })
+      .from(projects)
+      .where(eq(projects.organizationId, organizationId))
+      .orderBy(asc(ref));
+  }
+
+  async listEnvironments(organizationId: string, projectRef: string): Promise<EnvironmentRef[]> {
+    const { organizations, projects } = this.#tables;
+    return this.#environments(and(eq(organizations.id, organizationId), eq(projects.ref, projectRef)));
+  }
+
+  async findEnvironment(
+    organizationId: string,
+    projectRef: string,
+    slug: string,
+  ): Promise<EnvironmentRef | null> {
+    const { organizations, projects, environments } = this.#tables;
+    const where = and(
+      eq(organizations.id, organizationId),
+      eq(projects.ref, projectRef),
+      eq(environments.slug, slug),
+    );
+    return (await this.#environments(where))[0] ?? null;
+  }
+
+  async findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null> {
+    return (await this.#environments(eq(this.#tables.environments.key, environmentKey)))[0] ?? null;
+  }
+
+  async createDeployment(input: DeploymentInput): Promise<DeploymentRecord> {
+    const { deployments } = this.#tables;
+    const { environmentKey } = input;
+    const createdAt = Date.now();
+    const day = new Date(createdAt).toISOString().slice(0, 10).replaceAll("-", "");
+    // Finds the next number and takes it in one statement. It is found as a number: of .9 and .10, the text's last is .9.
+    const version = sql<string>`${`${day}.`} || (
+      SELECT coalesce(max(CAST(substr(version, 10) AS INTEGER)), 0) + 1 FROM deployments
+      WHERE environment_key = ${environmentKey} AND version LIKE ${`${day}.%`})`;
+    const rows = await this.#database.oneDeploymentAtATime(environmentKey, async (db) =>
+      db
+        .insert(deployments)
+        .values({ ...input, id: newId("deployment"), version, createdAt })
+        .returning(),
+    );
+    return this.#one(rows);
+  }
+
+  async findDeployment(id: string): Promise<DeploymentRecord | null> {
+    const { deployments } = this.#tables;
+    return (await this.#db.select().from(deployments).where(eq(deployments.id, id)))[0] ?? null;
+  }
+
+  async findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null> {
+    const { deployments } = this.#tables;
+    const where = and(eq(deployments.environmentKey, environmentKey), eq(deployments.version, version));
+    return (await this.#db.select().from(deployments).where(where))[0] ?? null;
+  }
+
+  async listDeployments(environmentKey: string, limit: number): Promise<DeploymentRecord[]> {
+    const { deployments } = this.#tables;
+    return this.#db
+      .select()
+      .from(deployments)
+      .where(eq(deployments.environmentKey, environmentKey))
+      .orderBy(
+        desc(deployments.createdAt),
+        desc(sql`length(${deployments.version})`),
+        desc(deployments.version),
+      )
+      .limit(limit);
+  }
+
+  async markPromoted(id: string): Promise<void> {
+    const { deployments } = this.#tables;
+    await this.#db.update(deployments).set({ promotedAt: Date.now() }).where(eq(deployments.id, id));
+  }
+
+  async upsertRuns(rows: RunRow[]): Promise<void> {
+    if (rows.length > 0) await this.#database.upsertRuns(rows);
+  }
+
+  async findRun(environmentKey: string, runId: string): Promise<RunRow | null> {
+    const { runs } = this.#tables;
+    const where = and(eq(runs.id, runId), eq(runs.environmentKey, environmentKey));
+    return (await this.#db.select().from(runs).where(where))[0] ?? null;
+  }
+
+  async listRuns(environmentKey: string, filter: RunFilter, page: RunPage): Promise<RunListing> {
+    const start = startOf(environmentKey, page);
+    if (!start) return EMPTY_LISTING;
+    const found = await Promise.all(
+      branchesOf(filter).map((branch) =>
+        selectBranch(this.#database, environmentKey, filter, branch, start, page.limit + 1),
+      ),
+    );
+    return listingOf(found, page.limit, start);
+  }
+
+  async countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>> {
+    if (branchesOf(filter).length === 0) return {};
+    const counts = await countByStatus(this.#database, environmentKey, filter);
+    const wanted = [...counts].filter(
+      ([status, count]) => count > 0 && (!filter.statuses || filter.statuses.includes(status)),
+    );
+    return Object.fromEntries(wanted);
+  }
+
+  async listQueues(environmentKey: string): Promise<QueueSeen[]> {
+    const { queues } = this.#tables;
+    return this.#db
+      .select({ queue: queues.queue, firstSeenAt: queues.firstSeenAt })
+      .from(queues)
+      .where(eq(queues.environmentKey, environmentKey))
+      .orderBy(asc(queues.queue));
+  }
+
+  async ping(): Promise<void> {
+    const { runs } = this.#tables;
+    await this.#db.select({ id: runs.id }).from(runs).limit(1);
+  }
+
+  async #environments(where: SQL | undefined): Promise<EnvironmentRef[]> {
+    const { organizations, projects, environments } = this.#tables;
+    return this.#db
+      .select({
+        key: environments.key,
+        id: environments.id,
+        slug: environments.slug,
+        type: environments.type,
+        project: { id: projects.id, ref: projects.ref, name: projects.name },
+        organization: { id: organizations.id, slug: organizations.slug, name: organizations.name },
+      })
+      .from(environments)
+      .innerJoin(projects, eq(projects.id, environments.projectId))
+      .innerJoin(organizations, eq(organizations.id, projects.organizationId))
+      .where(where)
+      .orderBy(asc(environments.slug));
+  }
+
+  /** The row that must be there. */
+  async #one<T>(rows: PromiseLike<T[]> | T[]): Promise<T> {
+    const row = (await rows)[0];
+    if (!row) throw new Error("The database did not return the row that was just written");
+    return row;
+  }
+}
