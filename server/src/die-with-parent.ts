@@ -43,11 +43,10 @@ function kernelCan(): boolean {
  * descriptor 3, standard input has to be a pipe; otherwise the spawned process is the program itself.
  */
 export function dieWithParent(command: Command, useKernel = kernelCan()): Command & { guarded: boolean } {
-  return useKernel
-    ? { file: "setpriv", args: ["--pdeathsig", "KILL", "--", command.file, ...command.args], guarded: false }
-    : {
-        file: "/bin/sh",
-        args: ["-c", SHELL_GUARD, "acme-guard", command.file, ...command.args],
-        guarded: true,
-      };
+  if (!useKernel) {
+    const args = ["-c", SHELL_GUARD, "acme-guard", command.file, ...command.args];
+    return { file: "/bin/sh", args, guarded: true };
+  }
+  const checked = ["/bin/sh", "-c", UNLESS_ORPHANED, String(process.pid), command.file, ...command.args];
+  return { file: "setpriv", args: ["--pdeathsig", "KILL", "--", ...checked], guarded: false };
 }
