@@ -1,0 +1,115 @@
+/** Acme beside Restate, on this machine, in one run. `npm run bench -- --help`; bench/README.md says what is measured. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir, totalmem } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { countFlushes, type Flushes, hasStrace } from "./fsync.ts";
+import { Marks } from "./marks.ts";
+import { METRICS } from "./metrics/index.ts";
+import type { Metric } from "./metrics/metric.ts";
+import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { untilQuiet } from "./quiet.ts";
+import { flushesText, type Rounds, spreadOf, table } from "./report.ts";
+import { startAcme } from "./systems/acme.ts";
+import { startRestate } from "./systems/restate.ts";
+import type { System } from "./systems/system.ts";
+
+const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
+const START = { acme: startAcme, restate: startRestate } as const;
+
+/** Rounds of one metric: A B A B, each in a quiet moment, so that the machine's moods hit both alike. */
+async function measure(metric: Metric, systems: System[], marks: Marks, rounds: number): Promise<Rounds> {
+  const results: Rounds = new Map(systems.map((system) => [system.name, []]));
+  for (const system of systems) {
+    marks.clear();
+    await (metric.warmUp ?? metric.round)(system, marks);
+  }
+  for (let round = 1; round <= Math.min(rounds, metric.maxRounds ?? rounds); round++) {
+    for (const system of systems) {
+      await untilQuiet(systems);
+      const figures = await metric.round(system, marks);
+      results.get(system.name)!.push(figures);
+      const shown = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+      console.error(`${metric.id} ${round} ${system.name}: ${shown.join(", ")}`);
+    }
+  }
+  return results;
+}
+
+async function bench(options: BenchOptions): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "acme-bench-"));
+  const systems: System[] = [];
+  const marks = await Marks.listen(join(folder, "marks.sock"));
+  try {
+    for (const id of options.systems) systems.push(await START[id](join(folder, id)));
+    const results: { metric: Metric; rounds: Rounds }[] = [];
+    for (const metric of METRICS.filter((metric) => options.metrics.includes(metric.id)))
+      results.push({ metric, rounds: await measure(metric, systems, marks, options.rounds) });
+    const flushes = new Map<string, Flushes>();
+    if (hasStrace()) {
+      for (const system of systems) {
+        await untilQuiet(systems);
+        flushes.set(system.name, await countFlushes(system));
+      }
+    }
+    const names = systems.map((system) => system.name);
+    console.log(`\n${table(results, names)}\n`);
+    console.log(
+      "median of rounds (least–most); both systems, their workers and the client share this machine's cores",
+    );
+    for (const { metric } of results) console.log(`- ${metric.title}: ${metric.how}`);
+    for (const { name, durability } of systems) console.log(flushesText(name, durability, flushes.get(name)));
+    console.log(`\nAll rounds: ${save({ results, names, flushes })}`);
+  } finally {
+    for (const system of systems) await system.stop();
+    marks.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Writes everything that was measured to a file of its own. Returns its path. */
+function save(all: {
+  results: { metric: Metric; rounds: Rounds }[];
+  names: string[];
+  flushes: Map<string, Flushes>;
+}): string {
+  mkdirSync(RESULTS, { recursive: true });
+  const at = new Date().toISOString();
+  const file = join(RESULTS, `${at.replaceAll(/[:.]/g, "-")}.json`);
+  const metrics = all.results.map(({ metric, rounds }) => ({
+    id: metric.id,
+    title: metric.title,
+    how: metric.how,
+    systems: all.names.map((name) => ({
+      name,
+      figures: Object.fromEntries(
+        Object.keys(metric.figures).map((figure) => [figure, spreadOf(rounds.get(name)!, figure)]),
+      ),
+      rounds: rounds.get(name),
+    })),
+  }));
+  const machine = {
+    cpu: cpus()[0]?.model,
+    cores: cpus().length,
+    memoryBytes: totalmem(),
+    node: process.version,
+  };
+  writeFileSync(
+    file,
+    JSON.stringify({ at, machine, metrics, flushes: Object.fromEntries(all.flushes) }, null, 2),
+  );
+  return file;
+}
+
+const args = process.argv.slice(2);
+if (args.includes("--help")) {
+  console.log(USAGE);
+} else {
+  try {
+    await bench(parseOptions(args));
+    process.exit(0);
+  } catch (error) {
+    console.error(error instanceof Error ? (error.stack ?? error.message) : error);
+    process.exit(1);
+  }
+}

@@ -1,0 +1,21 @@
+import { load } from "../load.ts";
+import { p50p99 } from "../statistics.ts";
+import type { Metric } from "./metric.ts";
+
+const IN_FLIGHT = 50;
+const RUNS = 2_000;
+
+export const closedLoop: Metric = {
+  id: "loop",
+  title: `Closed loop, ${IN_FLIGHT} in flight`,
+  how: `${RUNS} runs, each triggered and waited for by one of ${IN_FLIGHT} clients (Acme: trigger + long poll; Restate: one call)`,
+  figures: {
+    rate: { label: "runs", unit: "/s", better: "more" },
+    p50: { label: "p50", unit: "ms", better: "less" },
+    p99: { label: "p99", unit: "ms", better: "less" },
+  },
+  async round(system) {
+    const { latencies, elapsedMs } = await load(IN_FLIGHT, RUNS, (i) => system.runToEnd({ i }));
+    return { rate: (RUNS / elapsedMs) * 1000, ...p50p99(latencies) };
+  },
+};

@@ -1,0 +1,62 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { now } from "../clock.ts";
+import { load } from "../load.ts";
+import type { System } from "../systems/system.ts";
+import type { Metric } from "./metric.ts";
+
+const RUNS = 10_000;
+const CLIENTS = 32;
+const LOOK_MS = 50;
+const SETTLED_TIMEOUT_MS = 60_000;
+
+/**
+ * Workers are held by SIGSTOP while the backlog is queued, and let go by SIGCONT: both systems have warm workers that
+ * take nothing, and neither sees an error it would back off from (with Restate's service down, its retries would wait
+ * for up to a minute; with Acme's host down, its start would count). What a system has handed to the stopped workers by
+ * then (Acme: the polls that were waiting; Restate: its invoker's streams, at most 1,000) they find in their sockets.
+ */
+async function withWorkersHeld<T>(system: System, work: () => Promise<T>): Promise<T> {
+  // Hosts first: a stopped one starts no further processes.
+  const pids = system.workerPids();
+  for (const pid of pids) process.kill(pid, "SIGSTOP");
+  try {
+    return await work();
+  } finally {
+    for (const pid of pids) process.kill(pid, "SIGCONT");
+  }
+}
+
+export const drain: Metric = {
+  id: "drain",
+  title: `Drain of ${RUNS} queued runs`,
+  how: "workers stopped (SIGSTOP) while the backlog is queued; from SIGCONT to the start of the last task function; then all are seen to be finished",
+  figures: {
+    rate: { label: "runs", unit: "/s", better: "more" },
+    enqueue: { label: "queued, no worker", unit: "/s", better: "more" },
+    settled: { label: "finished after", unit: "ms", better: "less" },
+  },
+  maxRounds: 3,
+  async warmUp(system, marks) {
+    marks.clear();
+    await load(CLIENTS, 1_000, (i) => system.trigger({ i, marks: marks.path }));
+    await marks.until(1_000);
+  },
+  async round(system, marks) {
+    marks.clear();
+    const { elapsedMs } = await withWorkersHeld(system, () =>
+      load(CLIENTS, RUNS, (i) => system.trigger({ i, marks: marks.path })),
+    );
+    const released = now();
+    const starts = await marks.until(RUNS);
+    const last = Math.max(...starts.values());
+    while ((await system.unfinished()) > 0) {
+      if (now() - last > SETTLED_TIMEOUT_MS) throw new Error(`${system.name}: runs stayed unfinished.`);
+      await sleep(LOOK_MS);
+    }
+    return {
+      rate: (RUNS / (last - released)) * 1000,
+      enqueue: (RUNS / elapsedMs) * 1000,
+      settled: now() - released,
+    };
+  },
+};

@@ -1,0 +1,26 @@
+import type { Marks } from "../marks.ts";
+import type { System } from "../systems/system.ts";
+
+/** One figure, of one round. */
+export type Figures = Record<string, number>;
+
+export interface Unit {
+  /** As it is shown, for example "ms". */
+  unit: "ms" | "/s" | "";
+  /** Whether more is better; it decides how a ratio reads. */
+  better: "less" | "more";
+  label: string;
+}
+
+export interface Metric {
+  readonly id: string;
+  readonly title: string;
+  /** How it is measured, for the reader of the table. */
+  readonly how: string;
+  readonly figures: Record<string, Unit>;
+  /** Most rounds that are worth their time. Default: as many as asked for. */
+  readonly maxRounds?: number;
+  /** Runs once before the rounds, unmeasured; default: a round. */
+  warmUp?(system: System, marks: Marks): Promise<void>;
+  round(system: System, marks: Marks): Promise<Figures>;
+}

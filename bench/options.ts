@@ -1,0 +1,40 @@
+import { parseArgs } from "node:util";
+import { METRICS } from "./metrics/index.ts";
+
+export const SYSTEMS = ["acme", "restate"] as const;
+export type SystemId = (typeof SYSTEMS)[number];
+
+export interface BenchOptions {
+  systems: SystemId[];
+  metrics: string[];
+  rounds: number;
+  profile: boolean;
+}
+
+export const USAGE = `npm run bench -- [options]
+  --only acme|restate   measure one system
+  --metric ID           measure one metric (may be repeated): ${METRICS.map((metric) => metric.id).join(", ")}
+  --rounds N            rounds of each metric, 1 to 99 (default 5)
+  --profile             Acme only: V8 CPU profiles of workerd and the container host during each metric`;
+
+/** @throws Error with what to do instead */
+export function parseOptions(args: string[]): BenchOptions {
+  const { values } = parseArgs({
+    args,
+    options: {
+      only: { type: "string" },
+      metric: { type: "string", multiple: true },
+      rounds: { type: "string", default: "5" },
+      profile: { type: "boolean", default: false },
+    },
+  });
+  const known = METRICS.map((metric) => metric.id);
+  const metrics = values.metric ?? known;
+  const unknown = metrics.find((id) => !known.includes(id));
+  if (unknown) throw new Error(`There is no metric ${unknown}: give one of ${known.join(", ")}.`);
+  const only = values.profile ? "acme" : values.only;
+  const systems = SYSTEMS.filter((id) => only === undefined || id === only);
+  if (systems.length === 0) throw new Error(`--only is ${SYSTEMS.join(" or ")}.`);
+  if (!/^[1-9]\d?$/.test(values.rounds)) throw new Error("--rounds is a number from 1 to 99.");
+  return { systems, metrics, rounds: Number(values.rounds), profile: values.profile };
+}

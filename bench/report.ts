@@ -1,0 +1,61 @@
+import type { Flushes } from "./fsync.ts";
+import type { Figures, Metric, Unit } from "./metrics/metric.ts";
+import { median } from "./statistics.ts";
+
+/** Rounds of one metric, by the system's name. */
+export type Rounds = Map<string, Figures[]>;
+
+export interface Spread {
+  median: number;
+  min: number;
+  max: number;
+}
+
+export function spreadOf(rounds: readonly Figures[], figure: string): Spread {
+  const values = rounds.map((round) => round[figure]!);
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** How many times as good the first system is as the second: 2 is twice as fast, whichever way the figure counts. */
+export const advantage = (unit: Unit, first: number, second: number): number =>
+  unit.better === "more" ? first / second : second / first;
+
+const number = (value: number): string =>
+  value >= 100 ? Math.round(value).toLocaleString("en-US") : value.toFixed(2);
+
+const cell = ({ median, min, max }: Spread, unit: string): string =>
+  `${number(median)}${unit === "ms" ? " ms" : unit}  (${number(min)}–${number(max)})`;
+
+export function table(
+  results: readonly { metric: Metric; rounds: Rounds }[],
+  names: readonly string[],
+): string {
+  const ratio = names.length === 2;
+  const rows = [["", ...names, ...(ratio ? [`${names[0]} is better by`] : [])]];
+  for (const { metric, rounds } of results) {
+    rows.push([metric.title]);
+    for (const [figure, unit] of Object.entries(metric.figures)) {
+      const spreads = names.map((name) => spreadOf(rounds.get(name)!, figure));
+      const row = [`  ${unit.label}`, ...spreads.map((spread) => cell(spread, unit.unit))];
+      if (ratio) row.push(`× ${advantage(unit, spreads[0]!.median, spreads[1]!.median).toFixed(2)}`);
+      rows.push(row);
+    }
+  }
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  return rows
+    .map((row) =>
+      row
+        .map((text, column) => text.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
+}
+
+export function flushesText(name: string, durability: string, flushes: Flushes | undefined): string {
+  if (!flushes) return `${name}: ${durability}`;
+  const counts = flushes.perTrigger.map(
+    (c) => `${c.flushes.toFixed(2)} with ${c.clients} client${c.clients > 1 ? "s" : ""}`,
+  );
+  return `${name}: ${durability}\n  counted with strace (${flushes.calls.join(", ") || "none of them called"}), for each trigger and its run: ${counts.join(", ")}`;
+}

@@ -1,0 +1,42 @@
+/**
+ * Acme's one-machine server as a program, without its rate limit: `node acme-server.ts DATA_DIR`. Prints
+ * `ready at PATH_OF_LOCAL_JSON`, stops at SIGTERM.
+ *
+ * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the container host, for
+ * `--profile`.
+ */
+import { writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const dataDir = process.argv[2]!;
+const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR } = process.env;
+
+if (BENCH_WORKERD_INSPECTOR) {
+  // The server takes the path of workerd's binary from its package: here it finds a script that adds the flag.
+  const require = createRequire(import.meta.url);
+  const path = require.resolve("workerd");
+  const script = join(dataDir, "workerd-with-inspector.sh");
+  const real = (require(path) as { default: string }).default;
+  writeFileSync(
+    script,
+    `#!/bin/sh\nexec "${real}" "$@" --inspector-addr=127.0.0.1:${BENCH_WORKERD_INSPECTOR}\n`,
+    {
+      mode: 0o755,
+    },
+  );
+  require.cache[path]!.exports = { default: script };
+}
+// Of this server's children only the host is given its environment, and the host keeps it from its runtimes.
+if (BENCH_HOST_INSPECTOR) process.env.NODE_OPTIONS = `--inspect=127.0.0.1:${BENCH_HOST_INSPECTOR}`;
+
+const { startServer } = await import("@acme/server");
+const server = await startServer({
+  dataDir,
+  port: 0,
+  executor: "process",
+  vars: { API_RATE_LIMIT: "100000000,100000000" },
+  log: (line) => console.error(line),
+});
+console.log(`ready at ${server.localFile}`);
+process.once("SIGTERM", () => void server.stop().then(() => process.exit(0)));

@@ -1,0 +1,71 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expected, HttpClient } from "../http-client.ts";
+import { installPeers, resolvePeer, restateServer } from "./peers.ts";
+import { endProcess, startProcess } from "./process.ts";
+import type { System } from "./system.ts";
+
+const SERVICE = fileURLToPath(new URL("restate-service.ts", import.meta.url));
+
+/**
+ * Restate's server with all of its defaults (its own ports aside), and a service of its TypeScript SDK, which Restate
+ * calls over HTTP/2. Triggers are one-way sends; a run to its end is a plain call, which waits for the outcome.
+ */
+export async function startRestate(folder: string): Promise<System> {
+  installPeers();
+  mkdirSync(folder, { recursive: true });
+  const service = await startProcess(process.execPath, [SERVICE, resolvePeer("@restatedev/restate-sdk")], {
+    cwd: folder,
+    env: { NODE_ENV: "production", RESTATE_LOGGING: "WARN" },
+    ready: /^listening on (\d+)/,
+  });
+  const ports = { ingress: "", admin: "" };
+  const server = await startProcess(
+    restateServer(),
+    [
+      ...["--no-logo", "--use-random-ports=true", "--bind-ip=127.0.0.1", "--listen-mode=tcp"],
+      ...["--node-name=bench", `--base-dir=${join(folder, "data")}`, "--log-format=json"],
+    ],
+    {
+      cwd: folder,
+      env: { DO_NOT_TRACK: "1", RESTATE_DISABLE_TELEMETRY: "true" },
+      ready: /"admin-api-server"/,
+      onLine(line) {
+        const listening = line.match(/"(http-ingress-server|admin-api-server)"/);
+        const port = line.match(/"server\.port":"?(\d+)/);
+        if (listening && port) ports[listening[1] === "admin-api-server" ? "admin" : "ingress"] = port[1]!;
+      },
+    },
+  );
+  const admin = new HttpClient(`http://127.0.0.1:${ports.admin}`, { accept: "application/json" });
+  const ingress = new HttpClient(`http://127.0.0.1:${ports.ingress}`);
+  const deployment = JSON.stringify({ uri: `http://127.0.0.1:${service.match[1]}` });
+  expected(await admin.post("/deployments", deployment), 201);
+
+  return {
+    name: "Restate",
+    durability:
+      "RocksDB write-ahead log with fsync for each batch of appends (defaults: rocksdb-disable-wal-fsync = false)",
+    serverPids: () => [server.child.pid!],
+    workerPids: () => [service.child.pid!],
+    async trigger(payload) {
+      const answer = await ingress.post("/bench/noop/send", JSON.stringify(payload));
+      return (JSON.parse(expected(answer, 202)) as { invocationId: string }).invocationId;
+    },
+    async runToEnd(payload) {
+      expected(await ingress.post("/bench/noop", JSON.stringify(payload)), 200);
+    },
+    async unfinished() {
+      const query = "SELECT COUNT(*) AS n FROM sys_invocation WHERE status <> 'completed'";
+      const answer = expected(await admin.post("/query", JSON.stringify({ query })), 200);
+      return (JSON.parse(answer) as { rows: { n: number }[] }).rows[0]!.n;
+    },
+    async stop() {
+      admin.close();
+      ingress.close();
+      await endProcess(server.child, "SIGTERM");
+      await endProcess(service.child, "SIGKILL");
+    },
+  };
+}

@@ -1,0 +1,23 @@
+/** A system under measurement, running on this machine with a no-op task deployed. */
+export interface System {
+  readonly name: string;
+  /** How it makes what it acknowledged durable, in words. */
+  readonly durability: string;
+  /** Processes that serve requests and write: what `strace` counts the flushes of. */
+  serverPids(): number[];
+  /** Processes that execute the tasks. */
+  workerPids(): number[];
+  /** One trigger; resolves when it is acknowledged, with a handle. */
+  trigger(payload: Payload): Promise<string>;
+  /** Triggers a run and resolves when its outcome is known to the caller. */
+  runToEnd(payload: Payload): Promise<void>;
+  /** Runs that are not finished, as the system itself counts them. */
+  unfinished(): Promise<number>;
+  stop(): Promise<void>;
+}
+
+export interface Payload {
+  i: number;
+  /** Socket that is told of the start of the task function. */
+  marks?: string;
+}
