@@ -1,9 +1,18 @@
-import { z } from "zod";
 import { messageOf, ServerError } from "./errors.ts";
 
-/** Resolves when the Worker says it is healthy. @throws when `signal` is aborted, with the last answer in the message */
-export async function waitUntilHealthy(apiUrl: string, signal: AbortSignal): Promise<void> {
+const PATIENCE_MS = 5_000;
+
+/**
+ * Resolves when the Worker says it is healthy; tells `log` what it says instead when that takes long.
+ * @throws ServerError when `signal` is aborted, with the last answer in the message
+ */
+export async function waitUntilHealthy(
+  apiUrl: string,
+  signal: AbortSignal,
+  log: (line: string) => void,
+): Promise<void> {
   let last = "no answer";
+  let tellAt = Date.now() + PATIENCE_MS;
   while (!signal.aborted) {
     try {
       const response = await fetch(`${apiUrl}/healthz`, {
@@ -15,12 +24,14 @@ export async function waitUntilHealthy(apiUrl: string, signal: AbortSignal): Pro
     } catch (error) {
       last = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
     }
+    if (Date.now() > tellAt) {
+      log(`The Worker is not healthy yet: ${last}`);
+      tellAt = Date.now() + PATIENCE_MS;
+    }
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   throw new ServerError(`The Worker did not become healthy: ${last}`);
 }
-
-const Bootstrapped = z.object({ projectRef: z.string() });
 
 /** What a fresh installation starts with. Sending it again changes nothing. */
 export interface BootstrapBody {
@@ -31,18 +42,13 @@ export interface BootstrapBody {
 }
 
 /** Creates the organization, project, environments and keys that are missing. */
-export async function bootstrap(
-  apiUrl: string,
-  adminToken: string,
-  body: BootstrapBody,
-): Promise<{ projectRef: string }> {
+export async function bootstrap(apiUrl: string, adminToken: string, body: BootstrapBody): Promise<void> {
   const response = await fetch(`${apiUrl}/admin/v1/bootstrap`, {
     method: "POST",
     headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
+  if (response.ok) return;
   const text = await response.text();
-  if (!response.ok)
-    throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
-  return Bootstrapped.parse(JSON.parse(text));
+  throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
 }

@@ -1,19 +1,30 @@
 import { join } from "node:path";
+import { z } from "zod";
 import type { Command } from "./die-with-parent.ts";
-import type { Executor } from "./server.ts";
 
-export const hostCommand = (root: string): Command => ({
+/** How the container host is started: see container-host/src/main.ts. */
+export const hostCommand = (root: string, options: { dataDir: string; executor: string }): Command => ({
   file: process.execPath,
-  args: [join(root, "container-host/src/main.ts")],
+  args: [
+    ...["--disable-warning=ExperimentalWarning", join(root, "container-host/src/main.ts")],
+    ...["--data", options.dataDir, "--executor", options.executor],
+  ],
 });
 
-export const hostEnvironment = (options: {
-  apiUrl: string;
-  hostToken: string;
-  executor: Executor;
-  dataDir: string;
-}): NodeJS.ProcessEnv => ({
-  ...process.env,
-  ACME_API_URL: options.apiUrl,
-  ACME_HOST_TOKEN: options.hostToken,
-});
+/** The host is told where the Worker is and its token; of the server's secrets it gets no other. */
+export const hostEnvironment = (
+  inherited: NodeJS.ProcessEnv,
+  access: { apiUrl: string; hostToken: string },
+): NodeJS.ProcessEnv => ({ ...inherited, ACME_API_URL: access.apiUrl, ACME_HOST_TOKEN: access.hostToken });
+
+const Ready = z.object({ ready: z.literal(true), executor: z.string() });
+
+/** What the host says once it takes runs; null for every other line of its output. */
+export function readyLine(line: string): { executor: string } | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    return Ready.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}

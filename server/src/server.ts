@@ -1,20 +1,16 @@
-import { existsSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { bootstrap, waitUntilHealthy } from "./api.ts";
-import { openDataDir } from "./data-dir.ts";
+import { type DataDir, openDataDir } from "./data-dir.ts";
 import type { Command } from "./die-with-parent.ts";
 import { ServerError } from "./errors.ts";
-import { hostCommand, hostEnvironment } from "./host-process.ts";
+import { hostCommand, hostEnvironment, readyLine } from "./host-process.ts";
 import { lockDataDir } from "./lock.ts";
 import { createPart, type Part } from "./part.ts";
 import { claimPort } from "./ports.ts";
 import { writePrivateJson } from "./private-file.ts";
-import { loadSecrets } from "./secrets.ts";
-import { bundleWorker } from "./worker-bundle.ts";
-import { workerdConfig } from "./workerd-config.ts";
-import { readWranglerConfig } from "./wrangler-config.ts";
+import { loadSecrets, type ServerSecrets } from "./secrets.ts";
+import { type SECRET_VARIABLES, writeWorkerFiles } from "./worker-files.ts";
 
 export const EXECUTORS = ["docker", "process", "auto"] as const;
 export type Executor = (typeof EXECUTORS)[number];
@@ -66,7 +62,9 @@ const WORKERD = (createRequire(import.meta.url)("workerd") as { default: string 
 /** workerd's advice about a flag that wrangler.toml needs for older versions. */
 const NOISE = /became the default as of .* does not need to be specified/;
 const STARTUP_MS = 60_000;
-const SECRET_VARIABLES = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY"];
+const WORKER_GRACE_MS = 5_000;
+/** More than the host's own limit for what it still runs. */
+const HOST_GRACE_MS = 30_000;
 
 /**
  * Starts the whole platform on this machine: the Worker with its objects on workerd, and a container host. Both are
@@ -78,121 +76,74 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const dir = openDataDir(options.dataDir);
   const unlock = lockDataDir(dir.root);
   const parts: Part[] = [];
-  let stopped: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopped ??= (async () => {
-      // The host goes first: it still has to report what it gives back.
-      for (const part of parts.toReversed()) await part.stop();
-      unlock();
-    })();
-    return stopped;
-  };
+  const stop = once(async () => {
+    // The host goes first: it still has to report what it gives back.
+    for (const part of parts.toReversed()) await part.stop();
+    unlock();
+  });
 
   try {
     const secrets = loadSecrets(dir.secretsFile);
-    const settings = readWranglerConfig(join(ROOT, "wrangler.toml"));
     const port = await claimPort(host, options.port ?? DEFAULT_PORT);
     const apiUrl = `http://${urlHost(host)}:${port}`;
-    await bundleWorker({ root: ROOT, main: settings.main, outfile: join(dir.generated, "worker.mjs") });
-
-    const dashboard = join(ROOT, "dashboard/build");
-    const configFile = join(dir.generated, "workerd.capnp");
-    writeFileSync(
-      configFile,
-      workerdConfig({
-        address: `${urlHost(host, true)}:${port}`,
-        module: "worker.mjs",
-        compatibilityDate: settings.compatibilityDate,
-        compatibilityFlags: settings.compatibilityFlags,
-        objects: settings.objects,
-        environmentVariables: SECRET_VARIABLES,
-        vars: { ...settings.vars, ...options.vars },
-        objectsPath: dir.objects,
-        blobsPath: dir.blobs,
-        dashboardPath: existsSync(dashboard) ? dashboard : undefined,
-      }),
-    );
-
-    const pids: Record<string, number> = { server: process.pid };
-    const partOf = (
-      name: "worker" | "host",
-      command: Command,
-      env: NodeJS.ProcessEnv,
-      graceMs: number,
-    ): Part => {
-      const part = createPart({
-        name,
-        command,
-        env,
-        cwd: dir.root,
-        graceMs,
-        onLine: (line) => !NOISE.test(line) && options.log(`[${name}] ${line}`),
-        onStart: (pid) => {
-          pids[name] = pid;
-          writePrivateJson(dir.pidsFile, pids);
-        },
-        onDeath: (how, restartInMs) =>
-          options.log(
-            `[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`,
-          ),
-      });
-      parts.push(part);
-      return part;
-    };
-    const { PATH, HOME, TMPDIR } = process.env;
-    const worker = partOf(
-      "worker",
-      { file: WORKERD, args: ["serve", "--experimental", configFile] },
-      {
-        PATH,
-        HOME,
-        TMPDIR,
-        HOST_TOKEN: secrets.hostToken,
-        ADMIN_TOKEN: secrets.adminToken,
-        SIGNING_KEY: secrets.signingKey,
-      },
-      5_000,
-    );
-    worker.start();
-    await upOrDead(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal), options.signal);
-    worker.keepAlive();
-
-    const { projectRef } = await bootstrap(apiUrl, secrets.adminToken, {
-      organization: { slug: "default", name: "Default organization" },
-      project: DEFAULT_PROJECT,
-      secretKeys: { prod: secrets.secretKey, dev: secrets.devSecretKey },
-      accessToken: secrets.accessToken,
-    });
     const access: LocalAccess = {
       apiUrl,
       dashboardUrl: apiUrl,
-      projectRef,
+      projectRef: DEFAULT_PROJECT.ref,
       secretKey: secrets.secretKey,
       devSecretKey: secrets.devSecretKey,
       hostToken: secrets.hostToken,
       accessToken: secrets.accessToken,
     };
+    const address = `${bracketed(host)}:${port}`;
+    const configFile = await writeWorkerFiles({ root: ROOT, dir, address, vars: options.vars });
+    const create = partFactory(dir, parts, options.log);
+
+    const worker = create({
+      name: "worker",
+      command: { file: WORKERD, args: ["serve", "--experimental", configFile] },
+      env: workerEnvironment(secrets),
+      graceMs: WORKER_GRACE_MS,
+    });
+    worker.start();
+    await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, options.log), options.signal);
+    worker.keepAlive();
+    await bootstrap(apiUrl, secrets.adminToken, {
+      organization: { slug: "default", name: "Default organization" },
+      project: DEFAULT_PROJECT,
+      secretKeys: { prod: secrets.secretKey, dev: secrets.devSecretKey },
+      accessToken: secrets.accessToken,
+    });
     writePrivateJson(dir.localFile, access);
 
-    const hostPart = partOf(
-      "host",
-      hostCommand(ROOT),
-      hostEnvironment({
-        apiUrl,
-        hostToken: secrets.hostToken,
-        executor: options.executor ?? "auto",
-        dataDir: dir.host,
-      }),
-      30_000,
+    const hostReady = Promise.withResolvers<void>();
+    const containerHost = create({
+      name: "host",
+      command: hostCommand(ROOT, { dataDir: dir.host, executor: options.executor ?? "auto" }),
+      env: hostEnvironment(process.env, access),
+      graceMs: HOST_GRACE_MS,
+      hears(line) {
+        const ready = readyLine(line);
+        if (!ready) return false;
+        options.log(`[host] takes runs, executor: ${ready.executor}`);
+        hostReady.resolve();
+        return true;
+      },
+    });
+    containerHost.start();
+    await up(
+      containerHost,
+      "The container host",
+      (signal) => orAborted(hostReady.promise, signal),
+      options.signal,
     );
-    hostPart.start();
-    hostPart.keepAlive();
+    containerHost.keepAlive();
 
     return {
       ...access,
       dataDir: dir.root,
       localFile: dir.localFile,
-      pids: () => ({ worker: worker.pid, host: hostPart.pid }),
+      pids: () => ({ worker: worker.pid, host: containerHost.pid }),
       stop,
     };
   } catch (error) {
@@ -201,16 +152,67 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** `host` as it stands in a URL; a listener on all addresses is reached by the loopback one. */
-function urlHost(host: string, listening = false): string {
-  if (!listening && (host === "0.0.0.0" || host === "::")) return "127.0.0.1";
-  return host.includes(":") ? `[${host}]` : host;
+/** Makes parts that report to `log`, and keeps the file with the pids true. */
+function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
+  const pids: Record<string, number> = { server: process.pid };
+  return (options: {
+    name: "worker" | "host";
+    command: Command;
+    env: NodeJS.ProcessEnv;
+    graceMs: number;
+    /** True: the line was meant for the server, not for its output. */
+    hears?(line: string): boolean;
+  }): Part => {
+    const { name, hears, ...spec } = options;
+    const part = createPart({
+      ...spec,
+      name,
+      cwd: dir.root,
+      onLine(line) {
+        if (!NOISE.test(line) && !hears?.(line)) log(`[${name}] ${line}`);
+      },
+      onStart(pid) {
+        pids[name] = pid;
+        writePrivateJson(dir.pidsFile, pids);
+      },
+      onDeath(how, restartInMs) {
+        log(`[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`);
+      },
+    });
+    parts.push(part);
+    return part;
+  };
 }
 
-async function upOrDead(
+function workerEnvironment(secrets: ServerSecrets): NodeJS.ProcessEnv {
+  const { PATH, HOME, TMPDIR, TZ } = process.env;
+  const variables: Record<(typeof SECRET_VARIABLES)[number], string> = {
+    HOST_TOKEN: secrets.hostToken,
+    ADMIN_TOKEN: secrets.adminToken,
+    SIGNING_KEY: secrets.signingKey,
+  };
+  return { PATH, HOME, TMPDIR, TZ, ...variables };
+}
+
+const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+
+/** A listener on all addresses is reached by the loopback one. */
+const urlHost = (host: string): string =>
+  host === "0.0.0.0" || host === "::" ? "127.0.0.1" : bracketed(host);
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  return () => {
+    running ??= action();
+    return running;
+  };
+}
+
+/** Waits for a part that was just started. @throws ServerError with its last words where it dies or takes too long */
+async function up(
   part: Part,
   what: string,
-  up: (signal: AbortSignal) => Promise<void>,
+  isUp: (signal: AbortSignal) => Promise<void>,
   interrupted?: AbortSignal,
 ): Promise<void> {
   const settled = new AbortController();
@@ -219,9 +221,18 @@ async function upOrDead(
     throw new ServerError(`${what} ${how} while it was starting:\n${part.recentOutput()}`);
   });
   try {
-    await Promise.race([up(AbortSignal.any(signals)), dead]);
+    await Promise.race([isUp(AbortSignal.any(signals)), dead]);
   } finally {
     settled.abort();
     dead.catch(() => {});
   }
+}
+
+function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener("abort", () => reject(new ServerError("It said nothing in time")), {
+      once: true,
+    });
+    promise.then(resolve, reject);
+  });
 }

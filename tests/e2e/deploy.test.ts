@@ -1,0 +1,153 @@
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
+
+let server: LocalServer;
+let project: string;
+beforeAll(async () => {
+  server = await startLocalServer({ example: false });
+});
+afterAll(() => server?.stop());
+beforeEach(() => {
+  project = mkdtempSync(join(tmpdir(), "acme-project-"));
+  mkdirSync(join(project, "src/trigger"), { recursive: true });
+  return () => rmSync(project, { recursive: true, force: true });
+});
+
+function write(greeting: string, projectRef = server.projectRef): void {
+  writeFileSync(
+    join(project, "trigger.config.ts"),
+    `export default { project: ${JSON.stringify(projectRef)} };`,
+  );
+  writeFileSync(
+    join(project, "src/trigger/greet.ts"),
+    `import { task } from "@trigger.dev/sdk/v3";
+export const greet = task({ id: "greet", run: async (payload: { name: string }) => "${greeting}, " + payload.name });`,
+  );
+}
+
+interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** The command line as a user has it. */
+function acme(args: string[], env: Record<string, string> = {}): Promise<Result> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [join(ROOT, "cli/bin/acme.mjs"), ...args],
+      {
+        cwd: tmpdir(),
+        env: {
+          ...process.env,
+          ACME_API_URL: server.apiUrl,
+          ACME_ACCESS_TOKEN: server.accessToken,
+          ACME_SECRET_KEY: server.secretKey,
+          ...env,
+        },
+      },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+  });
+}
+
+const VERSION = /Version (\d{8}\.\d+) /;
+
+describe("acme", () => {
+  it("deploys a project that lies anywhere, runs its tasks, and goes back to an earlier version", async () => {
+    write("Good morning");
+    const first = await acme(["deploy", project, "--env", "prod"]);
+    expect(first).toMatchObject({ code: 0, stderr: "" });
+    expect(first.stdout).toContain("greet  src/trigger/greet.ts");
+    expect(first.stdout).toContain("now the current one");
+    const trigger = async () => (await acme(["trigger", "greet", '{"name":"Ada"}', "--wait"])).stdout.trim();
+    expect(await trigger()).toBe('"Good morning, Ada"');
+
+    write("Good evening");
+    const second = await acme(["deploy", project, "--env", "prod", "--skip-promotion"]);
+    expect(second.stdout).toContain("not promoted");
+    expect(await trigger()).toBe('"Good morning, Ada"');
+
+    const version = VERSION.exec(second.stdout)?.[1] ?? "";
+    expect(await acme(["promote", version, project])).toMatchObject({ code: 0 });
+    expect(await trigger()).toBe('"Good evening, Ada"');
+
+    const list = await acme(["runs", "list", "--task", "greet"]);
+    expect(list.stdout.trim().split("\n")).toHaveLength(3);
+    const id = list.stdout.split(" ")[0]!;
+    expect(JSON.parse((await acme(["runs", "get", id])).stdout)).toMatchObject({ id, status: "COMPLETED" });
+  });
+
+  it("uploads nothing with --dry-run", async () => {
+    write("Hello");
+    const result = await acme(["deploy", project, "--dry-run"], { ACME_API_URL: "", ACME_ACCESS_TOKEN: "" });
+    expect(result).toMatchObject({ code: 0 });
+    expect(result.stdout).toContain("1 tasks would be deployed");
+  });
+
+  it.each<[string, string[], Record<string, string>, RegExp]>([
+    [
+      "a wrong token",
+      [],
+      { ACME_ACCESS_TOKEN: "tr_pat_wrong" },
+      /access token is invalid or revoked.*\(401\)/,
+    ],
+    ["a missing token", [], { ACME_ACCESS_TOKEN: "" }, /The access token is missing: set ACME_ACCESS_TOKEN/],
+    [
+      "another project",
+      ["-p", "proj_elsewhere"],
+      {},
+      /no environment "prod" of project "proj_elsewhere".*\(404\)/,
+    ],
+    [
+      "an environment that doesn't exist",
+      ["--env", "production"],
+      {},
+      /no environment "production": --env is one of dev, staging, preview, prod/,
+    ],
+    ["an address that isn't one", [], { ACME_API_URL: "nonsense" }, /"nonsense" is no address of a server/],
+  ])("explains %s, and deploys nothing", async (_, args, env, message) => {
+    write("Hello");
+    const result = await acme(["deploy", project, ...args], env);
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+    expect(result.stdout).not.toContain("Version");
+  });
+
+  it("explains a server that can't be reached", async () => {
+    write("Hello");
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, "127.0.0.1", resolve));
+    const { port } = closed.address() as { port: number };
+    await new Promise((resolve) => closed.close(resolve));
+    const result = await acme(["deploy", project], { ACME_API_URL: `http://127.0.0.1:${port}` });
+    expect(result.code).toBe(1);
+    expect(result.stderr).toMatch(
+      /can't be reached \(.*ECONNREFUSED.*\)\. Is the server running, and ACME_API_URL right\?/,
+    );
+  });
+
+  it("explains a task that isn't there and a payload that is no JSON", async () => {
+    expect(await acme(["trigger", "greet", "{name}"])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("not JSON"),
+    });
+    const unknown = await acme(["runs", "get", "run_nope"]);
+    expect(unknown.code).toBe(1);
+    expect(unknown.stderr).not.toMatch(/\n\s+at /);
+  });
+
+  it("says which server the token is good for", async () => {
+    const { stdout } = await acme(["whoami", "-p", server.projectRef]);
+    expect(stdout).toContain(server.apiUrl);
+    expect(stdout).toContain(server.projectRef);
+    expect(stdout).not.toContain(server.accessToken);
+  });
+});

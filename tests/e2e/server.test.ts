@@ -1,0 +1,147 @@
+import { execFile, spawn } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { auth, runs, tasks } from "@acme/sdk";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { eventually, isAlive } from "../support/eventually.ts";
+import { ROOT, startLocalServer } from "../support/local-server.ts";
+
+const run = promisify(execFile);
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "acme-e2e-"));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** `node scripts/bootstrap.mjs start …`, which is what `npm start` runs. */
+const start = (...args: string[]) =>
+  run(process.execPath, [
+    join(ROOT, "scripts/bootstrap.mjs"),
+    "start",
+    "--executor",
+    "process",
+    ...args,
+  ]).then(
+    ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+    (error: { code: number; stdout: string; stderr: string }) => error,
+  );
+
+describe("npm start", () => {
+  it("--once prints the example's result and leaves nothing running", async () => {
+    const { code, stdout, stderr } = await start("--once", "--port", "0", "--data", folder);
+    expect(stderr).not.toContain("failed");
+    expect(stdout).toContain('Result: {"message":"Hello, World!"}');
+    expect(code).toBe(0);
+    const pids = JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as Record<string, number>;
+    expect(Object.keys(pids).sort()).toEqual(["host", "server", "worker"]);
+    expect(Object.values(pids).filter(isAlive)).toEqual([]);
+  });
+
+  it("writes what a client needs, for its owner only", async () => {
+    const server = await startLocalServer({ dataDir: folder, example: false });
+    try {
+      const local = JSON.parse(readFileSync(join(folder, "local.json"), "utf8")) as Record<string, string>;
+      expect(Object.keys(local).sort()).toEqual(
+        [
+          "accessToken",
+          "apiUrl",
+          "dashboardUrl",
+          "devSecretKey",
+          "hostToken",
+          "projectRef",
+          "secretKey",
+        ].sort(),
+      );
+      expect(statSync(join(folder, "local.json")).mode & 0o077).toBe(0);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it("goes on with the same keys, runs and deployment after a stop", async () => {
+    const first = await startLocalServer({ dataDir: folder });
+    const key = { baseURL: first.apiUrl, accessToken: first.secretKey };
+    const done = await auth.withAuth(key, async () => {
+      const handle = await tasks.trigger("hello-world", { name: "before" });
+      return runs.poll(handle.id, { pollIntervalMs: 50 });
+    });
+    expect(await first.stop({ keepData: true })).toBe(0);
+
+    const second = await startLocalServer({ dataDir: folder, example: false });
+    try {
+      expect(second.secretKey).toBe(first.secretKey);
+      expect(second.accessToken).toBe(first.accessToken);
+      await auth.withAuth({ baseURL: second.apiUrl, accessToken: second.secretKey }, async () => {
+        expect((await runs.retrieve(done.id)).output).toEqual({ message: "Hello, before!" });
+        const handle = await tasks.trigger("hello-world", { name: "after" });
+        expect((await runs.poll(handle.id, { pollIntervalMs: 50 })).output).toEqual({
+          message: "Hello, after!",
+        });
+      });
+    } finally {
+      await second.stop();
+    }
+  });
+
+  it("refuses a data folder and a port that are in use, and says so", async () => {
+    const server = await startLocalServer({ dataDir: folder, example: false });
+    try {
+      const sameFolder = await start("--once", "--port", "0", "--data", folder);
+      expect(sameFolder.code).toBe(1);
+      expect(sameFolder.stderr).toContain(`is in use by another server (process ${server.pids().server})`);
+      const { port } = new URL(server.apiUrl);
+      const samePort = await start("--once", "--port", port, "--data", join(folder, "other"));
+      expect(samePort.code).toBe(1);
+      expect(samePort.stderr).toContain(`Port ${port} on 127.0.0.1 is in use by another program`);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it.each(["server", "bootstrap"])("leaves nothing running when its %s process is killed", async (which) => {
+    const bootstrap = spawn(
+      process.execPath,
+      [
+        join(ROOT, "scripts/bootstrap.mjs"),
+        "start",
+        "--executor",
+        "process",
+        "--port",
+        "0",
+        "--data",
+        folder,
+      ],
+      { stdio: ["ignore", "pipe", "ignore"] },
+    );
+    let output = "";
+    bootstrap.stdout.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+    await eventually("it is up", () => output.includes("Acme is running at"));
+    const pids = JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as Record<string, number>;
+    expect(Object.values(pids).every(isAlive)).toBe(true);
+    process.kill(which === "server" ? pids.server! : bootstrap.pid!, "SIGKILL");
+    await eventually(
+      "all of it is gone",
+      () => !Object.values(pids).some(isAlive) && !isAlive(bootstrap.pid!),
+    );
+  });
+
+  it("works in a fresh copy of the checkout with nothing installed", async () => {
+    const copy = join(folder, "checkout");
+    const { stdout: listed } = await run("git", ["ls-files", "--cached", "--others", "--exclude-standard"], {
+      cwd: ROOT,
+      maxBuffer: 64 * 1024 * 1024,
+    });
+    for (const file of listed.split("\n").filter(Boolean)) cpSync(join(ROOT, file), join(copy, file));
+    const { stdout, stderr } = await run(
+      "npm",
+      ["start", "--", "--once", "--port", "0", "--executor", "process"],
+      { cwd: copy, env: { ...process.env, npm_lifecycle_event: undefined, npm_execpath: undefined } },
+    );
+    expect(stderr).toContain("Installing dependencies (npm ci)");
+    expect(stdout).toContain('Result: {"message":"Hello, World!"}');
+  }, 300_000);
+});
