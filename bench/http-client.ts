@@ -1,4 +1,4 @@
-import { Agent, request } from "node:http";
+import { type Dispatcher, Pool } from "undici";
 
 export interface Answer {
   status: number;
@@ -6,50 +6,51 @@ export interface Answer {
 }
 
 /**
- * Requests over kept-alive connections, one for each request in flight. The same code loads every system.
+ * Requests over kept-alive connections, one for each request in flight. The same code loads every system. It shares the
+ * cores with what it measures, so it uses undici's lowest level: 20 µs of CPU a request, where `node:http` takes 50.
  * @param origin such as http://127.0.0.1:8787
  */
 export class HttpClient {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 256, scheduling: "lifo" });
-  readonly #host: string;
-  readonly #port: number;
+  readonly #pool: Pool;
   readonly #headers: Record<string, string>;
 
   constructor(origin: string, headers: Record<string, string> = {}) {
-    const url = new URL(origin);
-    this.#host = url.hostname;
-    this.#port = Number(url.port);
+    // A run's long poll may take a minute; nothing here takes longer.
+    this.#pool = new Pool(origin, { connections: 256, pipelining: 1, headersTimeout: 90_000 });
     this.#headers = headers;
   }
 
-  get = (path: string): Promise<Answer> => this.#send("GET", path);
-  post = (path: string, body: string): Promise<Answer> => this.#send("POST", path, body);
+  get = (path: string): Promise<Answer> => this.#send({ method: "GET", path, headers: this.#headers });
 
-  #send(method: string, path: string, body?: string): Promise<Answer> {
+  post(path: string, body: string): Promise<Answer> {
+    const headers = { ...this.#headers, "content-type": "application/json" };
+    return this.#send({ method: "POST", path, headers, body });
+  }
+
+  #send(options: Dispatcher.DispatchOptions): Promise<Answer> {
     return new Promise((resolve, reject) => {
-      const headers: Record<string, string | number> = { ...this.#headers };
-      if (body !== undefined) {
-        headers["content-type"] = "application/json";
-        headers["content-length"] = Buffer.byteLength(body);
-      }
-      const sent = request(
-        { agent: this.#agent, host: this.#host, port: this.#port, method, path, headers },
-        (response) => {
-          let text = "";
-          response.setEncoding("utf8");
-          response.on("data", (chunk: string) => (text += chunk));
-          response.on("end", () => resolve({ status: response.statusCode ?? 0, body: text }));
-          response.on("error", reject);
+      const chunks: Buffer[] = [];
+      let status = 0;
+      this.#pool.dispatch(options, {
+        // Tells undici that this handler is of its current kind.
+        onRequestStart() {},
+        onResponseStart(_controller, statusCode) {
+          status = statusCode;
         },
-      );
-      sent.on("error", reject);
-      sent.end(body);
+        onResponseData(_controller, chunk) {
+          chunks.push(chunk);
+        },
+        onResponseEnd() {
+          resolve({ status, body: Buffer.concat(chunks).toString() });
+        },
+        onResponseError(_controller, error) {
+          reject(error);
+        },
+      });
     });
   }
 
-  close(): void {
-    this.#agent.destroy();
-  }
+  close = (): Promise<void> => this.#pool.destroy();
 }
 
 /** The body of an answer with this status. @throws with the answer where it is another */

@@ -62,7 +62,7 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
       return (JSON.parse(expected(await http.get(path), 200)) as { data: unknown[] }).data.length;
     },
     async stop() {
-      http.close();
+      await http.close();
       await endProcess(server.child, "SIGTERM");
     },
   };

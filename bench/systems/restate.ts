@@ -62,8 +62,8 @@ export async function startRestate(folder: string): Promise<System> {
       return (JSON.parse(answer) as { rows: { n: number }[] }).rows[0]!.n;
     },
     async stop() {
-      admin.close();
-      ingress.close();
+      await admin.close();
+      await ingress.close();
       await endProcess(server.child, "SIGTERM");
       await endProcess(service.child, "SIGKILL");
     },

@@ -1,9 +1,11 @@
+/** Event loop turns that a round gathers at most, so that a steady stream can't hold it open. */
+const MAX_TURNS = 8;
+
 /**
  * Collects the operations that reach an object at one moment and applies them in one transaction, with one flush to
  * disk. Locally a commit costs about one fsync, so this is what an object's throughput hangs on.
  *
- * The first operation of a round schedules the commit for the end of the event loop's turn; what arrives until then
- * joins it. Replies leave once the commit is durable (the platform's output gate).
+ * The first operation of a round opens it; what arrives in the next turns of the event loop joins it. Replies leave once the commit is durable (the platform's output gate).
  */
 export class GroupCommit<Context> {
   readonly #commit: (work: (context: Context) => void) => void;
@@ -18,8 +20,17 @@ export class GroupCommit<Context> {
   run<T>(work: (context: Context) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       this.#round.push(operation(work, resolve, reject));
-      if (this.#round.length === 1) scheduler.wait(0).then(() => this.#flush());
+      if (this.#round.length === 1) void this.#gather();
     });
+  }
+
+  /** Waits as long as more keeps arriving: under load a commit then carries what all clients sent, and alone it waits one turn. */
+  async #gather(): Promise<void> {
+    for (let turn = 0, before = 0; turn < MAX_TURNS && this.#round.length > before; turn++) {
+      before = this.#round.length;
+      await scheduler.wait(0);
+    }
+    this.#flush();
   }
 
   #flush(): void {

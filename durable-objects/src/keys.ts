@@ -6,8 +6,23 @@ import { defaultQueueName, QUEUE_HASH_LENGTH } from "@acme/sdk/contract";
  * and partition. The hash is short because it only has to tell the queues of one environment apart.
  */
 export function queueKeyOf(environmentKey: string, queue: string, partition = 0): string {
-  const digest = createHash("sha256").update(`${queue}\n${partition}`).digest();
-  return environmentKey + digest.readBigUInt64BE(0).toString(36).padStart(13, "0").slice(-QUEUE_HASH_LENGTH);
+  const name = `${queue}\n${partition}`;
+  let hash = hashes.get(name);
+  if (hash === undefined) {
+    if (hashes.size >= MAX_HASHES) hashes.clear();
+    hash = hashOf(name);
+    hashes.set(name, hash);
+  }
+  return environmentKey + hash;
+}
+
+/** Every trigger asks for a key: the hashes of the queues in use are kept. */
+const hashes = new Map<string, string>();
+const MAX_HASHES = 10_000;
+
+function hashOf(name: string): string {
+  const digest = createHash("sha256").update(name).digest();
+  return digest.readBigUInt64BE(0).toString(36).padStart(13, "0").slice(-QUEUE_HASH_LENGTH);
 }
 
 /** The queue object that owns a task's idempotency keys, whichever queue its runs go to. */

@@ -3,8 +3,8 @@ import type { ProjectionCursor } from "./projection.ts";
 
 /** How long changed rows gather before they are sent: many changes of a run then cost one row. */
 const GATHER_MS = 250;
-/** Rows a call: bounded by what the query side takes in one statement. */
-const BATCH = 500;
+/** Rows a call: few enough that a flush never holds up a busy object for long. */
+const BATCH = 100;
 
 interface Source {
   next(limit: number): { rows: RunRow[]; cursor: ProjectionCursor };
@@ -47,6 +47,9 @@ export class Projector {
       if (rows.length === 0) return;
       await this.#projection.upsertRuns(rows);
       this.#source.sent(cursor);
+      // Calls inside one process are answered before its event loop looks at the network again: requests that came
+      // in meanwhile would wait for all batches.
+      await scheduler.wait(1);
     }
   }
 }

@@ -1,0 +1,26 @@
+/**
+ * Milliseconds to wait after `failures` failures in a row (from 1): doubling, with full jitter above the half, so that
+ * many hosts that lost the same server don't come back in step.
+ */
+export function backoffMs(
+  failures: number,
+  { firstMs = 100, maxMs = 5_000 }: { firstMs?: number; maxMs?: number } = {},
+  random: () => number = Math.random,
+): number {
+  const full = Math.min(maxMs, firstMs * 2 ** Math.min(failures - 1, 20));
+  return full / 2 + (full / 2) * random();
+}
+
+/** Resolves after `ms`, or at once when `signal` is aborted. */
+export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal?.addEventListener("abort", done);
+  });
+}

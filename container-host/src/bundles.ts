@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { existsSync } from "node:fs";
+import { chmod, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { LIMITS } from "@acme/sdk/contract";
+import type { WorkerApi } from "./api.ts";
+import { HostError } from "./errors.ts";
+
+const NAME = /^([0-9a-f]{64})\.mjs$/;
+
+/** Bundles on disk by content hash, fetched once, the least recently used removed above a size. */
+export class Bundles {
+  readonly #folder: string;
+  readonly #api: Pick<WorkerApi, "bundle">;
+  readonly #maxBytes: number;
+  readonly #fetching = new Map<string, Promise<string>>();
+  readonly #used = new Map<string, number>();
+
+  constructor(folder: string, api: Pick<WorkerApi, "bundle">, maxBytes: number) {
+    this.#folder = folder;
+    this.#api = api;
+    this.#maxBytes = maxBytes;
+  }
+
+  /**
+   * Path of the bundle, an ES module.
+   * @throws ApiError, Error when it can't be fetched; HostError when its content is not what its hash says
+   */
+  async path(hash: string): Promise<string> {
+    if (!NAME.test(`${hash}.mjs`)) throw new HostError(`"${hash}" is no content hash`);
+    const file = join(this.#folder, `${hash}.mjs`);
+    if (this.#used.has(hash) && existsSync(file)) return file;
+    const running = this.#fetching.get(hash) ?? this.#open(hash, file);
+    this.#fetching.set(hash, running);
+    try {
+      return await running;
+    } finally {
+      this.#fetching.delete(hash);
+    }
+  }
+
+  /** A runtime uses the bundle: it stays until `release`. */
+  hold(hash: string): void {
+    this.#used.set(hash, (this.#used.get(hash) ?? 0) + 1);
+  }
+
+  release(hash: string): void {
+    const count = (this.#used.get(hash) ?? 0) - 1;
+    if (count > 0) this.#used.set(hash, count);
+    else this.#used.delete(hash);
+  }
+
+  async #open(hash: string, file: string): Promise<string> {
+    if (existsSync(file)) {
+      const now = new Date();
+      await utimes(file, now, now);
+      return file;
+    }
+    const bytes = await this.#api.bundle(hash, LIMITS.bundleBytes);
+    const actual = createHash("sha256").update(bytes).digest("hex");
+    if (actual !== hash) throw new HostError(`The bundle ${hash} arrived with other content (${actual})`);
+    await writeFile(`${file}.new`, bytes);
+    // Containers read it as another user.
+    await chmod(`${file}.new`, 0o644);
+    await rename(`${file}.new`, file);
+    await this.#evict(hash);
+    return file;
+  }
+
+  async #evict(keep: string): Promise<void> {
+    const files: { hash: string; path: string; bytes: number; usedAt: number }[] = [];
+    for (const name of await readdir(this.#folder)) {
+      const hash = NAME.exec(name)?.[1];
+      const path = join(this.#folder, name);
+      const info = hash ? await stat(path).catch(() => null) : null;
+      if (hash && info) files.push({ hash, path, bytes: info.size, usedAt: info.mtimeMs });
+    }
+    let total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    for (const { hash, path, bytes } of files.sort((a, b) => a.usedAt - b.usedAt)) {
+      if (total <= this.#maxBytes) return;
+      if (hash === keep || this.#used.has(hash)) continue;
+      await rm(path, { force: true });
+      total -= bytes;
+    }
+  }
+}

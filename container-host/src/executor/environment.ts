@@ -1,0 +1,33 @@
+import { type MachinePreset, MACHINES, RUNTIME_ENV } from "@acme/sdk/contract";
+import type { RuntimeSpec } from "./executor.ts";
+
+const MB = 1024 ** 2;
+/** Of a preset's memory, what V8's heap may take: the rest is for buffers, code and stacks. */
+const HEAP_SHARE = 0.75;
+
+export const memoryBytes = (machine: MachinePreset): number => Math.floor(MACHINES[machine].memory * 1024) * MB;
+
+/** Node's arguments for a preset. `memory`: bytes of its limit. */
+export const nodeArguments = (memory: number): string[] => [
+  `--max-old-space-size=${Math.floor((memory * HEAP_SHARE) / MB)}`,
+  "--disable-warning=ExperimentalWarning",
+];
+
+/** The variables of a runtime. The environment's own never override those that the runtime needs. */
+export const runtimeEnvironment = (
+  spec: RuntimeSpec,
+  base: Record<string, string | undefined>,
+  own: { channel: string; channelToken: string; bundle: string; apiUrl: string },
+): Record<string, string> => {
+  const all = {
+    ...base,
+    NODE_ENV: "production",
+    ...spec.env,
+    [RUNTIME_ENV.channel]: own.channel,
+    [RUNTIME_ENV.channelToken]: own.channelToken,
+    [RUNTIME_ENV.bundle]: own.bundle,
+    [RUNTIME_ENV.apiUrl]: own.apiUrl,
+    [RUNTIME_ENV.secretKey]: spec.apiToken,
+  };
+  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
+};

@@ -1,0 +1,80 @@
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * The processes of this host on disk, so that the next start ends what a killed host left behind: a task's own child
+ * processes don't end with its channel. A process is known by its pid and its start: pids are given again.
+ */
+export class Leftovers {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  /** Each leads a process group of its own. */
+  add(pid: number): void {
+    writeFileSync(join(this.#folder, String(pid)), startOf(pid) ?? "");
+  }
+
+  remove(pid: number): void {
+    rmSync(join(this.#folder, String(pid)), { force: true });
+  }
+
+  /** Kills the groups of those that are recorded. Returns how many were still there. */
+  killAll(): number {
+    let killed = 0;
+    for (const name of readdirSync(this.#folder)) {
+      const pid = Number(name);
+      if (!Number.isInteger(pid) || pid <= 1) continue;
+      const recorded = readFileSync(join(this.#folder, name), "utf8");
+      const start = startOf(pid);
+      // A leader that is gone while its group lives keeps its pid from being given to others; after a reboot of the
+      // machine the recorded start can't match, and a group without leader is none of ours.
+      const ours = start === null ? bootOf(recorded) === boot() : start === recorded;
+      if (ours && killGroup(pid)) killed += 1;
+      this.remove(pid);
+    }
+    return killed;
+  }
+}
+
+/** Kills a process group. False: there is none. */
+export function killGroup(pid: number): boolean {
+  try {
+    process.kill(-pid, "SIGKILL");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const bootOf = (recorded: string): string | undefined => recorded.split(" ")[0];
+
+let bootId: string | undefined;
+function boot(): string {
+  if (bootId === undefined) {
+    try {
+      bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+    } catch {
+      bootId = "";
+    }
+  }
+  return bootId;
+}
+
+/** `BOOT START` of a process, null where there is none. */
+function startOf(pid: number): string | null {
+  try {
+    if (process.platform !== "linux") {
+      const started = execFileSync("ps", ["-o", "lstart=", "-p", String(pid)], { encoding: "utf8" }).trim();
+      return started === "" ? null : `${boot()} ${started}`;
+    }
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // The command's name, in parentheses, may hold anything: the fields are counted from behind it.
+    return `${boot()} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
+  } catch {
+    return null;
+  }
+}

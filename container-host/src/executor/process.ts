@@ -1,0 +1,133 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Duplex, Readable } from "node:stream";
+import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
+import type { HostFolders } from "../identity.ts";
+import { OutputTail } from "../output-tail.ts";
+import type { Resources } from "../resources.ts";
+import { Channel } from "./channel.ts";
+import { memoryBytes, nodeArguments, runtimeEnvironment } from "./environment.ts";
+import type { Executor, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
+import { killGroup, Leftovers } from "./leftovers.ts";
+import { runtimeFile } from "./runtime-file.ts";
+
+/** After a process ended, how long descendants outside of its group may hold its pipes open. */
+const PIPES_MS = 1_000;
+/** What tasks may see of the host's own environment. Its secrets are not among it. */
+const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
+
+export interface ProcessExecutorOptions {
+  folders: HostFolders;
+  apiUrl: string;
+  /** Most processes. */
+  slots: number;
+}
+
+/**
+ * Runtimes as child processes of the host: for development and machines without Docker. Tasks run as the host's user;
+ * nothing keeps them apart but their processes.
+ */
+export async function processExecutor(options: ProcessExecutorOptions): Promise<Executor> {
+  const entry = await runtimeFile(options.folders.runtime);
+  return new ProcessExecutor(options, entry);
+}
+
+class ProcessExecutor implements Executor {
+  readonly name = "process";
+  readonly startMs = 60;
+  readonly capacity: Resources;
+  readonly #options: ProcessExecutorOptions;
+  readonly #entry: string;
+  readonly #leftovers: Leftovers;
+  readonly #base: Record<string, string | undefined>;
+
+  constructor(options: ProcessExecutorOptions, entry: string) {
+    this.#options = options;
+    this.#entry = entry;
+    this.#leftovers = new Leftovers(options.folders.processes);
+    this.capacity = { slots: options.slots, cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };
+    this.#base = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
+  }
+
+  cost(_machine: MachinePreset): Resources {
+    return { slots: 1, cpu: 0, memory: 0 };
+  }
+
+  start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
+    const env = runtimeEnvironment(spec, this.#base, {
+      channel: "fd:3",
+      channelToken,
+      bundle: spec.bundlePath,
+      apiUrl: this.#options.apiUrl,
+    });
+    const child = spawn(process.execPath, [...nodeArguments(memoryBytes(spec.machine)), this.#entry], {
+      cwd: this.#options.folders.work,
+      env,
+      stdio: ["ignore", "pipe", "pipe", "pipe"],
+      // A group of its own: it ends with all that it started, and Ctrl-C in a terminal reaches the host alone.
+      detached: true,
+    });
+    return new RuntimeProcess(child, this.#leftovers, events);
+  }
+
+  async cleanUp(): Promise<number> {
+    return this.#leftovers.killAll();
+  }
+
+  async probe(): Promise<void> {}
+
+  async close(): Promise<void> {}
+}
+
+class RuntimeProcess implements RuntimeHandle {
+  readonly #child: ChildProcess;
+  readonly #channel: Channel | undefined;
+  #exited = false;
+
+  constructor(child: ChildProcess, leftovers: Leftovers, events: RuntimeEvents) {
+    this.#child = child;
+    const { pid } = child;
+    if (pid !== undefined) leftovers.add(pid);
+    const tail = new OutputTail();
+    for (const stream of [child.stdout, child.stderr] as Readable[]) {
+      stream?.on("data", (chunk: Buffer) => tail.add(chunk));
+      stream?.on("error", () => {});
+    }
+    const duplex = child.stdio[3] as Duplex | null | undefined;
+    if (duplex) this.#channel = new Channel(duplex, events);
+
+    let over = false;
+    const end = (startError?: string): void => {
+      if (over) return;
+      over = true;
+      if (pid !== undefined) leftovers.remove(pid);
+      this.#channel?.close();
+      events.onExit({
+        code: child.exitCode,
+        signal: child.signalCode,
+        oomKilled: false,
+        output: tail.text(),
+        startError,
+      });
+    };
+    child.once("error", (error) => {
+      // Also told when a signal could not be sent; that is no end.
+      if (pid === undefined) end(error.message);
+    });
+    child.once("exit", () => {
+      this.kill();
+      // From here on the pid may be another's.
+      this.#exited = true;
+      setTimeout(end, PIPES_MS).unref();
+    });
+    // After `exit` and the end of all pipes: everything it wrote is here.
+    child.once("close", () => end());
+  }
+
+  send(message: HostToRuntime): void {
+    this.#channel?.send(message);
+  }
+
+  kill(): void {
+    if (this.#child.pid !== undefined && !this.#exited) killGroup(this.#child.pid);
+  }
+}

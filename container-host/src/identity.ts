@@ -1,0 +1,76 @@
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { newId } from "@acme/sdk/contract";
+import { HostError } from "./errors.ts";
+
+/** Where one host keeps its files. */
+export interface HostFolders {
+  root: string;
+  /** Fetched bundles, `HASH.mjs`. */
+  bundles: string;
+  /** One file for each process that was started, so that a later start can end what a killed host left behind. */
+  processes: string;
+  /** The bundled runtime. */
+  runtime: string;
+  /** Working directory of processes. */
+  work: string;
+}
+
+export interface HostIdentity {
+  /** Stable across restarts. */
+  hostId: string;
+  folders: HostFolders;
+  /** Lets another host use the folder. */
+  unlock(): void;
+}
+
+/**
+ * Takes a data folder for this process until `unlock` or its end, however it ends: the operating system holds the lock
+ * (SQLite's file lock), so there is no stale one.
+ * @throws HostError where another host has it
+ */
+export function takeDataFolder(path: string): HostIdentity {
+  const root = resolve(path);
+  const folders: HostFolders = {
+    root,
+    bundles: join(root, "bundles"),
+    processes: join(root, "processes"),
+    runtime: join(root, "runtime"),
+    work: join(root, "work"),
+  };
+  mkdirSync(root, { recursive: true, mode: 0o700 });
+  for (const folder of [folders.bundles, folders.processes, folders.runtime, folders.work])
+    mkdirSync(folder, { recursive: true });
+  const unlock = lock(root);
+  return { hostId: hostIdOf(root), folders, unlock };
+}
+
+function lock(root: string): () => void {
+  const pidFile = join(root, "host.pid");
+  const database = new DatabaseSync(join(root, "host.lock"), { timeout: 0 });
+  try {
+    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
+  } catch (error) {
+    database.close();
+    if (!/locked/i.test(String(error))) throw error;
+    const owner = existsSync(pidFile) ? readFileSync(pidFile, "utf8").trim() : "unknown";
+    throw new HostError(
+      `${root} is in use by another container host (process ${owner}). Stop that one, or choose another folder with --data DIR.`,
+    );
+  }
+  writeFileSync(pidFile, `${process.pid}\n`);
+  return () => database.close();
+}
+
+function hostIdOf(root: string): string {
+  const file = join(root, "host-id");
+  if (existsSync(file)) {
+    const id = readFileSync(file, "utf8").trim();
+    if (/^[\w.-]{1,128}$/.test(id)) return id;
+  }
+  const id = newId("host");
+  writeFileSync(`${file}.new`, `${id}\n`);
+  renameSync(`${file}.new`, file);
+  return id;
+}

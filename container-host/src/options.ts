@@ -1,0 +1,64 @@
+import { availableParallelism, totalmem } from "node:os";
+import { DEFAULTS, LIMITS } from "@acme/sdk/contract";
+import { z } from "zod";
+
+export const EXECUTORS = ["docker", "process", "auto"] as const;
+
+const GB = 1024 ** 3;
+/** What an idle Node process with a small bundle takes, roughly. */
+const PROCESS_BYTES = 64 * 1024 ** 2;
+
+/** Room for processes on this machine: half of the memory, at most what an environment runs at once by default. */
+export const defaultProcessConcurrency = (memory = totalmem()): number =>
+  Math.max(8, Math.min(DEFAULTS.environmentConcurrency, Math.floor(memory / 2 / PROCESS_BYTES)));
+
+const Millis = z.coerce.number().int().min(0);
+
+export const HostOptions = z.object({
+  /** Base URL of the Worker, for example http://127.0.0.1:8787. */
+  apiUrl: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")),
+  hostToken: z.string().min(1),
+  /** `auto`: Docker where its Engine answers, processes otherwise. Default auto. */
+  executor: z.enum(EXECUTORS).default("auto"),
+  /** Folder of this host alone: its id, fetched bundles, sockets. Default `.acme/host`. */
+  dataDir: z.string().min(1).default(".acme/host"),
+  /** Most runs at once. Default: by memory, at most 100. Docker also keeps to what CPU and memory allow. */
+  concurrency: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(LIMITS.dequeueBatch)
+    .default(() => defaultProcessConcurrency()),
+  /** Port of /metrics and /healthz; 0: any free one; null: none. Default 0. */
+  metricsPort: z.coerce.number().int().min(0).max(65_535).nullable().default(0),
+  /** Address of the metrics port. Default 127.0.0.1. */
+  metricsHost: z.string().default("127.0.0.1"),
+  /** How long running attempts may go on after SIGTERM before they are given back. Default 20 s. */
+  drainMs: Millis.default(20_000),
+  /** How long a canceled attempt may take to end before it is killed. Default 10 s. */
+  cancelGraceMs: Millis.default(10_000),
+  /** How long an idle runtime is kept for the next run of its version. Default 60 s. */
+  idleMs: Millis.default(60_000),
+  /** Idle runtimes that are kept ready for each deployment in use. Default 1. */
+  spares: z.coerce.number().int().min(0).default(1),
+  heartbeatMs: Millis.default(DEFAULTS.heartbeatMs),
+  /** Without contact for this long the host kills what it runs: the server is about to give it to others. */
+  fenceMs: Millis.default(DEFAULTS.hostLostMs - 10_000),
+  pollMs: Millis.max(60_000).default(DEFAULTS.pollMs),
+  /** Fetched bundles above this many bytes are removed, the least recently used first. Default 2 GB. */
+  bundleCacheBytes: z.coerce.number().int().min(0).default(2 * GB),
+  /** Docker: cores promised to runs for each real one (they are limited to their preset, and mostly wait). Default 4. */
+  cpuOvercommit: z.coerce.number().min(0.1).default(4),
+  /** Docker: bytes of memory left to the machine. Default: 1 GB, at most an eighth. */
+  memoryReserve: z.coerce
+    .number()
+    .min(0)
+    .default(() => Math.min(GB, totalmem() / 8)),
+  /** Docker: API address as containers reach it, where the relay to a loopback `apiUrl` is not wanted. */
+  containerApiUrl: z.url({ protocol: /^https?$/ }).optional(),
+});
+export type HostOptions = z.input<typeof HostOptions>;
+export type HostSettings = z.output<typeof HostOptions>;
+
+/** Containers or processes that start at the same time: more only slow each other down. */
+export const startsAtOnce = (): number => Math.max(2, availableParallelism());

@@ -1,0 +1,130 @@
+import { type DequeueResponse, HOST_PROTOCOL } from "@acme/sdk/contract";
+import { ApiError, type WorkerApi } from "./api.ts";
+import { backoffMs, sleep } from "./backoff.ts";
+import { HostError, messageOf } from "./errors.ts";
+import type { HostLog } from "./log.ts";
+import { nextPoll } from "./poll-plan.ts";
+import type { Session } from "./session.ts";
+
+export interface PollerOptions {
+  api: WorkerApi;
+  session: Session;
+  log: HostLog;
+  pollMs: number;
+  /** Runs the host could take now. */
+  room(): number;
+  /** `sessionId`: the session that asked. */
+  onAnswer(answer: DequeueResponse, sessionId: string): void;
+  /** Milliseconds from asking to the answer, and how many runs came; null: it failed. */
+  onPoll(ms: number, runs: number | null): void;
+}
+
+/** Keeps a poll waiting at the server at all times, also when the host is full: notices come that way. */
+export class Poller {
+  readonly #options: PollerOptions;
+  readonly #waiting = new Map<symbol, number>();
+  readonly #stopped = new AbortController();
+  #failures = 0;
+  #resting = false;
+  #scheduled = false;
+
+  constructor(options: PollerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes the host's session known: the server ends the host's earlier ones. Tries until the server answers.
+   * @throws HostError when the server refuses the host's token or request: trying again won't help
+   */
+  async connect(): Promise<void> {
+    const { log, session } = this.#options;
+    for (let failures = 1; !this.#stopped.signal.aborted; failures++) {
+      try {
+        const sessionId = session.sessionId;
+        const answer = await this.#ask(0, 0, sessionId);
+        this.#options.onAnswer(answer, sessionId);
+        return;
+      } catch (error) {
+        if (error instanceof ApiError && error.isUnauthorized) {
+          throw new HostError(
+            `The server refused the host token (${error.message}): is ACME_HOST_TOKEN the server's HOST_TOKEN?`,
+          );
+        }
+        if (error instanceof ApiError && error.isFinal && error.status !== 404) {
+          throw new HostError(`The server refused this host (${error.message}): do their versions match?`);
+        }
+        if (failures === 1 || failures % 10 === 0)
+          log.warn(`The server can't be reached yet: ${messageOf(error)}`);
+        await sleep(backoffMs(failures), this.#stopped.signal);
+      }
+    }
+  }
+
+  /** Asks for what there is room for; to be called when there may be more room. Coalesces the calls of one turn. */
+  readonly poke = (): void => {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#pump();
+    });
+  };
+
+  /** Ends all polls at once. */
+  stop(): void {
+    this.#stopped.abort();
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  #pump(): void {
+    while (!this.#resting && !this.#stopped.signal.aborted) {
+      const max = nextPoll(this.#options.room(), [...this.#waiting.values()]);
+      if (max === null) return;
+      void this.#poll(max);
+    }
+  }
+
+  async #poll(max: number): Promise<void> {
+    const { log, onAnswer, onPoll, pollMs, session } = this.#options;
+    const id = Symbol();
+    this.#waiting.set(id, max);
+    const begun = performance.now();
+    const sessionId = session.sessionId;
+    try {
+      const answer = await this.#ask(max, pollMs, sessionId);
+      this.#waiting.delete(id);
+      if (this.#failures > 0) log.info("The server answers again");
+      this.#failures = 0;
+      onPoll(performance.now() - begun, answer.runs.length);
+      onAnswer(answer, sessionId);
+    } catch (error) {
+      this.#waiting.delete(id);
+      if (this.#stopped.signal.aborted) return;
+      onPoll(performance.now() - begun, null);
+      await this.#rest(error);
+    }
+    this.poke();
+  }
+
+  async #rest(error: unknown): Promise<void> {
+    // Polls that fail together are one failure.
+    if (this.#resting) return;
+    this.#resting = true;
+    this.#failures += 1;
+    if (this.#failures === 1 || this.#failures % 20 === 0)
+      this.#options.log.warn(`Polling failed (${this.#failures}×): ${messageOf(error)}`);
+    await sleep(backoffMs(this.#failures), this.#stopped.signal);
+    this.#resting = false;
+  }
+
+  async #ask(max: number, waitMs: number, sessionId: string): Promise<DequeueResponse> {
+    const { api, session } = this.#options;
+    const request = { protocol: HOST_PROTOCOL, hostId: session.hostId, sessionId, max, waitMs } as const;
+    const answer = await api.dequeue(request, this.#stopped.signal);
+    session.heard();
+    return answer;
+  }
+}

@@ -1,0 +1,513 @@
+import { randomBytes } from "node:crypto";
+import { type DequeuedRun, RuntimeToHost } from "@acme/sdk/contract";
+import { backoffMs } from "./backoff.ts";
+import type { ReadyDeployment } from "./deployments.ts";
+import { messageOf } from "./errors.ts";
+import type { Executor, RuntimeExit, RuntimeHandle, RuntimeSpec } from "./executor/executor.ts";
+import type { HostLog } from "./log.ts";
+import { averageOf, isExpired, startsWanted } from "./pool-plan.ts";
+import { minus, NOTHING, plus, type Resources, roomFor } from "./resources.ts";
+
+type Of<T extends RuntimeToHost["type"]> = Extract<RuntimeToHost, { type: T }>;
+
+/** What the pool runs. */
+export interface Work {
+  readonly run: DequeuedRun;
+  /** It is about to be sent. False: it is not wanted any more. */
+  claim(runtime: Runtime): boolean;
+  started(message: Of<"started">): void;
+  /** `size`: characters. */
+  log(message: Of<"log">, size: number): void;
+  completed(message: Of<"completed">): void;
+  /** The runtime ended without completing it. */
+  died(exit: RuntimeExit): void;
+  /** Its bundle can't be loaded. */
+  broken(message: string, stackTrace: string | undefined): void;
+  /** The executor could not start a runtime for it. False: it should not be tried again here. */
+  startFailed(message: string): boolean;
+}
+
+export interface PoolOptions {
+  executor: Executor;
+  log: HostLog;
+  idleMs: number;
+  spares: number;
+  /** Most runtimes that start at the same time. */
+  startsAtOnce: number;
+  /** A runtime is not used again after this many runs. */
+  maxRuns: number;
+  /** A runtime is not used again after this time: its token and variables grow old. */
+  maxAgeMs: number;
+  onColdStart(ms: number): void;
+  onWarmStart(): void;
+  /** Capacity or health changed: there may be room. */
+  onChange(): void;
+  hold(contentHash: string): void;
+  release(contentHash: string): void;
+}
+
+interface Lane {
+  readonly key: string;
+  ready: ReadyDeployment;
+  readonly environmentKey: string;
+  readonly machine: RuntimeSpec["machine"];
+  readonly waiting: { work: Work; since: number }[];
+  readonly runtimes: Set<Runtime>;
+  readonly idle: Runtime[];
+  busy: number;
+  starting: number;
+  meanMs: number | undefined;
+  usedAt: number;
+  /** The last runtime could not load the bundle: no spares until one can. */
+  unloadable: boolean;
+}
+
+/** One process or container, from its start to its end. */
+export class Runtime {
+  readonly lane: Lane;
+  readonly cost: Resources;
+  readonly startedAt = performance.now();
+  state: "starting" | "idle" | "busy" | "leaving" | "gone" = "starting";
+  handle!: RuntimeHandle;
+  work: Work | null = null;
+  sentAt = 0;
+  idleSince = 0;
+  runs = 0;
+  greeted = false;
+  broken: Of<"broken"> | null = null;
+  leaveBy = Number.POSITIVE_INFINITY;
+
+  constructor(lane: Lane, cost: Resources) {
+    this.lane = lane;
+    this.cost = cost;
+  }
+
+  cancel(runId: string): void {
+    this.handle.send({ type: "cancel", runId });
+  }
+
+  kill(): void {
+    if (this.state !== "gone") this.handle.kill();
+  }
+}
+
+/** How long a runtime may take to exit when it is asked to. */
+const LEAVE_MS = 5_000;
+/** How long a runtime may take from its start until its bundle is loaded. */
+const START_MS = 60_000;
+const SWEEP_MS = 500;
+
+/**
+ * Runtimes kept warm. One that finished a run takes the next of the same deployment, environment and machine; runs of
+ * different environments never share one.
+ */
+export class Pool {
+  readonly #options: PoolOptions;
+  readonly #lanes = new Map<string, Lane>();
+  readonly #all = new Set<Runtime>();
+  readonly #sweeper: NodeJS.Timeout;
+  #used: Resources = NOTHING;
+  #starting = 0;
+  #ids = 0;
+  #startFailures = 0;
+  #blocked = false;
+  #recheck: NodeJS.Timeout | undefined;
+  #closing = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
+  }
+
+  /** False while the executor can start nothing: taking more runs would only hold them up. */
+  get isHealthy(): boolean {
+    return !this.#blocked;
+  }
+
+  get counts(): { runtimes: number; idle: number; starting: number; waiting: number } {
+    let idle = 0;
+    let waiting = 0;
+    for (const lane of this.#lanes.values()) {
+      idle += lane.idle.length;
+      waiting += lane.waiting.length;
+    }
+    return { runtimes: this.#all.size, idle, starting: this.#starting, waiting };
+  }
+
+  submit(work: Work, ready: ReadyDeployment): void {
+    const lane = this.#laneOf(work.run, ready);
+    lane.usedAt = performance.now();
+    lane.waiting.push({ work, since: lane.usedAt });
+    this.#serve(lane);
+  }
+
+  /** Takes back what has no runtime yet. */
+  withdraw(work: Work): void {
+    for (const lane of this.#lanes.values()) {
+      const index = lane.waiting.findIndex((entry) => entry.work === work);
+      if (index !== -1) {
+        lane.waiting.splice(index, 1);
+        return;
+      }
+    }
+  }
+
+  /** Kills every runtime. Resolves when all are gone. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    clearInterval(this.#sweeper);
+    clearTimeout(this.#recheck);
+    for (const lane of this.#lanes.values()) lane.waiting.length = 0;
+    for (const runtime of this.#all) runtime.kill();
+    if (this.#all.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+  }
+
+  #laneOf(run: DequeuedRun, ready: ReadyDeployment): Lane {
+    const { contentHash } = ready.deployment;
+    const key = `${run.environment.key} ${contentHash} ${run.machine} ${ready.envHash}`;
+    let lane = this.#lanes.get(key);
+    if (!lane) {
+      lane = {
+        key,
+        ready,
+        environmentKey: run.environment.key,
+        machine: run.machine,
+        waiting: [],
+        runtimes: new Set(),
+        idle: [],
+        busy: 0,
+        starting: 0,
+        meanMs: undefined,
+        usedAt: 0,
+        unloadable: false,
+      };
+      this.#lanes.set(key, lane);
+    }
+    // The newest token is what the next runtime starts with.
+    lane.ready = ready;
+    return lane;
+  }
+
+  #serve(lane: Lane): void {
+    while (lane.waiting.length > 0) {
+      // The one that was used last: its code is hot, and the others may go.
+      const runtime = lane.idle.pop();
+      if (!runtime) break;
+      if (!this.#give(runtime)) {
+        lane.idle.push(runtime);
+        break;
+      }
+    }
+    if (lane.waiting.length > 0) this.#startFor(lane);
+  }
+
+  /** Sends the next run that is still wanted. False: none waits. */
+  #give(runtime: Runtime): boolean {
+    const { lane } = runtime;
+    for (let entry = lane.waiting.shift(); entry; entry = lane.waiting.shift()) {
+      if (!entry.work.claim(runtime)) continue;
+      if (runtime.runs > 0) this.#options.onWarmStart();
+      runtime.state = "busy";
+      runtime.work = entry.work;
+      runtime.sentAt = performance.now();
+      lane.busy += 1;
+      runtime.handle.send({ type: "run", run: entry.work.run });
+      return true;
+    }
+    return false;
+  }
+
+  #startFor(lane: Lane): void {
+    const { executor, startsAtOnce } = this.#options;
+    const now = performance.now();
+    const wanted = startsWanted({
+      waiting: lane.waiting.length,
+      oldestWaitMs: now - (lane.waiting[0]?.since ?? now),
+      starting: lane.starting,
+      busy: lane.busy,
+      meanMs: lane.meanMs,
+      startMs: executor.startMs,
+    });
+    for (let n = 0; n < wanted; n++) {
+      if (this.#closing || this.#blocked || this.#starting >= startsAtOnce) break;
+      const cost = executor.cost(lane.machine);
+      if (!this.#makeRoom(cost, lane)) break;
+      this.#start(lane, cost);
+    }
+    if (lane.waiting.length > lane.starting) this.#lookAgain();
+  }
+
+  /** What was left waiting for warm runtimes is looked at again when a start would have been worth it. */
+  #lookAgain(): void {
+    this.#recheck ??= setTimeout(() => {
+      this.#recheck = undefined;
+      this.#startWaiting();
+    }, this.#options.executor.startMs);
+  }
+
+  /** The lane that has waited longest comes first. */
+  #startWaiting(): void {
+    const lanes = [...this.#lanes.values()].filter((lane) => lane.waiting.length > 0);
+    lanes.sort((a, b) => (a.waiting[0]?.since ?? 0) - (b.waiting[0]?.since ?? 0));
+    for (const lane of lanes) this.#startFor(lane);
+  }
+
+  /** Ends idle runtimes of others, the longest idle first, until `cost` fits. False: it does not. */
+  #makeRoom(cost: Resources, wanting: Lane): boolean {
+    const { capacity } = this.#options.executor;
+    if (roomFor(cost, this.#used, capacity) > 0) return true;
+    const idle = [...this.#all]
+      .filter((runtime) => runtime.state === "idle" && runtime.lane !== wanting)
+      .sort((a, b) => a.idleSince - b.idleSince);
+    let leaving = [...this.#all].reduce(
+      (sum, runtime) => (runtime.state === "leaving" ? plus(sum, runtime.cost) : sum),
+      NOTHING,
+    );
+    // What leaves gives its room only when it is gone; then this is asked again.
+    for (const runtime of idle) {
+      if (roomFor(cost, minus(this.#used, leaving), capacity) > 0) return false;
+      leaving = plus(leaving, runtime.cost);
+      this.#leave(runtime, true);
+    }
+    return false;
+  }
+
+  #start(lane: Lane, cost: Resources): void {
+    const { deployment, bundlePath } = lane.ready;
+    const runtime = new Runtime(lane, cost);
+    lane.runtimes.add(runtime);
+    lane.starting += 1;
+    this.#all.add(runtime);
+    this.#used = plus(this.#used, cost);
+    this.#starting += 1;
+    this.#ids += 1;
+    this.#options.hold(deployment.contentHash);
+    const token = randomBytes(24).toString("base64url");
+    const spec: RuntimeSpec = {
+      id: `${process.pid}-${this.#ids}`,
+      environmentKey: lane.environmentKey,
+      contentHash: deployment.contentHash,
+      bundlePath,
+      machine: lane.machine,
+      env: deployment.env,
+      apiToken: deployment.apiToken,
+    };
+    runtime.handle = this.#options.executor.start(spec, token, {
+      onLine: (line) => this.#receive(runtime, token, line),
+      onChannelError: (reason) => {
+        this.#options.log.warn(`A runtime of ${deployment.version} is killed: ${reason}`);
+        runtime.kill();
+      },
+      onExit: (exit) => this.#exited(runtime, exit),
+    });
+  }
+
+  #receive(runtime: Runtime, token: string, line: string): void {
+    const message = parseMessage(line);
+    if (!message) {
+      this.#options.log.warn(`A runtime sent what is no message of the protocol: ${line.slice(0, 200)}`);
+      runtime.kill();
+      return;
+    }
+    if (message.type === "hello") {
+      if (message.token === token) runtime.greeted = true;
+      else runtime.kill();
+      return;
+    }
+    if (!runtime.greeted) {
+      runtime.kill();
+      return;
+    }
+    switch (message.type) {
+      case "ready":
+        this.#becameReady(runtime);
+        return;
+      case "broken":
+        runtime.broken = message;
+        return;
+      case "log":
+        if (runtime.work?.run.runId === message.runId) runtime.work.log(message, line.length);
+        return;
+      case "started":
+        if (isOf(runtime.work, message)) runtime.work.started(message);
+        return;
+      case "completed":
+        if (isOf(runtime.work, message)) this.#completed(runtime, runtime.work, message);
+    }
+  }
+
+  #becameReady(runtime: Runtime): void {
+    if (runtime.state !== "starting") return;
+    const { lane } = runtime;
+    this.#options.onColdStart(performance.now() - runtime.startedAt);
+    this.#starting -= 1;
+    this.#startFailures = 0;
+    lane.starting -= 1;
+    lane.unloadable = false;
+    this.#makeIdle(runtime);
+    if (this.#all.size > 0) this.#startWaiting();
+  }
+
+  #makeIdle(runtime: Runtime): void {
+    const { lane } = runtime;
+    runtime.state = "idle";
+    runtime.work = null;
+    const { maxAgeMs, maxRuns } = this.#options;
+    const now = performance.now();
+    if (runtime.runs >= maxRuns || now - runtime.startedAt > maxAgeMs) {
+      this.#leave(runtime, false);
+      this.#serve(lane);
+      return;
+    }
+    if (lane.waiting.length > 0 && this.#give(runtime)) return;
+    runtime.idleSince = now;
+    lane.idle.push(runtime);
+  }
+
+  #completed(runtime: Runtime, work: Work, message: Of<"completed">): void {
+    const { lane } = runtime;
+    lane.busy -= 1;
+    lane.meanMs = averageOf(lane.meanMs, performance.now() - runtime.sentAt);
+    runtime.runs += 1;
+    runtime.work = null;
+    if (message.exiting) {
+      runtime.state = "leaving";
+      runtime.leaveBy = performance.now() + LEAVE_MS;
+    } else {
+      // The next run goes out before this one is reported: that is what the runtime waits for.
+      this.#makeIdle(runtime);
+    }
+    work.completed(message);
+    if (message.exiting) this.#serve(lane);
+  }
+
+  #leave(runtime: Runtime, inLine: boolean): void {
+    const { idle } = runtime.lane;
+    if (inLine) idle.splice(idle.indexOf(runtime), 1);
+    runtime.state = "leaving";
+    runtime.leaveBy = performance.now() + LEAVE_MS;
+    runtime.handle.send({ type: "shutdown" });
+  }
+
+  #exited(runtime: Runtime, exit: RuntimeExit): void {
+    const { lane, work, state } = runtime;
+    if (state === "gone") return;
+    runtime.state = "gone";
+    runtime.work = null;
+    this.#all.delete(runtime);
+    lane.runtimes.delete(runtime);
+    this.#used = minus(this.#used, runtime.cost);
+    this.#options.release(lane.ready.deployment.contentHash);
+    if (state === "idle") lane.idle.splice(lane.idle.indexOf(runtime), 1);
+    if (state === "starting") {
+      this.#starting -= 1;
+      lane.starting -= 1;
+      if (!this.#closing) this.#didNotStart(runtime, exit);
+    }
+    if (work && state === "busy") {
+      lane.busy -= 1;
+      work.died(exit);
+    }
+    if (this.#all.size === 0) this.#onEmpty?.();
+    if (this.#closing) return;
+    this.#serve(lane);
+    this.#startWaiting();
+    this.#options.onChange();
+  }
+
+  #didNotStart(runtime: Runtime, exit: RuntimeExit): void {
+    const { lane, broken } = runtime;
+    if (exit.startError !== undefined) {
+      this.#block(exit.startError);
+      const entry = lane.waiting[0];
+      if (entry && !entry.work.startFailed(exit.startError)) lane.waiting.shift();
+      return;
+    }
+    lane.unloadable = true;
+    if (broken) {
+      // Another start would find the same bundle.
+      for (const { work } of lane.waiting.splice(0)) work.broken(broken.message, broken.stackTrace);
+      return;
+    }
+    // It ended while it loaded the bundle: that is how the run it was started for ends.
+    lane.waiting.shift()?.work.died(exit);
+  }
+
+  /** Starts nothing until the executor says that it can. */
+  #block(reason: string): void {
+    this.#startFailures += 1;
+    if (this.#startFailures === 1 || this.#startFailures % 10 === 0)
+      this.#options.log.error(`A runtime could not be started (${this.#startFailures}×): ${reason}`);
+    if (this.#blocked) return;
+    this.#blocked = true;
+    const retry = (failures: number): void => {
+      if (this.#closing) return;
+      const ms = backoffMs(failures, { firstMs: 200, maxMs: 10_000 });
+      setTimeout(async () => {
+        try {
+          await this.#options.executor.probe();
+        } catch (error) {
+          if (failures % 5 === 1)
+            this.#options.log.warn(`The ${this.#options.executor.name} executor can't start runtimes: ${messageOf(error)}`);
+          retry(failures + 1);
+          return;
+        }
+        this.#blocked = false;
+        if (this.#closing) return;
+        this.#startWaiting();
+        this.#options.onChange();
+      }, ms).unref();
+    };
+    retry(this.#startFailures);
+  }
+
+  #sweep(): void {
+    const now = performance.now();
+    for (const runtime of this.#all) {
+      if (runtime.leaveBy < now) runtime.kill();
+      if (runtime.state === "starting" && now - runtime.startedAt > START_MS) runtime.kill();
+    }
+    for (const lane of this.#lanes.values()) {
+      this.#expire(lane, now);
+      this.#startSpares(lane, now);
+      if (lane.runtimes.size === 0 && lane.waiting.length === 0 && now - lane.usedAt > this.#options.idleMs)
+        this.#lanes.delete(lane.key);
+    }
+  }
+
+  #expire(lane: Lane, now: number): void {
+    for (const runtime of [...lane.idle]) {
+      const facts = {
+        idleForMs: now - runtime.idleSince,
+        idleOfLane: lane.idle.length,
+        laneUnusedMs: now - lane.usedAt,
+      };
+      if (isExpired(facts, this.#options)) this.#leave(runtime, true);
+    }
+  }
+
+  #startSpares(lane: Lane, now: number): void {
+    const { executor, idleMs, spares, startsAtOnce } = this.#options;
+    const missing = spares - lane.idle.length - lane.starting;
+    if (missing <= 0 || lane.waiting.length > 0 || lane.unloadable || this.#blocked || this.#closing) return;
+    // All are busy with runs that take their time: the next one should not wait for a start.
+    if (lane.busy === 0 || now - lane.usedAt > idleMs) return;
+    const cost = executor.cost(lane.machine);
+    if (this.#starting < startsAtOnce && roomFor(cost, this.#used, executor.capacity) > 0)
+      this.#start(lane, cost);
+  }
+}
+
+const isOf = (work: Work | null, message: { runId: string; token: number }): work is Work =>
+  work !== null && work.run.runId === message.runId && work.run.token === message.token;
+
+/** Null: no message of the protocol. Code of a task could write to the channel, so nothing is taken on trust. */
+function parseMessage(line: string): RuntimeToHost | null {
+  try {
+    const parsed = RuntimeToHost.safeParse(JSON.parse(line));
+    return parsed.success ? parsed.data : null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,202 @@
+import {
+  type AttemptCompleted,
+  type AttemptStarted,
+  HOST_PROTOCOL,
+  internalError,
+  type LeaseVerdict,
+  type ReportRequest,
+} from "@acme/sdk/contract";
+import { ApiError, reportBody, type WorkerApi } from "./api.ts";
+import { backoffMs, sleep } from "./backoff.ts";
+import { messageOf } from "./errors.ts";
+import type { HostLog } from "./log.ts";
+import { halves, type Lease, type ReportBatch, ReportQueue, unanswered } from "./report-queue.ts";
+import type { Session } from "./session.ts";
+
+/** Wait before items are sent again whose owner could not be reached. */
+const RETRY_MS = 200;
+
+export interface ReporterOptions {
+  api: WorkerApi;
+  session: Session;
+  log: HostLog;
+  /** The lease is over, or the run was canceled: stop that attempt. */
+  onLost(lease: Lease, verdict: "stale" | "canceled"): void;
+  /** Milliseconds a report took, and its items; null: it failed. */
+  onReport(ms: number, items: number | null): void;
+}
+
+/**
+ * Tells the server what happened, in as few calls as possible: one call at a time, and what comes up meanwhile goes
+ * together into the next. Everything is sent until it is acknowledged.
+ */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #queue = new ReportQueue();
+  readonly #aborted = new AbortController();
+  #scheduled = false;
+  #sending: Promise<void> | undefined;
+  #failures = 0;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+  }
+
+  started(item: AttemptStarted): void {
+    this.#queue.started(item);
+    this.#schedule();
+  }
+
+  completed(item: AttemptCompleted): void {
+    this.#queue.completed(item);
+    this.#schedule();
+  }
+
+  heartbeats(leases: Lease[]): void {
+    if (leases.length === 0) return;
+    this.#queue.heartbeats(leases);
+    this.#schedule();
+  }
+
+  /** Completions that the server has not acknowledged and that are not on their way. */
+  get unacknowledged(): number {
+    return this.#queue.unacknowledged;
+  }
+
+  /** Characters of output that wait. */
+  get chars(): number {
+    return this.#queue.chars;
+  }
+
+  /** Resolves when everything was acknowledged, or after `timeoutMs`. */
+  async drained(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while ((!this.#queue.isEmpty || this.#sending) && performance.now() < deadline) {
+      this.#schedule();
+      await sleep(5);
+    }
+  }
+
+  /** Ends the session at the server: what it still leases to this host is queued again at once. Best effort. */
+  async goodbye(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    for (let failures = 1; performance.now() < deadline; failures++) {
+      try {
+        await this.#call({ started: [], completed: [], heartbeats: [] }, true);
+        return;
+      } catch (error) {
+        if (error instanceof ApiError && error.isFinal) return;
+        await sleep(backoffMs(failures));
+      }
+    }
+  }
+
+  /** Sends nothing more. */
+  stop(): void {
+    this.#aborted.abort();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#sending || this.#aborted.signal.aborted) return;
+    this.#scheduled = true;
+    // Lets the other completions of this turn of the event loop join.
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#sending ??= this.#sendAll().finally(() => {
+        this.#sending = undefined;
+      });
+    });
+  }
+
+  async #sendAll(): Promise<void> {
+    while (!this.#queue.isEmpty && !this.#aborted.signal.aborted) {
+      const batch = this.#queue.take();
+      try {
+        await this.#send(batch);
+      } catch (error) {
+        this.#queue.putBack(batch);
+        if (this.#aborted.signal.aborted) return;
+        this.#failures += 1;
+        if (this.#failures === 1 || this.#failures % 20 === 0)
+          this.#options.log.warn(`Reporting failed (${this.#failures}×): ${messageOf(error)}`);
+        await sleep(backoffMs(this.#failures), this.#aborted.signal);
+      }
+    }
+  }
+
+  /** @throws Error when the server did not answer: the whole batch is to be sent again */
+  async #send(batch: ReportBatch): Promise<void> {
+    let verdicts: Awaited<ReturnType<WorkerApi["report"]>>;
+    try {
+      verdicts = await this.#call(batch, false);
+    } catch (error) {
+      if (error instanceof ApiError && error.isFinal) return this.#refused(batch, error);
+      throw error;
+    }
+    this.#failures = 0;
+    this.#tell(batch.started, verdicts.started);
+    this.#tell(batch.heartbeats, verdicts.heartbeats);
+    const again = unanswered(batch, verdicts);
+    if (again.started.length + again.completed.length + again.heartbeats.length > 0) {
+      this.#queue.putBack(again);
+      await sleep(RETRY_MS, this.#aborted.signal);
+    }
+  }
+
+  #tell(leases: Lease[], verdicts: LeaseVerdict[]): void {
+    for (const [index, lease] of leases.entries()) {
+      const verdict = verdicts[index];
+      if (verdict === "stale" || verdict === "canceled") this.#options.onLost(lease, verdict);
+    }
+  }
+
+  /** The server refuses the report itself: one bad item must not hold up the others. */
+  async #refused(batch: ReportBatch, error: ApiError): Promise<void> {
+    const parts = halves(batch);
+    if (parts) {
+      for (const [index, part] of parts.entries()) {
+        try {
+          await this.#send(part);
+        } catch {
+          // The server is gone meanwhile: what was not told waits for its return.
+          for (const rest of parts.slice(index).toReversed()) this.#queue.putBack(rest);
+          this.#failures += 1;
+          await sleep(backoffMs(this.#failures), this.#aborted.signal);
+          return;
+        }
+      }
+      return;
+    }
+    const [completed] = batch.completed;
+    const runId = (completed ?? batch.started[0] ?? batch.heartbeats[0])?.runId;
+    this.#options.log.error(`The server refused a report about ${runId}: ${error.message}`);
+    if (completed?.outcome.type !== "success") return;
+    const message = `The server refused the result of the run: ${error.message}`;
+    this.#queue.completed({
+      ...completed,
+      outcome: { type: "failure", error: internalError("TASK_OUTPUT_ERROR", message), retry: null },
+    });
+  }
+
+  async #call(batch: ReportBatch, goodbye: boolean): ReturnType<WorkerApi["report"]> {
+    const { api, onReport, session } = this.#options;
+    const request: ReportRequest = {
+      protocol: HOST_PROTOCOL,
+      hostId: session.hostId,
+      sessionId: session.sessionId,
+      ...batch,
+      ...(goodbye ? { goodbye } : undefined),
+    };
+    const begun = performance.now();
+    const items = batch.started.length + batch.completed.length + batch.heartbeats.length;
+    try {
+      const answer = await api.report(reportBody(request), this.#aborted.signal);
+      session.heard();
+      onReport(performance.now() - begun, items);
+      return answer;
+    } catch (error) {
+      onReport(performance.now() - begun, null);
+      throw error;
+    }
+  }
+}
