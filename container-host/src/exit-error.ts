@@ -1,4 +1,4 @@
-import { internalError, type MachinePreset, MACHINES, type TaskRunError } from "@acme/sdk/contract";
+import { internalError, MACHINES, type MachinePreset, type TaskRunError } from "@acme/sdk/contract";
 import type { RuntimeExit } from "./executor/executor.ts";
 
 const MAX_LINES = 20;

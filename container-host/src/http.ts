@@ -35,7 +35,7 @@ export class HttpClient {
     this.#prefix = this.#base.pathname.replace(/\/+$/, "");
     this.#headers = headers;
     const secure = this.#base.protocol === "https:";
-    this.#agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true, noDelay: true });
+    this.#agent = new (secure ? HttpsAgent : HttpAgent)({ keepAlive: true });
     this.#request = secure ? httpsRequest : httpRequest;
   }
 

@@ -46,7 +46,11 @@ export const HostOptions = z.object({
   fenceMs: Millis.default(DEFAULTS.hostLostMs - 10_000),
   pollMs: Millis.max(60_000).default(DEFAULTS.pollMs),
   /** Fetched bundles above this many bytes are removed, the least recently used first. Default 2 GB. */
-  bundleCacheBytes: z.coerce.number().int().min(0).default(2 * GB),
+  bundleCacheBytes: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(2 * GB),
   /** Docker: cores promised to runs for each real one (they are limited to their preset, and mostly wait). Default 4. */
   cpuOvercommit: z.coerce.number().min(0.1).default(4),
   /** Docker: bytes of memory left to the machine. Default: 1 GB, at most an eighth. */

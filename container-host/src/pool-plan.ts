@@ -37,7 +37,10 @@ export interface IdleFacts {
 const SPARE_FACTOR = 5;
 
 /** Whether an idle runtime has been kept long enough. */
-export const isExpired = (facts: IdleFacts, { idleMs, spares }: { idleMs: number; spares: number }): boolean =>
+export const isExpired = (
+  facts: IdleFacts,
+  { idleMs, spares }: { idleMs: number; spares: number },
+): boolean =>
   facts.idleOfLane <= spares ? facts.laneUnusedMs > idleMs * SPARE_FACTOR : facts.idleForMs > idleMs;
 
 /** Weight of the newest run in the average. */

@@ -449,7 +449,9 @@ export class Pool {
           await this.#options.executor.probe();
         } catch (error) {
           if (failures % 5 === 1)
-            this.#options.log.warn(`The ${this.#options.executor.name} executor can't start runtimes: ${messageOf(error)}`);
+            this.#options.log.warn(
+              `The ${this.#options.executor.name} executor can't start runtimes: ${messageOf(error)}`,
+            );
           retry(failures + 1);
           return;
         }
@@ -466,7 +468,11 @@ export class Pool {
     const now = performance.now();
     for (const runtime of this.#all) {
       if (runtime.leaveBy < now) runtime.kill();
-      if (runtime.state === "starting" && now - runtime.startedAt > START_MS) runtime.kill();
+      if (runtime.state === "starting" && now - runtime.startedAt > START_MS) {
+        const message = `The bundle was not loaded within ${START_MS} ms`;
+        runtime.broken ??= { type: "broken", message };
+        runtime.kill();
+      }
     }
     for (const lane of this.#lanes.values()) {
       this.#expire(lane, now);

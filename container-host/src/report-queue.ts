@@ -78,10 +78,7 @@ export class ReportQueue {
   putBack(batch: ReportBatch): void {
     const completedSince = new Set(this.#completed.map(keyOf));
     const started = batch.started.filter((item) => !completedSince.has(keyOf(item)));
-    this.#started = new Map([
-      ...started.map((item) => [keyOf(item), item] as const),
-      ...this.#started,
-    ]);
+    this.#started = new Map([...started.map((item) => [keyOf(item), item] as const), ...this.#started]);
     this.#completed = [...batch.completed, ...this.#completed];
     for (const item of batch.completed) this.#chars += charsOf(item);
     if (this.#heartbeats.length === 0) this.#heartbeats = batch.heartbeats;

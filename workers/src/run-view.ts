@@ -71,7 +71,12 @@ export async function retrievedOf(
   };
 }
 
-async function packetValue(env: Bindings, run: RunRecord, text: string | null, type: string): Promise<unknown> {
+async function packetValue(
+  env: Bindings,
+  run: RunRecord,
+  text: string | null,
+  type: string,
+): Promise<unknown> {
   if (text === null) return undefined;
   return parsePacket(await resolve(env, run.environmentKey, { text, type }));
 }

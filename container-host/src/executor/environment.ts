@@ -1,11 +1,12 @@
-import { type MachinePreset, MACHINES, RUNTIME_ENV } from "@acme/sdk/contract";
+import { MACHINES, type MachinePreset, RUNTIME_ENV } from "@acme/sdk/contract";
 import type { RuntimeSpec } from "./executor.ts";
 
 const MB = 1024 ** 2;
 /** Of a preset's memory, what V8's heap may take: the rest is for buffers, code and stacks. */
 const HEAP_SHARE = 0.75;
 
-export const memoryBytes = (machine: MachinePreset): number => Math.floor(MACHINES[machine].memory * 1024) * MB;
+export const memoryBytes = (machine: MachinePreset): number =>
+  Math.floor(MACHINES[machine].memory * 1024) * MB;
 
 /** Node's arguments for a preset. `memory`: bytes of its limit. */
 export const nodeArguments = (memory: number): string[] => [
@@ -29,5 +30,7 @@ export const runtimeEnvironment = (
     [RUNTIME_ENV.apiUrl]: own.apiUrl,
     [RUNTIME_ENV.secretKey]: spec.apiToken,
   };
-  return Object.fromEntries(Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),
+  );
 };

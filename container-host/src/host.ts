@@ -1,0 +1,315 @@
+import { DEFAULT_MACHINE, type DequeueResponse, type MachinePreset } from "@acme/sdk/contract";
+import { WorkerApi } from "./api.ts";
+import { Attempts } from "./attempts.ts";
+import { sleep } from "./backoff.ts";
+import { Bundles } from "./bundles.ts";
+import { Deployments } from "./deployments.ts";
+import { HostError } from "./errors.ts";
+import type { Executor } from "./executor/executor.ts";
+import { openExecutor } from "./executor/open.ts";
+import { takeDataFolder } from "./identity.ts";
+import { type HostLog, stderrLog } from "./log.ts";
+import { LogSender } from "./log-sender.ts";
+import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
+import { HostOptions, type HostSettings, startsAtOnce } from "./options.ts";
+import { Poller } from "./poller.ts";
+import { Pool } from "./pool.ts";
+import { readPressure, roomFactor } from "./pressure.ts";
+import { Reporter } from "./reporter.ts";
+import { NOTHING, plus, roomFor } from "./resources.ts";
+import { Session } from "./session.ts";
+
+const SWEEP_MS = 250;
+const PRESSURE_MS = 1_000;
+/** Outcomes that the server has not acknowledged, above which no more runs are taken. */
+const MAX_UNACKNOWLEDGED = 5_000;
+const MAX_UNACKNOWLEDGED_CHARS = 64 * 1024 * 1024;
+/** What the last words to the server may take. */
+const FAREWELL_MS = 5_000;
+const MAX_RUNS_PER_RUNTIME = 10_000;
+const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
+
+export interface RunningHost {
+  readonly hostId: string;
+  readonly executor: Executor["name"];
+  /** Base URL of /metrics and /healthz; null: not served. */
+  readonly metricsUrl: string | null;
+  /** Resolves when the server knows the host, which polls from then on. Rejects when the server refuses it. */
+  readonly ready: Promise<void>;
+  /** Takes no more runs, lets running attempts end within the drain time, gives back the others. Safe to call twice. */
+  stop(): Promise<void>;
+  /** Kills what runs and ends, without a word to the server: its leases tell. */
+  kill(): Promise<void>;
+}
+
+/**
+ * Starts a container host: it asks the server for runs and executes them until it is stopped.
+ * @throws HostError where something the operator can put right is in the way
+ */
+export async function startHost(options: HostOptions, log: HostLog = stderrLog()): Promise<RunningHost> {
+  const parsed = HostOptions.safeParse(options);
+  if (!parsed.success) {
+    throw new HostError(
+      parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("\n"),
+    );
+  }
+  const settings = parsed.data;
+  const { folders, hostId, unlock } = takeDataFolder(settings.dataDir);
+  let executor: Executor | undefined;
+  try {
+    executor = await openExecutor({ settings, folders, hostId, log });
+    const leftovers = await executor.cleanUp();
+    if (leftovers > 0)
+      log.warn(`Ended ${leftovers} runtimes that an earlier process of this host left behind`);
+    const host = new Host(settings, executor, hostId, folders.bundles, log);
+    const served =
+      settings.metricsPort === null
+        ? null
+        : await serveMetrics(host.metrics, () => host.health(), {
+            host: settings.metricsHost,
+            port: settings.metricsPort,
+          });
+    let ended: Promise<void> | undefined;
+    const end = (how: () => Promise<void>): Promise<void> => {
+      ended ??= how().finally(async () => {
+        await served?.close();
+        unlock();
+      });
+      return ended;
+    };
+    return {
+      hostId,
+      executor: executor.name,
+      metricsUrl: served?.url ?? null,
+      ready: host.start(),
+      stop: () => end(() => host.stop()),
+      kill: () => end(() => host.close()),
+    };
+  } catch (error) {
+    await executor?.close();
+    unlock();
+    throw error;
+  }
+}
+
+class Host {
+  readonly metrics = new HostMetrics();
+  readonly #settings: HostSettings;
+  readonly #executor: Executor;
+  readonly #log: HostLog;
+  readonly #api: WorkerApi;
+  readonly #session: Session;
+  readonly #pool: Pool;
+  readonly #attempts: Attempts;
+  readonly #reporter: Reporter;
+  readonly #logs: LogSender;
+  readonly #poller: Poller;
+  readonly #timers: NodeJS.Timeout[] = [];
+  #draining = false;
+  #factor = 1;
+  #usualMachine: MachinePreset = DEFAULT_MACHINE;
+
+  constructor(
+    settings: HostSettings,
+    executor: Executor,
+    hostId: string,
+    bundleFolder: string,
+    log: HostLog,
+  ) {
+    this.#settings = settings;
+    this.#executor = executor;
+    this.#log = log;
+    const { metrics } = this;
+    const api = new WorkerApi(settings.apiUrl, settings.hostToken);
+    const session = new Session(hostId);
+    this.#api = api;
+    this.#session = session;
+    const bundles = new Bundles(bundleFolder, api, settings.bundleCacheBytes);
+    this.#logs = new LogSender({ api, session, log, onDropped: (count) => metrics.droppedLogs.inc(count) });
+    this.#reporter = new Reporter({
+      api,
+      session,
+      log,
+      onLost: (lease, verdict) =>
+        verdict === "canceled" ? this.#attempts.cancel(lease) : this.#attempts.lost(lease),
+      onReport: (ms, items) => {
+        if (items === null) metrics.failedReports.inc();
+        else {
+          metrics.reports.observe(ms / 1_000);
+          metrics.reportItems.inc(items);
+        }
+      },
+    });
+    this.#pool = new Pool({
+      executor,
+      log,
+      idleMs: settings.idleMs,
+      spares: settings.spares,
+      startsAtOnce: startsAtOnce(),
+      maxRuns: MAX_RUNS_PER_RUNTIME,
+      maxAgeMs: MAX_RUNTIME_AGE_MS,
+      onColdStart: (ms) => metrics.coldStarts.observe(ms / 1_000),
+      onWarmStart: () => metrics.warmStarts.inc(),
+      onChange: () => this.#poller.poke(),
+      hold: (hash) => bundles.hold(hash),
+      release: (hash) => bundles.release(hash),
+    });
+    this.#attempts = new Attempts({
+      deployments: new Deployments(api, bundles),
+      pool: this.#pool,
+      reporter: this.#reporter,
+      logs: this.#logs,
+      log,
+      cancelGraceMs: settings.cancelGraceMs,
+      onStart: () => metrics.started.inc(),
+      onEnd: (outcome, code) => {
+        metrics.ended.inc({ outcome, code: code ?? "" });
+        this.#poller.poke();
+      },
+    });
+    this.#poller = new Poller({
+      api,
+      session,
+      log,
+      pollMs: settings.pollMs,
+      room: () => this.#room(),
+      onAnswer: (answer, sessionId) => this.#answered(answer, sessionId),
+      onPoll: (ms, runs) => {
+        if (runs === null) metrics.failedPolls.inc();
+        else if (runs === 0) metrics.emptyPolls.inc();
+        else metrics.polls.observe(ms / 1_000);
+      },
+    });
+    this.#registerGauges();
+  }
+
+  async start(): Promise<void> {
+    this.#timers.push(
+      setInterval(() => {
+        this.#attempts.sweep();
+        this.#fence();
+      }, SWEEP_MS),
+      setInterval(() => this.#reporter.heartbeats(this.#attempts.leases()), this.#settings.heartbeatMs),
+      setInterval(() => {
+        this.#factor = roomFactor(readPressure());
+        this.#poller.poke();
+      }, PRESSURE_MS),
+    );
+    await this.#poller.connect();
+    this.#poller.poke();
+  }
+
+  async stop(): Promise<void> {
+    const { drainMs } = this.#settings;
+    this.#draining = true;
+    this.#attempts.releaseWaiting("the host is stopping");
+    if (this.#attempts.size > 0)
+      this.#log.info(`Stopping: ${this.#attempts.size} attempts have ${drainMs} ms to end`);
+    const deadline = performance.now() + drainMs;
+    while (this.#attempts.size > 0 && performance.now() < deadline) await sleep(10);
+    this.#attempts.releaseAll("the host stopped before the attempt ended");
+    await Promise.all([this.#reporter.drained(FAREWELL_MS), this.#logs.drained(FAREWELL_MS)]);
+    await this.#reporter.goodbye(FAREWELL_MS);
+    await this.close();
+  }
+
+  async close(): Promise<void> {
+    this.#draining = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    this.#poller.stop();
+    this.#reporter.stop();
+    this.#logs.stop();
+    this.#attempts.abandonAll();
+    await this.#pool.close();
+    await this.#executor.close();
+    this.#api.close();
+  }
+
+  health(): Health {
+    const silentMs = Math.round(this.#session.silentMs);
+    const { isHealthy } = this.#pool;
+    return {
+      ok: isHealthy && silentMs < this.#settings.pollMs * 2,
+      executor: this.#executor.name,
+      executorHealthy: isHealthy,
+      serverSilentMs: silentMs,
+      attempts: this.#attempts.size,
+      draining: this.#draining,
+    };
+  }
+
+  /** Runs that can be taken now. */
+  #room(): number {
+    if (this.#draining || !this.#pool.isHealthy) return 0;
+    if (this.#reporter.unacknowledged > MAX_UNACKNOWLEDGED || this.#reporter.chars > MAX_UNACKNOWLEDGED_CHARS)
+      return 0;
+    const { size } = this.#attempts;
+    let room = this.#settings.concurrency - size;
+    if (Number.isFinite(this.#executor.capacity.memory)) {
+      let used = NOTHING;
+      for (const { machine } of this.#attempts.runs()) used = plus(used, this.#executor.cost(machine));
+      // The server does not say of what size the next runs are: like the last one, until it shows.
+      const each = this.#executor.cost(this.#usualMachine);
+      room = Math.min(room, roomFor(each, used, this.#executor.capacity));
+    }
+    if (this.#factor >= 1) return Math.max(0, room);
+    const allowed = Math.floor((size + room) * this.#factor) - size;
+    // With nothing running it is not the runs that press: one is taken, unless there is no memory at all.
+    const least = size === 0 && this.#factor > 0 ? 1 : 0;
+    return Math.max(Math.min(room, least), Math.min(room, allowed));
+  }
+
+  #answered(answer: DequeueResponse, sessionId: string): void {
+    if (sessionId !== this.#session.sessionId) return;
+    if (answer.ended) {
+      this.#log.warn(
+        `The server ended this host's session: ${this.#attempts.size} attempts are stopped, others have them`,
+      );
+      this.#attempts.abandonAll();
+      this.#session.renew();
+      return;
+    }
+    for (const notice of answer.notices) this.#attempts.cancel(notice);
+    for (const run of answer.runs) {
+      this.#usualMachine = run.machine;
+      this.#attempts.accept(run);
+    }
+    // Asked for before the host was told to stop.
+    if (this.#draining && answer.runs.length > 0) this.#attempts.releaseWaiting("the host is stopping");
+  }
+
+  /** A host that can't reach the server is about to be counted as lost: what it runs would run twice. */
+  #fence(): void {
+    if (this.#attempts.size === 0 || this.#session.silentMs < this.#settings.fenceMs) return;
+    this.#log.warn(
+      `No contact with the server for ${Math.round(this.#session.silentMs)} ms: ${this.#attempts.size} attempts are stopped`,
+    );
+    // Should the server have been away itself, these are still leased to this host: it gives them back when they talk again.
+    this.#attempts.releaseAll("the host lost contact with the server");
+  }
+
+  #registerGauges(): void {
+    const { metrics } = this;
+    const { capacity, name } = this.#executor;
+    metrics.gauge("slots", "Runs that can run at once.", () => this.#settings.concurrency);
+    metrics.gauge("running", "Attempts that the host holds.", () => this.#attempts.size);
+    metrics.gauge("room", "Runs that the host would take now.", () => this.#room());
+    metrics.gauge("runtimes", "Processes or containers.", () => this.#pool.counts.runtimes);
+    metrics.gauge("runtimes_idle", "Those that are warm and idle.", () => this.#pool.counts.idle);
+    metrics.gauge("runtimes_starting", "Those that start.", () => this.#pool.counts.starting);
+    metrics.gauge("waiting", "Runs that wait for a runtime.", () => this.#pool.counts.waiting);
+    metrics.gauge("reports_waiting", "Outcomes not yet sent.", () => this.#reporter.unacknowledged);
+    metrics.gauge("log_chars_waiting", "Characters of logs not yet sent.", () => this.#logs.size);
+    metrics.gauge(
+      "server_silent_seconds",
+      "Since the server answered last.",
+      () => this.#session.silentMs / 1_000,
+    );
+    metrics.gauge("pressure_factor", "Share of the usual room under pressure.", () => this.#factor);
+    metrics.gauge("docker", "1 where runs are in containers.", () => (name === "docker" ? 1 : 0));
+    if (Number.isFinite(capacity.memory)) {
+      metrics.gauge("capacity_memory_bytes", "Memory for runs.", () => capacity.memory);
+      metrics.gauge("capacity_cpu", "Cores promised to runs.", () => capacity.cpu);
+    }
+  }
+}

@@ -1,0 +1,4 @@
+export { HostError } from "./errors.ts";
+export { type RunningHost, startHost } from "./host.ts";
+export { type HostLog, logTo, stderrLog } from "./log.ts";
+export { EXECUTORS, type HostOptions } from "./options.ts";

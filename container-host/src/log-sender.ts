@@ -1,0 +1,125 @@
+import { HOST_PROTOCOL, type LogEntry, type RunLogs } from "@acme/sdk/contract";
+import { ApiError, reportBody, type WorkerApi } from "./api.ts";
+import { backoffMs, sleep } from "./backoff.ts";
+import { messageOf } from "./errors.ts";
+import type { HostLog } from "./log.ts";
+import type { Session } from "./session.ts";
+
+/** Characters that wait at most. What comes above it is dropped and counted: a chatty run must not take the host down. */
+const MAX_WAITING = 16 * 1024 * 1024;
+/** Of that, one run at most. */
+const MAX_WAITING_OF_RUN = 2 * 1024 * 1024;
+const MAX_BATCH = 1024 * 1024;
+/** Lets the entries of a moment go together. */
+const GATHER_MS = 20;
+/** An outage may take this many tries; then the logs of that batch are given up. */
+const MAX_TRIES = 20;
+
+interface Waiting {
+  runId: string;
+  attempt: number;
+  entries: LogEntry[];
+  size: number;
+  dropped: number;
+}
+
+export interface LogSenderOptions {
+  api: Pick<WorkerApi, "report">;
+  session: Session;
+  log: HostLog;
+  onDropped(entries: number): void;
+}
+
+/** Sends the logs of runs, beside the reports that matter more: they never hold up an outcome. */
+export class LogSender {
+  readonly #options: LogSenderOptions;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #aborted = new AbortController();
+  #size = 0;
+  #sending: Promise<void> | undefined;
+
+  constructor(options: LogSenderOptions) {
+    this.#options = options;
+  }
+
+  /** `size`: characters of the entries' JSON. */
+  add(runId: string, attempt: number, entries: LogEntry[], size: number): void {
+    const key = `${runId} ${attempt}`;
+    let waiting = this.#waiting.get(key);
+    if (!waiting) {
+      waiting = { runId, attempt, entries: [], size: 0, dropped: 0 };
+      this.#waiting.set(key, waiting);
+    }
+    if (this.#size + size > MAX_WAITING || waiting.size + size > MAX_WAITING_OF_RUN) {
+      waiting.dropped += entries.length;
+      this.#options.onDropped(entries.length);
+    } else {
+      for (const entry of entries) waiting.entries.push(entry);
+      waiting.size += size;
+      this.#size += size;
+    }
+    if (!this.#aborted.signal.aborted)
+      this.#sending ??= this.#send().finally(() => {
+        this.#sending = undefined;
+      });
+  }
+
+  /** Characters that wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Resolves when all is sent, or after `timeoutMs`. */
+  async drained(timeoutMs: number): Promise<void> {
+    const deadline = performance.now() + timeoutMs;
+    while (this.#sending && performance.now() < deadline) await sleep(5);
+  }
+
+  stop(): void {
+    this.#aborted.abort();
+  }
+
+  async #send(): Promise<void> {
+    await sleep(GATHER_MS, this.#aborted.signal);
+    while (this.#waiting.size > 0 && !this.#aborted.signal.aborted) await this.#sendBatch(this.#take());
+  }
+
+  #take(): RunLogs[] {
+    const batch: RunLogs[] = [];
+    let size = 0;
+    for (const [key, waiting] of this.#waiting) {
+      if (size > 0 && size + waiting.size > MAX_BATCH) break;
+      size += waiting.size;
+      this.#waiting.delete(key);
+      const { runId, attempt, entries, dropped } = waiting;
+      if (dropped > 0) {
+        const message = `${dropped} log entries were dropped here: the run logs faster than they can be sent`;
+        entries.push({ time: Date.now(), level: "warn", message });
+      }
+      batch.push({ runId, attempt, entries });
+    }
+    this.#size -= size;
+    return batch;
+  }
+
+  async #sendBatch(logs: RunLogs[]): Promise<void> {
+    const { api, session, log, onDropped } = this.#options;
+    const { hostId, sessionId } = session;
+    const body = reportBody({ protocol: HOST_PROTOCOL, hostId, sessionId, logs });
+    for (let tries = 1; !this.#aborted.signal.aborted; tries++) {
+      try {
+        await api.report(body, this.#aborted.signal);
+        session.heard();
+        return;
+      } catch (error) {
+        if ((error instanceof ApiError && error.isFinal) || tries >= MAX_TRIES) {
+          const entries = logs.reduce((sum, run) => sum + run.entries.length, 0);
+          log.warn(`${entries} log entries of ${logs.length} runs could not be sent: ${messageOf(error)}`);
+          onDropped(entries);
+          return;
+        }
+        await sleep(backoffMs(tries), this.#aborted.signal);
+      }
+    }
+  }
+}

@@ -1,0 +1,97 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+
+const LATENCY = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+
+/** What a host counts, and how it is shown to Prometheus. */
+export class HostMetrics {
+  readonly registry = new Registry();
+  readonly started = this.#counter("acme_host_attempts_started_total", "Attempts handed to a runtime.");
+  readonly ended = new Counter({
+    name: "acme_host_attempts_ended_total",
+    help: "Attempts that ended, by outcome (lost: the lease was over) and error code.",
+    labelNames: ["outcome", "code"] as const,
+    registers: [this.registry],
+  });
+  readonly coldStarts = this.#histogram(
+    "acme_host_runtime_start_seconds",
+    "Starts of containers or processes.",
+  );
+  readonly warmStarts = this.#counter("acme_host_warm_starts_total", "Runs that a warm runtime took.");
+  readonly polls = this.#histogram("acme_host_poll_seconds", "Polls that brought runs.");
+  readonly emptyPolls = this.#counter("acme_host_empty_polls_total", "Polls that brought none.");
+  readonly failedPolls = this.#counter("acme_host_failed_polls_total", "Polls without an answer.");
+  readonly reports = this.#histogram("acme_host_report_seconds", "Reports.");
+  readonly reportItems = this.#counter(
+    "acme_host_report_items_total",
+    "Starts, ends and heartbeats reported.",
+  );
+  readonly failedReports = this.#counter("acme_host_failed_reports_total", "Reports without an answer.");
+  readonly droppedLogs = this.#counter("acme_host_dropped_log_entries_total", "Log entries not sent.");
+
+  constructor() {
+    collectDefaultMetrics({ register: this.registry, prefix: "acme_host_" });
+  }
+
+  /** A value that is read when it is asked for. */
+  gauge(name: string, help: string, read: () => number): void {
+    new Gauge({
+      name: `acme_host_${name}`,
+      help,
+      registers: [this.registry],
+      collect() {
+        this.set(read());
+      },
+    });
+  }
+
+  #counter(name: string, help: string): Counter {
+    return new Counter({ name, help, registers: [this.registry] });
+  }
+
+  #histogram(name: string, help: string): Histogram {
+    return new Histogram({ name, help, buckets: LATENCY, registers: [this.registry] });
+  }
+}
+
+export interface Health {
+  ok: boolean;
+  [fact: string]: unknown;
+}
+
+/** Serves `/metrics` and `/healthz`. Returns the base URL and how to stop. */
+export async function serveMetrics(
+  metrics: HostMetrics,
+  health: () => Health,
+  address: { host: string; port: number },
+): Promise<{ url: string; close(): Promise<void> }> {
+  const server = createServer(async (request, response) => {
+    const path = request.url?.split("?")[0];
+    if (path === "/metrics") {
+      const text = await metrics.registry.metrics();
+      response.writeHead(200, { "content-type": metrics.registry.contentType }).end(text);
+    } else if (path === "/healthz") {
+      const facts = health();
+      response
+        .writeHead(facts.ok ? 200 : 503, { "content-type": "application/json" })
+        .end(JSON.stringify(facts));
+    } else {
+      response.writeHead(404, { "content-type": "text/plain" }).end("Not found: try /metrics or /healthz\n");
+    }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(address.port, address.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  const host = address.host.includes(":") ? `[${address.host}]` : address.host;
+  return {
+    url: `http://${host}:${port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+}

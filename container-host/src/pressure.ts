@@ -1,0 +1,36 @@
+import { readFileSync } from "node:fs";
+import { availableParallelism, freemem, loadavg, totalmem } from "node:os";
+
+export interface Pressure {
+  /** Share of the memory that is available, 0 to 1. */
+  memoryAvailable: number;
+  /** Processes that want to run, for each core. */
+  loadPerCore: number;
+}
+
+/** Available memory above which runs are taken without limit, and below which none are. */
+const MEMORY = { easy: 0.15, none: 0.05 };
+const LOAD = { easy: 5, most: 20 };
+/** However busy the processors are, some work is taken: it has to be done somewhere. */
+const LEAST = 0.1;
+
+/** Share of the usual room that a machine under pressure still gives, 0 to 1. */
+export function roomFactor({ memoryAvailable, loadPerCore }: Pressure): number {
+  const memory = clamp((memoryAvailable - MEMORY.none) / (MEMORY.easy - MEMORY.none), 0, 1);
+  const load = clamp(1 - (loadPerCore - LOAD.easy) / (LOAD.most - LOAD.easy), LEAST, 1);
+  return memory * load;
+}
+
+export const readPressure = (): Pressure => ({
+  memoryAvailable: availableMemory() / totalmem(),
+  loadPerCore: (loadavg()[0] ?? 0) / availableParallelism(),
+});
+
+/** What `freemem` counts as used is mostly caches that would be given up; Linux knows better. */
+function availableMemory(): number {
+  if (process.platform !== "linux") return freemem();
+  const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];
+  return kilobytes ? Number(kilobytes) * 1024 : freemem();
+}
+
+const clamp = (value: number, min: number, max: number): number => Math.min(max, Math.max(min, value));

@@ -1,0 +1,19 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+
+const simulate = (...args: string[]) => promisify(execFile)(process.execPath, [MAIN, ...args]);
+
+test("every invariant holds after every step of 60 seeds", async () => {
+  const { stdout } = await simulate("--seeds", "60");
+  expect(stdout).toMatch(/^60 of 60 seeds passed/);
+});
+
+test("a seed always does the same", async () => {
+  const [first, second] = await Promise.all([simulate("--seed", "7"), simulate("--seed", "7")]);
+  expect(second.stdout).toBe(first.stdout);
+  expect(first.stdout).toMatch(/\d+ steps/);
+});
