@@ -1,9 +1,9 @@
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 
-const MAIN = fileURLToPath(new URL("main.ts", import.meta.url));
+const MAIN = join(import.meta.dirname, "main.ts");
 
 const simulate = (...args: string[]) => promisify(execFile)(process.execPath, [MAIN, ...args]);
 
