@@ -1,0 +1,2 @@
+/** The text of workers/migrations/sqlite.ts, from the SQL files. */
+export function migrationsModule(): string;
