@@ -1,7 +1,8 @@
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { eventually, isAlive } from "../support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+import { isAlive } from "../support/processes.ts";
 
 let server: LocalServer;
 let client: ApiClientConfiguration;
@@ -95,6 +96,12 @@ it("1,000 triggers while the host is killed three times: 1,000 runs complete, ea
         const { message } = run.output as { message: string };
         outputs.set(message, (outputs.get(message) ?? 0) + 1);
       }
+    }
+    const retried = (await Promise.all(ids.map((id) => runs.retrieve(id)))).filter(
+      (run) => run.attemptCount > 1,
+    );
+    for (const { id } of retried) {
+      expect((await attemptsOf(id)).filter(({ status }) => status === "COMPLETED")).toHaveLength(1);
     }
     expect(outputs.size).toBe(1_000);
     expect(Math.max(...outputs.values())).toBe(1);

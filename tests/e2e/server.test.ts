@@ -5,10 +5,15 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { auth, runs, tasks } from "@acme/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { eventually, isAlive } from "../support/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { ROOT, startLocalServer } from "../support/local-server.ts";
+import { childrenOf, isAlive, parentOf } from "../support/processes.ts";
 
 const run = promisify(execFile);
+/** As in a user's terminal: these tests are themselves started by npm. */
+const WITHOUT_NPM = Object.fromEntries(
+  Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")),
+);
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "acme-e2e-"));
@@ -100,34 +105,27 @@ describe("npm start", () => {
     }
   });
 
-  it.each(["server", "bootstrap"])("leaves nothing running when its %s process is killed", async (which) => {
-    const bootstrap = spawn(
-      process.execPath,
-      [
-        join(ROOT, "scripts/bootstrap.mjs"),
-        "start",
-        "--executor",
-        "process",
-        "--port",
-        "0",
-        "--data",
-        folder,
-      ],
-      { stdio: ["ignore", "pipe", "ignore"] },
-    );
-    let output = "";
-    bootstrap.stdout.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-    });
-    await eventually("it is up", () => output.includes("Acme is running at"));
-    const pids = JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as Record<string, number>;
-    expect(Object.values(pids).every(isAlive)).toBe(true);
-    process.kill(which === "server" ? pids.server! : bootstrap.pid!, "SIGKILL");
-    await eventually(
-      "all of it is gone",
-      () => !Object.values(pids).some(isAlive) && !isAlive(bootstrap.pid!),
-    );
-  });
+  it.each(["server", "bootstrap", "npm"])(
+    "leaves nothing running when its %s process is killed",
+    async (which) => {
+      const npm = spawn("npm", ["start", "--", "--executor", "process", "--port", "0", "--data", folder], {
+        cwd: ROOT,
+        env: WITHOUT_NPM,
+        stdio: ["ignore", "pipe", "ignore"],
+      });
+      let output = "";
+      npm.stdout.setEncoding("utf8").on("data", (text: string) => {
+        output += text;
+      });
+      await eventually("it is up", () => output.includes("Acme is running at"));
+      const pids = JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as Record<string, number>;
+      const all = [...Object.values(pids), ...childrenOf(pids.host!), parentOf(pids.server!)!];
+      expect(all.every(isAlive)).toBe(true);
+      const victims = { server: pids.server!, bootstrap: parentOf(pids.server!)!, npm: npm.pid! };
+      process.kill(victims[which as keyof typeof victims], "SIGKILL");
+      await eventually("all of it is gone", () => !all.some(isAlive) && !isAlive(npm.pid!));
+    },
+  );
 
   it("works in a fresh copy of the checkout with nothing installed", async () => {
     const copy = join(folder, "checkout");
@@ -139,7 +137,7 @@ describe("npm start", () => {
     const { stdout, stderr } = await run(
       "npm",
       ["start", "--", "--once", "--port", "0", "--executor", "process"],
-      { cwd: copy, env: { ...process.env, npm_lifecycle_event: undefined, npm_execpath: undefined } },
+      { cwd: copy, env: WITHOUT_NPM },
     );
     expect(stderr).toContain("Installing dependencies (npm ci)");
     expect(stdout).toContain('Result: {"message":"Hello, World!"}');

@@ -1,5 +1,3 @@
-import { readFileSync } from "node:fs";
-
 /** Asks again until `probe` gives something else than undefined or false. @throws Error naming `what` after `timeoutMs` */
 export async function eventually<T>(
   what: string,
@@ -12,15 +10,5 @@ export async function eventually<T>(
     if (found !== undefined && found !== false) return found;
     if (Date.now() > deadline) throw new Error(`Not within ${timeoutMs} ms: ${what}`);
     await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-}
-
-/** True while a process with this pid runs: one that has ended and waits to be collected by its parent does not. */
-export function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    return stat[stat.lastIndexOf(")") + 2] !== "Z";
-  } catch {
-    return false;
   }
 }
