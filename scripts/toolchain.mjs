@@ -100,6 +100,21 @@ export function ensureInstalled() {
 }
 
 /**
+ * The pids between this process and npm, which change when one of them dies: npm starts a script by a shell, and that
+ * does not end with npm. Without /proc, only the parent is known.
+ */
+function npmAbove() {
+  const parent = process.ppid;
+  try {
+    const stat = readFileSync(`/proc/${parent}/stat`, "utf8");
+    const [, command, ppid] = /^\d+ \((.*)\) \S (\d+) /s.exec(stat) ?? [];
+    return /^(ba|da|a|z|k)?sh$/.test(command) ? `${parent} ${ppid}` : `${parent}`;
+  } catch {
+    return `${parent}`;
+  }
+}
+
+/**
  * Runs the project's Node.js with `args` in place of this process: same terminal, same signals, same exit code. The
  * program has an IPC channel to this process, which closes if this process is killed. Where npm started this process
  * and is killed itself, the program is told to stop.
@@ -114,8 +129,8 @@ export function runProjectNode(args, options = {}) {
   process.on("SIGINT", () => {});
   for (const signal of ["SIGTERM", "SIGHUP"]) process.on(signal, () => child.kill(signal));
   if (process.env.npm_lifecycle_event) {
-    const parent = process.ppid;
-    setInterval(() => process.ppid !== parent && child.kill("SIGTERM"), 500).unref();
+    const before = npmAbove();
+    setInterval(() => npmAbove() !== before && child.kill("SIGTERM"), 500).unref();
   }
   child.on("error", (error) => {
     process.stderr.write(`${NODE} could not be started: ${error.message}\n`);

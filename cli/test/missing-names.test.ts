@@ -21,6 +21,11 @@ describe("findMissingNames", () => {
     expect(await missingIn(source)).toEqual(["wait 4:15"]);
   });
 
+  it("names an import of the reference that is never used", async () => {
+    const source = 'import { schedules, SomeType, task } from "@trigger.dev/sdk";\ntask({});';
+    expect(await missingIn(source)).toEqual(["schedules 1:9"]);
+  });
+
   it("leaves names alone that are only used as types", async () => {
     const source = `import { type Nope, task } from "@trigger.dev/sdk";
       import { AlsoNope } from "@trigger.dev/sdk";

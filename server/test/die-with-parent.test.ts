@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { afterEach, describe, expect, it } from "vitest";
-import { eventually, isAlive } from "../../tests/support/eventually.ts";
+import { eventually } from "../../tests/support/eventually.ts";
+import { isAlive } from "../../tests/support/processes.ts";
 
 const started: number[] = [];
 afterEach(() => {

@@ -1,6 +1,7 @@
 import { tmpdir } from "node:os";
 import { afterEach, expect, it } from "vitest";
-import { eventually, isAlive } from "../../tests/support/eventually.ts";
+import { eventually } from "../../tests/support/eventually.ts";
+import { isAlive } from "../../tests/support/processes.ts";
 import { createPart, type Part } from "../src/part.ts";
 
 const parts: Part[] = [];

@@ -4,6 +4,7 @@ import { type Loader, transform } from "esbuild";
 import type { Expression, Identifier, Node, Pattern, Program } from "estree";
 import { analyze, type Scope } from "periscopic";
 import { walk } from "zimmerframe";
+import { REFERENCE_VALUES } from "./reference-names.ts";
 
 /** A name of the SDK that the code uses and that isn't there. */
 export interface MissingName {
@@ -29,46 +30,82 @@ interface Known {
  */
 export async function findMissingNames(
   source: string,
-  options: { loader: Loader; isSdk(specifier: string): boolean; sdk: object },
+  options: SearchOptions & { loader: Loader },
 ): Promise<MissingName[]> {
-  const compiled = await transform(source, {
-    loader: options.loader,
-    format: "esm",
-    target: "esnext",
-    jsx: "automatic",
-    sourcemap: "external",
-    sourcefile: "source",
-    logLevel: "silent",
-    tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: false } },
-  }).catch(() => null);
-  if (!compiled) return [];
-  let program: Program;
-  try {
-    program = parse(compiled.code, {
-      ecmaVersion: "latest",
-      sourceType: "module",
-      locations: true,
-    }) as AcornNode & Program;
-  } catch {
-    return [];
-  }
-  const map = new SourceMap(JSON.parse(compiled.map));
-  return search(program, options).map(({ name, node }) => {
-    const { line, column } = node.loc!.start;
-    const origin = map.findOrigin(line, column + 1);
-    return "lineNumber" in origin
-      ? { name, line: origin.lineNumber, column: origin.columnNumber - 1 }
-      : { name, line, column };
-  });
+  const [used, imported] = await Promise.all([
+    compile(source, options.loader, false),
+    compile(source, options.loader, true),
+  ]);
+  if (!used || !imported) return [];
+  const unused = unusedImports(imported.program, options);
+  const found = search(used.program, options);
+  const names = new Set(found.map(({ name }) => name));
+  return [
+    ...found.map(used.place),
+    ...unused.filter(({ name }) => !names.has(name)).map(imported.place),
+  ].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
-function search(
-  program: Program,
-  options: { isSdk(specifier: string): boolean; sdk: object },
-): { name: string; node: Node }[] {
+interface SearchOptions {
+  isSdk(specifier: string): boolean;
+  /** The SDK's module object. */
+  sdk: object;
+}
+
+interface Found {
+  name: string;
+  node: Node;
+}
+
+/** The source without its types; with `keepImports`, without those imports only that say `type`. */
+async function compile(
+  source: string,
+  loader: Loader,
+  keepImports: boolean,
+): Promise<{ program: Program; place(found: Found): MissingName } | null> {
+  try {
+    const { code, map } = await transform(source, {
+      loader,
+      format: "esm",
+      target: "esnext",
+      jsx: "automatic",
+      sourcemap: "external",
+      sourcefile: "source",
+      logLevel: "silent",
+      tsconfigRaw: { compilerOptions: { verbatimModuleSyntax: keepImports } },
+    });
+    const program = parse(code, { ecmaVersion: "latest", sourceType: "module", locations: true });
+    const origins = new SourceMap(JSON.parse(map));
+    return {
+      program: program as AcornNode & Program,
+      place({ name, node }) {
+        const { line, column } = node.loc!.start;
+        const origin = origins.findOrigin(line, column + 1);
+        return "lineNumber" in origin
+          ? { name, line: origin.lineNumber, column: origin.columnNumber - 1 }
+          : { name, line, column };
+      },
+    };
+  } catch {
+    // Code that can't be parsed: the bundler reports it itself.
+    return null;
+  }
+}
+
+/** Imports of names that are known to be values in the reference, and that the SDK doesn't have. */
+function unusedImports(program: Program, { isSdk, sdk }: SearchOptions): Found[] {
+  return program.body
+    .filter((node) => node.type === "ImportDeclaration" && isSdk(String(node.source.value)))
+    .flatMap((node) => (node.type === "ImportDeclaration" ? node.specifiers : []))
+    .filter((specifier) => specifier.type === "ImportSpecifier")
+    .map((node) => ({ name: nameOf(node.imported), node }))
+    .filter(({ name }) => REFERENCE_VALUES.has(name) && !(name in sdk));
+}
+
+function search(program: Program, options: SearchOptions): Found[] {
   const { scope: root, map: scopes } = analyze(program);
   const bindings = new Map<string, Known>();
-  const missing: { name: string; node: Node }[] = [];
+  const missing: Found[] = [];
   const sdk: Known = { path: "", value: options.sdk };
   const isSdk = (node: Node | null | undefined): boolean =>
     node?.type === "Literal" && typeof node.value === "string" && options.isSdk(node.value);

@@ -1,0 +1,26 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+/** State and parent of a process, from /proc; undefined where there is none. */
+function statOf(pid: number): { state: string; parent: number } | undefined {
+  try {
+    // The second field is the command in parentheses, which can hold anything.
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    const [state, parent] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { state: state!, parent: Number(parent) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** True while a process with this pid runs: one that has ended and waits to be collected by its parent does not. */
+export function isAlive(pid: number): boolean {
+  const stat = statOf(pid);
+  return stat !== undefined && stat.state !== "Z";
+}
+
+export const parentOf = (pid: number): number | undefined => statOf(pid)?.parent;
+
+export const childrenOf = (pid: number): number[] =>
+  readdirSync("/proc")
+    .map(Number)
+    .filter((candidate) => Number.isInteger(candidate) && parentOf(candidate) === pid);
