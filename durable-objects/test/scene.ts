@@ -1,0 +1,152 @@
+import { env } from "cloudflare:workers";
+import {
+  type AttemptCompleted,
+  type DequeuedRun,
+  defaultQueueName,
+  HOST_PROTOCOL,
+  newRunId,
+  randomBase36,
+} from "@acme/sdk/contract";
+import { queueKeyOf } from "../src/keys.ts";
+import type {
+  DispatcherRpc,
+  EnvironmentRef,
+  EnvironmentRpc,
+  ObjectBindings,
+  QueueRef,
+  QueueRpc,
+  TriggerItem,
+} from "../src/rpc.ts";
+
+export const bindings = env as unknown as ObjectBindings;
+
+/** One environment of its own with one task's queue, and hosts that ask for its runs. */
+export class Scene {
+  readonly ref: QueueRef;
+  readonly hostId = `host-${randomBase36(8)}`;
+
+  constructor(task = "task") {
+    const environment: EnvironmentRef = {
+      key: randomBase36(8),
+      id: "env_1",
+      slug: "prod",
+      type: "PRODUCTION",
+      project: { id: "project_1", ref: "proj_1", name: "Project" },
+      organization: { id: "org_1", slug: "org", name: "Organization" },
+    };
+    const queue = defaultQueueName(task);
+    this.ref = { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
+  }
+
+  get key(): string {
+    return this.ref.environment.key;
+  }
+
+  get queueStub(): DurableObjectStub {
+    return bindings.QUEUE.getByName(this.ref.queueKey);
+  }
+
+  get environmentStub(): DurableObjectStub {
+    return bindings.ENVIRONMENT.getByName(this.key);
+  }
+
+  get dispatcherStub(): DurableObjectStub {
+    return bindings.DISPATCHER.getByName("default");
+  }
+
+  get queue(): QueueRpc {
+    return this.queueStub as unknown as QueueRpc;
+  }
+
+  get environment(): EnvironmentRpc {
+    return this.environmentStub as unknown as EnvironmentRpc;
+  }
+
+  get dispatcher(): DispatcherRpc {
+    return this.dispatcherStub as unknown as DispatcherRpc;
+  }
+
+  async deploy(options: { concurrencyLimit?: number } = {}): Promise<this> {
+    await this.environment.updateEnvironment(this.ref.environment, options);
+    await this.environment.promoteDeployment(this.ref.environment, {
+      deployment: { id: "deployment_1", version: "20270101.1", contentHash: "0".repeat(64) },
+      manifest: {
+        tasks: [{ id: "task", filePath: "task.ts" }],
+        queues: [],
+        runtime: "node",
+        sdkVersion: "0.1.0",
+      },
+    });
+    return this;
+  }
+
+  item(changes: Partial<TriggerItem> = {}): TriggerItem {
+    return {
+      runId: newRunId(this.ref.queueKey),
+      task: "task",
+      payload: '{"n":1}',
+      payloadType: "application/json",
+      tags: [],
+      priorityMs: 0,
+      machine: "small-1x",
+      isTest: false,
+      known: true,
+      depth: 0,
+      ...changes,
+    };
+  }
+
+  async trigger(changes: Partial<TriggerItem> = {}, concurrencyLimit: number | null = null): Promise<string> {
+    const settings = { concurrencyLimit, paused: false };
+    const [result] = await this.queue.triggerRuns(this.ref, settings, [this.item(changes)]);
+    return (result as { runId: string }).runId;
+  }
+
+  /**
+   * What a poll brings this host; with `max` 0 only notices. All scenes share the one dispatcher: what other tests left
+   * queued is put aside.
+   */
+  async poll(options: { max?: number; waitMs?: number; sessionId?: string } = {}) {
+    const { max = 100, waitMs = 500, sessionId = "session-1" } = options;
+    for (;;) {
+      const { runs, ...rest } = await this.dispatcher.poll({
+        protocol: HOST_PROTOCOL,
+        hostId: this.hostId,
+        sessionId: `${this.hostId}-${sessionId}`,
+        max,
+        waitMs,
+      });
+      const own = runs
+        .map((json) => JSON.parse(json) as DequeuedRun)
+        .filter((run) => run.environment.key === this.key);
+      if (own.length > 0 || runs.length === 0) return { ...rest, runs: own };
+    }
+  }
+
+  async report(parts: {
+    started?: DequeuedRun;
+    completed?: DequeuedRun;
+    heartbeat?: DequeuedRun;
+    outcome?: AttemptCompleted["outcome"];
+  }) {
+    const at = Date.now();
+    const { started, completed, heartbeat } = parts;
+    const outcome = parts.outcome ?? { type: "success", output: '"done"', outputType: "application/json" };
+    const verdicts = await this.queue.applyReports({
+      hostId: this.hostId,
+      sessionId: `${this.hostId}-session-1`,
+      started: started ? [{ runId: started.runId, token: started.token, startedAt: at }] : [],
+      completed: completed
+        ? [{ runId: completed.runId, token: completed.token, startedAt: at, completedAt: at, outcome }]
+        : [],
+      heartbeats: heartbeat ? [{ runId: heartbeat.runId, token: heartbeat.token }] : [],
+    });
+    return [...verdicts.started, ...verdicts.completed, ...verdicts.heartbeats];
+  }
+
+  async run(runId: string) {
+    const run = await this.queue.retrieveRun(this.key, runId);
+    if (!run) throw new Error(`Run ${runId} is not there`);
+    return run;
+  }
+}

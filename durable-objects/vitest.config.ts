@@ -1,0 +1,30 @@
+import { join } from "node:path";
+import { cloudflareTest } from "@cloudflare/vitest-plugin";
+import { defineConfig } from "vitest/config";
+
+const object = (className: string) => ({ className, useSQLite: true });
+
+/** The objects in workerd: storage, alarms and evictions are the real ones; the query side is a list in memory. */
+export default defineConfig({
+  plugins: [
+    cloudflareTest({
+      main: join(import.meta.dirname, "test/worker.ts"),
+      miniflare: {
+        compatibilityDate: "2026-11-02",
+        compatibilityFlags: ["nodejs_compat"],
+        durableObjects: {
+          QUEUE: object("QueueObject"),
+          ENVIRONMENT: object("EnvironmentObject"),
+          DISPATCHER: object("DispatcherObject"),
+          FEED: object("FeedObject"),
+        },
+      },
+    }),
+  ],
+  test: {
+    name: "objects",
+    root: import.meta.dirname,
+    include: ["test/**/*.test.ts"],
+    testTimeout: 30_000,
+  },
+});
