@@ -173,6 +173,7 @@ class Host {
       log,
       pollMs: settings.pollMs,
       room: () => this.#room(),
+      held: () => this.#attempts.size,
       onAnswer: (answer, sessionId) => this.#answered(answer, sessionId),
       onPoll: (ms, runs) => {
         if (runs === null) metrics.failedPolls.inc();

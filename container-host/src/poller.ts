@@ -6,6 +6,9 @@ import type { HostLog } from "./log.ts";
 import { nextPoll } from "./poll-plan.ts";
 import type { Session } from "./session.ts";
 
+/** Milliseconds between polls for little room. */
+const GATHER_MS = 3;
+
 export interface PollerOptions {
   api: WorkerApi;
   session: Session;
@@ -13,6 +16,8 @@ export interface PollerOptions {
   pollMs: number;
   /** Runs the host could take now. */
   room(): number;
+  /** Runs the host has. */
+  held(): number;
   /** `sessionId`: the session that asked. */
   onAnswer(answer: DequeueResponse, sessionId: string): void;
   /** Milliseconds from asking to the answer, and how many runs came; null: it failed. */
@@ -27,6 +32,8 @@ export class Poller {
   #failures = 0;
   #resting = false;
   #scheduled = false;
+  #lastPoll = 0;
+  #later: NodeJS.Timeout | undefined;
 
   constructor(options: PollerOptions) {
     this.#options = options;
@@ -72,6 +79,7 @@ export class Poller {
 
   /** Ends all polls at once. */
   stop(): void {
+    clearTimeout(this.#later);
     this.#stopped.abort();
   }
 
@@ -81,9 +89,18 @@ export class Poller {
 
   #pump(): void {
     while (!this.#resting && !this.#stopped.signal.aborted) {
-      const max = nextPoll(this.#options.room(), [...this.#waiting.values()]);
-      if (max === null) return;
-      void this.#poll(max);
+      const next = nextPoll(this.#options.room(), this.#options.held(), [...this.#waiting.values()]);
+      if (next === null) return;
+      const early = this.#lastPoll + GATHER_MS - performance.now();
+      if (next.soon && early > 0) {
+        this.#later ??= setTimeout(() => {
+          this.#later = undefined;
+          this.#pump();
+        }, early);
+        return;
+      }
+      this.#lastPoll = performance.now();
+      void this.#poll(next.max);
     }
   }
 

@@ -1,28 +1,36 @@
 export interface LaneFacts {
-  /** Runs without a runtime. */
-  waiting: number;
-  /** Milliseconds the oldest of them has waited. */
-  oldestWaitMs: number;
+  /** Of each run without a runtime: milliseconds its task usually takes; undefined: not known yet. */
+  waiting: readonly (number | undefined)[];
   starting: number;
-  busy: number;
-  /** Milliseconds a run takes, on average; undefined: none has ended yet. */
-  meanMs: number | undefined;
+  /** Of each runtime at work: milliseconds its task usually takes, and how long it is at it. */
+  busy: readonly { usualMs: number | undefined; forMs: number }[];
   /** Milliseconds a cold start takes. */
   startMs: number;
 }
 
+/** Beyond what is usual, how long a run may take before its runtime no longer counts as about to be free. */
+const PATIENCE_MS = 200;
+const PATIENCE_FACTOR = 4;
+
 /**
- * How many runtimes to start for a deployment. Short runs are done by those that are warm before another one would be up,
- * so none is started for them; but nothing waits longer than a start takes without one being started.
+ * How many runtimes to start for a deployment. Short runs are done by those that are warm before another one would be up:
+ * none is started for them. Their time is counted as it passes inside the runtime, without waiting for a processor: more
+ * processes would only make that wait longer.
  */
-export function startsWanted(lane: LaneFacts): number {
-  const uncovered = lane.waiting - lane.starting;
-  if (uncovered <= 0) return 0;
-  if (lane.busy > 0 && lane.meanMs !== undefined && lane.oldestWaitMs < lane.startMs) {
-    const drainedInMs = (lane.waiting * lane.meanMs) / lane.busy;
-    if (drainedInMs < lane.startMs) return 0;
+export function startsWanted({ busy, startMs, starting, waiting }: LaneFacts): number {
+  const isQuick = (ms: number | undefined): ms is number => ms !== undefined && ms < startMs;
+  const workers = busy.filter(
+    ({ usualMs, forMs }) => isQuick(usualMs) && forMs < PATIENCE_MS + PATIENCE_FACTOR * usualMs,
+  ).length;
+  let quick = 0;
+  let quickMs = 0;
+  for (const ms of waiting) {
+    if (!isQuick(ms)) continue;
+    quick += 1;
+    quickMs += ms;
   }
-  return uncovered;
+  const isCovered = workers > 0 && quickMs / workers < startMs;
+  return Math.max(0, waiting.length - (isCovered ? quick : 0) - starting);
 }
 
 export interface IdleFacts {

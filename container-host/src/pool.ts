@@ -56,7 +56,8 @@ interface Lane {
   readonly idle: Runtime[];
   busy: number;
   starting: number;
-  meanMs: number | undefined;
+  /** By task: milliseconds that a run usually takes. */
+  readonly usualMs: Map<string, number>;
   usedAt: number;
   /** The last runtime could not load the bundle: no spares until one can. */
   unloadable: boolean;
@@ -111,6 +112,7 @@ export class Pool {
   #ids = 0;
   #startFailures = 0;
   #blocked = false;
+  #startScheduled = false;
   #recheck: NodeJS.Timeout | undefined;
   #closing = false;
   #onEmpty: (() => void) | undefined;
@@ -178,7 +180,7 @@ export class Pool {
         idle: [],
         busy: 0,
         starting: 0,
-        meanMs: undefined,
+        usualMs: new Map(),
         usedAt: 0,
         unloadable: false,
       };
@@ -199,7 +201,17 @@ export class Pool {
         break;
       }
     }
-    if (lane.waiting.length > 0) this.#startFor(lane);
+    if (lane.waiting.length > 0) this.#startSoon();
+  }
+
+  /** Once for all that came in this turn. */
+  #startSoon(): void {
+    if (this.#startScheduled) return;
+    this.#startScheduled = true;
+    queueMicrotask(() => {
+      this.#startScheduled = false;
+      if (!this.#closing) this.#startWaiting();
+    });
   }
 
   /** Sends the next run that is still wanted. False: none waits. */
@@ -222,11 +234,11 @@ export class Pool {
     const { executor, startsAtOnce } = this.#options;
     const now = performance.now();
     const wanted = startsWanted({
-      waiting: lane.waiting.length,
-      oldestWaitMs: now - (lane.waiting[0]?.since ?? now),
+      waiting: lane.waiting.map(({ work }) => lane.usualMs.get(work.run.taskId)),
       starting: lane.starting,
-      busy: lane.busy,
-      meanMs: lane.meanMs,
+      busy: [...lane.runtimes].flatMap(({ sentAt, work }) =>
+        work ? { usualMs: lane.usualMs.get(work.run.taskId), forMs: now - sentAt } : [],
+      ),
       startMs: executor.startMs,
     });
     for (let n = 0; n < wanted; n++) {
@@ -346,7 +358,7 @@ export class Pool {
     lane.starting -= 1;
     lane.unloadable = false;
     this.#makeIdle(runtime);
-    if (this.#all.size > 0) this.#startWaiting();
+    this.#startSoon();
   }
 
   #makeIdle(runtime: Runtime): void {
@@ -368,7 +380,9 @@ export class Pool {
   #completed(runtime: Runtime, work: Work, message: Of<"completed">): void {
     const { lane } = runtime;
     lane.busy -= 1;
-    lane.meanMs = averageOf(lane.meanMs, performance.now() - runtime.sentAt);
+    const { taskId } = work.run;
+    const ms = message.usageMs ?? performance.now() - runtime.sentAt;
+    lane.usualMs.set(taskId, averageOf(lane.usualMs.get(taskId), ms));
     runtime.runs += 1;
     runtime.work = null;
     if (message.exiting) {
@@ -412,7 +426,7 @@ export class Pool {
     if (this.#all.size === 0) this.#onEmpty?.();
     if (this.#closing) return;
     this.#serve(lane);
-    this.#startWaiting();
+    this.#startSoon();
     this.#options.onChange();
   }
 

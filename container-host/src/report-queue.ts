@@ -30,6 +30,10 @@ export class ReportQueue {
     return this.#started.size === 0 && this.#completed.length === 0 && this.#heartbeats.length === 0;
   }
 
+  get size(): number {
+    return this.#started.size + this.#completed.length + this.#heartbeats.length;
+  }
+
   /** Completions that wait. */
   get unacknowledged(): number {
     return this.#completed.length;

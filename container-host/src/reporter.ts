@@ -16,6 +16,10 @@ import type { Session } from "./session.ts";
 /** Wait before items are sent again whose owner could not be reached. */
 const RETRY_MS = 200;
 
+/** Reports of fewer items than this follow each other after this many milliseconds: a call costs more than an item. */
+const GATHER_MS = 2;
+const GATHER_ITEMS = 64;
+
 export interface ReporterOptions {
   api: WorkerApi;
   session: Session;
@@ -37,6 +41,7 @@ export class Reporter {
   #scheduled = false;
   #sending: Promise<void> | undefined;
   #failures = 0;
+  #lastReport = 0;
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -110,6 +115,9 @@ export class Reporter {
 
   async #sendAll(): Promise<void> {
     while (!this.#queue.isEmpty && !this.#aborted.signal.aborted) {
+      const early = this.#lastReport + GATHER_MS - performance.now();
+      if (early > 0 && this.#queue.size < GATHER_ITEMS) await sleep(early, this.#aborted.signal);
+      this.#lastReport = performance.now();
       const batch = this.#queue.take();
       try {
         await this.#send(batch);

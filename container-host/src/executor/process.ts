@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
+import { killedWithParent } from "../die-with-parent.ts";
 import type { HostFolders } from "../identity.ts";
 import { OutputTail } from "../output-tail.ts";
 import type { Resources } from "../resources.ts";
@@ -59,7 +60,10 @@ class ProcessExecutor implements Executor {
       bundle: spec.bundlePath,
       apiUrl: this.#options.apiUrl,
     });
-    const child = spawn(process.execPath, [...nodeArguments(memoryBytes(spec.machine)), this.#entry], {
+    const node = { file: process.execPath, args: [...nodeArguments(memoryBytes(spec.machine)), this.#entry] };
+    // A task that blocks its thread doesn't notice that its channel has ended.
+    const command = killedWithParent(node) ?? node;
+    const child = spawn(command.file, command.args, {
       cwd: this.#options.folders.work,
       env,
       stdio: ["ignore", "pipe", "pipe", "pipe"],

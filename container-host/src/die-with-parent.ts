@@ -1,0 +1,59 @@
+import { spawnSync } from "node:child_process";
+
+export interface Command {
+  file: string;
+  args: string[];
+}
+
+/**
+ * For systems without `setpriv`: a shell that starts the program in the background, prints its pid on descriptor 3, and
+ * kills it when its standard input ends, which is when the parent died.
+ */
+const SHELL_GUARD = `exec 4<&0
+"$@" </dev/null 3>&- 4<&- &
+child=$!
+echo "$child" >&3
+exec 3>&-
+trap 'kill -TERM "$child"' TERM INT
+( trap '' TERM INT; read -r line <&4; kill -KILL "$child" ) 2>/dev/null &
+watcher=$!
+exec 4<&-
+wait "$child"
+code=$?
+while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
+kill -KILL "$watcher" 2>/dev/null
+exit "$code"`;
+
+/** The parent may have died before the kernel was told to watch it: `$0` is its pid. */
+const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
+
+let hasSetpriv: boolean | undefined;
+
+/** Linux can kill a process when its parent dies; util-linux's setpriv asks for it and then becomes the program. */
+function kernelCan(): boolean {
+  hasSetpriv ??=
+    process.platform === "linux" &&
+    spawnSync("setpriv", ["--pdeathsig", "KILL", "true"], { stdio: "ignore" }).status === 0;
+  return hasSetpriv;
+}
+
+/**
+ * The command that runs a program so that the kernel kills it when this process dies, even by SIGKILL; the spawned process
+ * becomes the program itself. Null where the system can't do that.
+ */
+export function killedWithParent(command: Command): Command | null {
+  if (!kernelCan()) return null;
+  const checked = ["/bin/sh", "-c", UNLESS_ORPHANED, String(process.pid), command.file, ...command.args];
+  return { file: "setpriv", args: ["--pdeathsig", "KILL", "--", ...checked] };
+}
+
+/**
+ * As `killedWithParent`, on every system. `guarded`: a shell stands between; the program's pid comes as a line on
+ * descriptor 3, and standard input has to be a pipe.
+ */
+export function dieWithParent(command: Command, useKernel = true): Command & { guarded: boolean } {
+  const direct = useKernel ? killedWithParent(command) : null;
+  if (direct) return { ...direct, guarded: false };
+  const args = ["-c", SHELL_GUARD, "acme-guard", command.file, ...command.args];
+  return { file: "/bin/sh", args, guarded: true };
+}
