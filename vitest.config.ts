@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     projects: [
       ...configured,
+      "workers/test/storage/vitest.node.config.ts",
+      "workers/test/storage/vitest.workerd.config.ts",
       { test: { name: "node", include: plain.map((name) => `${name}/test/**/*.test.ts`) } },
       {
         test: {

@@ -1,5 +1,6 @@
 import { checkedKey } from "./blob-key.ts";
 import type { BlobStore, SizedStream } from "./blobs.ts";
+import { wholeStream } from "./whole-stream.ts";
 
 /**
  * Blobs in the folder of a writable disk service of plain workerd, which makes folders as needed and moves a finished
@@ -13,13 +14,13 @@ export class DiskBlobs implements BlobStore {
   }
 
   async put(key: string, bytes: ArrayBuffer | ArrayBufferView | SizedStream): Promise<void> {
+    checkedKey(key);
     if (!("stream" in bytes)) {
       await this.#send(key, "PUT", bytes, [204]);
       return;
     }
-    // The service takes a body of unknown length that breaks off for a whole one. One of known length it drops.
-    const sized = new FixedLengthStream(bytes.size);
-    await Promise.all([bytes.stream.pipeTo(sized.writable), this.#send(key, "PUT", sized.readable, [204])]);
+    const { body, sent } = wholeStream(bytes);
+    await Promise.all([sent, this.#send(key, "PUT", body, [204])]);
   }
 
   async get(key: string): Promise<ReadableStream | null> {

@@ -1,5 +1,6 @@
 import { checkedKey } from "./blob-key.ts";
 import type { BlobStore, SizedStream } from "./blobs.ts";
+import { wholeStream } from "./whole-stream.ts";
 
 /** Blobs in an R2 bucket. */
 export class R2Blobs implements BlobStore {
@@ -10,15 +11,13 @@ export class R2Blobs implements BlobStore {
   }
 
   async put(key: string, bytes: ArrayBuffer | ArrayBufferView | SizedStream): Promise<void> {
+    const name = checkedKey(key);
     if (!("stream" in bytes)) {
-      await this.#bucket.put(checkedKey(key), bytes);
+      await this.#bucket.put(name, bytes);
       return;
     }
-    const sized = new FixedLengthStream(bytes.size);
-    await Promise.all([
-      bytes.stream.pipeTo(sized.writable),
-      this.#bucket.put(checkedKey(key), sized.readable),
-    ]);
+    const { body, sent } = wholeStream(bytes);
+    await Promise.all([sent, this.#bucket.put(name, body)]);
   }
 
   async get(key: string): Promise<ReadableStream | null> {

@@ -1,5 +1,6 @@
 import { type Column, type SQL, sql } from "drizzle-orm";
-import { type AnyD1Database, drizzle } from "drizzle-orm/d1";
+import { drizzle } from "drizzle-orm/d1";
+import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import type { SqlDatabase } from "./sql-database.ts";
 import { SqlRepository } from "./sql-repository.ts";
 import * as tables from "./sqlite-schema.ts";
@@ -25,11 +26,16 @@ export function sqliteRepository(
 const isOneOf = (column: Column | SQL, values: string[]): SQL =>
   sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
 
+const dialect = new SQLiteAsyncDialect();
+
 /** The query side on D1. */
-export function d1Repository(d1: AnyD1Database): SqlRepository {
-  const db = drizzle(d1);
-  return sqliteRepository(db, async (statements) => {
-    const [first, ...others] = statements.map((statement) => db.run(statement));
-    if (first) await db.batch([first, ...others]);
+export function d1Repository(d1: D1Database): SqlRepository {
+  return sqliteRepository(drizzle(d1), async (statements) => {
+    // Drizzle's own batch (0.45) fails for plain SQL with parameters.
+    const prepared = statements.map((statement) => {
+      const query = dialect.sqlToQuery(statement);
+      return d1.prepare(query.sql).bind(...query.params);
+    });
+    if (prepared.length > 0) await d1.batch(prepared);
   });
 }

@@ -85,6 +85,6 @@ export function aFullRun(environmentKey: string): RunRow {
     batchId: "batch_1",
     scheduleId: "sched_1",
     replayedFrom: aRun(environmentKey).id,
-    errorMessage: "Error: it's \"broken\" \\ badly",
+    errorMessage: 'Error: it\'s "broken" \\ badly',
   };
 }

@@ -43,7 +43,10 @@ export function accountSuite(open: () => Promise<Repository>): void {
 
     it("adds an environment", async () => {
       const { input } = await anAccount(repository);
-      const more = await repository.bootstrap({ ...input, keyHashes: { ...input.keyHashes, staging: aHash() } });
+      const more = await repository.bootstrap({
+        ...input,
+        keyHashes: { ...input.keyHashes, staging: aHash() },
+      });
       if ("conflict" in more) throw new Error(more.conflict);
       expect(more.environments.map((e) => [e.slug, e.type])).toEqual([
         ["dev", "DEVELOPMENT"],

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { randomBase36 } from "@acme/sdk/contract";
-import type { Bootstrapped, BootstrapInput, Repository } from "../../src/storage/repository.ts";
+import type { BootstrapInput, Bootstrapped, Repository } from "../../src/storage/repository.ts";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 

@@ -1,5 +1,6 @@
+import { execFileSync } from "node:child_process";
+import { join } from "node:path";
 import type { TestProject } from "vitest/node";
-import { migratePostgres } from "../../../scripts/migrate-postgres.mjs";
 import { startPostgres } from "./postgres-server.ts";
 
 declare module "vitest" {
@@ -9,11 +10,14 @@ declare module "vitest" {
   }
 }
 
-/** One real Postgres for all storage tests of a project. */
+const MIGRATE = join(import.meta.dirname, "../../../scripts/migrate-postgres.mjs");
+
+/** One real Postgres for all storage tests of a project, migrated as a user would. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startPostgres();
   try {
-    await migratePostgres(server.url);
+    // By itself: under a workerd project's module conditions, the driver here would be the one for Workers.
+    execFileSync(process.execPath, [MIGRATE, server.url], { stdio: "pipe" });
   } catch (error) {
     await server.stop();
     throw error;

@@ -10,7 +10,8 @@ export const inOrder = (rows: RunRow[]): RunRow[] =>
 const among = <T>(values: T[] | undefined, value: T | null): boolean =>
   values === undefined || (value !== null && values.includes(value));
 
-const equals = <T>(wanted: T | undefined, value: T | null): boolean => wanted === undefined || wanted === value;
+const equals = <T>(wanted: T | undefined, value: T | null): boolean =>
+  wanted === undefined || wanted === value;
 
 /** What a filter means, in plain words. */
 export const matches = (run: RunRow, filter: RunFilter): boolean =>
