@@ -85,11 +85,11 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     await runs.poll(handle, { pollIntervalMs: 100 });
     const replayed = await runs.replay(handle.id);
     expect(replayed.id).not.toBe(handle.id);
-    expect(await runs.poll(replayed, { pollIntervalMs: 100 })).toMatchObject({
+    expect(await runs.poll(replayed.id, { pollIntervalMs: 100 })).toMatchObject({
       output: { message: "Hello, again!" },
     });
     const other = await runs.replay(handle.id, { payload: { name: "else" } });
-    expect(await runs.poll(other, { pollIntervalMs: 100 })).toMatchObject({
+    expect(await runs.poll(other.id, { pollIntervalMs: 100 })).toMatchObject({
       output: { message: "Hello, else!" },
     });
   });

@@ -1,5 +1,6 @@
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { isAlive } from "../support/processes.ts";
@@ -58,6 +59,21 @@ describe("a run whose", () => {
       expect((await attemptsOf(id)).map(({ status }) => status)).toEqual(["FAILED", "COMPLETED"]);
     }));
 });
+
+it("a task that blocks its process does not outlive a server that is killed", () =>
+  auth.withAuth(client, async () => {
+    await deployTaskFile(
+      server,
+      `import { task } from "@acme/sdk";
+      export const blocks = task({ id: "blocks", run: async () => { for (;;); } });`,
+    );
+    const { id } = await tasks.trigger("blocks", undefined);
+    await executing(id);
+    const { server: main, ...parts } = server.pids();
+    const all = [main, ...Object.values(parts), ...server.taskPids()];
+    server.kill("server", "SIGKILL");
+    await eventually("all of it is gone", () => !all.some(isAlive));
+  }));
 
 it("1,000 triggers while the host is killed three times: 1,000 runs complete, each once", () =>
   auth.withAuth(client, async () => {

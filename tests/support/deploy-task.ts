@@ -1,0 +1,19 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { buildProject, deployProject, projectApi } from "@acme/cli";
+import type { LocalAccess } from "@acme/server";
+
+/** Deploys a project with this one task file to production and makes it the current version. */
+export async function deployTaskFile(server: LocalAccess, source: string): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), "acme-project-"));
+  try {
+    mkdirSync(join(folder, "trigger"));
+    writeFileSync(join(folder, "acme.config.ts"), `export default { project: "${server.projectRef}" };`);
+    writeFileSync(join(folder, "trigger/tasks.ts"), source);
+    const built = await buildProject(folder);
+    await deployProject(projectApi(server, server.projectRef, "prod"), built, true);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
