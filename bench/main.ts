@@ -8,11 +8,13 @@ import { Marks } from "./marks.ts";
 import { METRICS } from "./metrics/index.ts";
 import type { Metric } from "./metrics/metric.ts";
 import { type BenchOptions, parseOptions, USAGE } from "./options.ts";
+import { profileAcme } from "./profile/profile.ts";
 import { untilQuiet } from "./quiet.ts";
-import { flushesText, type Rounds, spreadOf, table } from "./report.ts";
+import { CPU_FIGURES, flushesText, othersText, type Rounds, spreadOf, table } from "./report.ts";
 import { startAcme } from "./systems/acme.ts";
 import { startRestate } from "./systems/restate.ts";
 import type { System } from "./systems/system.ts";
+import { withUsage } from "./usage.ts";
 
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
 const START = { acme: startAcme, restate: startRestate } as const;
@@ -27,7 +29,13 @@ async function measure(metric: Metric, systems: System[], marks: Marks, rounds: 
   for (let round = 1; round <= Math.min(rounds, metric.maxRounds ?? rounds); round++) {
     for (const system of systems) {
       await untilQuiet(systems);
-      const figures = await metric.round(system, marks);
+      const { result, usage } = await withUsage(system, systems, () => metric.round(system, marks));
+      const figures = {
+        ...result,
+        cpuServer: usage.serverMs / metric.runs,
+        cpuWorkers: usage.workersMs / metric.runs,
+        others: usage.othersShare,
+      };
       results.get(system.name)!.push(figures);
       const shown = Object.entries(figures).map(([name, value]) => `${name} ${value.toFixed(2)}`);
       console.error(`${metric.id} ${round} ${system.name}: ${shown.join(", ")}`);
@@ -41,9 +49,11 @@ async function bench(options: BenchOptions): Promise<void> {
   const systems: System[] = [];
   const marks = await Marks.listen(join(folder, "marks.sock"));
   try {
+    const metrics = METRICS.filter((metric) => options.metrics.includes(metric.id));
+    if (options.profile) return await profileAcme(metrics, marks, join(folder, "acme"), RESULTS);
     for (const id of options.systems) systems.push(await START[id](join(folder, id)));
     const results: { metric: Metric; rounds: Rounds }[] = [];
-    for (const metric of METRICS.filter((metric) => options.metrics.includes(metric.id)))
+    for (const metric of metrics)
       results.push({ metric, rounds: await measure(metric, systems, marks, options.rounds) });
     const flushes = new Map<string, Flushes>();
     if (hasStrace()) {
@@ -57,6 +67,7 @@ async function bench(options: BenchOptions): Promise<void> {
     console.log(
       "median of rounds (least–most); both systems, their workers and the client share this machine's cores",
     );
+    console.log(`${othersText(results)}`);
     for (const { metric } of results) console.log(`- ${metric.title}: ${metric.how}`);
     for (const { name, durability } of systems) console.log(flushesText(name, durability, flushes.get(name)));
     console.log(`\nAll rounds: ${save({ results, names, flushes })}`);
@@ -83,7 +94,10 @@ function save(all: {
     systems: all.names.map((name) => ({
       name,
       figures: Object.fromEntries(
-        Object.keys(metric.figures).map((figure) => [figure, spreadOf(rounds.get(name)!, figure)]),
+        Object.keys({ ...metric.figures, ...CPU_FIGURES }).map((figure) => [
+          figure,
+          spreadOf(rounds.get(name)!, figure),
+        ]),
       ),
       rounds: rounds.get(name),
     })),

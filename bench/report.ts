@@ -16,6 +16,12 @@ export function spreadOf(rounds: readonly Figures[], figure: string): Spread {
   return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
 }
 
+/** CPU time a run took, of the server and of the processes that execute; all metrics have these. */
+export const CPU_FIGURES: Record<string, Unit> = {
+  cpuServer: { label: "CPU a run, server", unit: "ms", better: "less" },
+  cpuWorkers: { label: "CPU a run, workers", unit: "ms", better: "less" },
+};
+
 /** How many times as good the first system is as the second: 2 is twice as fast, whichever way the figure counts. */
 export const advantage = (unit: Unit, first: number, second: number): number =>
   unit.better === "more" ? first / second : second / first;
@@ -34,7 +40,7 @@ export function table(
   const rows = [["", ...names, ...(ratio ? [`${names[0]} is better by`] : [])]];
   for (const { metric, rounds } of results) {
     rows.push([metric.title]);
-    for (const [figure, unit] of Object.entries(metric.figures)) {
+    for (const [figure, unit] of Object.entries({ ...metric.figures, ...CPU_FIGURES })) {
       const spreads = names.map((name) => spreadOf(rounds.get(name)!, figure));
       const row = [`  ${unit.label}`, ...spreads.map((spread) => cell(spread, unit.unit))];
       if (ratio) row.push(`× ${advantage(unit, spreads[0]!.median, spreads[1]!.median).toFixed(2)}`);
@@ -58,4 +64,13 @@ export function flushesText(name: string, durability: string, flushes: Flushes |
     (c) => `${c.flushes.toFixed(2)} with ${c.clients} client${c.clients > 1 ? "s" : ""}`,
   );
   return `${name}: ${durability}\n  counted with strace (${flushes.calls.join(", ") || "none of them called"}), for each trigger and its run: ${counts.join(", ")}`;
+}
+
+/** How far the figures can be trusted: whoever else used the processors slowed both systems, not evenly. */
+export function othersText(results: readonly { rounds: Rounds }[]): string {
+  const shares = results.flatMap(({ rounds }) =>
+    [...rounds.values()].flat().map((figures) => figures.others!),
+  );
+  const percent = (share: number): string => `${(share * 100).toFixed(0)} %`;
+  return `other programs used ${percent(median(shares))} of the processors (${percent(Math.min(...shares))}–${percent(Math.max(...shares))} in a round)`;
 }

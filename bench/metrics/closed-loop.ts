@@ -14,6 +14,7 @@ export const closedLoop: Metric = {
     p50: { label: "p50", unit: "ms", better: "less" },
     p99: { label: "p99", unit: "ms", better: "less" },
   },
+  runs: RUNS,
   async round(system) {
     const { latencies, elapsedMs } = await load(IN_FLIGHT, RUNS, (i) => system.runToEnd({ i }));
     return { rate: (RUNS / elapsedMs) * 1000, ...p50p99(latencies) };

@@ -15,6 +15,7 @@ export const start: Metric = {
     p50: { label: "p50", unit: "ms", better: "less" },
     p99: { label: "p99", unit: "ms", better: "less" },
   },
+  runs: RUNS,
   async round(system, marks) {
     const latencies: number[] = [];
     for (let i = 0; i < RUNS; i++) {

@@ -13,6 +13,7 @@ export const triggerSequential: Metric = {
   title: "Trigger, one client",
   how: `${SEQUENTIAL} triggers, each after the answer to the one before; workers run what is triggered`,
   figures: { p50: ms("p50"), p99: ms("p99") },
+  runs: SEQUENTIAL,
   async round(system) {
     const { latencies } = await load(1, SEQUENTIAL, (i) => system.trigger({ i }));
     return p50p99(latencies);
@@ -28,6 +29,7 @@ export const triggerConcurrent: Metric = {
     p50: ms("p50"),
     p99: ms("p99"),
   },
+  runs: CONCURRENT,
   async round(system) {
     const { latencies, elapsedMs } = await load(CLIENTS, CONCURRENT, (i) => system.trigger({ i }));
     return { rate: (CONCURRENT / elapsedMs) * 1000, ...p50p99(latencies) };

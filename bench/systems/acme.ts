@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expected, HttpClient } from "../http-client.ts";
+import { load } from "../load.ts";
 import { childrenOf, endProcess, startProcess } from "./process.ts";
 import type { System } from "./system.ts";
 
@@ -45,6 +46,10 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
     const answer = await http.post("/api/v1/tasks/noop/trigger", JSON.stringify({ payload }));
     return (JSON.parse(expected(answer, 200)) as { id: string }).id;
   };
+  const outcome = async (id: string): Promise<void> => {
+    const result = JSON.parse(expected(await http.get(`/api/v1/runs/${id}/result?wait=60`), 200));
+    if (result.ok !== true) throw new Error(`Run ${id} failed: ${JSON.stringify(result)}`);
+  };
   return {
     name: "Acme",
     durability:
@@ -53,13 +58,10 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
     workerPids: () => [pids().host, ...childrenOf(pids().host)],
     trigger,
     async runToEnd(payload) {
-      const id = await trigger(payload);
-      const result = JSON.parse(expected(await http.get(`/api/v1/runs/${id}/result?wait=60`), 200));
-      if (result.ok !== true) throw new Error(`Run ${id} failed: ${JSON.stringify(result)}`);
+      await outcome(await trigger(payload));
     },
-    async unfinished() {
-      const path = "/api/v1/runs?filter%5Bstatus%5D=DELAYED,QUEUED,EXECUTING&page%5Bsize%5D=100";
-      return (JSON.parse(expected(await http.get(path), 200)) as { data: unknown[] }).data.length;
+    async untilFinished(handles) {
+      await load(8, handles.length, (i) => outcome(handles[i]!));
     },
     async stop() {
       await http.close();

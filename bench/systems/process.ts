@@ -67,9 +67,11 @@ export function childrenOf(pid: number): number[] {
     .map(Number);
 }
 
+/** Milliseconds of the kernel's unit of CPU time. */
+export const TICK_MS = 10;
+
 /** Milliseconds of CPU time that the processes have used until now; those that ended count nothing. */
 export function cpuMs(pids: readonly number[]): number {
-  const TICK_MS = 10;
   return pids.reduce((sum, pid) => {
     const fields = statOf(pid);
     return fields ? sum + (Number(fields[11]) + Number(fields[12])) * TICK_MS : sum;

@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { expected, HttpClient } from "../http-client.ts";
 import { installPeers, resolvePeer, restateServer } from "./peers.ts";
@@ -7,6 +8,7 @@ import { endProcess, startProcess } from "./process.ts";
 import type { System } from "./system.ts";
 
 const SERVICE = fileURLToPath(new URL("restate-service.ts", import.meta.url));
+const LOOK_MS = 50;
 
 /**
  * Restate's server with all of its defaults (its own ports aside), and a service of its TypeScript SDK, which Restate
@@ -56,10 +58,14 @@ export async function startRestate(folder: string): Promise<System> {
     async runToEnd(payload) {
       expected(await ingress.post("/bench/noop", JSON.stringify(payload)), 200);
     },
-    async unfinished() {
+    async untilFinished() {
+      // Its runs can't be asked one by one for their outcome: all are counted.
       const query = "SELECT COUNT(*) AS n FROM sys_invocation WHERE status <> 'completed'";
-      const answer = expected(await admin.post("/query", JSON.stringify({ query })), 200);
-      return (JSON.parse(answer) as { rows: { n: number }[] }).rows[0]!.n;
+      for (;;) {
+        const answer = expected(await admin.post("/query", JSON.stringify({ query })), 200);
+        if ((JSON.parse(answer) as { rows: { n: number }[] }).rows[0]!.n === 0) return;
+        await sleep(LOOK_MS);
+      }
     },
     async stop() {
       await admin.close();

@@ -11,8 +11,8 @@ export interface System {
   trigger(payload: Payload): Promise<string>;
   /** Triggers a run and resolves when its outcome is known to the caller. */
   runToEnd(payload: Payload): Promise<void>;
-  /** Runs that are not finished, as the system itself counts them. */
-  unfinished(): Promise<number>;
+  /** Resolves when these runs, the last of many to start, have finished as the system itself sees it. */
+  untilFinished(handles: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
