@@ -1,6 +1,6 @@
 import { join } from "node:path";
+import type { Command } from "@acme/container-host/die-with-parent";
 import { z } from "zod";
-import type { Command } from "./die-with-parent.ts";
 
 /** How the container host is started: see container-host/src/main.ts. */
 export const hostCommand = (root: string, options: { dataDir: string; executor: string }): Command => ({

@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
+import { type Command, dieWithParent } from "@acme/container-host/die-with-parent";
 import { countDeath, restartDelay } from "./backoff.ts";
-import { type Command, dieWithParent } from "./die-with-parent.ts";
 
 export interface PartSpec {
   /** As it is named in the server's output. */

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import type { Command } from "@acme/container-host/die-with-parent";
 import { bootstrap, waitUntilHealthy } from "./api.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
-import type { Command } from "./die-with-parent.ts";
 import { ServerError } from "./errors.ts";
 import { hostCommand, hostEnvironment, readyLine } from "./host-process.ts";
 import { lockDataDir } from "./lock.ts";
