@@ -6,6 +6,7 @@ import { adminRoutes } from "./routes/admin.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostRoutes } from "./routes/host.ts";
+import { openApiRoutes } from "./routes/openapi.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 
@@ -19,6 +20,7 @@ app.route("/", hostRoutes);
 app.route("/", deploymentRoutes);
 app.route("/", adminRoutes);
 app.route("/", healthRoutes);
+app.route("/", openApiRoutes);
 
 app.notFound(async (c) => {
   const { pathname } = new URL(c.req.url);

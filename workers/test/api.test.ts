@@ -1,0 +1,273 @@
+import { LIMITS, newRunId } from "@acme/sdk/contract";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { call, deploy, HOST_TOKEN, newProject, type Project } from "./client.ts";
+
+let project: Project;
+beforeAll(async () => {
+  project = await newProject();
+  await deploy(project, ["hello"]);
+});
+
+const trigger = (body: unknown, key = project.prod, task = "hello") =>
+  call<{ id: string; error: string; code: string }>("POST", `/api/v1/tasks/${task}/trigger`, key, body);
+
+const listed = async () =>
+  (await call<{ data: unknown[] }>("GET", "/api/v1/runs?page[size]=100", project.prod)).body.data;
+
+describe("a request that is wrong gets a clear error, and changes nothing", () => {
+  const cases: [string, number, string, () => Promise<{ status: number; body: { code?: unknown } }>][] = [
+    ["no key", 401, "missing_api_key", () => call("POST", "/api/v1/tasks/hello/trigger", null, {})],
+    ["a wrong key", 401, "invalid_api_key", () => trigger({}, "tr_prod_wrong")],
+    ["a token that nobody signed", 401, "invalid_api_key", () => trigger({}, "a.b.c")],
+    ["an unknown task", 404, "task_not_found", () => trigger({}, project.prod, "nope")],
+    ["no JSON", 400, "invalid_json", () => trigger("{")],
+    [
+      "a payload over the limit",
+      413,
+      "payload_too_large",
+      () => trigger({ payload: "x".repeat(LIMITS.triggerBodyBytes) }),
+    ],
+    ["a delay that is none", 400, "invalid_request", () => trigger({ options: { delay: "soon" } })],
+    [
+      "too many tags",
+      400,
+      "invalid_request",
+      () => trigger({ options: { tags: Array.from({ length: 11 }, (_, n) => `${n}`) } }),
+    ],
+    ["metadata that is no object", 400, "invalid_metadata", () => trigger({ options: { metadata: "[1]" } })],
+    [
+      "a version that was never deployed",
+      404,
+      "version_not_found",
+      () => trigger({ options: { lockToVersion: "20200101.1" } }),
+    ],
+    [
+      "an unknown parent",
+      404,
+      "run_not_found",
+      () => trigger({ options: { parentRunId: newRunId("0".repeat(18)) } }),
+    ],
+    ["an unknown machine", 400, "invalid_request", () => trigger({ options: { machine: "huge" } })],
+    ["an unknown run", 404, "run_not_found", () => call("GET", "/api/v3/runs/run_nope", project.prod)],
+    [
+      "a filter that is none",
+      400,
+      "invalid_request",
+      () => call("GET", "/api/v1/runs?filter[status]=DONE", project.prod),
+    ],
+    ["an unknown route", 404, "route_not_found", () => call("GET", "/api/v9/nothing", project.prod)],
+    [
+      "a wrong host token",
+      401,
+      "invalid_token",
+      () => call("POST", "/engine/v1/worker-actions/dequeue", "wrong", {}),
+    ],
+    [
+      "a wrong access token",
+      401,
+      "invalid_access_token",
+      () => call("GET", `/api/v1/projects/${project.ref}/prod/deployments`, "tr_pat_x"),
+    ],
+    [
+      "an unknown environment",
+      404,
+      "environment_not_found",
+      () => call("GET", `/api/v1/projects/${project.ref}/nope/deployments`, project.accessToken),
+    ],
+    [
+      "a bundle that was damaged",
+      422,
+      "content_hash_mismatch",
+      () =>
+        call(
+          "PUT",
+          `/api/v1/projects/${project.ref}/prod/bundles/${"0".repeat(64)}`,
+          project.accessToken,
+          "x",
+        ),
+    ],
+    [
+      "a deployment without its bundle",
+      422,
+      "bundle_not_found",
+      () =>
+        call("POST", `/api/v1/projects/${project.ref}/prod/deployments`, project.accessToken, {
+          contentHash: "0".repeat(64),
+          manifest: { tasks: [] },
+        }),
+    ],
+  ];
+
+  it.each(cases)("%s: %i %s", async (_what, status, code, send) => {
+    const before = await listed();
+    const answer = await send();
+    expect(answer.status).toBe(status);
+    expect(answer.body.code).toBe(code);
+    expect((answer.body as unknown as { error: string }).error.length).toBeGreaterThan(10);
+    expect(await listed()).toEqual(before);
+  });
+});
+
+describe("another environment's run", () => {
+  it("can neither be read nor changed, and stays as it was", async () => {
+    const { id } = (await trigger({ options: { delay: "1h" } })).body;
+    const other = await newProject();
+    const paths: [string, string][] = [
+      ["GET", `/api/v3/runs/${id}`],
+      ["GET", `/api/v1/runs/${id}/result`],
+      ["GET", `/api/v1/runs/${id}/events`],
+      ["GET", `/api/v1/runs/${id}/attempts`],
+      ["GET", `/api/v1/runs/${id}/metadata`],
+      ["POST", `/api/v2/runs/${id}/cancel`],
+      ["POST", `/api/v1/runs/${id}/replay`],
+    ];
+    for (const key of [project.dev, other.prod]) {
+      for (const [method, path] of paths) expect((await call(method, path, key)).status, path).toBe(404);
+      expect((await call("POST", `/api/v1/runs/${id}/tags`, key, { tags: "t" })).status).toBe(404);
+      expect((await call("POST", `/api/v1/runs/${id}/reschedule`, key, { delay: "2h" })).status).toBe(404);
+      expect((await call("PUT", `/api/v1/runs/${id}/metadata`, key, { metadata: { a: 1 } })).status).toBe(
+        404,
+      );
+    }
+    const run = (await call("GET", `/api/v3/runs/${id}`, project.prod)).body;
+    expect(run).toMatchObject({ status: "DELAYED", tags: [] });
+    expect(run.metadata).toBeUndefined();
+  });
+});
+
+describe("a run", () => {
+  it("goes through a host to its result, with its timeline, attempts and logs", async () => {
+    const { id } = (await trigger({ payload: { n: 1 }, options: { metadata: { step: 0 }, tags: ["a"] } }))
+      .body;
+    const host = { protocol: 1, hostId: "host-1", sessionId: "session-1" };
+    const dequeued = await vi.waitUntil(async () => {
+      const answer = await call<{ runs: { runId: string; token: number }[] }>(
+        "POST",
+        "/engine/v1/worker-actions/dequeue",
+        HOST_TOKEN,
+        { ...host, max: 100, waitMs: 500 },
+      );
+      return answer.body.runs.find((run) => run.runId === id);
+    });
+    const waiting = call("GET", `/api/v1/runs/${id}/result?wait=20`, project.prod);
+    const report = await call("POST", "/engine/v1/worker-actions/report", HOST_TOKEN, {
+      ...host,
+      started: [{ runId: id, token: dequeued.token, startedAt: Date.now() }],
+      completed: [
+        {
+          runId: id,
+          token: dequeued.token,
+          completedAt: Date.now(),
+          outcome: { type: "success", output: '{"ok":true}', outputType: "application/json" },
+        },
+      ],
+      logs: [
+        {
+          runId: id,
+          attempt: 1,
+          entries: [{ time: Date.now(), level: "info", message: "hello from the run" }],
+        },
+      ],
+    });
+    expect(report.body).toEqual({ started: ["ok"], completed: ["ok"], heartbeats: [] });
+    expect((await waiting).body).toMatchObject({ ok: true, id, output: '{"ok":true}' });
+    const run = (await call("GET", `/api/v3/runs/${id}`, project.prod)).body;
+    expect(run).toMatchObject({
+      status: "COMPLETED",
+      payload: { n: 1 },
+      output: { ok: true },
+      metadata: { step: 0 },
+    });
+    const events = (
+      await call<{ events: { message: string }[] }>("GET", `/api/v1/runs/${id}/events`, project.prod)
+    ).body.events;
+    expect(events.map((event) => event.message)).toContain("hello from the run");
+    const attempts = (await call("GET", `/api/v1/runs/${id}/attempts`, project.prod)).body;
+    expect(attempts).toMatchObject({ attempts: [{ number: 1, status: "COMPLETED", hostId: "host-1" }] });
+    await vi.waitUntil(async () => JSON.stringify(await listed()).includes(id));
+  });
+
+  it("with a payload too large for its queue keeps it in the blob store", async () => {
+    const payload = { text: "ä".repeat(150_000) };
+    const { id } = (await trigger({ payload, options: { delay: "1h" } })).body;
+    expect((await call("GET", `/api/v3/runs/${id}`, project.prod)).body).toMatchObject({ payload });
+  });
+
+  it("of an environment without any deployment waits for one", async () => {
+    const { id } = (await trigger({}, project.dev)).body;
+    expect((await call("GET", `/api/v3/runs/${id}`, project.dev)).body).toMatchObject({
+      status: "PENDING_VERSION",
+    });
+  });
+
+  it("can be locked to a version", async () => {
+    const other = await newProject();
+    const first = await deploy(other, ["hello"]);
+    await deploy(other, ["hello", "more"]);
+    const { id } = (await trigger({ options: { lockToVersion: first } }, other.prod)).body;
+    expect((await call("GET", `/api/v3/runs/${id}`, other.prod)).body).toMatchObject({ version: first });
+  });
+});
+
+describe("a deployment", () => {
+  it("to the dev environment is refused: that one runs on the developer's machine", async () => {
+    const answer = await call(
+      "POST",
+      `/api/v1/projects/${project.ref}/dev/deployments`,
+      project.accessToken,
+      {
+        contentHash: "0".repeat(64),
+        manifest: { tasks: [] },
+      },
+    );
+    expect(answer).toMatchObject({ status: 422, body: { code: "development_environment" } });
+  });
+
+  it("is listed newest first, and an older one can be promoted again", async () => {
+    const other = await newProject();
+    const first = await deploy(other, ["one"]);
+    const second = await deploy(other, ["two"]);
+    const base = `/api/v1/projects/${other.ref}/prod/deployments`;
+    const list = (await call<{ data: { version: string }[] }>("GET", base, other.accessToken)).body.data;
+    expect(list.map((item) => item.version)).toEqual([second, first]);
+    expect((await trigger({}, other.prod, "one")).status).toBe(404);
+    await call("POST", `${base}/${first}/promote`, other.accessToken);
+    expect((await trigger({}, other.prod, "one")).status).toBe(200);
+  });
+});
+
+describe("rate limits", () => {
+  it("answer 429 with when to try again, and count by key", async () => {
+    const other = await newProject();
+    let limited: Awaited<ReturnType<typeof call>> | undefined;
+    for (let n = 0; n < 1_000 && !limited; n++) {
+      const answer = await call("GET", "/api/v3/runs/run_nope", other.prod);
+      if (answer.status === 429) limited = answer;
+    }
+    expect(limited?.body).toMatchObject({ code: "rate_limited" });
+    expect(Number(limited?.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(limited?.headers.get("x-ratelimit-limit")).toBe("300");
+    expect(limited?.headers.get("x-ratelimit-remaining")).toBe("0");
+    expect(Number(limited?.headers.get("x-ratelimit-reset"))).toBeGreaterThan(0);
+    expect((await call("GET", "/api/v3/runs/run_nope", other.dev)).status).toBe(404);
+  });
+});
+
+describe("the server", () => {
+  it("is healthy when an object and the database answer", async () => {
+    expect(await call("GET", "/healthz", null)).toMatchObject({ status: 200, body: { ok: true } });
+  });
+
+  it("describes its API from the schemas that check requests", async () => {
+    const { body } = await call<{ openapi: string; paths: Record<string, unknown> }>(
+      "GET",
+      "/openapi.json",
+      null,
+    );
+    expect(body.openapi).toBe("3.1.0");
+    expect(Object.keys(body.paths)).toEqual(
+      expect.arrayContaining(["/api/v1/tasks/{taskId}/trigger", "/api/v1/runs", "/api/v3/runs/{runId}"]),
+    );
+    expect(JSON.stringify(body)).toContain("idempotencyKeyTTL");
+  });
+});

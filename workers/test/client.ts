@@ -1,0 +1,75 @@
+import { exports } from "cloudflare:workers";
+import { createHash } from "node:crypto";
+import { randomBase36 } from "@acme/sdk/contract";
+
+const worker = exports as unknown as { default: Fetcher };
+
+export const HOST_TOKEN = "host-token-of-the-tests";
+const ADMIN_TOKEN = "admin-token-of-the-tests";
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number;
+  body: T;
+  headers: Headers;
+}
+
+/** One request to the Worker. A string body goes as it is, anything else as JSON. */
+export async function call<T = Record<string, unknown>>(
+  method: string,
+  path: string,
+  token: string | null,
+  body?: unknown,
+): Promise<Answer<T>> {
+  const response = await worker.default.fetch(`http://acme.test${path}`, {
+    method,
+    headers: token === null ? {} : { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
+  });
+  const text = await response.text();
+  const isJson = response.headers.get("content-type")?.includes("json") ?? false;
+  return {
+    status: response.status,
+    body: (isJson ? JSON.parse(text) : text) as T,
+    headers: response.headers,
+  };
+}
+
+export interface Project {
+  ref: string;
+  prod: string;
+  dev: string;
+  accessToken: string;
+}
+
+/** A project of its own with keys. */
+export async function newProject(): Promise<Project> {
+  const unique = randomBase36(12);
+  const project = {
+    ref: `proj_${unique}`,
+    prod: `tr_prod_${randomBase36(24)}`,
+    dev: `tr_dev_${randomBase36(24)}`,
+    accessToken: `tr_pat_${randomBase36(24)}`,
+  };
+  const created = await call("POST", "/admin/v1/bootstrap", ADMIN_TOKEN, {
+    organization: { slug: unique, name: unique },
+    project: { ref: project.ref, name: unique },
+    secretKeys: { prod: project.prod, dev: project.dev },
+    accessToken: project.accessToken,
+  });
+  if (created.status !== 200) throw new Error(JSON.stringify(created.body));
+  return project;
+}
+
+/** Deploys a bundle that says it has these tasks. */
+export async function deploy(project: Project, tasks: string[]): Promise<string> {
+  const bundle = `export const tasks = ${JSON.stringify(tasks)};`;
+  const contentHash = createHash("sha256").update(bundle).digest("hex");
+  const base = `/api/v1/projects/${project.ref}/prod`;
+  await call("PUT", `${base}/bundles/${contentHash}`, project.accessToken, bundle);
+  const created = await call<{ version: string }>("POST", `${base}/deployments`, project.accessToken, {
+    contentHash,
+    manifest: { tasks: tasks.map((id) => ({ id, filePath: `${id}.ts` })) },
+  });
+  if (created.status !== 201) throw new Error(JSON.stringify(created.body));
+  return created.body.version;
+}
