@@ -1,7 +1,173 @@
-import { HostError } from "../errors.ts";
-import type { Executor } from "./executor.ts";
+import { createHash, randomUUID } from "node:crypto";
+import { mkdirSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { MACHINES, type MachinePreset } from "@acme/sdk/contract";
+import Docker from "dockerode";
+import { HostError, messageOf } from "../errors.ts";
+import type { Resources } from "../resources.ts";
+import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
+import { RuntimeContainer } from "./docker/container.ts";
+import { containerOptions, HOST_LABEL } from "./docker/container-options.ts";
+import { ensureNetwork, isLoopback, Relay, type RunNetwork } from "./docker/network.ts";
+import { ensureRuntimeImage } from "./docker/runtime-image.ts";
+import { memoryBytes } from "./environment.ts";
+import type { Executor, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
 import type { ExecutorContext } from "./open.ts";
 
-export async function dockerExecutor(_context: ExecutorContext): Promise<Executor> {
-  throw new HostError("Docker is not supported yet");
+/** Longest path of a Unix socket, without its end mark. */
+const MAX_SOCKET_PATH = 107;
+const PING_MS = 5_000;
+
+/**
+ * Runtimes in containers, each for one environment, limited by its machine preset and cut off from the others.
+ * @throws HostError, Error when the Engine does not answer or can't be used
+ */
+export async function dockerExecutor(context: ExecutorContext): Promise<Executor> {
+  const { hostId, log, settings } = context;
+  if (process.platform !== "linux") throw new HostError("the Docker executor needs a Linux machine");
+  const docker = new Docker();
+  await within(docker.ping(), PING_MS, "the Engine does not answer");
+  const [info, image, network] = await Promise.all([
+    docker.info() as Promise<{ NCPU: number; MemTotal: number }>,
+    ensureRuntimeImage(docker, log),
+    ensureNetwork(docker),
+  ]);
+  const relay =
+    settings.containerApiUrl === undefined && isLoopback(settings.apiUrl) ? new Relay(settings.apiUrl) : null;
+  const apiUrl = settings.containerApiUrl ?? (relay ? await relay.listen(network.gateway) : settings.apiUrl);
+  const machine = { cpu: info.NCPU, memory: info.MemTotal };
+  const capacity = {
+    slots: settings.concurrency,
+    cpu: machine.cpu * settings.cpuOvercommit,
+    memory: Math.max(machine.memory - settings.memoryReserve, machine.memory / 2),
+  };
+  log.info(`Runs are executed in containers of ${image}; they reach the server at ${apiUrl}`);
+  return new DockerExecutor({
+    docker,
+    image,
+    network,
+    relay,
+    apiUrl,
+    hostId,
+    capacity,
+    cores: machine.cpu,
+    sockets: socketFolder(context.folders.root),
+    rebuild: () => ensureRuntimeImage(docker, log),
+  });
+}
+
+interface DockerParts {
+  docker: Docker;
+  image: string;
+  network: RunNetwork;
+  relay: Relay | null;
+  /** As containers reach it. */
+  apiUrl: string;
+  hostId: string;
+  capacity: Resources;
+  cores: number;
+  /** Folder of the channels' sockets. */
+  sockets: string;
+  rebuild(): Promise<string>;
+}
+
+class DockerExecutor implements Executor {
+  readonly name = "docker";
+  readonly startMs = 500;
+  readonly capacity: Resources;
+  readonly #parts: DockerParts;
+  readonly #sessionId = randomUUID();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(parts: DockerParts) {
+    this.#parts = parts;
+    this.capacity = parts.capacity;
+  }
+
+  /** A preset that is larger than the machine gets all of it. */
+  cost(machine: MachinePreset): Resources {
+    return {
+      slots: 1,
+      cpu: Math.min(MACHINES[machine].cpu, this.#parts.cores),
+      memory: Math.min(memoryBytes(machine), this.capacity.memory),
+    };
+  }
+
+  start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
+    const { apiUrl, docker, hostId, image, network, sockets } = this.#parts;
+    const channelDirectory = join(sockets, spec.id);
+    const container = new RuntimeContainer(new ChannelServer(channelDirectory, channelToken, events), events);
+    const { cpu, memory } = this.cost(spec.machine);
+    const options = containerOptions({
+      spec,
+      image,
+      network: network.name,
+      apiUrl,
+      channelToken,
+      channelDirectory,
+      hostId,
+      sessionId: this.#sessionId,
+      cpu,
+      memory: Math.floor(memory),
+    });
+    const running = container.run(docker, options).finally(() => this.#running.delete(running));
+    this.#running.add(running);
+    return container;
+  }
+
+  async cleanUp(): Promise<number> {
+    const { docker, hostId, sockets } = this.#parts;
+    const found = await docker.listContainers({
+      all: true,
+      filters: { label: [`${HOST_LABEL}=${hostId}`] },
+    });
+    await Promise.all(
+      found.map(({ Id }) =>
+        docker
+          .getContainer(Id)
+          .remove({ force: true, v: true })
+          .catch(() => {}),
+      ),
+    );
+    rmSync(sockets, { recursive: true, force: true });
+    mkdirSync(sockets, { recursive: true, mode: 0o700 });
+    return found.length;
+  }
+
+  async probe(): Promise<void> {
+    const { docker, rebuild } = this.#parts;
+    await within(docker.ping(), PING_MS, "the Engine does not answer");
+    // Somebody may have removed them.
+    this.#parts.image = await rebuild();
+    this.#parts.network = await ensureNetwork(docker);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#running);
+    this.#parts.relay?.close();
+    rmSync(this.#parts.sockets, { recursive: true, force: true });
+  }
+}
+
+/** Short enough for sockets in it, and closed to other users. */
+function socketFolder(root: string): string {
+  const folder = join(root, "s");
+  const longest = join(folder, "4194304-999999999", SOCKET_NAME);
+  if (Buffer.byteLength(longest) <= MAX_SOCKET_PATH) return folder;
+  return join(tmpdir(), `acme-${createHash("sha256").update(root).digest("hex").slice(0, 16)}`);
+}
+
+async function within<T>(promise: Promise<T>, ms: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new HostError(what)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } catch (error) {
+    throw error instanceof HostError ? error : new Error(messageOf(error) || what, { cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
 }

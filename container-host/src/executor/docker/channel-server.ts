@@ -1,0 +1,117 @@
+import { chmodSync, mkdirSync, rmSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { type HostToRuntime, LIMITS, RuntimeToHost } from "@acme/sdk/contract";
+import { LineReader } from "../../line-reader.ts";
+import type { RuntimeEvents } from "../executor.ts";
+
+export const SOCKET_NAME = "host.sock";
+const MAX_LINE = 4 * LIMITS.outputBytes;
+/** A connection that has not said who it is by then is ended. */
+const GREETING_MS = 10_000;
+/** What may wait for a runtime that is not connected. */
+const MAX_UNSENT = 4 * LIMITS.outputBytes;
+
+/**
+ * The host's end of a container's channel: a Unix socket in a directory of its own that only this container sees. The
+ * runtime proves itself by the channel's token, and may connect again (it closes the channel around checkpoints).
+ */
+export class ChannelServer {
+  readonly #directory: string;
+  readonly #token: string;
+  readonly #events: Pick<RuntimeEvents, "onLine" | "onChannelError">;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #current: Socket | null = null;
+  #unsent = "";
+  #scheduled = false;
+
+  constructor(directory: string, token: string, events: Pick<RuntimeEvents, "onLine" | "onChannelError">) {
+    this.#directory = directory;
+    this.#token = token;
+    this.#events = events;
+    this.#server = createServer((socket) => this.#accept(socket));
+    this.#server.maxConnections = 4;
+  }
+
+  async listen(): Promise<void> {
+    mkdirSync(this.#directory, { recursive: true, mode: 0o755 });
+    const path = join(this.#directory, SOCKET_NAME);
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once("error", reject);
+      this.#server.listen(path, resolve);
+    });
+    // The container's user is another; no other user of this machine gets past the directories above.
+    chmodSync(path, 0o666);
+  }
+
+  send(message: HostToRuntime): void {
+    this.#unsent += `${JSON.stringify(message)}\n`;
+    if (this.#unsent.length > MAX_UNSENT && !this.#current) {
+      this.#events.onChannelError("it does not connect, and too much waits for it");
+      return;
+    }
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    queueMicrotask(() => this.#flush());
+  }
+
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  #flush(): void {
+    this.#scheduled = false;
+    if (!this.#current || this.#unsent === "") return;
+    const text = this.#unsent;
+    this.#unsent = "";
+    this.#current.write(text);
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    let greeted = false;
+    const greeting = setTimeout(() => socket.destroy(), GREETING_MS);
+    const reader = new LineReader((line) => {
+      if (greeted) {
+        if (socket === this.#current) this.#events.onLine(line);
+        return;
+      }
+      if (!this.#isGreeting(line)) {
+        socket.destroy();
+        return;
+      }
+      greeted = true;
+      clearTimeout(greeting);
+      this.#current?.destroy();
+      this.#current = socket;
+      this.#events.onLine(line);
+      this.#flush();
+    }, MAX_LINE);
+    socket.on("data", (chunk: Buffer) => {
+      try {
+        if (!socket.destroyed) reader.add(chunk);
+      } catch (error) {
+        socket.destroy();
+        this.#events.onChannelError(error instanceof Error ? error.message : String(error));
+      }
+    });
+    socket.on("error", () => {});
+    socket.on("close", () => {
+      clearTimeout(greeting);
+      this.#sockets.delete(socket);
+      if (this.#current === socket) this.#current = null;
+    });
+  }
+
+  #isGreeting(line: string): boolean {
+    try {
+      const message = RuntimeToHost.safeParse(JSON.parse(line)).data;
+      return message?.type === "hello" && message.token === this.#token;
+    } catch {
+      return false;
+    }
+  }
+}

@@ -1,0 +1,98 @@
+import type Docker from "dockerode";
+import { nodeArguments, runtimeEnvironment } from "../environment.ts";
+import type { RuntimeSpec } from "../executor.ts";
+import { SOCKET_NAME } from "./channel-server.ts";
+import { CONTAINER_USER, PATHS } from "./runtime-image.ts";
+
+export const HOST_LABEL = "acme.host";
+
+/** Processes and threads: a Node process has about a dozen. */
+const MAX_PIDS = 512;
+/** What is kept of the raw output on disk: two files of this size. */
+const LOG_BYTES = 256 * 1024;
+
+export interface ContainerFacts {
+  spec: RuntimeSpec;
+  image: string;
+  network: string;
+  apiUrl: string;
+  channelToken: string;
+  /** On this machine; mounted for this container alone. */
+  channelDirectory: string;
+  hostId: string;
+  sessionId: string;
+  /** Cores. */
+  cpu: number;
+  /** Bytes. */
+  memory: number;
+}
+
+/** How a run's container is made: what it may use, and all that it may not do. */
+export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateOptions {
+  const { apiUrl, channelDirectory, channelToken, cpu, hostId, image, memory, network, sessionId, spec } =
+    facts;
+  const env = runtimeEnvironment(
+    spec,
+    {
+      PATH: "/usr/local/bin",
+      HOME: "/tmp",
+      TMPDIR: "/tmp",
+      LANG: "C.UTF-8",
+      SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt",
+    },
+    {
+      channel: `unix:${PATHS.channel}/${SOCKET_NAME}`,
+      channelToken,
+      bundle: PATHS.bundle,
+      apiUrl,
+    },
+  );
+  // A process with io_uring open can't be checkpointed.
+  env.UV_USE_IO_URING = "0";
+  return {
+    Image: image,
+    Entrypoint: [PATHS.node],
+    Cmd: [...nodeArguments(memory), PATHS.runtime],
+    Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
+    User: `${CONTAINER_USER.uid}:${CONTAINER_USER.gid}`,
+    WorkingDir: "/tmp",
+    Hostname: "acme",
+    Labels: {
+      [HOST_LABEL]: hostId,
+      "acme.session": sessionId,
+      "acme.runtime": spec.id,
+      "acme.environment": spec.environmentKey,
+      "acme.bundle": spec.contentHash,
+    },
+    HostConfig: {
+      NetworkMode: network,
+      Memory: memory,
+      // Memory and swap together: no swap.
+      MemorySwap: memory,
+      NanoCpus: Math.floor(cpu * 1e9),
+      PidsLimit: MAX_PIDS,
+      // When the machine itself runs short, runs go before what runs them.
+      OomScoreAdj: 500,
+      CapDrop: ["ALL"],
+      SecurityOpt: ["no-new-privileges"],
+      ReadonlyRootfs: true,
+      IpcMode: "private",
+      Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${Math.floor(memory / 2)}` },
+      Mounts: [
+        { Type: "bind", Source: channelDirectory, Target: PATHS.channel, ReadOnly: true },
+        { Type: "bind", Source: spec.bundlePath, Target: PATHS.bundle, ReadOnly: true },
+      ],
+      LogConfig: {
+        Type: "json-file",
+        // A run that prints a lot neither fills the disk nor waits for it.
+        Config: {
+          "max-size": String(LOG_BYTES),
+          "max-file": "2",
+          mode: "non-blocking",
+          "max-buffer-size": "1m",
+        },
+      },
+      RestartPolicy: { Name: "no" },
+    },
+  };
+}
