@@ -1,4 +1,4 @@
-import { sql } from "drizzle-orm";
+import { getTableColumns, Subquery, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
 import postgres from "postgres";
 import * as postgresTables from "./postgres-schema.ts";
@@ -35,6 +35,8 @@ export function postgresRepository(url: string): SqlRepository & { end(): Promis
   const repository = new SqlRepository({
     db: asSqlDatabase(db),
     tables,
+    // Postgres keeps statistics.
+    runsBy: () => new Subquery(sql.raw("SELECT * FROM runs"), getTableColumns(tables.runs), "runs"),
     upsertRuns: async (rows) => void (await db.execute(postgresUpsert(rows))),
     // Two inserts at once would both find the same last version: the second waits for the first's environment row.
     oneDeploymentAtATime: (environmentKey, insert) =>

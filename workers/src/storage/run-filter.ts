@@ -30,6 +30,16 @@ export function branchesOf(filter: RunFilter): Branch[] {
   return [{}];
 }
 
+/** The index that has a branch without a tag in the list's order. A batch and the like are few runs: they go first. */
+export function indexOf(filter: RunFilter, branch: Branch): string {
+  if (filter.batch !== undefined) return "runs_of_batch";
+  if (filter.parentRunId !== undefined) return "runs_of_parent";
+  if (filter.rootRunId !== undefined) return "runs_of_root";
+  if (filter.schedule !== undefined) return "runs_of_schedule";
+  if (branch.status !== undefined) return "runs_not_succeeded";
+  return branch.task === undefined ? "runs_newest" : "runs_of_task";
+}
+
 const few = <T>(values: T[] | undefined): values is T[] =>
   values !== undefined && values.length <= MOST_BRANCHES;
 

@@ -3,7 +3,7 @@ import { RunStatus } from "@acme/sdk/contract";
 import { and, eq, getTableColumns, gte, lte, type SQL, sql } from "drizzle-orm";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 import type { RunFilter } from "./repository.ts";
-import type { Branch } from "./run-filter.ts";
+import { type Branch, indexOf } from "./run-filter.ts";
 import type { PageStart } from "./run-pages.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
@@ -49,7 +49,7 @@ export async function selectBranch(
   const order = position.map((column) => sql`${column} ${direction}`);
   if (branch.tag === undefined) {
     return select
-      .from(runs)
+      .from(database.runsBy(indexOf(filter, branch)))
       .where(and(...conditions))
       .orderBy(...order)
       .limit(limit);

@@ -1,5 +1,5 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
-import type { Column, SQL } from "drizzle-orm";
+import type { Column, SQL, Subquery } from "drizzle-orm";
 import type { BaseSQLiteDatabase } from "drizzle-orm/sqlite-core";
 import type * as sqliteTables from "./sqlite-schema.ts";
 
@@ -13,6 +13,8 @@ export type SqlTables = typeof sqliteTables;
 export interface SqlDatabase {
   db: BaseSQLiteDatabase<"async" | "sync", unknown>;
   tables: SqlTables;
+  /** The table of runs, to be read by this index where the database would have to guess. */
+  runsBy(index: string): Subquery;
   /** Adds rows and replaces older ones, all or none. */
   upsertRuns(rows: RunRow[]): Promise<void>;
   /** Runs `insert` where no other deployment of this environment can be created at the same time. */

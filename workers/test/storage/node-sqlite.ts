@@ -1,0 +1,52 @@
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
+import { drizzle } from "drizzle-orm/sqlite-proxy";
+import { sqliteMigrations } from "../../migrations/sqlite.ts";
+import type { Repository } from "../../src/storage/repository.ts";
+import { sqliteRepository } from "../../src/storage/sqlite-repository.ts";
+
+export interface NodeSqlite {
+  repository: Repository;
+  database: DatabaseSync;
+  /** Plans of the queries made since the last call. */
+  plans(): string[];
+}
+
+/** The repository over Node's SQLite, where a query's plan can be asked for and speed be measured. */
+export function openNodeSqlite(path = ":memory:"): NodeSqlite {
+  const database = new DatabaseSync(path);
+  // As strict as workerd's: an acknowledged write is on disk.
+  database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
+  for (const text of Object.values(sqliteMigrations.migrations)) database.exec(text);
+  const queries: { text: string; parameters: SQLInputValue[] }[] = [];
+  const db = drizzle(async (text, parameters: SQLInputValue[], method) => {
+    queries.push({ text, parameters });
+    const statement = database.prepare(text);
+    statement.setReturnArrays(true);
+    const rows = statement.all(...parameters) as unknown[];
+    return { rows: method === "get" ? ((rows[0] as unknown[]) ?? []) : rows };
+  });
+  const dialect = new SQLiteAsyncDialect();
+  const repository = sqliteRepository(db, async (statements) => {
+    database.exec("BEGIN");
+    try {
+      for (const statement of statements) {
+        const { sql, params } = dialect.sqlToQuery(statement);
+        database.prepare(sql).run(...(params as SQLInputValue[]));
+      }
+      database.exec("COMMIT");
+    } catch (error) {
+      database.exec("ROLLBACK");
+      throw error;
+    }
+  });
+  const plans = () =>
+    queries.splice(0).map(({ text, parameters }) =>
+      database
+        .prepare(`EXPLAIN QUERY PLAN ${text}`)
+        .all(...parameters)
+        .map((step) => String(step.detail))
+        .join("\n"),
+    );
+  return { repository, database, plans };
+}
