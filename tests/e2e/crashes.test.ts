@@ -13,7 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => server.stop());
 
-const poll = (id: string) => runs.poll(id, { pollIntervalMs: 100 });
+const poll = (id: string) => runs.poll(id, { pollIntervalMs: 250 });
 const executing = (id: string) =>
   eventually(`${id} executes`, async () => (await runs.retrieve(id)).status === "EXECUTING");
 
@@ -73,6 +73,24 @@ it("a task that blocks its process does not outlive a server that is killed", ()
     const all = [main, ...Object.values(parts), ...server.taskPids()];
     server.kill("server", "SIGKILL");
     await eventually("all of it is gone", () => !all.some(isAlive));
+  }));
+
+it("a server that is killed as a whole goes on where it was when it is started again", () =>
+  auth.withAuth(client, async () => {
+    const executes = await tasks.trigger("sleepy", { ms: 2_000 });
+    await executing(executes.id);
+    const waits = await tasks.trigger("hello-world", { name: "later" }, { delay: "1s" });
+    const everything = [...Object.values(server.pids()), ...server.taskPids()];
+    server.kill("server", "SIGKILL");
+    await eventually("all of it is gone", () => !everything.some(isAlive));
+
+    const { dataDir } = server;
+    server = await startLocalServer({ executor: "process", dataDir, example: false });
+    await auth.withAuth({ ...client, baseURL: server.apiUrl }, async () => {
+      expect((await poll(executes.id)).status).toBe("COMPLETED");
+      expect((await attemptsOf(executes.id)).filter(({ status }) => status === "COMPLETED")).toHaveLength(1);
+      expect((await poll(waits.id)).output).toEqual({ message: "Hello, later!" });
+    });
   }));
 
 it("1,000 triggers while the host is killed three times: 1,000 runs complete, each once", () =>

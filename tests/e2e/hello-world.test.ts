@@ -6,7 +6,7 @@ import { withDocker } from "../support/with-docker.ts";
 
 const poll = (id: string) => runs.poll(id, { pollIntervalMs: 50 });
 
-describe.each<["process" | "docker"]>([["process"]])("examples/hello-world, executor %s", (executor) => {
+describe.each<["process" | "docker"]>([["process"], ["docker"]])("examples/hello-world, executor %s", (executor) => {
   const suite = executor === "docker" && !withDocker() ? describe.skip : describe;
   suite("runs", () => {
     let server: LocalServer;
