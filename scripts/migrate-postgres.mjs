@@ -28,7 +28,9 @@ export async function migratePostgres(url) {
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const url = process.argv[2] ?? process.env.DATABASE_URL;
   if (!url) {
-    console.error("Name the database: node scripts/migrate-postgres.mjs postgres://USER:PASSWORD@HOST/DATABASE (or set DATABASE_URL)");
+    console.error(
+      "Name the database: node scripts/migrate-postgres.mjs postgres://USER:PASSWORD@HOST/DATABASE (or set DATABASE_URL)",
+    );
     process.exit(1);
   }
   try {
@@ -36,7 +38,9 @@ if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.me
     console.log("Postgres is migrated");
   } catch (error) {
     const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : "";
-    console.error(`Postgres could not be migrated: ${error instanceof Error ? error.message : error}${cause}`);
+    console.error(
+      `Postgres could not be migrated: ${error instanceof Error ? error.message : error}${cause}`,
+    );
     process.exit(1);
   }
 }
