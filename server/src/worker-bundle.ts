@@ -19,7 +19,6 @@ export async function bundleWorker(options: { root: string; main: string; outfil
       external: ["node:*", "cloudflare:*"],
       sourcemap: "inline",
       sourcesContent: false,
-      keepNames: true,
       logLevel: "silent",
     });
   } catch (error) {

@@ -1,7 +1,18 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
-/** SHA-256 in hexadecimal: how keys are stored. */
-export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+const hashes = new Map<string, string>();
+const MAX_HASHES = 1_000;
+
+/** SHA-256 in hexadecimal: how keys are stored. Those of the keys in use are kept: every request asks for one. */
+export function sha256(text: string): string {
+  let hash = hashes.get(text);
+  if (hash === undefined) {
+    hash = createHash("sha256").update(text).digest("hex");
+    if (hashes.size >= MAX_HASHES) hashes.clear();
+    hashes.set(text, hash);
+  }
+  return hash;
+}
 
 /** Compares two secrets in a time that tells nothing of them but whether they are equally long. */
 export function sameSecret(a: string, b: string): boolean {

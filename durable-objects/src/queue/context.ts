@@ -1,5 +1,5 @@
 import type { HostNotice, MachinePreset, RetryOptions, RunStatus } from "@acme/sdk/contract";
-import type { QueueRef, QueueSettings } from "../rpc.ts";
+import type { DeploymentRef, QueueRef, QueueSettings } from "../rpc.ts";
 import type { Meta, Sql, SqlRow } from "../sql.ts";
 import type { KeyCounters } from "./counters.ts";
 
@@ -84,6 +84,8 @@ export interface QueueContext {
   settings: QueueSettings;
   /** Tasks that runs were triggered for and that no deployment has brought yet. */
   unknownTasks: ReadonlySet<string>;
+  /** Those of this queue's runs that were asked for in this life of the object: they never change. */
+  readonly deployments: Map<string, DeploymentRef>;
   now: number;
   version: number;
   effects: Effects;

@@ -137,6 +137,7 @@ export class QueueCore {
       ref,
       settings,
       unknownTasks: loadUnknownTasks(meta),
+      deployments: new Map(),
       now: this.#options.now(),
       version: 0,
       effects: noEffects(),

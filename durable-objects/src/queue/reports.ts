@@ -57,7 +57,39 @@ export function heartbeat(q: QueueContext, lease: Lease): LeaseVerdict {
   return "ok";
 }
 
+/**
+ * The usual end, in one statement: what `transition` does for a held lease of a run that succeeded. False: it is not
+ * that, and nothing was changed.
+ */
+function succeed(q: QueueContext, report: AttemptCompleted): boolean {
+  if (report.outcome.type !== "success") return false;
+  const row = q.sql.exec<{ seq: number; concurrency_key: string }>(
+    `UPDATE runs SET
+       attempt = attempt + (status = 'DEQUEUED'),
+       started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
+       attempt_started_at = CASE status WHEN 'DEQUEUED' THEN max(created_at, min(?1, ?3)) ELSE attempt_started_at END,
+       status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = ?2, completed_at = ?3, updated_at = ?3, version = ?4,
+       done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
+     WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
+     RETURNING seq, concurrency_key`,
+    report.startedAt ?? report.completedAt,
+    due(q, q.now + q.timeouts.retentionMs),
+    q.now,
+    q.version,
+    report.usageMs ?? 0,
+    report.runId,
+    report.token,
+  )[0];
+  if (!row) return false;
+  q.effects.changed = true;
+  q.effects.finished.push(report.runId);
+  q.counters.add(row.concurrency_key, 0, -1);
+  saveOutput(q, row.seq, report.outcome.output ?? null, report.outcome.outputType, null);
+  return true;
+}
+
 export function attemptCompleted(q: QueueContext, report: AttemptCompleted): LeaseVerdict {
+  if (succeed(q, report)) return "ok";
   const lease = checkLease(q, report);
   if (lease.verdict === "ok" || lease.verdict === "stale") return lease.verdict;
   if (lease.verdict === "canceled") {
@@ -71,6 +103,8 @@ export function attemptCompleted(q: QueueContext, report: AttemptCompleted): Lea
     return "ok";
   }
   const outcome = report.outcome;
+  // A held lease of a run that succeeded was dealt with above.
+  if (outcome.type === "success") return "stale";
   if (outcome.type === "released") {
     giveBack(q, lease.run, outcome.reason);
     return "ok";
@@ -93,7 +127,7 @@ function finishAttempt(
   q: QueueContext,
   run: RunTableRow,
   report: AttemptCompleted,
-  outcome: Exclude<AttemptOutcome, { type: "released" }>,
+  outcome: Extract<AttemptOutcome, { type: "canceled" | "failure" }>,
 ): void {
   const done = {
     attempt: run.attempt,
@@ -103,10 +137,6 @@ function finishAttempt(
     usage_ms: run.usage_ms + (report.usageMs ?? 0),
   };
   switch (outcome.type) {
-    case "success":
-      saveOutput(q, run.seq, outcome.output ?? null, outcome.outputType, null);
-      transition(q, run, RunStatus.COMPLETED_SUCCESSFULLY, { ...done, error_message: null });
-      return;
     case "canceled":
       recordAttempt(q, run, "CANCELED", report.completedAt, null);
       transition(q, run, RunStatus.CANCELED, done);

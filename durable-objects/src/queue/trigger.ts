@@ -25,11 +25,12 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
 }
 
 function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
-  if (q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0) {
-    return { runId: item.runId, cached: true };
+  if (q.counters.pending >= q.timeouts.maxPending) {
+    const exists = q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0;
+    return exists
+      ? { runId: item.runId, cached: true }
+      : { runId: item.runId, cached: false, error: "queue_full" };
   }
-  if (q.counters.pending >= q.timeouts.maxPending)
-    return { runId: item.runId, cached: false, error: "queue_full" };
 
   const { status, dueAt } = startingPoint(q, item);
   const pending = status === RunStatus.PENDING;
@@ -38,7 +39,8 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   const inserted = q.sql.exec<{ seq: number }>(
     `INSERT INTO runs (id, task, status, concurrency_key, order_at, due_at, ttl_at, deployment_id, version, created_at,
        queued_at, delay_until, updated_at, tags, spec)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING seq`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (id) DO NOTHING RETURNING seq`,
     item.runId,
     item.task,
     status,
@@ -55,7 +57,9 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
     item.tags.length === 0 ? "[]" : JSON.stringify(item.tags),
     JSON.stringify(specFrom(item)),
   );
-  const seq = (inserted[0] as { seq: number }).seq;
+  const seq = inserted[0]?.seq;
+  // The trigger was sent before, and its answer lost.
+  if (seq === undefined) return { runId: item.runId, cached: true };
   if (item.payload !== undefined) {
     q.sql.exec(
       "INSERT INTO payloads (seq, payload, payload_type) VALUES (?, ?, ?)",
