@@ -26,8 +26,6 @@ type StopReason =
   /** It ran longer than `maxDuration`, and the runtime could not end it. */
   | "timeout";
 
-/** The runtime ends a run at `maxDuration` itself, within 5 s; then the host does. */
-const TIMEOUT_GRACE_MS = 10_000;
 /** Latency of a lease on its way: the host counts it as over this much earlier. */
 const LEASE_MARGIN_MS = 2_000;
 /** Starts of runtimes that may fail for one run before it is failed. */
@@ -41,6 +39,7 @@ export interface AttemptsOptions {
   logs: Pick<LogSender, "add">;
   log: HostLog;
   cancelGraceMs: number;
+  timeoutGraceMs: number;
   onStart(): void;
   /** `outcome`: its type, or "lost" where there was nothing to report. `errorCode`: of a failure. */
   onEnd(outcome: AttemptOutcome["type"] | "lost", errorCode: string | undefined): void;
@@ -222,7 +221,7 @@ class Attempt implements Work {
     const { runId, token, maxDuration } = this.run;
     this.#startedAt = Math.min(message.at, Date.now());
     if (maxDuration && this.#stop === null)
-      this.#killAt = performance.now() + maxDuration * 1_000 + TIMEOUT_GRACE_MS;
+      this.#killAt = performance.now() + maxDuration * 1_000 + this.#options.timeoutGraceMs;
     this.#options.reporter.started({ runId, token, startedAt: Math.round(this.#startedAt) });
   }
 

@@ -161,6 +161,7 @@ class Host {
       logs: this.#logs,
       log,
       cancelGraceMs: settings.cancelGraceMs,
+      timeoutGraceMs: settings.timeoutGraceMs,
       onStart: () => metrics.started.inc(),
       onEnd: (outcome, code) => {
         metrics.ended.inc({ outcome, code: code ?? "" });

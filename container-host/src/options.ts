@@ -37,6 +37,8 @@ export const HostOptions = z.object({
   drainMs: Millis.default(20_000),
   /** How long a canceled attempt may take to end before it is killed. Default 10 s. */
   cancelGraceMs: Millis.default(10_000),
+  /** How long after `maxDuration` a run is killed that its runtime did not end (it tries for 5 s). Default 10 s. */
+  timeoutGraceMs: Millis.default(10_000),
   /** How long an idle runtime is kept for the next run of its version. Default 60 s. */
   idleMs: Millis.default(60_000),
   /** Idle runtimes that are kept ready for each deployment in use. Default 1. */

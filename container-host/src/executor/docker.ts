@@ -33,15 +33,20 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
     ensureRuntimeImage(docker, log),
     ensureNetwork(docker),
   ]);
-  const relay =
-    settings.containerApiUrl === undefined && isLoopback(settings.apiUrl) ? new Relay(settings.apiUrl) : null;
-  const apiUrl = settings.containerApiUrl ?? (relay ? await relay.listen(network.gateway) : settings.apiUrl);
   const machine = { cpu: info.NCPU, memory: info.MemTotal };
   const capacity = {
     slots: settings.concurrency,
     cpu: machine.cpu * settings.cpuOvercommit,
-    memory: Math.max(machine.memory - settings.memoryReserve, machine.memory / 2),
+    memory: machine.memory - settings.memoryReserve,
   };
+  if (capacity.memory < memoryBytes("micro")) {
+    throw new HostError(
+      `Of ${Math.round(machine.memory / 1024 ** 2)} MB of memory --memory-reserve leaves ${Math.round(capacity.memory / 1024 ** 2)} MB to runs: less than the smallest takes`,
+    );
+  }
+  const relay =
+    settings.containerApiUrl === undefined && isLoopback(settings.apiUrl) ? new Relay(settings.apiUrl) : null;
+  const apiUrl = settings.containerApiUrl ?? (relay ? await relay.listen(network.gateway) : settings.apiUrl);
   log.info(`Runs are executed in containers of ${image}; they reach the server at ${apiUrl}`);
   return new DockerExecutor({
     docker,

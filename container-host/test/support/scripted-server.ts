@@ -175,7 +175,8 @@ export class ScriptedServer {
   async outputOf<T>(run: { runId: string }): Promise<T> {
     const outcome = await this.outcomeOf(run);
     if (outcome.type !== "success") throw new Error(`The run did not succeed: ${JSON.stringify(outcome)}`);
-    return (outcome.output == null ? undefined : JSON.parse(outcome.output)) as T;
+    const { output, outputType } = outcome;
+    return (output == null || outputType === "text/plain" ? output : JSON.parse(output)) as T;
   }
 
   isStarted(run: { runId: string }): boolean {

@@ -11,6 +11,8 @@ import { bundleRuntime } from "../runtime-file.ts";
 const REPOSITORY = "acme-runtime";
 /** To be raised when what is put into the image changes in a way its content does not show. */
 const RECIPE = 1;
+/** Images of this and other versions of the runtime that are kept: each takes about 130 MB. */
+const KEPT_IMAGES = 3;
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
 /** Parts of the C library that it opens by name when it needs them: for looking up names. */
 const OPENED_LATER = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
@@ -43,6 +45,7 @@ export async function ensureRuntimeImage(docker: Docker, log: HostLog): Promise<
   if (await exists(docker, name)) return name;
   const begun = performance.now();
   await importImage(docker, files, name);
+  await removeOldImages(docker);
   log.info(`Built the runtime image ${name} in ${Math.round(performance.now() - begun)} ms`);
   return name;
 }
@@ -55,6 +58,22 @@ async function exists(docker: Docker, name: string): Promise<boolean> {
     if ((error as { statusCode?: number }).statusCode === 404) return false;
     throw error;
   }
+}
+
+/** The oldest go. One that a container uses stays: the Engine refuses. Another host that needs one makes it again. */
+async function removeOldImages(docker: Docker): Promise<void> {
+  const images = await docker.listImages({ filters: { label: [REPOSITORY] } });
+  const old = images.sort((a, b) => b.Created - a.Created).slice(KEPT_IMAGES);
+  await Promise.all(
+    old
+      .flatMap((image) => image.RepoTags ?? [])
+      .map((tag) =>
+        docker
+          .getImage(tag)
+          .remove()
+          .catch(() => {}),
+      ),
+  );
 }
 
 async function imageFiles(): Promise<ImageFile[]> {
