@@ -4,7 +4,7 @@ import { wholeStream } from "./whole-stream.ts";
 
 /**
  * Blobs in the folder of a writable disk service of plain workerd, which makes folders as needed and moves a finished
- * file into place. What it does and doesn't do: docs/decisions/blob-store.md.
+ * file into place. What it does and doesn't do: docs/decisions/0006-blobs-in-workerds-disk-service.md.
  */
 export class DiskBlobs implements BlobStore {
   readonly #disk: Fetcher;
