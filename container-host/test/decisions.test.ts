@@ -1,0 +1,310 @@
+/** What the host decides, without I/O. */
+import { describe, expect, it } from "vitest";
+import { backoffMs } from "../src/backoff.ts";
+import { demultiplex } from "../src/executor/docker/demultiplex.ts";
+import { isLoopback } from "../src/executor/docker/network.ts";
+import { memoryBytes, nodeArguments } from "../src/executor/environment.ts";
+import type { RuntimeExit } from "../src/executor/executor.ts";
+import { errorOfExit } from "../src/exit-error.ts";
+import { LineReader } from "../src/line-reader.ts";
+import { defaultProcessConcurrency } from "../src/options.ts";
+import { OutputTail } from "../src/output-tail.ts";
+import { nextPoll } from "../src/poll-plan.ts";
+import { averageOf, isExpired, startsWanted } from "../src/pool-plan.ts";
+import { roomFactor } from "../src/pressure.ts";
+import { halves, ReportQueue, unanswered } from "../src/report-queue.ts";
+import { roomFor } from "../src/resources.ts";
+
+describe("nextPoll", () => {
+  it("asks for all the room there is", () => {
+    expect(nextPoll(10, 0, [])).toEqual({ max: 10, soon: false });
+  });
+  it("listens when there is none, once", () => {
+    expect(nextPoll(0, 10, [])).toEqual({ max: 0, soon: false });
+    expect(nextPoll(0, 10, [0])).toBeNull();
+  });
+  it("asks beside a poll that only listens as soon as there is room", () => {
+    expect(nextPoll(5, 5, [0])).toEqual({ max: 5, soon: false });
+  });
+  it("never asks for more than there is room for in all", () => {
+    expect(nextPoll(10, 0, [10])).toBeNull();
+    expect(nextPoll(10, 0, [4])).toEqual({ max: 6, soon: false });
+    expect(nextPoll(4, 6, [10])).toBeNull();
+  });
+  it("waits a moment before it asks for little", () => {
+    expect(nextPoll(2, 98, [])).toEqual({ max: 2, soon: true });
+    expect(nextPoll(12, 88, [10])).toBeNull();
+  });
+  it("never has more than three waiting, and never asks for more than a reply may hold", () => {
+    expect(nextPoll(1_000, 0, [1, 1, 1])).toBeNull();
+    expect(nextPoll(1_000, 0, [])).toEqual({ max: 500, soon: false });
+  });
+});
+
+describe("startsWanted", () => {
+  const plan = (more: Partial<Parameters<typeof startsWanted>[0]>): number =>
+    startsWanted({ waiting: [], starting: 0, busy: [], startMs: 60, ...more });
+  const quick = { usualMs: 1, forMs: 0 };
+
+  it("starts one for each run of a task it does not know", () => {
+    expect(plan({ waiting: [undefined, undefined], busy: [quick] })).toBe(2);
+  });
+  it("counts those that are starting already", () => {
+    expect(plan({ waiting: [undefined, undefined, undefined], starting: 2 })).toBe(1);
+    expect(plan({ waiting: [undefined], starting: 2 })).toBe(0);
+  });
+  it("starts none for short runs that warm runtimes are through with sooner", () => {
+    expect(plan({ waiting: Array(50).fill(1), busy: [quick] })).toBe(0);
+    expect(plan({ waiting: Array(500).fill(1), busy: [quick] })).toBe(500);
+  });
+  it("starts one for a long run although short ones wait for those that are warm", () => {
+    expect(plan({ waiting: [1, 1, 5_000], busy: [quick] })).toBe(1);
+  });
+  it("does not count on a runtime that is at a long run, or at one that does not come back", () => {
+    expect(plan({ waiting: [1], busy: [{ usualMs: 5_000, forMs: 0 }] })).toBe(1);
+    expect(plan({ waiting: [1], busy: [{ usualMs: 1, forMs: 1_000 }] })).toBe(1);
+    expect(plan({ waiting: [1], busy: [{ usualMs: undefined, forMs: 0 }] })).toBe(1);
+  });
+  it("starts one where nothing is warm", () => {
+    expect(plan({ waiting: [1] })).toBe(1);
+  });
+});
+
+describe("isExpired", () => {
+  const limits = { idleMs: 1_000, spares: 1 };
+  it("keeps the last of a deployment in use longer than the others", () => {
+    expect(isExpired({ idleForMs: 1_001, idleOfLane: 2, laneUnusedMs: 500 }, limits)).toBe(true);
+    expect(isExpired({ idleForMs: 1_001, idleOfLane: 1, laneUnusedMs: 1_001 }, limits)).toBe(false);
+    expect(isExpired({ idleForMs: 9_000, idleOfLane: 1, laneUnusedMs: 5_001 }, limits)).toBe(true);
+  });
+  it("without spares keeps none longer", () => {
+    expect(
+      isExpired({ idleForMs: 1_001, idleOfLane: 1, laneUnusedMs: 500 }, { idleMs: 1_000, spares: 0 }),
+    ).toBe(true);
+  });
+});
+
+describe("averageOf", () => {
+  it("begins with the first and follows slowly", () => {
+    expect(averageOf(undefined, 10)).toBe(10);
+    expect(averageOf(10, 20)).toBe(11);
+  });
+});
+
+describe("roomFactor", () => {
+  const idle = { memoryAvailable: 0.8, loadPerCore: 1 };
+  it("is whole on a machine at ease", () => expect(roomFactor(idle)).toBe(1));
+  it("falls with the memory that is left, to nothing", () => {
+    expect(roomFactor({ ...idle, memoryAvailable: 0.1 })).toBeCloseTo(0.5);
+    expect(roomFactor({ ...idle, memoryAvailable: 0.04 })).toBe(0);
+  });
+  it("falls with the load, never to nothing", () => {
+    expect(roomFactor({ ...idle, loadPerCore: 12.5 })).toBeCloseTo(0.5);
+    expect(roomFactor({ ...idle, loadPerCore: 500 })).toBeCloseTo(0.1);
+  });
+});
+
+describe("roomFor", () => {
+  const capacity = { slots: 10, cpu: 2, memory: 4 };
+  it("is decided by what is scarcest", () => {
+    const each = { slots: 1, cpu: 0.1, memory: 1 };
+    expect(roomFor(each, { slots: 0, cpu: 0, memory: 0 }, capacity)).toBe(4);
+    expect(roomFor(each, { slots: 9, cpu: 0, memory: 0 }, capacity)).toBe(1);
+    expect(roomFor(each, { slots: 0, cpu: 1.95, memory: 0 }, capacity)).toBe(0);
+  });
+  it("does not lose a place to sums of fractions", () => {
+    expect(
+      roomFor(
+        { slots: 0, cpu: 0.1, memory: 0 },
+        { slots: 0, cpu: 0.1 + 0.2, memory: 0 },
+        { slots: 0, cpu: 1, memory: 0 },
+      ),
+    ).toBe(7);
+  });
+  it("is never negative", () => {
+    expect(roomFor({ slots: 1, cpu: 0, memory: 0 }, { slots: 12, cpu: 0, memory: 0 }, capacity)).toBe(0);
+  });
+});
+
+describe("errorOfExit", () => {
+  const exit = (more: Partial<RuntimeExit>): RuntimeExit => ({
+    code: null,
+    signal: null,
+    oomKilled: false,
+    output: "",
+    ...more,
+  });
+  const heap = "FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory";
+
+  it.each([
+    ["TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE", exit({ code: 1 })],
+    ["TASK_PROCESS_CRASHED", exit({ code: 0 })],
+    ["TASK_PROCESS_CRASHED", exit({ signal: "SIGKILL" })],
+    ["TASK_PROCESS_CRASHED", exit({ code: 137 })],
+    ["TASK_PROCESS_SIGSEGV", exit({ signal: "SIGSEGV" })],
+    ["TASK_PROCESS_SIGSEGV", exit({ code: 139 })],
+    ["TASK_PROCESS_SIGTERM", exit({ code: 143 })],
+    ["TASK_PROCESS_OOM_KILLED", exit({ code: 137, oomKilled: true })],
+    ["TASK_PROCESS_OOM_KILLED", exit({ signal: "SIGABRT", output: heap })],
+    ["TASK_PROCESS_OOM_KILLED", exit({ code: 134, output: heap })],
+    // As process 1 of a container SIGABRT has no effect.
+    ["TASK_PROCESS_OOM_KILLED", exit({ code: 139, output: heap })],
+    ["TASK_EXECUTOR_FAILED", exit({ startError: "no such image" })],
+  ])("%s for %j", (code, how) => {
+    expect(errorOfExit(how, "micro")).toMatchObject({ type: "INTERNAL_ERROR", code });
+  });
+
+  it("does not take words of a task for a full heap", () => {
+    expect(errorOfExit(exit({ code: 1, output: heap }), "micro")).toMatchObject({
+      code: "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE",
+    });
+  });
+  it("keeps the last lines only", () => {
+    const output = Array.from({ length: 100 }, (_, n) => `line ${n}`).join("\n");
+    const { message } = errorOfExit(exit({ code: 1, output }), "micro") as { message: string };
+    expect(message).toContain("line 99");
+    expect(message).not.toContain("line 79\n");
+  });
+});
+
+describe("LineReader", () => {
+  const read = (chunks: Buffer[], max = 1_000): string[] => {
+    const lines: string[] = [];
+    const reader = new LineReader((line) => lines.push(line), max);
+    for (const chunk of chunks) reader.add(chunk);
+    return lines;
+  };
+  it("finds lines wherever the stream is cut, also inside a character", () => {
+    const bytes = Buffer.from("äöü\n{}\n\nlast\nrest");
+    const expected = ["äöü", "{}", "last"];
+    expect(read([bytes])).toEqual(expected);
+    expect(read([...bytes].map((byte) => Buffer.from([byte])))).toEqual(expected);
+    for (let cut = 1; cut < bytes.length; cut++)
+      expect(read([bytes.subarray(0, cut), bytes.subarray(cut)])).toEqual(expected);
+  });
+  it("refuses a line without end", () => {
+    expect(() => read([Buffer.alloc(600, "a"), Buffer.alloc(600, "a")])).toThrow(/more than 1000 bytes/);
+  });
+});
+
+describe("OutputTail", () => {
+  it("keeps the last bytes, and no more", () => {
+    const tail = new OutputTail(10);
+    for (const text of ["0123456789", "abc", "x".repeat(3)]) tail.add(Buffer.from(text));
+    expect(tail.text()).toBe("6789abcxxx");
+    tail.add(Buffer.from("y".repeat(100)));
+    expect(tail.text()).toBe("y".repeat(10));
+    expect(tail.total).toBe(116);
+  });
+  it("keeps the last of very many small pieces", () => {
+    const tail = new OutputTail(100);
+    for (let n = 0; n < 5_000; n++) tail.add(Buffer.from(`${n % 10}`));
+    expect(tail.text()).toBe("0123456789".repeat(10));
+  });
+});
+
+describe("ReportQueue", () => {
+  const lease = (runId: string) => ({ runId, token: 1 });
+  const start = (runId: string) => ({ ...lease(runId), startedAt: 1 });
+  const end = (runId: string, output = "") => ({
+    ...lease(runId),
+    completedAt: 2,
+    outcome: { type: "success" as const, output, outputType: "text/plain" },
+  });
+
+  it("tells an end without its start where that was not told yet", () => {
+    const queue = new ReportQueue();
+    queue.started(start("a"));
+    queue.started(start("b"));
+    queue.completed(end("a"));
+    expect(queue.take()).toEqual({ started: [start("b")], completed: [end("a")], heartbeats: [] });
+    expect(queue.isEmpty).toBe(true);
+  });
+  it("puts what was not acknowledged before what came since", () => {
+    const queue = new ReportQueue();
+    queue.started(start("a"));
+    queue.completed(end("x"));
+    const batch = queue.take();
+    queue.completed(end("a"));
+    queue.started(start("b"));
+    queue.putBack(batch);
+    expect(queue.take()).toEqual({ started: [start("b")], completed: [end("x"), end("a")], heartbeats: [] });
+  });
+  it("splits what is too large for one call, and keeps count", () => {
+    const queue = new ReportQueue();
+    for (const id of ["a", "b", "c"]) queue.completed(end(id, "x".repeat(3 * 1024 * 1024)));
+    expect(queue.chars).toBeGreaterThan(9 * 1024 * 1024);
+    expect(
+      [queue.take(), queue.take(), queue.take()].map(({ completed }) => completed.map((c) => c.runId)),
+    ).toEqual([["a"], ["b"], ["c"]]);
+    expect(queue.chars).toBe(0);
+    expect(queue.isEmpty).toBe(true);
+  });
+  it("knows what has to be told again", () => {
+    const batch = {
+      started: [start("a"), start("b")],
+      completed: [end("c"), end("d")],
+      heartbeats: [lease("e")],
+    };
+    expect(
+      unanswered(batch, { started: ["ok", "retry"], completed: ["stale"], heartbeats: ["canceled"] }),
+    ).toEqual({
+      started: [start("b")],
+      completed: [end("d")],
+      heartbeats: [],
+    });
+  });
+  it("finds the one item that is refused by halving, and loses none", () => {
+    const single: string[] = [];
+    const visit = (batch: Parameters<typeof halves>[0]): void => {
+      const parts = halves(batch);
+      if (parts) for (const part of parts) visit(part);
+      else
+        single.push(...[...batch.started, ...batch.completed, ...batch.heartbeats].map(({ runId }) => runId));
+    };
+    visit({
+      started: [start("a"), start("b")],
+      completed: [end("c"), end("d"), end("e")],
+      heartbeats: [lease("f"), lease("g")],
+    });
+    expect(single.sort()).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
+  });
+});
+
+describe("the rest", () => {
+  it("backs off with growing, scattered delays up to a limit", () => {
+    expect(backoffMs(1, {}, () => 0)).toBe(50);
+    expect(backoffMs(1, {}, () => 1)).toBe(100);
+    expect(backoffMs(4, {}, () => 1)).toBe(800);
+    expect(backoffMs(1_000, {}, () => 1)).toBe(5_000);
+  });
+  it("reads a container's log, cut off or not", () => {
+    const frame = (text: string) => {
+      const header = Buffer.alloc(8);
+      header.writeUInt32BE(Buffer.byteLength(text), 4);
+      return Buffer.concat([header, Buffer.from(text)]);
+    };
+    expect(demultiplex(Buffer.concat([frame("a\n"), frame("ü\n"), Buffer.from([1, 0])]))).toBe("a\nü\n");
+    expect(demultiplex(Buffer.alloc(0))).toBe("");
+  });
+  it("knows what containers can't reach", () => {
+    expect(["http://127.0.0.1:1", "http://localhost", "http://[::1]:2"].map(isLoopback)).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(["https://acme.example", "http://10.0.0.1", "http://localhost.example"].map(isLoopback)).toEqual([
+      false,
+      false,
+      false,
+    ]);
+  });
+  it("leaves a quarter of a preset's memory outside of the heap", () => {
+    expect(memoryBytes("small-1x")).toBe(512 * 1024 ** 2);
+    expect(nodeArguments(memoryBytes("micro"))).toContain("--max-old-space-size=192");
+  });
+  it("takes as many processes as memory bears, within limits", () => {
+    const gb = 1024 ** 3;
+    expect([gb / 4, 2 * gb, 256 * gb].map(defaultProcessConcurrency)).toEqual([8, 16, 100]);
+  });
+});
