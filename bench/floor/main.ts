@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { expected, HttpClient } from "../http-client.ts";
 import { load } from "../load.ts";
 import { p50p99 } from "../statistics.ts";
-import { endProcess, startProcess } from "../systems/process.ts";
+import { cpuMs, endProcess, startProcess } from "../systems/process.ts";
 
 const WORKERD = (createRequire(import.meta.url)("workerd") as { default: string }).default;
 const WORKER = fileURLToPath(new URL("worker.js", import.meta.url));
@@ -67,11 +67,13 @@ try {
     await load(32, 3_000, one);
     await sleep(500);
     const sequential = p50p99((await load(1, 1_000, one)).latencies);
+    const before = cpuMs([child.pid!]);
     const { latencies, elapsedMs } = await load(32, 10_000, one);
+    const cpuMicros = ((cpuMs([child.pid!]) - before) / 10_000) * 1_000;
     const concurrent = p50p99(latencies);
     const ms = (value: number) => `${value.toFixed(2)} ms`;
     console.log(
-      `${what.padEnd(46)} 1 client: p50 ${ms(sequential.p50)}, p99 ${ms(sequential.p99)}   32 clients: ${Math.round(10_000 / (elapsedMs / 1000))}/s, p50 ${ms(concurrent.p50)}, p99 ${ms(concurrent.p99)}`,
+      `${what.padEnd(46)} 1 client: p50 ${ms(sequential.p50)}, p99 ${ms(sequential.p99)}   32 clients: ${Math.round(10_000 / (elapsedMs / 1000))}/s, p50 ${ms(concurrent.p50)}, p99 ${ms(concurrent.p99)}, ${cpuMicros.toFixed(0)} µs of CPU each`,
     );
   }
 } finally {
