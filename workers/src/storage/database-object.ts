@@ -6,6 +6,7 @@ import { migrate } from "drizzle-orm/durable-sqlite/migrator";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type { BootstrapInput, DeploymentInput, Repository, RunFilter, RunPage } from "./repository.ts";
 import { sqliteRepository } from "./sqlite-repository.ts";
+import { sqliteUpsert } from "./sqlite-upsert.ts";
 
 /**
  * The query side on one machine, where neither D1 nor Postgres is: the same repository over an object's SQLite. It
@@ -17,11 +18,17 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const db = drizzle(ctx.storage);
-    // What several queues send at one moment is one transaction and one flush to disk.
-    const commits = new GroupCommit<void>((work) => ctx.storage.transactionSync(() => work()));
-    this.#repository = sqliteRepository(db, (statements) =>
-      commits.run(() => {
-        for (const statement of statements) db.run(statement);
+    // What several queues send at one moment is one statement, one transaction and one flush to disk.
+    const commits = new GroupCommit<RunRow[]>((collect) => {
+      const rows: RunRow[] = [];
+      collect(rows);
+      ctx.storage.transactionSync(() => {
+        for (const statement of sqliteUpsert(rows)) db.run(statement);
+      });
+    });
+    this.#repository = sqliteRepository(db, (given) =>
+      commits.run((rows) => {
+        for (const row of given) rows.push(row);
       }),
     );
     ctx.blockConcurrencyWhile(() => migrate(db, sqliteMigrations));

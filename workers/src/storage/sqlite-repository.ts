@@ -1,3 +1,4 @@
+import type { RunRow } from "@acme/durable-objects/rpc";
 import { type Column, getTableColumns, type SQL, Subquery, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
 import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
@@ -6,17 +7,17 @@ import { SqlRepository } from "./sql-repository.ts";
 import * as tables from "./sqlite-schema.ts";
 import { sqliteUpsert } from "./sqlite-upsert.ts";
 
-/** The query side over SQLite, which needs no more than a way to run statements in one transaction. */
+/** The query side over SQLite. `upsertRuns` runs the statements of `sqliteUpsert` in one transaction. */
 export function sqliteRepository(
   db: SqlDatabase["db"],
-  inOneTransaction: (statements: SQL[]) => Promise<void>,
+  upsertRuns: (rows: RunRow[]) => Promise<void>,
 ): SqlRepository {
   return new SqlRepository({
     db,
     tables,
     // Without statistics, SQLite takes any index that begins with the environment for as good as another.
     runsBy: (index) => namedRuns(sql.raw(`SELECT * FROM runs INDEXED BY ${index}`)),
-    upsertRuns: (rows) => inOneTransaction(sqliteUpsert(rows)),
+    upsertRuns,
     // SQLite has one writer.
     oneDeploymentAtATime: (_environmentKey, insert) => insert(db),
     isOneOf,
@@ -35,12 +36,12 @@ const dialect = new SQLiteAsyncDialect();
 
 /** The query side on D1. */
 export function d1Repository(d1: D1Database): SqlRepository {
-  return sqliteRepository(drizzle(d1), async (statements) => {
+  return sqliteRepository(drizzle(d1), async (rows) => {
     // Drizzle's own batch (0.45) fails for plain SQL with parameters.
-    const prepared = statements.map((statement) => {
+    const prepared = sqliteUpsert(rows).map((statement) => {
       const query = dialect.sqlToQuery(statement);
       return d1.prepare(query.sql).bind(...query.params);
     });
-    if (prepared.length > 0) await d1.batch(prepared);
+    await d1.batch(prepared);
   });
 }

@@ -4,6 +4,7 @@ import { drizzle } from "drizzle-orm/sqlite-proxy";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type { Repository } from "../../src/storage/repository.ts";
 import { sqliteRepository } from "../../src/storage/sqlite-repository.ts";
+import { sqliteUpsert } from "../../src/storage/sqlite-upsert.ts";
 
 export interface NodeSqlite {
   repository: Repository;
@@ -27,10 +28,10 @@ export function openNodeSqlite(path = ":memory:"): NodeSqlite {
     return { rows: method === "get" ? ((rows[0] as unknown[]) ?? []) : rows };
   });
   const dialect = new SQLiteAsyncDialect();
-  const repository = sqliteRepository(db, async (statements) => {
+  const repository = sqliteRepository(db, async (rows) => {
     database.exec("BEGIN");
     try {
-      for (const statement of statements) {
+      for (const statement of sqliteUpsert(rows)) {
         const { sql, params } = dialect.sqlToQuery(statement);
         database.prepare(sql).run(...(params as SQLInputValue[]));
       }
