@@ -43,41 +43,48 @@ function apiUrlOf(option: string | undefined, env: Environment, local: Local | u
   return value.replace(/\/+$/, "");
 }
 
-/**
- * Address and personal access token: of the environment variables, or else of the local server.
- * @throws CliError that says what to set
- */
-export function projectAccess(
-  apiUrl?: string,
-  env: Environment = process.env,
-): { apiUrl: string; accessToken: string } {
-  const local = localServer(process.cwd());
-  const url = apiUrlOf(apiUrl, env, local);
-  // A local server's token is for that server only.
-  const accessToken =
-    first(env, ["ACME_ACCESS_TOKEN", "TRIGGER_ACCESS_TOKEN"]) ??
-    (local?.apiUrl === url ? local.accessToken : undefined);
-  if (!accessToken)
-    throw new CliError(
-      "The access token is missing: set ACME_ACCESS_TOKEN to a personal access token (tr_pat_…).",
-    );
-  return { apiUrl: url, accessToken };
+interface Sources {
+  /** Of the command line. */
+  apiUrl?: string;
+  /** Default: this process's. */
+  env?: Environment;
+  /** Where a local server's `.acme` is looked for first. Default: this process's folder. */
+  cwd?: string;
 }
 
-/** Address and an environment's secret key, as `projectAccess`. `environment` chooses among the local server's keys. */
-export function environmentAccess(
-  options: { apiUrl?: string; environment: string },
-  env: Environment = process.env,
-): { apiUrl: string; secretKey: string } {
-  const local = localServer(process.cwd());
-  const apiUrl = apiUrlOf(options.apiUrl, env, local);
-  const ofLocal = { prod: local?.secretKey, dev: local?.devSecretKey }[options.environment];
-  const secretKey =
-    first(env, ["ACME_SECRET_KEY", "TRIGGER_SECRET_KEY"]) ?? (local?.apiUrl === apiUrl ? ofLocal : undefined);
-  if (!secretKey) {
-    throw new CliError(
-      "The environment's secret key is missing: set ACME_SECRET_KEY to its tr_prod_…, tr_stg_… or tr_dev_… key.",
-    );
-  }
-  return { apiUrl, secretKey };
+/** What the environment variables say, or else the local server: whose secret is for that server only. */
+function access(sources: Sources, names: string[], ofLocal: (local: Local) => string | undefined) {
+  const env = sources.env ?? process.env;
+  const local = localServer(sources.cwd ?? process.cwd());
+  const apiUrl = apiUrlOf(sources.apiUrl, env, local);
+  return { apiUrl, secret: first(env, names) ?? (local?.apiUrl === apiUrl ? ofLocal(local) : undefined) };
+}
+
+/** Address and personal access token. @throws CliError that says what to set */
+export function projectAccess(sources: Sources = {}): { apiUrl: string; accessToken: string } {
+  const { apiUrl, secret } = access(
+    sources,
+    ["ACME_ACCESS_TOKEN", "TRIGGER_ACCESS_TOKEN"],
+    (local) => local.accessToken,
+  );
+  if (secret) return { apiUrl, accessToken: secret };
+  throw new CliError(
+    "The access token is missing: set ACME_ACCESS_TOKEN to a personal access token (tr_pat_…).",
+  );
+}
+
+/** Address and an environment's secret key; `environment` chooses among a local server's. @throws CliError that says what to set */
+export function environmentAccess(sources: Sources & { environment: string }): {
+  apiUrl: string;
+  secretKey: string;
+} {
+  const { apiUrl, secret } = access(
+    sources,
+    ["ACME_SECRET_KEY", "TRIGGER_SECRET_KEY"],
+    (local) => ({ prod: local.secretKey, dev: local.devSecretKey })[sources.environment],
+  );
+  if (secret) return { apiUrl, secretKey: secret };
+  throw new CliError(
+    "The environment's secret key is missing: set ACME_SECRET_KEY to its tr_prod_…, tr_stg_… or tr_dev_… key.",
+  );
 }

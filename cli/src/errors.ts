@@ -33,5 +33,3 @@ export class ProblemsError extends CliError {
     this.problems = problems;
   }
 }
-
-export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

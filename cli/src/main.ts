@@ -1,20 +1,15 @@
-import { CommanderError } from "commander";
-import { CliError, messageOf } from "./errors.ts";
+import { ApiConnectionError, ApiError } from "@acme/sdk";
+import { messageOf, ServerError } from "@acme/server";
+import { CliError } from "./errors.ts";
 import { createProgram } from "./program.ts";
+
+/** What the user can act on: shown as it is. Anything else is a fault of the program and keeps its stack trace. */
+const EXPECTED = [CliError, ServerError, ApiError, ApiConnectionError];
 
 try {
   await createProgram().parseAsync(process.argv);
 } catch (error) {
-  if (error instanceof CommanderError) process.exit(error.exitCode);
-  console.error(describe(error));
+  const expected = EXPECTED.some((kind) => error instanceof kind);
+  console.error(expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message));
   process.exit(1);
-}
-
-/** What the user can act on is shown as it is; anything else is a fault of the program and keeps its stack trace. */
-function describe(error: unknown): string {
-  const expected =
-    error instanceof CliError ||
-    (error instanceof Error && /^(Server|Api\w*|\w*)Error$/.test(error.name) && "status" in error);
-  if (expected || (error instanceof Error && error.name === "ServerError")) return messageOf(error);
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

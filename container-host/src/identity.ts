@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { newId } from "@acme/sdk/contract";
 import { HostError } from "./errors.ts";
+import { FolderInUseError, lockFolder } from "./folder-lock.ts";
 
 /** Where one host keeps its files. */
 export interface HostFolders {
@@ -26,8 +26,7 @@ export interface HostIdentity {
 }
 
 /**
- * Takes a data folder for this process until `unlock` or its end, however it ends: the operating system holds the lock
- * (SQLite's file lock), so there is no stale one.
+ * Takes a data folder for this process until `unlock` or its end, however it ends.
  * @throws HostError where another host has it
  */
 export function takeDataFolder(path: string): HostIdentity {
@@ -47,20 +46,14 @@ export function takeDataFolder(path: string): HostIdentity {
 }
 
 function lock(root: string): () => void {
-  const pidFile = join(root, "host.pid");
-  const database = new DatabaseSync(join(root, "host.lock"), { timeout: 0 });
   try {
-    database.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;");
+    return lockFolder(root, "host");
   } catch (error) {
-    database.close();
-    if (!/locked/i.test(String(error))) throw error;
-    const owner = existsSync(pidFile) ? readFileSync(pidFile, "utf8").trim() : "unknown";
+    if (!(error instanceof FolderInUseError)) throw error;
     throw new HostError(
-      `${root} is in use by another container host (process ${owner}). Stop that one, or choose another folder with --data DIR.`,
+      `${root} is in use by another container host (process ${error.owner}). Stop that one, or choose another folder with --data DIR.`,
     );
   }
-  writeFileSync(pidFile, `${process.pid}\n`);
-  return () => database.close();
 }
 
 function hostIdOf(root: string): string {

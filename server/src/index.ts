@@ -1,4 +1,4 @@
-export { ServerError } from "./errors.ts";
+export { messageOf, ServerError } from "./errors.ts";
 export {
   DEFAULT_PORT,
   EXECUTORS,

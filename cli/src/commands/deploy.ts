@@ -44,7 +44,7 @@ export function addDeployCommands(program: Command): void {
     .action(async (version: string, dir: string, options: DeployOptions) => {
       const ref =
         options.projectRef ?? process.env.ACME_PROJECT_REF ?? (await loadProject(dir)).config.project;
-      const api = projectApi(projectAccess(options.apiUrl), ref, checkEnvironment(options.env));
+      const api = projectApi(projectAccess({ apiUrl: options.apiUrl }), ref, checkEnvironment(options.env));
       const promoted = await api.promote(version);
       console.log(
         `Version ${promoted.version} is the current one of ${options.env} (${promoted.tasks.length} tasks).`,
@@ -55,7 +55,7 @@ export function addDeployCommands(program: Command): void {
 async function deploy(dir: string, options: DeployOptions): Promise<void> {
   checkEnvironment(options.env);
   // What is missing is said before the work, not after it.
-  const access = options.dryRun ? undefined : projectAccess(options.apiUrl);
+  const access = options.dryRun ? undefined : projectAccess({ apiUrl: options.apiUrl });
   const built = await buildProject(dir, { config: options.config });
   for (const warning of built.bundle.warnings) console.error(`warning: ${warning}`);
   if (built.output.trim()) console.error(built.output.trimEnd());

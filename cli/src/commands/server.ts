@@ -1,6 +1,12 @@
-import { DEFAULT_PORT, EXECUTORS, type Executor, type RunningServer, startServer } from "@acme/server";
+import {
+  DEFAULT_PORT,
+  EXECUTORS,
+  type Executor,
+  messageOf,
+  type RunningServer,
+  startServer,
+} from "@acme/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { messageOf } from "../errors.ts";
 import { runExample } from "../example.ts";
 import { interruption } from "../interruption.ts";
 

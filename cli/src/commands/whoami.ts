@@ -10,7 +10,7 @@ export function addWhoamiCommand(program: Command): void {
     .option("-e, --env <slug>", "environment", "prod")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .action(async (options: { projectRef: string; env: string; apiUrl?: string }) => {
-      const access = projectAccess(options.apiUrl);
+      const access = projectAccess({ apiUrl: options.apiUrl });
       const deployments = await projectApi(access, options.projectRef, options.env).deployments();
       const current = deployments.find((deployment) => deployment.promoted);
       console.log(`Server       ${access.apiUrl}`);
