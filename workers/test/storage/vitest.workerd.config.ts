@@ -1,5 +1,3 @@
-import { mkdtempSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
@@ -19,7 +17,7 @@ export default defineConfig({
         durableObjects: { DATABASE: { className: "DatabaseObject", useSQLite: true } },
         hyperdrives: { HYPERDRIVE: inject("postgresUrl") },
         serviceBindings: {
-          BLOBS: { disk: { path: mkdtempSync(join(tmpdir(), "acme-blobs-")), writable: true } },
+          BLOBS: { disk: { path: inject("blobsFolder"), writable: true } },
         },
         bindings: { MIGRATIONS },
       },
@@ -29,7 +27,7 @@ export default defineConfig({
     name: "storage-workerd",
     root: import.meta.dirname,
     include: ["*.workerd.spec.ts"],
-    globalSetup: ["./postgres-setup.ts"],
+    globalSetup: ["./postgres-setup.ts", "./blobs-setup.ts"],
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
