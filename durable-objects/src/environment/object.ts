@@ -28,7 +28,8 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #alarm: Alarm;
     readonly #dispatcher: Teller<EnvironmentState>;
     #synced: Promise<void> | null = null;
-    #toldReady = 0;
+    /** What the dispatcher was last told. */
+    #told = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment`. */
     #deployment: CurrentDeployment | null | undefined;
 
@@ -38,12 +39,12 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       this.#dispatcher = new Teller(
-        () => (this.#ready() > 0 && this.#ready() !== this.#toldReady ? this.#state() : null),
+        () => (this.#ready() > 0 && this.#ready() !== this.#told.ready ? this.#state() : null),
         async (state) => {
           await (this.env.DISPATCHER.getByName("default") as unknown as DispatcherRpc).reportEnvironment(
             state,
           );
-          this.#toldReady = state.ready;
+          this.#tell(state);
         },
       );
     }
@@ -98,14 +99,14 @@ export function environmentObject<Env extends ObjectBindings>() {
         grants.map((grant) => this.#dequeue(grant, host, current as CurrentDeployment)),
       );
       const state = this.#state();
-      this.#toldReady = state.ready;
+      this.#tell(state);
       return { ...state, runs: runs.flat() };
     }
 
     async syncState(): Promise<EnvironmentState | null> {
       await this.#sync();
       const state = this.#state();
-      this.#toldReady = state.ready;
+      this.#tell(state);
       return state;
     }
 
@@ -115,7 +116,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         await this.#sync();
         await this.#tellPromotion();
         // Told again, in case the dispatcher has lost its memory.
-        this.#toldReady = 0;
+        this.#told = { ...this.#told, ready: 0 };
         await this.#dispatcher.tell();
       } catch (error) {
         console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
@@ -123,6 +124,11 @@ export function environmentObject<Env extends ObjectBindings>() {
       }
       if (this.#core.retireIdle() || this.#core.queuesToTell().length > 0)
         this.#alarm.by(Date.now() + TICK_MS);
+    }
+
+    /** The dispatcher knows this state; a later one it may have been told meanwhile stands. */
+    #tell(state: EnvironmentState): void {
+      if (state.seq > this.#told.seq) this.#told = state;
     }
 
     async #dequeue(

@@ -79,7 +79,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         () => (this.#isTold() ? null : this.#core.state),
         async (state) => {
           await this.#environmentObject().reportQueue(state);
-          this.#told = state;
+          this.#tell(state);
         },
       );
     }
@@ -201,15 +201,16 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       const runs = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
       // The answer tells the environment this state.
       const state = this.#core.state;
-      this.#told = state;
+      this.#tell(state);
       return { ...state, runs };
     }
 
     async syncState(epoch: number): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       this.#core.acceptEpoch(epoch);
-      this.#told = this.#core.state;
-      return this.#told;
+      const state = this.#core.state;
+      this.#tell(state);
+      return state;
     }
 
     async deploymentPromoted(_deployment: DeploymentRef, tasks: string[]): Promise<void> {
@@ -268,6 +269,11 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         // A lost notice is made up for by the verdict on the host's next heartbeat.
         this.ctx.waitUntil(told.catch(() => {}));
       }
+    }
+
+    /** The environment knows this state; a later one it may have been told meanwhile stands. */
+    #tell(state: QueueState): void {
+      if (this.#told === null || this.#told.seq <= state.seq) this.#told = state;
     }
 
     #isTold(): boolean {
