@@ -25,7 +25,7 @@ const PRESSURE_MS = 1_000;
 const MAX_UNACKNOWLEDGED = 5_000;
 const MAX_UNACKNOWLEDGED_CHARS = 64 * 1024 * 1024;
 /** What the last words to the server may take. */
-const FAREWELL_MS = 5_000;
+const FAREWELL_MS = 3_000;
 const MAX_RUNS_PER_RUNTIME = 10_000;
 const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
 

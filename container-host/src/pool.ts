@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type DequeuedRun, RuntimeToHost } from "@acme/sdk/contract";
-import { backoffMs } from "./backoff.ts";
+import { backoffMs, sleep } from "./backoff.ts";
 import type { ReadyDeployment } from "./deployments.ts";
 import { messageOf } from "./errors.ts";
 import type { Executor, RuntimeExit, RuntimeHandle, RuntimeSpec } from "./executor/executor.ts";
@@ -97,6 +97,8 @@ const LEAVE_MS = 5_000;
 /** How long a runtime may take from its start until its bundle is loaded. */
 const START_MS = 60_000;
 const SWEEP_MS = 500;
+/** How long an executor that does not answer any more may hold up the end of the host. */
+const CLOSE_MS = 10_000;
 
 /**
  * Runtimes kept warm. One that finished a run takes the next of the same deployment, environment and machine; runs of
@@ -155,14 +157,20 @@ export class Pool {
     }
   }
 
-  /** Kills every runtime. Resolves when all are gone. */
+  /** Kills every runtime. Resolves when all are gone, or after 10 s. */
   async close(): Promise<void> {
     this.#closing = true;
     clearInterval(this.#sweeper);
     clearTimeout(this.#recheck);
     for (const lane of this.#lanes.values()) lane.waiting.length = 0;
     for (const runtime of this.#all) runtime.kill();
-    if (this.#all.size > 0) await new Promise<void>((resolve) => (this.#onEmpty = resolve));
+    if (this.#all.size === 0) return;
+    const patience = new AbortController();
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    await Promise.race([empty, sleep(CLOSE_MS, patience.signal)]);
+    patience.abort();
   }
 
   #laneOf(run: DequeuedRun, ready: ReadyDeployment): Lane {

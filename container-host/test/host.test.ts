@@ -213,6 +213,23 @@ describe("a bundle", { timeout: 60_000 }, () => {
   });
 });
 
+describe("a runtime that can't be started", { timeout: 60_000 }, () => {
+  it("fails its run after some tries, with the reason; others run", async () => {
+    const { metric, server } = await testHost("process");
+    // More than the kernel takes for one variable.
+    const deploymentId = server.deploy(await projectBundle(), { env: { HUGE: "x".repeat(3_000_000) } });
+    const run = server.trigger("noop", { deploymentId });
+    expect(await server.outcomeOf(run)).toMatchObject(
+      internal("TASK_EXECUTOR_FAILED", /could not be started.*E2BIG/),
+    );
+    expect(server.isStarted(run)).toBe(false);
+    expect(await server.outputOf(server.trigger("echo", { deploymentId: "deployment_1", payload: 1 }))).toBe(
+      1,
+    );
+    expect(await metric("running")).toBe(0);
+  });
+});
+
 describe("warm reuse", { timeout: 60_000 }, () => {
   const pidOf = async (server: Awaited<ReturnType<typeof testServer>>, options = {}): Promise<number> =>
     (await server.outputOf<{ pid: number }>(server.trigger("whoami", options))).pid;

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MACHINES, type MachinePreset } from "@acme/sdk/contract";
 import Docker from "dockerode";
+import { sleep } from "../backoff.ts";
 import { HostError, messageOf } from "../errors.ts";
 import type { Resources } from "../resources.ts";
 import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
@@ -18,6 +19,7 @@ import type { ExecutorContext } from "./open.ts";
 /** Longest path of a Unix socket, without its end mark. */
 const MAX_SOCKET_PATH = 107;
 const PING_MS = 5_000;
+const CLOSE_MS = 10_000;
 
 /**
  * Runtimes in containers, each for one environment, limited by its machine preset and cut off from the others.
@@ -149,7 +151,10 @@ class DockerExecutor implements Executor {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#running);
+    // Their removal; an Engine that hangs must not keep the host from ending: the next start removes them.
+    const patience = new AbortController();
+    await Promise.race([Promise.all(this.#running), sleep(CLOSE_MS, patience.signal)]);
+    patience.abort();
     this.#parts.relay?.close();
     rmSync(this.#parts.sockets, { recursive: true, force: true });
   }

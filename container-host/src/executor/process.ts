@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
 import { killedWithParent } from "../die-with-parent.ts";
+import { messageOf } from "../errors.ts";
 import type { HostFolders } from "../identity.ts";
 import { OutputTail } from "../output-tail.ts";
 import type { Resources } from "../resources.ts";
@@ -63,13 +64,23 @@ class ProcessExecutor implements Executor {
     const node = { file: process.execPath, args: [...nodeArguments(memoryBytes(spec.machine)), this.#entry] };
     // A task that blocks its thread doesn't notice that its channel has ended.
     const command = killedWithParent(node) ?? node;
-    const child = spawn(command.file, command.args, {
-      cwd: this.#options.folders.work,
-      env,
-      stdio: ["ignore", "pipe", "pipe", "pipe"],
-      // A group of its own: it ends with all that it started, and Ctrl-C in a terminal reaches the host alone.
-      detached: true,
-    });
+    let child: ChildProcess;
+    try {
+      child = spawn(command.file, command.args, {
+        cwd: this.#options.folders.work,
+        env,
+        stdio: ["ignore", "pipe", "pipe", "pipe"],
+        // A group of its own: it ends with all that it started, and Ctrl-C in a terminal reaches the host alone.
+        detached: true,
+      });
+    } catch (error) {
+      // Some failures are thrown, others told by an event: a variable that is too long, for one.
+      const startError = messageOf(error);
+      setImmediate(() =>
+        events.onExit({ code: null, signal: null, oomKilled: false, output: "", startError }),
+      );
+      return { send: () => {}, kill: () => {} };
+    }
     return new RuntimeProcess(child, this.#leftovers, events);
   }
 
