@@ -15,12 +15,16 @@ const DEFAULT: RateLimit = { burst: 5_000, perSecond: 1_000 };
 /** Tokens this isolate has leased for a key and not used. */
 interface Lease {
   tokens: number;
+  /** What isn't used until then is gone, so an idle isolate hoards nothing. */
   until: number;
+  /** In the key's bucket, when it was last asked. */
   remaining: number;
+  /** Somebody asks for the next block, and is expected to have it by then. */
+  askingUntil: number;
 }
 
-/** A lease is returned to nobody: what isn't used within this time is gone, so an idle isolate hoards nothing. */
 const LEASE_MS = 2_000;
+const ASKING_MS = 1_000;
 
 const leases = new Map<string, Lease>();
 
@@ -35,40 +39,69 @@ export function parseRateLimit(text: string | undefined): RateLimit {
 
 /**
  * Takes one token of the key's bucket, or throws a 429. The bucket lives in the key's limiter object; an isolate leases
- * a block of tokens at a time, so most requests ask nobody.
+ * a block of tokens at a time, and the next before it has run out, so hardly a request waits for it. One request asks
+ * for a block: were it all those that find none, a burst of them would empty the bucket by asking.
  */
 export async function takeToken(c: Context<App>, keyHash: string): Promise<void> {
   const now = Date.now();
   const limit = parseRateLimit(c.env.API_RATE_LIMIT);
-  let lease = leases.get(keyHash);
-  if (!lease || lease.tokens < 1 || lease.until < now) lease = await lend(c.env, keyHash, limit, now);
+  const block = Math.max(1, Math.floor(limit.burst / 50));
+  const lease = leaseOf(keyHash, now);
+  const asks = lease.tokens < block / 2 && lease.askingUntil <= now;
+  if (asks) lease.askingUntil = now + ASKING_MS;
+  if (lease.tokens >= 1) {
+    lease.tokens -= 1;
+    if (asks) c.executionCtx.waitUntil(lend(c.env, keyHash, limit, block, lease));
+  } else {
+    const granted = await lend(c.env, keyHash, limit, asks ? block : 1, lease);
+    if (granted.tokens < 1) throw tooMany(limit, granted.retryAfterMs, now);
+    lease.tokens -= 1;
+  }
   c.header("x-ratelimit-limit", String(limit.burst));
-  c.header("x-ratelimit-remaining", String(Math.floor(lease.remaining + lease.tokens - 1)));
-  lease.tokens -= 1;
+  c.header("x-ratelimit-remaining", String(Math.max(0, Math.floor(lease.remaining + lease.tokens))));
 }
 
-async function lend(env: Bindings, keyHash: string, limit: RateLimit, now: number): Promise<Lease> {
-  const limiter = env.LIMITER.getByName(keyHash) as unknown as LimiterRpc;
-  const block = Math.max(1, Math.floor(limit.burst / 50));
-  const answer = await limiter.take(block, limit);
-  if (answer.granted === 0) {
-    const seconds = Math.max(1, Math.ceil(answer.retryAfterMs / 1000));
-    throw new Failure(
-      429,
-      "rate_limited",
-      `Too many requests with this key: ${limit.burst} at once and ${limit.perSecond} a second are allowed. Try again in ${seconds} s.`,
-      {
-        headers: {
-          "retry-after": String(seconds),
-          "x-ratelimit-limit": String(limit.burst),
-          "x-ratelimit-remaining": "0",
-          "x-ratelimit-reset": String(now + answer.retryAfterMs),
-        },
-      },
-    );
+function leaseOf(keyHash: string, now: number): Lease {
+  let lease = leases.get(keyHash);
+  if (!lease) {
+    if (leases.size > 10_000) leases.clear();
+    lease = { tokens: 0, until: 0, remaining: 0, askingUntil: 0 };
+    leases.set(keyHash, lease);
   }
-  if (leases.size > 10_000) leases.clear();
-  const lease = { tokens: answer.granted, until: now + LEASE_MS, remaining: answer.remaining };
-  leases.set(keyHash, lease);
+  if (lease.until < now) lease.tokens = 0;
   return lease;
+}
+
+/** Adds up to `count` tokens of the key's bucket to the lease. */
+async function lend(
+  env: Bindings,
+  keyHash: string,
+  limit: RateLimit,
+  count: number,
+  lease: Lease,
+): Promise<{ tokens: number; retryAfterMs: number }> {
+  const limiter = env.LIMITER.getByName(keyHash) as unknown as LimiterRpc;
+  const { granted, remaining, retryAfterMs } = await limiter.take(count, limit);
+  lease.tokens += granted;
+  lease.until = Date.now() + LEASE_MS;
+  lease.remaining = remaining;
+  if (count > 1) lease.askingUntil = 0;
+  return { tokens: granted, retryAfterMs };
+}
+
+function tooMany(limit: RateLimit, retryAfterMs: number, now: number): Failure {
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  return new Failure(
+    429,
+    "rate_limited",
+    `Too many requests with this key: ${limit.burst} at once and ${limit.perSecond} a second are allowed. Try again in ${seconds} s.`,
+    {
+      headers: {
+        "retry-after": String(seconds),
+        "x-ratelimit-limit": String(limit.burst),
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": String(now + retryAfterMs),
+      },
+    },
+  );
 }

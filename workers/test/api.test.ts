@@ -237,6 +237,14 @@ describe("a deployment", () => {
 });
 
 describe("rate limits", () => {
+  it("let a burst at one moment through up to the limit", async () => {
+    const other = await newProject();
+    const burst = () =>
+      Promise.all(Array.from({ length: 120 }, () => call("GET", "/api/v3/runs/run_nope", other.prod)));
+    const answers = [...(await burst()), ...(await burst())];
+    expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([404]));
+  });
+
   it("answer 429 with when to try again, and count by key", async () => {
     const other = await newProject();
     let limited: Awaited<ReturnType<typeof call>> | undefined;
