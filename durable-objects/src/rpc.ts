@@ -6,13 +6,19 @@
 import type {
   AttemptCompleted,
   AttemptStarted,
+  CompletedOperation,
   DequeueRequest,
   HostNotice,
   LeaseVerdict,
   LogEntry,
   MachinePreset,
+  OperationKind,
+  OperationResult,
   RetryOptions,
+  RunJournal,
   RunStatus,
+  RunSuspension,
+  SuspensionVerdict,
   TaskRunError,
   WorkerManifest,
 } from "@acme/sdk/contract";
@@ -67,6 +73,21 @@ export interface TriggerItem {
   depth: number;
   batchId?: string;
   replayedFrom?: string;
+  /** Who is told the outcome, once: also when the run existed already, and at once when it is over. */
+  waiter?: Waiter;
+}
+
+/** An operation of a run that waits for another run, or a batch that does. */
+export type Waiter =
+  | { type: "operation"; runId: string; attempt: number; number: number }
+  | { type: "batch"; batchId: string; index: number };
+
+/** What a finished run tells its waiters. `result` is that of an operation of kind "run". */
+export interface RunFinished {
+  runId: string;
+  task: string;
+  status: RunStatus;
+  result: OperationResult;
 }
 
 export interface TriggerResult {
@@ -198,6 +219,30 @@ export interface QueueRpc {
   ): Promise<{ metadata: Record<string, unknown> } | RunError>;
   /** Reports of a host about runs of this queue, in one transaction. */
   applyReports(report: QueueReport): Promise<QueueReportResult>;
+  /**
+   * An operation of an attempt is about to create something elsewhere (a child run, a batch): records its target, or gives
+   * the one recorded before, so that a repeated call creates nothing twice. Idempotent.
+   * `stale`: the attempt is over; nothing may be created for it.
+   */
+  claimOperation(
+    environmentKey: string,
+    claim: {
+      runId: string;
+      attempt: number;
+      number: number;
+      kind: OperationKind;
+      name: string;
+      target: string;
+    },
+  ): Promise<{ target: string; claimed: boolean } | RunError | { error: "stale"; message: string }>;
+  /**
+   * An operation that a run waits for is over. Idempotent: the first result stands. `gone`: nobody waits for it (the run
+   * is over, or a later attempt runs); the sender forgets it.
+   */
+  completeOperation(
+    environmentKey: string,
+    completed: CompletedOperation & { attempt: number },
+  ): Promise<"ok" | "gone">;
   updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
 
@@ -219,11 +264,15 @@ export interface QueueReport {
   started: AttemptStarted[];
   completed: AttemptCompleted[];
   heartbeats: { runId: string; token: number }[];
+  journals: RunJournal[];
+  suspensions: RunSuspension[];
 }
 export interface QueueReportResult {
   started: LeaseVerdict[];
   completed: LeaseVerdict[];
   heartbeats: LeaseVerdict[];
+  journals: LeaseVerdict[];
+  suspensions: SuspensionVerdict[];
 }
 
 export interface QueueStats {
@@ -341,10 +390,62 @@ export interface RunProjection {
   upsertRuns(rows: RunRow[]): Promise<void>;
 }
 
+/** A token that somebody outside completes. */
+export interface WaitpointRecord {
+  id: string;
+  environmentKey: string;
+  status: "PENDING" | "COMPLETED" | "TIMED_OUT";
+  tags: string[];
+  idempotencyKey: string | null;
+  idempotencyKeyExpiresAt: number | null;
+  /** Milliseconds since the epoch, as all times here. */
+  createdAt: number;
+  timeoutAt: number | null;
+  completedAt: number | null;
+  output: string | null;
+  outputType: string | null;
+  outputIsError: boolean;
+}
+
+/** One object a token, named by the token's id. */
+export interface WaitpointRpc {
+  /** Idempotent by id: an existing one is returned as it is. */
+  createToken(token: {
+    id: string;
+    environmentKey: string;
+    timeoutAt: number | null;
+    idempotencyKey: string | null;
+    idempotencyKeyExpiresAt: number | null;
+    tags: string[];
+  }): Promise<WaitpointRecord>;
+  /** The first completion stands; a later one gets the record as it is. Null: there is no such token in this environment. */
+  completeToken(
+    environmentKey: string,
+    output: { data: string | null; dataType: string; isError: boolean },
+  ): Promise<WaitpointRecord | null>;
+  retrieveToken(environmentKey: string): Promise<WaitpointRecord | null>;
+  /**
+   * From a QueueObject: tells `waiter` the result through `completeOperation` as soon as there is one (at least once).
+   * Idempotent. Null: subscribed; a result: it is over already; an error where there is no such token.
+   */
+  waitForToken(
+    environmentKey: string,
+    waiter: { runId: string; attempt: number; number: number },
+  ): Promise<OperationResult | null>;
+}
+
+/** One object a batch, named by the batch's id. What creates and fills it is the Worker's own business with it. */
+export interface BatchRpc {
+  /** From a QueueObject: the run of item `index` is over. At least once; idempotent. */
+  runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void>;
+}
+
 /** Bindings the objects use. The Worker's own bindings extend these. */
 export interface ObjectBindings {
   QUEUE: DurableObjectNamespace;
   ENVIRONMENT: DurableObjectNamespace;
   DISPATCHER: DurableObjectNamespace;
   FEED: DurableObjectNamespace;
+  WAITPOINT: DurableObjectNamespace;
+  BATCH: DurableObjectNamespace;
 }

@@ -9,6 +9,7 @@
  *   GET  /engine/v1/worker-actions/bundles/:hash    → the bundle's bytes (a single ES module)
  */
 import { z } from "zod";
+import { CheckpointRef, CompletedOperation, JournalEntry, RunResume } from "./journal.ts";
 import { LIMITS } from "./limits.ts";
 import { MACHINE_PRESETS } from "./machines.ts";
 import { RetryOptions, WorkerManifest } from "./manifest.ts";
@@ -63,15 +64,17 @@ export const DequeuedRun = z.object({
   parentRunId: z.string().nullish(),
   rootRunId: z.string().nullish(),
   batchId: z.string().nullish(),
+  /** The attempt goes on where it was: suspended, or cut off by the loss of its host. Absent: it starts. */
+  resume: RunResume.nullish(),
 });
 export type DequeuedRun = z.infer<typeof DequeuedRun>;
 
 /** Something a host must know between reports. At least once; a host that knows it already ignores it. */
-export const HostNotice = z.object({
-  type: z.literal("cancel"),
-  runId: z.string(),
-  token: z.number().int(),
-});
+export const HostNotice = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("cancel"), runId: z.string(), token: z.number().int() }),
+  /** An operation that the run waits for is over. One that is lost is made up for by the answer to the run's suspension. */
+  z.object({ type: z.literal("operation"), token: z.number().int(), ...CompletedOperation.shape }),
+]);
 export type HostNotice = z.infer<typeof HostNotice>;
 
 export const DequeueResponse = z.object({
@@ -136,7 +139,23 @@ export type LogEntry = z.infer<typeof LogEntry>;
 export const RunLogs = z.object({ runId: z.string(), attempt: z.number().int(), entries: z.array(LogEntry) });
 export type RunLogs = z.infer<typeof RunLogs>;
 
-/** Everything a host has to tell, in one call. Order within a run: started before completed. */
+/** Operations of a run: new ones, and results of those told before. Applied in order; what is known already stays. */
+export const RunJournal = z.object({ ...Lease, attempt: z.number().int(), entries: z.array(JournalEntry) });
+export type RunJournal = z.infer<typeof RunJournal>;
+
+/**
+ * The run only waits, and its process was stopped (or saved): its slots are to be released. `waits`: numbers of the
+ * operations it waits for, all of which were told in a journal before or in the same report.
+ */
+export const RunSuspension = z.object({
+  ...Lease,
+  waits: z.array(z.number().int()).min(1),
+  checkpoint: CheckpointRef.nullish(),
+  usageMs: z.number().min(0).optional(),
+});
+export type RunSuspension = z.infer<typeof RunSuspension>;
+
+/** Everything a host has to tell, in one call. Order within a run: started, journals, then completed or suspended. */
 export const ReportRequest = z.object({
   protocol: z.literal(HOST_PROTOCOL),
   hostId: z.string().min(1).max(128),
@@ -145,6 +164,8 @@ export const ReportRequest = z.object({
   completed: z.array(AttemptCompleted).default([]),
   /** Leases to renew: all that the host holds. */
   heartbeats: z.array(z.object(Lease)).default([]),
+  journals: z.array(RunJournal).default([]),
+  suspensions: z.array(RunSuspension).default([]),
   logs: z.array(RunLogs).default([]),
   /** Set once by a host that stops for good: what it still holds is queued again at once. */
   goodbye: z.boolean().optional(),
@@ -159,10 +180,22 @@ export type ReportRequest = z.input<typeof ReportRequest>;
 export const LeaseVerdict = z.enum(["ok", "stale", "canceled", "retry"]);
 export type LeaseVerdict = z.infer<typeof LeaseVerdict>;
 
+/**
+ * `suspended`: done, the lease is over. `resume`: something the run waits for is over already; nothing was released, the
+ * lease goes on, and the process is to be continued with `completed`.
+ */
+export const SuspensionVerdict = z.discriminatedUnion("verdict", [
+  z.object({ verdict: z.enum(["suspended", "stale", "canceled", "retry"]) }),
+  z.object({ verdict: z.literal("resume"), completed: z.array(CompletedOperation) }),
+]);
+export type SuspensionVerdict = z.infer<typeof SuspensionVerdict>;
+
 export const ReportResponse = z.object({
   started: z.array(LeaseVerdict),
   completed: z.array(LeaseVerdict),
   heartbeats: z.array(LeaseVerdict),
+  journals: z.array(LeaseVerdict),
+  suspensions: z.array(SuspensionVerdict),
 });
 export type ReportResponse = z.infer<typeof ReportResponse>;
 

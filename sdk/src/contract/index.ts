@@ -1,5 +1,6 @@
 export * from "./host-protocol.ts";
 export * from "./ids.ts";
+export * from "./journal.ts";
 export * from "./limits.ts";
 export * from "./machines.ts";
 export * from "./manifest.ts";

@@ -23,6 +23,8 @@ export const DEFAULTS = {
   dequeuedLeaseMs: 60_000,
   /** An executing run whose host has not renewed the lease within this time is queued again. */
   executingLeaseMs: 300_000,
+  /** A run that only waits, for longer than this, is suspended. */
+  suspendAfterMs: 5_000,
   /** How often a host renews its leases. */
   heartbeatMs: 30_000,
   /** A host not heard of for this long is lost: its runs go to others. */

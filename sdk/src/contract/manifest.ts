@@ -45,6 +45,8 @@ export const WorkerManifest = z.object({
   queues: z.array(QueueManifest).max(5_000).default([]),
   /** Default retry of `acme.config.ts`. */
   retry: RetryOptions.optional(),
+  /** Milliseconds: a run that has to wait longer is suspended. */
+  suspendAfterMs: z.number().int().min(0).optional(),
   runtime: z.enum(["node"]).default("node"),
   sdkVersion: z.string().default("0.1.0"),
 });

@@ -6,6 +6,7 @@
  */
 import { z } from "zod";
 import { AttemptOutcome, DequeuedRun, LogEntry } from "./host-protocol.ts";
+import { JournalEntry, OperationKind, OperationResult } from "./journal.ts";
 
 export const RUNTIME_PROTOCOL = 1;
 
@@ -26,6 +27,23 @@ export const HostToRuntime = z.discriminatedUnion("type", [
   z.object({ type: z.literal("run"), run: DequeuedRun }),
   /** Abort the attempt's signal; the runtime answers `completed` with `canceled`, or is killed after a grace period. */
   z.object({ type: z.literal("cancel"), runId: z.string() }),
+  /** The journal messages of this run up to `seq` are durable. */
+  z.object({ type: z.literal("journaled"), runId: z.string(), seq: z.number().int() }),
+  /** An operation that the run waits for is over. One that the runtime knows already changes nothing. */
+  z.object({
+    type: z.literal("operation"),
+    runId: z.string(),
+    number: z.number().int(),
+    result: OperationResult,
+  }),
+  /**
+   * The run only waits: freeze it. The runtime answers `suspended` or `working`. After `suspended` none of the run's code
+   * runs until `resume`, and with `checkpoint` the runtime closes its end of the channel and connects again (every
+   * 50 ms, first line `hello`) until it is answered: by then it may have been saved, moved and restored.
+   */
+  z.object({ type: z.literal("suspend"), runId: z.string(), checkpoint: z.boolean() }),
+  /** Go on after `suspended`, with this token from now on; results come in `operation` messages before this one. */
+  z.object({ type: z.literal("resume"), runId: z.string(), token: z.number().int() }),
   /** Finish nothing new and exit 0. */
   z.object({ type: z.literal("shutdown") }),
 ]);
@@ -49,6 +67,35 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     runId: z.string(),
     attempt: z.number().int(),
     entries: z.array(LogEntry),
+  }),
+  /** Operations for the run's journal. `seq` counts these messages, from 1. */
+  z.object({
+    type: z.literal("journal"),
+    runId: z.string(),
+    token: z.number().int(),
+    attempt: z.number().int(),
+    seq: z.number().int(),
+    entries: z.array(JournalEntry),
+  }),
+  /**
+   * From now on the run only waits for these operations (nothing else of it that the SDK knows of is under way). Told again
+   * when the set changes.
+   */
+  z.object({
+    type: z.literal("waiting"),
+    runId: z.string(),
+    token: z.number().int(),
+    waits: z.array(z.object({ number: z.number().int(), kind: OperationKind, until: z.number().optional() })),
+  }),
+  /** It doesn't only wait any more. */
+  z.object({ type: z.literal("working"), runId: z.string(), token: z.number().int() }),
+  /** The answer to `suspend`: everything was journaled before, the run stands still. */
+  z.object({
+    type: z.literal("suspended"),
+    runId: z.string(),
+    token: z.number().int(),
+    waits: z.array(z.number().int()),
+    usageMs: z.number().optional(),
   }),
   z.object({
     type: z.literal("completed"),

@@ -1,0 +1,101 @@
+/**
+ * The journal of a run: what its durable operations were and what came of them. Operations are numbered from 0 in the
+ * order the task's code starts them; the numbers begin anew with each attempt. The journal lives in the run's queue
+ * object, goes to the host with every dequeue, and makes a replay return what was returned before.
+ */
+import { z } from "zod";
+import { TaskRunError } from "./run-errors.ts";
+
+const Millis = z.number().int().min(0);
+
+export const OPERATION_KINDS = [
+  /** `wait.for`, `wait.until`: over at `until`. */
+  "wait",
+  /** `wait.forToken`: `target` is the token's id. */
+  "token",
+  /** `triggerAndWait`: `target` is the child's run id. */
+  "run",
+  /** `batchTriggerAndWait`: `target` is the batch's id. */
+  "batch",
+  /** `trigger` inside a run: done as soon as the child exists; `target` is its run id. */
+  "trigger",
+  /** `batchTrigger` inside a run: done as soon as the batch is accepted; `target` is its id. */
+  "batch-trigger",
+  /** `step(name, fn)` and what the SDK records alike: done when the function is. */
+  "step",
+] as const;
+export const OperationKind = z.enum(OPERATION_KINDS);
+export type OperationKind = z.infer<typeof OperationKind>;
+
+/** What came of an operation. `output` is text of type `outputType`, as a run's output. */
+export const OperationResult = z.discriminatedUnion("ok", [
+  z.object({ ok: z.literal(true), output: z.string().nullish(), outputType: z.string().optional() }),
+  z.object({ ok: z.literal(false), error: TaskRunError }),
+]);
+export type OperationResult = z.infer<typeof OperationResult>;
+
+/**
+ * What plain code got from its surroundings in one segment: between the start of the operation before and the start of this
+ * one. On a replay the segment's calls get these in the same order; calls beyond them get new values. They are not
+ * numbered with the operations, so a library that asks for the time once more or less makes no replay fail.
+ */
+export const RecordedValues = z.object({
+  /** `Date.now()`, `new Date()`: milliseconds since the epoch. */
+  now: z.array(z.number()).optional(),
+  /** `Math.random()`. */
+  random: z.array(z.number()).optional(),
+  /** `crypto.randomUUID()`. */
+  uuid: z.array(z.string()).optional(),
+  /** `fetch`, by method and URL. Bodies are base64; one over the size limit is not recorded, and is fetched anew. */
+  fetch: z
+    .array(
+      z.object({
+        request: z.string(),
+        status: z.number().int(),
+        statusText: z.string(),
+        headers: z.array(z.tuple([z.string(), z.string()])),
+        body: z.string().nullable(),
+      }),
+    )
+    .optional(),
+});
+export type RecordedValues = z.infer<typeof RecordedValues>;
+
+export const JournalEntry = z.object({
+  number: z.number().int().min(0),
+  kind: OperationKind,
+  /** What the user calls it: the task's id, the step's name, the token's id, or the date waited for. At most 512 characters. */
+  name: z.string().max(512),
+  /** Where it was called: `src/trigger/order.ts:12:9`. */
+  location: z.string().max(512).optional(),
+  target: z.string().max(256).optional(),
+  /** End of a "wait", milliseconds since the epoch. */
+  until: Millis.optional(),
+  startedAt: Millis,
+  completedAt: Millis.optional(),
+  /** Absent: it is not over. Once set it never changes. */
+  result: OperationResult.optional(),
+  /** Of the segment before this operation. */
+  values: RecordedValues.optional(),
+});
+export type JournalEntry = z.infer<typeof JournalEntry>;
+
+/** A result that reached the run's owner after the run was handed out. */
+export const CompletedOperation = z.object({
+  runId: z.string(),
+  number: z.number().int().min(0),
+  result: OperationResult,
+});
+export type CompletedOperation = z.infer<typeof CompletedOperation>;
+
+/** A process that was saved to disk. Only the host that has it can restore it; elsewhere the run is replayed. */
+export const CheckpointRef = z.object({ id: z.string().min(1).max(128), hostId: z.string().min(1).max(128) });
+export type CheckpointRef = z.infer<typeof CheckpointRef>;
+
+/** With what a run goes on that was suspended, or whose host was lost. */
+export const RunResume = z.object({
+  /** Entries by number, those that are not over included. */
+  journal: z.array(JournalEntry),
+  checkpoint: CheckpointRef.nullish(),
+});
+export type RunResume = z.infer<typeof RunResume>;
