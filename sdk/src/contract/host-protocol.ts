@@ -194,8 +194,8 @@ export const ReportResponse = z.object({
   started: z.array(LeaseVerdict),
   completed: z.array(LeaseVerdict),
   heartbeats: z.array(LeaseVerdict),
-  journals: z.array(LeaseVerdict),
-  suspensions: z.array(SuspensionVerdict),
+  journals: z.array(LeaseVerdict).default([]),
+  suspensions: z.array(SuspensionVerdict).default([]),
 });
 export type ReportResponse = z.infer<typeof ReportResponse>;
 
