@@ -11,11 +11,13 @@ interface Source {
   sent(cursor: ProjectionCursor): void;
 }
 
-/** Sends the queue's changed rows to the query side, in batches, until there are none. */
+/** Sends the queue's changed rows to the query side, in batches. */
 export class Projector {
   readonly #source: Source;
   readonly #projection: RunProjection;
   #scheduled = false;
+  /** Something changed since the last flush began. */
+  #again = false;
 
   constructor(source: Source, projection: RunProjection) {
     this.#source = source;
@@ -24,7 +26,10 @@ export class Projector {
 
   /** Something changed. */
   schedule(): void {
-    if (this.#scheduled) return;
+    if (this.#scheduled) {
+      this.#again = true;
+      return;
+    }
     this.#scheduled = true;
     setTimeout(() => void this.#run(), GATHER_MS);
   }
@@ -38,15 +43,19 @@ export class Projector {
     } finally {
       this.#scheduled = false;
     }
+    if (this.#again) this.schedule();
   }
 
-  /** Sends all that has changed. Throws when the query side can't be reached. */
+  /** Sends all that has changed until now. Throws when the query side can't be reached. */
   async flush(): Promise<void> {
+    this.#again = false;
     for (;;) {
       const { rows, cursor } = this.#source.next(BATCH);
       if (rows.length === 0) return;
       await this.#projection.upsertRuns(rows);
       this.#source.sent(cursor);
+      // What changed meanwhile gathers for the next flush: a steady stream would be sent row by row otherwise.
+      if (rows.length < BATCH) return;
       // Calls inside one process are answered before its event loop looks at the network again: requests that came
       // in meanwhile would wait for all batches.
       await scheduler.wait(1);
