@@ -56,6 +56,11 @@ export class Channel {
     return new Promise((resolve) => this.#socket.write(this.#take(), () => resolve()));
   }
 
+  /** From now on the channel alone does not keep the process alive. */
+  unref(): void {
+    this.#socket.unref();
+  }
+
   /** For the `exit` event, when nothing asynchronous happens any more. Best effort. */
   flushSync(): void {
     const fd = (this.#socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;

@@ -9,6 +9,7 @@ import { internal } from "./run-error.ts";
 
 /** A task whose last run took longer than this says that it started before it is called. */
 const QUICK_MS = 5;
+const LEAVE_MS = 2_000;
 
 /** Executes the runs that the host sends, one at a time, in one process. */
 export class Runner {
@@ -69,7 +70,7 @@ export class Runner {
     if (this.#current) return;
     const run = this.#waiting.shift();
     if (run) void this.#execute(run);
-    else if (this.#stopping) void this.#exit(0);
+    else if (this.#stopping) void this.#leave();
   }
 
   async #execute(run: DequeuedRun): Promise<void> {
@@ -120,6 +121,13 @@ export class Runner {
     const index = this.#waiting.findIndex((run) => run.runId === runId);
     const [run] = index === -1 ? [] : this.#waiting.splice(index, 1);
     if (run) this.#complete(run, { type: "canceled" }, 0, false);
+  }
+
+  /** What tasks left to do in the background (telemetry to send, say) has a moment to end. */
+  async #leave(): Promise<void> {
+    await this.#channel.drained();
+    this.#channel.unref();
+    setTimeout(() => process.exit(0), LEAVE_MS).unref();
   }
 
   async #exit(code: number): Promise<void> {
