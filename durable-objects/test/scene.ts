@@ -1,9 +1,11 @@
 import { env } from "cloudflare:workers";
 import {
   type AttemptCompleted,
+  type CheckpointRef,
   type DequeuedRun,
   defaultQueueName,
   HOST_PROTOCOL,
+  type JournalEntry,
   newRunId,
   randomBase36,
 } from "@acme/sdk/contract";
@@ -128,9 +130,11 @@ export class Scene {
     completed?: DequeuedRun;
     heartbeat?: DequeuedRun;
     outcome?: AttemptCompleted["outcome"];
+    journal?: { run: DequeuedRun; entries: JournalEntry[] };
+    suspended?: { run: DequeuedRun; waits: number[]; checkpoint?: CheckpointRef };
   }) {
     const at = Date.now();
-    const { started, completed, heartbeat } = parts;
+    const { started, completed, heartbeat, journal, suspended } = parts;
     const outcome = parts.outcome ?? { type: "success", output: '"done"', outputType: "application/json" };
     const verdicts = await this.queue.applyReports({
       hostId: this.hostId,
@@ -139,9 +143,16 @@ export class Scene {
       completed: completed
         ? [{ runId: completed.runId, token: completed.token, startedAt: at, completedAt: at, outcome }]
         : [],
+      journals: journal
+        ? [{ ...leaseOf(journal.run), attempt: journal.run.attempt, entries: journal.entries }]
+        : [],
+      suspensions: suspended
+        ? [{ ...leaseOf(suspended.run), waits: suspended.waits, checkpoint: suspended.checkpoint }]
+        : [],
       heartbeats: heartbeat ? [{ runId: heartbeat.runId, token: heartbeat.token }] : [],
     });
-    return [...verdicts.started, ...verdicts.completed, ...verdicts.heartbeats];
+    const { suspensions, journals, ...others } = verdicts;
+    return [...others.started, ...journals, ...others.completed, ...suspensions, ...others.heartbeats];
   }
 
   async run(runId: string) {
@@ -150,3 +161,5 @@ export class Scene {
     return run;
   }
 }
+
+const leaseOf = ({ runId, token }: DequeuedRun) => ({ runId, token });

@@ -1,6 +1,8 @@
 import { isFinal, LIMITS, RunStatus } from "@acme/sdk/contract";
 import type { MetadataOperation, RunError } from "../rpc.ts";
 import { addEvent, findRun, type QueueContext, type RunTableRow } from "./context.ts";
+import { openChildren } from "./journal.ts";
+import { addMessage } from "./messages.ts";
 import { applyMetadata } from "./metadata.ts";
 import { transition } from "./transition.ts";
 
@@ -19,6 +21,13 @@ export function cancelRun(
   if (!run) return notFound(runId);
   if (isFinal(run.status)) return { status: run.status, alreadyFinal: true };
   addEvent(q, run.seq, "canceled", reason);
+  // Nobody would be there for what they bring.
+  for (const child of openChildren(q, run))
+    addMessage(q, {
+      type: "cancel",
+      runId: child,
+      reason: `The run that waited for it was canceled: ${runId}`,
+    });
   if (run.slot === 1) {
     transition(q, run, RunStatus.CANCELED, {
       slot: 1,

@@ -50,6 +50,9 @@ export interface RunTableRow extends SqlRow {
   tags: string;
   error_message: string | null;
   spec: string;
+  journal_attempt: number;
+  checkpoint: string | null;
+  waited: number;
 }
 
 /** What a commit leaves to do once it is durable. */
@@ -58,6 +61,8 @@ export interface Effects {
   changed: boolean;
   /** Runs that became final. */
   finished: string[];
+  /** Messages to other objects were added. */
+  messages: boolean;
   notices: { sessionId: string; notice: HostNotice }[];
   /** The earliest moment a changed row is due. */
   dueAt: number | null;
@@ -91,7 +96,13 @@ export interface QueueContext {
   effects: Effects;
 }
 
-export const noEffects = (): Effects => ({ changed: false, finished: [], notices: [], dueAt: null });
+export const noEffects = (): Effects => ({
+  changed: false,
+  finished: [],
+  messages: false,
+  notices: [],
+  dueAt: null,
+});
 
 export function due(q: QueueContext, at: number): number {
   if (q.effects.dueAt === null || at < q.effects.dueAt) q.effects.dueAt = at;

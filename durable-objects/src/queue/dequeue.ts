@@ -1,7 +1,8 @@
-import type { DequeuedRun } from "@acme/sdk/contract";
+import type { CheckpointRef, DequeuedRun, RunResume } from "@acme/sdk/contract";
 import type { DeploymentRef, DequeueGrant, LeasedRun } from "../rpc.ts";
 import { due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment, saveDeployment } from "./deployments.ts";
+import { endDueWaits, isResumable, readJournal } from "./journal.ts";
 
 /** Leases up to `grant.max` runs to a host: fair over concurrency keys, in order within one. */
 export function dequeueRuns(q: QueueContext, grant: DequeueGrant): LeasedRun[] {
@@ -42,8 +43,19 @@ function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: nu
     const deployment =
       locked === grant.deployment.id ? grant.deployment : (findDeployment(q, locked) ?? grant.deployment);
     const run = toDequeuedRun(q, row, deployment, payloads.get(row.seq), metadata.get(row.seq)?.text);
+    if (isResumable(row)) run.resume = resumeOf(q, row);
     return { runId: row.id, token: row.token, json: JSON.stringify(run) };
   });
+}
+
+/** A checkpoint is handed out once: what happens after this lease is not in it. */
+function resumeOf(q: QueueContext, row: RunTableRow): RunResume {
+  endDueWaits(q, row);
+  if (row.checkpoint) q.sql.exec("UPDATE runs SET checkpoint = NULL WHERE seq = ?", row.seq);
+  return {
+    journal: readJournal(q, row),
+    checkpoint: row.checkpoint ? (JSON.parse(row.checkpoint) as CheckpointRef) : null,
+  };
 }
 
 interface Text {

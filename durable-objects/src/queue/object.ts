@@ -1,8 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
-import { isFinal, type LeaseVerdict } from "@acme/sdk/contract";
+import {
+  type CompletedOperation,
+  isFinal,
+  type LeaseVerdict,
+  type OperationResult,
+  parseRunId,
+} from "@acme/sdk/contract";
 import { Alarm } from "../alarm.ts";
 import { GroupCommit } from "../group-commit.ts";
 import type {
+  BatchRpc,
   DeploymentRef,
   DequeueGrant,
   DispatcherRpc,
@@ -23,6 +30,7 @@ import type {
   RunRecord,
   TriggerItem,
   TriggerResult,
+  WaitpointRpc,
 } from "../rpc.ts";
 import { objectSql } from "../sql.ts";
 import { Teller } from "../teller.ts";
@@ -31,10 +39,14 @@ import type { Effects, QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
 import { dequeueRuns } from "./dequeue.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
+import { appendJournal } from "./journal.ts";
+import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
+import { Messenger } from "./messenger.ts";
 import { pendingProjection, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
 import { retrieveRun, runEvents } from "./records.ts";
 import { attemptCompleted, attemptStarted, heartbeat, loseSession, returnRuns } from "./reports.ts";
+import { claimOperation, completeOperation, type OperationClaim, suspendRun } from "./suspension.ts";
 import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
 import { triggerRun } from "./trigger.ts";
 import { releaseParked } from "./versions.ts";
@@ -58,6 +70,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #group: GroupCommit<QueueContext>;
     readonly #waiters = new Waiters();
     readonly #projector: Projector;
+    readonly #messenger: Messenger;
     readonly #environment: Teller<QueueState>;
     /** What the environment was last told, in this life of the object. */
     #told: QueueState | null = null;
@@ -74,6 +87,18 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           sent: (cursor) => this.#commit((q) => projectionSent(q, cursor)),
         },
         dependencies.openProjection(env),
+      );
+      this.#messenger = new Messenger(
+        {
+          after: (id, limit) => messagesAfter(this.#core.context, id, limit),
+          delivered: (ids, results) =>
+            this.#commit((q) => {
+              forgetMessages(q, ids);
+              for (const { message, result } of results)
+                if (message.type === "subscribe") completeOperation(q, { ...message.waiter, result });
+            }),
+        },
+        (message) => this.#deliver(message),
       );
       this.#environment = new Teller(
         () => (this.#isTold() ? null : this.#core.state),
@@ -167,13 +192,30 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           started: stale(report.started),
           completed: stale(report.completed),
           heartbeats: stale(report.heartbeats),
+          journals: stale(report.journals),
+          suspensions: report.suspensions.map(() => ({ verdict: "stale" })),
         };
       }
       return this.#group.run((q) => ({
         started: report.started.map((item) => attemptStarted(q, item)),
+        journals: report.journals.map((item) => appendJournal(q, item)),
         completed: report.completed.map((item) => attemptCompleted(q, item)),
+        suspensions: report.suspensions.map((item) => suspendRun(q, item)),
         heartbeats: report.heartbeats.map((item) => heartbeat(q, item)),
       }));
+    }
+
+    async claimOperation(environmentKey: string, claim: OperationClaim) {
+      if (!this.#serves(environmentKey)) return notFound(claim.runId);
+      return this.#group.run((q) => claimOperation(q, claim));
+    }
+
+    async completeOperation(
+      environmentKey: string,
+      completed: CompletedOperation & { attempt: number },
+    ): Promise<"ok" | "gone"> {
+      if (!this.#serves(environmentKey)) return "gone";
+      return this.#group.run((q) => completeOperation(q, completed));
     }
 
     async updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void> {
@@ -235,6 +277,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (!this.#core.exists) return;
       try {
         while (this.#commit((q) => runTimers(q))) await scheduler.wait(0);
+        if (!(await this.#messenger.send())) this.#alarm.by(Date.now() + SAFETY_MS);
         await this.#projector.flush();
         if (!(await this.#environment.tell())) this.#alarm.by(Date.now() + SAFETY_MS);
       } catch (error) {
@@ -259,16 +302,56 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** Does what a commit leaves to do. The alarm is set in the same turn, so that it is part of the same flush to disk. */
     #settle(effects: Effects, tell: boolean): void {
       if (effects.dueAt !== null) this.#alarm.by(effects.dueAt);
+      if (effects.messages) {
+        // Should this object die before they are sent, its alarm sends them.
+        this.#alarm.by(Date.now() + SAFETY_MS);
+        this.ctx.waitUntil(this.#messenger.send());
+      }
+      for (const { sessionId, notice } of effects.notices) {
+        const told = this.#dispatcher().notifyHost(sessionId, [notice]);
+        // A lost notice is made up for: a cancel by the verdict on the next heartbeat, a result by that on the suspension.
+        this.ctx.waitUntil(told.catch(() => {}));
+      }
       if (!effects.changed) return;
       this.#alarm.by(Date.now() + SAFETY_MS);
       this.#projector.schedule();
       if (tell && !this.#isTold()) this.ctx.waitUntil(this.#environment.tell());
       for (const runId of effects.finished) this.#waiters.finished(runId);
-      for (const { sessionId, notice } of effects.notices) {
-        const told = this.#dispatcher().notifyHost(sessionId, [notice]);
-        // A lost notice is made up for by the verdict on the host's next heartbeat.
-        this.ctx.waitUntil(told.catch(() => {}));
+    }
+
+    async #deliver(message: Message): Promise<OperationResult | null> {
+      const { key } = this.#core.context.ref.environment;
+      switch (message.type) {
+        case "finished": {
+          const { finished, waiter } = message;
+          if (waiter.type === "batch") {
+            const batch = this.env.BATCH.getByName(waiter.batchId) as unknown as BatchRpc;
+            await batch.runFinished(key, waiter.index, finished);
+          } else {
+            const { runId, attempt, number } = waiter;
+            await this.#queueOf(runId)?.completeOperation(key, {
+              runId,
+              attempt,
+              number,
+              result: finished.result,
+            });
+          }
+          return null;
+        }
+        case "subscribe": {
+          const token = this.env.WAITPOINT.getByName(message.tokenId) as unknown as WaitpointRpc;
+          return token.waitForToken(key, message.waiter);
+        }
+        case "cancel":
+          await this.#queueOf(message.runId)?.cancelRun(key, message.runId, message.reason);
+          return null;
       }
+    }
+
+    /** Undefined: that is no run's id. */
+    #queueOf(runId: string): QueueRpc | undefined {
+      const queueKey = parseRunId(runId)?.queueKey;
+      return queueKey === undefined ? undefined : (this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc);
     }
 
     /** The environment knows this state; a later one it may have been told meanwhile stands. */

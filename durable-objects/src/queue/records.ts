@@ -1,7 +1,15 @@
-import { isFinal, publicStatus, RunStatus, serializeError, type TaskRunError } from "@acme/sdk/contract";
+import {
+  isFinal,
+  type JournalEntry,
+  publicStatus,
+  RunStatus,
+  serializeError,
+  type TaskRunError,
+} from "@acme/sdk/contract";
 import type { AttemptRecord, RunEvent, RunRecord, RunRow } from "../rpc.ts";
 import { findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
+import { isResumable, readJournal } from "./journal.ts";
 
 /** A run as the query side keeps it. */
 export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
@@ -17,7 +25,7 @@ export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
     tags: JSON.parse(row.tags) as string[],
     isTest: spec.isTest,
     priorityMs: spec.priorityMs,
-    attempts: row.attempt,
+    attempts: isResumable(row) ? row.journal_attempt : row.attempt,
     maxAttempts: spec.maxAttempts ?? null,
     machine: spec.machine,
     deploymentId: row.deployment_id,
@@ -98,10 +106,11 @@ function attemptsOf(q: QueueContext, row: RunTableRow): AttemptRecord[] {
       error: attempt.error ? (JSON.parse(attempt.error) as TaskRunError) : null,
     }));
   const succeeded = row.status === RunStatus.COMPLETED_SUCCESSFULLY;
+  const goesOn = isResumable(row) && row.attempt_started_at !== null && !isFinal(row.status);
   const executing = row.slot === 1 && row.attempt_started_at !== null && row.status !== RunStatus.DEQUEUED;
-  if (succeeded || executing) {
+  if (succeeded || executing || goesOn) {
     attempts.push({
-      number: row.attempt,
+      number: goesOn ? row.journal_attempt : row.attempt,
       status: succeeded ? "COMPLETED" : "EXECUTING",
       startedAt: row.attempt_started_at,
       completedAt: succeeded ? row.completed_at : null,
@@ -111,6 +120,35 @@ function attemptsOf(q: QueueContext, row: RunTableRow): AttemptRecord[] {
   }
   return attempts;
 }
+
+function operationEvents(entry: JournalEntry, attempt: number): RunEvent[] {
+  const { number, kind, name, location, target, until, result } = entry;
+  const data = { attempt, number, kind, name, location, target, until };
+  const what = `${OPERATION_NAMES[kind]} ${name}`;
+  const events: RunEvent[] = [
+    { time: entry.startedAt, type: "operation.started", message: `Operation ${number}: ${what}`, data },
+  ];
+  if (result && entry.completedAt !== undefined) {
+    const error = result.ok ? undefined : serializeError(result.error).message;
+    events.push({
+      time: entry.completedAt,
+      type: result.ok ? "operation.completed" : "operation.failed",
+      message: `Operation ${number}: ${what} ${result.ok ? "is over" : `failed: ${error}`}`,
+      data: { ...data, durationMs: entry.completedAt - entry.startedAt },
+    });
+  }
+  return events;
+}
+
+const OPERATION_NAMES: Record<JournalEntry["kind"], string> = {
+  wait: "wait until",
+  token: "wait for token",
+  run: "trigger and wait for",
+  batch: "batch and wait for",
+  trigger: "trigger",
+  "batch-trigger": "batch",
+  step: "step",
+};
 
 /** A run's timeline, oldest first. */
 export function runEvents(q: QueueContext, runId: string): RunEvent[] | null {
@@ -139,6 +177,9 @@ export function runEvents(q: QueueContext, runId: string): RunEvent[] | null {
         data,
       });
     }
+  }
+  for (let attempt = 1; attempt <= row.journal_attempt; attempt++) {
+    for (const entry of readJournal(q, row, attempt)) events.push(...operationEvents(entry, attempt));
   }
   const recorded = q.sql.exec<{ time: number; type: string; message: string; data: string | null }>(
     "SELECT time, type, message, data FROM events WHERE seq = ? ORDER BY ordinal",

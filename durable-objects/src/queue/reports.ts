@@ -9,25 +9,12 @@ import {
   type TaskRunError,
 } from "@acme/sdk/contract";
 import type { AttemptRecord } from "../rpc.ts";
-import { addEvent, due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { addEvent, due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { isResumable } from "./journal.ts";
+import { checkLease, type Lease } from "./lease.ts";
+import { tellWaiters } from "./outcome.ts";
 import { decideFailure } from "./retry.ts";
 import { releaseSlot, transition } from "./transition.ts";
-
-type Lease = { runId: string; token: number };
-type Held =
-  | { verdict: "held"; run: RunTableRow }
-  | { verdict: "canceled"; run: RunTableRow }
-  | { verdict: "ok" }
-  | { verdict: "stale" };
-
-/** What a lease still means: "ok" when its completion is recorded already, so that a repeated report changes nothing. */
-function checkLease(q: QueueContext, lease: Lease): Held {
-  const run = findRun(q, lease.runId);
-  if (!run || run.token !== lease.token) return { verdict: "stale" };
-  if (run.done_token === lease.token) return { verdict: "ok" };
-  if (run.slot === 0) return { verdict: "stale" };
-  return { run, verdict: run.status === RunStatus.CANCELED ? "canceled" : "held" };
-}
 
 export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVerdict {
   const lease = checkLease(q, report);
@@ -38,7 +25,8 @@ export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVe
 
 function start(q: QueueContext, run: RunTableRow, startedAt: number): void {
   // A host's clock may be off: an attempt never starts before the run was created, nor in the future.
-  const at = Math.min(Math.max(startedAt, run.created_at), q.now);
+  const now = Math.min(Math.max(startedAt, run.created_at), q.now);
+  const at = isResumable(run) ? (run.attempt_started_at ?? now) : now;
   transition(q, run, RunStatus.EXECUTING, {
     attempt: run.attempt + 1,
     started_at: run.started_at ?? at,
@@ -63,7 +51,7 @@ export function heartbeat(q: QueueContext, lease: Lease): LeaseVerdict {
  */
 function succeed(q: QueueContext, report: AttemptCompleted): boolean {
   if (report.outcome.type !== "success") return false;
-  const row = q.sql.exec<{ seq: number; concurrency_key: string }>(
+  const row = q.sql.exec<RunTableRow>(
     `UPDATE runs SET
        attempt = attempt + (status = 'DEQUEUED'),
        started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
@@ -71,7 +59,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
        status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = ?2, completed_at = ?3, updated_at = ?3, version = ?4,
        done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
      WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
-     RETURNING seq, concurrency_key`,
+     RETURNING *`,
     report.startedAt ?? report.completedAt,
     due(q, q.now + q.timeouts.retentionMs),
     q.now,
@@ -85,6 +73,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
   q.effects.finished.push(report.runId);
   q.counters.add(row.concurrency_key, 0, -1);
   saveOutput(q, row.seq, report.outcome.output ?? null, report.outcome.outputType, null);
+  if (row.waited === 1) tellWaiters(q, row);
   return true;
 }
 

@@ -12,6 +12,10 @@
  * `slot` is 1 while the run counts against the limits. It follows the status but for one case: a run canceled while it
  * executes is CANCELED at once and keeps its slot until its host says that it stopped.
  *
+ * `journal_attempt` is the attempt that has a journal (0: none has). `attempt` counts those that were started and are not to
+ * be gone on with: a run that is suspended, or whose host was lost, has `journal_attempt` = `attempt` + 1, and its next
+ * dequeue goes on with that attempt. `waited`: there are rows in `waiters`. `messages` is the outbox to other objects.
+ *
  * `token` fences leases: it grows with each; `done_token` is the one whose completion was recorded, which makes a
  * repeated report "ok" and a late one "stale".
  */
@@ -86,4 +90,24 @@ export const QUEUE_MIGRATIONS = [
     PRIMARY KEY (task, key)
   ) WITHOUT ROWID;
   CREATE INDEX idempotency_expiry ON idempotency (expires_at)`,
+  `ALTER TABLE runs ADD COLUMN journal_attempt INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE runs ADD COLUMN checkpoint TEXT;
+  ALTER TABLE runs ADD COLUMN waited INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE journal (
+    seq INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    location TEXT,
+    target TEXT,
+    until_at INTEGER,
+    started_at INTEGER NOT NULL,
+    completed_at INTEGER,
+    result TEXT,
+    recorded TEXT,
+    PRIMARY KEY (seq, attempt, number)
+  ) WITHOUT ROWID;
+  CREATE TABLE waiters (seq INTEGER NOT NULL, waiter TEXT NOT NULL, PRIMARY KEY (seq, waiter)) WITHOUT ROWID;
+  CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL)`,
 ] as const;

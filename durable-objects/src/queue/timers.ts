@@ -2,6 +2,7 @@ import { RunStatus } from "@acme/sdk/contract";
 import { addEvent, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { dropExpiredKeys } from "./idempotency.ts";
 import { loseLease } from "./reports.ts";
+import { wakeDue } from "./suspension.ts";
 import { releaseSlot, transition } from "./transition.ts";
 import { isKnown } from "./versions.ts";
 
@@ -45,6 +46,9 @@ function runDue(q: QueueContext, run: RunTableRow): void {
     case RunStatus.RETRYING:
       transition(q, run, RunStatus.PENDING);
       return;
+    case RunStatus.WAITING_ON_WAITPOINT:
+      wakeDue(q, run);
+      return;
     case RunStatus.DEQUEUED:
       loseLease(q, run, `the attempt's start was not reported within ${q.timeouts.dequeuedLeaseMs / 1000} s`);
       return;
@@ -78,7 +82,16 @@ function expire(q: QueueContext, run: RunTableRow): void {
 
 /** Retention is over: the run and all that lies beside it go. */
 function forget(q: QueueContext, run: RunTableRow): void {
-  for (const table of ["runs", "payloads", "outputs", "metadata", "attempts", "events"]) {
+  for (const table of [
+    "runs",
+    "payloads",
+    "outputs",
+    "metadata",
+    "attempts",
+    "events",
+    "journal",
+    "waiters",
+  ]) {
     q.sql.exec(`DELETE FROM ${table} WHERE seq = ?`, run.seq);
   }
 }

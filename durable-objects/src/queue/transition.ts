@@ -1,5 +1,6 @@
 import { canFollow, holdsSlot, isFinal, RunStatus } from "@acme/sdk/contract";
 import { due, type QueueContext, type RunTableRow } from "./context.ts";
+import { tellWaiters } from "./outcome.ts";
 
 /** Columns a transition may set besides the status. */
 type Changes = Partial<
@@ -22,6 +23,7 @@ type Changes = Partial<
     | "error_message"
     | "due_at"
     | "slot"
+    | "checkpoint"
   >
 >;
 
@@ -48,7 +50,10 @@ export function transition(q: QueueContext, run: RunTableRow, to: RunStatus, cha
   };
   write(q, next);
   count(q, run, next);
-  if (final) q.effects.finished.push(run.id);
+  if (final) {
+    q.effects.finished.push(run.id);
+    if (run.waited === 1) tellWaiters(q, next);
+  }
 }
 
 /** A canceled run's host confirmed, or is overdue: the slot is free. */
@@ -68,7 +73,7 @@ function write(q: QueueContext, run: RunTableRow): void {
   q.sql.exec(
     `UPDATE runs SET status = ?, slot = ?, order_at = ?, due_at = ?, ttl_at = ?, token = ?, done_token = ?, attempt = ?,
        losses = ?, host_id = ?, session_id = ?, deployment_id = ?, version = ?, queued_at = ?, delay_until = ?,
-       started_at = ?, attempt_started_at = ?, completed_at = ?, updated_at = ?, usage_ms = ?, error_message = ?
+       started_at = ?, attempt_started_at = ?, completed_at = ?, updated_at = ?, usage_ms = ?, error_message = ?, checkpoint = ?
      WHERE seq = ?`,
     run.status,
     run.slot,
@@ -91,6 +96,7 @@ function write(q: QueueContext, run: RunTableRow): void {
     run.updated_at,
     run.usage_ms,
     run.error_message,
+    run.checkpoint,
     run.seq,
   );
   q.effects.changed = true;

@@ -1,8 +1,9 @@
 import { parseRunId, RunStatus } from "@acme/sdk/contract";
 import type { TriggerItem, TriggerResult } from "../rpc.ts";
-import { due, type QueueContext, type RunSpec } from "./context.ts";
+import { due, findRun, type QueueContext, type RunSpec, type RunTableRow } from "./context.ts";
 import { saveDeployment } from "./deployments.ts";
 import { claimKey } from "./idempotency.ts";
+import { addWaiter } from "./outcome.ts";
 import { markUnknown } from "./versions.ts";
 
 /** Creates the run of an item, unless its id or its idempotency key stand for a run already. */
@@ -58,6 +59,7 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
     JSON.stringify(specFrom(item)),
   );
   const seq = inserted[0]?.seq;
+  if (item.waiter) addWaiter(q, findRun(q, item.runId) as RunTableRow, item.waiter);
   // The trigger was sent before, and its answer lost.
   if (seq === undefined) return { runId: item.runId, cached: true };
   if (item.payload !== undefined) {

@@ -6,6 +6,7 @@ import {
   parseRunId,
   ReportRequest,
   type ReportResponse,
+  type SuspensionVerdict,
 } from "@acme/sdk/contract";
 import { ContentHash } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
@@ -40,7 +41,7 @@ export const hostRoutes = new Hono<App>()
     const report = await readBody(c, ReportRequest, REPORT_BYTES);
     const { hostId, sessionId } = report;
     const parts = [...Map.groupBy(leasesOf(report), ({ runId }) => parseRunId(runId)?.queueKey ?? "")];
-    const verdicts = new Map<string, LeaseVerdict>();
+    const verdicts = new Map<string, LeaseVerdict | SuspensionVerdict>();
     const queues = parts.map(async ([queueKey, leases]) => {
       const own = { hostId, sessionId, ...ownPart(report, queueKey) };
       const result = queueKey === "" ? null : await answerOf(c.env, queueKey, own);
@@ -55,12 +56,19 @@ export const hostRoutes = new Hono<App>()
       runFeed(c.env, runId).appendLogs(attempt, entries),
     );
     await Promise.all([...queues, ...logs, sayAlive(c.env, hostId, sessionId, report.goodbye ?? false)]);
-    const verdictsOf = (kind: Kind): LeaseVerdict[] =>
-      report[kind].map(({ runId, token }) => verdicts.get(`${kind} ${runId} ${token}`) ?? "retry");
+    const verdictsOf = (kind: Exclude<Kind, "suspensions">): LeaseVerdict[] =>
+      report[kind].map(
+        ({ runId, token }) =>
+          (verdicts.get(`${kind} ${runId} ${token}`) as LeaseVerdict | undefined) ?? "retry",
+      );
     const body: ReportResponse = {
       started: verdictsOf("started"),
       completed: verdictsOf("completed"),
       heartbeats: verdictsOf("heartbeats"),
+      journals: verdictsOf("journals"),
+      suspensions: report.suspensions.map(({ runId, token }) =>
+        asSuspension(verdicts.get(`suspensions ${runId} ${token}`) ?? "retry"),
+      ),
     };
     return c.json(body);
   })
@@ -89,7 +97,12 @@ export const hostRoutes = new Hono<App>()
     return c.body(bytes, 200, { "content-type": "text/javascript" });
   });
 
-type Kind = "started" | "completed" | "heartbeats";
+const KINDS = ["started", "journals", "completed", "suspensions", "heartbeats"] as const;
+type Kind = (typeof KINDS)[number];
+
+const asSuspension = (verdict: LeaseVerdict | SuspensionVerdict): SuspensionVerdict =>
+  typeof verdict === "object" ? verdict : { verdict: verdict === "ok" ? "suspended" : verdict };
+
 type Report = ReturnType<typeof ReportRequest.parse>;
 
 function authenticateHost(c: Context<App>): void {
@@ -98,7 +111,7 @@ function authenticateHost(c: Context<App>): void {
 
 /** Every lease a report names, with its place among those of its queue. */
 function* leasesOf(report: Report): Generator<{ kind: Kind; runId: string; token: number; index: number }> {
-  for (const kind of ["started", "completed", "heartbeats"] as const) {
+  for (const kind of KINDS) {
     const places = new Map<string, number>();
     for (const { runId, token } of report[kind]) {
       const queueKey = parseRunId(runId)?.queueKey ?? "";
@@ -115,6 +128,8 @@ function ownPart(report: Report, queueKey: string): Pick<QueueReport, Kind> {
     started: report.started.filter(mine),
     completed: report.completed.filter(mine),
     heartbeats: report.heartbeats.filter(mine),
+    journals: report.journals.filter(mine),
+    suspensions: report.suspensions.filter(mine),
   };
 }
 

@@ -1,0 +1,55 @@
+import {
+  isFinal,
+  isSuccess,
+  type OperationResult,
+  publicStatus,
+  type TaskRunError,
+} from "@acme/sdk/contract";
+import type { RunFinished, Waiter } from "../rpc.ts";
+import type { QueueContext, RunTableRow } from "./context.ts";
+import { addMessage } from "./messages.ts";
+
+/** Somebody wants to be told when the run is over: at once, if it is. */
+export function addWaiter(q: QueueContext, run: RunTableRow, waiter: Waiter): void {
+  if (isFinal(run.status)) {
+    addMessage(q, { type: "finished", waiter, finished: finishedOf(q, run) });
+    return;
+  }
+  q.sql.exec(
+    "INSERT INTO waiters (seq, waiter) VALUES (?, ?) ON CONFLICT DO NOTHING",
+    run.seq,
+    JSON.stringify(waiter),
+  );
+  q.sql.exec("UPDATE runs SET waited = 1 WHERE seq = ?", run.seq);
+}
+
+/** The run is over, with its output or error saved: its waiters are told. */
+export function tellWaiters(q: QueueContext, run: RunTableRow): void {
+  const waiters = q.sql.exec<{ waiter: string }>(
+    "DELETE FROM waiters WHERE seq = ? RETURNING waiter",
+    run.seq,
+  );
+  if (waiters.length === 0) return;
+  const finished = finishedOf(q, run);
+  for (const { waiter } of waiters)
+    addMessage(q, { type: "finished", waiter: JSON.parse(waiter) as Waiter, finished });
+}
+
+function finishedOf(q: QueueContext, run: RunTableRow): RunFinished {
+  return { runId: run.id, task: run.task, status: run.status, result: resultOf(q, run) };
+}
+
+function resultOf(q: QueueContext, run: RunTableRow): OperationResult {
+  const row = q.sql.exec<{ output: string | null; output_type: string | null; error: string | null }>(
+    "SELECT output, output_type, error FROM outputs WHERE seq = ?",
+    run.seq,
+  )[0];
+  if (isSuccess(run.status))
+    return { ok: true, output: row?.output ?? null, outputType: row?.output_type ?? undefined };
+  if (row?.error) return { ok: false, error: JSON.parse(row.error) as TaskRunError };
+  const message = run.error_message ?? `The run is ${publicStatus(run.status)}`;
+  return {
+    ok: false,
+    error: { type: "INTERNAL_ERROR", code: `TASK_RUN_${publicStatus(run.status)}`, message },
+  };
+}

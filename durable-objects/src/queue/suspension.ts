@@ -1,0 +1,115 @@
+import {
+  type CompletedOperation,
+  isFinal,
+  type JournalEntry,
+  RunStatus,
+  type RunSuspension,
+  type SuspensionVerdict,
+} from "@acme/sdk/contract";
+import type { RunError } from "../rpc.ts";
+import { addEvent, findRun, type QueueContext, type RunTableRow } from "./context.ts";
+import { attemptOf, claimTarget, endDueWaits, findJournaled, readJournal, setResult } from "./journal.ts";
+import { checkLease } from "./lease.ts";
+import { releaseSlot, transition } from "./transition.ts";
+
+/** The run's process was stopped because the run only waits: its slots are free, unless there is something to go on with. */
+export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVerdict {
+  const lease = checkLease(q, report);
+  if (lease.verdict === "ok") return { verdict: "suspended" };
+  if (lease.verdict === "stale") return { verdict: "stale" };
+  const { run } = lease;
+  if (lease.verdict === "canceled") {
+    q.sql.exec("UPDATE runs SET done_token = token WHERE seq = ?", run.seq);
+    releaseSlot(q, { ...run, done_token: run.token });
+    return { verdict: "canceled" };
+  }
+  const dueAt = endDueWaits(q, run);
+  const waits = new Set(report.waits);
+  const entries = readJournal(q, run).filter((entry) => waits.has(entry.number));
+  const completed = entries.flatMap(({ number, result }) =>
+    result ? [{ runId: run.id, number, result }] : [],
+  );
+  // A wait that was never told could never end: the host tells its journal first.
+  if (completed.length > 0 || entries.length < waits.size) return { verdict: "resume", completed };
+  addEvent(q, run.seq, "suspended", `Suspended: waits for ${entries.map(nameOf).join(", ")}`, {
+    attempt: run.journal_attempt,
+    hostId: run.host_id,
+    checkpoint: report.checkpoint?.id,
+  });
+  transition(q, run, RunStatus.WAITING_ON_WAITPOINT, {
+    attempt: run.journal_attempt - 1,
+    due_at: dueAt,
+    done_token: run.token,
+    session_id: null,
+    checkpoint: report.checkpoint ? JSON.stringify(report.checkpoint) : null,
+    usage_ms: run.usage_ms + (report.usageMs ?? 0),
+  });
+  return { verdict: "suspended" };
+}
+
+function nameOf(entry: JournalEntry): string {
+  switch (entry.kind) {
+    case "wait":
+      return new Date(entry.until ?? 0).toISOString();
+    case "token":
+      return `token ${entry.target}`;
+    case "run":
+      return `run ${entry.target} of ${entry.name}`;
+    case "batch":
+      return `batch ${entry.target}`;
+    default:
+      return entry.name;
+  }
+}
+
+/** Something a suspended run waits for is over: it is queued at its old place. */
+export function wake(q: QueueContext, run: RunTableRow): void {
+  transition(q, run, RunStatus.PENDING);
+}
+
+/** The time of a suspended run has come. */
+export function wakeDue(q: QueueContext, run: RunTableRow): void {
+  endDueWaits(q, run);
+  wake(q, run);
+}
+
+/** The first result of an operation stands. `gone`: nobody waits for it any more. */
+export function completeOperation(
+  q: QueueContext,
+  completed: CompletedOperation & { attempt: number },
+): "ok" | "gone" {
+  const run = findJournaled(q, completed.runId, completed.attempt);
+  if (!run || isFinal(run.status)) return "gone";
+  if (!setResult(q, run, completed.number, completed.result)) return "ok";
+  if (run.status === RunStatus.WAITING_ON_WAITPOINT) wake(q, run);
+  else if (run.slot === 1 && run.session_id) {
+    const { runId, number, result } = completed;
+    const notice = { type: "operation", runId, token: run.token, number, result } as const;
+    q.effects.notices.push({ sessionId: run.session_id, notice });
+  }
+  return "ok";
+}
+
+export interface OperationClaim {
+  runId: string;
+  attempt: number;
+  number: number;
+  kind: JournalEntry["kind"];
+  name: string;
+  target: string;
+}
+
+/** See `QueueRpc.claimOperation`. */
+export function claimOperation(
+  q: QueueContext,
+  claim: OperationClaim,
+): { target: string; claimed: boolean } | RunError | { error: "stale"; message: string } {
+  const run = findRun(q, claim.runId);
+  if (!run) return { error: "not_found", message: `Run ${claim.runId} was not found.` };
+  if (isFinal(run.status) || attemptOf(run) !== claim.attempt) {
+    const message = `Attempt ${claim.attempt} of run ${claim.runId} is over: nothing was created for it.`;
+    return { error: "stale", message };
+  }
+  const target = claimTarget(q, run, claim);
+  return { target, claimed: target === claim.target };
+}
