@@ -167,6 +167,8 @@ export class SimulatedHost {
       started: [],
       completed: [],
       heartbeats: [],
+      journals: [],
+      suspensions: [],
       ...parts,
     };
     for (;;) {
