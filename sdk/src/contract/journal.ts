@@ -55,9 +55,16 @@ export const RecordedValues = z.object({
         statusText: z.string(),
         headers: z.array(z.tuple([z.string(), z.string()])),
         body: z.string().nullable(),
+        /** Number of the segment it was called in, where that is an earlier one: it was still on its way then. */
+        segment: z.number().int().min(0).optional(),
       }),
     )
     .optional(),
+  /**
+   * Operations whose results the code got in this segment, in that order: a replay hands them out in the same order, so
+   * that what goes on side by side starts its operations as it did before.
+   */
+  after: z.array(z.number().int().min(0)).optional(),
 });
 export type RecordedValues = z.infer<typeof RecordedValues>;
 
