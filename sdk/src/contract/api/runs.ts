@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
 import { Delay, RunTags } from "./trigger.ts";
 
 export const PUBLIC_STATUSES = [
@@ -123,29 +124,19 @@ export const UpdateMetadataBody = z.object({
   rootOperations: Changes,
 });
 
-const list = <T extends z.ZodType<string, string>>(item: T) =>
-  z
-    .string()
-    .transform((text) => text.split(",").filter((part) => part !== ""))
-    .pipe(z.array(item).min(1));
-
-const whole = (message: string) => z.string().regex(/^\d+$/, message).transform(Number);
-
 /** The query of `GET /api/v1/runs`, under the names the client sends. */
 export const ListRunsQuery = z.object({
-  "filter[status]": list(z.enum(PUBLIC_STATUSES)).optional(),
-  "filter[taskIdentifier]": list(z.string()).optional(),
-  "filter[version]": list(z.string()).optional(),
-  "filter[tag]": list(z.string()).optional(),
-  "filter[queue]": list(z.string()).optional(),
-  "filter[machine]": list(z.string()).optional(),
+  "filter[status]": commaList(z.enum(PUBLIC_STATUSES)).optional(),
+  "filter[taskIdentifier]": commaList(z.string()).optional(),
+  "filter[version]": commaList(z.string()).optional(),
+  "filter[tag]": commaList(z.string()).optional(),
+  "filter[queue]": commaList(z.string()).optional(),
+  "filter[machine]": commaList(z.string()).optional(),
   "filter[batch]": z.string().optional(),
   "filter[schedule]": z.string().optional(),
   "filter[isTest]": z.enum(["true", "false"]).optional(),
-  "filter[createdAt][from]": z.string().optional(),
-  "filter[createdAt][to]": z.string().optional(),
-  "filter[createdAt][period]": z.string().optional(),
-  "page[size]": whole("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
+  ...RangeQuery,
+  "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
   "page[after]": z.string().optional(),
   "page[before]": z.string().optional(),
 });

@@ -61,6 +61,8 @@ export const TriggerOptions = z.object({
   test: z.boolean().optional(),
   lockToVersion: z.string().optional(),
   parentRunId: z.string().optional(),
+  /** The operation in `x-acme-operation` waits for this run. */
+  resumeParentOnCompletion: z.boolean().optional(),
   parentBatch: z.string().optional(),
 });
 export type TriggerOptions = z.infer<typeof TriggerOptions>;

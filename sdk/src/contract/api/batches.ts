@@ -1,0 +1,149 @@
+import { z } from "zod";
+import { TaskRunError } from "../run-errors.ts";
+import { wholeNumber } from "./queries.ts";
+import { TriggerBody, TriggerOptions } from "./trigger.ts";
+
+export const BATCH_LIMITS = {
+  items: 10_000,
+  /** Of the calls that carry all items in one body. */
+  itemsInBody: 500,
+  /** One item, as it is sent: a line of the stream. */
+  itemBytes: 3 * 1024 * 1024,
+  /** A batch whose items have not all arrived by then is given up; none of its runs were created. */
+  sealMs: 30 * 60_000,
+} as const;
+
+/** `code` of the error that a waiting parent gets for a batch whose items did not all arrive in time. */
+export const BATCH_NOT_SEALED = "BATCH_NOT_SEALED";
+
+export const BATCH_STATUSES = ["PENDING", "PROCESSING", "COMPLETED", "PARTIAL_FAILED", "ABORTED"] as const;
+/**
+ * PENDING: not all items have arrived. PROCESSING: its runs are created and run. COMPLETED: all are over, however they
+ * ended. PARTIAL_FAILED: as COMPLETED, and some items were refused. ABORTED: no run was created.
+ */
+export type BatchStatus = (typeof BATCH_STATUSES)[number];
+
+const TaskId = z.string().min(1).max(512);
+
+/** `POST /api/v3/batches`. */
+export const CreateBatchBody = z.object({
+  runCount: z
+    .number()
+    .int()
+    .min(1, "A batch has at least one item")
+    .max(BATCH_LIMITS.items, `A batch has at most ${BATCH_LIMITS.items} items`),
+  taskIdentifiers: z.array(TaskId).optional(),
+  parentRunId: z.string().optional(),
+  /** The operation in `x-acme-operation` waits for all runs: its result is `{"batchId": …}`. */
+  resumeParentOnCompletion: z.boolean().optional(),
+  idempotencyKey: z.string().min(1).max(2_048).optional(),
+});
+
+export const CreateBatchResponse = z.object({
+  id: z.string(),
+  runCount: z.number(),
+  /** True: this batch has all of its items already; there is nothing to send. */
+  isCached: z.boolean(),
+  idempotencyKey: z.string().optional(),
+});
+
+/** Which item a line is: checked before the rest of it, so that what is wrong with the rest is that item's error. */
+export const BatchItemIndex = z.object({ index: z.number().int().min(0) });
+
+/** A line of `POST /api/v3/batches/:id/items` (NDJSON). */
+export const BatchItemLine = z.object({
+  index: z.number().int().min(0),
+  task: TaskId,
+  payload: z.unknown().optional(),
+  options: TriggerOptions.optional(),
+});
+
+export const StreamBatchItemsResponse = z.object({
+  id: z.string(),
+  itemsAccepted: z.number(),
+  itemsDeduplicated: z.number(),
+  sealed: z.boolean(),
+  enqueuedCount: z.number().optional(),
+  expectedCount: z.number().optional(),
+});
+
+export const BatchItemError = z.object({
+  index: z.number(),
+  taskIdentifier: z.string(),
+  error: z.string(),
+  errorCode: z.string().optional(),
+});
+export type BatchItemError = z.infer<typeof BatchItemError>;
+
+export const RetrieveBatchResponse = z.object({
+  id: z.string(),
+  status: z.enum(BATCH_STATUSES),
+  idempotencyKey: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  runCount: z.number(),
+  /** Those created so far, in the order of their items. */
+  runs: z.array(z.string()),
+  /** Runs that are over. */
+  completedCount: z.number(),
+  processing: z.object({ completedAt: z.iso.datetime().optional(), errors: z.array(BatchItemError) }),
+});
+export type RetrieveBatchResponse = z.infer<typeof RetrieveBatchResponse>;
+
+export const BatchResultsQuery = z.object({
+  "page[size]": wholeNumber("Give a number from 1 to 1000").pipe(z.number().min(1).max(1_000)).optional(),
+  /** Index of the item after which the page begins. */
+  "page[after]": wholeNumber("Give the index of an item").optional(),
+});
+
+export const BatchResultItem = z.union([
+  z.object({
+    ok: z.literal(true),
+    index: z.number(),
+    id: z.string(),
+    taskIdentifier: z.string(),
+    output: z.string().optional(),
+    outputType: z.string(),
+  }),
+  z.object({
+    ok: z.literal(false),
+    index: z.number(),
+    /** Empty: the item was refused; it has no run. */
+    id: z.string(),
+    taskIdentifier: z.string(),
+    error: TaskRunError,
+  }),
+]);
+export type BatchResultItem = z.infer<typeof BatchResultItem>;
+
+/** Items that are over, in the order of their indexes. */
+export const BatchResultsResponse = z.object({
+  id: z.string(),
+  items: z.array(BatchResultItem),
+  pagination: z.object({ next: z.string().optional() }),
+});
+
+const itemsOf = <T extends z.ZodType>(item: T) =>
+  z
+    .array(item)
+    .min(1, "A batch has at least one item")
+    .max(
+      BATCH_LIMITS.itemsInBody,
+      `At most ${BATCH_LIMITS.itemsInBody} items fit in one body: use POST /api/v3/batches for more`,
+    );
+
+/** `POST /api/v1/tasks/:id/batch`. */
+export const TaskBatchBody = z.object({ items: itemsOf(TriggerBody) });
+export const TaskBatchResponse = z.object({ batchId: z.string(), runs: z.array(z.string()) });
+
+/** `POST /api/v1/tasks/batch` and `POST /api/v2/tasks/batch`. */
+export const MixedBatchBody = z.object({
+  items: itemsOf(TriggerBody.extend({ task: TaskId })),
+  parentRunId: z.string().optional(),
+});
+export const MixedBatchResponse = z.object({
+  id: z.string(),
+  isCached: z.boolean(),
+  runs: z.array(z.object({ id: z.string(), taskIdentifier: z.string(), isCached: z.boolean() })),
+});
+export const MixedBatchCountResponse = z.object({ id: z.string(), runCount: z.number() });

@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { parseDelay, parseDuration } from "./durations.ts";
+import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
+import { RunTags } from "./trigger.ts";
+
+/** `code` of the error that a token's wait ends with when its time is over (an INTERNAL_ERROR of the journal). */
+export const WAITPOINT_TIMEOUT = "TRIGGER_WAITPOINT_TIMEOUT";
+
+export const TOKEN_STATUSES = ["WAITING", "COMPLETED", "TIMED_OUT"] as const;
+export type TokenStatus = (typeof TOKEN_STATUSES)[number];
+
+export const CreateTokenBody = z.object({
+  idempotencyKey: z.string().min(1).max(2_048).optional(),
+  idempotencyKeyTTL: z
+    .string()
+    .refine((text) => parseDuration(text) !== null, { message: 'Give a duration such as "24h"' })
+    .optional(),
+  /** A duration such as "30s", "1h" or "7d", or an ISO 8601 date. */
+  timeout: z
+    .string()
+    .refine((text) => parseDelay(text, 0) !== null, {
+      message: 'Give a duration such as "30s", "1h" or "7d", or an ISO 8601 date',
+    })
+    .optional(),
+  tags: RunTags.optional(),
+});
+
+export const CreateTokenResponse = z.object({
+  id: z.string(),
+  isCached: z.boolean(),
+  /** A POST to it completes the token with the request's body. */
+  url: z.string(),
+  /** Allows completing this token, for 24 hours. */
+  publicAccessToken: z.string(),
+});
+
+const Time = z.iso.datetime();
+
+export const TokenItem = z.object({
+  id: z.string(),
+  url: z.string(),
+  status: z.enum(TOKEN_STATUSES),
+  completedAt: Time.optional(),
+  timeoutAt: Time.optional(),
+  idempotencyKey: z.string().optional(),
+  idempotencyKeyExpiresAt: Time.optional(),
+  tags: z.array(z.string()),
+  createdAt: Time,
+});
+export type TokenItem = z.infer<typeof TokenItem>;
+
+export const RetrieveTokenResponse = TokenItem.extend({
+  /** Text of type `outputType`; of an error: JSON with `code` and `message`. */
+  output: z.string().optional(),
+  outputType: z.string().optional(),
+  outputIsError: z.boolean().optional(),
+});
+export type RetrieveTokenResponse = z.infer<typeof RetrieveTokenResponse>;
+
+export const CompleteTokenBody = z.object({ data: z.unknown().optional() });
+export const CompleteTokenResponse = z.object({ success: z.literal(true) });
+
+export const ListTokensResponse = z.object({
+  data: z.array(TokenItem),
+  pagination: z.object({ next: z.string().optional(), previous: z.string().optional() }),
+});
+
+/** The query of `GET /api/v1/waitpoints/tokens`, under the names the client sends. */
+export const ListTokensQuery = z.object({
+  "filter[status]": commaList(z.enum(TOKEN_STATUSES)).optional(),
+  "filter[idempotencyKey]": z.string().optional(),
+  "filter[tags]": commaList(z.string()).optional(),
+  ...RangeQuery,
+  "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
+  "page[after]": z.string().optional(),
+  "page[before]": z.string().optional(),
+});
