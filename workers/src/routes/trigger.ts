@@ -3,15 +3,21 @@ import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import { type App, authenticate } from "../auth.ts";
 import { readBody } from "../body.ts";
+import { checkResumable, operationOf } from "../operation.ts";
 import { issueToken } from "../tokens.ts";
-import { triggerRun } from "../trigger-run.ts";
+import { triggerChild, triggerRun } from "../trigger-run.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
 
 export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger", async (c) => {
   const environment = await authenticate(c);
   const body = await readBody(c, TriggerBody, LIMITS.triggerBodyBytes);
-  const result = await triggerRun(c.env, environment, { task: c.req.param("taskId"), body });
+  const operation = operationOf(c, environment);
+  checkResumable(operation, body.options?.resumeParentOnCompletion);
+  const input = { task: c.req.param("taskId"), body };
+  const result = operation
+    ? await triggerChild(c.env, environment, operation, input)
+    : await triggerRun(c.env, environment, input);
   // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
   // those who say that they are that client.
   if (c.req.header("trigger-version") !== undefined) {

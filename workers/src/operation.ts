@@ -1,0 +1,70 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import { type OperationKind, parseRunId } from "@acme/sdk/contract";
+import { OPERATION_HEADER, type OperationRef, parseOperation } from "@acme/sdk/contract/api";
+import type { Context } from "hono";
+import type { App } from "./auth.ts";
+import type { Bindings } from "./bindings.ts";
+import { Failure, runNotFound } from "./failure.ts";
+import { queueObjectOf } from "./objects.ts";
+import type { RunPreparation } from "./prepare-run.ts";
+
+/** The operation that a call is made for; undefined: it isn't made for one. Throws where it is of another environment. */
+export function operationOf(c: Context<App>, environment: EnvironmentRef): OperationRef | undefined {
+  const text = c.req.header(OPERATION_HEADER);
+  if (text === undefined) return undefined;
+  const operation = parseOperation(text);
+  if (!operation) {
+    throw new Failure(
+      400,
+      "invalid_operation",
+      `The header ${OPERATION_HEADER} is "${text.slice(0, 200)}": give RUNID.ATTEMPT.NUMBER. Nothing was created.`,
+    );
+  }
+  if (parseRunId(operation.runId)?.environmentKey !== environment.key) throw runNotFound(operation.runId);
+  return operation;
+}
+
+/** Throws where a call asks for a parent to be resumed and doesn't say which of its operations. */
+export function checkResumable(operation: OperationRef | undefined, resumes: boolean | undefined): void {
+  if (!resumes || operation) return;
+  throw new Failure(
+    400,
+    "operation_missing",
+    `resumeParentOnCompletion needs the header ${OPERATION_HEADER} (RUNID.ATTEMPT.NUMBER): the operation of the run that waits. ` +
+      "Outside of a run, trigger without it and poll. Nothing was created.",
+  );
+}
+
+/** The id of what the operation creates: the given one, or that of an earlier claim. Throws where its attempt is over. */
+export async function claimTarget(
+  env: Bindings,
+  environment: EnvironmentRef,
+  operation: OperationRef,
+  claim: { kind: OperationKind; name: string; target: string },
+): Promise<string> {
+  const owner = queueObjectOf(env, parseRunId(operation.runId)?.queueKey as string);
+  const result = await owner.claimOperation(environment.key, { ...operation, ...claim });
+  if (!("error" in result)) return result.target;
+  if (result.error === "stale") throw new Failure(409, "stale_operation", result.message);
+  throw runNotFound(operation.runId);
+}
+
+/** The run itself, its parent, and so on up to the root. */
+export async function ancestorsOf(preparation: RunPreparation, runId: string): Promise<string[]> {
+  const found: string[] = [];
+  for (let id: string | null = runId; id !== null && !found.includes(id); ) {
+    found.push(id);
+    id = (await preparation.retrieveRun(id))?.parentRunId ?? null;
+  }
+  return found;
+}
+
+export const waitsOnItself = (child: string, runId: string): Failure =>
+  new Failure(
+    409,
+    "waits_on_itself",
+    child === runId
+      ? `Run ${runId} would wait for itself: the idempotency key stands for this very run. Use another key. Nothing was created.`
+      : `Run ${runId} would wait for ${child}, which is one of the runs that it is a child of: neither could ever end. ` +
+          "Use another idempotency key. Nothing was created.",
+  );

@@ -1,0 +1,197 @@
+import type { QueuedRuns } from "@acme/durable-objects/enqueue";
+import { queueKeyOf } from "@acme/durable-objects/keys";
+import type {
+  DeploymentRef,
+  EnvironmentRef,
+  QueueRef,
+  RunRecord,
+  TriggerItem,
+} from "@acme/durable-objects/rpc";
+import {
+  DEFAULT_MACHINE,
+  DEFAULTS,
+  defaultQueueName,
+  newRunId,
+  parseRunId,
+  type QueueManifest,
+  type TaskManifest,
+} from "@acme/sdk/contract";
+import { parseDelay, parseDuration, type TriggerBody, type TriggerOptions } from "@acme/sdk/contract/api";
+import type { Bindings } from "./bindings.ts";
+import { currentDeployment, freshDeployment, type KnownDeployment } from "./current-deployment.ts";
+import { Failure } from "./failure.ts";
+import { queueObjectOf } from "./objects.ts";
+import { metadataOf, payloadOf } from "./run-data.ts";
+import { openRepository } from "./storage/open.ts";
+
+export interface TriggerInput {
+  task: string;
+  body: TriggerBody;
+  replayedFrom?: string;
+}
+
+/** One run to create, and where. Its id is made for that queue. */
+export interface PreparedRun extends Omit<QueuedRuns, "items"> {
+  item: TriggerItem;
+}
+
+/** Where a run stands in its tree. */
+export interface Family {
+  parentRunId?: string;
+  rootRunId?: string;
+  depth: number;
+}
+
+/**
+ * Makes runs of one environment out of what triggers ask for. What it has to look up for one it knows for the next ones:
+ * all items of a batch go through the same one. It lives as long as a request.
+ */
+export class RunPreparation {
+  readonly env: Bindings;
+  readonly environment: EnvironmentRef;
+  readonly #missing = new Map<string, Promise<KnownDeployment | null>>();
+  readonly #versions = new Map<string, Promise<DeploymentRef>>();
+  readonly #families = new Map<string, Promise<Family>>();
+
+  constructor(env: Bindings, environment: EnvironmentRef) {
+    this.env = env;
+    this.environment = environment;
+  }
+
+  /** Throws a Failure that says what is wrong with the input; a large payload is in the blob store then, nothing else. */
+  async prepare(input: TriggerInput): Promise<PreparedRun> {
+    const { env, environment } = this;
+    const now = Date.now();
+    const options = input.body.options ?? {};
+    const known = await this.#deploymentFor(input.task);
+    const task = known?.tasks.get(input.task);
+    const target = queueRef(environment, queueOf(input.task, options, task));
+    const payload = await payloadOf(env, environment, input.body, options);
+    const ttlMs = ttlOf(options) ?? task?.ttlMs;
+    const item: TriggerItem = {
+      runId: newRunId(target.queueKey, now),
+      task: input.task,
+      payload: payload?.text,
+      payloadType: payload?.type ?? "application/json",
+      metadata: metadataOf(options),
+      tags: options.tags ?? [],
+      concurrencyKey: options.concurrencyKey,
+      priorityMs: (options.priority ?? 0) * 1000,
+      delayUntil: options.delay === undefined ? undefined : (parseDelay(options.delay, now) as number),
+      ttlMs: ttlMs || undefined,
+      maxAttempts: options.maxAttempts,
+      retry: task?.retry ?? known?.retry,
+      maxDuration: options.maxDuration === 0 ? undefined : (options.maxDuration ?? task?.maxDuration),
+      machine: options.machine ?? task?.machine ?? DEFAULT_MACHINE,
+      idempotency: options.idempotencyKey
+        ? {
+            key: options.idempotencyKey,
+            expiresAt: now + ttlOfKey(options),
+            claim: true,
+            userKey: options.idempotencyKeyOptions?.key,
+            scope: options.idempotencyKeyOptions?.scope,
+          }
+        : undefined,
+      isTest: options.test ?? false,
+      known: task !== undefined,
+      lockedDeployment: options.lockToVersion ? await this.#lockedTo(options.lockToVersion) : undefined,
+      ...(options.parentRunId === undefined ? { depth: 0 } : await this.familyOf(options.parentRunId)),
+      batchId: options.parentBatch,
+      replayedFrom: input.replayedFrom,
+    };
+    const concurrencyLimit = concurrencyLimitOf(target.queue, known, task) ?? null;
+    return { target, settings: { concurrencyLimit, paused: false }, item };
+  }
+
+  /** Of a child of this run. A parent of another environment is as unknown as one that never was: throws a 404. */
+  familyOf(parentRunId: string): Promise<Family> {
+    return remembered(this.#families, parentRunId, async () => {
+      const parent = await this.retrieveRun(parentRunId);
+      if (!parent)
+        throw new Failure(
+          404,
+          "run_not_found",
+          `The parent run ${parentRunId} was not found in this environment.`,
+        );
+      return { parentRunId, rootRunId: parent.rootRunId ?? parentRunId, depth: parent.depth + 1 };
+    });
+  }
+
+  /** Null: there is no such run in this environment. */
+  async retrieveRun(runId: string): Promise<RunRecord | null> {
+    const parts = parseRunId(runId);
+    if (parts?.environmentKey !== this.environment.key) return null;
+    return queueObjectOf(this.env, parts.queueKey).retrieveRun(this.environment.key, runId);
+  }
+
+  /** The current deployment; asked anew before a task counts as unknown. Throws a 404 for a task it doesn't have. */
+  async #deploymentFor(task: string): Promise<KnownDeployment | null> {
+    const { env, environment } = this;
+    const cached = await currentDeployment(env, environment.key);
+    if (cached?.tasks.has(task)) return cached;
+    return remembered(this.#missing, task, async () => {
+      const fresh = await freshDeployment(env, environment.key);
+      // Nothing was deployed to this environment yet: the run waits for the first deployment (PENDING_VERSION).
+      if (!fresh || fresh.tasks.has(task)) return fresh;
+      throw new Failure(
+        404,
+        "task_not_found",
+        `Task "${task}" is not in deployment ${fresh.deployment.version} of environment "${environment.slug}". ` +
+          "Check the id, or deploy the project that defines it: npx acme deploy --env " +
+          `${environment.slug}. Nothing was created.`,
+      );
+    });
+  }
+
+  #lockedTo(version: string): Promise<DeploymentRef> {
+    const { env, environment } = this;
+    return remembered(this.#versions, version, async () => {
+      const found = await openRepository(env).findDeploymentByVersion(environment.key, version);
+      if (!found) {
+        throw new Failure(
+          404,
+          "version_not_found",
+          `Version ${version} was never deployed to environment "${environment.slug}". Nothing was created.`,
+        );
+      }
+      return { id: found.id, version: found.version, contentHash: found.contentHash };
+    });
+  }
+}
+
+function remembered<T>(known: Map<string, Promise<T>>, key: string, load: () => Promise<T>): Promise<T> {
+  let value = known.get(key);
+  if (value === undefined) {
+    value = load();
+    known.set(key, value);
+  }
+  return value;
+}
+
+export function queueRef(environment: EnvironmentRef, queue: string): QueueRef {
+  return { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
+}
+
+const queueOf = (taskId: string, options: TriggerOptions, task: TaskManifest | undefined): string =>
+  options.queue?.name ?? task?.queue?.name ?? defaultQueueName(taskId);
+
+function concurrencyLimitOf(
+  queue: string,
+  known: KnownDeployment | null,
+  task: TaskManifest | undefined,
+): QueueManifest["concurrencyLimit"] {
+  const declared = known?.queues.get(queue);
+  if (declared) return declared.concurrencyLimit;
+  const own = task?.queue?.name ?? (task && defaultQueueName(task.id));
+  return own === queue ? task?.queue?.concurrencyLimit : null;
+}
+
+function ttlOf(options: TriggerOptions): number | undefined {
+  if (options.ttl === undefined) return undefined;
+  return typeof options.ttl === "number" ? options.ttl * 1000 : (parseDuration(options.ttl) as number);
+}
+
+const ttlOfKey = (options: TriggerOptions): number =>
+  options.idempotencyKeyTTL
+    ? (parseDuration(options.idempotencyKeyTTL) as number)
+    : DEFAULTS.idempotencyKeyTtlMs;
