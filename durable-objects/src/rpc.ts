@@ -87,6 +87,7 @@ export interface RunFinished {
   runId: string;
   task: string;
   status: RunStatus;
+  usageMs: number;
   result: OperationResult;
 }
 
@@ -204,7 +205,11 @@ export interface QueueRpc {
   retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
   /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
-  waitForRun(environmentKey: string, runId: string, timeoutMs: number): Promise<RunRecord | null | RunError>;
+  waitForRun(
+    environmentKey: string,
+    runId: string,
+    timeoutMs: number,
+  ): Promise<RunFinished | null | RunError>;
   cancelRun(
     environmentKey: string,
     runId: string,

@@ -169,7 +169,7 @@ describe("limits", () => {
   it("of a queue hold, also after evictions of every object", async () => {
     const scene = await new Scene().deploy();
     for (let n = 0; n < 5; n++) await scene.trigger({}, 2);
-    const first = (await scene.poll()).runs;
+    const first = await scene.pollAll();
     expect(first).toHaveLength(2);
     await evictDurableObject(scene.queueStub);
     await evictDurableObject(scene.environmentStub);
@@ -182,7 +182,7 @@ describe("limits", () => {
   it("of an environment hold over all its queues, also after evictions", async () => {
     const scene = await new Scene().deploy({ concurrencyLimit: 2 });
     for (let n = 0; n < 4; n++) await scene.trigger();
-    const first = (await scene.poll()).runs;
+    const first = await scene.pollAll();
     expect(first).toHaveLength(2);
     await evictDurableObject(scene.environmentStub);
     expect((await scene.poll()).runs).toEqual([]);
@@ -193,7 +193,7 @@ describe("limits", () => {
   it("hold for each concurrency key", async () => {
     const scene = await new Scene().deploy();
     for (const concurrencyKey of ["a", "a", "a", "b", "b"]) await scene.trigger({ concurrencyKey }, 1);
-    const { runs } = await scene.poll();
+    const runs = await scene.pollAll();
     expect(runs.map((run) => run.concurrencyKey).sort()).toEqual(["a", "b"]);
   });
 });

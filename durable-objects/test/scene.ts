@@ -125,6 +125,16 @@ export class Scene {
     }
   }
 
+  /** All that can be dequeued now: a poll is answered with what is there first. */
+  async pollAll(): Promise<DequeuedRun[]> {
+    const all: DequeuedRun[] = [];
+    for (;;) {
+      const { runs } = await this.poll({ waitMs: 200 });
+      if (runs.length === 0) return all;
+      all.push(...runs);
+    }
+  }
+
   async report(parts: {
     started?: DequeuedRun;
     completed?: DequeuedRun;

@@ -8,6 +8,7 @@ import {
 } from "@acme/sdk/contract";
 import { Alarm } from "../alarm.ts";
 import { GroupCommit } from "../group-commit.ts";
+import { Pace } from "../pace.ts";
 import type {
   BatchRpc,
   DeploymentRef,
@@ -26,6 +27,7 @@ import type {
   QueueStats,
   RunError,
   RunEvent,
+  RunFinished,
   RunProjection,
   RunRecord,
   TriggerItem,
@@ -35,13 +37,14 @@ import type {
 import { objectSql } from "../sql.ts";
 import { Teller } from "../teller.ts";
 import { addTags, cancelRun, rescheduleRun, updateMetadata } from "./changes.ts";
-import type { Effects, QueueContext } from "./context.ts";
+import { type Effects, findRun, type QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
 import { dequeueRuns } from "./dequeue.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
 import { appendJournal } from "./journal.ts";
 import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
 import { Messenger } from "./messenger.ts";
+import { finishedOf } from "./outcome.ts";
 import { pendingProjection, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
 import { retrieveRun, runEvents } from "./records.ts";
@@ -54,6 +57,12 @@ import { Waiters } from "./waiters.ts";
 
 /** Until the query side has every change and the environment every state, the alarm looks after it this often. */
 const SAFETY_MS = 5_000;
+
+/**
+ * The environment hears of new work at once, but of a stream of it in pieces: each time it hears, three objects and a host
+ * have something to do. That a slot is free can wait for what comes next.
+ */
+const TELLING = { gapMs: 4, lazyMs: 10 };
 
 export interface QueueObjectDependencies<Env extends ObjectBindings> {
   openProjection(env: Env): RunProjection;
@@ -72,6 +81,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #projector: Projector;
     readonly #messenger: Messenger;
     readonly #environment: Teller<QueueState>;
+    readonly #telling = new Pace(() => this.ctx.waitUntil(this.#environment.tell()), TELLING);
     /** What the environment was last told, in this life of the object. */
     #told: QueueState | null = null;
 
@@ -151,12 +161,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       environmentKey: string,
       runId: string,
       timeoutMs: number,
-    ): Promise<RunRecord | null | RunError> {
-      const now = await this.retrieveRun(environmentKey, runId);
-      if (!now) return notFound(runId);
-      if (isFinal(now.status)) return now;
-      const finished = await this.#waiters.wait(runId, timeoutMs);
-      return finished ? retrieveRun(this.#core.context, runId) : null;
+    ): Promise<RunFinished | null | RunError> {
+      if (!this.#serves(environmentKey)) return notFound(runId);
+      const run = findRun(this.#core.context, runId);
+      if (!run) return notFound(runId);
+      if (isFinal(run.status)) return finishedOf(this.#core.context, run);
+      if (timeoutMs === 0 || !(await this.#waiters.wait(runId, timeoutMs))) return null;
+      const finished = findRun(this.#core.context, runId);
+      return finished ? finishedOf(this.#core.context, finished) : null;
     }
 
     async cancelRun(environmentKey: string, runId: string, reason: string) {
@@ -315,7 +327,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (!effects.changed) return;
       this.#alarm.by(Date.now() + SAFETY_MS);
       this.#projector.schedule();
-      if (tell && !this.#isTold()) this.ctx.waitUntil(this.#environment.tell());
+      if (tell && !this.#isTold()) this.#telling.ask(this.#isNews());
       for (const runId of effects.finished) this.#waiters.finished(runId);
     }
 
@@ -357,6 +369,12 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** The environment knows this state; a later one it may have been told meanwhile stands. */
     #tell(state: QueueState): void {
       if (this.#told === null || this.#told.seq <= state.seq) this.#told = state;
+    }
+
+    /** The environment would do something with it now: there is work where there was none. */
+    #isNews(): boolean {
+      const { ready, parked } = this.#core.state;
+      return (ready > 0 && !this.#told?.ready) || (parked && !this.#told?.parked);
     }
 
     #isTold(): boolean {

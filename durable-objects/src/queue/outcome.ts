@@ -35,8 +35,14 @@ export function tellWaiters(q: QueueContext, run: RunTableRow): void {
     addMessage(q, { type: "finished", waiter: JSON.parse(waiter) as Waiter, finished });
 }
 
-function finishedOf(q: QueueContext, run: RunTableRow): RunFinished {
-  return { runId: run.id, task: run.task, status: run.status, result: resultOf(q, run) };
+export function finishedOf(q: QueueContext, run: RunTableRow): RunFinished {
+  return {
+    runId: run.id,
+    task: run.task,
+    status: run.status,
+    usageMs: run.usage_ms,
+    result: resultOf(q, run),
+  };
 }
 
 function resultOf(q: QueueContext, run: RunTableRow): OperationResult {

@@ -1,13 +1,12 @@
 import { idempotencyHomeOf } from "@acme/durable-objects/keys";
-import type { EnvironmentRef, MetadataOperation, RunError, RunRecord } from "@acme/durable-objects/rpc";
-import {
-  isFinal,
-  isSuccess,
-  LIMITS,
-  parseRunId,
-  serializeError,
-  statusesForPublic,
-} from "@acme/sdk/contract";
+import type {
+  EnvironmentRef,
+  MetadataOperation,
+  RunError,
+  RunFinished,
+  RunRecord,
+} from "@acme/durable-objects/rpc";
+import { LIMITS, parseRunId, serializeError, statusesForPublic } from "@acme/sdk/contract";
 import {
   AddTagsBody,
   type AttemptsResponse,
@@ -65,19 +64,17 @@ export const runRoutes = new Hono<App>()
       throw new Failure(400, "invalid_wait", `wait is a number of seconds from 0 to ${MAX_WAIT_SECONDS}.`);
     }
     const owner = ownerOf(c.env, environment.key, runId);
-    const run = await owner.waitForRun(environment.key, runId, wait * 1000);
-    if (run && "message" in run && "error" in run && typeof run.error === "string")
-      throw failureOf(run as RunError);
-    const record = run as RunRecord | null;
+    const finished = await owner.waitForRun(environment.key, runId, wait * 1000);
+    if (finished && "error" in finished) throw failureOf(finished);
     // As the reference: a run without a result yet has nothing to be found here.
-    if (!record || !isFinal(record.status)) {
+    if (!finished) {
       throw new Failure(
         404,
         "run_not_finished",
         `Run ${runId} has not finished yet. Wait for it with ?wait=SECONDS.`,
       );
     }
-    return c.json(await resultOf(c.env, record));
+    return c.json(await resultOf(c.env, environment.key, finished));
   })
   .get("/api/v1/runs/:runId/events", async (c) => {
     const runId = c.req.param("runId");
@@ -232,18 +229,20 @@ async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord) 
   return retrievedOf(env, run, { parent, root, children: children.runs.map(summaryOf) });
 }
 
-async function resultOf(env: Bindings, run: RunRecord) {
-  const base = { id: run.id, taskIdentifier: run.task, usage: { durationMs: run.usageMs } };
-  if (isSuccess(run.status)) {
-    if (run.output === null) return { ok: true as const, ...base, outputType: "text/plain" };
-    const output = await resolve(env, run.environmentKey, {
-      text: run.output,
-      type: run.outputType ?? "application/json",
-    });
-    return { ok: true as const, ...base, output: output.text, outputType: output.type };
-  }
-  const message = run.errorMessage ?? `The run ended as ${run.status}`;
-  return { ok: false as const, ...base, error: run.error ?? { type: "STRING_ERROR" as const, raw: message } };
+async function resultOf(
+  env: Bindings,
+  environmentKey: string,
+  { runId, task, usageMs, result }: RunFinished,
+) {
+  const base = { id: runId, taskIdentifier: task, usage: { durationMs: usageMs } };
+  if (!result.ok) return { ok: false as const, ...base, error: result.error };
+  if (result.output === null || result.output === undefined)
+    return { ok: true as const, ...base, outputType: "text/plain" };
+  const output = await resolve(env, environmentKey, {
+    text: result.output,
+    type: result.outputType ?? "application/json",
+  });
+  return { ok: true as const, ...base, output: output.text, outputType: output.type };
 }
 
 async function replay(

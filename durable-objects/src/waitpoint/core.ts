@@ -1,0 +1,140 @@
+import type { OperationResult } from "@acme/sdk/contract";
+import { WAITPOINT_TIMEOUT } from "@acme/sdk/contract/api";
+import type { WaitpointRecord, WaitpointRpc } from "../rpc.ts";
+import type { Sql, SqlRow } from "../sql.ts";
+import { KEY_CLAIM_TABLE } from "./key-claim.ts";
+import { WAITERS_TABLE } from "./operation-waiters.ts";
+import type { WaitpointRow } from "./rpc.ts";
+
+export const WAITPOINT_MIGRATIONS = [
+  `CREATE TABLE token (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    environment_key TEXT NOT NULL,
+    status TEXT NOT NULL,
+    tags TEXT NOT NULL,
+    idempotency_key TEXT,
+    idempotency_key_expires_at INTEGER,
+    created_at INTEGER NOT NULL,
+    timeout_at INTEGER,
+    completed_at INTEGER,
+    output TEXT,
+    output_type TEXT,
+    output_is_error INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    -- The version that the query side has.
+    projected INTEGER NOT NULL
+  );
+  ${WAITERS_TABLE};
+  ${KEY_CLAIM_TABLE};`,
+];
+
+interface TokenTableRow extends SqlRow {
+  id: string;
+  environment_key: string;
+  status: WaitpointRecord["status"];
+  tags: string;
+  idempotency_key: string | null;
+  idempotency_key_expires_at: number | null;
+  created_at: number;
+  timeout_at: number | null;
+  completed_at: number | null;
+  output: string | null;
+  output_type: string | null;
+  output_is_error: number;
+  version: number;
+  projected: number;
+}
+
+const read = (sql: Sql): TokenTableRow | undefined => sql.exec<TokenTableRow>("SELECT * FROM token")[0];
+
+export type NewToken = Parameters<WaitpointRpc["createToken"]>[0];
+export type TokenOutput = Parameters<WaitpointRpc["completeToken"]>[1];
+
+/** An existing token stays as it is. */
+export function createToken(sql: Sql, token: NewToken, createdAt: number): void {
+  sql.exec(
+    `INSERT INTO token (one, id, environment_key, status, tags, idempotency_key, idempotency_key_expires_at, created_at,
+       timeout_at, output_is_error, version, projected)
+     VALUES (1, ?, ?, 'PENDING', ?, ?, ?, ?, ?, 0, 1, 0) ON CONFLICT DO NOTHING`,
+    token.id,
+    token.environmentKey,
+    JSON.stringify(token.tags),
+    token.idempotencyKey,
+    token.idempotencyKeyExpiresAt,
+    createdAt,
+    token.timeoutAt,
+  );
+}
+
+/** The first end stands. */
+function end(sql: Sql, status: "COMPLETED" | "TIMED_OUT", output: TokenOutput, now: number): void {
+  sql.exec(
+    `UPDATE token SET status = ?, output = ?, output_type = ?, output_is_error = ?, completed_at = ?, version = version + 1
+     WHERE status = 'PENDING'`,
+    status,
+    output.data,
+    output.data === null ? null : output.dataType,
+    output.isError ? 1 : 0,
+    now,
+  );
+}
+
+export const completeToken = (sql: Sql, output: TokenOutput, now: number): void =>
+  end(sql, "COMPLETED", output, now);
+
+/** Ends a token whose time is over: also before its alarm says so, so that nothing completes it in between. */
+export function timeOut(sql: Sql, now: number): void {
+  const token = read(sql);
+  if (token?.status !== "PENDING" || token.timeout_at === null || token.timeout_at > now) return;
+  const message = `Waitpoint timed out at ${new Date(token.timeout_at).toISOString()}`;
+  const data = JSON.stringify({ code: WAITPOINT_TIMEOUT, message });
+  end(sql, "TIMED_OUT", { data, dataType: "application/json", isError: true }, now);
+}
+
+/** Null: nothing was created here. */
+export function readToken(sql: Sql): WaitpointRecord | null {
+  const row = read(sql);
+  return row
+    ? {
+        ...shared(row),
+        output: row.output,
+        outputType: row.output_type,
+        outputIsError: row.output_is_error === 1,
+      }
+    : null;
+}
+
+/** What the query side has not got yet; null: it has all. */
+export function unprojected(sql: Sql): WaitpointRow | null {
+  const row = read(sql);
+  return row && row.version > row.projected ? { ...shared(row), version: row.version } : null;
+}
+
+export function projected(sql: Sql, version: number): void {
+  sql.exec("UPDATE token SET projected = max(projected, ?)", version);
+}
+
+const shared = (row: TokenTableRow): Omit<WaitpointRow, "version"> => ({
+  id: row.id,
+  environmentKey: row.environment_key,
+  status: row.status,
+  tags: JSON.parse(row.tags) as string[],
+  idempotencyKey: row.idempotency_key,
+  idempotencyKeyExpiresAt: row.idempotency_key_expires_at,
+  createdAt: row.created_at,
+  timeoutAt: row.timeout_at,
+  completedAt: row.completed_at,
+});
+
+/** What an operation that waits for the token gets; null: nothing yet. */
+export function resultOf(token: WaitpointRecord): OperationResult | null {
+  if (token.status === "PENDING") return null;
+  if (!token.outputIsError) {
+    return { ok: true, output: token.output, outputType: token.outputType ?? undefined };
+  }
+  if (token.status !== "TIMED_OUT")
+    return { ok: false, error: { type: "STRING_ERROR", raw: token.output ?? "" } };
+  const { code, message } = JSON.parse(token.output as string) as { code: string; message: string };
+  return { ok: false, error: { type: "INTERNAL_ERROR", code, message } };
+}

@@ -1,0 +1,28 @@
+import type { Sql } from "../sql.ts";
+
+export const KEY_CLAIM_TABLE = `CREATE TABLE key_claim (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL
+  )`;
+
+/** See `KeyClaimRpc`. */
+export function claimKey(
+  sql: Sql,
+  { id, expiresAt }: { id: string; expiresAt: number },
+  now: number,
+): { id: string; claimed: boolean } {
+  sql.exec(
+    `INSERT INTO key_claim (one, id, expires_at) VALUES (1, ?1, ?2)
+     ON CONFLICT DO UPDATE SET id = excluded.id, expires_at = excluded.expires_at WHERE expires_at <= ?3`,
+    id,
+    expiresAt,
+    now,
+  );
+  const owner = sql.exec<{ id: string }>("SELECT id FROM key_claim")[0]?.id as string;
+  return { id: owner, claimed: owner === id };
+}
+
+/** When the claim is over; null: there is none. */
+export const claimExpiry = (sql: Sql): number | null =>
+  sql.exec<{ at: number }>("SELECT expires_at AS at FROM key_claim")[0]?.at ?? null;

@@ -1,0 +1,132 @@
+import { DurableObject } from "cloudflare:workers";
+import { DEFAULTS, type OperationResult } from "@acme/sdk/contract";
+import { Alarm } from "../alarm.ts";
+import { parseEnvironmentId } from "../environment-id.ts";
+import type { ObjectBindings, WaitpointRecord } from "../rpc.ts";
+import { hasTables, migrate, objectSql, type Sql } from "../sql.ts";
+import { Teller } from "../teller.ts";
+import * as core from "./core.ts";
+import { claimExpiry, claimKey } from "./key-claim.ts";
+import { addWaiter, hasWaiters, type OperationWaiter, tellWaiters } from "./operation-waiters.ts";
+import type { WaitpointOwnerRpc, WaitpointProjection, WaitpointRow } from "./rpc.ts";
+
+/** Until everybody was told, the alarm looks after it this often. */
+const SAFETY_MS = 5_000;
+
+export interface WaitpointObjectDependencies<Env extends ObjectBindings> {
+  openProjection(env: Env): WaitpointProjection;
+}
+
+/**
+ * The object of one token: completed from outside, or by its timeout, once. Those who wait are told until they say that
+ * they know. Under another name it is the home of a token's idempotency key.
+ */
+export function waitpointObject<Env extends ObjectBindings>(dependencies: WaitpointObjectDependencies<Env>) {
+  return class extends DurableObject<Env> implements WaitpointOwnerRpc {
+    readonly #sql: Sql;
+    readonly #alarm: Alarm;
+    readonly #waiters: Teller<{ token: WaitpointRecord; result: OperationResult }>;
+    readonly #querySide: Teller<WaitpointRow>;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#sql = objectSql(ctx.storage);
+      this.#alarm = new Alarm(ctx.storage);
+      ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      const projection = dependencies.openProjection(env);
+      this.#waiters = new Teller(
+        () => this.#untold(),
+        ({ token, result }) => tellWaiters(this.#sql, env, token.environmentKey, result),
+      );
+      this.#querySide = new Teller(
+        () => core.unprojected(this.#sql),
+        async (row) => {
+          await projection.upsertWaitpoints([row]);
+          core.projected(this.#sql, row.version);
+        },
+      );
+    }
+
+    async createToken(token: core.NewToken): Promise<WaitpointRecord> {
+      if (!hasTables(this.#sql)) migrate(this.#sql, core.WAITPOINT_MIGRATIONS);
+      const createdAt = parseEnvironmentId(token.id)?.createdAt ?? Date.now();
+      return this.#change(() => core.createToken(this.#sql, token, createdAt)) as WaitpointRecord;
+    }
+
+    async completeToken(environmentKey: string, output: core.TokenOutput): Promise<WaitpointRecord | null> {
+      if (!this.#has(environmentKey)) return null;
+      return this.#change(() => core.completeToken(this.#sql, output, Date.now()));
+    }
+
+    async retrieveToken(environmentKey: string): Promise<WaitpointRecord | null> {
+      return this.#has(environmentKey) ? this.#change(() => {}) : null;
+    }
+
+    async waitForToken(environmentKey: string, waiter: OperationWaiter): Promise<OperationResult | null> {
+      if (!this.#has(environmentKey)) {
+        const message = "There is no such waitpoint token in this environment.";
+        return { ok: false, error: { type: "INTERNAL_ERROR", code: "WAITPOINT_TOKEN_NOT_FOUND", message } };
+      }
+      let result: OperationResult | null = null;
+      this.#change(() => {
+        const token = core.readToken(this.#sql);
+        result = token && core.resultOf(token);
+        if (!result) addWaiter(this.#sql, waiter);
+      });
+      return result;
+    }
+
+    async claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }> {
+      if (!hasTables(this.#sql)) migrate(this.#sql, core.WAITPOINT_MIGRATIONS);
+      const result = claimKey(this.#sql, claim, Date.now());
+      this.#arm();
+      return result;
+    }
+
+    override async alarm(): Promise<void> {
+      this.#alarm.fired();
+      if (!hasTables(this.#sql)) return;
+      core.timeOut(this.#sql, Date.now());
+      await Promise.all([this.#waiters.tell(), this.#querySide.tell()]);
+      if ((this.#nextDue() ?? 0) > Date.now()) this.#arm();
+      else await this.ctx.storage.deleteAll();
+    }
+
+    /** Applies a change, with the timeout before it, in one transaction; then tells whom it concerns. */
+    #change(work: () => void): WaitpointRecord | null {
+      this.#sql.transaction(() => {
+        core.timeOut(this.#sql, Date.now());
+        work();
+      });
+      this.#arm();
+      if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
+      if (core.unprojected(this.#sql)) this.ctx.waitUntil(this.#querySide.tell());
+      return core.readToken(this.#sql);
+    }
+
+    /** The result that somebody still has to be told. */
+    #untold(): { token: WaitpointRecord; result: OperationResult } | null {
+      const token = core.readToken(this.#sql);
+      const result = token && core.resultOf(token);
+      return token && result && hasWaiters(this.#sql) ? { token, result } : null;
+    }
+
+    #arm(): void {
+      const due = this.#nextDue();
+      if (due !== null) this.#alarm.by(due);
+    }
+
+    /** When the alarm has something to do; null: never. What it says when all is done is when this object is forgotten. */
+    #nextDue(): number | null {
+      const token = core.readToken(this.#sql);
+      if (!token) return claimExpiry(this.#sql);
+      if (this.#untold() || core.unprojected(this.#sql)) return Date.now() + SAFETY_MS;
+      if (token.completedAt === null) return token.timeoutAt;
+      return token.completedAt + DEFAULTS.retentionMs;
+    }
+
+    #has(environmentKey: string): boolean {
+      return hasTables(this.#sql) && core.readToken(this.#sql)?.environmentKey === environmentKey;
+    }
+  };
+}
