@@ -37,6 +37,8 @@ export function registerConfig(
     | "machine"
     | "maxDuration"
     | "ttl"
+    | "suspendAfter"
+    | "record"
     | "logLevel"
     | "enableConsoleLogging"
     | "init"
@@ -52,6 +54,9 @@ export function registerConfig(
     machine: config.machine,
     maxDuration: config.maxDuration,
     ttlMs: config.ttl === undefined ? undefined : durationMs(config.ttl),
+    suspendAfterMs: suspendAfterMs(config.suspendAfter),
+    record:
+      config.record === false ? { now: false, random: false, fetch: false } : recordSettings(config.record),
     logLevel: config.logLevel,
     consoleOutput: config.enableConsoleLogging,
   } satisfies typeof state.config);
@@ -62,6 +67,14 @@ export function registerConfig(
   if (config.onFailure) hooks.onFailure.unshift(config.onFailure);
   if (config.handleError) hooks.catchError.unshift(config.handleError);
 }
+
+function suspendAfterMs(value: string | number | undefined): number | undefined {
+  const ms = typeof value === "string" ? durationMs(value) : value;
+  if (ms === undefined || (Number.isInteger(ms) && ms >= 0)) return ms;
+  throw new Error(`suspendAfter: ${value} is no time: write "10s" or "1m", or whole milliseconds`);
+}
+
+const recordSettings = (value: AcmeConfig["record"]) => (typeof value === "object" ? value : {});
 
 /**
  * A statement (one line) that, put before all others of a source file, makes every task in it know its file: imports

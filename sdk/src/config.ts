@@ -1,6 +1,7 @@
 import type { MachinePreset } from "./contract/machines.ts";
 import type { RetryOptions } from "./contract/manifest.ts";
 import type { HookFunctions } from "./hook-types.ts";
+import type { RecordSettings } from "./state.ts";
 
 /** What `acme.config.ts` (or `trigger.config.ts`) exports as default. */
 export interface AcmeConfig {
@@ -23,6 +24,13 @@ export interface AcmeConfig {
   maxDuration?: number;
   /** `"10m"`, or seconds. */
   ttl?: string | number;
+  /** A run that has to wait longer is suspended and holds no slot: `"10s"`, or milliseconds. Default 5 s. */
+  suspendAfter?: string | number;
+  /**
+   * Clock, random numbers, UUIDs and `fetch` responses of a run are recorded, so that plain code gets the same when the run is
+   * replayed. False: none of them. Default: all, at most 256 KB between two operations.
+   */
+  record?: boolean | RecordSettings;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
   /** False: what tasks write to the console is not written to the process's own output. Default true. */
   enableConsoleLogging?: boolean;

@@ -23,7 +23,9 @@ export interface MetadataUpdater {
 
 function updaterOf(target: MetadataTarget): MetadataUpdater {
   const apply = (operation: MetadataOperation): MetadataUpdater => {
-    currentRun()?.metadata.apply(target, operation);
+    const run = currentRun();
+    // What is replayed was applied before the run was suspended.
+    if (!run?.replaying) run?.metadata.apply(target, operation);
     return updater;
   };
   const updater: MetadataUpdater = {

@@ -2,6 +2,7 @@ import type { Context } from "./context.ts";
 import type { LogEntry } from "./contract/host-protocol.ts";
 import type { MachinePreset } from "./contract/machines.ts";
 import type { RetryOptions } from "./contract/manifest.ts";
+import type { DurableScope } from "./durable.ts";
 import type { HookFunctions } from "./hook-types.ts";
 import type { RunMetadata } from "./run-metadata.ts";
 
@@ -36,9 +37,24 @@ export interface ProjectDefaults {
   /** Seconds. */
   maxDuration?: number;
   ttlMs?: number;
+  /** A run that has to wait longer is suspended. */
+  suspendAfterMs?: number;
+  record?: RecordSettings;
   /** False: what tasks write to the console becomes log entries only. */
   consoleOutput?: boolean;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
+}
+
+/** What plain code of a run gets again when the run is replayed. */
+export interface RecordSettings {
+  /** `Date.now()` and `new Date()`. Default true. */
+  now?: boolean;
+  /** `Math.random()` and `crypto.randomUUID()`. Default true. */
+  random?: boolean;
+  /** Responses of `fetch`. Default true. */
+  fetch?: boolean;
+  /** Of what is recorded between two operations; what is beyond is not recorded. Default 262,144. */
+  maxBytes?: number;
 }
 
 /** A task as the runtime and the indexer see it: what `task()` was called with, payload and output types erased. */
@@ -69,8 +85,12 @@ export interface RunScope {
   readonly signal: AbortSignal;
   readonly locals: Map<symbol, unknown>;
   readonly metadata: RunMetadata;
-  /** `performance.now()` at the attempt's start. */
+  /** `performance.now()` at the attempt's start, later by the time it was suspended. */
   readonly startedAt: number;
+  /** The run's journal. */
+  readonly durable: DurableScope;
+  /** What was done before the run was suspended is being done again: nothing is to be logged or changed outside. */
+  readonly replaying: boolean;
   log(level: LogEntry["level"], message: string, properties?: object): void;
 }
 

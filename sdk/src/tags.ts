@@ -11,6 +11,8 @@ async function add(tags: string | string[], options?: ApiRequestOptions): Promis
   const run = currentRun();
   if (!run)
     throw new Error("Can't set tags outside of a run. You can trigger a task and set tags in the options.");
+  // They were added before the run was suspended.
+  if (run.replaying) return;
   try {
     await addRunTags(run.ctx.run.id, tags, options);
   } catch (error) {

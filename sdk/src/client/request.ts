@@ -1,3 +1,4 @@
+import { unrecorded } from "../durable.ts";
 import { nextRetryDelay } from "../retry-delay.ts";
 import { currentRun } from "../state.ts";
 import {
@@ -15,7 +16,10 @@ export interface ApiCall {
   method: "GET" | "POST" | "PUT" | "DELETE";
   /** With query string, without the server. */
   path: string;
+  /** Sent as JSON. */
   body?: unknown;
+  /** Sent as newline-delimited JSON instead: each ends with a line feed. */
+  lines?: string[];
 }
 export interface ApiResponse<T> {
   data: T;
@@ -33,27 +37,40 @@ const API_VERSION = "2025-07-16";
  * @throws ApiClientMissingError, ApiError or a subclass; the signal's reason when it is aborted
  */
 export async function request<T>(call: ApiCall, options: ApiRequestOptions = {}): Promise<ApiResponse<T>> {
+  const run = currentRun();
+  // A run that calls the API doesn't only wait.
+  return run ? run.durable.busy(() => send<T>(call, options)) : send<T>(call, options);
+}
+
+async function send<T>(call: ApiCall, options: ApiRequestOptions): Promise<ApiResponse<T>> {
   const settings = resolveSettings(options.clientConfig);
   const merged = { ...settings.requestOptions, ...options };
   const retry = { ...RETRY, ...settings.requestOptions?.retry, ...options.retry };
   const headers = headersFor(settings, {
+    "content-type": call.lines ? "application/x-ndjson" : "application/json",
     ...settings.requestOptions?.additionalHeaders,
     ...options.additionalHeaders,
   });
-  const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+  const body = call.lines?.join("") ?? (call.body === undefined ? undefined : JSON.stringify(call.body));
   const url = settings.baseURL + call.path;
   for (let attempt = 1; ; attempt++) {
     merged.signal?.throwIfAborted();
     const answer = await once(url, { method: call.method, headers, body }, merged);
     if (answer instanceof ApiError) {
-      await pause(nextRetryDelay(retry, attempt), answer, merged.signal);
+      await pause(
+        unrecorded(() => nextRetryDelay(retry, attempt)),
+        answer,
+        merged.signal,
+      );
       continue;
     }
     const { response, text } = answer;
     if (response.ok) return { data: parseBody<T>(text, response, call, url), response };
     const responseHeaders = Object.fromEntries(response.headers.entries());
-    const again = shouldRetry(response.status, responseHeaders);
-    const wait = again ? retryDelay(retry, attempt, response.status, responseHeaders) : undefined;
+    const again = shouldRetry(response.status, responseHeaders) && !isFinal(text);
+    const wait = again
+      ? unrecorded(() => retryDelay(retry, attempt, response.status, responseHeaders))
+      : undefined;
     await pause(wait, errorOf(response.status, text, responseHeaders), merged.signal);
   }
 }
@@ -70,11 +87,10 @@ async function pause(
 
 function headersFor(settings: ApiClientSettings, additional: Record<string, string>): Record<string, string> {
   const headers: Record<string, string> = {
-    "content-type": "application/json",
     authorization: `Bearer ${settings.accessToken}`,
     "x-trigger-source": "sdk",
     "x-trigger-api-version": API_VERSION,
-    "x-trigger-request-idempotency-key": randomId(),
+    "x-trigger-request-idempotency-key": unrecorded(randomId),
   };
   if (settings.previewBranch) headers["x-trigger-branch"] = settings.previewBranch;
   if (currentRun()) headers["x-trigger-worker"] = "true";
@@ -127,6 +143,9 @@ function reasonOf(cause: unknown): string {
   const inner = cause.cause as { code?: string; message?: string } | undefined;
   return inner?.code ?? inner?.message ?? cause.message;
 }
+
+/** A conflict that stays, however often it is tried: a run that would wait for itself. */
+const isFinal = (text: string): boolean => text.includes('"waits_on_itself"');
 
 function shouldRetry(status: number, headers: ResponseHeaders): boolean {
   if (headers["x-should-retry"] === "true") return true;

@@ -1,6 +1,7 @@
 import { downloadPacket, updateRunMetadata } from "../client/runs-api.ts";
 import type { Context } from "../context.ts";
 import type { AttemptOutcome, DequeuedRun, LogEntry } from "../contract/host-protocol.ts";
+import type { OperationResult } from "../contract/journal.ts";
 import { DEFAULTS, LIMITS } from "../contract/limits.ts";
 import type { TaskRunError } from "../contract/run-errors.ts";
 import { MaxDurationExceededError, TaskPayloadParsedError } from "../errors.ts";
@@ -8,8 +9,12 @@ import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../
 import { decodePacket, encodePacket, type Packet, STORE_TYPE } from "../packet.ts";
 import { RunMetadata } from "../run-metadata.ts";
 import { type RegisteredTask, type RunScope, state } from "../state.ts";
+import type { Channel } from "./channel.ts";
 import { contextOf } from "./context-of-run.ts";
-import type { LogBuffer } from "./log-buffer.ts";
+import { Journal } from "./journal.ts";
+import { LogBuffer } from "./log-buffer.ts";
+import { realNow } from "./real-clock.ts";
+import type { Recorder } from "./recorder.ts";
 import {
   decideByHook,
   decideBySettings,
@@ -27,11 +32,14 @@ const NO_LIMIT_SECONDS = 2_147_483;
 /** One attempt of a run: calls middleware, hooks and the task's function, and makes an outcome of what happens. */
 export class Attempt implements RunScope {
   readonly ctx: Context;
-  readonly startedAt = performance.now();
+  readonly durable: Journal;
+  startedAt = performance.now();
   /** Over: whatever still runs of it belongs to no run any more. */
   ended = false;
   /** Set when the process should not be used again: code of this attempt may still be running. */
   exiting = false;
+  /** Fences what is told of the attempt; another one after a suspension. */
+  token: number;
   readonly #run: DequeuedRun;
   readonly #task: RegisteredTask;
   readonly #logs: LogBuffer;
@@ -44,12 +52,32 @@ export class Attempt implements RunScope {
   /** Ends what is being awaited with an error: the task's function while that runs, else the whole attempt. */
   #interrupt: ((error: unknown) => void) | undefined;
   #onCancel: (() => void) | undefined;
+  /** Of the hooks that are called while the task's function waits. */
+  #hookParams: (HookParams & { init?: object }) | undefined;
+  /** `performance.now()` at its suspension. */
+  #frozenAt: number | undefined;
 
-  constructor(run: DequeuedRun, task: RegisteredTask, startedAt: Date, logs: LogBuffer) {
+  constructor(run: DequeuedRun, task: RegisteredTask, channel: Channel) {
     this.#run = run;
     this.#task = task;
-    this.#logs = logs;
-    this.ctx = contextOf(run, task, startedAt);
+    this.#logs = new LogBuffer(channel, run.runId, run.attempt);
+    this.token = run.token;
+    this.durable = new Journal(this.#journalOwner(channel), run.resume, state.config.record ?? {});
+    // The first thing recorded of an attempt, so that a replay tells the same start.
+    this.ctx = contextOf(run, task, new Date(this.durable.recorder.now(realNow)));
+  }
+
+  get recorder(): Recorder {
+    return this.durable.recorder;
+  }
+
+  get replaying(): boolean {
+    return this.durable.replaying;
+  }
+
+  /** Milliseconds that it ran, without the time it was suspended. */
+  get activeMs(): number {
+    return (this.#frozenAt ?? performance.now()) - this.startedAt;
   }
 
   get signal(): AbortSignal {
@@ -64,13 +92,13 @@ export class Attempt implements RunScope {
   get metadata(): RunMetadata {
     const { runId, parentRunId, metadata } = this.#run;
     this.#metadata ??= new RunMetadata(metadata, Boolean(parentRunId), (update) =>
-      updateRunMetadata(runId, update),
+      this.durable.inner("the SDK", () => updateRunMetadata(runId, update)),
     );
     return this.#metadata;
   }
 
   log(level: LogEntry["level"], message: string, properties?: object): void {
-    if (!this.ended) this.#logs.add(level, message, properties);
+    if (!this.ended && !this.replaying) this.#logs.add(level, message, properties);
   }
 
   flushLogs(): void {
@@ -81,8 +109,41 @@ export class Attempt implements RunScope {
   cancel(): void {
     if (this.#canceled || this.ended) return;
     this.#canceled = true;
+    if (this.#frozenAt !== undefined) this.resume(this.token);
     this.#controller.abort();
+    this.durable.stop(this.#controller.signal.reason);
     this.#onCancel?.();
+  }
+
+  /** An operation that it waits for is over. */
+  completed(number: number, result: OperationResult): void {
+    this.durable.completed(number, result);
+  }
+
+  /**
+   * Stands still from now on, if it only waits. Resolves to the numbers of what it waits for when all that there is to tell
+   * was told, or to undefined: it goes on.
+   */
+  async suspend(): Promise<number[] | undefined> {
+    if (this.ended || !this.durable.onlyWaits()) return undefined;
+    if (this.#metadata?.pending) await this.#flushMetadata(this.#metadata);
+    const waits = this.durable.onlyWaits();
+    if (!waits || this.ended) return undefined;
+    this.durable.freeze();
+    this.#logs.flush();
+    clearTimeout(this.#timer);
+    this.#frozenAt = performance.now();
+    return waits;
+  }
+
+  /** Goes on after `suspend`. */
+  resume(token: number): void {
+    this.token = token;
+    if (this.#frozenAt === undefined) return;
+    this.startedAt += performance.now() - this.#frozenAt;
+    this.#frozenAt = undefined;
+    this.#startTimer();
+    this.durable.resume();
   }
 
   /** Nobody caught this error: the attempt fails with it, and the process is not to be used again. */
@@ -107,6 +168,7 @@ export class Attempt implements RunScope {
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#canceled) outcome = { type: "canceled" };
     if (this.#metadata) await this.#flushMetadata(this.#metadata);
+    this.durable.end();
     this.#logs.flush();
     this.ended = true;
     return outcome;
@@ -152,7 +214,9 @@ export class Attempt implements RunScope {
     let output: unknown;
     let packet: Packet;
     try {
+      this.#hookParams = params;
       init = await this.#callInit(params);
+      this.#hookParams = { ...params, init };
       if (this.#run.attempt === 1) await this.#callEach("onStart", { ...params, init });
       await this.#callEach("onStartAttempt", params);
       // Canceled before its function was called: it isn't any more.
@@ -313,13 +377,35 @@ export class Attempt implements RunScope {
 
   #startTimer(): void {
     const seconds = this.ctx.run.maxDuration;
-    if (!seconds || seconds > NO_LIMIT_SECONDS) return;
-    this.#timer = setTimeout(() => {
-      const error = new MaxDurationExceededError(seconds, (performance.now() - this.startedAt) / 1_000);
-      this.#timedOut = error;
-      this.#controller.abort(error);
-      this.#timer = setTimeout(() => this.fail(error), GRACE_MS);
-    }, seconds * 1_000);
+    if (!seconds || seconds > NO_LIMIT_SECONDS || this.#timedOut) return;
+    this.#timer = setTimeout(
+      () => {
+        const error = new MaxDurationExceededError(seconds, this.activeMs / 1_000);
+        this.#timedOut = error;
+        this.#controller.abort(error);
+        this.durable.stop(error);
+        this.#timer = setTimeout(() => this.fail(error), GRACE_MS);
+      },
+      Math.max(0, seconds * 1_000 - this.activeMs),
+    );
+  }
+
+  #journalOwner(channel: Channel): ConstructorParameters<typeof Journal>[0] {
+    const attempt = this;
+    return {
+      runId: this.#run.runId,
+      attempt: this.#run.attempt,
+      get token() {
+        return attempt.token;
+      },
+      send: (message) => channel.send(message),
+      failed: (error) => this.fail(error),
+      callWaitHooks: (kind, wait) => {
+        const hooked = this.#task.hooks[kind] || state.hooks[kind].length > 0;
+        const params = this.#hookParams;
+        return hooked && params ? this.#report(kind, { ...params, wait }) : undefined;
+      },
+    };
   }
 
   async #flushMetadata(metadata: RunMetadata): Promise<void> {
@@ -338,7 +424,9 @@ type Observing =
   | "onFailure"
   | "onComplete"
   | "cleanup"
-  | "onCancel";
+  | "onCancel"
+  | "onWait"
+  | "onResume";
 
 /** Out of memory is nobody's decision here: the task's retry settings tell what follows. */
 const failure = (error: TaskRunError, retry: RetryDecision): AttemptOutcome =>

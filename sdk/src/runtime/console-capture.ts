@@ -20,6 +20,8 @@ export function captureConsole(): void {
     const original = console[method].bind(console);
     console[method] = (...args: unknown[]) => {
       const run = currentRun();
+      // It was written before the run was suspended.
+      if (run?.replaying) return;
       if (!run || state.config.consoleOutput !== false) original(...args);
       if (!run) return;
       const text = args.length === 1 && typeof args[0] === "string" ? args[0] : format(...args);

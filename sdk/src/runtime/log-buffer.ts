@@ -1,5 +1,6 @@
 import type { LogEntry } from "../contract/host-protocol.ts";
 import type { Channel } from "./channel.ts";
+import { realNow } from "./real-clock.ts";
 
 const FLUSH_MS = 100;
 /** Above this many characters waiting, they go out at once. */
@@ -24,7 +25,7 @@ export class LogBuffer {
     const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...[truncated]` : message;
     // Serialized now: the caller may change the properties later.
     const more = properties ? `,"properties":${serializeProperties(properties)}` : "";
-    const entry = `{"time":${Date.now()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;
+    const entry = `{"time":${realNow()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;
     this.#entries.push(entry);
     this.#chars += entry.length;
     if (this.#chars > FLUSH_CHARS) this.flush();

@@ -16,6 +16,7 @@ import { pathToFileURL } from "node:url";
 import type { RUNTIME_ENV, RUNTIME_PROTOCOL } from "../contract/runtime-protocol.ts";
 import { Channel } from "./channel.ts";
 import { captureConsole } from "./console-capture.ts";
+import { makeRecordable } from "./recording.ts";
 import { truncateStack } from "./run-error.ts";
 import { Runner } from "./runner.ts";
 
@@ -50,11 +51,11 @@ if (process.pid === 1) process.on("SIGTERM", () => process.exit(143));
 
 const channel = new Channel(
   address,
+  { type: "hello", protocol: PROTOCOL, token, pid: process.pid },
   (message) => runner.receive(message),
   () => process.exit(0),
 );
 const runner = new Runner(channel);
-channel.send({ type: "hello", protocol: PROTOCOL, token, pid: process.pid });
 
 process.on("exit", () => {
   runner.flush();
@@ -68,6 +69,7 @@ process.on("uncaughtException", onUncaught);
 process.on("unhandledRejection", onUncaught);
 
 captureConsole();
+makeRecordable();
 process.setSourceMapsEnabled(true);
 try {
   await import(pathToFileURL(bundle).href);

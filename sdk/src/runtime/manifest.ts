@@ -47,8 +47,10 @@ export function manifestOf(state: SdkState): { manifest: WorkerManifest } | { pr
       return problem("INVALID_TASK", `Task "${task.id}" in ${placeOf(task)}: ${(error as Error).message}`);
     }
   }
-  const { retry } = state.config;
-  return { manifest: { tasks, queues: queues.queues, retry, runtime: "node", sdkVersion: "0.1.0" } };
+  const { retry, suspendAfterMs } = state.config;
+  return {
+    manifest: { tasks, queues: queues.queues, retry, suspendAfterMs, runtime: "node", sdkVersion: "0.1.0" },
+  };
 }
 
 const problem = (code: IndexProblem["code"], message: string): { problem: IndexProblem } => ({

@@ -16,10 +16,12 @@ export interface RetryFacts {
 /** Milliseconds until the next attempt, or null: none. */
 export type RetryDecision = { delayMs: number } | null;
 
+const FINAL = new Set(["AbortTaskRunError", "TaskPayloadParsedError", "NonDeterministicError"]);
+
 /** True where no attempt can help: `catchError` isn't even asked. */
 export function isFinalError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if (error.name === "AbortTaskRunError" || error.name === "TaskPayloadParsedError") return true;
+  if (FINAL.has(error.name)) return true;
   if (error.name !== "TriggerApiError" || !("status" in error) || typeof error.status !== "number")
     return false;
   const { status } = error;

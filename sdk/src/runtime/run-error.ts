@@ -36,6 +36,8 @@ export function toTaskRunError(thrown: unknown): TaskRunError {
       }
       if (thrown.name === "MaxDurationExceededError")
         return internal("MAX_DURATION_EXCEEDED", thrown.message, thrown);
+      if (thrown.name === "NonDeterministicError")
+        return internal("TASK_RUN_NON_DETERMINISTIC", thrown.message, thrown);
       return {
         type: "BUILT_IN_ERROR",
         name: String(thrown.name).slice(0, 256),

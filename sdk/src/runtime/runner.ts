@@ -1,10 +1,10 @@
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { DequeuedRun } from "../contract/host-protocol.ts";
 import type { HostToRuntime } from "../contract/runtime-protocol.ts";
 import { state } from "../state.ts";
 import { Attempt } from "./attempt.ts";
 import type { Channel } from "./channel.ts";
-import { LogBuffer } from "./log-buffer.ts";
+import { realNow } from "./real-clock.ts";
+import { runContext } from "./run-context.ts";
 import { internal } from "./run-error.ts";
 
 /** A task whose last run took longer than this says that it started before it is called. */
@@ -14,7 +14,6 @@ const LEAVE_MS = 2_000;
 /** Executes the runs that the host sends, one at a time, in one process. */
 export class Runner {
   readonly #channel: Channel;
-  readonly #storage = new AsyncLocalStorage<Attempt>();
   readonly #waiting: DequeuedRun[] = [];
   /** Milliseconds the last run of each task took. */
   readonly #lastMs = new Map<string, number>();
@@ -26,7 +25,7 @@ export class Runner {
     // Callbacks that lost their context (native addons, pools made at module level) count to the run in progress: there
     // is only one. What an earlier run left behind keeps that run's context, and counts to none.
     state.currentRun = () => {
-      const attempt = this.#storage.getStore() ?? this.#current?.attempt;
+      const attempt = runContext.getStore()?.attempt ?? this.#current?.attempt;
       return attempt?.ended ? undefined : attempt;
     };
   }
@@ -39,6 +38,18 @@ export class Runner {
         return;
       case "cancel":
         this.#cancel(message.runId);
+        return;
+      case "journaled":
+        this.#attempt(message.runId)?.durable.journaled(message.seq);
+        return;
+      case "operation":
+        this.#attempt(message.runId)?.completed(message.number, message.result);
+        return;
+      case "suspend":
+        void this.#suspend(message.runId, message.checkpoint);
+        return;
+      case "resume":
+        this.#attempt(message.runId)?.resume(message.token);
         return;
       case "shutdown":
         this.#stopping = true;
@@ -55,7 +66,9 @@ export class Runner {
   uncaught(error: unknown): boolean {
     const current = this.#current?.attempt;
     if (!current) return false;
-    const attempt = this.#storage.getStore() ?? current;
+    const attempt = runContext.getStore()?.attempt ?? current;
+    // The attempt is being ended with this: that nobody waits for the operation any more is no news.
+    if (error !== undefined && error === attempt.durable.stopped) return true;
     if (attempt === current) attempt.fail(error);
     else current.exiting = true;
     return true;
@@ -66,6 +79,25 @@ export class Runner {
     this.#current?.attempt?.flushLogs();
   }
 
+  #attempt(runId: string): Attempt | undefined {
+    return this.#current?.run.runId === runId ? this.#current.attempt : undefined;
+  }
+
+  async #suspend(runId: string, checkpoint: boolean): Promise<void> {
+    const attempt = this.#attempt(runId);
+    if (!attempt) return;
+    // A process that can't let go of its channel can't be saved.
+    const waits = checkpoint && !this.#channel.canReconnect ? undefined : await attempt.suspend();
+    const { token } = attempt;
+    if (!waits) {
+      this.#channel.send({ type: "working", runId, token });
+      return;
+    }
+    const usageMs = Math.round(attempt.activeMs * 1_000) / 1_000;
+    this.#channel.send({ type: "suspended", runId, token, waits, usageMs });
+    if (checkpoint) await this.#channel.reconnect();
+  }
+
   #next(): void {
     if (this.#current) return;
     const run = this.#waiting.shift();
@@ -74,43 +106,39 @@ export class Runner {
   }
 
   async #execute(run: DequeuedRun): Promise<void> {
-    const at = Date.now();
+    const at = realNow();
     const task = state.tasks.get(run.taskId);
     if (!task) {
       const known = [...state.tasks.keys()].slice(0, 50).join(", ");
       const message = `Version ${run.deployment.version} has no task "${run.taskId}". Its tasks: ${known}`;
       const error = internal("COULD_NOT_FIND_TASK", message);
-      this.#complete(run, { type: "failure", error, retry: null }, 0, false);
+      this.#complete(run, run.token, { type: "failure", error, retry: null }, 0, false);
       this.#next();
       return;
     }
-    const attempt = new Attempt(
-      run,
-      task,
-      new Date(at),
-      new LogBuffer(this.#channel, run.runId, run.attempt),
-    );
+    const attempt = new Attempt(run, task, this.#channel);
     this.#current = { run, attempt };
     this.#channel.send({ type: "started", runId: run.runId, token: run.token, at });
     // A quick task's start goes out together with its end: half the writes, and half the host's wake-ups. For others the
     // host learns of the start now, even if the function then blocks the thread.
     if ((this.#lastMs.get(run.taskId) ?? QUICK_MS) >= QUICK_MS) this.#channel.flush();
-    const outcome = await this.#storage.run(attempt, () => attempt.execute());
-    const usageMs = performance.now() - attempt.startedAt;
+    const outcome = await runContext.run({ attempt, inside: undefined }, () => attempt.execute());
+    const usageMs = attempt.activeMs;
     this.#lastMs.set(run.taskId, usageMs);
     this.#current = undefined;
-    this.#complete(run, outcome, usageMs, attempt.exiting);
+    this.#complete(run, attempt.token, outcome, usageMs, attempt.exiting);
     if (attempt.exiting) void this.#exit(1);
     else this.#next();
   }
 
   #complete(
     run: DequeuedRun,
-    outcome: Parameters<typeof completed>[1],
+    token: number,
+    outcome: Parameters<typeof completed>[2],
     usageMs: number,
     exiting: boolean,
   ): void {
-    this.#channel.send(completed(run, outcome, usageMs, exiting));
+    this.#channel.send(completed(run, token, outcome, usageMs, exiting));
   }
 
   #cancel(runId: string): void {
@@ -120,7 +148,7 @@ export class Runner {
     }
     const index = this.#waiting.findIndex((run) => run.runId === runId);
     const [run] = index === -1 ? [] : this.#waiting.splice(index, 1);
-    if (run) this.#complete(run, { type: "canceled" }, 0, false);
+    if (run) this.#complete(run, run.token, { type: "canceled" }, 0, false);
   }
 
   /** What tasks left to do in the background (telemetry to send, say) has a moment to end. */
@@ -138,6 +166,7 @@ export class Runner {
 
 const completed = (
   run: DequeuedRun,
+  token: number,
   outcome: Awaited<ReturnType<Attempt["execute"]>>,
   usageMs: number,
   exiting: boolean,
@@ -145,8 +174,8 @@ const completed = (
   ({
     type: "completed",
     runId: run.runId,
-    token: run.token,
-    at: Date.now(),
+    token,
+    at: realNow(),
     usageMs: Math.round(usageMs * 1_000) / 1_000,
     outcome,
     exiting: exiting || undefined,
