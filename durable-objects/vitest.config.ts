@@ -17,6 +17,8 @@ export default defineConfig({
           ENVIRONMENT: object("EnvironmentObject"),
           DISPATCHER: object("DispatcherObject"),
           FEED: object("FeedObject"),
+          WAITPOINT: object("WaitpointObject"),
+          BATCH: object("BatchObject"),
         },
       },
     }),

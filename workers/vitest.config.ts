@@ -19,6 +19,8 @@ export default defineConfig({
           ENVIRONMENT: object("EnvironmentObject"),
           DISPATCHER: object("DispatcherObject"),
           FEED: object("FeedObject"),
+          WAITPOINT: object("WaitpointObject"),
+          BATCH: object("BatchObject"),
           LIMITER: object("LimiterObject"),
           DATABASE: object("DatabaseObject"),
         },

@@ -1,4 +1,11 @@
-import { dispatcherObject, environmentObject, feedObject, queueObject } from "@acme/durable-objects";
+import {
+  batchObject,
+  dispatcherObject,
+  environmentObject,
+  feedObject,
+  queueObject,
+  waitpointObject,
+} from "@acme/durable-objects";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
 import { openRepository } from "./storage/open.ts";
@@ -8,6 +15,8 @@ export class QueueObject extends queueObject<Bindings>({ openProjection: openRep
 export class EnvironmentObject extends environmentObject<Bindings>() {}
 export class DispatcherObject extends dispatcherObject<Bindings>() {}
 export class FeedObject extends feedObject<Bindings>() {}
+export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
+export class BatchObject extends batchObject<Bindings>() {}
 export { LimiterObject } from "./limiter-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";
 

@@ -88,8 +88,9 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       if (!hasTables(this.#sql)) return;
       core.timeOut(this.#sql, Date.now());
       await Promise.all([this.#waiters.tell(), this.#querySide.tell()]);
-      if ((this.#nextDue() ?? 0) > Date.now()) this.#arm();
-      else await this.ctx.storage.deleteAll();
+      const due = this.#nextDue();
+      if (due !== null && due <= Date.now()) await this.ctx.storage.deleteAll();
+      else this.#arm();
     }
 
     /** Applies a change, with the timeout before it, in one transaction; then tells whom it concerns. */

@@ -23,7 +23,8 @@ export function addWaiter(sql: Sql, { runId, attempt, number }: OperationWaiter)
   );
 }
 
-export const hasWaiters = (sql: Sql): boolean => sql.exec("SELECT 1 AS found FROM waiters LIMIT 1").length > 0;
+export const hasWaiters = (sql: Sql): boolean =>
+  sql.exec("SELECT 1 AS found FROM waiters LIMIT 1").length > 0;
 
 function waitersAfter(sql: Sql, last: OperationWaiter): OperationWaiter[] {
   return sql

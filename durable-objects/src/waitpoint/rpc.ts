@@ -1,8 +1,7 @@
 import type { WaitpointRecord, WaitpointRpc } from "../rpc.ts";
 
 /** The row about a token that the query side keeps: only ever replaced by one of a higher version. */
-export interface WaitpointRow
-  extends Omit<WaitpointRecord, "output" | "outputType" | "outputIsError"> {
+export interface WaitpointRow extends Omit<WaitpointRecord, "output" | "outputType" | "outputIsError"> {
   version: number;
 }
 

@@ -1,10 +1,19 @@
 import { DurableObject } from "cloudflare:workers";
 import { GroupCommit } from "@acme/durable-objects/group-commit";
 import type { RunRow } from "@acme/durable-objects/rpc";
+import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
 import { drizzle } from "drizzle-orm/durable-sqlite";
 import { migrate } from "drizzle-orm/durable-sqlite/migrator";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
-import type { BootstrapInput, DeploymentInput, Repository, RunFilter, RunPage } from "./repository.ts";
+import type {
+  BootstrapInput,
+  DeploymentInput,
+  Repository,
+  RunFilter,
+  RunPage,
+  WaitpointFilter,
+  WaitpointPage,
+} from "./repository.ts";
 import { sqliteRepository } from "./sqlite-repository.ts";
 import { sqliteUpsert } from "./sqlite-upsert.ts";
 
@@ -116,6 +125,14 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
 
   async listQueues(environmentKey: string) {
     return this.#repository.listQueues(environmentKey);
+  }
+
+  async upsertWaitpoints(rows: WaitpointRow[]) {
+    return this.#repository.upsertWaitpoints(rows);
+  }
+
+  async listWaitpoints(environmentKey: string, filter: WaitpointFilter, page: WaitpointPage) {
+    return this.#repository.listWaitpoints(environmentKey, filter, page);
   }
 
   async ping() {

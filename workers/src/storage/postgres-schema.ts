@@ -1,4 +1,5 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
 import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
 import { sql } from "drizzle-orm";
 import {
@@ -184,4 +185,27 @@ export const queues = pgTable(
     firstSeenAt: millis("first_seen_at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.environmentKey, table.queue] })],
+);
+
+export const waitpoints = pgTable(
+  "waitpoints",
+  {
+    environmentKey: text("environment_key").notNull(),
+    id: text().notNull(),
+    status: text().$type<WaitpointRow["status"]>().notNull(),
+    version: integer().notNull(),
+    tags: jsonb().$type<string[]>().notNull(),
+    idempotencyKey: text("idempotency_key"),
+    idempotencyKeyExpiresAt: millis("idempotency_key_expires_at"),
+    createdAt: millis("created_at").notNull(),
+    timeoutAt: millis("timeout_at"),
+    completedAt: millis("completed_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.environmentKey, table.id] }),
+    index("waitpoints_of_status").on(table.environmentKey, table.status, table.id),
+    index("waitpoints_of_idempotency_key")
+      .on(table.environmentKey, table.idempotencyKey, table.id)
+      .where(sql`idempotency_key IS NOT NULL`),
+  ],
 );

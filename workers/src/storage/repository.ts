@@ -1,4 +1,5 @@
 import type { EnvironmentRef, RunProjection, RunRow } from "@acme/durable-objects/rpc";
+import type { WaitpointProjection, WaitpointRow } from "@acme/durable-objects/waitpoints";
 import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
 
 export interface BootstrapInput {
@@ -89,6 +90,24 @@ export interface RunListing {
   previous: string | null;
 }
 
+/** All conditions must hold; of a list, any. Times in milliseconds since the epoch, both ends included. */
+export interface WaitpointFilter {
+  statuses?: WaitpointRow["status"][];
+  tags?: string[];
+  idempotencyKey?: string;
+  from?: number;
+  to?: number;
+}
+
+/** As {@link RunPage}, with ids of tokens. */
+export type WaitpointPage = RunPage;
+
+export interface WaitpointListing {
+  waitpoints: WaitpointRow[];
+  next: string | null;
+  previous: string | null;
+}
+
 export interface QueueSeen {
   queue: string;
   /** Creation time of the first run seen of it. */
@@ -100,7 +119,7 @@ export interface QueueSeen {
  * deployments. Every question about runs is scoped by environment key. Calls may be sent again: each but
  * `createDeployment` is idempotent. Secrets are known by their SHA-256 (64 lower-case hex digits) only.
  */
-export interface Repository extends RunProjection {
+export interface Repository extends RunProjection, WaitpointProjection {
   /** Creates what is missing; sending it again changes nothing. An environment's earlier keys stay valid. */
   bootstrap(input: BootstrapInput): Promise<Bootstrapped | Conflict>;
 
@@ -139,6 +158,14 @@ export interface Repository extends RunProjection {
   countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>>;
   /** Queues that ever had a run, by name. */
   listQueues(environmentKey: string): Promise<QueueSeen[]>;
+
+  /** Adds rows and replaces those of lower versions. */
+  upsertWaitpoints(rows: WaitpointRow[]): Promise<void>;
+  listWaitpoints(
+    environmentKey: string,
+    filter: WaitpointFilter,
+    page: WaitpointPage,
+  ): Promise<WaitpointListing>;
 
   /** Throws when the database can't be reached or isn't migrated. */
   ping(): Promise<void>;

@@ -1,4 +1,5 @@
 import type { EnvironmentRef, RunRow } from "@acme/durable-objects/rpc";
+import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
 import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type {
@@ -14,11 +15,15 @@ import type {
   RunFilter,
   RunListing,
   RunPage,
+  WaitpointFilter,
+  WaitpointListing,
+  WaitpointPage,
 } from "./repository.ts";
 import { branchesOf } from "./run-filter.ts";
 import { EMPTY_LISTING, listingOf, startOf } from "./run-pages.ts";
 import { countByStatus, selectBranch } from "./run-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
 
 const ENVIRONMENT_TYPES: Record<string, EnvironmentRef["type"]> = {
   dev: "DEVELOPMENT",
@@ -305,6 +310,18 @@ export class SqlRepository implements Repository {
       .from(queues)
       .where(eq(queues.environmentKey, environmentKey))
       .orderBy(asc(queues.queue));
+  }
+
+  async upsertWaitpoints(rows: WaitpointRow[]): Promise<void> {
+    for (const row of rows) await upsertWaitpoint(this.#database, row);
+  }
+
+  async listWaitpoints(
+    environmentKey: string,
+    filter: WaitpointFilter,
+    page: WaitpointPage,
+  ): Promise<WaitpointListing> {
+    return listWaitpoints(this.#database, environmentKey, filter, page);
   }
 
   async ping(): Promise<void> {

@@ -1,4 +1,5 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
 import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
@@ -189,4 +190,31 @@ export const queues = sqliteTable(
     firstSeenAt: integer("first_seen_at").notNull(),
   },
   (table) => [primaryKey({ columns: [table.environmentKey, table.queue] })],
+);
+
+/**
+ * Waitpoint tokens as their objects last told them. Their ids sort by creation, so every list ends in the id: all tokens
+ * are the primary key's, and those of a status or idempotency key have an index each.
+ */
+export const waitpoints = sqliteTable(
+  "waitpoints",
+  {
+    environmentKey: text("environment_key").notNull(),
+    id: text().notNull(),
+    status: text().$type<WaitpointRow["status"]>().notNull(),
+    version: integer().notNull(),
+    tags: text({ mode: "json" }).$type<string[]>().notNull(),
+    idempotencyKey: text("idempotency_key"),
+    idempotencyKeyExpiresAt: integer("idempotency_key_expires_at"),
+    createdAt: integer("created_at").notNull(),
+    timeoutAt: integer("timeout_at"),
+    completedAt: integer("completed_at"),
+  },
+  (table) => [
+    primaryKey({ columns: [table.environmentKey, table.id] }),
+    index("waitpoints_of_status").on(table.environmentKey, table.status, table.id),
+    index("waitpoints_of_idempotency_key")
+      .on(table.environmentKey, table.idempotencyKey, table.id)
+      .where(sql`idempotency_key IS NOT NULL`),
+  ],
 );

@@ -1,0 +1,188 @@
+import type { OperationResult } from "@acme/sdk/contract";
+import { BATCH_LIMITS, BATCH_NOT_SEALED, type BatchStatus } from "@acme/sdk/contract/api";
+import type { EnvironmentRef, RunFinished } from "../rpc.ts";
+import type { Sql, SqlRow } from "../sql.ts";
+import type { BatchChunk, BatchRecord, NewBatch } from "./rpc.ts";
+import { ITEM } from "./schema.ts";
+
+export interface BatchRow extends SqlRow {
+  id: string;
+  environment: string;
+  environment_key: string;
+  run_count: number;
+  idempotency_key: string | null;
+  parent_run_id: string | null;
+  ancestors: string;
+  created_at: number;
+  updated_at: number;
+  item_count: number;
+  waiting_count: number;
+  refused_count: number;
+  over_count: number;
+  sealed_at: number | null;
+  enqueued_at: number | null;
+  completed_at: number | null;
+  aborted: number;
+}
+
+export const readBatch = (sql: Sql): BatchRow | undefined => sql.exec<BatchRow>("SELECT * FROM batch")[0];
+
+export const environmentOf = (batch: BatchRow): EnvironmentRef =>
+  JSON.parse(batch.environment) as EnvironmentRef;
+
+/** An existing batch stays as it is. */
+export function createBatch(sql: Sql, batch: NewBatch, now: number): void {
+  sql.exec(
+    `INSERT INTO batch (one, id, environment, environment_key, run_count, idempotency_key, parent_run_id, ancestors,
+       created_at, updated_at, item_count, waiting_count, refused_count, over_count, aborted)
+     VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0) ON CONFLICT DO NOTHING`,
+    batch.id,
+    JSON.stringify(batch.environment),
+    batch.environment.key,
+    batch.runCount,
+    batch.idempotencyKey,
+    batch.parentRunId,
+    JSON.stringify(batch.ancestors),
+    now,
+    now,
+  );
+}
+
+/** The indexes of which no item is here. */
+export function missingItems(sql: Sql, indexes: number[]): number[] {
+  const rows = sql.exec<{ value: number }>(
+    "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT idx FROM items)",
+    JSON.stringify(indexes),
+  );
+  return rows.map(({ value }) => value);
+}
+
+/** Keeps those items that are new, and seals the batch with its last one. Nothing comes to one that was given up. */
+export function addItems(
+  sql: Sql,
+  batch: BatchRow,
+  { queues, items }: BatchChunk,
+  now: number,
+): { accepted: number; deduplicated: number } {
+  if (batch.aborted === 1) return { accepted: 0, deduplicated: 0 };
+  for (const { queueKey, queue, partition, settings } of queues) {
+    sql.exec(
+      "INSERT INTO queues (queue_key, queue, partition, settings) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      queueKey,
+      queue,
+      partition,
+      JSON.stringify(settings),
+    );
+  }
+  let accepted = 0;
+  let refused = 0;
+  for (const item of items) {
+    const isRefused = "error" in item;
+    const inserted = sql.exec(
+      `INSERT INTO items (idx, task, state, run_id, cached, error, error_code) SELECT ?1, ?2, ?3, ?4, 0, ?5, ?6
+       WHERE ?1 < ?7 ON CONFLICT DO NOTHING RETURNING idx`,
+      item.index,
+      item.task,
+      isRefused ? ITEM.refused : ITEM.waiting,
+      isRefused ? null : item.runId,
+      isRefused ? item.error : null,
+      isRefused ? item.code : null,
+      batch.run_count,
+    );
+    if (inserted.length === 0) continue;
+    accepted += 1;
+    if (isRefused) refused += 1;
+    else {
+      sql.exec(
+        "INSERT INTO waiting (idx, queue_key, bytes, item) VALUES (?, ?, ?, ?)",
+        item.index,
+        item.queueKey,
+        item.item.length,
+        item.item,
+      );
+    }
+  }
+  sql.exec(
+    `UPDATE batch SET item_count = item_count + ?1, waiting_count = waiting_count + ?2, refused_count = refused_count + ?3,
+       updated_at = ?4, sealed_at = CASE WHEN item_count + ?1 = run_count THEN coalesce(sealed_at, ?4) END`,
+    accepted,
+    accepted - refused,
+    refused,
+    now,
+  );
+  completeIfOver(sql, now);
+  return { accepted, deduplicated: items.length - accepted };
+}
+
+/** A run of it is over. The first end stands. */
+export function runFinished(sql: Sql, index: number, finished: RunFinished, now: number): void {
+  const before = sql.exec<{ state: number }>("SELECT state FROM items WHERE idx = ?", index)[0]?.state;
+  if (before !== ITEM.waiting && before !== ITEM.created) return;
+  sql.exec("UPDATE items SET state = ?, run_id = ? WHERE idx = ?", ITEM.over, finished.runId, index);
+  sql.exec("INSERT INTO results (idx, result) VALUES (?, ?)", index, JSON.stringify(finished.result));
+  sql.exec("DELETE FROM waiting WHERE idx = ?", index);
+  // Over before its queue's answer to its creation came: it was created, of course.
+  sql.exec(
+    "UPDATE batch SET over_count = over_count + 1, waiting_count = waiting_count - ?, updated_at = ?",
+    before === ITEM.waiting ? 1 : 0,
+    now,
+  );
+  completeIfOver(sql, now);
+}
+
+/** Marks what has come to its end: all runs created, and all of them over. */
+export function completeIfOver(sql: Sql, now: number): void {
+  sql.exec(
+    `UPDATE batch SET enqueued_at = coalesce(enqueued_at, ?1),
+       completed_at = CASE WHEN over_count + refused_count = run_count THEN coalesce(completed_at, ?1) END
+     WHERE sealed_at IS NOT NULL AND waiting_count = 0`,
+    now,
+  );
+}
+
+export const sealDueAt = (batch: BatchRow): number | null =>
+  batch.sealed_at === null && batch.aborted === 0 ? batch.created_at + BATCH_LIMITS.sealMs : null;
+
+/** Gives up a batch whose items did not all arrive in time. None of its runs was created. */
+export function abortUnsealed(sql: Sql, now: number): void {
+  const batch = readBatch(sql);
+  const due = batch && sealDueAt(batch);
+  if (due === undefined || due === null || due > now) return;
+  sql.exec("UPDATE batch SET aborted = 1, waiting_count = 0, completed_at = ?1, updated_at = ?1", now);
+  sql.exec("DELETE FROM waiting");
+}
+
+export function statusOf(batch: BatchRow): BatchStatus {
+  if (batch.aborted === 1) return "ABORTED";
+  if (batch.sealed_at === null) return "PENDING";
+  if (batch.refused_count === batch.run_count) return "ABORTED";
+  if (batch.completed_at === null) return "PROCESSING";
+  return batch.refused_count > 0 ? "PARTIAL_FAILED" : "COMPLETED";
+}
+
+export const recordOf = (batch: BatchRow): BatchRecord => ({
+  id: batch.id,
+  status: statusOf(batch),
+  runCount: batch.run_count,
+  idempotencyKey: batch.idempotency_key,
+  parentRunId: batch.parent_run_id,
+  createdAt: batch.created_at,
+  updatedAt: batch.updated_at,
+  itemCount: batch.item_count,
+  refusedCount: batch.refused_count,
+  completedCount: batch.over_count,
+  sealed: batch.sealed_at !== null,
+  enqueuedAt: batch.enqueued_at,
+  completedAt: batch.completed_at,
+});
+
+/** What an operation that waits for the batch gets; null: nothing yet. */
+export function resultOf(batch: BatchRow): OperationResult | null {
+  if (batch.completed_at === null) return null;
+  if (batch.aborted === 0) {
+    return { ok: true, output: JSON.stringify({ batchId: batch.id }), outputType: "application/json" };
+  }
+  const minutes = BATCH_LIMITS.sealMs / 60_000;
+  const message = `Batch ${batch.id} was given up: only ${batch.item_count} of its ${batch.run_count} items arrived within ${minutes} minutes. None of its runs was created.`;
+  return { ok: false, error: { type: "INTERNAL_ERROR", code: BATCH_NOT_SEALED, message } };
+}

@@ -1,0 +1,199 @@
+import { DurableObject } from "cloudflare:workers";
+import { DEFAULTS, type OperationResult } from "@acme/sdk/contract";
+import type { BatchItemError } from "@acme/sdk/contract/api";
+import { Alarm } from "../alarm.ts";
+import { GroupCommit } from "../group-commit.ts";
+import type { ObjectBindings, QueueRpc, RunFinished } from "../rpc.ts";
+import { hasTables, migrate, objectSql, type Sql } from "../sql.ts";
+import { Teller } from "../teller.ts";
+import { claimExpiry, claimKey } from "../waitpoint/key-claim.ts";
+import { addWaiter, hasWaiters, tellWaiters } from "../waitpoint/operation-waiters.ts";
+import * as core from "./core.ts";
+import { type CreationGroup, markCreated, nextToCreate } from "./creation.ts";
+import { enqueueRuns } from "./enqueue.ts";
+import { listErrors, listResults, listRuns } from "./lists.ts";
+import type { BatchChunk, BatchOwnerRpc, BatchRecord, BatchResult, CreatedRun, NewBatch } from "./rpc.ts";
+import { BATCH_MIGRATIONS } from "./schema.ts";
+
+/** Until all runs are created and everybody was told, the alarm looks after it this often. */
+const SAFETY_MS = 5_000;
+/** An invocation may call this many other objects (Cloudflare's limit is 1,000); the alarm goes on with the rest. */
+const MAX_CALLS = 800;
+const MAX_RESULTS = 100;
+
+/**
+ * The object of one batch: takes its items as they arrive, creates their runs once all are here, and knows when all are
+ * over. Each run's id is stored before the run is created, so what was cut off is done again with the same ids. Under
+ * another name it is the home of a batch's idempotency key.
+ */
+export function batchObject<Env extends ObjectBindings>() {
+  return class extends DurableObject<Env> implements BatchOwnerRpc {
+    readonly #sql: Sql;
+    readonly #alarm: Alarm;
+    readonly #group: GroupCommit<Sql>;
+    readonly #waiters: Teller<{ batch: core.BatchRow; result: OperationResult }>;
+    #creating: Promise<void> | null = null;
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      this.#sql = objectSql(ctx.storage);
+      this.#alarm = new Alarm(ctx.storage);
+      ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      this.#group = new GroupCommit((work) => this.#commit(() => work(this.#sql)));
+      this.#waiters = new Teller(
+        () => this.#untold(),
+        ({ batch, result }) => tellWaiters(this.#sql, env, batch.environment_key, result),
+      );
+    }
+
+    async createBatch(batch: NewBatch): Promise<BatchRecord> {
+      if (!hasTables(this.#sql)) migrate(this.#sql, BATCH_MIGRATIONS);
+      this.#commit(() => {
+        core.createBatch(this.#sql, batch, Date.now());
+        if (batch.waiter) addWaiter(this.#sql, batch.waiter);
+      });
+      return core.recordOf(core.readBatch(this.#sql) as core.BatchRow);
+    }
+
+    async retrieveBatch(environmentKey: string): Promise<BatchRecord | null> {
+      const batch = this.#batchOf(environmentKey);
+      return batch ? core.recordOf(batch) : null;
+    }
+
+    async missingItems(environmentKey: string, indexes: number[]): Promise<number[]> {
+      return this.#batchOf(environmentKey) ? core.missingItems(this.#sql, indexes) : indexes;
+    }
+
+    async addItems(environmentKey: string, chunk: BatchChunk) {
+      const batch = this.#batchOf(environmentKey);
+      if (!batch) return null;
+      let counts = { accepted: 0, deduplicated: 0 };
+      this.#commit(() => {
+        counts = core.addItems(this.#sql, batch, chunk, Date.now());
+      });
+      return { ...core.recordOf(core.readBatch(this.#sql) as core.BatchRow), ...counts };
+    }
+
+    async whenEnqueued(environmentKey: string): Promise<CreatedRun[] | null> {
+      if (!this.#batchOf(environmentKey)) return null;
+      await this.#create();
+      return listRuns(this.#sql);
+    }
+
+    async listItems(environmentKey: string): Promise<{ runs: string[]; errors: BatchItemError[] } | null> {
+      if (!this.#batchOf(environmentKey)) return null;
+      return { runs: listRuns(this.#sql).map(({ runId }) => runId), errors: listErrors(this.#sql) };
+    }
+
+    async listResults(environmentKey: string, after: number, limit: number): Promise<BatchResult[] | null> {
+      if (!this.#batchOf(environmentKey)) return null;
+      return listResults(this.#sql, after, Math.min(limit, MAX_RESULTS));
+    }
+
+    async runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void> {
+      // One that is gone (its time is over) has nobody left who would ask.
+      if (!this.#batchOf(environmentKey)) return;
+      await this.#group.run((sql) => core.runFinished(sql, index, finished, Date.now()));
+    }
+
+    async claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }> {
+      if (!hasTables(this.#sql)) migrate(this.#sql, BATCH_MIGRATIONS);
+      const result = claimKey(this.#sql, claim, Date.now());
+      this.#arm();
+      return result;
+    }
+
+    override async alarm(): Promise<void> {
+      this.#alarm.fired();
+      if (!hasTables(this.#sql)) return;
+      this.#sql.transaction(() => core.abortUnsealed(this.#sql, Date.now()));
+      await this.#create();
+      await this.#waiters.tell();
+      const due = this.#nextDue();
+      if (due !== null && due <= Date.now()) await this.ctx.storage.deleteAll();
+      else this.#arm();
+    }
+
+    /** One transaction, and what follows from it. */
+    #commit(work: () => void): void {
+      this.#sql.transaction(work);
+      this.#arm();
+      const batch = core.readBatch(this.#sql);
+      if (batch && isCreating(batch)) this.ctx.waitUntil(this.#create());
+      if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
+    }
+
+    /** Creates the runs of a sealed batch. What can't be created now is left to the alarm. */
+    #create(): Promise<void> {
+      this.#creating ??= this.#createAll().finally(() => {
+        this.#creating = null;
+      });
+      return this.#creating;
+    }
+
+    async #createAll(): Promise<void> {
+      let calls = 0;
+      for (let after = -1; ; ) {
+        const batch = core.readBatch(this.#sql);
+        const next = batch && isCreating(batch) ? nextToCreate(this.#sql, batch, after) : null;
+        if (!batch || !next) return;
+        if (calls > 0 && calls + next.groups.length > MAX_CALLS) {
+          this.#alarm.by(Date.now());
+          return;
+        }
+        calls += next.groups.length;
+        after = next.last;
+        await this.#createGroups(batch, next.groups);
+      }
+    }
+
+    async #createGroups(batch: core.BatchRow, groups: CreationGroup[]): Promise<void> {
+      const queueOf = (queueKey: string) => this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+      const answers = await Promise.allSettled(groups.map((group) => enqueueRuns(queueOf, group)));
+      this.#sql.transaction(() => {
+        for (const [index, group] of groups.entries()) {
+          const answer = answers[index];
+          if (answer?.status === "fulfilled") markCreated(this.#sql, batch, group, answer.value, Date.now());
+          else {
+            console.error(
+              `Batch ${batch.id} could not reach queue ${group.target.queue}; it tries again`,
+              answer?.reason,
+            );
+          }
+        }
+      });
+      this.#arm();
+      if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
+    }
+
+    /** The result that somebody still has to be told. */
+    #untold(): { batch: core.BatchRow; result: OperationResult } | null {
+      const batch = core.readBatch(this.#sql);
+      const result = batch && core.resultOf(batch);
+      return batch && result && hasWaiters(this.#sql) ? { batch, result } : null;
+    }
+
+    #arm(): void {
+      const due = this.#nextDue();
+      if (due !== null) this.#alarm.by(due);
+    }
+
+    /** When the alarm has something to do; null: never. What it says when all is done is when this object is forgotten. */
+    #nextDue(): number | null {
+      const batch = core.readBatch(this.#sql);
+      if (!batch) return claimExpiry(this.#sql);
+      if (isCreating(batch) || this.#untold()) return Date.now() + SAFETY_MS;
+      const sealDue = core.sealDueAt(batch);
+      if (sealDue !== null) return sealDue;
+      return batch.completed_at === null ? null : batch.completed_at + DEFAULTS.retentionMs;
+    }
+
+    #batchOf(environmentKey: string): core.BatchRow | undefined {
+      if (!hasTables(this.#sql)) return undefined;
+      const batch = core.readBatch(this.#sql);
+      return batch?.environment_key === environmentKey ? batch : undefined;
+    }
+  };
+}
+
+const isCreating = (batch: core.BatchRow): boolean => batch.sealed_at !== null && batch.waiting_count > 0;
