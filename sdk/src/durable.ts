@@ -1,4 +1,4 @@
-import type { OperationKind, OperationResult } from "./contract/journal.ts";
+import type { JournalEntry, OperationKind, OperationResult } from "./contract/journal.ts";
 import type { TaskWait } from "./hook-types.ts";
 import { currentRun, type RunScope } from "./state.ts";
 
@@ -8,7 +8,12 @@ export interface StartedOperation {
   readonly id: string;
   /** What the journal knows to have been created for it, when it is started once more. */
   readonly target: string | undefined;
+  /** The journal had it before: this attempt began it in an earlier process. */
+  readonly known: boolean;
 }
+
+/** What a batch whose items are not known yet is called in the journal. */
+export const UNKNOWN_ITEMS = "batch";
 
 export interface OperationCall<T> {
   kind: OperationKind;
@@ -25,7 +30,7 @@ export interface OperationCall<T> {
    */
   start?: (operation: StartedOperation) => Promise<{ target?: string; result?: OperationResult }>;
   /** What hooks are told when the run begins to wait for it. Absent: they are told nothing. */
-  wait?: (target: string | undefined) => TaskWait;
+  wait?: (entry: JournalEntry) => TaskWait | undefined;
   /** What the task's code gets, or what this throws. Also for a result that was recorded. */
   read: (result: OperationResult, target: string | undefined) => T | Promise<T>;
   /** Its result is only handed out when it is durable. */

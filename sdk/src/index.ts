@@ -3,6 +3,25 @@
  * here is not available yet, and the bundler says so.
  */
 export { auth, configure } from "./auth.ts";
+export { batch } from "./batch.ts";
+export { BatchTriggerError } from "./batch-trigger-error.ts";
+export type {
+  BatchByIdAndWaitItem,
+  BatchByIdItem,
+  BatchByIdResult,
+  BatchByTaskAndWaitItem,
+  BatchByTaskItem,
+  BatchByTaskResult,
+  BatchItem,
+  BatchItems,
+  BatchResult,
+  BatchRunHandle,
+  BatchStatus,
+  BatchTriggerAndWaitItem,
+  BatchTriggerAndWaitOptions,
+  BatchTriggerOptions,
+  RetrievedBatch,
+} from "./batch-types.ts";
 export {
   ApiConnectionError,
   ApiConnectionTimeoutError,
@@ -20,6 +39,13 @@ export type { ApiPromise } from "./client/api-promise.ts";
 export { type ApiClientConfiguration, ApiClientMissingError } from "./client/configuration.ts";
 export type { CursorPage, CursorPageParams, CursorPagePromise } from "./client/cursor-page.ts";
 export type { ApiRequestOptions, TriggerApiRequestOptions } from "./client/request-options.ts";
+export type {
+  CreatedWaitpointToken,
+  CreateWaitpointTokenOptions,
+  ListWaitpointTokensQueryParams,
+  WaitpointToken,
+  WaitpointTokenStatus,
+} from "./client/tokens-api.ts";
 export { type AcmeConfig, defineConfig, type TriggerConfig } from "./config.ts";
 export type { Context, TaskRunContext } from "./context.ts";
 export type { MachinePreset } from "./contract/machines.ts";
@@ -61,8 +87,11 @@ export type {
 } from "./run-types.ts";
 export { type ReplayRunOptions, runs } from "./runs.ts";
 export type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
+export type { RecordSettings } from "./state.ts";
+export { type StepOptions, type StepParams, step } from "./step.ts";
 export { tags } from "./tags.ts";
 export { schemaTask, task } from "./task.ts";
+export { SubtaskUnwrapError, TaskRunPromise, type TaskRunResult } from "./task-run-promise.ts";
 export type {
   AnyRunHandle,
   AnyTask,
@@ -84,5 +113,16 @@ export type {
 } from "./task-types.ts";
 export { tasks } from "./tasks.ts";
 export { timeout } from "./timeout.ts";
-export type { TriggerOptions } from "./trigger-options.ts";
+export type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 export { type ComputeUsage, type CurrentUsage, usage } from "./usage.ts";
+export {
+  type CommonWaitOptions,
+  ManualWaitpointPromise,
+  type WaitForOptions,
+  type WaitpointRetrievedToken,
+  WaitpointTimeoutError,
+  type WaitpointTokenResult,
+  type WaitUntilOptions,
+  wait,
+} from "./wait.ts";
+export type { WaitPeriod } from "./wait-period.ts";

@@ -1,3 +1,12 @@
+import type {
+  BatchItem,
+  BatchItems,
+  BatchResult,
+  BatchRunHandle,
+  BatchTriggerAndWaitItem,
+  BatchTriggerAndWaitOptions,
+  BatchTriggerOptions,
+} from "./batch-types.ts";
 import type { ApiRequestOptions } from "./client/request-options.ts";
 import type { Context } from "./context.ts";
 import type { MachinePreset } from "./contract/machines.ts";
@@ -18,7 +27,8 @@ import type {
   OnWaitHookFunction,
 } from "./hook-types.ts";
 import type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
-import type { TriggerOptions } from "./trigger-options.ts";
+import type { TaskRunPromise } from "./task-run-promise.ts";
+import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /** Second argument of `run`. */
 export interface RunFnParams<TInit = InitOutput> {
@@ -104,17 +114,21 @@ export type TaskWithSchemaOptions<
 declare const OUTPUT: unique symbol;
 declare const PAYLOAD: unique symbol;
 
+/** Optional and never set: they carry types for inference alone. */
+export interface RunBrands<TPayload, TOutput> {
+  readonly [PAYLOAD]?: { value: TPayload };
+  readonly [OUTPUT]?: { value: TOutput };
+}
+
 /** A run as `trigger` returns it; carries the task's payload and output types. */
-export interface RunHandle<TIdentifier extends string, TPayload, TOutput> {
+export interface RunHandle<TIdentifier extends string, TPayload, TOutput>
+  extends RunBrands<TPayload, TOutput> {
   id: string;
   /** A token that reads this run, where the server gives one. */
   publicAccessToken?: string;
   taskIdentifier: TIdentifier;
   /** True: an earlier run answers for the idempotency key. */
   isCached?: boolean;
-  // Optional and never set: they exist for inference alone.
-  readonly [PAYLOAD]?: { value: TPayload };
-  readonly [OUTPUT]?: { value: TOutput };
 }
 export type AnyRunHandle = RunHandle<string, unknown, unknown>;
 export type RunHandlePayload<T> = T extends RunHandle<string, infer P, unknown> ? P : never;
@@ -134,6 +148,34 @@ export interface Task<TIdentifier extends string, TInput = void, TOutput = unkno
     options?: TriggerOptions,
     requestOptions?: ApiRequestOptions,
   ): Promise<RunHandle<TIdentifier, TInput, TOutput>>;
+  /**
+   * Triggers a run of this task and waits until it is over; the waiting run is suspended meanwhile. Only inside a run.
+   * `.unwrap()` gives the output, or throws a SubtaskUnwrapError.
+   * @throws ApiError and its kin where it could not be triggered
+   */
+  triggerAndWait(
+    payload: TInput,
+    options?: TriggerAndWaitOptions,
+    requestOptions?: ApiRequestOptions,
+  ): TaskRunPromise<TIdentifier, TOutput>;
+  /**
+   * Triggers a run of this task for each item.
+   * @throws BatchTriggerError
+   */
+  batchTrigger(
+    items: BatchItems<BatchItem<TInput>>,
+    options?: BatchTriggerOptions,
+    requestOptions?: ApiRequestOptions,
+  ): Promise<BatchRunHandle<TIdentifier, TInput, TOutput>>;
+  /**
+   * Triggers a run of this task for each item and waits until all are over. Only inside a run.
+   * @throws BatchTriggerError
+   */
+  batchTriggerAndWait(
+    items: BatchItems<BatchTriggerAndWaitItem<TInput>>,
+    options?: BatchTriggerAndWaitOptions,
+    requestOptions?: ApiRequestOptions,
+  ): Promise<BatchResult<TIdentifier, TOutput>>;
   // Never set: lets conditional types read the output.
   readonly [OUTPUT]?: { value: TOutput };
 }

@@ -1,5 +1,8 @@
+import { triggerBatch, triggerBatchAndWait } from "./batch-trigger.ts";
+import type { BatchItems, BatchResult } from "./batch-types.ts";
+import { callSite } from "./durable.ts";
 import { HOOK_NAMES, type HookFunctions, type InitOutput } from "./hook-types.ts";
-import { parseFunctionOf, type TaskSchema } from "./schema.ts";
+import { type inferSchemaIn, parseFunctionOf, type TaskSchema } from "./schema.ts";
 import { currentFile, type RegisteredTask, state } from "./state.ts";
 import type {
   CommonTaskOptions,
@@ -8,12 +11,12 @@ import type {
   TaskWithSchema,
   TaskWithSchemaOptions,
 } from "./task-types.ts";
-import { triggerTask } from "./trigger.ts";
+import { triggerTask, triggerTaskAndWait } from "./trigger.ts";
 import type { TriggerOptions } from "./trigger-options.ts";
 
 const TASK = Symbol.for("trigger.dev/task");
 /** The bundler finds missing names of the SDK itself, but not those of a task: using one says what is the matter. */
-const NOT_YET = ["batchTrigger", "triggerAndWait", "batchTriggerAndWait", "triggerAndSubscribe"] as const;
+const NOT_YET = ["triggerAndSubscribe"] as const;
 
 /** Defines a task: export what it returns from a file that the project's `dirs` include. */
 export function task<
@@ -26,8 +29,7 @@ export function task<
     id: options.id,
     description: options.description,
     jsonSchema: options.jsonSchema,
-    trigger: (payload, triggerOptions, requestOptions) =>
-      triggerTask(options.id, payload, withQueue(options.queue, triggerOptions), requestOptions),
+    ...triggersOf<TIdentifier, TPayload, TOutput>(options.id, options.queue, undefined),
   };
   register(options as unknown as Erased, handle, {});
   return handle;
@@ -48,11 +50,7 @@ export function schemaTask<
     description: options.description,
     jsonSchema: options.jsonSchema,
     schema: options.schema,
-    trigger: async (payload, triggerOptions, requestOptions) => {
-      // Checked here so that the caller learns of a bad payload; sent as parsed, so that defaults are filled in.
-      const parsed: unknown = parsePayload ? await parsePayload(payload) : payload;
-      return triggerTask(options.id, parsed, withQueue(options.queue, triggerOptions), requestOptions);
-    },
+    ...triggersOf<TIdentifier, inferSchemaIn<TSchema>, TOutput>(options.id, options.queue, parsePayload),
   };
   register(options as unknown as Erased, handle, { parsePayload, schema: options.schema });
   return handle;
@@ -60,11 +58,52 @@ export function schemaTask<
 
 type Erased = CommonTaskOptions<string, unknown, unknown>;
 
-/** The task's own queue, where the trigger names none. */
-function withQueue(queue: Erased["queue"], options: TriggerOptions | undefined): TriggerOptions | undefined {
-  const name = typeof queue === "string" ? queue : queue?.name;
-  return name && !options?.queue ? { ...options, queue: name } : options;
+type Triggers<TIdentifier extends string, TInput, TOutput> = Pick<
+  Task<TIdentifier, TInput, TOutput>,
+  "trigger" | "triggerAndWait" | "batchTrigger" | "batchTriggerAndWait"
+>;
+
+function triggersOf<TIdentifier extends string, TInput, TOutput>(
+  taskId: TIdentifier,
+  declared: Erased["queue"],
+  parse: ((payload: unknown) => unknown) | undefined,
+): Triggers<TIdentifier, TInput, TOutput> {
+  const queue = typeof declared === "string" ? declared : declared?.name;
+  const entryOf = (item: { payload: unknown; options?: TriggerOptions }) => ({
+    ...item,
+    taskId,
+    parse,
+    queue,
+  });
+  const triggers: Triggers<TIdentifier, TInput, TOutput> = {
+    trigger: (payload, options, requestOptions) => {
+      const site = callSite(triggers.trigger);
+      return triggerTask({ taskId, payload, parse, queue, options, requestOptions, site });
+    },
+    triggerAndWait: (payload, options, requestOptions) => {
+      const site = callSite(triggers.triggerAndWait);
+      return triggerTaskAndWait({ taskId, payload, parse, queue, options, requestOptions, site });
+    },
+    batchTrigger: (items, options, requestOptions) => {
+      const site = callSite(triggers.batchTrigger);
+      return triggerBatch({
+        items: items as BatchItems<Item>,
+        entryOf,
+        taskId,
+        options,
+        requestOptions,
+        site,
+      });
+    },
+    batchTriggerAndWait: (items, options, requestOptions) => {
+      const site = callSite(triggers.batchTriggerAndWait);
+      const call = { items: items as BatchItems<Item>, entryOf, taskId, options, requestOptions, site };
+      return triggerBatchAndWait(call) as Promise<BatchResult<TIdentifier, TOutput>>;
+    },
+  };
+  return triggers;
 }
+type Item = { payload: unknown; options?: TriggerOptions };
 
 function register(
   options: Erased,

@@ -1,9 +1,21 @@
+import { triggerBatch, triggerBatchAndWait } from "./batch-trigger.ts";
+import type {
+  BatchItem,
+  BatchItems,
+  BatchResult,
+  BatchRunHandleOf,
+  BatchTriggerAndWaitItem,
+  BatchTriggerAndWaitOptions,
+  BatchTriggerOptions,
+} from "./batch-types.ts";
 import type { ApiRequestOptions } from "./client/request-options.ts";
+import { callSite } from "./durable.ts";
 import type { HookFunctions } from "./hook-types.ts";
 import { state } from "./state.ts";
+import type { TaskRunPromise } from "./task-run-promise.ts";
 import type { AnyTask, RunHandle, TaskIdentifier, TaskOutput, TaskPayload } from "./task-types.ts";
-import { triggerTask } from "./trigger.ts";
-import type { TriggerOptions } from "./trigger-options.ts";
+import { triggerTask, triggerTaskAndWait } from "./trigger.ts";
+import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /**
  * Triggers a run by its task's id: `tasks.trigger<typeof myTask>("my-task", payload)` with a type-only import of the task.
@@ -15,7 +27,51 @@ async function trigger<T extends AnyTask>(
   options?: TriggerOptions,
   requestOptions?: ApiRequestOptions,
 ): Promise<RunHandle<TaskIdentifier<T>, TaskPayload<T>, TaskOutput<T>>> {
-  return triggerTask(id, payload, options, requestOptions);
+  return triggerTask({ taskId: id, payload, options, requestOptions, site: callSite(trigger) });
+}
+
+/**
+ * As `trigger`, and waits until the run is over. Only inside a run. `.unwrap()` gives the output.
+ * @throws ApiError and its kin where it could not be triggered
+ */
+function triggerAndWait<T extends AnyTask>(
+  id: TaskIdentifier<T>,
+  payload: TaskPayload<T>,
+  options?: TriggerAndWaitOptions,
+  requestOptions?: ApiRequestOptions,
+): TaskRunPromise<TaskIdentifier<T>, TaskOutput<T>> {
+  return triggerTaskAndWait({ taskId: id, payload, options, requestOptions, site: callSite(triggerAndWait) });
+}
+
+/**
+ * Triggers a run for each item.
+ * @throws BatchTriggerError
+ */
+async function batchTrigger<T extends AnyTask>(
+  id: TaskIdentifier<T>,
+  items: BatchItems<BatchItem<TaskPayload<T>>>,
+  options?: BatchTriggerOptions,
+  requestOptions?: ApiRequestOptions,
+): Promise<BatchRunHandleOf<T>> {
+  const entryOf = (item: BatchItem<TaskPayload<T>>) => ({ ...item, taskId: id });
+  const site = callSite(batchTrigger);
+  return triggerBatch({ items, entryOf, taskId: id, options, requestOptions, site });
+}
+
+/**
+ * As `batchTrigger`, and waits until all runs are over. Only inside a run.
+ * @throws BatchTriggerError
+ */
+async function batchTriggerAndWait<T extends AnyTask>(
+  id: TaskIdentifier<T>,
+  items: BatchItems<BatchTriggerAndWaitItem<TaskPayload<T>>>,
+  options?: BatchTriggerAndWaitOptions,
+  requestOptions?: ApiRequestOptions,
+): Promise<BatchResult<TaskIdentifier<T>, TaskOutput<T>>> {
+  const entryOf = (item: BatchTriggerAndWaitItem<TaskPayload<T>>) => ({ ...item, taskId: id });
+  const site = callSite(batchTriggerAndWait);
+  const result = await triggerBatchAndWait({ items, entryOf, taskId: id, options, requestOptions, site });
+  return result as BatchResult<TaskIdentifier<T>, TaskOutput<T>>;
 }
 
 /** Registers a hook for all tasks: with a name of its own first, or without. */
@@ -34,6 +90,9 @@ const register =
 
 export const tasks = {
   trigger,
+  triggerAndWait,
+  batchTrigger,
+  batchTriggerAndWait,
   init: register("init"),
   middleware: register("middleware"),
   onStart: register("onStart"),

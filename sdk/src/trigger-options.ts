@@ -33,3 +33,6 @@ export interface TriggerOptions {
   /** Version of the deployment to run on. Default: the current one. */
   version?: string;
 }
+
+/** The run that is waited for has the version of the run that waits. */
+export type TriggerAndWaitOptions = Omit<TriggerOptions, "version">;

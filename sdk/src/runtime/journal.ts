@@ -152,14 +152,14 @@ export class Journal implements DurableScope {
         starting: false,
         waiting: false,
         // A result that came after the process had ended resumes the run now.
-        told: entry.result && !this.#handedOutBefore.has(number) ? call.wait?.(entry.target) : undefined,
+        told: entry.result && !this.#handedOutBefore.has(number) ? call.wait?.(entry) : undefined,
         arrived: false,
         outcome: undefined,
         timer: undefined,
       };
       this.#pending.set(number, pending);
       if (entry.result) this.#arrive(pending, entry.result);
-      else if (call.start) void this.#start(pending, call, call.start);
+      else if (call.start) void this.#start(pending, call, call.start, known !== undefined);
       else this.#wait(pending, call, known !== undefined);
     });
     this.#pump();
@@ -248,6 +248,7 @@ export class Journal implements DurableScope {
     pending: Pending,
     call: OperationCall<T>,
     start: NonNullable<OperationCall<T>["start"]>,
+    knownBefore: boolean,
   ): Promise<void> {
     const { entry } = pending;
     const { runId, attempt } = this.#owner;
@@ -256,7 +257,7 @@ export class Journal implements DurableScope {
     await this.busy(async () => {
       await this.#thaw;
       const id = `${runId}.${attempt}.${entry.number}`;
-      const started = await this.inner(nameOf(entry), () => start({ id, target: known }));
+      const started = await this.inner(nameOf(entry), () => start({ id, target: known, known: knownBefore }));
       if (started.target !== undefined && entry.target === undefined) {
         entry.target = started.target;
         if (!started.result) this.#tell(entry);
@@ -269,18 +270,17 @@ export class Journal implements DurableScope {
     });
     pending.starting = false;
     if (entry.result) this.#arrive(pending, entry.result);
-    else this.#wait(pending, call, known !== undefined);
+    else this.#wait(pending, call, knownBefore);
   }
 
   #wait<T>(pending: Pending, call: OperationCall<T>, knownBefore: boolean): void {
     if (this.#stopped !== undefined || this.#ended || pending.arrived) return;
     pending.waiting = true;
-    const { kind, target } = pending.entry;
-    const wait = call.wait?.(target);
+    const wait = call.wait?.(pending.entry);
     pending.told = wait;
     // Whoever was told before the process ended is told the end only.
     if (wait && !knownBefore) void this.#callHooks("onWait", wait);
-    if (kind === "wait") this.#setTimer(pending);
+    if (pending.entry.kind === "wait") this.#setTimer(pending);
     this.#schedule();
   }
 

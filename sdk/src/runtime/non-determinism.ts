@@ -1,4 +1,5 @@
 import type { JournalEntry } from "../contract/journal.ts";
+import { UNKNOWN_ITEMS } from "../durable.ts";
 
 /** A replay's operations are not those of its journal. */
 export class NonDeterministicError extends Error {
@@ -12,8 +13,10 @@ type Called = Pick<JournalEntry, "number" | "kind" | "name" | "location">;
 
 /** Undefined: what is called now is what the journal has under this number. */
 export function mismatchOf(recorded: JournalEntry, called: Called): NonDeterministicError | undefined {
-  // When a wait ends is computed from the clock: what was recorded counts.
-  const same = recorded.kind === called.kind && (recorded.kind === "wait" || recorded.name === called.name);
+  const { kind, name } = called;
+  // When a wait ends is computed from the clock: what was recorded counts. A batch is named by its items, as far as they are known.
+  const isNamed = kind !== "wait" && !(name === UNKNOWN_ITEMS && /^batch/.test(kind));
+  const same = recorded.kind === kind && (!isNamed || recorded.name === name);
   if (same) return undefined;
   return new NonDeterministicError(
     `Operation ${called.number} of this run was ${described(recorded)} before it was suspended, but now it is ${described(called)}. ` +
