@@ -3,12 +3,15 @@ import type { App } from "./auth.ts";
 import { serveDashboard } from "./dashboard.ts";
 import { Failure } from "./failure.ts";
 import { adminRoutes } from "./routes/admin.ts";
+import { batchRoutes } from "./routes/batches.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostRoutes } from "./routes/host.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { packetRoutes } from "./routes/packets.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
+import { waitpointRoutes } from "./routes/waitpoints.ts";
 
 const API = /^\/(api|engine|admin)\//;
 
@@ -16,6 +19,9 @@ export const app = new Hono<App>();
 
 app.route("/", triggerRoutes);
 app.route("/", runRoutes);
+app.route("/", batchRoutes);
+app.route("/", waitpointRoutes);
+app.route("/", packetRoutes);
 app.route("/", hostRoutes);
 app.route("/", deploymentRoutes);
 app.route("/", adminRoutes);

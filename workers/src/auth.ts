@@ -41,20 +41,23 @@ export async function authenticate(c: Context<App>): Promise<EnvironmentRef> {
   return environment;
 }
 
-/** As `authenticate`, and also by a public token whose scopes let it read this run. */
-export async function authenticateReader(c: Context<App>, runId: string): Promise<EnvironmentRef> {
+/** As `authenticate`, and also by a public token that has one of these scopes. */
+export async function authenticateScoped(c: Context<App>, scopes: string[]): Promise<EnvironmentRef> {
   const key = bearer(c);
   if (key.startsWith("tr_")) return authenticate(c);
   const environment = await environmentByToken(
     c.env,
     key,
-    ({ kind, scopes }) =>
-      kind === "run" || (scopes ?? []).some((s) => s === "read:runs" || s === `read:runs:${runId}`),
+    (claims) => claims.kind === "run" || (claims.scopes ?? []).some((scope) => scopes.includes(scope)),
   );
   if (!environment) throw invalidKey();
   await takeToken(c, sha256(key));
   return environment;
 }
+
+/** As `authenticate`, and also by a public token whose scopes let it read this run. */
+export const authenticateReader = (c: Context<App>, runId: string): Promise<EnvironmentRef> =>
+  authenticateScoped(c, ["read:runs", `read:runs:${runId}`]);
 
 /** A project's environment, by personal access token: for the CLI. */
 export async function authenticateProject(

@@ -14,7 +14,11 @@ export const STORED = "application/store";
 const encoder = new TextEncoder();
 
 /** A text too large for a queue's database goes to the blob store, and its key takes its place. */
-export async function offload(env: Bindings, environment: EnvironmentRef, packet: Packet): Promise<Packet> {
+export async function offload(
+  env: Bindings,
+  environment: Pick<EnvironmentRef, "key">,
+  packet: Packet,
+): Promise<Packet> {
   if (packet.text.length <= LIMITS.inlineBytes / 4) return packet;
   const bytes = encoder.encode(packet.text);
   if (bytes.byteLength <= LIMITS.inlineBytes) return packet;

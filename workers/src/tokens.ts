@@ -3,11 +3,14 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 const hashes = new Map<string, string>();
 const MAX_HASHES = 1_000;
 
+/** SHA-256 in hexadecimal. */
+export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
 /** SHA-256 in hexadecimal: how keys are stored. Those of the keys in use are kept: every request asks for one. */
 export function sha256(text: string): string {
   let hash = hashes.get(text);
   if (hash === undefined) {
-    hash = createHash("sha256").update(text).digest("hex");
+    hash = digest(text);
     if (hashes.size >= MAX_HASHES) hashes.clear();
     hashes.set(text, hash);
   }
@@ -35,7 +38,8 @@ export interface TokenClaims {
 
 const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url");
 
-const sign = (body: string, key: string): string =>
+/** A signature that only this server can make. */
+export const sign = (body: string, key: string): string =>
   createHmac("sha256", key).update(body).digest("base64url");
 
 /** A JWT (HS256) signed with the server's key. */

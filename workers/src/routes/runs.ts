@@ -13,7 +13,6 @@ import {
   type EventsResponse,
   ListRunsQuery,
   parseDelay,
-  parseDuration,
   ReplayBody,
   RescheduleBody,
   ResetIdempotencyKeyBody,
@@ -24,6 +23,7 @@ import type { z } from "zod";
 import { type App, authenticate, authenticateReader } from "../auth.ts";
 import type { Bindings } from "../bindings.ts";
 import { readBody } from "../body.ts";
+import { rangeOf } from "../created-range.ts";
 import { Failure, invalid, runNotFound } from "../failure.ts";
 import { ownerOf, queueObjectOf, runFeed } from "../objects.ts";
 import { resolve } from "../packets.ts";
@@ -312,31 +312,4 @@ function filterOf(query: z.infer<typeof ListRunsQuery>): RunFilter {
     isTest: isTest === undefined ? undefined : isTest === "true",
     ...rangeOf(query),
   };
-}
-
-function rangeOf(query: z.infer<typeof ListRunsQuery>): { from?: number; to?: number } {
-  const period = query["filter[createdAt][period]"];
-  if (period === undefined) {
-    return { from: timeOf(query, "filter[createdAt][from]"), to: timeOf(query, "filter[createdAt][to]") };
-  }
-  const ms = parseDuration(period);
-  if (ms === null)
-    throw new Failure(
-      400,
-      "invalid_period",
-      'filter[createdAt][period] is a duration such as "24h" or "7d".',
-    );
-  return { from: Date.now() - ms };
-}
-
-function timeOf(
-  query: z.infer<typeof ListRunsQuery>,
-  field: "filter[createdAt][from]" | "filter[createdAt][to]",
-): number | undefined {
-  const text = query[field];
-  if (text === undefined) return undefined;
-  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(time))
-    throw new Failure(400, "invalid_time", `${field} is milliseconds since the epoch or an ISO 8601 date.`);
-  return time;
 }

@@ -1,0 +1,33 @@
+import { Failure } from "./failure.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/**
+ * What a webhook's body completes a token with, as JSON; null: it was empty. JSON stays as it is, a form becomes an object
+ * of its fields, and any other text a string. Throws a 400 for a body that isn't what its type says.
+ */
+export function callbackOutput(body: Uint8Array, contentType: string): string | null {
+  if (body.byteLength === 0) return null;
+  const text = textOf(body);
+  const type = contentType.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (type === "application/x-www-form-urlencoded") {
+    return JSON.stringify(Object.fromEntries(new URLSearchParams(text)));
+  }
+  try {
+    JSON.parse(text);
+    return text;
+  } catch (error) {
+    // Senders that don't say what they send are taken at their word only where it is JSON.
+    if (!type.endsWith("json")) return JSON.stringify(text);
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure(400, "invalid_json", `The request body is not valid JSON: ${reason}`);
+  }
+}
+
+function textOf(body: Uint8Array): string {
+  try {
+    return decoder.decode(body);
+  } catch {
+    throw new Failure(400, "invalid_body", "The request body is not UTF-8 text.");
+  }
+}

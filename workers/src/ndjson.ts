@@ -1,0 +1,39 @@
+import { Failure } from "./failure.ts";
+
+/**
+ * The lines of a stream of newline-delimited JSON, empty ones left out: no more than one is in memory. Throws a Failure
+ * for text that isn't UTF-8 (400) and for a line of more than `limit` characters (413).
+ */
+export async function* ndjsonLines(
+  stream: ReadableStream<Uint8Array>,
+  limit: number,
+): AsyncGenerator<{ number: number; text: string }> {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+  let number = 1;
+  let rest = "";
+  const check = (line: string) => {
+    if (line.length > limit) {
+      const message = `Line ${number} is longer than the limit of ${limit} characters. Send the item with a smaller payload.`;
+      throw new Failure(413, "item_too_large", message);
+    }
+    return line;
+  };
+  const decode = (bytes?: Uint8Array): string => {
+    try {
+      return bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode();
+    } catch {
+      throw new Failure(400, "invalid_item", `Line ${number} is not UTF-8.`);
+    }
+  };
+  for await (const bytes of stream) {
+    const lines = decode(bytes).split("\n");
+    lines[0] = rest + (lines[0] as string);
+    rest = check(lines.pop() as string);
+    for (const line of lines) {
+      if (check(line).trim() !== "") yield { number, text: line };
+      number += 1;
+    }
+  }
+  rest += decode();
+  if (rest.trim() !== "") yield { number, text: check(rest) };
+}

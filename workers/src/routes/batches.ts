@@ -1,0 +1,222 @@
+import type { BatchOwnerRpc, BatchRecord, BatchResult } from "@acme/durable-objects/batches";
+import { newEnvironmentId } from "@acme/durable-objects/environment-id";
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import {
+  type BatchResultItem,
+  BatchResultsQuery,
+  CreateBatchBody,
+  MixedBatchBody,
+  type RetrieveBatchResponse,
+  TaskBatchBody,
+  type TriggerBody,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
+import { type App, authenticate, authenticateScoped } from "../auth.ts";
+import { batchAborted, prepareItem, receiveItems, sendItems } from "../batch-items.ts";
+import type { Bindings } from "../bindings.ts";
+import { readBody } from "../body.ts";
+import { batchOf, createBatch } from "../create-batch.ts";
+import { Failure, invalid } from "../failure.ts";
+import { batchObjectOf } from "../objects.ts";
+import { checkResumable, operationOf } from "../operation.ts";
+import { resolve } from "../packets.ts";
+import { RunPreparation } from "../prepare-run.ts";
+import { issueToken } from "../tokens.ts";
+
+const PUBLIC_TOKEN_SECONDS = 3_600;
+/** Of a body that carries all items. */
+const BODY_BYTES = 30 * 1024 * 1024;
+const RESULTS_AT_ONCE = 100;
+
+export const batchRoutes = new Hono<App>()
+  .post("/api/v3/batches", async (c) => {
+    const environment = await authenticate(c);
+    const body = await readBody(c, CreateBatchBody);
+    const operation = operationOf(c, environment);
+    checkResumable(operation, body.resumeParentOnCompletion);
+    const batch = await createBatch(c.env, environment, body, operation);
+    givePublicToken(c, environment, batch.id);
+    return c.json(
+      {
+        id: batch.id,
+        runCount: batch.runCount,
+        // One that lacks items, because whoever sent them died, gets them now.
+        isCached: batch.sealed,
+        idempotencyKey: batch.idempotencyKey ?? undefined,
+      },
+      202,
+    );
+  })
+  .post("/api/v3/batches/:id/items", async (c) => {
+    const environment = await authenticate(c);
+    const id = c.req.param("id");
+    const { owner, batch } = await batchOf(c.env, environment, id);
+    if (batch.status === "ABORTED" && !batch.sealed) throw batchAborted(id);
+    const body = c.req.raw.body;
+    if (batch.sealed) {
+      await body?.cancel();
+      return c.json({ id, itemsAccepted: 0, itemsDeduplicated: batch.runCount, sealed: true });
+    }
+    if (!body) throw new Failure(400, "no_items", "The body is empty: send one JSON object a line (NDJSON).");
+    const received = await receiveItems(c.env, environment, owner, batch, body);
+    const { sealed, itemCount, runCount } = received.batch;
+    return c.json({
+      id,
+      itemsAccepted: received.accepted,
+      itemsDeduplicated: received.deduplicated,
+      sealed,
+      ...(sealed ? {} : { enqueuedCount: itemCount, expectedCount: runCount }),
+    });
+  })
+  .get("/api/v1/batches/:id", (c) => retrieve(c, c.req.param("id")))
+  .get("/api/v2/batches/:id", (c) => retrieve(c, c.req.param("id")))
+  .get("/api/v1/batches/:id/results", async (c) => {
+    const id = c.req.param("id");
+    const environment = await authenticateReaderOf(c, id);
+    const query = BatchResultsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { owner, batch } = await batchOf(c.env, environment, id);
+    const page = {
+      after: query.data["page[after]"] ?? -1,
+      limit: query.data["page[size]"] ?? batch.runCount,
+    };
+    const body = streamOf(resultsBody(c.env, environment, owner, id, page));
+    return c.body(body, 200, { "content-type": "application/json" });
+  })
+  .post("/api/v1/tasks/batch", async (c) => {
+    const environment = await authenticate(c);
+    const { items, parentRunId } = await readBody(c, MixedBatchBody, BODY_BYTES);
+    const { id, runs } = await createWhole(c.env, environment, items, parentRunId);
+    givePublicToken(c, environment, id);
+    return c.json({
+      id,
+      isCached: false,
+      runs: runs.map(({ runId, task, cached }) => ({ id: runId, taskIdentifier: task, isCached: cached })),
+    });
+  })
+  .post("/api/v2/tasks/batch", async (c) => {
+    const environment = await authenticate(c);
+    const { items, parentRunId } = await readBody(c, MixedBatchBody, BODY_BYTES);
+    const { id } = await createWhole(c.env, environment, items, parentRunId);
+    givePublicToken(c, environment, id);
+    return c.json({ id, runCount: items.length }, 202);
+  })
+  .post("/api/v1/tasks/:taskId/batch", async (c) => {
+    const environment = await authenticate(c);
+    const { items } = await readBody(c, TaskBatchBody, BODY_BYTES);
+    const task = c.req.param("taskId");
+    const all = items.map((item) => ({ ...item, task }));
+    const { id, runs } = await createWhole(c.env, environment, all, undefined);
+    return c.json({ batchId: id, runs: runs.map(({ runId }) => runId) });
+  });
+
+const authenticateReaderOf = (c: Context<App>, id: string): Promise<EnvironmentRef> =>
+  authenticateScoped(c, ["read:batch", `read:batch:${id}`]);
+
+/** Lets whoever triggered the batch hand its progress on, to a browser for instance. */
+function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: string): void {
+  const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
+  const scopes = [`read:batch:${batchId}`];
+  const token = issueToken({ env: environment.key, kind: "public", scopes, exp }, c.env.SIGNING_KEY);
+  c.header("x-trigger-jwt", token);
+}
+
+async function retrieve(c: Context<App>, id: string): Promise<Response> {
+  const environment = await authenticateReaderOf(c, id);
+  const { owner, batch } = await batchOf(c.env, environment, id);
+  const items = (await owner.listItems(environment.key)) ?? { runs: [], errors: [] };
+  return c.json(viewOf(batch, items));
+}
+
+const iso = (time: number): string => new Date(time).toISOString();
+
+const viewOf = (
+  batch: BatchRecord,
+  { runs, errors }: NonNullable<Awaited<ReturnType<BatchOwnerRpc["listItems"]>>>,
+): RetrieveBatchResponse => ({
+  id: batch.id,
+  status: batch.status,
+  idempotencyKey: batch.idempotencyKey ?? undefined,
+  createdAt: iso(batch.createdAt),
+  updatedAt: iso(batch.updatedAt),
+  runCount: batch.runCount,
+  runs,
+  completedCount: batch.completedCount,
+  processing: { completedAt: batch.enqueuedAt === null ? undefined : iso(batch.enqueuedAt), errors },
+});
+
+/**
+ * A batch whose items came in one body: either all of them can be created, or the Failure of the first that can't is
+ * thrown and nothing is.
+ */
+async function createWhole(
+  env: Bindings,
+  environment: EnvironmentRef,
+  items: (TriggerBody & { task: string })[],
+  parentRunId: string | undefined,
+) {
+  const preparation = new RunPreparation(env, environment);
+  // Only their preparation says whether the items are right, and that needs nothing of the batch but its id.
+  const id = newEnvironmentId("batch", environment.key);
+  const prepared = await Promise.all(
+    items.map(({ task, ...body }, index) =>
+      prepareItem(preparation, { id, parentRunId: parentRunId ?? null }, index, { task, body }),
+    ),
+  );
+  await createBatch(env, environment, { id, runCount: items.length, parentRunId }, undefined);
+  const owner = batchObjectOf(env, id);
+  await sendItems(owner, environment, id, prepared);
+  return { id, runs: (await owner.whenEnqueued(environment.key)) ?? [] };
+}
+
+/** The pieces as they are asked for, in UTF-8. */
+function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await pieces.next();
+      if (done) controller.close();
+      else controller.enqueue(encoder.encode(value));
+    },
+    cancel: () => void pieces.return(undefined),
+  });
+}
+
+/** The JSON of a page of results, piece by piece: no more than some results are in memory. */
+async function* resultsBody(
+  env: Bindings,
+  environment: EnvironmentRef,
+  owner: BatchOwnerRpc,
+  id: string,
+  page: { after: number; limit: number },
+): AsyncGenerator<string> {
+  yield `{"id":${JSON.stringify(id)},"items":[`;
+  let { after, limit } = page;
+  let next: number | undefined;
+  for (let first = true; limit > 0; ) {
+    const size = Math.min(limit, RESULTS_AT_ONCE);
+    const results = (await owner.listResults(environment.key, after, size)) ?? [];
+    for (const result of results) {
+      yield `${first ? "" : ","}${JSON.stringify(await resultItem(env, environment, result))}`;
+      first = false;
+    }
+    after = results.at(-1)?.index ?? after;
+    limit -= results.length;
+    if (results.length < size) break;
+    if (limit === 0) next = after;
+  }
+  yield `],"pagination":${JSON.stringify({ next: next === undefined ? undefined : String(next) })}}`;
+}
+
+async function resultItem(
+  env: Bindings,
+  environment: EnvironmentRef,
+  { index, task, runId, result }: BatchResult,
+): Promise<BatchResultItem> {
+  const base = { index, id: runId ?? "", taskIdentifier: task };
+  if (!result.ok) return { ok: false, ...base, error: result.error };
+  if (result.output == null) return { ok: true, ...base, outputType: "text/plain" };
+  const packet = { text: result.output, type: result.outputType ?? "application/json" };
+  const { text, type } = await resolve(env, environment.key, packet);
+  return { ok: true, ...base, output: text, outputType: type };
+}

@@ -1,0 +1,194 @@
+import { newEnvironmentId, parseEnvironmentId } from "@acme/durable-objects/environment-id";
+import type { EnvironmentRef, WaitpointRecord } from "@acme/durable-objects/rpc";
+import type { WaitpointOwnerRpc, WaitpointRow } from "@acme/durable-objects/waitpoints";
+import { DEFAULTS, LIMITS } from "@acme/sdk/contract";
+import {
+  CompleteTokenBody,
+  CreateTokenBody,
+  ListTokensQuery,
+  parseDelay,
+  parseDuration,
+  type TokenItem,
+  type TokenStatus,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
+import { cors } from "hono/cors";
+import { type App, authenticate, authenticateScoped } from "../auth.ts";
+import { readBody, readBytes } from "../body.ts";
+import { callbackOutput } from "../callback-output.ts";
+import { rangeOf } from "../created-range.ts";
+import { Failure, invalid } from "../failure.ts";
+import { baseUrl } from "../links.ts";
+import { waitpointObjectOf } from "../objects.ts";
+import { offload, resolve } from "../packets.ts";
+import { takeToken } from "../rate-limit.ts";
+import { openRepository } from "../storage/open.ts";
+import { digest, issueToken, sameSecret, sign } from "../tokens.ts";
+
+const PATH = "/api/v1/waitpoints/tokens";
+const PUBLIC_TOKEN_SECONDS = 24 * 3_600;
+
+/** Browsers complete tokens with the public access token, which is no cookie: any page may. */
+const anyOrigin = cors({ origin: "*", allowMethods: ["POST"], maxAge: 86_400 });
+
+export const waitpointRoutes = new Hono<App>()
+  .post(PATH, async (c) => {
+    const environment = await authenticate(c);
+    const body = await readBody(c, CreateTokenBody);
+    const { token, isCached } = await createToken(c, environment, body);
+    const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
+    const scopes = [`write:waitpoints:${token.id}`];
+    const publicAccessToken = issueToken(
+      { env: environment.key, kind: "public", scopes, exp },
+      c.env.SIGNING_KEY,
+    );
+    c.header("x-trigger-jwt", publicAccessToken);
+    return c.json({ id: token.id, isCached, url: callbackUrl(c, token.id), publicAccessToken });
+  })
+  .get(PATH, async (c) => {
+    const environment = await authenticate(c);
+    const query = ListTokensQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { data } = query;
+    const page = {
+      limit: data["page[size]"] ?? 20,
+      after: data["page[after]"],
+      before: data["page[before]"],
+    };
+    const filter = {
+      statuses: data["filter[status]"]?.map((status) => (status === "WAITING" ? "PENDING" : status)),
+      tags: data["filter[tags]"],
+      idempotencyKey: data["filter[idempotencyKey]"],
+      ...rangeOf(data),
+    };
+    const listing = await openRepository(c.env).listWaitpoints(environment.key, filter, page);
+    return c.json({
+      data: listing.waitpoints.map((token) => itemOf(c, token)),
+      pagination: { next: listing.next ?? undefined, previous: listing.previous ?? undefined },
+    });
+  })
+  .get(`${PATH}/:id`, async (c) => {
+    const id = c.req.param("id");
+    const environment = await authenticateScoped(c, ["read:waitpoints", `read:waitpoints:${id}`]);
+    const token = await ownerOf(c, environment.key, id).retrieveToken(environment.key);
+    if (!token) throw tokenNotFound(id);
+    const output = token.output === null ? undefined : await resolve(c.env, environment.key, packetOf(token));
+    return c.json({
+      ...itemOf(c, token),
+      output: output?.text,
+      outputType: output?.type,
+      outputIsError: token.status === "PENDING" ? undefined : token.outputIsError,
+    });
+  })
+  .use(`${PATH}/:id/complete`, anyOrigin)
+  .post(`${PATH}/:id/complete`, async (c) => {
+    const id = c.req.param("id");
+    const environment = await authenticateScoped(c, ["write:waitpoints", `write:waitpoints:${id}`]);
+    const { data } = await readBody(c, CompleteTokenBody, LIMITS.triggerBodyBytes);
+    return complete(c, environment.key, id, data === undefined ? null : JSON.stringify(data));
+  })
+  .post(`${PATH}/:id/callback/:hash`, async (c) => {
+    const { id, hash } = c.req.param();
+    const environmentKey = parseEnvironmentId(id)?.environmentKey;
+    if (environmentKey === undefined || !sameSecret(hash, callbackHash(c, id))) {
+      throw new Failure(
+        401,
+        "invalid_callback_url",
+        "The callback URL is not one of this server: use `url` of the token exactly as it was given.",
+      );
+    }
+    await takeToken(c, digest(`callback:${environmentKey}`));
+    const body = await readBytes(c.req.raw, LIMITS.triggerBodyBytes, "The request body");
+    return complete(c, environmentKey, id, callbackOutput(body, c.req.header("content-type") ?? ""));
+  });
+
+async function createToken(
+  c: Context<App>,
+  environment: EnvironmentRef,
+  body: ReturnType<typeof CreateTokenBody.parse>,
+): Promise<{ token: WaitpointRecord; isCached: boolean }> {
+  const now = Date.now();
+  const { idempotencyKey, idempotencyKeyTTL, timeout, tags } = body;
+  const ttl = idempotencyKeyTTL === undefined ? null : parseDuration(idempotencyKeyTTL);
+  const expiresAt = now + (ttl ?? DEFAULTS.idempotencyKeyTtlMs);
+  let id = newEnvironmentId("waitpoint", environment.key, now);
+  let isCached = false;
+  if (idempotencyKey !== undefined) {
+    const home = waitpointObjectOf(c.env, `key:${environment.key}:${digest(idempotencyKey)}`);
+    const claim = await home.claimKey({ id, expiresAt });
+    id = claim.id;
+    isCached = !claim.claimed;
+  }
+  // Also for an earlier claim: whoever made it may have died before creating the token.
+  const token = await waitpointObjectOf(c.env, id).createToken({
+    id,
+    environmentKey: environment.key,
+    timeoutAt: timeout === undefined ? null : parseDelay(timeout, now),
+    idempotencyKey: idempotencyKey ?? null,
+    idempotencyKeyExpiresAt: idempotencyKey === undefined ? null : expiresAt,
+    tags: tags ?? [],
+  });
+  return { token, isCached };
+}
+
+/** The first completion stands; a later one is answered alike and changes nothing. */
+async function complete(
+  c: Context<App>,
+  environmentKey: string,
+  id: string,
+  json: string | null,
+): Promise<Response> {
+  const owner = ownerOf(c, environmentKey, id);
+  const packet = json === null ? null : { text: json, type: "application/json" };
+  // Before anything is stored for a token that isn't there, or is over.
+  const known = await owner.retrieveToken(environmentKey);
+  if (!known) throw tokenNotFound(id);
+  if (known.status === "PENDING") {
+    const stored = packet && (await offload(c.env, { key: environmentKey }, packet));
+    const output = {
+      data: stored?.text ?? null,
+      dataType: stored?.type ?? "application/json",
+      isError: false,
+    };
+    await owner.completeToken(environmentKey, output);
+  }
+  return c.json({ success: true });
+}
+
+/** The object of a token of this environment. Another's is as unknown as one that never was: throws a 404. */
+function ownerOf(c: Context<App>, environmentKey: string, id: string): WaitpointOwnerRpc {
+  const parts = parseEnvironmentId(id);
+  if (parts?.prefix !== "waitpoint" || parts.environmentKey !== environmentKey) throw tokenNotFound(id);
+  return waitpointObjectOf(c.env, id);
+}
+
+const tokenNotFound = (id: string): Failure =>
+  new Failure(404, "token_not_found", `Waitpoint token ${id} was not found in this environment.`);
+
+const packetOf = ({ output, outputType }: WaitpointRecord) => ({
+  text: output ?? "",
+  type: outputType ?? "application/json",
+});
+
+const callbackHash = (c: Context<App>, id: string): string => sign(`callback:${id}`, c.env.SIGNING_KEY);
+
+const callbackUrl = (c: Context<App>, id: string): string =>
+  `${baseUrl(c)}${PATH}/${id}/callback/${callbackHash(c, id)}`;
+
+const iso = (time: number | null): string | undefined =>
+  time === null ? undefined : new Date(time).toISOString();
+
+const statusOf = (status: WaitpointRecord["status"]): TokenStatus =>
+  status === "PENDING" ? "WAITING" : status;
+
+const itemOf = (c: Context<App>, token: WaitpointRecord | WaitpointRow): TokenItem => ({
+  id: token.id,
+  url: callbackUrl(c, token.id),
+  status: statusOf(token.status),
+  completedAt: iso(token.completedAt),
+  timeoutAt: iso(token.timeoutAt),
+  idempotencyKey: token.idempotencyKey ?? undefined,
+  idempotencyKeyExpiresAt: iso(token.idempotencyKeyExpiresAt),
+  tags: token.tags,
+  createdAt: new Date(token.createdAt).toISOString(),
+});
