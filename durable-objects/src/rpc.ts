@@ -253,7 +253,9 @@ export interface QueueRpc {
 
   /** From the EnvironmentObject only. */
   dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }>;
-  /** From the EnvironmentObject only: after it grants with older epochs are refused. */
+  /** From the EnvironmentObject only: takes standing permits back. Null: the queue doesn't exist. */
+  revokeStanding(): Promise<QueueState | null>;
+  /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
   syncState(epoch: number): Promise<QueueState | null>;
   /** From the EnvironmentObject only: a deployment was promoted; PENDING_VERSION runs that it knows are queued. */
   deploymentPromoted(deployment: DeploymentRef, tasks: string[]): Promise<void>;
@@ -296,7 +298,9 @@ export interface QueueState {
   seq: number;
   /** Runs that hold a slot. */
   held: number;
-  /** Runs that could be dequeued now under the queue's own limits. */
+  /** Permits given in advance that are left (see `Standing`): each may become a slot at any moment. */
+  standing: number;
+  /** Runs that could be dequeued now under the queue's own limits, those for which permits are left not counted. */
   ready: number;
   /** Some runs wait for a deployment that knows their task. */
   parked: boolean;
@@ -336,6 +340,8 @@ export interface DeploymentRef {
 export interface DequeueGrant {
   epoch: number;
   max: number;
+  /** Permits for later runs of the same host session, until they are revoked. */
+  standing: number;
   hostId: string;
   sessionId: string;
   deployment: DeploymentRef;
@@ -381,6 +387,11 @@ export interface DispatcherRpc {
   poll(request: DequeueRequest): Promise<PollResult>;
   /** A host reported: it is alive. `goodbye` ends its session at once. */
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
+  /**
+   * From a QueueObject with standing permits: runs it leased to this session. `delivered` false: the session is over, the
+   * queue takes them back. `more` false: the host has no room left, or others wait for it.
+   */
+  deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }>;
   notifyHost(sessionId: string, notices: HostNotice[]): Promise<void>;
   hosts(): Promise<HostInfo[]>;
 }

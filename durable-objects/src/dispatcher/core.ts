@@ -152,6 +152,18 @@ export class DispatcherCore {
     if (session) session.polls += 1;
   }
 
+  /** Runs that the session's waiting polls have room for. */
+  roomOf(sessionId: string): number {
+    let room = 0;
+    for (const poll of this.#polls.values()) if (poll.sessionId === sessionId) room += poll.max;
+    return room;
+  }
+
+  /** Some environment waits for a host. */
+  get isContended(): boolean {
+    return this.#turns.ready > 0;
+  }
+
   /** A poll was answered or gave up. */
   removePoll(poll: Poll): void {
     this.#polls.delete(poll.id);

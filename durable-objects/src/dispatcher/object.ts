@@ -18,6 +18,8 @@ const TICK_MS = 10_000;
 /** How long a dispatcher leaves an environment alone that said it had work and then gave none. */
 const EMPTY_PAUSE_MS = 50;
 const MAX_NOTICES = 1_000;
+/** A host with room for fewer runs than this gets no more from queues by themselves. */
+const LEAST_ROOM = 4;
 
 interface WaitingPoll {
   resolve(result: PollResult): void;
@@ -34,6 +36,10 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     readonly #alarm: Alarm;
     readonly #waiting = new Map<number, WaitingPoll>();
     readonly #notices = new Map<string, HostNotice[]>();
+    /** Runs that queues leased to a session by themselves, until its next poll. */
+    readonly #deliveries = new Map<string, string[]>();
+    /** How many runs a session's host would take, as it said last, less those it was given since. */
+    readonly #room = new Map<string, number>();
     #lastPoll = 0;
     #synced: Promise<void> | null = null;
 
@@ -51,8 +57,9 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     async poll(request: DequeueRequest): Promise<PollResult> {
       if (!this.#seen(request.hostId, request.sessionId)) return { ...nothing(), ended: true };
-      const notices = this.#takeNotices(request.sessionId);
-      if (notices.length > 0) return { ...nothing(), notices };
+      this.#room.set(request.sessionId, this.#core.roomOf(request.sessionId) + request.max);
+      const parcel = this.#parcel(request.sessionId);
+      if (parcel.notices.length > 0 || parcel.runs.length > 0) return parcel;
       this.#synced ??= this.#sync();
       return new Promise<PollResult>((resolve) => {
         this.#lastPoll += 1;
@@ -69,6 +76,21 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       if (!this.#seen(hostId, sessionId) || !goodbye) return;
       this.#endSession(sessionId);
       await this.#tellQueues();
+    }
+
+    async deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }> {
+      if (!this.#core.isAlive(sessionId)) return { delivered: false, more: false };
+      this.#core.remember(
+        sessionId,
+        runs.map((run) => run.runId),
+      );
+      const left = (this.#room.get(sessionId) ?? 0) - runs.length;
+      this.#room.set(sessionId, left);
+      const waiting = [...(this.#deliveries.get(sessionId) ?? []), ...runs.map((run) => run.json)];
+      this.#deliveries.set(sessionId, waiting);
+      const poll = this.#core.pollOf(sessionId);
+      if (poll) this.#answer(poll, this.#parcel(sessionId));
+      return { delivered: true, more: left >= LEAST_ROOM && !this.#core.isContended };
     }
 
     async notifyHost(sessionId: string, notices: HostNotice[]): Promise<void> {
@@ -88,7 +110,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     override async alarm(): Promise<void> {
       this.#alarm.fired();
-      for (const sessionId of this.#core.endSilent(DEFAULTS.hostLostMs)) this.#notices.delete(sessionId);
+      for (const sessionId of this.#core.endSilent(DEFAULTS.hostLostMs)) this.#forget(sessionId);
       await this.#tellQueues();
       if (this.#core.hasSessions || this.#core.sessionsToEnd().size > 0) this.#alarm.by(Date.now() + TICK_MS);
     }
@@ -108,7 +130,13 @@ export function dispatcherObject<Env extends ObjectBindings>() {
         this.#answer(poll, { ...nothing(), ended: true });
       }
       this.#core.end(sessionId);
+      this.#forget(sessionId);
+    }
+
+    #forget(sessionId: string): void {
       this.#notices.delete(sessionId);
+      this.#deliveries.delete(sessionId);
+      this.#room.delete(sessionId);
     }
 
     /** Tells the queues of ended sessions to take their runs back; what can't be told now is told by the alarm. */
@@ -190,8 +218,9 @@ export function dispatcherObject<Env extends ObjectBindings>() {
         poll.sessionId,
         runs.map((run) => run.runId),
       );
-      const notices = this.#takeNotices(poll.sessionId);
-      this.#answer(poll, { runs: runs.map((run) => run.json), notices, now: Date.now() });
+      const parcel = this.#parcel(poll.sessionId);
+      this.#room.set(poll.sessionId, (this.#room.get(poll.sessionId) ?? 0) - runs.length);
+      this.#answer(poll, { ...parcel, runs: [...parcel.runs, ...runs.map((run) => run.json)] });
     }
 
     /** Nobody is there for these runs any more: their queues have them back at once. */
@@ -208,8 +237,8 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       const waiting = this.#waiting.get(poll.id);
       if (!waiting) return;
       waiting.serving = false;
-      const notices = this.#takeNotices(poll.sessionId);
-      if (waiting.overdue || notices.length > 0) this.#answer(poll, { ...nothing(), notices });
+      const parcel = this.#parcel(poll.sessionId);
+      if (waiting.overdue || parcel.notices.length > 0 || parcel.runs.length > 0) this.#answer(poll, parcel);
       else this.#core.putBack(poll);
     }
 
@@ -227,6 +256,13 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       this.#waiting.delete(poll.id);
       this.#core.removePoll(poll);
       waiting.resolve(result);
+    }
+
+    /** What waits for a session. */
+    #parcel(sessionId: string): PollResult {
+      const runs = this.#deliveries.get(sessionId) ?? [];
+      this.#deliveries.delete(sessionId);
+      return { runs, notices: this.#takeNotices(sessionId), now: Date.now() };
     }
 
     #takeNotices(sessionId: string): HostNotice[] {

@@ -21,7 +21,14 @@ interface Settings {
 export interface Grant {
   queueKey: string;
   max: number;
+  /** Permits in advance, see the queue's `Standing`. */
+  standing: number;
 }
+
+/** Most permits a queue gets in advance. */
+const STANDING = 8;
+/** Of the slots that are free, at most one in so many is given in advance to one queue. */
+const STANDING_SHARE = 4;
 
 /** A queue that held nothing for this long is no longer asked after a restart. */
 const IDLE_AFTER_MS = 60_000;
@@ -40,7 +47,10 @@ export class EnvironmentCore {
   readonly #now: () => number;
   readonly #queues = new Map<string, QueueEntry>();
   readonly #turns = new DeficitRoundRobin();
+  /** Slots that queues hold. */
   #held = 0;
+  /** Permits that queues have in advance. */
+  #standing = 0;
   #inflight = 0;
   #settings: Settings;
   #seq: number;
@@ -84,7 +94,8 @@ export class EnvironmentCore {
   }
 
   get #free(): number {
-    return Math.max(0, this.#settings.concurrencyLimit - this.#held - this.#inflight);
+    const taken = this.#held + this.#standing + this.#inflight;
+    return Math.max(0, this.#settings.concurrencyLimit - taken);
   }
 
   state(environmentKey: string): EnvironmentState {
@@ -109,13 +120,19 @@ export class EnvironmentCore {
   applyState(state: QueueState): void {
     let entry = this.#queues.get(state.queueKey);
     if (!entry) {
-      entry = { state: { ...state, held: 0, ready: 0, seq: -1 }, inflight: 0, active: false, usedAt: 0 };
+      entry = {
+        state: { ...state, held: 0, standing: 0, ready: 0, seq: -1 },
+        inflight: 0,
+        active: false,
+        usedAt: 0,
+      };
       this.#queues.set(state.queueKey, entry);
     }
     if (state.seq <= entry.state.seq) return;
     this.#held += state.held - entry.state.held;
+    this.#standing += state.standing - entry.state.standing;
     entry.state = state;
-    if (state.held > 0 || state.ready > 0) {
+    if (state.held > 0 || state.ready > 0 || state.standing > 0) {
       entry.usedAt = this.#now();
       if (!entry.active) this.#activate(state.queueKey, state.queue, entry);
     } else if (state.seq > 0 && !entry.active && entry.usedAt === 0) {
@@ -129,13 +146,53 @@ export class EnvironmentCore {
     if (this.#settings.paused) return [];
     const grants: Grant[] = [];
     for (const [queueKey, count] of this.#turns.take(Math.min(max, this.#free))) {
-      const entry = this.#queues.get(queueKey) as QueueEntry;
-      entry.inflight += count;
-      entry.usedAt = this.#now();
-      this.#inflight += count;
-      grants.push({ queueKey, max: count });
+      grants.push({ queueKey, max: count, standing: 0 });
+      this.#reserve(queueKey, count);
+    }
+    if (this.#turns.ready > 0) return grants;
+    // Nobody else waits. Whether the host has room for more shows when it is given something.
+    for (const grant of grants) {
+      grant.standing = Math.min(STANDING, Math.floor(this.#free / STANDING_SHARE));
+      this.#reserve(grant.queueKey, grant.standing);
     }
     return grants;
+  }
+
+  #reserve(queueKey: string, count: number): void {
+    const entry = this.#queues.get(queueKey) as QueueEntry;
+    entry.inflight += count;
+    entry.usedAt = this.#now();
+    this.#inflight += count;
+  }
+
+  /** Queues whose permits in advance others wait for. */
+  queuesToRevoke(): string[] {
+    if (this.#turns.ready <= this.#free) return [];
+    return this.queuesWithStanding();
+  }
+
+  queuesWithStanding(): string[] {
+    if (this.#standing === 0) return [];
+    return [...this.#queues].filter(([, { state }]) => state.standing > 0).map(([queueKey]) => queueKey);
+  }
+
+  /** Queues with permits that they have not used for a while. */
+  queuesWithIdleStanding(): string[] {
+    const before = this.#now() - IDLE_AFTER_MS;
+    return this.queuesWithStanding().filter(
+      (queueKey) => (this.#queues.get(queueKey) as QueueEntry).usedAt < before,
+    );
+  }
+
+  /** A queue gave its permits back. */
+  revoked(queueKey: string, state: QueueState): void {
+    const entry = this.#queues.get(queueKey);
+    if (!entry || state.seq < entry.state.seq) return;
+    // Permits change without a new number: of two states with the same one the answer is the later.
+    this.#held += state.held - entry.state.held;
+    this.#standing += state.standing - entry.state.standing;
+    entry.state = state;
+    this.#turn(queueKey, entry);
   }
 
   /** A grant's answer: the queue's state after it. */
@@ -200,7 +257,11 @@ export class EnvironmentCore {
     for (const [queueKey, entry] of this.#queues) {
       if (!entry.active) continue;
       const idle =
-        entry.state.held === 0 && entry.state.ready === 0 && entry.inflight === 0 && entry.usedAt < before;
+        entry.state.held === 0 &&
+        entry.state.ready === 0 &&
+        entry.state.standing === 0 &&
+        entry.inflight === 0 &&
+        entry.usedAt < before;
       if (!idle) {
         active = true;
         continue;
@@ -231,8 +292,8 @@ export class EnvironmentCore {
 
   #settle(grant: Grant): void {
     const entry = this.#queues.get(grant.queueKey) as QueueEntry;
-    entry.inflight -= grant.max;
-    this.#inflight -= grant.max;
+    entry.inflight -= grant.max + grant.standing;
+    this.#inflight -= grant.max + grant.standing;
   }
 
   #turn(queueKey: string, entry: QueueEntry): void {

@@ -28,6 +28,7 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #alarm: Alarm;
     readonly #dispatcher: Teller<EnvironmentState>;
     #synced: Promise<void> | null = null;
+    readonly #revoking = new Set<string>();
     /** What the dispatcher was last told. */
     #told = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment`. */
@@ -53,6 +54,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#core.applyState(state);
       this.#alarm.by(Date.now() + TICK_MS);
       this.ctx.waitUntil(this.#dispatcher.tell());
+      this.#revoke(this.#core.queuesToRevoke());
       const current = this.#currentDeployment();
       if (state.parked && current) await this.#tellDeployment(state.queueKey, current);
     }
@@ -83,7 +85,10 @@ export function environmentObject<Env extends ObjectBindings>() {
       environment: EnvironmentRef,
       settings: { concurrencyLimit?: number; paused?: boolean },
     ): Promise<void> {
+      // Those that an earlier life of this object gave permits to are known after this.
+      await this.#sync();
       this.#core.updateSettings(environment, settings);
+      this.#revoke(this.#core.queuesWithStanding());
       await this.#dispatcher.tell();
     }
 
@@ -115,6 +120,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       try {
         await this.#sync();
         await this.#tellPromotion();
+        this.#revoke([...this.#core.queuesToRevoke(), ...this.#core.queuesWithIdleStanding()]);
         // Told again, in case the dispatcher has lost its memory.
         this.#told = { ...this.#told, ready: 0 };
         await this.#dispatcher.tell();
@@ -141,6 +147,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         const { runs, ...state } = await this.#queue(grant.queueKey).dequeueRuns({
           epoch: this.#core.epoch,
           max: grant.max,
+          standing: grant.standing,
           hostId,
           sessionId,
           deployment: current.deployment,
@@ -151,6 +158,27 @@ export function environmentObject<Env extends ObjectBindings>() {
         console.error(`A grant to queue ${grant.queueKey} was not answered`, error);
         this.ctx.waitUntil(this.#recover(grant));
         return [];
+      }
+    }
+
+    /** Takes permits back from queues. What can't be reached now is asked again by the alarm. */
+    #revoke(queueKeys: string[]): void {
+      for (const queueKey of new Set(queueKeys)) {
+        if (this.#revoking.has(queueKey)) continue;
+        this.#revoking.add(queueKey);
+        this.ctx.waitUntil(
+          (async () => {
+            try {
+              const state = await this.#queue(queueKey).revokeStanding();
+              if (state) this.#core.revoked(queueKey, state);
+              await this.#dispatcher.tell();
+            } catch (error) {
+              console.error(`Queue ${queueKey} could not be asked for its permits; it is asked again`, error);
+            } finally {
+              this.#revoking.delete(queueKey);
+            }
+          })(),
+        );
       }
     }
 

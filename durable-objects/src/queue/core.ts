@@ -5,6 +5,7 @@ import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "
 import { KeyCounters } from "./counters.ts";
 import { projectionCursor } from "./projection.ts";
 import { QUEUE_MIGRATIONS } from "./schema.ts";
+import { Standing } from "./standing.ts";
 import { hasParked, loadUnknownTasks } from "./versions.ts";
 
 export const QUEUE_TIMEOUTS: QueueTimeouts = {
@@ -30,6 +31,7 @@ export interface QueueCoreOptions {
  */
 export class QueueCore {
   readonly #options: QueueCoreOptions;
+  readonly standing = new Standing();
   #context: QueueContext | null = null;
   #epoch = 0;
 
@@ -85,12 +87,14 @@ export class QueueCore {
 
   get state(): QueueState {
     const { ref, version, counters, settings } = this.context;
-    const ready = settings.paused ? 0 : counters.ready;
+    const standing = this.standing.left(counters.running);
+    const ready = settings.paused ? 0 : Math.max(0, counters.ready - standing);
     return {
       queueKey: ref.queueKey,
       queue: ref.queue,
       seq: version,
       held: counters.running,
+      standing,
       ready,
       parked: hasParked(this.context),
     };
@@ -101,6 +105,7 @@ export class QueueCore {
     if (epoch < this.#epoch) return false;
     if (epoch > this.#epoch) {
       this.#epoch = epoch;
+      this.standing.revoke();
       this.context.meta.set("epoch", epoch);
     }
     return true;

@@ -82,6 +82,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #messenger: Messenger;
     readonly #environment: Teller<QueueState>;
     readonly #telling = new Pace(() => this.ctx.waitUntil(this.#environment.tell()), TELLING);
+    #leasedAt = 0;
+    #leaseTimer: ReturnType<typeof setTimeout> | undefined;
     /** What the environment was last told, in this life of the object. */
     #told: QueueState | null = null;
 
@@ -90,7 +92,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       this.#core = new QueueCore({ sql: objectSql(ctx.storage), now: Date.now, random: Math.random });
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
-      this.#group = new GroupCommit((work) => void this.#commit(work));
+      this.#group = new GroupCommit((work) =>
+        this.#deliverRuns(
+          this.#commit((q) => {
+            work(q);
+            return this.#leaseStanding(q);
+          }),
+        ),
+      );
       this.#projector = new Projector(
         {
           next: (limit) => pendingProjection(this.#core.context, limit),
@@ -111,7 +120,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         (message) => this.#deliver(message),
       );
       this.#environment = new Teller(
-        () => (this.#isTold() ? null : this.#core.state),
+        () => (this.#isTold() ? null : this.#stateToTell()),
         async (state) => {
           await this.#environmentObject().reportQueue(state);
           this.#tell(state);
@@ -251,10 +260,12 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }> {
-      if (!this.#core.acceptEpoch(grant.epoch)) return { ...this.#core.state, runs: [] };
+      if (!this.#core.acceptEpoch(grant.epoch)) return { ...this.#stateToTell(), runs: [] };
       const runs = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
+      this.#core.standing.give(grant, this.#core.context.counters.running);
+      this.#leaseSoon();
       // The answer tells the environment this state.
-      const state = this.#core.state;
+      const state = this.#stateToTell();
       this.#tell(state);
       return { ...state, runs };
     }
@@ -262,19 +273,30 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     async syncState(epoch: number): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       this.#core.acceptEpoch(epoch);
-      const state = this.#core.state;
+      const state = this.#stateToTell();
+      this.#tell(state);
+      return state;
+    }
+
+    async revokeStanding(): Promise<QueueState | null> {
+      if (!this.#core.exists) return null;
+      this.#core.standing.revoke();
+      const state = this.#stateToTell();
       this.#tell(state);
       return state;
     }
 
     async deploymentPromoted(_deployment: DeploymentRef, tasks: string[]): Promise<void> {
       if (!this.#core.exists) return;
+      // They were for the deployment before.
+      this.#dropStanding();
       const known = new Set(tasks);
       while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
     }
 
     async hostSessionLost(sessionId: string): Promise<void> {
       if (!this.#core.exists) return;
+      if (this.#core.standing.grant?.sessionId === sessionId) this.#dropStanding();
       const reason = "the host stopped answering or was started anew";
       while (this.#commit((q) => loseSession(q, sessionId, reason, TIMER_BATCH)) === TIMER_BATCH)
         await scheduler.wait(0);
@@ -311,6 +333,62 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return result;
     }
 
+    /** How many runs standing permits allow to lease now. With a backlog the environment hands out larger pieces. */
+    #leasable(): number {
+      const { context, standing } = this.#core;
+      const { counters, settings } = context;
+      const left = standing.left(counters.running);
+      return settings.paused || counters.ready > left ? 0 : counters.ready;
+    }
+
+    /** Leases them to their host. A stream of them is gathered, as each delivery wakes a host. */
+    #leaseStanding(q: QueueContext): LeasedRun[] {
+      const { grant } = this.#core.standing;
+      const max = this.#leasable();
+      if (!grant || max === 0 || q.now < this.#leasedAt + TELLING.gapMs) return [];
+      this.#leasedAt = q.now;
+      return dequeueRuns(q, { ...grant, max });
+    }
+
+    /** Leases what was not leased with its own commit. */
+    #leaseSoon(): void {
+      if (this.#leaseTimer !== undefined || this.#leasable() === 0) return;
+      const ms = Math.max(0, this.#leasedAt + TELLING.gapMs - Date.now());
+      this.#leaseTimer = setTimeout(() => {
+        this.#leaseTimer = undefined;
+        this.#deliverRuns(this.#commit((q) => this.#leaseStanding(q)));
+      }, ms);
+    }
+
+    #deliverRuns(runs: LeasedRun[]): void {
+      const { grant } = this.#core.standing;
+      if (runs.length > 0 && grant) this.ctx.waitUntil(this.#deliverTo(grant, runs));
+    }
+
+    async #deliverTo(grant: DequeueGrant, runs: LeasedRun[]): Promise<void> {
+      let answer = { delivered: false, more: false };
+      try {
+        answer = await this.#dispatcher().deliver(grant.sessionId, runs);
+      } catch (error) {
+        // Should they have arrived after all: their leases end here, and the host is told so.
+        console.error(`Runs could not be delivered to host ${grant.hostId}; they are queued again`, error);
+      }
+      if (!answer.more && this.#core.standing.grant?.sessionId === grant.sessionId) this.#dropStanding();
+      if (!answer.delivered) this.#commit((q) => returnRuns(q, runs));
+    }
+
+    #dropStanding(): void {
+      this.#core.standing.revoke();
+      if (!this.#isTold()) this.#telling.ask(this.#isNews());
+    }
+
+    /** The environment will count on it: the queue keeps to it from now on. */
+    #stateToTell(): QueueState {
+      const { state, standing } = this.#core;
+      standing.told(state.held + state.standing);
+      return state;
+    }
+
     /** Does what a commit leaves to do. The alarm is set in the same turn, so that it is part of the same flush to disk. */
     #settle(effects: Effects, tell: boolean): void {
       if (effects.dueAt !== null) this.#alarm.by(effects.dueAt);
@@ -328,6 +406,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       this.#alarm.by(Date.now() + SAFETY_MS);
       this.#projector.schedule();
       if (tell && !this.#isTold()) this.#telling.ask(this.#isNews());
+      this.#leaseSoon();
       for (const runId of effects.finished) this.#waiters.finished(runId);
     }
 
@@ -378,9 +457,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     #isTold(): boolean {
-      const { held, ready, parked } = this.#core.state;
+      const { held, ready, parked, standing } = this.#core.state;
       const told = this.#told;
-      return told !== null && told.held === held && told.ready === ready && told.parked === parked;
+      return (
+        told !== null &&
+        told.held + told.standing === held + standing &&
+        told.ready === ready &&
+        told.parked === parked
+      );
     }
 
     #serves(environmentKey: string): boolean {
