@@ -82,7 +82,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #messenger: Messenger;
     readonly #environment: Teller<QueueState>;
     readonly #telling = new Pace(() => this.ctx.waitUntil(this.#environment.tell()), TELLING);
-    #leasedAt = 0;
+    /** A stream of runs is leased in pieces, the larger the denser it is. */
+    #leaseAgainAt = 0;
     #leaseTimer: ReturnType<typeof setTimeout> | undefined;
     /** What the environment was last told, in this life of the object. */
     #told: QueueState | null = null;
@@ -345,15 +346,15 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     #leaseStanding(q: QueueContext): LeasedRun[] {
       const { grant } = this.#core.standing;
       const max = this.#leasable();
-      if (!grant || max === 0 || q.now < this.#leasedAt + TELLING.gapMs) return [];
-      this.#leasedAt = q.now;
+      if (!grant || max === 0 || q.now < this.#leaseAgainAt) return [];
+      this.#leaseAgainAt = q.now + (max > 1 ? TELLING.lazyMs : TELLING.gapMs);
       return dequeueRuns(q, { ...grant, max });
     }
 
     /** Leases what was not leased with its own commit. */
     #leaseSoon(): void {
       if (this.#leaseTimer !== undefined || this.#leasable() === 0) return;
-      const ms = Math.max(0, this.#leasedAt + TELLING.gapMs - Date.now());
+      const ms = Math.max(0, this.#leaseAgainAt - Date.now());
       this.#leaseTimer = setTimeout(() => {
         this.#leaseTimer = undefined;
         this.#deliverRuns(this.#commit((q) => this.#leaseStanding(q)));
