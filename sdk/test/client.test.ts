@@ -173,9 +173,9 @@ describe("trigger", () => {
     expect(() => task(limited)).toThrow(
       'Task "limited": the option "concurrency" is not available in Acme yet',
     );
-    const later = hello as unknown as { triggerAndWait(payload: unknown): unknown };
-    expect(() => later.triggerAndWait({})).toThrow(
-      'Task "hello/world": triggerAndWait() is not available in Acme yet',
+    const later = hello as unknown as { triggerAndSubscribe(payload: unknown): unknown };
+    expect(() => later.triggerAndSubscribe({})).toThrow(
+      'Task "hello/world": triggerAndSubscribe() is not available in Acme yet',
     );
   });
 

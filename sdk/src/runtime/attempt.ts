@@ -56,6 +56,7 @@ export class Attempt implements RunScope {
   #hookParams: (HookParams & { init?: object }) | undefined;
   /** `performance.now()` at its suspension. */
   #frozenAt: number | undefined;
+  #frozenWaits: number[] | undefined;
 
   constructor(run: DequeuedRun, task: RegisteredTask, channel: Channel) {
     this.#run = run;
@@ -125,6 +126,7 @@ export class Attempt implements RunScope {
    * was told, or to undefined: it goes on.
    */
   async suspend(): Promise<number[] | undefined> {
+    if (this.#frozenAt !== undefined) return this.#frozenWaits;
     if (this.ended || !this.durable.onlyWaits()) return undefined;
     if (this.#metadata?.pending) await this.#flushMetadata(this.#metadata);
     const waits = this.durable.onlyWaits();
@@ -133,6 +135,7 @@ export class Attempt implements RunScope {
     this.#logs.flush();
     clearTimeout(this.#timer);
     this.#frozenAt = performance.now();
+    this.#frozenWaits = waits;
     return waits;
   }
 
@@ -393,6 +396,7 @@ export class Attempt implements RunScope {
   #journalOwner(channel: Channel): ConstructorParameters<typeof Journal>[0] {
     const attempt = this;
     return {
+      self: this,
       runId: this.#run.runId,
       attempt: this.#run.attempt,
       get token() {

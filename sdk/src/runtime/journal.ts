@@ -3,6 +3,7 @@ import type { RuntimeToHost } from "../contract/runtime-protocol.ts";
 import type { DurableScope, OperationCall } from "../durable.ts";
 import type { TaskWait } from "../hook-types.ts";
 import type { RecordSettings } from "../state.ts";
+import type { Attempt } from "./attempt.ts";
 import { mismatchOf, type NonDeterministicError } from "./non-determinism.ts";
 import { realNow } from "./real-clock.ts";
 import { Recorder } from "./recorder.ts";
@@ -17,6 +18,7 @@ const STALL_MS = 10_000;
 
 /** What a journal needs of its attempt. */
 export interface JournalOwner {
+  readonly self: Attempt;
   readonly runId: string;
   readonly attempt: number;
   /** Fences messages; changes when the run goes on after a suspension. */
@@ -66,6 +68,7 @@ export class Journal implements DurableScope {
   readonly #handedOutBefore: Set<number>;
   #stopped: unknown;
   #ended = false;
+  #answering = false;
   #frozen = false;
   /** Pending while it is frozen. */
   #thaw: Promise<void> | undefined;
@@ -103,8 +106,8 @@ export class Journal implements DurableScope {
   }
 
   inner<T>(name: string, fn: () => T): T {
-    const context = runContext.getStore();
-    return context ? runContext.run({ ...context, inside: context.inside ?? name }, fn) : fn();
+    const inside = runContext.getStore()?.inside ?? name;
+    return runContext.run({ attempt: this.#owner.self, inside }, fn);
   }
 
   async busy<T>(fn: () => Promise<T>): Promise<T> {
@@ -196,6 +199,18 @@ export class Journal implements DurableScope {
       waits.push(entry.number);
     }
     return waits.length > 0 ? waits : undefined;
+  }
+
+  /** The host is being answered whether the run can be suspended: until `answered`, nothing else is told of that. */
+  answering(): void {
+    this.#answering = true;
+  }
+
+  /** The host was told that the run works, or it is frozen. */
+  answered(): void {
+    this.#answering = false;
+    this.#toldWaits = undefined;
+    this.#schedule();
   }
 
   /** From now on nothing is handed out, told or started. Everything is told before. */
@@ -321,9 +336,7 @@ export class Journal implements DurableScope {
     pending.arrived = true;
     pending.waiting = false;
     clearTimeout(pending.timer);
-    const hooks = pending.told && this.#callHooks("onResume", pending.told);
     void this.busy(async () => {
-      await hooks;
       try {
         const value = await this.inner("the SDK", () => pending.read(result));
         pending.outcome = { ok: true, value };
@@ -344,13 +357,27 @@ export class Journal implements DurableScope {
       if (next === "none") break;
       const number = next === "any" ? this.#ready.values().next().value : next;
       if (number === undefined) return;
-      this.#handOut(number);
+      if (!this.#callOnResume(number)) this.#handOut(number);
     }
     if (this.#ready.size === 0) return;
     this.#stall = setTimeout(() => {
       this.#order.skip();
       this.#pump();
     }, STALL_MS);
+  }
+
+  /** True: hooks are told first, and it is handed out when they are done. */
+  #callOnResume(number: number): boolean {
+    const pending = this.#pending.get(number);
+    const hooks = pending?.told && this.#callHooks("onResume", pending.told);
+    if (!pending || !hooks) return false;
+    pending.told = undefined;
+    this.#ready.delete(number);
+    void hooks.then(() => {
+      this.#ready.add(number);
+      this.#pump();
+    });
+    return true;
   }
 
   #handOut(number: number): void {
@@ -398,6 +425,7 @@ export class Journal implements DurableScope {
   }
 
   #tellActivity(): void {
+    if (this.#answering) return;
     const numbers = this.onlyWaits();
     const told = numbers?.join();
     if (told === this.#toldWaits) return;

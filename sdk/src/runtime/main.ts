@@ -62,6 +62,7 @@ process.on("exit", () => {
   channel.flushSync();
 });
 const onUncaught = (error: unknown): void => {
+  if (runner.isExpected(error)) return;
   console.error("Uncaught:", error);
   if (!runner.uncaught(error)) process.exit(1);
 };

@@ -67,11 +67,15 @@ export class Runner {
     const current = this.#current?.attempt;
     if (!current) return false;
     const attempt = runContext.getStore()?.attempt ?? current;
-    // The attempt is being ended with this: that nobody waits for the operation any more is no news.
-    if (error !== undefined && error === attempt.durable.stopped) return true;
     if (attempt === current) attempt.fail(error);
     else current.exiting = true;
     return true;
+  }
+
+  /** The run in progress is being ended with this: that nobody waits for its operations any more is no news. */
+  isExpected(error: unknown): boolean {
+    const stopped = this.#current?.attempt?.durable.stopped;
+    return stopped !== undefined && stopped === error;
   }
 
   /** The process exits now: hands the channel what is still held back. */
@@ -87,8 +91,11 @@ export class Runner {
     const attempt = this.#attempt(runId);
     if (!attempt) return;
     // A process that can't let go of its channel can't be saved.
+    attempt.durable.answering();
     const waits = checkpoint && !this.#channel.canReconnect ? undefined : await attempt.suspend();
     const { token } = attempt;
+    // What it does is told after the answer.
+    attempt.durable.answered();
     if (!waits) {
       this.#channel.send({ type: "working", runId, token });
       return;

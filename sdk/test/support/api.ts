@@ -30,7 +30,7 @@ export async function apiServer(answer: (request: ReceivedRequest, count: number
     });
     request.on("end", () => {
       const { method = "", url: path = "", headers } = request;
-      received.push({ method, path, headers, body: text === "" ? undefined : JSON.parse(text) });
+      received.push({ method, path, headers, body: parseBody(text, headers["content-type"]) });
       const { status = 200, headers: more, body, hangUp, silent } = answer(received.at(-1)!, received.length);
       if (silent) return;
       if (hangUp) {
@@ -47,4 +47,14 @@ export async function apiServer(answer: (request: ReceivedRequest, count: number
     server.close();
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
+}
+
+/** Newline-delimited JSON as a list. */
+function parseBody(text: string, type: string | undefined): unknown {
+  if (text === "") return undefined;
+  if (type !== "application/x-ndjson") return JSON.parse(text);
+  return text
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line) as unknown);
 }

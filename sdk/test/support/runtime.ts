@@ -35,6 +35,8 @@ export const runOf = (taskId: string, payload?: unknown, more: Partial<DequeuedR
 /** A real runtime process and the host's end of its channel. */
 export class RuntimeProcess {
   readonly messages: Message[] = [];
+  /** Called with each message before anybody who waits for it. */
+  onMessage: (message: Message) => void = () => {};
   readonly child: ChildProcess;
   output = "";
   readonly exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -89,7 +91,11 @@ export class RuntimeProcess {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
       // Everything the runtime says has to fit the contract.
-      for (const line of lines) this.messages.push(RuntimeToHost.parse(JSON.parse(line)));
+      for (const line of lines) {
+        const message = RuntimeToHost.parse(JSON.parse(line));
+        this.messages.push(message);
+        this.onMessage(message);
+      }
       this.#notify();
     });
   }
