@@ -7,14 +7,113 @@ interface Operation {
   query?: z.ZodObject;
   response?: z.ZodType;
   status?: number;
+  headers?: Record<string, string>;
+  /** The body is not one JSON value. */
+  bodyType?: string;
   /** What it is called with; default: a secret key. */
   auth?: "secretKey" | "reader" | "accessToken" | "adminToken" | "none";
 }
 
+const OPERATION = {
+  [api.OPERATION_HEADER]:
+    "RUNID.ATTEMPT.NUMBER of the durable operation that the call is made for: sent again, it creates nothing new",
+};
+
 /** Every public route, with the schemas that check its requests. Host routes are the protocol's, not the API's. */
 const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/tasks/{taskId}/trigger": {
-    post: { summary: "Trigger a run of a task", body: api.TriggerBody, response: api.TriggerResponse },
+    post: {
+      summary: "Trigger a run of a task",
+      body: api.TriggerBody,
+      response: api.TriggerResponse,
+      headers: OPERATION,
+    },
+  },
+  "/api/v3/batches": {
+    post: {
+      summary: "Create a batch, to which its items are sent next",
+      body: api.CreateBatchBody,
+      response: api.CreateBatchResponse,
+      status: 202,
+      headers: OPERATION,
+    },
+  },
+  "/api/v3/batches/{id}/items": {
+    post: {
+      summary: "Send items of a batch, one JSON object a line; with the last one its runs are created",
+      body: api.BatchItemLine,
+      bodyType: "application/x-ndjson",
+      response: api.StreamBatchItemsResponse,
+    },
+  },
+  "/api/v2/batches/{id}": {
+    get: { summary: "Retrieve a batch", response: api.RetrieveBatchResponse, auth: "reader" },
+  },
+  "/api/v1/batches/{id}": {
+    get: { summary: "Retrieve a batch", response: api.RetrieveBatchResponse, auth: "reader" },
+  },
+  "/api/v1/batches/{id}/results": {
+    get: {
+      summary: "Results of those items of a batch that are over, in their order",
+      query: api.BatchResultsQuery,
+      response: api.BatchResultsResponse,
+      auth: "reader",
+    },
+  },
+  "/api/v1/tasks/batch": {
+    post: {
+      summary: "Trigger up to 500 runs in one call, and get their ids",
+      body: api.MixedBatchBody,
+      response: api.MixedBatchResponse,
+    },
+  },
+  "/api/v2/tasks/batch": {
+    post: {
+      summary: "Trigger up to 500 runs in one call",
+      body: api.MixedBatchBody,
+      response: api.MixedBatchCountResponse,
+      status: 202,
+    },
+  },
+  "/api/v1/tasks/{taskId}/batch": {
+    post: {
+      summary: "Trigger up to 500 runs of one task in one call",
+      body: api.TaskBatchBody,
+      response: api.TaskBatchResponse,
+    },
+  },
+  "/api/v1/waitpoints/tokens": {
+    get: {
+      summary: "List tokens, newest first",
+      query: api.ListTokensQuery,
+      response: api.ListTokensResponse,
+    },
+    post: {
+      summary: "Create a token that runs can wait for",
+      body: api.CreateTokenBody,
+      response: api.CreateTokenResponse,
+    },
+  },
+  "/api/v1/waitpoints/tokens/{id}": {
+    get: { summary: "Retrieve a token", response: api.RetrieveTokenResponse, auth: "reader" },
+  },
+  "/api/v1/waitpoints/tokens/{id}/complete": {
+    post: {
+      summary: "Complete a token; also with its public access token",
+      body: api.CompleteTokenBody,
+      response: api.CompleteTokenResponse,
+      auth: "reader",
+    },
+  },
+  "/api/v1/waitpoints/tokens/{id}/callback/{hash}": {
+    post: {
+      summary: "The token's `url`: completes it with the request's body",
+      response: api.CompleteTokenResponse,
+      auth: "none",
+    },
+  },
+  "/api/v1/packets/{key}": {
+    get: { summary: "An address that a large payload or output can be downloaded from, for an hour" },
   },
   "/api/v1/runs": {
     get: { summary: "List runs, newest first", query: api.ListRunsQuery, response: api.ListRunsResponse },
@@ -77,14 +176,14 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
 const jsonSchema = (schema: z.ZodType, io: "input" | "output") =>
   z.toJSONSchema(schema, { io, unrepresentable: "any" });
 
-const json = (schema: z.ZodType, io: "input" | "output") => ({
-  content: { "application/json": { schema: jsonSchema(schema, io) } },
+const json = (schema: z.ZodType, io: "input" | "output", type = "application/json") => ({
+  content: { [type]: { schema: jsonSchema(schema, io) } },
 });
 
 const ERROR = { description: "What is wrong and what to do", ...json(api.ErrorBody, "output") };
 
 function describe(path: string, operation: Operation) {
-  const { summary, body, query, response, status = 200, auth = "secretKey" } = operation;
+  const { summary, body, bodyType, query, headers, response, status = 200, auth = "secretKey" } = operation;
   return {
     summary,
     security: auth === "none" ? [] : [{ [auth]: [] }],
@@ -100,8 +199,14 @@ function describe(path: string, operation: Operation) {
         in: "query",
         schema: jsonSchema(schema as z.ZodType, "input"),
       })),
+      ...Object.entries(headers ?? {}).map(([name, description]) => ({
+        name,
+        in: "header",
+        description,
+        schema: { type: "string" },
+      })),
     ],
-    ...(body ? { requestBody: json(body, "input") } : {}),
+    ...(body ? { requestBody: json(body, "input", bodyType) } : {}),
     responses: {
       [status]: { description: "Done", ...(response ? json(response, "output") : {}) },
       default: ERROR,
@@ -128,7 +233,7 @@ export function openApiDocument(version: string) {
     components: {
       securitySchemes: {
         secretKey: bearer("Secret key of an environment (tr_prod_…)"),
-        reader: bearer("Secret key, or the public token that triggering a run gave"),
+        reader: bearer("Secret key, or the public token that came with what it is about"),
         accessToken: bearer("Personal access token (tr_pat_…)"),
         adminToken: bearer("The server's admin token"),
       },
