@@ -19,10 +19,14 @@ export async function call<T = Record<string, unknown>>(
   path: string,
   token: string | null,
   body?: unknown,
+  headers: Record<string, string> = {},
 ): Promise<Answer<T>> {
   const response = await worker.default.fetch(`http://acme.test${path}`, {
     method,
-    headers: token === null ? {} : { authorization: `Bearer ${token}`, "content-type": "application/json" },
+    headers: {
+      ...(token === null ? {} : { authorization: `Bearer ${token}`, "content-type": "application/json" }),
+      ...headers,
+    },
     body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
   });
   const text = await response.text();

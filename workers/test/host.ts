@@ -1,0 +1,67 @@
+import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry, parseRunId } from "@acme/sdk/contract";
+import { vi } from "vitest";
+import { issueToken } from "../src/tokens.ts";
+import { call, HOST_TOKEN } from "./client.ts";
+
+const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };
+
+/** Runs that were handed out while another was waited for. */
+const others = new Map<string, DequeuedRun>();
+
+/** Waits until the run is handed out to the host of the tests. */
+export function dequeue(runId: string): Promise<DequeuedRun> {
+  return vi.waitUntil(
+    async () => {
+      const { body } = await call<{ runs: DequeuedRun[] }>(
+        "POST",
+        "/engine/v1/worker-actions/dequeue",
+        HOST_TOKEN,
+        { ...host, max: 100, waitMs: 200 },
+      );
+      for (const run of body.runs) others.set(run.runId, run);
+      const run = others.get(runId);
+      others.delete(runId);
+      return run;
+    },
+    { timeout: 10_000 },
+  );
+}
+
+export const report = (parts: Record<string, unknown>) =>
+  call("POST", "/engine/v1/worker-actions/report", HOST_TOKEN, { ...host, logs: [], ...parts });
+
+/** The run is handed out and its attempt begins. */
+export async function start(runId: string): Promise<DequeuedRun> {
+  const run = await dequeue(runId);
+  await report({ started: [{ runId, token: run.token, startedAt: Date.now() }] });
+  return run;
+}
+
+/** The run is handed out and ends with this output. */
+export async function finish(runId: string, output = '"done"'): Promise<void> {
+  const run = await start(runId);
+  const outcome = { type: "success", output, outputType: "application/json" };
+  await report({ completed: [{ runId, token: run.token, completedAt: Date.now(), outcome }] });
+}
+
+export async function journal(run: DequeuedRun, entries: JournalEntry[]): Promise<void> {
+  const { runId, token, attempt } = run;
+  await report({ journals: [{ runId, token, attempt, entries }] });
+}
+
+export async function suspend(run: DequeuedRun, waits: number[]): Promise<unknown> {
+  const { runId, token } = run;
+  const { body } = await report({ suspensions: [{ runId, token, waits }] });
+  return (body as { suspensions: unknown[] }).suspensions[0];
+}
+
+/** What code inside the run calls the API with. */
+export const runTokenOf = (runId: string): string =>
+  issueToken(
+    {
+      env: parseRunId(runId)?.environmentKey as string,
+      kind: "run",
+      exp: Math.floor(Date.now() / 1000) + 600,
+    },
+    "signing-key-of-the-tests",
+  );
