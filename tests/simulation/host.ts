@@ -1,5 +1,13 @@
-import type { DispatcherRpc, QueueReport, QueueRpc } from "@acme/durable-objects/rpc";
-import type { AttemptCompleted, AttemptStarted, DequeuedRun, LeaseVerdict } from "@acme/sdk/contract";
+import type { DispatcherRpc, QueueReport, QueueReportResult, QueueRpc } from "@acme/durable-objects/rpc";
+import type {
+  AttemptCompleted,
+  AttemptStarted,
+  DequeuedRun,
+  HostNotice,
+  JournalEntry,
+  LeaseVerdict,
+  OperationResult,
+} from "@acme/sdk/contract";
 import { parseRunId } from "@acme/sdk/contract";
 import type { Platform } from "./platform.ts";
 import type { World } from "./world.ts";
@@ -8,7 +16,15 @@ import type { World } from "./world.ts";
 export interface Behaviour {
   durationMs: number;
   fails: boolean;
+  /** Its durable operations, one after the other. */
+  operations: Operation[];
 }
+
+export type Operation =
+  | { kind: "step" }
+  | { kind: "wait"; ms: number }
+  /** Waits for children side by side. */
+  | { kind: "children"; count: number };
 
 export interface HostOptions {
   hostId: string;
@@ -17,12 +33,21 @@ export interface HostOptions {
   behaviour(run: DequeuedRun): Behaviour;
   /** Called when the attempt's code is about to run, and when it ended or was stopped. */
   onStart(run: DequeuedRun): void;
+  /** Creates, or finds, the child that an operation of the run stands for. */
+  trigger(run: DequeuedRun, number: number): Promise<void>;
+  /** A step's function was called. */
+  onStep(run: DequeuedRun, number: number): void;
+  /** The journal has this step's result from now on. */
+  onRecorded(run: DequeuedRun, number: number): void;
+  /** The task's code got an operation's result. */
+  onResult(run: DequeuedRun, number: number, result: OperationResult): void;
   onEnd(run: DequeuedRun): void;
 }
 
 interface Attempt {
   run: DequeuedRun;
   stopped: boolean;
+  results: Map<number, OperationResult>;
 }
 
 /**
@@ -76,7 +101,7 @@ export class SimulatedHost {
           this.start();
           return;
         }
-        for (const notice of result.notices) this.#cancel(session, notice.runId, notice.token);
+        for (const notice of result.notices) this.#noticed(session, notice);
         for (const json of result.runs) void this.#run(session, JSON.parse(json) as DequeuedRun);
       } catch {
         await this.#world.sleep(this.#world.between(50, 500));
@@ -85,14 +110,17 @@ export class SimulatedHost {
   }
 
   async #run(session: number, run: DequeuedRun): Promise<void> {
-    const attempt: Attempt = { run, stopped: false };
+    const attempt: Attempt = { run, stopped: false, results: new Map() };
+    for (const { number, result } of run.resume?.journal ?? [])
+      if (result) attempt.results.set(number, result);
     this.#attempts.set(key(run), attempt);
     this.#options.onStart(run);
-    const { durationMs, fails } = this.#options.behaviour(run);
+    const { durationMs, fails, operations } = this.#options.behaviour(run);
     const started: AttemptStarted = { runId: run.runId, token: run.token, startedAt: this.#world.now };
     // Some starts are told on their own, some together with the end.
-    if (durationMs > 50) void this.#report(session, { started: [started] });
+    if (durationMs > 50 || operations.length > 0) void this.#report(session, { started: [started] });
     await this.#world.sleep(durationMs);
+    if (!(await this.#perform(session, attempt, operations))) return;
     if (session !== this.#session || attempt.stopped) return;
     this.#end(attempt);
     await this.#complete(session, run, {
@@ -109,6 +137,86 @@ export class SimulatedHost {
           }
         : { type: "success", output: JSON.stringify(run.token), outputType: "application/json" },
     });
+  }
+
+  /** False: the attempt is over, or suspended. */
+  async #perform(session: number, attempt: Attempt, operations: Operation[]): Promise<boolean> {
+    const { run } = attempt;
+    let number = 0;
+    for (const operation of operations) {
+      if (session !== this.#session || attempt.stopped) return false;
+      const waits = Array.from(
+        { length: operation.kind === "children" ? operation.count : 1 },
+        (_, index) => number + index,
+      );
+      number += waits.length;
+      const open = waits.filter((wait) => !attempt.results.has(wait));
+      if (open.length > 0) {
+        const ended =
+          operation.kind === "step"
+            ? await this.#step(session, attempt, open[0] as number)
+            : await this.#wait(session, attempt, operation, open);
+        if (!ended) return false;
+      }
+      if (session !== this.#session || attempt.stopped) return false;
+      for (const wait of waits)
+        this.#options.onResult(run, wait, attempt.results.get(wait) as OperationResult);
+    }
+    return true;
+  }
+
+  async #step(session: number, attempt: Attempt, number: number): Promise<boolean> {
+    const { run } = attempt;
+    this.#options.onStep(run, number);
+    const result: OperationResult = { ok: true, output: String(this.#world.random()) };
+    const entry = { number, kind: "step", name: "step", startedAt: this.#world.now, result } as const;
+    if (!(await this.#journal(session, run, [entry]))) return false;
+    this.#options.onRecorded(run, number);
+    attempt.results.set(number, result);
+    return true;
+  }
+
+  async #wait(session: number, attempt: Attempt, operation: Operation, waits: number[]): Promise<boolean> {
+    const { run } = attempt;
+    const known = new Set(run.resume?.journal.map((entry) => entry.number));
+    if (operation.kind === "wait") {
+      const until = this.#world.now + operation.ms;
+      const entries = waits
+        .filter((number) => !known.has(number))
+        .map(
+          (number) => ({ number, kind: "wait", name: "wait", startedAt: this.#world.now, until }) as const,
+        );
+      if (entries.length > 0 && !(await this.#journal(session, run, entries))) return false;
+    } else await Promise.all(waits.map((number) => this.#options.trigger(run, number)));
+    for (;;) {
+      // Sometimes it is over while the process is still there.
+      await this.#world.sleep(this.#world.between(0, 5_000));
+      if (session !== this.#session || attempt.stopped) return false;
+      const open = waits.filter((number) => !attempt.results.has(number));
+      if (open.length === 0) return true;
+      const lease = { runId: run.runId, token: run.token };
+      const verdicts = await this.#report(session, { suspensions: [{ ...lease, waits: open }] });
+      const verdict = verdicts?.suspensions[0];
+      if (session !== this.#session || attempt.stopped) return false;
+      if (verdict?.verdict === "resume") {
+        for (const { number, result } of verdict.completed) attempt.results.set(number, result);
+        continue;
+      }
+      this.#end(attempt);
+      this.#attempts.delete(key(run));
+      return false;
+    }
+  }
+
+  async #journal(session: number, run: DequeuedRun, entries: JournalEntry[]): Promise<boolean> {
+    const journal = { runId: run.runId, token: run.token, attempt: run.attempt, entries };
+    const verdicts = await this.#report(session, { journals: [journal] });
+    return verdicts?.journals[0] === "ok";
+  }
+
+  #noticed(session: number, notice: HostNotice): void {
+    if (notice.type === "cancel") this.#cancel(session, notice.runId, notice.token);
+    else this.#attempts.get(`${notice.runId} ${notice.token}`)?.results.set(notice.number, notice.result);
   }
 
   async #complete(session: number, run: DequeuedRun, completed: AttemptCompleted): Promise<void> {
@@ -157,8 +265,9 @@ export class SimulatedHost {
   }
 
   /** Tells one queue; again and again until it answers. */
-  async #report(session: number, parts: Partial<QueueReport>): Promise<void> {
-    const runId = (parts.started ?? parts.completed ?? parts.heartbeats)?.[0]?.runId as string;
+  async #report(session: number, parts: Partial<QueueReport>): Promise<QueueReportResult | null> {
+    const { started, completed, heartbeats, journals, suspensions } = parts;
+    const runId = (started ?? completed ?? heartbeats ?? journals ?? suspensions)?.[0]?.runId as string;
     const queue = this.#platform.stub<QueueRpc>("QUEUE", parseRunId(runId)?.queueKey as string);
     const { hostId } = this.#options;
     const report = {
@@ -174,17 +283,20 @@ export class SimulatedHost {
     for (;;) {
       try {
         const verdicts = await queue.applyReports(report);
-        if (session !== this.#session) return;
+        if (session !== this.#session) return null;
         report.heartbeats.forEach((lease, index) => {
           this.#obey(session, lease, verdicts.heartbeats[index] as LeaseVerdict);
         });
         report.started.forEach((lease, index) => {
           this.#obey(session, lease, verdicts.started[index] as LeaseVerdict);
         });
-        return;
+        report.journals.forEach((lease, index) => {
+          this.#obey(session, lease, verdicts.journals[index] as LeaseVerdict);
+        });
+        return verdicts;
       } catch {
         await this.#world.sleep(this.#world.between(100, 1_000));
-        if (session !== this.#session) return;
+        if (session !== this.#session) return null;
       }
     }
   }

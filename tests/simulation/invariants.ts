@@ -1,6 +1,13 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RunRow } from "@acme/durable-objects/rpc";
-import { type DequeuedRun, ENVIRONMENT_KEY_LENGTH, isFinal, parseRunId, RunStatus } from "@acme/sdk/contract";
+import {
+  type DequeuedRun,
+  ENVIRONMENT_KEY_LENGTH,
+  isFinal,
+  type OperationResult,
+  parseRunId,
+  RunStatus,
+} from "@acme/sdk/contract";
 import type { Platform } from "./platform.ts";
 
 interface Watched {
@@ -18,6 +25,9 @@ interface Row {
   version: number;
 }
 
+const operationKey = (run: DequeuedRun, number: number): string =>
+  `operation ${number} of attempt ${run.attempt} of ${run.runId}`;
+
 /** The design's invariants, checked after every step against the objects' own databases. */
 export class Invariants {
   readonly #platform: Platform;
@@ -30,6 +40,9 @@ export class Invariants {
   readonly #outcomes = new Map<string, RunStatus>();
   readonly #tokens = new Map<string, number>();
   readonly #projection = new Map<string, RunRow>();
+  readonly #recorded = new Set<string>();
+  readonly #children = new Map<string, string>();
+  readonly #results = new Map<string, string>();
   /** Seen outside of a step's check, thrown by the next one. */
   #violation: string | null = null;
 
@@ -61,6 +74,35 @@ export class Invariants {
     if (outcome && outcome !== RunStatus.CANCELED) {
       this.#violation ??= `invariant 1: ${run.runId} was started after its outcome ${outcome}`;
     }
+  }
+
+  /** A step's function is called: never again once its result is in the journal (7). */
+  performed(run: DequeuedRun, number: number): void {
+    const key = operationKey(run, number);
+    if (this.#recorded.has(key)) this.#violation ??= `invariant 7: step ${key} was performed again`;
+  }
+
+  recorded(run: DequeuedRun, number: number): void {
+    this.#recorded.add(operationKey(run, number));
+  }
+
+  /** An operation never has a second child (7). */
+  child(run: DequeuedRun, number: number, childId: string): void {
+    const key = operationKey(run, number);
+    const known = this.#children.get(key);
+    if (known && known !== childId) this.#violation ??= `invariant 7: ${key} has ${known} and ${childId}`;
+    this.#children.set(key, childId);
+  }
+
+  /** The task's code got an operation's result: the same one each time (7), and never before a child is over. */
+  returned(run: DequeuedRun, number: number, result: OperationResult): void {
+    const key = operationKey(run, number);
+    const text = JSON.stringify(result);
+    const known = this.#results.get(key);
+    if (known && known !== text) this.#violation ??= `invariant 7: ${key} returned ${known}, then ${text}`;
+    this.#results.set(key, text);
+    const child = this.#children.get(key);
+    if (child && !this.#outcomes.has(child)) this.#violation ??= `${key} returned before ${child} was over`;
   }
 
   projected(rows: RunRow[]): void {
@@ -174,7 +216,7 @@ export class Invariants {
       ),
       changed: database.prepare("SELECT id, status, version FROM runs WHERE version > ?"),
       unfinished: database.prepare(
-        `SELECT id, status FROM runs WHERE slot = 1 OR status IN ('DELAYED', 'PENDING', 'PENDING_VERSION', 'RETRYING') LIMIT 1`,
+        `SELECT id, status FROM runs WHERE slot = 1 OR status IN ('DELAYED', 'PENDING', 'PENDING_VERSION', 'RETRYING', 'WAITING_ON_WAITPOINT') LIMIT 1`,
       ),
       all: database.prepare("SELECT * FROM runs"),
       version: 0,

@@ -6,12 +6,18 @@ import type {
   RunRow,
   TriggerItem,
 } from "@acme/durable-objects/rpc";
-import { defaultQueueName, newRunId } from "@acme/sdk/contract";
+import {
+  type DequeuedRun,
+  defaultQueueName,
+  newRunId,
+  parseRunId,
+  type RunIdParts,
+} from "@acme/sdk/contract";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
 import { idempotencyHomeOf, queueKeyOf } from "../../durable-objects/src/keys.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
-import { SimulatedHost } from "./host.ts";
+import { type Operation, SimulatedHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { type Faults, Platform } from "./platform.ts";
 import { World } from "./world.ts";
@@ -210,10 +216,30 @@ class Simulation {
     return this.#trigger(owner, { ...item, runId, idempotency: undefined });
   }
 
+  /** As the Worker does for a trigger inside a run: the parent's journal knows the child before it is created. */
+  async #child(run: DequeuedRun, number: number): Promise<void> {
+    const { queueKey, environmentKey } = parseRunId(run.runId) as RunIdParts;
+    const ref = this.#world.pick(this.#queues.filter((queue) => queue.environment.key === environmentKey));
+    const task = ref.queue.slice("task/".length);
+    const item = { ...this.#item(ref, task, null), depth: run.parentRunId ? 2 : 1, parentRunId: run.runId };
+    const parent = this.#platform.stub<QueueRpc>("QUEUE", queueKey);
+    const operation = { runId: run.runId, attempt: run.attempt, number };
+    const claim = await this.#persist(() =>
+      parent.claimOperation(environmentKey, { ...operation, kind: "run", name: task, target: item.runId }),
+    );
+    // The attempt is over: its host is told so by the next report.
+    if ("error" in claim) return;
+    const owner = this.#queues.find((queue) => claim.target.startsWith(`run_${queue.queueKey}`)) as QueueRef;
+    const waiter = { type: "operation", ...operation } as const;
+    await this.#trigger(owner, { ...item, runId: claim.target, waiter });
+    this.#invariants.acknowledged(claim.target, null);
+    this.#invariants.child(run, number, claim.target);
+  }
+
   #item(ref: QueueRef, task: string, key: string | null): TriggerItem {
     const world = this.#world;
     return {
-      runId: newRunId(ref.queueKey, world.now, () => this.#unique()),
+      runId: newRunId(ref.queueKey, Math.floor(world.now), () => this.#unique()),
       task,
       payload: JSON.stringify({ key }),
       payloadType: "application/json",
@@ -240,10 +266,15 @@ class Simulation {
     return new SimulatedHost(world, this.#platform, {
       hostId,
       slots: world.between(1, 20),
-      behaviour: () => ({
+      behaviour: (run) => ({
         durationMs: world.chance(0.02) ? world.between(30_000, 400_000) : world.between(0, 2_000),
         fails: world.chance(0.2),
+        operations: operationsOf(run),
       }),
+      trigger: (run, number) => this.#child(run, number),
+      onStep: (run, number) => this.#invariants.performed(run, number),
+      onRecorded: (run, number) => this.#invariants.recorded(run, number),
+      onResult: (run, number, result) => this.#invariants.returned(run, number, result),
       onStart: (run) => this.#invariants.started(run),
       onEnd: () => {},
     });
@@ -285,6 +316,19 @@ class Simulation {
       }
     }
   }
+}
+
+/** What a run's code does is decided by its id: each of its attempts and replays does the same. */
+function operationsOf(run: DequeuedRun): Operation[] {
+  const draw = new World(Number.parseInt(run.runId.slice(-6), 36));
+  if (!draw.chance(0.4)) return [];
+  return Array.from({ length: draw.between(1, 4) }, (): Operation => {
+    const kind = draw.between(0, 2);
+    if (kind === 0) return { kind: "step" };
+    // Grandchildren have none.
+    if (kind === 1 || run.parentRunId) return { kind: "wait", ms: draw.between(0, 60_000) };
+    return { kind: "children", count: draw.between(1, 3) };
+  });
 }
 
 function environment(index: number): EnvironmentRef {

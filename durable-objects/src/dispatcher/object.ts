@@ -36,8 +36,8 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     readonly #alarm: Alarm;
     readonly #waiting = new Map<number, WaitingPoll>();
     readonly #notices = new Map<string, HostNotice[]>();
-    /** Runs that queues leased to a session by themselves, until its next poll. */
-    readonly #deliveries = new Map<string, string[]>();
+    /** Runs that queues leased to a session by themselves, by id, until its next poll. */
+    readonly #deliveries = new Map<string, Map<string, string>>();
     /** How many runs a session's host would take, as it said last, less those it was given since. */
     readonly #room = new Map<string, number>();
     #lastPoll = 0;
@@ -86,8 +86,10 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       );
       const left = (this.#room.get(sessionId) ?? 0) - runs.length;
       this.#room.set(sessionId, left);
-      const waiting = [...(this.#deliveries.get(sessionId) ?? []), ...runs.map((run) => run.json)];
-      this.#deliveries.set(sessionId, waiting);
+      this.#supersede(runs);
+      const deliveries = this.#deliveries.get(sessionId) ?? new Map<string, string>();
+      for (const run of runs) deliveries.set(run.runId, run.json);
+      this.#deliveries.set(sessionId, deliveries);
       const poll = this.#core.pollOf(sessionId);
       if (poll) this.#answer(poll, this.#parcel(sessionId));
       return { delivered: true, more: left >= LEAST_ROOM && !this.#core.isContended };
@@ -131,6 +133,12 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       }
       this.#core.end(sessionId);
       this.#forget(sessionId);
+    }
+
+    /** A queue that did not hear that its runs had arrived may have leased them anew: what waits here of them is void. */
+    #supersede(runs: LeasedRun[]): void {
+      for (const deliveries of this.#deliveries.values())
+        for (const { runId } of runs) deliveries.delete(runId);
     }
 
     #forget(sessionId: string): void {
@@ -214,6 +222,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
         this.ctx.waitUntil(this.#giveBack(runs));
         return;
       }
+      this.#supersede(runs);
       this.#core.remember(
         poll.sessionId,
         runs.map((run) => run.runId),
@@ -260,7 +269,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     /** What waits for a session. */
     #parcel(sessionId: string): PollResult {
-      const runs = this.#deliveries.get(sessionId) ?? [];
+      const runs = [...(this.#deliveries.get(sessionId)?.values() ?? [])];
       this.#deliveries.delete(sessionId);
       return { runs, notices: this.#takeNotices(sessionId), now: Date.now() };
     }
