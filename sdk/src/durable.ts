@@ -51,12 +51,18 @@ export interface DurableScope {
   inner<T>(name: string, fn: () => T): T;
 }
 
-/** The run's journal, where an operation can be recorded now: not inside of a step, and not once the attempt is being ended. */
+/**
+ * The run's journal, where an operation can be recorded now: not inside of a step, and not once the attempt is being ended.
+ * @throws the error of a replay that went another way than its journal
+ */
 export function durableScope(): { run: RunScope; scope: DurableScope } | undefined {
   const run = currentRun();
   if (!run) return undefined;
   const scope = run.durable;
-  return scope.inside === undefined && scope.stopped === undefined ? { run, scope } : undefined;
+  const { stopped } = scope;
+  // Nothing of a run that went another way than before is to happen any more.
+  if (stopped instanceof Error && stopped.name === "NonDeterministicError") throw stopped;
+  return scope.inside === undefined && stopped === undefined ? { run, scope } : undefined;
 }
 
 /**

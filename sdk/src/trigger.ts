@@ -135,7 +135,8 @@ export const withOperation = (
   options: ApiRequestOptions | undefined,
   operation: string | undefined,
 ): ApiRequestOptions | undefined =>
-  operation === undefined
+  // Another server, or another environment, knows nothing of this run.
+  operation === undefined || options?.clientConfig
     ? options
     : { ...options, additionalHeaders: { ...options?.additionalHeaders, [OPERATION_HEADER]: operation } };
 

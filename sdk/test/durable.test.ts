@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import type { JournalEntry, OperationResult } from "../src/contract/journal.ts";
 import { type Answer, apiServer, type ReceivedRequest } from "./support/api.ts";
 import { bundleFixture, folder } from "./support/bundle.ts";
@@ -35,7 +35,12 @@ async function durable(
     return { status: 404, body: { error: `no route ${request.path}` } };
   });
   const env = { ACME_API_URL: api.url, ACME_SECRET_KEY: "tr_prod_x", EFFECTS_URL: api.url };
-  return { run: new DurableRun({ bundle, env }, taskId, payload), received: api.received, env };
+  return {
+    run: new DurableRun({ bundle, env }, taskId, payload),
+    received: api.received,
+    env,
+    connections: api.connections,
+  };
 }
 
 describe("replay", () => {
@@ -710,7 +715,7 @@ describe("checkpoints", () => {
 
   test("the channel is closed, and connected again until the host answers; memory is as it was", async () => {
     const path = join(folder(), "host.sock");
-    const { run, env } = await durable("standing");
+    const { run, env, received, connections } = await durable("standing");
     const first = await listen(path);
     const runtime = new RuntimeProcess({
       bundle,
@@ -727,6 +732,9 @@ describe("checkpoints", () => {
     runtime.send({ type: "suspend", runId: run.run.runId, checkpoint: true });
     await runtime.message("suspended");
     await gone;
+    expect(paths(received)).toEqual([`PUT /api/v1/runs/${run.run.runId}/metadata`]);
+    // Whoever holds a connection can't be saved: those kept for later calls are closed too.
+    await vi.waitFor(async () => expect(await connections()).toBe(0));
     await closed(first.server);
 
     // A host that goes away before it answered is tried again.

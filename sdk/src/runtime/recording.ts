@@ -1,5 +1,6 @@
 import nodeCrypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
+import { watched } from "./idle-connections.ts";
 import { realNow } from "./real-clock.ts";
 import type { Recorder } from "./recorder.ts";
 import { runContext } from "./run-context.ts";
@@ -44,7 +45,7 @@ export function makeRecordable(): void {
   syncBuiltinESMExports();
   Object.defineProperty(globalThis.crypto, "randomUUID", { value: uuid, configurable: true, writable: true });
 
-  const realFetch = globalThis.fetch;
+  const realFetch = watched(globalThis.fetch);
   globalThis.fetch = (input, init) => {
     const current = recorder();
     return current?.recordsFetch ? recordedFetch(current, realFetch, input, init) : realFetch(input, init);

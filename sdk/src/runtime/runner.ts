@@ -3,6 +3,7 @@ import type { HostToRuntime } from "../contract/runtime-protocol.ts";
 import { state } from "../state.ts";
 import { Attempt } from "./attempt.ts";
 import type { Channel } from "./channel.ts";
+import { closeIdleConnections } from "./idle-connections.ts";
 import { realNow } from "./real-clock.ts";
 import { runContext } from "./run-context.ts";
 import { internal } from "./run-error.ts";
@@ -94,12 +95,14 @@ export class Runner {
     attempt.durable.answering();
     const waits = checkpoint && !this.#channel.canReconnect ? undefined : await attempt.suspend();
     const { token } = attempt;
+    if (attempt.ended) return;
     // What it does is told after the answer.
     attempt.durable.answered();
     if (!waits) {
       this.#channel.send({ type: "working", runId, token });
       return;
     }
+    if (checkpoint) await closeIdleConnections();
     const usageMs = Math.round(attempt.activeMs * 1_000) / 1_000;
     this.#channel.send({ type: "suspended", runId, token, waits, usageMs });
     if (checkpoint) await this.#channel.reconnect();

@@ -46,7 +46,12 @@ export async function apiServer(answer: (request: ReceivedRequest, count: number
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
+  /** Open ones. */
+  const connections = () =>
+    new Promise<number>((resolve, reject) => {
+      server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+    });
+  return { connections, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, received };
 }
 
 /** Newline-delimited JSON as a list. */
