@@ -20,14 +20,36 @@ if [ ! -x "$criu_root/usr/sbin/criu" ]; then
     { tail -n 20 "$log"; echo "CRIU could not be installed; what came before is above." >&2; exit 1; }
   rm -f "$log"
 fi
-if [ ! -x /usr/local/sbin/criu ]; then
-  loader=$(ls -d "$criu_root"/lib*/ld-linux-*.so.* | head -n 1)
-  libraries=$(uname -m)-linux-gnu
-  cat >/usr/local/sbin/criu <<CRIU
-#!/bin/sh
-exec $loader --library-path $criu_root/lib/$libraries:$criu_root/usr/lib/$libraries $criu_root/usr/sbin/criu "\$@"
-CRIU
-  chmod +x /usr/local/sbin/criu
+loader=$(ls -d "$criu_root"/lib*/ld-linux-*.so.* | head -n 1)
+libraries=$(uname -m)-linux-gnu
+criu="$loader --library-path $criu_root/lib/$libraries:$criu_root/usr/lib/$libraries $criu_root/usr/sbin/criu"
+install_criu() { # install_criu SHELL-LINES
+  printf '#!/bin/sh\n%s\n' "$1" >/usr/local/sbin/criu.new
+  chmod +x /usr/local/sbin/criu.new
+  mv /usr/local/sbin/criu.new /usr/local/sbin/criu
+}
+if (((0x$(awk '/^CapEff/ { print $2 }' /proc/self/status) >> 24) & 1)); then
+  install_criu "exec $criu \"\$@\""
+else
+  # Root without CAP_SYS_RESOURCE, as in some virtual machines, may not read the limits of another user's process, unless
+  # its real user is that user. So criu runs with the real user of the containers (CONTAINER_USER in runtime-image.ts).
+  # What it starts refuses to work like that and gets its real user back; what it finds out about the kernel by the
+  # netfilter library, which refuses too, is found out beforehand and kept.
+  user=65532
+  tools=$criu_root/acme-bin
+  mkdir -p "$tools"
+  for tool in iptables iptables-restore ip6tables ip6tables-restore; do
+    printf '#!/usr/bin/env -S setpriv --reuid=0 --regid=0 --keep-groups /bin/sh\nexec %s "$@"\n' \
+      "$(PATH=/usr/sbin:/sbin:$PATH command -v $tool)" >"$tools/$tool"
+    chmod +x "$tools/$tool"
+  done
+  if [ ! -s /run/criu.kdat ]; then
+    kept=$(mktemp)
+    # criu keeps it in /run only where that is in memory.
+    unshare -m sh -c "mount -t tmpfs tmpfs /run && $criu check >/dev/null 2>&1; cat /run/criu.kdat" >"$kept"
+    mv "$kept" /run/criu.kdat
+  fi
+  install_criu "PATH=$tools:\$PATH exec setpriv --ruid $user --rgid $user --keep-groups $criu \"\$@\""
 fi
 
 [ -c /dev/net/tun ] || { mkdir -p /dev/net; mknod /dev/net/tun c 10 200; }
@@ -43,4 +65,4 @@ if ! docker info >/dev/null 2>&1; then
 fi
 docker info >/dev/null 2>&1 || { tail -n 20 /var/log/acme-dockerd.log >&2; echo "dockerd does not answer." >&2; exit 1; }
 docker info --format 'Docker {{.ServerVersion}}, experimental {{.ExperimentalBuild}}'
-criu check || echo "CRIU does not work on this kernel: containers run, but can't be checkpointed." >&2
+$criu check || echo "CRIU does not work on this kernel: containers run, but can't be checkpointed." >&2
