@@ -129,13 +129,10 @@ it("1,000 triggers while the host is killed three times: 1,000 runs complete, ea
         expect(run.status).toBe("COMPLETED");
         const { message } = run.output as { message: string };
         outputs.set(message, (outputs.get(message) ?? 0) + 1);
+        if (run.attemptCount === 1) continue;
+        const completed = (await attemptsOf(run.id)).filter(({ status }) => status === "COMPLETED");
+        expect(completed).toHaveLength(1);
       }
-    }
-    const retried = (await Promise.all(ids.map((id) => runs.retrieve(id)))).filter(
-      (run) => run.attemptCount > 1,
-    );
-    for (const { id } of retried) {
-      expect((await attemptsOf(id)).filter(({ status }) => status === "COMPLETED")).toHaveLength(1);
     }
     expect(outputs.size).toBe(1_000);
     expect(Math.max(...outputs.values())).toBe(1);

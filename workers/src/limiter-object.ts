@@ -1,12 +1,8 @@
 import { DurableObject } from "cloudflare:workers";
-import type { RateLimit } from "./rate-limit.ts";
+import { type RateLimit, type Taken, TokenBucket } from "./token-bucket.ts";
 
 export interface LimiterRpc {
-  /** Up to `count` tokens. None: `retryAfterMs` tells when there will be one. */
-  take(
-    count: number,
-    limit: RateLimit,
-  ): Promise<{ granted: number; remaining: number; retryAfterMs: number }>;
+  take(count: number, limit: RateLimit): Promise<Taken>;
 }
 
 /**
@@ -14,16 +10,9 @@ export interface LimiterRpc {
  * most one burst more through and costs no write on any request.
  */
 export class LimiterObject<Env> extends DurableObject<Env> implements LimiterRpc {
-  #tokens = Number.POSITIVE_INFINITY;
-  #at = 0;
+  readonly #bucket = new TokenBucket();
 
   async take(count: number, limit: RateLimit) {
-    const now = Date.now();
-    this.#tokens = Math.min(limit.burst, this.#tokens + ((now - this.#at) / 1000) * limit.perSecond);
-    this.#at = now;
-    const granted = Math.min(count, Math.floor(this.#tokens));
-    this.#tokens -= granted;
-    const retryAfterMs = Math.ceil(((1 - this.#tokens) / limit.perSecond) * 1000);
-    return { granted, remaining: Math.floor(this.#tokens), retryAfterMs: granted > 0 ? 0 : retryAfterMs };
+    return this.#bucket.take(count, limit, Date.now());
   }
 }

@@ -3,12 +3,7 @@ import type { App } from "./auth.ts";
 import type { Bindings } from "./bindings.ts";
 import { Failure } from "./failure.ts";
 import type { LimiterRpc } from "./limiter-object.ts";
-
-export interface RateLimit {
-  /** Requests at once. */
-  burst: number;
-  perSecond: number;
-}
+import type { RateLimit, Taken } from "./token-bucket.ts";
 
 const DEFAULT: RateLimit = { burst: 5_000, perSecond: 1_000 };
 
@@ -19,6 +14,8 @@ interface Lease {
   until: number;
   /** In the key's bucket, when it was last asked. */
   remaining: number;
+  /** When that is full again, if nobody asks for more. */
+  fullAt: number;
   /** Somebody asks for the next block, and is expected to have it by then. */
   askingUntil: number;
 }
@@ -54,18 +51,19 @@ export async function takeToken(c: Context<App>, keyHash: string): Promise<void>
     if (asks) c.executionCtx.waitUntil(lend(c.env, keyHash, limit, block, lease));
   } else {
     const granted = await lend(c.env, keyHash, limit, asks ? block : 1, lease);
-    if (granted.tokens < 1) throw tooMany(limit, granted.retryAfterMs, now);
+    if (granted.granted < 1) throw tooMany(limit, granted.retryAfterMs, now);
     lease.tokens -= 1;
   }
   c.header("x-ratelimit-limit", String(limit.burst));
   c.header("x-ratelimit-remaining", String(Math.max(0, Math.floor(lease.remaining + lease.tokens))));
+  c.header("x-ratelimit-reset", String(Math.max(now, lease.fullAt)));
 }
 
 function leaseOf(keyHash: string, now: number): Lease {
   let lease = leases.get(keyHash);
   if (!lease) {
     if (leases.size > 10_000) leases.clear();
-    lease = { tokens: 0, until: 0, remaining: 0, askingUntil: 0 };
+    lease = { tokens: 0, until: 0, remaining: 0, fullAt: 0, askingUntil: 0 };
     leases.set(keyHash, lease);
   }
   if (lease.until < now) lease.tokens = 0;
@@ -79,14 +77,16 @@ async function lend(
   limit: RateLimit,
   count: number,
   lease: Lease,
-): Promise<{ tokens: number; retryAfterMs: number }> {
+): Promise<Taken> {
   const limiter = env.LIMITER.getByName(keyHash) as unknown as LimiterRpc;
-  const { granted, remaining, retryAfterMs } = await limiter.take(count, limit);
-  lease.tokens += granted;
-  lease.until = Date.now() + LEASE_MS;
-  lease.remaining = remaining;
+  const taken = await limiter.take(count, limit);
+  const now = Date.now();
+  lease.tokens += taken.granted;
+  lease.until = now + LEASE_MS;
+  lease.remaining = taken.remaining;
+  lease.fullAt = now + taken.fullAfterMs;
   if (count > 1) lease.askingUntil = 0;
-  return { tokens: granted, retryAfterMs };
+  return taken;
 }
 
 function tooMany(limit: RateLimit, retryAfterMs: number, now: number): Failure {

@@ -237,6 +237,16 @@ describe("a deployment", () => {
 });
 
 describe("rate limits", () => {
+  it("are told with every answer, also with errors", async () => {
+    const other = await newProject();
+    for (const path of ["/api/v1/runs", "/api/v3/runs/run_nope", "/api/v1/runs?page[size]=0"]) {
+      const { headers } = await call("GET", path, other.prod);
+      expect(headers.get("x-ratelimit-limit")).toBe("300");
+      expect(Number(headers.get("x-ratelimit-remaining"))).toBeGreaterThan(200);
+      expect(Number(headers.get("x-ratelimit-reset"))).toBeGreaterThan(0);
+    }
+  });
+
   it("let a burst at one moment through up to the limit", async () => {
     const other = await newProject();
     const burst = () =>

@@ -1,0 +1,38 @@
+export interface RateLimit {
+  /** Requests at once. */
+  burst: number;
+  perSecond: number;
+}
+
+export interface Taken {
+  granted: number;
+  /** Whole tokens left. */
+  remaining: number;
+  /** Milliseconds until there is a token again; 0 when some were granted. */
+  retryAfterMs: number;
+  /** Milliseconds until the bucket is full. */
+  fullAfterMs: number;
+}
+
+/** Tokens of one key: `burst` at most, `perSecond` new ones a second. Full at first. */
+export class TokenBucket {
+  #tokens = Number.POSITIVE_INFINITY;
+  #at = 0;
+
+  /** Takes up to `count` tokens. `now`: milliseconds since the epoch. */
+  take(count: number, limit: RateLimit, now: number): Taken {
+    // A clock that was set back takes nothing away.
+    const elapsed = Math.max(0, now - this.#at) / 1000;
+    this.#tokens = Math.min(limit.burst, this.#tokens + elapsed * limit.perSecond);
+    this.#at = now;
+    const granted = Math.min(count, Math.floor(this.#tokens));
+    this.#tokens -= granted;
+    const until = (tokens: number) => Math.ceil(((tokens - this.#tokens) / limit.perSecond) * 1000);
+    return {
+      granted,
+      remaining: Math.floor(this.#tokens),
+      retryAfterMs: granted > 0 ? 0 : until(1),
+      fullAfterMs: until(limit.burst),
+    };
+  }
+}
