@@ -3,11 +3,12 @@ import { WorkerApi } from "./api.ts";
 import { Attempts } from "./attempts.ts";
 import { sleep } from "./backoff.ts";
 import { Bundles } from "./bundles.ts";
+import { Checkpoints } from "./checkpoints.ts";
 import { Deployments } from "./deployments.ts";
 import { HostError } from "./errors.ts";
 import type { Executor } from "./executor/executor.ts";
 import { openExecutor } from "./executor/open.ts";
-import { takeDataFolder } from "./identity.ts";
+import { type HostFolders, takeDataFolder } from "./identity.ts";
 import { type HostLog, stderrLog } from "./log.ts";
 import { LogSender } from "./log-sender.ts";
 import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
@@ -20,6 +21,8 @@ import { NOTHING, plus, roomFor } from "./resources.ts";
 import { Session } from "./session.ts";
 
 const SWEEP_MS = 250;
+/** How many saved processes the server is asked about at once. */
+const CHECKPOINTS_AT_ONCE = 500;
 const PRESSURE_MS = 1_000;
 /** Outcomes that the server has not acknowledged, above which no more runs are taken. */
 const MAX_UNACKNOWLEDGED = 5_000;
@@ -61,7 +64,7 @@ export async function startHost(options: HostOptions, log: HostLog = stderrLog()
     const leftovers = await executor.cleanUp();
     if (leftovers > 0)
       log.warn(`Ended ${leftovers} runtimes that an earlier process of this host left behind`);
-    const host = new Host(settings, executor, hostId, folders.bundles, log);
+    const host = new Host(settings, executor, hostId, folders, log);
     const served =
       settings.metricsPort === null
         ? null
@@ -104,6 +107,7 @@ class Host {
   readonly #reporter: Reporter;
   readonly #logs: LogSender;
   readonly #poller: Poller;
+  readonly #checkpoints: Checkpoints | null;
   readonly #timers: NodeJS.Timeout[] = [];
   #draining = false;
   #factor = 1;
@@ -113,7 +117,7 @@ class Host {
     settings: HostSettings,
     executor: Executor,
     hostId: string,
-    bundleFolder: string,
+    folders: HostFolders,
     log: HostLog,
   ) {
     this.#settings = settings;
@@ -124,14 +128,23 @@ class Host {
     const session = new Session(hostId);
     this.#api = api;
     this.#session = session;
-    const bundles = new Bundles(bundleFolder, api, settings.bundleCacheBytes);
+    const bundles = new Bundles(folders.bundles, api, settings.bundleCacheBytes);
     this.#logs = new LogSender({ api, session, log, onDropped: (count) => metrics.droppedLogs.inc(count) });
     this.#reporter = new Reporter({
       api,
       session,
       log,
-      onLost: (lease, verdict) =>
-        verdict === "canceled" ? this.#attempts.cancel(lease) : this.#attempts.lost(lease),
+      onLost: (lease, verdict) => {
+        const attempt = this.#attempts.find(lease);
+        if (verdict === "canceled") attempt?.cancel();
+        else attempt?.abandon();
+      },
+      onJournaled: (journal) => this.#attempts.find(journal)?.journaled(journal),
+      onJournalRefused: (journal, message) => this.#attempts.find(journal)?.journalRefused(message),
+      onSuspension: (suspension, verdict) => this.#attempts.find(suspension)?.suspensionAnswered(verdict),
+      onCheckpoint: ({ id }, verdict) => {
+        if (verdict === "drop") this.#checkpoints?.drop(id);
+      },
       onReport: (ms, items) => {
         if (items === null) metrics.failedReports.inc();
         else {
@@ -151,10 +164,28 @@ class Host {
       onColdStart: (ms) => metrics.coldStarts.observe(ms / 1_000),
       onWarmStart: () => metrics.warmStarts.inc(),
       onChange: () => this.#poller.poke(),
+      onRestore: (ms) => metrics.restores.observe(ms / 1_000),
       hold: (hash) => bundles.hold(hash),
       release: (hash) => bundles.release(hash),
     });
+    const { checkpoints } = executor;
+    this.#checkpoints = checkpoints
+      ? new Checkpoints({
+          folder: settings.checkpointDir ?? folders.checkpoints,
+          hostId,
+          kind: checkpoints.kind,
+          maxBytes: settings.checkpointBytes,
+          log,
+          monotonicSeconds: () => Number(process.hrtime.bigint() / 1_000_000_000n),
+        })
+      : null;
     this.#attempts = new Attempts({
+      checkpoints:
+        checkpoints && this.#checkpoints
+          ? { store: this.#checkpoints, image: () => checkpoints.image }
+          : null,
+      apiUrl: executor.apiUrl,
+      onCheckpoint: (saved) => (saved ? metrics.checkpoints : metrics.failedCheckpoints).inc(),
       deployments: new Deployments(api, bundles),
       pool: this.#pool,
       reporter: this.#reporter,
@@ -191,7 +222,10 @@ class Host {
         this.#attempts.sweep();
         this.#fence();
       }, SWEEP_MS),
-      setInterval(() => this.#reporter.heartbeats(this.#attempts.leases()), this.#settings.heartbeatMs),
+      setInterval(() => {
+        this.#reporter.heartbeats(this.#attempts.leases());
+        this.#askAboutCheckpoints();
+      }, this.#settings.heartbeatMs),
       setInterval(() => {
         this.#factor = roomFactor(readPressure());
         this.#poller.poke();
@@ -199,12 +233,13 @@ class Host {
     );
     await this.#poller.connect();
     this.#poller.poke();
+    this.#askAboutCheckpoints();
   }
 
   async stop(): Promise<void> {
     const { drainMs } = this.#settings;
     this.#draining = true;
-    this.#attempts.releaseWaiting("the host is stopping");
+    this.#attempts.drain("the host is stopping");
     if (this.#attempts.size > 0)
       this.#log.info(`Stopping: ${this.#attempts.size} attempts have ${drainMs} ms to end`);
     const deadline = performance.now() + drainMs;
@@ -271,13 +306,22 @@ class Host {
       this.#session.renew();
       return;
     }
-    for (const notice of answer.notices) this.#attempts.cancel(notice);
+    for (const notice of answer.notices) {
+      const attempt = this.#attempts.find(notice);
+      if (notice.type === "cancel") attempt?.cancel();
+      else attempt?.operation(notice);
+    }
     for (const run of answer.runs) {
       this.#usualMachine = run.machine;
       this.#attempts.accept(run);
     }
     // Asked for before the host was told to stop.
-    if (this.#draining && answer.runs.length > 0) this.#attempts.releaseWaiting("the host is stopping");
+    if (this.#draining && answer.runs.length > 0) this.#attempts.drain("the host is stopping");
+  }
+
+  /** Runs end, and go on elsewhere, without this host: what was saved of them is deleted. */
+  #askAboutCheckpoints(): void {
+    this.#reporter.checkpoints(this.#checkpoints?.someOfOwn(CHECKPOINTS_AT_ONCE) ?? []);
   }
 
   /** A host that can't reach the server is about to be counted as lost: what it runs would run twice. */
@@ -308,6 +352,8 @@ class Host {
       () => this.#session.silentMs / 1_000,
     );
     metrics.gauge("pressure_factor", "Share of the usual room under pressure.", () => this.#factor);
+    metrics.gauge("checkpoints", "Saved processes on disk.", () => this.#checkpoints?.count ?? 0);
+    metrics.gauge("checkpoint_bytes", "Disk that they take.", () => this.#checkpoints?.bytes ?? 0);
     metrics.gauge("docker", "1 where runs are in containers.", () => (name === "docker" ? 1 : 0));
     if (Number.isFinite(capacity.memory)) {
       metrics.gauge("capacity_memory_bytes", "Memory for runs.", () => capacity.memory);

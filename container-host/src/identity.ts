@@ -13,6 +13,8 @@ export interface HostFolders {
   processes: string;
   /** The bundled runtime. */
   runtime: string;
+  /** Saved processes, unless they go elsewhere. */
+  checkpoints: string;
   /** Working directory of processes. */
   work: string;
 }
@@ -36,6 +38,7 @@ export function takeDataFolder(path: string): HostIdentity {
     bundles: join(root, "bundles"),
     processes: join(root, "processes"),
     runtime: join(root, "runtime"),
+    checkpoints: join(root, "checkpoints"),
     work: join(root, "work"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });

@@ -22,6 +22,9 @@ const USAGE = `Usage: container-host [options]
   --spares N             runtimes kept ready for each deployment in use (ACME_HOST_SPARES; default 1)
   --cpu-overcommit N     Docker: cores promised for each real one (ACME_HOST_CPU_OVERCOMMIT; default 4)
   --memory-reserve N     Docker: bytes left to the machine (ACME_HOST_MEMORY_RESERVE)
+  --checkpoints on|off   Docker: save suspended processes, else replay them (ACME_HOST_CHECKPOINTS; default on)
+  --checkpoint-dir DIR   where; hosts that share it restore each other's (ACME_HOST_CHECKPOINT_DIR)
+  --checkpoint-bytes N   the most they may take (ACME_HOST_CHECKPOINT_BYTES; default 10 GB)
   --container-api-url U  Docker: the server as containers reach it (ACME_HOST_CONTAINER_API_URL)
 
 ACME_API_URL and ACME_HOST_TOKEN say which server, and prove that this is one of its hosts.
@@ -40,6 +43,9 @@ const FLAGS = {
   spares: "spares",
   "cpu-overcommit": "cpuOvercommit",
   "memory-reserve": "memoryReserve",
+  checkpoints: "checkpoints",
+  "checkpoint-dir": "checkpointDir",
+  "checkpoint-bytes": "checkpointBytes",
   "container-api-url": "containerApiUrl",
 } as const satisfies Record<string, keyof HostOptions>;
 

@@ -19,13 +19,22 @@ export class HostMetrics {
     "Starts of containers or processes.",
   );
   readonly warmStarts = this.#counter("acme_host_warm_starts_total", "Runs that a warm runtime took.");
+  readonly restores = this.#histogram(
+    "acme_host_restore_seconds",
+    "Until saved processes went on, from asking the Engine.",
+  );
+  readonly checkpoints = this.#counter("acme_host_checkpoints_total", "Processes saved.");
+  readonly failedCheckpoints = this.#counter(
+    "acme_host_failed_checkpoints_total",
+    "Processes that could not be saved: their runs are replayed.",
+  );
   readonly polls = this.#histogram("acme_host_poll_seconds", "Polls that brought runs.");
   readonly emptyPolls = this.#counter("acme_host_empty_polls_total", "Polls that brought none.");
   readonly failedPolls = this.#counter("acme_host_failed_polls_total", "Polls without an answer.");
   readonly reports = this.#histogram("acme_host_report_seconds", "Reports.");
   readonly reportItems = this.#counter(
     "acme_host_report_items_total",
-    "Starts, ends and heartbeats reported.",
+    "Starts, journals, ends, suspensions and heartbeats reported.",
   );
   readonly failedReports = this.#counter("acme_host_failed_reports_total", "Reports without an answer.");
   readonly droppedLogs = this.#counter("acme_host_dropped_log_entries_total", "Log entries not sent.");

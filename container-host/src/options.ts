@@ -60,6 +60,16 @@ export const HostOptions = z.object({
     .number()
     .min(0)
     .default(() => Math.min(GB, totalmem() / 8)),
+  /** Docker: suspended processes are saved to disk where the Engine can do that (experimental mode, CRIU). Default true. */
+  checkpoints: z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]).default(true),
+  /** Folder of saved processes; hosts of one kind that share it restore each other's. Default `checkpoints` in dataDir. */
+  checkpointDir: z.string().min(1).optional(),
+  /** Saved processes above this many bytes are removed, the oldest first: their runs are replayed. Default 10 GB. */
+  checkpointBytes: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(10 * GB),
   /** Docker: API address as containers reach it, where the relay to a loopback `apiUrl` is not wanted. */
   containerApiUrl: z.url({ protocol: /^https?$/ }).optional(),
 });

@@ -1,9 +1,17 @@
 import { randomBytes } from "node:crypto";
 import { type DequeuedRun, RuntimeToHost } from "@acme/sdk/contract";
 import { backoffMs, sleep } from "./backoff.ts";
+import type { SavedProcess } from "./checkpoints.ts";
 import type { ReadyDeployment } from "./deployments.ts";
 import { messageOf } from "./errors.ts";
-import type { Executor, RuntimeExit, RuntimeHandle, RuntimeSpec } from "./executor/executor.ts";
+import type {
+  Executor,
+  RuntimeCheckpoints,
+  RuntimeEvents,
+  RuntimeExit,
+  RuntimeHandle,
+  RuntimeSpec,
+} from "./executor/executor.ts";
 import type { HostLog } from "./log.ts";
 import { averageOf, isExpired, startsWanted } from "./pool-plan.ts";
 import { minus, NOTHING, plus, type Resources, roomFor } from "./resources.ts";
@@ -18,6 +26,15 @@ export interface Work {
   started(message: Of<"started">): void;
   /** `size`: characters. */
   log(message: Of<"log">, size: number): void;
+  /** `size`: characters. */
+  journal(message: Of<"journal">, size: number): void;
+  waiting(message: Of<"waiting">): void;
+  working(): void;
+  suspended(message: Of<"suspended">): void;
+  /** Its process goes on where it was saved, once it is told to. */
+  restored(): void;
+  /** Its process can't be restored: it is not submitted any more. */
+  restoreFailed(reason: string): void;
   completed(message: Of<"completed">): void;
   /** The runtime ended without completing it. */
   died(exit: RuntimeExit): void;
@@ -42,6 +59,8 @@ export interface PoolOptions {
   onWarmStart(): void;
   /** Capacity or health changed: there may be room. */
   onChange(): void;
+  /** Milliseconds that a saved process took until it went on. */
+  onRestore(ms: number): void;
   hold(contentHash: string): void;
   release(contentHash: string): void;
 }
@@ -68,8 +87,11 @@ export class Runtime {
   readonly lane: Lane;
   readonly cost: Resources;
   readonly startedAt = performance.now();
-  state: "starting" | "idle" | "busy" | "leaving" | "gone" = "starting";
+  channelToken = "";
+  state: "starting" | "idle" | "busy" | "saving" | "leaving" | "gone" = "starting";
   handle!: RuntimeHandle;
+  /** It starts from what was saved of this. */
+  restoring: Work | null = null;
   work: Work | null = null;
   sentAt = 0;
   idleSince = 0;
@@ -78,13 +100,21 @@ export class Runtime {
   broken: Of<"broken"> | null = null;
   leaveBy = Number.POSITIVE_INFINITY;
 
-  constructor(lane: Lane, cost: Resources) {
+  constructor(lane: Lane, cost: Resources, bornAt: number) {
     this.lane = lane;
     this.cost = cost;
+    this.bornAt = bornAt;
   }
+
+  /** Milliseconds since the epoch: when its process was first started, also where it was restored since. */
+  readonly bornAt: number;
 
   cancel(runId: string): void {
     this.handle.send({ type: "cancel", runId });
+  }
+
+  get canBeSaved(): boolean {
+    return this.handle.save !== undefined;
   }
 
   kill(): void {
@@ -108,6 +138,8 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #lanes = new Map<string, Lane>();
   readonly #all = new Set<Runtime>();
+  /** What is to be restored, in order. */
+  readonly #restores: { work: Work; ready: ReadyDeployment; saved: SavedProcess; folder: string }[] = [];
   readonly #sweeper: NodeJS.Timeout;
   #used: Resources = NOTHING;
   #starting = 0;
@@ -146,8 +178,46 @@ export class Pool {
     this.#serve(lane);
   }
 
+  /** As `submit`, for a run whose process was saved into `folder`. */
+  restore(work: Work, ready: ReadyDeployment, saved: SavedProcess, folder: string): void {
+    this.#laneOf(work.run, ready).usedAt = performance.now();
+    this.#restores.push({ work, ready, saved, folder });
+    this.#startSoon();
+  }
+
+  /**
+   * Saves a runtime that stands still and ends it.
+   * @throws Error, in the promise: it goes on as it was, or ended by itself
+   */
+  async save(runtime: Runtime, folder: string): Promise<void> {
+    if (runtime.state !== "busy" || !runtime.handle.save) throw new Error("The runtime is gone");
+    runtime.state = "saving";
+    try {
+      await runtime.handle.save(folder);
+    } catch (error) {
+      // It may have ended meanwhile.
+      if ((runtime.state as Runtime["state"]) === "saving") runtime.state = "busy";
+      throw error;
+    }
+  }
+
+  /** The run that the runtime stands still with goes on elsewhere: the runtime is free for others. */
+  forget(runtime: Runtime, runId: string): void {
+    if (runtime.state !== "busy") return;
+    runtime.handle.send({ type: "forget", runId });
+    runtime.lane.busy -= 1;
+    runtime.runs += 1;
+    this.#makeIdle(runtime);
+    this.#options.onChange();
+  }
+
   /** Takes back what has no runtime yet. */
   withdraw(work: Work): void {
+    const place = this.#restores.findIndex((entry) => entry.work === work);
+    if (place !== -1) {
+      this.#restores.splice(place, 1);
+      return;
+    }
     for (const lane of this.#lanes.values()) {
       const index = lane.waiting.findIndex((entry) => entry.work === work);
       if (index !== -1) {
@@ -163,6 +233,7 @@ export class Pool {
     clearInterval(this.#sweeper);
     clearTimeout(this.#recheck);
     for (const lane of this.#lanes.values()) lane.waiting.length = 0;
+    this.#restores.length = 0;
     for (const runtime of this.#all) runtime.kill();
     if (this.#all.size === 0) return;
     const patience = new AbortController();
@@ -253,7 +324,7 @@ export class Pool {
       if (this.#closing || this.#blocked || this.#starting >= startsAtOnce) break;
       const cost = executor.cost(lane.machine);
       if (!this.#makeRoom(cost, lane)) break;
-      this.#start(lane, cost);
+      this.#begin(lane, cost);
     }
     if (lane.waiting.length > lane.starting) this.#lookAgain();
   }
@@ -266,11 +337,26 @@ export class Pool {
     }, this.#options.executor.startMs);
   }
 
-  /** The lane that has waited longest comes first. */
+  /** What was saved comes first, then the lane that has waited longest. */
   #startWaiting(): void {
+    this.#startRestores();
     const lanes = [...this.#lanes.values()].filter((lane) => lane.waiting.length > 0);
     lanes.sort((a, b) => (a.waiting[0]?.since ?? 0) - (b.waiting[0]?.since ?? 0));
     for (const lane of lanes) this.#startFor(lane);
+  }
+
+  #startRestores(): void {
+    const { executor, startsAtOnce } = this.#options;
+    for (let entry = this.#restores[0]; entry; entry = this.#restores[0]) {
+      if (this.#closing || this.#blocked || this.#starting >= startsAtOnce) return;
+      const lane = this.#laneOf(entry.work.run, entry.ready);
+      const cost = executor.cost(lane.machine);
+      if (!this.#makeRoom(cost, lane)) return;
+      this.#restores.shift();
+      const { saved, work } = entry;
+      if (!executor.checkpoints) work.restoreFailed("this host can't restore processes");
+      else this.#begin(lane, cost, { ...entry, checkpoints: executor.checkpoints });
+    }
   }
 
   /** Ends idle runtimes of others, the longest idle first, until `cost` fits. False: it does not. */
@@ -293,34 +379,45 @@ export class Pool {
     return false;
   }
 
-  #start(lane: Lane, cost: Resources): void {
+  #begin(
+    lane: Lane,
+    cost: Resources,
+    restore?: { work: Work; saved: SavedProcess; folder: string; checkpoints: RuntimeCheckpoints },
+  ): void {
+    const { executor, hold, log } = this.#options;
     const { deployment, bundlePath } = lane.ready;
-    const runtime = new Runtime(lane, cost);
+    const runtime = new Runtime(lane, cost, restore?.saved.startedAt ?? Date.now());
     lane.runtimes.add(runtime);
-    lane.starting += 1;
     this.#all.add(runtime);
     this.#used = plus(this.#used, cost);
     this.#starting += 1;
     this.#ids += 1;
-    this.#options.hold(deployment.contentHash);
-    const token = randomBytes(24).toString("base64url");
-    const spec: RuntimeSpec = {
-      id: `${process.pid}-${this.#ids}`,
-      environmentKey: lane.environmentKey,
-      contentHash: deployment.contentHash,
-      bundlePath,
-      machine: lane.machine,
-      env: deployment.env,
-      apiToken: deployment.apiToken,
-    };
-    runtime.handle = this.#options.executor.start(spec, token, {
+    hold(deployment.contentHash);
+    const token = restore?.saved.channelToken ?? randomBytes(24).toString("base64url");
+    runtime.channelToken = token;
+    const id = `${process.pid}-${this.#ids}`;
+    const events: RuntimeEvents = {
       onLine: (line) => this.#receive(runtime, token, line),
       onChannelError: (reason) => {
-        this.#options.log.warn(`A runtime of ${deployment.version} is killed: ${reason}`);
+        log.warn(`A runtime of ${deployment.version} is killed: ${reason}`);
         runtime.kill();
       },
       onExit: (exit) => this.#exited(runtime, exit),
-    });
+    };
+    if (restore) {
+      const { checkpoints, folder, saved, work } = restore;
+      runtime.restoring = work;
+      runtime.runs = saved.runs;
+      const { image, channelToken, spec } = saved;
+      runtime.handle = checkpoints.restore(
+        { spec: { ...spec, id }, image, channelToken, folder },
+        bundlePath,
+        events,
+      );
+      return;
+    }
+    lane.starting += 1;
+    runtime.handle = executor.start(specOf(lane, id), token, events);
   }
 
   #receive(runtime: Runtime, token: string, line: string): void {
@@ -331,7 +428,7 @@ export class Pool {
       return;
     }
     if (message.type === "hello") {
-      if (message.token === token) runtime.greeted = true;
+      if (message.token === token) this.#greeted(runtime);
       else runtime.kill();
       return;
     }
@@ -349,6 +446,18 @@ export class Pool {
       case "log":
         if (runtime.work?.run.runId === message.runId) runtime.work.log(message, line.length);
         return;
+      case "journal":
+        if (isOf(runtime.work, message)) runtime.work.journal(message, line.length);
+        return;
+      case "waiting":
+        if (isOf(runtime.work, message)) runtime.work.waiting(message);
+        return;
+      case "working":
+        if (isOf(runtime.work, message)) runtime.work.working();
+        return;
+      case "suspended":
+        if (isOf(runtime.work, message)) runtime.work.suspended(message);
+        return;
       case "started":
         if (isOf(runtime.work, message)) runtime.work.started(message);
         return;
@@ -357,8 +466,28 @@ export class Pool {
     }
   }
 
+  #greeted(runtime: Runtime): void {
+    runtime.greeted = true;
+    const work = runtime.restoring;
+    if (!work) return;
+    runtime.restoring = null;
+    this.#starting -= 1;
+    this.#options.onRestore(performance.now() - runtime.startedAt);
+    if (work.claim(runtime)) {
+      runtime.state = "busy";
+      runtime.work = work;
+      runtime.sentAt = performance.now();
+      runtime.lane.busy += 1;
+      work.restored();
+    } else {
+      runtime.state = "leaving";
+      runtime.kill();
+    }
+    this.#startSoon();
+  }
+
   #becameReady(runtime: Runtime): void {
-    if (runtime.state !== "starting") return;
+    if (runtime.state !== "starting" || runtime.restoring) return;
     const { lane } = runtime;
     this.#options.onColdStart(performance.now() - runtime.startedAt);
     this.#starting -= 1;
@@ -375,7 +504,7 @@ export class Pool {
     runtime.work = null;
     const { maxAgeMs, maxRuns } = this.#options;
     const now = performance.now();
-    if (runtime.runs >= maxRuns || now - runtime.startedAt > maxAgeMs) {
+    if (runtime.runs >= maxRuns || Date.now() - runtime.bornAt > maxAgeMs) {
       this.#leave(runtime, false);
       this.#serve(lane);
       return;
@@ -424,12 +553,16 @@ export class Pool {
     if (state === "idle") lane.idle.splice(lane.idle.indexOf(runtime), 1);
     if (state === "starting") {
       this.#starting -= 1;
-      lane.starting -= 1;
-      if (!this.#closing) this.#didNotStart(runtime, exit);
+      if (runtime.restoring) runtime.restoring.restoreFailed(exit.startError ?? "its process ended at once");
+      else {
+        lane.starting -= 1;
+        if (!this.#closing) this.#didNotStart(runtime, exit);
+      }
     }
-    if (work && state === "busy") {
+    if (work && (state === "busy" || state === "saving")) {
       lane.busy -= 1;
-      work.died(exit);
+      // One that is being saved ends by that.
+      if (state === "busy") work.died(exit);
     }
     if (this.#all.size === 0) this.#onEmpty?.();
     if (this.#closing) return;
@@ -523,9 +656,20 @@ export class Pool {
     if (lane.busy === 0 || now - lane.usedAt > idleMs) return;
     const cost = executor.cost(lane.machine);
     if (this.#starting < startsAtOnce && roomFor(cost, this.#used, executor.capacity) > 0)
-      this.#start(lane, cost);
+      this.#begin(lane, cost);
   }
 }
+
+/** What a runtime of the lane is started with. */
+export const specOf = ({ environmentKey, machine, ready }: Lane, id: string): RuntimeSpec => ({
+  id,
+  environmentKey,
+  contentHash: ready.deployment.contentHash,
+  bundlePath: ready.bundlePath,
+  machine,
+  env: ready.deployment.env,
+  apiToken: ready.deployment.apiToken,
+});
 
 const isOf = (work: Work | null, message: { runId: string; token: number }): work is Work =>
   work !== null && work.run.runId === message.runId && work.run.token === message.token;

@@ -1,16 +1,29 @@
 import {
   type AttemptCompleted,
   type AttemptStarted,
+  type CheckpointVerdict,
   HOST_PROTOCOL,
   internalError,
+  type KeptCheckpoint,
   type LeaseVerdict,
   type ReportRequest,
+  type RunSuspension,
+  type SuspensionVerdict,
 } from "@acme/sdk/contract";
 import { ApiError, reportBody, type WorkerApi } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { messageOf } from "./errors.ts";
 import type { HostLog } from "./log.ts";
-import { halves, type Lease, type ReportBatch, ReportQueue, unanswered } from "./report-queue.ts";
+import {
+  emptyBatch,
+  halves,
+  type Lease,
+  type ReportBatch,
+  ReportQueue,
+  sizeOf,
+  type ToldJournal,
+  unanswered,
+} from "./report-queue.ts";
 import type { Session } from "./session.ts";
 
 /** Wait before items are sent again whose owner could not be reached. */
@@ -26,6 +39,12 @@ export interface ReporterOptions {
   log: HostLog;
   /** The lease is over, or the run was canceled: stop that attempt. */
   onLost(lease: Lease, verdict: "stale" | "canceled"): void;
+  /** The entries are durable. */
+  onJournaled(journal: ToldJournal): void;
+  /** The server will never take this journal: the attempt can't go on. */
+  onJournalRefused(journal: ToldJournal, message: string): void;
+  onSuspension(suspension: RunSuspension, verdict: SuspensionVerdict): void;
+  onCheckpoint(kept: KeptCheckpoint, verdict: CheckpointVerdict): void;
   /** Milliseconds a report took, and its items; null: it failed. */
   onReport(ms: number, items: number | null): void;
 }
@@ -57,18 +76,35 @@ export class Reporter {
     this.#schedule();
   }
 
+  /** `chars`: of the entries. */
+  journal(item: ToldJournal, chars: number): void {
+    this.#queue.journal(item, chars);
+    this.#schedule();
+  }
+
+  suspended(item: RunSuspension): void {
+    this.#queue.suspended(item);
+    this.#schedule();
+  }
+
   heartbeats(leases: Lease[]): void {
     if (leases.length === 0) return;
     this.#queue.heartbeats(leases);
     this.#schedule();
   }
 
-  /** Completions that the server has not acknowledged and that are not on their way. */
+  checkpoints(kept: KeptCheckpoint[]): void {
+    if (kept.length === 0) return;
+    this.#queue.checkpoints(kept);
+    this.#schedule();
+  }
+
+  /** Journals, completions and suspensions that the server has not acknowledged and that are not on their way. */
   get unacknowledged(): number {
     return this.#queue.unacknowledged;
   }
 
-  /** Characters of output that wait. */
+  /** Characters of output and journals that wait. */
   get chars(): number {
     return this.#queue.chars;
   }
@@ -87,7 +123,7 @@ export class Reporter {
     const deadline = performance.now() + timeoutMs;
     for (let failures = 1; performance.now() < deadline; failures++) {
       try {
-        await this.#call({ started: [], completed: [], heartbeats: [] }, true);
+        await this.#call(emptyBatch(), true);
         return;
       } catch (error) {
         if (error instanceof ApiError && error.isFinal) return;
@@ -143,9 +179,18 @@ export class Reporter {
     }
     this.#failures = 0;
     this.#tell(batch.started, verdicts.started);
+    this.#tell(batch.journals, verdicts.journals);
     this.#tell(batch.heartbeats, verdicts.heartbeats);
+    for (const [index, journal] of batch.journals.entries())
+      if (verdicts.journals[index] === "ok") this.#options.onJournaled(journal);
+    for (const [index, suspension] of batch.suspensions.entries()) {
+      const verdict = verdicts.suspensions[index];
+      if (verdict && verdict.verdict !== "retry") this.#options.onSuspension(suspension, verdict);
+    }
+    for (const [index, kept] of batch.checkpoints.entries())
+      this.#options.onCheckpoint(kept, verdicts.checkpoints[index] ?? "keep");
     const again = unanswered(batch, verdicts);
-    if (again.started.length + again.completed.length + again.heartbeats.length > 0) {
+    if (sizeOf(again) > 0) {
       this.#queue.putBack(again);
       await sleep(RETRY_MS, this.#aborted.signal);
     }
@@ -176,8 +221,13 @@ export class Reporter {
       return;
     }
     const [completed] = batch.completed;
-    const runId = (completed ?? batch.started[0] ?? batch.heartbeats[0])?.runId;
+    const [journal] = batch.journals;
+    const [suspension] = batch.suspensions;
+    const runId = (completed ?? journal ?? suspension ?? batch.started[0] ?? batch.heartbeats[0])?.runId;
     this.#options.log.error(`The server refused a report about ${runId}: ${error.message}`);
+    if (journal) this.#options.onJournalRefused(journal, error.message);
+    // It goes on in memory.
+    if (suspension) this.#options.onSuspension(suspension, { verdict: "resume", completed: [] });
     if (completed?.outcome.type !== "success") return;
     const message = `The server refused the result of the run: ${error.message}`;
     this.#queue.completed({
@@ -196,7 +246,7 @@ export class Reporter {
       ...(goodbye ? { goodbye } : undefined),
     };
     const begun = performance.now();
-    const items = batch.started.length + batch.completed.length + batch.heartbeats.length;
+    const items = sizeOf(batch);
     try {
       const answer = await api.report(reportBody(request), this.#aborted.signal);
       session.heard();

@@ -12,8 +12,9 @@ import { OutputTail } from "../src/output-tail.ts";
 import { nextPoll } from "../src/poll-plan.ts";
 import { averageOf, isExpired, startsWanted } from "../src/pool-plan.ts";
 import { roomFactor } from "../src/pressure.ts";
-import { halves, ReportQueue, unanswered } from "../src/report-queue.ts";
+import { emptyBatch, halves, ReportQueue, unanswered } from "../src/report-queue.ts";
 import { roomFor } from "../src/resources.ts";
+import { suspendInMs } from "../src/suspend-plan.ts";
 
 describe("nextPoll", () => {
   it("asks for all the room there is", () => {
@@ -212,12 +213,43 @@ describe("ReportQueue", () => {
     outcome: { type: "success" as const, output, outputType: "text/plain" },
   });
 
+  const journal = (runId: string, seq: number) => ({ ...lease(runId), attempt: 1, seq, entries: [] });
+  const suspension = (runId: string) => ({ ...lease(runId), waits: [0] });
+
+  it("tells how a run was resumed also where its end is told with it", () => {
+    const queue = new ReportQueue();
+    const resumed = { ...start("a"), resumed: { by: "replay" as const } };
+    queue.started(resumed);
+    queue.completed(end("a"));
+    const batch = queue.take();
+    expect(batch.started).toEqual([resumed]);
+    queue.completed(end("a"));
+    queue.putBack(batch);
+    expect(queue.take().started).toEqual([resumed]);
+  });
+  it("tells a run's journal before its end and its suspension, also after a failed report", () => {
+    const queue = new ReportQueue();
+    queue.journal(journal("a", 1), 10);
+    queue.suspended(suspension("a"));
+    const batch = queue.take();
+    queue.journal(journal("b", 1), 5 * 1024 * 1024);
+    queue.completed(end("b"));
+    queue.putBack(batch);
+    expect(queue.take()).toEqual({
+      ...emptyBatch(),
+      journals: [journal("a", 1)],
+      suspensions: [suspension("a")],
+    });
+    expect(queue.take().journals).toEqual([journal("b", 1)]);
+    expect(queue.take().completed).toEqual([end("b")]);
+    expect(queue.chars).toBe(0);
+  });
   it("tells an end without its start where that was not told yet", () => {
     const queue = new ReportQueue();
     queue.started(start("a"));
     queue.started(start("b"));
     queue.completed(end("a"));
-    expect(queue.take()).toEqual({ started: [start("b")], completed: [end("a")], heartbeats: [] });
+    expect(queue.take()).toEqual({ ...emptyBatch(), started: [start("b")], completed: [end("a")] });
     expect(queue.isEmpty).toBe(true);
   });
   it("puts what was not acknowledged before what came since", () => {
@@ -228,7 +260,7 @@ describe("ReportQueue", () => {
     queue.completed(end("a"));
     queue.started(start("b"));
     queue.putBack(batch);
-    expect(queue.take()).toEqual({ started: [start("b")], completed: [end("x"), end("a")], heartbeats: [] });
+    expect(queue.take()).toEqual({ ...emptyBatch(), started: [start("b")], completed: [end("x"), end("a")] });
   });
   it("splits what is too large for one call, and keeps count", () => {
     const queue = new ReportQueue();
@@ -242,16 +274,26 @@ describe("ReportQueue", () => {
   });
   it("knows what has to be told again", () => {
     const batch = {
+      ...emptyBatch(),
       started: [start("a"), start("b")],
+      journals: [journal("a", 1), journal("a", 2)],
       completed: [end("c"), end("d")],
+      suspensions: [suspension("g"), suspension("h")],
       heartbeats: [lease("e")],
     };
-    expect(
-      unanswered(batch, { started: ["ok", "retry"], completed: ["stale"], heartbeats: ["canceled"] }),
-    ).toEqual({
+    const verdicts = {
+      started: ["ok", "retry"],
+      journals: ["ok"],
+      completed: ["stale"],
+      suspensions: [{ verdict: "suspended" }, { verdict: "retry" }],
+      heartbeats: ["canceled"],
+    } satisfies Parameters<typeof unanswered>[1];
+    expect(unanswered(batch, verdicts)).toEqual({
+      ...emptyBatch(),
       started: [start("b")],
+      journals: [journal("a", 2)],
       completed: [end("d")],
-      heartbeats: [],
+      suspensions: [suspension("h")],
     });
   });
   it("finds the one item that is refused by halving, and loses none", () => {
@@ -260,14 +302,45 @@ describe("ReportQueue", () => {
       const parts = halves(batch);
       if (parts) for (const part of parts) visit(part);
       else
-        single.push(...[...batch.started, ...batch.completed, ...batch.heartbeats].map(({ runId }) => runId));
+        single.push(
+          ...[
+            batch.started,
+            batch.journals,
+            batch.completed,
+            batch.suspensions,
+            batch.heartbeats,
+            batch.checkpoints,
+          ]
+            .flat()
+            .map(({ runId }) => runId),
+        );
     };
     visit({
       started: [start("a"), start("b")],
+      journals: [journal("h", 1), journal("i", 1)],
       completed: [end("c"), end("d"), end("e")],
+      suspensions: [suspension("j")],
       heartbeats: [lease("f"), lease("g")],
+      checkpoints: [{ runId: "k", id: "1" }],
     });
-    expect(single.sort()).toEqual(["a", "b", "c", "d", "e", "f", "g"]);
+    expect(single.join("")).toBe("abhicdejfgk");
+  });
+});
+
+describe("a run that only waits", () => {
+  const now = 1_000_000;
+  const wait = (inMs: number) => ({ number: 0, kind: "wait" as const, until: now + inMs });
+  const child = { number: 1, kind: "run" as const };
+  it("stays in memory for a short wait, also beside others", () => {
+    expect(suspendInMs([wait(5_000)], now, 5_000)).toBeNull();
+    expect(suspendInMs([wait(60_000), wait(1), child], now, 5_000)).toBeNull();
+  });
+  it("is suspended at once for a long one, and soon for what has no known end", () => {
+    expect(suspendInMs([wait(5_001)], now, 5_000)).toBe(0);
+    expect(suspendInMs([wait(60_000), wait(10_000)], now, 5_000)).toBe(0);
+    expect(suspendInMs([child], now, 5_000)).toBe(1_000);
+    expect(suspendInMs([child, wait(60_000)], now, 5_000)).toBe(1_000);
+    expect(suspendInMs([child], now, 0)).toBe(0);
   });
 });
 

@@ -6,9 +6,11 @@
 import type {
   AttemptCompleted,
   AttemptStarted,
+  CheckpointVerdict,
   CompletedOperation,
   DequeueRequest,
   HostNotice,
+  KeptCheckpoint,
   LeaseVerdict,
   LogEntry,
   MachinePreset,
@@ -273,6 +275,7 @@ export interface QueueReport {
   heartbeats: { runId: string; token: number }[];
   journals: RunJournal[];
   suspensions: RunSuspension[];
+  checkpoints: KeptCheckpoint[];
 }
 export interface QueueReportResult {
   started: LeaseVerdict[];
@@ -280,6 +283,7 @@ export interface QueueReportResult {
   heartbeats: LeaseVerdict[];
   journals: LeaseVerdict[];
   suspensions: SuspensionVerdict[];
+  checkpoints: CheckpointVerdict[];
 }
 
 export interface QueueStats {

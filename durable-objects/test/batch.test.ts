@@ -119,6 +119,7 @@ async function drain(scene: Scene, succeeds: (run: DequeuedRun) => boolean = () 
         completed: [{ ...lease, completedAt: Date.now(), outcome }],
         heartbeats: [],
         journals: [],
+        checkpoints: [],
         suspensions: [],
       });
     }

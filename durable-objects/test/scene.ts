@@ -160,6 +160,7 @@ export class Scene {
         ? [{ ...leaseOf(suspended.run), waits: suspended.waits, checkpoint: suspended.checkpoint }]
         : [],
       heartbeats: heartbeat ? [{ runId: heartbeat.runId, token: heartbeat.token }] : [],
+      checkpoints: [],
     });
     const { suspensions, journals, ...others } = verdicts;
     return [...others.started, ...journals, ...others.completed, ...suspensions, ...others.heartbeats];

@@ -277,6 +277,7 @@ export class SimulatedHost {
       completed: [],
       heartbeats: [],
       journals: [],
+      checkpoints: [],
       suspensions: [],
       ...parts,
     };

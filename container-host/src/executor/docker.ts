@@ -8,12 +8,13 @@ import { sleep } from "../backoff.ts";
 import { HostError, messageOf } from "../errors.ts";
 import type { Resources } from "../resources.ts";
 import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
+import { machineKind } from "./docker/checkpoint.ts";
 import { RuntimeContainer } from "./docker/container.ts";
 import { containerOptions, HOST_LABEL } from "./docker/container-options.ts";
 import { ensureNetwork, isLoopback, Relay, type RunNetwork } from "./docker/network.ts";
 import { ensureRuntimeImage } from "./docker/runtime-image.ts";
 import { memoryBytes } from "./environment.ts";
-import type { Executor, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
+import type { Executor, RuntimeCheckpoints, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
 import type { ExecutorContext } from "./open.ts";
 
 /** Longest path of a Unix socket, without its end mark. */
@@ -31,7 +32,7 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
   const docker = new Docker();
   await within(docker.ping(), PING_MS, "the Engine does not answer");
   const [info, image, network] = await Promise.all([
-    docker.info() as Promise<{ NCPU: number; MemTotal: number }>,
+    docker.info() as Promise<EngineInfo>,
     ensureRuntimeImage(docker, log),
     ensureNetwork(docker),
   ]);
@@ -52,6 +53,8 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
   log.info(`Runs are executed in containers of ${image}; they reach the server at ${apiUrl}`);
   return new DockerExecutor({
     docker,
+    engineRoot: settings.checkpoints && info.ExperimentalBuild ? info.DockerRootDir : null,
+    kind: await machineKind(info.ServerVersion),
     image,
     network,
     relay,
@@ -64,8 +67,20 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
   });
 }
 
+interface EngineInfo {
+  NCPU: number;
+  MemTotal: number;
+  DockerRootDir: string;
+  ExperimentalBuild: boolean;
+  ServerVersion: string;
+}
+
 interface DockerParts {
   docker: Docker;
+  /** Where the Engine keeps its containers; null: it does not save processes. */
+  engineRoot: string | null;
+  /** See `RuntimeCheckpoints.kind`. */
+  kind: string;
   image: string;
   network: RunNetwork;
   relay: Relay | null;
@@ -82,14 +97,27 @@ interface DockerParts {
 class DockerExecutor implements Executor {
   readonly name = "docker";
   readonly startMs = 500;
+  readonly apiUrl: string;
   readonly capacity: Resources;
+  readonly checkpoints?: RuntimeCheckpoints;
   readonly #parts: DockerParts;
   readonly #sessionId = randomUUID();
   readonly #running = new Set<Promise<void>>();
 
   constructor(parts: DockerParts) {
     this.#parts = parts;
+    this.apiUrl = parts.apiUrl;
     this.capacity = parts.capacity;
+    const { engineRoot, kind } = parts;
+    if (engineRoot === null) return;
+    this.checkpoints = {
+      kind,
+      get image() {
+        return parts.image;
+      },
+      restore: ({ channelToken, folder, image, spec }, bundlePath, events) =>
+        this.#run({ ...spec, bundlePath }, image, channelToken, events, { folder, engineRoot }),
+    };
   }
 
   /** A preset that is larger than the machine gets all of it. */
@@ -102,9 +130,20 @@ class DockerExecutor implements Executor {
   }
 
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
-    const { apiUrl, docker, hostId, image, network, sockets } = this.#parts;
+    return this.#run(spec, this.#parts.image, channelToken, events);
+  }
+
+  #run(
+    spec: RuntimeSpec,
+    image: string,
+    channelToken: string,
+    events: RuntimeEvents,
+    saved?: { folder: string; engineRoot: string },
+  ): RuntimeHandle {
+    const { apiUrl, docker, engineRoot, hostId, network, sockets } = this.#parts;
     const channelDirectory = join(sockets, spec.id);
-    const container = new RuntimeContainer(new ChannelServer(channelDirectory, channelToken, events), events);
+    const channel = new ChannelServer(channelDirectory, channelToken, events);
+    const container = new RuntimeContainer(channel, events);
     const { cpu, memory } = this.cost(spec.machine);
     const options = containerOptions({
       spec,
@@ -118,9 +157,10 @@ class DockerExecutor implements Executor {
       cpu,
       memory: Math.floor(memory),
     });
-    const running = container.run(docker, options).finally(() => this.#running.delete(running));
+    const running = container.run(docker, options, saved).finally(() => this.#running.delete(running));
     this.#running.add(running);
-    return container;
+    if (engineRoot !== null) return container;
+    return { send: (message) => container.send(message), kill: () => container.kill() };
   }
 
   async cleanUp(): Promise<number> {

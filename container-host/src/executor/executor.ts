@@ -1,6 +1,24 @@
 import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
 import type { Resources } from "../resources.ts";
 
+/** A runtime that was saved, with what it was started with. */
+export interface SavedRuntime {
+  spec: Omit<RuntimeSpec, "bundlePath">;
+  image: string;
+  channelToken: string;
+  /** What `save` wrote. */
+  folder: string;
+}
+
+export interface RuntimeCheckpoints {
+  /** Machines with the same can restore each other's runtimes. */
+  readonly kind: string;
+  /** What runtimes are started from now. */
+  readonly image: string;
+  /** As `start`; the runtime connects to its channel when it goes on. */
+  restore(saved: SavedRuntime, bundlePath: string, events: RuntimeEvents): RuntimeHandle;
+}
+
 /** What a runtime is started with. */
 export interface RuntimeSpec {
   /** Unique on this host. */
@@ -40,6 +58,12 @@ export interface RuntimeEvents {
 /** One started process or container. */
 export interface RuntimeHandle {
   send(message: HostToRuntime): void;
+  /**
+   * Writes the process into `folder` and ends it; `onExit` follows. To be called when the runtime stands still and has closed
+   * its channel. Absent: it can't be saved.
+   * @throws Error, in the promise: it goes on as it was
+   */
+  save?(folder: string): Promise<void>;
   /** Ends it at once, with all that it started. `onExit` follows. */
   kill(): void;
 }
@@ -47,6 +71,8 @@ export interface RuntimeHandle {
 /** Where runtimes run. */
 export interface Executor {
   readonly name: "process" | "docker";
+  /** The server as runtimes reach it. */
+  readonly apiUrl: string;
   /** What all runtimes together may take. */
   readonly capacity: Resources;
   /** What a runtime of this preset takes of it. */
@@ -55,6 +81,8 @@ export interface Executor {
   readonly startMs: number;
   /** Starts one; every failure is told by `onExit`. */
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle;
+  /** Absent: it can't save runtimes. */
+  readonly checkpoints?: RuntimeCheckpoints;
   /** Ends what an earlier process of this host left behind. Returns how many. */
   cleanUp(): Promise<number>;
   /** @throws Error when it can start nothing now */

@@ -36,6 +36,7 @@ export async function processExecutor(options: ProcessExecutorOptions): Promise<
 class ProcessExecutor implements Executor {
   readonly name = "process";
   readonly startMs = 60;
+  readonly apiUrl: string;
   readonly capacity: Resources;
   readonly #options: ProcessExecutorOptions;
   readonly #entry: string;
@@ -44,6 +45,7 @@ class ProcessExecutor implements Executor {
 
   constructor(options: ProcessExecutorOptions, entry: string) {
     this.#options = options;
+    this.apiUrl = options.apiUrl;
     this.#entry = entry;
     this.#leftovers = new Leftovers(options.folders.processes);
     this.capacity = { slots: options.slots, cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };

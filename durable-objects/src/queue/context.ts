@@ -121,12 +121,13 @@ export function addEvent(
   type: string,
   message: string,
   data?: Record<string, unknown>,
+  time = q.now,
 ): void {
   q.sql.exec(
     `INSERT INTO events (seq, ordinal, time, type, message, data)
      VALUES (?1, (SELECT coalesce(max(ordinal), 0) + 1 FROM events WHERE seq = ?1), ?2, ?3, ?4, ?5)`,
     seq,
-    q.now,
+    time,
     type,
     message,
     data ? JSON.stringify(data) : null,

@@ -49,7 +49,13 @@ import { pendingProjection, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
 import { retrieveRun, runEvents } from "./records.ts";
 import { attemptCompleted, attemptStarted, heartbeat, loseSession, returnRuns } from "./reports.ts";
-import { claimOperation, completeOperation, type OperationClaim, suspendRun } from "./suspension.ts";
+import {
+  checkpointVerdict,
+  claimOperation,
+  completeOperation,
+  type OperationClaim,
+  suspendRun,
+} from "./suspension.ts";
 import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
 import { triggerRun } from "./trigger.ts";
 import { releaseParked } from "./versions.ts";
@@ -216,6 +222,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           heartbeats: stale(report.heartbeats),
           journals: stale(report.journals),
           suspensions: report.suspensions.map(() => ({ verdict: "stale" })),
+          checkpoints: report.checkpoints.map(() => "drop"),
         };
       }
       return this.#group.run((q) => ({
@@ -224,6 +231,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         completed: report.completed.map((item) => attemptCompleted(q, item)),
         suspensions: report.suspensions.map((item) => suspendRun(q, item)),
         heartbeats: report.heartbeats.map((item) => heartbeat(q, item)),
+        checkpoints: report.checkpoints.map((item) => checkpointVerdict(q, item)),
       }));
     }
 

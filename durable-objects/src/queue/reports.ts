@@ -19,8 +19,22 @@ import { releaseSlot, transition } from "./transition.ts";
 export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVerdict {
   const lease = checkLease(q, report);
   if (lease.verdict !== "held") return lease.verdict;
-  if (lease.run.status === RunStatus.DEQUEUED) start(q, lease.run, report.startedAt);
+  if (lease.run.status !== RunStatus.DEQUEUED) return "ok";
+  if (isResumable(lease.run)) tellResumed(q, lease.run, report);
+  start(q, lease.run, report.startedAt);
   return "ok";
+}
+
+function tellResumed(q: QueueContext, run: RunTableRow, report: AttemptStarted): void {
+  const { resumed: method } = report;
+  const because = method?.reason ? `: ${method.reason}` : "";
+  const message =
+    method?.by === "checkpoint"
+      ? "Resumed: its process was restored from its checkpoint"
+      : `Resumed: replayed from its journal${because}`;
+  const data = { attempt: run.journal_attempt, hostId: run.host_id, by: method?.by ?? "replay" };
+  const at = Math.min(report.startedAt, q.now);
+  addEvent(q, run.seq, "resumed", message, { ...data, reason: method?.reason }, at);
 }
 
 function start(q: QueueContext, run: RunTableRow, startedAt: number): void {

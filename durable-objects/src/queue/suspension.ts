@@ -1,7 +1,10 @@
 import {
+  type CheckpointRef,
+  type CheckpointVerdict,
   type CompletedOperation,
   isFinal,
   type JournalEntry,
+  type KeptCheckpoint,
   RunStatus,
   type RunSuspension,
   type SuspensionVerdict,
@@ -35,6 +38,7 @@ export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVe
     attempt: run.journal_attempt,
     hostId: run.host_id,
     checkpoint: report.checkpoint?.id,
+    checkpointError: report.checkpointError,
   });
   transition(q, run, RunStatus.WAITING_ON_WAITPOINT, {
     attempt: run.journal_attempt - 1,
@@ -60,6 +64,16 @@ function nameOf(entry: JournalEntry): string {
     default:
       return entry.name;
   }
+}
+
+/** Whether a host is to keep what it saved of a run: as long as the run may still be resumed from that. */
+export function checkpointVerdict(q: QueueContext, kept: KeptCheckpoint): CheckpointVerdict {
+  const run = findRun(q, kept.runId);
+  if (!run || isFinal(run.status)) return "drop";
+  // Handed out, and perhaps being restored right now.
+  if (run.status === RunStatus.DEQUEUED) return "keep";
+  const checkpoint = run.checkpoint ? (JSON.parse(run.checkpoint) as CheckpointRef) : null;
+  return checkpoint?.id === kept.id ? "keep" : "drop";
 }
 
 /** Something a suspended run waits for is over: it is queued at its old place. */

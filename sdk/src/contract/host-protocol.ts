@@ -114,7 +114,14 @@ export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
 
 const Lease = { runId: z.string(), token: z.number().int() };
 
-export const AttemptStarted = z.object({ ...Lease, startedAt: Millis });
+/** How a host goes on with an attempt, for the run's timeline. `reason`: why a process that was saved was not restored. */
+export const ResumeMethod = z.object({
+  by: z.enum(["checkpoint", "replay"]),
+  reason: z.string().max(500).optional(),
+});
+export type ResumeMethod = z.infer<typeof ResumeMethod>;
+
+export const AttemptStarted = z.object({ ...Lease, startedAt: Millis, resumed: ResumeMethod.optional() });
 export type AttemptStarted = z.infer<typeof AttemptStarted>;
 
 export const AttemptCompleted = z.object({
@@ -151,9 +158,15 @@ export const RunSuspension = z.object({
   ...Lease,
   waits: z.array(z.number().int()).min(1),
   checkpoint: CheckpointRef.nullish(),
+  /** Why the process could not be saved, where that was tried: the run will be replayed. */
+  checkpointError: z.string().max(500).optional(),
   usageMs: z.number().min(0).optional(),
 });
 export type RunSuspension = z.infer<typeof RunSuspension>;
+
+/** A saved process that the host keeps: of a run that may be over by now, or have gone on elsewhere. */
+export const KeptCheckpoint = z.object({ runId: z.string(), id: z.string() });
+export type KeptCheckpoint = z.infer<typeof KeptCheckpoint>;
 
 /** Everything a host has to tell, in one call. Order within a run: started, journals, then completed or suspended. */
 export const ReportRequest = z.object({
@@ -166,6 +179,8 @@ export const ReportRequest = z.object({
   heartbeats: z.array(z.object(Lease)).default([]),
   journals: z.array(RunJournal).default([]),
   suspensions: z.array(RunSuspension).default([]),
+  /** Asks which of these are still of use: the others are to be deleted. */
+  checkpoints: z.array(KeptCheckpoint).max(LIMITS.dequeueBatch).default([]),
   logs: z.array(RunLogs).default([]),
   /** Set once by a host that stops for good: what it still holds is queued again at once. */
   goodbye: z.boolean().optional(),
@@ -190,12 +205,17 @@ export const SuspensionVerdict = z.discriminatedUnion("verdict", [
 ]);
 export type SuspensionVerdict = z.infer<typeof SuspensionVerdict>;
 
+/** `keep`: also where the owner could not be asked. */
+export const CheckpointVerdict = z.enum(["keep", "drop"]);
+export type CheckpointVerdict = z.infer<typeof CheckpointVerdict>;
+
 export const ReportResponse = z.object({
   started: z.array(LeaseVerdict),
   completed: z.array(LeaseVerdict),
   heartbeats: z.array(LeaseVerdict),
   journals: z.array(LeaseVerdict).default([]),
   suspensions: z.array(SuspensionVerdict).default([]),
+  checkpoints: z.array(CheckpointVerdict).default([]),
 });
 export type ReportResponse = z.infer<typeof ReportResponse>;
 

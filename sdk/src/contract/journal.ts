@@ -95,7 +95,7 @@ export const CompletedOperation = z.object({
 });
 export type CompletedOperation = z.infer<typeof CompletedOperation>;
 
-/** A process that was saved to disk. Only the host that has it can restore it; elsewhere the run is replayed. */
+/** A process that was saved to disk, and by which host. One that can't get at it replays the run. */
 export const CheckpointRef = z.object({ id: z.string().min(1).max(128), hostId: z.string().min(1).max(128) });
 export type CheckpointRef = z.infer<typeof CheckpointRef>;
 

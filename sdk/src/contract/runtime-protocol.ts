@@ -42,8 +42,18 @@ export const HostToRuntime = z.discriminatedUnion("type", [
    * 50 ms, first line `hello`) until it is answered: by then it may have been saved, moved and restored.
    */
   z.object({ type: z.literal("suspend"), runId: z.string(), checkpoint: z.boolean() }),
-  /** Go on after `suspended`, with this token from now on; results come in `operation` messages before this one. */
-  z.object({ type: z.literal("resume"), runId: z.string(), token: z.number().int() }),
+  /**
+   * Go on after `suspended`, with this token from now on; results come in `operation` messages before this one. Another
+   * token: the suspension was recorded, with the time used until then. `env`: how the API is called from now on.
+   */
+  z.object({
+    type: z.literal("resume"),
+    runId: z.string(),
+    token: z.number().int(),
+    env: z.record(z.string(), z.string()).optional(),
+  }),
+  /** After `suspended` with `reusable`: the run goes on elsewhere. The runtime forgets it and is free for others. */
+  z.object({ type: z.literal("forget"), runId: z.string() }),
   /** Finish nothing new and exit 0. */
   z.object({ type: z.literal("shutdown") }),
 ]);
@@ -96,6 +106,8 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     token: z.number().int(),
     waits: z.array(z.number().int()),
     usageMs: z.number().optional(),
+    /** Nothing else that the run began is under way in the process: it can be used for others. */
+    reusable: z.boolean().optional(),
   }),
   z.object({
     type: z.literal("completed"),

@@ -36,6 +36,8 @@ export class Attempt implements RunScope {
   startedAt = performance.now();
   /** Over: whatever still runs of it belongs to no run any more. */
   ended = false;
+  /** It stands still for good: another process goes on with it. */
+  forgotten = false;
   /** Set when the process should not be used again: code of this attempt may still be running. */
   exiting = false;
   /** Fences what is told of the attempt; another one after a suspension. */
@@ -57,6 +59,8 @@ export class Attempt implements RunScope {
   /** `performance.now()` at its suspension. */
   #frozenAt: number | undefined;
   #frozenWaits: number[] | undefined;
+  /** Milliseconds that were recorded with earlier suspensions. */
+  #recordedMs = 0;
 
   constructor(run: DequeuedRun, task: RegisteredTask, channel: Channel) {
     this.#run = run;
@@ -76,7 +80,7 @@ export class Attempt implements RunScope {
     return this.durable.replaying;
   }
 
-  /** Milliseconds that it ran, without the time it was suspended. */
+  /** Milliseconds that it ran, without the time it was suspended and what was recorded with a suspension. */
   get activeMs(): number {
     return (this.#frozenAt ?? performance.now()) - this.startedAt;
   }
@@ -141,12 +145,22 @@ export class Attempt implements RunScope {
 
   /** Goes on after `suspend`. */
   resume(token: number): void {
+    const isRecorded = token !== this.token;
     this.token = token;
     if (this.#frozenAt === undefined) return;
-    this.startedAt += performance.now() - this.#frozenAt;
+    const usedMs = this.activeMs;
     this.#frozenAt = undefined;
+    if (isRecorded) this.#recordedMs += usedMs;
+    this.startedAt = performance.now() - (isRecorded ? 0 : usedMs);
     this.#startTimer();
     this.durable.resume();
+  }
+
+  /** It goes on elsewhere: nothing of it happens here any more. */
+  forget(): void {
+    this.forgotten = true;
+    this.ended = true;
+    this.durable.end();
   }
 
   /** Nobody caught this error: the attempt fails with it, and the process is not to be used again. */
@@ -383,13 +397,13 @@ export class Attempt implements RunScope {
     if (!seconds || seconds > NO_LIMIT_SECONDS || this.#timedOut) return;
     this.#timer = setTimeout(
       () => {
-        const error = new MaxDurationExceededError(seconds, this.activeMs / 1_000);
+        const error = new MaxDurationExceededError(seconds, (this.#recordedMs + this.activeMs) / 1_000);
         this.#timedOut = error;
         this.#controller.abort(error);
         this.durable.stop(error);
         this.#timer = setTimeout(() => this.fail(error), GRACE_MS);
       },
-      Math.max(0, seconds * 1_000 - this.activeMs),
+      Math.max(0, seconds * 1_000 - this.#recordedMs - this.activeMs),
     );
   }
 

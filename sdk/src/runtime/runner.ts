@@ -1,6 +1,7 @@
 import type { DequeuedRun } from "../contract/host-protocol.ts";
 import type { HostToRuntime } from "../contract/runtime-protocol.ts";
 import { state } from "../state.ts";
+import { ActiveResources } from "./active-resources.ts";
 import { Attempt } from "./attempt.ts";
 import type { Channel } from "./channel.ts";
 import { closeIdleConnections } from "./idle-connections.ts";
@@ -20,6 +21,7 @@ export class Runner {
   readonly #lastMs = new Map<string, number>();
   #current: { run: DequeuedRun; attempt: Attempt | undefined } | undefined;
   #stopping = false;
+  readonly #resources = new ActiveResources();
 
   constructor(channel: Channel) {
     this.#channel = channel;
@@ -50,7 +52,10 @@ export class Runner {
         void this.#suspend(message.runId, message.checkpoint);
         return;
       case "resume":
-        this.#attempt(message.runId)?.resume(message.token);
+        this.#resume(message);
+        return;
+      case "forget":
+        this.#forget(message.runId);
         return;
       case "shutdown":
         this.#stopping = true;
@@ -102,10 +107,24 @@ export class Runner {
       this.#channel.send({ type: "working", runId, token });
       return;
     }
-    if (checkpoint) await closeIdleConnections();
+    await closeIdleConnections();
+    const reusable = !checkpoint && !this.#resources.hasMore();
     const usageMs = Math.round(attempt.activeMs * 1_000) / 1_000;
-    this.#channel.send({ type: "suspended", runId, token, waits, usageMs });
+    this.#channel.send({ type: "suspended", runId, token, waits, usageMs, reusable: reusable || undefined });
     if (checkpoint) await this.#channel.reconnect();
+  }
+
+  #resume({ runId, token, env }: Extract<HostToRuntime, { type: "resume" }>): void {
+    Object.assign(process.env, env);
+    this.#attempt(runId)?.resume(token);
+  }
+
+  #forget(runId: string): void {
+    const attempt = this.#attempt(runId);
+    if (!attempt) return;
+    attempt.forget();
+    this.#current = undefined;
+    this.#next();
   }
 
   #next(): void {
@@ -126,6 +145,7 @@ export class Runner {
       this.#next();
       return;
     }
+    this.#resources.note();
     const attempt = new Attempt(run, task, this.#channel);
     this.#current = { run, attempt };
     this.#channel.send({ type: "started", runId: run.runId, token: run.token, at });
@@ -133,6 +153,7 @@ export class Runner {
     // host learns of the start now, even if the function then blocks the thread.
     if ((this.#lastMs.get(run.taskId) ?? QUICK_MS) >= QUICK_MS) this.#channel.flush();
     const outcome = await runContext.run({ attempt, inside: undefined }, () => attempt.execute());
+    if (attempt.forgotten) return;
     const usageMs = attempt.activeMs;
     this.#lastMs.set(run.taskId, usageMs);
     this.#current = undefined;

@@ -1,5 +1,6 @@
 import type { QueueReport, QueueReportResult } from "@acme/durable-objects/rpc";
 import {
+  type CheckpointVerdict,
   DequeueRequest,
   type HostDeployment,
   type LeaseVerdict,
@@ -40,35 +41,35 @@ export const hostRoutes = new Hono<App>()
     authenticateHost(c);
     const report = await readBody(c, ReportRequest, REPORT_BYTES);
     const { hostId, sessionId } = report;
-    const parts = [...Map.groupBy(leasesOf(report), ({ runId }) => parseRunId(runId)?.queueKey ?? "")];
-    const verdicts = new Map<string, LeaseVerdict | SuspensionVerdict>();
-    const queues = parts.map(async ([queueKey, leases]) => {
+    const parts = [...Map.groupBy(itemsOf(report), ({ runId }) => parseRunId(runId)?.queueKey ?? "")];
+    const verdicts = new Map<string, Verdict>();
+    const queues = parts.map(async ([queueKey, items]) => {
       const own = { hostId, sessionId, ...ownPart(report, queueKey) };
       const result = queueKey === "" ? null : await answerOf(c.env, queueKey, own);
-      for (const { kind, runId, token, index } of leases) {
-        verdicts.set(
-          `${kind} ${runId} ${token}`,
-          queueKey === "" ? "stale" : (result?.[kind][index] ?? "retry"),
-        );
-      }
+      const missing = queueKey === "" ? "stale" : "retry";
+      for (const { kind, key, index } of items)
+        verdicts.set(`${kind} ${key}`, result?.[kind][index] ?? missing);
     });
     const logs = report.logs.map(({ runId, attempt, entries }) =>
       runFeed(c.env, runId).appendLogs(attempt, entries),
     );
     await Promise.all([...queues, ...logs, sayAlive(c.env, hostId, sessionId, report.goodbye ?? false)]);
-    const verdictsOf = (kind: Exclude<Kind, "suspensions">): LeaseVerdict[] =>
-      report[kind].map(
-        ({ runId, token }) =>
-          (verdicts.get(`${kind} ${runId} ${token}`) as LeaseVerdict | undefined) ?? "retry",
-      );
+    const verdictsOf = (kind: LeaseKind): LeaseVerdict[] =>
+      report[kind].map((item) => (verdicts.get(`${kind} ${keyOf(item)}`) as LeaseVerdict) ?? "retry");
     const body: ReportResponse = {
       started: verdictsOf("started"),
       completed: verdictsOf("completed"),
       heartbeats: verdictsOf("heartbeats"),
       journals: verdictsOf("journals"),
-      suspensions: report.suspensions.map(({ runId, token }) =>
-        asSuspension(verdicts.get(`suspensions ${runId} ${token}`) ?? "retry"),
-      ),
+      suspensions: report.suspensions.map((item) => {
+        const verdict = verdicts.get(`suspensions ${keyOf(item)}`) as SuspensionVerdict | LeaseVerdict;
+        return typeof verdict === "object" ? verdict : { verdict: verdict === "stale" ? "stale" : "retry" };
+      }),
+      // A run that no queue can have had is none to keep anything for; a queue that did not answer is asked again later.
+      checkpoints: report.checkpoints.map((item) => {
+        const verdict = verdicts.get(`checkpoints ${keyOf(item)}`);
+        return verdict === "drop" || verdict === "stale" ? "drop" : "keep";
+      }),
     };
     return c.json(body);
   })
@@ -97,11 +98,10 @@ export const hostRoutes = new Hono<App>()
     return c.body(bytes, 200, { "content-type": "text/javascript" });
   });
 
-const KINDS = ["started", "journals", "completed", "suspensions", "heartbeats"] as const;
+const KINDS = ["started", "journals", "completed", "suspensions", "heartbeats", "checkpoints"] as const;
 type Kind = (typeof KINDS)[number];
-
-const asSuspension = (verdict: LeaseVerdict | SuspensionVerdict): SuspensionVerdict =>
-  typeof verdict === "object" ? verdict : { verdict: verdict === "ok" ? "suspended" : verdict };
+type LeaseKind = Exclude<Kind, "suspensions" | "checkpoints">;
+type Verdict = LeaseVerdict | SuspensionVerdict | CheckpointVerdict;
 
 type Report = ReturnType<typeof ReportRequest.parse>;
 
@@ -109,15 +109,18 @@ function authenticateHost(c: Context<App>): void {
   authenticateSecret(c, c.env.HOST_TOKEN, "host token");
 }
 
-/** Every lease a report names, with its place among those of its queue. */
-function* leasesOf(report: Report): Generator<{ kind: Kind; runId: string; token: number; index: number }> {
+const keyOf = (item: { runId: string; token?: number; id?: string }): string =>
+  `${item.runId} ${item.token ?? item.id}`;
+
+/** All that a report tells or asks, each with its place among those of its kind and queue. */
+function* itemsOf(report: Report): Generator<{ kind: Kind; runId: string; key: string; index: number }> {
   for (const kind of KINDS) {
     const places = new Map<string, number>();
-    for (const { runId, token } of report[kind]) {
-      const queueKey = parseRunId(runId)?.queueKey ?? "";
+    for (const item of report[kind]) {
+      const queueKey = parseRunId(item.runId)?.queueKey ?? "";
       const index = places.get(queueKey) ?? 0;
       places.set(queueKey, index + 1);
-      yield { kind, runId, token, index };
+      yield { kind, runId: item.runId, key: keyOf(item), index };
     }
   }
 }
@@ -130,6 +133,7 @@ function ownPart(report: Report, queueKey: string): Pick<QueueReport, Kind> {
     heartbeats: report.heartbeats.filter(mine),
     journals: report.journals.filter(mine),
     suspensions: report.suspensions.filter(mine),
+    checkpoints: report.checkpoints.filter(mine),
   };
 }
 

@@ -45,6 +45,13 @@ export class ChannelServer {
     chmodSync(path, 0o666);
   }
 
+  /** Nobody can connect until `listen` is called again; what is sent meanwhile waits. */
+  async pause(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+
   send(message: HostToRuntime): void {
     this.#unsent += `${JSON.stringify(message)}\n`;
     if (this.#unsent.length > MAX_UNSENT && !this.#current) {

@@ -4,6 +4,7 @@ import { backoffMs, sleep } from "../../backoff.ts";
 import { messageOf } from "../../errors.ts";
 import type { RuntimeEvents, RuntimeExit, RuntimeHandle } from "../executor.ts";
 import type { ChannelServer } from "./channel-server.ts";
+import { saveContainer, startSaved } from "./checkpoint.ts";
 import { demultiplex } from "./demultiplex.ts";
 
 const OUTPUT_LINES = 50;
@@ -20,15 +21,19 @@ export class RuntimeContainer implements RuntimeHandle {
     this.#events = events;
   }
 
-  /** Creates and starts it, and follows it to its end. Never rejects. */
-  async run(docker: Docker, options: Docker.ContainerCreateOptions): Promise<void> {
+  /** Creates and starts it, from `saved` where that is given, and follows it to its end. Never rejects. */
+  async run(
+    docker: Docker,
+    options: Docker.ContainerCreateOptions,
+    saved?: { folder: string; engineRoot: string },
+  ): Promise<void> {
     let exit: RuntimeExit;
     try {
       await this.#channel.listen();
       this.#container = await docker.createContainer(options);
       if (this.#killed) exit = nothing("SIGKILL");
       else {
-        await this.#container.start();
+        await (saved ? startSaved(this.#container, saved) : this.#container.start());
         // Asked to end while it was starting.
         if (this.#killed) this.kill();
         exit = await this.#ended(this.#container);
@@ -49,6 +54,19 @@ export class RuntimeContainer implements RuntimeHandle {
     this.#killed = true;
     // It may be gone already, or not have been started: `run` sees to that.
     this.#container?.kill({ signal: "SIGKILL" }).catch(() => {});
+  }
+
+  async save(folder: string): Promise<void> {
+    const container = this.#container;
+    if (!container) throw new Error("The container has not been started");
+    // A process that is connected to anything can't be saved.
+    await this.#channel.pause();
+    try {
+      await saveContainer(container, folder);
+    } catch (error) {
+      if (!this.#killed) await this.#channel.listen();
+      throw error;
+    }
   }
 
   async remove(): Promise<void> {

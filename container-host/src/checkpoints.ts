@@ -1,0 +1,208 @@
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import { type KeptCheckpoint, MACHINE_PRESETS, newId } from "@acme/sdk/contract";
+import { z } from "zod";
+import { messageOf } from "./errors.ts";
+import type { HostLog } from "./log.ts";
+
+/** What is known of a saved process beside its memory. Its variables hold secrets, as its memory does. */
+const SavedProcess = z.object({
+  id: z.string(),
+  runId: z.string(),
+  /** Who saved it, and keeps it within its disk budget. */
+  hostId: z.string(),
+  /** Milliseconds since the epoch. */
+  savedAt: z.number(),
+  /** Milliseconds since the epoch: when the process was first started. */
+  startedAt: z.number(),
+  /** Runs that it has finished before. */
+  runs: z.number().int(),
+  bytes: z.number(),
+  /** Machines of another kind can't restore it. */
+  kind: z.string(),
+  /** The machine's monotonic clock when it was saved, in seconds: its timers are set by that. */
+  monotonicSeconds: z.number(),
+  image: z.string(),
+  channelToken: z.string(),
+  spec: z.object({
+    environmentKey: z.string(),
+    contentHash: z.string(),
+    machine: z.enum(MACHINE_PRESETS),
+    env: z.record(z.string(), z.string()),
+    apiToken: z.string(),
+  }),
+});
+export type SavedProcess = z.infer<typeof SavedProcess>;
+
+const ABOUT = "about.json";
+/** What the executor writes: the process itself. */
+const MEMORY = "memory";
+
+export interface CheckpointsOptions {
+  /** May be shared by hosts: what one saves the others restore. */
+  folder: string;
+  hostId: string;
+  kind: string;
+  /** Of what this host saves; the oldest goes first. */
+  maxBytes: number;
+  log: HostLog;
+  monotonicSeconds(): number;
+}
+
+/** Saved processes on disk, readable by the host's user alone. */
+export class Checkpoints {
+  readonly #options: CheckpointsOptions;
+  /** Those that this host saved, oldest first. */
+  readonly #own = new Map<string, SavedProcess>();
+  #bytes = 0;
+
+  constructor(options: CheckpointsOptions) {
+    this.#options = options;
+    mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+    chmodSync(options.folder, 0o700);
+    this.#load();
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get count(): number {
+    return this.#own.size;
+  }
+
+  /** Those to ask the server about, `limit` of them, other ones each time. */
+  someOfOwn(limit: number): KeptCheckpoint[] {
+    const some = [...this.#own.values()].slice(0, limit);
+    for (const saved of some) {
+      this.#own.delete(saved.id);
+      this.#own.set(saved.id, saved);
+    }
+    return some.map(({ id, runId }) => ({ id, runId }));
+  }
+
+  /**
+   * Keeps what `save` writes into a folder.
+   * @throws what `save` throws: nothing is kept then
+   */
+  async create(
+    about: Omit<SavedProcess, "id" | "hostId" | "kind" | "savedAt" | "bytes" | "monotonicSeconds">,
+    save: (folder: string) => Promise<void>,
+  ): Promise<SavedProcess> {
+    const { folder, hostId, kind, monotonicSeconds } = this.#options;
+    const id = newId("checkpoint");
+    const own = join(folder, id);
+    try {
+      mkdirSync(join(own, MEMORY), { recursive: true, mode: 0o700 });
+      await save(join(own, MEMORY));
+      const saved: SavedProcess = {
+        ...about,
+        id,
+        hostId,
+        kind,
+        savedAt: Date.now(),
+        bytes: sizeOf(own),
+        monotonicSeconds: monotonicSeconds(),
+      };
+      // Whole or not there: without it the folder is no checkpoint.
+      writeFileSync(join(own, `${ABOUT}.new`), JSON.stringify(saved), { mode: 0o600 });
+      renameSync(join(own, `${ABOUT}.new`), join(own, ABOUT));
+      this.#keep(saved);
+      this.#makeRoom(id);
+      return saved;
+    } catch (error) {
+      rmSync(own, { recursive: true, force: true });
+      throw error;
+    }
+  }
+
+  /** A process that can be restored here, or why it can't. */
+  find(id: string, runId: string): SavedProcess | string {
+    const { folder, hostId, kind, monotonicSeconds } = this.#options;
+    if (!/^[\w-]+$/.test(id)) return "its checkpoint has no valid name";
+    const saved = read(join(folder, id));
+    if (saved?.runId !== runId) return "its checkpoint is on another host, or was removed to make room";
+    if (saved.kind !== kind) return "its checkpoint is of another kind of machine";
+    if (saved.monotonicSeconds > monotonicSeconds()) {
+      return saved.hostId === hostId
+        ? "the machine was restarted since its checkpoint"
+        : "its checkpoint's clock is ahead of this machine's";
+    }
+    return saved;
+  }
+
+  memoryOf(id: string): string {
+    return join(this.#options.folder, id, MEMORY);
+  }
+
+  drop(id: string): void {
+    const own = this.#own.get(id);
+    if (own) {
+      this.#own.delete(id);
+      this.#bytes -= own.bytes;
+    }
+    try {
+      rmSync(join(this.#options.folder, id), { recursive: true, force: true });
+    } catch (error) {
+      this.#options.log.error(`Checkpoint ${id} could not be deleted: ${messageOf(error)}`);
+    }
+  }
+
+  #keep(saved: SavedProcess): void {
+    this.#own.set(saved.id, saved);
+    this.#bytes += saved.bytes;
+  }
+
+  #makeRoom(newest: string): void {
+    const { log, maxBytes } = this.#options;
+    const oldestFirst = [...this.#own.values()].sort((a, b) => a.savedAt - b.savedAt);
+    for (const { id, runId } of oldestFirst) {
+      if (this.#bytes <= maxBytes) return;
+      // The newest too where it alone is too large.
+      if (id === newest) log.warn(`The checkpoint of ${runId} alone is larger than --checkpoint-bytes`);
+      this.drop(id);
+    }
+  }
+
+  #load(): void {
+    const { folder, hostId } = this.#options;
+    const found: SavedProcess[] = [];
+    for (const name of readdirSync(folder)) {
+      const saved = read(join(folder, name));
+      if (saved?.hostId === hostId) found.push(saved);
+      // Cut off while it was written, long enough ago that no other host can be at it.
+      else if (!saved && ageMs(join(folder, name)) > 3_600_000)
+        rmSync(join(folder, name), { recursive: true });
+    }
+    for (const saved of found.sort((a, b) => a.savedAt - b.savedAt)) this.#keep(saved);
+  }
+}
+
+function read(folder: string): SavedProcess | null {
+  try {
+    if (!existsSync(join(folder, ABOUT))) return null;
+    return SavedProcess.parse(JSON.parse(readFileSync(join(folder, ABOUT), "utf8")));
+  } catch {
+    return null;
+  }
+}
+
+function ageMs(path: string): number {
+  return Date.now() - statSync(path).mtimeMs;
+}
+
+function sizeOf(path: string): number {
+  const stats = statSync(path);
+  if (!stats.isDirectory()) return stats.size;
+  return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
+}

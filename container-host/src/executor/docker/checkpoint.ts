@@ -1,0 +1,62 @@
+import { createHash } from "node:crypto";
+import { cp, readFile } from "node:fs/promises";
+import { arch, cpus, release } from "node:os";
+import { join } from "node:path";
+import type Docker from "dockerode";
+import { messageOf } from "../../errors.ts";
+
+/** The name of a checkpoint within its folder. */
+const NAME = "process";
+
+/** What has to be the same on a machine that restores a process: its kernel, its processor and the Engine. */
+export async function machineKind(engineVersion: string): Promise<string> {
+  const flags = /^flags\s*:\s*(.*)$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[1] ?? "";
+  const facts = [release(), arch(), cpus()[0]?.model, flags, engineVersion];
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 24);
+}
+
+/** What dockerode can do, but its types don't say. */
+interface Checkpointable {
+  createCheckpoint(options: { checkpointID: string; checkpointDir: string; exit: boolean }): Promise<void>;
+}
+
+/** Writes the container's processes into `folder` and ends them. @throws Error that says what CRIU said */
+export async function saveContainer(container: Docker.Container, folder: string): Promise<void> {
+  try {
+    await (container as unknown as Checkpointable).createCheckpoint({
+      checkpointID: NAME,
+      checkpointDir: folder,
+      exit: true,
+    });
+  } catch (error) {
+    throw new Error(await reasonOf(messageOf(error)), { cause: error });
+  }
+}
+
+/**
+ * Starts a container that was created as the saved one was. The Engine looks for checkpoints only where it keeps its
+ * containers, so the files are copied to there; they go with the container.
+ */
+export async function startSaved(
+  container: Docker.Container,
+  { folder, engineRoot }: { folder: string; engineRoot: string },
+): Promise<void> {
+  const target = join(engineRoot, "containers", container.id, "checkpoints", NAME);
+  await cp(join(folder, NAME), target, { recursive: true });
+  // dockerode would send the options as a body too, which the Engine refuses.
+  const options = { _query: { checkpoint: NAME }, _body: {} };
+  await container.start(options as Docker.ContainerStartOptions);
+}
+
+/** The Engine only says where CRIU's log is: its last errors tell what stood in the way. */
+async function reasonOf(message: string): Promise<string> {
+  const path = /path= (\S+criu-dump\.log)/.exec(message)?.[1];
+  if (!path) return message;
+  try {
+    const errors = (await readFile(path, "utf8")).match(/Error \([^)]*\): .*/g) ?? [];
+    const said = errors.map((line) => line.replace(/^Error \([^)]*\): /, "")).slice(0, 3);
+    return said.length === 0 ? message : `CRIU: ${said.join("; ")}`;
+  } catch {
+    return message;
+  }
+}

@@ -1,0 +1,16 @@
+import type { RuntimeToHost } from "@acme/sdk/contract";
+
+type Waits = Extract<RuntimeToHost, { type: "waiting" }>["waits"];
+
+/** How long a run may wait in memory for what has no known end: a child, a batch, a token. They are often quick. */
+const OPEN_END_MS = 1_000;
+
+/**
+ * In how many milliseconds a run that only waits is suspended; null: it goes on soon enough to wait in memory. `now`:
+ * milliseconds since the epoch. `suspendAfterMs`: the project's threshold, the longest wait in memory.
+ */
+export function suspendInMs(waits: Waits, now: number, suspendAfterMs: number): number | null {
+  const ends = waits.flatMap(({ until }) => (until === undefined ? [] : [until]));
+  if (ends.length > 0 && Math.min(...ends) - now <= suspendAfterMs) return null;
+  return ends.length === waits.length ? 0 : Math.min(suspendAfterMs, OPEN_END_MS);
+}
