@@ -351,16 +351,17 @@ export class Pool {
       if (this.#closing || this.#blocked || this.#starting >= startsAtOnce) return;
       const lane = this.#laneOf(entry.work.run, entry.ready);
       const cost = executor.cost(lane.machine);
-      if (!this.#makeRoom(cost, lane)) return;
+      // Warm runtimes are no use to it, those of its own lane neither.
+      if (!this.#makeRoom(cost, null)) return;
       this.#restores.shift();
-      const { saved, work } = entry;
+      const { work } = entry;
       if (!executor.checkpoints) work.restoreFailed("this host can't restore processes");
       else this.#begin(lane, cost, { ...entry, checkpoints: executor.checkpoints });
     }
   }
 
-  /** Ends idle runtimes of others, the longest idle first, until `cost` fits. False: it does not. */
-  #makeRoom(cost: Resources, wanting: Lane): boolean {
+  /** Ends idle runtimes of other lanes than `wanting`, the longest idle first, until `cost` fits. False: it does not. */
+  #makeRoom(cost: Resources, wanting: Lane | null): boolean {
     const { capacity } = this.#options.executor;
     if (roomFor(cost, this.#used, capacity) > 0) return true;
     const idle = [...this.#all]
