@@ -54,12 +54,15 @@ export class DeficitRoundRobin {
     let left = Math.min(max, this.#ready);
     while (left > 0) {
       const [key, flow] = this.#ring.entries().next().value as [string, Flow];
-      if (flow.credit < 1) flow.credit += this.#ring.size === 1 ? flow.ready : flow.weight;
-      const count = Math.min(Math.floor(flow.credit), flow.ready, left);
+      const alone = this.#ring.size === 1;
+      if (alone) flow.credit = 0;
+      else if (flow.credit < 1) flow.credit += flow.weight;
+      // Alone it takes all on no credit: what it saved up so would be spent while a newcomer waits.
+      const count = Math.min(alone ? left : Math.floor(flow.credit), flow.ready, left);
       if (count > 0) {
         taken.set(key, (taken.get(key) ?? 0) + count);
         flow.ready -= count;
-        flow.credit -= count;
+        if (!alone) flow.credit -= count;
         this.#ready -= count;
         left -= count;
       }

@@ -16,6 +16,7 @@ import type {
   MachinePreset,
   OperationKind,
   OperationResult,
+  QueueLimits,
   RetryOptions,
   RunJournal,
   RunStatus,
@@ -104,13 +105,35 @@ export interface TriggerResult {
   cached: boolean;
   /** The queue is at its size limit: nothing was created. */
   error?: "queue_full";
+  sizeLimit?: number;
 }
 
-/** Settings of a queue, from its declaration and overrides. */
-export interface QueueSettings {
-  concurrencyLimit: number | null;
-  paused: boolean;
+/** What a deployment declares about a queue, and its environment about all of its queues. */
+export interface QueueDeclaration extends QueueLimits {
+  /** Most runs that have not started; absent or null: the platform's limit. */
+  sizeLimit?: number | null;
+  /** Number of the promotion that it comes from; absent: nothing was deployed yet. An earlier one changes nothing. */
+  promotion?: number;
 }
+
+export type QueueLimitName = keyof QueueLimits;
+
+/** What was changed through the API, and when: it holds whatever is deployed, until it is reset. */
+export type QueueOverrides = {
+  [Name in QueueLimitName]?: { value: NonNullable<QueueLimits[Name]> | null; at: number };
+};
+
+/** What stands: null is no limit. */
+export type QueueSettings = { [Name in QueueLimitName]-?: NonNullable<QueueLimits[Name]> | null } & {
+  sizeLimit: number;
+  /** No run is started. */
+  paused: boolean;
+};
+
+export type QueueChange =
+  | { type: "pause"; paused: boolean }
+  | { type: "override"; limits: QueueLimits }
+  | { type: "reset"; limits: QueueLimitName[] };
 
 export interface AttemptRecord {
   number: number;
@@ -197,7 +220,7 @@ export type RunError = {
 
 /** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
 export interface QueueRpc {
-  triggerRuns(ref: QueueRef, settings: QueueSettings, items: TriggerItem[]): Promise<TriggerResult[]>;
+  triggerRuns(ref: QueueRef, declaration: QueueDeclaration, items: TriggerItem[]): Promise<TriggerResult[]>;
   /** Decides which run id an idempotency key stands for: the given one, unless a live claim exists. */
   claimIdempotencyKey(
     ref: QueueRef,
@@ -250,7 +273,8 @@ export interface QueueRpc {
     environmentKey: string,
     completed: CompletedOperation & { attempt: number },
   ): Promise<"ok" | "gone">;
-  updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void>;
+  /** By the API; creates the queue where there was nothing triggered yet. */
+  changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
 
   /** From the EnvironmentObject only. */
@@ -259,8 +283,15 @@ export interface QueueRpc {
   revokeStanding(): Promise<QueueState | null>;
   /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
   syncState(epoch: number): Promise<QueueState | null>;
-  /** From the EnvironmentObject only: a deployment was promoted; PENDING_VERSION runs that it knows are queued. */
-  deploymentPromoted(deployment: DeploymentRef, tasks: string[]): Promise<void>;
+  /**
+   * From the EnvironmentObject only: a deployment was promoted; PENDING_VERSION runs that it knows are queued, and what it
+   * declares about the queue holds.
+   */
+  deploymentPromoted(
+    deployment: DeploymentRef,
+    tasks: string[],
+    declaration: QueueDeclaration,
+  ): Promise<void>;
   /** From the DispatcherObject only: everything leased to this host session is queued again. */
   hostSessionLost(sessionId: string): Promise<void>;
   /** From the DispatcherObject: these runs were granted but could not be delivered. */
@@ -290,8 +321,11 @@ export interface QueueStats {
   queue: string;
   pending: number;
   running: number;
-  delayed: number;
+  /** Runs that wait for their time or for a deployment. */
+  later: number;
   settings: QueueSettings;
+  declared: QueueDeclaration;
+  overrides: QueueOverrides;
 }
 
 /** A queue's state as its environment needs it. Absolute, with a sequence number: an older one changes nothing. */
@@ -332,6 +366,7 @@ export interface EnvironmentState {
   seq: number;
   /** Runs that could be dequeued now under all limits below the dispatcher. */
   ready: number;
+  /** Its share among those with something ready. */
   weight: number;
 }
 
@@ -351,10 +386,39 @@ export interface DequeueGrant {
   deployment: DeploymentRef;
 }
 
-/** The current deployment with what the Worker needs to trigger: cached in the isolate for seconds. */
-export interface CurrentDeployment {
+/** A deployment to be made the current one. */
+export interface PromotedDeployment {
   deployment: DeploymentRef;
   manifest: WorkerManifest;
+}
+
+/** The current deployment with what the Worker needs to trigger: cached in the isolate for seconds. */
+export interface CurrentDeployment extends PromotedDeployment {
+  /** Counts the promotions of the environment. */
+  promotion: number;
+  /** Most runs that a queue holds that have not started; null: the platform's limit. */
+  queueSizeLimit: number | null;
+}
+
+/** What is set for one environment. */
+export interface EnvironmentSettings {
+  /** Runs executing at once: no queue ever uses more than this. */
+  concurrencyLimit: number;
+  /** All queues together may use this many times the limit, rounded down. At least 1. */
+  burstFactor: number;
+  /** Share among all environments when hosts are short. */
+  weight: number;
+  /** See `CurrentDeployment`. */
+  queueSizeLimit: number | null;
+  /** No run is started. */
+  paused: boolean;
+}
+
+export interface EnvironmentStats {
+  queues: number;
+  held: number;
+  ready: number;
+  settings: EnvironmentSettings;
 }
 
 export interface EnvironmentRpc {
@@ -364,12 +428,16 @@ export interface EnvironmentRpc {
    */
   reportQueue(state: QueueState): Promise<void>;
   currentDeployment(): Promise<CurrentDeployment | null>;
-  promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void>;
-  environmentStats(): Promise<{ queues: number; held: number; ready: number; concurrencyLimit: number }>;
+  promoteDeployment(environment: EnvironmentRef, promoted: PromotedDeployment): Promise<void>;
+  environmentStats(): Promise<EnvironmentStats>;
   updateEnvironment(
     environment: EnvironmentRef,
-    settings: { concurrencyLimit?: number; paused?: boolean },
-  ): Promise<void>;
+    settings: Partial<EnvironmentSettings>,
+  ): Promise<EnvironmentSettings>;
+  /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
+  listQueues(offset: number, limit: number): Promise<{ queues: string[]; count: number }>;
+  /** The name of the queue with this key; null: there is none. */
+  findQueue(queueKey: string): Promise<string | null>;
   /** From the DispatcherObject only. */
   dequeueForHost(grant: {
     hostId: string;

@@ -11,7 +11,7 @@ import { objectSql } from "../src/sql.ts";
 import { bindings, Scene } from "./scene.ts";
 
 const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey) as unknown as QueueRpc;
-const SETTINGS = { concurrencyLimit: null, paused: false };
+const DECLARATION = { concurrencyLimit: null };
 
 /** A batch of its own in a scene's environment. */
 class Batch {
@@ -71,7 +71,7 @@ class Batch {
     return {
       queues: queues.map((queue) => {
         const ref = this.ref(queue);
-        return { queueKey: ref.queueKey, queue: ref.queue, partition: 0, settings: SETTINGS };
+        return { queueKey: ref.queueKey, queue: ref.queue, partition: 0, declaration: DECLARATION };
       }),
       items,
     };
@@ -372,7 +372,7 @@ describe("a batch whose object died", () => {
     const { batch, items } = await sealedAndDead(scene, (own) =>
       Array.from({ length: 30 }, (_, n) => own.trigger(n)),
     );
-    await enqueueRuns(queueOf, { target: scene.ref, settings: SETTINGS, items: items.slice(0, 20) });
+    await enqueueRuns(queueOf, { target: scene.ref, declaration: DECLARATION, items: items.slice(0, 20) });
     const { runs } = await scene.poll({ max: 5 });
     for (const run of runs) await scene.report({ started: run, completed: run });
     await runDurableObjectAlarm(batch.stub);

@@ -7,6 +7,7 @@ import {
   HOST_PROTOCOL,
   type JournalEntry,
   newRunId,
+  type QueueLimits,
   randomBase36,
 } from "@acme/sdk/contract";
 import { queueKeyOf } from "../src/keys.ts";
@@ -68,12 +69,23 @@ export class Scene {
     return this.dispatcherStub as unknown as DispatcherRpc;
   }
 
-  async deploy(options: { concurrencyLimit?: number } = {}): Promise<this> {
-    await this.environment.updateEnvironment(this.ref.environment, options);
+  /** The same environment and host, with another queue. */
+  another(queue: string): Scene {
+    const scene: Scene = Object.create(this);
+    const { environment } = this.ref;
+    const ref = { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
+    return Object.defineProperty(scene, "ref", { value: ref });
+  }
+
+  async deploy(
+    options: { concurrencyLimit?: number; burstFactor?: number; queue?: QueueLimits } = {},
+  ): Promise<this> {
+    const { queue, ...settings } = options;
+    await this.environment.updateEnvironment(this.ref.environment, settings);
     await this.environment.promoteDeployment(this.ref.environment, {
       deployment: { id: "deployment_1", version: "20270101.1", contentHash: "0".repeat(64) },
       manifest: {
-        tasks: [{ id: "task", filePath: "task.ts" }],
+        tasks: [{ id: "task", filePath: "task.ts", queue }],
         queues: [],
         runtime: "node",
         sdkVersion: "0.1.0",
@@ -99,8 +111,7 @@ export class Scene {
   }
 
   async trigger(changes: Partial<TriggerItem> = {}, concurrencyLimit: number | null = null): Promise<string> {
-    const settings = { concurrencyLimit, paused: false };
-    const [result] = await this.queue.triggerRuns(this.ref, settings, [this.item(changes)]);
+    const [result] = await this.queue.triggerRuns(this.ref, { concurrencyLimit }, [this.item(changes)]);
     return (result as { runId: string }).runId;
   }
 

@@ -157,6 +157,9 @@ class Simulation {
     const tasks = Array.from({ length: this.#scenario.queues }, (_, index) => ({
       id: `task-${index}`,
       filePath: "t.ts",
+      queue: {
+        concurrencyLimit: this.#limits.get(queueKeyOf(env.key, defaultQueueName(`task-${index}`))) ?? null,
+      },
     }));
     const manifest = { tasks, queues: [], runtime: "node" as const, sdkVersion: "0" };
     const deployment = { id: "deployment_1", version: "20270115.1", contentHash: "0" };
@@ -188,8 +191,8 @@ class Simulation {
 
   async #trigger(ref: QueueRef, item: TriggerItem): Promise<string> {
     const stub = this.#platform.stub<QueueRpc>("QUEUE", ref.queueKey);
-    const settings = { concurrencyLimit: this.#limits.get(ref.queueKey) ?? null, paused: false };
-    const [result] = await this.#persist(() => stub.triggerRuns(ref, settings, [item]));
+    const declaration = { concurrencyLimit: this.#limits.get(ref.queueKey) ?? null };
+    const [result] = await this.#persist(() => stub.triggerRuns(ref, declaration, [item]));
     return (result as { runId: string }).runId;
   }
 

@@ -1,5 +1,5 @@
 import type { BatchItem, BatchOwnerRpc, BatchRecord } from "@acme/durable-objects/batches";
-import type { EnvironmentRef, QueueSettings } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, QueueDeclaration } from "@acme/durable-objects/rpc";
 import { BATCH_LIMITS, BatchItemIndex, BatchItemLine } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 import type { Bindings } from "./bindings.ts";
@@ -152,14 +152,14 @@ export async function sendItems(
 ): Promise<ReceivedItems> {
   const queues = new Map<
     string,
-    { queueKey: string; queue: string; partition: number; settings: QueueSettings }
+    { queueKey: string; queue: string; partition: number; declaration: QueueDeclaration }
   >();
   const items = prepared.map((one): BatchItem => {
     const { index, task } = one;
     if ("failure" in one) return { index, task, error: one.failure.message, code: one.failure.code };
-    const { target, settings, item } = one;
+    const { target, declaration, item } = one;
     const { queueKey, queue, partition } = target;
-    queues.set(queueKey, { queueKey, queue, partition, settings });
+    queues.set(queueKey, { queueKey, queue, partition, declaration });
     return { index, task, runId: item.runId, queueKey, item: JSON.stringify(item) };
   });
   const answer = await owner.addItems(environment.key, { queues: [...queues.values()], items });

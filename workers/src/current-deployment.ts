@@ -1,14 +1,15 @@
+import { type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
 import type { DeploymentRef } from "@acme/durable-objects/rpc";
-import type { QueueManifest, TaskManifest } from "@acme/sdk/contract";
+import type { TaskManifest } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
 import { Cache } from "./cache.ts";
 import { environmentObjectOf } from "./objects.ts";
 
 /** The deployment that new runs of an environment go to, with its tasks and queues by name. */
-export interface KnownDeployment {
+export interface KnownDeployment extends IndexedManifest {
   deployment: DeploymentRef;
-  tasks: Map<string, TaskManifest>;
-  queues: Map<string, QueueManifest>;
+  promotion: number;
+  queueSizeLimit: number | null;
   retry: TaskManifest["retry"];
 }
 
@@ -34,8 +35,9 @@ async function load(env: Bindings, environmentKey: string): Promise<KnownDeploym
   if (!current) return null;
   return {
     deployment: current.deployment,
-    tasks: new Map(current.manifest.tasks.map((task) => [task.id, task])),
-    queues: new Map(current.manifest.queues.map((queue) => [queue.name, queue])),
+    promotion: current.promotion,
+    queueSizeLimit: current.queueSizeLimit,
+    ...indexed(current.manifest),
     retry: current.manifest.retry,
   };
 }

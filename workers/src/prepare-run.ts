@@ -1,3 +1,4 @@
+import { declarationOf } from "@acme/durable-objects/declaration";
 import type { QueuedRuns } from "@acme/durable-objects/enqueue";
 import { queueKeyOf } from "@acme/durable-objects/keys";
 import type {
@@ -13,7 +14,6 @@ import {
   defaultQueueName,
   newRunId,
   parseRunId,
-  type QueueManifest,
   type TaskManifest,
 } from "@acme/sdk/contract";
 import { parseDelay, parseDuration, type TriggerBody, type TriggerOptions } from "@acme/sdk/contract/api";
@@ -67,7 +67,7 @@ export class RunPreparation {
     const task = known?.tasks.get(input.task);
     const target = queueRef(environment, queueOf(input.task, options, task));
     const payload = await payloadOf(env, environment, input.body, options);
-    const ttlMs = ttlOf(options) ?? task?.ttlMs;
+    const ttlMs = ttlOf(options) ?? task?.ttlMs ?? DEFAULT_TTL_MS[environment.type];
     const item: TriggerItem = {
       runId: newRunId(target.queueKey, now),
       task: input.task,
@@ -99,8 +99,8 @@ export class RunPreparation {
       batchId: options.parentBatch,
       replayedFrom: input.replayedFrom,
     };
-    const concurrencyLimit = concurrencyLimitOf(target.queue, known, task) ?? null;
-    return { target, settings: { concurrencyLimit, paused: false }, item };
+    const declaration = known ? declarationOf(known, known, target.queue) : {};
+    return { target, declaration, item };
   }
 
   /** Of a child of this run. A parent of another environment is as unknown as one that never was: throws a 404. */
@@ -175,21 +175,13 @@ export function queueRef(environment: EnvironmentRef, queue: string): QueueRef {
 const queueOf = (taskId: string, options: TriggerOptions, task: TaskManifest | undefined): string =>
   options.queue?.name ?? task?.queue?.name ?? defaultQueueName(taskId);
 
-function concurrencyLimitOf(
-  queue: string,
-  known: KnownDeployment | null,
-  task: TaskManifest | undefined,
-): QueueManifest["concurrencyLimit"] {
-  const declared = known?.queues.get(queue);
-  if (declared) return declared.concurrencyLimit;
-  const own = task?.queue?.name ?? (task && defaultQueueName(task.id));
-  return own === queue ? task?.queue?.concurrencyLimit : null;
-}
-
 function ttlOf(options: TriggerOptions): number | undefined {
   if (options.ttl === undefined) return undefined;
   return typeof options.ttl === "number" ? options.ttl * 1000 : (parseDuration(options.ttl) as number);
 }
+
+/** Nobody waits for what a developer's machine did not take in that time. */
+const DEFAULT_TTL_MS: Partial<Record<EnvironmentRef["type"], number>> = { DEVELOPMENT: 600_000 };
 
 const ttlOfKey = (options: TriggerOptions): number =>
   options.idempotencyKeyTTL

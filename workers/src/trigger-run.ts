@@ -60,7 +60,8 @@ async function create(env: Bindings, { item, ...queue }: PreparedRun): Promise<T
     throw new Failure(
       429,
       "queue_full",
-      `Queue ${queue.target.queue} is full: it holds as many runs as its limit allows. Nothing was created; try again later.`,
+      `Queue "${queue.target.queue}" is full: it holds ${result.sizeLimit} runs that have not started, which is its limit. Nothing was created; ` +
+        "try again when it has drained, or have the limit of the environment raised.",
       { headers: { "retry-after": "60" } },
     );
   }

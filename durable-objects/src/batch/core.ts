@@ -65,13 +65,13 @@ export function addItems(
   now: number,
 ): { accepted: number; deduplicated: number } {
   if (batch.aborted === 1) return { accepted: 0, deduplicated: 0 };
-  for (const { queueKey, queue, partition, settings } of queues) {
+  for (const { queueKey, queue, partition, declaration } of queues) {
     sql.exec(
       "INSERT INTO queues (queue_key, queue, partition, settings) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
       queueKey,
       queue,
       partition,
-      JSON.stringify(settings),
+      JSON.stringify(declaration),
     );
   }
   let accepted = 0;

@@ -1,4 +1,4 @@
-import type { QueueSettings, TriggerItem, TriggerResult } from "../rpc.ts";
+import type { QueueDeclaration, TriggerItem, TriggerResult } from "../rpc.ts";
 import type { Sql } from "../sql.ts";
 import { type BatchRow, completeIfOver, environmentOf } from "./core.ts";
 import type { QueuedRuns } from "./enqueue.ts";
@@ -39,7 +39,7 @@ export function nextToCreate(
     const { queue, partition, settings } = own[0] as (typeof own)[number];
     return {
       target: { environment, queue, partition, queueKey },
-      settings: JSON.parse(settings) as QueueSettings,
+      declaration: JSON.parse(settings) as QueueDeclaration,
       items: own.map(({ item }) => JSON.parse(item) as TriggerItem),
       indexes: own.map(({ idx }) => idx),
     };

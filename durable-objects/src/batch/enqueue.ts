@@ -2,9 +2,9 @@ import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { idempotencyHomeOf } from "../keys.ts";
 import type {
   EnvironmentRef,
+  QueueDeclaration,
   QueueRef,
   QueueRpc,
-  QueueSettings,
   TriggerItem,
   TriggerResult,
 } from "../rpc.ts";
@@ -12,7 +12,7 @@ import type {
 /** A queue with runs to create in it. Their ids are made for it. */
 export interface QueuedRuns {
   target: QueueRef;
-  settings: QueueSettings;
+  declaration: QueueDeclaration;
   items: TriggerItem[];
 }
 
@@ -25,7 +25,7 @@ type QueueOf = (queueKey: string) => QueueRpc;
  */
 export async function enqueueRuns(
   queueOf: QueueOf,
-  { target, settings, items }: QueuedRuns,
+  { target, declaration, items }: QueuedRuns,
 ): Promise<TriggerResult[]> {
   const { environment } = target;
   const claimed = await Promise.all(items.map((item) => claimElsewhere(queueOf, target, item)));
@@ -35,7 +35,7 @@ export async function enqueueRuns(
       ? []
       : await queueOf(target.queueKey).triggerRuns(
           target,
-          settings,
+          declaration,
           here.map(({ item }) => item),
         );
   const results = new Map(here.map(({ item }, index) => [item, created[index] as TriggerResult]));
@@ -91,8 +91,7 @@ async function ensureElsewhere(
   if (!item.waiter && (await owner.retrieveRun(environment.key, runId))) return;
   const stats = await owner.queueStats(environment.key);
   const queue = stats?.queue ?? defaultQueueName(item.task);
-  const settings = stats?.settings ?? { concurrencyLimit: null, paused: false };
-  await owner.triggerRuns({ environment, queue, partition: 0, queueKey }, settings, [
+  await owner.triggerRuns({ environment, queue, partition: 0, queueKey }, stats?.declared ?? {}, [
     { ...item, runId, idempotency: item.idempotency && { ...item.idempotency, claim: false } },
   ]);
 }

@@ -1,6 +1,6 @@
 import type { TaskRunError } from "@acme/sdk/contract";
 import type { BatchItemError, BatchStatus } from "@acme/sdk/contract/api";
-import type { BatchRpc, EnvironmentRef, QueueSettings } from "../rpc.ts";
+import type { BatchRpc, EnvironmentRef, QueueDeclaration } from "../rpc.ts";
 import type { OperationWaiter } from "../waitpoint/operation-waiters.ts";
 import type { KeyClaimRpc } from "../waitpoint/rpc.ts";
 
@@ -44,7 +44,7 @@ export type BatchItem =
 
 export interface BatchChunk {
   /** Those that the items name. */
-  queues: { queueKey: string; queue: string; partition: number; settings: QueueSettings }[];
+  queues: { queueKey: string; queue: string; partition: number; declaration: QueueDeclaration }[];
   items: BatchItem[];
 }
 

@@ -1,6 +1,14 @@
 import { DEFAULTS } from "@acme/sdk/contract";
 import { DeficitRoundRobin } from "../drr.ts";
-import type { CurrentDeployment, EnvironmentRef, EnvironmentState, QueueState } from "../rpc.ts";
+import type {
+  CurrentDeployment,
+  EnvironmentRef,
+  EnvironmentSettings,
+  EnvironmentState,
+  PromotedDeployment,
+  QueueDeclaration,
+  QueueState,
+} from "../rpc.ts";
 import { Meta, migrate, type Sql } from "../sql.ts";
 import { ENVIRONMENT_MIGRATIONS } from "./schema.ts";
 
@@ -11,11 +19,6 @@ interface QueueEntry {
   active: boolean;
   /** When it last held, wanted or was granted anything. */
   usedAt: number;
-}
-
-interface Settings {
-  concurrencyLimit: number;
-  paused: boolean;
 }
 
 export interface Grant {
@@ -29,6 +32,14 @@ export interface Grant {
 const STANDING = 8;
 /** Of the slots that are free, at most one in so many is given in advance to one queue. */
 const STANDING_SHARE = 4;
+
+const DEFAULT_SETTINGS: EnvironmentSettings = {
+  concurrencyLimit: DEFAULTS.environmentConcurrency,
+  burstFactor: 1,
+  weight: 1,
+  queueSizeLimit: null,
+  paused: false,
+};
 
 /** A queue that held nothing for this long is no longer asked after a restart. */
 const IDLE_AFTER_MS = 60_000;
@@ -52,7 +63,7 @@ export class EnvironmentCore {
   /** Permits that queues have in advance. */
   #standing = 0;
   #inflight = 0;
-  #settings: Settings;
+  #settings: EnvironmentSettings;
   #seq: number;
   #epoch: number;
 
@@ -61,10 +72,7 @@ export class EnvironmentCore {
     this.#now = now;
     migrate(sql, ENVIRONMENT_MIGRATIONS);
     this.#meta = new Meta(sql);
-    this.#settings = this.#meta.get<Settings>("settings") ?? {
-      concurrencyLimit: DEFAULTS.environmentConcurrency,
-      paused: false,
-    };
+    this.#settings = { ...DEFAULT_SETTINGS, ...this.#meta.get<Partial<EnvironmentSettings>>("settings") };
     // One write a start: what an earlier life of this object granted is refused by the queues that hear of this one,
     // and its states are older than ours.
     this.#epoch = (this.#meta.get<number>("epoch") ?? 0) + 1;
@@ -80,7 +88,7 @@ export class EnvironmentCore {
     return this.#epoch;
   }
 
-  get settings(): Settings {
+  get settings(): EnvironmentSettings {
     return this.#settings;
   }
 
@@ -93,14 +101,21 @@ export class EnvironmentCore {
     return this.#settings.paused ? 0 : Math.min(this.#turns.ready, this.#free);
   }
 
+  /** Slots of all queues together: the limit with its burst. */
   get #free(): number {
     const taken = this.#held + this.#standing + this.#inflight;
-    return Math.max(0, this.#settings.concurrencyLimit - taken);
+    const { concurrencyLimit, burstFactor } = this.#settings;
+    return Math.max(0, Math.floor(concurrencyLimit * burstFactor) - taken);
+  }
+
+  /** Slots that one queue may still take: none ever uses the burst. */
+  #freeOf({ state, inflight }: QueueEntry): number {
+    return Math.max(0, this.#settings.concurrencyLimit - state.held - state.standing - inflight);
   }
 
   state(environmentKey: string): EnvironmentState {
     this.#seq += 1;
-    return { environmentKey, seq: this.#seq, ready: this.ready, weight: 1 };
+    return { environmentKey, seq: this.#seq, ready: this.ready, weight: this.#settings.weight };
   }
 
   /** Queues that may hold slots or have work from before this object started: to be asked before anything is granted. */
@@ -108,6 +123,14 @@ export class EnvironmentCore {
     return this.#sql
       .exec<{ queue_key: string }>("SELECT queue_key FROM queues WHERE active = 1")
       .map((row) => row.queue_key);
+  }
+
+  /** The name of a queue that was heard of. */
+  nameOf(queueKey: string): string | null {
+    return (
+      this.#sql.exec<{ queue: string }>("SELECT queue FROM queues WHERE queue_key = ?", queueKey)[0]?.queue ??
+      null
+    );
   }
 
   allQueues(): { queueKey: string; queue: string }[] {
@@ -152,7 +175,8 @@ export class EnvironmentCore {
     if (this.#turns.ready > 0) return grants;
     // Nobody else waits. Whether the host has room for more shows when it is given something.
     for (const grant of grants) {
-      grant.standing = Math.min(STANDING, Math.floor(this.#free / STANDING_SHARE));
+      const free = Math.min(this.#free, this.#freeOf(this.#queues.get(grant.queueKey) as QueueEntry));
+      grant.standing = Math.min(STANDING, Math.floor(free / STANDING_SHARE));
       this.#reserve(grant.queueKey, grant.standing);
     }
     return grants;
@@ -216,23 +240,31 @@ export class EnvironmentCore {
     this.#turn(grant.queueKey, this.#queues.get(grant.queueKey) as QueueEntry);
   }
 
-  updateSettings(environment: EnvironmentRef, changes: Partial<Settings>): void {
-    const settings = { ...this.#settings };
-    if (changes.concurrencyLimit !== undefined) settings.concurrencyLimit = changes.concurrencyLimit;
-    if (changes.paused !== undefined) settings.paused = changes.paused;
-    this.#meta.set("environment", environment);
-    this.#meta.set("settings", settings);
+  updateSettings(environment: EnvironmentRef, changes: Partial<EnvironmentSettings>): EnvironmentSettings {
+    const given = Object.entries(changes).filter(([, value]) => value !== undefined);
+    const settings = { ...this.#settings, ...Object.fromEntries(given) };
+    this.#sql.transaction(() => {
+      this.#meta.set("environment", environment);
+      this.#meta.set("settings", settings);
+    });
     this.#settings = settings;
+    for (const [queueKey, entry] of this.#queues) this.#turn(queueKey, entry);
+    return settings;
   }
 
   get currentDeployment(): CurrentDeployment | null {
-    return this.#meta.get<CurrentDeployment>("deployment");
+    const promoted = this.#meta.get<PromotedDeployment>("deployment");
+    if (!promoted) return null;
+    const promotion = this.#meta.get<number>("promotion") ?? 0;
+    return { ...promoted, promotion, queueSizeLimit: this.#settings.queueSizeLimit };
   }
 
-  promote(environment: EnvironmentRef, current: CurrentDeployment): void {
+  promote(environment: EnvironmentRef, promoted: PromotedDeployment): void {
     this.#sql.transaction(() => {
       this.#meta.set("environment", environment);
-      this.#meta.set("deployment", current);
+      this.#meta.set("deployment", promoted);
+      // Whoever triggers with what an earlier promotion declared is behind: the queues can tell.
+      this.#meta.set("promotion", (this.#meta.get<number>("promotion") ?? 0) + 1);
       // The queues are told one by one; those left when this object dies are told by its next life.
       this.#meta.set(
         "promoted",
@@ -297,6 +329,7 @@ export class EnvironmentCore {
   }
 
   #turn(queueKey: string, entry: QueueEntry): void {
-    this.#turns.set(queueKey, Math.max(0, entry.state.ready - entry.inflight));
+    const ready = Math.min(entry.state.ready - entry.inflight, this.#freeOf(entry));
+    this.#turns.set(queueKey, Math.max(0, ready));
   }
 }

@@ -1,13 +1,19 @@
 import { DurableObject } from "cloudflare:workers";
+import { defaultQueueName } from "@acme/sdk/contract";
 import { Alarm } from "../alarm.ts";
+import { declarationOf, type IndexedManifest, indexed } from "../declaration.ts";
+import { queueKeyOf } from "../keys.ts";
 import type {
   CurrentDeployment,
   DispatcherRpc,
   EnvironmentRef,
   EnvironmentRpc,
+  EnvironmentSettings,
   EnvironmentState,
+  EnvironmentStats,
   LeasedRun,
   ObjectBindings,
+  PromotedDeployment,
   QueueRpc,
   QueueState,
 } from "../rpc.ts";
@@ -31,8 +37,10 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #revoking = new Set<string>();
     /** What the dispatcher was last told. */
     #told = { seq: 0, ready: 0 };
-    /** Read from storage once: it changes only through `promoteDeployment`. */
+    /** Read from storage once: it changes only through `promoteDeployment` and `updateEnvironment`. */
     #deployment: CurrentDeployment | null | undefined;
+    /** Of the deployment: what queues are told is looked up in it. */
+    #manifest: { of: CurrentDeployment; indexed: IndexedManifest } | null = null;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -63,33 +71,48 @@ export function environmentObject<Env extends ObjectBindings>() {
       return this.#currentDeployment();
     }
 
-    async promoteDeployment(environment: EnvironmentRef, current: CurrentDeployment): Promise<void> {
-      this.#core.promote(environment, current);
-      this.#deployment = current;
+    async promoteDeployment(environment: EnvironmentRef, promoted: PromotedDeployment): Promise<void> {
+      this.#core.promote(environment, promoted);
+      this.#deployment = undefined;
       this.#alarm.by(Date.now() + TICK_MS);
       await this.#tellPromotion();
       await this.#dispatcher.tell();
     }
 
-    async environmentStats() {
+    async environmentStats(): Promise<EnvironmentStats> {
       await this.#sync();
       return {
         queues: this.#core.allQueues().length,
         held: this.#core.held,
         ready: this.#core.ready,
-        concurrencyLimit: this.#core.settings.concurrencyLimit,
+        settings: this.#core.settings,
       };
+    }
+
+    async listQueues(offset: number, limit: number): Promise<{ queues: string[]; count: number }> {
+      const names = this.#queueNames();
+      return { queues: names.slice(offset, offset + limit), count: names.length };
+    }
+
+    async findQueue(queueKey: string): Promise<string | null> {
+      const known = this.#core.nameOf(queueKey);
+      const key = this.ctx.id.name ?? "";
+      return known ?? this.#queueNames().find((name) => queueKeyOf(key, name) === queueKey) ?? null;
     }
 
     async updateEnvironment(
       environment: EnvironmentRef,
-      settings: { concurrencyLimit?: number; paused?: boolean },
-    ): Promise<void> {
+      changes: Partial<EnvironmentSettings>,
+    ): Promise<EnvironmentSettings> {
       // Those that an earlier life of this object gave permits to are known after this.
       await this.#sync();
-      this.#core.updateSettings(environment, settings);
+      const settings = this.#core.updateSettings(environment, changes);
+      this.#deployment = undefined;
       this.#revoke(this.#core.queuesWithStanding());
+      // Its weight may be another, with as much ready as before.
+      this.#told = { ...this.#told, ready: 0 };
       await this.#dispatcher.tell();
+      return settings;
     }
 
     async dequeueForHost(host: {
@@ -223,12 +246,30 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     #tellDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
-      return this.#queue(queueKey).deploymentPromoted(current.deployment, tasks);
+      const queue = this.#core.nameOf(queueKey);
+      const declaration = queue === null ? {} : declarationOf(current, this.#indexed(current), queue);
+      return this.#queue(queueKey).deploymentPromoted(current.deployment, tasks, declaration);
+    }
+
+    #indexed(current: CurrentDeployment): IndexedManifest {
+      if (this.#manifest?.of !== current)
+        this.#manifest = { of: current, indexed: indexed(current.manifest) };
+      return this.#manifest.indexed;
     }
 
     #currentDeployment(): CurrentDeployment | null {
       if (this.#deployment === undefined) this.#deployment = this.#core.currentDeployment;
       return this.#deployment;
+    }
+
+    /** In alphabetical order. */
+    #queueNames(): string[] {
+      const manifest = this.#currentDeployment()?.manifest;
+      const declared = [
+        ...(manifest?.queues ?? []).map((queue) => queue.name),
+        ...(manifest?.tasks ?? []).map((task) => task.queue?.name ?? defaultQueueName(task.id)),
+      ];
+      return [...new Set([...this.#core.allQueues().map((known) => known.queue), ...declared])].sort();
     }
 
     #ready(): number {

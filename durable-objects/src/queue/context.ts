@@ -2,6 +2,7 @@ import type { HostNotice, MachinePreset, RetryOptions, RunStatus } from "@acme/s
 import type { DeploymentRef, QueueRef, QueueSettings } from "../rpc.ts";
 import type { Meta, Sql, SqlRow } from "../sql.ts";
 import type { KeyCounters } from "./counters.ts";
+import type { StoredSettings } from "./settings.ts";
 
 /** The parts of a run that never change and that no statement selects by: one JSON column. */
 export interface RunSpec {
@@ -74,8 +75,6 @@ export interface QueueTimeouts {
   cancelLeaseMs: number;
   maxHostLosses: number;
   retentionMs: number;
-  /** Most runs the queue holds that have not started. */
-  maxPending: number;
 }
 
 /** What the functions of the queue's core work on. `now` and `version` are those of the commit under way. */
@@ -86,6 +85,8 @@ export interface QueueContext {
   readonly random: () => number;
   readonly timeouts: QueueTimeouts;
   ref: QueueRef;
+  stored: StoredSettings;
+  /** What stands of `stored`. */
   settings: QueueSettings;
   /** Tasks that runs were triggered for and that no deployment has brought yet. */
   unknownTasks: ReadonlySet<string>;

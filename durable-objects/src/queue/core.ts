@@ -1,10 +1,19 @@
 import { DEFAULTS } from "@acme/sdk/contract";
-import type { QueueRef, QueueSettings, QueueState } from "../rpc.ts";
+import type { QueueChange, QueueDeclaration, QueueRef, QueueState } from "../rpc.ts";
 import { hasTables, Meta, migrate, type Sql } from "../sql.ts";
-import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
+import { due, type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
 import { KeyCounters } from "./counters.ts";
 import { projectionCursor } from "./projection.ts";
 import { QUEUE_MIGRATIONS } from "./schema.ts";
+import {
+  change,
+  declare,
+  effectiveSettings,
+  initialSettings,
+  loadSettings,
+  type StoredSettings,
+  saveSettings,
+} from "./settings.ts";
 import { Standing } from "./standing.ts";
 import { hasParked, loadUnknownTasks } from "./versions.ts";
 
@@ -14,7 +23,6 @@ export const QUEUE_TIMEOUTS: QueueTimeouts = {
   cancelLeaseMs: 60_000,
   maxHostLosses: DEFAULTS.maxHostLosses,
   retentionMs: DEFAULTS.retentionMs,
-  maxPending: 1_000_000,
 };
 
 /** What the core takes from outside. */
@@ -52,13 +60,13 @@ export class QueueCore {
   }
 
   /** Creates the queue's tables at its first trigger. */
-  create(ref: QueueRef, settings: QueueSettings): void {
+  create(ref: QueueRef, declaration: QueueDeclaration): void {
     const { sql } = this.#options;
     migrate(sql, QUEUE_MIGRATIONS);
     sql.transaction(() => {
       const meta = new Meta(sql);
       meta.set("ref", ref);
-      meta.set("settings", settings);
+      saveSettings(meta, initialSettings(declaration));
     });
     this.#open();
   }
@@ -71,10 +79,13 @@ export class QueueCore {
     q.effects = noEffects();
     try {
       const result = q.sql.transaction(() => {
+        if (q.counters.tick(q.now)) this.#stateChanged(q);
         const value = work(q);
         q.counters.save(q.sql);
         return value;
       });
+      const refillAt = q.settings.paused ? null : q.counters.refillAt;
+      if (refillAt !== null) due(q, refillAt);
       // Versions also number the states told to the environment: only one that a row keeps may be used up.
       if (!q.effects.changed) q.version -= 1;
       return { result, effects: q.effects };
@@ -111,15 +122,30 @@ export class QueueCore {
     return true;
   }
 
-  changeSettings(settings: QueueSettings): void {
+  /** What the caller's deployment declares, unless the queue knows of a later one. */
+  declare(declaration: QueueDeclaration): void {
+    const next = declare(this.context.stored, declaration);
+    if (next) this.#store(next);
+  }
+
+  /** A change by the API. */
+  change(changed: QueueChange): void {
     const q = this.context;
-    if (q.settings.concurrencyLimit === settings.concurrencyLimit && q.settings.paused === settings.paused)
-      return;
-    q.meta.set("settings", settings);
-    // The version also numbers the states told to the environment: a change that touches no row must count too.
+    this.#store(change(q.stored, changed, q.now));
+  }
+
+  #store(stored: StoredSettings): void {
+    const q = this.context;
+    saveSettings(q.meta, stored);
+    q.stored = stored;
+    q.settings = effectiveSettings(stored);
+    q.counters.setLimits(q.settings);
+    this.#stateChanged(q);
+  }
+
+  /** The version also numbers the states told to the environment: a change that touches no row must count too. */
+  #stateChanged(q: QueueContext): void {
     q.meta.set("version", q.version);
-    q.settings = settings;
-    q.counters.setLimit(settings.concurrencyLimit);
     q.effects.changed = true;
   }
 
@@ -129,10 +155,12 @@ export class QueueCore {
     const meta = new Meta(sql);
     const ref = meta.get<QueueRef>("ref");
     if (!ref) return;
-    const settings = meta.get<QueueSettings>("settings") as QueueSettings;
-    const counters = new KeyCounters();
-    counters.setLimit(settings.concurrencyLimit);
+    const now = this.#options.now();
+    const stored = loadSettings(meta);
+    const settings = effectiveSettings(stored);
+    const counters = new KeyCounters(now);
     counters.load(sql);
+    counters.setLimits(settings);
     const q: QueueContext = {
       sql,
       meta,
@@ -140,10 +168,11 @@ export class QueueCore {
       random,
       timeouts: { ...QUEUE_TIMEOUTS, ...timeouts },
       ref,
+      stored,
       settings,
       unknownTasks: loadUnknownTasks(meta),
       deployments: new Map(),
-      now: this.#options.now(),
+      now,
       version: 0,
       effects: noEffects(),
     };

@@ -1,23 +1,61 @@
 import { DeficitRoundRobin } from "../drr.ts";
+import type { QueueSettings } from "../rpc.ts";
 import type { Sql } from "../sql.ts";
+import { TimeHeap } from "../time-heap.ts";
+import { available, availableAt, clamped, type Rate, rateOf, spend } from "./rate.ts";
 
 interface Counts {
   pending: number;
   running: number;
+  /** Not to be queued yet: DELAYED, and those that wait for a deployment. */
+  later: number;
+  /** Of the key's rate limiter, see `Rate`; 0: nothing started lately. */
+  tat: number;
+  /** When the limiter lets more of what is pending start; null: it holds nothing back. */
+  refillAt: number | null;
 }
+
+/** A change of a key's counts. */
+export interface Change {
+  pending?: number;
+  running?: number;
+  later?: number;
+}
+
+/** A limiter that refills faster than this is looked after only so often. */
+const MIN_REFILL_MS = 10;
 
 /**
  * How many runs are pending and running, by concurrency key: what limits are checked against. Held in memory (counters
  * only, never the runs) and written for the touched keys with each commit, so a restart reads one row a live key and
  * never scans the backlog. Runs without a key share the key ''.
+ *
+ * What is ready changes as time passes too, as rate limiters refill: only `tick` lets time pass, so that between two
+ * commits everybody is told the same.
  */
 export class KeyCounters {
   readonly #keys = new Map<string, Counts>();
   readonly #touched = new Set<string>();
   readonly #turns = new DeficitRoundRobin();
+  /** Keys whose limiter holds something back, by the time it lets more start. */
+  readonly #refills = new TimeHeap();
+  /** Keys with nothing but a limiter, by the time it has recovered. */
+  readonly #idle = new TimeHeap();
   #limit = Number.POSITIVE_INFINITY;
+  #totalLimit = Number.POSITIVE_INFINITY;
+  #rate: Rate | null = null;
+  #keyRate: Rate | null = null;
+  /** Of the whole queue's limiter. */
+  #tat = 0;
+  #savedTat = 0;
   #pending = 0;
   #running = 0;
+  #later = 0;
+  #now: number;
+
+  constructor(now: number) {
+    this.#now = now;
+  }
 
   get pending(): number {
     return this.#pending;
@@ -28,62 +66,132 @@ export class KeyCounters {
     return this.#running;
   }
 
+  /** Runs that wait for their time or for a deployment. */
+  get later(): number {
+    return this.#later;
+  }
+
   /** Runs that the limits of this queue allow to be dequeued now. */
   get ready(): number {
-    return this.#turns.ready;
+    return Math.max(0, Math.min(this.#wanted, this.#tokens));
+  }
+
+  /** What could be dequeued if the whole queue had no rate limit. */
+  get #wanted(): number {
+    return Math.min(this.#turns.ready, this.#totalLimit - this.#running);
+  }
+
+  get #tokens(): number {
+    return this.#rate ? available(this.#rate, this.#tat, this.#now) : Number.POSITIVE_INFINITY;
   }
 
   load(sql: Sql): void {
-    this.#keys.clear();
-    this.#touched.clear();
-    this.#pending = 0;
-    this.#running = 0;
-    for (const key of this.#turnsKeys()) this.#turns.set(key, 0);
-    const rows = sql.exec<{ concurrency_key: string; pending: number; running: number }>(
-      "SELECT concurrency_key, pending, running FROM keys",
-    );
-    for (const row of rows) this.add(row.concurrency_key, row.pending, row.running);
+    const rows = sql.exec<{
+      concurrency_key: string;
+      pending: number;
+      running: number;
+      later: number;
+      tat: number;
+    }>("SELECT concurrency_key, pending, running, later, tat FROM keys");
+    for (const { concurrency_key: key, tat, ...counts } of rows) {
+      this.#keys.set(key, { pending: 0, running: 0, later: 0, tat, refillAt: null });
+      if (tat > 0) this.#idle.add(tat, key);
+      this.add(key, counts);
+    }
+    this.#tat = this.#savedTat =
+      sql.exec<{ value: string }>("SELECT value FROM meta WHERE key = 'rate'").map(Number)[0] ?? 0;
     this.#touched.clear();
   }
 
-  /** Each key may have this many runs executing; null: no limit of the queue's own. */
-  setLimit(limit: number | null): void {
-    const next = limit ?? Number.POSITIVE_INFINITY;
-    if (next === this.#limit) return;
-    this.#limit = next;
-    for (const [key, counts] of this.#keys) this.#turns.set(key, this.#readyOf(counts));
+  /** From now on these hold: what runs already goes on, what they allow more of is ready at once. */
+  setLimits(settings: QueueSettings): void {
+    this.#limit = settings.concurrencyLimit ?? Number.POSITIVE_INFINITY;
+    this.#totalLimit = settings.totalConcurrencyLimit ?? Number.POSITIVE_INFINITY;
+    this.#rate = settings.rateLimit ? rateOf(settings.rateLimit) : null;
+    this.#keyRate = settings.rateLimitPerKey ? rateOf(settings.rateLimitPerKey) : null;
+    if (this.#rate) this.#tat = clamped(this.#rate, this.#tat, this.#now);
+    for (const [key, counts] of this.#keys) {
+      if (this.#keyRate) counts.tat = clamped(this.#keyRate, counts.tat, this.#now);
+      this.#turn(key, counts);
+    }
   }
 
-  add(key: string, pending: number, running: number): void {
+  add(key: string, change: Change): void {
+    const { pending = 0, running = 0, later = 0 } = change;
     let counts = this.#keys.get(key);
     if (!counts) {
-      counts = { pending: 0, running: 0 };
+      counts = { pending: 0, running: 0, later: 0, tat: 0, refillAt: null };
       this.#keys.set(key, counts);
     }
     counts.pending += pending;
     counts.running += running;
+    counts.later += later;
     this.#pending += pending;
     this.#running += running;
+    this.#later += later;
     this.#touched.add(key);
-    this.#turns.set(key, this.#readyOf(counts));
+    this.#turn(key, counts);
   }
 
   /** Which keys take the next `max` slots, and how many each. */
   take(max: number): Map<string, number> {
-    return this.#turns.take(max);
+    return this.#turns.take(Math.min(max, this.ready));
+  }
+
+  /** Runs of a key start: they count against the rate limits. */
+  started(key: string, count: number): void {
+    if (this.#rate) this.#tat = spend(this.#rate, this.#tat, this.#now, count);
+    const counts = this.#keys.get(key);
+    if (!this.#keyRate || !counts) return;
+    counts.tat = spend(this.#keyRate, counts.tat, this.#now, count);
+    this.#idle.add(counts.tat, key);
+    this.#touched.add(key);
+    this.#turn(key, counts);
+  }
+
+  /** It is `now`. True: something else is ready than before, because time has passed. */
+  tick(now: number): boolean {
+    const before = this.ready;
+    // A clock that went back must not hold everything up until it is where it was.
+    if (now < this.#now) this.#goBack(now);
+    this.#now = now;
+    for (let due = this.#refills.takeDue(now); due; due = this.#refills.takeDue(now)) {
+      const counts = this.#keys.get(due.key);
+      if (counts?.refillAt !== due.at) continue;
+      counts.refillAt = null;
+      this.#turn(due.key, counts);
+    }
+    for (let due = this.#idle.takeDue(now); due; due = this.#idle.takeDue(now)) this.#touched.add(due.key);
+    return this.ready !== before;
+  }
+
+  /** When a rate limit lets more start than now; null: none holds anything back. */
+  get refillAt(): number | null {
+    const queue = this.#rate && this.#wanted > this.#tokens ? this.#nextToken(this.#rate, this.#tat) : null;
+    for (let first = this.#refills.earliest; first; first = this.#refills.earliest) {
+      if (this.#keys.get(first.key)?.refillAt === first.at)
+        return queue === null ? first.at : Math.min(queue, first.at);
+      this.#refills.takeDue(first.at);
+    }
+    return queue;
   }
 
   /** Writes the counts of the keys touched since the last call. */
   save(sql: Sql): void {
     for (const key of this.#touched) {
       const counts = this.#keys.get(key);
-      if (counts && (counts.pending > 0 || counts.running > 0)) {
+      if (!counts) continue;
+      const { pending, running, later, tat } = counts;
+      if (pending > 0 || running > 0 || later > 0 || tat > this.#now) {
         sql.exec(
-          `INSERT INTO keys (concurrency_key, pending, running) VALUES (?, ?, ?)
-           ON CONFLICT (concurrency_key) DO UPDATE SET pending = excluded.pending, running = excluded.running`,
+          `INSERT INTO keys (concurrency_key, pending, running, later, tat) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (concurrency_key) DO UPDATE SET
+             pending = excluded.pending, running = excluded.running, later = excluded.later, tat = excluded.tat`,
           key,
-          counts.pending,
-          counts.running,
+          pending,
+          running,
+          later,
+          tat,
         );
       } else {
         sql.exec("DELETE FROM keys WHERE concurrency_key = ?", key);
@@ -91,13 +199,43 @@ export class KeyCounters {
       }
     }
     this.#touched.clear();
+    if (this.#tat === this.#savedTat) return;
+    sql.exec(
+      "INSERT INTO meta (key, value) VALUES ('rate', ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+      String(this.#tat),
+    );
+    this.#savedTat = this.#tat;
   }
 
-  #readyOf(counts: Counts): number {
-    return Math.min(counts.pending, this.#limit - counts.running);
+  #turn(key: string, counts: Counts): void {
+    const wanted = Math.min(counts.pending, this.#limit - counts.running);
+    const rate = this.#keyRate;
+    const tokens = rate ? available(rate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
+    this.#turns.set(key, Math.min(wanted, tokens));
+    if (!rate || wanted <= tokens) {
+      counts.refillAt = null;
+      return;
+    }
+    const at = this.#nextToken(rate, counts.tat);
+    if (counts.refillAt !== null && counts.refillAt <= at) return;
+    counts.refillAt = at;
+    this.#refills.add(at, key);
   }
 
-  #turnsKeys(): string[] {
-    return [...this.#turns.keys()];
+  /** Whole milliseconds, as timers are. */
+  #nextToken(rate: Rate, tat: number): number {
+    const at = availableAt(rate, tat, available(rate, tat, this.#now) + 1);
+    return Math.max(Math.ceil(at), this.#now + MIN_REFILL_MS);
+  }
+
+  #goBack(now: number): void {
+    if (this.#rate) this.#tat = clamped(this.#rate, this.#tat, now);
+    if (!this.#keyRate) return;
+    for (const [key, counts] of this.#keys) {
+      counts.tat = clamped(this.#keyRate, counts.tat, now);
+      if (counts.tat > now) this.#idle.add(counts.tat, key);
+      if (counts.refillAt !== null) this.#refills.add(now, key);
+      if (counts.refillAt !== null) counts.refillAt = now;
+    }
   }
 }

@@ -31,8 +31,10 @@ function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: nu
     key,
     count,
   );
-  q.counters.add(key, -rows.length, rows.length);
+  q.counters.add(key, { pending: -rows.length, running: rows.length });
   if (rows.length === 0) return [];
+  // What goes on after a wait waited for the rate limits like all else, and doesn't count against them again.
+  q.counters.started(key, rows.filter((row) => !isResumable(row)).length);
   q.effects.changed = true;
   rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
   const seqs = JSON.stringify(rows.map((row) => row.seq));

@@ -18,11 +18,12 @@ import type {
   LeasedRun,
   MetadataOperation,
   ObjectBindings,
+  QueueChange,
+  QueueDeclaration,
   QueueRef,
   QueueReport,
   QueueReportResult,
   QueueRpc,
-  QueueSettings,
   QueueState,
   QueueStats,
   RunError,
@@ -137,12 +138,12 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     async triggerRuns(
       ref: QueueRef,
-      settings: QueueSettings,
+      declaration: QueueDeclaration,
       items: TriggerItem[],
     ): Promise<TriggerResult[]> {
-      if (!this.#core.exists) this.#core.create(ref, settings);
+      if (!this.#core.exists) this.#core.create(ref, declaration);
       return this.#group.run((q) => {
-        this.#core.changeSettings({ ...q.settings, concurrencyLimit: settings.concurrencyLimit });
+        this.#core.declare(declaration);
         return items.map((item) => triggerRun(q, item));
       });
     }
@@ -151,7 +152,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       ref: QueueRef,
       claim: { task: string; key: string; runId: string; expiresAt: number },
     ): Promise<{ runId: string; claimed: boolean }> {
-      if (!this.#core.exists) this.#core.create(ref, { concurrencyLimit: null, paused: false });
+      if (!this.#core.exists) this.#core.create(ref, {});
       const runId = await this.#group.run((q) => claimKey(q, claim));
       return { runId, claimed: runId === claim.runId };
     }
@@ -248,24 +249,21 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return this.#group.run((q) => completeOperation(q, completed));
     }
 
-    async updateSettings(ref: QueueRef, settings: QueueSettings): Promise<void> {
-      if (!this.#core.exists) this.#core.create(ref, settings);
-      await this.#group.run(() => this.#core.changeSettings(settings));
+    async changeSettings(
+      ref: QueueRef,
+      declaration: QueueDeclaration,
+      change: QueueChange,
+    ): Promise<QueueStats> {
+      if (!this.#core.exists) this.#core.create(ref, declaration);
+      return this.#group.run(() => {
+        this.#core.declare(declaration);
+        this.#core.change(change);
+        return this.#stats();
+      });
     }
 
     async queueStats(environmentKey: string): Promise<QueueStats | null> {
-      if (!this.#serves(environmentKey)) return null;
-      const { ref, counters, settings, sql } = this.#core.context;
-      const delayed = sql.exec<{ n: number }>(
-        "SELECT count(*) AS n FROM runs WHERE status = 'DELAYED' AND due_at IS NOT NULL",
-      )[0]?.n;
-      return {
-        queue: ref.queue,
-        pending: counters.pending,
-        running: counters.running,
-        delayed: delayed ?? 0,
-        settings,
-      };
+      return this.#serves(environmentKey) ? this.#stats() : null;
     }
 
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }> {
@@ -295,10 +293,15 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return state;
     }
 
-    async deploymentPromoted(_deployment: DeploymentRef, tasks: string[]): Promise<void> {
+    async deploymentPromoted(
+      _deployment: DeploymentRef,
+      tasks: string[],
+      declaration: QueueDeclaration,
+    ): Promise<void> {
       if (!this.#core.exists) return;
       // They were for the deployment before.
       this.#dropStanding();
+      this.#commit(() => this.#core.declare(declaration));
       const known = new Set(tasks);
       while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
     }
@@ -334,6 +337,19 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.#told = null;
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
+    }
+
+    #stats(): QueueStats {
+      const { ref, counters, settings, stored } = this.#core.context;
+      return {
+        queue: ref.queue,
+        pending: counters.pending,
+        running: counters.running,
+        later: counters.later,
+        settings,
+        declared: stored.declared,
+        overrides: stored.overrides,
+      };
     }
 
     #commit<T>(work: (q: QueueContext) => T, options = { tell: true }): T {

@@ -85,7 +85,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
   if (!row) return false;
   q.effects.changed = true;
   q.effects.finished.push(report.runId);
-  q.counters.add(row.concurrency_key, 0, -1);
+  q.counters.add(row.concurrency_key, { running: -1 });
   saveOutput(q, row.seq, report.outcome.output ?? null, report.outcome.outputType, null);
   if (row.waited === 1) tellWaiters(q, row);
   return true;

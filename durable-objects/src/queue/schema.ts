@@ -16,6 +16,9 @@
  * be gone on with: a run that is suspended, or whose host was lost, has `journal_attempt` = `attempt` + 1, and its next
  * dequeue goes on with that attempt. `waited`: there are rows in `waiters`. `messages` is the outbox to other objects.
  *
+ * `keys` counts runs by concurrency key; `later` are DELAYED and PENDING_VERSION ones, `tat` is the key's rate limiter (see
+ * `Rate`). `debounces` says which run a debounce key stands for; `expires_at` is when that run starts, at the latest.
+ *
  * `token` fences leases: it grows with each; `done_token` is the one whose completion was recorded, which makes a
  * repeated report "ok" and a late one "stale".
  */
@@ -110,4 +113,20 @@ export const QUEUE_MIGRATIONS = [
   ) WITHOUT ROWID;
   CREATE TABLE waiters (seq INTEGER NOT NULL, waiter TEXT NOT NULL, PRIMARY KEY (seq, waiter)) WITHOUT ROWID;
   CREATE TABLE messages (id INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL)`,
+  `ALTER TABLE keys ADD COLUMN later INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE keys ADD COLUMN tat REAL NOT NULL DEFAULT 0;
+  INSERT INTO keys (concurrency_key, pending, running, later)
+    SELECT concurrency_key, 0, 0, count(*) FROM runs WHERE status IN ('DELAYED', 'PENDING_VERSION') GROUP BY concurrency_key
+    ON CONFLICT (concurrency_key) DO UPDATE SET later = excluded.later;
+  INSERT INTO meta (key, value) SELECT 'declared', value FROM meta WHERE key = 'settings';
+  INSERT INTO meta (key, value) SELECT 'paused', CASE json_extract(value, '$.paused') WHEN 1 THEN 'true' ELSE 'false' END FROM meta WHERE key = 'settings';
+  DELETE FROM meta WHERE key = 'settings';
+  CREATE TABLE debounces (
+    task TEXT NOT NULL,
+    key TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (task, key)
+  ) WITHOUT ROWID;
+  CREATE INDEX debounces_expiry ON debounces (expires_at)`,
 ] as const;

@@ -107,5 +107,11 @@ function write(q: QueueContext, run: RunTableRow): void {
 function count(q: QueueContext, before: RunTableRow, after: RunTableRow): void {
   const pending = Number(after.status === RunStatus.PENDING) - Number(before.status === RunStatus.PENDING);
   const running = after.slot - before.slot;
-  if (pending !== 0 || running !== 0) q.counters.add(after.concurrency_key, pending, running);
+  const later = Number(isLater(after.status)) - Number(isLater(before.status));
+  if (pending !== 0 || running !== 0 || later !== 0)
+    q.counters.add(after.concurrency_key, { pending, running, later });
 }
+
+/** It never was in the queue yet. */
+export const isLater = (status: RunStatus): boolean =>
+  status === RunStatus.DELAYED || status === RunStatus.PENDING_VERSION;

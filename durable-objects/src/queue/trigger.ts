@@ -26,11 +26,12 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
 }
 
 function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
-  if (q.counters.pending >= q.timeouts.maxPending) {
+  const { sizeLimit } = q.settings;
+  if (q.counters.pending + q.counters.later >= sizeLimit) {
     const exists = q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0;
     return exists
       ? { runId: item.runId, cached: true }
-      : { runId: item.runId, cached: false, error: "queue_full" };
+      : { runId: item.runId, cached: false, error: "queue_full", sizeLimit };
   }
 
   const { status, dueAt } = startingPoint(q, item);
@@ -72,7 +73,7 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   }
   if (item.metadata !== undefined)
     q.sql.exec("INSERT INTO metadata (seq, metadata) VALUES (?, ?)", seq, item.metadata);
-  if (pending) q.counters.add(item.concurrencyKey ?? "", 1, 0);
+  q.counters.add(item.concurrencyKey ?? "", pending ? { pending: 1 } : { later: 1 });
   if (!item.known) markUnknown(q, item.task);
   if (dueAt !== null) due(q, dueAt);
   if (ttlAt !== null) due(q, ttlAt);

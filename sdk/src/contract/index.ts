@@ -4,6 +4,7 @@ export * from "./journal.ts";
 export * from "./limits.ts";
 export * from "./machines.ts";
 export * from "./manifest.ts";
+export * from "./rate-limit.ts";
 export * from "./run-errors.ts";
 export * from "./runtime-protocol.ts";
 export * from "./states.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { MACHINE_PRESETS } from "./machines.ts";
+import { RateLimit } from "./rate-limit.ts";
 
 export const RetryOptions = z.object({
   maxAttempts: z.number().int().min(1).optional(),
@@ -12,11 +13,25 @@ export type RetryOptions = z.infer<typeof RetryOptions>;
 
 export const QueueName = z.string().min(1).max(128);
 
-export const QueueManifest = z.object({
-  name: QueueName,
-  /** Most runs executing at once; null or absent: only the environment's limit applies. */
-  concurrencyLimit: z.number().int().min(0).max(100_000).nullish(),
+export const ConcurrencyLimit = z.number().int().min(0).max(100_000);
+
+/** Limits of a queue. Null or absent: there is none but the environment's. */
+export const QueueLimits = z.object({
+  /**
+   * Most runs executing at once: of each concurrency key, which is a copy of the queue; runs without a key share one
+   * copy.
+   */
+  concurrencyLimit: ConcurrencyLimit.nullish(),
+  /** Most runs executing at once over all concurrency keys. */
+  totalConcurrencyLimit: ConcurrencyLimit.nullish(),
+  /** Starts of the whole queue. */
+  rateLimit: RateLimit.nullish(),
+  /** Starts of each concurrency key; runs without a key share one. */
+  rateLimitPerKey: RateLimit.nullish(),
 });
+export type QueueLimits = z.infer<typeof QueueLimits>;
+
+export const QueueManifest = QueueLimits.extend({ name: QueueName });
 export type QueueManifest = z.infer<typeof QueueManifest>;
 
 /** What indexing a bundle tells of one task. */
@@ -53,3 +68,17 @@ export const WorkerManifest = z.object({
 export type WorkerManifest = z.infer<typeof WorkerManifest>;
 
 export const defaultQueueName = (taskId: string): string => `task/${taskId}`;
+
+/** What a deployment says about a queue: declared with `queue()`, or with the task whose own queue it is. */
+export function limitsOfQueue(
+  deployment: {
+    queue(name: string): QueueManifest | undefined;
+    task(id: string): TaskManifest | undefined;
+  },
+  name: string,
+): QueueLimits {
+  const declared = deployment.queue(name);
+  if (declared) return declared;
+  const own = name.startsWith("task/") ? deployment.task(name.slice("task/".length))?.queue : undefined;
+  return own && (own.name ?? name) === name ? own : {};
+}

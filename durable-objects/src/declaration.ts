@@ -1,0 +1,38 @@
+import {
+  limitsOfQueue,
+  type QueueManifest,
+  type TaskManifest,
+  type WorkerManifest,
+} from "@acme/sdk/contract";
+import type { CurrentDeployment, QueueDeclaration } from "./rpc.ts";
+
+/** What a manifest lists, by name. */
+export interface IndexedManifest {
+  tasks: Map<string, TaskManifest>;
+  queues: Map<string, QueueManifest>;
+}
+
+export const indexed = (manifest: WorkerManifest): IndexedManifest => ({
+  tasks: new Map(manifest.tasks.map((task) => [task.id, task])),
+  queues: new Map(manifest.queues.map((queue) => [queue.name, queue])),
+});
+
+/** What the current deployment says about a queue, as the queue is told it. */
+export function declarationOf(
+  { promotion, queueSizeLimit }: Pick<CurrentDeployment, "promotion" | "queueSizeLimit">,
+  { tasks, queues }: IndexedManifest,
+  queue: string,
+): QueueDeclaration {
+  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey } = limitsOfQueue(
+    { queue: (name) => queues.get(name), task: (id) => tasks.get(id) },
+    queue,
+  );
+  return {
+    concurrencyLimit,
+    totalConcurrencyLimit,
+    rateLimit,
+    rateLimitPerKey,
+    sizeLimit: queueSizeLimit,
+    promotion,
+  };
+}
