@@ -235,10 +235,12 @@ export interface QueueRpc {
     runId: string,
     timeoutMs: number,
   ): Promise<RunFinished | null | RunError>;
+  /** `children` (default true): also the runs and batches that the run waits for. */
   cancelRun(
     environmentKey: string,
     runId: string,
     reason: string,
+    children?: boolean,
   ): Promise<{ status: RunStatus; alreadyFinal: boolean } | RunError>;
   rescheduleRun(environmentKey: string, runId: string, delayUntil: number): Promise<RunRecord | RunError>;
   addTags(environmentKey: string, runId: string, tags: string[]): Promise<{ tags: string[] } | RunError>;
@@ -524,6 +526,8 @@ export interface WaitpointRpc {
 
 /** One object a batch, named by the batch's id. What creates and fills it is the Worker's own business with it. */
 export interface BatchRpc {
+  /** Nobody waits for the batch any more: its runs are canceled, now or as soon as they are created. Idempotent. */
+  cancelBatch(environmentKey: string, reason: string): Promise<void>;
   /** From a QueueObject: the run of item `index` is over. At least once; idempotent. */
   runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void>;
 }

@@ -78,10 +78,20 @@ function list(
 }
 type RunPages = CursorPagePromise<ListRunResponseItem>;
 
-/** Cancels a run; one that executes gets its `signal` aborted. Of a finished run nothing changes. */
-function cancel(run: string | AnyRunHandle, options?: ApiRequestOptions): ApiPromise<{ id: string }> {
+export interface CancelRunOptions extends ApiRequestOptions {
+  /** False: children and batches that the run waits for go on. Default true. */
+  children?: boolean;
+}
+
+/**
+ * Cancels a run, and what it waits for; one that executes gets its `signal` aborted. Of a finished run nothing changes.
+ * @throws NotFoundError where the environment of the key has no such run
+ */
+function cancel(run: string | AnyRunHandle, options: CancelRunOptions = {}): ApiPromise<{ id: string }> {
+  const { children, ...more } = options;
+  const body = children === undefined ? undefined : { children };
   return new ApiPromise(
-    request<{ id: string }>({ method: "POST", path: runPath("v2", idOf(run), "/cancel") }, options),
+    request<{ id: string }>({ method: "POST", path: runPath("v2", idOf(run), "/cancel"), body }, more),
   );
 }
 

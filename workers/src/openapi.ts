@@ -130,7 +130,9 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/runs/{runId}/attempts": {
     get: { summary: "A run's attempts", response: api.AttemptsResponse, auth: "reader" },
   },
-  "/api/v2/runs/{runId}/cancel": { post: { summary: "Cancel a run" } },
+  "/api/v2/runs/{runId}/cancel": {
+    post: { summary: "Cancel a run and what it waits for", body: api.CancelBody },
+  },
   "/api/v1/runs/{runId}/replay": { post: { summary: "Trigger a copy of a run", body: api.ReplayBody } },
   "/api/v1/runs/{runId}/reschedule": {
     post: {

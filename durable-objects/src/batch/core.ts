@@ -23,6 +23,8 @@ export interface BatchRow extends SqlRow {
   enqueued_at: number | null;
   completed_at: number | null;
   aborted: number;
+  /** Why its runs are canceled; null: they are not. */
+  canceled: string | null;
 }
 
 export const readBatch = (sql: Sql): BatchRow | undefined => sql.exec<BatchRow>("SELECT * FROM batch")[0];
@@ -151,6 +153,25 @@ export function abortUnsealed(sql: Sql, now: number): void {
   sql.exec("UPDATE batch SET aborted = 1, waiting_count = 0, completed_at = ?1, updated_at = ?1", now);
   sql.exec("DELETE FROM waiting");
 }
+
+/** Its runs are canceled as soon as they are created: each then exists, and says why it ended. */
+export function cancelBatch(sql: Sql, reason: string, now: number): void {
+  sql.exec(
+    `UPDATE batch SET canceled = coalesce(canceled, ?1), updated_at = ?2,
+       aborted = sealed_at IS NULL OR aborted,
+       completed_at = CASE WHEN sealed_at IS NULL THEN coalesce(completed_at, ?2) ELSE completed_at END`,
+    reason,
+    now,
+  );
+}
+
+/** Runs that are still to be canceled, after item `after`. */
+export const nextToCancel = (sql: Sql, after: number, limit: number): { idx: number; runId: string }[] =>
+  sql.exec<{ idx: number; runId: string }>(
+    `SELECT idx, run_id AS runId FROM items WHERE idx > ? AND state = ${ITEM.created} ORDER BY idx LIMIT ?`,
+    after,
+    limit,
+  );
 
 export function statusOf(batch: BatchRow): BatchStatus {
   if (batch.aborted === 1) return "ABORTED";

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { DEFAULTS, type OperationResult } from "@acme/sdk/contract";
+import { DEFAULTS, type OperationResult, parseRunId } from "@acme/sdk/contract";
 import type { BatchItemError } from "@acme/sdk/contract/api";
 import { Alarm } from "../alarm.ts";
 import { GroupCommit } from "../group-commit.ts";
@@ -20,6 +20,7 @@ const SAFETY_MS = 5_000;
 /** An invocation may call this many other objects (Cloudflare's limit is 1,000); the alarm goes on with the rest. */
 const MAX_CALLS = 800;
 const MAX_RESULTS = 100;
+const CANCELS_AT_ONCE = 100;
 
 /**
  * The object of one batch: takes its items as they arrive, creates their runs once all are here, and knows when all are
@@ -96,6 +97,13 @@ export function batchObject<Env extends ObjectBindings>() {
       await this.#group.run((sql) => core.runFinished(sql, index, finished, Date.now()));
     }
 
+    async cancelBatch(environmentKey: string, reason: string): Promise<void> {
+      const batch = this.#batchOf(environmentKey);
+      if (!batch || batch.completed_at !== null) return;
+      this.#commit(() => core.cancelBatch(this.#sql, reason, Date.now()));
+      this.#alarm.by(Date.now());
+    }
+
     async claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }> {
       if (!hasTables(this.#sql)) migrate(this.#sql, BATCH_MIGRATIONS);
       const result = claimKey(this.#sql, claim, Date.now());
@@ -108,6 +116,7 @@ export function batchObject<Env extends ObjectBindings>() {
       if (!hasTables(this.#sql)) return;
       this.#sql.transaction(() => core.abortUnsealed(this.#sql, Date.now()));
       await this.#create();
+      await this.#cancelRuns();
       await this.#waiters.tell();
       const due = this.#nextDue();
       if (due !== null && due <= Date.now()) await this.ctx.storage.deleteAll();
@@ -166,6 +175,25 @@ export function batchObject<Env extends ObjectBindings>() {
       if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
     }
 
+    /** Of a canceled batch. What can't be reached now is left to the next alarm. */
+    async #cancelRuns(): Promise<void> {
+      const batch = core.readBatch(this.#sql);
+      if (!batch || !isCanceling(batch)) return;
+      for (let after = -1, calls = 0; calls < MAX_CALLS; calls += CANCELS_AT_ONCE) {
+        const runs = core.nextToCancel(this.#sql, after, CANCELS_AT_ONCE);
+        if (runs.length === 0) return;
+        after = runs.at(-1)?.idx ?? after;
+        await Promise.allSettled(runs.map(({ runId }) => this.#cancelRun(batch, runId)));
+      }
+    }
+
+    async #cancelRun(batch: core.BatchRow, runId: string): Promise<void> {
+      const queueKey = parseRunId(runId)?.queueKey;
+      if (!queueKey) return;
+      const queue = this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+      await queue.cancelRun(batch.environment_key, runId, batch.canceled ?? "");
+    }
+
     /** The result that somebody still has to be told. */
     #untold(): { batch: core.BatchRow; result: OperationResult } | null {
       const batch = core.readBatch(this.#sql);
@@ -182,7 +210,7 @@ export function batchObject<Env extends ObjectBindings>() {
     #nextDue(): number | null {
       const batch = core.readBatch(this.#sql);
       if (!batch) return claimExpiry(this.#sql);
-      if (isCreating(batch) || this.#untold()) return Date.now() + SAFETY_MS;
+      if (isCreating(batch) || isCanceling(batch) || this.#untold()) return Date.now() + SAFETY_MS;
       const sealDue = core.sealDueAt(batch);
       if (sealDue !== null) return sealDue;
       return batch.completed_at === null ? null : batch.completed_at + DEFAULTS.retentionMs;
@@ -196,4 +224,5 @@ export function batchObject<Env extends ObjectBindings>() {
   };
 }
 
+const isCanceling = (batch: core.BatchRow): boolean => batch.canceled !== null && batch.completed_at === null;
 const isCreating = (batch: core.BatchRow): boolean => batch.sealed_at !== null && batch.waiting_count > 0;

@@ -54,4 +54,5 @@ export const BATCH_MIGRATIONS = [
   );
   ${WAITERS_TABLE};
   ${KEY_CLAIM_TABLE};`,
+  `ALTER TABLE batch ADD COLUMN canceled TEXT;`,
 ];

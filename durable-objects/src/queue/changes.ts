@@ -11,23 +11,25 @@ const notFound = (runId: string): RunError => ({
   message: `Run ${runId} was not found.`,
 });
 
-/** Cancels a run. One that executes is CANCELED at once; its slot is free when its host says that it stopped. */
+/** Cancels a run, and what it waits for where `children`. One that executes is CANCELED at once; its slot is free when its host says that it stopped. */
 export function cancelRun(
   q: QueueContext,
   runId: string,
   reason: string,
+  children: boolean,
 ): { status: RunStatus; alreadyFinal: boolean } | RunError {
   const run = findRun(q, runId);
   if (!run) return notFound(runId);
   if (isFinal(run.status)) return { status: run.status, alreadyFinal: true };
   addEvent(q, run.seq, "canceled", reason);
-  // Nobody would be there for what they bring.
-  for (const child of openChildren(q, run))
-    addMessage(q, {
-      type: "cancel",
-      runId: child,
-      reason: `The run that waited for it was canceled: ${runId}`,
-    });
+  if (children) {
+    // Nobody would be there for what they bring.
+    const because = `The run that waited for it was canceled: ${runId}`;
+    for (const { kind, target } of openChildren(q, run)) {
+      if (kind === "run") addMessage(q, { type: "cancel", runId: target, reason: because });
+      else addMessage(q, { type: "cancel-batch", batchId: target, reason: because });
+    }
+  }
   if (run.slot === 1) {
     transition(q, run, RunStatus.CANCELED, {
       slot: 1,

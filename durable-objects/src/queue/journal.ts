@@ -151,16 +151,15 @@ export function endDueWaits(q: QueueContext, run: RunTableRow): number | null {
   return row?.at ?? null;
 }
 
-/** Operations on other runs that this run still waits for. */
-export function openChildren(q: QueueContext, run: RunTableRow): string[] {
+/** Runs and batches that this run still waits for. */
+export function openChildren(q: QueueContext, run: RunTableRow): { kind: "run" | "batch"; target: string }[] {
   if (run.journal_attempt === 0) return [];
-  return q.sql
-    .exec<{ target: string }>(
-      `SELECT target FROM journal WHERE seq = ? AND attempt = ? AND kind = 'run' AND result IS NULL AND target IS NOT NULL`,
-      run.seq,
-      run.journal_attempt,
-    )
-    .map(({ target }) => target);
+  return q.sql.exec<{ kind: "run" | "batch"; target: string }>(
+    `SELECT kind, target FROM journal
+     WHERE seq = ? AND attempt = ? AND kind IN ('run', 'batch') AND result IS NULL AND target IS NOT NULL`,
+    run.seq,
+    run.journal_attempt,
+  );
 }
 
 export const findJournaled = (q: QueueContext, runId: string, attempt: number): RunTableRow | undefined => {

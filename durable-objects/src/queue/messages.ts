@@ -5,7 +5,8 @@ import type { QueueContext } from "./context.ts";
 export type Message =
   | { type: "finished"; waiter: Waiter; finished: RunFinished }
   | { type: "subscribe"; tokenId: string; waiter: { runId: string; attempt: number; number: number } }
-  | { type: "cancel"; runId: string; reason: string };
+  | { type: "cancel"; runId: string; reason: string }
+  | { type: "cancel-batch"; batchId: string; reason: string };
 
 export interface QueuedMessage {
   id: number;

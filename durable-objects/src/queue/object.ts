@@ -188,9 +188,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return finished ? finishedOf(this.#core.context, finished) : null;
     }
 
-    async cancelRun(environmentKey: string, runId: string, reason: string) {
+    async cancelRun(environmentKey: string, runId: string, reason: string, children = true) {
       if (!this.#serves(environmentKey)) return notFound(runId);
-      return this.#group.run((q) => cancelRun(q, runId, reason));
+      return this.#group.run((q) => cancelRun(q, runId, reason, children));
     }
 
     async rescheduleRun(
@@ -461,6 +461,11 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         case "cancel":
           await this.#queueOf(message.runId)?.cancelRun(key, message.runId, message.reason);
           return null;
+        case "cancel-batch": {
+          const batch = this.env.BATCH.getByName(message.batchId) as unknown as BatchRpc;
+          await batch.cancelBatch(key, message.reason);
+          return null;
+        }
       }
     }
 

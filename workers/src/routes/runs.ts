@@ -10,6 +10,7 @@ import { LIMITS, parseRunId, serializeError, statusesForPublic } from "@acme/sdk
 import {
   AddTagsBody,
   type AttemptsResponse,
+  CancelBody,
   type EventsResponse,
   ListRunsQuery,
   parseDelay,
@@ -131,10 +132,12 @@ export const runRoutes = new Hono<App>()
   .post("/api/v2/runs/:runId/cancel", async (c) => {
     const environment = await authenticate(c);
     const runId = c.req.param("runId");
+    const { children } = await readBody(c, CancelBody);
     const result = await ownerOf(c.env, environment.key, runId).cancelRun(
       environment.key,
       runId,
       "Canceled by the API",
+      children,
     );
     if ("error" in result) throw failureOf(result);
     return c.json({ id: runId });

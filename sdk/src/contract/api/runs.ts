@@ -80,6 +80,12 @@ export const ListRunsResponse = z.object({
 });
 export type ListRunsResponse = z.infer<typeof ListRunsResponse>;
 
+/** May be left out. */
+export const CancelBody = z.object({
+  /** Also what the run waits for: children and batches. Default true. */
+  children: z.boolean().optional(),
+});
+
 export const ReplayBody = z.object({
   payload: z.unknown().optional(),
   payloadType: z.enum(["application/json", "application/super+json"]).optional(),
