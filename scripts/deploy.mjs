@@ -4,7 +4,7 @@
  * With --dry-run it does all that needs no account and no network. Stops at the first step that fails.
  */
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "smol-toml";
@@ -33,8 +33,6 @@ try {
     databaseUrl: process.env.DATABASE_URL,
     wranglerArgs: args.filter((arg) => arg !== "--dry-run"),
   });
-  // wrangler wants the assets' folder to be there, also where there is no dashboard to fill it.
-  if (config.assets?.directory) mkdirSync(join(root, config.assets.directory), { recursive: true });
   for (const step of steps) {
     console.log(`\n${step.title}…`);
     const [program, ...fixed] = PROGRAMS[step.program];

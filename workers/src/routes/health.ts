@@ -18,6 +18,14 @@ async function check(work: () => Promise<void>): Promise<string> {
     await work();
     return "ok";
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return reasonOf(error);
   }
+}
+
+/** The innermost cause: around it, the database's errors repeat the statement. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  const unmigrated = /no such table|relation .* does not exist/.test(error.message);
+  return unmigrated ? `${error.message} (were the migrations applied? see README.md)` : error.message;
 }

@@ -1,0 +1,38 @@
+/**
+ * What wrangler runs before it bundles (wrangler.toml, [build]), so that `wrangler deploy --dry-run` and `wrangler dev`
+ * work in a fresh clone: the dashboard's folder has to be there even where no dashboard was built, and local development
+ * needs secrets and a migrated database. It changes nothing that is there already.
+ */
+import { spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+function writeSecrets(path) {
+  const secrets = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY"];
+  const lines = secrets.map((name) => `${name}=${randomBytes(32).toString("base64url")}\n`);
+  writeFileSync(path, lines.join(""), { mode: 0o600 });
+}
+
+function migrateLocalDatabase() {
+  const wrangler = join(root, "node_modules/wrangler/bin/wrangler.js");
+  const args = [wrangler, "d1", "migrations", "apply", "DB", "--local"];
+  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: root,
+    encoding: "utf8",
+    // Without a terminal wrangler asks nothing.
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
+  });
+  if (status !== 0) throw new Error(`The local D1 database could not be migrated:\n${stdout}${stderr}`);
+}
+
+mkdirSync(join(root, "dashboard/build"), { recursive: true });
+if (process.env.WRANGLER_COMMAND === "dev") {
+  const secrets = join(root, ".dev.vars");
+  if (!existsSync(secrets)) writeSecrets(secrets);
+  migrateLocalDatabase();
+}
