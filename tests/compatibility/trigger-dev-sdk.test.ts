@@ -30,6 +30,56 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     expect(run.createdAt).toBeInstanceOf(Date);
   });
 
+  it.each([
+    ["an object", { name: "x".repeat(200_000) }, "Hello, ".length + 200_000 + 1],
+    ["what JSON can't hold", { name: "x".repeat(2_000_000), at: new Date(0) }, "Hello, ".length + 2_000_001],
+  ])("triggers with a payload that the client uploads first: %s", async (_what, payload, length) => {
+    const handle = await tasks.trigger("hello-world", payload);
+    const run = await runs.poll(handle, { pollIntervalMs: 100 });
+    expect(run).toMatchObject({ status: "COMPLETED", payload: { name: payload.name } });
+    expect((run.output as { message: string }).message).toHaveLength(length);
+  });
+
+  it("gives a run metadata, which is told with it", async () => {
+    const metadata = { step: 1, nested: { list: [1, "ä"] } };
+    const handle = await tasks.trigger("hello-world", { name: "meta" }, { metadata, delay: "1h" });
+    expect((await runs.retrieve(handle.id)).metadata).toEqual(metadata);
+  });
+
+  it("gives a run every option that there is", async () => {
+    const handle = await tasks.trigger(
+      "hello-world",
+      { name: "all" },
+      {
+        delay: new Date(Date.now() + 3_600_000),
+        ttl: "2h",
+        priority: 5,
+        queue: "own",
+        concurrencyKey: "customer-1",
+        maxAttempts: 2,
+        maxDuration: 60,
+        machine: "small-2x",
+        tags: ["a", "b"],
+        idempotencyKey: ["order", String(Date.now())],
+        idempotencyKeyTTL: "1h",
+        version: (await runs.list({ limit: 1, status: "COMPLETED" })).data[0]?.version,
+      },
+    );
+    expect(await runs.retrieve(handle.id)).toMatchObject({
+      status: "DELAYED",
+      ttl: "7200s",
+      tags: ["a", "b"],
+    });
+  });
+
+  it("is told of an option that there isn't yet", async () => {
+    const debounced = tasks.trigger("hello-world", {}, { debounce: { key: "one", delay: "1s" } });
+    await expect(debounced).rejects.toMatchObject({
+      status: 400,
+      message: expect.stringContaining("debounce"),
+    });
+  });
+
   it("shows a payload that JSON can't hold as JSON shows it", async () => {
     const at = new Date("2026-01-02T03:04:05Z");
     const handle = await tasks.trigger("hello-world", { name: "Dates", at }, { delay: "1h" });
@@ -91,6 +141,20 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     const other = await runs.replay(handle.id, { payload: { name: "else" } });
     expect(await runs.poll(other.id, { pollIntervalMs: 100 })).toMatchObject({
       output: { message: "Hello, else!" },
+    });
+    const options = {
+      payload: { name: "typed", at: new Date(0) },
+      delay: "1h",
+      tags: ["replayed"],
+      ttl: "2h",
+    };
+    const delayed = await runs.replay(handle.id, { ...options, metadata: { why: "later" } });
+    expect(await runs.retrieve(delayed.id)).toMatchObject({
+      status: "DELAYED",
+      tags: ["replayed"],
+      ttl: "7200s",
+      metadata: { why: "later" },
+      payload: { name: "typed" },
     });
   });
 

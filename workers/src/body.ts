@@ -2,6 +2,8 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { Failure, invalid } from "./failure.ts";
 
+const BODY_BYTES = 1024 * 1024;
+
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /** The request's bytes. Throws a 413 as soon as it is clear that there are more than `limit`. */
@@ -43,10 +45,31 @@ export async function readBytes(
 export async function readBody<T extends z.ZodType>(
   c: Context,
   schema: T,
-  limit = 1024 * 1024,
+  limit = BODY_BYTES,
 ): Promise<z.infer<T>> {
   const bytes = await readBytes(c.req.raw, limit, "The request body");
-  const parsed = schema.safeParse(bytes.byteLength === 0 ? {} : parseJson(bytes));
+  return checked(schema, bytes.byteLength === 0 ? {} : parseJson(bytes));
+}
+
+/** As `readBody`, where a body that got lost must not count as one that asks for nothing in particular. */
+export async function readRequiredBody<T extends z.ZodType>(
+  c: Context,
+  schema: T,
+  limit = BODY_BYTES,
+): Promise<z.infer<T>> {
+  const bytes = await readBytes(c.req.raw, limit, "The request body");
+  if (bytes.byteLength === 0) {
+    throw new Failure(
+      400,
+      "empty_body",
+      "The request body is empty: send a JSON object. Nothing was changed.",
+    );
+  }
+  return checked(schema, parseJson(bytes));
+}
+
+function checked<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+  const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalid(parsed.error);
   return parsed.data;
 }

@@ -1,6 +1,7 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { LIMITS, newId } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
+import { Failure } from "./failure.ts";
 import { openBlobs } from "./storage/blobs.ts";
 
 export interface Packet {
@@ -11,7 +12,26 @@ export interface Packet {
 /** The type of a packet whose text is a key in the blob store. */
 export const STORED = "application/store";
 
+/** The end of a packet's key tells its type: the stores keep bytes only. */
+const TYPES = {
+  json: "application/json",
+  superjson: "application/super+json",
+  txt: "text/plain",
+} as const;
+type Extension = keyof typeof TYPES;
+
+const EXTENSIONS: Record<string, Extension> = Object.fromEntries(
+  Object.entries(TYPES).map(([extension, type]) => [type, extension as Extension]),
+);
+
+const extensionOf = (type: string): Extension => EXTENSIONS[type] ?? "txt";
+
 const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
+
+/** Whether a text has to be measured: one of this many characters can be over the limit in bytes. */
+export const mayBeLarge = (text: string | null | undefined): boolean =>
+  text != null && text.length > LIMITS.inlineBytes / 4;
 
 /** A text too large for a queue's database goes to the blob store, and its key takes its place. */
 export async function offload(
@@ -19,10 +39,10 @@ export async function offload(
   environment: Pick<EnvironmentRef, "key">,
   packet: Packet,
 ): Promise<Packet> {
-  if (packet.text.length <= LIMITS.inlineBytes / 4) return packet;
+  if (!mayBeLarge(packet.text)) return packet;
   const bytes = encoder.encode(packet.text);
   if (bytes.byteLength <= LIMITS.inlineBytes) return packet;
-  const key = `packets/${environment.key}/${newId("packet")}.${packet.type === "application/super+json" ? "superjson" : "json"}`;
+  const key = `packets/${environment.key}/${newId("packet")}.${extensionOf(packet.type)}`;
   await openBlobs(env).put(key, bytes);
   return { text: key, type: STORED };
 }
@@ -34,6 +54,63 @@ export async function resolve(env: Bindings, environmentKey: string, packet: Pac
     throw new Error(`Packet ${packet.text} is of another environment`);
   const stream = await openBlobs(env).get(packet.text);
   if (!stream) throw new Error(`Packet ${packet.text} is not in the blob store`);
-  const type = packet.text.endsWith(".superjson") ? "application/super+json" : "application/json";
+  const extension = packet.text.slice(packet.text.lastIndexOf(".") + 1);
+  const type = TYPES[extension as Extension] ?? TYPES.txt;
   return { text: await new Response(stream).text(), type };
+}
+
+/**
+ * Where a client's upload goes: `path` is what it was told, or the name it asked for. The address that it gets lets it write
+ * there only, so no upload replaces what the server stored.
+ */
+export function uploadKeyOf(environmentKey: string, path: string): string {
+  const uploads = `packets/${environmentKey}/uploads/`;
+  const name = path.startsWith(uploads) ? path.slice(uploads.length) : path;
+  if (!/^[\w-][\w.-]{0,127}(\/[\w-][\w.-]{0,127}){0,3}\.(json|txt)$/.test(name)) {
+    throw new Failure(
+      400,
+      "invalid_packet_name",
+      "A packet's name is up to four segments of letters, digits, _, - and ., joined by /, and ends with .json or .txt.",
+    );
+  }
+  return uploads + name;
+}
+
+/** Stores a client's upload. Its name says nothing of superjson, its type does. */
+export async function storeUpload(
+  env: Bindings,
+  key: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  type: string,
+): Promise<void> {
+  const extension = extensionOf(type);
+  if (extension !== "txt") checkJson(bytes);
+  await openBlobs(env).put(withExtension(key, extension), bytes);
+}
+
+/** The key of what was uploaded under this path, whichever type it has. Throws a 400 where nothing was. */
+export async function uploadedKey(env: Bindings, environmentKey: string, path: string): Promise<string> {
+  const key = uploadKeyOf(environmentKey, path);
+  const blobs = openBlobs(env);
+  for (const extension of Object.keys(TYPES)) {
+    const candidate = withExtension(key, extension);
+    if ((await blobs.size(candidate)) !== null) return candidate;
+  }
+  throw new Failure(
+    400,
+    "packet_not_found",
+    `The payload names the packet ${path}, which was not uploaded to this environment. PUT /api/v2/packets/NAME gives an address to upload to.`,
+  );
+}
+
+const withExtension = (key: string, extension: string): string =>
+  `${key.slice(0, key.lastIndexOf("."))}.${extension}`;
+
+function checkJson(bytes: Uint8Array): void {
+  try {
+    JSON.parse(decoder.decode(bytes));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new Failure(400, "invalid_json", `The packet is not valid JSON: ${reason}`);
+  }
 }

@@ -3,7 +3,7 @@ import { LIMITS } from "@acme/sdk/contract";
 import type { TriggerBody, TriggerOptions } from "@acme/sdk/contract/api";
 import type { Bindings } from "./bindings.ts";
 import { Failure } from "./failure.ts";
-import { offload } from "./packets.ts";
+import { offload, STORED, uploadedKey } from "./packets.ts";
 
 /** The payload as it is stored: one over the limit lies in the blob store. */
 export async function payloadOf(
@@ -14,12 +14,9 @@ export async function payloadOf(
 ) {
   if (body.payload === undefined) return undefined;
   const type = options.payloadType ?? "application/json";
-  if (type === "application/store") {
-    throw new Failure(
-      400,
-      "invalid_payload_type",
-      'payloadType "application/store" is set by the server. Send the payload itself: large ones are stored for you.',
-    );
+  if (type === STORED) {
+    const text = await uploadedKey(env, environment.key, String(body.payload));
+    return { text, type };
   }
   // Clients send JSON payloads either as they are or serialized already, with the type beside them.
   const serialized = typeof body.payload === "string" && options.payloadType !== undefined;
@@ -33,23 +30,24 @@ export async function payloadOf(
 export function metadataOf(options: TriggerOptions): string | undefined {
   if (options.metadata === undefined || options.metadata === null) return undefined;
   const text = typeof options.metadata === "string" ? options.metadata : JSON.stringify(options.metadata);
-  if (text.length > LIMITS.metadataBytes) {
+  const bytes = Buffer.byteLength(text);
+  if (bytes > LIMITS.metadataBytes) {
     throw new Failure(
       413,
       "metadata_too_large",
-      `The metadata has ${text.length} bytes: at most ${LIMITS.metadataBytes} are allowed.`,
+      `The metadata has ${bytes} bytes: at most ${LIMITS.metadataBytes} are allowed.`,
     );
   }
-  if (typeof options.metadata === "string") checkMetadata(text);
-  return text;
+  const value = typeof options.metadata === "string" ? parsed(text) : options.metadata;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return text;
+  throw new Failure(400, "invalid_metadata", "options.metadata must be a JSON object.");
 }
 
-function checkMetadata(text: string): void {
+/** Undefined where it isn't JSON. */
+function parsed(text: string): unknown {
   try {
-    const value: unknown = JSON.parse(text);
-    if (value && typeof value === "object" && !Array.isArray(value)) return;
+    return JSON.parse(text);
   } catch {
-    // Falls through to the same answer: it isn't an object.
+    return undefined;
   }
-  throw new Failure(400, "invalid_metadata", "options.metadata must be a JSON object.");
 }

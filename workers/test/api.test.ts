@@ -21,6 +21,21 @@ describe("a request that is wrong gets a clear error, and changes nothing", () =
     ["a token that nobody signed", 401, "invalid_api_key", () => trigger({}, "a.b.c")],
     ["an unknown task", 404, "task_not_found", () => trigger({}, project.prod, "nope")],
     ["no JSON", 400, "invalid_json", () => trigger("{")],
+    ["an empty body", 400, "empty_body", () => trigger("")],
+    ["no object", 400, "invalid_request", () => trigger("[1]")],
+    [
+      "an option there isn't yet",
+      400,
+      "invalid_request",
+      () => trigger({ options: { debounce: { key: "k", delay: "1s" } } }),
+    ],
+    [
+      "metadata over the limit, counted in bytes",
+      413,
+      "metadata_too_large",
+      () => trigger({ options: { metadata: { text: "ä".repeat(LIMITS.metadataBytes / 2) } } }),
+    ],
+    ["metadata that is a list", 400, "invalid_metadata", () => trigger({ options: { metadata: [1] } })],
     [
       "a payload over the limit",
       413,
@@ -206,6 +221,50 @@ describe("a run", () => {
     await deploy(other, ["hello", "more"]);
     const { id } = (await trigger({ options: { lockToVersion: first } }, other.prod)).body;
     expect((await call("GET", `/api/v3/runs/${id}`, other.prod)).body).toMatchObject({ version: first });
+  });
+});
+
+describe("a replay", () => {
+  const replay = (id: string, body?: unknown) =>
+    call<{ id: string; code: string }>("POST", `/api/v1/runs/${id}/replay`, project.prod, body);
+  const retrieve = async (id: string) => (await call("GET", `/api/v3/runs/${id}`, project.prod)).body;
+
+  it("has the original's payload and options, but for what it is told", async () => {
+    const options = { metadata: { a: 1 }, tags: ["one"], queue: { name: "first" }, maxAttempts: 7 };
+    const { id } = (await trigger({ payload: { n: 1 }, options: { ...options, delay: "1h" } })).body;
+    const same = await retrieve((await replay(id)).body.id);
+    expect(same).toMatchObject({ payload: { n: 1 }, metadata: { a: 1 }, tags: ["one"], queue: "first" });
+    const other = await replay(id, {
+      payload: { n: 2 },
+      metadata: { b: 2 },
+      tags: ["two"],
+      queue: "second",
+      delay: "2h",
+      ttl: "3h",
+      idempotencyKey: `replay-${id}`,
+    });
+    expect(await retrieve(other.body.id)).toMatchObject({
+      status: "DELAYED",
+      payload: { n: 2 },
+      metadata: { b: 2 },
+      tags: ["two"],
+      queue: "second",
+      ttl: "10800s",
+      idempotencyKey: `replay-${id}`,
+    });
+    const again = await replay(id, { idempotencyKey: `replay-${id}` });
+    expect(again.body.id).toBe(other.body.id);
+  });
+
+  it("can be locked to a version, and refuses what it doesn't know", async () => {
+    const { id } = (await trigger({ options: { delay: "1h" } })).body;
+    expect(await replay(id, { version: "20200101.1" })).toMatchObject({
+      status: 404,
+      body: { code: "version_not_found" },
+    });
+    for (const body of [{ debounce: {} }, { payload: {}, payloadType: "application/super+json" }]) {
+      expect(await replay(id, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    }
   });
 });
 

@@ -63,7 +63,12 @@ describe("a batch in two phases", () => {
     const lines = Array.from({ length: 1_000 }, (_, index) =>
       line(index, {
         task: ["hello", "other", "nope"][index % 3],
-        options: { tags: [`n:${index}`], ...(index % 3 === 1 ? { queue: { name: "shared" } } : {}) },
+        // Delayed: else they would take the environment's slots from the runs of the tests after this one.
+        options: {
+          tags: [`n:${index}`],
+          delay: "1h",
+          ...(index % 3 === 1 ? { queue: { name: "shared" } } : {}),
+        },
       }),
     );
     const first = await send(id, [...lines.slice(0, 600), ...lines.slice(0, 50)]);

@@ -5,6 +5,8 @@ export const LIMITS = {
   /** Payloads and outputs above this go to the blob store by reference. */
   inlineBytes: 128 * 1024,
   outputBytes: 10 * 1024 * 1024,
+  /** Largest payload that a client uploads before it triggers. */
+  packetBytes: 10 * 1024 * 1024,
   /** What a `step` may return: it is kept in the run's journal. */
   stepOutputBytes: 1024 * 1024,
   metadataBytes: 256 * 1024,

@@ -195,14 +195,16 @@ async function* resultsBody(
   let next: number | undefined;
   for (let first = true; limit > 0; ) {
     const size = Math.min(limit, RESULTS_AT_ONCE);
-    const results = (await owner.listResults(environment.key, after, size)) ?? [];
+    // One more than is shown tells whether there are more.
+    const found = (await owner.listResults(environment.key, after, size + 1)) ?? [];
+    const results = found.slice(0, size);
     for (const result of results) {
       yield `${first ? "" : ","}${JSON.stringify(await resultItem(env, environment, result))}`;
       first = false;
     }
     after = results.at(-1)?.index ?? after;
     limit -= results.length;
-    if (results.length < size) break;
+    if (found.length <= size) break;
     if (limit === 0) next = after;
   }
   yield `],"pagination":${JSON.stringify({ next: next === undefined ? undefined : String(next) })}}`;

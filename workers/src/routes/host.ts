@@ -17,6 +17,7 @@ import { readBody } from "../body.ts";
 import { Cache } from "../cache.ts";
 import { Failure } from "../failure.ts";
 import { dispatcherObject, queueObjectOf, runFeed } from "../objects.ts";
+import { mayBeLarge, offload } from "../packets.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
 import { issueToken } from "../tokens.ts";
@@ -39,7 +40,7 @@ export const hostRoutes = new Hono<App>()
   })
   .post("/engine/v1/worker-actions/report", async (c) => {
     authenticateHost(c);
-    const report = await readBody(c, ReportRequest, REPORT_BYTES);
+    const report = await withStoredOutputs(c.env, await readBody(c, ReportRequest, REPORT_BYTES));
     const { hostId, sessionId } = report;
     const parts = [...Map.groupBy(itemsOf(report), ({ runId }) => parseRunId(runId)?.queueKey ?? "")];
     const verdicts = new Map<string, Verdict>();
@@ -107,6 +108,21 @@ type Report = ReturnType<typeof ReportRequest.parse>;
 
 function authenticateHost(c: Context<App>): void {
   authenticateSecret(c, c.env.HOST_TOKEN, "host token");
+}
+
+/** The report with outputs that are too large for a queue's database in the blob store. Throws where that fails: it is sent again. */
+async function withStoredOutputs(env: Bindings, report: Report): Promise<Report> {
+  if (!report.completed.some(({ outcome }) => outcome.type === "success" && mayBeLarge(outcome.output)))
+    return report;
+  const completed = report.completed.map(async (attempt) => {
+    const { outcome, runId } = attempt;
+    const environmentKey = parseRunId(runId)?.environmentKey;
+    if (outcome.type !== "success" || !outcome.output || environmentKey === undefined) return attempt;
+    const packet = { text: outcome.output, type: outcome.outputType };
+    const { text, type } = await offload(env, { key: environmentKey }, packet);
+    return { ...attempt, outcome: { ...outcome, output: text, outputType: type } };
+  });
+  return { ...report, completed: await Promise.all(completed) };
 }
 
 const keyOf = (item: { runId: string; token?: number; id?: string }): string =>

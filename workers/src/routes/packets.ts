@@ -1,47 +1,78 @@
-import { Hono } from "hono";
+import { LIMITS, newId } from "@acme/sdk/contract";
+import { SignedPacketQuery } from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
 import { type App, authenticate } from "../auth.ts";
-import { Failure } from "../failure.ts";
+import { readBytes } from "../body.ts";
+import { Failure, invalid } from "../failure.ts";
 import { baseUrl } from "../links.ts";
-import { resolve, STORED } from "../packets.ts";
+import { resolve, STORED, storeUpload, uploadKeyOf } from "../packets.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { sameSecret, sign } from "../tokens.ts";
 
 /** For how long a packet's address works. */
 const ADDRESS_MS = 3_600_000;
 
-const signed = (key: string, expires: string): string => `packet:${key}:${expires}`;
+type Use = "read" | "write";
 
 /** Payloads and outputs too large to be told inline: their key, as others tell it, leads to an address that needs no token. */
 export const packetRoutes = new Hono<App>()
-  .get("/api/v1/packets/:key{.+\\.(?:json|superjson)}", async (c) => {
+  .get("/api/v1/packets/:key{.+\\.(?:json|superjson|txt)}", async (c) => {
     const environment = await authenticate(c);
     const key = c.req.param("key");
     const own = key.startsWith(`packets/${environment.key}/`) && !key.includes("..");
     if (!own || (await openBlobs(c.env).size(key)) === null) throw packetNotFound(key);
-    const expires = String(Date.now() + ADDRESS_MS);
-    const query = new URLSearchParams({
-      key,
-      expires,
-      signature: sign(signed(key, expires), c.env.SIGNING_KEY),
-    });
-    return c.json({ presignedUrl: `${baseUrl(c)}/api/v1/packet?${query}` });
+    return c.json({ presignedUrl: addressOf(c, key, "read") });
+  })
+  .put("/api/v1/packets/:name{.+}", async (c) => {
+    const environment = await authenticate(c);
+    const key = uploadKeyOf(environment.key, c.req.param("name"));
+    return c.json({ presignedUrl: addressOf(c, key, "write") });
+  })
+  .put("/api/v2/packets/:name{.+}", async (c) => {
+    const environment = await authenticate(c);
+    const name = c.req.param("name");
+    // A name of our own: whatever two clients call theirs, they don't meet.
+    const unique = `${newId("packet")}${name.endsWith(".txt") ? ".txt" : ".json"}`;
+    const storagePath = uploadKeyOf(environment.key, unique);
+    return c.json({ presignedUrl: addressOf(c, storagePath, "write"), storagePath });
   })
   .get("/api/v1/packet", async (c) => {
-    const { key = "", expires = "", signature = "" } = c.req.query();
-    if (
-      !sameSecret(signature, sign(signed(key, expires), c.env.SIGNING_KEY)) ||
-      Number(expires) < Date.now()
-    ) {
-      throw new Failure(
-        403,
-        "invalid_address",
-        "This address is not valid, or no longer. Ask for a new one: GET /api/v1/packets/KEY.",
-      );
-    }
+    const key = signedKey(c, "read");
     const environmentKey = key.split("/")[1] ?? "";
     const { text, type } = await resolve(c.env, environmentKey, { text: key, type: STORED });
     return c.body(text, 200, { "content-type": type });
+  })
+  .put("/api/v1/packet", async (c) => {
+    const key = signedKey(c, "write");
+    const bytes = await readBytes(c.req.raw, LIMITS.packetBytes, "The packet");
+    const type = (c.req.header("content-type") ?? "").split(";")[0]?.trim() ?? "";
+    await storeUpload(c.env, key, bytes, type);
+    return c.json({ size: bytes.byteLength });
   });
+
+const signatureOf = (c: Context<App>, use: Use, key: string, expires: string): string =>
+  sign(`packet:${use}:${key}:${expires}`, c.env.SIGNING_KEY);
+
+function addressOf(c: Context<App>, key: string, use: Use): string {
+  const expires = String(Date.now() + ADDRESS_MS);
+  const query = new URLSearchParams({ key, expires, signature: signatureOf(c, use, key, expires) });
+  return `${baseUrl(c)}/api/v1/packet?${query}`;
+}
+
+/** The key of an address that this server gave for this use. */
+function signedKey(c: Context<App>, use: Use): string {
+  const query = SignedPacketQuery.safeParse(c.req.query());
+  if (!query.success) throw invalid(query.error);
+  const { key, expires, signature } = query.data;
+  if (!sameSecret(signature, signatureOf(c, use, key, expires)) || Number(expires) < Date.now()) {
+    throw new Failure(
+      403,
+      "invalid_address",
+      `This address is not valid, or no longer. Ask for a new one: ${use === "read" ? "GET /api/v1/packets/KEY" : "PUT /api/v2/packets/NAME"}.`,
+    );
+  }
+  return key;
+}
 
 const packetNotFound = (key: string): Failure =>
   new Failure(404, "packet_not_found", `Packet ${key} was not found in this environment.`);

@@ -258,22 +258,25 @@ async function replay(
     run.payload === null
       ? null
       : await resolve(env, environment.key, { text: run.payload, type: run.payloadType });
-  const changed = body.payload !== undefined;
+  const { payload, payloadType, metadata, queue, version, region: _, ...options } = body;
+  const changed = payload !== undefined;
   return triggerRun(env, environment, {
     task: run.task,
     replayedFrom: run.id,
     body: {
-      payload: changed ? body.payload : original?.text,
+      payload: changed ? payload : original?.text,
       options: {
-        payloadType: changed ? body.payloadType : original?.type,
-        queue: { name: run.queue },
+        payloadType: changed ? payloadType : original?.type,
+        queue: { name: queue ?? run.queue },
         concurrencyKey: run.concurrencyKey ?? undefined,
         maxAttempts: run.maxAttempts ?? undefined,
         maxDuration: run.maxDuration ?? undefined,
         machine: run.machine as "small-1x",
-        metadata: body.metadata ?? (run.metadata ? JSON.parse(run.metadata) : undefined),
-        tags: body.tags ?? run.tags,
+        metadata: metadata ?? (run.metadata ? JSON.parse(run.metadata) : undefined),
+        tags: run.tags,
         test: run.isTest,
+        lockToVersion: version,
+        ...options,
       },
     },
   });

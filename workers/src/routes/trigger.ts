@@ -2,7 +2,7 @@ import { LIMITS } from "@acme/sdk/contract";
 import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import { type App, authenticate } from "../auth.ts";
-import { readBody } from "../body.ts";
+import { readRequiredBody } from "../body.ts";
 import { checkResumable, operationOf } from "../operation.ts";
 import { issueToken } from "../tokens.ts";
 import { triggerChild, triggerRun } from "../trigger-run.ts";
@@ -11,7 +11,7 @@ const PUBLIC_TOKEN_SECONDS = 3_600;
 
 export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger", async (c) => {
   const environment = await authenticate(c);
-  const body = await readBody(c, TriggerBody, LIMITS.triggerBodyBytes);
+  const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
   const operation = operationOf(c, environment);
   checkResumable(operation, body.options?.resumeParentOnCompletion);
   const input = { task: c.req.param("taskId"), body };

@@ -2,6 +2,7 @@ export * from "./batches.ts";
 export * from "./deployments.ts";
 export * from "./durations.ts";
 export * from "./operations.ts";
+export * from "./packets.ts";
 export * from "./queries.ts";
 export * from "./runs.ts";
 export * from "./trigger.ts";

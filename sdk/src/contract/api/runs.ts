@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { QueueName } from "../manifest.ts";
 import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
-import { Delay, RunTags } from "./trigger.ts";
+import { Delay, RunTags, TriggerOptions } from "./trigger.ts";
 
 export const PUBLIC_STATUSES = [
   "PENDING_VERSION",
@@ -86,12 +87,33 @@ export const CancelBody = z.object({
   children: z.boolean().optional(),
 });
 
-export const ReplayBody = z.object({
-  payload: z.unknown().optional(),
-  payloadType: z.enum(["application/json", "application/super+json"]).optional(),
-  metadata: z.record(z.string(), z.unknown()).optional(),
-  tags: RunTags.optional(),
-});
+/** What a replay changes; what is absent is the original's. A field that isn't here is refused, not ignored. */
+export const ReplayBody = TriggerOptions.pick({
+  tags: true,
+  concurrencyKey: true,
+  machine: true,
+  delay: true,
+  ttl: true,
+  idempotencyKey: true,
+  idempotencyKeyTTL: true,
+  maxAttempts: true,
+  maxDuration: true,
+  priority: true,
+})
+  .extend({
+    payload: z.unknown().optional(),
+    payloadType: z.enum(["application/json", "application/super+json"]).optional(),
+    metadata: z.record(z.string(), z.unknown()).optional(),
+    queue: QueueName.optional(),
+    version: z.string().optional(),
+    /** There is one region: this has no effect. */
+    region: z.string().optional(),
+  })
+  .strict()
+  .refine((body) => body.payloadType !== "application/super+json" || typeof body.payload === "string", {
+    path: ["payload"],
+    message: "A payload of type application/super+json is a string",
+  });
 
 export const RescheduleBody = z.object({ delay: Delay });
 export const AddTagsBody = z.object({ tags: RunTags });

@@ -31,6 +31,9 @@ export const IdempotencyKeyOptions = z.object({
   scope: z.enum(["run", "attempt", "global"]),
 });
 
+/** An option of the reference that there isn't yet: refused, because a run that ignores it is not what was asked for. */
+const notYet = (name: string) => z.never(`${name} is not available in Acme yet: leave it out`).optional();
+
 export const TriggerOptions = z.object({
   queue: z.object({ name: QueueName, concurrencyLimit: z.number().int().optional() }).optional(),
   concurrencyKey: z.string().min(1).max(128).optional(),
@@ -64,6 +67,9 @@ export const TriggerOptions = z.object({
   /** The operation in `x-acme-operation` waits for this run. */
   resumeParentOnCompletion: z.boolean().optional(),
   parentBatch: z.string().optional(),
+  debounce: notYet("debounce"),
+  gates: notYet("gates"),
+  concurrency: notYet("concurrency"),
 });
 export type TriggerOptions = z.infer<typeof TriggerOptions>;
 
