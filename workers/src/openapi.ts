@@ -1,17 +1,32 @@
+import {
+  DequeueRequest,
+  DequeueResponse,
+  HostDeployment,
+  ReportRequest,
+  ReportResponse,
+} from "@acme/sdk/contract";
 import * as api from "@acme/sdk/contract/api";
 import { z } from "zod";
 
 interface Operation {
+  /** Name of the function in generated clients: stays as it is. */
+  id: string;
   summary: string;
   body?: z.ZodType;
+  /** No body is an empty one. */
+  optionalBody?: boolean;
   query?: z.ZodObject;
   response?: z.ZodType;
   status?: number;
   headers?: Record<string, string>;
   /** The body is not one JSON value. */
   bodyType?: string;
+  /** The body is of this type, and none of ours. */
+  bytes?: string;
+  /** So is the answer. */
+  download?: string;
   /** What it is called with; default: a secret key. */
-  auth?: "secretKey" | "reader" | "accessToken" | "adminToken" | "none";
+  auth?: "secretKey" | "reader" | "accessToken" | "hostToken" | "adminToken" | "none";
 }
 
 const OPERATION = {
@@ -19,10 +34,11 @@ const OPERATION = {
     "RUNID.ATTEMPT.NUMBER of the durable operation that the call is made for: sent again, it creates nothing new",
 };
 
-/** Every public route, with the schemas that check its requests. Host routes are the protocol's, not the API's. */
+/** Every route, with the schemas that check its requests. */
 const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/tasks/{taskId}/trigger": {
     post: {
+      id: "triggerTask",
       summary: "Trigger a run of a task",
       body: api.TriggerBody,
       response: api.TriggerResponse,
@@ -31,6 +47,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   "/api/v3/batches": {
     post: {
+      id: "createBatch",
       summary: "Create a batch, to which its items are sent next",
       body: api.CreateBatchBody,
       response: api.CreateBatchResponse,
@@ -40,6 +57,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   "/api/v3/batches/{id}/items": {
     post: {
+      id: "streamBatchItems",
       summary: "Send items of a batch, one JSON object a line; with the last one its runs are created",
       body: api.BatchItemLine,
       bodyType: "application/x-ndjson",
@@ -47,13 +65,24 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
     },
   },
   "/api/v2/batches/{id}": {
-    get: { summary: "Retrieve a batch", response: api.RetrieveBatchResponse, auth: "reader" },
+    get: {
+      id: "retrieveBatch",
+      summary: "Retrieve a batch",
+      response: api.RetrieveBatchResponse,
+      auth: "reader",
+    },
   },
   "/api/v1/batches/{id}": {
-    get: { summary: "Retrieve a batch", response: api.RetrieveBatchResponse, auth: "reader" },
+    get: {
+      id: "retrieveBatchV1",
+      summary: "Retrieve a batch",
+      response: api.RetrieveBatchResponse,
+      auth: "reader",
+    },
   },
   "/api/v1/batches/{id}/results": {
     get: {
+      id: "listBatchResults",
       summary: "Results of those items of a batch that are over, in their order",
       query: api.BatchResultsQuery,
       response: api.BatchResultsResponse,
@@ -62,6 +91,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   "/api/v1/tasks/batch": {
     post: {
+      id: "batchTriggerV1",
       summary: "Trigger up to 500 runs in one call, and get their ids",
       body: api.MixedBatchBody,
       response: api.MixedBatchResponse,
@@ -69,6 +99,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   "/api/v2/tasks/batch": {
     post: {
+      id: "batchTriggerV2",
       summary: "Trigger up to 500 runs in one call",
       body: api.MixedBatchBody,
       response: api.MixedBatchCountResponse,
@@ -77,6 +108,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   "/api/v1/tasks/{taskId}/batch": {
     post: {
+      id: "batchTriggerTask",
       summary: "Trigger up to 500 runs of one task in one call",
       body: api.TaskBatchBody,
       response: api.TaskBatchResponse,
@@ -84,77 +116,197 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   },
   "/api/v1/waitpoints/tokens": {
     get: {
+      id: "listTokens",
       summary: "List tokens, newest first",
       query: api.ListTokensQuery,
       response: api.ListTokensResponse,
     },
     post: {
+      id: "createToken",
       summary: "Create a token that runs can wait for",
       body: api.CreateTokenBody,
+      optionalBody: true,
       response: api.CreateTokenResponse,
     },
   },
   "/api/v1/waitpoints/tokens/{id}": {
-    get: { summary: "Retrieve a token", response: api.RetrieveTokenResponse, auth: "reader" },
+    get: {
+      id: "retrieveToken",
+      summary: "Retrieve a token",
+      response: api.RetrieveTokenResponse,
+      auth: "reader",
+    },
   },
   "/api/v1/waitpoints/tokens/{id}/complete": {
     post: {
+      id: "completeToken",
       summary: "Complete a token; also with its public access token",
       body: api.CompleteTokenBody,
+      optionalBody: true,
       response: api.CompleteTokenResponse,
       auth: "reader",
     },
   },
   "/api/v1/waitpoints/tokens/{id}/callback/{hash}": {
     post: {
+      id: "callBackToken",
       summary: "The token's `url`: completes it with the request's body",
+      bytes: "*/*",
       response: api.CompleteTokenResponse,
       auth: "none",
     },
   },
-  "/api/v1/packets/{key}": {
-    get: { summary: "An address that a large payload or output can be downloaded from, for an hour" },
+  "/api/v1/packets/{name}": {
+    get: {
+      id: "getPacketAddress",
+      summary: "An address that a large payload or output can be downloaded from, for an hour",
+      response: api.PacketAddress,
+    },
+    put: {
+      id: "createPacketAddressV1",
+      summary: "An address to upload a large payload to, for an hour; triggers then name it by `name`",
+      response: api.PacketAddress,
+    },
+  },
+  "/api/v2/packets/{name}": {
+    put: {
+      id: "createPacketAddress",
+      summary: "An address to upload a large payload to, for an hour; triggers then name it by `storagePath`",
+      response: api.PacketAddress,
+    },
+  },
+  "/api/v1/packet": {
+    get: {
+      id: "downloadPacket",
+      summary: "The address to download from: its query is signed",
+      query: api.SignedPacketQuery,
+      download: "*/*",
+      auth: "none",
+    },
+    put: {
+      id: "uploadPacket",
+      summary: "The address to upload to: its query is signed. At most 10 MB of JSON, superjson or text",
+      query: api.SignedPacketQuery,
+      bytes: "*/*",
+      response: api.StoredPacket,
+      auth: "none",
+    },
   },
   "/api/v1/runs": {
-    get: { summary: "List runs, newest first", query: api.ListRunsQuery, response: api.ListRunsResponse },
+    get: {
+      id: "listRuns",
+      summary: "List runs, newest first",
+      query: api.ListRunsQuery,
+      response: api.ListRunsResponse,
+    },
   },
   "/api/v3/runs/{runId}": {
-    get: { summary: "Retrieve a run", response: api.RetrieveRunResponse, auth: "reader" },
+    get: {
+      id: "retrieveRun",
+      summary: "Retrieve a run",
+      response: api.RetrieveRunResponse,
+      auth: "reader",
+    },
   },
   "/api/v1/runs/{runId}/result": {
-    get: { summary: "The result of a finished run; `?wait=SECONDS` (up to 60) waits for it", auth: "reader" },
+    get: {
+      id: "getRunResult",
+      summary: "The result of a finished run; `?wait=SECONDS` (up to 60) waits for it",
+      query: api.ResultQuery,
+      response: api.ResultResponse,
+      auth: "reader",
+    },
   },
   "/api/v1/runs/{runId}/events": {
-    get: { summary: "A run's timeline and logs", response: api.EventsResponse, auth: "reader" },
+    get: {
+      id: "listRunEvents",
+      summary: "A run's timeline and logs",
+      response: api.EventsResponse,
+      auth: "reader",
+    },
   },
   "/api/v1/runs/{runId}/attempts": {
-    get: { summary: "A run's attempts", response: api.AttemptsResponse, auth: "reader" },
+    get: {
+      id: "listRunAttempts",
+      summary: "A run's attempts",
+      response: api.AttemptsResponse,
+      auth: "reader",
+    },
+  },
+  "/api/v1/runs/{runId}/replay": {
+    post: {
+      id: "replayRun",
+      summary: "Trigger a copy of a run",
+      body: api.ReplayBody,
+      optionalBody: true,
+      response: api.RunIdResponse,
+    },
   },
   "/api/v2/runs/{runId}/cancel": {
-    post: { summary: "Cancel a run and what it waits for", body: api.CancelBody },
+    post: {
+      id: "cancelRun",
+      summary: "Cancel a run and what it waits for",
+      body: api.CancelBody,
+      optionalBody: true,
+      response: api.RunIdResponse,
+    },
   },
-  "/api/v1/runs/{runId}/replay": { post: { summary: "Trigger a copy of a run", body: api.ReplayBody } },
   "/api/v1/runs/{runId}/reschedule": {
     post: {
+      id: "rescheduleRun",
       summary: "Move the start of a delayed run",
       body: api.RescheduleBody,
       response: api.RetrieveRunResponse,
     },
   },
-  "/api/v1/runs/{runId}/tags": { post: { summary: "Add tags to a run", body: api.AddTagsBody } },
+  "/api/v1/runs/{runId}/tags": {
+    post: {
+      id: "addRunTags",
+      summary: "Add tags to a run",
+      body: api.AddTagsBody,
+      response: api.TagsResponse,
+    },
+  },
   "/api/v1/runs/{runId}/metadata": {
-    get: { summary: "A run's metadata", auth: "reader" },
-    put: { summary: "Change a run's metadata", body: api.UpdateMetadataBody },
+    get: {
+      id: "getRunMetadata",
+      summary: "A run's metadata",
+      response: api.MetadataResponse,
+      auth: "reader",
+    },
+    put: {
+      id: "updateRunMetadata",
+      summary: "Change a run's metadata",
+      body: api.UpdateMetadataBody,
+      response: api.MetadataResponse,
+    },
   },
   "/api/v1/idempotencyKeys/{key}/reset": {
-    post: { summary: "Forget an idempotency key", body: api.ResetIdempotencyKeyBody },
+    post: {
+      id: "resetIdempotencyKey",
+      summary: "Forget an idempotency key",
+      body: api.ResetIdempotencyKeyBody,
+      response: api.RunIdResponse,
+    },
   },
   "/api/v1/projects/{ref}/{env}/bundles/{contentHash}": {
-    put: { summary: "Upload a bundle (an ES module)", response: api.UploadedBundle, auth: "accessToken" },
+    put: {
+      id: "uploadBundle",
+      summary: "Upload a bundle (an ES module)",
+      bytes: "application/javascript",
+      response: api.UploadedBundle,
+      auth: "accessToken",
+    },
   },
   "/api/v1/projects/{ref}/{env}/deployments": {
-    get: { summary: "List deployments, newest first", auth: "accessToken" },
+    get: {
+      id: "listDeployments",
+      summary: "List deployments, newest first",
+      response: api.ListDeploymentsResponse,
+      auth: "accessToken",
+    },
     post: {
+      id: "createDeployment",
       summary: "Create a deployment of an uploaded bundle",
       body: api.CreateDeploymentBody,
       response: api.DeploymentBody,
@@ -163,80 +315,176 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
     },
   },
   "/api/v1/projects/{ref}/{env}/deployments/{version}/promote": {
-    post: { summary: "Send new runs to a deployment", response: api.DeploymentBody, auth: "accessToken" },
+    post: {
+      id: "promoteDeployment",
+      summary: "Send new runs to a deployment",
+      response: api.DeploymentBody,
+      auth: "accessToken",
+    },
+  },
+  "/engine/v1/worker-actions/dequeue": {
+    post: {
+      id: "dequeueRuns",
+      summary: "A container host asks for runs, and is held until there are some",
+      body: DequeueRequest,
+      response: DequeueResponse,
+      auth: "hostToken",
+    },
+  },
+  "/engine/v1/worker-actions/report": {
+    post: {
+      id: "reportRuns",
+      summary: "A container host tells what happened to its runs",
+      body: ReportRequest,
+      response: ReportResponse,
+      auth: "hostToken",
+    },
+  },
+  "/engine/v1/worker-actions/deployments/{id}": {
+    get: {
+      id: "getHostDeployment",
+      summary: "What a container host needs to run a deployment",
+      response: HostDeployment,
+      auth: "hostToken",
+    },
+  },
+  "/engine/v1/worker-actions/bundles/{hash}": {
+    get: {
+      id: "downloadBundle",
+      summary: "A bundle",
+      download: "text/javascript",
+      auth: "hostToken",
+    },
   },
   "/admin/v1/bootstrap": {
     post: {
+      id: "bootstrap",
       summary: "Create the first project, its environments and keys",
       body: api.BootstrapBody,
+      response: api.BootstrapResponse,
       auth: "adminToken",
     },
   },
-  "/healthz": { get: { summary: "Whether an object and the database answer", auth: "none" } },
+  "/healthz": {
+    get: {
+      id: "checkHealth",
+      summary: "Whether an object and the database answer (503: not)",
+      response: api.HealthResponse,
+      auth: "none",
+    },
+  },
+  "/openapi.json": {
+    get: { id: "getOpenApi", summary: "This document", download: "application/json", auth: "none" },
+  },
 };
 
-const jsonSchema = (schema: z.ZodType, io: "input" | "output") =>
-  z.toJSONSchema(schema, { io, unrepresentable: "any" });
+/** Those with names of their own in the document: clients generated from it get a type for each. */
+const NAMES = new Map<unknown, string>(
+  Object.entries({
+    ...api,
+    DequeueRequest,
+    DequeueResponse,
+    ReportRequest,
+    ReportResponse,
+    HostDeployment,
+  })
+    .filter(([, value]) => value instanceof z.ZodType)
+    .map(([name, schema]) => [schema, name]),
+);
 
-const json = (schema: z.ZodType, io: "input" | "output", type = "application/json") => ({
-  content: { [type]: { schema: jsonSchema(schema, io) } },
+type Schemas = Record<string, unknown>;
+
+function jsonSchema(schema: z.ZodType, io: "input" | "output"): Record<string, unknown> {
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  return rest;
+}
+
+/** A body or answer of this schema, which is put among `schemas` if it has a name. */
+function content(schemas: Schemas, schema: z.ZodType, io: "input" | "output", type = "application/json") {
+  const name = NAMES.get(schema);
+  if (name === undefined) return { content: { [type]: { schema: jsonSchema(schema, io) } } };
+  schemas[name] ??= jsonSchema(schema, io);
+  return { content: { [type]: { schema: { $ref: `#/components/schemas/${name}` } } } };
+}
+
+const bytesOf = (type: string) => ({ content: { [type]: { schema: { type: "string", format: "binary" } } } });
+
+const parameter = (where: "path" | "query" | "header", name: string, schema: object, more: object = {}) => ({
+  name,
+  in: where,
+  schema,
+  ...more,
 });
 
-const ERROR = { description: "What is wrong and what to do", ...json(api.ErrorBody, "output") };
-
-function describe(path: string, operation: Operation) {
-  const { summary, body, bodyType, query, headers, response, status = 200, auth = "secretKey" } = operation;
+function describe(schemas: Schemas, path: string, operation: Operation) {
+  const { id, summary, query, headers, response, download, status = 200, auth = "secretKey" } = operation;
   return {
+    operationId: id,
     summary,
+    tags: [/^\/(?:api|engine|admin)\/v\d+\/([\w-]+)/.exec(path)?.[1] ?? "server"],
     security: auth === "none" ? [] : [{ [auth]: [] }],
     parameters: [
-      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => ({
-        name,
-        in: "path",
-        required: true,
-        schema: { type: "string" },
-      })),
-      ...Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
-        name,
-        in: "query",
-        schema: jsonSchema(schema as z.ZodType, "input"),
-      })),
-      ...Object.entries(headers ?? {}).map(([name, description]) => ({
-        name,
-        in: "header",
-        description,
-        schema: { type: "string" },
-      })),
+      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) =>
+        parameter("path", name as string, { type: "string" }, { required: true }),
+      ),
+      ...Object.entries(query?.shape ?? {}).map(([name, schema]) =>
+        parameter("query", name, jsonSchema(schema as z.ZodType, "input"), {
+          required: !(schema as z.ZodType).safeParse(undefined).success,
+        }),
+      ),
+      ...Object.entries(headers ?? {}).map(([name, description]) =>
+        parameter("header", name, { type: "string" }, { description }),
+      ),
     ],
-    ...(body ? { requestBody: json(body, "input", bodyType) } : {}),
+    ...requestBody(schemas, operation),
     responses: {
-      [status]: { description: "Done", ...(response ? json(response, "output") : {}) },
-      default: ERROR,
+      [status]: {
+        description: "Done",
+        ...(response ? content(schemas, response, "output") : {}),
+        ...(download ? bytesOf(download) : {}),
+      },
+      default: { description: "What is wrong and what to do", ...content(schemas, api.ErrorBody, "output") },
     },
   };
+}
+
+function requestBody(schemas: Schemas, { body, bodyType, bytes, optionalBody }: Operation) {
+  if (bytes) return { requestBody: { required: true, ...bytesOf(bytes) } };
+  if (!body) return {};
+  return { requestBody: { required: !optionalBody, ...content(schemas, body, "input", bodyType) } };
 }
 
 const bearer = (description: string) => ({ type: "http", scheme: "bearer", description });
 
 /** The API's OpenAPI document, made from the schemas that validate. */
 export function openApiDocument(version: string) {
+  const schemas: Schemas = {};
   const paths = Object.fromEntries(
     Object.entries(OPERATIONS).map(([path, methods]) => [
       path,
       Object.fromEntries(
-        Object.entries(methods).map(([method, operation]) => [method, describe(path, operation)]),
+        Object.entries(methods).map(([method, operation]) => [method, describe(schemas, path, operation)]),
       ),
     ]),
   );
   return {
     openapi: "3.1.0",
-    info: { title: "Acme", version, description: "Background tasks and durable workflows" },
+    info: {
+      title: "Acme",
+      version,
+      description:
+        "Background tasks and durable workflows. Every answer to a key has x-ratelimit-limit, x-ratelimit-remaining and x-ratelimit-reset (milliseconds since the epoch); a 429 also has retry-after (seconds).",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
     paths,
     components: {
+      schemas,
       securitySchemes: {
         secretKey: bearer("Secret key of an environment (tr_prod_…)"),
         reader: bearer("Secret key, or the public token that came with what it is about"),
         accessToken: bearer("Personal access token (tr_pat_…)"),
+        hostToken: bearer("The token of container hosts"),
         adminToken: bearer("The server's admin token"),
       },
     },

@@ -1,5 +1,6 @@
 import { LIMITS, newRunId } from "@acme/sdk/contract";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { app } from "../src/app.ts";
 import { call, deploy, HOST_TOKEN, newProject, type Project } from "./client.ts";
 
 let project: Project;
@@ -335,16 +336,62 @@ describe("the server", () => {
     expect(await call("GET", "/healthz", null)).toMatchObject({ status: 200, body: { ok: true } });
   });
 
-  it("describes its API from the schemas that check requests", async () => {
-    const { body } = await call<{ openapi: string; paths: Record<string, unknown> }>(
-      "GET",
-      "/openapi.json",
-      null,
-    );
-    expect(body.openapi).toBe("3.1.0");
-    expect(Object.keys(body.paths)).toEqual(
-      expect.arrayContaining(["/api/v1/tasks/{taskId}/trigger", "/api/v1/runs", "/api/v3/runs/{runId}"]),
-    );
-    expect(JSON.stringify(body)).toContain("idempotencyKeyTTL");
+  describe("describes its API", () => {
+    interface Document {
+      openapi: string;
+      paths: Record<string, Record<string, Described>>;
+      components: { schemas: Record<string, unknown>; securitySchemes: Record<string, unknown> };
+    }
+    interface Described {
+      operationId: string;
+      security: Record<string, unknown>[];
+      parameters: { name: string; in: string }[];
+      requestBody?: { content: Record<string, { schema: object }> };
+      responses: Record<string, { content?: object }>;
+    }
+    const read = async () => (await call<Document>("GET", "/openapi.json", null)).body;
+    const operationsOf = ({ paths }: Document) =>
+      Object.entries(paths).flatMap(([path, methods]) =>
+        Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
+      );
+
+    it("with every route there is, and no other", async () => {
+      const described = operationsOf(await read()).map(
+        ({ path, method }) => `${method.toUpperCase()} ${path}`,
+      );
+      const routes = app.routes
+        .filter(({ method }) => method !== "ALL")
+        .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{[^}]*\})?/g, "{$1}")}`);
+      expect(new Set(described)).toEqual(new Set(routes));
+    });
+
+    it("with parameters, bodies, answers and what each is called with", async () => {
+      const document = await read();
+      expect(document.openapi).toBe("3.1.0");
+      const operations = operationsOf(document);
+      expect(new Set(operations.map(({ operationId }) => operationId)).size).toBe(operations.length);
+      for (const { path, method, ...operation } of operations) {
+        const inPath = operation.parameters.filter((parameter) => parameter.in === "path");
+        expect(inPath.map(({ name }) => `{${name}}`)).toEqual(path.match(/\{\w+\}/g) ?? []);
+        const [status] = Object.keys(operation.responses);
+        expect(operation.responses[status as string]?.content, `${method} ${path}`).toBeDefined();
+        for (const scheme of operation.security) {
+          expect(document.components.securitySchemes).toHaveProperty(Object.keys(scheme));
+        }
+      }
+      const result = document.paths["/api/v1/runs/{runId}/result"]?.get;
+      expect(result?.parameters).toContainEqual(expect.objectContaining({ name: "wait", in: "query" }));
+    });
+
+    it("from the schemas that check requests, all of which its references find", async () => {
+      const document = await read();
+      const text = JSON.stringify(document);
+      expect(document.components.schemas).toHaveProperty("TriggerBody.properties.options.properties.ttl");
+      for (const [, name] of text.matchAll(/"#\/components\/schemas\/(\w+)"/g)) {
+        expect(document.components.schemas).toHaveProperty(name as string);
+      }
+      // Only those: one inside of a named schema would point nowhere in the document.
+      expect(text.match(/"\$ref":"(?!#\/components\/schemas\/)[^"]*"/g)).toBeNull();
+    });
   });
 });

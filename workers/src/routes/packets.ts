@@ -16,9 +16,9 @@ type Use = "read" | "write";
 
 /** Payloads and outputs too large to be told inline: their key, as others tell it, leads to an address that needs no token. */
 export const packetRoutes = new Hono<App>()
-  .get("/api/v1/packets/:key{.+\\.(?:json|superjson|txt)}", async (c) => {
+  .get("/api/v1/packets/:name{.+\\.(?:json|superjson|txt)}", async (c) => {
     const environment = await authenticate(c);
-    const key = c.req.param("key");
+    const key = c.req.param("name");
     const own = key.startsWith(`packets/${environment.key}/`) && !key.includes("..");
     if (!own || (await openBlobs(c.env).size(key)) === null) throw packetNotFound(key);
     return c.json({ presignedUrl: addressOf(c, key, "read") });

@@ -17,6 +17,7 @@ import {
   ReplayBody,
   RescheduleBody,
   ResetIdempotencyKeyBody,
+  ResultQuery,
   UpdateMetadataBody,
 } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
@@ -32,8 +33,6 @@ import { listedOf, retrievedOf, summaryOf } from "../run-view.ts";
 import { openRepository } from "../storage/open.ts";
 import type { RunFilter } from "../storage/repository.ts";
 import { triggerRun } from "../trigger-run.ts";
-
-const MAX_WAIT_SECONDS = 60;
 
 export const runRoutes = new Hono<App>()
   .get("/api/v1/runs", async (c) => {
@@ -60,12 +59,10 @@ export const runRoutes = new Hono<App>()
   .get("/api/v1/runs/:runId/result", async (c) => {
     const runId = c.req.param("runId");
     const environment = await authenticateReader(c, runId);
-    const wait = Number(c.req.query("wait") ?? 0);
-    if (!(wait >= 0 && wait <= MAX_WAIT_SECONDS)) {
-      throw new Failure(400, "invalid_wait", `wait is a number of seconds from 0 to ${MAX_WAIT_SECONDS}.`);
-    }
+    const query = ResultQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
     const owner = ownerOf(c.env, environment.key, runId);
-    const finished = await owner.waitForRun(environment.key, runId, wait * 1000);
+    const finished = await owner.waitForRun(environment.key, runId, (query.data.wait ?? 0) * 1000);
     if (finished && "error" in finished) throw failureOf(finished);
     // As the reference: a run without a result yet has nothing to be found here.
     if (!finished) {

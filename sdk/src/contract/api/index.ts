@@ -1,3 +1,4 @@
+export * from "./answers.ts";
 export * from "./batches.ts";
 export * from "./deployments.ts";
 export * from "./durations.ts";

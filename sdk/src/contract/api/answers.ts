@@ -1,0 +1,45 @@
+import { z } from "zod";
+import { TaskRunError } from "../run-errors.ts";
+import { DeploymentBody, ENVIRONMENT_SLUGS } from "./deployments.ts";
+
+/** Most seconds that a request for a result is held. */
+export const MAX_WAIT_SECONDS = 60;
+
+/** The query of `GET /api/v1/runs/:id/result`. */
+export const ResultQuery = z.object({
+  wait: z
+    .string()
+    .regex(/^\d+(\.\d+)?$/, "Give a number of seconds")
+    .transform(Number)
+    .pipe(z.number().max(MAX_WAIT_SECONDS))
+    .optional()
+    .describe(`Seconds to wait for the run's end, at most ${MAX_WAIT_SECONDS}. Default 0.`),
+});
+
+const Result = {
+  id: z.string(),
+  taskIdentifier: z.string(),
+  usage: z.object({ durationMs: z.number() }),
+};
+
+/** What came of a finished run. `output` is a text of type `outputType`. */
+export const ResultResponse = z.discriminatedUnion("ok", [
+  z.object({ ok: z.literal(true), ...Result, output: z.string().optional(), outputType: z.string() }),
+  z.object({ ok: z.literal(false), ...Result, error: TaskRunError }),
+]);
+
+export const RunIdResponse = z.object({ id: z.string() });
+export const TagsResponse = z.object({ message: z.string(), tags: z.array(z.string()) });
+export const MetadataResponse = z.object({ metadata: z.record(z.string(), z.unknown()) });
+export const ListDeploymentsResponse = z.object({ data: z.array(DeploymentBody) });
+
+export const BootstrapResponse = z.object({
+  organizationId: z.string(),
+  projectRef: z.string(),
+  environments: z.array(
+    z.object({ slug: z.enum(ENVIRONMENT_SLUGS), key: z.string(), id: z.string(), type: z.string() }),
+  ),
+});
+
+/** `ok`, or why it doesn't answer. */
+export const HealthResponse = z.object({ ok: z.boolean(), objects: z.string(), database: z.string() });
