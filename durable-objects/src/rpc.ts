@@ -76,6 +76,8 @@ export interface TriggerItem {
   depth: number;
   batchId?: string;
   replayedFrom?: string;
+  /** It is the run of a tick of this schedule. */
+  scheduleId?: string;
   /** Who is told the outcome, once: also when the run existed already, and at once when it is over. */
   waiter?: Waiter;
 }

@@ -80,6 +80,11 @@ export class EnvironmentCore {
     this.#seq = this.#epoch * 2 ** 30;
   }
 
+  /** Who this is; null: nobody has said so yet. */
+  get environment(): EnvironmentRef | null {
+    return this.#meta.get<EnvironmentRef>("environment");
+  }
+
   get key(): string | null {
     return this.#meta.get<EnvironmentRef>("environment")?.key ?? this.#meta.get<string>("key");
   }

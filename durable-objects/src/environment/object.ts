@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { defaultQueueName } from "@acme/sdk/contract";
+import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
 import { Alarm } from "../alarm.ts";
 import { declarationOf, type IndexedManifest, indexed } from "../declaration.ts";
 import { queueKeyOf } from "../keys.ts";
@@ -20,6 +21,8 @@ import type {
 import { objectSql } from "../sql.ts";
 import { Teller } from "../teller.ts";
 import { EnvironmentCore, type Grant } from "./core.ts";
+import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
+import { Scheduler } from "./schedules/scheduler.ts";
 
 const TICK_MS = 10_000;
 /** Queues asked or told at once: a Worker may hold few calls open. */
@@ -27,11 +30,12 @@ const PARALLEL = 50;
 /** More than this is never told as ready: a dispatcher that has this much to hand out asks again. */
 const READY_TOLD = 1_000;
 
-/** The object of one environment: concurrency, fairness over its queues, the current deployment. */
+/** The object of one environment: concurrency, fairness over its queues, the current deployment, schedules. */
 export function environmentObject<Env extends ObjectBindings>() {
-  return class extends DurableObject<Env> implements EnvironmentRpc {
+  return class extends DurableObject<Env> implements EnvironmentRpc, EnvironmentSchedulesRpc {
     readonly #core: EnvironmentCore;
     readonly #alarm: Alarm;
+    readonly #schedules: Scheduler;
     readonly #dispatcher: Teller<EnvironmentState>;
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
@@ -47,6 +51,14 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#core = new EnvironmentCore(objectSql(ctx.storage), Date.now);
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      this.#schedules = new Scheduler({
+        sql: objectSql(ctx.storage),
+        queueOf: (queueKey) => this.#queue(queueKey),
+        wakeAt: (time) => this.#alarm.by(time),
+        environment: () => this.#core.environment,
+        current: () => this.#currentDeployment(),
+        indexed: (current) => this.#indexed(current),
+      });
       this.#dispatcher = new Teller(
         () => (this.#ready() > 0 && this.#ready() !== this.#told.ready ? this.#state() : null),
         async (state) => {
@@ -72,8 +84,12 @@ export function environmentObject<Env extends ObjectBindings>() {
     }
 
     async promoteDeployment(environment: EnvironmentRef, promoted: PromotedDeployment): Promise<void> {
-      this.#core.promote(environment, promoted);
+      this.ctx.storage.transactionSync(() => {
+        this.#core.promote(environment, promoted);
+        this.#schedules.sync(environment, promoted.manifest);
+      });
       this.#deployment = undefined;
+      this.#schedules.arm();
       this.#alarm.by(Date.now() + TICK_MS);
       await this.#tellPromotion();
       await this.#dispatcher.tell();
@@ -138,8 +154,37 @@ export function environmentObject<Env extends ObjectBindings>() {
       return state;
     }
 
+    async createSchedule(environment: EnvironmentRef, schedule: CreateScheduleBody) {
+      return this.#schedules.create(environment, schedule);
+    }
+
+    async updateSchedule(ref: string, schedule: UpdateScheduleBody) {
+      return this.#schedules.update(ref, schedule);
+    }
+
+    async setScheduleActive(ref: string, active: boolean) {
+      return this.#schedules.setActive(ref, active);
+    }
+
+    async deleteSchedule(ref: string) {
+      return this.#schedules.delete(ref);
+    }
+
+    async retrieveSchedule(ref: string) {
+      return this.#schedules.retrieve(ref);
+    }
+
+    async listSchedules(page: number, perPage: number) {
+      return this.#schedules.list(page, perPage);
+    }
+
     override async alarm(): Promise<void> {
       this.#alarm.fired();
+      await Promise.all([this.#schedules.fire(), this.#reconcile()]);
+    }
+
+    /** Looks after queues and dispatcher for as long as any of them is active. */
+    async #reconcile(): Promise<void> {
       try {
         await this.#sync();
         await this.#tellPromotion();

@@ -19,6 +19,7 @@ export interface RunSpec {
   depth: number;
   batchId?: string;
   replayedFrom?: string;
+  scheduleId?: string;
 }
 
 /** A row of `runs`. */

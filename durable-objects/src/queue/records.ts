@@ -48,7 +48,7 @@ export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
     parentRunId: spec.parentRunId ?? null,
     rootRunId: spec.rootRunId ?? null,
     batchId: spec.batchId ?? null,
-    scheduleId: null,
+    scheduleId: spec.scheduleId ?? null,
     replayedFrom: spec.replayedFrom ?? null,
     errorMessage: isFinal(row.status) ? row.error_message : null,
   };

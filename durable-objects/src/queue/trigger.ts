@@ -101,7 +101,7 @@ function specFrom(item: TriggerItem): RunSpec {
     rootRunId,
     depth,
   } = item;
-  const { batchId, replayedFrom, idempotency } = item;
+  const { batchId, replayedFrom, scheduleId, idempotency } = item;
   return {
     machine,
     maxAttempts,
@@ -115,6 +115,7 @@ function specFrom(item: TriggerItem): RunSpec {
     depth,
     batchId,
     replayedFrom,
+    scheduleId,
     idempotency: idempotency && {
       key: idempotency.key,
       expiresAt: idempotency.expiresAt,

@@ -7,4 +7,5 @@ export * from "./manifest.ts";
 export * from "./rate-limit.ts";
 export * from "./run-errors.ts";
 export * from "./runtime-protocol.ts";
+export * from "./schedule-window.ts";
 export * from "./states.ts";

@@ -19,6 +19,8 @@ export const LIMITS = {
   bundleBytes: 50 * 1024 * 1024,
   /** Shortest allowed `maxDuration`, in seconds. */
   minMaxDurationSeconds: 5,
+  /** Declared and created ones together. */
+  schedulesPerEnvironment: 100_000,
 } as const;
 
 export const DEFAULTS = {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { MACHINE_PRESETS } from "./machines.ts";
 import { RateLimit } from "./rate-limit.ts";
+import { ScheduleWindow } from "./schedule-window.ts";
 
 export const RetryOptions = z.object({
   maxAttempts: z.number().int().min(1).optional(),
@@ -34,6 +35,19 @@ export type QueueLimits = z.infer<typeof QueueLimits>;
 export const QueueManifest = QueueLimits.extend({ name: QueueName });
 export type QueueManifest = z.infer<typeof QueueManifest>;
 
+export const ENVIRONMENT_TYPES = ["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"] as const;
+
+/** The `cron` of a `schedules.task`. Whether it is an expression and a zone is checked where ticks are worked out. */
+export const ScheduleManifest = z.object({
+  cron: z.string().min(1).max(256),
+  /** IANA name. */
+  timezone: z.string().min(1).max(128).default("UTC"),
+  /** Absent: all. */
+  environments: z.array(z.enum(ENVIRONMENT_TYPES)).optional(),
+  window: ScheduleWindow.optional(),
+});
+export type ScheduleManifest = z.infer<typeof ScheduleManifest>;
+
 /** What indexing a bundle tells of one task. */
 export const TaskManifest = z.object({
   id: z.string().min(1).max(128),
@@ -50,6 +64,9 @@ export const TaskManifest = z.object({
   ttlMs: z.number().int().min(0).optional(),
   /** JSON schema of the payload, where the task declares one. */
   payloadSchema: z.unknown().optional(),
+  /** Declared with `schedules.task`: schedules may be attached to it. */
+  triggerSource: z.literal("schedule").optional(),
+  schedule: ScheduleManifest.optional(),
 });
 export type TaskManifest = z.infer<typeof TaskManifest>;
 

@@ -6,5 +6,6 @@ export * from "./operations.ts";
 export * from "./packets.ts";
 export * from "./queries.ts";
 export * from "./runs.ts";
+export * from "./schedules.ts";
 export * from "./trigger.ts";
 export * from "./waitpoints.ts";

@@ -1,0 +1,94 @@
+import type { EnvironmentRef, TriggerItem, TriggerResult } from "../../rpc.ts";
+import type { Sql, SqlRow } from "../../sql.ts";
+import { type DeployedTasks, runOfTick } from "./run-of-tick.ts";
+import { type ScheduleRow, timesOf } from "./store.ts";
+import type { DueTick } from "./timing.ts";
+
+/** A tick whose run is being created. */
+export interface Firing extends SqlRow {
+  seq: number;
+  schedule: number;
+  version: number;
+  tick: number;
+  next_tick: number | null;
+  next_due: number | null;
+  queue: string;
+  item: string;
+}
+
+export const itemOf = (firing: Firing): TriggerItem => JSON.parse(firing.item) as TriggerItem;
+
+export interface FiringContext {
+  environment: EnvironmentRef;
+  deployed: DeployedTasks;
+  /** Nobody could execute runs: ticks pass without one. */
+  unserved: boolean;
+  now: number;
+}
+
+/** Picks at most `limit` schedules that are due and makes their runs ready to be created. How many it picked. */
+export function pickDue(sql: Sql, context: FiringContext, limit: number): number {
+  const due = sql.exec<ScheduleRow>(
+    "SELECT * FROM schedules WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+    context.now,
+    limit,
+  );
+  for (const row of due) pick(sql, context, row);
+  return due.length;
+}
+
+function pick(sql: Sql, context: FiringContext, row: ScheduleRow): void {
+  const { environment, deployed, now } = context;
+  const times = timesOf(environment.key, row);
+  const due = times.latestDue(row.next_tick as number, now);
+  const next = due.upcoming[0] === undefined ? null : times.at(due.upcoming[0]);
+  const run = context.unserved ? null : runOfTick(environment, deployed, row, due, now);
+  if (run === null) {
+    setNext(sql, row.seq, row.version, next);
+    return;
+  }
+  sql.exec(
+    `INSERT INTO firings (schedule, version, tick, next_tick, next_due, queue, item)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    row.seq,
+    row.version,
+    due.tick,
+    next?.tick ?? null,
+    next?.dueAt ?? null,
+    run.queue,
+    JSON.stringify(run.item),
+  );
+  sql.exec("UPDATE schedules SET due_at = NULL WHERE seq = ?", row.seq);
+}
+
+export const firingsAfter = (sql: Sql, seq: number, limit: number): Firing[] =>
+  sql.exec<Firing>("SELECT * FROM firings WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit);
+
+export const hasFirings = (sql: Sql): boolean =>
+  sql.exec("SELECT 1 AS found FROM firings LIMIT 1").length > 0;
+
+/** Its queue answered: the tick is done, and the schedule is due again at its next one. */
+export function fired(sql: Sql, firing: Firing, result: TriggerResult): void {
+  sql.exec("DELETE FROM firings WHERE seq = ?", firing.seq);
+  if (!result.error) {
+    sql.exec(
+      "UPDATE schedules SET last_tick = max(coalesce(last_tick, 0), ?) WHERE seq = ?",
+      firing.tick,
+      firing.schedule,
+    );
+  }
+  const next =
+    firing.next_tick === null ? null : { tick: firing.next_tick, dueAt: firing.next_due ?? firing.next_tick };
+  setNext(sql, firing.schedule, firing.version, next);
+}
+
+/** Unless the schedule's times were changed meanwhile. */
+function setNext(sql: Sql, seq: number, version: number, next: Pick<DueTick, "tick" | "dueAt"> | null): void {
+  sql.exec(
+    "UPDATE schedules SET next_tick = ?, due_at = ? WHERE seq = ? AND version = ?",
+    next?.tick ?? null,
+    next?.dueAt ?? null,
+    seq,
+    version,
+  );
+}

@@ -1,0 +1,53 @@
+import type { CreateScheduleBody, ScheduleType, UpdateScheduleBody } from "@acme/sdk/contract/api";
+import type { EnvironmentRef } from "../../rpc.ts";
+
+/** Times in milliseconds since the epoch. */
+export interface ScheduleRecord {
+  id: string;
+  type: ScheduleType;
+  task: string;
+  active: boolean;
+  /** Null: a declared one. */
+  deduplicationKey: string | null;
+  externalId: string | null;
+  cron: string;
+  timezone: string;
+  window: string | null;
+  /** The time that the last run was for. Null: there was none. */
+  lastTick: number | null;
+  /** The time that the next run is for. Null: not active, or the expression names no other. */
+  nextTick: number | null;
+  /** When the run of `nextTick` is due. */
+  dueAt: number | null;
+}
+
+export interface ScheduleError {
+  error:
+    | "schedule_not_found"
+    | "invalid_cron"
+    | "invalid_timezone"
+    | "task_not_found"
+    | "task_not_scheduled"
+    | "declarative_schedule"
+    | "too_many_schedules";
+  message: string;
+}
+
+/**
+ * What the Worker says to an environment's object about its schedules. `ref`: a schedule's id, or the deduplication key
+ * of one that was created.
+ */
+export interface EnvironmentSchedulesRpc {
+  /** Updates the one that has this deduplication key, if there is one. */
+  createSchedule(
+    environment: EnvironmentRef,
+    schedule: CreateScheduleBody,
+  ): Promise<ScheduleRecord | ScheduleError>;
+  updateSchedule(ref: string, schedule: UpdateScheduleBody): Promise<ScheduleRecord | ScheduleError>;
+  /** The first activation or deactivation stands; a second one changes nothing. */
+  setScheduleActive(ref: string, active: boolean): Promise<ScheduleRecord | ScheduleError>;
+  deleteSchedule(ref: string): Promise<{ id: string } | ScheduleError>;
+  retrieveSchedule(ref: string): Promise<ScheduleRecord | null>;
+  /** Newest first; `page` counts from 1. */
+  listSchedules(page: number, perPage: number): Promise<{ schedules: ScheduleRecord[]; count: number }>;
+}

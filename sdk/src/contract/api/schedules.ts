@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { ScheduleWindow } from "../schedule-window.ts";
+import { wholeNumber } from "./queries.ts";
+
+export const SCHEDULE_TYPES = ["DECLARATIVE", "IMPERATIVE"] as const;
+/** DECLARATIVE: the `cron` of a `schedules.task`, changed by deploying. IMPERATIVE: created through the API. */
+export type ScheduleType = (typeof SCHEDULE_TYPES)[number];
+
+/** `PUT /api/v1/schedules/:id` replaces the schedule by this: what isn't given is as if it never was. */
+export const UpdateScheduleBody = z.object({
+  /** Id of a task declared with `schedules.task`. */
+  task: z.string().min(1).max(128),
+  /** Minute, hour, day of month, month, day of week; or `@daily` and its like. */
+  cron: z.string().max(256),
+  /** IANA name. Default: UTC. */
+  timezone: z.string().min(1).max(128).optional(),
+  /** Handed to the task, for instance the id of a user. */
+  externalId: z.string().max(512).optional(),
+  /** Each run is due later by the schedule's own, stable share of this: `30m`, `2h` or `30%` of the time to the next. */
+  window: ScheduleWindow.optional(),
+});
+export type UpdateScheduleBody = z.infer<typeof UpdateScheduleBody>;
+
+/** `POST /api/v1/schedules`. */
+export const CreateScheduleBody = UpdateScheduleBody.extend({
+  /** There is one schedule with this key in an environment: a second call updates it. */
+  deduplicationKey: z
+    .string({ error: "Give a deduplicationKey: called twice with the same one, there is one schedule" })
+    .min(1, "Give a deduplicationKey: called twice with the same one, there is one schedule")
+    .max(512),
+});
+export type CreateScheduleBody = z.infer<typeof CreateScheduleBody>;
+
+export const ScheduleGenerator = z.object({
+  type: z.literal("CRON"),
+  expression: z.string(),
+  /** In words. */
+  description: z.string(),
+});
+
+export const ScheduleObject = z.object({
+  id: z.string(),
+  type: z.enum(SCHEDULE_TYPES),
+  task: z.string(),
+  active: z.boolean(),
+  deduplicationKey: z.string().optional(),
+  externalId: z.string().optional(),
+  generator: ScheduleGenerator,
+  timezone: z.string(),
+  window: ScheduleWindow.optional(),
+  /** The next time that the expression names; absent while the schedule isn't active. */
+  nextRun: z.iso.datetime().optional(),
+  /** When the run of it is due: later than `nextRun` where the schedule has a window. */
+  nextRunEffectiveAt: z.iso.datetime().optional(),
+  /** The time that the last run of it was for. */
+  lastRun: z.iso.datetime().optional(),
+  environments: z.array(z.object({ id: z.string(), type: z.string(), userName: z.string().nullish() })),
+});
+export type ScheduleObject = z.infer<typeof ScheduleObject>;
+
+export const DeletedSchedule = z.object({ id: z.string() });
+
+const Page = wholeNumber("Give a number from 1").pipe(z.number().min(1));
+
+export const ListSchedulesQuery = z.object({
+  page: Page.optional(),
+  perPage: Page.pipe(z.number().max(100, "A page has at most 100 schedules")).optional(),
+});
+
+export const ListSchedulesResponse = z.object({
+  data: z.array(ScheduleObject),
+  pagination: z.object({ currentPage: z.number(), totalPages: z.number(), count: z.number() }),
+});
+
+export const TimezonesQuery = z.object({ excludeUtc: z.enum(["true", "false"]).optional() });
+export const TimezonesResponse = z.object({ timezones: z.array(z.string()) });
