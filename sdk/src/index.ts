@@ -38,6 +38,7 @@ export {
 export type { ApiPromise } from "./client/api-promise.ts";
 export { type ApiClientConfiguration, ApiClientMissingError } from "./client/configuration.ts";
 export type { CursorPage, CursorPageParams, CursorPagePromise } from "./client/cursor-page.ts";
+export type { OffsetLimitPage, OffsetLimitPagePromise } from "./client/offset-page.ts";
 export type { ApiRequestOptions, TriggerApiRequestOptions } from "./client/request-options.ts";
 export type {
   CreatedWaitpointToken,
@@ -86,6 +87,16 @@ export type {
   TaskRunShape,
 } from "./run-types.ts";
 export { type ReplayRunOptions, runs } from "./runs.ts";
+export type {
+  CreateScheduleOptions,
+  CronOptions,
+  ListScheduleOptions,
+  ScheduledTaskPayload,
+  ScheduleObject,
+  ScheduleOptions,
+  UpdateScheduleOptions,
+} from "./schedule-types.ts";
+export { schedules } from "./schedules.ts";
 export type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
 export type { RecordSettings } from "./state.ts";
 export { type StepOptions, type StepParams, step } from "./step.ts";

@@ -1,7 +1,7 @@
 import type { Context } from "./context.ts";
 import type { LogEntry } from "./contract/host-protocol.ts";
 import type { MachinePreset } from "./contract/machines.ts";
-import type { RetryOptions } from "./contract/manifest.ts";
+import type { RetryOptions, ScheduleManifest } from "./contract/manifest.ts";
 import type { DurableScope } from "./durable.ts";
 import type { HookFunctions } from "./hook-types.ts";
 import type { RunMetadata } from "./run-metadata.ts";
@@ -77,6 +77,9 @@ export interface RegisteredTask {
   /** Seconds. */
   maxDuration?: number;
   ttl?: string | number;
+  /** Defined with `schedules.task`. */
+  triggerSource?: "schedule";
+  schedule?: ScheduleManifest;
 }
 
 /** One attempt in progress, as the SDK's functions (`logger`, `metadata`, `locals`, …) use it. */

@@ -25,13 +25,21 @@ export function task<
   TOutput = unknown,
   TInit extends InitOutput = InitOutput,
 >(options: TaskOptions<TIdentifier, TPayload, TOutput, TInit>): Task<TIdentifier, TPayload, TOutput> {
+  return defineTask(options, {});
+}
+
+/** A task, with what else is known of it. */
+export function defineTask<TIdentifier extends string, TPayload, TOutput, TInit extends InitOutput>(
+  options: TaskOptions<TIdentifier, TPayload, TOutput, TInit>,
+  more: Pick<RegisteredTask, "triggerSource" | "schedule">,
+): Task<TIdentifier, TPayload, TOutput> {
   const handle: Task<TIdentifier, TPayload, TOutput> = {
     id: options.id,
     description: options.description,
     jsonSchema: options.jsonSchema,
     ...triggersOf<TIdentifier, TPayload, TOutput>(options.id, options.queue, undefined),
   };
-  register(options as unknown as Erased, handle, {});
+  register(options as unknown as Erased, handle, more);
   return handle;
 }
 
@@ -108,7 +116,7 @@ type Item = { payload: unknown; options?: TriggerOptions };
 function register(
   options: Erased,
   handle: object,
-  more: Pick<RegisteredTask, "parsePayload" | "schema">,
+  more: Pick<RegisteredTask, "parsePayload" | "schema" | "triggerSource" | "schedule">,
 ): void {
   if (typeof options.id !== "string" || options.id === "") {
     throw new Error('A task needs an id: task({ id: "my-task", run: async (payload) => { … } })');

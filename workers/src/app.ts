@@ -10,6 +10,7 @@ import { hostRoutes } from "./routes/host.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { packetRoutes } from "./routes/packets.ts";
 import { runRoutes } from "./routes/runs.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 import { waitpointRoutes } from "./routes/waitpoints.ts";
 
@@ -21,6 +22,7 @@ app.route("/", triggerRoutes);
 app.route("/", runRoutes);
 app.route("/", batchRoutes);
 app.route("/", waitpointRoutes);
+app.route("/", scheduleRoutes);
 app.route("/", packetRoutes);
 app.route("/", hostRoutes);
 app.route("/", deploymentRoutes);

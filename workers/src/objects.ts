@@ -1,5 +1,6 @@
 import type { BatchOwnerRpc } from "@acme/durable-objects/batches";
 import type { DispatcherRpc, EnvironmentRpc, FeedRpc, QueueRpc } from "@acme/durable-objects/rpc";
+import type { EnvironmentSchedulesRpc } from "@acme/durable-objects/schedules";
 import type { WaitpointOwnerRpc } from "@acme/durable-objects/waitpoints";
 import { parseRunId } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
@@ -11,6 +12,9 @@ export const queueObjectOf = (env: Bindings, queueKey: string): QueueRpc =>
 
 export const environmentObjectOf = (env: Bindings, environmentKey: string): EnvironmentRpc =>
   env.ENVIRONMENT.getByName(environmentKey) as unknown as EnvironmentRpc;
+
+export const schedulesOf = (env: Bindings, environmentKey: string): EnvironmentSchedulesRpc =>
+  env.ENVIRONMENT.getByName(environmentKey) as unknown as EnvironmentSchedulesRpc;
 
 export const dispatcherObject = (env: Bindings): DispatcherRpc =>
   env.DISPATCHER.getByName("default") as unknown as DispatcherRpc;

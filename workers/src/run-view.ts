@@ -56,6 +56,7 @@ export async function retrievedOf(
   env: Bindings,
   run: RunRecord,
   related: RetrieveRunResponse["relatedRuns"],
+  schedule: RetrieveRunResponse["schedule"],
 ): Promise<RetrieveRunResponse> {
   const [payload, output] = await Promise.all([
     packetValue(env, run, run.payload, run.payloadType),
@@ -67,6 +68,7 @@ export async function retrievedOf(
     output,
     error: run.error ? serializeError(run.error) : undefined,
     metadata: run.metadata ? (JSON.parse(run.metadata) as Record<string, unknown>) : undefined,
+    schedule,
     relatedRuns: related,
   };
 }

@@ -66,14 +66,25 @@ export async function newProject(): Promise<Project> {
 
 /** Deploys a bundle that says it has these tasks. */
 export async function deploy(project: Project, tasks: string[]): Promise<string> {
+  const created = await deployTasks(
+    project,
+    tasks.map((id) => ({ id })),
+  );
+  if (created.status !== 201) throw new Error(JSON.stringify(created.body));
+  return created.body.version;
+}
+
+/** As `deploy`, with what the manifest says of each task; the answer may be a refusal. */
+export async function deployTasks(
+  project: Project,
+  tasks: { id: string; [field: string]: unknown }[],
+): Promise<Answer<{ version: string; code: string; error: string }>> {
   const bundle = `export const tasks = ${JSON.stringify(tasks)};`;
   const contentHash = createHash("sha256").update(bundle).digest("hex");
   const base = `/api/v1/projects/${project.ref}/prod`;
   await call("PUT", `${base}/bundles/${contentHash}`, project.accessToken, bundle);
-  const created = await call<{ version: string }>("POST", `${base}/deployments`, project.accessToken, {
+  return call("POST", `${base}/deployments`, project.accessToken, {
     contentHash,
-    manifest: { tasks: tasks.map((id) => ({ id, filePath: `${id}.ts` })) },
+    manifest: { tasks: tasks.map((task) => ({ filePath: `${task.id}.ts`, ...task })) },
   });
-  if (created.status !== 201) throw new Error(JSON.stringify(created.body));
-  return created.body.version;
 }

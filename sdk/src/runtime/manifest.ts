@@ -73,6 +73,8 @@ function taskManifest(task: RegisteredTask, state: SdkState): TaskManifest {
     machine: task.machine ?? config.machine,
     maxDuration: task.maxDuration ?? config.maxDuration,
     ttlMs: task.ttl === undefined ? config.ttlMs : durationMs(task.ttl),
+    triggerSource: task.triggerSource,
+    schedule: task.schedule,
     payloadSchema: task.jsonSchema ?? jsonSchemaOf(task.schema),
   };
 }

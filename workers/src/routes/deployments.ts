@@ -1,5 +1,6 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import { LIMITS } from "@acme/sdk/contract";
+import { timingProblem } from "@acme/durable-objects/schedules";
+import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
 import { ContentHash, CreateDeploymentBody, type DeploymentBody } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { type App, authenticateProject } from "../auth.ts";
@@ -41,6 +42,7 @@ export const deploymentRoutes = new Hono<App>()
       );
     }
     const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, MANIFEST_BYTES);
+    checkSchedules(manifest);
     const size = await openBlobs(c.env).size(`bundles/${contentHash}`);
     if (size === null) {
       throw new Failure(
@@ -79,6 +81,16 @@ export const deploymentRoutes = new Hono<App>()
 
 function environmentOf(c: Context<App>): Promise<EnvironmentRef> {
   return authenticateProject(c, c.req.param("ref") as string, c.req.param("env") as string);
+}
+
+/** Throws a Failure for a task whose `cron` is none. */
+function checkSchedules({ tasks }: WorkerManifest): void {
+  for (const { id, filePath, schedule } of tasks) {
+    const problem = schedule && timingProblem(schedule.cron, schedule.timezone);
+    if (!problem) continue;
+    const message = `Task "${id}" in ${filePath}: ${problem.message} Nothing was deployed.`;
+    throw new Failure(422, problem.error, message);
+  }
 }
 
 /** New runs go to this deployment from here on. */

@@ -27,9 +27,10 @@ import type { Bindings } from "../bindings.ts";
 import { readBody } from "../body.ts";
 import { rangeOf } from "../created-range.ts";
 import { Failure, invalid, runNotFound } from "../failure.ts";
-import { ownerOf, queueObjectOf, runFeed } from "../objects.ts";
+import { ownerOf, queueObjectOf, runFeed, schedulesOf } from "../objects.ts";
 import { resolve } from "../packets.ts";
 import { listedOf, retrievedOf, summaryOf } from "../run-view.ts";
+import { runScheduleView } from "../schedule-view.ts";
 import { openRepository } from "../storage/open.ts";
 import type { RunFilter } from "../storage/repository.ts";
 import { triggerRun } from "../trigger-run.ts";
@@ -221,12 +222,14 @@ async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord) 
       parts && (await queueObjectOf(env, parts.queueKey).retrieveRun(environment.key, id as string));
     return found ? summaryOf(found) : undefined;
   };
-  const [parent, root, children] = await Promise.all([
+  const [parent, root, children, schedule] = await Promise.all([
     relative(run.parentRunId),
     relative(run.rootRunId),
     openRepository(env).listRuns(environment.key, { parentRunId: run.id }, { limit: 50 }),
+    run.scheduleId && schedulesOf(env, environment.key).retrieveSchedule(run.scheduleId),
   ]);
-  return retrievedOf(env, run, { parent, root, children: children.runs.map(summaryOf) });
+  const related = { parent, root, children: children.runs.map(summaryOf) };
+  return retrievedOf(env, run, related, schedule ? runScheduleView(schedule) : undefined);
 }
 
 async function resultOf(

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { QueueName } from "../manifest.ts";
 import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
+import { ScheduleGenerator } from "./schedules.ts";
 import { Delay, RunTags, TriggerOptions } from "./trigger.ts";
 
 export const PUBLIC_STATUSES = [
@@ -60,6 +61,15 @@ const SerializedErrorBody = z.object({
   stackTrace: z.string().optional(),
 });
 
+/** The schedule that a run is of. */
+export const RunSchedule = z.object({
+  id: z.string(),
+  externalId: z.string().optional(),
+  deduplicationKey: z.string().optional(),
+  generator: ScheduleGenerator,
+});
+export type RunSchedule = z.infer<typeof RunSchedule>;
+
 export const RetrieveRunResponse = RunSummary.extend({
   payload: z.unknown().optional(),
   payloadPresignedUrl: z.string().optional(),
@@ -67,6 +77,7 @@ export const RetrieveRunResponse = RunSummary.extend({
   outputPresignedUrl: z.string().optional(),
   error: SerializedErrorBody.optional(),
   metadata: z.record(z.string(), z.unknown()).optional(),
+  schedule: RunSchedule.optional(),
   relatedRuns: z.object({
     root: RunSummary.optional(),
     parent: RunSummary.optional(),

@@ -1,0 +1,68 @@
+import { ApiPromise } from "./api-promise.ts";
+import type { ApiResponse } from "./request.ts";
+
+export interface OffsetPageBody<T> {
+  data: T[];
+  pagination: { currentPage: number; totalPages: number; count: number };
+}
+type FetchPage<T> = (page: number) => OffsetLimitPagePromise<T>;
+
+/** One numbered page of a list; iterating over it goes on through all later pages. */
+export class OffsetLimitPage<T> {
+  readonly data: T[];
+  /** `count`: of all pages. */
+  readonly pagination: OffsetPageBody<T>["pagination"];
+  readonly #fetchPage: FetchPage<T>;
+
+  constructor(body: OffsetPageBody<T>, fetchPage: FetchPage<T>) {
+    this.data = body.data;
+    this.pagination = body.pagination;
+    this.#fetchPage = fetchPage;
+  }
+
+  getPaginatedItems(): T[] {
+    return this.data;
+  }
+  hasNextPage(): boolean {
+    return this.pagination.currentPage < this.pagination.totalPages;
+  }
+  hasPreviousPage(): boolean {
+    return this.pagination.currentPage > 1;
+  }
+  /** @throws Error where there is none */
+  getNextPage(): OffsetLimitPagePromise<T> {
+    if (!this.hasNextPage()) throw new Error("No next page available");
+    return this.#fetchPage(this.pagination.currentPage + 1);
+  }
+  /** @throws Error where there is none */
+  getPreviousPage(): OffsetLimitPagePromise<T> {
+    if (!this.hasPreviousPage()) throw new Error("No previous page available");
+    return this.#fetchPage(this.pagination.currentPage - 1);
+  }
+  async *iterPages(): AsyncGenerator<OffsetLimitPage<T>> {
+    let page: OffsetLimitPage<T> = this;
+    yield page;
+    while (page.hasNextPage()) {
+      page = await page.getNextPage();
+      yield page;
+    }
+  }
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    for await (const page of this.iterPages()) yield* page.data;
+  }
+}
+
+/** The promise of a page; iterating over it without awaiting it goes through all pages. */
+export class OffsetLimitPagePromise<T> extends ApiPromise<OffsetLimitPage<T>> {
+  constructor(response: Promise<ApiResponse<OffsetPageBody<T>>>, fetchPage: FetchPage<T>) {
+    super(
+      response.then(({ data, response: raw }) => ({
+        data: new OffsetLimitPage(data, fetchPage),
+        response: raw,
+      })),
+    );
+  }
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    yield* await this;
+  }
+}

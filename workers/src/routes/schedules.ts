@@ -1,0 +1,74 @@
+import { type ScheduleError, type ScheduleRecord, zoneNames } from "@acme/durable-objects/schedules";
+import {
+  CreateScheduleBody,
+  ListSchedulesQuery,
+  TimezonesQuery,
+  UpdateScheduleBody,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
+import { type App, authenticate } from "../auth.ts";
+import { readBody } from "../body.ts";
+import { Failure, invalid } from "../failure.ts";
+import { schedulesOf } from "../objects.ts";
+import { scheduleView } from "../schedule-view.ts";
+
+const PATH = "/api/v1/schedules";
+
+export const scheduleRoutes = new Hono<App>()
+  .post(PATH, async (c) => {
+    const environment = await authenticate(c);
+    const body = await readBody(c, CreateScheduleBody);
+    const schedule = done(await schedulesOf(c.env, environment.key).createSchedule(environment, body));
+    return c.json(scheduleView(schedule, environment));
+  })
+  .get(PATH, async (c) => {
+    const environment = await authenticate(c);
+    const query = ListSchedulesQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { page = 1, perPage = 20 } = query.data;
+    const { schedules, count } = await schedulesOf(c.env, environment.key).listSchedules(page, perPage);
+    return c.json({
+      data: schedules.map((schedule) => scheduleView(schedule, environment)),
+      pagination: { currentPage: page, totalPages: Math.ceil(count / perPage), count },
+    });
+  })
+  .get(`${PATH}/:id`, async (c) => {
+    const environment = await authenticate(c);
+    const id = c.req.param("id");
+    const schedule = await schedulesOf(c.env, environment.key).retrieveSchedule(id);
+    if (!schedule) {
+      throw new Failure(404, "schedule_not_found", `Schedule ${id} was not found in this environment.`);
+    }
+    return c.json(scheduleView(schedule, environment));
+  })
+  .put(`${PATH}/:id`, async (c) => {
+    const environment = await authenticate(c);
+    const body = await readBody(c, UpdateScheduleBody);
+    const schedules = schedulesOf(c.env, environment.key);
+    return c.json(scheduleView(done(await schedules.updateSchedule(c.req.param("id"), body)), environment));
+  })
+  .delete(`${PATH}/:id`, async (c) => {
+    const environment = await authenticate(c);
+    return c.json(done(await schedulesOf(c.env, environment.key).deleteSchedule(c.req.param("id"))));
+  })
+  .post(`${PATH}/:id/activate`, (c) => setActive(c, c.req.param("id"), true))
+  .post(`${PATH}/:id/deactivate`, (c) => setActive(c, c.req.param("id"), false))
+  // As in the reference, without a key: it is the same for everyone.
+  .get("/api/v1/timezones", (c) => {
+    const query = TimezonesQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const names = zoneNames();
+    return c.json({ timezones: query.data.excludeUtc === "true" ? names.slice(1) : names });
+  });
+
+async function setActive(c: Context<App>, id: string, active: boolean): Promise<Response> {
+  const environment = await authenticate(c);
+  const schedule = done(await schedulesOf(c.env, environment.key).setScheduleActive(id, active));
+  return c.json(scheduleView(schedule, environment));
+}
+
+/** What came of a call, or the Failure that says why nothing did. */
+function done<T extends ScheduleRecord | { id: string }>(answer: T | ScheduleError): T {
+  if (!("error" in answer)) return answer;
+  throw new Failure(answer.error === "schedule_not_found" ? 404 : 422, answer.error, answer.message);
+}

@@ -1,0 +1,47 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { ScheduleRecord } from "@acme/durable-objects/schedules";
+import type { RunSchedule, ScheduleGenerator, ScheduleObject } from "@acme/sdk/contract/api";
+import cronstrue from "cronstrue";
+import type { z } from "zod";
+
+const iso = (time: number | null): string | undefined =>
+  time === null ? undefined : new Date(time).toISOString();
+
+export const scheduleView = (schedule: ScheduleRecord, environment: EnvironmentRef): ScheduleObject => ({
+  id: schedule.id,
+  type: schedule.type,
+  task: schedule.task,
+  active: schedule.active,
+  deduplicationKey: schedule.deduplicationKey ?? undefined,
+  externalId: schedule.externalId ?? undefined,
+  generator: generatorOf(schedule.cron),
+  timezone: schedule.timezone,
+  window: schedule.window ?? undefined,
+  nextRun: iso(schedule.nextTick),
+  nextRunEffectiveAt: iso(schedule.dueAt),
+  lastRun: iso(schedule.lastTick),
+  environments: [{ id: environment.id, type: environment.type }],
+});
+
+/** A schedule as its runs show it. */
+export const runScheduleView = (schedule: ScheduleRecord): RunSchedule => ({
+  id: schedule.id,
+  externalId: schedule.externalId ?? undefined,
+  deduplicationKey: schedule.deduplicationKey ?? undefined,
+  generator: generatorOf(schedule.cron),
+});
+
+const generatorOf = (expression: string): z.infer<typeof ScheduleGenerator> => ({
+  type: "CRON",
+  expression,
+  description: inWords(expression),
+});
+
+/** What can't be said in words is said as it was given. */
+function inWords(expression: string): string {
+  try {
+    return cronstrue.toString(expression);
+  } catch {
+    return expression;
+  }
+}
