@@ -11,7 +11,7 @@ async function index(code: string, timeoutMs?: number) {
   const more = JSON.stringify(source("bundle.ts"));
   await writeFile(
     bundle,
-    `import { task, schemaTask, queue } from ${sdk};\nimport { registerFile, registerConfig } from ${more};\n${code}`,
+    `import { task, schemaTask, schedules, queue } from ${sdk};\nimport { registerFile, registerConfig } from ${more};\n${code}`,
   );
   return indexBundle({ bundle, timeoutMs });
 }
@@ -67,6 +67,45 @@ describe("a bundle's manifest", () => {
     const result = await index(`const a = task({ id: "a", ${run} }); registerFile("src/a.ts", { b: 1, a });`);
     expect(result).toMatchObject({
       manifest: { tasks: [{ id: "a", filePath: "src/a.ts", exportName: "a" }] },
+    });
+  });
+});
+
+describe("scheduled tasks", () => {
+  test("say when they run, in which zone and environments", async () => {
+    const cron = `{ pattern: "0 3 * * *", timezone: "Europe/Paris", window: "30%", environments: ["PRODUCTION"] }`;
+    const { manifest } = (await index(
+      `schedules.task({ id: "short", cron: "0 * * * *", ${run} }); schedules.task({ id: "long", cron: ${cron}, ${run} });
+       schedules.task({ id: "attached", ${run} }); task({ id: "plain", ${run} });`,
+    )) as { manifest: { tasks: object[] } };
+    const scheduled = { filePath: "", triggerSource: "schedule" };
+    expect(manifest.tasks).toEqual([
+      { ...scheduled, id: "short", schedule: { cron: "0 * * * *", timezone: "UTC" } },
+      {
+        ...scheduled,
+        id: "long",
+        schedule: {
+          cron: "0 3 * * *",
+          timezone: "Europe/Paris",
+          window: "30%",
+          environments: ["PRODUCTION"],
+        },
+      },
+      { ...scheduled, id: "attached" },
+      { id: "plain", filePath: "" },
+    ]);
+  });
+
+  test("with a window that is none are refused", async () => {
+    expect(
+      await index(`schedules.task({ id: "a", cron: { pattern: "@daily", window: "25h" }, ${run} });`),
+    ).toMatchObject({
+      problem: {
+        code: "INVALID_TASK",
+        message: expect.stringMatching(
+          /^Task "a" in the bundle: schedule\.window: Give whole minutes or hours/,
+        ),
+      },
     });
   });
 });

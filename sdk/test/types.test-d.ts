@@ -10,6 +10,8 @@ import {
   locals,
   queue,
   runs,
+  type ScheduledTaskPayload,
+  schedules,
   schemaTask,
   task,
   tasks,
@@ -119,6 +121,22 @@ export async function triggers(): Promise<void> {
   expectType<ReturnType<typeof locals.getOrThrow<{ user: string }>>, { user: string }>(true);
   locals.set(key, { user: "Ada" });
 }
+
+const clock = schedules.task({
+  id: "clock",
+  cron: { pattern: "0 3 * * *", timezone: "Europe/Paris", environments: ["PRODUCTION"], window: "30m" },
+  run: async (payload) => {
+    expectType<typeof payload, ScheduledTaskPayload>(true);
+    expectType<typeof payload.upcoming, Date[]>(true);
+    return payload.timestamp.getTime();
+  },
+});
+expectType<InferTaskOutput<typeof clock>, number>(true);
+schedules.task({ id: "attached", run: async ({ externalId }) => externalId });
+// @ts-expect-error there is no such environment
+schedules.task({ id: "wrong", cron: { pattern: "@daily", environments: ["prod"] }, run: async () => {} });
+// @ts-expect-error without a deduplication key every call would make another one
+schedules.create({ task: "clock", cron: "@daily" });
 
 tasks.onFailure(({ error, ctx }) => void [error, ctx.run.id]);
 tasks.middleware("named", async ({ next }) => next());
