@@ -3,7 +3,8 @@ import type { DequeuedRun, TaskManifest } from "@acme/sdk/contract";
 import { deserialize } from "superjson";
 import { describe, expect, it, vi } from "vitest";
 import { enqueueRuns } from "../src/batch/enqueue.ts";
-import { firingsAfter, itemOf, pickDue } from "../src/environment/schedules/firing.ts";
+import { indexed } from "../src/declaration.ts";
+import { type Firing, firingsAfter, itemOf, pickDue } from "../src/environment/schedules/firing.ts";
 import type {
   EnvironmentSchedulesRpc,
   ScheduleError,
@@ -11,7 +12,7 @@ import type {
 } from "../src/environment/schedules/rpc.ts";
 import { phaseOf } from "../src/environment/schedules/window.ts";
 import { queueKeyOf } from "../src/keys.ts";
-import type { CurrentDeployment, EnvironmentRef, QueueRpc } from "../src/rpc.ts";
+import type { EnvironmentRef, PromotedDeployment, QueueRpc } from "../src/rpc.ts";
 import { objectSql } from "../src/sql.ts";
 import { bindings, Scene } from "./scene.ts";
 
@@ -34,7 +35,7 @@ interface Payload {
 /** An environment of its own whose deployments have scheduled tasks. */
 class Clock extends Scene {
   #version = 0;
-  current: CurrentDeployment | undefined;
+  promoted: PromotedDeployment | undefined;
 
   get schedules(): EnvironmentSchedulesRpc {
     return this.environmentStub as unknown as EnvironmentSchedulesRpc;
@@ -45,7 +46,7 @@ class Clock extends Scene {
     type: EnvironmentRef["type"] = "PRODUCTION",
   ): Promise<this> {
     this.ref.environment.type = type;
-    this.current = {
+    this.promoted = {
       deployment: {
         id: `deployment_${++this.#version}`,
         version: `20270101.${this.#version}`,
@@ -62,7 +63,7 @@ class Clock extends Scene {
         sdkVersion: "0.1.0",
       },
     };
-    await this.environment.promoteDeployment(this.ref.environment, this.current);
+    await this.environment.promoteDeployment(this.ref.environment, this.promoted);
     return this;
   }
 
@@ -100,6 +101,17 @@ class Clock extends Scene {
 
   async fire(): Promise<void> {
     await runDurableObjectAlarm(this.environmentStub);
+  }
+
+  /** Does the first half of `fire`: the tick is taken, its run is not created yet. */
+  pick(now: number): Promise<Firing | undefined> {
+    const { environment } = this.ref;
+    const deployed = { ...indexed((this.promoted as PromotedDeployment).manifest), retry: undefined };
+    return runInDurableObject(this.environmentStub, (_, state) => {
+      const sql = objectSql(state.storage);
+      sql.transaction(() => pickDue(sql, { environment, deployed, unserved: false, now }, 10));
+      return firingsAfter(sql, 0, 10)[0];
+    });
   }
 
   firings(): Promise<number> {
@@ -346,17 +358,7 @@ describe("a tick", () => {
     const tick = lastMinute();
     await clock.setDue(tick);
     // Picked, its run created, and the object is gone before it hears of that.
-    const firing = await runInDurableObject(clock.environmentStub, (_, state) => {
-      const sql = objectSql(state.storage);
-      const context = {
-        environment: clock.ref.environment,
-        current: clock.current as CurrentDeployment,
-        unserved: false,
-        now: Date.now(),
-      };
-      sql.transaction(() => pickDue(sql, context, 10));
-      return firingsAfter(sql, 0, 10)[0];
-    });
+    const firing = await clock.pick(Date.now());
     if (!firing) throw new Error("Nothing was picked");
     const queueOf = (key: string) => bindings.QUEUE.getByName(key) as unknown as QueueRpc;
     await enqueueRuns(queueOf, {
@@ -364,7 +366,7 @@ describe("a tick", () => {
         clock.ref.queue === "task/clock"
           ? clock.ref
           : { ...clock.ref, queue: "task/clock", queueKey: queueKeyOf(clock.key, "task/clock") },
-      settings: { concurrencyLimit: null, paused: false },
+      declaration: {},
       items: [itemOf(firing)],
     });
     await evictDurableObject(clock.environmentStub);
@@ -379,12 +381,7 @@ describe("a tick", () => {
   it("that is being made stays, when its schedule is changed meanwhile; the new times count from there", async () => {
     const clock = await new Clock().deployTasks([{ id: "clock" }]);
     const { id, nextTick: tick } = (await clock.create("x")) as ScheduleRecord & { nextTick: number };
-    await runInDurableObject(clock.environmentStub, (_, state) => {
-      const sql = objectSql(state.storage);
-      const { environment } = clock.ref;
-      const current = clock.current as CurrentDeployment;
-      pickDue(sql, { environment, current, unserved: false, now: tick }, 10);
-    });
+    await clock.pick(tick);
     // By this clock the tick is still to come: deactivated and activated, it doesn't come again.
     await clock.schedules.setScheduleActive(id, false);
     expect(await clock.schedules.setScheduleActive(id, true)).toMatchObject({
