@@ -1,4 +1,4 @@
-import { declarationOf } from "@acme/durable-objects/declaration";
+import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
 import type { QueuedRuns } from "@acme/durable-objects/enqueue";
 import { queueKeyOf } from "@acme/durable-objects/keys";
 import type {
@@ -50,7 +50,7 @@ export class RunPreparation {
   readonly env: Bindings;
   readonly environment: EnvironmentRef;
   readonly #missing = new Map<string, Promise<KnownDeployment | null>>();
-  readonly #versions = new Map<string, Promise<DeploymentRef>>();
+  readonly #versions = new Map<string, Promise<LockedVersion>>();
   readonly #families = new Map<string, Promise<Family>>();
 
   constructor(env: Bindings, environment: EnvironmentRef) {
@@ -63,7 +63,13 @@ export class RunPreparation {
     const { env, environment } = this;
     const now = Date.now();
     const options = input.body.options ?? {};
-    const known = await this.#deploymentFor(input.task);
+    const locked =
+      options.lockToVersion === undefined ? null : await this.#lockedTo(options.lockToVersion, input.task);
+    // A version may have tasks that the current one has no more: it is asked for its queues only.
+    const current = locked
+      ? await currentDeployment(env, environment.key)
+      : await this.#deploymentFor(input.task);
+    const known = locked ?? current;
     const task = known?.tasks.get(input.task);
     const target = queueRef(environment, queueOf(input.task, options, task));
     const payload = await payloadOf(env, environment, input.body, options);
@@ -94,12 +100,12 @@ export class RunPreparation {
         : undefined,
       isTest: options.test ?? false,
       known: task !== undefined,
-      lockedDeployment: options.lockToVersion ? await this.#lockedTo(options.lockToVersion) : undefined,
+      lockedDeployment: locked?.deployment,
       ...(options.parentRunId === undefined ? { depth: 0 } : await this.familyOf(options.parentRunId)),
       batchId: options.parentBatch,
       replayedFrom: input.replayedFrom,
     };
-    const declaration = known ? declarationOf(known, known, target.queue) : {};
+    const declaration = current ? declarationOf(current, current, target.queue) : {};
     return { target, declaration, item };
   }
 
@@ -133,19 +139,14 @@ export class RunPreparation {
       const fresh = await freshDeployment(env, environment.key);
       // Nothing was deployed to this environment yet: the run waits for the first deployment (PENDING_VERSION).
       if (!fresh || fresh.tasks.has(task)) return fresh;
-      throw new Failure(
-        404,
-        "task_not_found",
-        `Task "${task}" is not in deployment ${fresh.deployment.version} of environment "${environment.slug}". ` +
-          "Check the id, or deploy the project that defines it: npx acme deploy --env " +
-          `${environment.slug}. Nothing was created.`,
-      );
+      throw this.#taskNotFound(task, fresh.deployment.version);
     });
   }
 
-  #lockedTo(version: string): Promise<DeploymentRef> {
+  /** Throws a 404 for a version that was never deployed, or hasn't got the task. */
+  async #lockedTo(version: string, task: string): Promise<LockedVersion> {
     const { env, environment } = this;
-    return remembered(this.#versions, version, async () => {
+    const locked = await remembered(this.#versions, version, async () => {
       const found = await openRepository(env).findDeploymentByVersion(environment.key, version);
       if (!found) {
         throw new Failure(
@@ -154,9 +155,28 @@ export class RunPreparation {
           `Version ${version} was never deployed to environment "${environment.slug}". Nothing was created.`,
         );
       }
-      return { id: found.id, version: found.version, contentHash: found.contentHash };
+      const deployment = { id: found.id, version: found.version, contentHash: found.contentHash };
+      return { deployment, ...indexed(found.manifest), retry: found.manifest.retry };
     });
+    if (!locked.tasks.has(task)) throw this.#taskNotFound(task, version);
+    return locked;
   }
+
+  #taskNotFound(task: string, version: string): Failure {
+    const { slug } = this.environment;
+    return new Failure(
+      404,
+      "task_not_found",
+      `Task "${task}" is not in deployment ${version} of environment "${slug}". Check the id, or deploy the project ` +
+        `that defines it: npx acme deploy --env ${slug}. Nothing was created.`,
+    );
+  }
+}
+
+/** What a run needs of the version that it was asked to run on. */
+interface LockedVersion extends IndexedManifest {
+  deployment: DeploymentRef;
+  retry: TaskManifest["retry"];
 }
 
 function remembered<T>(known: Map<string, Promise<T>>, key: string, load: () => Promise<T>): Promise<T> {

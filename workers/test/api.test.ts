@@ -216,10 +216,24 @@ describe("a run", () => {
     });
   });
 
-  it("can be locked to a version", async () => {
+  it("can be locked to a version, also for a task that the current one hasn't got", async () => {
     const other = await newProject();
-    const first = await deploy(other, ["hello"]);
-    await deploy(other, ["hello", "more"]);
+    const first = await deploy(other, ["hello", "old"]);
+    const second = await deploy(other, ["hello", "more"]);
+    const old = (await trigger({ options: { lockToVersion: first } }, other.prod, "old")).body;
+    expect((await call("GET", `/api/v3/runs/${old.id}`, other.prod)).body).toMatchObject({
+      status: "QUEUED",
+      version: first,
+    });
+    for (const [task, lockToVersion] of [
+      ["more", first],
+      ["old", second],
+    ] as const) {
+      expect(await trigger({ options: { lockToVersion } }, other.prod, task)).toMatchObject({
+        status: 404,
+        body: { code: "task_not_found", error: expect.stringContaining(lockToVersion) },
+      });
+    }
     const { id } = (await trigger({ options: { lockToVersion: first } }, other.prod)).body;
     expect((await call("GET", `/api/v3/runs/${id}`, other.prod)).body).toMatchObject({ version: first });
   });
