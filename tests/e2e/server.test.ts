@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { auth, runs, tasks } from "@acme/sdk";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { ROOT, startLocalServer } from "../support/local-server.ts";
 import { childrenOf, isAlive, parentOf } from "../support/processes.ts";
@@ -87,6 +88,26 @@ describe("npm start", () => {
       });
     } finally {
       await second.stop();
+    }
+  });
+
+  it("runs the example also where another project was deployed since, which stays the current one", async () => {
+    const server = await startLocalServer({ dataDir: folder });
+    await deployTaskFile(
+      server,
+      `import { task } from "@acme/sdk";
+      export const other = task({ id: "other", run: async () => 1 });`,
+    );
+    await server.stop({ keepData: true });
+    const again = await startLocalServer({ dataDir: folder });
+    try {
+      expect(again.output()).toContain('Result: {"message":"Hello, World!"}');
+      const run = await auth.withAuth({ baseURL: again.apiUrl, accessToken: again.secretKey }, async () =>
+        runs.poll(await tasks.trigger("other", {}), { pollIntervalMs: 100 }),
+      );
+      expect(run.output).toBe(1);
+    } finally {
+      await again.stop({ keepData: true });
     }
   });
 

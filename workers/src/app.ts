@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { cors } from "hono/cors";
 import type { App } from "./auth.ts";
 import { serveDashboard } from "./dashboard.ts";
 import { Failure } from "./failure.ts";
@@ -17,6 +18,20 @@ import { waitpointRoutes } from "./routes/waitpoints.ts";
 const API = /^\/(api|engine|admin)\//;
 
 export const app = new Hono<App>();
+
+/** Keys and tokens are no cookies, so any page may call with those it was given. Others pay nothing for it. */
+const anyOrigin = cors({
+  origin: "*",
+  exposeHeaders: [
+    "retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "x-trigger-jwt",
+  ],
+  maxAge: 86_400,
+});
+app.use("/api/*", (c, next) => (c.req.header("origin") === undefined ? next() : anyOrigin(c, next)));
 
 app.route("/", triggerRoutes);
 app.route("/", runRoutes);

@@ -66,6 +66,12 @@ describe("a request that is wrong gets a clear error, and changes nothing", () =
     ["an unknown machine", 400, "invalid_request", () => trigger({ options: { machine: "huge" } })],
     ["an unknown run", 404, "run_not_found", () => call("GET", "/api/v3/runs/run_nope", project.prod)],
     [
+      "a cursor that is none",
+      400,
+      "invalid_request",
+      () => call("GET", "/api/v1/runs?page[after]=garbage", project.prod),
+    ],
+    [
       "a filter that is none",
       400,
       "invalid_request",
@@ -279,6 +285,42 @@ describe("a replay", () => {
     });
     for (const body of [{ debounce: {} }, { payload: {}, payloadType: "application/super+json" }]) {
       expect(await replay(id, body)).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    }
+  });
+});
+
+describe("a page of any origin", () => {
+  const origin = "https://example.com";
+
+  it("may call the API with what it was given, and reads errors and limits too", async () => {
+    const preflight = await call("OPTIONS", "/api/v1/tasks/hello/trigger", null, undefined, {
+      origin,
+      "access-control-request-method": "POST",
+      "access-control-request-headers": "authorization,content-type,x-trigger-source",
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get("access-control-allow-methods")).toContain("POST");
+    expect(preflight.headers.get("access-control-allow-headers")).toContain("x-trigger-source");
+    const { id } = (await trigger({ options: { delay: "1h" } })).body;
+    for (const [path, status] of [
+      [`/api/v3/runs/${id}`, 200],
+      ["/api/v3/runs/run_nope", 404],
+      ["/api/v1/runs?page[size]=0", 400],
+    ] as const) {
+      const answer = await call("GET", path, project.prod, undefined, { origin });
+      expect(answer.status).toBe(status);
+      expect(answer.headers.get("access-control-allow-origin")).toBe("*");
+      expect(answer.headers.get("access-control-expose-headers")).toContain("x-ratelimit-reset");
+    }
+  });
+
+  it("has no say with hosts and administrators", async () => {
+    for (const path of ["/engine/v1/worker-actions/dequeue", "/admin/v1/bootstrap"]) {
+      const answer = await call("OPTIONS", path, null, undefined, {
+        origin,
+        "access-control-request-method": "POST",
+      });
+      expect(answer.headers.get("access-control-allow-origin")).toBeNull();
     }
   });
 });

@@ -12,7 +12,6 @@ import {
   type TokenStatus,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { cors } from "hono/cors";
 import { type App, authenticate, authenticateScoped } from "../auth.ts";
 import { readBody, readBytes } from "../body.ts";
 import { callbackOutput } from "../callback-output.ts";
@@ -27,9 +26,6 @@ import { digest, issueToken, sameSecret, sign } from "../tokens.ts";
 
 const PATH = "/api/v1/waitpoints/tokens";
 const PUBLIC_TOKEN_SECONDS = 24 * 3_600;
-
-/** Browsers complete tokens with the public access token, which is no cookie: any page may. */
-const anyOrigin = cors({ origin: "*", allowMethods: ["POST"], maxAge: 86_400 });
 
 export const waitpointRoutes = new Hono<App>()
   .post(PATH, async (c) => {
@@ -80,7 +76,6 @@ export const waitpointRoutes = new Hono<App>()
       outputIsError: token.status === "PENDING" ? undefined : token.outputIsError,
     });
   })
-  .use(`${PATH}/:id/complete`, anyOrigin)
   .post(`${PATH}/:id/complete`, async (c) => {
     const id = c.req.param("id");
     const environment = await authenticateScoped(c, ["write:waitpoints", `write:waitpoints:${id}`]);

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { parseRunId } from "../ids.ts";
 import { QueueName } from "../manifest.ts";
 import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
 import { ScheduleGenerator } from "./schedules.ts";
@@ -163,6 +164,8 @@ export const UpdateMetadataBody = z.object({
   rootOperations: Changes,
 });
 
+const Cursor = z.string().refine((id) => parseRunId(id) !== null, "Give `next` or `previous` of a page");
+
 /** The query of `GET /api/v1/runs`, under the names the client sends. */
 export const ListRunsQuery = z.object({
   "filter[status]": commaList(z.enum(PUBLIC_STATUSES)).optional(),
@@ -176,8 +179,8 @@ export const ListRunsQuery = z.object({
   "filter[isTest]": z.enum(["true", "false"]).optional(),
   ...RangeQuery,
   "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
-  "page[after]": z.string().optional(),
-  "page[before]": z.string().optional(),
+  "page[after]": Cursor.optional(),
+  "page[before]": Cursor.optional(),
 });
 
 export const ErrorBody = z.object({
