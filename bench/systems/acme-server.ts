@@ -1,5 +1,5 @@
 /**
- * Acme's one-machine server as a program, without its rate limit: `node acme-server.ts DATA_DIR`. Prints
+ * Acme's one-machine server as a program, without its rate limit: `node acme-server.ts DATA_DIR [docker]`. Prints
  * `ready at PATH_OF_LOCAL_JSON`, stops at SIGTERM.
  *
  * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the container host, for
@@ -34,7 +34,7 @@ const { startServer } = await import("@acme/server");
 const server = await startServer({
   dataDir,
   port: 0,
-  executor: "process",
+  executor: process.argv[3] === "docker" ? "docker" : "process",
   vars: { API_RATE_LIMIT: "100000000,100000000" },
   log: (line) => console.error(line),
 });

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { expected, HttpClient } from "../http-client.ts";
 import { load } from "../load.ts";
 import { childrenOf, endProcess, startProcess } from "./process.ts";
-import type { System } from "./system.ts";
+import type { Payload, System } from "./system.ts";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const PROJECT = join(ROOT, "bench/project");
@@ -42,8 +42,8 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
   const pids = (): { worker: number; host: number } =>
     JSON.parse(readFileSync(join(folder, "pids.json"), "utf8"));
 
-  const trigger: System["trigger"] = async (payload) => {
-    const answer = await http.post("/api/v1/tasks/noop/trigger", JSON.stringify({ payload }));
+  const trigger = async (payload: Payload, task = "noop"): Promise<string> => {
+    const answer = await http.post(`/api/v1/tasks/${task}/trigger`, JSON.stringify({ payload }));
     return (JSON.parse(expected(answer, 200)) as { id: string }).id;
   };
   const outcome = async (id: string): Promise<void> => {
@@ -56,9 +56,9 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
       "SQLite write-ahead log of each object with fsync for each commit; an object's concurrent calls share one",
     serverPids: () => [pids().worker],
     workerPids: () => [pids().host, ...childrenOf(pids().host)],
-    trigger,
-    async runToEnd(payload) {
-      await outcome(await trigger(payload));
+    trigger: (payload) => trigger(payload),
+    async runToEnd(payload, task) {
+      await outcome(await trigger(payload, task));
     },
     async untilFinished(handles) {
       await load(8, handles.length, (i) => outcome(handles[i]!));

@@ -55,8 +55,8 @@ export async function startRestate(folder: string): Promise<System> {
       const answer = await ingress.post("/bench/noop/send", JSON.stringify(payload));
       return (JSON.parse(expected(answer, 202)) as { invocationId: string }).invocationId;
     },
-    async runToEnd(payload) {
-      expected(await ingress.post("/bench/noop", JSON.stringify(payload)), 200);
+    async runToEnd(payload, task = "noop") {
+      expected(await ingress.post(`/bench/${task}`, JSON.stringify(payload)), 200);
     },
     async untilFinished() {
       // Its runs can't be asked one by one for their outcome: all are counted.

@@ -1,4 +1,4 @@
-/** A system under measurement, running on this machine with a no-op task deployed. */
+/** A system under measurement, running on this machine with a no-op task and one of ten steps deployed. */
 export interface System {
   readonly name: string;
   /** How it makes what it acknowledged durable, in words. */
@@ -9,8 +9,8 @@ export interface System {
   workerPids(): number[];
   /** One trigger; resolves when it is acknowledged, with a handle. */
   trigger(payload: Payload): Promise<string>;
-  /** Triggers a run and resolves when its outcome is known to the caller. */
-  runToEnd(payload: Payload): Promise<void>;
+  /** Triggers a run and resolves when its outcome is known to the caller. `steps`: of ten durable steps. */
+  runToEnd(payload: Payload, task?: "noop" | "steps"): Promise<void>;
   /** Resolves when these runs, the last of many to start, have finished as the system itself sees it. */
   untilFinished(handles: readonly string[]): Promise<void>;
   stop(): Promise<void>;

@@ -1,0 +1,2 @@
+/** Of the task `steps`, one after the other. */
+export const STEPS = 10;
