@@ -72,6 +72,11 @@ export class ReportQueue {
     return this.#started.size + this.#told.length + this.#heartbeats.length + this.#checkpoints.length;
   }
 
+  /** A run may stand still until what it did is durable. */
+  get isAwaited(): boolean {
+    return this.#told.some(({ kind }) => kind === "journals");
+  }
+
   /** Journals, ends and suspensions that wait. */
   get unacknowledged(): number {
     return this.#told.length;

@@ -29,7 +29,10 @@ import type { Session } from "./session.ts";
 /** Wait before items are sent again whose owner could not be reached. */
 const RETRY_MS = 200;
 
-/** Reports of fewer items than this follow each other after this many milliseconds: a call costs more than an item. */
+/**
+ * Reports of fewer items than this follow each other after this many milliseconds: a call costs more than an item. Those that
+ * a run waits for don't.
+ */
 const GATHER_MS = 2;
 const GATHER_ITEMS = 64;
 
@@ -152,7 +155,8 @@ export class Reporter {
   async #sendAll(): Promise<void> {
     while (!this.#queue.isEmpty && !this.#aborted.signal.aborted) {
       const early = this.#lastReport + GATHER_MS - performance.now();
-      if (early > 0 && this.#queue.size < GATHER_ITEMS) await sleep(early, this.#aborted.signal);
+      if (early > 0 && this.#queue.size < GATHER_ITEMS && !this.#queue.isAwaited)
+        await sleep(early, this.#aborted.signal);
       this.#lastReport = performance.now();
       const batch = this.#queue.take();
       try {
