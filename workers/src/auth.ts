@@ -35,7 +35,7 @@ export async function authenticate(c: Context<App>): Promise<EnvironmentRef> {
   const hash = sha256(key);
   const environment = key.startsWith("tr_")
     ? await environmentByKeyHash(c.env, hash)
-    : await environmentByToken(c.env, key, (claims) => claims.kind === "run");
+    : await environmentByToken(c.env, key, []);
   if (!environment) throw invalidKey();
   await takeToken(c, hash);
   return environment;
@@ -45,11 +45,7 @@ export async function authenticate(c: Context<App>): Promise<EnvironmentRef> {
 export async function authenticateScoped(c: Context<App>, scopes: string[]): Promise<EnvironmentRef> {
   const key = bearer(c);
   if (key.startsWith("tr_")) return authenticate(c);
-  const environment = await environmentByToken(
-    c.env,
-    key,
-    (claims) => claims.kind === "run" || (claims.scopes ?? []).some((scope) => scopes.includes(scope)),
-  );
+  const environment = await environmentByToken(c.env, key, scopes);
   if (!environment) throw invalidKey();
   await takeToken(c, sha256(key));
   return environment;
@@ -97,14 +93,28 @@ export function authenticateSecret(c: Context<App>, secret: string, what: string
 const environmentByKeyHash = (env: Bindings, hash: string): Promise<EnvironmentRef | null> =>
   byKeyHash.through(hash, () => openRepository(env).findEnvironmentByKeyHash(hash));
 
+/** A run's token may do everything; a public one what it has one of these scopes for. Null: it is none of this server's. */
 async function environmentByToken(
   env: Bindings,
   token: string,
-  allows: (claims: TokenClaims) => boolean,
+  scopes: string[],
 ): Promise<EnvironmentRef | null> {
   const claims = verifyToken(token, env.SIGNING_KEY, Date.now());
-  if (!claims || !allows(claims)) return null;
+  if (!claims) return null;
+  if (claims.kind !== "run" && !claims.scopes?.some((scope) => scopes.includes(scope))) {
+    throw notAllowed(claims, scopes);
+  }
   return byKey.through(claims.env, () => openRepository(env).findEnvironmentByKey(claims.env));
+}
+
+function notAllowed({ scopes: has = [] }: TokenClaims, scopes: string[]): Failure {
+  const needs =
+    scopes.length === 0 ? "It takes a secret key (tr_dev_…, tr_prod_…)." : `It takes ${scopes.join(" or ")}.`;
+  return new Failure(
+    403,
+    "not_allowed",
+    `This public token does not allow that: it has ${has.join(", ") || "no scopes"}. ${needs} Nothing was changed.`,
+  );
 }
 
 const invalidKey = (): Failure =>

@@ -187,9 +187,9 @@ describe("a batch in two phases", () => {
     const key = answer.headers.get("x-trigger-jwt") as string;
     expect((await call("GET", `/api/v2/batches/${id}`, key)).status).toBe(200);
     expect((await call("GET", `/api/v1/batches/${id}/results`, key)).status).toBe(200);
-    expect((await send(id, [line(0)], key)).status).toBe(401);
+    expect((await send(id, [line(0)], key)).status).toBe(403);
     const other = await create({ runCount: 1 });
-    expect((await call("GET", `/api/v2/batches/${other.id}`, key)).status).toBe(401);
+    expect((await call("GET", `/api/v2/batches/${other.id}`, key)).status).toBe(403);
   });
 });
 

@@ -122,7 +122,7 @@ describe("a token's public access token", () => {
       () => call("POST", PATH, token.publicAccessToken, {}),
       () => call("POST", "/api/v1/tasks/waits/trigger", token.publicAccessToken, {}),
     ]) {
-      expect(await send()).toMatchObject({ status: 401, body: { code: "invalid_api_key" } });
+      expect(await send()).toMatchObject({ status: 403, body: { code: "not_allowed" } });
     }
     expect(await retrieve(other.id)).toMatchObject({ status: "WAITING" });
     expect((await complete(token.id, 1, token.publicAccessToken)).status).toBe(200);
