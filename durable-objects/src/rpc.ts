@@ -66,6 +66,8 @@ export interface TriggerItem {
   machine: MachinePreset;
   /** Already claimed for this run id at its home (see `claimIdempotencyKey`), or to be claimed here when `claim`. */
   idempotency?: { key: string; expiresAt: number; claim: boolean; userKey?: string; scope?: string };
+  /** Part of an earlier run that still waits, if there is one; to be claimed at its home when `claim`, as `idempotency`. */
+  debounce?: { key: string; delayMs: number; maxDelayMs?: number; trailing: boolean; claim: boolean };
   isTest: boolean;
   /** False: no deployed worker knows the task: PENDING_VERSION. */
   known: boolean;
@@ -95,6 +97,36 @@ export interface RunFinished {
   usageMs: number;
   result: OperationResult;
 }
+
+/** Which run a debounce key stands for. */
+export interface DebounceClaim {
+  task: string;
+  key: string;
+  /** The run of this trigger, if no earlier one waits. */
+  runId: string;
+  /** When the run starts now. */
+  until: number;
+  /** An earlier run whose queue says that it is over: it no longer stands for the key. */
+  replaces?: string;
+  /** Of the same trigger, claimed for `runId`. */
+  idempotencyKey?: string;
+}
+
+/** A trigger that becomes part of a run. */
+export interface DebouncePush {
+  delayMs: number;
+  /** Longest the run waits, counted from its creation. */
+  maxDelayMs?: number;
+  /** The run takes this over: trailing. */
+  latest?: Pick<
+    TriggerItem,
+    "payload" | "payloadType" | "metadata" | "tags" | "maxAttempts" | "maxDuration" | "machine"
+  >;
+  waiter?: Waiter;
+}
+
+/** `missing`: it was claimed and not created yet; whoever is told creates it with this id. */
+export type DebounceVerdict = "pushed" | "over" | "missing";
 
 export interface TriggerResult {
   /**
@@ -228,6 +260,10 @@ export interface QueueRpc {
     ref: QueueRef,
     claim: { task: string; key: string; runId: string; expiresAt: number },
   ): Promise<{ runId: string; claimed: boolean }>;
+  /** The run id that a debounce key stands for. */
+  claimDebounceKey(ref: QueueRef, claim: DebounceClaim): Promise<string>;
+  /** A debounced trigger asks an earlier run's queue to take it in. */
+  pushDebounced(environmentKey: string, runId: string, push: DebouncePush): Promise<DebounceVerdict>;
   resetIdempotencyKey(environmentKey: string, task: string, key: string): Promise<{ reset: boolean }>;
   retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
@@ -346,6 +382,8 @@ export interface QueueState {
   ready: number;
   /** Some runs wait for a deployment that knows their task. */
   parked: boolean;
+  /** Of which promotion it knows what was declared (see `QueueDeclaration`). */
+  promotion: number;
 }
 
 /** A run handed out. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
@@ -427,8 +465,8 @@ export interface EnvironmentStats {
 
 export interface EnvironmentRpc {
   /**
-   * Called by a queue after every change of its state. One with parked runs is told the current deployment before this
-   * returns: their trigger may have been on its way when that was promoted.
+   * Called by a queue after every change of its state. One with parked runs, or that knows an earlier promotion, is told
+   * the current deployment before this returns: its trigger may have been on its way when that was promoted.
    */
   reportQueue(state: QueueState): Promise<void>;
   currentDeployment(): Promise<CurrentDeployment | null>;

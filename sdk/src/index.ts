@@ -39,6 +39,12 @@ export type { ApiPromise } from "./client/api-promise.ts";
 export { type ApiClientConfiguration, ApiClientMissingError } from "./client/configuration.ts";
 export type { CursorPage, CursorPageParams, CursorPagePromise } from "./client/cursor-page.ts";
 export type { OffsetLimitPage, OffsetLimitPagePromise } from "./client/offset-page.ts";
+export type {
+  ListQueueOptions,
+  QueueItem,
+  QueueLimit,
+  RetrieveQueueParam,
+} from "./client/queues-api.ts";
 export type { ApiRequestOptions, TriggerApiRequestOptions } from "./client/request-options.ts";
 export type {
   CreatedWaitpointToken,
@@ -67,7 +73,8 @@ export {
 export { type LocalsKey, locals } from "./locals.ts";
 export { type LogLevel, type LogProperties, logger } from "./logger.ts";
 export { type MetadataUpdater, metadata } from "./metadata.ts";
-export { type Queue, type QueueOptions, queue } from "./queue.ts";
+export { type Queue, type QueueLimitOptions, type QueueOptions, queue, type RateLimit } from "./queue.ts";
+export { queues } from "./queues.ts";
 export {
   type FetchRetryByStatusOptions,
   type FetchRetryOptions,
@@ -124,7 +131,7 @@ export type {
 } from "./task-types.ts";
 export { tasks } from "./tasks.ts";
 export { timeout } from "./timeout.ts";
-export type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
+export type { DebounceOptions, TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 export { type ComputeUsage, type CurrentUsage, usage } from "./usage.ts";
 export {
   type CommonWaitOptions,

@@ -4,6 +4,7 @@ import type { MachinePreset } from "./contract/machines.ts";
 import type { RetryOptions, ScheduleManifest } from "./contract/manifest.ts";
 import type { DurableScope } from "./durable.ts";
 import type { HookFunctions } from "./hook-types.ts";
+import type { QueueLimitOptions, QueueOptions } from "./queue.ts";
 import type { RunMetadata } from "./run-metadata.ts";
 
 /**
@@ -24,10 +25,7 @@ export interface SdkState {
   currentRun: (() => RunScope | undefined) | undefined;
 }
 
-export interface DeclaredQueue {
-  name: string;
-  concurrencyLimit?: number | null;
-}
+export type DeclaredQueue = QueueOptions;
 
 export interface ProjectDefaults {
   retry?: RetryOptions;
@@ -72,7 +70,7 @@ export interface RegisteredTask {
   jsonSchema?: unknown;
   hooks: { [K in keyof HookFunctions]?: HookFunctions[K] };
   retry?: RetryOptions;
-  queue?: { name?: string; concurrencyLimit?: number | null };
+  queue?: QueueLimitOptions & { name?: string };
   machine?: MachinePreset;
   /** Seconds. */
   maxDuration?: number;

@@ -26,6 +26,7 @@ import type {
   OnSuccessHookFunction,
   OnWaitHookFunction,
 } from "./hook-types.ts";
+import type { QueueLimitOptions } from "./queue.ts";
 import type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
 import type { TaskRunPromise } from "./task-run-promise.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
@@ -40,11 +41,17 @@ export interface RunFnParams<TInit = InitOutput> {
   signal: AbortSignal;
 }
 
-export interface TaskQueueOptions {
+export interface TaskQueueOptions extends QueueLimitOptions {
   /** Absent: the task's own queue. */
   name?: string;
-  /** Most runs executing at once. */
-  concurrencyLimit?: number;
+}
+
+/** Limits of a task that has a queue of its own. */
+export interface TaskConcurrency {
+  /** Most runs executing at once of each `concurrencyKey`; runs without one share one. */
+  perKey?: number;
+  /** Most runs executing at once over all keys. */
+  total?: number;
 }
 
 export interface CommonTaskOptions<
@@ -60,6 +67,8 @@ export interface CommonTaskOptions<
   retry?: RetryOptions;
   /** A queue object, or the name of a queue declared with `queue()`. Default: a queue of the task's own. */
   queue?: string | TaskQueueOptions;
+  /** Another way to say `queue: { concurrencyLimit: perKey, totalConcurrencyLimit: total }`. */
+  concurrency?: TaskConcurrency;
   /** Default: `small-1x`. */
   machine?: MachinePreset | { preset?: MachinePreset };
   /** Seconds of run time, at least 5: a run that takes longer is stopped. */

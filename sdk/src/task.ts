@@ -8,6 +8,7 @@ import type {
   CommonTaskOptions,
   Task,
   TaskOptions,
+  TaskQueueOptions,
   TaskWithSchema,
   TaskWithSchemaOptions,
 } from "./task-types.ts";
@@ -122,18 +123,13 @@ function register(
     throw new Error('A task needs an id: task({ id: "my-task", run: async (payload) => { … } })');
   }
   if (typeof options.run !== "function") throw new Error(`Task "${options.id}" needs a run function`);
-  if ("concurrency" in options) {
-    throw new Error(
-      `Task "${options.id}": the option "concurrency" is not available in Acme yet; queue: { concurrencyLimit: 10 } limits a task too`,
-    );
-  }
   const hooks: { [K in keyof HookFunctions]?: HookFunctions[K] } = {};
   for (const name of HOOK_NAMES) {
     const hook = options[name];
     if (typeof hook === "function") Object.assign(hooks, { [name]: hook });
   }
   if (!hooks.catchError && options.handleError) hooks.catchError = options.handleError;
-  const queue = typeof options.queue === "string" ? { name: options.queue } : options.queue;
+  const queue = queueOf(options);
   const registered: RegisteredTask = {
     id: options.id,
     description: options.description,
@@ -159,7 +155,20 @@ function register(
   state.declared.push(registered);
   state.tasks.set(options.id, registered);
   // A name alone refers to a queue declared elsewhere; an object with a name declares it.
-  if (typeof options.queue === "object" && options.queue.name) {
-    state.queues.push({ name: options.queue.name, concurrencyLimit: options.queue.concurrencyLimit });
+  if (typeof options.queue === "object" && options.queue.name)
+    state.queues.push({ ...options.queue, name: options.queue.name });
+}
+
+function queueOf({ id, queue, concurrency }: Erased): TaskQueueOptions | undefined {
+  const named = typeof queue === "string" ? { name: queue } : queue;
+  if (concurrency === undefined) return named;
+  const plain = typeof concurrency === "object" && !Array.isArray(concurrency) && !("name" in concurrency);
+  if (!plain || named?.name) {
+    throw new Error(
+      `Task "${id}": "concurrency" takes { perKey, total } of a task with a queue of its own. Limits that several tasks share are those of a queue: ` +
+        'queue({ name: "shared", totalConcurrencyLimit: 10 })',
+    );
   }
+  const { perKey, total } = concurrency;
+  return { ...named, concurrencyLimit: perKey, totalConcurrencyLimit: total };
 }

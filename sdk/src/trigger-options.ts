@@ -1,6 +1,20 @@
 import type { MachinePreset } from "./contract/machines.ts";
 import type { IdempotencyKey } from "./idempotency-keys.ts";
 
+export interface DebounceOptions {
+  /** Of the task: other tasks may use the same. At most 512 characters. */
+  key: string;
+  /** From each trigger to the run's start: `"5s"`, `"2h30m"`, … At least one second. */
+  delay: string;
+  /**
+   * Whose payload, metadata, tags, maxAttempts, maxDuration and machine the run has: the first trigger's (`leading`, the
+   * default), or the last one's.
+   */
+  mode?: "leading" | "trailing";
+  /** Longest the run waits, counted from the first trigger; one that would move it beyond has a run of its own. Default: no limit. */
+  maxDelay?: string;
+}
+
 export interface TriggerOptions {
   /**
    * Triggers with the same key give one run. Inside a task, a plain string is scoped to the run that triggers; use
@@ -17,6 +31,8 @@ export interface TriggerOptions {
   concurrencyKey?: string;
   /** Start no earlier: `"1h"`, `"30d"`, or a date. */
   delay?: string | Date;
+  /** Triggers of a task with the same key become one run as long as that has not started waiting for a slot. */
+  debounce?: DebounceOptions;
   /** Expire when not started within this time: `"1h"`, or seconds; 0: never. */
   ttl?: string | number;
   /** Head start over others of the queue, in seconds. */

@@ -140,7 +140,7 @@ export const withOperation = (
     ? options
     : { ...options, additionalHeaders: { ...options?.additionalHeaders, [OPERATION_HEADER]: operation } };
 
-const NOT_YET = ["debounce", "concurrency", "externalDeploymentId"] as const;
+const NOT_YET = ["concurrency", "externalDeploymentId"] as const;
 
 /** Trigger options as the API names them. `defaultKey`: the idempotency key of one that names none. */
 export async function sentOptions(
@@ -162,6 +162,7 @@ export async function sentOptions(
     idempotencyKeyTTL: options?.idempotencyKeyTTL,
     idempotencyKeyOptions: key ? idempotencyKeyOptions(key) : undefined,
     delay: options?.delay,
+    debounce: options?.debounce,
     ttl: options?.ttl,
     tags: options?.tags,
     maxAttempts: options?.maxAttempts,

@@ -165,13 +165,13 @@ describe("trigger", () => {
   });
 
   test("what can't be done yet says so", async () => {
-    const debounce = { debounce: { key: "k", delay: "5s" } } as object;
-    await expect(hello.trigger({}, debounce)).rejects.toThrow(
-      'The trigger option "debounce" is not available in Acme yet',
+    const limits = { concurrency: "paid" } as object;
+    await expect(hello.trigger({}, limits)).rejects.toThrow(
+      'The trigger option "concurrency" is not available in Acme yet',
     );
-    const limited = { id: "limited", concurrency: { total: 1 }, run: async () => {} };
-    expect(() => task(limited)).toThrow(
-      'Task "limited": the option "concurrency" is not available in Acme yet',
+    const shared = { id: "limited", queue: "shared", concurrency: { total: 1 }, run: async () => {} };
+    expect(() => task(shared)).toThrow(
+      'Task "limited": "concurrency" takes { perKey, total } of a task with a queue of its own',
     );
     const later = hello as unknown as { triggerAndSubscribe(payload: unknown): unknown };
     expect(() => later.triggerAndSubscribe({})).toThrow(

@@ -1,5 +1,5 @@
-import { type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
-import type { DeploymentRef } from "@acme/durable-objects/rpc";
+import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
+import type { DeploymentRef, QueueDeclaration } from "@acme/durable-objects/rpc";
 import type { TaskManifest } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
 import { Cache } from "./cache.ts";
@@ -14,6 +14,16 @@ export interface KnownDeployment extends IndexedManifest {
 }
 
 const cache = new Cache<KnownDeployment>(5_000);
+
+/** What the current deployment says about a queue; asked now, as whoever asks changes something. */
+export async function declarationFor(
+  env: Bindings,
+  environmentKey: string,
+  queue: string,
+): Promise<QueueDeclaration> {
+  const known = await freshDeployment(env, environmentKey);
+  return known ? declarationOf(known, known, queue) : {};
+}
 
 /** From this isolate's cache of seconds, or from the environment's object. Null: nothing was deployed yet. */
 export function currentDeployment(env: Bindings, environmentKey: string): Promise<KnownDeployment | null> {

@@ -336,6 +336,86 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.RunIdResponse,
     },
   },
+  "/api/v1/queues": {
+    get: {
+      id: "listQueues",
+      summary: "List queues by name: those that had runs, and those that the current deployment declares",
+      query: api.ListQueuesQuery,
+      response: api.ListQueuesResponse,
+    },
+  },
+  "/api/v1/queues/{queue}": {
+    get: {
+      id: "getQueue",
+      summary: "Retrieve a queue",
+      query: api.RetrieveQueueQuery,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/queues/{queue}/pause": {
+    post: {
+      id: "pauseQueue",
+      summary: "Pause a queue: what runs goes on, nothing is started; or resume it",
+      body: api.PauseQueueBody,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/queues/{queue}/concurrency/override": {
+    post: {
+      id: "overrideQueueConcurrency",
+      summary: "Change a queue's concurrency, whatever is deployed, until it is reset",
+      body: api.OverrideConcurrencyBody,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/queues/{queue}/concurrency/reset": {
+    post: {
+      id: "resetQueueConcurrency",
+      summary: "Go back to the concurrency that is declared",
+      body: api.ResetLimitBody,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/queues/{queue}/rate-limit/override": {
+    post: {
+      id: "overrideQueueRateLimit",
+      summary: "Change a queue's rate limits, whatever is deployed, until they are reset",
+      body: api.OverrideRateLimitBody,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/queues/{queue}/rate-limit/reset": {
+    post: {
+      id: "resetQueueRateLimit",
+      summary: "Go back to the rate limits that are declared",
+      body: api.ResetLimitBody,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/projects/{ref}/{env}": {
+    get: {
+      id: "getEnvironment",
+      summary: "An environment and its limits",
+      response: api.EnvironmentResponse,
+      auth: "accessToken",
+    },
+  },
+  "/api/v1/projects/{ref}/{env}/pause": {
+    post: {
+      id: "pauseEnvironment",
+      summary: "Start no runs of an environment; what runs goes on",
+      response: api.EnvironmentResponse,
+      auth: "accessToken",
+    },
+  },
+  "/api/v1/projects/{ref}/{env}/resume": {
+    post: {
+      id: "resumeEnvironment",
+      summary: "Start runs of an environment again",
+      response: api.EnvironmentResponse,
+      auth: "accessToken",
+    },
+  },
   "/api/v1/projects/{ref}/{env}/bundles/{contentHash}": {
     put: {
       id: "uploadBundle",
@@ -409,6 +489,24 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Create the first project, its environments and keys",
       body: api.BootstrapBody,
       response: api.BootstrapResponse,
+      auth: "adminToken",
+    },
+  },
+  "/admin/v1/projects/{ref}/{env}/settings": {
+    put: {
+      id: "updateEnvironmentSettings",
+      summary: "Change an environment's limits, and its share when hosts are short; what is absent stays",
+      body: api.EnvironmentSettingsBody,
+      response: api.EnvironmentResponse,
+      auth: "adminToken",
+    },
+  },
+  "/admin/v1/organizations/{slug}/weight": {
+    put: {
+      id: "setOrganizationWeight",
+      summary: "Set the share of all environments of an organization",
+      body: api.OrganizationWeightBody,
+      response: api.OrganizationWeightResponse,
       auth: "adminToken",
     },
   },

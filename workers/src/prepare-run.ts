@@ -83,7 +83,7 @@ export class RunPreparation {
       tags: options.tags ?? [],
       concurrencyKey: options.concurrencyKey,
       priorityMs: (options.priority ?? 0) * 1000,
-      delayUntil: options.delay === undefined ? undefined : (parseDelay(options.delay, now) as number),
+      delayUntil: delayUntilOf(options, now),
       ttlMs: ttlMs || undefined,
       maxAttempts: options.maxAttempts,
       retry: task?.retry ?? known?.retry,
@@ -98,6 +98,7 @@ export class RunPreparation {
             scope: options.idempotencyKeyOptions?.scope,
           }
         : undefined,
+      debounce: debounceOf(options),
       isTest: options.test ?? false,
       known: task !== undefined,
       lockedDeployment: locked?.deployment,
@@ -198,6 +199,23 @@ const queueOf = (taskId: string, options: TriggerOptions, task: TaskManifest | u
 function ttlOf(options: TriggerOptions): number | undefined {
   if (options.ttl === undefined) return undefined;
   return typeof options.ttl === "number" ? options.ttl * 1000 : (parseDuration(options.ttl) as number);
+}
+
+function delayUntilOf({ delay, debounce }: TriggerOptions, now: number): number | undefined {
+  const text = delay ?? debounce?.delay;
+  return text === undefined ? undefined : (parseDelay(text, now) as number);
+}
+
+function debounceOf({ debounce }: TriggerOptions): TriggerItem["debounce"] {
+  if (!debounce) return undefined;
+  const { key, delay, mode, maxDelay } = debounce;
+  return {
+    key,
+    delayMs: parseDuration(delay) as number,
+    maxDelayMs: maxDelay === undefined ? undefined : (parseDuration(maxDelay) as number),
+    trailing: mode === "trailing",
+    claim: true,
+  };
 }
 
 /** Nobody waits for what a developer's machine did not take in that time. */

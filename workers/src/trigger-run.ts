@@ -48,6 +48,7 @@ export async function triggerChild(
       ...item,
       runId,
       idempotency: item.idempotency && { ...item.idempotency, claim: false },
+      debounce: item.debounce && { ...item.debounce, claim: false },
       waiter: waits ? { type: "operation", ...operation } : undefined,
     },
   });

@@ -1,11 +1,12 @@
 import { exports } from "cloudflare:workers";
 import { createHash } from "node:crypto";
-import { randomBase36 } from "@acme/sdk/contract";
+import { type QueueManifest, randomBase36 } from "@acme/sdk/contract";
+import type { z } from "zod";
 
 const worker = exports as unknown as { default: Fetcher };
 
 export const HOST_TOKEN = "host-token-of-the-tests";
-const ADMIN_TOKEN = "admin-token-of-the-tests";
+export const ADMIN_TOKEN = "admin-token-of-the-tests";
 
 export interface Answer<T = Record<string, unknown>> {
   status: number;
@@ -64,11 +65,14 @@ export async function newProject(): Promise<Project> {
   return project;
 }
 
-/** Deploys a bundle that says it has these tasks. */
-export async function deploy(project: Project, tasks: string[]): Promise<string> {
+type Queues = z.input<typeof QueueManifest>[];
+
+/** Deploys a bundle that says it has these tasks and queues. */
+export async function deploy(project: Project, tasks: string[], queues: Queues = []): Promise<string> {
   const created = await deployTasks(
     project,
     tasks.map((id) => ({ id })),
+    queues,
   );
   if (created.status !== 201) throw new Error(JSON.stringify(created.body));
   return created.body.version;
@@ -78,6 +82,7 @@ export async function deploy(project: Project, tasks: string[]): Promise<string>
 export async function deployTasks(
   project: Project,
   tasks: { id: string; [field: string]: unknown }[],
+  queues: Queues = [],
 ): Promise<Answer<{ version: string; code: string; error: string }>> {
   const bundle = `export const tasks = ${JSON.stringify(tasks)};`;
   const contentHash = createHash("sha256").update(bundle).digest("hex");
@@ -85,6 +90,6 @@ export async function deployTasks(
   await call("PUT", `${base}/bundles/${contentHash}`, project.accessToken, bundle);
   return call("POST", `${base}/deployments`, project.accessToken, {
     contentHash,
-    manifest: { tasks: tasks.map((task) => ({ filePath: `${task.id}.ts`, ...task })) },
+    manifest: { tasks: tasks.map((task) => ({ filePath: `${task.id}.ts`, ...task })), queues },
   });
 }

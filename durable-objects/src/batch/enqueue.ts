@@ -1,5 +1,6 @@
 import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { idempotencyHomeOf } from "../keys.ts";
+import { pushOf } from "../queue/debounce.ts";
 import type {
   EnvironmentRef,
   QueueDeclaration,
@@ -19,61 +20,102 @@ export interface QueuedRuns {
 type QueueOf = (queueKey: string) => QueueRpc;
 
 /**
- * Creates runs, or finds those that their idempotency keys stand for: the results in the order of the items. One call
- * for all of them, but for those whose key has its home, or whose run lies, in another queue. May be sent again with the
- * same ids.
+ * Creates runs, or finds those that their idempotency and debounce keys stand for: the results in the order of the items.
+ * One call for all of them, but for those whose key has its home, or whose run lies, in another queue. May be sent again
+ * with the same ids.
  */
 export async function enqueueRuns(
   queueOf: QueueOf,
   { target, declaration, items }: QueuedRuns,
 ): Promise<TriggerResult[]> {
   const { environment } = target;
+  const create = (group: TriggerItem[]) =>
+    group.length === 0
+      ? Promise.resolve([])
+      : queueOf(target.queueKey).triggerRuns(target, declaration, group);
   const claimed = await Promise.all(items.map((item) => claimElsewhere(queueOf, target, item)));
-  const here = claimed.filter(({ item }) => parseRunId(item.runId)?.queueKey === target.queueKey);
-  const created =
-    here.length === 0
-      ? []
-      : await queueOf(target.queueKey).triggerRuns(
-          target,
-          declaration,
-          here.map(({ item }) => item),
-        );
+  const here = claimed.filter(({ item }) => isOf(target, item.runId));
+  const created = await create(here.map(({ item }) => item));
   const results = new Map(here.map(({ item }, index) => [item, created[index] as TriggerResult]));
   return Promise.all(
     claimed.map(async ({ item, cached }) => {
       const result = results.get(item) ?? { runId: item.runId, cached: true };
-      if (result.error) return result;
-      if (parseRunId(result.runId)?.queueKey !== target.queueKey)
+      if (result.error || isOf(target, result.runId)) return { ...result, cached: result.cached || cached };
+      if (!item.debounce?.claim) {
         await ensureElsewhere(queueOf, environment, item, result.runId);
-      return { ...result, cached: result.cached || cached };
+        return { ...result, cached: true };
+      }
+      // The keys' home is here, and the run that they stand for elsewhere: its queue is asked whether it still waits.
+      const settled = await settleDebounce(queueOf, environment, item);
+      const own = { ...withoutClaims(item), runId: settled.runId };
+      if (isOf(target, own.runId)) return (await create([own]))[0] as TriggerResult;
+      await ensureElsewhere(queueOf, environment, own, own.runId);
+      return { runId: own.runId, cached: true };
     }),
   );
 }
 
-/** Asks the home of the item's key, where that isn't the queue of its run, which run the key stands for. */
+const isOf = (target: QueueRef, runId: string): boolean => parseRunId(runId)?.queueKey === target.queueKey;
+
+const withoutClaims = (item: TriggerItem): TriggerItem => ({
+  ...item,
+  idempotency: item.idempotency && { ...item.idempotency, claim: false },
+  debounce: item.debounce && { ...item.debounce, claim: false },
+});
+
+/** Asks the home of the item's keys, where that isn't the queue of its run, which run they stand for. */
 async function claimElsewhere(
   queueOf: QueueOf,
   target: QueueRef,
   item: TriggerItem,
 ): Promise<{ item: TriggerItem; cached: boolean }> {
-  if (!item.idempotency?.claim) return { item, cached: false };
+  if (!item.idempotency?.claim && !item.debounce?.claim) return { item, cached: false };
   const { key: environmentKey } = target.environment;
   if (target.queueKey === idempotencyHomeOf(environmentKey, item.task)) return { item, cached: false };
   const { runId, claimed } = await claimRunId(queueOf, target.environment, item);
-  return { item: { ...item, runId, idempotency: { ...item.idempotency, claim: false } }, cached: !claimed };
+  return { item: { ...withoutClaims(item), runId }, cached: !claimed };
 }
 
-/** Which run the item's idempotency key stands for: the item's own id, unless a live claim exists. */
-export function claimRunId(
+/** Which run the item's keys stand for: the item's own id, unless an earlier one answers for it. */
+export async function claimRunId(
   queueOf: QueueOf,
   environment: EnvironmentRef,
-  { task, runId, idempotency }: TriggerItem,
+  item: TriggerItem,
 ): Promise<{ runId: string; claimed: boolean }> {
-  if (!idempotency) return Promise.resolve({ runId, claimed: true });
-  const { key, expiresAt } = idempotency;
+  const { task, runId, idempotency, debounce } = item;
+  if (idempotency?.claim) {
+    const { key, expiresAt } = idempotency;
+    const home = homeOf(environment, task);
+    const claim = { task, key, runId, expiresAt };
+    const claimed = await queueOf(home.queueKey).claimIdempotencyKey(home, claim);
+    if (!claimed.claimed) return claimed;
+  }
+  return debounce?.claim ? settleDebounce(queueOf, environment, item) : { runId, claimed: true };
+}
+
+/** Finds the run that a debounced trigger becomes part of, in whichever queue, or says that it needs its own. */
+async function settleDebounce(
+  queueOf: QueueOf,
+  environment: EnvironmentRef,
+  item: TriggerItem,
+): Promise<{ runId: string; claimed: boolean }> {
+  const { task, runId, idempotency, delayUntil = 0 } = item;
+  const { key } = item.debounce as NonNullable<TriggerItem["debounce"]>;
+  const home = homeOf(environment, task);
+  const claim = { task, key, runId, until: delayUntil, idempotencyKey: idempotency?.key };
+  for (let replaces: string | undefined; ; ) {
+    const owner = await queueOf(home.queueKey).claimDebounceKey(home, { ...claim, replaces });
+    if (owner === runId) return { runId, claimed: true };
+    const queue = queueOf(parseRunId(owner)?.queueKey as string);
+    const verdict = await queue.pushDebounced(environment.key, owner, pushOf(item));
+    if (verdict !== "over") return { runId: owner, claimed: false };
+    replaces = owner;
+  }
+}
+
+function homeOf(environment: EnvironmentRef, task: string): QueueRef {
   const queueKey = idempotencyHomeOf(environment.key, task);
-  const home = { environment, queue: defaultQueueName(task), partition: 0, queueKey };
-  return queueOf(queueKey).claimIdempotencyKey(home, { task, key, runId, expiresAt });
+  return { environment, queue: defaultQueueName(task), partition: 0, queueKey };
 }
 
 /**
@@ -92,6 +134,6 @@ async function ensureElsewhere(
   const stats = await owner.queueStats(environment.key);
   const queue = stats?.queue ?? defaultQueueName(item.task);
   await owner.triggerRuns({ environment, queue, partition: 0, queueKey }, stats?.declared ?? {}, [
-    { ...item, runId, idempotency: item.idempotency && { ...item.idempotency, claim: false } },
+    { ...withoutClaims(item), runId },
   ]);
 }

@@ -76,7 +76,8 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.ctx.waitUntil(this.#dispatcher.tell());
       this.#revoke(this.#core.queuesToRevoke());
       const current = this.#currentDeployment();
-      if (state.parked && current) await this.#tellDeployment(state.queueKey, current);
+      const isBehind = current !== null && state.promotion < current.promotion;
+      if (current && (state.parked || isBehind)) await this.#tellDeployment(state.queueKey, current);
     }
 
     async currentDeployment(): Promise<CurrentDeployment | null> {

@@ -1,6 +1,6 @@
 import { isFinal, LIMITS, RunStatus } from "@acme/sdk/contract";
 import type { MetadataOperation, RunError } from "../rpc.ts";
-import { addEvent, findRun, type QueueContext, type RunTableRow } from "./context.ts";
+import { addEvent, due, findRun, type QueueContext, type RunTableRow } from "./context.ts";
 import { openChildren } from "./journal.ts";
 import { addMessage } from "./messages.ts";
 import { applyMetadata } from "./metadata.ts";
@@ -59,11 +59,16 @@ export function rescheduleRun(q: QueueContext, runId: string, delayUntil: number
     };
   }
   const dueAt = Math.max(delayUntil, q.now);
-  const orderAt = run.order_at - (run.delay_until ?? run.created_at) + dueAt;
-  touch(q, run, "due_at = ?, delay_until = ?, order_at = ?", dueAt, dueAt, orderAt);
-  if (q.effects.dueAt === null || dueAt < q.effects.dueAt) q.effects.dueAt = dueAt;
+  moveStart(q, run, dueAt);
   addEvent(q, run.seq, "rescheduled", `The start was moved to ${new Date(dueAt).toISOString()}`);
   return null;
+}
+
+/** Of a run that is DELAYED. */
+export function moveStart(q: QueueContext, run: RunTableRow, dueAt: number): void {
+  const orderAt = run.order_at - (run.delay_until ?? run.created_at) + dueAt;
+  touch(q, run, "due_at = ?, delay_until = ?, order_at = ?", dueAt, dueAt, orderAt);
+  due(q, dueAt);
 }
 
 export function addTags(q: QueueContext, runId: string, added: string[]): { tags: string[] } | RunError {

@@ -97,7 +97,7 @@ export class QueueCore {
   }
 
   get state(): QueueState {
-    const { ref, version, counters, settings } = this.context;
+    const { ref, version, counters, settings, stored } = this.context;
     const standing = this.standing.left(counters.running);
     const ready = settings.paused ? 0 : Math.max(0, counters.ready - standing);
     return {
@@ -108,6 +108,7 @@ export class QueueCore {
       standing,
       ready,
       parked: hasParked(this.context),
+      promotion: stored.declared.promotion ?? 0,
     };
   }
 

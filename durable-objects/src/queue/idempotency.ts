@@ -47,3 +47,17 @@ export function dropExpiredKeys(q: QueueContext, limit: number): number {
     limit,
   ).length;
 }
+
+/** The run that a key was claimed for has become part of another, which it stands for from now on. */
+export function pointKey(
+  q: QueueContext,
+  { task, key, from, to }: { task: string; key: string; from: string; to: string },
+): void {
+  q.sql.exec(
+    "UPDATE idempotency SET run_id = ? WHERE task = ? AND key = ? AND run_id = ?",
+    to,
+    task,
+    key,
+    from,
+  );
+}

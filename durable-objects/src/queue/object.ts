@@ -11,6 +11,9 @@ import { GroupCommit } from "../group-commit.ts";
 import { Pace } from "../pace.ts";
 import type {
   BatchRpc,
+  DebounceClaim,
+  DebouncePush,
+  DebounceVerdict,
   DeploymentRef,
   DequeueGrant,
   DispatcherRpc,
@@ -40,6 +43,7 @@ import { Teller } from "../teller.ts";
 import { addTags, cancelRun, rescheduleRun, updateMetadata } from "./changes.ts";
 import { type Effects, findRun, type QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
+import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { dequeueRuns } from "./dequeue.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
 import { appendJournal } from "./journal.ts";
@@ -155,6 +159,16 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (!this.#core.exists) this.#core.create(ref, {});
       const runId = await this.#group.run((q) => claimKey(q, claim));
       return { runId, claimed: runId === claim.runId };
+    }
+
+    async claimDebounceKey(ref: QueueRef, claim: DebounceClaim): Promise<string> {
+      if (!this.#core.exists) this.#core.create(ref, {});
+      return this.#group.run((q) => claimDebounce(q, claim));
+    }
+
+    async pushDebounced(environmentKey: string, runId: string, push: DebouncePush): Promise<DebounceVerdict> {
+      if (!this.#serves(environmentKey)) return "missing";
+      return this.#group.run((q) => pushDebounced(q, runId, push));
     }
 
     async resetIdempotencyKey(

@@ -1,5 +1,12 @@
 import type { QueueLimits } from "@acme/sdk/contract";
-import type { QueueChange, QueueDeclaration, QueueLimitName, QueueOverrides, QueueSettings } from "../rpc.ts";
+import type {
+  QueueChange,
+  QueueDeclaration,
+  QueueLimitName,
+  QueueOverrides,
+  QueueSettings,
+  QueueStats,
+} from "../rpc.ts";
 import type { Meta } from "../sql.ts";
 
 /** Most runs that a queue holds that have not started, unless the environment says otherwise. */
@@ -89,3 +96,18 @@ export const initialSettings = (declaration: QueueDeclaration): StoredSettings =
   overrides: {},
   paused: false,
 });
+
+/** Of a queue that has no object yet. */
+export function emptyStats(queue: string, declaration: QueueDeclaration): QueueStats {
+  const stored = initialSettings(declaration);
+  const { declared, overrides } = stored;
+  return {
+    queue,
+    pending: 0,
+    running: 0,
+    later: 0,
+    settings: effectiveSettings(stored),
+    declared,
+    overrides,
+  };
+}

@@ -1,5 +1,6 @@
 import { RunStatus } from "@acme/sdk/contract";
 import { addEvent, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { dropExpiredDebounces } from "./debounce.ts";
 import { dropExpiredKeys } from "./idempotency.ts";
 import { loseLease } from "./reports.ts";
 import { wakeDue } from "./suspension.ts";
@@ -24,7 +25,8 @@ export function runTimers(q: QueueContext): boolean {
   );
   for (const run of expired) expire(q, run);
   const dropped = dropExpiredKeys(q, TIMER_BATCH);
-  return Math.max(dueRuns.length, expired.length, dropped) === TIMER_BATCH;
+  const debounced = dropExpiredDebounces(q, TIMER_BATCH);
+  return Math.max(dueRuns.length, expired.length, dropped, debounced) === TIMER_BATCH;
 }
 
 /** When the next timer is due; null: none is. */

@@ -1,6 +1,7 @@
 import { parseRunId, RunStatus } from "@acme/sdk/contract";
 import type { TriggerItem, TriggerResult } from "../rpc.ts";
 import { due, findRun, type QueueContext, type RunSpec, type RunTableRow } from "./context.ts";
+import { claimDebounce, pushDebounced, pushOf } from "./debounce.ts";
 import { saveDeployment } from "./deployments.ts";
 import { claimKey } from "./idempotency.ts";
 import { addWaiter } from "./outcome.ts";
@@ -22,7 +23,33 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
       return { ...createRun(q, { ...item, runId: owner }), runId: owner };
     }
   }
-  return createRun(q, item);
+  return item.debounce?.claim ? triggerDebounced(q, item, item.debounce) : createRun(q, item);
+}
+
+/** The trigger becomes part of an earlier run that still waits, or has one of its own. */
+function triggerDebounced(
+  q: QueueContext,
+  item: TriggerItem,
+  { key, delayMs }: NonNullable<TriggerItem["debounce"]>,
+): TriggerResult {
+  const { task, runId, idempotency } = item;
+  // Sent before, and its answer lost.
+  if (findRun(q, runId)) return createRun(q, item);
+  const until = Math.max(item.delayUntil ?? 0, q.now + delayMs);
+  const claim = { task, key, runId, until, idempotencyKey: idempotency?.key };
+  const owner = claimDebounce(q, claim);
+  if (owner === runId) return createRun(q, item);
+  // Of another queue: the caller asks that one.
+  if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true };
+  switch (pushDebounced(q, owner, pushOf(item))) {
+    case "pushed":
+      return { runId: owner, cached: true };
+    case "missing":
+      return createRun(q, { ...item, runId: owner });
+    case "over":
+      claimDebounce(q, { ...claim, replaces: owner });
+      return createRun(q, item);
+  }
 }
 
 function createRun(q: QueueContext, item: TriggerItem): TriggerResult {

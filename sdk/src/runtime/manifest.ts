@@ -1,5 +1,7 @@
-import type { QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
+import type { QueueLimits, QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
+import type { RateLimit as RateLimitManifest } from "../contract/rate-limit.ts";
 import { durationMs } from "../duration.ts";
+import type { QueueLimitOptions, RateLimit } from "../queue.ts";
 import { jsonSchemaOf } from "../schema.ts";
 import type { DeclaredQueue, RegisteredTask, SdkState } from "../state.ts";
 
@@ -12,6 +14,7 @@ export interface IndexProblem {
     | "NO_TASKS"
     | "DUPLICATE_TASK"
     | "CONFLICTING_QUEUE"
+    | "INVALID_QUEUE"
     | "INVALID_TASK";
   /** Says what to do. */
   message: string;
@@ -68,7 +71,7 @@ function taskManifest(task: RegisteredTask, state: SdkState): TaskManifest {
     filePath: task.filePath ?? "",
     exportName: task.exportName,
     description: task.description,
-    queue: task.queue,
+    queue: task.queue && { ...limitsOf(task.queue), ...(task.queue.name && { name: task.queue.name }) },
     retry: task.retry,
     machine: task.machine ?? config.machine,
     maxDuration: task.maxDuration ?? config.maxDuration,
@@ -79,19 +82,51 @@ function taskManifest(task: RegisteredTask, state: SdkState): TaskManifest {
   };
 }
 
-/** One entry a name: several declarations may agree, or leave the limit to another. */
+/** One entry a name: several declarations may agree, or leave a limit to another. */
 function mergeQueues(declared: DeclaredQueue[]): { queues: QueueManifest[] } | { problem: IndexProblem } {
   const byName = new Map<string, QueueManifest>();
-  for (const { name, concurrencyLimit } of declared) {
-    const known = byName.get(name);
-    const limit = concurrencyLimit ?? known?.concurrencyLimit;
-    if (known && known.concurrencyLimit != null && limit !== known.concurrencyLimit) {
-      return problem(
-        "CONFLICTING_QUEUE",
-        `The queue "${name}" is declared with the concurrency limits ${known.concurrencyLimit} and ${limit}. Declare it once with queue() and refer to that`,
-      );
+  for (const { name, ...options } of declared) {
+    const known = byName.get(name) ?? { name };
+    let limits: QueueLimits;
+    try {
+      limits = limitsOf(options);
+    } catch (error) {
+      return problem("INVALID_QUEUE", `The queue "${name}": ${(error as Error).message}`);
     }
-    byName.set(name, { name, concurrencyLimit: limit });
+    for (const limit of Object.keys(limits) as (keyof QueueLimits)[]) {
+      const [before, now] = [known[limit], limits[limit]].map((value) => JSON.stringify(value));
+      if (before !== undefined && before !== now) {
+        return problem(
+          "CONFLICTING_QUEUE",
+          `The queue "${name}" is declared with the ${LIMIT_NAMES[limit]} ${before} and ${now}. Declare it once with queue() and refer to that`,
+        );
+      }
+    }
+    byName.set(name, { ...known, ...limits });
   }
   return { queues: [...byName.values()] };
 }
+
+const LIMIT_NAMES: Record<keyof QueueLimits, string> = {
+  concurrencyLimit: "concurrency limits",
+  totalConcurrencyLimit: "total concurrency limits",
+  rateLimit: "rate limits",
+  rateLimitPerKey: "rate limits per key",
+};
+
+/** Those limits that are declared. Throws where a period is no duration. */
+function limitsOf(options: QueueLimitOptions): QueueLimits {
+  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey } = options;
+  return {
+    ...(concurrencyLimit != null && { concurrencyLimit }),
+    ...(totalConcurrencyLimit != null && { totalConcurrencyLimit }),
+    ...(rateLimit && { rateLimit: rateLimitOf(rateLimit) }),
+    ...(rateLimitPerKey && { rateLimitPerKey: rateLimitOf(rateLimitPerKey) }),
+  };
+}
+
+const rateLimitOf = ({ limit, period, burst }: RateLimit): RateLimitManifest => ({
+  limit,
+  period: typeof period === "number" ? period : durationMs(period),
+  ...(burst !== undefined && { burst }),
+});

@@ -1,27 +1,81 @@
-import { BootstrapBody } from "@acme/sdk/contract/api";
-import { Hono } from "hono";
+import {
+  BootstrapBody,
+  EnvironmentSettingsBody,
+  OrganizationWeightBody,
+  type OrganizationWeightResponse,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
+import type { z } from "zod";
 import { type App, authenticateSecret } from "../auth.ts";
 import { readBody } from "../body.ts";
+import { environmentView } from "../environment-view.ts";
 import { Failure } from "../failure.ts";
+import { environmentObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 import { sha256 } from "../tokens.ts";
 
-/** What sets up a new server: its first organization, project, environments and keys. */
-export const adminRoutes = new Hono<App>().post("/admin/v1/bootstrap", async (c) => {
-  authenticateSecret(c, c.env.ADMIN_TOKEN, "admin token");
-  const { organization, project, secretKeys, accessToken } = await readBody(c, BootstrapBody);
-  const keyHashes = Object.fromEntries(Object.entries(secretKeys).map(([slug, key]) => [slug, sha256(key)]));
-  const accessTokenHash = sha256(accessToken);
-  const created = await openRepository(c.env).bootstrap({
-    organization,
-    project,
-    keyHashes,
-    accessTokenHash,
+/** What sets up a new server: its first organization, project, environments and keys; and shares and limits. */
+export const adminRoutes = new Hono<App>()
+  .post("/admin/v1/bootstrap", async (c) => {
+    authenticateAdmin(c);
+    const { organization, project, secretKeys, accessToken } = await readBody(c, BootstrapBody);
+    const keyHashes = Object.fromEntries(
+      Object.entries(secretKeys).map(([slug, key]) => [slug, sha256(key)]),
+    );
+    const accessTokenHash = sha256(accessToken);
+    const created = await openRepository(c.env).bootstrap({
+      organization,
+      project,
+      keyHashes,
+      accessTokenHash,
+    });
+    if ("conflict" in created) throw new Failure(409, "conflict", created.conflict);
+    return c.json({
+      organizationId: created.organizationId,
+      projectRef: project.ref,
+      environments: created.environments.map(({ slug, key, id, type }) => ({ slug, key, id, type })),
+    });
+  })
+  .put("/admin/v1/projects/:ref/:env/settings", async (c) => {
+    authenticateAdmin(c);
+    const changes = await readBody(c, EnvironmentSettingsBody);
+    const { ref, env: slug } = c.req.param();
+    const environment = await openRepository(c.env).findEnvironmentOfProject(ref, slug);
+    if (!environment) {
+      throw new Failure(
+        404,
+        "environment_not_found",
+        `There is no environment "${slug}" of a project "${ref}". Nothing was changed.`,
+      );
+    }
+    const settings = await environmentObjectOf(c.env, environment.key).updateEnvironment(
+      environment,
+      changes,
+    );
+    return c.json(environmentView(environment, settings));
+  })
+  .put("/admin/v1/organizations/:slug/weight", async (c) => {
+    authenticateAdmin(c);
+    const { weight } = await readBody(c, OrganizationWeightBody);
+    const slug = c.req.param("slug");
+    const environments = await openRepository(c.env).environmentsOfOrganization(slug);
+    if (environments.length === 0) {
+      throw new Failure(
+        404,
+        "organization_not_found",
+        `There is no organization "${slug}" with environments. Nothing was changed.`,
+      );
+    }
+    await Promise.all(
+      environments.map((environment) =>
+        environmentObjectOf(c.env, environment.key).updateEnvironment(environment, { weight }),
+      ),
+    );
+    const answer: z.infer<typeof OrganizationWeightResponse> = {
+      weight,
+      environments: environments.map(({ project, slug: name }) => `${project.ref}/${name}`).sort(),
+    };
+    return c.json(answer);
   });
-  if ("conflict" in created) throw new Failure(409, "conflict", created.conflict);
-  return c.json({
-    organizationId: created.organizationId,
-    projectRef: project.ref,
-    environments: created.environments.map(({ slug, key, id, type }) => ({ slug, key, id, type })),
-  });
-});
+
+const authenticateAdmin = (c: Context<App>): void => authenticateSecret(c, c.env.ADMIN_TOKEN, "admin token");

@@ -87,6 +87,14 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.findEnvironmentByKey(environmentKey);
   }
 
+  async findEnvironmentOfProject(projectRef: string, slug: string) {
+    return this.#repository.findEnvironmentOfProject(projectRef, slug);
+  }
+
+  async environmentsOfOrganization(organizationSlug: string) {
+    return this.#repository.environmentsOfOrganization(organizationSlug);
+  }
+
   async createDeployment(input: DeploymentInput) {
     return this.#repository.createDeployment(input);
   }

@@ -141,6 +141,10 @@ export interface Repository extends RunProjection, WaitpointProjection {
   listEnvironments(organizationId: string, projectRef: string): Promise<EnvironmentRef[]>;
   findEnvironment(organizationId: string, projectRef: string, slug: string): Promise<EnvironmentRef | null>;
   findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null>;
+  /** Of whichever organization: for administrators. Project refs are unique. */
+  findEnvironmentOfProject(projectRef: string, slug: string): Promise<EnvironmentRef | null>;
+  /** Of all projects of an organization; empty where there is none of that name. */
+  environmentsOfOrganization(organizationSlug: string): Promise<EnvironmentRef[]>;
 
   /** Allocates the next version of the day (`YYYYMMDD.N`, UTC); two at once get two versions. */
   createDeployment(input: DeploymentInput): Promise<DeploymentRecord>;

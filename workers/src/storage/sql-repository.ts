@@ -221,6 +221,16 @@ export class SqlRepository implements Repository {
     return (await this.#environments(where))[0] ?? null;
   }
 
+  async findEnvironmentOfProject(projectRef: string, slug: string): Promise<EnvironmentRef | null> {
+    const { projects, environments } = this.#tables;
+    const where = and(eq(projects.ref, projectRef), eq(environments.slug, slug));
+    return (await this.#environments(where))[0] ?? null;
+  }
+
+  environmentsOfOrganization(organizationSlug: string): Promise<EnvironmentRef[]> {
+    return this.#environments(eq(this.#tables.organizations.slug, organizationSlug));
+  }
+
   async findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null> {
     return (await this.#environments(eq(this.#tables.environments.key, environmentKey)))[0] ?? null;
   }

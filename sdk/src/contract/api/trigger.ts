@@ -26,6 +26,20 @@ const Ttl = z.union([
   }),
 ]);
 
+const duration = (leastMs: number, message: string) =>
+  z.string().refine((text) => (parseDuration(text) ?? -1) >= leastMs, { message });
+
+/** Triggers with the same key, in the same environment and task, become one run as long as that is DELAYED. */
+const Debounce = z.object({
+  key: z.string().min(1).max(512),
+  /** From each trigger to the run's start. */
+  delay: duration(1_000, 'Give a duration of at least one second, such as "5s" or "1m30s"'),
+  /** Whose payload, metadata, tags, maxAttempts, maxDuration and machine the run has: the first trigger's, or the last one's. */
+  mode: z.enum(["leading", "trailing"]).default("leading"),
+  /** Longest the run waits, counted from the first trigger: one that would move it beyond has a run of its own. */
+  maxDelay: duration(1_000, 'Give a duration of at least one second, such as "10m"').optional(),
+});
+
 export const IdempotencyKeyOptions = z.object({
   key: z.string(),
   scope: z.enum(["run", "attempt", "global"]),
@@ -60,6 +74,7 @@ export const TriggerOptions = z.object({
   metadata: z.unknown().optional(),
   metadataType: z.string().optional(),
   payloadType: z.string().optional(),
+  debounce: Debounce.optional(),
   tags: RunTags.optional(),
   test: z.boolean().optional(),
   lockToVersion: z.string().optional(),
@@ -67,7 +82,6 @@ export const TriggerOptions = z.object({
   /** The operation in `x-acme-operation` waits for this run. */
   resumeParentOnCompletion: z.boolean().optional(),
   parentBatch: z.string().optional(),
-  debounce: notYet("debounce"),
   gates: notYet("gates"),
   concurrency: notYet("concurrency"),
 });

@@ -1,0 +1,97 @@
+import { RunStatus } from "@acme/sdk/contract";
+import type { DebounceClaim, DebouncePush, DebounceVerdict, TriggerItem } from "../rpc.ts";
+import { moveStart } from "./changes.ts";
+import { due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { pointKey } from "./idempotency.ts";
+import { addWaiter } from "./outcome.ts";
+
+/**
+ * Debounced triggers of one environment, task and key are one run as long as that is DELAYED. The home of the task's keys
+ * says which run a key stands for; whether that run still waits is known by its own queue, which may be another.
+ */
+
+/** A key is kept a little longer than its run waits: that run's own queue decides, not this clock. */
+const GRACE_MS = 5_000;
+
+/** The run a key stands for: that of the claim, unless an earlier one may still wait and is not `replaces`. */
+export function claimDebounce(q: QueueContext, claim: DebounceClaim): string {
+  const expiresAt = claim.until + GRACE_MS;
+  const { run_id: runId } = q.sql.exec<{ run_id: string }>(
+    `INSERT INTO debounces (task, key, run_id, expires_at) VALUES (?1, ?2, ?3, ?4)
+     ON CONFLICT (task, key) DO UPDATE SET
+       run_id = CASE WHEN expires_at <= ?5 OR run_id = ?6 THEN excluded.run_id ELSE run_id END,
+       expires_at =
+         CASE WHEN expires_at <= ?5 OR run_id = ?6 THEN excluded.expires_at ELSE max(expires_at, excluded.expires_at) END
+     RETURNING run_id`,
+    claim.task,
+    claim.key,
+    claim.runId,
+    expiresAt,
+    q.now,
+    claim.replaces ?? "",
+  )[0] as { run_id: string };
+  due(q, expiresAt);
+  // The trigger's idempotency key stands for the run that it becomes part of.
+  const from = claim.replaces ?? claim.runId;
+  if (runId !== from && claim.idempotencyKey !== undefined)
+    pointKey(q, { task: claim.task, key: claim.idempotencyKey, from, to: runId });
+  return runId;
+}
+
+/** Moves the start of a run that still waits. `over`: it doesn't, or has waited as long as it may; the trigger needs a run of its own. */
+export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush): DebounceVerdict {
+  const run = findRun(q, runId);
+  if (!run) return "missing";
+  if (run.status !== RunStatus.DELAYED) return "over";
+  const until = Math.max(run.due_at ?? 0, q.now + push.delayMs);
+  if (push.maxDelayMs !== undefined && until > run.created_at + push.maxDelayMs) return "over";
+  moveStart(q, run, until);
+  if (push.latest) take(q, run, push.latest);
+  if (push.waiter) addWaiter(q, run, push.waiter);
+  return "pushed";
+}
+
+/** What a trigger asks the queue of an earlier run for. */
+export function pushOf(item: TriggerItem): DebouncePush {
+  const { delayMs, maxDelayMs, trailing } = item.debounce as NonNullable<TriggerItem["debounce"]>;
+  const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine, waiter } = item;
+  const latest = { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine };
+  return { delayMs, maxDelayMs, latest: trailing ? latest : undefined, waiter };
+}
+
+/** The run is that of the latest trigger from now on. What that says nothing about stays. */
+function take(q: QueueContext, run: RunTableRow, latest: NonNullable<DebouncePush["latest"]>): void {
+  const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine } = latest;
+  const spec = specOf(run);
+  q.sql.exec(
+    "UPDATE runs SET tags = ?, spec = ? WHERE seq = ?",
+    tags.length > 0 ? JSON.stringify(tags) : run.tags,
+    JSON.stringify({
+      ...spec,
+      machine,
+      maxAttempts: maxAttempts ?? spec.maxAttempts,
+      maxDuration: maxDuration ?? spec.maxDuration,
+    }),
+    run.seq,
+  );
+  if (payload === undefined) q.sql.exec("DELETE FROM payloads WHERE seq = ?", run.seq);
+  else {
+    q.sql.exec(
+      "INSERT OR REPLACE INTO payloads (seq, payload, payload_type) VALUES (?, ?, ?)",
+      run.seq,
+      payload,
+      payloadType,
+    );
+  }
+  if (metadata !== undefined)
+    q.sql.exec("INSERT OR REPLACE INTO metadata (seq, metadata) VALUES (?, ?)", run.seq, metadata);
+}
+
+export function dropExpiredDebounces(q: QueueContext, limit: number): number {
+  return q.sql.exec(
+    `DELETE FROM debounces WHERE (task, key) IN
+       (SELECT task, key FROM debounces WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
+    q.now,
+    limit,
+  ).length;
+}

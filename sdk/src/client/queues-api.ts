@@ -1,0 +1,107 @@
+import type { RateLimit } from "../queue.ts";
+import { ApiPromise } from "./api-promise.ts";
+import { OffsetLimitPagePromise, type OffsetPageBody } from "./offset-page.ts";
+import { type ApiResponse, request } from "./request.ts";
+import type { ApiRequestOptions } from "./request-options.ts";
+
+const PATH = "/api/v1/queues";
+
+/** A queue's id, or its type and name: of a task's own queue (`task`) the task's id. */
+export type RetrieveQueueParam = string | { type: "task" | "custom"; name: string };
+
+/** A limit: what stands, what is declared in code, and what was set through the API. Null: none. */
+export interface QueueLimit<T> {
+  current: T | null;
+  base: T | null;
+  override: T | null;
+  overriddenAt: Date | null;
+  overriddenBy: string | null;
+}
+
+export interface QueueItem {
+  id: string;
+  /** Of a task's own queue: the task's id. */
+  name: string;
+  type: "task" | "custom";
+  /** Runs that hold a slot. */
+  running: number;
+  /** Runs that wait for one. */
+  queued: number;
+  /** Runs that wait for their time or for a deployment. */
+  delayed: number;
+  paused: boolean;
+  /** The one that stands. */
+  concurrencyLimit: number | null;
+  version: "V1";
+  concurrency: QueueLimit<number>;
+  totalConcurrency: QueueLimit<number>;
+  rateLimit: QueueLimit<RateLimit>;
+  rateLimitPerKey: QueueLimit<RateLimit>;
+}
+
+export interface ListQueueOptions {
+  /** From 1. */
+  page?: number;
+  /** Default 25, at most 100. */
+  perPage?: number;
+}
+
+export function listQueuePages(
+  params: ListQueueOptions,
+  options?: ApiRequestOptions,
+): OffsetLimitPagePromise<QueueItem> {
+  const fetchPage = (page: number) => listQueuePages({ ...params, page }, options);
+  return new OffsetLimitPagePromise(fetchQueuePage(params, options), fetchPage);
+}
+
+async function fetchQueuePage(
+  { page, perPage }: ListQueueOptions,
+  options: ApiRequestOptions | undefined,
+): Promise<ApiResponse<OffsetPageBody<QueueItem>>> {
+  const query = new URLSearchParams();
+  if (page !== undefined) query.set("page", String(page));
+  if (perPage !== undefined) query.set("perPage", String(perPage));
+  const path = query.size > 0 ? `${PATH}?${query}` : PATH;
+  const { data, response } = await request<OffsetPageBody<QueueItem>>({ method: "GET", path }, options);
+  return { data: { ...data, data: data.data.map(withDates) }, response };
+}
+
+export function getQueue(queue: RetrieveQueueParam, options?: ApiRequestOptions): ApiPromise<QueueItem> {
+  const { type, path } = addressOf(queue);
+  return item(request<QueueItem>({ method: "GET", path: `${path}?type=${type}` }, options));
+}
+
+/** `change`: the end of the path, and the body without the type. */
+export function postQueue(
+  queue: RetrieveQueueParam,
+  change: { path: string; body?: object },
+  options?: ApiRequestOptions,
+): ApiPromise<QueueItem> {
+  const { type, path } = addressOf(queue);
+  const call = { method: "POST", path: `${path}/${change.path}`, body: { type, ...change.body } } as const;
+  return item(request<QueueItem>(call, options));
+}
+
+function addressOf(queue: RetrieveQueueParam): { type: string; path: string } {
+  const { type, name } = typeof queue === "string" ? { type: "id", name: queue } : queue;
+  return { type, path: `${PATH}/${encodeURIComponent(name)}` };
+}
+
+const item = (response: Promise<ApiResponse<QueueItem>>): ApiPromise<QueueItem> =>
+  new ApiPromise(response.then(({ data, response: raw }) => ({ data: withDates(data), response: raw })));
+
+/** JSON has no dates. */
+function withDates(queue: QueueItem): QueueItem {
+  const limit = <T>(value: QueueLimit<T>): QueueLimit<T> => ({
+    ...value,
+    overriddenAt: value.overriddenAt && new Date(value.overriddenAt),
+  });
+  const { concurrency, totalConcurrency, rateLimit, rateLimitPerKey } = queue;
+  return {
+    ...queue,
+    concurrency: limit(concurrency),
+    totalConcurrency: limit(totalConcurrency),
+    rateLimit: limit(rateLimit),
+    rateLimitPerKey: limit(rateLimitPerKey),
+  };
+}

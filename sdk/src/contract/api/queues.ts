@@ -1,0 +1,84 @@
+import { z } from "zod";
+import { ConcurrencyLimit } from "../manifest.ts";
+import { RateLimit } from "../rate-limit.ts";
+import { wholeNumber } from "./queries.ts";
+
+/** `task`: a task's own queue, named by the task's id. `custom`: one declared with `queue()`. */
+export const QueueType = z.enum(["task", "custom"]);
+
+/** What `{queue}` in the path is. Default: the queue's id. */
+export const QueueParamType = z.enum(["id", "task", "custom"]).default("id");
+
+export const RetrieveQueueQuery = z.object({ type: QueueParamType });
+
+const MAX_PER_PAGE = 100;
+
+export const ListQueuesQuery = z.object({
+  page: wholeNumber("page is a number, from 1").pipe(z.number().min(1)).optional(),
+  perPage: wholeNumber("perPage is a number")
+    .pipe(z.number().min(1).max(MAX_PER_PAGE, `perPage is at most ${MAX_PER_PAGE}`))
+    .optional(),
+});
+
+export const PauseQueueBody = z.object({ type: QueueParamType, action: z.enum(["pause", "resume"]) });
+
+export const OverrideConcurrencyBody = z
+  .object({
+    type: QueueParamType,
+    concurrencyLimit: ConcurrencyLimit.optional(),
+    totalConcurrencyLimit: ConcurrencyLimit.optional(),
+  })
+  .refine((body) => body.concurrencyLimit !== undefined || body.totalConcurrencyLimit !== undefined, {
+    message: "Give concurrencyLimit, totalConcurrencyLimit or both",
+  });
+
+/** Null: no limit, whatever is declared. */
+export const OverrideRateLimitBody = z
+  .object({
+    type: QueueParamType,
+    rateLimit: RateLimit.nullable().optional(),
+    rateLimitPerKey: RateLimit.nullable().optional(),
+  })
+  .refine((body) => body.rateLimit !== undefined || body.rateLimitPerKey !== undefined, {
+    message: "Give rateLimit, rateLimitPerKey or both",
+  });
+
+export const ResetLimitBody = z.object({ type: QueueParamType });
+
+/** A limit: what stands, what is declared in code, and what was set through the API. Null: none. */
+const Limit = <T extends z.ZodType>(value: T) =>
+  z.object({
+    current: value.nullable(),
+    base: value.nullable(),
+    override: value.nullable(),
+    overriddenAt: z.iso.datetime().nullable(),
+    /** Always null: by the API. */
+    overriddenBy: z.null(),
+  });
+
+/** The names are those of Trigger.dev's API; what it doesn't have comes after them. */
+export const QueueItem = z.object({
+  id: z.string(),
+  /** Of a task's own queue: the task's id. */
+  name: z.string(),
+  type: QueueType,
+  /** Runs that hold a slot. */
+  running: z.number(),
+  /** Runs that wait for one. */
+  queued: z.number(),
+  paused: z.boolean(),
+  concurrencyLimit: z.number().nullable(),
+  version: z.literal("V1"),
+  concurrency: Limit(z.number()),
+  totalConcurrency: Limit(z.number()),
+  /** Runs that wait for their time or for a deployment. */
+  delayed: z.number(),
+  rateLimit: Limit(RateLimit),
+  rateLimitPerKey: Limit(RateLimit),
+});
+export type QueueItem = z.output<typeof QueueItem>;
+
+export const ListQueuesResponse = z.object({
+  data: z.array(QueueItem),
+  pagination: z.object({ currentPage: z.number(), totalPages: z.number(), count: z.number() }),
+});

@@ -1,0 +1,37 @@
+import type { QueueLimitName, QueueStats } from "@acme/durable-objects/rpc";
+import type { QueueItem } from "@acme/sdk/contract/api";
+
+const TASK_PREFIX = "task/";
+
+export const queueIdOf = (queueKey: string): string => `queue_${queueKey}`;
+
+/** A queue as the API shows it. */
+export function queueView(queueKey: string, stats: QueueStats): QueueItem {
+  const { queue, running, pending, later, settings, declared, overrides } = stats;
+  const isTask = queue.startsWith(TASK_PREFIX);
+  const limit = <N extends QueueLimitName>(name: N) => {
+    const override = overrides[name];
+    return {
+      current: settings[name],
+      base: declared[name] ?? null,
+      override: override?.value ?? null,
+      overriddenAt: override ? new Date(override.at).toISOString() : null,
+      overriddenBy: null,
+    };
+  };
+  return {
+    id: queueIdOf(queueKey),
+    name: isTask ? queue.slice(TASK_PREFIX.length) : queue,
+    type: isTask ? "task" : "custom",
+    running,
+    queued: pending,
+    paused: settings.paused,
+    concurrencyLimit: settings.concurrencyLimit,
+    version: "V1",
+    concurrency: limit("concurrencyLimit") as QueueItem["concurrency"],
+    totalConcurrency: limit("totalConcurrencyLimit") as QueueItem["totalConcurrency"],
+    delayed: later,
+    rateLimit: limit("rateLimit") as QueueItem["rateLimit"],
+    rateLimitPerKey: limit("rateLimitPerKey") as QueueItem["rateLimitPerKey"],
+  };
+}

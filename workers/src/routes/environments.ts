@@ -1,0 +1,27 @@
+import { type Context, Hono } from "hono";
+import { type App, authenticateProject } from "../auth.ts";
+import { environmentView } from "../environment-view.ts";
+import { environmentObjectOf } from "../objects.ts";
+
+const PATH = "/api/v1/projects/:ref/:env";
+
+/** An environment as its project's developers see and pause it. What it may use is set by the administrator. */
+export const environmentRoutes = new Hono<App>()
+  .get(PATH, async (c) => {
+    const environment = await environmentOf(c);
+    const { settings } = await environmentObjectOf(c.env, environment.key).environmentStats();
+    return c.json(environmentView(environment, settings));
+  })
+  .post(`${PATH}/pause`, (c) => setPaused(c, true))
+  .post(`${PATH}/resume`, (c) => setPaused(c, false));
+
+async function setPaused(c: Context<App>, paused: boolean): Promise<Response> {
+  const environment = await environmentOf(c);
+  const settings = await environmentObjectOf(c.env, environment.key).updateEnvironment(environment, {
+    paused,
+  });
+  return c.json(environmentView(environment, settings));
+}
+
+const environmentOf = (c: Context<App>) =>
+  authenticateProject(c, c.req.param("ref") as string, c.req.param("env") as string);

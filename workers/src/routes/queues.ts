@@ -1,0 +1,129 @@
+import { declarationOf } from "@acme/durable-objects/declaration";
+import { queueKeyOf } from "@acme/durable-objects/keys";
+import type { EnvironmentRef, QueueChange, QueueRef } from "@acme/durable-objects/rpc";
+import { emptyStats } from "@acme/durable-objects/settings";
+import { defaultQueueName, ENVIRONMENT_KEY_LENGTH, QUEUE_KEY_LENGTH } from "@acme/sdk/contract";
+import {
+  ListQueuesQuery,
+  type ListQueuesResponse,
+  OverrideConcurrencyBody,
+  OverrideRateLimitBody,
+  PauseQueueBody,
+  type QueueItem,
+  type QueueParamType,
+  ResetLimitBody,
+  RetrieveQueueQuery,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
+import type { z } from "zod";
+import { type App, authenticate } from "../auth.ts";
+import type { Bindings } from "../bindings.ts";
+import { readBody } from "../body.ts";
+import { currentDeployment, declarationFor } from "../current-deployment.ts";
+import { Failure, invalid } from "../failure.ts";
+import { environmentObjectOf, queueObjectOf } from "../objects.ts";
+import { queueRef } from "../prepare-run.ts";
+import { queueView } from "../queue-view.ts";
+
+const PATH = "/api/v1/queues";
+const PER_PAGE = 25;
+const ID = new RegExp(`^queue_([0-9a-z]{${QUEUE_KEY_LENGTH}})$`);
+
+export const queueRoutes = new Hono<App>()
+  .get(PATH, async (c) => {
+    const environment = await authenticate(c);
+    const query = ListQueuesQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { page = 1, perPage = PER_PAGE } = query.data;
+    const owner = environmentObjectOf(c.env, environment.key);
+    const { queues, count } = await owner.listQueues((page - 1) * perPage, perPage);
+    const answer: z.output<typeof ListQueuesResponse> = {
+      data: await Promise.all(
+        queues.map((queue) => retrieve(c.env, environment, queueRef(environment, queue))),
+      ),
+      pagination: { currentPage: page, totalPages: Math.ceil(count / perPage), count },
+    };
+    return c.json(answer);
+  })
+  .get(`${PATH}/:queue`, async (c) => {
+    const environment = await authenticate(c);
+    const query = RetrieveQueueQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const target = await queueOf(c, environment, query.data.type);
+    return c.json(await retrieve(c.env, environment, target));
+  })
+  .post(`${PATH}/:queue/pause`, (c) =>
+    change(c, PauseQueueBody, ({ action }) => ({ type: "pause", paused: action === "pause" })),
+  )
+  .post(`${PATH}/:queue/concurrency/override`, (c) =>
+    change(c, OverrideConcurrencyBody, ({ concurrencyLimit, totalConcurrencyLimit }) => ({
+      type: "override",
+      limits: { concurrencyLimit, totalConcurrencyLimit },
+    })),
+  )
+  .post(`${PATH}/:queue/concurrency/reset`, (c) =>
+    change(c, ResetLimitBody, () => ({
+      type: "reset",
+      limits: ["concurrencyLimit", "totalConcurrencyLimit"],
+    })),
+  )
+  .post(`${PATH}/:queue/rate-limit/override`, (c) =>
+    change(c, OverrideRateLimitBody, ({ rateLimit, rateLimitPerKey }) => ({
+      type: "override",
+      limits: { rateLimit, rateLimitPerKey },
+    })),
+  )
+  .post(`${PATH}/:queue/rate-limit/reset`, (c) =>
+    change(c, ResetLimitBody, () => ({ type: "reset", limits: ["rateLimit", "rateLimitPerKey"] })),
+  );
+
+type ParamType = z.output<typeof QueueParamType>;
+
+async function change<S extends z.ZodType<{ type: ParamType }>>(
+  c: Context<App>,
+  schema: S,
+  toChange: (body: z.output<S>) => QueueChange,
+): Promise<Response> {
+  const environment = await authenticate(c);
+  const body = await readBody(c, schema);
+  const target = await queueOf(c, environment, body.type);
+  const declaration = await declarationFor(c.env, environment.key, target.queue);
+  const stats = await queueObjectOf(c.env, target.queueKey).changeSettings(
+    target,
+    declaration,
+    toChange(body),
+  );
+  return c.json(queueView(target.queueKey, stats));
+}
+
+/** The queue that the path names: one that had runs, or that the current deployment declares. Throws a 404. */
+async function queueOf(c: Context<App>, environment: EnvironmentRef, type: ParamType): Promise<QueueRef> {
+  // The published client encodes slashes twice.
+  const param = (c.req.param("queue") as string).replaceAll("%2F", "/");
+  const queueKey =
+    type === "id"
+      ? (ID.exec(param)?.[1] ?? "")
+      : queueKeyOf(environment.key, type === "task" ? defaultQueueName(param) : param);
+  const queue =
+    queueKey.slice(0, ENVIRONMENT_KEY_LENGTH) === environment.key
+      ? await environmentObjectOf(c.env, environment.key).findQueue(queueKey)
+      : null;
+  if (queue === null) {
+    throw new Failure(
+      404,
+      "queue_not_found",
+      `There is no queue "${param}" (type ${type}) in environment "${environment.slug}": it has had no runs, and the current ` +
+        'deployment does not declare it. Give the queue\'s id, or its name with type "task" or "custom". Nothing was changed.',
+    );
+  }
+  return queueRef(environment, queue);
+}
+
+/** As its object knows it, or, where it has none yet, as it is declared. */
+async function retrieve(env: Bindings, environment: EnvironmentRef, target: QueueRef): Promise<QueueItem> {
+  const stats = await queueObjectOf(env, target.queueKey).queueStats(environment.key);
+  if (stats) return queueView(target.queueKey, stats);
+  const known = await currentDeployment(env, environment.key);
+  const declaration = known ? declarationOf(known, known, target.queue) : {};
+  return queueView(target.queueKey, emptyStats(target.queue, declaration));
+}
