@@ -6,14 +6,14 @@ import { bindings, Scene } from "./scene.ts";
 
 const HOUR = 3_600_000;
 
-/** Triggers so many runs of a queue whose limits these are. */
+/** Triggers runs with these keys, as one who knows that the first deployment declares these limits. */
 async function triggerMany(
   scene: Scene,
   limits: QueueDeclaration,
   keys: (string | undefined)[],
 ): Promise<void> {
   const items = keys.map((concurrencyKey) => scene.item({ concurrencyKey }));
-  await scene.queue.triggerRuns(scene.ref, limits, items);
+  await scene.queue.triggerRuns(scene.ref, { promotion: 1, ...limits }, items);
 }
 
 const times = <T>(count: number, value: T): T[] => Array<T>(count).fill(value);
@@ -64,10 +64,10 @@ describe("the concurrency of a queue", () => {
 
   it("reaches the queue when a deployment is promoted, and a trigger of an earlier one does not change it back", async () => {
     const scene = await new Scene().deploy({ queue: { concurrencyLimit: 1 } });
-    await triggerMany(scene, { concurrencyLimit: 1, promotion: 1 }, times(4, undefined));
+    await triggerMany(scene, { concurrencyLimit: 1 }, times(4, undefined));
     expect(await scene.pollAll()).toHaveLength(1);
     await scene.deploy({ queue: { concurrencyLimit: 3 } });
-    await triggerMany(scene, { concurrencyLimit: 1, promotion: 1 }, [undefined]);
+    await triggerMany(scene, { concurrencyLimit: 1 }, [undefined]);
     expect(await scene.pollAll()).toHaveLength(2);
   });
 });
@@ -184,7 +184,7 @@ describe("a rate limit", () => {
 describe("a full queue", () => {
   it("refuses more, counts what is delayed too, and takes the same trigger again", async () => {
     const scene = await new Scene().deploy();
-    const declaration = { sizeLimit: 2 };
+    const declaration = { sizeLimit: 2, promotion: 1 };
     const delayed = scene.item({ delayUntil: Date.now() + HOUR });
     const first = await scene.queue.triggerRuns(scene.ref, declaration, [delayed, scene.item()]);
     expect(first.map((result) => result.error)).toEqual([undefined, undefined]);

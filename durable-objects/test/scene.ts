@@ -111,7 +111,9 @@ export class Scene {
   }
 
   async trigger(changes: Partial<TriggerItem> = {}, concurrencyLimit: number | null = null): Promise<string> {
-    const [result] = await this.queue.triggerRuns(this.ref, { concurrencyLimit }, [this.item(changes)]);
+    // As one who knows what the first deployment says.
+    const declaration = { concurrencyLimit, promotion: 1 };
+    const [result] = await this.queue.triggerRuns(this.ref, declaration, [this.item(changes)]);
     return (result as { runId: string }).runId;
   }
 
