@@ -43,6 +43,8 @@ type Standstill =
 
 /** Latency of a lease on its way: the host counts it as over this much earlier. */
 const LEASE_MARGIN_MS = 2_000;
+/** How long it goes on in memory after a suspension that was answered with nothing to go on with. */
+const NO_NEWS_MS = 5_000;
 /** Starts of runtimes that may fail for one run before it is failed. */
 const MAX_START_FAILURES = 5;
 const MAX_REASON = 500;
@@ -74,6 +76,10 @@ export class Attempt implements Work {
   #isSubmitted = false;
   /** What a process that is restored gets to know. */
   #completed: Pick<CompletedOperation, "number" | "result">[];
+  /** Results that came before a runtime had it. */
+  readonly #early: Pick<CompletedOperation, "number" | "result">[] = [];
+  /** It is not suspended before. */
+  #notBefore = 0;
   /** When the run is suspended, as it only waits. */
   #suspendAt = Number.POSITIVE_INFINITY;
   #onlyWaits = false;
@@ -121,7 +127,20 @@ export class Attempt implements Work {
 
   /** Stops it without a word: whoever holds the lease now reports. */
   abandon(): void {
+    // The server may have handed out what it was told of. If it hasn't, it answers that it is of no use when it is asked.
+    if (this.#standstill === "told") this.#checkpoint = null;
     if (this.#end()) this.#options.onEnd("lost", undefined);
+  }
+
+  /** The lease is over, as the answer to something else than its suspension says: that has an answer of its own. */
+  lost(): void {
+    if (this.#standstill !== "told") this.abandon();
+  }
+
+  /** This host got the next lease of the run: its suspension, if it was told, was recorded. */
+  succeeded(): void {
+    if (this.#standstill === "told") this.#leave("suspended");
+    else this.abandon();
   }
 
   release(reason: string): void {
@@ -161,6 +180,7 @@ export class Attempt implements Work {
 
   started(message: Of<"started">): void {
     if (this.#over || this.#startedAt !== null) return;
+    this.#sendResults(this.#early);
     this.#began(Math.min(message.at, Date.now()));
   }
 
@@ -185,8 +205,9 @@ export class Attempt implements Work {
 
   /** An operation that it waits for is over. One that comes while it is being saved is part of the suspension's answer. */
   operation({ runId, number, result }: CompletedOperation): void {
-    if (this.#standstill === "saving" || this.#checkpoint) return;
-    this.#runtime?.handle.send({ type: "operation", runId, number, result });
+    if (this.#standstill === "saving" || (this.#standstill === "told" && !this.#runtime)) return;
+    if (this.#runtime) this.#runtime.handle.send({ type: "operation", runId, number, result });
+    else this.#early.push({ number, result });
   }
 
   waiting({ waits }: Of<"waiting">): void {
@@ -194,8 +215,9 @@ export class Attempt implements Work {
     this.#onlyWaits = true;
     const { suspendAfterMs = DEFAULTS.suspendAfterMs } = this.#ready?.deployment.manifest ?? {};
     const ms = suspendInMs(waits, Date.now(), suspendAfterMs);
-    this.#suspendAt = ms === null ? Number.POSITIVE_INFINITY : performance.now() + ms;
-    if (ms === 0) this.#suspend();
+    const now = performance.now();
+    this.#suspendAt = ms === null ? Number.POSITIVE_INFINITY : Math.max(now + ms, this.#notBefore);
+    if (this.#suspendAt <= now) this.#suspend();
   }
 
   working(): void {
@@ -245,8 +267,7 @@ export class Attempt implements Work {
     if (this.#startedAt === null) this.#began(Date.now());
     const handle = this.#runtime?.handle;
     if (!handle) return;
-    for (const { number, result } of this.#completed)
-      handle.send({ type: "operation", runId, number, result });
+    this.#sendResults([...this.#completed, ...this.#early]);
     const env = {
       [RUNTIME_ENV.apiUrl]: this.#options.apiUrl,
       [RUNTIME_ENV.secretKey]: this.#ready?.deployment.apiToken ?? "",
@@ -387,9 +408,12 @@ export class Attempt implements Work {
     const about = { runId: this.run.runId, startedAt: bornAt, runs, image, channelToken, spec };
     let checkpointError: string | undefined;
     try {
-      const { hostId, id } = await checkpoints.store.create(about, (folder) => pool.save(runtime, folder));
+      const { hostId, id } = await checkpoints.store.create(about, async (folder) => {
+        await pool.save(runtime, folder);
+        // It has ended, whatever becomes of its files.
+        this.#runtime = null;
+      });
       this.#checkpoint = { hostId, id };
-      this.#runtime = null;
     } catch (error) {
       checkpointError = messageOf(error).slice(0, MAX_REASON);
       log.warn(
@@ -397,12 +421,19 @@ export class Attempt implements Work {
       );
     }
     onCheckpoint(this.#checkpoint !== null);
+    if (runtime.state === "gone") this.#runtime = null;
     if (this.#over) this.#dropCheckpoint();
     else if (this.#stop === "canceled") {
-      // Where it could not be saved it has heard of the cancellation itself.
-      if (this.#checkpoint) this.#finish({ type: "canceled" });
+      // Where it lives on it has heard of the cancellation itself.
+      if (!this.#runtime) this.#finish({ type: "canceled" });
       else this.#standstill = null;
     } else this.#tell({ ...suspension, checkpoint: this.#checkpoint, checkpointError });
+  }
+
+  #sendResults(results: Pick<CompletedOperation, "number" | "result">[]): void {
+    const { runId } = this.run;
+    for (const { number, result } of results)
+      this.#runtime?.handle.send({ type: "operation", runId, number, result });
   }
 
   #tell(suspension: RunSuspension): void {
@@ -414,10 +445,11 @@ export class Attempt implements Work {
   #goOn(completed: CompletedOperation[]): void {
     const { runId, token } = this.run;
     this.#standstill = null;
+    // Asking again at once would have the same answer.
+    if (completed.length === 0) this.#notBefore = performance.now() + NO_NEWS_MS;
     if (this.#runtime) {
-      const { handle } = this.#runtime;
-      for (const { number, result } of completed) handle.send({ type: "operation", runId, number, result });
-      handle.send({ type: "resume", runId, token });
+      this.#sendResults(completed);
+      this.#runtime.handle.send({ type: "resume", runId, token });
       return;
     }
     this.#completed = completed;

@@ -58,7 +58,7 @@ export class Attempts {
     const known = this.#attempts.get(run.runId);
     if (known) {
       if (known.run.token >= run.token) return;
-      known.abandon();
+      known.succeeded();
     }
     const attempt = new Attempt(run, this.#options, {
       ended: (ended) => {
@@ -74,6 +74,10 @@ export class Attempts {
   find({ runId, token }: Lease): Attempt | undefined {
     const attempt = this.#attempts.get(runId);
     return attempt?.run.token === token ? attempt : undefined;
+  }
+
+  has(runId: string): boolean {
+    return this.#attempts.has(runId);
   }
 
   /** All leases are over. */

@@ -62,7 +62,7 @@ export interface CheckpointsOptions {
 /** Saved processes on disk, readable by the host's user alone. */
 export class Checkpoints {
   readonly #options: CheckpointsOptions;
-  /** Those that this host saved, oldest first. */
+  /** Those that this host saved, by id. */
   readonly #own = new Map<string, SavedProcess>();
   #bytes = 0;
 
@@ -92,14 +92,14 @@ export class Checkpoints {
   }
 
   /**
-   * Keeps what `save` writes into a folder.
-   * @throws what `save` throws: nothing is kept then
+   * Keeps what `save` writes into a folder; the oldest make room for it.
+   * @throws what `save` throws, and Error where it alone takes more than there may be: nothing is kept then
    */
   async create(
     about: Omit<SavedProcess, "id" | "hostId" | "kind" | "savedAt" | "bytes" | "monotonicSeconds">,
     save: (folder: string) => Promise<void>,
   ): Promise<SavedProcess> {
-    const { folder, hostId, kind, monotonicSeconds } = this.#options;
+    const { folder, hostId, kind, maxBytes, monotonicSeconds } = this.#options;
     const id = newId("checkpoint");
     const own = join(folder, id);
     try {
@@ -114,11 +114,15 @@ export class Checkpoints {
         bytes: sizeOf(own),
         monotonicSeconds: monotonicSeconds(),
       };
+      if (saved.bytes > maxBytes)
+        throw new Error(
+          `Its checkpoint has ${saved.bytes} bytes, more than --checkpoint-bytes (${maxBytes})`,
+        );
       // Whole or not there: without it the folder is no checkpoint.
       writeFileSync(join(own, `${ABOUT}.new`), JSON.stringify(saved), { mode: 0o600 });
       renameSync(join(own, `${ABOUT}.new`), join(own, ABOUT));
       this.#keep(saved);
-      this.#makeRoom(id);
+      this.#makeRoom();
       return saved;
     } catch (error) {
       rmSync(own, { recursive: true, force: true });
@@ -163,13 +167,11 @@ export class Checkpoints {
     this.#bytes += saved.bytes;
   }
 
-  #makeRoom(newest: string): void {
-    const { log, maxBytes } = this.#options;
+  #makeRoom(): void {
+    if (this.#bytes <= this.#options.maxBytes) return;
     const oldestFirst = [...this.#own.values()].sort((a, b) => a.savedAt - b.savedAt);
-    for (const { id, runId } of oldestFirst) {
-      if (this.#bytes <= maxBytes) return;
-      // The newest too where it alone is too large.
-      if (id === newest) log.warn(`The checkpoint of ${runId} alone is larger than --checkpoint-bytes`);
+    for (const { id } of oldestFirst) {
+      if (this.#bytes <= this.#options.maxBytes) return;
       this.drop(id);
     }
   }
@@ -184,7 +186,9 @@ export class Checkpoints {
       else if (!saved && ageMs(join(folder, name)) > 3_600_000)
         rmSync(join(folder, name), { recursive: true });
     }
-    for (const saved of found.sort((a, b) => a.savedAt - b.savedAt)) this.#keep(saved);
+    for (const saved of found) this.#keep(saved);
+    // The budget may have become smaller.
+    this.#makeRoom();
   }
 }
 

@@ -137,13 +137,13 @@ class Host {
       onLost: (lease, verdict) => {
         const attempt = this.#attempts.find(lease);
         if (verdict === "canceled") attempt?.cancel();
-        else attempt?.abandon();
+        else attempt?.lost();
       },
       onJournaled: (journal) => this.#attempts.find(journal)?.journaled(journal),
       onJournalRefused: (journal, message) => this.#attempts.find(journal)?.journalRefused(message),
       onSuspension: (suspension, verdict) => this.#attempts.find(suspension)?.suspensionAnswered(verdict),
-      onCheckpoint: ({ id }, verdict) => {
-        if (verdict === "drop") this.#checkpoints?.drop(id);
+      onCheckpoint: ({ id, runId }, verdict) => {
+        if (verdict === "drop" && !this.#attempts.has(runId)) this.#checkpoints?.drop(id);
       },
       onReport: (ms, items) => {
         if (items === null) metrics.failedReports.inc();
@@ -306,22 +306,27 @@ class Host {
       this.#session.renew();
       return;
     }
+    for (const run of answer.runs) {
+      this.#usualMachine = run.machine;
+      this.#attempts.accept(run);
+    }
+    // They may be about these runs.
     for (const notice of answer.notices) {
       const attempt = this.#attempts.find(notice);
       if (notice.type === "cancel") attempt?.cancel();
       else attempt?.operation(notice);
     }
-    for (const run of answer.runs) {
-      this.#usualMachine = run.machine;
-      this.#attempts.accept(run);
-    }
     // Asked for before the host was told to stop.
     if (this.#draining && answer.runs.length > 0) this.#attempts.drain("the host is stopping");
   }
 
-  /** Runs end, and go on elsewhere, without this host: what was saved of them is deleted. */
+  /**
+   * Runs end, and go on elsewhere, without this host: what was saved of them is deleted. Not asked about are those that it
+   * has a lease of: the server may not know of their checkpoint yet.
+   */
   #askAboutCheckpoints(): void {
-    this.#reporter.checkpoints(this.#checkpoints?.someOfOwn(CHECKPOINTS_AT_ONCE) ?? []);
+    const kept = this.#checkpoints?.someOfOwn(CHECKPOINTS_AT_ONCE) ?? [];
+    this.#reporter.checkpoints(kept.filter(({ runId }) => !this.#attempts.has(runId)));
   }
 
   /** A host that can't reach the server is about to be counted as lost: what it runs would run twice. */
