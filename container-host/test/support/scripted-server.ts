@@ -3,14 +3,22 @@ import type { AddressInfo } from "node:net";
 import {
   type AttemptCompleted,
   type AttemptOutcome,
+  type CheckpointRef,
+  type CheckpointVerdict,
+  type CompletedOperation,
   type DequeuedRun,
   DequeueRequest,
   type HostDeployment,
   type HostNotice,
+  type JournalEntry,
+  type KeptCheckpoint,
   type LeaseVerdict,
   type LogEntry,
   type MachinePreset,
+  type OperationResult,
   ReportRequest,
+  type RunSuspension,
+  type SuspensionVerdict,
 } from "@acme/sdk/contract";
 import type { z } from "zod";
 import type { TestBundle } from "./bundle.ts";
@@ -30,6 +38,12 @@ export interface RunOptions {
   runId?: string;
 }
 
+/** What a host said of a run that only waits, and what it was answered. */
+export interface ToldSuspension extends RunSuspension {
+  hostId: string;
+  verdict: SuspensionVerdict["verdict"];
+}
+
 interface Poll {
   request: DequeueRequest;
   answer(runs: DequeuedRun[], notices?: HostNotice[], ended?: boolean): void;
@@ -39,7 +53,7 @@ let lastRun = 0;
 
 /**
  * The server's side of the host protocol, as a script: hands out the runs it is given, keeps what it is told. Requests
- * are checked against the contract. It decides nothing that a queue decides.
+ * are checked against the contract. It keeps journals as a queue does, and decides nothing else that a queue decides.
  */
 export class ScriptedServer {
   readonly deployments = new Map<string, HostDeployment>();
@@ -56,11 +70,25 @@ export class ScriptedServer {
   readonly logs = new Map<string, LogEntry[]>();
   readonly goodbyes: string[] = [];
   readonly requests = new Map<string, number>();
+  /** By run: operations by number, those of its latest attempt. */
+  readonly journals = new Map<string, Map<number, JournalEntry>>();
+  /** In the order they were told; those that are to be sent again too. */
+  readonly suspensions: ToldSuspension[] = [];
+  /** Saved processes that hosts asked about. */
+  readonly keptCheckpoints: KeptCheckpoint[] = [];
+  /** What tasks did to the world, in order: the names they posted to `/effect/NAME`. */
+  readonly effects: string[] = [];
   /** Verdict on a lease; by default "ok". */
   verdict: (
-    kind: "started" | "completed" | "heartbeats",
+    kind: "started" | "journals" | "completed" | "heartbeats",
     lease: { runId: string; token: number },
   ) => LeaseVerdict = () => "ok";
+  /** Decides a suspension instead of what a queue does: "resume" where something it waits for is over, else "suspended". */
+  suspend: (suspension: RunSuspension) => SuspensionVerdict | undefined = () => undefined;
+  /** Whether a saved process is still of use; by default it is. */
+  keep: (kept: KeptCheckpoint) => CheckpointVerdict = () => "keep";
+  /** A request is dealt with when this is over. */
+  delay: (path: string, body: unknown) => Promise<void> | undefined = () => undefined;
   /** Answers a request instead of the protocol: a status with a message, or "hang up". */
   trouble: (path: string, body: unknown) => { status: number; message: string } | "hang up" | undefined =
     () => undefined;
@@ -92,7 +120,10 @@ export class ScriptedServer {
     return Number(new URL(this.#url).port);
   }
 
-  deploy(bundle: TestBundle, options: { id?: string; env?: Record<string, string> } = {}): string {
+  deploy(
+    bundle: TestBundle,
+    options: { id?: string; env?: Record<string, string>; suspendAfterMs?: number } = {},
+  ): string {
     const id = options.id ?? `deployment_${this.deployments.size + 1}`;
     this.bundles.set(bundle.hash, bundle.bytes);
     this.deployments.set(id, {
@@ -100,7 +131,13 @@ export class ScriptedServer {
       version: `20261124.${this.deployments.size + 1}`,
       contentHash: bundle.hash,
       bundleBytes: bundle.bytes.length,
-      manifest: { tasks: [], queues: [], runtime: "node", sdkVersion: "0.1.0" },
+      manifest: {
+        tasks: [],
+        queues: [],
+        runtime: "node",
+        sdkVersion: "0.1.0",
+        suspendAfterMs: options.suspendAfterMs,
+      },
       env: options.env ?? {},
       apiToken: `api-token-of-${id}`,
     });
@@ -158,6 +195,74 @@ export class ScriptedServer {
   /** Tells all that poll that their session is over. */
   endSession(): void {
     for (const poll of [...this.polls]) poll.answer([], [], true);
+  }
+
+  /** Operations of a run by number. */
+  journalOf(run: { runId: string }): JournalEntry[] {
+    return [...(this.journals.get(run.runId)?.values() ?? [])].sort((a, b) => a.number - b.number);
+  }
+
+  /** Resolves when the run's journal has this operation. */
+  async operationOf(run: { runId: string }, number: number): Promise<JournalEntry> {
+    return this.until(`operation ${number} of ${run.runId}`, () => this.journals.get(run.runId)?.get(number));
+  }
+
+  /** The result of an operation of a run, which its host is told unless it is suspended. The first one stands. */
+  complete(
+    run: { runId: string; token: number },
+    number: number,
+    result: OperationResult = { ok: true },
+  ): void {
+    const stands = this.#setResult(run, number, result);
+    const { runId, token } = run;
+    if (!this.isSuspended(run)) this.notify({ type: "operation", runId, token, number, result: stands });
+  }
+
+  isSuspended({ runId, token }: { runId: string; token: number }): boolean {
+    return this.suspensions.some(
+      (told) => told.runId === runId && told.token === token && told.verdict === "suspended",
+    );
+  }
+
+  /** Resolves with what was told with the suspension of a run, when it is suspended. */
+  async suspensionOf(run: { runId: string; token: number }): Promise<ToldSuspension> {
+    return this.until(`the suspension of ${run.runId}`, () =>
+      this.suspensions.find(
+        ({ runId, token, verdict }) => runId === run.runId && token === run.token && verdict === "suspended",
+      ),
+    );
+  }
+
+  /**
+   * Hands a suspended run out again. What it waits for is over; with `results` only those operations are.
+   * `checkpoint`: instead of the one that was told.
+   */
+  async resume(
+    run: DequeuedRun,
+    options: { results?: Record<number, OperationResult>; checkpoint?: CheckpointRef | null } = {},
+  ): Promise<DequeuedRun> {
+    const told = await this.suspensionOf(run);
+    const results = options.results ?? Object.fromEntries(told.waits.map((n) => [n, { ok: true } as const]));
+    for (const [number, result] of Object.entries(results)) this.complete(run, Number(number), result);
+    const checkpoint = options.checkpoint === undefined ? told.checkpoint : options.checkpoint;
+    return this.handOutAgain(run, checkpoint);
+  }
+
+  /** A lease that ended is followed by another, with what the journal has. */
+  handOutAgain(run: DequeuedRun, checkpoint?: CheckpointRef | null): DequeuedRun {
+    const journal = structuredClone(this.journalOf(run));
+    const again = { ...run, token: run.token + 1, resume: { journal, checkpoint } };
+    this.give(again);
+    return again;
+  }
+
+  /** How the host said that it goes on with a run. */
+  resumedBy(run: { runId: string; token: number }): Report["started"][number]["resumed"] {
+    return this.started.find(({ runId, token }) => runId === run.runId && token === run.token)?.resumed;
+  }
+
+  countOf(effect: string): number {
+    return this.effects.filter((name) => name === effect).length;
   }
 
   outcome(run: { runId: string; token?: number }): AttemptOutcome | undefined {
@@ -221,12 +326,20 @@ export class ScriptedServer {
     const body: unknown =
       chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString("utf8"));
     this.#count(path);
+    await this.delay(path, body);
     const trouble = this.trouble(path, body);
     if (trouble === "hang up") {
       request.socket.destroy();
       return;
     }
     if (trouble) return json(response, trouble.status, { error: trouble.message });
+    const [, effect] = /^\/effect\/(.+)$/.exec(path) ?? [];
+    if (effect) {
+      this.effects.push(effect);
+      json(response, 200, { count: this.countOf(effect) });
+      this.#notify();
+      return;
+    }
     if (path === "/healthz") return json(response, 200, { ok: true, as: request.headers.authorization });
     if (request.headers.authorization !== `Bearer ${HOST_TOKEN}`)
       return json(response, 401, { error: "Invalid host token" });
@@ -277,7 +390,7 @@ export class ScriptedServer {
 
   #report(report: Report, response: ServerResponse): void {
     const verdicts = <T extends { runId: string; token: number }>(
-      kind: "started" | "completed" | "heartbeats",
+      kind: "started" | "journals" | "completed" | "heartbeats",
       items: T[],
       record: (item: T) => void,
     ): LeaseVerdict[] =>
@@ -288,13 +401,51 @@ export class ScriptedServer {
       });
     const answer = {
       started: verdicts("started", report.started, (item) => this.started.push(item)),
+      journals: verdicts("journals", report.journals ?? [], (item) => this.#keepJournal(item)),
       completed: verdicts("completed", report.completed, (item) => this.completed.push(item)),
       heartbeats: verdicts("heartbeats", report.heartbeats, (item) => this.heartbeats.push(item)),
+      suspensions: (report.suspensions ?? []).map((item) => {
+        const answer = this.suspend(item) ?? this.#suspend(item);
+        if (answer.verdict === "resume")
+          for (const { number, result } of answer.completed) this.#setResult(item, number, result);
+        this.suspensions.push({ ...item, hostId: report.hostId, verdict: answer.verdict });
+        return answer;
+      }),
+      checkpoints: (report.checkpoints ?? []).map((kept) => {
+        this.keptCheckpoints.push(kept);
+        return this.keep(kept);
+      }),
     };
     for (const { runId, entries } of report.logs ?? [])
       this.logs.set(runId, [...(this.logs.get(runId) ?? []), ...entries]);
     if (report.goodbye) this.goodbyes.push(report.sessionId);
     json(response, 200, answer);
+  }
+
+  /** Returns the result that stands. */
+  #setResult({ runId }: { runId: string }, number: number, result: OperationResult): OperationResult {
+    const entry = this.journals.get(runId)?.get(number);
+    if (!entry) throw new Error(`Run ${runId} has no operation ${number}`);
+    entry.result ??= result;
+    return entry.result;
+  }
+
+  /** What is known stays. */
+  #keepJournal({ runId, entries }: Report["journals"][number]): void {
+    const journal = this.journals.get(runId) ?? new Map<number, JournalEntry>();
+    this.journals.set(runId, journal);
+    for (const entry of entries) journal.set(entry.number, { ...entry, ...journal.get(entry.number) });
+  }
+
+  #suspend({ runId, waits }: RunSuspension): SuspensionVerdict {
+    const completed: CompletedOperation[] = [];
+    for (const number of waits) {
+      const entry = this.journals.get(runId)?.get(number);
+      if (!entry) throw new Error(`Run ${runId} waits for operation ${number}, which was never told`);
+      if (entry.until !== undefined && entry.until <= Date.now()) entry.result ??= { ok: true };
+      if (entry.result) completed.push({ runId, number, result: entry.result });
+    }
+    return completed.length > 0 ? { verdict: "resume", completed } : { verdict: "suspended" };
   }
 
   #count(path: string): void {
