@@ -59,6 +59,28 @@ describe("a suspended run", () => {
     expect(await scene.run(run.runId)).toMatchObject({ status: "COMPLETED_SUCCESSFULLY", attempts: 1 });
   });
 
+  it("goes on with the time that this attempt has used, which a new attempt doesn't", async () => {
+    const scene = await new Scene().deploy();
+    const first = await started(scene);
+    const until = Date.now() + HOUR;
+    await scene.report({ journal: { run: first, entries: [entry(0, { until })] } });
+    await scene.report({ suspended: { run: first, waits: [0], usageMs: 40 } });
+    await timePasses(scene, first.runId);
+    const [second] = (await scene.poll()).runs as [DequeuedRun];
+    expect(second.resume?.usedMs).toBe(40);
+    const error = { type: "STRING_ERROR" as const, raw: "no" };
+    await scene.report({ started: second });
+    await scene.report({ completed: second, outcome: { type: "failure", error, retry: { delayMs: 0 } } });
+    const [third] = (await scene.poll()).runs as [DequeuedRun];
+    await scene.report({ started: third });
+    await scene.report({ journal: { run: third, entries: [entry(0, { until })] } });
+    await scene.report({ suspended: { run: third, waits: [0], usageMs: 7 } });
+    await timePasses(scene, first.runId);
+    const [fourth] = (await scene.poll()).runs as [DequeuedRun];
+    expect(fourth).toMatchObject({ attempt: 2, resume: { usedMs: 7 } });
+    expect((await scene.run(first.runId)).usageMs).toBe(47);
+  });
+
   it("is told so again when the answer to its suspension was lost", async () => {
     const scene = await new Scene().deploy();
     const run = await suspended(scene, [entry(0, { until: Date.now() + HOUR })]);

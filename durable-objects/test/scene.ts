@@ -154,7 +154,7 @@ export class Scene {
     heartbeat?: DequeuedRun;
     outcome?: AttemptCompleted["outcome"];
     journal?: { run: DequeuedRun; entries: JournalEntry[] };
-    suspended?: { run: DequeuedRun; waits: number[]; checkpoint?: CheckpointRef };
+    suspended?: { run: DequeuedRun; waits: number[]; checkpoint?: CheckpointRef; usageMs?: number };
   }) {
     const at = Date.now();
     const { started, completed, heartbeat, journal, suspended } = parts;
@@ -170,7 +170,14 @@ export class Scene {
         ? [{ ...leaseOf(journal.run), attempt: journal.run.attempt, entries: journal.entries }]
         : [],
       suspensions: suspended
-        ? [{ ...leaseOf(suspended.run), waits: suspended.waits, checkpoint: suspended.checkpoint }]
+        ? [
+            {
+              ...leaseOf(suspended.run),
+              waits: suspended.waits,
+              checkpoint: suspended.checkpoint,
+              usageMs: suspended.usageMs,
+            },
+          ]
         : [],
       heartbeats: heartbeat ? [{ runId: heartbeat.runId, token: heartbeat.token }] : [],
       checkpoints: [],

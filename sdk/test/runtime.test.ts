@@ -441,6 +441,15 @@ describe("ends from outside", () => {
     expect(await runtime.result(runOf("echo", 1))).toBe(1);
   });
 
+  test("what the attempt used before it was suspended counts for its maxDuration", async () => {
+    const runtime = await ready();
+    const run = runOf("finishing-when-aborted", undefined, {
+      maxDuration: 3_600,
+      resume: { journal: [], usedMs: 3_600_000 - 50 },
+    });
+    expect(await runtime.outcome(run)).toMatchObject({ error: { code: "MAX_DURATION_EXCEEDED" } });
+  });
+
   test("a task that ignores maxDuration is given up after a grace period, and the process with it", async () => {
     const runtime = await ready();
     const completed = await runtime.execute(runOf("ignoring", undefined, { maxDuration: 0.05 }));

@@ -49,6 +49,7 @@ export interface RunTableRow extends SqlRow {
   completed_at: number | null;
   updated_at: number;
   usage_ms: number;
+  usage_before_ms: number;
   tags: string;
   error_message: string | null;
   spec: string;

@@ -56,6 +56,7 @@ function resumeOf(q: QueueContext, row: RunTableRow): RunResume {
   if (row.checkpoint) q.sql.exec("UPDATE runs SET checkpoint = NULL WHERE seq = ?", row.seq);
   return {
     journal: readJournal(q, row),
+    usedMs: row.usage_ms - row.usage_before_ms,
     checkpoint: row.checkpoint ? (JSON.parse(row.checkpoint) as CheckpointRef) : null,
   };
 }

@@ -40,8 +40,10 @@ function tellResumed(q: QueueContext, run: RunTableRow, report: AttemptStarted):
 function start(q: QueueContext, run: RunTableRow, startedAt: number): void {
   // A host's clock may be off: an attempt never starts before the run was created, nor in the future.
   const now = Math.min(Math.max(startedAt, run.created_at), q.now);
-  const at = isResumable(run) ? (run.attempt_started_at ?? now) : now;
+  const isResumed = isResumable(run);
+  const at = isResumed ? (run.attempt_started_at ?? now) : now;
   transition(q, run, RunStatus.EXECUTING, {
+    usage_before_ms: isResumed ? run.usage_before_ms : run.usage_ms,
     attempt: run.attempt + 1,
     started_at: run.started_at ?? at,
     attempt_started_at: at,

@@ -19,6 +19,8 @@
  * `keys` counts runs by concurrency key; `later` are DELAYED and PENDING_VERSION ones, `tat` is the key's rate limiter (see
  * `Rate`). `debounces` says which run a debounce key stands for; `expires_at` is when that run starts, at the latest.
  *
+ * `usage_before_ms` is what `usage_ms` was when the attempt began: the difference is what was used of its `maxDuration`.
+ *
  * `token` fences leases: it grows with each; `done_token` is the one whose completion was recorded, which makes a
  * repeated report "ok" and a late one "stale".
  */
@@ -129,4 +131,5 @@ export const QUEUE_MIGRATIONS = [
     PRIMARY KEY (task, key)
   ) WITHOUT ROWID;
   CREATE INDEX debounces_expiry ON debounces (expires_at)`,
+  `ALTER TABLE runs ADD COLUMN usage_before_ms REAL NOT NULL DEFAULT 0`,
 ] as const;

@@ -20,6 +20,7 @@ type Changes = Partial<
     | "started_at"
     | "attempt_started_at"
     | "usage_ms"
+    | "usage_before_ms"
     | "error_message"
     | "due_at"
     | "slot"
@@ -73,7 +74,8 @@ function write(q: QueueContext, run: RunTableRow): void {
   q.sql.exec(
     `UPDATE runs SET status = ?, slot = ?, order_at = ?, due_at = ?, ttl_at = ?, token = ?, done_token = ?, attempt = ?,
        losses = ?, host_id = ?, session_id = ?, deployment_id = ?, version = ?, queued_at = ?, delay_until = ?,
-       started_at = ?, attempt_started_at = ?, completed_at = ?, updated_at = ?, usage_ms = ?, error_message = ?, checkpoint = ?
+       started_at = ?, attempt_started_at = ?, completed_at = ?, updated_at = ?, usage_ms = ?, usage_before_ms = ?,
+       error_message = ?, checkpoint = ?
      WHERE seq = ?`,
     run.status,
     run.slot,
@@ -95,6 +97,7 @@ function write(q: QueueContext, run: RunTableRow): void {
     run.completed_at,
     run.updated_at,
     run.usage_ms,
+    run.usage_before_ms,
     run.error_message,
     run.checkpoint,
     run.seq,

@@ -103,6 +103,8 @@ export type CheckpointRef = z.infer<typeof CheckpointRef>;
 export const RunResume = z.object({
   /** Entries by number, those that are not over included. */
   journal: z.array(JournalEntry),
+  /** Milliseconds that the attempt has run until its last suspension. */
+  usedMs: z.number().min(0).optional(),
   checkpoint: CheckpointRef.nullish(),
 });
 export type RunResume = z.infer<typeof RunResume>;

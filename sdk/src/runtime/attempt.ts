@@ -60,13 +60,14 @@ export class Attempt implements RunScope {
   #frozenAt: number | undefined;
   #frozenWaits: number[] | undefined;
   /** Milliseconds that were recorded with earlier suspensions. */
-  #recordedMs = 0;
+  #recordedMs: number;
 
   constructor(run: DequeuedRun, task: RegisteredTask, channel: Channel) {
     this.#run = run;
     this.#task = task;
     this.#logs = new LogBuffer(channel, run.runId, run.attempt);
     this.token = run.token;
+    this.#recordedMs = run.resume?.usedMs ?? 0;
     this.durable = new Journal(this.#journalOwner(channel), run.resume, state.config.record ?? {});
     // The first thing recorded of an attempt, so that a replay tells the same start.
     this.ctx = contextOf(run, task, new Date(this.durable.recorder.now(realNow)));
