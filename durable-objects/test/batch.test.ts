@@ -252,14 +252,17 @@ describe("a batch", () => {
       output: JSON.stringify({ batchId: batch.id }),
       outputType: "application/json",
     });
-    const results = await batch.owner.listResults(scene.key, -1, 100);
+    const { results } = (await batch.owner.listResults(scene.key, -1, 100)) ?? {};
     expect(results?.map(({ index, result }) => [index, result.ok ? result.output : result.error])).toEqual([
       [0, "0"],
       [1, { type: "STRING_ERROR", raw: "failed" }],
       [2, { type: "INTERNAL_ERROR", code: "TASK_NOT_FOUND", message: "There is no task nope." }],
       [3, "3"],
     ]);
-    expect((await batch.owner.listResults(scene.key, 1, 1))?.map(({ index }) => index)).toEqual([2]);
+    expect(await batch.owner.listResults(scene.key, 1, 1)).toMatchObject({
+      results: [{ index: 2 }],
+      more: true,
+    });
   });
 
   it("all of whose items are refused is over at once, and tells its parent", async () => {
@@ -425,7 +428,7 @@ describe("items with idempotency keys", () => {
     ]);
     await drain(scene);
     await vi.waitUntil(async () => (await batch.record()).completedAt !== null);
-    const results = await batch.owner.listResults(scene.key, -1, 10);
+    const { results } = (await batch.owner.listResults(scene.key, -1, 10)) ?? {};
     expect(results?.map(({ result }) => result.ok && result.output)).toEqual([
       '"earlier"',
       '"earlier"',

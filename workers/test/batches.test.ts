@@ -162,6 +162,23 @@ describe("a batch in two phases", () => {
     expect(last.pagination).toEqual({});
   });
 
+  it("of more items than an object hands out at once has all of their results", async () => {
+    const { id } = await create({ runCount: 250 });
+    await send(
+      id,
+      Array.from({ length: 250 }, (_, index) => line(index, { task: "nope" })),
+    );
+    const indexes = Array.from({ length: 250 }, (_, index) => index);
+    const all = await results(id);
+    expect(all.items.map(({ index }) => index)).toEqual(indexes);
+    expect(all.pagination).toEqual({});
+    const first = await results(id, "page[size]=200");
+    expect(first.items.map(({ index }) => index)).toEqual(indexes.slice(0, 200));
+    const rest = await results(id, `page[size]=50&page[after]=${first.pagination.next}`);
+    expect(rest.items.map(({ index }) => index)).toEqual(indexes.slice(200));
+    expect(rest.pagination).toEqual({});
+  });
+
   it("is one for one idempotency key, and gets its items from whoever comes first", async () => {
     const idempotencyKey = `batch-${Date.now()}`;
     const batches = await Promise.all(

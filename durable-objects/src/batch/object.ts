@@ -12,7 +12,7 @@ import * as core from "./core.ts";
 import { type CreationGroup, markCreated, nextToCreate } from "./creation.ts";
 import { enqueueRuns } from "./enqueue.ts";
 import { listErrors, listResults, listRuns } from "./lists.ts";
-import type { BatchChunk, BatchOwnerRpc, BatchRecord, BatchResult, CreatedRun, NewBatch } from "./rpc.ts";
+import type { BatchChunk, BatchOwnerRpc, BatchRecord, CreatedRun, NewBatch } from "./rpc.ts";
 import { BATCH_MIGRATIONS } from "./schema.ts";
 
 /** Until all runs are created and everybody was told, the alarm looks after it this often. */
@@ -86,9 +86,11 @@ export function batchObject<Env extends ObjectBindings>() {
       return { runs: listRuns(this.#sql).map(({ runId }) => runId), errors: listErrors(this.#sql) };
     }
 
-    async listResults(environmentKey: string, after: number, limit: number): Promise<BatchResult[] | null> {
+    async listResults(environmentKey: string, after: number, limit: number) {
       if (!this.#batchOf(environmentKey)) return null;
-      return listResults(this.#sql, after, Math.min(limit, MAX_RESULTS));
+      const size = Math.min(limit, MAX_RESULTS);
+      const found = listResults(this.#sql, after, size + 1);
+      return { results: found.slice(0, size), more: found.length > size };
     }
 
     async runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void> {

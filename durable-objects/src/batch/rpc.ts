@@ -79,6 +79,13 @@ export interface BatchOwnerRpc extends BatchRpc, KeyClaimRpc {
   whenEnqueued(environmentKey: string): Promise<CreatedRun[] | null>;
   /** Runs created so far, in the order of their items, and items that were refused. */
   listItems(environmentKey: string): Promise<{ runs: string[]; errors: BatchItemError[] } | null>;
-  /** Items that are over, in the order of their indexes, after index `after` (-1: from the start). At most 100. */
-  listResults(environmentKey: string, after: number, limit: number): Promise<BatchResult[] | null>;
+  /**
+   * Items that are over, in the order of their indexes, after index `after` (-1: from the start): at most `limit`, and at
+   * most 100. `more`: there are others after these.
+   */
+  listResults(
+    environmentKey: string,
+    after: number,
+    limit: number,
+  ): Promise<{ results: BatchResult[]; more: boolean } | null>;
 }

@@ -26,7 +26,6 @@ import { issueToken } from "../tokens.ts";
 const PUBLIC_TOKEN_SECONDS = 3_600;
 /** Of a body that carries all items. */
 const BODY_BYTES = 30 * 1024 * 1024;
-const RESULTS_AT_ONCE = 100;
 
 export const batchRoutes = new Hono<App>()
   .post("/api/v3/batches", async (c) => {
@@ -194,17 +193,15 @@ async function* resultsBody(
   let { after, limit } = page;
   let next: number | undefined;
   for (let first = true; limit > 0; ) {
-    const size = Math.min(limit, RESULTS_AT_ONCE);
-    // One more than is shown tells whether there are more.
-    const found = (await owner.listResults(environment.key, after, size + 1)) ?? [];
-    const results = found.slice(0, size);
+    const found = await owner.listResults(environment.key, after, limit);
+    const results = found?.results ?? [];
     for (const result of results) {
       yield `${first ? "" : ","}${JSON.stringify(await resultItem(env, environment, result))}`;
       first = false;
     }
     after = results.at(-1)?.index ?? after;
     limit -= results.length;
-    if (found.length <= size) break;
+    if (!found?.more) break;
     if (limit === 0) next = after;
   }
   yield `],"pagination":${JSON.stringify({ next: next === undefined ? undefined : String(next) })}}`;
