@@ -39,9 +39,8 @@ export function pickDue(sql: Sql, context: FiringContext, limit: number): number
 
 function pick(sql: Sql, context: FiringContext, row: ScheduleRow): void {
   const { environment, deployed, now } = context;
-  const times = timesOf(environment.key, row);
-  const due = times.latestDue(row.next_tick as number, now);
-  const next = due.upcoming[0] === undefined ? null : times.at(due.upcoming[0]);
+  const due = timesOf(environment.key, row).latestDue(row.next_tick as number, now);
+  const { next } = due;
   const run = context.unserved ? null : runOfTick(environment, deployed, row, due, now);
   if (run === null) {
     setNext(sql, row.seq, row.version, next);
@@ -83,7 +82,7 @@ export function fired(sql: Sql, firing: Firing, result: TriggerResult): void {
 }
 
 /** Unless the schedule's times were changed meanwhile. */
-function setNext(sql: Sql, seq: number, version: number, next: Pick<DueTick, "tick" | "dueAt"> | null): void {
+function setNext(sql: Sql, seq: number, version: number, next: DueTick | null): void {
   sql.exec(
     "UPDATE schedules SET next_tick = ?, due_at = ? WHERE seq = ? AND version = ?",
     next?.tick ?? null,

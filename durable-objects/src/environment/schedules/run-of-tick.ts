@@ -10,7 +10,7 @@ import { queueKeyOf } from "../../keys.ts";
 import type { EnvironmentRef, TriggerItem } from "../../rpc.ts";
 import { payloadOf } from "./payload.ts";
 import type { ScheduleRow } from "./store.ts";
-import type { DueTick } from "./timing.ts";
+import type { CurrentTick } from "./timing.ts";
 
 /** What the current deployment says of its tasks. */
 export interface DeployedTasks {
@@ -29,7 +29,7 @@ export function runOfTick(
   environment: EnvironmentRef,
   deployed: DeployedTasks,
   schedule: ScheduleRow,
-  { tick, upcoming }: DueTick,
+  { tick, upcoming }: CurrentTick,
   now: number,
 ): TickRun | null {
   const task = deployed.tasks.get(schedule.task);

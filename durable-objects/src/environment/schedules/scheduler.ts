@@ -11,7 +11,9 @@ import * as store from "./store.ts";
 import { timingProblem } from "./timing.ts";
 
 /** Schedules that are picked in one transaction, and whose runs are created side by side. */
-const CHUNK = 500;
+const CHUNK = 1_000;
+/** Chunks whose runs are being created while the next one is picked. */
+const CHUNKS_AT_ONCE = 4;
 /** An invocation may call this many other objects (Cloudflare's limit is 1,000); the alarm goes on with the rest. */
 const MAX_CALLS = 800;
 /** Until runs whose queue could not be reached are sent again. */
@@ -131,20 +133,24 @@ export class Scheduler {
   }
 
   async #fireAll(): Promise<void> {
+    const creating = new Set<Promise<void>>();
     let calls = 0;
     for (let after = 0; ; ) {
       this.#pick();
       const chunk = firingsAfter(this.#sql, after, CHUNK);
+      if (chunk.length === 0) break;
       const groups = [...Map.groupBy(chunk, ({ queue }) => queue)];
       if (calls > 0 && calls + groups.length > MAX_CALLS) {
         this.#host.wakeAt(Date.now());
-        return;
+        break;
       }
-      if (chunk.length === 0) break;
       after = chunk.at(-1)?.seq ?? after;
       calls += groups.length;
-      await this.#create(groups);
+      const created = this.#create(groups).finally(() => creating.delete(created));
+      creating.add(created);
+      if (creating.size === CHUNKS_AT_ONCE) await Promise.race(creating);
     }
+    await Promise.all(creating);
     if (hasFirings(this.#sql)) this.#host.wakeAt(Date.now() + RETRY_MS);
     this.arm();
   }

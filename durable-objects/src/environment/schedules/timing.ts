@@ -11,12 +11,18 @@ export interface Timing {
   window: string | null;
 }
 
-/** A tick, when its run is due, and the ticks after it. */
+/** A tick, and when its run is due. */
 export interface DueTick {
   tick: number;
   dueAt: number;
+}
+
+/** A tick that is run now, and what comes after it. */
+export interface CurrentTick extends DueTick {
   /** At most 5. */
   upcoming: number[];
+  /** Null: there is none. */
+  next: DueTick | null;
 }
 
 const UPCOMING = 5;
@@ -59,23 +65,29 @@ export class ScheduleTimes {
   }
 
   at(tick: number): DueTick {
-    const upcoming = upcomingTicks(this.#timetable, tick, UPCOMING);
-    return { tick, dueAt: dueAt(tick, upcoming[0] ?? null, this.#window, this.#phase), upcoming };
+    if (this.#window === null) return { tick, dueAt: tick };
+    const next = nextTick(this.#timetable, tick);
+    return { tick, dueAt: dueAt(tick, next, this.#window, this.#phase) };
   }
 
   /**
    * The tick to run now, of a schedule whose run for `pending` is due: that one, or where later ones are due too (nobody
    * was there to run them), the last of those. All others are left out.
    */
-  latestDue(pending: number, now: number): DueTick {
-    const due = this.at(pending);
-    const next = due.upcoming[0];
-    if (next === undefined || this.at(next).dueAt > now) return due;
-    const last = this.#at(now, pending);
-    return last.dueAt <= now ? last : this.#at(last.tick - 1, pending);
+  latestDue(pending: number, now: number): CurrentTick {
+    const due = this.#current(pending);
+    if (due.next === null || due.next.dueAt > now) return due;
+    const last = this.#lastTick(now, pending);
+    return this.#current(this.at(last).dueAt <= now ? last : this.#lastTick(last - 1, pending));
   }
 
-  #at(instant: number, notBefore: number): DueTick {
-    return this.at(lastTick(this.#timetable, instant, notBefore) ?? notBefore);
+  #lastTick(instant: number, notBefore: number): number {
+    return lastTick(this.#timetable, instant, notBefore) ?? notBefore;
+  }
+
+  #current(tick: number): CurrentTick {
+    const upcoming = upcomingTicks(this.#timetable, tick, UPCOMING);
+    const next = upcoming[0] === undefined ? null : this.at(upcoming[0]);
+    return { ...this.at(tick), upcoming, next };
   }
 }
