@@ -1,0 +1,7 @@
+import { defineConfig } from "@acme/sdk";
+
+export default defineConfig({
+  project: "proj_default",
+  dirs: ["./src/trigger"],
+  maxDuration: 300,
+});
