@@ -68,6 +68,8 @@ export interface TriggerItem {
   idempotency?: { key: string; expiresAt: number; claim: boolean; userKey?: string; scope?: string };
   /** Part of an earlier run that still waits, if there is one; to be claimed at its home when `claim`, as `idempotency`. */
   debounce?: { key: string; delayMs: number; maxDelayMs?: number; trailing: boolean; claim: boolean };
+  /** The call that asks for it. Sent again, because its answer was lost, it gives the same run. */
+  request?: { key: string; expiresAt: number };
   isTest: boolean;
   /** False: no deployed worker knows the task: PENDING_VERSION. */
   known: boolean;

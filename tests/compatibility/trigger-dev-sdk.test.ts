@@ -72,14 +72,6 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     });
   });
 
-  it("is told of an option that there isn't yet", async () => {
-    const debounced = tasks.trigger("hello-world", {}, { debounce: { key: "one", delay: "1s" } });
-    await expect(debounced).rejects.toMatchObject({
-      status: 400,
-      message: expect.stringContaining("debounce"),
-    });
-  });
-
   it("shows a payload that JSON can't hold as JSON shows it", async () => {
     const at = new Date("2026-01-02T03:04:05Z");
     const handle = await tasks.trigger("hello-world", { name: "Dates", at }, { delay: "1h" });

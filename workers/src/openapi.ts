@@ -7,6 +7,7 @@ import {
 } from "@acme/sdk/contract";
 import * as api from "@acme/sdk/contract/api";
 import { z } from "zod";
+import { REQUEST_KEY_HEADER } from "./request-key.ts";
 
 interface Operation {
   /** Name of the function in generated clients: stays as it is. */
@@ -34,6 +35,11 @@ const OPERATION = {
     "RUNID.ATTEMPT.NUMBER of the durable operation that the call is made for: sent again, it creates nothing new",
 };
 
+const REQUEST = {
+  [REQUEST_KEY_HEADER]:
+    "Any unique text. The call sent again with the same one, within an hour, gives the same run",
+};
+
 /** Every route, with the schemas that check its requests. */
 const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/tasks/{taskId}/trigger": {
@@ -42,7 +48,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Trigger a run of a task",
       body: api.TriggerBody,
       response: api.TriggerResponse,
-      headers: OPERATION,
+      headers: { ...OPERATION, ...REQUEST },
     },
   },
   "/api/v3/batches": {
@@ -287,6 +293,7 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       body: api.ReplayBody,
       optionalBody: true,
       response: api.RunIdResponse,
+      headers: REQUEST,
     },
   },
   "/api/v2/runs/{runId}/cancel": {

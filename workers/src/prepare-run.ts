@@ -28,6 +28,8 @@ export interface TriggerInput {
   task: string;
   body: TriggerBody;
   replayedFrom?: string;
+  /** Names the call: see `requestKeyOf`. */
+  requestKey?: string;
 }
 
 /** One run to create, and where. Its id is made for that queue. */
@@ -99,6 +101,7 @@ export class RunPreparation {
           }
         : undefined,
       debounce: debounceOf(options),
+      request: options.idempotencyKey || options.debounce ? undefined : requestOf(input.requestKey, now),
       isTest: options.test ?? false,
       known: task !== undefined,
       lockedDeployment: locked?.deployment,
@@ -220,6 +223,13 @@ function debounceOf({ debounce }: TriggerOptions): TriggerItem["debounce"] {
 
 /** Nobody waits for what a developer's machine did not take in that time. */
 const DEFAULT_TTL_MS: Partial<Record<EnvironmentRef["type"], number>> = { DEVELOPMENT: 600_000 };
+
+const MINUTE_MS = 60_000;
+const REQUEST_MS = 60 * MINUTE_MS;
+
+/** On full minutes, so that the keys of a busy queue expire in one go. */
+const requestOf = (key: string | undefined, now: number): TriggerItem["request"] =>
+  key === undefined ? undefined : { key, expiresAt: Math.ceil((now + REQUEST_MS) / MINUTE_MS) * MINUTE_MS };
 
 const ttlOfKey = (options: TriggerOptions): number =>
   options.idempotencyKeyTTL

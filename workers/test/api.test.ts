@@ -1,3 +1,4 @@
+import { abortAllDurableObjects } from "cloudflare:test";
 import { LIMITS, newRunId } from "@acme/sdk/contract";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { app } from "../src/app.ts";
@@ -237,6 +238,54 @@ describe("a run", () => {
     }
     const { id } = (await trigger({ options: { lockToVersion: first } }, other.prod)).body;
     expect((await call("GET", `/api/v3/runs/${id}`, other.prod)).body).toMatchObject({ version: first });
+  });
+});
+
+describe("a call that is sent again because its answer was lost", () => {
+  const send = (
+    key: string,
+    path = "/api/v1/tasks/hello/trigger",
+    secretKey = project.prod,
+    body: object = {},
+  ) =>
+    call<{ id: string; isCached: boolean }>("POST", path, secretKey, body, {
+      "x-trigger-request-idempotency-key": key,
+    });
+
+  it("gives one run, also when both race and after its object was evicted", async () => {
+    const key = crypto.randomUUID();
+    const both = await Promise.all([send(key), send(key)]);
+    await abortAllDurableObjects();
+    const later = await send(key);
+    const ids = new Set([...both, later].map(({ body }) => body.id));
+    expect(ids.size).toBe(1);
+    expect(later.body.isCached).toBe(false);
+    const [id] = [...ids] as [string];
+    expect((await call("GET", `/api/v3/runs/${id}`, project.prod)).body.idempotencyKey).toBeUndefined();
+
+    const others = [send(crypto.randomUUID()), send(key, undefined, project.dev)];
+    for (const { body } of await Promise.all(others)) expect(body.id).not.toBe(id);
+  });
+
+  it("replays once", async () => {
+    const { id } = (await trigger({ options: { delay: "1h" } })).body;
+    const key = crypto.randomUUID();
+    const [first, second] = [
+      await send(key, `/api/v1/runs/${id}/replay`),
+      await send(key, `/api/v1/runs/${id}/replay`),
+    ];
+    expect(second.body.id).toBe(first.body.id);
+    expect(first.body.id).not.toBe(id);
+  });
+
+  it("leaves it to the trigger's own idempotency key where there is one", async () => {
+    const body = (idempotencyKey: string) => ({ options: { idempotencyKey, delay: "1h" } });
+    const unique = crypto.randomUUID();
+    const one = await send(unique, undefined, project.prod, body(`one-${unique}`));
+    const again = await send(unique, undefined, project.prod, body(`one-${unique}`));
+    const two = await send(unique, undefined, project.prod, body(`two-${unique}`));
+    expect(again.body).toEqual({ id: one.body.id, isCached: true });
+    expect(two.body.id).not.toBe(one.body.id);
   });
 });
 

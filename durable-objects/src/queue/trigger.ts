@@ -7,7 +7,10 @@ import { claimKey } from "./idempotency.ts";
 import { addWaiter } from "./outcome.ts";
 import { markUnknown } from "./versions.ts";
 
-/** Creates the run of an item, unless its id or its idempotency key stand for a run already. */
+/** Keys of calls lie beside those of tasks, under a name that no task can have. */
+const REQUESTS = "";
+
+/** Creates the run of an item, unless its id, its idempotency key or its call stand for a run already. */
 export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
   if (item.idempotency?.claim) {
     const claim = {
@@ -22,6 +25,11 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
       if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true };
       return { ...createRun(q, { ...item, runId: owner }), runId: owner };
     }
+  }
+  if (item.request) {
+    const owner = claimKey(q, { task: REQUESTS, runId: item.runId, ...item.request });
+    // Its caller knows of no earlier run: to it, this one is new.
+    if (owner !== item.runId) return { ...createRun(q, { ...item, runId: owner }), cached: false };
   }
   return item.debounce?.claim ? triggerDebounced(q, item, item.debounce) : createRun(q, item);
 }

@@ -29,6 +29,7 @@ import { rangeOf } from "../created-range.ts";
 import { Failure, invalid, runNotFound } from "../failure.ts";
 import { ownerOf, queueObjectOf, runFeed, schedulesOf } from "../objects.ts";
 import { resolve } from "../packets.ts";
+import { requestKeyOf } from "../request-key.ts";
 import { listedOf, retrievedOf, summaryOf } from "../run-view.ts";
 import { runScheduleView } from "../schedule-view.ts";
 import { openRepository } from "../storage/open.ts";
@@ -145,7 +146,7 @@ export const runRoutes = new Hono<App>()
     const runId = c.req.param("runId");
     const body = await readBody(c, ReplayBody, LIMITS.triggerBodyBytes);
     const run = await runOf(c.env, environment, runId);
-    const result = await replay(c.env, environment, run, body);
+    const result = await replay(c.env, environment, run, body, requestKeyOf(c));
     return c.json({ id: result.runId });
   })
   .post("/api/v1/runs/:runId/reschedule", async (c) => {
@@ -253,6 +254,7 @@ async function replay(
   environment: EnvironmentRef,
   run: RunRecord,
   body: z.infer<typeof ReplayBody>,
+  requestKey: string | undefined,
 ) {
   const original =
     run.payload === null
@@ -263,6 +265,7 @@ async function replay(
   return triggerRun(env, environment, {
     task: run.task,
     replayedFrom: run.id,
+    requestKey,
     body: {
       payload: changed ? payload : original?.text,
       options: {

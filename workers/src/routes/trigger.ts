@@ -4,6 +4,7 @@ import { Hono } from "hono";
 import { type App, authenticate } from "../auth.ts";
 import { readRequiredBody } from "../body.ts";
 import { checkResumable, operationOf } from "../operation.ts";
+import { requestKeyOf } from "../request-key.ts";
 import { issueToken } from "../tokens.ts";
 import { triggerChild, triggerRun } from "../trigger-run.ts";
 
@@ -17,7 +18,7 @@ export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger
   const input = { task: c.req.param("taskId"), body };
   const result = operation
     ? await triggerChild(c.env, environment, operation, input)
-    : await triggerRun(c.env, environment, input);
+    : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) });
   // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
   // those who say that they are that client.
   if (c.req.header("trigger-version") !== undefined) {
