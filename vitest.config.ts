@@ -14,7 +14,14 @@ export default defineConfig({
       ...configured,
       "workers/test/storage/vitest.node.config.ts",
       "workers/test/storage/vitest.workerd.config.ts",
-      { test: { name: "node", include: plain.map((name) => `${name}/test/**/*.test.ts`) } },
+      {
+        test: {
+          name: "node",
+          include: plain.map((name) => `${name}/test/**/*.test.ts`),
+          // Many of them start processes: on a busy machine the default of 5 s is not much.
+          testTimeout: 30_000,
+        },
+      },
       {
         test: {
           name: "e2e",

@@ -83,7 +83,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     const handle = await later();
     await auth.withAuth({ baseURL: server.apiUrl, accessToken: handle.publicAccessToken }, async () => {
       expect((await runs.retrieve(handle.id)).status).toBe("DELAYED");
-      await expect(runs.cancel(handle.id)).rejects.toMatchObject({ status: 401 });
+      await expect(runs.cancel(handle.id)).rejects.toMatchObject({ status: 403 });
     });
   });
 
