@@ -7,9 +7,9 @@ import { Failure, invalid } from "./failure.ts";
 import { ndjsonLines } from "./ndjson.ts";
 import { RunPreparation, type TriggerInput } from "./prepare-run.ts";
 
-/** This much of a stream is in memory, and goes to the batch's object in one call. */
+/** This much goes to the batch's object in one call, which is one flush to disk; twice as much is in memory. */
 const CHUNK_ITEMS = 500;
-const CHUNK_CHARACTERS = 1024 * 1024;
+const CHUNK_CHARACTERS = 4 * 1024 * 1024;
 
 export interface ReceivedItems {
   accepted: number;
@@ -55,15 +55,26 @@ export async function receiveItems(
 
   let lines: Line[] = [];
   let characters = 0;
-  for await (const line of ndjsonLines(stream, BATCH_LIMITS.itemBytes)) {
-    lines.push(parseLine(line, batch.runCount));
-    characters += line.text.length;
-    if (lines.length < CHUNK_ITEMS && characters < CHUNK_CHARACTERS) continue;
-    await send(lines);
-    lines = [];
-    characters = 0;
+  // While a chunk is on its way, the next one is read.
+  let sending: Promise<void> = Promise.resolve();
+  try {
+    for await (const line of ndjsonLines(stream, BATCH_LIMITS.itemBytes)) {
+      lines.push(parseLine(line, batch.runCount));
+      characters += line.text.length;
+      if (lines.length < CHUNK_ITEMS && characters < CHUNK_CHARACTERS) continue;
+      await sending;
+      sending = send(lines);
+      // Thrown where it is awaited.
+      sending.catch(() => {});
+      lines = [];
+      characters = 0;
+    }
+    await sending;
+    if (lines.length > 0) await send(lines);
+  } finally {
+    // Whatever the answer is, nothing is still being done after it.
+    await Promise.allSettled([sending]);
   }
-  if (lines.length > 0) await send(lines);
   return received;
 }
 
