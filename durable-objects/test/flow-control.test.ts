@@ -1,4 +1,4 @@
-import { evictDurableObject } from "cloudflare:test";
+import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
 import { queueKeyOf } from "../src/keys.ts";
 import type { QueueChange, QueueDeclaration } from "../src/rpc.ts";
@@ -155,6 +155,15 @@ describe("a rate limit", () => {
     for (const [index, time] of at.entries()) expect(time - startedAt).toBeGreaterThanOrEqual(400 * index);
   });
 
+  it("goes on refilling after an eviction", async () => {
+    const scene = await new Scene().deploy();
+    const limits = { rateLimit: { limit: 4, period: 2_000 }, rateLimitPerKey: { limit: 4, period: 2_000 } };
+    await triggerMany(scene, limits, times(2, "a"));
+    expect((await scene.poll()).runs).toHaveLength(1);
+    await evictDurableObject(scene.queueStub);
+    expect((await scene.poll({ waitMs: 5_000 })).runs).toHaveLength(1);
+  });
+
   it("of each key holds for that key alone", async () => {
     const scene = await new Scene().deploy();
     const limits = { rateLimitPerKey: { limit: 1, period: HOUR } };
@@ -205,5 +214,51 @@ describe("weights", () => {
     const state = await bindings.ENVIRONMENT.getByName(scene.key);
     expect(await (state as unknown as typeof scene.environment).syncState()).toMatchObject({ weight: 3 });
     await scene.pollAll();
+  });
+});
+
+describe("what a trigger asks for", () => {
+  it("decides the order: a head start in seconds, and else the oldest first", async () => {
+    const scene = await new Scene().deploy({ concurrencyLimit: 1 });
+    await change(scene, { type: "pause", paused: true });
+    const ids: string[] = [];
+    for (const priorityMs of [0, 0, 100_000, 10_000]) ids.push(await scene.trigger({ priorityMs }));
+    await change(scene, { type: "pause", paused: false });
+    const order: number[] = [];
+    while (order.length < ids.length) {
+      const [run] = (await scene.poll({ waitMs: 5_000 })).runs;
+      order.push(ids.indexOf(run?.runId ?? ""));
+      await scene.report({ completed: run });
+    }
+    expect(order).toEqual([2, 3, 0, 1]);
+  });
+
+  it("reaches the host: machine, duration, attempts, tags, and the version it is locked to", async () => {
+    const scene = await new Scene().deploy();
+    const older = { id: "deployment_0", version: "20260101.1", contentHash: "1".repeat(64) };
+    const asked = { machine: "large-2x", maxDuration: 60, maxAttempts: 7, tags: ["a", "b"] } as const;
+    await scene.trigger({ ...asked, tags: [...asked.tags], lockedDeployment: older });
+    const [run] = (await scene.poll()).runs;
+    expect(run).toMatchObject({ ...asked, deployment: older });
+    await scene.report({ completed: run });
+    await scene.trigger();
+    expect((await scene.poll({ waitMs: 5_000 })).runs[0]?.deployment.version).toBe("20270101.1");
+  });
+
+  it("lets a run expire only until it is dequeued: a lost host does not bring the ttl back", async () => {
+    const scene = await new Scene().deploy();
+    const runId = await scene.trigger({ ttlMs: HOUR });
+    const [lost] = (await scene.poll()).runs;
+    await scene.report({ started: lost });
+    await runInDurableObject(scene.queueStub, (_, state) => {
+      state.storage.sql.exec("UPDATE runs SET due_at = 1 WHERE slot = 1");
+    });
+    await runDurableObjectAlarm(scene.queueStub);
+    const ttls = await runInDurableObject(scene.queueStub, (_, state) =>
+      state.storage.sql.exec("SELECT status, ttl_at FROM runs").toArray(),
+    );
+    expect(ttls).toEqual([{ status: "PENDING", ttl_at: null }]);
+    const [again] = (await scene.poll({ waitMs: 5_000 })).runs;
+    expect(again).toMatchObject({ runId, token: 2 });
   });
 });

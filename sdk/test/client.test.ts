@@ -14,6 +14,7 @@ import {
   NotFoundError,
   PermissionDeniedError,
   queue,
+  queues,
   RateLimitError,
   runs,
   schemaTask,
@@ -433,6 +434,71 @@ describe("runs", () => {
 describe("outside of a task", () => {
   test("tags.add says that it needs a run", async () => {
     await expect(tags.add("a")).rejects.toThrow("Can't set tags outside of a run");
+  });
+});
+
+describe("queues", () => {
+  const limit = {
+    current: 2,
+    base: 1,
+    override: 2,
+    overriddenAt: "2027-01-02T03:04:05.000Z",
+    overriddenBy: null,
+  };
+  const none = { current: null, base: null, override: null, overriddenAt: null, overriddenBy: null };
+  const item = {
+    id: "queue_1",
+    concurrency: limit,
+    totalConcurrency: none,
+    rateLimit: none,
+    rateLimitPerKey: none,
+  };
+
+  test("are retrieved, paused and limited by id, or by type and name", async () => {
+    const server = await api(() => ({ body: item }));
+    const found = await queues.retrieve({ type: "task", name: "a/b" });
+    expect(found.concurrency.overriddenAt).toEqual(new Date("2027-01-02T03:04:05.000Z"));
+    expect(found.totalConcurrency.overriddenAt).toBeNull();
+    await queues.pause("queue_1");
+    await queues.resume("queue_1");
+    await queues.overrideConcurrencyLimit("queue_1", 2);
+    await queues.overrideConcurrencyLimit("queue_1", { totalConcurrencyLimit: 9 });
+    await queues.resetConcurrencyLimit("queue_1");
+    await queues.overrideRateLimit("queue_1", {
+      rateLimit: { limit: 1, period: "1m" },
+      rateLimitPerKey: null,
+    });
+    await queues.resetRateLimit("queue_1");
+    expect(server.received.map(({ method, path, body }) => [method, path, body])).toEqual([
+      ["GET", "/api/v1/queues/a%2Fb?type=task", undefined],
+      ["POST", "/api/v1/queues/queue_1/pause", { type: "id", action: "pause" }],
+      ["POST", "/api/v1/queues/queue_1/pause", { type: "id", action: "resume" }],
+      ["POST", "/api/v1/queues/queue_1/concurrency/override", { type: "id", concurrencyLimit: 2 }],
+      ["POST", "/api/v1/queues/queue_1/concurrency/override", { type: "id", totalConcurrencyLimit: 9 }],
+      ["POST", "/api/v1/queues/queue_1/concurrency/reset", { type: "id" }],
+      [
+        "POST",
+        "/api/v1/queues/queue_1/rate-limit/override",
+        { type: "id", rateLimit: { limit: 1, period: "1m" }, rateLimitPerKey: null },
+      ],
+      ["POST", "/api/v1/queues/queue_1/rate-limit/reset", { type: "id" }],
+    ]);
+  });
+
+  test("are listed page by page", async () => {
+    const server = await api(({ path }) => ({
+      body: {
+        data: [item],
+        pagination: { currentPage: path.includes("page=2") ? 2 : 1, totalPages: 2, count: 2 },
+      },
+    }));
+    const seen: string[] = [];
+    for await (const { id } of queues.list({ perPage: 1 })) seen.push(id);
+    expect(seen).toEqual(["queue_1", "queue_1"]);
+    expect(server.received.map(({ path }) => path)).toEqual([
+      "/api/v1/queues?perPage=1",
+      "/api/v1/queues?page=2&perPage=1",
+    ]);
   });
 });
 

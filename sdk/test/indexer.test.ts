@@ -145,6 +145,35 @@ describe("problems", () => {
     });
   });
 
+  test("limits of queues and tasks, with periods in milliseconds", async () => {
+    const code = `
+      queue({ name: "q", rateLimit: { limit: 5, period: "1m" }, totalConcurrencyLimit: 9 });
+      registerFile("src/a.ts", {
+        a: task({ id: "a", concurrency: { perKey: 2, total: 4 }, ${run} }),
+        b: task({ id: "b", queue: { rateLimitPerKey: { limit: 1, period: 500, burst: 2 } }, ${run} }),
+      });`;
+    const { manifest } = (await index(code)) as {
+      manifest: { tasks: { queue: object }[]; queues: object[] };
+    };
+    expect(manifest.queues).toEqual([
+      { name: "q", rateLimit: { limit: 5, period: 60_000 }, totalConcurrencyLimit: 9 },
+    ]);
+    expect(manifest.tasks.map((task) => task.queue)).toEqual([
+      { concurrencyLimit: 2, totalConcurrencyLimit: 4 },
+      { rateLimitPerKey: { limit: 1, period: 500, burst: 2 } },
+    ]);
+  });
+
+  test("a rate limit whose period is no duration", async () => {
+    const code = `queue({ name: "q", rateLimit: { limit: 5, period: "soon" } }); registerFile("src/a.ts", { a: task({ id: "a", ${run} }) });`;
+    expect(await index(code)).toMatchObject({
+      problem: {
+        code: "INVALID_QUEUE",
+        message: expect.stringContaining('The queue "q": "soon" is no duration'),
+      },
+    });
+  });
+
   test("a queue with two limits", async () => {
     const code = `queue({ name: "q", concurrencyLimit: 1 }); task({ id: "a", queue: { name: "q", concurrencyLimit: 2 }, ${run} });`;
     expect(await index(code)).toMatchObject({

@@ -181,6 +181,11 @@ export class QueueCore {
       sql.exec<{ version: number | null }>("SELECT max(version) AS version FROM runs")[0]?.version ?? 0;
     q.version = Math.max(last, projectionCursor(q).version, meta.get<number>("version") ?? 0);
     this.#epoch = meta.get<number>("epoch") ?? 0;
+    if (settings.rateLimit || settings.rateLimitPerKey) {
+      // More may be ready than when the environment was last told, with no row changed since: that must count as newer.
+      q.version += 1;
+      meta.set("version", q.version);
+    }
     this.#context = q;
   }
 }

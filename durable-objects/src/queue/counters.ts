@@ -99,7 +99,9 @@ export class KeyCounters {
       this.add(key, counts);
     }
     this.#tat = this.#savedTat =
-      sql.exec<{ value: string }>("SELECT value FROM meta WHERE key = 'rate'").map(Number)[0] ?? 0;
+      sql
+        .exec<{ value: string }>("SELECT value FROM meta WHERE key = 'rate'")
+        .map(({ value }) => Number(value))[0] ?? 0;
     this.#touched.clear();
   }
 

@@ -1,9 +1,11 @@
+import { ENVIRONMENT_SLUGS } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { type App, authenticateProject } from "../auth.ts";
 import { environmentView } from "../environment-view.ts";
 import { environmentObjectOf } from "../objects.ts";
 
-const PATH = "/api/v1/projects/:ref/:env";
+/** Other things of a project have paths like these. */
+const PATH = `/api/v1/projects/:ref/:env{${ENVIRONMENT_SLUGS.join("|")}}` as const;
 
 /** An environment as its project's developers see and pause it. What it may use is set by the administrator. */
 export const environmentRoutes = new Hono<App>()
