@@ -3,6 +3,8 @@ import { connect, Socket } from "node:net";
 import type { HostToRuntime, RuntimeToHost } from "../contract/runtime-protocol.ts";
 
 const RECONNECT_MS = 50;
+/** How long a host may take to close its end. */
+const END_MS = 2_000;
 /** A host that has not answered after so many connections is gone. Only what this process itself lives through counts. */
 const MAX_CONNECTIONS = 12_000;
 
@@ -46,15 +48,16 @@ export class Channel {
   }
 
   /**
-   * Closes the stream once everything sent is out, and connects again and again until the host answers. By then the
+   * Closes the stream once everything sent has reached the host, and connects again and again until the host answers. By then the
    * process may have been saved, moved and restored.
    */
   async reconnect(): Promise<void> {
     const old = this.#socket;
-    await this.drained();
+    const drained = this.drained();
     this.#away = true;
+    await drained;
     old.removeAllListeners("close").removeAllListeners("end");
-    old.destroy();
+    await endedByBoth(old);
     this.#rest = "";
     this.#connectLater(1);
   }
@@ -126,7 +129,8 @@ export class Channel {
   #listen(socket: Socket, onEnd: () => void): void {
     socket.setEncoding("utf8");
     socket.on("data", (chunk: string) => {
-      if (this.#away) {
+      // What comes on the old one was sent before the host knew.
+      if (this.#away && socket !== this.#socket) {
         this.#away = false;
         this.#socket = socket;
         this.flush();
@@ -153,6 +157,21 @@ export class Channel {
     this.#unsent = [];
     return text;
   }
+}
+
+/**
+ * Closes this end, and the socket once the other side has closed its own: one that writes to a closed socket gets an error,
+ * and with that loses what it has not read.
+ */
+async function endedByBoth(socket: Socket): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, END_MS);
+    socket.once("end", resolve).once("close", resolve);
+    socket.end();
+  });
+  clearTimeout(timer);
+  socket.destroy();
 }
 
 function open(address: string): Socket {

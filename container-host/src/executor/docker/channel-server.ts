@@ -106,10 +106,15 @@ export class ChannelServer {
       }
     });
     socket.on("error", () => {});
+    // What is sent from here on waits for the next connection.
+    const over = () => {
+      if (this.#current === socket) this.#current = null;
+    };
+    socket.on("end", over);
     socket.on("close", () => {
       clearTimeout(greeting);
       this.#sockets.delete(socket);
-      if (this.#current === socket) this.#current = null;
+      over();
     });
   }
 
