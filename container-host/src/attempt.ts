@@ -363,12 +363,13 @@ export class Attempt implements Work {
 
   #restore(ready: ReadyDeployment, ref: CheckpointRef): void {
     const { checkpoints, pool } = this.#options;
+    // It is handed out once: what can't be restored here never will be, and is deleted.
+    this.#checkpoint = ref;
     const saved = checkpoints?.store.find(ref.id, this.run.runId) ?? "this host restores no processes";
     if (!checkpoints || typeof saved === "string") {
       this.restoreFailed(String(saved));
       return;
     }
-    this.#checkpoint = ref;
     this.#isSubmitted = true;
     pool.restore(this, ready, saved, checkpoints.store.memoryOf(ref.id));
   }

@@ -27,6 +27,7 @@ const SavedProcess = z.object({
   startedAt: z.number(),
   /** Runs that it has finished before. */
   runs: z.number().int(),
+  /** Of its memory's files. */
   bytes: z.number(),
   /** Machines of another kind can't restore it. */
   kind: z.string(),
@@ -105,13 +106,14 @@ export class Checkpoints {
     try {
       mkdirSync(join(own, MEMORY), { recursive: true, mode: 0o700 });
       await save(join(own, MEMORY));
+      closeToOthers(own);
       const saved: SavedProcess = {
         ...about,
         id,
         hostId,
         kind,
         savedAt: Date.now(),
-        bytes: sizeOf(own),
+        bytes: sizeOf(join(own, MEMORY)),
         monotonicSeconds: monotonicSeconds(),
       };
       if (saved.bytes > maxBytes)
@@ -133,9 +135,11 @@ export class Checkpoints {
   /** A process that can be restored here, or why it can't. */
   find(id: string, runId: string): SavedProcess | string {
     const { folder, hostId, kind, monotonicSeconds } = this.#options;
-    if (!/^[\w-]+$/.test(id)) return "its checkpoint has no valid name";
+    if (!isName(id)) return "its checkpoint has no valid name";
     const saved = read(join(folder, id));
     if (saved?.runId !== runId) return "its checkpoint is on another host, or was removed to make room";
+    // CRIU reads for ever where a file ends too early.
+    if (sizeOf(this.memoryOf(id)) !== saved.bytes) return "its checkpoint is damaged";
     if (saved.kind !== kind) return "its checkpoint is of another kind of machine";
     if (saved.monotonicSeconds > monotonicSeconds()) {
       return saved.hostId === hostId
@@ -150,6 +154,7 @@ export class Checkpoints {
   }
 
   drop(id: string): void {
+    if (!isName(id)) return;
     const own = this.#own.get(id);
     if (own) {
       this.#own.delete(id);
@@ -192,6 +197,9 @@ export class Checkpoints {
   }
 }
 
+/** No path that leads out of the folder. */
+const isName = (id: string): boolean => /^[\w-]+$/.test(id);
+
 function read(folder: string): SavedProcess | null {
   try {
     if (!existsSync(join(folder, ABOUT))) return null;
@@ -205,8 +213,16 @@ function ageMs(path: string): number {
   return Date.now() - statSync(path).mtimeMs;
 }
 
+/** The Engine writes files that any user could read, were it not for the folder above. */
+function closeToOthers(path: string): void {
+  const isFolder = statSync(path).isDirectory();
+  chmodSync(path, isFolder ? 0o700 : 0o600);
+  if (isFolder) for (const name of readdirSync(path)) closeToOthers(join(path, name));
+}
+
+/** Of all files below; 0 where there is nothing. */
 function sizeOf(path: string): number {
-  const stats = statSync(path);
-  if (!stats.isDirectory()) return stats.size;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (!stats?.isDirectory()) return stats?.size ?? 0;
   return readdirSync(path).reduce((sum, name) => sum + sizeOf(join(path, name)), 0);
 }

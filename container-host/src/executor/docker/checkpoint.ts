@@ -1,12 +1,19 @@
 import { createHash } from "node:crypto";
-import { cp, readFile } from "node:fs/promises";
-import { arch, cpus, release } from "node:os";
+import { cp, readdir, readFile, rm } from "node:fs/promises";
+import { arch, cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import type Docker from "dockerode";
+import { sleep } from "../../backoff.ts";
 import { messageOf } from "../../errors.ts";
 
 /** The name of a checkpoint within its folder. */
 const NAME = "process";
+/** A restore that takes longer has failed: the run is replayed instead, while its lease lasts. */
+const RESTORE_MS = 25_000;
+/** Registers and thread state of its first process: no two processes have the same. */
+const IDENTITY = "core-1.img";
+/** What containerd calls the folders into which it copies a checkpoint once more. */
+const COPY = "ctrd-checkpoint";
 
 /** What has to be the same on a machine that restores a process: its kernel, its processor and the Engine. */
 export async function machineKind(engineVersion: string): Promise<string> {
@@ -43,9 +50,30 @@ export async function startSaved(
 ): Promise<void> {
   const target = join(engineRoot, "containers", container.id, "checkpoints", NAME);
   await cp(join(folder, NAME), target, { recursive: true });
+  const identity = await readFile(join(target, IDENTITY));
   // dockerode would send the options as a body too, which the Engine refuses.
   const options = { _query: { checkpoint: NAME }, _body: {} };
-  await container.start(options as Docker.ContainerStartOptions);
+  const patience = new AbortController();
+  const late = sleep(RESTORE_MS, patience.signal).then(() => {
+    if (!patience.signal.aborted) throw new Error(`The Engine did not restore it within ${RESTORE_MS} ms`);
+  });
+  try {
+    await Promise.race([container.start(options as Docker.ContainerStartOptions), late]);
+  } finally {
+    patience.abort();
+    await rm(target, { recursive: true, force: true });
+    await removeCopies(identity);
+  }
+}
+
+/** containerd leaves its copies where they are, with all that was in the process's memory. `identity`: what its file says. */
+async function removeCopies(identity: Buffer): Promise<void> {
+  // Where the Engine has a folder of its own for these, nothing is found.
+  for (const name of await readdir(tmpdir())) {
+    if (!name.startsWith(COPY)) continue;
+    const copy = await readFile(join(tmpdir(), name, IDENTITY)).catch(() => null);
+    if (copy?.equals(identity)) await rm(join(tmpdir(), name), { recursive: true, force: true });
+  }
 }
 
 /** The Engine only says where CRIU's log is: its last errors tell what stood in the way. */
