@@ -1,54 +1,35 @@
 import type { DispatcherRpc, QueueReport, QueueReportResult, QueueRpc } from "@acme/durable-objects/rpc";
 import type {
   AttemptCompleted,
-  AttemptStarted,
+  AttemptOutcome,
   DequeuedRun,
   HostNotice,
   JournalEntry,
-  LeaseVerdict,
   OperationResult,
 } from "@acme/sdk/contract";
 import { parseRunId } from "@acme/sdk/contract";
+import { nextPoll } from "../../container-host/src/poll-plan.ts";
+import { INTRUDER } from "./checks/isolation.ts";
+import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";
-import type { World } from "./world.ts";
-
-/** What an attempt of a simulated task does. */
-export interface Behaviour {
-  durationMs: number;
-  fails: boolean;
-  /** Its durable operations, one after the other. */
-  operations: Operation[];
-}
-
-export type Operation =
-  | { kind: "step" }
-  | { kind: "wait"; ms: number }
-  /** Waits for children side by side. */
-  | { kind: "children"; count: number };
+import { type Operation, type TaskCode, widthOf } from "./task-code.ts";
+import type { Clock, World } from "./world.ts";
 
 export interface HostOptions {
   hostId: string;
   slots: number;
-  /** Decides what an attempt does; called once an attempt. */
-  behaviour(run: DequeuedRun): Behaviour;
-  /** Called when the attempt's code is about to run, and when it ended or was stopped. */
-  onStart(run: DequeuedRun): void;
-  /** Creates, or finds, the child that an operation of the run stands for. */
-  trigger(run: DequeuedRun, number: number): Promise<void>;
-  /** A step's function was called. */
-  onStep(run: DequeuedRun, number: number): void;
-  /** The journal has this step's result from now on. */
-  onRecorded(run: DequeuedRun, number: number): void;
-  /** The task's code got an operation's result. */
-  onResult(run: DequeuedRun, number: number, result: OperationResult): void;
-  onEnd(run: DequeuedRun): void;
+  code: TaskCode;
+  invariants: Invariants;
 }
 
 interface Attempt {
   run: DequeuedRun;
+  /** Its code runs no more. */
   stopped: boolean;
   results: Map<number, OperationResult>;
 }
+
+type Lease = { runId: string; token: number };
 
 /**
  * A container host together with the Worker in front of the objects: it polls, runs attempts that take virtual time, and
@@ -58,8 +39,13 @@ export class SimulatedHost {
   readonly #world: World;
   readonly #platform: Platform;
   readonly #options: HostOptions;
+  readonly #clock: Clock = { skewMs: 0 };
   #session = 0;
+  /** By run: a host has one attempt of a run. */
   #attempts = new Map<string, Attempt>();
+  /** What the polls that wait asked for. */
+  readonly #polls = new Map<symbol, number>();
+  #resting = false;
 
   constructor(world: World, platform: Platform, options: HostOptions) {
     this.#world = world;
@@ -69,209 +55,252 @@ export class SimulatedHost {
 
   start(): void {
     this.#session += 1;
-    void this.#poll(this.#session);
-    void this.#heartbeats(this.#session);
+    const { skewMs } = this.#platform.faults;
+    this.#clock.skewMs = this.#world.between(-skewMs, skewMs);
+    this.#world.note(`host ${this.#sessionId(this.#session)} starts`);
+    this.#world.clock.run(this.#clock, () => {
+      this.#pump(this.#session);
+      void this.#heartbeats(this.#session);
+    });
   }
 
   /** Power is gone: nothing more is said, whatever ran is gone. */
   kill(): void {
+    this.#world.note(`host ${this.#sessionId(this.#session)} is killed`);
     this.#session += 1;
-    for (const attempt of this.#attempts.values()) this.#end(attempt);
+    for (const attempt of this.#attempts.values()) attempt.stopped = true;
     this.#attempts.clear();
+    this.#polls.clear();
+  }
+
+  /** Stops what runs and says goodbye. */
+  leave(): void {
+    this.#seen(this.#session, true);
+    this.kill();
   }
 
   #sessionId(session: number): string {
     return `${this.#options.hostId}-${session}`;
   }
 
-  async #poll(session: number): Promise<void> {
+  /** Asks for what there is room for, by the plan of the real host; to be called when there may be more room. */
+  #pump(session: number): void {
+    if (session !== this.#session || this.#resting) return;
+    const held = this.#attempts.size;
+    const next = nextPoll(Math.max(0, this.#options.slots - held), held, [...this.#polls.values()]);
+    if (next) void this.#poll(session, next.max);
+  }
+
+  async #poll(session: number, max: number): Promise<void> {
     const dispatcher = this.#platform.stub<DispatcherRpc>("DISPATCHER", "default");
-    while (session === this.#session) {
-      try {
-        const result = await dispatcher.poll({
-          protocol: 1,
-          hostId: this.#options.hostId,
-          sessionId: this.#sessionId(session),
-          max: this.#options.slots - this.#attempts.size,
-          waitMs: 20_000,
-        });
-        if (session !== this.#session) return;
-        if (result.ended) {
-          this.kill();
-          this.start();
-          return;
-        }
-        for (const notice of result.notices) this.#noticed(session, notice);
-        for (const json of result.runs) void this.#run(session, JSON.parse(json) as DequeuedRun);
-      } catch {
-        await this.#world.sleep(this.#world.between(50, 500));
+    const id = Symbol();
+    this.#polls.set(id, max);
+    try {
+      const { hostId } = this.#options;
+      const sessionId = this.#sessionId(session);
+      const result = await dispatcher.poll({ protocol: 1, hostId, sessionId, max, waitMs: 20_000 });
+      if (session !== this.#session) return;
+      this.#polls.delete(id);
+      if (result.ended) {
+        this.kill();
+        this.start();
+        return;
       }
+      for (const notice of result.notices) this.#noticed(session, notice);
+      for (const json of result.runs) this.#accept(session, JSON.parse(json) as DequeuedRun);
+    } catch {
+      this.#polls.delete(id);
+      this.#resting = true;
+      await this.#world.sleep(this.#world.between(50, 500));
+      this.#resting = false;
     }
+    this.#pump(session);
+  }
+
+  /** Takes a run that was leased to this host. The same lease again is ignored; a newer one ends the older. */
+  #accept(session: number, run: DequeuedRun): void {
+    const known = this.#attempts.get(run.runId);
+    if (known && known.run.token >= run.token) return;
+    if (known) known.stopped = true;
+    void this.#run(session, run);
   }
 
   async #run(session: number, run: DequeuedRun): Promise<void> {
     const attempt: Attempt = { run, stopped: false, results: new Map() };
     for (const { number, result } of run.resume?.journal ?? [])
       if (result) attempt.results.set(number, result);
-    this.#attempts.set(key(run), attempt);
-    this.#options.onStart(run);
-    const { durationMs, fails, operations } = this.#options.behaviour(run);
-    const started: AttemptStarted = { runId: run.runId, token: run.token, startedAt: this.#world.now };
+    this.#attempts.set(run.runId, attempt);
+    this.#world.note(`host ${this.#sessionId(session)} starts lease ${run.token} of ${run.runId}`);
+    this.#options.invariants.started(run, this.#sessionId(session));
+    const { durationMs, end, operations } = this.#options.code.behaviour(run);
+    const startedAt = Date.now();
+    if (end === "released") {
+      attempt.stopped = true;
+      await this.#complete(session, attempt, { type: "released", reason: "simulated" }, startedAt, 0);
+      return;
+    }
     // Some starts are told on their own, some together with the end.
-    if (durationMs > 50 || operations.length > 0) void this.#report(session, { started: [started] });
+    if (durationMs > 50 || operations.length > 0)
+      void this.#report(session, { started: [{ ...leaseOf(run), startedAt }] });
     await this.#world.sleep(durationMs);
     if (!(await this.#perform(session, attempt, operations))) return;
     if (session !== this.#session || attempt.stopped) return;
-    this.#end(attempt);
-    await this.#complete(session, run, {
-      runId: run.runId,
-      token: run.token,
-      startedAt: started.startedAt,
-      completedAt: this.#world.now,
-      usageMs: durationMs,
-      outcome: fails
-        ? {
-            type: "failure",
-            error: { type: "STRING_ERROR", raw: `attempt ${run.attempt} failed` },
-            retry: { delayMs: 200 },
-          }
-        : { type: "success", output: JSON.stringify(run.token), outputType: "application/json" },
-    });
+    attempt.stopped = true;
+    await this.#complete(session, attempt, outcomeOf(run, end), startedAt, durationMs);
   }
 
   /** False: the attempt is over, or suspended. */
   async #perform(session: number, attempt: Attempt, operations: Operation[]): Promise<boolean> {
-    const { run } = attempt;
+    const { invariants } = this.#options;
     let number = 0;
     for (const operation of operations) {
       if (session !== this.#session || attempt.stopped) return false;
-      const waits = Array.from(
-        { length: operation.kind === "children" ? operation.count : 1 },
-        (_, index) => number + index,
-      );
+      const waits = Array.from({ length: widthOf(operation) }, (_, index) => number + index);
       number += waits.length;
       const open = waits.filter((wait) => !attempt.results.has(wait));
-      if (open.length > 0) {
-        const ended =
-          operation.kind === "step"
-            ? await this.#step(session, attempt, open[0] as number)
-            : await this.#wait(session, attempt, operation, open);
-        if (!ended) return false;
-      }
+      if (open.length > 0 && !(await this.#performOne(session, attempt, operation, open))) return false;
       if (session !== this.#session || attempt.stopped) return false;
-      for (const wait of waits)
-        this.#options.onResult(run, wait, attempt.results.get(wait) as OperationResult);
+      for (const wait of waits) {
+        const result = attempt.results.get(wait) as OperationResult;
+        invariants.operations.returned(attempt.run, wait, result, operation.kind === "run");
+        if (JSON.stringify(result).includes(INTRUDER))
+          invariants.violations.report(
+            9,
+            `operation ${wait} of ${attempt.run.runId} has an intruder's result`,
+          );
+      }
     }
     return true;
   }
 
+  async #performOne(
+    session: number,
+    attempt: Attempt,
+    operation: Operation,
+    open: number[],
+  ): Promise<boolean> {
+    if (operation.kind === "step") return this.#step(session, attempt, open[0] as number);
+    const { run } = attempt;
+    const known = new Set(run.resume?.journal.map((entry) => entry.number));
+    const begun = await Promise.all(open.map((number) => this.#options.code.begin(run, number, operation)));
+    if (session !== this.#session || attempt.stopped) return false;
+    if (begun.some((entries) => entries === null)) return false;
+    // A wait that is in the journal goes on as it was.
+    const entries = begun
+      .flatMap((some) => some ?? [])
+      .filter(({ number, result }) => result || !known.has(number));
+    if (entries.length > 0 && !(await this.#journal(session, run, entries))) return false;
+    for (const { number, result } of entries) if (result) attempt.results.set(number, result);
+    return this.#wait(session, attempt, open);
+  }
+
   async #step(session: number, attempt: Attempt, number: number): Promise<boolean> {
     const { run } = attempt;
-    this.#options.onStep(run, number);
+    const { operations } = this.#options.invariants;
+    operations.performed(run, number);
     const result: OperationResult = { ok: true, output: String(this.#world.random()) };
-    const entry = { number, kind: "step", name: "step", startedAt: this.#world.now, result } as const;
+    const entry = { number, kind: "step", name: "step", startedAt: Date.now(), result } as const;
     if (!(await this.#journal(session, run, [entry]))) return false;
-    this.#options.onRecorded(run, number);
+    operations.recorded(run, number);
     attempt.results.set(number, result);
     return true;
   }
 
-  async #wait(session: number, attempt: Attempt, operation: Operation, waits: number[]): Promise<boolean> {
+  async #wait(session: number, attempt: Attempt, waits: number[]): Promise<boolean> {
     const { run } = attempt;
-    const known = new Set(run.resume?.journal.map((entry) => entry.number));
-    if (operation.kind === "wait") {
-      const until = this.#world.now + operation.ms;
-      const entries = waits
-        .filter((number) => !known.has(number))
-        .map(
-          (number) => ({ number, kind: "wait", name: "wait", startedAt: this.#world.now, until }) as const,
-        );
-      if (entries.length > 0 && !(await this.#journal(session, run, entries))) return false;
-    } else await Promise.all(waits.map((number) => this.#options.trigger(run, number)));
     for (;;) {
+      const open = waits.filter((number) => !attempt.results.has(number));
+      if (open.length === 0) return true;
       // Sometimes it is over while the process is still there.
       await this.#world.sleep(this.#world.between(0, 5_000));
       if (session !== this.#session || attempt.stopped) return false;
-      const open = waits.filter((number) => !attempt.results.has(number));
-      if (open.length === 0) return true;
-      const lease = { runId: run.runId, token: run.token };
-      const verdicts = await this.#report(session, { suspensions: [{ ...lease, waits: open }] });
+      const left = open.filter((number) => !attempt.results.has(number));
+      if (left.length === 0) return true;
+      const verdicts = await this.#report(session, { suspensions: [{ ...leaseOf(run), waits: left }] });
       const verdict = verdicts?.suspensions[0];
       if (session !== this.#session || attempt.stopped) return false;
       if (verdict?.verdict === "resume") {
         for (const { number, result } of verdict.completed) attempt.results.set(number, result);
         continue;
       }
-      this.#end(attempt);
-      this.#attempts.delete(key(run));
+      this.#forget(attempt);
       return false;
     }
   }
 
   async #journal(session: number, run: DequeuedRun, entries: JournalEntry[]): Promise<boolean> {
-    const journal = { runId: run.runId, token: run.token, attempt: run.attempt, entries };
+    const journal = { ...leaseOf(run), attempt: run.attempt, entries };
     const verdicts = await this.#report(session, { journals: [journal] });
     return verdicts?.journals[0] === "ok";
   }
 
   #noticed(session: number, notice: HostNotice): void {
-    if (notice.type === "cancel") this.#cancel(session, notice.runId, notice.token);
-    else this.#attempts.get(`${notice.runId} ${notice.token}`)?.results.set(notice.number, notice.result);
+    if (notice.type === "cancel") this.#cancel(session, notice);
+    else this.#find(notice)?.results.set(notice.number, notice.result);
   }
 
-  async #complete(session: number, run: DequeuedRun, completed: AttemptCompleted): Promise<void> {
+  async #complete(
+    session: number,
+    attempt: Attempt,
+    outcome: AttemptOutcome,
+    startedAt: number,
+    usageMs: number,
+  ): Promise<void> {
+    const completed: AttemptCompleted = {
+      ...leaseOf(attempt.run),
+      startedAt,
+      completedAt: Date.now(),
+      usageMs,
+      outcome,
+    };
     await this.#report(session, { completed: [completed] });
-    if (session !== this.#session) return;
-    // A message that arrives twice, the second time long after.
-    if (this.#world.chance(0.05)) {
-      await this.#world.sleep(this.#world.between(1, 5_000));
-      await this.#report(session, { completed: [completed] });
-    }
-    this.#attempts.delete(key(run));
+    if (session === this.#session) this.#forget(attempt);
   }
 
-  #cancel(session: number, runId: string, token: number): void {
-    const attempt = [...this.#attempts.values()].find((a) => a.run.runId === runId && a.run.token === token);
+  #cancel(session: number, lease: Lease): void {
+    const attempt = this.#find(lease);
     if (!attempt || attempt.stopped) return;
-    this.#end(attempt);
-    const completedAt = this.#world.now;
-    void this.#complete(session, attempt.run, { runId, token, completedAt, outcome: { type: "canceled" } });
+    attempt.stopped = true;
+    void this.#complete(session, attempt, { type: "canceled" }, Date.now(), 0);
   }
 
-  #end(attempt: Attempt): void {
-    if (attempt.stopped) return;
+  #find({ runId, token }: Lease): Attempt | undefined {
+    const attempt = this.#attempts.get(runId);
+    return attempt?.run.token === token ? attempt : undefined;
+  }
+
+  #forget(attempt: Attempt): void {
     attempt.stopped = true;
-    this.#options.onEnd(attempt.run);
+    if (this.#attempts.get(attempt.run.runId) === attempt) this.#attempts.delete(attempt.run.runId);
+    this.#pump(this.#session);
   }
 
   async #heartbeats(session: number): Promise<void> {
     for (;;) {
       await this.#world.sleep(30_000);
       if (session !== this.#session) return;
-      const byQueue = Map.groupBy(this.#attempts.values(), (a) => parseRunId(a.run.runId)?.queueKey ?? "");
-      for (const attempts of byQueue.values()) {
-        const heartbeats = attempts.map(({ run }) => ({ runId: run.runId, token: run.token }));
-        void this.#report(session, { heartbeats });
-      }
-      this.#seen(session);
+      const byQueue = Map.groupBy(
+        this.#attempts.values(),
+        ({ run }) => parseRunId(run.runId)?.queueKey ?? "",
+      );
+      for (const attempts of byQueue.values())
+        void this.#report(session, { heartbeats: attempts.map(({ run }) => leaseOf(run)) });
+      this.#seen(session, false);
     }
   }
 
-  #seen(session: number): void {
+  #seen(session: number, goodbye: boolean): void {
     this.#platform
       .stub<DispatcherRpc>("DISPATCHER", "default")
-      .hostSeen(this.#options.hostId, this.#sessionId(session), false)
+      .hostSeen(this.#options.hostId, this.#sessionId(session), goodbye)
       .catch(() => {});
   }
 
   /** Tells one queue; again and again until it answers. */
   async #report(session: number, parts: Partial<QueueReport>): Promise<QueueReportResult | null> {
-    const { started, completed, heartbeats, journals, suspensions } = parts;
-    const runId = (started ?? completed ?? heartbeats ?? journals ?? suspensions)?.[0]?.runId as string;
-    const queue = this.#platform.stub<QueueRpc>("QUEUE", parseRunId(runId)?.queueKey as string);
-    const { hostId } = this.#options;
-    const report = {
-      hostId,
+    const { leases } = this.#options.invariants;
+    const report: QueueReport = {
+      hostId: this.#options.hostId,
       sessionId: this.#sessionId(session),
       started: [],
       completed: [],
@@ -281,20 +310,31 @@ export class SimulatedHost {
       suspensions: [],
       ...parts,
     };
+    const told = [
+      ...report.started,
+      ...report.completed,
+      ...report.heartbeats,
+      ...report.journals,
+      ...report.suspensions,
+    ];
+    const queueKey = parseRunId(told[0]?.runId ?? "")?.queueKey as string;
+    const queue = this.#platform.stub<QueueRpc>("QUEUE", queueKey);
     for (;;) {
+      const current = told.map(({ runId }) => leases.current(runId));
       try {
         const verdicts = await queue.applyReports(report);
-        if (session !== this.#session) return null;
-        report.heartbeats.forEach((lease, index) => {
-          this.#obey(session, lease, verdicts.heartbeats[index] as LeaseVerdict);
-        });
-        report.started.forEach((lease, index) => {
-          this.#obey(session, lease, verdicts.started[index] as LeaseVerdict);
-        });
-        report.journals.forEach((lease, index) => {
-          this.#obey(session, lease, verdicts.journals[index] as LeaseVerdict);
-        });
-        return verdicts;
+        const all = [
+          ...verdicts.started,
+          ...verdicts.completed,
+          ...verdicts.heartbeats,
+          ...verdicts.journals,
+          ...verdicts.suspensions.map(({ verdict }) => verdict),
+        ];
+        for (const [index, lease] of told.entries()) {
+          leases.answered(lease, current[index] as number, all[index] as string);
+          if (session === this.#session) this.#obey(session, lease, all[index] as string);
+        }
+        return session === this.#session ? verdicts : null;
       } catch {
         await this.#world.sleep(this.#world.between(100, 1_000));
         if (session !== this.#session) return null;
@@ -302,14 +342,22 @@ export class SimulatedHost {
     }
   }
 
-  #obey(session: number, lease: { runId: string; token: number }, verdict: LeaseVerdict): void {
-    if (verdict === "canceled") this.#cancel(session, lease.runId, lease.token);
+  #obey(session: number, lease: Lease, verdict: string): void {
+    if (verdict === "canceled") this.#cancel(session, lease);
     if (verdict !== "stale") return;
-    const attempt = this.#attempts.get(`${lease.runId} ${lease.token}`);
-    if (!attempt) return;
-    this.#end(attempt);
-    this.#attempts.delete(key(attempt.run));
+    const attempt = this.#find(lease);
+    if (attempt) this.#forget(attempt);
   }
 }
 
-const key = (run: DequeuedRun): string => `${run.runId} ${run.token}`;
+const leaseOf = ({ runId, token }: DequeuedRun): Lease => ({ runId, token });
+
+function outcomeOf(run: DequeuedRun, end: "success" | "failure" | "final-failure"): AttemptOutcome {
+  if (end === "success")
+    return { type: "success", output: JSON.stringify(run.token), outputType: "application/json" };
+  return {
+    type: "failure",
+    error: { type: "STRING_ERROR", raw: `attempt ${run.attempt} failed` },
+    retry: end === "failure" ? { delayMs: 200 } : null,
+  };
+}

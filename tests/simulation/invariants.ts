@@ -1,227 +1,111 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { RunRow } from "@acme/durable-objects/rpc";
-import {
-  type DequeuedRun,
-  ENVIRONMENT_KEY_LENGTH,
-  isFinal,
-  type OperationResult,
-  parseRunId,
-  RunStatus,
-} from "@acme/sdk/contract";
+import { type DequeuedRun, isFinal } from "@acme/sdk/contract";
+import { Fairness } from "./checks/fairness.ts";
+import { Idempotency } from "./checks/idempotency.ts";
+import { Isolation } from "./checks/isolation.ts";
+import { Leases } from "./checks/leases.ts";
+import { Operations } from "./checks/operations.ts";
+import { Outcomes } from "./checks/outcomes.ts";
+import { Projections } from "./checks/projections.ts";
+import { RunChanges, type RunState } from "./checks/run-changes.ts";
+import { Slots } from "./checks/slots.ts";
+import { type InvariantNumber, Violations } from "./checks/violations.ts";
 import type { Platform } from "./platform.ts";
+import type { QuerySide } from "./query-side.ts";
+import type { World } from "./world.ts";
 
-interface Watched {
-  slots: StatementSync;
-  changed: StatementSync;
-  unfinished: StatementSync;
-  all: StatementSync;
-  version: number;
-}
+/** The design's invariants, and when each is looked at. The checks are in `checks/`. */
+export const INVARIANTS: Record<InvariantNumber, string> = {
+  1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: all that was acknowledged, and all that came of it, is there and has an outcome.",
+  2: "At each start: the lease is new, and of this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
+  3: "After each step: slots held, counted from the rows, per key of each queue and per environment; a suspended run holds none. At the end: the counters are at zero.",
+  4: "At each acknowledgement: a key that has not expired stands for the run it stood for. After each step: a key that does not expire has created one run, in whichever queue.",
+  5: "At the end: each tick of each schedule has created one run.",
+  6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues and of a queue's keys, over windows of 20 turns each.",
+  7: "Whenever a run's code passes an operation: a recorded step is not performed again, an operation has one child, batch or token, and returns what it returned before.",
+  8: "At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers.",
+  9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run carries what they wrote.",
+};
 
-interface Row {
-  [column: string]: unknown;
-  id: string;
-  status: RunStatus;
-  version: number;
-}
-
-const operationKey = (run: DequeuedRun, number: number): string =>
-  `operation ${number} of attempt ${run.attempt} of ${run.runId}`;
-
-/** The design's invariants, checked after every step against the objects' own databases. */
+/** All checks, fed by what the hosts and clients see and by the objects' databases. */
 export class Invariants {
+  readonly violations = new Violations();
+  readonly outcomes = new Outcomes(this.violations);
+  readonly leases: Leases;
+  readonly slots: Slots;
+  readonly idempotency: Idempotency;
+  readonly fairness: Fairness;
+  readonly operations = new Operations(this.violations, this.outcomes);
+  readonly projections: Projections;
+  readonly isolation = new Isolation(this.violations);
+  readonly #changes: RunChanges;
   readonly #platform: Platform;
-  /** Limit by queue key; others have none of their own. */
-  readonly #limits: Map<string, number>;
-  readonly #environmentLimit: number;
-  readonly #watched = new Map<string, Watched>();
-  readonly #acknowledged = new Map<string, RunStatus | null>();
-  readonly #byKey = new Map<string, string>();
-  readonly #outcomes = new Map<string, RunStatus>();
-  readonly #tokens = new Map<string, number>();
-  readonly #projection = new Map<string, RunRow>();
-  readonly #recorded = new Set<string>();
-  readonly #children = new Map<string, string>();
-  readonly #results = new Map<string, string>();
-  /** Seen outside of a step's check, thrown by the next one. */
-  #violation: string | null = null;
+  /** Runs that are not over, or hold a slot. */
+  readonly #unfinished = new Set<string>();
 
-  constructor(platform: Platform, limits: Map<string, number>, environmentLimit: number) {
+  constructor(
+    world: World,
+    platform: Platform,
+    querySide: QuerySide,
+    options: { limits: ReadonlyMap<string, number>; environmentLimit: number; measuresShares: boolean },
+  ) {
     this.#platform = platform;
-    this.#limits = limits;
-    this.#environmentLimit = environmentLimit;
+    this.#changes = new RunChanges(platform);
+    this.leases = new Leases(this.violations, this.#changes.runs);
+    this.slots = new Slots(this.violations, options.limits, options.environmentLimit);
+    this.idempotency = new Idempotency(this.violations, () => world.now);
+    this.fairness = new Fairness(this.violations, options.measuresShares);
+    this.projections = new Projections(this.violations, querySide);
   }
 
-  /** A trigger was acknowledged: from here on the run must exist (1), and its key stands for no other run (4). */
-  acknowledged(runId: string, key: string | null): void {
-    this.#acknowledged.set(runId, null);
-    if (!key) return;
-    const known = this.#byKey.get(key);
-    if (known && known !== runId)
-      this.#violation ??= `invariant 4: ${key} stands for ${known} and for ${runId}`;
-    this.#byKey.set(key, runId);
+  get runs(): ReadonlyMap<string, RunState> {
+    return this.#changes.runs;
   }
 
-  /** An attempt's code starts: every lease of a run has a token of its own (2). */
-  started(run: DequeuedRun): void {
-    const last = this.#tokens.get(run.runId) ?? 0;
-    if (run.token <= last) {
-      this.#violation ??= `invariant 2: ${run.runId} was leased with token ${run.token} after ${last}`;
-    }
-    this.#tokens.set(run.runId, run.token);
-    // One that was canceled while it was on its way to the host may start: the notice follows it.
-    const outcome = this.#outcomes.get(run.runId);
-    if (outcome && outcome !== RunStatus.CANCELED) {
-      this.#violation ??= `invariant 1: ${run.runId} was started after its outcome ${outcome}`;
-    }
+  started(run: DequeuedRun, sessionId: string): void {
+    this.leases.started(run, sessionId);
+    this.outcomes.started(run, this.leases.current(run.runId));
   }
 
-  /** A step's function is called: never again once its result is in the journal (7). */
-  performed(run: DequeuedRun, number: number): void {
-    const key = operationKey(run, number);
-    if (this.#recorded.has(key)) this.#violation ??= `invariant 7: step ${key} was performed again`;
-  }
-
-  recorded(run: DequeuedRun, number: number): void {
-    this.#recorded.add(operationKey(run, number));
-  }
-
-  /** An operation never has a second child (7). */
-  child(run: DequeuedRun, number: number, childId: string): void {
-    const key = operationKey(run, number);
-    const known = this.#children.get(key);
-    if (known && known !== childId) this.#violation ??= `invariant 7: ${key} has ${known} and ${childId}`;
-    this.#children.set(key, childId);
-  }
-
-  /** The task's code got an operation's result: the same one each time (7), and never before a child is over. */
-  returned(run: DequeuedRun, number: number, result: OperationResult): void {
-    const key = operationKey(run, number);
-    const text = JSON.stringify(result);
-    const known = this.#results.get(key);
-    if (known && known !== text) this.#violation ??= `invariant 7: ${key} returned ${known}, then ${text}`;
-    this.#results.set(key, text);
-    const child = this.#children.get(key);
-    if (child && !this.#outcomes.has(child)) this.#violation ??= `${key} returned before ${child} was over`;
-  }
-
-  projected(rows: RunRow[]): void {
-    for (const row of rows) {
-      const known = this.#projection.get(row.id);
-      if (!known || row.version > known.version) this.#projection.set(row.id, row);
-    }
-  }
-
+  /** To be called after each step. Throws the first violation. */
   check(): void {
-    if (this.#violation) throw new Error(this.#violation);
-    const held = new Map<string, number>();
-    for (const [queueKey, database] of this.#platform.databases("QUEUE")) {
-      const watched = this.#watch(queueKey, database);
-      if (!watched) continue;
-      this.#checkSlots(queueKey, watched, held);
-      this.#checkOutcomes(watched);
-    }
-    for (const [environment, count] of held) {
-      if (count > this.#environmentLimit) {
-        throw new Error(
-          `invariant 3: environment ${environment} holds ${count} of ${this.#environmentLimit} slots`,
-        );
-      }
-    }
+    this.#changes.read(
+      (change) => {
+        this.outcomes.changed(change);
+        this.leases.changed(change);
+        this.slots.changed(change);
+        this.idempotency.changed(change);
+        this.fairness.changed(change);
+        this.isolation.changed(change);
+        const { id, status, slot, version } = change.after;
+        this.projections.changed(id, version);
+        if (isFinal(status) && slot === 0) this.#unfinished.delete(id);
+        else this.#unfinished.add(id);
+      },
+      (queueKey, database) => this.slots.written(queueKey, database),
+    );
+    this.fairness.check();
+    this.violations.throwFirst();
   }
 
-  #checkSlots(queueKey: string, watched: Watched, held: Map<string, number>): void {
-    const environment = queueKey.slice(0, ENVIRONMENT_KEY_LENGTH);
-    const limit = this.#limits.get(queueKey) ?? Number.POSITIVE_INFINITY;
-    for (const row of watched.slots.all() as { key: string; n: number }[]) {
-      if (row.n > limit)
-        throw new Error(`invariant 3: key '${row.key}' of ${queueKey} holds ${row.n} of ${limit} slots`);
-      held.set(environment, (held.get(environment) ?? 0) + row.n);
-    }
-  }
-
-  /** Looks at the rows changed since the last step: an outcome, once recorded, stays. */
-  #checkOutcomes(watched: Watched): void {
-    for (const row of watched.changed.all(watched.version) as Row[]) {
-      watched.version = Math.max(watched.version, row.version);
-      const before = this.#outcomes.get(row.id);
-      if (before && before !== row.status)
-        throw new Error(`invariant 1: ${row.id} was ${before} and became ${row.status}`);
-      if (isFinal(row.status)) this.#outcomes.set(row.id, row.status);
-    }
-  }
-
-  /** All acknowledged runs are final, no slot is held, and the query side has every row. */
-  settled(): boolean {
-    return this.unsettled() === "";
-  }
-
+  /** What is not over yet; "": all runs have ended, no slot is held, and the query side has every row. */
   unsettled(): string {
-    for (const runId of this.#acknowledged.keys()) {
-      if (!this.#outcomes.has(runId)) return `${runId} has no outcome: ${this.#describe(runId)}`;
-    }
-    for (const [queueKey, database] of this.#platform.databases("QUEUE")) {
-      const watched = this.#watch(queueKey, database);
-      if (!watched) continue;
-      const open = watched.unfinished.get() as { id: string; status: string } | undefined;
-      if (open) return `${open.id} is ${open.status}`;
-      for (const row of watched.all.all() as Row[]) {
-        if (this.#projection.get(row.id)?.version !== row.version) return `${row.id} is not projected`;
-      }
-    }
-    return "";
+    const { open } = this.outcomes;
+    if (open) return `${open} was acknowledged and has no outcome: ${this.#describe(open)}`;
+    const unfinished = this.#unfinished.values().next().value;
+    if (unfinished) return `${unfinished} is not over: ${this.#describe(unfinished)}`;
+    const { missing } = this.projections;
+    return missing ? `${missing} has not reached the query side in its last version` : "";
+  }
+
+  /** To be called once all is settled. */
+  atEnd(): void {
+    this.outcomes.atEnd(this.runs);
+    this.slots.atEnd(this.#platform.databases("QUEUE"));
+    this.violations.throwFirst();
   }
 
   #describe(runId: string): string {
-    const queueKey = parseRunId(runId)?.queueKey ?? "";
-    const row = this.#watched
-      .get(queueKey)
-      ?.all.all()
-      .find((found) => (found as Row).id === runId);
-    return row ? JSON.stringify(row) : "it does not exist";
-  }
-
-  /** 8: the query side equals the objects; 1: nothing acknowledged is missing. */
-  atEnd(): void {
-    const rows = new Map<string, Row>();
-    for (const [queueKey, database] of this.#platform.databases("QUEUE")) {
-      for (const row of (this.#watch(queueKey, database)?.all.all() ?? []) as Row[]) rows.set(row.id, row);
-    }
-    for (const runId of this.#acknowledged.keys()) {
-      const row = rows.get(runId);
-      if (!row) throw new Error(`invariant 1: ${runId} was acknowledged and is gone`);
-      const projected = this.#projection.get(runId) as RunRow;
-      if (projected.status !== row.status || projected.version !== row.version) {
-        throw new Error(
-          `invariant 8: ${runId} is ${row.status} in its queue and ${projected.status} on the query side`,
-        );
-      }
-      if (row.slot !== 0) throw new Error(`invariant 3: ${runId} ended and holds a slot`);
-    }
-    for (const [runId, projected] of this.#projection) {
-      if (!rows.has(runId)) throw new Error(`invariant 8: the query side knows ${runId}, its queue doesn't`);
-      if (parseRunId(runId)?.environmentKey !== projected.environmentKey)
-        throw new Error(`invariant 9: ${runId}`);
-    }
-  }
-
-  #watch(queueKey: string, database: DatabaseSync): Watched | null {
-    const known = this.#watched.get(queueKey);
-    if (known) return known;
-    const tables = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").all();
-    if (tables.length === 0) return null;
-    const watched: Watched = {
-      slots: database.prepare(
-        "SELECT concurrency_key AS key, count(*) AS n FROM runs WHERE slot = 1 GROUP BY concurrency_key",
-      ),
-      changed: database.prepare("SELECT id, status, version FROM runs WHERE version > ?"),
-      unfinished: database.prepare(
-        `SELECT id, status FROM runs WHERE slot = 1 OR status IN ('DELAYED', 'PENDING', 'PENDING_VERSION', 'RETRYING', 'WAITING_ON_WAITPOINT') LIMIT 1`,
-      ),
-      all: database.prepare("SELECT * FROM runs"),
-      version: 0,
-    };
-    this.#watched.set(queueKey, watched);
-    return watched;
+    const run = this.runs.get(runId);
+    return run ? JSON.stringify(run) : "it does not exist";
   }
 }

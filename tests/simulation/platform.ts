@@ -1,65 +1,50 @@
 import { DatabaseSync } from "node:sqlite";
 import { nodeSql } from "../../durable-objects/test/node-sql.ts";
+import { type Faults, LONG_DELAY_MS } from "./faults.ts";
+import { Instance } from "./instance.ts";
 import type { World } from "./world.ts";
-
-/** What the network and the machines do to the objects. Probabilities are by call. */
-export interface Faults {
-  /** A call is lost before it arrives: the caller gets an error. */
-  lostRequest: number;
-  /** A call is carried out and its answer lost: the caller gets an error. */
-  lostReply: number;
-  /** An object dies at the moment a call arrives. */
-  crash: number;
-  maxLatencyMs: number;
-}
 
 type ObjectClass = new (ctx: never, env: never) => object;
 type Method = (...args: unknown[]) => unknown;
 
-interface Instance {
-  object: object;
-  alive: boolean;
-  /** Rejects when the instance dies: whoever waits for it hears of it at once. */
-  death: Promise<never>;
-  die(): void;
-}
-
-function newInstance(): Instance {
-  const { promise: death, reject } = Promise.withResolvers<never>();
-  death.catch(() => {});
-  const instance: Instance = {
-    object: {},
-    alive: true,
-    death,
-    die() {
-      instance.alive = false;
-      reject(new Error("simulated: the object died"));
-    },
-  };
-  return instance;
-}
+/** How long an object that is replaced may still end what it has begun. */
+const RETIRED_MS = 30_000;
+const ALARM_TRIES = 6;
 
 /** One named object: its storage outlives its instances. */
 class Slot {
+  readonly id: string;
+  readonly binding: string;
+  readonly name: string;
   readonly database = new DatabaseSync(":memory:");
   alarmAt: number | null = null;
   instance: Instance | null = null;
+
+  constructor(binding: string, name: string) {
+    this.id = `${binding}/${name}`;
+    this.binding = binding;
+    this.name = name;
+  }
 }
 
 /**
  * Durable Objects in plain Node, as far as the classes under test use them: SQLite storage that survives its object, one
  * alarm, calls between objects over a network with faults. A crash takes the instance: what it still computes reaches
- * neither its storage nor anybody else.
+ * neither its storage nor anybody else, but for what was on its way already.
  */
 export class Platform {
   readonly #world: World;
   readonly #classes = new Map<string, ObjectClass>();
   readonly #slots = new Map<string, Slot>();
+  readonly #written = new Set<Slot>();
+  readonly #mayRepeat: (method: string) => boolean;
   faults: Faults;
 
-  constructor(world: World, faults: Faults) {
+  /** `mayRepeat`: whether the network may deliver a call of this method twice. */
+  constructor(world: World, faults: Faults, mayRepeat: (method: string) => boolean) {
     this.#world = world;
     this.faults = faults;
+    this.#mayRepeat = mayRepeat;
   }
 
   define(binding: string, objectClass: ObjectClass): void {
@@ -74,24 +59,56 @@ export class Platform {
   /** The databases of all objects of a binding, by name: for checks only. */
   databases(binding: string): Map<string, DatabaseSync> {
     const found = new Map<string, DatabaseSync>();
-    for (const [id, slot] of this.#slots) {
-      const [of, name] = id.split("/", 2) as [string, string];
-      if (of === binding && slot.instance) found.set(name, slot.database);
-      else if (of === binding) found.set(name, slot.database);
-    }
+    for (const slot of this.#slots.values())
+      if (slot.binding === binding) found.set(slot.name, slot.database);
     return found;
+  }
+
+  /** The databases of a binding's objects that were written to since the last call. */
+  *written(binding: string): Generator<[name: string, database: DatabaseSync]> {
+    for (const slot of this.#written) {
+      if (slot.binding !== binding) continue;
+      this.#written.delete(slot);
+      yield [slot.name, slot.database];
+    }
+  }
+
+  get running(): string[] {
+    return [...this.#slots.values()].filter((slot) => slot.instance).map((slot) => slot.id);
   }
 
   /** Kills one object's instance, if it has one. The next call or alarm starts a new one. */
   crash(id: string): void {
     const slot = this.#slots.get(id);
-    if (!slot?.instance) return;
-    slot.instance.die();
-    slot.instance = null;
+    if (slot?.instance) this.#kill(slot, slot.instance);
   }
 
-  get running(): string[] {
-    return [...this.#slots].filter(([, slot]) => slot.instance).map(([id]) => id);
+  /** Replaces an object's instance, as a deploy does: what it has begun may end, without its storage. */
+  evict(id: string): void {
+    const slot = this.#slots.get(id);
+    const instance = slot?.instance;
+    if (!slot || !instance) return;
+    this.#world.note(`${id} is replaced`);
+    slot.instance = null;
+    instance.retire();
+    this.#world.after(RETIRED_MS, () => instance.die());
+  }
+
+  /** Sets the clock of an object's machine right, or wrong in another way. */
+  setClock(id: string): void {
+    const clock = this.#slots.get(id)?.instance?.clock;
+    if (clock) clock.skewMs = this.#skew();
+  }
+
+  #kill(slot: Slot, instance: Instance): void {
+    this.#world.note(`${slot.id} dies`);
+    instance.die();
+    if (slot.instance === instance) slot.instance = null;
+  }
+
+  #skew(): number {
+    const { skewMs } = this.faults;
+    return skewMs === 0 ? 0 : this.#world.between(-skewMs, skewMs);
   }
 
   #stub(binding: string, name: string, from: Instance | null): object {
@@ -101,35 +118,52 @@ export class Platform {
         get: (_, method: string) =>
           method === "then"
             ? undefined
-            : (...args: unknown[]) => this.#call(binding, name, method, args, from),
+            : (...args: unknown[]) => this.#call(this.#slot(binding, name), method, args, from),
       },
     );
   }
 
-  async #call(
-    binding: string,
-    name: string,
-    method: string,
-    args: unknown[],
-    from: Instance | null,
-  ): Promise<unknown> {
+  async #call(slot: Slot, method: string, args: unknown[], from: Instance | null): Promise<unknown> {
     const world = this.#world;
-    const sent: unknown = structuredClone(args);
+    const { faults } = this;
+    const sent = structuredClone(args);
+    if (world.chance(faults.late)) {
+      this.#deliverLater(slot, method, sent);
+      await this.#latency();
+      throw lost(slot, method);
+    }
+    await this.#latency();
+    // What a sender said last may arrive after it died, or die with it.
+    if (from && !from.alive && world.chance(0.5)) return never();
+    if (world.chance(faults.lostRequest)) throw lost(slot, method);
+    if (this.#mayRepeat(method) && world.chance(faults.duplicate)) this.#deliverLater(slot, method, sent);
+    const reply = await this.#deliver(slot, method, sent);
     await this.#latency();
     if (from && !from.alive) return never();
-    if (world.chance(this.faults.lostRequest)) throw new Error(`simulated: ${method} to ${binding} was lost`);
-    const id = `${binding}/${name}`;
-    if (world.chance(this.faults.crash)) this.crash(id);
-    const slot = this.#slot(id);
-    const instance = slot.instance ?? this.#start(id, binding, name, slot);
-    const work = (Reflect.get(instance.object, method) as Method).apply(instance.object, sent as unknown[]);
-    const result: unknown = await Promise.race([work, instance.death]);
-    const reply: unknown = structuredClone(result);
-    await this.#latency();
-    if (from && !from.alive) return never();
-    if (world.chance(this.faults.lostReply))
-      throw new Error(`simulated: the answer of ${method} of ${binding} was lost`);
+    if (world.chance(faults.lostReply)) throw lost(slot, method);
     return reply;
+  }
+
+  /** Nobody waits for the answer. */
+  #deliverLater(slot: Slot, method: string, args: unknown[]): void {
+    const delay = this.#world.chance(0.5) ? 2_000 : LONG_DELAY_MS;
+    const copy = structuredClone(args);
+    this.#world.after(
+      this.#world.random() * delay,
+      () => void this.#deliver(slot, method, copy).catch(() => {}),
+    );
+  }
+
+  async #deliver(slot: Slot, method: string, args: unknown[]): Promise<unknown> {
+    const world = this.#world;
+    if (world.chance(this.faults.crash)) this.crash(slot.id);
+    const instance = slot.instance ?? this.#start(slot);
+    await instance.ready;
+    world.note(`${slot.id}.${method} ${JSON.stringify(args)}`);
+    const call = () => (Reflect.get(instance.object, method) as Method).apply(instance.object, args);
+    const result: unknown = await Promise.race([world.clock.run(instance.clock, call), instance.death]);
+    world.note(`${slot.id}.${method} = ${JSON.stringify(result)}`);
+    return structuredClone(result);
   }
 
   #latency(): Promise<void> {
@@ -140,17 +174,18 @@ export class Platform {
     );
   }
 
-  #slot(id: string): Slot {
+  #slot(binding: string, name: string): Slot {
+    const id = `${binding}/${name}`;
     let slot = this.#slots.get(id);
     if (!slot) {
-      slot = new Slot();
+      slot = new Slot(binding, name);
       this.#slots.set(id, slot);
     }
     return slot;
   }
 
-  #start(id: string, binding: string, name: string, slot: Slot): Instance {
-    const instance = newInstance();
+  #start(slot: Slot): Instance {
+    const instance = new Instance({ skewMs: this.#skew() });
     slot.instance = instance;
     const env = Object.fromEntries(
       [...this.#classes.keys()].map((to) => [
@@ -158,65 +193,112 @@ export class Platform {
         { getByName: (target: string) => this.#stub(to, target, instance) },
       ]),
     );
-    const objectClass = this.#classes.get(binding) as ObjectClass;
-    instance.object = new objectClass(this.#context(id, name, slot, instance) as never, env as never);
+    const objectClass = this.#classes.get(slot.binding) as ObjectClass;
+    this.#world.clock.run(instance.clock, () => {
+      instance.object = new objectClass(this.#context(slot, instance) as never, env as never);
+    });
     return instance;
   }
 
-  #context(id: string, name: string, slot: Slot, instance: Instance) {
+  #context(slot: Slot, instance: Instance) {
     const sql = nodeSql(slot.database);
+    let depth = 0;
     const check = () => {
-      if (!instance.alive) throw new Error("simulated: a dead object reached for its storage");
+      if (!instance.hasStorage) throw new Error("simulated: a dead object reached for its storage");
+    };
+    const wrote = () => {
+      this.#written.add(slot);
+      // All that one turn writes is kept or lost together, so the end comes after this turn.
+      if (depth === 0 && this.#world.chance(this.faults.crashAfterWrite))
+        queueMicrotask(() => {
+          if (instance.alive) this.#kill(slot, instance);
+        });
     };
     return {
-      id: { name },
+      id: { name: slot.name },
       waitUntil: (work: Promise<unknown>) => void work.catch(() => {}),
-      blockConcurrencyWhile: (work: () => Promise<unknown>) => work(),
+      blockConcurrencyWhile: (work: () => Promise<unknown>) => {
+        instance.ready = work();
+        return instance.ready;
+      },
       storage: {
         sql: {
           exec: (query: string, ...bindings: (string | number | null)[]) => {
             check();
             const rows = sql.exec(query, ...bindings);
+            if (!isRead(query)) wrote();
             return { toArray: () => rows };
           },
         },
         transactionSync: <T>(work: () => T): T => {
           check();
-          return sql.transaction(work);
+          depth += 1;
+          try {
+            return sql.transaction(work);
+          } finally {
+            depth -= 1;
+            wrote();
+          }
         },
         getAlarm: async () => slot.alarmAt,
         setAlarm: (at: number) => {
           check();
-          this.#setAlarm(id, slot, at);
+          this.#setAlarm(slot, at, at - instance.clock.skewMs - this.#world.now);
+        },
+        deleteAll: async () => {
+          check();
+          slot.alarmAt = null;
+          for (const name of tablesOf(slot.database)) slot.database.exec(`DROP TABLE ${name}`);
         },
       },
     };
   }
 
-  #setAlarm(id: string, slot: Slot, at: number): void {
+  #setAlarm(slot: Slot, at: number, delay: number): void {
     slot.alarmAt = at;
-    this.#world.after(at - this.#world.now, () => {
+    this.#world.after(delay, () => {
       if (slot.alarmAt !== at) return;
       slot.alarmAt = null;
-      void this.#fire(id, slot, at, 0);
+      void this.#fire(slot, 0);
     });
   }
 
   /** An alarm is delivered at least once: when its handler dies, it comes again. */
-  async #fire(id: string, slot: Slot, at: number, tries: number): Promise<void> {
-    const [binding, name] = id.split("/", 2) as [string, string];
-    const instance = slot.instance ?? this.#start(id, binding, name, slot);
+  async #fire(slot: Slot, tries: number): Promise<void> {
+    const instance = slot.instance ?? this.#start(slot);
     try {
-      await Promise.race([
-        (Reflect.get(instance.object, "alarm") as Method).call(instance.object),
-        instance.death,
-      ]);
+      await instance.ready;
+      this.#world.note(`${slot.id}.alarm`);
+      const alarm = () => (Reflect.get(instance.object, "alarm") as Method).call(instance.object);
+      await Promise.race([this.#world.clock.run(instance.clock, alarm), instance.death]);
     } catch {
-      if (tries < 6 && slot.alarmAt === null) {
-        this.#world.after(2_000 * 2 ** tries, () => void this.#fire(id, slot, at, tries + 1));
+      if (tries < ALARM_TRIES && slot.alarmAt === null) {
+        this.#world.after(2_000 * 2 ** tries, () => {
+          if (slot.alarmAt === null) void this.#fire(slot, tries + 1);
+        });
       }
     }
   }
 }
+
+const reads = new Map<string, boolean>();
+
+function isRead(query: string): boolean {
+  let read = reads.get(query);
+  if (read === undefined) {
+    read = /^\s*SELECT\b/i.test(query);
+    reads.set(query, read);
+  }
+  return read;
+}
+
+const tablesOf = (database: DatabaseSync): string[] =>
+  database
+    .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+    .all()
+    .map((row) => row.name as string);
+
+const lost = (slot: Slot, method: string): Error =>
+  new Error(`simulated: ${method} to ${slot.binding}, or its answer, was lost`);
 
 const never = (): Promise<never> => new Promise(() => {});

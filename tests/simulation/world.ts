@@ -1,3 +1,13 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { Trace } from "./trace.ts";
+
+/** The clock of one machine: how far it is ahead of the world's, in milliseconds. */
+export interface Clock {
+  skewMs: number;
+  /** The machine is gone, and with it what it would do later. */
+  ended?: boolean;
+}
+
 /**
  * A world in which nothing is left to chance that the seed doesn't decide: a virtual clock, a seeded generator, and one
  * list of events. Between two events all promises settle, so the order of everything is the same in every run of a seed.
@@ -7,12 +17,27 @@ export class World {
   now = 1_800_000_000_000;
   /** Events that have happened. */
   steps = 0;
+  readonly trace: Trace;
+  /** Whose clock `Date.now` shows: code that runs for a machine runs inside. */
+  readonly clock = new AsyncLocalStorage<Clock>();
   readonly #events: Event[] = [];
+  readonly #startedAt = this.now;
   #order = 0;
   #state: number;
 
-  constructor(seed: number) {
+  constructor(seed: number, { trace = false } = {}) {
     this.#state = seed >>> 0;
+    this.trace = new Trace(trace);
+  }
+
+  /** Virtual milliseconds since the start. */
+  get elapsed(): number {
+    return this.now - this.#startedAt;
+  }
+
+  /** Adds to the trace what happened now. */
+  note(line: string): void {
+    this.trace.add(`${this.elapsed.toFixed(1)} ${line}`);
   }
 
   /** In [0, 1): mulberry32. */
@@ -49,6 +74,12 @@ export class World {
     return new Promise((resolve) => void this.after(ms, resolve));
   }
 
+  /** Everything stood still for so long, as a machine that was paused: what was due meanwhile is due now. */
+  jump(ms: number): void {
+    this.now += ms;
+    this.note(`the clock jumps by ${ms}`);
+  }
+
   /** Lets the next event happen and everything that follows from it. False: nothing is left. */
   async step(): Promise<boolean> {
     let event = pop(this.#events);
@@ -61,6 +92,16 @@ export class World {
     return true;
   }
 
+  /** A timer of a machine. */
+  #tick(clock: Clock, work: () => void): void {
+    try {
+      if (!clock.ended) this.clock.run(clock, work);
+    } catch (error) {
+      // Its end can come in the middle.
+      if (!clock.ended) throw error;
+    }
+  }
+
   /** Puts the virtual clock, timers and generator in the place of the real ones; the result puts those back. */
   install(): () => void {
     const real = {
@@ -68,6 +109,7 @@ export class World {
       clearTimeout: globalThis.clearTimeout,
       now: Date.now,
       random: Math.random,
+      performance: performance.now,
       scheduler: Object.getOwnPropertyDescriptor(globalThis, "scheduler"),
       error: console.error,
     };
@@ -76,7 +118,8 @@ export class World {
     Object.assign(globalThis, {
       setTimeout: (work: () => void, ms = 0) => {
         lastTimer += 1;
-        timers.set(lastTimer, this.after(ms, work));
+        const clock = this.clock.getStore();
+        timers.set(lastTimer, this.after(ms, clock ? () => this.#tick(clock, work) : work));
         return lastTimer;
       },
       clearTimeout: (timer: number) => {
@@ -89,8 +132,16 @@ export class World {
       value: { wait: (ms: number) => this.sleep(ms) },
       configurable: true,
     });
-    Date.now = () => this.now;
+    Date.now = () => Math.floor(this.now + (this.clock.getStore()?.skewMs ?? 0));
+    performance.now = () => this.elapsed;
     Math.random = this.random;
+    Object.defineProperty(crypto, "getRandomValues", {
+      value: (bytes: Uint8Array) => {
+        for (let index = 0; index < bytes.length; index++) bytes[index] = this.between(0, 255);
+        return bytes;
+      },
+      configurable: true,
+    });
     // The code under test reports what it survives; here surviving is the point.
     console.error = () => {};
     return () => {
@@ -98,6 +149,8 @@ export class World {
       globalThis.clearTimeout = real.clearTimeout;
       Date.now = real.now;
       Math.random = real.random;
+      performance.now = real.performance;
+      Reflect.deleteProperty(crypto, "getRandomValues");
       console.error = real.error;
       if (real.scheduler) Object.defineProperty(globalThis, "scheduler", real.scheduler);
       else Reflect.deleteProperty(globalThis, "scheduler");

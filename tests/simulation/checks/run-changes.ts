@@ -1,0 +1,77 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { ENVIRONMENT_KEY_LENGTH, type RunStatus } from "@acme/sdk/contract";
+import type { Platform } from "../platform.ts";
+
+/** What the checks look at of a run, as its queue's database has it. */
+export interface RunState {
+  seq: number;
+  id: string;
+  task: string;
+  status: RunStatus;
+  slot: number;
+  concurrency_key: string;
+  order_at: number;
+  token: number;
+  session_id: string | null;
+  version: number;
+  tags: string;
+  error_message: string | null;
+}
+
+export interface RunChange {
+  queueKey: string;
+  environmentKey: string;
+  database: DatabaseSync;
+  /** Undefined: the run is new. */
+  before: RunState | undefined;
+  after: RunState;
+}
+
+/** Reads after each step which runs it changed: by version, in the databases that were written to. */
+export class RunChanges {
+  readonly runs = new Map<string, RunState>();
+  readonly #platform: Platform;
+  readonly #queues = new Map<string, { changed: StatementSync; version: number }>();
+
+  constructor(platform: Platform) {
+    this.#platform = platform;
+  }
+
+  /** Calls `onChange` for each changed run, and `onQueue` for each queue that was written to. */
+  read(
+    onChange: (change: RunChange) => void,
+    onQueue: (queueKey: string, database: DatabaseSync) => void,
+  ): void {
+    for (const [queueKey, database] of this.#platform.written("QUEUE")) {
+      const queue = this.#queue(queueKey, database);
+      if (!queue) continue;
+      const environmentKey = queueKey.slice(0, ENVIRONMENT_KEY_LENGTH);
+      for (const after of queue.changed.all(queue.version) as unknown as RunState[]) {
+        queue.version = Math.max(queue.version, after.version);
+        const before = this.runs.get(after.id);
+        this.runs.set(after.id, after);
+        onChange({ queueKey, environmentKey, database, before, after });
+      }
+      onQueue(queueKey, database);
+    }
+  }
+
+  #queue(queueKey: string, database: DatabaseSync) {
+    let queue = this.#queues.get(queueKey);
+    if (!queue) {
+      if (!hasRuns(database)) return null;
+      queue = {
+        changed: database.prepare(
+          `SELECT seq, id, task, status, slot, concurrency_key, order_at, token, session_id, version, tags, error_message
+           FROM runs WHERE version > ? ORDER BY version, seq`,
+        ),
+        version: 0,
+      };
+      this.#queues.set(queueKey, queue);
+    }
+    return queue;
+  }
+}
+
+export const hasRuns = (database: DatabaseSync): boolean =>
+  database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'runs'").all().length > 0;

@@ -1,0 +1,24 @@
+/** Number of an invariant of the design, see `INVARIANTS`. */
+export type InvariantNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+export class Violation extends Error {
+  readonly invariant: InvariantNumber;
+
+  constructor(invariant: InvariantNumber, message: string) {
+    super(`invariant ${invariant}: ${message}`);
+    this.invariant = invariant;
+  }
+}
+
+/** What the checks found. Much of it is seen in the middle of a step, where nobody could catch it: it is thrown after it. */
+export class Violations {
+  #first: Violation | null = null;
+
+  report(invariant: InvariantNumber, message: string): void {
+    this.#first ??= new Violation(invariant, message);
+  }
+
+  throwFirst(): void {
+    if (this.#first) throw this.#first;
+  }
+}

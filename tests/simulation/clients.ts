@@ -1,0 +1,117 @@
+import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
+import { newRunId } from "@acme/sdk/contract";
+import { idempotencyHomeOf } from "../../durable-objects/src/keys.ts";
+import { sendBatch } from "./batches.ts";
+import { intrude } from "./intruder.ts";
+import { LONG_TTL_MS, type Scene } from "./scene.ts";
+
+/** What one client does, insisting until it is answered. */
+export async function act(scene: Scene): Promise<void> {
+  const draw = scene.world.random();
+  if (draw < 0.06) await triggerBatch(scene);
+  else if (draw < 0.16) await intrude(scene);
+  else if (draw < 0.46) await triggerOnce(scene);
+  else await triggerAndChange(scene);
+}
+
+/** Triggers a run, and may cancel it, move its start, or add to it. */
+async function triggerAndChange(scene: Scene): Promise<void> {
+  const { world } = scene;
+  const ref = world.pick(scene.queues);
+  const runId = await scene.trigger(ref, scene.item(ref));
+  scene.invariants.outcomes.acknowledged(runId);
+  if (!world.chance(0.25)) return;
+  await world.sleep(world.between(0, 10_000));
+  const queue = scene.queue(ref.queueKey);
+  const { key } = ref.environment;
+  const changes: ((queue: QueueRpc) => Promise<unknown>)[] = [
+    () => queue.cancelRun(key, runId, "simulated cancel"),
+    () => queue.cancelRun(key, runId, "simulated cancel"),
+    () => queue.rescheduleRun(key, runId, Date.now() + world.between(0, 60_000)),
+    () => queue.addTags(key, runId, [`tag-${world.between(0, 5)}`]),
+    () => queue.updateMetadata(key, runId, [{ type: "increment", key: "n", value: 1 }]),
+  ];
+  const change = world.pick(changes);
+  await scene.persist(() => change(queue));
+}
+
+/** With an idempotency key, sometimes into another queue than the task's own, where the key's home is. */
+async function triggerOnce(scene: Scene): Promise<void> {
+  const { world } = scene;
+  const ref = world.pick(scene.queues);
+  const others = scene.queuesOf(ref.environment.key).filter((queue) => queue !== ref);
+  const target = others.length > 0 && world.chance(0.5) ? world.pick(others) : ref;
+  const expires = world.chance(0.3);
+  const key = `${expires ? "short" : "long"}-${world.between(0, 4)}`;
+  const expiresAt = Date.now() + (expires ? world.between(1_000, 40_000) : LONG_TTL_MS);
+  const item = scene.item(ref, {
+    runId: newRunId(target.queueKey, Date.now(), () => scene.unique()),
+    payload: JSON.stringify(expires ? {} : { onlyOne: key }),
+  });
+  const runId = await claimAndCreate(scene, ref, target, item, { key, expiresAt });
+  scene.invariants.outcomes.acknowledged(runId);
+  const claim = `${ref.environment.key} ${item.task} ${key}`;
+  // The claim may be decided by one clock and compared with another's.
+  const skewMs = 2 * scene.scenario.faults.skewMs;
+  scene.invariants.idempotency.acknowledged(claim, { runId, expiresAt }, skewMs);
+}
+
+/** As the Worker does: the claim at the key's home, then the run in its own queue. */
+async function claimAndCreate(
+  scene: Scene,
+  ref: QueueRef,
+  target: QueueRef,
+  item: TriggerItem,
+  { key, expiresAt }: { key: string; expiresAt: number },
+): Promise<string> {
+  const { task } = item;
+  const homeKey = idempotencyHomeOf(ref.environment.key, task);
+  let { runId } = item;
+  if (target.queueKey === homeKey)
+    runId = await scene.trigger(target, { ...item, idempotency: { key, expiresAt, claim: true } });
+  else {
+    const claim = { task, key, runId, expiresAt };
+    runId = (await scene.persist(() => scene.queue(homeKey).claimIdempotencyKey(ref, claim))).runId;
+  }
+  // Whoever claimed the key may have died before the run was created.
+  const idempotency = { key, expiresAt, claim: false };
+  return scene.trigger(scene.ownerOf(runId), { ...item, runId, idempotency });
+}
+
+/** A batch; of some the last items never come. */
+async function triggerBatch(scene: Scene): Promise<void> {
+  const { world } = scene;
+  const { key } = world.pick(scene.environments);
+  const size = world.between(1, 40);
+  const time = Date.now().toString(36).padStart(9, "0");
+  const id = `batch_${key}${time}${scene.unique()}`;
+  const sent = world.chance(0.15) ? world.between(0, size - 1) : size;
+  await sendBatch(scene, { id, environmentKey: key, size, sent, parentRunId: null });
+}
+
+/** Everybody's backlog: one environment queued first and most, the others a moment later. */
+export function fillBacklogs(scene: Scene): void {
+  const { world } = scene;
+  for (const [index, env] of scene.environments.entries()) {
+    const count = world.between(20, 40) * (index === 0 ? 3 : 1);
+    for (const ref of scene.queuesOf(env.key)) {
+      for (let key = 0; key < scene.scenario.keys; key++) {
+        scene.client(async () => {
+          await world.sleep(index === 0 ? 0 : 2_000);
+          const items = Array.from({ length: count }, () =>
+            scene.item(ref, {
+              concurrencyKey: `key-${key}`,
+              priorityMs: 0,
+              delayUntil: undefined,
+              ttlMs: undefined,
+              known: true,
+            }),
+          );
+          const queue = scene.queue(ref.queueKey);
+          const results = await scene.persist(() => queue.triggerRuns(ref, scene.settingsOf(ref), items));
+          for (const { runId } of results) scene.invariants.outcomes.acknowledged(runId);
+        });
+      }
+    }
+  }
+}

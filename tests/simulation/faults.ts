@@ -1,0 +1,33 @@
+/** What the network and the machines do to the objects. Probabilities are by call, or by write. */
+export interface Faults {
+  /** A call is lost before it arrives: the caller gets an error. */
+  lostRequest: number;
+  /** A call is carried out and its answer lost: the caller gets an error. */
+  lostReply: number;
+  /** The caller gets an error at once, and the call arrives long after, when it has been sent again. */
+  late: number;
+  /** A call arrives twice, the second time a while later. */
+  duplicate: number;
+  /** An object dies at the moment a call arrives. */
+  crash: number;
+  /** An object dies right after a write: what it was to say then is lost. */
+  crashAfterWrite: number;
+  /** A call takes up to this long, each way; now and then 20 times as long, so calls overtake each other. */
+  maxLatencyMs: number;
+  /** How far the clock of a machine may be off, either way. */
+  skewMs: number;
+}
+
+/** Longest that a late call or a duplicate is on its way. */
+export const LONG_DELAY_MS = 120_000;
+
+export const NO_FAULTS: Faults = {
+  lostRequest: 0,
+  lostReply: 0,
+  late: 0,
+  duplicate: 0,
+  crash: 0,
+  crashAfterWrite: 0,
+  maxLatencyMs: 5,
+  skewMs: 0,
+};

@@ -1,0 +1,91 @@
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import type { RunProjection, RunRow } from "@acme/durable-objects/rpc";
+import type { WaitpointProjection, WaitpointRow } from "@acme/durable-objects/waitpoints";
+import { sqliteMigrations } from "../../workers/migrations/sqlite.ts";
+import { d1Repository } from "../../workers/src/storage/sqlite-repository.ts";
+import { type Faults, LONG_DELAY_MS } from "./faults.ts";
+import type { World } from "./world.ts";
+
+/**
+ * The real query side (the statements that D1 gets) over SQLite in memory, behind a network with faults: calls are lost,
+ * carried out without an answer, and arrive long after they were given up.
+ */
+export class QuerySide implements RunProjection, WaitpointProjection {
+  readonly #world: World;
+  readonly #faults: () => Faults;
+  readonly #database = new DatabaseSync(":memory:");
+  readonly #repository = d1Repository(d1(this.#database));
+  /** Rows that a call under way may still bring. */
+  #late = 0;
+
+  constructor(world: World, faults: () => Faults) {
+    this.#world = world;
+    this.#faults = faults;
+    for (const script of Object.values(sqliteMigrations.migrations)) this.#database.exec(script);
+  }
+
+  get isQuiet(): boolean {
+    return this.#late === 0;
+  }
+
+  upsertRuns(rows: RunRow[]): Promise<void> {
+    const copy = structuredClone(rows);
+    return this.#carry(() => this.#repository.upsertRuns(copy));
+  }
+
+  upsertWaitpoints(rows: WaitpointRow[]): Promise<void> {
+    const copy = structuredClone(rows);
+    return this.#carry(() => this.#repository.upsertWaitpoints(copy));
+  }
+
+  /** Version of a run's row; undefined: there is none. */
+  versionOf(runId: string): number | undefined {
+    return this.#database.prepare("SELECT version FROM runs WHERE id = ?").get(runId)?.version as
+      | number
+      | undefined;
+  }
+
+  /** Rows as they are stored, with columns for names. */
+  rows(table: "runs" | "waitpoints"): Record<string, unknown>[] {
+    return this.#database.prepare(`SELECT * FROM ${table}`).all();
+  }
+
+  async #carry(work: () => Promise<void>): Promise<void> {
+    const world = this.#world;
+    const faults = this.#faults();
+    await world.sleep(world.random() * 50);
+    if (world.chance(faults.lostRequest)) throw new Error("simulated: the query side is away");
+    if (world.chance(faults.late)) {
+      this.#late += 1;
+      world.after(world.random() * LONG_DELAY_MS, () => {
+        this.#late -= 1;
+        void work();
+      });
+      throw new Error("simulated: the query side did not answer in time");
+    }
+    await work();
+    if (world.chance(faults.lostReply)) throw new Error("simulated: the query side's answer was lost");
+  }
+}
+
+/** As much of D1 as the repository's writes use. */
+function d1(database: DatabaseSync): D1Database {
+  const statements = new Map<string, StatementSync>();
+  const prepare = (query: string, bound: SQLInputValue[] = []) => {
+    const statement = statements.get(query) ?? database.prepare(query);
+    statements.set(query, statement);
+    return {
+      bind: (...values: unknown[]) => prepare(query, values as SQLInputValue[]),
+      run: async () => ({ results: statement.all(...bound), success: true, meta: {} }),
+      all: async () => ({ results: statement.all(...bound), success: true, meta: {} }),
+      apply: () => statement.all(...bound),
+    };
+  };
+  const batch = async (statements: { apply(): unknown }[]) => {
+    database.exec("BEGIN");
+    for (const statement of statements) statement.apply();
+    database.exec("COMMIT");
+    return [];
+  };
+  return { prepare, batch } as unknown as D1Database;
+}

@@ -1,0 +1,91 @@
+import { type Faults, NO_FAULTS } from "./faults.ts";
+import type { World } from "./world.ts";
+
+export interface Scenario {
+  /**
+   * `storm`: all that can happen, with faults. `crowd`: a storm over thousands of runs, many environments and queues.
+   * `backlog`: without faults, everybody queued far more than the hosts have room for, one of them first and most.
+   */
+  kind: "storm" | "crowd" | "backlog";
+  environments: number;
+  /** Queues an environment has; in a storm the second half of them limits its concurrency. */
+  queues: number;
+  /** Concurrency keys that runs of a queue are spread over. */
+  keys: number;
+  hosts: number;
+  /** Most slots a host has. */
+  slots: number;
+  /** What clients do, each once: trigger a run, a batch, call with a wrong key. */
+  clients: number;
+  environmentLimit: number;
+  queueLimit: number;
+  faults: Faults;
+  /** Mean virtual time between two blows (a host or an object dies, is replaced, has its clock set); 0: none. */
+  blowEveryMs: number;
+  /** How long clients come and faults go on. */
+  stormMs: number;
+  /** Longest a run is given to end once faults have stopped. */
+  patienceMs: number;
+}
+
+/** A scenario drawn from the seed: from calm to rough, from a few runs to thousands. */
+export function drawScenario(world: World): Scenario {
+  const draw = world.random();
+  if (draw < 0.004) return { ...drawStorm(world), ...drawCrowd(world) };
+  return draw < 0.1 ? drawBacklog(world) : drawStorm(world);
+}
+
+function drawStorm(world: World): Scenario {
+  const rough = world.random();
+  return {
+    kind: "storm",
+    environments: world.between(1, 3),
+    queues: world.between(1, 4),
+    keys: 4,
+    hosts: world.between(1, 4),
+    slots: 20,
+    clients: world.between(8, 70),
+    environmentLimit: world.between(1, 30),
+    queueLimit: world.between(1, 8),
+    faults: {
+      lostRequest: rough * 0.04,
+      lostReply: rough * 0.04,
+      late: rough * 0.02,
+      duplicate: rough * 0.03,
+      crash: rough * 0.008,
+      crashAfterWrite: rough * 0.004,
+      maxLatencyMs: world.between(1, 100),
+      skewMs: world.chance(0.5) ? world.between(1, 3_000) : 0,
+    },
+    blowEveryMs: world.chance(0.7) ? world.between(2_000, 40_000) : 0,
+    stormMs: 120_000,
+    patienceMs: 4 * 3_600_000,
+  };
+}
+
+const drawCrowd = (world: World) => ({
+  kind: "crowd" as const,
+  environments: world.between(5, 20),
+  queues: world.between(3, 8),
+  hosts: world.between(5, 20),
+  slots: 50,
+  clients: world.between(800, 2_000),
+});
+
+function drawBacklog(world: World): Scenario {
+  return {
+    kind: "backlog",
+    environments: world.between(1, 6),
+    queues: world.between(1, 3),
+    keys: world.between(1, 3),
+    hosts: world.between(1, 3),
+    slots: 4,
+    clients: 0,
+    environmentLimit: 100,
+    queueLimit: 100,
+    faults: { ...NO_FAULTS, maxLatencyMs: world.between(1, 20) },
+    blowEveryMs: 0,
+    stormMs: 10_000,
+    patienceMs: 4 * 3_600_000,
+  };
+}

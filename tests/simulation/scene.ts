@@ -1,0 +1,145 @@
+import type { EnvironmentRef, QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
+import { defaultQueueName, newRunId, parseRunId } from "@acme/sdk/contract";
+import { queueKeyOf } from "../../durable-objects/src/keys.ts";
+import type { Invariants } from "./invariants.ts";
+import type { Platform } from "./platform.ts";
+import type { Scenario } from "./scenario.ts";
+import type { World } from "./world.ts";
+
+const DAY_MS = 24 * 3_600_000;
+/** Keys with it don't expire in a simulation. */
+export const LONG_TTL_MS = 30 * DAY_MS;
+
+/** What all that act in a simulation share: who there is, and how a Worker calls the objects. */
+export class Scene {
+  readonly world: World;
+  readonly platform: Platform;
+  readonly invariants: Invariants;
+  readonly scenario: Scenario;
+  readonly environments: EnvironmentRef[];
+  readonly queues: QueueRef[];
+  readonly limits: ReadonlyMap<string, number>;
+  /** Environments whose deployment the Workers know of. */
+  readonly deployed = new Set<string>();
+  /** Environment key by token and by batch. */
+  readonly tokens = new Map<string, string>();
+  readonly batches = new Map<string, string>();
+  /** Clients that are not done. */
+  open = 0;
+
+  constructor(world: World, platform: Platform, invariants: Invariants, scenario: Scenario, places: Places) {
+    this.world = world;
+    this.platform = platform;
+    this.invariants = invariants;
+    this.scenario = scenario;
+    this.environments = places.environments;
+    this.queues = places.queues;
+    this.limits = places.limits;
+  }
+
+  queue(queueKey: string): QueueRpc {
+    return this.platform.stub<QueueRpc>("QUEUE", queueKey);
+  }
+
+  ownerOf(runId: string): QueueRef {
+    const queueKey = parseRunId(runId)?.queueKey;
+    return this.queues.find((queue) => queue.queueKey === queueKey) as QueueRef;
+  }
+
+  queuesOf(environmentKey: string): QueueRef[] {
+    return this.queues.filter((queue) => queue.environment.key === environmentKey);
+  }
+
+  settingsOf({ queueKey }: QueueRef) {
+    return { concurrencyLimit: this.limits.get(queueKey) ?? null, paused: false };
+  }
+
+  /** Runs `work` as one more client, that the simulation waits for. */
+  client(work: () => Promise<void>): void {
+    this.open += 1;
+    void work().then(() => {
+      this.open -= 1;
+    });
+  }
+
+  /** Calls until it is answered, as everybody does who was told that calls are idempotent. */
+  async persist<T>(call: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        return await call();
+      } catch {
+        await this.world.sleep(this.world.between(10, 1_000));
+      }
+    }
+  }
+
+  /** Creates the item's run, or finds the one that its id or its key stands for. */
+  async trigger(ref: QueueRef, item: TriggerItem): Promise<string> {
+    const [result] = await this.persist(() =>
+      this.queue(ref.queueKey).triggerRuns(ref, this.settingsOf(ref), [item]),
+    );
+    return (result as { runId: string }).runId;
+  }
+
+  item(ref: QueueRef, changes: Partial<TriggerItem> = {}): TriggerItem {
+    const { world } = this;
+    const task = ref.queue.slice("task/".length);
+    return {
+      runId: newRunId(ref.queueKey, Date.now(), () => this.unique()),
+      task,
+      payload: "{}",
+      payloadType: "application/json",
+      tags: [],
+      concurrencyKey: world.chance(0.3) ? `tenant-${world.between(1, this.scenario.keys)}` : undefined,
+      priorityMs: world.chance(0.2) ? world.between(0, 60) * 1_000 : 0,
+      delayUntil: world.chance(0.1) ? Date.now() + world.between(0, 30_000) : undefined,
+      ttlMs: world.chance(0.05) ? world.between(1_000, 60_000) : undefined,
+      maxAttempts: world.chance(0.2) ? world.between(1, 5) : undefined,
+      machine: "small-1x",
+      isTest: false,
+      known: this.deployed.has(ref.environment.key),
+      depth: 0,
+      ...changes,
+    };
+  }
+
+  /** 8 characters of base 36. */
+  unique(): string {
+    return Math.floor(this.world.random() * 36 ** 8)
+      .toString(36)
+      .padStart(8, "0");
+  }
+}
+
+export interface Places {
+  environments: EnvironmentRef[];
+  queues: QueueRef[];
+  /** Slots that each key of a queue may hold, by queue key; others have no limit of their own. */
+  limits: Map<string, number>;
+}
+
+export function placesOf(scenario: Scenario): Places {
+  const environments = Array.from({ length: scenario.environments }, (_, index) => environment(index));
+  const limits = new Map<string, number>();
+  const queues = environments.flatMap((env) =>
+    Array.from({ length: scenario.queues }, (_, index): QueueRef => {
+      const queue = defaultQueueName(`task-${index}`);
+      const queueKey = queueKeyOf(env.key, queue);
+      if (scenario.kind !== "backlog" && index >= scenario.queues / 2)
+        limits.set(queueKey, scenario.queueLimit);
+      return { environment: env, queue, partition: 0, queueKey };
+    }),
+  );
+  return { environments, queues, limits };
+}
+
+function environment(index: number): EnvironmentRef {
+  return {
+    key: `env${index.toString().padStart(5, "0")}`,
+    id: `env_${index}`,
+    slug: "prod",
+    type: "PRODUCTION",
+    project: { id: "p", ref: "proj", name: "P" },
+    organization: { id: "o", slug: "o", name: "O" },
+  };
+}

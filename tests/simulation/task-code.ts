@@ -1,0 +1,135 @@
+import { type DequeuedRun, type JournalEntry, parseRunId, type RunIdParts } from "@acme/sdk/contract";
+import { sendBatch } from "./batches.ts";
+import type { Scene } from "./scene.ts";
+import { createToken } from "./tokens.ts";
+import { World } from "./world.ts";
+
+/** What an attempt of a simulated task does. */
+export interface Behaviour {
+  durationMs: number;
+  end: "success" | "failure" | "final-failure" | "released";
+  /** Its durable operations, one after the other. */
+  operations: Operation[];
+}
+
+export type Operation =
+  | { kind: "step" }
+  | { kind: "wait"; ms: number }
+  /** Waits for children side by side. */
+  | { kind: "run"; count: number }
+  | { kind: "trigger" }
+  | { kind: "token" }
+  | { kind: "batch"; size: number };
+
+/** How many numbers an operation takes. */
+export const widthOf = (operation: Operation): number => (operation.kind === "run" ? operation.count : 1);
+
+/** The code of the simulated tasks, and what their operations create elsewhere, as the Worker does for a run. */
+export class TaskCode {
+  readonly #scene: Scene;
+
+  constructor(scene: Scene) {
+    this.#scene = scene;
+  }
+
+  behaviour(run: DequeuedRun): Behaviour {
+    const { world, scenario } = this.#scene;
+    if (scenario.kind === "backlog")
+      return { durationMs: world.between(100, 1_500), end: "success", operations: [] };
+    const durationMs = world.chance(0.02) ? world.between(30_000, 400_000) : world.between(0, 2_000);
+    const draw = world.random();
+    const end = draw < 0.2 ? "failure" : draw < 0.23 ? "final-failure" : draw < 0.26 ? "released" : "success";
+    return { durationMs, end, operations: operationsOf(run) };
+  }
+
+  /** Creates, or finds, what an operation stands for, and says what the journal is to have. Null: the attempt is over. */
+  async begin(run: DequeuedRun, number: number, operation: Operation): Promise<JournalEntry[] | null> {
+    const startedAt = Date.now();
+    switch (operation.kind) {
+      case "step":
+        return [];
+      case "wait":
+        return [{ number, kind: "wait", name: "wait", startedAt, until: startedAt + operation.ms }];
+      case "token": {
+        const target = this.#tokenOf(run, number);
+        await createToken(this.#scene, target, run.environment.key);
+        this.#scene.invariants.operations.target(run, number, target);
+        return [{ number, kind: "token", name: "token", startedAt, target }];
+      }
+      case "run":
+        return (await this.#child(run, number, "run")) ? [] : null;
+      case "trigger": {
+        const child = await this.#child(run, number, "trigger");
+        if (!child) return null;
+        const result = { ok: true, output: child } as const;
+        return [{ number, kind: "trigger", name: "child", startedAt, target: child, result }];
+      }
+      case "batch":
+        return (await this.#batch(run, number, operation.size)) ? [] : null;
+    }
+  }
+
+  /** The parent's journal knows the child before it is created. */
+  async #child(run: DequeuedRun, number: number, kind: "run" | "trigger"): Promise<string | null> {
+    const scene = this.#scene;
+    const ref = scene.world.pick(scene.queuesOf(run.environment.key));
+    const item = scene.item(ref, { depth: run.parentRunId ? 2 : 1, parentRunId: run.runId });
+    const target = await this.#claim(run, number, { kind, name: item.task, target: item.runId });
+    if (!target) return null;
+    const operation = { runId: run.runId, attempt: run.attempt, number };
+    const waiter = kind === "run" ? ({ type: "operation", ...operation } as const) : undefined;
+    await scene.trigger(scene.ownerOf(target), { ...item, runId: target, waiter });
+    scene.invariants.outcomes.acknowledged(target);
+    return target;
+  }
+
+  async #batch(run: DequeuedRun, number: number, size: number): Promise<string | null> {
+    const scene = this.#scene;
+    const id = `batch_${run.environment.key}${timeOf(run)}${scene.unique()}`;
+    const target = await this.#claim(run, number, { kind: "batch", name: "batch", target: id });
+    if (!target) return null;
+    const waiter = { runId: run.runId, attempt: run.attempt, number };
+    const environmentKey = run.environment.key;
+    await sendBatch(scene, { id: target, environmentKey, size, sent: size, parentRunId: run.runId, waiter });
+    return target;
+  }
+
+  async #claim(
+    run: DequeuedRun,
+    number: number,
+    claim: { kind: "run" | "trigger" | "batch"; name: string; target: string },
+  ): Promise<string | null> {
+    const { queueKey, environmentKey } = parseRunId(run.runId) as RunIdParts;
+    const operation = { runId: run.runId, attempt: run.attempt, number, ...claim };
+    const owner = this.#scene.queue(queueKey);
+    const answer = await this.#scene.persist(() => owner.claimOperation(environmentKey, operation));
+    // The attempt is over: its host is told so by the next report.
+    if ("error" in answer) return null;
+    this.#scene.invariants.operations.target(run, number, answer.target);
+    return answer.target;
+  }
+
+  #tokenOf(run: DequeuedRun, number: number): string {
+    const seed = Number.parseInt(run.runId.slice(-6), 36) + run.attempt * 1_000 + number;
+    const unique = Math.floor(new World(seed).random() * 36 ** 8).toString(36);
+    return `waitpoint_${run.environment.key}${timeOf(run)}${unique.padStart(8, "0")}`;
+  }
+}
+
+const timeOf = (run: DequeuedRun): string => run.createdAt.toString(36).padStart(9, "0");
+
+/** What a run's code does is decided by its id: each of its attempts and replays does the same. */
+function operationsOf(run: DequeuedRun): Operation[] {
+  const draw = new World(Number.parseInt(run.runId.slice(-6), 36));
+  if (!draw.chance(0.4)) return [];
+  return Array.from({ length: draw.between(1, 4) }, (): Operation => {
+    const kind = draw.between(0, 10);
+    if (kind < 3) return { kind: "step" };
+    if (kind < 6) return { kind: "wait", ms: draw.between(0, 60_000) };
+    if (kind < 8) return { kind: "token" };
+    // Children have none of their own but for plain ones.
+    if (run.parentRunId) return { kind: "step" };
+    if (kind < 9) return { kind: "run", count: draw.between(1, 3) };
+    return kind < 10 ? { kind: "trigger" } : { kind: "batch", size: draw.between(1, 12) };
+  });
+}

@@ -1,0 +1,33 @@
+import { createHash } from "node:crypto";
+
+/**
+ * Everything that happened in a seed, in order: its hash tells whether two runs of a seed did the same, and the lines
+ * about one run tell how it came to break an invariant. Lines are kept only where somebody will read them.
+ */
+export class Trace {
+  readonly #hash = createHash("sha256");
+  readonly #lines: string[] | null;
+
+  constructor(keep: boolean) {
+    this.#lines = keep ? [] : null;
+  }
+
+  add(line: string): void {
+    this.#hash.update(line);
+    this.#lines?.push(line);
+  }
+
+  /** Ends the trace. */
+  digest(): string {
+    return this.#hash.digest("hex").slice(0, 32);
+  }
+
+  /** The last `limit` lines that name one of `words`, shortened; without words, the last lines of all. */
+  last(words: string[], limit: number): string[] {
+    const about = (line: string) => words.length === 0 || words.some((word) => line.includes(word));
+    return (this.#lines ?? [])
+      .filter(about)
+      .slice(-limit)
+      .map((line) => (line.length > 600 ? `${line.slice(0, 600)}…` : line));
+  }
+}
