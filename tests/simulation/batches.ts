@@ -44,7 +44,7 @@ export async function sendBatch(scene: Scene, batch: Batch): Promise<void> {
   }
   for (const indexes of chunks) {
     const items = indexes.map((index) => batchItem(scene, batch, index));
-    const queues = items.map(({ ref }) => ({ ...ref, settings: scene.settingsOf(ref) }));
+    const queues = items.map(({ ref }) => ({ ...ref, declaration: scene.declarationOf(ref) }));
     await scene.persist(() =>
       owner.addItems(environmentKey, { queues, items: items.map((one) => one.item) }),
     );

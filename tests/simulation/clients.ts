@@ -2,6 +2,7 @@ import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc"
 import { newRunId } from "@acme/sdk/contract";
 import { idempotencyHomeOf } from "../../durable-objects/src/keys.ts";
 import { sendBatch } from "./batches.ts";
+import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";
 import { LONG_TTL_MS, type Scene } from "./scene.ts";
 
@@ -10,6 +11,7 @@ export async function act(scene: Scene): Promise<void> {
   const draw = scene.world.random();
   if (draw < 0.06) await triggerBatch(scene);
   else if (draw < 0.16) await intrude(scene);
+  else if (draw < 0.18) await pause(scene);
   else if (draw < 0.46) await triggerOnce(scene);
   else await triggerAndChange(scene);
 }
@@ -78,6 +80,25 @@ async function claimAndCreate(
   return scene.trigger(scene.ownerOf(runId), { ...item, runId, idempotency });
 }
 
+/** Pauses a queue for a while, once. */
+async function pause(scene: Scene): Promise<void> {
+  const { world, invariants } = scene;
+  const ref = world.pick(scene.queues);
+  if (scene.paused.has(ref.queueKey)) return;
+  scene.paused.add(ref.queueKey);
+  const queue = scene.queue(ref.queueKey);
+  const set = (paused: boolean) =>
+    scene.persist(() => queue.changeSettings(ref, scene.declarationOf(ref), { type: "pause", paused }));
+  await set(true);
+  invariants.rates.paused(ref.queueKey, true);
+  await world.sleep(world.between(0, 30_000));
+  invariants.rates.paused(ref.queueKey, false);
+  await set(false);
+  // A pause that was late arrives after its end: whoever looks sees it.
+  await world.sleep(scene.scenario.stormMs + LONG_DELAY_MS);
+  await set(false);
+}
+
 /** A batch; of some the last items never come. */
 async function triggerBatch(scene: Scene): Promise<void> {
   const { world } = scene;
@@ -108,7 +129,7 @@ export function fillBacklogs(scene: Scene): void {
             }),
           );
           const queue = scene.queue(ref.queueKey);
-          const results = await scene.persist(() => queue.triggerRuns(ref, scene.settingsOf(ref), items));
+          const results = await scene.persist(() => queue.triggerRuns(ref, scene.declarationOf(ref), items));
           for (const { runId } of results) scene.invariants.outcomes.acknowledged(runId);
         });
       }

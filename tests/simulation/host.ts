@@ -54,7 +54,7 @@ export class SimulatedHost {
   }
 
   start(): void {
-    this.#session += 1;
+    this.#stop();
     const { skewMs } = this.#platform.faults;
     this.#clock.skewMs = this.#world.between(-skewMs, skewMs);
     this.#world.note(`host ${this.#sessionId(this.#session)} starts`);
@@ -67,10 +67,15 @@ export class SimulatedHost {
   /** Power is gone: nothing more is said, whatever ran is gone. */
   kill(): void {
     this.#world.note(`host ${this.#sessionId(this.#session)} is killed`);
+    this.#stop();
+  }
+
+  #stop(): void {
     this.#session += 1;
     for (const attempt of this.#attempts.values()) attempt.stopped = true;
     this.#attempts.clear();
     this.#polls.clear();
+    this.#resting = false;
   }
 
   /** Stops what runs and says goodbye. */
@@ -109,9 +114,11 @@ export class SimulatedHost {
       for (const notice of result.notices) this.#noticed(session, notice);
       for (const json of result.runs) this.#accept(session, JSON.parse(json) as DequeuedRun);
     } catch {
+      if (session !== this.#session) return;
       this.#polls.delete(id);
       this.#resting = true;
       await this.#world.sleep(this.#world.between(50, 500));
+      if (session !== this.#session) return;
       this.#resting = false;
     }
     this.#pump(session);

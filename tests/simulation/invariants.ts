@@ -1,4 +1,4 @@
-import { type DequeuedRun, isFinal } from "@acme/sdk/contract";
+import { type DequeuedRun, isFinal, type QueueLimits } from "@acme/sdk/contract";
 import { Fairness } from "./checks/fairness.ts";
 import { Idempotency } from "./checks/idempotency.ts";
 import { Isolation } from "./checks/isolation.ts";
@@ -6,6 +6,7 @@ import { Leases } from "./checks/leases.ts";
 import { Operations } from "./checks/operations.ts";
 import { Outcomes } from "./checks/outcomes.ts";
 import { Projections } from "./checks/projections.ts";
+import { Rates } from "./checks/rates.ts";
 import { RunChanges, type RunState } from "./checks/run-changes.ts";
 import { Slots } from "./checks/slots.ts";
 import { type InvariantNumber, Violations } from "./checks/violations.ts";
@@ -17,7 +18,7 @@ import type { World } from "./world.ts";
 export const INVARIANTS: Record<InvariantNumber, string> = {
   1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: all that was acknowledged, and all that came of it, is there and has an outcome.",
   2: "At each start: the lease is new, and of this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
-  3: "After each step: slots held, counted from the rows, per key of each queue and per environment; a suspended run holds none. At the end: the counters are at zero.",
+  3: "After each step: slots held, counted from the rows, per key, per queue and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
   4: "At each acknowledgement: a key that has not expired stands for the run it stood for. After each step: a key that does not expire has created one run, in whichever queue.",
   5: "At the end: each tick of each schedule has created one run.",
   6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues and of a queue's keys, over windows of 20 turns each.",
@@ -32,6 +33,7 @@ export class Invariants {
   readonly outcomes = new Outcomes(this.violations);
   readonly leases: Leases;
   readonly slots: Slots;
+  readonly rates: Rates;
   readonly idempotency: Idempotency;
   readonly fairness: Fairness;
   readonly operations = new Operations(this.violations, this.outcomes);
@@ -46,12 +48,18 @@ export class Invariants {
     world: World,
     platform: Platform,
     querySide: QuerySide,
-    options: { limits: ReadonlyMap<string, number>; environmentLimit: number; measuresShares: boolean },
+    options: {
+      limits: ReadonlyMap<string, QueueLimits>;
+      environmentLimit: number;
+      measuresShares: boolean;
+      measuresRates: boolean;
+    },
   ) {
     this.#platform = platform;
     this.#changes = new RunChanges(platform);
     this.leases = new Leases(this.violations, this.#changes.runs);
     this.slots = new Slots(this.violations, options.limits, options.environmentLimit);
+    this.rates = new Rates(this.violations, options.limits, () => world.now, options.measuresRates);
     this.idempotency = new Idempotency(this.violations, () => world.now);
     this.fairness = new Fairness(this.violations, options.measuresShares);
     this.projections = new Projections(this.violations, querySide);
@@ -73,6 +81,7 @@ export class Invariants {
         this.outcomes.changed(change);
         this.leases.changed(change);
         this.slots.changed(change);
+        this.rates.changed(change);
         this.idempotency.changed(change);
         this.fairness.changed(change);
         this.isolation.changed(change);

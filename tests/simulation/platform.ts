@@ -161,9 +161,14 @@ export class Platform {
     await instance.ready;
     world.note(`${slot.id}.${method} ${JSON.stringify(args)}`);
     const call = () => (Reflect.get(instance.object, method) as Method).apply(instance.object, args);
-    const result: unknown = await Promise.race([world.clock.run(instance.clock, call), instance.death]);
-    world.note(`${slot.id}.${method} = ${JSON.stringify(result)}`);
-    return structuredClone(result);
+    try {
+      const result: unknown = await Promise.race([world.clock.run(instance.clock, call), instance.death]);
+      world.note(`${slot.id}.${method} = ${JSON.stringify(result)}`);
+      return structuredClone(result);
+    } catch (error) {
+      world.note(`${slot.id}.${method} failed: ${error instanceof Error ? error.message : error}`);
+      throw error;
+    }
   }
 
   #latency(): Promise<void> {
@@ -194,9 +199,15 @@ export class Platform {
       ]),
     );
     const objectClass = this.#classes.get(slot.binding) as ObjectClass;
-    this.#world.clock.run(instance.clock, () => {
-      instance.object = new objectClass(this.#context(slot, instance) as never, env as never);
-    });
+    try {
+      this.#world.clock.run(instance.clock, () => {
+        instance.object = new objectClass(this.#context(slot, instance) as never, env as never);
+      });
+    } catch (error) {
+      this.#world.note(`${slot.id} does not start: ${error instanceof Error ? error.stack : error}`);
+      this.#kill(slot, instance);
+      throw error;
+    }
     return instance;
   }
 
@@ -265,11 +276,13 @@ export class Platform {
 
   /** An alarm is delivered at least once: when its handler dies, it comes again. */
   async #fire(slot: Slot, tries: number): Promise<void> {
-    const instance = slot.instance ?? this.#start(slot);
+    let instance = slot.instance;
     try {
+      instance ??= this.#start(slot);
       await instance.ready;
       this.#world.note(`${slot.id}.alarm`);
-      const alarm = () => (Reflect.get(instance.object, "alarm") as Method).call(instance.object);
+      const { object } = instance;
+      const alarm = () => (Reflect.get(object, "alarm") as Method).call(object);
       await Promise.race([this.#world.clock.run(instance.clock, alarm), instance.death]);
     } catch {
       if (tries < ALARM_TRIES && slot.alarmAt === null) {

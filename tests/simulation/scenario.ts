@@ -44,7 +44,7 @@ function drawStorm(world: World): Scenario {
     keys: 4,
     hosts: world.between(1, 4),
     slots: 20,
-    clients: world.between(8, 70),
+    clients: world.between(5, 45),
     environmentLimit: world.between(1, 30),
     queueLimit: world.between(1, 8),
     faults: {
@@ -69,7 +69,7 @@ const drawCrowd = (world: World) => ({
   queues: world.between(3, 8),
   hosts: world.between(5, 20),
   slots: 50,
-  clients: world.between(800, 2_000),
+  clients: world.between(500, 1_200),
 });
 
 function drawBacklog(world: World): Scenario {

@@ -1,5 +1,11 @@
-import type { EnvironmentRef, QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
-import { defaultQueueName, newRunId, parseRunId } from "@acme/sdk/contract";
+import type {
+  EnvironmentRef,
+  QueueDeclaration,
+  QueueRef,
+  QueueRpc,
+  TriggerItem,
+} from "@acme/durable-objects/rpc";
+import { defaultQueueName, newRunId, parseRunId, type QueueLimits, type RateLimit } from "@acme/sdk/contract";
 import { queueKeyOf } from "../../durable-objects/src/keys.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";
@@ -18,12 +24,14 @@ export class Scene {
   readonly scenario: Scenario;
   readonly environments: EnvironmentRef[];
   readonly queues: QueueRef[];
-  readonly limits: ReadonlyMap<string, number>;
+  readonly limits: ReadonlyMap<string, QueueLimits>;
   /** Environments whose deployment the Workers know of. */
   readonly deployed = new Set<string>();
   /** Environment key by token and by batch. */
   readonly tokens = new Map<string, string>();
   readonly batches = new Map<string, string>();
+  /** Queues that somebody has paused, by key. */
+  readonly paused = new Set<string>();
   /** Clients that are not done. */
   open = 0;
 
@@ -50,8 +58,10 @@ export class Scene {
     return this.queues.filter((queue) => queue.environment.key === environmentKey);
   }
 
-  settingsOf({ queueKey }: QueueRef) {
-    return { concurrencyLimit: this.limits.get(queueKey) ?? null, paused: false };
+  /** What a Worker knows of the queue's declaration: with the number of the promotion once it has heard of it. */
+  declarationOf({ environment, queueKey }: QueueRef): QueueDeclaration {
+    const promotion = this.deployed.has(environment.key) ? 1 : undefined;
+    return { ...this.limits.get(queueKey), promotion };
   }
 
   /** Runs `work` as one more client, that the simulation waits for. */
@@ -76,7 +86,7 @@ export class Scene {
   /** Creates the item's run, or finds the one that its id or its key stands for. */
   async trigger(ref: QueueRef, item: TriggerItem): Promise<string> {
     const [result] = await this.persist(() =>
-      this.queue(ref.queueKey).triggerRuns(ref, this.settingsOf(ref), [item]),
+      this.queue(ref.queueKey).triggerRuns(ref, this.declarationOf(ref), [item]),
     );
     return (result as { runId: string }).runId;
   }
@@ -114,23 +124,37 @@ export class Scene {
 export interface Places {
   environments: EnvironmentRef[];
   queues: QueueRef[];
-  /** Slots that each key of a queue may hold, by queue key; others have no limit of their own. */
-  limits: Map<string, number>;
+  /** By queue key; others have no limits of their own. */
+  limits: Map<string, QueueLimits>;
 }
 
-export function placesOf(scenario: Scenario): Places {
+export function placesOf(scenario: Scenario, world: World): Places {
   const environments = Array.from({ length: scenario.environments }, (_, index) => environment(index));
-  const limits = new Map<string, number>();
+  const limits = new Map<string, QueueLimits>();
   const queues = environments.flatMap((env) =>
     Array.from({ length: scenario.queues }, (_, index): QueueRef => {
       const queue = defaultQueueName(`task-${index}`);
       const queueKey = queueKeyOf(env.key, queue);
       if (scenario.kind !== "backlog" && index >= scenario.queues / 2)
-        limits.set(queueKey, scenario.queueLimit);
+        limits.set(queueKey, drawLimits(world, scenario.queueLimit));
       return { environment: env, queue, partition: 0, queueKey };
     }),
   );
   return { environments, queues, limits };
+}
+
+function drawLimits(world: World, concurrencyLimit: number): QueueLimits {
+  const rate = (): RateLimit => ({
+    limit: world.between(1, 20),
+    period: world.between(2_000, 20_000),
+    burst: world.between(1, 5),
+  });
+  return {
+    concurrencyLimit: world.chance(0.8) ? concurrencyLimit : undefined,
+    totalConcurrencyLimit: world.chance(0.5) ? concurrencyLimit + world.between(0, 4) : undefined,
+    rateLimit: world.chance(0.3) ? rate() : undefined,
+    rateLimitPerKey: world.chance(0.3) ? rate() : undefined,
+  };
 }
 
 function environment(index: number): EnvironmentRef {

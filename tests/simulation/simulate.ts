@@ -1,8 +1,9 @@
 import type { EnvironmentRef, EnvironmentRpc } from "@acme/durable-objects/rpc";
-import { parseRunId } from "@acme/sdk/contract";
+import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { batchObject } from "../../durable-objects/src/batch/object.ts";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
+import { queueKeyOf } from "../../durable-objects/src/keys.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
 import { resultOf } from "../../durable-objects/src/waitpoint/core.ts";
 import { waitpointObject } from "../../durable-objects/src/waitpoint/object.ts";
@@ -95,9 +96,14 @@ class Simulation {
     this.#platform.define("DISPATCHER", dispatcherObject());
     this.#platform.define("WAITPOINT", waitpointObject({ openProjection }));
     this.#platform.define("BATCH", batchObject());
-    const places = placesOf(scenario);
+    const places = placesOf(scenario, world);
     const { environmentLimit, kind } = scenario;
-    const options = { limits: places.limits, environmentLimit, measuresShares: kind === "backlog" };
+    const options = {
+      limits: places.limits,
+      environmentLimit,
+      measuresShares: kind === "backlog",
+      measuresRates: scenario.faults.skewMs === 0,
+    };
     this.#invariants = new Invariants(world, this.#platform, this.#querySide, options);
     this.#scene = new Scene(world, this.#platform, this.#invariants, scenario, places);
     const code = new TaskCode(this.#scene);
@@ -194,6 +200,7 @@ class Simulation {
     const tasks = Array.from({ length: this.#scenario.queues }, (_, index) => ({
       id: `task-${index}`,
       filePath: "t.ts",
+      queue: this.#scene.limits.get(queueKeyOf(env.key, defaultQueueName(`task-${index}`))),
     }));
     const manifest = { tasks, queues: [], runtime: "node" as const, sdkVersion: "0" };
     const deployment = { id: "deployment_1", version: "20270115.1", contentHash: "0" };

@@ -12,6 +12,8 @@ export interface RunState {
   concurrency_key: string;
   order_at: number;
   token: number;
+  attempt: number;
+  journal_attempt: number;
   session_id: string | null;
   version: number;
   tags: string;
@@ -62,7 +64,8 @@ export class RunChanges {
       if (!hasRuns(database)) return null;
       queue = {
         changed: database.prepare(
-          `SELECT seq, id, task, status, slot, concurrency_key, order_at, token, session_id, version, tags, error_message
+          `SELECT seq, id, task, status, slot, concurrency_key, order_at, token, attempt, journal_attempt,
+             session_id, version, tags, error_message
            FROM runs WHERE version > ? ORDER BY version, seq`,
         ),
         version: 0,

@@ -1,0 +1,64 @@
+import { type QueueLimits, type RateLimit, RunStatus } from "@acme/sdk/contract";
+import type { RunChange } from "./run-changes.ts";
+import type { Violations } from "./violations.ts";
+
+/** Objects see whole milliseconds. */
+const TOLERANCE_MS = 1;
+
+/**
+ * Invariant 3, of limits by rate: at each lease, the generic cell rate algorithm over all leases until now has room. And a
+ * queue that was paused leases nothing.
+ */
+export class Rates {
+  readonly #violations: Violations;
+  readonly #limits: ReadonlyMap<string, QueueLimits>;
+  readonly #now: () => number;
+  /** False where clocks are set: each time lets some more start. */
+  readonly #measures: boolean;
+  /** When each limiter will have recovered. */
+  readonly #recovered = new Map<string, number>();
+  readonly #paused = new Set<string>();
+
+  constructor(
+    violations: Violations,
+    limits: ReadonlyMap<string, QueueLimits>,
+    now: () => number,
+    measures: boolean,
+  ) {
+    this.#violations = violations;
+    this.#limits = limits;
+    this.#now = now;
+    this.#measures = measures;
+  }
+
+  /** From when a pause was acknowledged until its end is asked for. */
+  paused(queueKey: string, paused: boolean): void {
+    if (paused) this.#paused.add(queueKey);
+    else this.#paused.delete(queueKey);
+  }
+
+  changed({ queueKey, before, after }: RunChange): void {
+    if (after.status !== RunStatus.DEQUEUED || before?.token === after.token) return;
+    if (this.#paused.has(queueKey))
+      this.#violations.report(3, `${after.id} was leased while its queue ${queueKey} was paused`);
+    // What goes on after a wait has been counted when it began.
+    if (after.journal_attempt === after.attempt + 1) return;
+    const limits = this.#limits.get(queueKey);
+    if (!this.#measures || !limits) return;
+    if (limits.rateLimit) this.#spend(queueKey, limits.rateLimit, after.id);
+    if (limits.rateLimitPerKey)
+      this.#spend(`${queueKey} '${after.concurrency_key}'`, limits.rateLimitPerKey, after.id);
+  }
+
+  #spend(limiter: string, { limit, period, burst = 1 }: RateLimit, runId: string): void {
+    const now = this.#now();
+    const interval = period / limit;
+    const recovered = Math.max(this.#recovered.get(limiter) ?? 0, now) + interval;
+    this.#recovered.set(limiter, recovered);
+    if (recovered - now > interval * burst + TOLERANCE_MS)
+      this.#violations.report(
+        3,
+        `${runId} was leased by ${limiter} ${recovered - now - interval * burst} ms too early for ${limit} in ${period} ms, burst ${burst}`,
+      );
+  }
+}
