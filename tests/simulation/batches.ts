@@ -78,8 +78,8 @@ async function watchBatch(scene: Scene, { id, environmentKey, size }: Batch): Pr
     const results: BatchResult[] = [];
     for (let last = -1; ; last = results.at(-1)?.index ?? last) {
       const page = await scene.persist(() => owner.listResults(environmentKey, last, 50));
-      if (!page || page.length === 0) break;
-      results.push(...page);
+      results.push(...(page?.results ?? []));
+      if (!page?.more) break;
     }
     if (record?.status === "ABORTED") return;
     const indexes = results.map(({ index }) => index).join();
