@@ -10,6 +10,7 @@ import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
 import { queueKeyOf } from "../../durable-objects/src/keys.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
+import { NO_FAULTS } from "../../tests/simulation/faults.ts";
 import { Platform } from "../../tests/simulation/platform.ts";
 import { World } from "../../tests/simulation/world.ts";
 import { BusyHost } from "./host.ts";
@@ -86,7 +87,7 @@ class Competition {
   constructor(world: World, options: FairnessOptions) {
     this.#world = world;
     this.#options = options;
-    this.#platform = new Platform(world, { lostRequest: 0, lostReply: 0, crash: 0, maxLatencyMs: 2 });
+    this.#platform = new Platform(world, { ...NO_FAULTS, maxLatencyMs: 2 }, () => false);
     this.#platform.define("QUEUE", queueObject({ openProjection: () => ({ upsertRuns: async () => {} }) }));
     this.#platform.define("ENVIRONMENT", environmentObject());
     this.#platform.define("DISPATCHER", dispatcherObject());
