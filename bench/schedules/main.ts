@@ -1,7 +1,8 @@
 /**
  * Schedules of one environment that are all due in the same minute, on the real one-machine server:
- * `node bench/schedules/main.ts [--schedules 10000] [--queues 4] [--zones 20]`. Prints by how much later than their minute
- * their runs were created, and that each has one.
+ * `node bench/schedules/main.ts [--schedules 10000] [--queues 4] [--zones 20] [--kill 0]`. Prints by how much later than
+ * their minute their runs were created, and that each has one. With `--kill N`, workerd is killed N times while they are
+ * created.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,6 +25,7 @@ const { values } = parseArgs({
     schedules: { type: "string", default: "10000" },
     queues: { type: "string", default: "4" },
     zones: { type: "string", default: "20" },
+    kill: { type: "string", default: "0" },
   },
 });
 const count = Number(values.schedules);
@@ -65,8 +67,10 @@ try {
   if (Date.now() > due - 1_000) throw new Error("They were not created in time: this machine is too slow.");
 
   const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
-  await new Promise((resolve) => setTimeout(resolve, due + 20_000 - Date.now()));
-  const runs = await listAll(http);
+  await until(due);
+  for (let n = 0; n < Number(values.kill); n++) await killWorkerd();
+  await until(due + 20_000);
+  const runs = await settled(http);
   const distinct = new Set(runs.map(({ id }) => id)).size;
   console.log(`runs: ${distinct}, of which twice: ${runs.length - distinct}`);
   const late = runs.map(({ createdAt }) => Date.parse(createdAt) - due);
@@ -86,6 +90,31 @@ try {
 } finally {
   await endProcess(server.child, "SIGTERM");
   rmSync(folder, { recursive: true, force: true });
+}
+
+function until(time: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, Math.max(0, time - Date.now())));
+}
+
+/** As soon as it has had the time to create some more runs. The server starts it again. */
+async function killWorkerd(): Promise<void> {
+  await until(Date.now() + 900);
+  const pidOf = () =>
+    (JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as { worker: number }).worker;
+  const pid = pidOf();
+  process.kill(pid, "SIGKILL");
+  console.log(`workerd killed, ${Date.now() % MINUTE} ms after the minute`);
+  while (pidOf() === pid) await until(Date.now() + 50);
+}
+
+/** All runs, as soon as a second look finds no more. */
+async function settled(http: HttpClient): Promise<ListedRun[]> {
+  for (let before = await listAll(http); ; ) {
+    await until(Date.now() + 3_000);
+    const now = await listAll(http);
+    if (now.length === before.length) return now;
+    before = now;
+  }
 }
 
 function tasks(): string {
