@@ -67,7 +67,14 @@ export interface TriggerItem {
   /** Already claimed for this run id at its home (see `claimIdempotencyKey`), or to be claimed here when `claim`. */
   idempotency?: { key: string; expiresAt: number; claim: boolean; userKey?: string; scope?: string };
   /** Part of an earlier run that still waits, if there is one; to be claimed at its home when `claim`, as `idempotency`. */
-  debounce?: { key: string; delayMs: number; maxDelayMs?: number; trailing: boolean; claim: boolean };
+  debounce?: {
+    key: string;
+    /** When a run that this trigger becomes part of starts, at the earliest. */
+    until: number;
+    maxDelayMs?: number;
+    trailing: boolean;
+    claim: boolean;
+  };
   /** The call that asks for it. Sent again, because its answer was lost, it gives the same run. */
   request?: { key: string; expiresAt: number };
   isTest: boolean;
@@ -116,7 +123,8 @@ export interface DebounceClaim {
 
 /** A trigger that becomes part of a run. */
 export interface DebouncePush {
-  delayMs: number;
+  /** The same as in the claim: the key's home knows no earlier time than the run's own queue. */
+  until: number;
   /** Longest the run waits, counted from its creation. */
   maxDelayMs?: number;
   /** The run takes this over: trailing. */

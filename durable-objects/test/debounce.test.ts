@@ -15,14 +15,15 @@ type Debounce = NonNullable<TriggerItem["debounce"]>;
 async function trigger(
   scene: Scene,
   payload: string,
-  debounce: Partial<Debounce> = {},
+  debounce: Partial<Debounce> & { delayMs?: number } = {},
   changes: Partial<TriggerItem> = {},
 ): Promise<TriggerResult> {
-  const delayMs = debounce.delayMs ?? MINUTE;
+  const { delayMs = MINUTE, ...more } = debounce;
+  const until = Date.now() + delayMs;
   const item = scene.item({
     payload,
-    delayUntil: Date.now() + delayMs,
-    debounce: { key: "k", delayMs, trailing: false, claim: true, ...debounce },
+    delayUntil: until,
+    debounce: { key: "k", until, trailing: false, claim: true, ...more },
     ...changes,
   });
   const [result] = await enqueueRuns(queueOf, { target: scene.ref, declaration: {}, items: [item] });

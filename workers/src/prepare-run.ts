@@ -100,7 +100,7 @@ export class RunPreparation {
             scope: options.idempotencyKeyOptions?.scope,
           }
         : undefined,
-      debounce: debounceOf(options),
+      debounce: debounceOf(options, now),
       request: options.idempotencyKey || options.debounce ? undefined : requestOf(input.requestKey, now),
       isTest: options.test ?? false,
       known: task !== undefined,
@@ -209,12 +209,12 @@ function delayUntilOf({ delay, debounce }: TriggerOptions, now: number): number 
   return text === undefined ? undefined : (parseDelay(text, now) as number);
 }
 
-function debounceOf({ debounce }: TriggerOptions): TriggerItem["debounce"] {
+function debounceOf({ debounce }: TriggerOptions, now: number): TriggerItem["debounce"] {
   if (!debounce) return undefined;
   const { key, delay, mode, maxDelay } = debounce;
   return {
     key,
-    delayMs: parseDuration(delay) as number,
+    until: now + (parseDuration(delay) as number),
     maxDelayMs: maxDelay === undefined ? undefined : (parseDuration(maxDelay) as number),
     trailing: mode === "trailing",
     claim: true,

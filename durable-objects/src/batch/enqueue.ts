@@ -1,6 +1,6 @@
 import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { idempotencyHomeOf } from "../keys.ts";
-import { pushOf } from "../queue/debounce.ts";
+import { debounceClaimOf, pushOf } from "../queue/debounce.ts";
 import type {
   EnvironmentRef,
   QueueDeclaration,
@@ -99,10 +99,9 @@ async function settleDebounce(
   environment: EnvironmentRef,
   item: TriggerItem,
 ): Promise<{ runId: string; claimed: boolean }> {
-  const { task, runId, idempotency, delayUntil = 0 } = item;
-  const { key } = item.debounce as NonNullable<TriggerItem["debounce"]>;
-  const home = homeOf(environment, task);
-  const claim = { task, key, runId, until: delayUntil, idempotencyKey: idempotency?.key };
+  const { runId } = item;
+  const home = homeOf(environment, item.task);
+  const claim = debounceClaimOf(item, item.debounce as NonNullable<TriggerItem["debounce"]>);
   for (let replaces: string | undefined; ; ) {
     const owner = await queueOf(home.queueKey).claimDebounceKey(home, { ...claim, replaces });
     if (owner === runId) return { runId, claimed: true };

@@ -43,7 +43,7 @@ export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush
   const run = findRun(q, runId);
   if (!run) return "missing";
   if (run.status !== RunStatus.DELAYED) return "over";
-  const until = Math.max(run.due_at ?? 0, q.now + push.delayMs);
+  const until = Math.max(run.due_at ?? 0, push.until);
   if (push.maxDelayMs !== undefined && until > run.created_at + push.maxDelayMs) return "over";
   moveStart(q, run, until);
   if (push.latest) take(q, run, push.latest);
@@ -51,12 +51,24 @@ export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush
   return "pushed";
 }
 
+/** What a trigger asks the home of its key for. */
+export const debounceClaimOf = (
+  { task, runId, delayUntil = 0, idempotency }: TriggerItem,
+  { key, until }: NonNullable<TriggerItem["debounce"]>,
+): DebounceClaim => ({
+  task,
+  key,
+  runId,
+  until: Math.max(delayUntil, until),
+  idempotencyKey: idempotency?.key,
+});
+
 /** What a trigger asks the queue of an earlier run for. */
 export function pushOf(item: TriggerItem): DebouncePush {
-  const { delayMs, maxDelayMs, trailing } = item.debounce as NonNullable<TriggerItem["debounce"]>;
+  const { until, maxDelayMs, trailing } = item.debounce as NonNullable<TriggerItem["debounce"]>;
   const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine, waiter } = item;
   const latest = { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine };
-  return { delayMs, maxDelayMs, latest: trailing ? latest : undefined, waiter };
+  return { until, maxDelayMs, latest: trailing ? latest : undefined, waiter };
 }
 
 /** The run is that of the latest trigger from now on. What that says nothing about stays. */

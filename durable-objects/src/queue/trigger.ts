@@ -1,7 +1,7 @@
 import { parseRunId, RunStatus } from "@acme/sdk/contract";
 import type { TriggerItem, TriggerResult } from "../rpc.ts";
 import { due, findRun, type QueueContext, type RunSpec, type RunTableRow } from "./context.ts";
-import { claimDebounce, pushDebounced, pushOf } from "./debounce.ts";
+import { claimDebounce, debounceClaimOf, pushDebounced, pushOf } from "./debounce.ts";
 import { saveDeployment } from "./deployments.ts";
 import { claimKey } from "./idempotency.ts";
 import { addWaiter } from "./outcome.ts";
@@ -38,13 +38,12 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
 function triggerDebounced(
   q: QueueContext,
   item: TriggerItem,
-  { key, delayMs }: NonNullable<TriggerItem["debounce"]>,
+  debounce: NonNullable<TriggerItem["debounce"]>,
 ): TriggerResult {
-  const { task, runId, idempotency } = item;
+  const { runId } = item;
   // Sent before, and its answer lost.
   if (findRun(q, runId)) return createRun(q, item);
-  const until = Math.max(item.delayUntil ?? 0, q.now + delayMs);
-  const claim = { task, key, runId, until, idempotencyKey: idempotency?.key };
+  const claim = debounceClaimOf(item, debounce);
   const owner = claimDebounce(q, claim);
   if (owner === runId) return createRun(q, item);
   // Of another queue: the caller asks that one.
