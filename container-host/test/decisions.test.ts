@@ -1,6 +1,7 @@
 /** What the host decides, without I/O. */
 import { describe, expect, it } from "vitest";
 import { backoffMs } from "../src/backoff.ts";
+import { reasonOf } from "../src/executor/docker/checkpoint.ts";
 import { demultiplex } from "../src/executor/docker/demultiplex.ts";
 import { isLoopback } from "../src/executor/docker/network.ts";
 import { memoryBytes, nodeArguments } from "../src/executor/environment.ts";
@@ -379,5 +380,25 @@ describe("the rest", () => {
   it("takes as many processes as memory bears, within limits", () => {
     const gb = 1024 ** 3;
     expect([gb / 4, 2 * gb, 256 * gb].map(defaultProcessConcurrency)).toEqual([8, 16, 100]);
+  });
+});
+
+describe("reasonOf", () => {
+  const noise =
+    "(00.000786) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted";
+  const failed = "(00.081196) Error (criu/cr-dump.c:2111): Dumping FAILED.";
+  it("is what CRIU's log has of errors, without what it says of every failure", () => {
+    const log = [
+      noise,
+      "(00.013196) inet: Collected: ino 0x67029",
+      "(00.017908) Error (criu/sk-inet.c:191): inet: Connected TCP socket, consider using --tcp-established option.",
+      "(00.017926) Error (criu/cr-dump.c:1681): Dump files (pid: 4698) failed with -1",
+      failed,
+    ].join("\n");
+    expect(reasonOf(log)).toBe("CRIU: inet: Connected TCP socket, consider using --tcp-established option.");
+  });
+  it("is unknown where it has no others", () => {
+    expect(reasonOf(`${noise}\n${failed}`)).toBeUndefined();
+    expect(reasonOf("")).toBeUndefined();
   });
 });

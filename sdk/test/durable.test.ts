@@ -752,4 +752,35 @@ describe("checkpoints", () => {
     runtime.close();
     expect(await runtime.exited).toEqual({ code: 0, signal: null });
   });
+
+  test("what both sides told each other while the channel was being closed is not lost", async () => {
+    const path = join(folder(), "host.sock");
+    const { run, env, received, connections } = await durable("standing");
+    const { accepted } = await listen(path);
+    const runtime = new RuntimeProcess({ bundle, channel: `unix:${path}`, env });
+    run.follow(runtime);
+    const socket = await accepted(1);
+    runtime.attach(socket);
+    await runtime.message("ready");
+    runtime.send({ type: "run", run: { ...run.run, maxDuration: undefined } });
+    await run.waits(0);
+    // The host is busy, and does not read for a while.
+    socket.pause();
+    runtime.send({ type: "suspend", runId: run.run.runId, checkpoint: true });
+    // The last that it does before it says that it stands still.
+    await vi.waitFor(async () => {
+      expect(received.length).toBe(1);
+      expect(await connections()).toBe(0);
+    });
+    for (let turn = 0; turn < 20; turn++) {
+      runtime.send({ type: "journaled", runId: run.run.runId, seq: 1 });
+      await connections();
+    }
+    run.complete(0, json("early"));
+    socket.resume();
+    await runtime.message("suspended");
+    runtime.attach(await accepted(2));
+    runtime.send({ type: "resume", runId: run.run.runId, token: run.run.token });
+    expect(await run.result()).toMatchObject({ token: "early" });
+  });
 });

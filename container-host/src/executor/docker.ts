@@ -1,11 +1,12 @@
 import { createHash, randomUUID } from "node:crypto";
-import { mkdirSync, rmSync } from "node:fs";
+import { accessSync, constants, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { MACHINES, type MachinePreset } from "@acme/sdk/contract";
 import Docker from "dockerode";
 import { sleep } from "../backoff.ts";
 import { HostError, messageOf } from "../errors.ts";
+import type { HostLog } from "../log.ts";
 import type { Resources } from "../resources.ts";
 import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
 import { machineKind } from "./docker/checkpoint.ts";
@@ -53,7 +54,7 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
   log.info(`Runs are executed in containers of ${image}; they reach the server at ${apiUrl}`);
   return new DockerExecutor({
     docker,
-    engineRoot: settings.checkpoints && info.ExperimentalBuild ? info.DockerRootDir : null,
+    engineRoot: settings.checkpoints ? checkpointRoot(info, log) : null,
     kind: await machineKind(info.ServerVersion),
     image,
     network,
@@ -73,6 +74,23 @@ interface EngineInfo {
   DockerRootDir: string;
   ExperimentalBuild: boolean;
   ServerVersion: string;
+}
+
+/** Where checkpoints are put for the Engine to find them. Null: there are none here, which is said. */
+function checkpointRoot({ DockerRootDir, ExperimentalBuild }: EngineInfo, log: HostLog): string | null {
+  if (!ExperimentalBuild) {
+    log.info("Processes are not saved, runs are replayed: the Engine is not in experimental mode");
+    return null;
+  }
+  try {
+    accessSync(join(DockerRootDir, "containers"), constants.W_OK);
+    return DockerRootDir;
+  } catch {
+    log.warn(
+      `Processes are not saved, runs are replayed: this user can't write to ${DockerRootDir}/containers`,
+    );
+    return null;
+  }
 }
 
 interface DockerParts {

@@ -3,8 +3,6 @@ import { connect, Socket } from "node:net";
 import type { HostToRuntime, RuntimeToHost } from "../contract/runtime-protocol.ts";
 
 const RECONNECT_MS = 50;
-/** How long a host may take to close its end. */
-const END_MS = 2_000;
 /** A host that has not answered after so many connections is gone. Only what this process itself lives through counts. */
 const MAX_CONNECTIONS = 12_000;
 
@@ -164,13 +162,10 @@ export class Channel {
  * and with that loses what it has not read.
  */
 async function endedByBoth(socket: Socket): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, END_MS);
     socket.once("end", resolve).once("close", resolve);
     socket.end();
   });
-  clearTimeout(timer);
   socket.destroy();
 }
 

@@ -36,7 +36,7 @@ export async function saveContainer(container: Docker.Container, folder: string)
       exit: true,
     });
   } catch (error) {
-    throw new Error(await reasonOf(messageOf(error)), { cause: error });
+    throw new Error(await explained(messageOf(error)), { cause: error });
   }
 }
 
@@ -76,15 +76,22 @@ async function removeCopies(identity: Buffer): Promise<void> {
   }
 }
 
-/** The Engine only says where CRIU's log is: its last errors tell what stood in the way. */
-async function reasonOf(message: string): Promise<string> {
+/** What CRIU says of every failure, or also where it succeeds. */
+const NOISE = /RLIMIT_NOFILE|^Dump files \(pid|^Dumping FAILED/;
+
+/** What stood in the way, from CRIU's log; undefined: it says nothing. */
+export function reasonOf(log: string): string | undefined {
+  const errors = log.match(/Error \([^)]*\): .*/g) ?? [];
+  const said = errors
+    .map((line) => line.replace(/^Error \([^)]*\): /, ""))
+    .filter((line) => !NOISE.test(line));
+  return said.length === 0 ? undefined : `CRIU: ${said.slice(-3).join("; ")}`;
+}
+
+/** The Engine only says where CRIU's log is. */
+async function explained(message: string): Promise<string> {
   const path = /path= (\S+criu-dump\.log)/.exec(message)?.[1];
   if (!path) return message;
-  try {
-    const errors = (await readFile(path, "utf8")).match(/Error \([^)]*\): .*/g) ?? [];
-    const said = errors.map((line) => line.replace(/^Error \([^)]*\): /, "")).slice(0, 3);
-    return said.length === 0 ? message : `CRIU: ${said.join("; ")}`;
-  } catch {
-    return message;
-  }
+  const log = await readFile(path, "utf8").catch(() => "");
+  return reasonOf(log) ?? message;
 }
