@@ -173,6 +173,38 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
     await untilNoContainers(hostId);
     expect(readdirSync(folderOf(host))).toEqual([]);
   });
+
+  it.each(["suspended", "resume"] as const)(
+    "and whose container is killed meanwhile loses nothing (answer: %s)",
+    async (verdict) => {
+      const host = await testHost("docker");
+      const { hostId, server, untilMetric } = host;
+      if (verdict === "resume") {
+        server.suspend = ({ runId, waits }) => ({
+          verdict,
+          completed: waits.map((number) => ({ runId, number, result: { ok: true } })),
+        });
+      }
+      const run = server.trigger("remembers");
+      await eventually("it is being saved", () => readdirSync(folderOf(host)).length > 0);
+      const [id] = await containersOf(hostId);
+      // It may just have been saved, and ended by that: then there is nothing to kill.
+      if (id)
+        await docker
+          .getContainer(id)
+          .remove({ force: true })
+          .catch(() => {});
+      if (verdict === "suspended") await server.resume(run);
+      else if (!(await server.until("its outcome", () => server.outcome(run))).type.startsWith("succ"))
+        server.handOutAgain(run);
+      await server.until("its success", () =>
+        server.completed.some(({ outcome }) => outcome.type === "success"),
+      );
+      expect(server.effects).toEqual(["step-1"]);
+      await untilMetric("running", 0);
+      expect(readdirSync(folderOf(host))).toEqual([]);
+    },
+  );
 });
 
 describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => {
