@@ -196,7 +196,9 @@ export class Scheduler {
         }
         const full = answer.value.filter(({ error }) => error).length;
         if (full > 0) {
-          console.warn(`Queue ${queue} of environment ${environment.key} is full: ${full} ticks have no run`);
+          console.warn(
+            `Queue ${queue} of environment ${environment.key} is full; ticks without a run: ${full}`,
+          );
         }
         for (const [n, firing] of firings.entries()) {
           fired(this.#sql, firing, answer.value[n] as TriggerResult);
