@@ -9,7 +9,7 @@ import { RunPreparation, type TriggerInput } from "./prepare-run.ts";
 
 /** This much goes to the batch's object in one call, which is one flush to disk; twice as much is in memory. */
 const CHUNK_ITEMS = 500;
-const CHUNK_CHARACTERS = 4 * 1024 * 1024;
+const CHUNK_CHARACTERS = 2 * 1024 * 1024;
 
 export interface ReceivedItems {
   accepted: number;
