@@ -6,7 +6,6 @@ import type {
   EnvironmentSettings,
   EnvironmentState,
   PromotedDeployment,
-  QueueDeclaration,
   QueueState,
 } from "../rpc.ts";
 import { Meta, migrate, type Sql } from "../sql.ts";

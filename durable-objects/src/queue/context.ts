@@ -69,6 +69,8 @@ export interface Effects {
   notices: { sessionId: string; notice: HostNotice }[];
   /** The earliest moment a changed row is due. */
   dueAt: number | null;
+  /** When a rate limit lets more start; null: none holds anything back. */
+  refillAt: number | null;
 }
 
 export interface QueueTimeouts {
@@ -105,6 +107,7 @@ export const noEffects = (): Effects => ({
   messages: false,
   notices: [],
   dueAt: null,
+  refillAt: null,
 });
 
 export function due(q: QueueContext, at: number): number {

@@ -1,7 +1,7 @@
 import { DEFAULTS } from "@acme/sdk/contract";
 import type { QueueChange, QueueDeclaration, QueueRef, QueueState } from "../rpc.ts";
 import { hasTables, Meta, migrate, type Sql } from "../sql.ts";
-import { due, type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
+import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
 import { KeyCounters } from "./counters.ts";
 import { projectionCursor } from "./projection.ts";
 import { QUEUE_MIGRATIONS } from "./schema.ts";
@@ -84,8 +84,7 @@ export class QueueCore {
         q.counters.save(q.sql);
         return value;
       });
-      const refillAt = q.settings.paused ? null : q.counters.refillAt;
-      if (refillAt !== null) due(q, refillAt);
+      q.effects.refillAt = q.settings.paused ? null : q.counters.refillAt;
       // Versions also number the states told to the environment: only one that a row keeps may be used up.
       if (!q.effects.changed) q.version -= 1;
       return { result, effects: q.effects };

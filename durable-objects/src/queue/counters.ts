@@ -214,19 +214,21 @@ export class KeyCounters {
     const rate = this.#keyRate;
     const tokens = rate ? available(rate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
     this.#turns.set(key, Math.min(wanted, tokens));
-    if (!rate || wanted <= tokens) {
+    const at = rate && wanted > tokens ? this.#nextToken(rate, counts.tat) : null;
+    if (at === null) {
       counts.refillAt = null;
       return;
     }
-    const at = this.#nextToken(rate, counts.tat);
     if (counts.refillAt !== null && counts.refillAt <= at) return;
     counts.refillAt = at;
     this.#refills.add(at, key);
   }
 
-  /** Whole milliseconds, as timers are. */
-  #nextToken(rate: Rate, tat: number): number {
-    const at = availableAt(rate, tat, available(rate, tat, this.#now) + 1);
+  /** Whole milliseconds, as timers are. Null: it is full. */
+  #nextToken(rate: Rate, tat: number): number | null {
+    const tokens = available(rate, tat, this.#now);
+    if (tokens >= rate.burst) return null;
+    const at = availableAt(rate, tat, tokens + 1);
     return Math.max(Math.ceil(at), this.#now + MIN_REFILL_MS);
   }
 

@@ -69,6 +69,9 @@ import { Waiters } from "./waiters.ts";
 /** Until the query side has every change and the environment every state, the alarm looks after it this often. */
 const SAFETY_MS = 5_000;
 
+/** A rate limit that refills within this time is waited for by a timer in memory. */
+const NEAR_MS = 2_000;
+
 /**
  * The environment hears of new work at once, but of a stream of it in pieces: each time it hears, three objects and a host
  * have something to do. That a slot is free can wait for what comes next.
@@ -96,6 +99,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** A stream of runs is leased in pieces, the larger the denser it is. */
     #leaseAgainAt = 0;
     #leaseTimer: ReturnType<typeof setTimeout> | undefined;
+    #refillTimer: ReturnType<typeof setTimeout> | undefined;
+    #refillAt = Number.POSITIVE_INFINITY;
     /** What the environment was last told, in this life of the object. */
     #told: QueueState | null = null;
 
@@ -431,6 +436,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** Does what a commit leaves to do. The alarm is set in the same turn, so that it is part of the same flush to disk. */
     #settle(effects: Effects, tell: boolean): void {
       if (effects.dueAt !== null) this.#alarm.by(effects.dueAt);
+      if (effects.refillAt !== null) this.#refill(effects.refillAt);
       if (effects.messages) {
         // Should this object die before they are sent, its alarm sends them.
         this.#alarm.by(Date.now() + SAFETY_MS);
@@ -447,6 +453,27 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (tell && !this.#isTold()) this.#telling.ask(this.#isNews());
       this.#leaseSoon();
       for (const runId of effects.finished) this.#waiters.finished(runId);
+    }
+
+    /** A rate limit lets more start then. */
+    #refill(at: number): void {
+      const ms = at - Date.now();
+      if (ms > NEAR_MS) {
+        this.#alarm.by(at);
+        return;
+      }
+      // An alarm costs a write, and waits for what the one before it still does. It is there if this object dies.
+      this.#alarm.by(at + NEAR_MS);
+      if (at >= this.#refillAt) return;
+      clearTimeout(this.#refillTimer);
+      this.#refillAt = at;
+      this.#refillTimer = setTimeout(
+        () => {
+          this.#refillAt = Number.POSITIVE_INFINITY;
+          this.#commit(() => {});
+        },
+        Math.max(0, ms),
+      );
     }
 
     async #deliver(message: Message): Promise<OperationResult | null> {

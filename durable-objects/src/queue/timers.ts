@@ -29,17 +29,14 @@ export function runTimers(q: QueueContext): boolean {
   return Math.max(dueRuns.length, expired.length, dropped, debounced) === TIMER_BATCH;
 }
 
-/** When the next timer is due; null: none is. */
+/** When the next timer is due; null: none is. Refills of rate limits are no rows: each commit says when the next one is. */
 export function nextTimer(q: QueueContext): number | null {
-  const refillAt = q.settings.paused ? null : q.counters.refillAt;
   const row = q.sql.exec<{ at: number | null }>(
     `SELECT min(at) AS at FROM (
        SELECT min(due_at) AS at FROM runs WHERE due_at IS NOT NULL
        UNION ALL SELECT min(ttl_at) FROM runs WHERE ttl_at IS NOT NULL
        UNION ALL SELECT min(expires_at) FROM idempotency
-       UNION ALL SELECT min(expires_at) FROM debounces
-       UNION ALL SELECT ?)`,
-    refillAt,
+       UNION ALL SELECT min(expires_at) FROM debounces)`,
   )[0];
   return row?.at ?? null;
 }
