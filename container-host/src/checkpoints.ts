@@ -66,6 +66,7 @@ export class Checkpoints {
   /** Those that this host saved, by id. */
   readonly #own = new Map<string, SavedProcess>();
   #bytes = 0;
+  #lastSavedAt = 0;
 
   constructor(options: CheckpointsOptions) {
     this.#options = options;
@@ -112,7 +113,7 @@ export class Checkpoints {
         id,
         hostId,
         kind,
-        savedAt: Date.now(),
+        savedAt: this.#nextSavedAt(),
         bytes: sizeOf(join(own, MEMORY)),
         monotonicSeconds: monotonicSeconds(),
       };
@@ -130,6 +131,11 @@ export class Checkpoints {
       rmSync(own, { recursive: true, force: true });
       throw error;
     }
+  }
+
+  /** Now, but later than all before: two that are saved within a millisecond, or after the clock was set back, have an order. */
+  #nextSavedAt(): number {
+    return Math.max(Date.now(), this.#lastSavedAt + 1);
   }
 
   /** A process that can be restored here, or why it can't. */
@@ -170,6 +176,7 @@ export class Checkpoints {
   #keep(saved: SavedProcess): void {
     this.#own.set(saved.id, saved);
     this.#bytes += saved.bytes;
+    this.#lastSavedAt = Math.max(this.#lastSavedAt, saved.savedAt);
   }
 
   #makeRoom(): void {
