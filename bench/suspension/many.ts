@@ -37,7 +37,7 @@ export async function many(count: number): Promise<void> {
     await sleep(5_000);
     console.log(line("before", await idle(platform, 10_000)));
     // Long enough for all to be suspended and measured before.
-    const until = Date.now() + 60_000 + IDLE_MS + count * 15;
+    const until = Date.now() + 30_000 + IDLE_MS + count * 10;
     const begun = now();
     const ids: string[] = [];
     await load(8, count, async () => void ids.push(await triggerWait(platform, until)));
