@@ -9,6 +9,7 @@ import { Projections } from "./checks/projections.ts";
 import { Rates } from "./checks/rates.ts";
 import { RunChanges, type RunState } from "./checks/run-changes.ts";
 import { Slots } from "./checks/slots.ts";
+import { Ticks } from "./checks/ticks.ts";
 import { type InvariantNumber, Violations } from "./checks/violations.ts";
 import type { Platform } from "./platform.ts";
 import type { QuerySide } from "./query-side.ts";
@@ -20,7 +21,7 @@ export const INVARIANTS: Record<InvariantNumber, string> = {
   2: "At each start: the lease is new, and of this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
   3: "After each step: slots held, counted from the rows, per key, per queue and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
   4: "At each acknowledgement: a key that has not expired stands for the run it stood for. After each step: a key that does not expire has created one run, in whichever queue.",
-  5: "At the end: each tick of each schedule has created one run.",
+  5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, but for those that passed while all stood still, of which only the last has one.",
   6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues and of a queue's keys, over windows of 20 turns each.",
   7: "Whenever a run's code passes an operation: a recorded step is not performed again, an operation has one child, batch or token, and returns what it returned before.",
   8: "At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers.",
@@ -35,11 +36,13 @@ export class Invariants {
   readonly slots: Slots;
   readonly rates: Rates;
   readonly idempotency: Idempotency;
+  readonly ticks: Ticks;
   readonly fairness: Fairness;
   readonly operations = new Operations(this.violations, this.outcomes);
   readonly projections: Projections;
   readonly isolation = new Isolation(this.violations);
   readonly #changes: RunChanges;
+  readonly #world: World;
   readonly #platform: Platform;
   /** Runs that are not over, or hold a slot. */
   readonly #unfinished = new Set<string>();
@@ -55,12 +58,14 @@ export class Invariants {
       measuresRates: boolean;
     },
   ) {
+    this.#world = world;
     this.#platform = platform;
     this.#changes = new RunChanges(platform);
     this.leases = new Leases(this.violations, this.#changes.runs);
     this.slots = new Slots(this.violations, options.limits, options.environmentLimit);
     this.rates = new Rates(this.violations, options.limits, () => world.now, options.measuresRates);
     this.idempotency = new Idempotency(this.violations, () => world.now);
+    this.ticks = new Ticks(this.violations, () => world.now);
     this.fairness = new Fairness(this.violations, options.measuresShares);
     this.projections = new Projections(this.violations, querySide);
   }
@@ -83,6 +88,7 @@ export class Invariants {
         this.slots.changed(change);
         this.rates.changed(change);
         this.idempotency.changed(change);
+        this.ticks.changed(change);
         this.fairness.changed(change);
         this.isolation.changed(change);
         const { id, status, slot, version } = change.after;
@@ -109,6 +115,7 @@ export class Invariants {
   /** To be called once all is settled. */
   atEnd(): void {
     this.outcomes.atEnd(this.runs);
+    this.ticks.atEnd(this.#world.jumps);
     this.slots.atEnd(this.#platform.databases("QUEUE"));
     this.violations.throwFirst();
   }

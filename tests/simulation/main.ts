@@ -1,46 +1,44 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs N]`, or `--seed N` to replay one and see what happened to the runs
- * concerned where it fails.
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs N] [--kind storm|crowd|backlog]`, or `--seed N` to replay one and see
+ * what happened to the runs concerned where it fails. `--mutation NAME` runs the code with one of the mutations, until a
+ * seed fails.
  */
-import { availableParallelism } from "node:os";
-import { parseArgs } from "node:util";
 import "./register.ts";
+import { options } from "./options.ts";
 import { runSeeds } from "./seeds.ts";
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "100" },
-    from: { type: "string", default: "1" },
-    jobs: { type: "string", default: String(availableParallelism()) },
-    seed: { type: "string" },
-  },
-});
+const { seed, kind, count, mutation } = options;
 
-if (values.seed !== undefined) {
+if (seed !== undefined) await replay(seed);
+else await runAll();
+
+async function replay(seed: number): Promise<void> {
   const { simulate } = await import("./simulate.ts");
   try {
-    const { kind, runs, steps, took, trace } = await simulate(Number(values.seed), { trace: true });
+    const { kind: drawn, runs, steps, took, trace } = await simulate(seed, { trace: true, kind });
+    const minutes = (took / 60_000).toFixed(1);
     console.log(
-      `Seed ${values.seed} passed: ${kind}, ${runs} runs, ${steps} steps, ${(took / 60_000).toFixed(1)} virtual minutes, trace ${trace}`,
+      `Seed ${seed} passed: ${drawn}, ${runs} runs, ${steps} steps, ${minutes} virtual minutes, trace ${trace}`,
     );
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     if (error instanceof Error) console.error(error.cause);
     process.exitCode = 1;
   }
-} else {
-  const count = Number(values.seeds);
+}
+
+async function runAll(): Promise<void> {
   let passed = 0;
   let steps = 0;
   let runs = 0;
-  await runSeeds({ from: Number(values.from), count, jobs: Number(values.jobs) }, ({ result, failure }) => {
+  await runSeeds(options, ({ result, failure }) => {
     if (failure) console.error(failure.message);
     if (result) {
       passed += 1;
       steps += result.steps;
       runs += result.runs;
     }
-    return true;
+    return !failure || mutation === undefined;
   });
   console.log(`${passed} of ${count} seeds passed: ${runs} runs, ${steps} steps, every one checked`);
   process.exitCode = passed === count ? 0 : 1;

@@ -29,10 +29,16 @@ export interface Scenario {
 }
 
 /** A scenario drawn from the seed: from calm to rough, from a few runs to thousands. */
-export function drawScenario(world: World): Scenario {
+export function drawScenario(world: World, kind?: Scenario["kind"]): Scenario {
   const draw = world.random();
-  if (draw < 0.004) return { ...drawStorm(world), ...drawCrowd(world) };
-  return draw < 0.1 ? drawBacklog(world) : drawStorm(world);
+  switch (kind ?? (draw < 0.004 ? "crowd" : draw < 0.1 ? "backlog" : "storm")) {
+    case "crowd":
+      return { ...drawStorm(world), ...drawCrowd(world) };
+    case "backlog":
+      return drawBacklog(world);
+    case "storm":
+      return drawStorm(world);
+  }
 }
 
 function drawStorm(world: World): Scenario {
@@ -58,7 +64,7 @@ function drawStorm(world: World): Scenario {
       skewMs: world.chance(0.5) ? world.between(1, 3_000) : 0,
     },
     blowEveryMs: world.chance(0.7) ? world.between(2_000, 40_000) : 0,
-    stormMs: 120_000,
+    stormMs: world.chance(0.4) ? 400_000 : 120_000,
     patienceMs: 4 * 3_600_000,
   };
 }

@@ -17,6 +17,7 @@ import { Platform } from "./platform.ts";
 import { QuerySide } from "./query-side.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { placesOf, Scene } from "./scene.ts";
+import { keepSchedule } from "./schedules.ts";
 import { TaskCode } from "./task-code.ts";
 import { tokenObject } from "./tokens.ts";
 import { World } from "./world.ts";
@@ -50,22 +51,27 @@ const SENT_ONCE = new Set(["poll", "deliver", "dequeueForHost", "dequeueRuns"]);
 /** How long all is left to come to rest before the end is looked at. */
 const REST_MS = 60_000;
 const LINES = 40;
+/** More steps than this in one millisecond are no progress. */
+const MOST_AT_ONCE = 50_000;
 
 /**
  * Runs one seed to its end. Throws `SeedFailed` when an invariant breaks. The same seed always does the same.
- * `trace`: what happened to the runs concerned is part of the error.
+ * `trace`: what happened to the runs concerned is part of the error. `kind`: whatever the seed would draw.
  */
-export async function simulate(seed: number, { trace = false } = {}): Promise<Result> {
+export async function simulate(
+  seed: number,
+  { trace = false, kind }: { trace?: boolean; kind?: Scenario["kind"] } = {},
+): Promise<Result> {
   const world = new World(seed, { trace });
   const restore = world.install();
   try {
-    return await new Simulation(world, seed, drawScenario(world)).run();
+    return await new Simulation(world, seed, drawScenario(world, kind)).run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const runs = reason.match(/run_[0-9a-z]{35}/g) ?? [];
     const lines = world.trace.last(runs, LINES).map((line) => `\n  ${line}`);
     throw new SeedFailed(
-      `Seed ${seed}, step ${world.steps}: ${reason}${lines.join("")}\nReplay it: npm run simulate -- --seed ${seed}`,
+      `Seed ${seed}, step ${world.steps}: ${reason}${lines.join("")}\nReplay it: npm run simulate -- --seed ${seed}${kind ? ` --kind ${kind}` : ""}`,
       error instanceof Violation ? error.invariant : null,
       error,
     );
@@ -83,6 +89,9 @@ class Simulation {
   readonly #invariants: Invariants;
   readonly #scene: Scene;
   readonly #hosts: SimulatedHost[] = [];
+  /** When time last went on, and at which step. */
+  #movedAt = 0;
+  #moved = 0;
 
   constructor(world: World, seed: number, scenario: Scenario) {
     this.#world = world;
@@ -125,6 +134,7 @@ class Simulation {
     if (kind === "backlog") fillBacklogs(scene);
     for (let index = 0; index < clients; index++)
       world.after(world.between(0, stormMs / 2), () => scene.client(() => act(scene)));
+    if (kind !== "backlog") this.#keepSchedules();
     let storming = true;
     if (blowEveryMs > 0) strike(scene, this.#hosts, () => !storming);
     while (world.elapsed < stormMs) await this.#step();
@@ -142,7 +152,23 @@ class Simulation {
     };
   }
 
+  #keepSchedules(): void {
+    const world = this.#world;
+    for (const env of this.#scene.environments) {
+      if (!world.chance(0.4)) continue;
+      const count = world.between(1, 5);
+      for (let index = 0; index < count; index++)
+        this.#scene.client(() => keepSchedule(this.#scene, env, `every-minute-${index}`));
+    }
+  }
+
   async #step(): Promise<void> {
+    if (this.#world.elapsed > this.#movedAt + 1) {
+      this.#movedAt = this.#world.elapsed;
+      this.#moved = this.#world.steps;
+    }
+    if (this.#world.steps > this.#moved + MOST_AT_ONCE)
+      throw new Violation(1, `something goes round in circles: ${this.#invariants.unsettled()}`);
     if (!(await this.#world.step()))
       throw new Error(`the world stands still: ${this.#invariants.unsettled()}`);
     this.#invariants.check();
@@ -200,6 +226,7 @@ class Simulation {
     const tasks = Array.from({ length: this.#scenario.queues }, (_, index) => ({
       id: `task-${index}`,
       filePath: "t.ts",
+      triggerSource: "schedule" as const,
       queue: this.#scene.limits.get(queueKeyOf(env.key, defaultQueueName(`task-${index}`))),
     }));
     const manifest = { tasks, queues: [], runtime: "node" as const, sdkVersion: "0" };

@@ -1,20 +1,38 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
 import { expect, test } from "vitest";
+import { SEEDS, SEEDS_OF_A_KIND, simulate } from "./command.ts";
 
-const MAIN = join(import.meta.dirname, "main.ts");
+// Some 20 s of one core, which a busy machine doesn't always have.
+const PATIENCE = { timeout: 600_000 };
 
-const simulate = (...args: string[]) => promisify(execFile)(process.execPath, [MAIN, ...args]);
-
-// Some 25 s of two cores, which a busy machine doesn't always have.
-test("every invariant holds after every step of 30 seeds", { timeout: 600_000 }, async () => {
-  const { stdout } = await simulate("--seeds", "30");
-  expect(stdout).toMatch(/^30 of 30 seeds passed/);
+test(`every invariant holds after every step of ${SEEDS} seeds`, PATIENCE, async () => {
+  const { stdout, stderr } = await simulate("--seeds", String(SEEDS));
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(`${SEEDS} of ${SEEDS} seeds passed`);
 });
 
-test("a seed does the same in another process, to the last message", async () => {
+test(`everybody gets a fair share in ${SEEDS_OF_A_KIND} seeds with a backlog`, PATIENCE, async () => {
+  const { stdout, stderr } = await simulate("--kind", "backlog", "--seeds", String(SEEDS_OF_A_KIND));
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(`${SEEDS_OF_A_KIND} of ${SEEDS_OF_A_KIND} seeds passed`);
+});
+
+test("a seed does the same in another process, to the last message", PATIENCE, async () => {
   const [first, second] = await Promise.all([simulate("--seed", "3"), simulate("--seed", "3")]);
-  expect(first.stdout).toMatch(/trace [0-9a-f]{32}/);
+  expect(first.stdout).toMatch(/^Seed 3 passed: .* trace [0-9a-f]{32}\n$/);
   expect(second.stdout).toBe(first.stdout);
 });
+
+test(
+  "a seed that fails does so in another process, at the same step, and tells what happened",
+  PATIENCE,
+  async () => {
+    const run = () => simulate("--seed", "2", "--mutation", "a lease has the token of the one before");
+    const [first, second] = await Promise.all([run(), run()]);
+    expect(first.code).toBe(1);
+    expect(first.stderr).toMatch(/^Seed 2, step \d+: invariant 2: lease 1 of (run_\w+) was started twice\n/);
+    expect(first.stderr).toMatch(/\n {2}\d+\.\d QUEUE\/\w+\.triggerRuns /);
+    expect(first.stderr).toMatch(/\n {2}\d+\.\d host host-\d+-\d+ starts lease 1 of run_/);
+    expect(first.stderr).toContain("Replay it: npm run simulate -- --seed 2");
+    expect(second.stderr).toBe(first.stderr);
+  },
+);

@@ -18,6 +18,7 @@ export class World {
   /** Events that have happened. */
   steps = 0;
   readonly trace: Trace;
+  readonly jumps: { from: number; to: number }[] = [];
   /** Whose clock `Date.now` shows: code that runs for a machine runs inside. */
   readonly clock = new AsyncLocalStorage<Clock>();
   readonly #events: Event[] = [];
@@ -76,6 +77,7 @@ export class World {
 
   /** Everything stood still for so long, as a machine that was paused: what was due meanwhile is due now. */
   jump(ms: number): void {
+    this.jumps.push({ from: this.now, to: this.now + ms });
     this.now += ms;
     this.note(`the clock jumps by ${ms}`);
   }

@@ -1,0 +1,34 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { EnvironmentSchedulesRpc } from "../../durable-objects/src/environment/schedules/rpc.ts";
+import { LONG_DELAY_MS } from "./faults.ts";
+import type { Scene } from "./scene.ts";
+
+/** Has a task run every minute for some minutes. */
+export async function keepSchedule(
+  scene: Scene,
+  environment: EnvironmentRef,
+  deduplicationKey: string,
+): Promise<void> {
+  const { world, invariants, scenario } = scene;
+  const object = scene.platform.stub<EnvironmentSchedulesRpc>("ENVIRONMENT", environment.key);
+  const task = `task-${world.between(0, scenario.queues - 1)}`;
+  const body = { task, cron: "* * * * *", timezone: "UTC", deduplicationKey };
+  await world.sleep(world.between(0, 10_000));
+  let created = await scene.persist(() => object.createSchedule(environment, body));
+  // Nothing was deployed yet.
+  while ("error" in created) {
+    await world.sleep(1_000);
+    created = await scene.persist(() => object.createSchedule(environment, body));
+  }
+  const { id } = created;
+  invariants.ticks.created(id);
+  // Now and then all stands still for several ticks.
+  if (world.chance(0.15))
+    world.after(world.between(30_000, 200_000), () => world.jump(world.between(200_000, 900_000)));
+  await world.sleep(world.between(60_000, 400_000));
+  invariants.ticks.ending(id);
+  await scene.persist(() => object.deleteSchedule(id));
+  // A creation that was late arrives after the end: whoever looks sees it.
+  await world.sleep(scenario.stormMs + LONG_DELAY_MS);
+  await scene.persist(() => object.deleteSchedule(deduplicationKey));
+}
