@@ -220,6 +220,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     #deliver(poll: Poll, runs: LeasedRun[]): void {
       if (!this.#waiting.has(poll.id) || !this.#core.isAlive(poll.sessionId)) {
         this.ctx.waitUntil(this.#giveBack(runs));
+        this.#answer(poll, { ...nothing(), ended: true });
         return;
       }
       this.#supersede(runs);
@@ -246,6 +247,11 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       const waiting = this.#waiting.get(poll.id);
       if (!waiting) return;
       waiting.serving = false;
+      // It ended while runs were being asked for: this poll was not in line then.
+      if (!this.#core.isAlive(poll.sessionId)) {
+        this.#answer(poll, { ...nothing(), ended: true });
+        return;
+      }
       const parcel = this.#parcel(poll.sessionId);
       if (waiting.overdue || parcel.notices.length > 0 || parcel.runs.length > 0) this.#answer(poll, parcel);
       else this.#core.putBack(poll);
