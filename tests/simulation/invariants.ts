@@ -23,7 +23,7 @@ export const INVARIANTS: Record<InvariantNumber, string> = {
   4: "At each acknowledgement: a key that has not expired stands for the run it stood for. After each step: a key that does not expire has created one run, in whichever queue.",
   5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, but for those that passed while all stood still, of which only the last has one.",
   6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues and of a queue's keys, over windows of 20 turns each.",
-  7: "Whenever a run's code passes an operation: a recorded step is not performed again, an operation has one child, batch or token, and returns what it returned before.",
+  7: "Whenever a run's code passes an operation: a recorded step is not performed again (by who holds the run's lease), an operation has one child, batch or token, and returns what it returned before.",
   8: "At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers.",
   9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run carries what they wrote.",
 };
