@@ -55,7 +55,8 @@ async function triggerOnce(scene: Scene): Promise<void> {
   const claim = `${ref.environment.key} ${item.task} ${key}`;
   // The claim may be decided by one clock and compared with another's.
   const skewMs = 2 * scene.scenario.faults.skewMs;
-  scene.invariants.idempotency.acknowledged(claim, { runId, expiresAt }, skewMs);
+  const expiry = runId === item.runId ? expiresAt : 0;
+  scene.invariants.idempotency.acknowledged(claim, { runId, expiresAt: expiry }, skewMs);
 }
 
 /** As the Worker does: the claim at the key's home, then the run in its own queue. */

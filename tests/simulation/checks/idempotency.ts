@@ -3,7 +3,7 @@ import type { Violations } from "./violations.ts";
 
 interface Claim {
   runId: string;
-  /** When the key may stand for another run; milliseconds since the epoch. */
+  /** When the key may stand for another run; milliseconds since the epoch. 0: that is up to an earlier trigger. */
   expiresAt: number;
 }
 
@@ -26,6 +26,7 @@ export class Idempotency {
     if (known && known.runId !== claim.runId && this.#now() + skewMs < known.expiresAt)
       this.#violations.report(4, `key ${key} stands for ${known.runId} and for ${claim.runId}`);
     if (known?.runId !== claim.runId) this.#claims.set(key, claim);
+    else known.expiresAt = Math.max(known.expiresAt, claim.expiresAt);
   }
 
   /** Of runs with a key that doesn't expire there is one, whether or not anybody was told of the others. */
