@@ -55,8 +55,7 @@ async function triggerOnce(scene: Scene): Promise<void> {
   const claim = `${ref.environment.key} ${item.task} ${key}`;
   // The claim may be decided by one clock and compared with another's.
   const skewMs = 2 * scene.scenario.faults.skewMs;
-  const expiry = runId === item.runId ? expiresAt : 0;
-  scene.invariants.idempotency.acknowledged(claim, { runId, expiresAt: expiry }, skewMs);
+  if (runId === item.runId) scene.invariants.idempotency.claimed(claim, runId, expiresAt, skewMs);
 }
 
 /** As the Worker does: the claim at the key's home, then the run in its own queue. */

@@ -6,6 +6,7 @@
 import "./register.ts";
 import { options } from "./options.ts";
 import { runSeeds } from "./seeds.ts";
+import { Trace } from "./trace.ts";
 
 const { seed, kind, count, mutation } = options;
 
@@ -31,15 +32,21 @@ async function runAll(): Promise<void> {
   let passed = 0;
   let steps = 0;
   let runs = 0;
+  const traces = new Map<number, string>();
   await runSeeds(options, ({ result, failure }) => {
     if (failure) console.error(failure.message);
     if (result) {
       passed += 1;
       steps += result.steps;
       runs += result.runs;
+      traces.set(result.seed, result.trace);
     }
     return !failure || mutation === undefined;
   });
-  console.log(`${passed} of ${count} seeds passed: ${runs} runs, ${steps} steps, every one checked`);
+  const all = new Trace(false);
+  for (const [, trace] of [...traces].sort(([a], [b]) => a - b)) all.add(trace);
+  console.log(
+    `${passed} of ${count} seeds passed: ${runs} runs, ${steps} steps, every one checked, trace ${all.digest()}`,
+  );
   process.exitCode = passed === count ? 0 : 1;
 }

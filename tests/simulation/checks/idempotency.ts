@@ -1,17 +1,12 @@
 import type { RunChange } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-interface Claim {
-  runId: string;
-  /** When the key may stand for another run; milliseconds since the epoch. 0: that is up to an earlier trigger. */
-  expiresAt: number;
-}
-
 /** Invariant 4: an idempotency key stands for one run of its environment and task, until it expires. */
 export class Idempotency {
   readonly #violations: Violations;
   readonly #now: () => number;
-  readonly #claims = new Map<string, Claim>();
+  /** Until when a key stands for a run, by key and run. */
+  readonly #claims = new Map<string, Map<string, number>>();
   /** Runs by key, of keys that never expire here. */
   readonly #created = new Map<string, string>();
 
@@ -20,13 +15,13 @@ export class Idempotency {
     this.#now = now;
   }
 
-  /** A trigger with a key was acknowledged. `skewMs`: how far the clock of whoever decided may be ahead. */
-  acknowledged(key: string, claim: Claim, skewMs: number): void {
-    const known = this.#claims.get(key);
-    if (known && known.runId !== claim.runId && this.#now() + skewMs < known.expiresAt)
-      this.#violations.report(4, `key ${key} stands for ${known.runId} and for ${claim.runId}`);
-    if (known?.runId !== claim.runId) this.#claims.set(key, claim);
-    else known.expiresAt = Math.max(known.expiresAt, claim.expiresAt);
+  /** A trigger was told that its key stands for its own run. `skewMs`: how far the clock of who decided may be ahead. */
+  claimed(key: string, runId: string, expiresAt: number, skewMs: number): void {
+    const claims = this.#claims.get(key) ?? new Map<string, number>();
+    this.#claims.set(key, claims.set(runId, expiresAt));
+    const standing = [...claims].filter(([, until]) => until > this.#now() + skewMs);
+    if (standing.length > 1)
+      this.#violations.report(4, `key ${key} stands for ${standing.map(([id]) => id).join(" and for ")}`);
   }
 
   /** Of runs with a key that doesn't expire there is one, whether or not anybody was told of the others. */
