@@ -3,6 +3,7 @@
  * what happened to the runs concerned where it fails. `--mutation NAME` runs the code with one of the mutations, until a
  * seed fails.
  */
+import "./mutations/register.ts";
 import "./register.ts";
 import { options } from "./options.ts";
 import { runSeeds } from "./seeds.ts";

@@ -1,5 +1,6 @@
 /** Runs the seeds it is given, one after the other, in a thread of its own: the clock it replaces is the thread's. */
 import { parentPort } from "node:worker_threads";
+import "./mutations/register.ts";
 import "./register.ts";
 import { options } from "./options.ts";
 
