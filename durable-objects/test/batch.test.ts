@@ -309,6 +309,30 @@ describe("a batch", () => {
     });
   });
 
+  it("that is canceled cancels its runs; before its items are all here it has none, and keeps none of them", async () => {
+    const scene = await new Scene().deploy();
+    const sealed = new Batch(scene);
+    await sealed.create(2);
+    await sealed.add([sealed.item(0), sealed.item(1)]);
+    const runs = (await sealed.owner.whenEnqueued(scene.key)) ?? [];
+    await sealed.owner.cancelBatch(scene.key, "no more");
+    await runDurableObjectAlarm(sealed.stub);
+    for (const { runId } of runs) expect((await scene.run(runId)).status).toBe("CANCELED");
+    await vi.waitUntil(async () => (await sealed.record()).completedCount === 2);
+
+    const open = new Batch(scene);
+    await open.create(2);
+    await open.add([open.item(0)]);
+    await open.owner.cancelBatch(scene.key, "no more");
+    expect(await open.record()).toMatchObject({ status: "ABORTED", sealed: false });
+    expect(await open.add([open.item(1)])).toMatchObject({ accepted: 0, status: "ABORTED" });
+    const waiting = await runInDurableObject(open.stub, (_, { storage }) =>
+      storage.sql.exec("SELECT count(*) AS n FROM waiting").one(),
+    );
+    expect(waiting).toEqual({ n: 0 });
+    expect(await runsIn(scene.ref.queueKey)).toEqual(runs.map(({ runId }) => runId));
+  });
+
   it("is unknown to other environments", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);

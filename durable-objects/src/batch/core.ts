@@ -150,19 +150,18 @@ export function abortUnsealed(sql: Sql, now: number): void {
   const batch = readBatch(sql);
   const due = batch && sealDueAt(batch);
   if (due === undefined || due === null || due > now) return;
+  abort(sql, now);
+}
+
+function abort(sql: Sql, now: number): void {
   sql.exec("UPDATE batch SET aborted = 1, waiting_count = 0, completed_at = ?1, updated_at = ?1", now);
   sql.exec("DELETE FROM waiting");
 }
 
-/** Its runs are canceled as soon as they are created: each then exists, and says why it ended. */
-export function cancelBatch(sql: Sql, reason: string, now: number): void {
-  sql.exec(
-    `UPDATE batch SET canceled = coalesce(canceled, ?1), updated_at = ?2,
-       aborted = sealed_at IS NULL OR aborted,
-       completed_at = CASE WHEN sealed_at IS NULL THEN coalesce(completed_at, ?2) ELSE completed_at END`,
-    reason,
-    now,
-  );
+/** Its runs are canceled as soon as they are created: each then exists, and says why it ended. An unsealed one has none. */
+export function cancelBatch(sql: Sql, batch: BatchRow, reason: string, now: number): void {
+  sql.exec("UPDATE batch SET canceled = coalesce(canceled, ?), updated_at = ?", reason, now);
+  if (batch.sealed_at === null) abort(sql, now);
 }
 
 /** Runs that are still to be canceled, after item `after`. */

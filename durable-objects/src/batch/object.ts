@@ -102,7 +102,7 @@ export function batchObject<Env extends ObjectBindings>() {
     async cancelBatch(environmentKey: string, reason: string): Promise<void> {
       const batch = this.#batchOf(environmentKey);
       if (!batch || batch.completed_at !== null) return;
-      this.#commit(() => core.cancelBatch(this.#sql, reason, Date.now()));
+      this.#commit(() => core.cancelBatch(this.#sql, batch, reason, Date.now()));
       this.#alarm.by(Date.now());
     }
 
@@ -159,8 +159,7 @@ export function batchObject<Env extends ObjectBindings>() {
     }
 
     async #createGroups(batch: core.BatchRow, groups: CreationGroup[]): Promise<void> {
-      const queueOf = (queueKey: string) => this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
-      const answers = await Promise.allSettled(groups.map((group) => enqueueRuns(queueOf, group)));
+      const answers = await Promise.allSettled(groups.map((group) => enqueueRuns(this.#queueOf, group)));
       this.#sql.transaction(() => {
         for (const [index, group] of groups.entries()) {
           const answer = answers[index];
@@ -191,10 +190,12 @@ export function batchObject<Env extends ObjectBindings>() {
 
     async #cancelRun(batch: core.BatchRow, runId: string): Promise<void> {
       const queueKey = parseRunId(runId)?.queueKey;
-      if (!queueKey) return;
-      const queue = this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
-      await queue.cancelRun(batch.environment_key, runId, batch.canceled ?? "");
+      if (queueKey)
+        await this.#queueOf(queueKey).cancelRun(batch.environment_key, runId, batch.canceled ?? "");
     }
+
+    readonly #queueOf = (queueKey: string): QueueRpc =>
+      this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
 
     /** The result that somebody still has to be told. */
     #untold(): { batch: core.BatchRow; result: OperationResult } | null {
