@@ -98,12 +98,3 @@ function take(q: QueueContext, run: RunTableRow, latest: NonNullable<DebouncePus
   if (metadata !== undefined)
     q.sql.exec("INSERT OR REPLACE INTO metadata (seq, metadata) VALUES (?, ?)", run.seq, metadata);
 }
-
-export function dropExpiredDebounces(q: QueueContext, limit: number): number {
-  return q.sql.exec(
-    `DELETE FROM debounces WHERE (task, key) IN
-       (SELECT task, key FROM debounces WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
-    q.now,
-    limit,
-  ).length;
-}

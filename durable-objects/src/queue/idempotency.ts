@@ -39,10 +39,11 @@ export function resetKey(q: QueueContext, task: string, key: string): boolean {
   );
 }
 
-export function dropExpiredKeys(q: QueueContext, limit: number): number {
+/** Of idempotency or debounce keys. Returns how many there were, at most `limit`. */
+export function dropExpiredKeys(q: QueueContext, table: "idempotency" | "debounces", limit: number): number {
   return q.sql.exec(
-    `DELETE FROM idempotency WHERE (task, key) IN
-       (SELECT task, key FROM idempotency WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
+    `DELETE FROM ${table} WHERE (task, key) IN
+       (SELECT task, key FROM ${table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
     q.now,
     limit,
   ).length;

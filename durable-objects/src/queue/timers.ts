@@ -1,6 +1,5 @@
 import { RunStatus } from "@acme/sdk/contract";
 import { addEvent, type QueueContext, type RunTableRow, specOf } from "./context.ts";
-import { dropExpiredDebounces } from "./debounce.ts";
 import { dropExpiredKeys } from "./idempotency.ts";
 import { loseLease } from "./reports.ts";
 import { wakeDue } from "./suspension.ts";
@@ -24,8 +23,8 @@ export function runTimers(q: QueueContext): boolean {
     TIMER_BATCH,
   );
   for (const run of expired) expire(q, run);
-  const dropped = dropExpiredKeys(q, TIMER_BATCH);
-  const debounced = dropExpiredDebounces(q, TIMER_BATCH);
+  const dropped = dropExpiredKeys(q, "idempotency", TIMER_BATCH);
+  const debounced = dropExpiredKeys(q, "debounces", TIMER_BATCH);
   return Math.max(dueRuns.length, expired.length, dropped, debounced) === TIMER_BATCH;
 }
 
