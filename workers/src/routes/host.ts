@@ -42,14 +42,14 @@ export const hostRoutes = new Hono<App>()
     authenticateHost(c);
     const report = await withStoredOutputs(c.env, await readBody(c, ReportRequest, REPORT_BYTES));
     const { hostId, sessionId } = report;
-    const parts = [...Map.groupBy(itemsOf(report), ({ runId }) => parseRunId(runId)?.queueKey ?? "")];
     const verdicts = new Map<string, Verdict>();
-    const queues = parts.map(async ([queueKey, items]) => {
-      const own = { hostId, sessionId, ...ownPart(report, queueKey) };
-      const result = queueKey === "" ? null : await answerOf(c.env, queueKey, own);
+    const queues = [...partsOf(report)].map(async ([queueKey, part]) => {
+      const result = queueKey === "" ? null : await answerOf(c.env, queueKey, { hostId, sessionId, ...part });
       const missing = queueKey === "" ? "stale" : "retry";
-      for (const { kind, key, index } of items)
-        verdicts.set(`${kind} ${key}`, result?.[kind][index] ?? missing);
+      for (const kind of KINDS) {
+        for (const [index, item] of part[kind].entries())
+          verdicts.set(`${kind} ${keyOf(item)}`, result?.[kind][index] ?? missing);
+      }
     });
     const logs = report.logs.map(({ runId, attempt, entries }) =>
       runFeed(c.env, runId).appendLogs(attempt, entries),
@@ -128,29 +128,27 @@ async function withStoredOutputs(env: Bindings, report: Report): Promise<Report>
 const keyOf = (item: { runId: string; token?: number; id?: string }): string =>
   `${item.runId} ${item.token ?? item.id}`;
 
-/** All that a report tells or asks, each with its place among those of its kind and queue. */
-function* itemsOf(report: Report): Generator<{ kind: Kind; runId: string; key: string; index: number }> {
-  for (const kind of KINDS) {
-    const places = new Map<string, number>();
-    for (const item of report[kind]) {
-      const queueKey = parseRunId(item.runId)?.queueKey ?? "";
-      const index = places.get(queueKey) ?? 0;
-      places.set(queueKey, index + 1);
-      yield { kind, runId: item.runId, key: keyOf(item), index };
-    }
-  }
-}
+type Part = Pick<QueueReport, Kind>;
 
-function ownPart(report: Report, queueKey: string): Pick<QueueReport, Kind> {
-  const mine = ({ runId }: { runId: string }) => parseRunId(runId)?.queueKey === queueKey;
-  return {
-    started: report.started.filter(mine),
-    completed: report.completed.filter(mine),
-    heartbeats: report.heartbeats.filter(mine),
-    journals: report.journals.filter(mine),
-    suspensions: report.suspensions.filter(mine),
-    checkpoints: report.checkpoints.filter(mine),
+/** What a report tells or asks of each queue, in its order. Under "": of runs that no queue can have had. */
+function partsOf(report: Report): Map<string, Part> {
+  const parts = new Map<string, Part>();
+  const of = ({ runId }: { runId: string }): Part => {
+    const queueKey = parseRunId(runId)?.queueKey ?? "";
+    let part = parts.get(queueKey);
+    if (!part) {
+      part = { started: [], journals: [], completed: [], suspensions: [], heartbeats: [], checkpoints: [] };
+      parts.set(queueKey, part);
+    }
+    return part;
   };
+  for (const item of report.started) of(item).started.push(item);
+  for (const item of report.journals) of(item).journals.push(item);
+  for (const item of report.completed) of(item).completed.push(item);
+  for (const item of report.suspensions) of(item).suspensions.push(item);
+  for (const item of report.heartbeats) of(item).heartbeats.push(item);
+  for (const item of report.checkpoints) of(item).checkpoints.push(item);
+  return parts;
 }
 
 /** Null where the queue's object could not be reached: its part is to be sent again. */
