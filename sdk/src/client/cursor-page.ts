@@ -1,4 +1,5 @@
 import { ApiPromise } from "./api-promise.ts";
+import { Page } from "./page.ts";
 import type { ApiResponse } from "./request.ts";
 
 export interface CursorPageParams {
@@ -16,13 +17,12 @@ export interface CursorPageBody<T> {
 type FetchPage<T> = (params: CursorPageParams) => CursorPagePromise<T>;
 
 /** One page of a list; iterating over it goes on through all later pages. */
-export class CursorPage<T> {
-  readonly data: T[];
+export class CursorPage<T> extends Page<T, CursorPage<T>> {
   readonly pagination: { next?: string; previous?: string };
   readonly #fetchPage: FetchPage<T>;
 
   constructor(body: CursorPageBody<T>, fetchPage: FetchPage<T>) {
-    this.data = body.data;
+    super(body.data);
     this.pagination = {
       next: body.pagination.next ?? undefined,
       previous: body.pagination.previous ?? undefined,
@@ -30,9 +30,6 @@ export class CursorPage<T> {
     this.#fetchPage = fetchPage;
   }
 
-  getPaginatedItems(): T[] {
-    return this.data;
-  }
   hasNextPage(): boolean {
     return Boolean(this.pagination.next);
   }
@@ -48,17 +45,6 @@ export class CursorPage<T> {
   getPreviousPage(): CursorPagePromise<T> {
     if (!this.pagination.previous) throw new Error("No previous page available");
     return this.#fetchPage({ before: this.pagination.previous, after: undefined });
-  }
-  async *iterPages(): AsyncGenerator<CursorPage<T>> {
-    let page: CursorPage<T> = this;
-    yield page;
-    while (page.hasNextPage()) {
-      page = await page.getNextPage();
-      yield page;
-    }
-  }
-  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
-    for await (const page of this.iterPages()) yield* page.data;
   }
 }
 

@@ -1,4 +1,5 @@
 import { ApiPromise } from "./api-promise.ts";
+import { Page } from "./page.ts";
 import type { ApiResponse } from "./request.ts";
 
 export interface OffsetPageBody<T> {
@@ -8,21 +9,17 @@ export interface OffsetPageBody<T> {
 type FetchPage<T> = (page: number) => OffsetLimitPagePromise<T>;
 
 /** One numbered page of a list; iterating over it goes on through all later pages. */
-export class OffsetLimitPage<T> {
-  readonly data: T[];
+export class OffsetLimitPage<T> extends Page<T, OffsetLimitPage<T>> {
   /** `count`: of all pages. */
   readonly pagination: OffsetPageBody<T>["pagination"];
   readonly #fetchPage: FetchPage<T>;
 
   constructor(body: OffsetPageBody<T>, fetchPage: FetchPage<T>) {
-    this.data = body.data;
+    super(body.data);
     this.pagination = body.pagination;
     this.#fetchPage = fetchPage;
   }
 
-  getPaginatedItems(): T[] {
-    return this.data;
-  }
   hasNextPage(): boolean {
     return this.pagination.currentPage < this.pagination.totalPages;
   }
@@ -38,17 +35,6 @@ export class OffsetLimitPage<T> {
   getPreviousPage(): OffsetLimitPagePromise<T> {
     if (!this.hasPreviousPage()) throw new Error("No previous page available");
     return this.#fetchPage(this.pagination.currentPage - 1);
-  }
-  async *iterPages(): AsyncGenerator<OffsetLimitPage<T>> {
-    let page: OffsetLimitPage<T> = this;
-    yield page;
-    while (page.hasNextPage()) {
-      page = await page.getNextPage();
-      yield page;
-    }
-  }
-  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
-    for await (const page of this.iterPages()) yield* page.data;
   }
 }
 
