@@ -7,16 +7,13 @@
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { batch } from "@acme/sdk";
-import type { LocalAccess } from "@acme/server";
 import { deployTaskFile } from "../../tests/support/deploy-task.ts";
-import { expected, HttpClient } from "../http-client.ts";
+import { expected } from "../http-client.ts";
 import { load } from "../load.ts";
-import { cpuMs, endProcess, startProcess } from "../systems/process.ts";
-
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+import { startAcmeServer } from "../systems/acme-process.ts";
+import { cpuMs } from "../systems/process.ts";
 
 const { values } = parseArgs({
   options: {
@@ -30,20 +27,16 @@ const limit = Number(values.limit);
 const payload = "x".repeat(Number(values.bytes));
 
 const folder = mkdtempSync(join(tmpdir(), "acme-bench-batches-"));
-const server = await startProcess(process.execPath, [join(ROOT, "bench/systems/acme-server.ts"), folder], {
-  cwd: ROOT,
-  ready: /^ready at (.*)/,
-});
+const server = await startAcmeServer(folder);
 try {
-  const access = JSON.parse(readFileSync(server.match[1] as string, "utf8")) as LocalAccess;
+  const { access, http } = server;
   await deployTaskFile(
     access,
     `import { task } from "@acme/sdk";
      export const t = task({ id: "item", queue: { concurrencyLimit: ${limit} }, run: async ({ index }: { index: number }) => index });`,
   );
-  const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
   const get = async <T>(path: string): Promise<T> => JSON.parse(expected(await http.get(path), 200)) as T;
-  const { worker } = JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as { worker: number };
+  const { worker } = server.pids();
   const memory = [rssMb(worker)];
   const sample = setInterval(() => memory.push(rssMb(worker)), 100);
 
@@ -106,10 +99,9 @@ try {
     most = Math.max(most, executing);
   }
   console.log(`attempts: ${attempts.length / 2}, at most ${most} at once (limit ${limit})`);
-  await http.close();
   if (right !== count || most > limit || progress.completedCount !== count) process.exitCode = 1;
 } finally {
-  await endProcess(server.child, "SIGTERM");
+  await server.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 

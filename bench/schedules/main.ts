@@ -4,20 +4,17 @@
  * their minute their runs were created, and that each has one. With `--kill N`, workerd is killed N times while they are
  * created.
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { schedules } from "@acme/sdk";
-import type { LocalAccess } from "@acme/server";
 import { deployTaskFile } from "../../tests/support/deploy-task.ts";
-import { expected, HttpClient } from "../http-client.ts";
+import { expected, type HttpClient } from "../http-client.ts";
 import { load } from "../load.ts";
 import { percentile } from "../statistics.ts";
-import { endProcess, startProcess } from "../systems/process.ts";
+import { startAcmeServer } from "../systems/acme-process.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const MINUTE = 60_000;
 
 const { values } = parseArgs({
@@ -38,12 +35,9 @@ interface ListedRun {
 }
 
 const folder = mkdtempSync(join(tmpdir(), "acme-bench-schedules-"));
-const server = await startProcess(process.execPath, [join(ROOT, "bench/systems/acme-server.ts"), folder], {
-  cwd: ROOT,
-  ready: /^ready at (.*)/,
-});
+const server = await startAcmeServer(folder);
 try {
-  const access = JSON.parse(readFileSync(server.match[1] as string, "utf8")) as LocalAccess;
+  const { access, http } = server;
   await deployTaskFile(access, tasks());
   const client = { clientConfig: { baseURL: access.apiUrl, accessToken: access.secretKey } };
   const { timezones } = await schedules.timezones({}, client);
@@ -66,7 +60,6 @@ try {
   );
   if (Date.now() > due - 1_000) throw new Error("They were not created in time: this machine is too slow.");
 
-  const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
   await until(due);
   for (let n = 0; n < Number(values.kill); n++) await killWorkerd();
   await until(due + 20_000);
@@ -85,10 +78,9 @@ try {
       `${String(slot * widest).padStart(6)}–${(slot + 1) * widest} ms ${String(inSlot).padStart(6)} ${bar}`,
     );
   }
-  await http.close();
   if (distinct !== count || runs.length !== count) process.exitCode = 1;
 } finally {
-  await endProcess(server.child, "SIGTERM");
+  await server.stop();
   rmSync(folder, { recursive: true, force: true });
 }
 
@@ -99,8 +91,7 @@ function until(time: number): Promise<void> {
 /** As soon as it has had the time to create some more runs. The server starts it again. */
 async function killWorkerd(): Promise<void> {
   await until(Date.now() + 900);
-  const pidOf = () =>
-    (JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")) as { worker: number }).worker;
+  const pidOf = () => server.pids().worker;
   const pid = pidOf();
   process.kill(pid, "SIGKILL");
   console.log(`workerd killed, ${Date.now() % MINUTE} ms after the minute`);

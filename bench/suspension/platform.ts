@@ -1,21 +1,14 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { expected, HttpClient } from "../http-client.ts";
-import { childrenOf, endProcess, startProcess } from "../systems/process.ts";
+import { expected } from "../http-client.ts";
+import { type AcmeServer, deployProject, startAcmeServer } from "../systems/acme-process.ts";
+import { childrenOf } from "../systems/process.ts";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-
-/** A server of its own with the project of this folder deployed. */
-export interface Platform {
-  http: HttpClient;
-  pids(): { worker: number; host: number };
+/** A server of its own with the project of this folder deployed; its data goes with it. */
+export interface Platform extends AcmeServer {
   /** Processes of tasks, where they are children of the host. */
   taskPids(): number[];
-  hostId: string;
-  stop(): Promise<void>;
 }
 
 /** `env`: more variables of the server, which its host sees. */
@@ -24,37 +17,13 @@ export async function startPlatform(
   env: Record<string, string> = {},
 ): Promise<Platform> {
   const folder = mkdtempSync(join(tmpdir(), "acme-bench-"));
-  const server = await startProcess(
-    process.execPath,
-    [join(ROOT, "bench/systems/acme-server.ts"), folder, executor],
-    { cwd: ROOT, env, ready: /^ready at (.*)/ },
-  );
-  const access = JSON.parse(readFileSync(server.match[1] as string, "utf8")) as {
-    apiUrl: string;
-    secretKey: string;
-    accessToken: string;
-  };
-  const deployed = spawnSync(
-    process.execPath,
-    [join(ROOT, "cli/src/main.ts"), "deploy", join(ROOT, "bench/suspension/project"), "--env", "prod"],
-    {
-      cwd: ROOT,
-      env: { ...process.env, ACME_API_URL: access.apiUrl, ACME_ACCESS_TOKEN: access.accessToken },
-      encoding: "utf8",
-    },
-  );
-  if (deployed.status !== 0) throw new Error(`${deployed.stdout}${deployed.stderr}`);
-  const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
-  const pids = (): { worker: number; host: number } =>
-    JSON.parse(readFileSync(join(folder, "pids.json"), "utf8"));
+  const server = await startAcmeServer(folder, { executor, env });
+  deployProject(server, "bench/suspension/project");
   return {
-    http,
-    pids,
-    taskPids: () => childrenOf(pids().host),
-    hostId: readFileSync(join(folder, "host/host-id"), "utf8").trim(),
+    ...server,
+    taskPids: () => childrenOf(server.pids().host),
     async stop() {
-      await http.close();
-      await endProcess(server.child, "SIGTERM");
+      await server.stop();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -1,0 +1,57 @@
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { LocalAccess } from "@acme/server";
+import { HttpClient } from "../http-client.ts";
+import { endProcess, startProcess } from "./process.ts";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Acme's one-machine server, running as a process of its own. */
+export interface AcmeServer {
+  access: LocalAccess;
+  /** With the secret key of production. */
+  http: HttpClient;
+  /** Of its parts as they run now. */
+  pids(): { worker: number; host: number };
+  stop(): Promise<void>;
+}
+
+/** `folder`: its data, which stays. `env`: more variables, which its container host sees too. */
+export async function startAcmeServer(
+  folder: string,
+  options: { executor?: "process" | "docker"; env?: Record<string, string> } = {},
+): Promise<AcmeServer> {
+  mkdirSync(folder, { recursive: true });
+  const server = await startProcess(
+    process.execPath,
+    [join(ROOT, "bench/systems/acme-server.ts"), folder, options.executor ?? "process"],
+    { cwd: ROOT, env: options.env, ready: /^ready at (.*)/ },
+  );
+  const access = JSON.parse(readFileSync(server.match[1] as string, "utf8")) as LocalAccess;
+  const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
+  return {
+    access,
+    http,
+    pids: () => JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")),
+    async stop() {
+      await http.close();
+      await endProcess(server.child, "SIGTERM");
+    },
+  };
+}
+
+/** Deploys a folder to production with the CLI, as a user does. */
+export function deployProject({ access }: AcmeServer, project: string): void {
+  const cli = spawnSync(
+    process.execPath,
+    [join(ROOT, "cli/src/main.ts"), "deploy", join(ROOT, project), "--env", "prod"],
+    {
+      cwd: ROOT,
+      env: { ...process.env, ACME_API_URL: access.apiUrl, ACME_ACCESS_TOKEN: access.accessToken },
+      encoding: "utf8",
+    },
+  );
+  if (cli.status !== 0) throw new Error(`${project} could not be deployed:\n${cli.stdout}${cli.stderr}`);
+}
