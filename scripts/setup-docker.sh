@@ -46,8 +46,12 @@ else
   if [ ! -s /run/criu.kdat ]; then
     kept=$(mktemp)
     # criu keeps it in /run only where that is in memory.
-    unshare -m sh -c "mount -t tmpfs tmpfs /run && $criu check >/dev/null 2>&1; cat /run/criu.kdat" >"$kept"
-    mv "$kept" /run/criu.kdat
+    if unshare -m sh -c "mount -t tmpfs tmpfs /run && $criu check >/dev/null 2>&1; cat /run/criu.kdat" >"$kept"; then
+      mv "$kept" /run/criu.kdat
+    else
+      # Nothing to keep: criu says below why.
+      rm -f "$kept"
+    fi
   fi
   install_criu "PATH=$tools:\$PATH exec setpriv --ruid $user --rgid $user --keep-groups $criu \"\$@\""
 fi
