@@ -57,8 +57,10 @@ describe("batches of @trigger.dev/sdk 4.8.3", () => {
     expect(items.map(({ index, output }) => [index, JSON.parse(output as string).double])).toEqual(
       Array.from({ length: 25 }, (_, n) => [n, n * 2]),
     );
-    const listed = await runs.list({ batch: handle.batchId, limit: 100 });
-    expect(listed.data).toHaveLength(25);
+    await eventually(
+      "the list follows",
+      async () => (await runs.list({ batch: handle.batchId, limit: 100 })).data.length === 25,
+    );
   });
 
   it("batch.trigger streams its items from a generator", async () => {
