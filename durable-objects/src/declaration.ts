@@ -23,7 +23,7 @@ export function declarationOf(
   { tasks, queues }: IndexedManifest,
   queue: string,
 ): QueueDeclaration {
-  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey } = limitsOfQueue(
+  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey, partitions } = limitsOfQueue(
     { queue: (name) => queues.get(name), task: (id) => tasks.get(id) },
     queue,
   );
@@ -32,6 +32,7 @@ export function declarationOf(
     totalConcurrencyLimit,
     rateLimit,
     rateLimitPerKey,
+    partitions,
     sizeLimit: queueSizeLimit,
     promotion,
   };

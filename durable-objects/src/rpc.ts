@@ -41,6 +41,7 @@ export interface QueueRef {
   environment: EnvironmentRef;
   /** Queue name as users know it. */
   queue: string;
+  /** From 0: a queue is one object unless it is split. Partition 0 keeps what was changed through the API. */
   partition: number;
   queueKey: string;
 }
@@ -149,6 +150,7 @@ export interface TriggerResult {
   cached: boolean;
   /** The queue is at its size limit: nothing was created. */
   error?: "queue_full";
+  /** Of one partition: its share. */
   sizeLimit?: number;
 }
 
@@ -173,6 +175,14 @@ export type QueueSettings = { [Name in QueueLimitName]-?: NonNullable<QueueLimit
   /** No run is started. */
   paused: boolean;
 };
+
+/** What was changed through the API of a queue: its first partition keeps it, the others are told. */
+export interface QueueChanges {
+  /** Counts the changes: of two the one with the higher is later. */
+  revision: number;
+  overrides: QueueOverrides;
+  paused: boolean;
+}
 
 export type QueueChange =
   | { type: "pause"; paused: boolean }
@@ -323,7 +333,10 @@ export interface QueueRpc {
     environmentKey: string,
     completed: CompletedOperation & { attempt: number },
   ): Promise<"ok" | "gone">;
-  /** By the API; creates the queue where there was nothing triggered yet. */
+  /**
+   * By the API, of partition 0; creates the queue where there was nothing triggered yet. When this returns, the change holds
+   * in all partitions.
+   */
   changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
 
@@ -334,14 +347,16 @@ export interface QueueRpc {
   /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
   syncState(epoch: number): Promise<QueueState | null>;
   /**
-   * From the EnvironmentObject only: a deployment was promoted; PENDING_VERSION runs that it knows are queued, and what it
-   * declares about the queue holds.
+   * From the EnvironmentObject only: a deployment was promoted, or what another partition keeps was changed. PENDING_VERSION
+   * runs that the deployment knows are queued, and what it declares about the queue holds, as do the changes. Null: the queue
+   * doesn't exist.
    */
   deploymentPromoted(
     deployment: DeploymentRef,
     tasks: string[],
     declaration: QueueDeclaration,
-  ): Promise<void>;
+    changes: QueueChanges | undefined,
+  ): Promise<QueueState | null>;
   /** From the DispatcherObject only: everything leased to this host session is queued again. */
   hostSessionLost(sessionId: string): Promise<void>;
   /** From the DispatcherObject: these runs were granted but could not be delivered. */
@@ -383,6 +398,7 @@ export interface QueueState {
   queueKey: string;
   /** Queue name as users know it. */
   queue: string;
+  partition: number;
   seq: number;
   /** Runs that hold a slot. */
   held: number;
@@ -394,6 +410,10 @@ export interface QueueState {
   parked: boolean;
   /** Of which promotion it knows what was declared (see `QueueDeclaration`). */
   promotion: number;
+  /** Of how many changes through the API it knows. */
+  revision: number;
+  /** Of partition 0, once there were any. */
+  changes?: QueueChanges;
 }
 
 /** A run handed out. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
@@ -450,6 +470,8 @@ export interface CurrentDeployment extends PromotedDeployment {
   promotion: number;
   /** Most runs that a queue holds that have not started; null: the platform's limit. */
   queueSizeLimit: number | null;
+  /** Partitions of the queues for which they were set through the API, by name. */
+  partitions: Record<string, number>;
 }
 
 /** What is set for one environment. */
@@ -464,6 +486,12 @@ export interface EnvironmentSettings {
   queueSizeLimit: number | null;
   /** No run is started. */
   paused: boolean;
+}
+
+/** A queue, and those of its partitions that have or may get runs: the first one always. */
+export interface KnownQueue {
+  queue: string;
+  partitions: number[];
 }
 
 export interface EnvironmentStats {
@@ -487,9 +515,9 @@ export interface EnvironmentRpc {
     settings: Partial<EnvironmentSettings>,
   ): Promise<EnvironmentSettings>;
   /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
-  listQueues(offset: number, limit: number): Promise<{ queues: string[]; count: number }>;
-  /** The name of the queue with this key; null: there is none. */
-  findQueue(queueKey: string): Promise<string | null>;
+  listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
+  /** The queue of which one partition has this key; null: there is none. */
+  findQueue(queueKey: string): Promise<KnownQueue | null>;
   /** From the DispatcherObject only. */
   dequeueForHost(grant: {
     hostId: string;

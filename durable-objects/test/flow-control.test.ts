@@ -91,7 +91,9 @@ describe("a paused queue", () => {
     await change(scene, { type: "pause", paused: true });
     await triggerMany(scene, {}, [undefined]);
     expect(await scene.pollAll()).toEqual([]);
-    expect((await scene.environment.listQueues(0, 10)).queues).toEqual(["task/task"]);
+    expect((await scene.environment.listQueues(0, 10)).queues).toEqual([
+      { queue: "task/task", partitions: [0] },
+    ]);
   });
 });
 
@@ -121,9 +123,10 @@ describe("an environment", () => {
     const scene = await new Scene().deploy({ queue: { concurrencyLimit: 1 } });
     await triggerMany(scene.another("zoo"), {}, [undefined]);
     await scene.pollAll();
-    expect(await scene.environment.listQueues(0, 10)).toEqual({ queues: ["task/task", "zoo"], count: 2 });
-    expect(await scene.environment.findQueue(scene.ref.queueKey)).toBe("task/task");
-    expect(await scene.environment.findQueue(queueKeyOf(scene.key, "zoo"))).toBe("zoo");
+    const [task, zoo] = ["task/task", "zoo"].map((queue) => ({ queue, partitions: [0] }));
+    expect(await scene.environment.listQueues(0, 10)).toEqual({ queues: [task, zoo], count: 2 });
+    expect(await scene.environment.findQueue(scene.ref.queueKey)).toEqual(task);
+    expect(await scene.environment.findQueue(queueKeyOf(scene.key, "zoo"))).toEqual(zoo);
     expect(await scene.environment.findQueue(queueKeyOf(scene.key, "nope"))).toBeNull();
   });
 });

@@ -106,7 +106,11 @@ class Clock extends Scene {
   /** Does the first half of `fire`: the tick is taken, its run is not created yet. */
   pick(now: number): Promise<Firing | undefined> {
     const { environment } = this.ref;
-    const deployed = { ...indexed((this.promoted as PromotedDeployment).manifest), retry: undefined };
+    const deployed = {
+      ...indexed((this.promoted as PromotedDeployment).manifest),
+      retry: undefined,
+      partitionsOf: () => 1,
+    };
     return runInDurableObject(this.environmentStub, (_, state) => {
       const sql = objectSql(state.storage);
       sql.transaction(() => pickDue(sql, { environment, deployed, unserved: false, now }, 10));

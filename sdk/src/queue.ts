@@ -22,6 +22,12 @@ export interface QueueLimitOptions {
   rateLimit?: RateLimit;
   /** Starts of each `concurrencyKey`; runs without one share one. */
   rateLimitPerKey?: RateLimit;
+  /**
+   * Objects that the queue is spread over: 1 (default) to 64, for more runs a second than one object can take (some
+   * thousand). All runs of a `concurrencyKey` are in one of them, those without one are spread evenly. The limits above
+   * hold over all of them; the order of runs is kept in each.
+   */
+  partitions?: number;
 }
 
 export interface QueueOptions extends QueueLimitOptions {

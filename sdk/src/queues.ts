@@ -53,4 +53,16 @@ export const queues = {
   /** Back to what is declared in code. */
   resetRateLimit: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     postQueue(queue, { path: "rate-limit/reset" }, requestOptions),
+
+  /** 1 to 64: new runs are spread over so many objects. Runs in others than these stay where they are until they are over. */
+  overridePartitions: (
+    queue: RetrieveQueueParam,
+    partitions: number,
+    requestOptions?: ApiRequestOptions,
+  ): ApiPromise<QueueItem> =>
+    postQueue(queue, { path: "partitions/override", body: { partitions } }, requestOptions),
+
+  /** Back to what is declared in code. */
+  resetPartitions: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
+    postQueue(queue, { path: "partitions/reset" }, requestOptions),
 };

@@ -452,6 +452,7 @@ describe("queues", () => {
     totalConcurrency: none,
     rateLimit: none,
     rateLimitPerKey: none,
+    partitions: none,
   };
 
   test("are retrieved, paused and limited by id, or by type and name", async () => {
@@ -469,6 +470,8 @@ describe("queues", () => {
       rateLimitPerKey: null,
     });
     await queues.resetRateLimit("queue_1");
+    await queues.overridePartitions("queue_1", 4);
+    await queues.resetPartitions("queue_1");
     expect(server.received.map(({ method, path, body }) => [method, path, body])).toEqual([
       ["GET", "/api/v1/queues/a%2Fb?type=task", undefined],
       ["POST", "/api/v1/queues/queue_1/pause", { type: "id", action: "pause" }],
@@ -482,6 +485,8 @@ describe("queues", () => {
         { type: "id", rateLimit: { limit: 1, period: "1m" }, rateLimitPerKey: null },
       ],
       ["POST", "/api/v1/queues/queue_1/rate-limit/reset", { type: "id" }],
+      ["POST", "/api/v1/queues/queue_1/partitions/override", { type: "id", partitions: 4 }],
+      ["POST", "/api/v1/queues/queue_1/partitions/reset", { type: "id" }],
     ]);
   });
 

@@ -147,7 +147,7 @@ describe("problems", () => {
 
   test("limits of queues and tasks, with periods in milliseconds", async () => {
     const code = `
-      queue({ name: "q", rateLimit: { limit: 5, period: "1m" }, totalConcurrencyLimit: 9 });
+      queue({ name: "q", rateLimit: { limit: 5, period: "1m" }, totalConcurrencyLimit: 9, partitions: 4 });
       registerFile("src/a.ts", {
         a: task({ id: "a", concurrency: { perKey: 2, total: 4 }, ${run} }),
         b: task({ id: "b", queue: { rateLimitPerKey: { limit: 1, period: 500, burst: 2 } }, ${run} }),
@@ -156,7 +156,7 @@ describe("problems", () => {
       manifest: { tasks: { queue: object }[]; queues: object[] };
     };
     expect(manifest.queues).toEqual([
-      { name: "q", rateLimit: { limit: 5, period: 60_000 }, totalConcurrencyLimit: 9 },
+      { name: "q", rateLimit: { limit: 5, period: 60_000 }, totalConcurrencyLimit: 9, partitions: 4 },
     ]);
     expect(manifest.tasks.map((task) => task.queue)).toEqual([
       { concurrencyLimit: 2, totalConcurrencyLimit: 4 },
@@ -171,6 +171,18 @@ describe("problems", () => {
         code: "INVALID_QUEUE",
         message: expect.stringContaining('The queue "q": "soon" is no duration'),
       },
+    });
+  });
+
+  test.each(["0", "65", "1.5", '"4"'])("a queue that can't have %s partitions", async (partitions) => {
+    const message = `partitions is a whole number from 1 to 64, and not ${partitions}`;
+    const shared = `queue({ name: "q", partitions: ${partitions} }); task({ id: "a", ${run} });`;
+    expect(await index(shared)).toMatchObject({
+      problem: { code: "INVALID_QUEUE", message: `The queue "q": ${message}` },
+    });
+    const own = `task({ id: "a", queue: { partitions: ${partitions} }, ${run} });`;
+    expect(await index(own)).toMatchObject({
+      problem: { code: "INVALID_TASK", message: expect.stringContaining(message) },
     });
   });
 

@@ -10,6 +10,7 @@ export interface KnownDeployment extends IndexedManifest {
   deployment: DeploymentRef;
   promotion: number;
   queueSizeLimit: number | null;
+  partitions: Record<string, number>;
   retry: TaskManifest["retry"];
 }
 
@@ -47,6 +48,7 @@ async function load(env: Bindings, environmentKey: string): Promise<KnownDeploym
     deployment: current.deployment,
     promotion: current.promotion,
     queueSizeLimit: current.queueSizeLimit,
+    partitions: current.partitions,
     ...indexed(current.manifest),
     retry: current.manifest.retry,
   };

@@ -399,6 +399,23 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.QueueItem,
     },
   },
+  "/api/v1/queues/{queue}/partitions/override": {
+    post: {
+      id: "overrideQueuePartitions",
+      summary:
+        "Spread new runs of a queue over so many objects, whatever is deployed, until it is reset; its limits hold over all",
+      body: api.OverridePartitionsBody,
+      response: api.QueueItem,
+    },
+  },
+  "/api/v1/queues/{queue}/partitions/reset": {
+    post: {
+      id: "resetQueuePartitions",
+      summary: "Go back to the number of partitions that is declared",
+      body: api.ResetLimitBody,
+      response: api.QueueItem,
+    },
+  },
   "/api/v1/projects/{ref}/{env}": {
     get: {
       id: "getEnvironment",

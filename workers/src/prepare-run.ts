@@ -1,13 +1,7 @@
 import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
 import type { QueuedRuns } from "@acme/durable-objects/enqueue";
-import { queueKeyOf } from "@acme/durable-objects/keys";
-import type {
-  DeploymentRef,
-  EnvironmentRef,
-  QueueRef,
-  RunRecord,
-  TriggerItem,
-} from "@acme/durable-objects/rpc";
+import { partitionOf, partitionsOf, queueRef } from "@acme/durable-objects/partitions";
+import type { DeploymentRef, EnvironmentRef, RunRecord, TriggerItem } from "@acme/durable-objects/rpc";
 import {
   DEFAULT_MACHINE,
   DEFAULTS,
@@ -30,6 +24,8 @@ export interface TriggerInput {
   replayedFrom?: string;
   /** Names the call: see `requestKeyOf`. */
   requestKey?: string;
+  /** Names the operation of a run that asks for it. */
+  operationKey?: string;
 }
 
 /** One run to create, and where. Its id is made for that queue. */
@@ -73,7 +69,13 @@ export class RunPreparation {
       : await this.#deploymentFor(input.task);
     const known = locked ?? current;
     const task = known?.tasks.get(input.task);
-    const target = queueRef(environment, queueOf(input.task, options, task));
+    const queue = queueOf(input.task, options, task);
+    const partitions = current ? partitionsOf(current, current, queue) : 1;
+    const target = queueRef(
+      environment,
+      queue,
+      partitions === 1 ? 0 : partitionOf(spreadOf(input), partitions),
+    );
     const payload = await payloadOf(env, environment, input.body, options);
     const ttlMs = ttlOf(options) ?? task?.ttlMs ?? DEFAULT_TTL_MS[environment.type];
     const item: TriggerItem = {
@@ -192,9 +194,9 @@ function remembered<T>(known: Map<string, Promise<T>>, key: string, load: () => 
   return value;
 }
 
-export function queueRef(environment: EnvironmentRef, queue: string): QueueRef {
-  return { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
-}
+/** A key's runs are together, as its limits are kept there; what is sent again goes where it went before. */
+const spreadOf = ({ body, requestKey, operationKey }: TriggerInput): string =>
+  body.options?.concurrencyKey || requestKey || operationKey || crypto.randomUUID();
 
 const queueOf = (taskId: string, options: TriggerOptions, task: TaskManifest | undefined): string =>
   options.queue?.name ?? task?.queue?.name ?? defaultQueueName(taskId);

@@ -33,5 +33,6 @@ export function queueView(queueKey: string, stats: QueueStats): QueueItem {
     delayed: later,
     rateLimit: limit("rateLimit") as QueueItem["rateLimit"],
     rateLimitPerKey: limit("rateLimitPerKey") as QueueItem["rateLimitPerKey"],
+    partitions: { ...limit("partitions"), current: settings.partitions ?? 1 } as QueueItem["partitions"],
   };
 }

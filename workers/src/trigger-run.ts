@@ -31,7 +31,11 @@ export async function triggerChild(
   const preparation = new RunPreparation(env, environment);
   const waits = input.body.options?.resumeParentOnCompletion ?? false;
   const options = { ...input.body.options, parentRunId: operation.runId };
-  const { item, ...prepared } = await preparation.prepare({ ...input, body: { ...input.body, options } });
+  const { item, ...prepared } = await preparation.prepare({
+    ...input,
+    operationKey: `${operation.runId} ${operation.attempt} ${operation.number}`,
+    body: { ...input.body, options },
+  });
   const asked = await claimRunId((key) => queueObjectOf(env, key), environment, item);
   if (waits && !asked.claimed && (await ancestorsOf(preparation, operation.runId)).includes(asked.runId)) {
     throw waitsOnItself(asked.runId, operation.runId);

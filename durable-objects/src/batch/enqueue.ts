@@ -1,5 +1,6 @@
 import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { idempotencyHomeOf } from "../keys.ts";
+import { queueRef, refOfKey } from "../partitions.ts";
 import { debounceClaimOf, pushOf } from "../queue/debounce.ts";
 import type {
   EnvironmentRef,
@@ -42,14 +43,14 @@ export async function enqueueRuns(
       const result = results.get(item) ?? { runId: item.runId, cached: true };
       if (result.error || isOf(target, result.runId)) return { ...result, cached: result.cached || cached };
       if (!item.debounce?.claim) {
-        await ensureElsewhere(queueOf, environment, item, result.runId);
+        await ensureElsewhere(queueOf, target, item, result.runId);
         return { ...result, cached: true };
       }
       // The keys' home is here, and the run that they stand for elsewhere: its queue is asked whether it still waits.
       const settled = await settleDebounce(queueOf, environment, item);
       const own = { ...withoutClaims(item), runId: settled.runId };
       if (isOf(target, own.runId)) return (await create([own]))[0] as TriggerResult;
-      await ensureElsewhere(queueOf, environment, own, own.runId);
+      await ensureElsewhere(queueOf, target, own, own.runId);
       return { runId: own.runId, cached: true };
     }),
   );
@@ -113,26 +114,24 @@ async function settleDebounce(
 }
 
 function homeOf(environment: EnvironmentRef, task: string): QueueRef {
-  const queueKey = idempotencyHomeOf(environment.key, task);
-  return { environment, queue: defaultQueueName(task), partition: 0, queueKey };
+  return queueRef(environment, defaultQueueName(task));
 }
 
 /**
- * Creates a claimed run in a queue that the item doesn't name, if it isn't there (whoever claimed the key may have died
- * before), and has its end told to the item's waiter. The queue knows its own name.
+ * Creates a claimed run in a queue, or a partition, that isn't the item's target, if it isn't there (whoever claimed the key
+ * may have died before), and has its end told to the item's waiter. The queue knows its own name.
  */
 async function ensureElsewhere(
   queueOf: QueueOf,
-  environment: EnvironmentRef,
+  target: QueueRef,
   item: TriggerItem,
   runId: string,
 ): Promise<void> {
+  const { environment } = target;
   const queueKey = parseRunId(runId)?.queueKey as string;
   const owner = queueOf(queueKey);
   if (!item.waiter && (await owner.retrieveRun(environment.key, runId))) return;
   const stats = await owner.queueStats(environment.key);
-  const queue = stats?.queue ?? defaultQueueName(item.task);
-  await owner.triggerRuns({ environment, queue, partition: 0, queueKey }, stats?.declared ?? {}, [
-    { ...withoutClaims(item), runId },
-  ]);
+  const ref = refOfKey(environment, queueKey, { queues: [target.queue], task: item.task });
+  await owner.triggerRuns(ref, stats?.declared ?? {}, [{ ...withoutClaims(item), runId }]);
 }

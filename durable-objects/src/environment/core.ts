@@ -6,6 +6,7 @@ import type {
   EnvironmentSettings,
   EnvironmentState,
   PromotedDeployment,
+  QueueChanges,
   QueueState,
 } from "../rpc.ts";
 import { Meta, migrate, type Sql } from "../sql.ts";
@@ -65,6 +66,10 @@ export class EnvironmentCore {
   #settings: EnvironmentSettings;
   #seq: number;
   #epoch: number;
+  /** By queue name. */
+  readonly #changes: Map<string, QueueChanges>;
+  /** Grows as queues are to be told something. */
+  #toTellNumber = 0;
 
   constructor(sql: Sql, now: () => number) {
     this.#sql = sql;
@@ -77,6 +82,11 @@ export class EnvironmentCore {
     this.#epoch = (this.#meta.get<number>("epoch") ?? 0) + 1;
     this.#meta.set("epoch", this.#epoch);
     this.#seq = this.#epoch * 2 ** 30;
+    this.#changes = new Map(
+      sql
+        .exec<{ queue: string; changes: string }>("SELECT queue, changes FROM changes")
+        .map(({ queue, changes }) => [queue, JSON.parse(changes) as QueueChanges]),
+    );
   }
 
   /** Who this is; null: nobody has said so yet. */
@@ -130,11 +140,16 @@ export class EnvironmentCore {
   }
 
   /** The name of a queue that was heard of. */
-  nameOf(queueKey: string): string | null {
-    return (
-      this.#sql.exec<{ queue: string }>("SELECT queue FROM queues WHERE queue_key = ?", queueKey)[0]?.queue ??
-      null
-    );
+  nameOf(queueKey: string): string | undefined {
+    return this.#sql.exec<{ queue: string }>("SELECT queue FROM queues WHERE queue_key = ?", queueKey)[0]
+      ?.queue;
+  }
+
+  /** Partitions of a queue that were heard of. */
+  partitionsOf(queue: string): number[] {
+    return this.#sql
+      .exec<{ partition: number }>("SELECT partition FROM queues WHERE queue = ? ORDER BY partition", queue)
+      .map((row) => row.partition);
   }
 
   allQueues(): { queueKey: string; queue: string }[] {
@@ -143,7 +158,10 @@ export class EnvironmentCore {
     );
   }
 
-  /** A queue told its state. An older one than known changes nothing. */
+  /**
+   * A queue told its state. An older one than known changes nothing. Permits in advance are used up with a new number, and
+   * given back without one: of two states with the same number, the one with less of them is the later.
+   */
   applyState(state: QueueState): void {
     let entry = this.#queues.get(state.queueKey);
     if (!entry) {
@@ -155,15 +173,16 @@ export class EnvironmentCore {
       };
       this.#queues.set(state.queueKey, entry);
     }
-    if (state.seq <= entry.state.seq) return;
+    const { seq, standing } = entry.state;
+    if (state.seq < seq || (state.seq === seq && state.standing >= standing)) return;
     this.#held += state.held - entry.state.held;
     this.#standing += state.standing - entry.state.standing;
     entry.state = state;
     if (state.held > 0 || state.ready > 0 || state.standing > 0) {
       entry.usedAt = this.#now();
-      if (!entry.active) this.#activate(state.queueKey, state.queue, entry);
+      if (!entry.active) this.#activate(state, entry);
     } else if (state.seq > 0 && !entry.active && entry.usedAt === 0) {
-      this.#know(state.queueKey, state.queue);
+      this.#know(state);
     }
     this.#turn(state.queueKey, entry);
   }
@@ -212,17 +231,6 @@ export class EnvironmentCore {
     );
   }
 
-  /** A queue gave its permits back. */
-  revoked(queueKey: string, state: QueueState): void {
-    const entry = this.#queues.get(queueKey);
-    if (!entry || state.seq < entry.state.seq) return;
-    // Permits change without a new number: of two states with the same one the answer is the later.
-    this.#held += state.held - entry.state.held;
-    this.#standing += state.standing - entry.state.standing;
-    entry.state = state;
-    this.#turn(queueKey, entry);
-  }
-
   /** A grant's answer: the queue's state after it. */
   granted(grant: Grant, state: QueueState): void {
     this.#settle(grant);
@@ -260,7 +268,10 @@ export class EnvironmentCore {
     const promoted = this.#meta.get<PromotedDeployment>("deployment");
     if (!promoted) return null;
     const promotion = this.#meta.get<number>("promotion") ?? 0;
-    return { ...promoted, promotion, queueSizeLimit: this.#settings.queueSizeLimit };
+    const partitions: Record<string, number> = {};
+    for (const [queue, { overrides }] of this.#changes)
+      if (overrides.partitions) partitions[queue] = overrides.partitions.value ?? 1;
+    return { ...promoted, promotion, queueSizeLimit: this.#settings.queueSizeLimit, partitions };
   }
 
   promote(environment: EnvironmentRef, promoted: PromotedDeployment): void {
@@ -269,21 +280,54 @@ export class EnvironmentCore {
       this.#meta.set("deployment", promoted);
       // Whoever triggers with what an earlier promotion declared is behind: the queues can tell.
       this.#meta.set("promotion", (this.#meta.get<number>("promotion") ?? 0) + 1);
-      // The queues are told one by one; those left when this object dies are told by its next life.
-      this.#meta.set(
-        "promoted",
-        this.allQueues().map((queue) => queue.queueKey),
-      );
+      this.#toTell(this.allQueues().map((queue) => queue.queueKey));
     });
   }
 
-  /** Queues still to be told of the current deployment. */
-  queuesToTell(): string[] {
-    return this.#meta.get<string[]>("promoted") ?? [];
+  /** What was changed through the API of a queue, as its first partition told it. */
+  changesOf(queue: string): QueueChanges | undefined {
+    return this.#changes.get(queue);
   }
 
-  toldAll(): void {
-    this.#meta.set("promoted", []);
+  revisionOf(queue: string): number {
+    return this.#changes.get(queue)?.revision ?? 0;
+  }
+
+  /** A queue's first partition told what was changed. True: it was not known, and the other partitions are to be told. */
+  applyChanges({ queue, queueKey, changes }: QueueState): boolean {
+    if (!changes || changes.revision <= this.revisionOf(queue)) return false;
+    this.#sql.transaction(() => {
+      this.#sql.exec(
+        `INSERT INTO changes (queue, changes) VALUES (?, ?)
+         ON CONFLICT (queue) DO UPDATE SET changes = excluded.changes`,
+        queue,
+        JSON.stringify(changes),
+      );
+      const others = this.#sql.exec<{ key: string }>(
+        "SELECT queue_key AS key FROM queues WHERE queue = ? AND queue_key <> ?",
+        queue,
+        queueKey,
+      );
+      if (others.length > 0) this.#toTell(others.map(({ key }) => key));
+    });
+    this.#changes.set(queue, changes);
+    return true;
+  }
+
+  /** Queues still to be told of the current deployment, or of changes. `asOf`: for when they have been. */
+  queuesToTell(): { queues: string[]; asOf: number } {
+    return { queues: this.#meta.get<string[]>("promoted") ?? [], asOf: this.#toTellNumber };
+  }
+
+  /** Those of `queuesToTell` know, unless there have been more since. */
+  toldAll(asOf: number): void {
+    if (asOf === this.#toTellNumber) this.#meta.set("promoted", []);
+  }
+
+  /** Queues are told one by one; those left when this object dies are told by its next life. */
+  #toTell(queueKeys: string[]): void {
+    this.#toTellNumber += 1;
+    this.#meta.set("promoted", [...new Set([...this.queuesToTell().queues, ...queueKeys])]);
   }
 
   /** Forgets as active the queues that have been idle. True: some are still active. */
@@ -308,21 +352,23 @@ export class EnvironmentCore {
     return active;
   }
 
-  #activate(queueKey: string, queue: string, entry: QueueEntry): void {
+  #activate({ queueKey, queue, partition }: QueueState, entry: QueueEntry): void {
     this.#sql.exec(
-      `INSERT INTO queues (queue_key, queue, active) VALUES (?, ?, 1)
+      `INSERT INTO queues (queue_key, queue, partition, active) VALUES (?, ?, ?, 1)
        ON CONFLICT (queue_key) DO UPDATE SET active = 1`,
       queueKey,
       queue,
+      partition,
     );
     entry.active = true;
   }
 
-  #know(queueKey: string, queue: string): void {
+  #know({ queueKey, queue, partition }: QueueState): void {
     this.#sql.exec(
-      "INSERT INTO queues (queue_key, queue) VALUES (?, ?) ON CONFLICT DO NOTHING",
+      "INSERT INTO queues (queue_key, queue, partition) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
       queueKey,
       queue,
+      partition,
     );
   }
 

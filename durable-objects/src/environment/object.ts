@@ -4,6 +4,7 @@ import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/
 import { Alarm } from "../alarm.ts";
 import { declarationOf, type IndexedManifest, indexed } from "../declaration.ts";
 import { queueKeyOf } from "../keys.ts";
+import { partitionsOf } from "../partitions.ts";
 import type {
   CurrentDeployment,
   DispatcherRpc,
@@ -12,6 +13,7 @@ import type {
   EnvironmentSettings,
   EnvironmentState,
   EnvironmentStats,
+  KnownQueue,
   LeasedRun,
   ObjectBindings,
   PromotedDeployment,
@@ -75,9 +77,14 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#alarm.by(Date.now() + TICK_MS);
       this.ctx.waitUntil(this.#dispatcher.tell());
       this.#revoke(this.#core.queuesToRevoke());
+      const news = this.#core.applyChanges(state);
+      if (news) this.#deployment = undefined;
       const current = this.#currentDeployment();
-      const isBehind = current !== null && state.promotion < current.promotion;
+      const isBehind =
+        current !== null &&
+        (state.promotion < current.promotion || state.revision < this.#core.revisionOf(state.queue));
       if (current && (state.parked || isBehind)) await this.#tellDeployment(state.queueKey, current);
+      if (news) await this.#tellPromotion();
     }
 
     async currentDeployment(): Promise<CurrentDeployment | null> {
@@ -99,22 +106,24 @@ export function environmentObject<Env extends ObjectBindings>() {
     async environmentStats(): Promise<EnvironmentStats> {
       await this.#sync();
       return {
-        queues: this.#core.allQueues().length,
+        queues: new Set(this.#core.allQueues().map(({ queue }) => queue)).size,
         held: this.#core.held,
         ready: this.#core.ready,
         settings: this.#core.settings,
       };
     }
 
-    async listQueues(offset: number, limit: number): Promise<{ queues: string[]; count: number }> {
+    async listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }> {
       const names = this.#queueNames();
-      return { queues: names.slice(offset, offset + limit), count: names.length };
+      const queues = names.slice(offset, offset + limit).map((name) => this.#knownQueue(name));
+      return { queues, count: names.length };
     }
 
-    async findQueue(queueKey: string): Promise<string | null> {
-      const known = this.#core.nameOf(queueKey);
+    async findQueue(queueKey: string): Promise<KnownQueue | null> {
       const key = this.ctx.id.name ?? "";
-      return known ?? this.#queueNames().find((name) => queueKeyOf(key, name) === queueKey) ?? null;
+      const name =
+        this.#core.nameOf(queueKey) ?? this.#queueNames().find((name) => queueKeyOf(key, name) === queueKey);
+      return name === undefined ? null : this.#knownQueue(name);
     }
 
     async updateEnvironment(
@@ -197,7 +206,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
         this.#alarm.by(Date.now() + TICK_MS);
       }
-      if (this.#core.retireIdle() || this.#core.queuesToTell().length > 0)
+      if (this.#core.retireIdle() || this.#core.queuesToTell().queues.length > 0)
         this.#alarm.by(Date.now() + TICK_MS);
     }
 
@@ -239,7 +248,7 @@ export function environmentObject<Env extends ObjectBindings>() {
           (async () => {
             try {
               const state = await this.#queue(queueKey).revokeStanding();
-              if (state) this.#core.revoked(queueKey, state);
+              if (state) this.#core.applyState(state);
               await this.#dispatcher.tell();
             } catch (error) {
               console.error(`Queue ${queueKey} could not be asked for its permits; it is asked again`, error);
@@ -284,17 +293,25 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     async #tellPromotion(): Promise<void> {
       const current = this.#currentDeployment();
-      const queues = this.#core.queuesToTell();
+      const { queues, asOf } = this.#core.queuesToTell();
       if (!current || queues.length === 0) return;
       await inParallel(queues, (queueKey) => this.#tellDeployment(queueKey, current));
-      this.#core.toldAll();
+      this.#core.toldAll(asOf);
     }
 
-    #tellDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
+    /** And what was changed of the queue: what starts in it hears of neither otherwise. */
+    async #tellDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
       const queue = this.#core.nameOf(queueKey);
-      const declaration = queue === null ? {} : declarationOf(current, this.#indexed(current), queue);
-      return this.#queue(queueKey).deploymentPromoted(current.deployment, tasks, declaration);
+      const declaration = queue === undefined ? {} : declarationOf(current, this.#indexed(current), queue);
+      const changes = queue === undefined ? undefined : this.#core.changesOf(queue);
+      const state = await this.#queue(queueKey).deploymentPromoted(
+        current.deployment,
+        tasks,
+        declaration,
+        changes,
+      );
+      if (state) this.#core.applyState(state);
     }
 
     #indexed(current: CurrentDeployment): IndexedManifest {
@@ -316,6 +333,15 @@ export function environmentObject<Env extends ObjectBindings>() {
         ...(manifest?.tasks ?? []).map((task) => task.queue?.name ?? defaultQueueName(task.id)),
       ];
       return [...new Set([...this.#core.allQueues().map((known) => known.queue), ...declared])].sort();
+    }
+
+    /** Those that runs may have been triggered in without this having been told yet are among them. */
+    #knownQueue(queue: string): KnownQueue {
+      const current = this.#currentDeployment();
+      const count = current ? partitionsOf(current, this.#indexed(current), queue) : 1;
+      const used = Array.from({ length: count }, (_, partition) => partition);
+      const partitions = new Set([...used, ...this.#core.partitionsOf(queue)]);
+      return { queue, partitions: [...partitions].sort((a, b) => a - b) };
     }
 
     #ready(): number {

@@ -1,12 +1,14 @@
 import { DEFAULTS } from "@acme/sdk/contract";
-import type { QueueChange, QueueDeclaration, QueueRef, QueueState } from "../rpc.ts";
+import type { QueueChange, QueueChanges, QueueDeclaration, QueueRef, QueueState } from "../rpc.ts";
 import { hasTables, Meta, migrate, type Sql } from "../sql.ts";
 import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
 import { KeyCounters } from "./counters.ts";
 import { projectionCursor } from "./projection.ts";
 import { QUEUE_MIGRATIONS } from "./schema.ts";
 import {
+  adopt,
   change,
+  changesOf,
   declare,
   effectiveSettings,
   initialSettings,
@@ -102,12 +104,15 @@ export class QueueCore {
     return {
       queueKey: ref.queueKey,
       queue: ref.queue,
+      partition: ref.partition,
       seq: version,
       held: counters.running,
       standing,
       ready,
       parked: hasParked(this.context),
       promotion: stored.declared.promotion ?? 0,
+      revision: stored.revision,
+      changes: ref.partition === 0 ? changesOf(stored) : undefined,
     };
   }
 
@@ -132,6 +137,12 @@ export class QueueCore {
   change(changed: QueueChange): void {
     const q = this.context;
     this.#store(change(q.stored, changed, q.now));
+  }
+
+  /** Changes by the API that partition 0 keeps, unless later ones are known. */
+  adopt(changes: QueueChanges | undefined): void {
+    const next = adopt(this.context.stored, changes);
+    if (next) this.#store(next);
   }
 
   #store(stored: StoredSettings): void {

@@ -22,6 +22,7 @@ import type {
   MetadataOperation,
   ObjectBindings,
   QueueChange,
+  QueueChanges,
   QueueDeclaration,
   QueueRef,
   QueueReport,
@@ -274,11 +275,18 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       change: QueueChange,
     ): Promise<QueueStats> {
       if (!this.#core.exists) this.#core.create(ref, declaration);
-      return this.#group.run(() => {
+      // They were for what held before.
+      this.#core.standing.revoke();
+      const stats = await this.#group.run(() => {
         this.#core.declare(declaration);
         this.#core.change(change);
         return this.#stats();
       });
+      // Other partitions may start something until the environment knows.
+      const state = this.#stateToTell();
+      await this.#environmentObject().reportQueue(state);
+      this.#tell(state);
+      return stats;
     }
 
     async queueStats(environmentKey: string): Promise<QueueStats | null> {
@@ -288,7 +296,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }> {
       if (!this.#core.acceptEpoch(grant.epoch)) return { ...this.#stateToTell(), runs: [] };
       const runs = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
-      this.#core.standing.give(grant, this.#core.context.counters.running);
+      // Permits in advance come with a new version only: the environment tells states with the same one apart by what is left.
+      const standing = runs.length > 0 ? grant.standing : 0;
+      this.#core.standing.give({ ...grant, standing }, this.#core.context.counters.running);
       this.#leaseSoon();
       // The answer tells the environment this state.
       const state = this.#stateToTell();
@@ -316,13 +326,20 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       _deployment: DeploymentRef,
       tasks: string[],
       declaration: QueueDeclaration,
-    ): Promise<void> {
-      if (!this.#core.exists) return;
-      // They were for the deployment before.
+      changes: QueueChanges | undefined,
+    ): Promise<QueueState | null> {
+      if (!this.#core.exists) return null;
+      // They were for what held before.
       this.#dropStanding();
-      this.#commit(() => this.#core.declare(declaration));
+      this.#commit(() => {
+        this.#core.declare(declaration);
+        this.#core.adopt(changes);
+      });
       const known = new Set(tasks);
       while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
+      const state = this.#stateToTell();
+      this.#tell(state);
+      return state;
     }
 
     async hostSessionLost(sessionId: string): Promise<void> {
@@ -528,10 +545,11 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     #isTold(): boolean {
-      const { held, ready, parked, standing } = this.#core.state;
+      const { held, ready, parked, standing, revision } = this.#core.state;
       const told = this.#told;
       return (
         told !== null &&
+        told.revision === revision &&
         told.held + told.standing === held + standing &&
         told.ready === ready &&
         told.parked === parked

@@ -1,6 +1,7 @@
 import type { QueueLimits } from "@acme/sdk/contract";
 import type {
   QueueChange,
+  QueueChanges,
   QueueDeclaration,
   QueueLimitName,
   QueueOverrides,
@@ -17,6 +18,8 @@ export interface StoredSettings {
   declared: QueueDeclaration;
   overrides: QueueOverrides;
   paused: boolean;
+  /** Counts the changes through the API. */
+  revision: number;
 }
 
 export function loadSettings(meta: Meta): StoredSettings {
@@ -24,17 +27,23 @@ export function loadSettings(meta: Meta): StoredSettings {
     declared: meta.get<QueueDeclaration>("declared") ?? {},
     overrides: meta.get<QueueOverrides>("overrides") ?? {},
     paused: meta.get<boolean>("paused") ?? false,
+    revision: meta.get<number>("revision") ?? 0,
   };
 }
 
-export function saveSettings(meta: Meta, { declared, overrides, paused }: StoredSettings): void {
+export function saveSettings(meta: Meta, { declared, overrides, paused, revision }: StoredSettings): void {
   meta.set("declared", declared);
   meta.set("overrides", overrides);
   meta.set("paused", paused);
+  meta.set("revision", revision);
 }
 
 /** What stands. */
-export function effectiveSettings({ declared, overrides, paused }: StoredSettings): QueueSettings {
+export function effectiveSettings({
+  declared,
+  overrides,
+  paused,
+}: Omit<StoredSettings, "revision">): QueueSettings {
   const limit = <N extends QueueLimitName>(name: N): NonNullable<QueueLimits[N]> | null => {
     const override = overrides[name];
     return ((override ? override.value : declared[name]) ?? null) as NonNullable<QueueLimits[N]> | null;
@@ -44,6 +53,7 @@ export function effectiveSettings({ declared, overrides, paused }: StoredSetting
     totalConcurrencyLimit: limit("totalConcurrencyLimit"),
     rateLimit: limit("rateLimit"),
     rateLimitPerKey: limit("rateLimitPerKey"),
+    partitions: limit("partitions"),
     sizeLimit: declared.sizeLimit ?? DEFAULT_SIZE_LIMIT,
     paused,
   };
@@ -58,20 +68,22 @@ export function declare(stored: StoredSettings, declaration: QueueDeclaration): 
 }
 
 function normalized(declaration: QueueDeclaration): QueueDeclaration {
-  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey, sizeLimit, promotion } =
-    declaration;
+  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey, partitions } = declaration;
+  const { sizeLimit, promotion } = declaration;
   return {
     concurrencyLimit: concurrencyLimit ?? null,
     totalConcurrencyLimit: totalConcurrencyLimit ?? null,
     rateLimit: rateLimit ?? null,
     rateLimitPerKey: rateLimitPerKey ?? null,
+    partitions: partitions ?? null,
     sizeLimit: sizeLimit ?? null,
     promotion: promotion ?? 0,
   };
 }
 
 /** Through the API: holds whatever is deployed, until it is reset. */
-export function change(stored: StoredSettings, changed: QueueChange, now: number): StoredSettings {
+export function change(before: StoredSettings, changed: QueueChange, now: number): StoredSettings {
+  const stored = { ...before, revision: before.revision + 1 };
   switch (changed.type) {
     case "pause":
       return { ...stored, paused: changed.paused };
@@ -90,11 +102,21 @@ export function change(stored: StoredSettings, changed: QueueChange, now: number
   }
 }
 
+/** What was changed, as its first partition keeps it and the environment tells the others. */
+export function changesOf({ revision, overrides, paused }: StoredSettings): QueueChanges | undefined {
+  return revision === 0 ? undefined : { revision, overrides, paused };
+}
+
+/** Null: nothing changes. Earlier changes than those known come from someone who is behind. */
+export const adopt = (stored: StoredSettings, changes: QueueChanges | undefined): StoredSettings | null =>
+  changes && changes.revision > stored.revision ? { ...stored, ...changes } : null;
+
 /** Of a queue that doesn't exist yet. */
 export const initialSettings = (declaration: QueueDeclaration): StoredSettings => ({
   declared: normalized(declaration),
   overrides: {},
   paused: false,
+  revision: 0,
 });
 
 /** Of a queue that has no object yet. */

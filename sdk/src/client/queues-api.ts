@@ -37,6 +37,8 @@ export interface QueueItem {
   totalConcurrency: QueueLimit<number>;
   rateLimit: QueueLimit<RateLimit>;
   rateLimitPerKey: QueueLimit<RateLimit>;
+  /** Objects that new runs are spread over. */
+  partitions: QueueLimit<number>;
 }
 
 export interface ListQueueOptions {
@@ -96,12 +98,13 @@ function withDates(queue: QueueItem): QueueItem {
     ...value,
     overriddenAt: value.overriddenAt && new Date(value.overriddenAt),
   });
-  const { concurrency, totalConcurrency, rateLimit, rateLimitPerKey } = queue;
+  const { concurrency, totalConcurrency, rateLimit, rateLimitPerKey, partitions } = queue;
   return {
     ...queue,
     concurrency: limit(concurrency),
     totalConcurrency: limit(totalConcurrency),
     rateLimit: limit(rateLimit),
     rateLimitPerKey: limit(rateLimitPerKey),
+    partitions: limit(partitions),
   };
 }

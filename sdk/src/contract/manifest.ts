@@ -16,6 +16,15 @@ export const QueueName = z.string().min(1).max(128);
 
 export const ConcurrencyLimit = z.number().int().min(0).max(100_000);
 
+/** More than this is no use: each is an object that the environment keeps count of. */
+export const MAX_PARTITIONS = 64;
+
+export const Partitions = z
+  .number("partitions is a number")
+  .int("partitions is a whole number")
+  .min(1, "partitions is at least 1")
+  .max(MAX_PARTITIONS, `partitions is at most ${MAX_PARTITIONS}`);
+
 /** Limits of a queue. Null or absent: there is none but the environment's. */
 export const QueueLimits = z.object({
   /**
@@ -29,6 +38,8 @@ export const QueueLimits = z.object({
   rateLimit: RateLimit.nullish(),
   /** Starts of each concurrency key; runs without a key share one. */
   rateLimitPerKey: RateLimit.nullish(),
+  /** Objects that the queue is spread over. Absent: one. */
+  partitions: Partitions.nullish(),
 });
 export type QueueLimits = z.infer<typeof QueueLimits>;
 

@@ -1,4 +1,11 @@
-import type { QueueLimits, QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
+import {
+  MAX_PARTITIONS,
+  Partitions,
+  type QueueLimits,
+  type QueueManifest,
+  type TaskManifest,
+  type WorkerManifest,
+} from "../contract/manifest.ts";
 import type { RateLimit as RateLimitManifest } from "../contract/rate-limit.ts";
 import { durationMs } from "../duration.ts";
 import type { QueueLimitOptions, RateLimit } from "../queue.ts";
@@ -112,16 +119,22 @@ const LIMIT_NAMES: Record<keyof QueueLimits, string> = {
   totalConcurrencyLimit: "total concurrency limits",
   rateLimit: "rate limits",
   rateLimitPerKey: "rate limits per key",
+  partitions: "partitions",
 };
 
-/** Those limits that are declared. Throws where a period is no duration. */
+/** Those limits that are declared. Throws where a period is no duration, or a queue can't have so many partitions. */
 function limitsOf(options: QueueLimitOptions): QueueLimits {
-  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey } = options;
+  const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey, partitions } = options;
+  if (partitions != null && !Partitions.safeParse(partitions).success)
+    throw new Error(
+      `partitions is a whole number from 1 to ${MAX_PARTITIONS}, and not ${JSON.stringify(partitions)}`,
+    );
   return {
     ...(concurrencyLimit != null && { concurrencyLimit }),
     ...(totalConcurrencyLimit != null && { totalConcurrencyLimit }),
     ...(rateLimit && { rateLimit: rateLimitOf(rateLimit) }),
     ...(rateLimitPerKey && { rateLimitPerKey: rateLimitOf(rateLimitPerKey) }),
+    ...(partitions != null && { partitions }),
   };
 }
 

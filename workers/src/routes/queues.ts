@@ -1,12 +1,14 @@
 import { declarationOf } from "@acme/durable-objects/declaration";
 import { queueKeyOf } from "@acme/durable-objects/keys";
-import type { EnvironmentRef, QueueChange, QueueRef } from "@acme/durable-objects/rpc";
+import { queueRef } from "@acme/durable-objects/partitions";
+import type { EnvironmentRef, KnownQueue, QueueChange, QueueStats } from "@acme/durable-objects/rpc";
 import { emptyStats } from "@acme/durable-objects/settings";
 import { defaultQueueName, ENVIRONMENT_KEY_LENGTH, QUEUE_KEY_LENGTH } from "@acme/sdk/contract";
 import {
   ListQueuesQuery,
   type ListQueuesResponse,
   OverrideConcurrencyBody,
+  OverridePartitionsBody,
   OverrideRateLimitBody,
   PauseQueueBody,
   type QueueItem,
@@ -19,10 +21,9 @@ import type { z } from "zod";
 import { type App, authenticate } from "../auth.ts";
 import type { Bindings } from "../bindings.ts";
 import { readBody } from "../body.ts";
-import { currentDeployment, declarationFor } from "../current-deployment.ts";
+import { currentDeployment, declarationFor, freshDeployment } from "../current-deployment.ts";
 import { Failure, invalid } from "../failure.ts";
 import { environmentObjectOf, queueObjectOf } from "../objects.ts";
-import { queueRef } from "../prepare-run.ts";
 import { queueView } from "../queue-view.ts";
 
 const PATH = "/api/v1/queues";
@@ -38,9 +39,7 @@ export const queueRoutes = new Hono<App>()
     const owner = environmentObjectOf(c.env, environment.key);
     const { queues, count } = await owner.listQueues((page - 1) * perPage, perPage);
     const answer: z.output<typeof ListQueuesResponse> = {
-      data: await Promise.all(
-        queues.map((queue) => retrieve(c.env, environment, queueRef(environment, queue))),
-      ),
+      data: await Promise.all(queues.map((queue) => retrieve(c.env, environment, queue))),
       pagination: { currentPage: page, totalPages: Math.ceil(count / perPage), count },
     };
     return c.json(answer);
@@ -75,6 +74,12 @@ export const queueRoutes = new Hono<App>()
   )
   .post(`${PATH}/:queue/rate-limit/reset`, (c) =>
     change(c, ResetLimitBody, () => ({ type: "reset", limits: ["rateLimit", "rateLimitPerKey"] })),
+  )
+  .post(`${PATH}/:queue/partitions/override`, (c) =>
+    change(c, OverridePartitionsBody, ({ partitions }) => ({ type: "override", limits: { partitions } })),
+  )
+  .post(`${PATH}/:queue/partitions/reset`, (c) =>
+    change(c, ResetLimitBody, () => ({ type: "reset", limits: ["partitions"] })),
   );
 
 type ParamType = z.output<typeof QueueParamType>;
@@ -86,29 +91,28 @@ async function change<S extends z.ZodType<{ type: ParamType }>>(
 ): Promise<Response> {
   const environment = await authenticate(c);
   const body = await readBody(c, schema);
-  const target = await queueOf(c, environment, body.type);
-  const declaration = await declarationFor(c.env, environment.key, target.queue);
-  const stats = await queueObjectOf(c.env, target.queueKey).changeSettings(
-    target,
-    declaration,
-    toChange(body),
-  );
-  return c.json(queueView(target.queueKey, stats));
+  const known = await queueOf(c, environment, body.type);
+  const declaration = await declarationFor(c.env, environment.key, known.queue);
+  const first = queueRef(environment, known.queue);
+  await queueObjectOf(c.env, first.queueKey).changeSettings(first, declaration, toChange(body));
+  // Triggers that come here next know of it.
+  await freshDeployment(c.env, environment.key);
+  return c.json(await retrieve(c.env, environment, known));
 }
 
 /** The queue that the path names: one that had runs, or that the current deployment declares. Throws a 404. */
-async function queueOf(c: Context<App>, environment: EnvironmentRef, type: ParamType): Promise<QueueRef> {
+async function queueOf(c: Context<App>, environment: EnvironmentRef, type: ParamType): Promise<KnownQueue> {
   // The published client encodes slashes twice.
   const param = (c.req.param("queue") as string).replaceAll("%2F", "/");
   const queueKey =
     type === "id"
       ? (ID.exec(param)?.[1] ?? "")
       : queueKeyOf(environment.key, type === "task" ? defaultQueueName(param) : param);
-  const queue =
+  const known =
     queueKey.slice(0, ENVIRONMENT_KEY_LENGTH) === environment.key
       ? await environmentObjectOf(c.env, environment.key).findQueue(queueKey)
       : null;
-  if (queue === null) {
+  if (known === null) {
     throw new Failure(
       404,
       "queue_not_found",
@@ -116,14 +120,29 @@ async function queueOf(c: Context<App>, environment: EnvironmentRef, type: Param
         'deployment does not declare it. Give the queue\'s id, or its name with type "task" or "custom". Nothing was changed.',
     );
   }
-  return queueRef(environment, queue);
+  return known;
 }
 
-/** As its object knows it, or, where it has none yet, as it is declared. */
-async function retrieve(env: Bindings, environment: EnvironmentRef, target: QueueRef): Promise<QueueItem> {
-  const stats = await queueObjectOf(env, target.queueKey).queueStats(environment.key);
-  if (stats) return queueView(target.queueKey, stats);
+/** What its partitions count together, and what stands as the first one knows it, or, where that has no object yet, as it is declared. */
+async function retrieve(env: Bindings, environment: EnvironmentRef, known: KnownQueue): Promise<QueueItem> {
+  const { queue, partitions } = known;
+  const refs = partitions.map((partition) => queueRef(environment, queue, partition));
+  const all = await Promise.all(
+    refs.map(({ queueKey }) => queueObjectOf(env, queueKey).queueStats(environment.key)),
+  );
+  const { queueKey } = queueRef(environment, queue);
+  const first = all[0] ?? (await declaredStats(env, environment, queue));
+  const sum = (of: "pending" | "running" | "later") =>
+    all.reduce((total, stats) => total + (stats?.[of] ?? 0), 0);
+  return queueView(queueKey, {
+    ...first,
+    pending: sum("pending"),
+    running: sum("running"),
+    later: sum("later"),
+  });
+}
+
+async function declaredStats(env: Bindings, environment: EnvironmentRef, queue: string): Promise<QueueStats> {
   const known = await currentDeployment(env, environment.key);
-  const declaration = known ? declarationOf(known, known, target.queue) : {};
-  return queueView(target.queueKey, emptyStats(target.queue, declaration));
+  return emptyStats(queue, known ? declarationOf(known, known, queue) : {});
 }

@@ -13,6 +13,7 @@ export interface Firing extends SqlRow {
   next_tick: number | null;
   next_due: number | null;
   queue: string;
+  partition: number;
   item: string;
 }
 
@@ -47,14 +48,15 @@ function pick(sql: Sql, context: FiringContext, row: ScheduleRow): void {
     return;
   }
   sql.exec(
-    `INSERT INTO firings (schedule, version, tick, next_tick, next_due, queue, item)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO firings (schedule, version, tick, next_tick, next_due, queue, partition, item)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     row.seq,
     row.version,
     due.tick,
     next?.tick ?? null,
     next?.dueAt ?? null,
-    run.queue,
+    run.target.queue,
+    run.target.partition,
     JSON.stringify(run.item),
   );
   sql.exec("UPDATE schedules SET due_at = NULL WHERE seq = ?", row.seq);

@@ -6,8 +6,8 @@ import {
   type TaskManifest,
   type WorkerManifest,
 } from "@acme/sdk/contract";
-import { queueKeyOf } from "../../keys.ts";
-import type { EnvironmentRef, TriggerItem } from "../../rpc.ts";
+import { partitionOf, queueRef } from "../../partitions.ts";
+import type { EnvironmentRef, QueueRef, TriggerItem } from "../../rpc.ts";
 import { payloadOf } from "./payload.ts";
 import type { ScheduleRow } from "./store.ts";
 import type { CurrentTick } from "./timing.ts";
@@ -17,10 +17,11 @@ export interface DeployedTasks {
   tasks: Map<string, TaskManifest>;
   /** Of tasks that say nothing of it. */
   retry: WorkerManifest["retry"];
+  partitionsOf(queue: string): number;
 }
 
 export interface TickRun {
-  queue: string;
+  target: QueueRef;
   item: TriggerItem;
 }
 
@@ -35,10 +36,12 @@ export function runOfTick(
   const task = deployed.tasks.get(schedule.task);
   if (!task) return null;
   const queue = task.queue?.name ?? defaultQueueName(task.id);
+  const key = `${schedule.id}:${new Date(tick).toISOString()}`;
+  const target = queueRef(environment, queue, partitionOf(key, deployed.partitionsOf(queue)));
   return {
-    queue,
+    target,
     item: {
-      runId: newRunId(queueKeyOf(environment.key, queue), now),
+      runId: newRunId(target.queueKey, now),
       task: task.id,
       payload: payloadOf(schedule, tick, upcoming),
       payloadType: "application/super+json",
@@ -50,7 +53,7 @@ export function runOfTick(
       machine: task.machine ?? DEFAULT_MACHINE,
       // Held by the environment's object, which creates no second run for a tick: it is claimed nowhere else.
       idempotency: {
-        key: `${schedule.id}:${new Date(tick).toISOString()}`,
+        key,
         expiresAt: now + DEFAULTS.idempotencyKeyTtlMs,
         claim: false,
       },

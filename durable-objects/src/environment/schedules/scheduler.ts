@@ -2,7 +2,7 @@ import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
 import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
 import { enqueueRuns } from "../../batch/enqueue.ts";
 import { declarationOf, type IndexedManifest } from "../../declaration.ts";
-import { queueKeyOf } from "../../keys.ts";
+import { partitionsOf, queueRef } from "../../partitions.ts";
 import type { CurrentDeployment, EnvironmentRef, QueueRpc, TriggerResult } from "../../rpc.ts";
 import type { Sql } from "../../sql.ts";
 import { type Firing, fired, firingsAfter, hasFirings, itemOf, pickDue } from "./firing.ts";
@@ -139,7 +139,7 @@ export class Scheduler {
       this.#pick();
       const chunk = firingsAfter(this.#sql, after, CHUNK);
       if (chunk.length === 0) break;
-      const groups = [...Map.groupBy(chunk, ({ queue }) => queue)];
+      const groups = [...Map.groupBy(chunk, ({ queue, partition }) => `${queue}\n${partition}`).values()];
       if (calls > 0 && calls + groups.length > MAX_CALLS) {
         this.#host.wakeAt(Date.now());
         break;
@@ -163,7 +163,11 @@ export class Scheduler {
     // As long as no developer's machine can serve it, a run would only wait until it is out of date.
     const unserved = environment.type === "DEVELOPMENT";
     const { tasks } = this.#host.indexed(current);
-    const deployed = { tasks, retry: current.manifest.retry };
+    const deployed = {
+      tasks,
+      retry: current.manifest.retry,
+      partitionsOf: (queue: string) => partitionsOf(current, this.#host.indexed(current), queue),
+    };
     const picked = this.#sql.transaction(() =>
       pickDue(this.#sql, { environment, deployed, unserved, now: Date.now() }, CHUNK),
     );
@@ -171,21 +175,23 @@ export class Scheduler {
     if (picked > 0) this.#host.wakeAt(Date.now() + RETRY_MS);
   }
 
-  async #create(groups: [string, Firing[]][]): Promise<void> {
+  async #create(groups: Firing[][]): Promise<void> {
     // Ticks are picked only where both are there, and neither ever goes away.
     const environment = this.#host.environment() as EnvironmentRef;
     const current = this.#host.current() as CurrentDeployment;
     const answers = await Promise.allSettled(
-      groups.map(([queue, firings]) =>
-        enqueueRuns(this.#host.queueOf, {
-          target: { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) },
+      groups.map((firings) => {
+        const { queue, partition } = firings[0] as Firing;
+        return enqueueRuns(this.#host.queueOf, {
+          target: queueRef(environment, queue, partition),
           declaration: declarationOf(current, this.#host.indexed(current), queue),
           items: firings.map(itemOf),
-        }),
-      ),
+        });
+      }),
     );
     this.#sql.transaction(() => {
-      for (const [index, [queue, firings]] of groups.entries()) {
+      for (const [index, firings] of groups.entries()) {
+        const { queue } = firings[0] as Firing;
         const answer = answers[index] as PromiseSettledResult<TriggerResult[]>;
         if (answer.status === "rejected") {
           console.error(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ConcurrencyLimit } from "../manifest.ts";
+import { ConcurrencyLimit, Partitions } from "../manifest.ts";
 import { RateLimit } from "../rate-limit.ts";
 import { wholeNumber } from "./queries.ts";
 
@@ -43,6 +43,8 @@ export const OverrideRateLimitBody = z
     message: "Give rateLimit, rateLimitPerKey or both",
   });
 
+export const OverridePartitionsBody = z.object({ type: QueueParamType, partitions: Partitions });
+
 export const ResetLimitBody = z.object({ type: QueueParamType });
 
 /** A limit: what stands, what is declared in code, and what was set through the API. Null: none. */
@@ -75,6 +77,8 @@ export const QueueItem = z.object({
   delayed: z.number(),
   rateLimit: Limit(RateLimit),
   rateLimitPerKey: Limit(RateLimit),
+  /** Objects that new runs are spread over. */
+  partitions: Limit(z.number()),
 });
 export type QueueItem = z.output<typeof QueueItem>;
 
