@@ -134,6 +134,7 @@ class Host {
       api,
       session,
       log,
+      executing: () => this.#attempts.size,
       onLost: (lease, verdict) => {
         const attempt = this.#attempts.find(lease);
         if (verdict === "canceled") attempt?.cancel();

@@ -30,16 +30,18 @@ import type { Session } from "./session.ts";
 const RETRY_MS = 200;
 
 /**
- * Reports of fewer items than this follow each other after this many milliseconds: a call costs more than an item. Those that
- * a run waits for don't.
+ * A report of fewer items than this follows the one before only after this many milliseconds, while other attempts go on
+ * that may end meanwhile: a call costs the server more than an item. One that a run waits for doesn't.
  */
-const GATHER_MS = 2;
+const GATHER_MS = 8;
 const GATHER_ITEMS = 64;
 
 export interface ReporterOptions {
   api: WorkerApi;
   session: Session;
   log: HostLog;
+  /** How many attempts go on. */
+  executing(): number;
   /** The lease is over, or the run was canceled: stop that attempt. */
   onLost(lease: Lease, verdict: "stale" | "canceled"): void;
   /** The entries are durable. */
@@ -62,6 +64,8 @@ export class Reporter {
   readonly #aborted = new AbortController();
   #scheduled = false;
   #sending: Promise<void> | undefined;
+  /** Ends the wait for more to report; undefined: there is none. */
+  #endGathering: (() => void) | undefined;
   #failures = 0;
   #lastReport = 0;
 
@@ -138,25 +142,44 @@ export class Reporter {
   /** Sends nothing more. */
   stop(): void {
     this.#aborted.abort();
+    this.#endGathering?.();
   }
 
   #schedule(): void {
-    if (this.#scheduled || this.#sending || this.#aborted.signal.aborted) return;
+    if (this.#scheduled || this.#aborted.signal.aborted) return;
+    if (this.#sending && !this.#endGathering) return;
     this.#scheduled = true;
     // Lets the other completions of this turn of the event loop join.
     setImmediate(() => {
       this.#scheduled = false;
+      if (this.#isGathered()) this.#endGathering?.();
       this.#sending ??= this.#sendAll().finally(() => {
         this.#sending = undefined;
       });
     });
   }
 
+  #isGathered(): boolean {
+    const { size, isAwaited } = this.#queue;
+    return size >= GATHER_ITEMS || isAwaited || this.#options.executing() === 0;
+  }
+
+  async #gather(): Promise<void> {
+    const early = this.#lastReport + GATHER_MS - performance.now();
+    if (early <= 0 || this.#isGathered()) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, early);
+      this.#endGathering = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#endGathering = undefined;
+  }
+
   async #sendAll(): Promise<void> {
     while (!this.#queue.isEmpty && !this.#aborted.signal.aborted) {
-      const early = this.#lastReport + GATHER_MS - performance.now();
-      if (early > 0 && this.#queue.size < GATHER_ITEMS && !this.#queue.isAwaited)
-        await sleep(early, this.#aborted.signal);
+      await this.#gather();
       this.#lastReport = performance.now();
       const batch = this.#queue.take();
       try {

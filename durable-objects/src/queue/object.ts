@@ -120,7 +120,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       );
       this.#projector = new Projector(
         {
-          next: (limit) => pendingProjection(this.#core.context, limit),
+          next: (from, limit) => pendingProjection(this.#core.context, from, limit),
           sent: (cursor) => this.#commit((q) => projectionSent(q, cursor)),
         },
         dependencies.openProjection(env),

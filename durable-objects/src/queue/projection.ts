@@ -13,12 +13,16 @@ const START: ProjectionCursor = { version: 0, seq: 0 };
 export const projectionCursor = (q: QueueContext): ProjectionCursor =>
   q.meta.get<ProjectionCursor>("projected") ?? START;
 
-/** The next rows to send, in the order they changed; those that change meanwhile come again, as newer. */
+/**
+ * The next rows to send, in the order they changed; those that change meanwhile come again, as newer.
+ * @param after how far they were sent; null: as it was written down
+ */
 export function pendingProjection(
   q: QueueContext,
+  after: ProjectionCursor | null,
   limit: number,
 ): { rows: RunRow[]; cursor: ProjectionCursor } {
-  const from = projectionCursor(q);
+  const from = after ?? projectionCursor(q);
   const rows = q.sql.exec<RunTableRow>(
     "SELECT * FROM runs WHERE version >= ?1 AND (version, seq) > (?1, ?2) ORDER BY version, seq LIMIT ?3",
     from.version,

@@ -3,11 +3,19 @@ import type { ProjectionCursor } from "./projection.ts";
 
 /** How long changed rows gather before they are sent: many changes of a run then cost one row. */
 const GATHER_MS = 250;
-/** Rows a call: few enough that a flush never holds up a busy object for long. */
-const BATCH = 100;
+/**
+ * Rows a call: on one machine the query side shares its thread with every queue, so a call is short enough that a trigger
+ * hardly waits for it. One that lags behind has larger ones, which cost less a row.
+ */
+const BATCH = 50;
+const LARGE_BATCH = 200;
+const LAGS_AFTER = 500;
+/** How far the rows were sent is written down after this many, and at the end: a write for each call would double what it costs. */
+const SAVE_EVERY = 1_000;
 
 interface Source {
-  next(limit: number): { rows: RunRow[]; cursor: ProjectionCursor };
+  /** The rows after `from`; null: after those that were sent before this flush. */
+  next(from: ProjectionCursor | null, limit: number): { rows: RunRow[]; cursor: ProjectionCursor };
   sent(cursor: ProjectionCursor): void;
 }
 
@@ -49,16 +57,30 @@ export class Projector {
   /** Sends all that has changed until now. Throws when the query side can't be reached. */
   async flush(): Promise<void> {
     this.#again = false;
-    for (;;) {
-      const { rows, cursor } = this.#source.next(BATCH);
-      if (rows.length === 0) return;
-      await this.#projection.upsertRuns(rows);
-      this.#source.sent(cursor);
-      // What changed meanwhile gathers for the next flush: a steady stream would be sent row by row otherwise.
-      if (rows.length < BATCH) return;
-      // Calls inside one process are answered before its event loop looks at the network again: requests that came
-      // in meanwhile would wait for all batches.
-      await scheduler.wait(1);
+    let cursor: ProjectionCursor | null = null;
+    let unsaved = 0;
+    let sent = 0;
+    try {
+      for (;;) {
+        const limit = sent < LAGS_AFTER ? BATCH : LARGE_BATCH;
+        const { rows, cursor: next } = this.#source.next(cursor, limit);
+        if (rows.length === 0) return;
+        await this.#projection.upsertRuns(rows);
+        cursor = next;
+        sent += rows.length;
+        unsaved += rows.length;
+        // What changed meanwhile gathers for the next flush: a steady stream would be sent row by row otherwise.
+        if (rows.length < limit) return;
+        if (unsaved >= SAVE_EVERY) {
+          this.#source.sent(cursor);
+          unsaved = 0;
+        }
+        // Calls inside one process are answered before its event loop looks at the network again: requests that came
+        // in meanwhile would wait for all batches.
+        await scheduler.wait(1);
+      }
+    } finally {
+      if (cursor && unsaved > 0) this.#source.sent(cursor);
     }
   }
 }

@@ -9,7 +9,7 @@ import {
   type TaskRunError,
 } from "@acme/sdk/contract";
 import type { AttemptRecord } from "../rpc.ts";
-import { addEvent, due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { addEvent, due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { isResumable } from "./journal.ts";
 import { checkLease, type Lease } from "./lease.ts";
 import { tellWaiters } from "./outcome.ts";
@@ -67,7 +67,7 @@ export function heartbeat(q: QueueContext, lease: Lease): LeaseVerdict {
  */
 function succeed(q: QueueContext, report: AttemptCompleted): boolean {
   if (report.outcome.type !== "success") return false;
-  const row = q.sql.exec<RunTableRow>(
+  const row = q.sql.exec<Pick<RunTableRow, "seq" | "concurrency_key" | "waited">>(
     `UPDATE runs SET
        attempt = attempt + (status = 'DEQUEUED'),
        started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
@@ -75,7 +75,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
        status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = ?2, completed_at = ?3, updated_at = ?3, version = ?4,
        done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
      WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
-     RETURNING *`,
+     RETURNING seq, concurrency_key, waited`,
     report.startedAt ?? report.completedAt,
     due(q, q.now + q.timeouts.retentionMs),
     q.now,
@@ -89,7 +89,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
   q.effects.finished.push(report.runId);
   q.counters.add(row.concurrency_key, { running: -1 });
   saveOutput(q, row.seq, report.outcome.output ?? null, report.outcome.outputType, null);
-  if (row.waited === 1) tellWaiters(q, row);
+  if (row.waited === 1) tellWaiters(q, findRun(q, report.runId) as RunTableRow);
   return true;
 }
 
