@@ -24,6 +24,11 @@ export class DeficitRoundRobin {
     return this.#ring.size;
   }
 
+  /** What a flow has ready. */
+  of(key: string): number {
+    return this.#ring.get(key)?.ready ?? 0;
+  }
+
   keys(): IterableIterator<string> {
     return this.#ring.keys();
   }

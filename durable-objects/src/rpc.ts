@@ -340,8 +340,8 @@ export interface QueueRpc {
   changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
 
-  /** From the EnvironmentObject only. */
-  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }>;
+  /** From the EnvironmentObject only. `started`: how many of the runs count against rate limits. */
+  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[]; started: number }>;
   /** From the EnvironmentObject only: takes standing permits back. Null: the queue doesn't exist. */
   revokeStanding(): Promise<QueueState | null>;
   /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
@@ -406,6 +406,12 @@ export interface QueueState {
   standing: number;
   /** Runs that could be dequeued now under the queue's own limits, those for which permits are left not counted. */
   ready: number;
+  /** Of those above, runs without a concurrency key: what they share with other partitions. */
+  keyless: { held: number; standing: number; ready: number };
+  /** Runs with a concurrency key that could be dequeued now, but for limits over all keys. */
+  keyed: number;
+  /** When its rate limiter will have recovered; 0: it has. */
+  recoversAt: number;
   /** Some runs wait for a deployment that knows their task. */
   parked: boolean;
   /** Of which promotion it knows what was declared (see `QueueDeclaration`). */
@@ -453,9 +459,22 @@ export interface DequeueGrant {
   max: number;
   /** Permits for later runs of the same host session, until they are revoked. */
   standing: number;
+  /** Of a queue that is split. */
+  shared?: SharedGrant;
   hostId: string;
   sessionId: string;
   deployment: DeploymentRef;
+}
+
+/** What partitions of a queue share. */
+export interface SharedGrant {
+  /** Most runs without a concurrency key among those of `max`. */
+  keyless: number;
+  /** The same of `standing`. */
+  keylessStanding: number;
+  /** The settings that it was counted by: a partition that knows later ones takes nothing. */
+  revision: number;
+  promotion: number;
 }
 
 /** A deployment to be made the current one. */

@@ -63,7 +63,8 @@ function batchItem(scene: Scene, batch: Batch, index: number) {
     waiter: { type: "batch", batchId: batch.id, index },
   });
   const { runId, task } = item;
-  return { ref, item: { index, task, runId, queueKey: ref.queueKey, item: JSON.stringify(item) } };
+  const target = scene.ownerOf(runId);
+  return { ref: target, item: { index, task, runId, queueKey: target.queueKey, item: JSON.stringify(item) } };
 }
 
 /** Waits for the batch's end, and looks whether it came too early and has all results. */

@@ -1,10 +1,9 @@
 import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
-import { newRunId } from "@acme/sdk/contract";
 import { idempotencyHomeOf } from "../../durable-objects/src/keys.ts";
 import { sendBatch } from "./batches.ts";
 import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";
-import { LONG_TTL_MS, type Scene } from "./scene.ts";
+import { LONG_TTL_MS, MOST_PARTITIONS, type Scene } from "./scene.ts";
 
 /** What one client does, insisting until it is answered. */
 export async function act(scene: Scene): Promise<void> {
@@ -12,6 +11,7 @@ export async function act(scene: Scene): Promise<void> {
   if (draw < 0.06) await triggerBatch(scene);
   else if (draw < 0.16) await intrude(scene);
   else if (draw < 0.18) await pause(scene);
+  else if (draw < 0.2) await split(scene);
   else if (draw < 0.46) await triggerOnce(scene);
   else await triggerAndChange(scene);
 }
@@ -20,11 +20,11 @@ export async function act(scene: Scene): Promise<void> {
 async function triggerAndChange(scene: Scene): Promise<void> {
   const { world } = scene;
   const ref = world.pick(scene.queues);
-  const runId = await scene.trigger(ref, scene.item(ref));
+  const runId = await scene.trigger(scene.item(ref));
   scene.invariants.outcomes.acknowledged(runId);
   if (!world.chance(0.25)) return;
   await world.sleep(world.between(0, 10_000));
-  const queue = scene.queue(ref.queueKey);
+  const queue = scene.queue(scene.ownerOf(runId).queueKey);
   const { key } = ref.environment;
   const changes: ((queue: QueueRpc) => Promise<unknown>)[] = [
     () => queue.cancelRun(key, runId, "simulated cancel"),
@@ -46,11 +46,11 @@ async function triggerOnce(scene: Scene): Promise<void> {
   const expires = world.chance(0.3);
   const key = `${expires ? "short" : "long"}-${world.between(0, 4)}`;
   const expiresAt = Date.now() + (expires ? world.between(1_000, 40_000) : LONG_TTL_MS);
-  const item = scene.item(ref, {
-    runId: newRunId(target.queueKey, Date.now(), () => scene.unique()),
+  const item = scene.item(target, {
+    task: ref.queue.slice("task/".length),
     payload: JSON.stringify(expires ? {} : { onlyOne: key }),
   });
-  const runId = await claimAndCreate(scene, ref, target, item, { key, expiresAt });
+  const runId = await claimAndCreate(scene, ref, item, { key, expiresAt });
   scene.invariants.outcomes.acknowledged(runId);
   const claim = `${ref.environment.key} ${item.task} ${key}`;
   // The claim may be decided by one clock and compared with another's.
@@ -62,22 +62,21 @@ async function triggerOnce(scene: Scene): Promise<void> {
 async function claimAndCreate(
   scene: Scene,
   ref: QueueRef,
-  target: QueueRef,
   item: TriggerItem,
   { key, expiresAt }: { key: string; expiresAt: number },
 ): Promise<string> {
   const { task } = item;
   const homeKey = idempotencyHomeOf(ref.environment.key, task);
   let { runId } = item;
-  if (target.queueKey === homeKey)
-    runId = await scene.trigger(target, { ...item, idempotency: { key, expiresAt, claim: true } });
+  if (scene.ownerOf(runId).queueKey === homeKey)
+    runId = await scene.trigger({ ...item, idempotency: { key, expiresAt, claim: true } });
   else {
     const claim = { task, key, runId, expiresAt };
     runId = (await scene.persist(() => scene.queue(homeKey).claimIdempotencyKey(ref, claim))).runId;
   }
   // Whoever claimed the key may have died before the run was created.
   const idempotency = { key, expiresAt, claim: false };
-  return scene.trigger(scene.ownerOf(runId), { ...item, runId, idempotency });
+  return scene.trigger({ ...item, runId, idempotency });
 }
 
 /** Pauses a queue for a while, once. */
@@ -97,6 +96,21 @@ async function pause(scene: Scene): Promise<void> {
   // A pause that was late arrives after its end: whoever looks sees it.
   await world.sleep(scene.scenario.stormMs + LONG_DELAY_MS);
   await set(false);
+}
+
+/** Changes over how many partitions a queue is spread. Not all Workers hear of it at once. */
+async function split(scene: Scene): Promise<void> {
+  const { world } = scene;
+  const ref = world.pick(scene.queues);
+  if (scene.resplit.has(ref.queueKey)) return;
+  scene.resplit.add(ref.queueKey);
+  await world.sleep(world.between(0, 20_000));
+  const partitions = world.between(1, MOST_PARTITIONS);
+  const change = { type: "override", limits: { partitions } } as const;
+  const queue = scene.queue(ref.queueKey);
+  await scene.persist(() => queue.changeSettings(ref, scene.declarationOf(ref), change));
+  await world.sleep(world.between(0, 5_000));
+  scene.split.set(ref.queueKey, partitions);
 }
 
 /** A batch; of some the last items never come. */
@@ -128,8 +142,11 @@ export function fillBacklogs(scene: Scene): void {
               known: true,
             }),
           );
-          const queue = scene.queue(ref.queueKey);
-          const results = await scene.persist(() => queue.triggerRuns(ref, scene.declarationOf(ref), items));
+          const target = scene.partitionFor(ref, `key-${key}`);
+          const queue = scene.queue(target.queueKey);
+          const results = await scene.persist(() =>
+            queue.triggerRuns(target, scene.declarationOf(ref), items),
+          );
           for (const { runId } of results) scene.invariants.outcomes.acknowledged(runId);
         });
       }

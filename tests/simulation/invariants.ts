@@ -1,4 +1,6 @@
+import type { QueueRef } from "@acme/durable-objects/rpc";
 import { type DequeuedRun, isFinal, type QueueLimits } from "@acme/sdk/contract";
+import { queueRef } from "../../durable-objects/src/partitions.ts";
 import { Fairness } from "./checks/fairness.ts";
 import { Idempotency } from "./checks/idempotency.ts";
 import { Isolation } from "./checks/isolation.ts";
@@ -19,14 +21,20 @@ import type { World } from "./world.ts";
 export const INVARIANTS: Record<InvariantNumber, string> = {
   1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: all that was acknowledged, and all that came of it, is there and has an outcome.",
   2: "At each start: the lease is new, and of this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
-  3: "After each step: slots held, counted from the rows, per key, per queue and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
+  3: "After each step: slots held, counted from the rows, per key, per queue (over all of its partitions: without a key, and in all) and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
   4: "Whenever a trigger is told that its key stands for its own run: it stands for no other that has not expired. After each step: a key that does not expire has created one run, in whichever queue.",
   5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, but for those that passed while all stood still, of which only the last has one.",
-  6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues and of a queue's keys, over windows of 20 turns each.",
+  6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues (of all of their partitions) and of a queue's keys, over windows of 20 turns each.",
   7: "Whenever a run's code passes an operation: a recorded step is not performed again (by who holds the run's lease), an operation has one child, batch or token, and returns what it returned before.",
   8: "At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers.",
   9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run carries what they wrote.",
 };
+
+/** The first partition of the queue that this is one of. */
+function firstOf(partitions: ReadonlyMap<string, QueueRef>, queueKey: string): string {
+  const { environment, queue } = partitions.get(queueKey) as QueueRef;
+  return queueRef(environment, queue).queueKey;
+}
 
 /** All checks, fed by what the hosts and clients see and by the objects' databases. */
 export class Invariants {
@@ -53,6 +61,7 @@ export class Invariants {
     querySide: QuerySide,
     options: {
       limits: ReadonlyMap<string, QueueLimits>;
+      partitions: ReadonlyMap<string, QueueRef>;
       environmentLimit: number;
       measuresShares: boolean;
       measuresRates: boolean;
@@ -62,11 +71,13 @@ export class Invariants {
     this.#platform = platform;
     this.#changes = new RunChanges(platform);
     this.leases = new Leases(this.violations, this.#changes.runs);
-    this.slots = new Slots(this.violations, options.limits, options.environmentLimit);
-    this.rates = new Rates(this.violations, options.limits, () => world.now, options.measuresRates);
+    const { partitions, limits, measuresRates } = options;
+    const places = { limits, firstOf: (queueKey: string) => firstOf(partitions, queueKey) };
+    this.slots = new Slots(this.violations, places, options.environmentLimit);
+    this.rates = new Rates(this.violations, places, () => world.now, measuresRates);
     this.idempotency = new Idempotency(this.violations, () => world.now);
     this.ticks = new Ticks(this.violations, () => world.now);
-    this.fairness = new Fairness(this.violations, options.measuresShares);
+    this.fairness = new Fairness(this.violations, places.firstOf, options.measuresShares);
     this.projections = new Projections(this.violations, querySide);
   }
 

@@ -6,13 +6,15 @@ import type {
   TriggerItem,
 } from "@acme/durable-objects/rpc";
 import { defaultQueueName, newRunId, parseRunId, type QueueLimits, type RateLimit } from "@acme/sdk/contract";
-import { queueKeyOf } from "../../durable-objects/src/keys.ts";
+import { partitionOf, queueRef } from "../../durable-objects/src/partitions.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";
 import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 const DAY_MS = 24 * 3_600_000;
+/** Most that a queue is split into here. */
+export const MOST_PARTITIONS = 4;
 /** Keys with it don't expire in a simulation. */
 export const LONG_TTL_MS = 30 * DAY_MS;
 
@@ -23,7 +25,12 @@ export class Scene {
   readonly invariants: Invariants;
   readonly scenario: Scenario;
   readonly environments: EnvironmentRef[];
+  /** The first partition of each. */
   readonly queues: QueueRef[];
+  /** By queue key: all partitions that there may be. */
+  readonly #partitions: ReadonlyMap<string, QueueRef>;
+  /** How many partitions Workers spread runs over, by key of the first one. */
+  readonly split = new Map<string, number>();
   readonly limits: ReadonlyMap<string, QueueLimits>;
   /** Environments whose deployment the Workers know of. */
   readonly deployed = new Set<string>();
@@ -32,6 +39,8 @@ export class Scene {
   readonly batches = new Map<string, string>();
   /** Queues that somebody has paused, by key. */
   readonly paused = new Set<string>();
+  /** Queues of which somebody has changed the number of partitions. */
+  readonly resplit = new Set<string>();
   /** Clients that are not done. */
   open = 0;
 
@@ -43,6 +52,8 @@ export class Scene {
     this.environments = places.environments;
     this.queues = places.queues;
     this.limits = places.limits;
+    this.#partitions = places.partitions;
+    for (const [queueKey, { partitions }] of places.limits) this.split.set(queueKey, partitions ?? 1);
   }
 
   queue(queueKey: string): QueueRpc {
@@ -50,8 +61,12 @@ export class Scene {
   }
 
   ownerOf(runId: string): QueueRef {
-    const queueKey = parseRunId(runId)?.queueKey;
-    return this.queues.find((queue) => queue.queueKey === queueKey) as QueueRef;
+    return this.#partitions.get(parseRunId(runId)?.queueKey as string) as QueueRef;
+  }
+
+  /** Where a Worker puts a run of a queue: with others of its key, or wherever `name` says. */
+  partitionFor({ environment, queue, queueKey }: QueueRef, name: string): QueueRef {
+    return queueRef(environment, queue, partitionOf(name, this.split.get(queueKey) ?? 1));
   }
 
   queuesOf(environmentKey: string): QueueRef[] {
@@ -59,7 +74,8 @@ export class Scene {
   }
 
   /** What a Worker knows of the queue's declaration: with the number of the promotion once it has heard of it. */
-  declarationOf({ environment, queueKey }: QueueRef): QueueDeclaration {
+  declarationOf({ environment, queue }: QueueRef): QueueDeclaration {
+    const { queueKey } = queueRef(environment, queue);
     const promotion = this.deployed.has(environment.key) ? 1 : undefined;
     return { ...this.limits.get(queueKey), promotion };
   }
@@ -84,23 +100,29 @@ export class Scene {
   }
 
   /** Creates the item's run, or finds the one that its id or its key stands for. */
-  async trigger(ref: QueueRef, item: TriggerItem): Promise<string> {
+  async trigger(item: TriggerItem): Promise<string> {
+    const ref = this.ownerOf(item.runId);
     const [result] = await this.persist(() =>
       this.queue(ref.queueKey).triggerRuns(ref, this.declarationOf(ref), [item]),
     );
     return (result as { runId: string }).runId;
   }
 
-  item(ref: QueueRef, changes: Partial<TriggerItem> = {}): TriggerItem {
+  /** A run of the queue, in one of its partitions. `spread`: says which, where it has no concurrency key. */
+  item(ref: QueueRef, changes: Partial<TriggerItem> = {}, spread?: string): TriggerItem {
     const { world } = this;
     const task = ref.queue.slice("task/".length);
+    const unique = this.unique();
+    const drawn = world.chance(0.3) ? `tenant-${world.between(1, this.scenario.keys)}` : undefined;
+    const concurrencyKey = "concurrencyKey" in changes ? changes.concurrencyKey : drawn;
+    const { queueKey } = this.partitionFor(ref, concurrencyKey ?? spread ?? unique);
     return {
-      runId: newRunId(ref.queueKey, Date.now(), () => this.unique()),
+      runId: newRunId(queueKey, Date.now(), () => unique),
       task,
       payload: "{}",
       payloadType: "application/json",
       tags: [],
-      concurrencyKey: world.chance(0.3) ? `tenant-${world.between(1, this.scenario.keys)}` : undefined,
+      concurrencyKey,
       priorityMs: world.chance(0.2) ? world.between(0, 60) * 1_000 : 0,
       delayUntil: world.chance(0.1) ? Date.now() + world.between(0, 30_000) : undefined,
       ttlMs: world.chance(0.05) ? world.between(1_000, 60_000) : undefined,
@@ -124,7 +146,9 @@ export class Scene {
 export interface Places {
   environments: EnvironmentRef[];
   queues: QueueRef[];
-  /** By queue key; others have no limits of their own. */
+  /** By queue key: all partitions of all queues. */
+  partitions: Map<string, QueueRef>;
+  /** By key of the first partition; others have no limits of their own. */
   limits: Map<string, QueueLimits>;
 }
 
@@ -133,14 +157,24 @@ export function placesOf(scenario: Scenario, world: World): Places {
   const limits = new Map<string, QueueLimits>();
   const queues = environments.flatMap((env) =>
     Array.from({ length: scenario.queues }, (_, index): QueueRef => {
-      const queue = defaultQueueName(`task-${index}`);
-      const queueKey = queueKeyOf(env.key, queue);
-      if (scenario.kind !== "backlog" && index >= scenario.queues / 2)
-        limits.set(queueKey, drawLimits(world, scenario.queueLimit));
-      return { environment: env, queue, partition: 0, queueKey };
+      const ref = queueRef(env, defaultQueueName(`task-${index}`));
+      const partitions = world.chance(0.4) ? world.between(2, MOST_PARTITIONS) : undefined;
+      if (scenario.kind === "backlog") {
+        if (partitions) limits.set(ref.queueKey, { partitions });
+      } else if (index >= scenario.queues / 2) {
+        limits.set(ref.queueKey, { ...drawLimits(world, scenario.queueLimit), partitions });
+      }
+      return ref;
     }),
   );
-  return { environments, queues, limits };
+  const partitions = new Map<string, QueueRef>();
+  for (const { environment, queue } of queues) {
+    for (let partition = 0; partition < MOST_PARTITIONS; partition++) {
+      const ref = queueRef(environment, queue, partition);
+      partitions.set(ref.queueKey, ref);
+    }
+  }
+  return { environments, queues, partitions, limits };
 }
 
 function drawLimits(world: World, concurrencyLimit: number): QueueLimits {

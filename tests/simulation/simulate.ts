@@ -114,6 +114,7 @@ class Simulation {
     const { environmentLimit, kind } = scenario;
     const options = {
       limits: places.limits,
+      partitions: places.partitions,
       environmentLimit,
       measuresShares: kind === "backlog",
       measuresRates: scenario.faults.skewMs === 0,

@@ -78,7 +78,7 @@ export class TaskCode {
     if (!target) return null;
     const operation = { runId: run.runId, attempt: run.attempt, number };
     const waiter = kind === "run" ? ({ type: "operation", ...operation } as const) : undefined;
-    await scene.trigger(scene.ownerOf(target), { ...item, runId: target, waiter });
+    await scene.trigger({ ...item, runId: target, waiter });
     scene.invariants.outcomes.acknowledged(target);
     return target;
   }

@@ -31,6 +31,8 @@ export interface TriggerInput {
 /** One run to create, and where. Its id is made for that queue. */
 export interface PreparedRun extends Omit<QueuedRuns, "items"> {
   item: TriggerItem;
+  /** The queue has more partitions than this one. */
+  split: boolean;
 }
 
 /** Where a run stands in its tree. */
@@ -112,7 +114,7 @@ export class RunPreparation {
       replayedFrom: input.replayedFrom,
     };
     const declaration = current ? declarationOf(current, current, target.queue) : {};
-    return { target, declaration, item };
+    return { target, declaration, item, split: partitions > 1 };
   }
 
   /** Of a child of this run. A parent of another environment is as unknown as one that never was: throws a 404. */

@@ -65,7 +65,7 @@ async function create(env: Bindings, { item, ...queue }: PreparedRun): Promise<T
     throw new Failure(
       429,
       "queue_full",
-      `Queue "${queue.target.queue}" is full: it holds ${result.sizeLimit} runs that have not started, which is its limit. Nothing was created; ` +
+      `Queue "${queue.target.queue}" is full: ${queue.split ? "this one of its partitions" : "it"} holds ${result.sizeLimit} runs that have not started, which is its ${queue.split ? "share of the limit" : "limit"}. Nothing was created; ` +
         "try again when it has drained, or have the limit of the environment raised.",
       { headers: { "retry-after": "60" } },
     );

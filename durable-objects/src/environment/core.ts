@@ -1,5 +1,6 @@
 import { DEFAULTS } from "@acme/sdk/contract";
 import { DeficitRoundRobin } from "../drr.ts";
+import { effectiveSettings } from "../queue/settings.ts";
 import type {
   CurrentDeployment,
   EnvironmentRef,
@@ -7,26 +8,13 @@ import type {
   EnvironmentState,
   PromotedDeployment,
   QueueChanges,
+  QueueDeclaration,
   QueueState,
 } from "../rpc.ts";
 import { Meta, migrate, type Sql } from "../sql.ts";
+import { type Grant, type Partition, QueueFlow } from "./queue-flow.ts";
 import { ENVIRONMENT_MIGRATIONS } from "./schema.ts";
-
-interface QueueEntry {
-  state: QueueState;
-  /** Permits in grants that have not been answered. */
-  inflight: number;
-  active: boolean;
-  /** When it last held, wanted or was granted anything. */
-  usedAt: number;
-}
-
-export interface Grant {
-  queueKey: string;
-  max: number;
-  /** Permits in advance, see the queue's `Standing`. */
-  standing: number;
-}
+import { SharedRate, type StoredRate } from "./shared-rate.ts";
 
 /** Most permits a queue gets in advance. */
 const STANDING = 8;
@@ -56,7 +44,14 @@ export class EnvironmentCore {
   readonly #sql: Sql;
   readonly #meta: Meta;
   readonly #now: () => number;
-  readonly #queues = new Map<string, QueueEntry>();
+  /** What the current deployment declares of a queue. */
+  readonly #declared: (queue: string) => QueueDeclaration;
+  /** By queue name. */
+  readonly #flows = new Map<string, QueueFlow>();
+  /** By queue key. */
+  readonly #partitions = new Map<string, Partition>();
+  /** Rates of queues that are split, as an earlier life of this object left them. */
+  readonly #rates: Map<string, StoredRate>;
   readonly #turns = new DeficitRoundRobin();
   /** Slots that queues hold. */
   #held = 0;
@@ -71,9 +66,10 @@ export class EnvironmentCore {
   /** Grows as queues are to be told something. */
   #toTellNumber = 0;
 
-  constructor(sql: Sql, now: () => number) {
+  constructor(sql: Sql, now: () => number, declared: (queue: string) => QueueDeclaration) {
     this.#sql = sql;
     this.#now = now;
+    this.#declared = declared;
     migrate(sql, ENVIRONMENT_MIGRATIONS);
     this.#meta = new Meta(sql);
     this.#settings = { ...DEFAULT_SETTINGS, ...this.#meta.get<Partial<EnvironmentSettings>>("settings") };
@@ -86,6 +82,13 @@ export class EnvironmentCore {
       sql
         .exec<{ queue: string; changes: string }>("SELECT queue, changes FROM changes")
         .map(({ queue, changes }) => [queue, JSON.parse(changes) as QueueChanges]),
+    );
+    this.#rates = new Map(
+      sql
+        .exec<{ queue: string; recoversAt: number; reserved: number }>(
+          "SELECT queue, recovers_at AS recoversAt, reserved FROM rates",
+        )
+        .map(({ queue, ...rate }) => [queue, rate]),
     );
   }
 
@@ -120,11 +123,6 @@ export class EnvironmentCore {
     const taken = this.#held + this.#standing + this.#inflight;
     const { concurrencyLimit, burstFactor } = this.#settings;
     return Math.max(0, Math.floor(concurrencyLimit * burstFactor) - taken);
-  }
-
-  /** Slots that one queue may still take: none ever uses the burst. */
-  #freeOf({ state, inflight }: QueueEntry): number {
-    return Math.max(0, this.#settings.concurrencyLimit - state.held - state.standing - inflight);
   }
 
   state(environmentKey: string): EnvironmentState {
@@ -163,79 +161,183 @@ export class EnvironmentCore {
    * given back without one: of two states with the same number, the one with less of them is the later.
    */
   applyState(state: QueueState): void {
-    let entry = this.#queues.get(state.queueKey);
-    if (!entry) {
-      entry = {
-        state: { ...state, held: 0, standing: 0, ready: 0, seq: -1 },
-        inflight: 0,
-        active: false,
-        usedAt: 0,
-      };
-      this.#queues.set(state.queueKey, entry);
-    }
-    const { seq, standing } = entry.state;
+    const partition = this.#partitions.get(state.queueKey) ?? this.#add(state);
+    const { seq, standing } = partition.state;
     if (state.seq < seq || (state.seq === seq && state.standing >= standing)) return;
-    this.#held += state.held - entry.state.held;
-    this.#standing += state.standing - entry.state.standing;
-    entry.state = state;
+    this.#held += state.held - partition.state.held;
+    this.#standing += state.standing - partition.state.standing;
+    partition.state = state;
+    partition.flow.rate?.atLeast(state.recoversAt);
     if (state.held > 0 || state.ready > 0 || state.standing > 0) {
-      entry.usedAt = this.#now();
-      if (!entry.active) this.#activate(state, entry);
-    } else if (state.seq > 0 && !entry.active && entry.usedAt === 0) {
+      partition.usedAt = this.#now();
+      if (!partition.active) this.#activate(state, partition);
+    } else if (state.seq > 0 && !partition.active && partition.usedAt === 0) {
       this.#know(state);
     }
-    this.#turn(state.queueKey, entry);
+    this.#turn(partition.flow);
+  }
+
+  #add(state: QueueState): Partition {
+    const { queue, queueKey } = state;
+    let flow = this.#flows.get(queue);
+    if (!flow) {
+      flow = new QueueFlow(queue);
+      this.#flows.set(queue, flow);
+    }
+    const partition: Partition = {
+      flow,
+      // It has told nothing yet.
+      state: {
+        ...state,
+        held: 0,
+        standing: 0,
+        ready: 0,
+        keyless: { held: 0, standing: 0, ready: 0 },
+        keyed: 0,
+        seq: -1,
+      },
+      inflight: { all: 0, keyless: 0 },
+      active: false,
+      usedAt: 0,
+    };
+    flow.partitions.set(queueKey, partition);
+    this.#partitions.set(queueKey, partition);
+    this.#setLimits(flow);
+    return partition;
+  }
+
+  /** What is declared of queues, or was changed, may be something else now. */
+  limitsChanged(): void {
+    for (const flow of this.#flows.values()) {
+      this.#setLimits(flow);
+      this.#turn(flow);
+    }
+  }
+
+  /** A queue of one partition keeps its limits itself. */
+  #setLimits(flow: QueueFlow): void {
+    const { queue } = flow;
+    const stored = this.#rates.get(queue);
+    flow.revision = this.revisionOf(queue);
+    if (flow.partitions.size < 2 && !stored) return;
+    const declared = this.#declared(queue);
+    const { overrides = {}, paused = false } = this.changesOf(queue) ?? {};
+    const { concurrencyLimit, totalConcurrencyLimit, rateLimit } = effectiveSettings({
+      declared,
+      overrides,
+      paused,
+    });
+    flow.promotion = declared.promotion ?? 0;
+    flow.setLimits({
+      all: totalConcurrencyLimit ?? Number.POSITIVE_INFINITY,
+      keyless: concurrencyLimit ?? Number.POSITIVE_INFINITY,
+    });
+    if (!rateLimit) {
+      flow.rate = null;
+      return;
+    }
+    if (flow.rate) flow.rate.setLimit(rateLimit);
+    else {
+      flow.rate = new SharedRate(rateLimit, stored, this.#now());
+      for (const { state } of flow.partitions.values()) flow.rate.atLeast(state.recoversAt);
+      this.#saveRate(flow);
+    }
+  }
+
+  /** So that what starts is counted whatever becomes of this object. */
+  #saveRate({ queue, rate }: QueueFlow): void {
+    if (!rate) return;
+    const { stored } = rate;
+    this.#rates.set(queue, stored);
+    this.#sql.exec(
+      `INSERT INTO rates (queue, recovers_at, reserved) VALUES (?, ?, ?)
+       ON CONFLICT (queue) DO UPDATE SET recovers_at = excluded.recovers_at, reserved = excluded.reserved`,
+      queue,
+      stored.recoversAt,
+      stored.reserved,
+    );
   }
 
   /** Permits for up to `max` runs, fair over the queues. Each must be answered or reported lost. */
   grant(max: number): Grant[] {
     if (this.#settings.paused) return [];
+    this.refill();
     const grants: Grant[] = [];
-    for (const [queueKey, count] of this.#turns.take(Math.min(max, this.#free))) {
-      grants.push({ queueKey, max: count, standing: 0 });
-      this.#reserve(queueKey, count);
+    for (const [queue, count] of this.#turns.take(Math.min(max, this.#free))) {
+      const flow = this.#flows.get(queue) as QueueFlow;
+      const own = flow.take(count, this.#now());
+      for (const grant of own) this.#inflight += grant.max;
+      grants.push(...own);
+      this.#saveRate(flow);
+      if (flow.isSplit) this.#turn(flow);
     }
     if (this.#turns.ready > 0) return grants;
     // Nobody else waits. Whether the host has room for more shows when it is given something.
     for (const grant of grants) {
-      const free = Math.min(this.#free, this.#freeOf(this.#queues.get(grant.queueKey) as QueueEntry));
-      grant.standing = Math.min(STANDING, Math.floor(free / STANDING_SHARE));
-      this.#reserve(grant.queueKey, grant.standing);
+      const { flow } = this.#partitions.get(grant.queueKey) as Partition;
+      if (flow.rate) continue;
+      const { all, keyless } = flow.free;
+      const standing = Math.min(STANDING, Math.floor(Math.min(this.#free, all) / STANDING_SHARE));
+      flow.addStanding(grant, standing, Math.floor(keyless / STANDING_SHARE), this.#now());
+      this.#inflight += standing;
     }
     return grants;
   }
 
-  #reserve(queueKey: string, count: number): void {
-    const entry = this.#queues.get(queueKey) as QueueEntry;
-    entry.inflight += count;
-    entry.usedAt = this.#now();
-    this.#inflight += count;
+  /** Queues whose permits in advance others wait for: those of the environment, or other partitions of these queues. */
+  queuesToRevoke(queueKeys: Iterable<string> = this.#partitions.keys()): string[] {
+    if (this.#standing === 0) return [];
+    if (this.#turns.ready > this.#free) return this.queuesWithStanding();
+    return this.standingOfSiblings(queueKeys);
   }
 
-  /** Queues whose permits in advance others wait for. */
-  queuesToRevoke(): string[] {
-    if (this.#turns.ready <= this.#free) return [];
-    return this.queuesWithStanding();
+  /** Partitions with permits in advance that others of these queues wait for. */
+  standingOfSiblings(queueKeys: Iterable<string>): string[] {
+    if (this.#standing === 0) return [];
+    const flows = new Set<QueueFlow>();
+    for (const queueKey of queueKeys) {
+      const flow = this.#partitions.get(queueKey)?.flow;
+      if (flow?.isSplit) flows.add(flow);
+    }
+    return [...flows].flatMap((flow) => flow.standingToRevoke());
   }
 
   queuesWithStanding(): string[] {
     if (this.#standing === 0) return [];
-    return [...this.#queues].filter(([, { state }]) => state.standing > 0).map(([queueKey]) => queueKey);
+    return [...this.#partitions].filter(([, { state }]) => state.standing > 0).map(([queueKey]) => queueKey);
   }
 
   /** Queues with permits that they have not used for a while. */
   queuesWithIdleStanding(): string[] {
     const before = this.#now() - IDLE_AFTER_MS;
     return this.queuesWithStanding().filter(
-      (queueKey) => (this.#queues.get(queueKey) as QueueEntry).usedAt < before,
+      (queueKey) => (this.#partitions.get(queueKey) as Partition).usedAt < before,
     );
   }
 
-  /** A grant's answer: the queue's state after it. */
-  granted(grant: Grant, state: QueueState): void {
-    this.#settle(grant);
+  /** When the rate of a queue that is split lets more start; null: none holds anything back. */
+  get refillAt(): number | null {
+    let first: number | null = null;
+    for (const queue of this.#rates.keys()) {
+      const at = this.#flows.get(queue)?.refillAt(this.#now()) ?? null;
+      if (at !== null && (first === null || at < first)) first = at;
+    }
+    return first;
+  }
+
+  /** Time has passed: what rates let start now is ready. */
+  refill(): void {
+    for (const queue of this.#rates.keys()) {
+      const flow = this.#flows.get(queue);
+      if (flow) this.#turn(flow);
+    }
+  }
+
+  /** A grant's answer: the queue's state after it, and how many starts count against its rate. */
+  granted(grant: Grant, state: QueueState, started: number): void {
+    this.#settle(grant, started);
     this.applyState(state);
-    this.#turn(grant.queueKey, this.#queues.get(grant.queueKey) as QueueEntry);
+    this.#turn(this.#flowOf(grant));
   }
 
   /** A grant's answer was lost: its permits stay taken until the queue has accepted the epoch returned here. */
@@ -247,9 +349,9 @@ export class EnvironmentCore {
 
   /** The queue accepted a newer epoch after `grant` was lost; null: the queue doesn't exist. */
   recovered(grant: Grant, state: QueueState | null): void {
-    this.#settle(grant);
+    this.#settle(grant, null);
     if (state) this.applyState(state);
-    this.#turn(grant.queueKey, this.#queues.get(grant.queueKey) as QueueEntry);
+    this.#turn(this.#flowOf(grant));
   }
 
   updateSettings(environment: EnvironmentRef, changes: Partial<EnvironmentSettings>): EnvironmentSettings {
@@ -260,7 +362,7 @@ export class EnvironmentCore {
       this.#meta.set("settings", settings);
     });
     this.#settings = settings;
-    for (const [queueKey, entry] of this.#queues) this.#turn(queueKey, entry);
+    for (const flow of this.#flows.values()) this.#turn(flow);
     return settings;
   }
 
@@ -311,6 +413,11 @@ export class EnvironmentCore {
       if (others.length > 0) this.#toTell(others.map(({ key }) => key));
     });
     this.#changes.set(queue, changes);
+    const flow = this.#flows.get(queue);
+    if (flow) {
+      this.#setLimits(flow);
+      this.#turn(flow);
+    }
     return true;
   }
 
@@ -334,13 +441,13 @@ export class EnvironmentCore {
   retireIdle(): boolean {
     const before = this.#now() - IDLE_AFTER_MS;
     let active = false;
-    for (const [queueKey, entry] of this.#queues) {
+    for (const [queueKey, entry] of this.#partitions) {
       if (!entry.active) continue;
       const idle =
         entry.state.held === 0 &&
         entry.state.ready === 0 &&
         entry.state.standing === 0 &&
-        entry.inflight === 0 &&
+        entry.inflight.all === 0 &&
         entry.usedAt < before;
       if (!idle) {
         active = true;
@@ -352,7 +459,7 @@ export class EnvironmentCore {
     return active;
   }
 
-  #activate({ queueKey, queue, partition }: QueueState, entry: QueueEntry): void {
+  #activate({ queueKey, queue, partition }: QueueState, entry: Partition): void {
     this.#sql.exec(
       `INSERT INTO queues (queue_key, queue, partition, active) VALUES (?, ?, ?, 1)
        ON CONFLICT (queue_key) DO UPDATE SET active = 1`,
@@ -372,14 +479,16 @@ export class EnvironmentCore {
     );
   }
 
-  #settle(grant: Grant): void {
-    const entry = this.#queues.get(grant.queueKey) as QueueEntry;
-    entry.inflight -= grant.max + grant.standing;
+  #settle(grant: Grant, started: number | null): void {
+    this.#flowOf(grant).settle(grant, started, this.#now());
     this.#inflight -= grant.max + grant.standing;
   }
 
-  #turn(queueKey: string, entry: QueueEntry): void {
-    const ready = Math.min(entry.state.ready - entry.inflight, this.#freeOf(entry));
-    this.#turns.set(queueKey, Math.max(0, ready));
+  #flowOf({ queueKey }: Grant): QueueFlow {
+    return (this.#partitions.get(queueKey) as Partition).flow;
+  }
+
+  #turn(flow: QueueFlow): void {
+    this.#turns.set(flow.queue, flow.ready(this.#settings.concurrencyLimit, this.#now()));
   }
 }

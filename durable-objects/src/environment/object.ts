@@ -17,16 +17,20 @@ import type {
   LeasedRun,
   ObjectBindings,
   PromotedDeployment,
+  QueueDeclaration,
   QueueRpc,
   QueueState,
 } from "../rpc.ts";
 import { objectSql } from "../sql.ts";
 import { Teller } from "../teller.ts";
-import { EnvironmentCore, type Grant } from "./core.ts";
+import { EnvironmentCore } from "./core.ts";
+import type { Grant } from "./queue-flow.ts";
 import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 
 const TICK_MS = 10_000;
+/** A rate limit that refills within this time is waited for by a timer in memory. */
+const NEAR_MS = 2_000;
 /** Queues asked or told at once: a Worker may hold few calls open. */
 const PARALLEL = 50;
 /** More than this is never told as ready: a dispatcher that has this much to hand out asks again. */
@@ -41,6 +45,8 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #dispatcher: Teller<EnvironmentState>;
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
+    #refillTimer: ReturnType<typeof setTimeout> | undefined;
+    #refillAt = Number.POSITIVE_INFINITY;
     /** What the dispatcher was last told. */
     #told = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment` and `updateEnvironment`. */
@@ -50,7 +56,7 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
-      this.#core = new EnvironmentCore(objectSql(ctx.storage), Date.now);
+      this.#core = new EnvironmentCore(objectSql(ctx.storage), Date.now, (queue) => this.#declared(queue));
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       this.#schedules = new Scheduler({
@@ -76,9 +82,10 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#core.applyState(state);
       this.#alarm.by(Date.now() + TICK_MS);
       this.ctx.waitUntil(this.#dispatcher.tell());
-      this.#revoke(this.#core.queuesToRevoke());
       const news = this.#core.applyChanges(state);
       if (news) this.#deployment = undefined;
+      this.#revoke(this.#core.queuesToRevoke([state.queueKey]));
+      this.#refillLater();
       const current = this.#currentDeployment();
       const isBehind =
         current !== null &&
@@ -97,6 +104,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         this.#schedules.sync(environment, promoted.manifest);
       });
       this.#deployment = undefined;
+      this.#core.limitsChanged();
       this.#schedules.arm();
       this.#alarm.by(Date.now() + TICK_MS);
       await this.#tellPromotion();
@@ -152,6 +160,8 @@ export function environmentObject<Env extends ObjectBindings>() {
       const runs = await Promise.all(
         grants.map((grant) => this.#dequeue(grant, host, current as CurrentDeployment)),
       );
+      this.#revoke(this.#core.standingOfSiblings(grants.map(({ queueKey }) => queueKey)));
+      this.#refillLater();
       const state = this.#state();
       this.#tell(state);
       return { ...state, runs: runs.flat() };
@@ -198,6 +208,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       try {
         await this.#sync();
         await this.#tellPromotion();
+        this.#refill();
         this.#revoke([...this.#core.queuesToRevoke(), ...this.#core.queuesWithIdleStanding()]);
         // Told again, in case the dispatcher has lost its memory.
         this.#told = { ...this.#told, ready: 0 };
@@ -222,21 +233,47 @@ export function environmentObject<Env extends ObjectBindings>() {
     ): Promise<LeasedRun[]> {
       const { hostId, sessionId } = host;
       try {
-        const { runs, ...state } = await this.#queue(grant.queueKey).dequeueRuns({
+        const { runs, started, ...state } = await this.#queue(grant.queueKey).dequeueRuns({
           epoch: this.#core.epoch,
           max: grant.max,
           standing: grant.standing,
+          shared: grant.shared,
           hostId,
           sessionId,
           deployment: current.deployment,
         });
-        this.#core.granted(grant, state);
+        this.#core.granted(grant, state, started);
         return runs;
       } catch (error) {
         console.error(`A grant to queue ${grant.queueKey} was not answered`, error);
         this.ctx.waitUntil(this.#recover(grant));
         return [];
       }
+    }
+
+    /** The rate of a queue that is split lets more start then. */
+    #refillLater(): void {
+      const at = this.#core.refillAt;
+      if (at === null) return;
+      const ms = at - Date.now();
+      // An alarm costs a write. It is there if this object dies.
+      if (ms > NEAR_MS) this.#alarm.by(at);
+      if (ms > NEAR_MS || at >= this.#refillAt) return;
+      clearTimeout(this.#refillTimer);
+      this.#refillAt = at;
+      this.#refillTimer = setTimeout(
+        () => {
+          this.#refillAt = Number.POSITIVE_INFINITY;
+          this.#refill();
+        },
+        Math.max(0, ms),
+      );
+    }
+
+    #refill(): void {
+      this.#core.refill();
+      this.ctx.waitUntil(this.#dispatcher.tell());
+      this.#refillLater();
     }
 
     /** Takes permits back from queues. What can't be reached now is asked again by the alarm. */
@@ -303,7 +340,7 @@ export function environmentObject<Env extends ObjectBindings>() {
     async #tellDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
       const queue = this.#core.nameOf(queueKey);
-      const declaration = queue === undefined ? {} : declarationOf(current, this.#indexed(current), queue);
+      const declaration = queue === undefined ? {} : this.#declared(queue);
       const changes = queue === undefined ? undefined : this.#core.changesOf(queue);
       const state = await this.#queue(queueKey).deploymentPromoted(
         current.deployment,
@@ -312,6 +349,11 @@ export function environmentObject<Env extends ObjectBindings>() {
         changes,
       );
       if (state) this.#core.applyState(state);
+    }
+
+    #declared(queue: string): QueueDeclaration {
+      const current = this.#currentDeployment();
+      return current ? declarationOf(current, this.#indexed(current), queue) : {};
     }
 
     #indexed(current: CurrentDeployment): IndexedManifest {

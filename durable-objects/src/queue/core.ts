@@ -1,5 +1,12 @@
 import { DEFAULTS } from "@acme/sdk/contract";
-import type { QueueChange, QueueChanges, QueueDeclaration, QueueRef, QueueState } from "../rpc.ts";
+import type {
+  DequeueGrant,
+  QueueChange,
+  QueueChanges,
+  QueueDeclaration,
+  QueueRef,
+  QueueState,
+} from "../rpc.ts";
 import { hasTables, Meta, migrate, type Sql } from "../sql.ts";
 import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
 import { KeyCounters } from "./counters.ts";
@@ -97,23 +104,50 @@ export class QueueCore {
     }
   }
 
+  /** Others of its partitions may have runs. */
+  get isSplit(): boolean {
+    const { ref, stored } = this.context;
+    return ref.partition > 0 || stored.wasSplit;
+  }
+
   get state(): QueueState {
     const { ref, version, counters, settings, stored } = this.context;
-    const standing = this.standing.left(counters.running);
-    const ready = settings.paused ? 0 : Math.max(0, counters.ready - standing);
+    const standing = this.standing.left(counters.held);
+    const ready = settings.paused ? 0 : Math.max(0, counters.ready - this.usable);
     return {
       queueKey: ref.queueKey,
       queue: ref.queue,
       partition: ref.partition,
       seq: version,
       held: counters.running,
-      standing,
+      standing: standing.all,
       ready,
+      keyless: {
+        held: counters.held.keyless,
+        standing: standing.keyless,
+        ready: counters.keylessReady,
+      },
+      keyed: counters.keyedReady,
+      recoversAt: settings.rateLimit ? counters.recoversAt : 0,
       parked: hasParked(this.context),
       promotion: stored.declared.promotion ?? 0,
       revision: stored.revision,
       changes: ref.partition === 0 ? changesOf(stored) : undefined,
     };
+  }
+
+  /** Permits in advance for which there are runs that may use them. */
+  get usable(): number {
+    const { counters } = this.context;
+    const { all, keyless } = this.standing.left(counters.held);
+    return Math.min(all, Math.min(keyless, counters.keylessReady) + counters.keyedReady);
+  }
+
+  /** The grant counted with less than this queue knows: of what is shared, others may have more than it says. */
+  isOutdated({ shared }: DequeueGrant): boolean {
+    if (!shared) return false;
+    const { stored } = this.context;
+    return shared.revision < stored.revision || shared.promotion < (stored.declared.promotion ?? 0);
   }
 
   /** Refuses what an environment of an earlier epoch granted. True: `epoch` may be used. */

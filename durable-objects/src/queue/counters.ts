@@ -3,6 +3,7 @@ import type { QueueSettings } from "../rpc.ts";
 import type { Sql } from "../sql.ts";
 import { TimeHeap } from "../time-heap.ts";
 import { available, availableAt, clamped, type Rate, rateOf, spend } from "./rate.ts";
+import type { Held } from "./standing.ts";
 
 interface Counts {
   pending: number;
@@ -64,6 +65,26 @@ export class KeyCounters {
   /** Slots held. */
   get running(): number {
     return this.#running;
+  }
+
+  /** Slots held, and of those the ones of runs without a key. */
+  get held(): Held {
+    return { all: this.#running, keyless: this.#keys.get("")?.running ?? 0 };
+  }
+
+  /** Runs without a key that could be dequeued but for limits over all keys. */
+  get keylessReady(): number {
+    return this.#turns.of("");
+  }
+
+  /** The same of runs with one. */
+  get keyedReady(): number {
+    return this.#turns.ready - this.#turns.of("");
+  }
+
+  /** When the limiter of the whole queue will have recovered. */
+  get recoversAt(): number {
+    return this.#tat;
   }
 
   /** Runs that wait for their time or for a deployment. */
@@ -135,9 +156,15 @@ export class KeyCounters {
     this.#turn(key, counts);
   }
 
-  /** Which keys take the next `max` slots, and how many each. */
-  take(max: number): Map<string, number> {
-    return this.#turns.take(Math.min(max, this.ready));
+  /** Which keys take the next `max` slots, and how many each: at most `keyless` of those for runs without one. */
+  take(max: number, keyless = Number.POSITIVE_INFINITY): Map<string, number> {
+    const most = Math.min(max, this.ready);
+    const counts = this.#keys.get("");
+    if (!counts || keyless >= this.#turns.of("")) return this.#turns.take(most);
+    this.#turns.set("", keyless);
+    const taken = this.#turns.take(most);
+    this.#turns.set("", this.#readyOf(counts) - (taken.get("") ?? 0));
+    return taken;
   }
 
   /** Runs of a key start: they count against the rate limits. */
@@ -209,10 +236,22 @@ export class KeyCounters {
     this.#savedTat = this.#tat;
   }
 
+  #wantedOf(counts: Counts): number {
+    return Math.min(counts.pending, this.#limit - counts.running);
+  }
+
+  #tokensOf(counts: Counts): number {
+    return this.#keyRate ? available(this.#keyRate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
+  }
+
+  #readyOf(counts: Counts): number {
+    return Math.min(this.#wantedOf(counts), this.#tokensOf(counts));
+  }
+
   #turn(key: string, counts: Counts): void {
-    const wanted = Math.min(counts.pending, this.#limit - counts.running);
+    const wanted = this.#wantedOf(counts);
+    const tokens = this.#tokensOf(counts);
     const rate = this.#keyRate;
-    const tokens = rate ? available(rate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
     this.#turns.set(key, Math.min(wanted, tokens));
     const at = rate && wanted > tokens ? this.#nextToken(rate, counts.tat) : null;
     if (at === null) {

@@ -4,16 +4,26 @@ import { due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment, saveDeployment } from "./deployments.ts";
 import { endDueWaits, isResumable, readJournal } from "./journal.ts";
 
+/** Runs that were leased, and how many of them count against rate limits. */
+export interface Leased {
+  runs: LeasedRun[];
+  started: number;
+}
+
 /** Leases up to `grant.max` runs to a host: fair over concurrency keys, in order within one. */
-export function dequeueRuns(q: QueueContext, grant: DequeueGrant): LeasedRun[] {
-  if (q.settings.paused) return [];
-  const leased: LeasedRun[] = [];
-  for (const [key, count] of q.counters.take(grant.max)) leased.push(...leaseOfKey(q, grant, key, count));
-  if (leased.length > 0) saveDeployment(q, grant.deployment);
+export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
+  const leased: Leased = { runs: [], started: 0 };
+  if (q.settings.paused) return leased;
+  for (const [key, count] of q.counters.take(grant.max, grant.shared?.keyless)) {
+    const { runs, started } = leaseOfKey(q, grant, key, count);
+    leased.runs.push(...runs);
+    leased.started += started;
+  }
+  if (leased.runs.length > 0) saveDeployment(q, grant.deployment);
   return leased;
 }
 
-function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: number): LeasedRun[] {
+function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: number): Leased {
   const leaseUntil = due(q, q.now + q.timeouts.dequeuedLeaseMs);
   // A run keeps the deployment of its first dequeue for all of its attempts.
   const rows = q.sql.exec<RunTableRow>(
@@ -32,15 +42,16 @@ function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: nu
     count,
   );
   q.counters.add(key, { pending: -rows.length, running: rows.length });
-  if (rows.length === 0) return [];
+  if (rows.length === 0) return { runs: [], started: 0 };
   // What goes on after a wait waited for the rate limits like all else, and doesn't count against them again.
-  q.counters.started(key, rows.filter((row) => !isResumable(row)).length);
+  const started = rows.filter((row) => !isResumable(row)).length;
+  q.counters.started(key, started);
   q.effects.changed = true;
   rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
   const seqs = JSON.stringify(rows.map((row) => row.seq));
   const payloads = textsOf(q, "SELECT seq, payload AS text, payload_type AS type FROM payloads", seqs);
   const metadata = textsOf(q, "SELECT seq, metadata AS text, '' AS type FROM metadata", seqs);
-  return rows.map((row) => {
+  const runs = rows.map((row) => {
     const locked = row.deployment_id as string;
     const deployment =
       locked === grant.deployment.id ? grant.deployment : (findDeployment(q, locked) ?? grant.deployment);
@@ -48,6 +59,7 @@ function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: nu
     if (isResumable(row)) run.resume = resumeOf(q, row);
     return { runId: row.id, token: row.token, json: JSON.stringify(run) };
   });
+  return { runs, started };
 }
 
 /** A checkpoint is handed out once: what happens after this lease is not in it. */

@@ -45,7 +45,7 @@ import { addTags, cancelRun, rescheduleRun, updateMetadata } from "./changes.ts"
 import { type Effects, findRun, type QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
 import { claimDebounce, pushDebounced } from "./debounce.ts";
-import { dequeueRuns } from "./dequeue.ts";
+import { dequeueRuns, type Leased } from "./dequeue.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
 import { appendJournal } from "./journal.ts";
 import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
@@ -293,17 +293,18 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return this.#serves(environmentKey) ? this.#stats() : null;
     }
 
-    async dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[] }> {
-      if (!this.#core.acceptEpoch(grant.epoch)) return { ...this.#stateToTell(), runs: [] };
-      const runs = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
+    async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased> {
+      if (!this.#core.acceptEpoch(grant.epoch) || this.#core.isOutdated(grant))
+        return { ...this.#stateToTell(), runs: [], started: 0 };
+      const { runs, started } = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
       // Permits in advance come with a new version only: the environment tells states with the same one apart by what is left.
       const standing = runs.length > 0 ? grant.standing : 0;
-      this.#core.standing.give({ ...grant, standing }, this.#core.context.counters.running);
+      this.#core.standing.give({ ...grant, standing }, this.#core.context.counters.held);
       this.#leaseSoon();
       // The answer tells the environment this state.
       const state = this.#stateToTell();
       this.#tell(state);
-      return { ...state, runs };
+      return { ...state, runs, started };
     }
 
     async syncState(epoch: number): Promise<QueueState | null> {
@@ -396,10 +397,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     /** How many runs standing permits allow to lease now. With a backlog the environment hands out larger pieces. */
     #leasable(): number {
-      const { context, standing } = this.#core;
-      const { counters, settings } = context;
-      const left = standing.left(counters.running);
-      return settings.paused || counters.ready > left ? 0 : counters.ready;
+      const { counters, settings } = this.#core.context;
+      return settings.paused || counters.ready > this.#core.usable ? 0 : counters.ready;
     }
 
     /** Leases them to their host. A stream of them is gathered, as each delivery wakes a host. */
@@ -408,7 +407,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       const max = this.#leasable();
       if (!grant || max === 0 || q.now < this.#leaseAgainAt) return [];
       this.#leaseAgainAt = q.now + (max > 1 ? TELLING.lazyMs : TELLING.gapMs);
-      return dequeueRuns(q, { ...grant, max });
+      const { shared } = grant;
+      const { keyless } = this.#core.standing.left(q.counters.held);
+      return dequeueRuns(q, { ...grant, max, shared: shared && { ...shared, keyless } }).runs;
     }
 
     /** Leases what was not leased with its own commit. */
@@ -446,7 +447,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** The environment will count on it: the queue keeps to it from now on. */
     #stateToTell(): QueueState {
       const { state, standing } = this.#core;
-      standing.told(state.held + state.standing);
+      const { keyless } = state;
+      standing.told({ all: state.held + state.standing, keyless: keyless.held + keyless.standing });
       return state;
     }
 
@@ -545,11 +547,15 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     #isTold(): boolean {
-      const { held, ready, parked, standing, revision } = this.#core.state;
+      const { held, ready, parked, standing, revision, keyless, keyed } = this.#core.state;
       const told = this.#told;
       return (
         told !== null &&
         told.revision === revision &&
+        (!this.#core.isSplit ||
+          (told.keyless.held + told.keyless.standing === keyless.held + keyless.standing &&
+            told.keyless.ready === keyless.ready &&
+            told.keyed === keyed)) &&
         told.held + told.standing === held + standing &&
         told.ready === ready &&
         told.parked === parked

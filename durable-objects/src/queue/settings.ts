@@ -20,6 +20,8 @@ export interface StoredSettings {
   paused: boolean;
   /** Counts the changes through the API. */
   revision: number;
+  /** It had more than one partition at some time. */
+  wasSplit: boolean;
 }
 
 export function loadSettings(meta: Meta): StoredSettings {
@@ -28,14 +30,17 @@ export function loadSettings(meta: Meta): StoredSettings {
     overrides: meta.get<QueueOverrides>("overrides") ?? {},
     paused: meta.get<boolean>("paused") ?? false,
     revision: meta.get<number>("revision") ?? 0,
+    wasSplit: meta.get<boolean>("split") ?? false,
   };
 }
 
-export function saveSettings(meta: Meta, { declared, overrides, paused, revision }: StoredSettings): void {
+export function saveSettings(meta: Meta, stored: StoredSettings): void {
+  const { declared, overrides, paused, revision } = stored;
   meta.set("declared", declared);
   meta.set("overrides", overrides);
   meta.set("paused", paused);
   meta.set("revision", revision);
+  meta.set("split", stored.wasSplit);
 }
 
 /** What stands. */
@@ -43,7 +48,7 @@ export function effectiveSettings({
   declared,
   overrides,
   paused,
-}: Omit<StoredSettings, "revision">): QueueSettings {
+}: Pick<StoredSettings, "declared" | "overrides" | "paused">): QueueSettings {
   const limit = <N extends QueueLimitName>(name: N): NonNullable<QueueLimits[N]> | null => {
     const override = overrides[name];
     return ((override ? override.value : declared[name]) ?? null) as NonNullable<QueueLimits[N]> | null;
@@ -59,12 +64,18 @@ export function effectiveSettings({
   };
 }
 
+/** With what is to be remembered of what stands now. */
+const remembering = (stored: StoredSettings): StoredSettings => ({
+  ...stored,
+  wasSplit: stored.wasSplit || (effectiveSettings(stored).partitions ?? 1) > 1,
+});
+
 /** Null: nothing changes. A declaration of an earlier promotion than the one known comes from someone who is behind. */
 export function declare(stored: StoredSettings, declaration: QueueDeclaration): StoredSettings | null {
   if ((declaration.promotion ?? 0) < (stored.declared.promotion ?? 0)) return null;
   const declared = normalized(declaration);
   if (JSON.stringify(declared) === JSON.stringify(normalized(stored.declared))) return null;
-  return { ...stored, declared };
+  return remembering({ ...stored, declared });
 }
 
 function normalized(declaration: QueueDeclaration): QueueDeclaration {
@@ -82,8 +93,11 @@ function normalized(declaration: QueueDeclaration): QueueDeclaration {
 }
 
 /** Through the API: holds whatever is deployed, until it is reset. */
-export function change(before: StoredSettings, changed: QueueChange, now: number): StoredSettings {
-  const stored = { ...before, revision: before.revision + 1 };
+export function change(stored: StoredSettings, changed: QueueChange, now: number): StoredSettings {
+  return remembering({ ...changedBy(stored, changed, now), revision: stored.revision + 1 });
+}
+
+function changedBy(stored: StoredSettings, changed: QueueChange, now: number): StoredSettings {
   switch (changed.type) {
     case "pause":
       return { ...stored, paused: changed.paused };
@@ -109,15 +123,21 @@ export function changesOf({ revision, overrides, paused }: StoredSettings): Queu
 
 /** Null: nothing changes. Earlier changes than those known come from someone who is behind. */
 export const adopt = (stored: StoredSettings, changes: QueueChanges | undefined): StoredSettings | null =>
-  changes && changes.revision > stored.revision ? { ...stored, ...changes } : null;
+  changes && changes.revision > stored.revision ? remembering({ ...stored, ...changes }) : null;
 
 /** Of a queue that doesn't exist yet. */
-export const initialSettings = (declaration: QueueDeclaration): StoredSettings => ({
-  declared: normalized(declaration),
-  overrides: {},
-  paused: false,
-  revision: 0,
-});
+export const initialSettings = (declaration: QueueDeclaration): StoredSettings =>
+  remembering({
+    declared: normalized(declaration),
+    overrides: {},
+    paused: false,
+    revision: 0,
+    wasSplit: false,
+  });
+
+/** Most runs that one partition holds that have not started: all have the same share. */
+export const sizeShareOf = ({ sizeLimit, partitions }: QueueSettings): number =>
+  Math.max(Math.min(sizeLimit, 1), Math.floor(sizeLimit / (partitions ?? 1)));
 
 /** Of a queue that has no object yet. */
 export function emptyStats(queue: string, declaration: QueueDeclaration): QueueStats {

@@ -5,6 +5,7 @@ import { claimDebounce, debounceClaimOf, pushDebounced, pushOf } from "./debounc
 import { saveDeployment } from "./deployments.ts";
 import { claimKey } from "./idempotency.ts";
 import { addWaiter } from "./outcome.ts";
+import { sizeShareOf } from "./settings.ts";
 import { markUnknown } from "./versions.ts";
 
 /** Keys of calls lie beside those of tasks, under a name that no task can have. */
@@ -60,7 +61,7 @@ function triggerDebounced(
 }
 
 function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
-  const { sizeLimit } = q.settings;
+  const sizeLimit = sizeShareOf(q.settings);
   if (q.counters.pending + q.counters.later >= sizeLimit) {
     const exists = q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0;
     return exists

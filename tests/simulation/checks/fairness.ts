@@ -20,13 +20,16 @@ interface Sibling {
  */
 export class Fairness {
   readonly #violations: Violations;
+  readonly #firstOf: (queueKey: string) => string;
   readonly #measuresShares: boolean;
   /** Siblings by parent. */
   readonly #groups = new Map<string, Map<string, Sibling>>();
   #windows = 0;
 
-  constructor(violations: Violations, measuresShares: boolean) {
+  /** `firstOf`: the queue that a partition belongs to. */
+  constructor(violations: Violations, firstOf: (queueKey: string) => string, measuresShares: boolean) {
     this.#violations = violations;
+    this.#firstOf = firstOf;
     this.#measuresShares = measuresShares;
   }
 
@@ -43,7 +46,7 @@ export class Fairness {
     const pending = Number(after.status === RunStatus.PENDING) - Number(before?.status === RunStatus.PENDING);
     const { environmentKey, queueKey } = change;
     this.#count("all environments", environmentKey, pending, leased);
-    this.#count(`environment ${environmentKey}`, queueKey, pending, leased);
+    this.#count(`environment ${environmentKey}`, this.#firstOf(queueKey), pending, leased);
     this.#count(`queue ${queueKey}`, after.concurrency_key, pending, leased);
   }
 

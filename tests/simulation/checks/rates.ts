@@ -1,5 +1,6 @@
-import { type QueueLimits, type RateLimit, RunStatus } from "@acme/sdk/contract";
+import { type RateLimit, RunStatus } from "@acme/sdk/contract";
 import type { RunChange } from "./run-changes.ts";
+import type { LimitedPlaces } from "./slots.ts";
 import type { Violations } from "./violations.ts";
 
 /** Objects see whole milliseconds. */
@@ -11,7 +12,7 @@ const TOLERANCE_MS = 1;
  */
 export class Rates {
   readonly #violations: Violations;
-  readonly #limits: ReadonlyMap<string, QueueLimits>;
+  readonly #places: LimitedPlaces;
   readonly #now: () => number;
   /** False where clocks are set: each time lets some more start. */
   readonly #measures: boolean;
@@ -19,14 +20,9 @@ export class Rates {
   readonly #recovered = new Map<string, number>();
   readonly #paused = new Set<string>();
 
-  constructor(
-    violations: Violations,
-    limits: ReadonlyMap<string, QueueLimits>,
-    now: () => number,
-    measures: boolean,
-  ) {
+  constructor(violations: Violations, places: LimitedPlaces, now: () => number, measures: boolean) {
     this.#violations = violations;
-    this.#limits = limits;
+    this.#places = places;
     this.#now = now;
     this.#measures = measures;
   }
@@ -39,13 +35,14 @@ export class Rates {
 
   changed({ queueKey, before, after }: RunChange): void {
     if (after.status !== RunStatus.DEQUEUED || before?.token === after.token) return;
-    if (this.#paused.has(queueKey))
+    const first = this.#places.firstOf(queueKey);
+    if (this.#paused.has(first))
       this.#violations.report(3, `${after.id} was leased while its queue ${queueKey} was paused`);
     // What goes on after a wait has been counted when it began.
     if (after.journal_attempt === after.attempt + 1) return;
-    const limits = this.#limits.get(queueKey);
+    const limits = this.#places.limits.get(first);
     if (!this.#measures || !limits) return;
-    if (limits.rateLimit) this.#spend(queueKey, limits.rateLimit, after.id);
+    if (limits.rateLimit) this.#spend(first, limits.rateLimit, after.id);
     if (limits.rateLimitPerKey)
       this.#spend(`${queueKey} '${after.concurrency_key}'`, limits.rateLimitPerKey, after.id);
   }

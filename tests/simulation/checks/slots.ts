@@ -5,19 +5,37 @@ import type { Violations } from "./violations.ts";
 
 const HELD = "SELECT concurrency_key AS key, count(*) AS n FROM runs WHERE slot = 1 GROUP BY concurrency_key";
 
-/** Invariant 3: never more slots held than a queue's key and the environment may have, and none by a suspended run. */
+/** Queues, and what holds over all of their partitions. */
+export interface LimitedPlaces {
+  /** By key of the first partition. */
+  limits: ReadonlyMap<string, QueueLimits>;
+  /** The first partition of the queue that this is one of. */
+  firstOf(queueKey: string): string;
+}
+
+interface Held {
+  all: number;
+  keyless: number;
+}
+
+/**
+ * Invariant 3: never more slots held than a queue's key, a queue and the environment may have, however many partitions hold
+ * them, and none by a suspended run.
+ */
 export class Slots {
   readonly #violations: Violations;
-  /** By queue key. */
-  readonly #limits: ReadonlyMap<string, QueueLimits>;
+  readonly #places: LimitedPlaces;
   readonly #environmentLimit: number;
-  readonly #held = new Map<string, number>();
+  /** By partition. */
+  readonly #held = new Map<string, Held>();
+  /** By key of the first partition. */
+  readonly #queues = new Map<string, Held>();
   readonly #environments = new Map<string, number>();
   readonly #statements = new Map<string, StatementSync>();
 
-  constructor(violations: Violations, limits: ReadonlyMap<string, QueueLimits>, environmentLimit: number) {
+  constructor(violations: Violations, places: LimitedPlaces, environmentLimit: number) {
     this.#violations = violations;
-    this.#limits = limits;
+    this.#places = places;
     this.#environmentLimit = environmentLimit;
   }
 
@@ -28,22 +46,31 @@ export class Slots {
 
   /** Counts the rows themselves: the counters are what is checked. */
   written(queueKey: string, database: DatabaseSync): void {
-    const limits = this.#limits.get(queueKey);
+    const first = this.#places.firstOf(queueKey);
+    const limits = this.#places.limits.get(first);
     const limit = limits?.concurrencyLimit ?? Number.POSITIVE_INFINITY;
     const total = limits?.totalConcurrencyLimit ?? Number.POSITIVE_INFINITY;
     const statement = this.#statements.get(queueKey) ?? database.prepare(HELD);
     this.#statements.set(queueKey, statement);
     const rows = statement.all() as { key: string; n: number }[];
-    let held = 0;
+    const held: Held = { all: 0, keyless: 0 };
     for (const { key, n } of rows) {
-      held += n;
-      if (n > limit)
+      held.all += n;
+      if (key === "") held.keyless += n;
+      else if (n > limit)
         this.#violations.report(3, `key '${key}' of queue ${queueKey} holds ${n} of ${limit} slots`);
     }
-    if (held > total) this.#violations.report(3, `queue ${queueKey} holds ${held} of ${total} slots`);
-    const environment = queueKey.slice(0, ENVIRONMENT_KEY_LENGTH);
-    const all = (this.#environments.get(environment) ?? 0) + held - (this.#held.get(queueKey) ?? 0);
+    const before = this.#held.get(queueKey) ?? { all: 0, keyless: 0 };
     this.#held.set(queueKey, held);
+    const queue = this.#queues.get(first) ?? { all: 0, keyless: 0 };
+    this.#queues.set(first, queue);
+    queue.all += held.all - before.all;
+    queue.keyless += held.keyless - before.keyless;
+    if (queue.keyless > limit)
+      this.#violations.report(3, `runs of queue ${first} hold ${queue.keyless} of ${limit} slots`);
+    if (queue.all > total) this.#violations.report(3, `queue ${first} holds ${queue.all} of ${total} slots`);
+    const environment = queueKey.slice(0, ENVIRONMENT_KEY_LENGTH);
+    const all = (this.#environments.get(environment) ?? 0) + held.all - before.all;
     this.#environments.set(environment, all);
     if (all > this.#environmentLimit)
       this.#violations.report(

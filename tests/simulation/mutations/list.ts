@@ -76,6 +76,35 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "Math.min(counts.pending, this.#limit)",
   },
   {
+    name: "runs without a key of other partitions do not count against their limit",
+    invariant: 3,
+    module: `${OBJECTS}/environment/queue-flow.ts`,
+    find: "taken.keyless += state.keyless.held + state.keyless.standing + inflight.keyless;",
+    replace:
+      "taken.keyless = Math.max(taken.keyless, state.keyless.held + state.keyless.standing + inflight.keyless);",
+  },
+  {
+    name: "what other partitions hold does not count against their queue's limit",
+    invariant: 3,
+    module: `${OBJECTS}/environment/queue-flow.ts`,
+    find: "taken.all += state.held + state.standing + inflight.all;",
+    replace: "taken.all = Math.max(taken.all, state.held + state.standing + inflight.all);",
+  },
+  {
+    name: "a partition starts as many runs without a key as it is granted of all",
+    invariant: 3,
+    module: `${OBJECTS}/queue/dequeue.ts`,
+    find: "q.counters.take(grant.max, grant.shared?.keyless)",
+    replace: "q.counters.take(grant.max)",
+  },
+  {
+    name: "starts do not count against the rate of a queue that is split",
+    invariant: 3,
+    module: `${OBJECTS}/environment/shared-rate.ts`,
+    find: "spend(this.#rate, this.#recoversAt, now, started);",
+    replace: "spend(this.#rate, this.#recoversAt, now, 0);",
+  },
+  {
     name: "a suspended run keeps its slot",
     invariant: 3,
     module: `${OBJECTS}/queue/suspension.ts`,
@@ -93,8 +122,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a pause changes nothing",
     invariant: 3,
     module: `${OBJECTS}/queue/settings.ts`,
-    find: "    paused,\n  };\n}\n\n/** Null: nothing changes.",
-    replace: "    paused: false,\n  };\n}\n\n/** Null: nothing changes.",
+    find: "    paused,\n  };\n}\n\n/** With what is",
+    replace: "    paused: false,\n  };\n}\n\n/** With what is",
   },
   {
     name: "a later claim of a key wins",

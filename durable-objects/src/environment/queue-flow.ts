@@ -1,0 +1,202 @@
+import { DeficitRoundRobin } from "../drr.ts";
+import type { QueueState, SharedGrant } from "../rpc.ts";
+import type { SharedRate } from "./shared-rate.ts";
+
+/** Slots, or permits for some: of all runs, and of those without a concurrency key among them. */
+export interface Slots {
+  all: number;
+  keyless: number;
+}
+
+/** An object of a queue: its only one, unless the queue is split. */
+export interface Partition {
+  readonly flow: QueueFlow;
+  state: QueueState;
+  /** Permits in grants that have not been answered. */
+  inflight: Slots;
+  active: boolean;
+  /** When it last held, wanted or was granted anything. */
+  usedAt: number;
+}
+
+export interface Grant {
+  queueKey: string;
+  max: number;
+  /** Permits in advance, see the queue's `Standing`. */
+  standing: number;
+  /** Of a queue that is split. */
+  shared?: SharedGrant;
+  /** It was counted against a rate that is kept here. */
+  rated?: boolean;
+}
+
+/** What a partition could start now, under what it knows itself. */
+interface Wanted extends Slots {
+  keyed: number;
+}
+
+/**
+ * A queue among those of its environment. What its partitions share is counted here: the limit of runs without a concurrency
+ * key, the one over all keys, the rate. As the environment's limit, it counts what each holds, what it may use at any moment
+ * (permits in advance), and grants that are not answered, so it is never exceeded; what one does not use is there for the others.
+ * The queue has one turn, which goes round among its partitions. One that is not split keeps its limits by itself.
+ */
+export class QueueFlow {
+  readonly queue: string;
+  readonly partitions = new Map<string, Partition>();
+  /** Of changes by the API: a partition that knows fewer is granted nothing. */
+  revision = 0;
+  promotion = 0;
+  rate: SharedRate | null = null;
+  /** What no queue exceeds. */
+  #environmentLimit = Number.POSITIVE_INFINITY;
+  #limits: Slots = { all: Number.POSITIVE_INFINITY, keyless: Number.POSITIVE_INFINITY };
+  readonly #turns = new DeficitRoundRobin();
+  #waits = false;
+  /** Grants that are not answered and were not counted against the rate. */
+  #unrated = 0;
+
+  constructor(queue: string) {
+    this.queue = queue;
+  }
+
+  /** More than one object may have runs of it. */
+  get isSplit(): boolean {
+    return this.partitions.size > 1 || this.rate !== null;
+  }
+
+  /** Some have to wait for what others of its partitions may use. */
+  get waits(): boolean {
+    return this.#waits;
+  }
+
+  setLimits(limits: Slots): void {
+    this.#limits = limits;
+  }
+
+  /** Slots that may still be taken. */
+  get free(): Slots {
+    const taken: Slots = { all: 0, keyless: 0 };
+    for (const { state, inflight } of this.partitions.values()) {
+      taken.all += state.held + state.standing + inflight.all;
+      taken.keyless += state.keyless.held + state.keyless.standing + inflight.keyless;
+    }
+    const left = (limit: number, of: number): number => Math.max(0, limit - of);
+    if (!this.isSplit) {
+      return { all: left(this.#environmentLimit, taken.all), keyless: Number.POSITIVE_INFINITY };
+    }
+    const { all, keyless } = this.#limits;
+    return {
+      all: left(Math.min(all, this.#environmentLimit), taken.all),
+      keyless: left(keyless, taken.keyless),
+    };
+  }
+
+  /** How many runs can be dequeued now. To be asked after each change. */
+  ready(environmentLimit: number, now: number): number {
+    this.#environmentLimit = environmentLimit;
+    const free = this.free;
+    const sum: Wanted = { all: 0, keyless: 0, keyed: 0 };
+    let possible = 0;
+    for (const [queueKey, partition] of this.partitions) {
+      const wanted = this.#wantedOf(partition);
+      const ready = Math.min(wanted.all, wanted.keyed + Math.min(wanted.keyless, free.keyless));
+      this.#turns.set(queueKey, ready);
+      possible += ready;
+      sum.all += wanted.all;
+      sum.keyed += wanted.keyed;
+      sum.keyless += wanted.keyless;
+    }
+    const allowed = Math.min(free.all, sum.keyed + Math.min(sum.keyless, free.keyless), this.#tokens(now));
+    const ready = Math.min(possible, allowed);
+    this.#waits = this.isSplit && sum.all > ready;
+    return ready;
+  }
+
+  /** When the rate lets more start than now; null: it holds nothing back. */
+  refillAt(now: number): number | null {
+    return this.#waits && this.rate ? this.rate.refillAt(now) : null;
+  }
+
+  /** Permits for `count` runs, of what is ready: each partition in its turn. They are taken. */
+  take(count: number, now: number): Grant[] {
+    let { keyless: free } = this.free;
+    const grants: Grant[] = [];
+    for (const [queueKey, share] of this.#turns.take(count)) {
+      const partition = this.partitions.get(queueKey) as Partition;
+      if (!this.isSplit) {
+        grants.push({ queueKey, max: share, standing: 0 });
+      } else {
+        const wanted = this.#wantedOf(partition);
+        const keyless = Math.min(share, wanted.keyless, free);
+        const max = Math.min(share, wanted.keyed + keyless);
+        if (max === 0) continue;
+        free -= keyless;
+        const { revision, promotion } = this;
+        const shared = { keyless, keylessStanding: 0, revision, promotion };
+        grants.push({ queueKey, max, standing: 0, shared });
+      }
+    }
+    for (const grant of grants) {
+      grant.rated = this.rate !== null;
+      if (this.rate) this.rate.reserve(grant.max);
+      else this.#unrated += 1;
+      reserve(this.partitions.get(grant.queueKey) as Partition, permitsOf(grant), now);
+    }
+    return grants;
+  }
+
+  /** Adds `standing` permits in advance to a grant, as many of them for runs without a key as there is room for. */
+  addStanding(grant: Grant, standing: number, keyless: number, now: number): void {
+    grant.standing = standing;
+    if (grant.shared) grant.shared.keylessStanding = Math.min(standing, keyless);
+    const added = { all: standing, keyless: grant.shared?.keylessStanding ?? standing };
+    reserve(this.partitions.get(grant.queueKey) as Partition, added, now);
+  }
+
+  /** A grant was answered, or can't take effect any more. `started`: how many count against the rate; null: not known. */
+  settle(grant: Grant, started: number | null, now: number): void {
+    const { inflight } = this.partitions.get(grant.queueKey) as Partition;
+    const { all, keyless } = permitsOf(grant);
+    inflight.all -= all;
+    inflight.keyless -= keyless;
+    if (grant.rated) this.rate?.settle(grant.max, started ?? grant.max, now);
+    else this.#unrated -= 1;
+  }
+
+  /** Partitions with permits in advance that others wait for, or that would start more than the rate allows. */
+  standingToRevoke(): string[] {
+    if (!this.isSplit || (!this.#waits && !this.rate)) return [];
+    return [...this.partitions].filter(([, { state }]) => state.standing > 0).map(([queueKey]) => queueKey);
+  }
+
+  #tokens(now: number): number {
+    if (!this.rate) return Number.POSITIVE_INFINITY;
+    // What came before it, and starts are not counted of: permits in advance are revoked, and grants are answered first.
+    if (this.#unrated > 0) return 0;
+    for (const { state } of this.partitions.values()) if (state.standing > 0) return 0;
+    return this.rate.available(now);
+  }
+
+  #wantedOf({ state, inflight }: Partition): Wanted {
+    const isBehind = state.revision < this.revision;
+    const all = isBehind ? 0 : Math.max(0, state.ready - inflight.all);
+    return {
+      all,
+      keyed: Math.min(all, state.keyed),
+      keyless: Math.min(all, Math.max(0, state.keyless.ready - inflight.keyless)),
+    };
+  }
+}
+
+/** What a grant may become: one that says nothing of runs without a key may be all of them. */
+export const permitsOf = ({ max, standing, shared }: Grant): Slots => ({
+  all: max + standing,
+  keyless: shared ? shared.keyless + shared.keylessStanding : max + standing,
+});
+
+function reserve(partition: Partition, { all, keyless }: Slots, now: number): void {
+  partition.inflight.all += all;
+  partition.inflight.keyless += keyless;
+  partition.usedAt = now;
+}
