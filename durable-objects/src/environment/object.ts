@@ -80,18 +80,20 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     async reportQueue(state: QueueState): Promise<void> {
       this.#core.applyState(state);
-      this.#alarm.by(Date.now() + TICK_MS);
-      this.ctx.waitUntil(this.#dispatcher.tell());
       const news = this.#core.applyChanges(state);
       if (news) this.#deployment = undefined;
+      this.#alarm.by(Date.now() + TICK_MS);
+      this.ctx.waitUntil(this.#dispatcher.tell());
       this.#revoke(this.#core.queuesToRevoke([state.queueKey]));
       this.#refillLater();
       const current = this.#currentDeployment();
+      if (!current) return;
       const isBehind =
-        current !== null &&
-        (state.promotion < current.promotion || state.revision < this.#core.revisionOf(state.queue));
-      if (current && (state.parked || isBehind)) await this.#tellDeployment(state.queueKey, current);
+        state.promotion < current.promotion || state.revision < this.#core.revisionOf(state.queue);
+      if (state.parked || isBehind) await this.#tellDeployment(state.queueKey, current);
       if (news) await this.#tellPromotion();
+      // Those that were behind were granted nothing.
+      if (news || isBehind) this.ctx.waitUntil(this.#dispatcher.tell());
     }
 
     async currentDeployment(): Promise<CurrentDeployment | null> {
