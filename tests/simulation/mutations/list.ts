@@ -115,7 +115,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "starts do not count against the rate limit",
     invariant: 3,
     module: `${OBJECTS}/queue/dequeue.ts`,
-    find: "q.counters.started(key, rows.filter((row) => !isResumable(row)).length);",
+    find: "q.counters.started(key, started);",
     replace: "",
   },
   {
