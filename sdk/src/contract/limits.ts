@@ -44,3 +44,6 @@ export const DEFAULTS = {
   /** Final runs are kept this long in their queue object. */
   retentionMs: 30 * 24 * 3_600_000,
 } as const;
+
+/** Of a queue: each is an object that the environment keeps count of. */
+export const MAX_PARTITIONS = 64;

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { MAX_PARTITIONS } from "./limits.ts";
 import { MACHINE_PRESETS } from "./machines.ts";
 import { RateLimit } from "./rate-limit.ts";
 import { ScheduleWindow } from "./schedule-window.ts";
@@ -15,9 +16,6 @@ export type RetryOptions = z.infer<typeof RetryOptions>;
 export const QueueName = z.string().min(1).max(128);
 
 export const ConcurrencyLimit = z.number().int().min(0).max(100_000);
-
-/** More than this is no use: each is an object that the environment keeps count of. */
-export const MAX_PARTITIONS = 64;
 
 export const Partitions = z
   .number("partitions is a number")

@@ -1,11 +1,5 @@
-import {
-  MAX_PARTITIONS,
-  Partitions,
-  type QueueLimits,
-  type QueueManifest,
-  type TaskManifest,
-  type WorkerManifest,
-} from "../contract/manifest.ts";
+import { MAX_PARTITIONS } from "../contract/limits.ts";
+import type { QueueLimits, QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
 import type { RateLimit as RateLimitManifest } from "../contract/rate-limit.ts";
 import { durationMs } from "../duration.ts";
 import type { QueueLimitOptions, RateLimit } from "../queue.ts";
@@ -125,7 +119,10 @@ const LIMIT_NAMES: Record<keyof QueueLimits, string> = {
 /** Those limits that are declared. Throws where a period is no duration, or a queue can't have so many partitions. */
 function limitsOf(options: QueueLimitOptions): QueueLimits {
   const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey, partitions } = options;
-  if (partitions != null && !Partitions.safeParse(partitions).success)
+  if (
+    partitions != null &&
+    !(Number.isInteger(partitions) && partitions >= 1 && partitions <= MAX_PARTITIONS)
+  )
     throw new Error(
       `partitions is a whole number from 1 to ${MAX_PARTITIONS}, and not ${JSON.stringify(partitions)}`,
     );
