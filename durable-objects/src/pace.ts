@@ -19,8 +19,9 @@ export class Pace {
   ask(urgent: boolean): void {
     const now = Date.now();
     const at = urgent ? Math.max(now, this.#urgentAt + this.#gapMs) : now + this.#lazyMs;
-    if (urgent) this.#urgentAt = Math.max(this.#urgentAt, at);
     if (at >= this.#dueAt) return;
+    // Only what is done moves on when the next may be done: were it each event, a stream of them would put it off for long.
+    if (urgent) this.#urgentAt = at;
     clearTimeout(this.#timer);
     if (at <= now) {
       this.#dueAt = Number.POSITIVE_INFINITY;
