@@ -8,7 +8,7 @@ const RUNS = 2_000;
 export const closedLoop: Metric = {
   id: "loop",
   title: `Closed loop, ${IN_FLIGHT} in flight`,
-  how: `${RUNS} runs, each triggered and waited for by one of ${IN_FLIGHT} clients (Acme: trigger + long poll; Restate: one call)`,
+  how: `${RUNS} runs, each triggered and waited for by one of ${IN_FLIGHT} clients, in one call`,
   figures: {
     rate: { label: "runs", unit: "/s", better: "more" },
     p50: { label: "p50", unit: "ms", better: "less" },

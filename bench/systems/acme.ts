@@ -11,7 +11,7 @@ export interface AcmeOptions {
 
 /**
  * Acme's one-machine server with its defaults (the rate limit aside), runs executed in child processes. The public HTTP
- * API only: a run to its end is a trigger followed by a long poll for the result.
+ * API only: a run to its end is a trigger that waits for the result.
  */
 export async function startAcme(folder: string, options: AcmeOptions = {}): Promise<System> {
   const { inspectors } = options;
@@ -24,10 +24,9 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
   deployProject(server, "bench/project");
   const { http, pids, stop } = server;
 
-  const trigger = async (payload: Payload, task = "noop"): Promise<string> => {
-    const answer = await http.post(`/api/v1/tasks/${task}/trigger`, JSON.stringify({ payload }));
-    return (JSON.parse(expected(answer, 200)) as { id: string }).id;
-  };
+  const post = async (payload: Payload, path: string) =>
+    JSON.parse(expected(await http.post(`/api/v1/tasks/${path}`, JSON.stringify({ payload })), 200));
+  const trigger = async (payload: Payload): Promise<string> => (await post(payload, "noop/trigger")).id;
   const outcome = async (id: string): Promise<void> => {
     const result = JSON.parse(expected(await http.get(`/api/v1/runs/${id}/result?wait=60`), 200));
     if (result.ok !== true) throw new Error(`Run ${id} failed: ${JSON.stringify(result)}`);
@@ -38,9 +37,10 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
       "SQLite write-ahead log of each object with fsync for each commit; an object's concurrent calls share one",
     serverPids: () => [pids().worker],
     workerPids: () => [pids().host, ...childrenOf(pids().host)],
-    trigger: (payload) => trigger(payload),
-    async runToEnd(payload, task) {
-      await outcome(await trigger(payload, task));
+    trigger,
+    async runToEnd(payload, task = "noop") {
+      const { id, result } = await post(payload, `${task}/trigger?wait=60`);
+      if (result?.ok !== true) throw new Error(`Run ${id} failed: ${JSON.stringify(result)}`);
     },
     async untilFinished(handles) {
       await load(8, handles.length, (i) => outcome(handles[i]!));

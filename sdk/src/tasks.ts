@@ -12,9 +12,9 @@ import type { ApiRequestOptions } from "./client/request-options.ts";
 import { callSite } from "./durable.ts";
 import type { HookFunctions } from "./hook-types.ts";
 import { state } from "./state.ts";
-import type { TaskRunPromise } from "./task-run-promise.ts";
+import type { TaskRunPromise, TaskRunResult } from "./task-run-promise.ts";
 import type { AnyTask, RunHandle, TaskIdentifier, TaskOutput, TaskPayload } from "./task-types.ts";
-import { triggerTask, triggerTaskAndWait } from "./trigger.ts";
+import { triggerTask, triggerTaskAndPoll, triggerTaskAndWait } from "./trigger.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /**
@@ -41,6 +41,21 @@ function triggerAndWait<T extends AnyTask>(
   requestOptions?: ApiRequestOptions,
 ): TaskRunPromise<TaskIdentifier<T>, TaskOutput<T>> {
   return triggerTaskAndWait({ taskId: id, payload, options, requestOptions, site: callSite(triggerAndWait) });
+}
+
+/**
+ * Triggers a run and gives what it came to: `{ ok: true, output }` or `{ ok: false, error }`. From any runtime, but not inside
+ * a run, where `triggerAndWait` is for that. A short run's result comes with the answer to the trigger; aborting ends the
+ * waiting, not the run.
+ * @throws ApiError and its kin
+ */
+async function triggerAndPoll<T extends AnyTask>(
+  id: TaskIdentifier<T>,
+  payload: TaskPayload<T>,
+  options?: TriggerOptions,
+  requestOptions?: ApiRequestOptions,
+): Promise<TaskRunResult<TaskIdentifier<T>, TaskOutput<T>>> {
+  return triggerTaskAndPoll({ taskId: id, payload, options, requestOptions, site: undefined });
 }
 
 /**
@@ -91,6 +106,7 @@ const register =
 export const tasks = {
   trigger,
   triggerAndWait,
+  triggerAndPoll,
   batchTrigger,
   batchTriggerAndWait,
   init: register("init"),

@@ -1,7 +1,8 @@
+import { NotFoundError } from "./client/api-errors.ts";
 import { environmentVariable } from "./client/configuration.ts";
 import { request } from "./client/request.ts";
 import type { ApiRequestOptions } from "./client/request-options.ts";
-import { downloadPacket } from "./client/runs-api.ts";
+import { downloadPacket, runPath } from "./client/runs-api.ts";
 import { OPERATION_HEADER } from "./contract/api/operations.ts";
 import type { OperationResult } from "./contract/journal.ts";
 import { durableScope, waitScope } from "./durable.ts";
@@ -63,6 +64,39 @@ export function triggerTaskAndWait<TIdentifier extends string, TOutput>(
   return new TaskRunPromise(waitForTask<TIdentifier, TOutput>(call), call.taskId);
 }
 
+/** Seconds that one request waits for the end of a run: shorter than the client's timeout. */
+const WAIT_SECONDS = 30;
+
+/**
+ * Triggers a run and gives what it came to, from outside of a run: the trigger's own answer carries the result where the
+ * run is over soon; what takes longer is asked for again and again.
+ * @throws ApiError and its kin; Error inside a run
+ */
+export async function triggerTaskAndPoll<TIdentifier extends string, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+): Promise<TaskRunResult<TIdentifier, TOutput>> {
+  if (currentRun()) throw new Error("triggerAndPoll() can't be used inside a run: use triggerAndWait()");
+  const { id, result } = await send<TIdentifier, unknown, TOutput>(
+    call,
+    undefined,
+    {},
+    `?wait=${WAIT_SECONDS}`,
+  );
+  const over = result ?? (await untilOver(id, call.requestOptions));
+  return resultOf<TIdentifier, TOutput>(id, call.taskId, over);
+}
+
+async function untilOver(id: string, options: ApiRequestOptions | undefined): Promise<OperationResult> {
+  const call = { method: "GET", path: runPath("v1", id, `/result?wait=${WAIT_SECONDS}`) } as const;
+  for (;;) {
+    try {
+      return (await request<OperationResult>(call, options)).data;
+    } catch (error) {
+      if (!(error instanceof NotFoundError && error.code === "run_not_finished")) throw error;
+    }
+  }
+}
+
 async function waitForTask<TIdentifier extends string, TOutput>(
   call: TriggerCall & { taskId: TIdentifier },
 ): Promise<TaskRunResult<TIdentifier, TOutput>> {
@@ -104,7 +138,8 @@ async function send<TIdentifier extends string, TInput, TOutput>(
   call: TriggerCall & { taskId: TIdentifier },
   operation: string | undefined,
   more: object,
-): Promise<RunHandle<TIdentifier, TInput, TOutput>> {
+  query = "",
+): Promise<RunHandle<TIdentifier, TInput, TOutput> & { result?: OperationResult }> {
   // Checked here so that the caller learns of a bad payload; sent as parsed, so that defaults are filled in.
   const payload: unknown = call.parse ? await call.parse(call.payload) : call.payload;
   const packet = encodePacket(payload);
@@ -118,8 +153,8 @@ async function send<TIdentifier extends string, TInput, TOutput>(
       ...more,
     },
   };
-  const path = `/api/v1/tasks/${encodeURIComponent(call.taskId)}/trigger`;
-  const { data, response } = await request<{ id: string; isCached?: boolean }>(
+  const path = `/api/v1/tasks/${encodeURIComponent(call.taskId)}/trigger${query}`;
+  const { data, response } = await request<{ id: string; isCached?: boolean; result?: OperationResult }>(
     { method: "POST", path, body },
     withOperation(call.requestOptions, operation),
   );

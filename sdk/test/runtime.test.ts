@@ -418,7 +418,7 @@ describe("ends from outside", () => {
 
   test("a run that is canceled before its turn is not started", async () => {
     const runtime = await ready();
-    const [first, second] = [runOf("blocking", { ms: 20 }), runOf("hello", { name: "Ada" })];
+    const [first, second] = [runOf("blocking", { ms: 500 }), runOf("hello", { name: "Ada" })];
     runtime.send({ type: "run", run: first });
     runtime.send({ type: "run", run: second });
     runtime.send({ type: "cancel", runId: second.runId });

@@ -30,6 +30,15 @@ describe.each<["process" | "docker"]>([["process"], ["docker"]])(
           });
         }));
 
+      it("is triggered and waited for in one call", () =>
+        auth.withAuth(client, async () => {
+          const done = await tasks.triggerAndPoll("hello-world", { name: "Grace" });
+          expect(done).toMatchObject({ ok: true, output: { message: "Hello, Grace!" } });
+          const failed = await tasks.triggerAndPoll("flaky", { failTimes: 9 }, { maxAttempts: 1 });
+          expect(failed).toMatchObject({ ok: false, taskIdentifier: "flaky" });
+          expect((failed as { error: Error }).error.message).toBe("Attempt 1 fails, as it was asked to");
+        }));
+
       it("retries what throws", () =>
         auth.withAuth(client, async () => {
           const handle = await tasks.trigger("flaky", { failTimes: 2 });

@@ -45,7 +45,8 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/tasks/{taskId}/trigger": {
     post: {
       id: "triggerTask",
-      summary: "Trigger a run of a task",
+      summary: "Trigger a run of a task; `?wait=SECONDS` (up to 60) waits for its result",
+      query: api.ResultQuery,
       body: api.TriggerBody,
       response: api.TriggerResponse,
       headers: { ...OPERATION, ...REQUEST },

@@ -153,6 +153,56 @@ describe("another environment's run", () => {
   });
 });
 
+describe("a trigger that waits", () => {
+  const path = "/api/v1/tasks/hello/trigger";
+
+  it("has the result in its answer", async () => {
+    const answer = call<{ id: string; result: unknown }>("POST", `${path}?wait=20`, project.prod, {
+      payload: { n: 1 },
+    });
+    const host = { protocol: 1, hostId: "host-w", sessionId: "session-w" };
+    const run = await vi.waitUntil(async () => {
+      const { body } = await call<{ runs: { runId: string; token: number }[] }>(
+        "POST",
+        "/engine/v1/worker-actions/dequeue",
+        HOST_TOKEN,
+        { ...host, max: 1, waitMs: 500 },
+      );
+      return body.runs[0];
+    });
+    const { runId, token } = run;
+    const outcome = { type: "success", output: '{"ok":true}', outputType: "application/json" };
+    await call("POST", "/engine/v1/worker-actions/report", HOST_TOKEN, {
+      ...host,
+      completed: [{ runId, token, completedAt: Date.now(), outcome }],
+    });
+    expect(await answer).toMatchObject({
+      status: 200,
+      body: { id: runId, result: { ok: true, id: runId, output: '{"ok":true}', usage: {} } },
+    });
+  });
+
+  it("has none where the run takes longer", async () => {
+    const { status, body } = await call<{ id: string }>("POST", `${path}?wait=0.05`, project.prod, {});
+    expect(status).toBe(200);
+    expect(Object.keys(body)).toEqual(["id", "isCached"]);
+    await call("POST", `/api/v2/runs/${body.id}/cancel`, project.prod);
+  });
+
+  it.each(["soon", "61", "-1", ""])("for %j seconds is refused, and triggers nothing", async (wait) => {
+    const idempotencyKey = `wait-${wait}`;
+    const refused = await call<{ code: string }>("POST", `${path}?wait=${wait}`, project.prod, {
+      options: { idempotencyKey },
+    });
+    expect(refused).toMatchObject({ status: 400, body: { code: "invalid_request" } });
+    const next = await call<{ id: string; isCached: boolean }>("POST", path, project.prod, {
+      options: { idempotencyKey },
+    });
+    expect(next.body.isCached).toBe(false);
+    await call("POST", `/api/v2/runs/${next.body.id}/cancel`, project.prod);
+  });
+});
+
 describe("a run", () => {
   it("goes through a host to its result, with its timeline, attempts and logs", async () => {
     const { id } = (await trigger({ payload: { n: 1 }, options: { metadata: { step: 0 }, tags: ["a"] } }))

@@ -1,11 +1,5 @@
 import { idempotencyHomeOf } from "@acme/durable-objects/keys";
-import type {
-  EnvironmentRef,
-  MetadataOperation,
-  RunError,
-  RunFinished,
-  RunRecord,
-} from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, MetadataOperation, RunError, RunRecord } from "@acme/durable-objects/rpc";
 import { LIMITS, parseRunId, serializeError, statusesForPublic } from "@acme/sdk/contract";
 import {
   AddTagsBody,
@@ -17,7 +11,6 @@ import {
   ReplayBody,
   RescheduleBody,
   ResetIdempotencyKeyBody,
-  ResultQuery,
   UpdateMetadataBody,
 } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
@@ -30,6 +23,7 @@ import { Failure, invalid, runNotFound } from "../failure.ts";
 import { ownerOf, queueObjectOf, runFeed, schedulesOf } from "../objects.ts";
 import { resolve } from "../packets.ts";
 import { requestKeyOf } from "../request-key.ts";
+import { resultOf, waitOf } from "../run-result.ts";
 import { listedOf, retrievedOf, summaryOf } from "../run-view.ts";
 import { runScheduleView } from "../schedule-view.ts";
 import { openRepository } from "../storage/open.ts";
@@ -61,10 +55,8 @@ export const runRoutes = new Hono<App>()
   .get("/api/v1/runs/:runId/result", async (c) => {
     const runId = c.req.param("runId");
     const environment = await authenticateReader(c, runId);
-    const query = ResultQuery.safeParse(c.req.query());
-    if (!query.success) throw invalid(query.error);
-    const owner = ownerOf(c.env, environment.key, runId);
-    const finished = await owner.waitForRun(environment.key, runId, (query.data.wait ?? 0) * 1000);
+    const waitMs = waitOf(c);
+    const finished = await ownerOf(c.env, environment.key, runId).waitForRun(environment.key, runId, waitMs);
     if (finished && "error" in finished) throw failureOf(finished);
     // As the reference: a run without a result yet has nothing to be found here.
     if (!finished) {
@@ -231,22 +223,6 @@ async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord) 
   ]);
   const related = { parent, root, children: children.runs.map(summaryOf) };
   return retrievedOf(env, run, related, schedule ? runScheduleView(schedule) : undefined);
-}
-
-async function resultOf(
-  env: Bindings,
-  environmentKey: string,
-  { runId, task, usageMs, result }: RunFinished,
-) {
-  const base = { id: runId, taskIdentifier: task, usage: { durationMs: usageMs } };
-  if (!result.ok) return { ok: false as const, ...base, error: result.error };
-  if (result.output === null || result.output === undefined)
-    return { ok: true as const, ...base, outputType: "text/plain" };
-  const output = await resolve(env, environmentKey, {
-    text: result.output,
-    type: result.outputType ?? "application/json",
-  });
-  return { ok: true as const, ...base, output: output.text, outputType: output.type };
 }
 
 async function replay(

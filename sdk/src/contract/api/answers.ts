@@ -5,7 +5,7 @@ import { DeploymentBody, ENVIRONMENT_SLUGS } from "./deployments.ts";
 /** Most seconds that a request for a result is held. */
 export const MAX_WAIT_SECONDS = 60;
 
-/** The query of `GET /api/v1/runs/:id/result`. */
+/** The query of what gives a run's result: `GET /api/v1/runs/:id/result` and `POST /api/v1/tasks/:id/trigger`. */
 export const ResultQuery = z.object({
   wait: z
     .string()

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { MACHINE_PRESETS } from "../machines.ts";
 import { QueueName } from "../manifest.ts";
+import { ResultResponse } from "./answers.ts";
 import { parseDelay, parseDuration } from "./durations.ts";
 
 export const Tag = z.string().min(1).max(LIMITS.tagLength);
@@ -94,5 +95,10 @@ export const TriggerBody = z.object({
 });
 export type TriggerBody = z.infer<typeof TriggerBody>;
 
-export const TriggerResponse = z.object({ id: z.string(), isCached: z.boolean().optional() });
+/** `result`: of a trigger with `?wait=SECONDS`, where the run was over in that time. */
+export const TriggerResponse = z.object({
+  id: z.string(),
+  isCached: z.boolean().optional(),
+  result: ResultResponse.optional(),
+});
 export type TriggerResponse = z.infer<typeof TriggerResponse>;

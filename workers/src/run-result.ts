@@ -1,0 +1,33 @@
+import type { RunFinished } from "@acme/durable-objects/rpc";
+import { ResultQuery, type ResultResponse } from "@acme/sdk/contract/api";
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { App } from "./auth.ts";
+import type { Bindings } from "./bindings.ts";
+import { invalid } from "./failure.ts";
+import { resolve } from "./packets.ts";
+
+/** Milliseconds for which the request would wait for the run's end; 0: not at all. Throws a 400. */
+export function waitOf(c: Context<App>): number {
+  if (c.req.query("wait") === undefined) return 0;
+  const query = ResultQuery.safeParse(c.req.query());
+  if (!query.success) throw invalid(query.error);
+  return (query.data.wait ?? 0) * 1000;
+}
+
+/** What came of a finished run, a large output with it. */
+export async function resultOf(
+  env: Bindings,
+  environmentKey: string,
+  { runId, task, usageMs, result }: RunFinished,
+): Promise<z.infer<typeof ResultResponse>> {
+  const base = { id: runId, taskIdentifier: task, usage: { durationMs: usageMs } };
+  if (!result.ok) return { ok: false, ...base, error: result.error };
+  if (result.output === null || result.output === undefined)
+    return { ok: true, ...base, outputType: "text/plain" };
+  const output = await resolve(env, environmentKey, {
+    text: result.output,
+    type: result.outputType ?? "application/json",
+  });
+  return { ok: true, ...base, output: output.text, outputType: output.type };
+}
