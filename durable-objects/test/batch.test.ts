@@ -324,7 +324,7 @@ describe("a batch", () => {
     await open.create(2);
     await open.add([open.item(0)]);
     await open.owner.cancelBatch(scene.key, "no more");
-    expect(await open.record()).toMatchObject({ status: "ABORTED", sealed: false });
+    expect(await open.record()).toMatchObject({ status: "ABORTED", sealed: false, canceled: "no more" });
     expect(await open.add([open.item(1)])).toMatchObject({ accepted: 0, status: "ABORTED" });
     const waiting = await runInDurableObject(open.stub, (_, { storage }) =>
       storage.sql.exec("SELECT count(*) AS n FROM waiting").one(),

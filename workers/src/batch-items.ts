@@ -175,16 +175,17 @@ export async function sendItems(
   });
   const answer = await owner.addItems(environment.key, { queues: [...queues.values()], items });
   if (!answer) throw new Error(`Batch ${batchId} is gone`);
-  if (answer.status === "ABORTED" && !answer.sealed) throw batchAborted(batchId);
+  if (answer.status === "ABORTED" && !answer.sealed) throw batchAborted(answer);
   const { accepted, deduplicated, ...batch } = answer;
   return { accepted, deduplicated, batch };
 }
 
-export const batchAborted = (batchId: string): Failure =>
-  new Failure(
-    409,
-    "batch_aborted",
-    `Batch ${batchId} was given up because its items did not all arrive within ${BATCH_LIMITS.sealMs / 60_000} minutes. None of its runs was created: create a new batch.`,
-    // The published client would send the items again otherwise.
-    { headers: { "x-should-retry": "false" } },
-  );
+export function batchAborted({ id, canceled }: Pick<BatchRecord, "id" | "canceled">): Failure {
+  const why =
+    canceled === null
+      ? `was given up because its items did not all arrive within ${BATCH_LIMITS.sealMs / 60_000} minutes`
+      : `was canceled before all of its items had arrived (${canceled})`;
+  const message = `Batch ${id} ${why}. None of its runs was created: create a new batch.`;
+  // The published client would send the items again otherwise.
+  return new Failure(409, "batch_aborted", message, { headers: { "x-should-retry": "false" } });
+}

@@ -244,6 +244,19 @@ describe("a batch that a run waits for", () => {
     ]);
   });
 
+  it("takes no more items when it was canceled before all had arrived, and says so", async () => {
+    const parent = await newParent();
+    const { id } = await createFor(parent.runId, 0);
+    await send(id, [line(0)], runTokenOf(parent.runId));
+    await call("POST", `/api/v2/runs/${parent.runId}/cancel`, project.prod, { children: true });
+    await vi.waitUntil(async () => (await retrieve(id)).status === "ABORTED");
+    const { status, body } = await send(id, [line(1)]);
+    expect({ status, code: body.code }).toEqual({ status: 409, code: "batch_aborted" });
+    expect(body.error).toMatch(
+      /was canceled before all of its items had arrived \(.+\)\. None of its runs was/,
+    );
+  });
+
   it("refuses items that stand for the run itself", async () => {
     const idempotencyKey = `parent-${Date.now()}`;
     const { body } = await call<{ id: string }>("POST", "/api/v1/tasks/parent/trigger", project.prod, {

@@ -192,6 +192,7 @@ export const recordOf = (batch: BatchRow): BatchRecord => ({
   refusedCount: batch.refused_count,
   completedCount: batch.over_count,
   sealed: batch.sealed_at !== null,
+  canceled: batch.canceled,
   enqueuedAt: batch.enqueued_at,
   completedAt: batch.completed_at,
 });
@@ -202,7 +203,11 @@ export function resultOf(batch: BatchRow): OperationResult | null {
   if (batch.aborted === 0) {
     return { ok: true, output: JSON.stringify({ batchId: batch.id }), outputType: "application/json" };
   }
-  const minutes = BATCH_LIMITS.sealMs / 60_000;
-  const message = `Batch ${batch.id} was given up: only ${batch.item_count} of its ${batch.run_count} items arrived within ${minutes} minutes. None of its runs was created.`;
+  const arrived = `${batch.item_count} of its ${batch.run_count} items had arrived`;
+  const why =
+    batch.canceled === null
+      ? `was given up: only ${arrived} within ${BATCH_LIMITS.sealMs / 60_000} minutes`
+      : `was canceled when ${arrived}: ${batch.canceled}`;
+  const message = `Batch ${batch.id} ${why}. None of its runs was created.`;
   return { ok: false, error: { type: "INTERNAL_ERROR", code: BATCH_NOT_SEALED, message } };
 }

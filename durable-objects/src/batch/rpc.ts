@@ -32,6 +32,8 @@ export interface BatchRecord {
   completedCount: number;
   /** All items are here. */
   sealed: boolean;
+  /** Why its runs are canceled; null: they are not. */
+  canceled: string | null;
   /** When the last of its runs was created. */
   enqueuedAt: number | null;
   completedAt: number | null;

@@ -50,7 +50,7 @@ export const batchRoutes = new Hono<App>()
     const environment = await authenticate(c);
     const id = c.req.param("id");
     const { owner, batch } = await batchOf(c.env, environment, id);
-    if (batch.status === "ABORTED" && !batch.sealed) throw batchAborted(id);
+    if (batch.status === "ABORTED" && !batch.sealed) throw batchAborted(batch);
     const body = c.req.raw.body;
     if (batch.sealed) {
       await body?.cancel();
