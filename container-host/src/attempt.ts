@@ -19,8 +19,8 @@ import type { ReadyDeployment } from "./deployments.ts";
 import { HostError, messageOf } from "./errors.ts";
 import type { RuntimeExit } from "./executor/executor.ts";
 import { errorOfExit } from "./exit-error.ts";
-import { type Runtime, specOf, type Work } from "./pool.ts";
 import type { ToldJournal } from "./report-queue.ts";
+import { type Runtime, specOf, type Work } from "./runtime.ts";
 import { suspendInMs } from "./suspend-plan.ts";
 
 type Of<T extends RuntimeToHost["type"]> = Extract<RuntimeToHost, { type: T }>;
