@@ -1,6 +1,6 @@
 import { Hono } from "hono";
 import type { App } from "../auth.ts";
-import { openApiDocument } from "../openapi.ts";
+import { openApiDocument } from "../openapi/document.ts";
 
 const VERSION = "0.1.0";
 

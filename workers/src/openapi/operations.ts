@@ -6,10 +6,11 @@ import {
   ReportResponse,
 } from "@acme/sdk/contract";
 import * as api from "@acme/sdk/contract/api";
-import { z } from "zod";
-import { REQUEST_KEY_HEADER } from "./request-key.ts";
+import type { z } from "zod";
+import { REQUEST_KEY_HEADER } from "../request-key.ts";
 
-interface Operation {
+/** A route of the API. */
+export interface Operation {
   /** Name of the function in generated clients: stays as it is. */
   id: string;
   summary: string;
@@ -41,7 +42,7 @@ const REQUEST = {
 };
 
 /** Every route, with the schemas that check its requests. */
-const OPERATIONS: Record<string, Record<string, Operation>> = {
+export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/tasks/{taskId}/trigger": {
     post: {
       id: "triggerTask",
@@ -547,116 +548,3 @@ const OPERATIONS: Record<string, Record<string, Operation>> = {
     get: { id: "getOpenApi", summary: "This document", download: "application/json", auth: "none" },
   },
 };
-
-/** Those with names of their own in the document: clients generated from it get a type for each. */
-const NAMES = new Map<unknown, string>(
-  Object.entries({
-    ...api,
-    DequeueRequest,
-    DequeueResponse,
-    ReportRequest,
-    ReportResponse,
-    HostDeployment,
-  })
-    .filter(([, value]) => value instanceof z.ZodType)
-    .map(([name, schema]) => [schema, name]),
-);
-
-type Schemas = Record<string, unknown>;
-
-function jsonSchema(schema: z.ZodType, io: "input" | "output"): Record<string, unknown> {
-  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  return rest;
-}
-
-/** A body or answer of this schema, which is put among `schemas` if it has a name. */
-function content(schemas: Schemas, schema: z.ZodType, io: "input" | "output", type = "application/json") {
-  const name = NAMES.get(schema);
-  if (name === undefined) return { content: { [type]: { schema: jsonSchema(schema, io) } } };
-  schemas[name] ??= jsonSchema(schema, io);
-  return { content: { [type]: { schema: { $ref: `#/components/schemas/${name}` } } } };
-}
-
-const bytesOf = (type: string) => ({ content: { [type]: { schema: { type: "string", format: "binary" } } } });
-
-const parameter = (where: "path" | "query" | "header", name: string, schema: object, more: object = {}) => ({
-  name,
-  in: where,
-  schema,
-  ...more,
-});
-
-function describe(schemas: Schemas, path: string, operation: Operation) {
-  const { id, summary, query, headers, response, download, status = 200, auth = "secretKey" } = operation;
-  return {
-    operationId: id,
-    summary,
-    tags: [/^\/(?:api|engine|admin)\/v\d+\/([\w-]+)/.exec(path)?.[1] ?? "server"],
-    security: auth === "none" ? [] : [{ [auth]: [] }],
-    parameters: [
-      ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) =>
-        parameter("path", name as string, { type: "string" }, { required: true }),
-      ),
-      ...Object.entries(query?.shape ?? {}).map(([name, schema]) =>
-        parameter("query", name, jsonSchema(schema as z.ZodType, "input"), {
-          required: !(schema as z.ZodType).safeParse(undefined).success,
-        }),
-      ),
-      ...Object.entries(headers ?? {}).map(([name, description]) =>
-        parameter("header", name, { type: "string" }, { description }),
-      ),
-    ],
-    ...requestBody(schemas, operation),
-    responses: {
-      [status]: {
-        description: "Done",
-        ...(response ? content(schemas, response, "output") : {}),
-        ...(download ? bytesOf(download) : {}),
-      },
-      default: { description: "What is wrong and what to do", ...content(schemas, api.ErrorBody, "output") },
-    },
-  };
-}
-
-function requestBody(schemas: Schemas, { body, bodyType, bytes, optionalBody }: Operation) {
-  if (bytes) return { requestBody: { required: true, ...bytesOf(bytes) } };
-  if (!body) return {};
-  return { requestBody: { required: !optionalBody, ...content(schemas, body, "input", bodyType) } };
-}
-
-const bearer = (description: string) => ({ type: "http", scheme: "bearer", description });
-
-/** The API's OpenAPI document, made from the schemas that validate. */
-export function openApiDocument(version: string) {
-  const schemas: Schemas = {};
-  const paths = Object.fromEntries(
-    Object.entries(OPERATIONS).map(([path, methods]) => [
-      path,
-      Object.fromEntries(
-        Object.entries(methods).map(([method, operation]) => [method, describe(schemas, path, operation)]),
-      ),
-    ]),
-  );
-  return {
-    openapi: "3.1.0",
-    info: {
-      title: "Acme",
-      version,
-      description:
-        "Background tasks and durable workflows. Every answer to a key has x-ratelimit-limit, x-ratelimit-remaining and x-ratelimit-reset (milliseconds since the epoch); a 429 also has retry-after (seconds).",
-      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
-    },
-    servers: [{ url: "/" }],
-    paths,
-    components: {
-      schemas,
-      securitySchemes: {
-        secretKey: bearer("Secret key of an environment (tr_prod_…)"),
-        reader: bearer("Secret key, or the public token that came with what it is about"),
-        accessToken: bearer("Personal access token (tr_pat_…)"),
-        hostToken: bearer("The token of container hosts"),
-        adminToken: bearer("The server's admin token"),
-      },
-    },
-  };
-}
