@@ -92,6 +92,8 @@ export interface TriggerItem {
   scheduleId?: string;
   /** Who is told the outcome, once: also when the run existed already, and at once when it is over. */
   waiter?: Waiter;
+  /** Milliseconds for which the caller waits for the run's end. */
+  waitMs?: number;
 }
 
 /** An operation of a run that waits for another run, or a batch that does. */
@@ -152,6 +154,8 @@ export interface TriggerResult {
   error?: "queue_full";
   /** Of one partition: its share. */
   sizeLimit?: number;
+  /** What came of the run, where the item waits for it and it was created here; null: it was not over by then. */
+  finished?: RunFinished | null;
 }
 
 /** What a deployment declares about a queue, and its environment about all of its queues. */

@@ -24,6 +24,8 @@ export interface TriggerInput {
   replayedFrom?: string;
   /** Names the call: see `requestKeyOf`. */
   requestKey?: string;
+  /** Milliseconds for which the caller waits for the run's end. */
+  waitMs?: number;
   /** Names the operation of a run that asks for it. */
   operationKey?: string;
 }
@@ -76,7 +78,7 @@ export class RunPreparation {
     const target = queueRef(
       environment,
       queue,
-      partitions === 1 ? 0 : partitionOf(spreadOf(input), partitions),
+      partitions === 1 ? 0 : partitions === 1 ? 0 : partitionOf(spreadOf(input), partitions),
     );
     const payload = await payloadOf(env, environment, input.body, options);
     const ttlMs = ttlOf(options) ?? task?.ttlMs ?? DEFAULT_TTL_MS[environment.type];
@@ -111,6 +113,7 @@ export class RunPreparation {
       lockedDeployment: locked?.deployment,
       ...(options.parentRunId === undefined ? { depth: 0 } : await this.familyOf(options.parentRunId)),
       batchId: options.parentBatch,
+      waitMs: input.waitMs || undefined,
       replayedFrom: input.replayedFrom,
     };
     const declaration = current ? declarationOf(current, current, target.queue) : {};

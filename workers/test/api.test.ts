@@ -157,8 +157,9 @@ describe("a trigger that waits", () => {
   const path = "/api/v1/tasks/hello/trigger";
 
   it("has the result in its answer", async () => {
+    const options = { idempotencyKey: "waited-for" };
     const answer = call<{ id: string; result: unknown }>("POST", `${path}?wait=20`, project.prod, {
-      payload: { n: 1 },
+      options,
     });
     const host = { protocol: 1, hostId: "host-w", sessionId: "session-w" };
     const run = await vi.waitUntil(async () => {
@@ -179,6 +180,13 @@ describe("a trigger that waits", () => {
     expect(await answer).toMatchObject({
       status: 200,
       body: { id: runId, result: { ok: true, id: runId, output: '{"ok":true}', usage: {} } },
+    });
+    // An earlier run, which lies in another queue.
+    const again = { options: { ...options, queue: { name: "elsewhere" } } };
+    expect((await call("POST", `${path}?wait=20`, project.prod, again)).body).toMatchObject({
+      id: runId,
+      isCached: true,
+      result: { ok: true, output: '{"ok":true}' },
     });
   });
 

@@ -152,10 +152,15 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       items: TriggerItem[],
     ): Promise<TriggerResult[]> {
       if (!this.#core.exists) this.#core.create(ref, declaration);
-      return this.#group.run((q) => {
+      const results = await this.#group.run((q) => {
         this.#core.declare(declaration);
         return items.map((item) => triggerRun(q, item));
       });
+      for (const [index, { waitMs }] of items.entries()) {
+        const result = results[index] as TriggerResult;
+        if (waitMs && !result.error) result.finished = await this.#endOf(result.runId, waitMs);
+      }
+      return results;
     }
 
     async claimIdempotencyKey(
@@ -200,12 +205,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       timeoutMs: number,
     ): Promise<RunFinished | null | RunError> {
       if (!this.#serves(environmentKey)) return notFound(runId);
-      const run = findRun(this.#core.context, runId);
-      if (!run) return notFound(runId);
-      if (isFinal(run.status)) return finishedOf(this.#core.context, run);
-      if (timeoutMs === 0 || !(await this.#waiters.wait(runId, timeoutMs))) return null;
-      const finished = findRun(this.#core.context, runId);
-      return finished ? finishedOf(this.#core.context, finished) : null;
+      const finished = await this.#endOf(runId, timeoutMs);
+      return finished === undefined ? notFound(runId) : finished;
     }
 
     async cancelRun(environmentKey: string, runId: string, reason: string, children = true) {
@@ -374,6 +375,16 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.#told = null;
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
+    }
+
+    /** What came of a run; null: it isn't over within that time. Undefined: there is no such run here. */
+    async #endOf(runId: string, timeoutMs: number): Promise<RunFinished | null | undefined> {
+      const run = findRun(this.#core.context, runId);
+      if (!run) return undefined;
+      if (isFinal(run.status)) return finishedOf(this.#core.context, run);
+      if (timeoutMs === 0 || !(await this.#waiters.wait(runId, timeoutMs))) return null;
+      const finished = findRun(this.#core.context, runId);
+      return finished ? finishedOf(this.#core.context, finished) : null;
     }
 
     #stats(): QueueStats {

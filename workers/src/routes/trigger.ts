@@ -1,11 +1,11 @@
-import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import { LIMITS, parseRunId } from "@acme/sdk/contract";
+import type { RunFinished, TriggerResult } from "@acme/durable-objects/rpc";
+import { LIMITS } from "@acme/sdk/contract";
 import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import { type App, authenticate } from "../auth.ts";
 import type { Bindings } from "../bindings.ts";
 import { readRequiredBody } from "../body.ts";
-import { queueObjectOf } from "../objects.ts";
+import { ownerOf } from "../objects.ts";
 import { checkResumable, operationOf } from "../operation.ts";
 import { requestKeyOf } from "../request-key.ts";
 import { resultOf, waitOf } from "../run-result.ts";
@@ -20,7 +20,7 @@ export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger
   const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
   const operation = operationOf(c, environment);
   checkResumable(operation, body.options?.resumeParentOnCompletion);
-  const input = { task: c.req.param("taskId"), body };
+  const input = { task: c.req.param("taskId"), body, waitMs };
   const result = operation
     ? await triggerChild(c.env, environment, operation, input)
     : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) });
@@ -33,14 +33,20 @@ export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger
     c.header("x-trigger-jwt", token);
   }
   const answer = { id: result.runId, isCached: result.cached };
-  return c.json(
-    waitMs === 0 ? answer : { ...answer, result: await resultWithin(c.env, environment, answer.id, waitMs) },
-  );
+  if (waitMs === 0) return c.json(answer);
+  const finished = await finishedOf(c.env, environment.key, result, waitMs);
+  return c.json({ ...answer, result: finished && (await resultOf(c.env, environment.key, finished)) });
 });
 
 /** Undefined: it isn't over by then. */
-async function resultWithin(env: Bindings, environment: EnvironmentRef, runId: string, waitMs: number) {
-  const queueKey = parseRunId(runId)?.queueKey as string;
-  const finished = await queueObjectOf(env, queueKey).waitForRun(environment.key, runId, waitMs);
-  return finished && !("error" in finished) ? resultOf(env, environment.key, finished) : undefined;
+async function finishedOf(
+  env: Bindings,
+  environmentKey: string,
+  { runId, finished }: TriggerResult,
+  waitMs: number,
+): Promise<RunFinished | undefined> {
+  if (finished !== undefined) return finished ?? undefined;
+  // An earlier run, of another queue.
+  const found = await ownerOf(env, environmentKey, runId).waitForRun(environmentKey, runId, waitMs);
+  return found && !("error" in found) ? found : undefined;
 }
