@@ -78,7 +78,7 @@ export class RunPreparation {
     const target = queueRef(
       environment,
       queue,
-      partitions === 1 ? 0 : partitions === 1 ? 0 : partitionOf(spreadOf(input), partitions),
+      partitions === 1 ? 0 : partitionOf(spreadOf(input), partitions),
     );
     const payload = await payloadOf(env, environment, input.body, options);
     const ttlMs = ttlOf(options) ?? task?.ttlMs ?? DEFAULT_TTL_MS[environment.type];
