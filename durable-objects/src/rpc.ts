@@ -346,8 +346,11 @@ export interface QueueRpc {
 
   /** From the EnvironmentObject only. `started`: how many of the runs count against rate limits. */
   dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[]; started: number }>;
-  /** From the EnvironmentObject only: takes standing permits back. Null: the queue doesn't exist. */
-  revokeStanding(): Promise<QueueState | null>;
+  /**
+   * From the EnvironmentObject only: takes standing permits back. `tellKeys`: from now on the queue tells which keys hold slots.
+   * Null: the queue doesn't exist.
+   */
+  revokeStanding(tellKeys: boolean): Promise<QueueState | null>;
   /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
   syncState(epoch: number): Promise<QueueState | null>;
   /**
@@ -416,6 +419,12 @@ export interface QueueState {
   keyed: number;
   /** When its rate limiter will have recovered; 0: it has. */
   recoversAt: number;
+  /** Partitions that its queue has, as far as it knows. */
+  partitions: number;
+  /** It has runs with keys whose place is another partition: they came before there were so many, or so few. */
+  strays: boolean;
+  /** Slots held by concurrency key, where the environment asked for them. */
+  keys?: Record<string, number>;
   /** Some runs wait for a deployment that knows their task. */
   parked: boolean;
   /** Of which promotion it knows what was declared (see `QueueDeclaration`). */
@@ -479,6 +488,8 @@ export interface SharedGrant {
   /** The settings that it was counted by: a partition that knows later ones takes nothing. */
   revision: number;
   promotion: number;
+  /** While keys may have runs in several partitions: slots that they hold in others. The answer tells those held here. */
+  elsewhere?: Record<string, number>;
 }
 
 /** A deployment to be made the current one. */

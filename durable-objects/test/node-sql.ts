@@ -1,14 +1,21 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Sql, SqlRow, SqlValue } from "../src/sql.ts";
 
-/** The cores' storage over plain Node's SQLite, with savepoints for nested transactions as workerd has them. */
-export function nodeSql(database = new DatabaseSync(":memory:")): Sql {
+/**
+ * The cores' storage over plain Node's SQLite, with savepoints for nested transactions as workerd has them. `onPrepare`: called
+ * with each statement before it is first run.
+ */
+export function nodeSql(
+  database = new DatabaseSync(":memory:"),
+  onPrepare: (query: string) => void = () => {},
+): Sql {
   const statements = new Map<string, StatementSync>();
   let depth = 0;
   const prepared = (query: string): StatementSync => {
     let statement = statements.get(query);
     if (!statement) {
       statement = database.prepare(query);
+      onPrepare(query);
       statements.set(query, statement);
     }
     return statement;

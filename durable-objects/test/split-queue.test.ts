@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { type DequeuedRun, parseRunId, type QueueLimits } from "@acme/sdk/contract";
 import { describe, expect, it, vi } from "vitest";
-import { queueRef } from "../src/partitions.ts";
+import { partitionOf, queueRef } from "../src/partitions.ts";
 import type { QueueChange, QueueDeclaration, TriggerItem } from "../src/rpc.ts";
 import { Scene } from "./scene.ts";
 
@@ -217,6 +217,33 @@ describe("a queue that is split", () => {
     }
     const known = await split.scene.environment.findQueue(split.of(3).ref.queueKey);
     expect(known).toEqual({ queue: "task/task", partitions: [0, 3] });
+  });
+
+  it("keeps a key to its limit also where its place is another since the number changed", async () => {
+    const split = await new Split().deploy({ concurrencyLimit: 2 });
+    const concurrencyKey = ["a", "b", "c", "d", "e"].find((key) => partitionOf(key, 4) === 3) as string;
+    const home = partitionOf(concurrencyKey, 4);
+    await split.change({ type: "override", limits: { partitions: 1 } });
+    await split.trigger(0, 5, { concurrencyKey });
+    const running = await split.pollAll();
+    expect(running).toHaveLength(2);
+    await split.change({ type: "override", limits: { partitions: 4 } });
+    await split.trigger(home, 5, { concurrencyKey });
+    await split.trigger(1, 1, { concurrencyKey: "another" });
+    // Others are not held up.
+    expect((await split.pollSome()).map((run) => run.concurrencyKey)).toEqual(["another"]);
+    expect(await split.pollAll()).toEqual([]);
+    await evictDurableObject(split.scene.environmentStub);
+    await evictDurableObject(split.of(0).queueStub);
+    expect(await split.pollAll()).toEqual([]);
+    const places = new Set<number>();
+    for (let held = running, left = 8; left > 0; left -= held.length) {
+      await split.finish(held);
+      held = await split.pollSome();
+      expect(held.length).toBeLessThanOrEqual(2);
+      for (const partition of split.partitionsOf(held)) places.add(partition);
+    }
+    expect(places).toEqual(new Set([0, home]));
   });
 
   it("shares its size out", async () => {

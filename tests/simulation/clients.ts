@@ -8,7 +8,8 @@ import { LONG_TTL_MS, MOST_PARTITIONS, type Scene } from "./scene.ts";
 /** What one client does, insisting until it is answered. */
 export async function act(scene: Scene): Promise<void> {
   const draw = scene.world.random();
-  if (draw < 0.06) await triggerBatch(scene);
+  if (scene.scenario.kind === "split" && scene.world.chance(0.25)) await split(scene);
+  else if (draw < 0.06) await triggerBatch(scene);
   else if (draw < 0.16) await intrude(scene);
   else if (draw < 0.18) await pause(scene);
   else if (draw < 0.2) await split(scene);
@@ -98,19 +99,31 @@ async function pause(scene: Scene): Promise<void> {
   await set(false);
 }
 
-/** Changes over how many partitions a queue is spread. Not all Workers hear of it at once. */
+/**
+ * Changes over how many partitions a queue is spread, while runs of a key come: its place may be another then. Not all Workers
+ * hear of it at once.
+ */
 async function split(scene: Scene): Promise<void> {
   const { world } = scene;
-  const ref = world.pick(scene.queues);
-  if (scene.resplit.has(ref.queueKey)) return;
-  scene.resplit.add(ref.queueKey);
-  await world.sleep(world.between(0, 20_000));
+  const limited = scene.queues.filter(({ queueKey }) => scene.limits.get(queueKey)?.concurrencyLimit);
+  const ref = world.pick(limited.length > 0 ? limited : scene.queues);
+  const concurrencyKey = `tenant-${world.between(1, scene.scenario.keys)}`;
+  const burst = () =>
+    Promise.all(
+      Array.from({ length: world.between(4, 16) }, async () => {
+        const runId = await scene.trigger(scene.item(ref, { concurrencyKey, delayUntil: undefined }));
+        scene.invariants.outcomes.acknowledged(runId);
+      }),
+    );
+  await world.sleep(world.between(0, 60_000));
+  await burst();
   const partitions = world.between(1, MOST_PARTITIONS);
   const change = { type: "override", limits: { partitions } } as const;
   const queue = scene.queue(ref.queueKey);
   await scene.persist(() => queue.changeSettings(ref, scene.declarationOf(ref), change));
-  await world.sleep(world.between(0, 5_000));
+  if (world.chance(0.3)) await world.sleep(world.between(0, 5_000));
   scene.split.set(ref.queueKey, partitions);
+  await burst();
 }
 
 /** A batch; of some the last items never come. */

@@ -39,6 +39,8 @@ export class Platform {
   readonly #written = new Set<Slot>();
   readonly #mayRepeat: (method: string) => boolean;
   faults: Faults;
+  /** Called with each statement of an object before the object first runs it. */
+  onStatement: (binding: string, database: DatabaseSync, query: string) => void = () => {};
 
   /** `mayRepeat`: whether the network may deliver a call of this method twice. */
   constructor(world: World, faults: Faults, mayRepeat: (method: string) => boolean) {
@@ -212,7 +214,7 @@ export class Platform {
   }
 
   #context(slot: Slot, instance: Instance) {
-    const sql = nodeSql(slot.database);
+    const sql = nodeSql(slot.database, (query) => this.onStatement(slot.binding, slot.database, query));
     let depth = 0;
     const check = () => {
       if (!instance.hasStorage) throw new Error("simulated: a dead object reached for its storage");

@@ -4,9 +4,10 @@ import type { World } from "./world.ts";
 export interface Scenario {
   /**
    * `storm`: all that can happen, with faults. `crowd`: a storm over thousands of runs, many environments and queues.
-   * `backlog`: without faults, everybody queued far more than the hosts have room for, one of them first and most.
+   * `split`: a storm in which queues, all of them limited, are split anew again and again. `backlog`: without faults, everybody
+   * queued far more than the hosts have room for, one of them first and most.
    */
-  kind: "storm" | "crowd" | "backlog";
+  kind: "storm" | "crowd" | "split" | "backlog";
   environments: number;
   /** Queues an environment has; in a storm the second half of them limits its concurrency. */
   queues: number;
@@ -31,9 +32,11 @@ export interface Scenario {
 /** A scenario drawn from the seed: from calm to rough, from a few runs to thousands. */
 export function drawScenario(world: World, kind?: Scenario["kind"]): Scenario {
   const draw = world.random();
-  switch (kind ?? (draw < 0.004 ? "crowd" : draw < 0.1 ? "backlog" : "storm")) {
+  switch (kind ?? (draw < 0.004 ? "crowd" : draw < 0.1 ? "backlog" : draw < 0.15 ? "split" : "storm")) {
     case "crowd":
       return { ...drawStorm(world), ...drawCrowd(world) };
+    case "split":
+      return { ...drawStorm(world), ...drawSplit(world) };
     case "backlog":
       return drawBacklog(world);
     case "storm":
@@ -76,6 +79,15 @@ const drawCrowd = (world: World) => ({
   hosts: world.between(5, 20),
   slots: 50,
   clients: world.between(500, 1_200),
+});
+
+const drawSplit = (world: World) => ({
+  kind: "split" as const,
+  environments: world.between(1, 2),
+  queues: world.between(1, 2),
+  keys: 2,
+  clients: world.between(10, 40),
+  environmentLimit: world.between(10, 40),
 });
 
 function drawBacklog(world: World): Scenario {

@@ -39,8 +39,6 @@ export class Scene {
   readonly batches = new Map<string, string>();
   /** Queues that somebody has paused, by key. */
   readonly paused = new Set<string>();
-  /** Queues of which somebody has changed the number of partitions. */
-  readonly resplit = new Set<string>();
   /** Clients that are not done. */
   open = 0;
 
@@ -161,7 +159,7 @@ export function placesOf(scenario: Scenario, world: World): Places {
       const partitions = world.chance(0.4) ? world.between(2, MOST_PARTITIONS) : undefined;
       if (scenario.kind === "backlog") {
         if (partitions) limits.set(ref.queueKey, { partitions });
-      } else if (index >= scenario.queues / 2) {
+      } else if (scenario.kind === "split" || index >= scenario.queues / 2) {
         limits.set(ref.queueKey, { ...drawLimits(world, scenario.queueLimit), partitions });
       }
       return ref;

@@ -59,18 +59,27 @@ const LINES = 40;
 /** More steps than this in one millisecond are no progress. */
 const MOST_AT_ONCE = 50_000;
 
+export interface SimulateOptions {
+  /** What happened to the runs concerned is part of the error. */
+  trace?: boolean;
+  /** Whatever the seed would draw. */
+  kind?: Scenario["kind"];
+  onStatement?: Platform["onStatement"];
+}
+
 /**
  * Runs one seed to its end. Throws `SeedFailed` when an invariant breaks. The same seed always does the same.
- * `trace`: what happened to the runs concerned is part of the error. `kind`: whatever the seed would draw.
  */
 export async function simulate(
   seed: number,
-  { trace = false, kind }: { trace?: boolean; kind?: Scenario["kind"] } = {},
+  { trace = false, kind, onStatement }: SimulateOptions = {},
 ): Promise<Result> {
   const world = new World(seed, { trace });
   const restore = world.install();
   try {
-    return await new Simulation(world, seed, drawScenario(world, kind)).run();
+    const simulation = new Simulation(world, seed, drawScenario(world, kind));
+    if (onStatement) simulation.platform.onStatement = onStatement;
+    return await simulation.run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const runs = reason.match(/run_[0-9a-z]{35}/g) ?? [];
@@ -97,6 +106,10 @@ class Simulation {
   /** When time last went on, and at which step. */
   #movedAt = 0;
   #moved = 0;
+
+  get platform(): Platform {
+    return this.#platform;
+  }
 
   constructor(world: World, seed: number, scenario: Scenario) {
     this.#world = world;

@@ -16,6 +16,16 @@ test(`everybody gets a fair share in ${SEEDS_OF_A_KIND} seeds with a backlog`, P
   expect(stdout).toMatch(`${SEEDS_OF_A_KIND} of ${SEEDS_OF_A_KIND} seeds passed`);
 });
 
+test(
+  `limits hold over all partitions in ${SEEDS_OF_A_KIND} seeds in which queues are split anew`,
+  PATIENCE,
+  async () => {
+    const { stdout, stderr } = await simulate("--kind", "split", "--seeds", String(SEEDS_OF_A_KIND));
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(`${SEEDS_OF_A_KIND} of ${SEEDS_OF_A_KIND} seeds passed`);
+  },
+);
+
 test("a seed does the same in another process, to the last message", PATIENCE, async () => {
   const [first, second] = await Promise.all([simulate("--seed", "3"), simulate("--seed", "3")]);
   expect(first.stdout).toMatch(/^Seed 3 passed: .* trace [0-9a-f]{32}\n$/);
@@ -32,13 +42,13 @@ test(
   "a seed that fails does so in another process, at the same step, and tells what happened",
   PATIENCE,
   async () => {
-    const run = () => simulate("--seed", "2", "--mutation", "a lease has the token of the one before");
+    const run = () => simulate("--seed", "1", "--mutation", "a lease has the token of the one before");
     const [first, second] = await Promise.all([run(), run()]);
     expect(first.code).toBe(1);
-    expect(first.stderr).toMatch(/^Seed 2, step \d+: invariant 2: lease 1 of (run_\w+) was started twice\n/);
+    expect(first.stderr).toMatch(/^Seed 1, step \d+: invariant 2: lease 1 of (run_\w+) was started twice\n/);
     expect(first.stderr).toMatch(/\n {2}\d+\.\d QUEUE\/\w+\.triggerRuns /);
     expect(first.stderr).toMatch(/\n {2}\d+\.\d host host-\d+-\d+ starts lease 1 of run_/);
-    expect(first.stderr).toContain("Replay it: npm run simulate -- --seed 2");
+    expect(first.stderr).toContain("Replay it: npm run simulate -- --seed 1");
     expect(second.stderr).toBe(first.stderr);
   },
 );

@@ -162,12 +162,17 @@ export class EnvironmentCore {
    */
   applyState(state: QueueState): void {
     const partition = this.#partitions.get(state.queueKey) ?? this.#add(state);
-    const { seq, standing } = partition.state;
-    if (state.seq < seq || (state.seq === seq && state.standing >= standing)) return;
+    const { seq, standing, keys } = partition.state;
+    const tellsMore = state.standing < standing || (state.keys !== undefined && keys === undefined);
+    if (state.seq < seq || (state.seq === seq && !tellsMore)) return;
     this.#held += state.held - partition.state.held;
     this.#standing += state.standing - partition.state.standing;
+    const { flow } = partition;
+    const hadStrays = flow.hasStrays;
     partition.state = state;
-    partition.flow.rate?.atLeast(state.recoversAt);
+    flow.changed();
+    if (flow.hasStrays !== hadStrays) this.#setLimits(flow);
+    flow.rate?.atLeast(state.recoversAt);
     if (state.held > 0 || state.ready > 0 || state.standing > 0) {
       partition.usedAt = this.#now();
       if (!partition.active) this.#activate(state, partition);
@@ -194,6 +199,8 @@ export class EnvironmentCore {
         ready: 0,
         keyless: { held: 0, standing: 0, ready: 0 },
         keyed: 0,
+        strays: false,
+        keys: undefined,
         seq: -1,
       },
       inflight: { all: 0, keyless: 0 },
@@ -219,15 +226,14 @@ export class EnvironmentCore {
     const { queue } = flow;
     const stored = this.#rates.get(queue);
     flow.revision = this.revisionOf(queue);
-    if (flow.partitions.size < 2 && !stored) return;
+    // One partition keeps the limits by itself.
+    if (!flow.isSplit && !stored) return;
     const declared = this.#declared(queue);
     const { overrides = {}, paused = false } = this.changesOf(queue) ?? {};
-    const { concurrencyLimit, totalConcurrencyLimit, rateLimit } = effectiveSettings({
-      declared,
-      overrides,
-      paused,
-    });
+    const settings = effectiveSettings({ declared, overrides, paused });
+    const { concurrencyLimit, totalConcurrencyLimit, rateLimit } = settings;
     flow.promotion = declared.promotion ?? 0;
+    flow.count = settings.partitions ?? 1;
     flow.setLimits({
       all: totalConcurrencyLimit ?? Number.POSITIVE_INFINITY,
       keyless: concurrencyLimit ?? Number.POSITIVE_INFINITY,
@@ -275,25 +281,28 @@ export class EnvironmentCore {
     // Nobody else waits. Whether the host has room for more shows when it is given something.
     for (const grant of grants) {
       const { flow } = this.#partitions.get(grant.queueKey) as Partition;
-      if (flow.rate) continue;
       const { all, keyless } = flow.free;
       const standing = Math.min(STANDING, Math.floor(Math.min(this.#free, all) / STANDING_SHARE));
       flow.addStanding(grant, standing, Math.floor(keyless / STANDING_SHARE), this.#now());
-      this.#inflight += standing;
+      this.#inflight += grant.standing;
     }
     return grants;
   }
 
   /** Queues whose permits in advance others wait for: those of the environment, or other partitions of these queues. */
   queuesToRevoke(queueKeys: Iterable<string> = this.#partitions.keys()): string[] {
-    if (this.#standing === 0) return [];
-    if (this.#turns.ready > this.#free) return this.queuesWithStanding();
-    return this.standingOfSiblings(queueKeys);
+    const others = this.#turns.ready > this.#free ? this.queuesWithStanding() : [];
+    return [...others, ...this.standingOfSiblings(queueKeys)];
   }
 
-  /** Partitions with permits in advance that others of these queues wait for. */
+  /** The partition is to tell which keys hold slots in it. */
+  needsKeysOf(queueKey: string): boolean {
+    const partition = this.#partitions.get(queueKey);
+    return partition?.flow.needsKeysOf(partition) ?? false;
+  }
+
+  /** Partitions with permits in advance that others of these queues wait for, or that have to tell what keys hold. */
   standingOfSiblings(queueKeys: Iterable<string>): string[] {
-    if (this.#standing === 0) return [];
     const flows = new Set<QueueFlow>();
     for (const queueKey of queueKeys) {
       const flow = this.#partitions.get(queueKey)?.flow;
@@ -333,11 +342,13 @@ export class EnvironmentCore {
     }
   }
 
-  /** A grant's answer: the queue's state after it, and how many starts count against its rate. */
-  granted(grant: Grant, state: QueueState, started: number): void {
+  /** A grant's answer: the queue's state after it, what it has leased, and how many of that count against its rate. */
+  granted(grant: Grant, state: QueueState, { leased, started }: { leased: number; started: number }): void {
     this.#settle(grant, started);
     this.applyState(state);
-    this.#turn(this.#flowOf(grant));
+    const flow = this.#flowOf(grant);
+    if (leased === 0) flow.wasFruitless(grant);
+    this.#turn(flow);
   }
 
   /** A grant's answer was lost: its permits stay taken until the queue has accepted the epoch returned here. */

@@ -244,7 +244,7 @@ export function environmentObject<Env extends ObjectBindings>() {
           sessionId,
           deployment: current.deployment,
         });
-        this.#core.granted(grant, state, started);
+        this.#core.granted(grant, state, { leased: runs.length, started });
         return runs;
       } catch (error) {
         console.error(`A grant to queue ${grant.queueKey} was not answered`, error);
@@ -286,7 +286,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         this.ctx.waitUntil(
           (async () => {
             try {
-              const state = await this.#queue(queueKey).revokeStanding();
+              const state = await this.#queue(queueKey).revokeStanding(this.#core.needsKeysOf(queueKey));
               if (state) this.#core.applyState(state);
               await this.#dispatcher.tell();
             } catch (error) {

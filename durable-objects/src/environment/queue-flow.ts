@@ -47,12 +47,16 @@ export class QueueFlow {
   /** Of changes by the API: a partition that knows fewer is granted nothing. */
   revision = 0;
   promotion = 0;
+  /** How many partitions new runs are spread over. */
+  count = 1;
   rate: SharedRate | null = null;
   /** What no queue exceeds. */
   #environmentLimit = Number.POSITIVE_INFINITY;
   #limits: Slots = { all: Number.POSITIVE_INFINITY, keyless: Number.POSITIVE_INFINITY };
   readonly #turns = new DeficitRoundRobin();
   #waits = false;
+  /** Partitions that were asked in vain since anything changed. */
+  readonly #fruitless = new Set<string>();
   /** Grants that are not answered and were not counted against the rate. */
   #unrated = 0;
 
@@ -62,7 +66,23 @@ export class QueueFlow {
 
   /** More than one object may have runs of it. */
   get isSplit(): boolean {
-    return this.partitions.size > 1 || this.rate !== null;
+    return this.partitions.size > 1 || this.rate !== null || this.hasStrays;
+  }
+
+  /** Since the number of partitions changed, some keys have runs where their place was. */
+  get hasStrays(): boolean {
+    for (const { state } of this.partitions.values()) if (state.strays) return true;
+    return false;
+  }
+
+  /** A partition's state is another. */
+  changed(): void {
+    this.#fruitless.clear();
+  }
+
+  /** The last grant brought nothing: what it could start has to wait for what keys hold in other partitions. */
+  wasFruitless({ queueKey, shared }: Grant): void {
+    if (shared?.elsewhere) this.#fruitless.add(queueKey);
   }
 
   /** Some have to wait for what others of its partitions may use. */
@@ -100,7 +120,10 @@ export class QueueFlow {
     let possible = 0;
     for (const [queueKey, partition] of this.partitions) {
       const wanted = this.#wantedOf(partition);
-      const ready = Math.min(wanted.all, wanted.keyed + Math.min(wanted.keyless, free.keyless));
+      const isFruitless = this.#fruitless.has(queueKey);
+      const ready = isFruitless
+        ? 0
+        : Math.min(wanted.all, wanted.keyed + Math.min(wanted.keyless, free.keyless));
       this.#turns.set(queueKey, ready);
       possible += ready;
       sum.all += wanted.all;
@@ -108,9 +131,35 @@ export class QueueFlow {
       sum.keyless += wanted.keyless;
     }
     const allowed = Math.min(free.all, sum.keyed + Math.min(sum.keyless, free.keyless), this.#tokens(now));
-    const ready = Math.min(possible, allowed);
+    const ready = this.#isSettled(this.#isMixed) ? Math.min(possible, allowed) : 0;
     this.#waits = this.isSplit && sum.all > ready;
     return ready;
+  }
+
+  /** A limit of each key is to be kept over several partitions. */
+  get #isMixed(): boolean {
+    return this.#limits.keyless !== Number.POSITIVE_INFINITY && this.hasStrays;
+  }
+
+  /**
+   * Keys that may have runs in several partitions are counted over all of them: one partition at a time is granted something,
+   * and told what the others hold. False: it is not known yet, or a grant is under way.
+   */
+  #isSettled(isMixed: boolean): boolean {
+    if (!this.isSplit || this.#limits.keyless === Number.POSITIVE_INFINITY) return true;
+    for (const { state, inflight } of this.partitions.values()) {
+      const isBusy = state.held > state.keyless.held || state.standing > 0 || inflight.all > 0;
+      // It does not know yet which of its keys have another place now.
+      if (state.partitions !== this.count && isBusy) return false;
+      if (isMixed && (inflight.all > 0 || state.standing > 0)) return false;
+      if (isMixed && state.held > state.keyless.held && !state.keys) return false;
+    }
+    return true;
+  }
+
+  /** The partition has to tell which keys hold slots in it. */
+  needsKeysOf({ state }: Partition): boolean {
+    return this.#isMixed && state.held > state.keyless.held && !state.keys;
   }
 
   /** When the rate lets more start than now; null: it holds nothing back. */
@@ -122,7 +171,8 @@ export class QueueFlow {
   take(count: number, now: number): Grant[] {
     let { keyless: free } = this.free;
     const grants: Grant[] = [];
-    for (const [queueKey, share] of this.#turns.take(count)) {
+    const isMixed = this.#isMixed;
+    for (const [queueKey, share] of isMixed ? this.#takeOne(count) : this.#turns.take(count)) {
       const partition = this.partitions.get(queueKey) as Partition;
       if (!this.isSplit) {
         grants.push({ queueKey, max: share, standing: 0 });
@@ -133,7 +183,8 @@ export class QueueFlow {
         if (max === 0) continue;
         free -= keyless;
         const { revision, promotion } = this;
-        const shared = { keyless, keylessStanding: 0, revision, promotion };
+        const shared: SharedGrant = { keyless, keylessStanding: 0, revision, promotion };
+        if (isMixed) shared.elsewhere = this.#heldElsewhere(queueKey);
         grants.push({ queueKey, max, standing: 0, shared });
       }
     }
@@ -146,8 +197,28 @@ export class QueueFlow {
     return grants;
   }
 
+  /** The next partition's turn alone: afterwards it is last. */
+  #takeOne(count: number): Map<string, number> {
+    const [first] = this.#turns.keys();
+    if (first === undefined) return new Map();
+    const share = Math.min(count, this.#turns.of(first));
+    this.#turns.set(first, 0);
+    return new Map([[first, share]]);
+  }
+
+  /** Slots that keys hold in other partitions than this one. */
+  #heldElsewhere(queueKey: string): Record<string, number> {
+    const held: Record<string, number> = {};
+    for (const [other, { state }] of this.partitions) {
+      if (other === queueKey) continue;
+      for (const [key, slots] of Object.entries(state.keys ?? {})) held[key] = (held[key] ?? 0) + slots;
+    }
+    return held;
+  }
+
   /** Adds `standing` permits in advance to a grant, as many of them for runs without a key as there is room for. */
   addStanding(grant: Grant, standing: number, keyless: number, now: number): void {
+    if (this.rate || grant.shared?.elsewhere) return;
     grant.standing = standing;
     if (grant.shared) grant.shared.keylessStanding = Math.min(standing, keyless);
     const added = { all: standing, keyless: grant.shared?.keylessStanding ?? standing };
@@ -167,7 +238,9 @@ export class QueueFlow {
   /** Partitions with permits in advance that others wait for, or that would start more than the rate allows. */
   standingToRevoke(): string[] {
     if (!this.isSplit || (!this.#waits && !this.rate)) return [];
-    return [...this.partitions].filter(([, { state }]) => state.standing > 0).map(([queueKey]) => queueKey);
+    return [...this.partitions]
+      .filter(([, partition]) => partition.state.standing > 0 || this.needsKeysOf(partition))
+      .map(([queueKey]) => queueKey);
   }
 
   #tokens(now: number): number {

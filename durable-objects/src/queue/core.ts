@@ -1,4 +1,5 @@
 import { DEFAULTS } from "@acme/sdk/contract";
+import { partitionOf } from "../partitions.ts";
 import type {
   DequeueGrant,
   QueueChange,
@@ -49,6 +50,8 @@ export interface QueueCoreOptions {
 export class QueueCore {
   readonly #options: QueueCoreOptions;
   readonly standing = new Standing();
+  /** The environment wants to know which keys hold slots. */
+  tellsKeys = false;
   #context: QueueContext | null = null;
   #epoch = 0;
 
@@ -129,6 +132,9 @@ export class QueueCore {
       },
       keyed: counters.keyedReady,
       recoversAt: settings.rateLimit ? counters.recoversAt : 0,
+      partitions: settings.partitions ?? 1,
+      strays: counters.hasStrays,
+      keys: this.tellsKeys ? counters.heldByKey : undefined,
       parked: hasParked(this.context),
       promotion: stored.declared.promotion ?? 0,
       revision: stored.revision,
@@ -139,14 +145,17 @@ export class QueueCore {
   /** Permits in advance for which there are runs that may use them. */
   get usable(): number {
     const { counters } = this.context;
+    // How much of a stray key's limit is left is known with a grant only.
+    if (counters.hasStrays) return 0;
     const { all, keyless } = this.standing.left(counters.held);
     return Math.min(all, Math.min(keyless, counters.keylessReady) + counters.keyedReady);
   }
 
   /** The grant counted with less than this queue knows: of what is shared, others may have more than it says. */
   isOutdated({ shared }: DequeueGrant): boolean {
+    const { stored, counters } = this.context;
+    if (counters.hasStrays && !shared?.elsewhere) return true;
     if (!shared) return false;
-    const { stored } = this.context;
     return shared.revision < stored.revision || shared.promotion < (stored.declared.promotion ?? 0);
   }
 
@@ -185,6 +194,7 @@ export class QueueCore {
     q.stored = stored;
     q.settings = effectiveSettings(stored);
     q.counters.setLimits(q.settings);
+    setHome(q);
     this.#stateChanged(q);
   }
 
@@ -230,6 +240,14 @@ export class QueueCore {
       q.version += 1;
       meta.set("version", q.version);
     }
+    setHome(q);
     this.#context = q;
   }
+}
+
+/** Where keys have no limit it doesn't matter where else they have runs. */
+function setHome({ counters, settings, stored, ref }: QueueContext): void {
+  const matters = settings.concurrencyLimit !== null && (stored.wasSplit || ref.partition > 0);
+  const partitions = settings.partitions ?? 1;
+  counters.setHome(matters ? (key) => partitionOf(key, partitions) === ref.partition : null);
 }

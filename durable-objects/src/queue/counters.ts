@@ -52,6 +52,12 @@ export class KeyCounters {
   #pending = 0;
   #running = 0;
   #later = 0;
+  /** Slots held, of keys that hold any. */
+  readonly #heldByKey = new Map<string, number>();
+  /** Whether a key's place is here; null: all are. */
+  #isHome: ((key: string) => boolean) | null = null;
+  /** Keys with another place that have runs here. */
+  readonly #strays = new Set<string>();
   #now: number;
 
   constructor(now: number) {
@@ -70,6 +76,15 @@ export class KeyCounters {
   /** Slots held, and of those the ones of runs without a key. */
   get held(): Held {
     return { all: this.#running, keyless: this.#keys.get("")?.running ?? 0 };
+  }
+
+  /** Slots held, by concurrency key. */
+  get heldByKey(): Record<string, number> {
+    return Object.fromEntries(this.#heldByKey);
+  }
+
+  get hasStrays(): boolean {
+    return this.#strays.size > 0;
   }
 
   /** Runs without a key that could be dequeued but for limits over all keys. */
@@ -139,6 +154,19 @@ export class KeyCounters {
     }
   }
 
+  /** From now on these keys have their place here; null: all have. */
+  setHome(isHome: ((key: string) => boolean) | null): void {
+    this.#isHome = isHome;
+    this.#strays.clear();
+    if (isHome) for (const [key, counts] of this.#keys) this.#stray(key, counts);
+  }
+
+  #stray(key: string, { pending, running }: Counts): void {
+    if (this.#isHome === null || key === "") return;
+    if (pending + running > 0 && !this.#isHome(key)) this.#strays.add(key);
+    else this.#strays.delete(key);
+  }
+
   add(key: string, change: Change): void {
     const { pending = 0, running = 0, later = 0 } = change;
     let counts = this.#keys.get(key);
@@ -154,16 +182,35 @@ export class KeyCounters {
     this.#later += later;
     this.#touched.add(key);
     this.#turn(key, counts);
+    if (key === "") return;
+    if (counts.running > 0) this.#heldByKey.set(key, counts.running);
+    else this.#heldByKey.delete(key);
+    this.#stray(key, counts);
   }
 
-  /** Which keys take the next `max` slots, and how many each: at most `keyless` of those for runs without one. */
-  take(max: number, keyless = Number.POSITIVE_INFINITY): Map<string, number> {
+  /**
+   * Which keys take the next `max` slots, and how many each: at most `keyless` of those for runs without one, and of a key no
+   * more than its limit leaves beside what it holds `elsewhere`.
+   */
+  take(
+    max: number,
+    keyless = Number.POSITIVE_INFINITY,
+    elsewhere: Record<string, number> = {},
+  ): Map<string, number> {
     const most = Math.min(max, this.ready);
-    const counts = this.#keys.get("");
-    if (!counts || keyless >= this.#turns.of("")) return this.#turns.take(most);
-    this.#turns.set("", keyless);
+    const held: [string, number][] = [];
+    const hold = (key: string, counts: Counts | undefined, ready: number): void => {
+      if (!counts || ready >= this.#turns.of(key)) return;
+      held.push([key, this.#turns.of(key) - Math.max(0, ready)]);
+      this.#turns.set(key, ready);
+    };
+    hold("", this.#keys.get(""), keyless);
+    for (const [key, slots] of Object.entries(elsewhere)) {
+      const counts = this.#keys.get(key);
+      if (counts) hold(key, counts, this.#limit - counts.running - slots);
+    }
     const taken = this.#turns.take(most);
-    this.#turns.set("", this.#readyOf(counts) - (taken.get("") ?? 0));
+    for (const [key, more] of held) this.#turns.set(key, this.#turns.of(key) + more);
     return taken;
   }
 
@@ -236,22 +283,10 @@ export class KeyCounters {
     this.#savedTat = this.#tat;
   }
 
-  #wantedOf(counts: Counts): number {
-    return Math.min(counts.pending, this.#limit - counts.running);
-  }
-
-  #tokensOf(counts: Counts): number {
-    return this.#keyRate ? available(this.#keyRate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
-  }
-
-  #readyOf(counts: Counts): number {
-    return Math.min(this.#wantedOf(counts), this.#tokensOf(counts));
-  }
-
   #turn(key: string, counts: Counts): void {
-    const wanted = this.#wantedOf(counts);
-    const tokens = this.#tokensOf(counts);
+    const wanted = Math.min(counts.pending, this.#limit - counts.running);
     const rate = this.#keyRate;
+    const tokens = rate ? available(rate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
     this.#turns.set(key, Math.min(wanted, tokens));
     const at = rate && wanted > tokens ? this.#nextToken(rate, counts.tat) : null;
     if (at === null) {

@@ -14,44 +14,71 @@ export interface Leased {
 export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
   const leased: Leased = { runs: [], started: 0 };
   if (q.settings.paused) return leased;
-  for (const [key, count] of q.counters.take(grant.max, grant.shared?.keyless)) {
-    const { runs, started } = leaseOfKey(q, grant, key, count);
-    leased.runs.push(...runs);
+  const turns = q.counters.take(grant.max, grant.shared?.keyless, grant.shared?.elsewhere);
+  if (turns.size === 0) return leased;
+  // One statement for all keys: with many of them each has few runs.
+  const rows = Map.groupBy(lease(q, grant, turns), (row) => row.concurrency_key);
+  for (const key of turns.keys()) {
+    const own = rows.get(key) ?? [];
+    q.counters.add(key, { pending: -own.length, running: own.length });
+    // What goes on after a wait waited for the rate limits like all else, and doesn't count against them again.
+    const started = own.filter((row) => !isResumable(row)).length;
+    if (started > 0) q.counters.started(key, started);
     leased.started += started;
   }
+  leased.runs.push(
+    ...handedOut(
+      q,
+      grant,
+      [...turns.keys()].flatMap((key) => rows.get(key) ?? []),
+    ),
+  );
   if (leased.runs.length > 0) saveDeployment(q, grant.deployment);
   return leased;
 }
 
-function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: number): Leased {
-  const leaseUntil = due(q, q.now + q.timeouts.dequeuedLeaseMs);
-  // A run keeps the deployment of its first dequeue for all of its attempts.
-  const rows = q.sql.exec<RunTableRow>(
-    `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?1, ttl_at = NULL, version = ?2,
-       updated_at = ?3, host_id = ?4, session_id = ?5, deployment_id = coalesce(deployment_id, ?6)
-     WHERE seq IN (
-       SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?7 ORDER BY order_at, seq LIMIT ?8)
-     RETURNING *`,
-    leaseUntil,
-    q.version,
-    q.now,
-    grant.hostId,
-    grant.sessionId,
-    grant.deployment.id,
-    key,
-    count,
-  );
-  q.counters.add(key, { pending: -rows.length, running: rows.length });
-  if (rows.length === 0) return { runs: [], started: 0 };
-  // What goes on after a wait waited for the rate limits like all else, and doesn't count against them again.
-  const started = rows.filter((row) => !isResumable(row)).length;
-  q.counters.started(key, started);
-  q.effects.changed = true;
-  rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
+/** The first of a key. */
+const NEXT = `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 ORDER BY order_at, seq LIMIT ?2`;
+/** A run keeps the deployment of its first dequeue for all of its attempts. */
+const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?3, ttl_at = NULL, version = ?4,
+   updated_at = ?5, host_id = ?6, session_id = ?7, deployment_id = coalesce(deployment_id, ?8)`;
+const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${NEXT}) RETURNING *`;
+const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2) RETURNING *`;
+
+function lease(q: QueueContext, grant: DequeueGrant, turns: Map<string, number>): RunTableRow[] {
+  const { hostId, sessionId, deployment } = grant;
+  const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
+  const update = (statement: string, from: string, count: number): RunTableRow[] =>
+    q.sql.exec<RunTableRow>(
+      statement,
+      from,
+      count,
+      dueAt,
+      q.version,
+      q.now,
+      hostId,
+      sessionId,
+      deployment.id,
+    );
+  const keys = [...turns];
+  const [first] = keys;
+  let rows: RunTableRow[];
+  if (first && keys.length === 1) rows = update(LEASE_OF_KEY, ...first);
+  else {
+    const picked = keys.flatMap(([key, count]) => q.sql.exec<{ seq: number }>(NEXT, key, count));
+    rows = update(LEASE_PICKED, JSON.stringify(picked.map(({ seq }) => seq)), picked.length);
+  }
+  if (rows.length > 0) q.effects.changed = true;
+  return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
+}
+
+/** What their host is told of each. */
+function handedOut(q: QueueContext, grant: DequeueGrant, rows: RunTableRow[]): LeasedRun[] {
+  if (rows.length === 0) return [];
   const seqs = JSON.stringify(rows.map((row) => row.seq));
   const payloads = textsOf(q, "SELECT seq, payload AS text, payload_type AS type FROM payloads", seqs);
   const metadata = textsOf(q, "SELECT seq, metadata AS text, '' AS type FROM metadata", seqs);
-  const runs = rows.map((row) => {
+  return rows.map((row) => {
     const locked = row.deployment_id as string;
     const deployment =
       locked === grant.deployment.id ? grant.deployment : (findDeployment(q, locked) ?? grant.deployment);
@@ -59,7 +86,6 @@ function leaseOfKey(q: QueueContext, grant: DequeueGrant, key: string, count: nu
     if (isResumable(row)) run.resume = resumeOf(q, row);
     return { runId: row.id, token: row.token, json: JSON.stringify(run) };
   });
-  return { runs, started };
 }
 
 /** A checkpoint is handed out once: what happens after this lease is not in it. */

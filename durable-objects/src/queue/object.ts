@@ -297,6 +297,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased> {
       if (!this.#core.acceptEpoch(grant.epoch) || this.#core.isOutdated(grant))
         return { ...this.#stateToTell(), runs: [], started: 0 };
+      this.#core.tellsKeys = grant.shared?.elsewhere !== undefined;
       const { runs, started } = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
       // Permits in advance come with a new version only: the environment tells states with the same one apart by what is left.
       const standing = runs.length > 0 ? grant.standing : 0;
@@ -316,8 +317,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return state;
     }
 
-    async revokeStanding(): Promise<QueueState | null> {
+    async revokeStanding(tellKeys: boolean): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
+      if (tellKeys) this.#core.tellsKeys = true;
       this.#core.standing.revoke();
       const state = this.#stateToTell();
       this.#tell(state);
@@ -558,7 +560,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     #isTold(): boolean {
-      const { held, ready, parked, standing, revision, keyless, keyed } = this.#core.state;
+      const { held, ready, parked, standing, revision, keyless, keyed, strays } = this.#core.state;
       const told = this.#told;
       return (
         told !== null &&
@@ -566,7 +568,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         (!this.#core.isSplit ||
           (told.keyless.held + told.keyless.standing === keyless.held + keyless.standing &&
             told.keyless.ready === keyless.ready &&
-            told.keyed === keyed)) &&
+            told.keyed === keyed &&
+            told.strays === strays)) &&
         told.held + told.standing === held + standing &&
         told.ready === ready &&
         told.parked === parked

@@ -15,8 +15,11 @@ export interface LimitedPlaces {
 
 interface Held {
   all: number;
-  keyless: number;
+  /** By concurrency key; '' is that of runs without one. */
+  keys: Map<string, number>;
 }
+
+const nothing = (): Held => ({ all: 0, keys: new Map() });
 
 /**
  * Invariant 3: never more slots held than a queue's key, a queue and the environment may have, however many partitions hold
@@ -53,21 +56,22 @@ export class Slots {
     const statement = this.#statements.get(queueKey) ?? database.prepare(HELD);
     this.#statements.set(queueKey, statement);
     const rows = statement.all() as { key: string; n: number }[];
-    const held: Held = { all: 0, keyless: 0 };
+    const held: Held = nothing();
     for (const { key, n } of rows) {
       held.all += n;
-      if (key === "") held.keyless += n;
-      else if (n > limit)
-        this.#violations.report(3, `key '${key}' of queue ${queueKey} holds ${n} of ${limit} slots`);
+      held.keys.set(key, n);
     }
-    const before = this.#held.get(queueKey) ?? { all: 0, keyless: 0 };
+    const before = this.#held.get(queueKey) ?? nothing();
     this.#held.set(queueKey, held);
-    const queue = this.#queues.get(first) ?? { all: 0, keyless: 0 };
+    const queue = this.#queues.get(first) ?? nothing();
     this.#queues.set(first, queue);
     queue.all += held.all - before.all;
-    queue.keyless += held.keyless - before.keyless;
-    if (queue.keyless > limit)
-      this.#violations.report(3, `runs of queue ${first} hold ${queue.keyless} of ${limit} slots`);
+    for (const key of new Set([...before.keys.keys(), ...held.keys.keys()])) {
+      const n = (queue.keys.get(key) ?? 0) + (held.keys.get(key) ?? 0) - (before.keys.get(key) ?? 0);
+      queue.keys.set(key, n);
+      if (n > limit)
+        this.#violations.report(3, `key '${key}' of queue ${first} holds ${n} of ${limit} slots`);
+    }
     if (queue.all > total) this.#violations.report(3, `queue ${first} holds ${queue.all} of ${total} slots`);
     const environment = queueKey.slice(0, ENVIRONMENT_KEY_LENGTH);
     const all = (this.#environments.get(environment) ?? 0) + held.all - before.all;

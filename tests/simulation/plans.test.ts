@@ -1,0 +1,54 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { beforeAll, expect, test } from "vitest";
+import type { StatementPlan } from "./plans.ts";
+
+/** What may be read from one end to the other, and when. */
+const MAY_SCAN: [why: string, detail: RegExp][] = [
+  ["what the caller gave", /^SCAN (json_each|CONSTANT ROW)/],
+  ["one row in each object", /^SCAN (batch|token)$/],
+  ["whether the object has tables", /^SCAN sqlite_schema$/],
+  ["at an object's start: what lives, never a backlog", /^SCAN (keys|changes|rates|environments|sessions)$/],
+  ["at an object's start: what lives, never a backlog", /^SCAN queues USING COVERING INDEX queues_active$/],
+  ["at a promotion, or where queues are listed", /^SCAN queues USING COVERING INDEX queues_name$/],
+  ["at the dispatcher's start, and when a host is lost", /^SCAN session_queues$/],
+  ["once in an object's life", /^SCAN schedules USING COVERING INDEX sqlite_autoindex_schedules_1$/],
+];
+
+/** Looks at one row. */
+const isGlance = (query: string): boolean => /^SELECT 1 AS found FROM \w+ LIMIT 1$/.test(query);
+/** Of a migration: once for each object that there was then. */
+const isMigration = (query: string): boolean =>
+  query.startsWith("INSERT INTO keys") && query.includes("SELECT");
+
+let plans: StatementPlan[];
+beforeAll(async () => {
+  const args = [join(import.meta.dirname, "plans.ts"), "20"];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 });
+  plans = JSON.parse(stdout);
+});
+
+test("no statement that the objects run reads a backlog, or sorts one", () => {
+  const long = plans
+    .filter(({ query }) => !isGlance(query) && !isMigration(query))
+    .flatMap(({ binding, query, plan }) =>
+      plan
+        .filter((detail) => /SCAN|TEMP B-TREE/.test(detail))
+        .filter((detail) => !MAY_SCAN.some(([, allowed]) => allowed.test(detail)))
+        .map((detail) => `${binding}: ${detail} in ${query}`),
+    );
+  expect(long).toEqual([]);
+});
+
+test("the seeds run what the hot paths do", () => {
+  const has = (binding: string, ...parts: string[]) =>
+    plans.some((plan) => plan.binding === binding && parts.every((part) => plan.query.includes(part)));
+  expect(plans.length).toBeGreaterThan(100);
+  expect(has("QUEUE", "INSERT INTO runs")).toBe(true);
+  expect(has("QUEUE", "UPDATE runs SET status = 'DEQUEUED'")).toBe(true);
+  expect(has("QUEUE", "COMPLETED_SUCCESSFULLY")).toBe(true);
+  expect(has("QUEUE", "due_at")).toBe(true);
+  expect(has("BATCH", "FROM waiting JOIN queues")).toBe(true);
+  expect(has("ENVIRONMENT", "INSERT INTO queues")).toBe(true);
+});
