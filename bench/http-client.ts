@@ -22,9 +22,13 @@ export class HttpClient {
 
   get = (path: string): Promise<Answer> => this.#send({ method: "GET", path, headers: this.#headers });
 
-  post(path: string, body: string): Promise<Answer> {
+  post = (path: string, body: string): Promise<Answer> => this.#withBody("POST", path, body);
+
+  put = (path: string, body: string): Promise<Answer> => this.#withBody("PUT", path, body);
+
+  #withBody(method: "POST" | "PUT", path: string, body: string): Promise<Answer> {
     const headers = { ...this.#headers, "content-type": "application/json" };
-    return this.#send({ method: "POST", path, headers, body });
+    return this.#send({ method, path, headers, body });
   }
 
   #send(options: Dispatcher.DispatchOptions): Promise<Answer> {

@@ -1,0 +1,51 @@
+/** What one row has more of than the others of its group. */
+export interface Row {
+  name: string;
+  environments: number;
+  partitions: number;
+  /** Concurrency keys that runs are spread over; 0: runs have none. */
+  keys: number;
+  /** Runs that are queued all the while. */
+  backlog: number;
+  /**
+   * Runs of one environment that come together, before they are executed; null: all of a round. What they share (a commit, a
+   * message) is cheaper for each the more they are: rows that differ in the number of environments have the same.
+   */
+  together: number | null;
+}
+
+export interface Group {
+  id: string;
+  title: string;
+  rows: Row[];
+}
+
+const ONE: Omit<Row, "name"> = { environments: 1, partitions: 1, keys: 0, backlog: 0, together: null };
+
+export const GROUPS: Group[] = [
+  {
+    id: "partitions",
+    title: "Partitions of one queue",
+    rows: [1, 2, 4, 8].map((partitions) => ({ ...ONE, name: `${partitions}`, partitions })),
+  },
+  {
+    id: "keys",
+    title: "Concurrency keys of one queue",
+    rows: [1, 100, 10_000].map((keys) => ({ ...ONE, name: `${keys}`, keys })),
+  },
+  {
+    id: "environments",
+    title: "Environments, each with a queue in which four runs come together",
+    rows: [1, 100, 1_000].map((environments) => ({
+      ...ONE,
+      name: `${environments}`,
+      environments,
+      together: 4,
+    })),
+  },
+  {
+    id: "backlog",
+    title: "Runs that are queued all the while",
+    rows: [1_000, 10_000, 100_000].map((backlog) => ({ ...ONE, name: `${backlog}`, backlog })),
+  },
+];

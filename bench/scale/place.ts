@@ -1,0 +1,98 @@
+import { createHash, randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expected, HttpClient } from "../http-client.ts";
+import { load } from "../load.ts";
+import type { AcmeServer } from "../systems/acme-process.ts";
+
+/** Nothing but the queues is to hold anything back. */
+const UNLIMITED = 100_000;
+const ITEMS_A_BATCH = 10_000;
+
+export interface TriggerOptions {
+  concurrencyKey?: string;
+}
+
+/** An environment of its own with one task, in a queue with so many partitions. */
+export class Place {
+  readonly #http: HttpClient;
+
+  private constructor(http: HttpClient) {
+    this.#http = http;
+  }
+
+  static async create(server: AcmeServer, folder: string, partitions: number): Promise<Place> {
+    const { adminToken } = JSON.parse(readFileSync(join(folder, "secrets.json"), "utf8")) as {
+      adminToken: string;
+    };
+    const unique = randomBytes(16).toString("hex");
+    const [secretKey, accessToken, ref] = [`tr_prod_${unique}`, `tr_pat_${unique}`, `proj_${unique}`];
+    const admin = new HttpClient(server.access.apiUrl, { authorization: `Bearer ${adminToken}` });
+    const developer = new HttpClient(server.access.apiUrl, { authorization: `Bearer ${accessToken}` });
+    try {
+      const project = { ref, name: unique };
+      const body = {
+        organization: { slug: unique, name: unique },
+        project,
+        secretKeys: { prod: secretKey },
+        accessToken,
+      };
+      expected(await admin.post("/admin/v1/bootstrap", JSON.stringify(body)), 200);
+      const settings = JSON.stringify({ concurrencyLimit: UNLIMITED });
+      expected(await admin.put(`/admin/v1/projects/${ref}/prod/settings`, settings), 200);
+      const bundle = "export {};";
+      const contentHash = createHash("sha256").update(bundle).digest("hex");
+      const base = `/api/v1/projects/${ref}/prod`;
+      await developer.put(`${base}/bundles/${contentHash}`, bundle);
+      const tasks = [{ id: "task", filePath: "task.ts", queue: { partitions } }];
+      const manifest = { tasks, queues: [] };
+      expected(await developer.post(`${base}/deployments`, JSON.stringify({ contentHash, manifest })), 201);
+    } finally {
+      await Promise.all([admin.close(), developer.close()]);
+    }
+    return new Place(new HttpClient(server.access.apiUrl, { authorization: `Bearer ${secretKey}` }));
+  }
+
+  async trigger(options: TriggerOptions = {}): Promise<void> {
+    const body = JSON.stringify({ payload: { n: 1 }, options });
+    expected(await this.#http.post("/api/v1/tasks/task/trigger", body), 200);
+  }
+
+  /** Queues so many runs, by batches. */
+  async fill(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= ITEMS_A_BATCH) {
+      const size = Math.min(left, ITEMS_A_BATCH);
+      const created = await this.#http.post("/api/v3/batches", JSON.stringify({ runCount: size }));
+      const { id } = JSON.parse(expected(created, 202)) as { id: string };
+      const lines = Array.from({ length: size }, (_, index) =>
+        JSON.stringify({ index, task: "task", payload: { n: 1 } }),
+      );
+      expected(await this.#http.post(`/api/v3/batches/${id}/items`, lines.join("\n")), 200);
+    }
+    await this.#untilQueued(count);
+  }
+
+  async #untilQueued(count: number): Promise<void> {
+    for (;;) {
+      const answer = await this.#http.get("/api/v1/queues/task?type=task");
+      const { queued } = JSON.parse(expected(answer, 200)) as { queued: number };
+      if (queued >= count) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  close = (): Promise<void> => this.#http.close();
+}
+
+/** Places side by side: each takes some requests to set up. */
+export async function createPlaces(
+  server: AcmeServer,
+  folder: string,
+  options: { count: number; partitions: number },
+): Promise<Place[]> {
+  const places: Place[] = [];
+  await load(8, options.count, async () => {
+    places.push(await Place.create(server, folder, options.partitions));
+  });
+  return places;
+}
