@@ -12,6 +12,8 @@ export interface Row {
    * message) is cheaper for each the more they are: rows that differ in the number of environments have the same.
    */
   together: number | null;
+  /** Objects are left alone for so long before each phase, which ends them: waking up is part of the cost. */
+  restMs: number;
 }
 
 export interface Group {
@@ -20,7 +22,14 @@ export interface Group {
   rows: Row[];
 }
 
-const ONE: Omit<Row, "name"> = { environments: 1, partitions: 1, keys: 0, backlog: 0, together: null };
+const ONE: Omit<Row, "name"> = {
+  environments: 1,
+  partitions: 1,
+  keys: 0,
+  backlog: 0,
+  together: null,
+  restMs: 0,
+};
 
 export const GROUPS: Group[] = [
   {
@@ -36,12 +45,15 @@ export const GROUPS: Group[] = [
   {
     id: "environments",
     title: "Environments, each with a queue in which four runs come together",
-    rows: [1, 100, 1_000].map((environments) => ({
-      ...ONE,
-      name: `${environments}`,
-      environments,
-      together: 4,
-    })),
+    rows: [
+      ...[1, 100, 1_000].map((environments) => ({
+        ...ONE,
+        name: `${environments}`,
+        environments,
+        together: 4,
+      })),
+      { ...ONE, name: "100, all asleep before", environments: 100, together: 4, restMs: 15_000 },
+    ],
   },
   {
     id: "backlog",

@@ -1,11 +1,13 @@
 /**
  * `npm run bench:scale`: what a run costs as partitions, concurrency keys, environments and backlog grow, on the real
  * one-machine server (workerd, its disk, HTTP). bench/README.md says what is measured. Options: `--runs N` of each row and
- * round, `--rounds N`, `--group ID` (may be repeated).
+ * round, `--rounds N`, `--group partitions|keys|environments|backlog|objects` (may be repeated).
  */
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { load } from "../load.ts";
 import { median } from "../statistics.ts";
@@ -22,6 +24,7 @@ const { values } = parseArgs({
     group: { type: "string", multiple: true },
   },
 });
+const wanted = (id: string): boolean => !values.group || values.group.includes(id);
 const runs = Number(values.runs);
 const rounds = Number(values.rounds);
 const CLIENTS = 32;
@@ -61,11 +64,15 @@ const triggerAll = (places: Place[], { keys, together }: Row, count: number) =>
 /** In as many passes as it takes. */
 async function measure(row: Row, places: Place[]): Promise<Round> {
   const pass = row.together === null ? runs : row.together * places.length;
-  const passes = Math.ceil(runs / pass);
+  const passes = row.restMs > 0 ? 1 : Math.ceil(runs / pass);
   const sum = { triggerMs: 0, drainMs: 0, triggerCpuMs: 0, drainCpuMs: 0 };
   for (let n = 0; n < passes; n++) {
+    if (row.restMs > 0) await sleep(row.restMs);
     const triggering = await timed(() => triggerAll(places, row, pass));
+    if (row.restMs > 0) await sleep(row.restMs);
+    if (row.backlog > 0) await places[0]?.pause("resume");
     const draining = await timed(() => host.work(pass));
+    if (row.backlog > 0) await places[0]?.pause("pause");
     sum.triggerMs += triggering.ms;
     sum.triggerCpuMs += triggering.cpuMs;
     sum.drainMs += draining.ms;
@@ -86,34 +93,41 @@ try {
     `${runs} runs a row and round, ${rounds} rounds in turn; ${cpus().length} cores (${cpus()[0]?.model}) that workerd, ` +
       "clients and host share. Medians; × is beside the first row of the group.",
   );
-  for (const group of GROUPS.filter(({ id }) => !values.group || values.group.includes(id))) {
+  for (const group of GROUPS.filter(({ id }) => wanted(id))) {
     const rows: { row: Row; places: Place[]; results: Round[] }[] = [];
     for (const row of group.rows) {
       const places = await createPlaces(server, folder, {
         count: row.environments,
         partitions: row.partitions,
       });
-      const warmUp = Math.max(WARM_UP, row.environments);
+      const warmUp = Math.max(WARM_UP, row.environments * (row.together ?? 1));
       await triggerAll(places, row, warmUp);
       await host.work(warmUp);
       rows.push({ row, places, results: [] });
     }
-    // What is queued before all else stays: as much is started as is triggered.
-    for (const { row, places } of rows) if (row.backlog > 0) await (places[0] as Place).fill(row.backlog);
+    // It stays: as much is started as is triggered. The backlogs of other rows are paused.
+    for (const { row, places } of rows) {
+      if (row.backlog === 0) continue;
+      await places[0]?.fill(row.backlog);
+      await places[0]?.pause("pause");
+    }
     for (let round = 0; round < rounds; round++) {
       for (const { row, places, results } of rows) results.push(await measure(row, places));
     }
     report(group.title, rows);
-    for (const { row, places } of rows) {
-      if (row.backlog > 0) await host.work(row.backlog);
-      await Promise.all(places.map((place) => place.close()));
-    }
+    for (const { places } of rows) await Promise.all(places.map((place) => place.close()));
   }
 } finally {
   await host.close();
   process.kill(ownHost, "SIGCONT");
   await server.stop();
   rmSync(folder, { recursive: true, force: true });
+}
+
+// Objects share this machine: what they would do on machines of their own is measured apart.
+if (wanted("objects")) {
+  const args = [join(import.meta.dirname, "objects/main.ts")];
+  process.exitCode = spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
 }
 
 function report(title: string, rows: { row: Row; results: Round[] }[]): void {

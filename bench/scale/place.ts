@@ -72,6 +72,11 @@ export class Place {
     await this.#untilQueued(count);
   }
 
+  async pause(action: "pause" | "resume"): Promise<void> {
+    const body = JSON.stringify({ type: "task", action });
+    expected(await this.#http.post("/api/v1/queues/task/pause", body), 200);
+  }
+
   async #untilQueued(count: number): Promise<void> {
     for (;;) {
       const answer = await this.#http.get("/api/v1/queues/task?type=task");

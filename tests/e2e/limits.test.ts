@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { auth, runs, tasks } from "@acme/sdk";
+import { parseRunId } from "@acme/sdk/contract";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
@@ -11,6 +12,7 @@ const KEY_LIMIT = 2;
 const TOTAL_LIMIT = 3;
 const RATE = { limit: 10, period: 2_000, burst: 2 };
 const RUNS = 36;
+const PARTITIONS = 3;
 
 /** Each run writes down when it starts and when it is about to end. */
 const tasksWriting = (file: string) => `
@@ -20,6 +22,7 @@ import { queue, task } from "@acme/sdk";
 
 const concurrent = queue({ name: "concurrent", concurrencyLimit: ${KEY_LIMIT}, totalConcurrencyLimit: ${TOTAL_LIMIT} });
 const rated = queue({ name: "rated", rateLimit: ${JSON.stringify(RATE)} });
+const split = queue({ name: "split", concurrencyLimit: ${TOTAL_LIMIT}, partitions: ${PARTITIONS} });
 
 async function run({ name, key }: { name: string; key: string }) {
   const note = (what: string) =>
@@ -30,6 +33,7 @@ async function run({ name, key }: { name: string; key: string }) {
 }
 export const concurrentTask = task({ id: "concurrent", queue: concurrent, run });
 export const ratedTask = task({ id: "rated", queue: rated, run });
+export const splitTask = task({ id: "split", queue: split, run });
 `;
 
 interface Note {
@@ -74,11 +78,15 @@ it("limits of queues hold in real processes, also while the Worker is killed and
     const trigger = async (task: string, index: number): Promise<string> => {
       const key = index % 3 === 0 ? "a" : "b";
       const payload = { name: task, key };
-      return (await tasks.trigger(task, payload, { concurrencyKey: key })).id;
+      // Without a key they are spread over all partitions.
+      const options = task === "split" ? {} : { concurrencyKey: key };
+      return (await tasks.trigger(task, payload, options)).id;
     };
     const all = Array.from({ length: RUNS }, (_, index) => index);
-    const ids = await Promise.all(all.flatMap((n) => [trigger("concurrent", n), trigger("rated", n)]));
-    for (const done of [10, 40]) {
+    const ids = await Promise.all(
+      all.flatMap((n) => ["concurrent", "rated", "split"].map((task) => trigger(task, n))),
+    );
+    for (const done of [10, 60]) {
       await eventually(`${done} have started`, () => notes().length / 2 >= done);
       const before = server.pids().worker;
       server.kill("worker", "SIGKILL");
@@ -91,6 +99,11 @@ it("limits of queues hold in real processes, also while the Worker is killed and
     expect(mostAtOnce(concurrent)).toBeLessThanOrEqual(TOTAL_LIMIT);
     for (const key of ["a", "b"])
       expect(mostAtOnce(concurrent.filter((note) => note.key === key))).toBeLessThanOrEqual(KEY_LIMIT);
+
+    const spread = notes().filter(({ name }) => name === "split");
+    expect(spread).toHaveLength(2 * RUNS);
+    expect(mostAtOnce(spread)).toBeLessThanOrEqual(TOTAL_LIMIT);
+    expect(new Set(ids.map((id) => parseRunId(id)?.queueKey)).size).toBe(2 + PARTITIONS);
 
     const starts = notes().filter(({ name, what }) => name === "rated" && what === "start");
     expect(starts).toHaveLength(RUNS);

@@ -1,7 +1,7 @@
 import { HOST_PROTOCOL, parseRunId } from "@acme/sdk/contract";
 import type { QueueItem } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { call, deploy, HOST_TOKEN, newProject, type Project } from "./client.ts";
+import { call, deploy, deployTasks, HOST_TOKEN, newProject, type Project } from "./client.ts";
 import { finish } from "./host.ts";
 
 let project: Project;
@@ -144,5 +144,12 @@ describe("the number of partitions", () => {
     expect([status, body.code]).toEqual([400, "invalid_request"]);
     expect(body.error).toContain("partitions");
     expect((await get("hot")).partitions).toMatchObject({ current: 4, override: null });
+  });
+
+  it("is refused in a deployment too", async () => {
+    const queues = [{ name: "hot", partitions: 65 }];
+    const { status, body } = await deployTasks(project, [{ id: "hello" }], queues);
+    expect(status).toBe(400);
+    expect(body.error).toContain("manifest.queues.0.partitions: partitions is at most 64");
   });
 });

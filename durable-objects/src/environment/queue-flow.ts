@@ -54,6 +54,7 @@ export class QueueFlow {
   #environmentLimit = Number.POSITIVE_INFINITY;
   #limits: Slots = { all: Number.POSITIVE_INFINITY, keyless: Number.POSITIVE_INFINITY };
   readonly #turns = new DeficitRoundRobin();
+  /** Some have to wait for what others of its partitions may use. */
   #waits = false;
   /** Partitions that were asked in vain since anything changed. */
   readonly #fruitless = new Set<string>();
@@ -83,11 +84,6 @@ export class QueueFlow {
   /** The last grant brought nothing: what it could start has to wait for what keys hold in other partitions. */
   wasFruitless({ queueKey, shared }: Grant): void {
     if (shared?.elsewhere) this.#fruitless.add(queueKey);
-  }
-
-  /** Some have to wait for what others of its partitions may use. */
-  get waits(): boolean {
-    return this.#waits;
   }
 
   setLimits(limits: Slots): void {
@@ -263,7 +259,7 @@ export class QueueFlow {
 }
 
 /** What a grant may become: one that says nothing of runs without a key may be all of them. */
-export const permitsOf = ({ max, standing, shared }: Grant): Slots => ({
+const permitsOf = ({ max, standing, shared }: Grant): Slots => ({
   all: max + standing,
   keyless: shared ? shared.keyless + shared.keylessStanding : max + standing,
 });
