@@ -12,7 +12,9 @@ const LONGEST_MS = 15_000;
  * Waits until the systems have finished what they were given (execution, compaction, projection), so that one's work
  * isn't paid for in the other's turn. Gives up after 15 s: a system that never rests pays for that itself.
  */
-export async function untilQuiet(systems: readonly System[]): Promise<void> {
+export async function untilQuiet(
+  systems: readonly Pick<System, "serverPids" | "workerPids">[],
+): Promise<void> {
   const pids = (): number[] => systems.flatMap((system) => [...system.serverPids(), ...system.workerPids()]);
   for (const start = now(); now() - start < LONGEST_MS; ) {
     const watched = pids();

@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { load } from "../load.ts";
+import { untilQuiet } from "../quiet.ts";
 import { median } from "../statistics.ts";
 import { startAcmeServer } from "../systems/acme-process.ts";
 import { cpuMs } from "../systems/process.ts";
@@ -45,6 +46,7 @@ const { worker, host: ownHost } = server.pids();
 // Only the host of this bench asks for runs.
 process.kill(ownHost, "SIGSTOP");
 const hostId = readFileSync(join(folder, "host/host-id"), "utf8").trim();
+const system = { serverPids: () => [worker], workerPids: () => [] };
 const host = new NullHost(server.access.apiUrl, server.access.hostToken, hostId);
 
 /** How long it took, and the CPU time of workerd. */
@@ -65,6 +67,7 @@ const triggerAll = (places: Place[], { keys, together }: Row, count: number) =>
 async function measure(row: Row, places: Place[]): Promise<Round> {
   const pass = row.together === null ? runs : row.together * places.length;
   const passes = row.restMs > 0 ? 1 : Math.ceil(runs / pass);
+  await untilQuiet([system]);
   const sum = { triggerMs: 0, drainMs: 0, triggerCpuMs: 0, drainCpuMs: 0 };
   for (let n = 0; n < passes; n++) {
     if (row.restMs > 0) await sleep(row.restMs);
@@ -108,11 +111,12 @@ try {
     // It stays: as much is started as is triggered. The backlogs of other rows are paused.
     for (const { row, places } of rows) {
       if (row.backlog === 0) continue;
-      await places[0]?.fill(row.backlog);
+      await triggerAll(places, row, row.backlog);
       await places[0]?.pause("pause");
     }
     for (let round = 0; round < rounds; round++) {
-      for (const { row, places, results } of rows) results.push(await measure(row, places));
+      // Each is the first one at some time: what one leaves the server to do is not paid by the same row always.
+      for (const { row, places, results } of rotated(rows, round)) results.push(await measure(row, places));
     }
     report(group.title, rows);
     for (const { places } of rows) await Promise.all(places.map((place) => place.close()));
@@ -128,6 +132,11 @@ try {
 if (wanted("objects")) {
   const args = [join(import.meta.dirname, "objects/main.ts")];
   process.exitCode = spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;
+}
+
+function rotated<T>(items: T[], by: number): T[] {
+  const start = by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
 }
 
 function report(title: string, rows: { row: Row; results: Round[] }[]): void {

@@ -7,7 +7,6 @@ import type { AcmeServer } from "../systems/acme-process.ts";
 
 /** Nothing but the queues is to hold anything back. */
 const UNLIMITED = 100_000;
-const ITEMS_A_BATCH = 10_000;
 
 export interface TriggerOptions {
   concurrencyKey?: string;
@@ -58,32 +57,9 @@ export class Place {
     expected(await this.#http.post("/api/v1/tasks/task/trigger", body), 200);
   }
 
-  /** Queues so many runs, by batches. */
-  async fill(count: number): Promise<void> {
-    for (let left = count; left > 0; left -= ITEMS_A_BATCH) {
-      const size = Math.min(left, ITEMS_A_BATCH);
-      const created = await this.#http.post("/api/v3/batches", JSON.stringify({ runCount: size }));
-      const { id } = JSON.parse(expected(created, 202)) as { id: string };
-      const lines = Array.from({ length: size }, (_, index) =>
-        JSON.stringify({ index, task: "task", payload: { n: 1 } }),
-      );
-      expected(await this.#http.post(`/api/v3/batches/${id}/items`, lines.join("\n")), 200);
-    }
-    await this.#untilQueued(count);
-  }
-
   async pause(action: "pause" | "resume"): Promise<void> {
     const body = JSON.stringify({ type: "task", action });
     expected(await this.#http.post("/api/v1/queues/task/pause", body), 200);
-  }
-
-  async #untilQueued(count: number): Promise<void> {
-    for (;;) {
-      const answer = await this.#http.get("/api/v1/queues/task?type=task");
-      const { queued } = JSON.parse(expected(answer, 200)) as { queued: number };
-      if (queued >= count) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
   }
 
   close = (): Promise<void> => this.#http.close();
