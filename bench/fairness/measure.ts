@@ -8,8 +8,9 @@ import type {
 import { type DequeuedRun, defaultQueueName, newRunId } from "@acme/sdk/contract";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
-import { queueKeyOf } from "../../durable-objects/src/keys.ts";
+import { queueRef } from "../../durable-objects/src/partitions.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
+import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import { NO_FAULTS } from "../../tests/simulation/faults.ts";
 import { Platform } from "../../tests/simulation/platform.ts";
 import { World } from "../../tests/simulation/world.ts";
@@ -154,25 +155,16 @@ class Competition {
       deployment: { id: "deployment", version: "20270101.1", contentHash: "0" },
       manifest: { tasks: [{ id: TASK, filePath: "t.ts" }], queues: [], runtime: "node", sdkVersion: "0" },
     });
-    const queue = defaultQueueName(TASK);
-    return { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
+    return queueRef(environment, defaultQueueName(TASK));
   }
 
   #item(ref: QueueRef): TriggerItem {
     this.#unique += 1;
     const unique = this.#unique.toString(36).padStart(8, "0");
-    return {
-      runId: newRunId(ref.queueKey, Math.floor(this.#world.now), () => unique),
-      task: TASK,
-      payload: "{}",
-      payloadType: "application/json",
-      tags: [],
-      priorityMs: 0,
-      machine: "small-1x",
-      isTest: false,
-      known: true,
-      depth: 0,
-    };
+    return plainItem(
+      newRunId(ref.queueKey, Math.floor(this.#world.now), () => unique),
+      TASK,
+    );
   }
 
   #host(hostId: string): BusyHost {
@@ -219,13 +211,7 @@ class Competition {
   }
 }
 
-const environmentOf = (index: number): EnvironmentRef => ({
-  key: index.toString().padStart(8, "0"),
-  id: `env_${index}`,
-  slug: "prod",
-  type: "PRODUCTION",
-  project: { id: "p", ref: "proj", name: "P" },
-  organization: { id: "o", slug: "o", name: "O" },
-});
+const environmentOf = (index: number): EnvironmentRef =>
+  plainEnvironment(index.toString().padStart(8, "0"), `env_${index}`);
 
 const indexOf = (environmentKey: string): number => Number(environmentKey);

@@ -5,7 +5,7 @@ import * as core from "../src/batch/core.ts";
 import { enqueueRuns } from "../src/batch/enqueue.ts";
 import type { BatchItem, BatchOwnerRpc, NewBatch } from "../src/batch/rpc.ts";
 import { newEnvironmentId } from "../src/environment-id.ts";
-import { queueKeyOf } from "../src/keys.ts";
+import { queueRef } from "../src/partitions.ts";
 import type { QueueRef, QueueRpc, TriggerItem } from "../src/rpc.ts";
 import { objectSql } from "../src/sql.ts";
 import { bindings, Scene } from "./scene.ts";
@@ -45,7 +45,7 @@ class Batch {
 
   ref(queue = this.scene.ref.queue): QueueRef {
     const environment = this.scene.ref.environment;
-    return { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
+    return queueRef(environment, queue);
   }
 
   trigger(index: number, queue?: string, changes: Partial<TriggerItem> = {}): TriggerItem {

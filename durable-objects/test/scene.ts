@@ -10,16 +10,16 @@ import {
   type QueueLimits,
   randomBase36,
 } from "@acme/sdk/contract";
-import { queueKeyOf } from "../src/keys.ts";
+import { queueRef } from "../src/partitions.ts";
 import type {
   DispatcherRpc,
-  EnvironmentRef,
   EnvironmentRpc,
   ObjectBindings,
   QueueRef,
   QueueRpc,
   TriggerItem,
 } from "../src/rpc.ts";
+import { plainEnvironment, plainItem } from "./fixtures.ts";
 
 export const bindings = env as unknown as ObjectBindings;
 
@@ -29,16 +29,7 @@ export class Scene {
   readonly hostId = `host-${randomBase36(8)}`;
 
   constructor(task = "task") {
-    const environment: EnvironmentRef = {
-      key: randomBase36(8),
-      id: "env_1",
-      slug: "prod",
-      type: "PRODUCTION",
-      project: { id: "project_1", ref: "proj_1", name: "Project" },
-      organization: { id: "org_1", slug: "org", name: "Organization" },
-    };
-    const queue = defaultQueueName(task);
-    this.ref = { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
+    this.ref = queueRef(plainEnvironment(randomBase36(8)), defaultQueueName(task));
   }
 
   get key(): string {
@@ -73,8 +64,7 @@ export class Scene {
   another(queue: string): Scene {
     const scene: Scene = Object.create(this);
     const { environment } = this.ref;
-    const ref = { environment, queue, partition: 0, queueKey: queueKeyOf(environment.key, queue) };
-    return Object.defineProperty(scene, "ref", { value: ref });
+    return Object.defineProperty(scene, "ref", { value: queueRef(environment, queue) });
   }
 
   async deploy(
@@ -95,19 +85,7 @@ export class Scene {
   }
 
   item(changes: Partial<TriggerItem> = {}): TriggerItem {
-    return {
-      runId: newRunId(this.ref.queueKey),
-      task: "task",
-      payload: '{"n":1}',
-      payloadType: "application/json",
-      tags: [],
-      priorityMs: 0,
-      machine: "small-1x",
-      isTest: false,
-      known: true,
-      depth: 0,
-      ...changes,
-    };
+    return { ...plainItem(newRunId(this.ref.queueKey)), payload: '{"n":1}', ...changes };
   }
 
   async trigger(changes: Partial<TriggerItem> = {}, concurrencyLimit: number | null = null): Promise<string> {

@@ -1,11 +1,12 @@
 import type { DatabaseSync } from "node:sqlite";
-import type { EnvironmentRef, QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
+import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
 import { defaultQueueName, newRunId } from "@acme/sdk/contract";
 import { enqueueRuns } from "../../durable-objects/src/batch/enqueue.ts";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
-import { queueKeyOf } from "../../durable-objects/src/keys.ts";
+import { queueRef } from "../../durable-objects/src/partitions.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
+import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import { NO_FAULTS } from "../simulation/faults.ts";
 import { Platform } from "../simulation/platform.ts";
 import { World } from "../simulation/world.ts";
@@ -15,14 +16,7 @@ const QUEUES = [defaultQueueName(TASK), "one", "two"];
 const TRIGGERS = 80;
 const STORM_MS = 60_000;
 
-const ENVIRONMENT: EnvironmentRef = {
-  key: "env00001",
-  id: "env_1",
-  slug: "prod",
-  type: "PRODUCTION",
-  project: { id: "p", ref: "proj", name: "P" },
-  organization: { id: "o", slug: "o", name: "O" },
-};
+const ENVIRONMENT = plainEnvironment("env00001");
 
 /**
  * Debounced triggers of one task into three queues while calls are lost, repeated and late, and objects die. Checked after
@@ -105,19 +99,15 @@ class Storm {
     this.#unique += 1;
     const unique = this.#unique.toString(36).padStart(8, "0");
     return {
-      runId: newRunId(target.queueKey, Date.now(), () => unique),
-      task: TASK,
+      ...plainItem(
+        newRunId(target.queueKey, Date.now(), () => unique),
+        TASK,
+      ),
       payload: JSON.stringify({ unique }),
-      payloadType: "application/json",
       // The first one's, or the last one's: of the same key in any case.
       tags: [key],
-      priorityMs: 0,
       delayUntil: until,
       debounce: { key, until, trailing: world.chance(0.5), claim: true },
-      machine: "small-1x",
-      isTest: false,
-      known: true,
-      depth: 0,
     };
   }
 
@@ -148,9 +138,4 @@ const waitingOf = (database: DatabaseSync): { id: string; tags: string }[] =>
     tags: string;
   }[];
 
-const refOf = (queue: string): QueueRef => ({
-  environment: ENVIRONMENT,
-  queue,
-  partition: 0,
-  queueKey: queueKeyOf(ENVIRONMENT.key, queue),
-});
+const refOf = (queue: string): QueueRef => queueRef(ENVIRONMENT, queue);

@@ -7,6 +7,7 @@ import type {
 } from "@acme/durable-objects/rpc";
 import { defaultQueueName, newRunId, parseRunId, type QueueLimits, type RateLimit } from "@acme/sdk/contract";
 import { partitionOf, queueRef } from "../../durable-objects/src/partitions.ts";
+import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";
 import type { Scenario } from "./scenario.ts";
@@ -115,20 +116,16 @@ export class Scene {
     const concurrencyKey = "concurrencyKey" in changes ? changes.concurrencyKey : drawn;
     const { queueKey } = this.partitionFor(ref, concurrencyKey ?? spread ?? unique);
     return {
-      runId: newRunId(queueKey, Date.now(), () => unique),
-      task,
-      payload: "{}",
-      payloadType: "application/json",
-      tags: [],
+      ...plainItem(
+        newRunId(queueKey, Date.now(), () => unique),
+        task,
+      ),
       concurrencyKey,
       priorityMs: world.chance(0.2) ? world.between(0, 60) * 1_000 : 0,
       delayUntil: world.chance(0.1) ? Date.now() + world.between(0, 30_000) : undefined,
       ttlMs: world.chance(0.05) ? world.between(1_000, 60_000) : undefined,
       maxAttempts: world.chance(0.2) ? world.between(1, 5) : undefined,
-      machine: "small-1x",
-      isTest: false,
       known: this.deployed.has(ref.environment.key),
-      depth: 0,
       ...changes,
     };
   }
@@ -189,13 +186,5 @@ function drawLimits(world: World, concurrencyLimit: number): QueueLimits {
   };
 }
 
-function environment(index: number): EnvironmentRef {
-  return {
-    key: `env${index.toString().padStart(5, "0")}`,
-    id: `env_${index}`,
-    slug: "prod",
-    type: "PRODUCTION",
-    project: { id: "p", ref: "proj", name: "P" },
-    organization: { id: "o", slug: "o", name: "O" },
-  };
-}
+const environment = (index: number): EnvironmentRef =>
+  plainEnvironment(`env${index.toString().padStart(5, "0")}`, `env_${index}`);

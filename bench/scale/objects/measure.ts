@@ -7,7 +7,8 @@ import { QueueCore } from "../../../durable-objects/src/queue/core.ts";
 import { dequeueRuns } from "../../../durable-objects/src/queue/dequeue.ts";
 import { attemptCompleted } from "../../../durable-objects/src/queue/reports.ts";
 import { triggerRun } from "../../../durable-objects/src/queue/trigger.ts";
-import type { EnvironmentRef, QueueRef, TriggerItem } from "../../../durable-objects/src/rpc.ts";
+import type { EnvironmentRef, QueueRef } from "../../../durable-objects/src/rpc.ts";
+import { plainEnvironment, plainItem } from "../../../durable-objects/test/fixtures.ts";
 import { nodeSql } from "../../../durable-objects/test/node-sql.ts";
 
 /** Triggers that reach one object at one moment, and reports. */
@@ -41,7 +42,7 @@ export class Objects {
   #named = 0;
 
   constructor(folder: string, partitions: number) {
-    this.#ref = environmentOf();
+    this.#ref = plainEnvironment("env00001");
     const declaration = { concurrencyLimit: 50_000, partitions };
     this.#environment = new EnvironmentCore(onDisk(join(folder, "environment")), Date.now, () => declaration);
     this.#environment.updateSettings(this.#ref, { concurrencyLimit: 100_000 });
@@ -80,7 +81,9 @@ export class Objects {
     for (const [index, count] of spread.entries()) {
       const partition = this.#partitions[index] as Partition;
       for (let left = count; left > 0; left -= AT_ONCE) {
-        const items = Array.from({ length: Math.min(left, AT_ONCE) }, () => itemOf(partition.ref));
+        const items = Array.from({ length: Math.min(left, AT_ONCE) }, () =>
+          plainItem(newRunId(partition.ref.queueKey)),
+        );
         partition.triggering += timed(() => {
           partition.core.commit((q) => items.map((item) => triggerRun(q, item)));
         });
@@ -140,25 +143,3 @@ function onDisk(path: string) {
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");
   return nodeSql(database);
 }
-
-const itemOf = (ref: QueueRef): TriggerItem => ({
-  runId: newRunId(ref.queueKey),
-  task: "task",
-  payload: "{}",
-  payloadType: "application/json",
-  tags: [],
-  priorityMs: 0,
-  machine: "small-1x",
-  isTest: false,
-  known: true,
-  depth: 0,
-});
-
-const environmentOf = (): EnvironmentRef => ({
-  key: "env00001",
-  id: "env_1",
-  slug: "prod",
-  type: "PRODUCTION",
-  project: { id: "p", ref: "proj", name: "P" },
-  organization: { id: "o", slug: "o", name: "O" },
-});

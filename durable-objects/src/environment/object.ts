@@ -5,6 +5,7 @@ import { Alarm } from "../alarm.ts";
 import { declarationOf, type IndexedManifest, indexed } from "../declaration.ts";
 import { queueKeyOf } from "../keys.ts";
 import { partitionsOf } from "../partitions.ts";
+import { NEAR_MS, RefillTimer } from "../refill-timer.ts";
 import type {
   CurrentDeployment,
   DispatcherRpc,
@@ -29,8 +30,6 @@ import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 
 const TICK_MS = 10_000;
-/** A rate limit that refills within this time is waited for by a timer in memory. */
-const NEAR_MS = 2_000;
 /** Queues asked or told at once: a Worker may hold few calls open. */
 const PARALLEL = 50;
 /** More than this is never told as ready: a dispatcher that has this much to hand out asks again. */
@@ -45,8 +44,7 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #dispatcher: Teller<EnvironmentState>;
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
-    #refillTimer: ReturnType<typeof setTimeout> | undefined;
-    #refillAt = Number.POSITIVE_INFINITY;
+    readonly #refillTimer = new RefillTimer(() => this.#refill());
     /** What the dispatcher was last told. */
     #told = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment` and `updateEnvironment`. */
@@ -257,19 +255,8 @@ export function environmentObject<Env extends ObjectBindings>() {
     #refillLater(): void {
       const at = this.#core.refillAt;
       if (at === null) return;
-      const ms = at - Date.now();
-      // An alarm costs a write. It is there if this object dies.
-      if (ms > NEAR_MS) this.#alarm.by(at);
-      if (ms > NEAR_MS || at >= this.#refillAt) return;
-      clearTimeout(this.#refillTimer);
-      this.#refillAt = at;
-      this.#refillTimer = setTimeout(
-        () => {
-          this.#refillAt = Number.POSITIVE_INFINITY;
-          this.#refill();
-        },
-        Math.max(0, ms),
-      );
+      if (at > Date.now() + NEAR_MS) this.#alarm.by(at);
+      else this.#refillTimer.by(at);
     }
 
     #refill(): void {

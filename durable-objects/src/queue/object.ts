@@ -9,6 +9,7 @@ import {
 import { Alarm } from "../alarm.ts";
 import { GroupCommit } from "../group-commit.ts";
 import { Pace } from "../pace.ts";
+import { NEAR_MS, RefillTimer } from "../refill-timer.ts";
 import type {
   BatchRpc,
   DebounceClaim,
@@ -70,9 +71,6 @@ import { Waiters } from "./waiters.ts";
 /** Until the query side has every change and the environment every state, the alarm looks after it this often. */
 const SAFETY_MS = 5_000;
 
-/** A rate limit that refills within this time is waited for by a timer in memory. */
-const NEAR_MS = 2_000;
-
 /**
  * The environment hears of new work at once, but of a stream of it in pieces: each time it hears, three objects and a host
  * have something to do. That a slot is free can wait for what comes next.
@@ -100,8 +98,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** A stream of runs is leased in pieces, the larger the denser it is. */
     #leaseAgainAt = 0;
     #leaseTimer: ReturnType<typeof setTimeout> | undefined;
-    #refillTimer: ReturnType<typeof setTimeout> | undefined;
-    #refillAt = Number.POSITIVE_INFINITY;
+    readonly #refillTimer = new RefillTimer(() => this.#commit(() => {}));
     /** What the environment was last told, in this life of the object. */
     #told: QueueState | null = null;
 
@@ -489,23 +486,13 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     /** A rate limit lets more start then. */
     #refill(at: number): void {
-      const ms = at - Date.now();
-      if (ms > NEAR_MS) {
+      if (at > Date.now() + NEAR_MS) {
         this.#alarm.by(at);
         return;
       }
-      // An alarm costs a write, and waits for what the one before it still does. It is there if this object dies.
+      // The alarm is there if this object dies.
       this.#alarm.by(at + NEAR_MS);
-      if (at >= this.#refillAt) return;
-      clearTimeout(this.#refillTimer);
-      this.#refillAt = at;
-      this.#refillTimer = setTimeout(
-        () => {
-          this.#refillAt = Number.POSITIVE_INFINITY;
-          this.#commit(() => {});
-        },
-        Math.max(0, ms),
-      );
+      this.#refillTimer.by(at);
     }
 
     async #deliver(message: Message): Promise<OperationResult | null> {
