@@ -1,8 +1,8 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import type { App } from "./auth.ts";
-import { serveDashboard } from "./dashboard.ts";
-import { Failure } from "./failure.ts";
+import type { App } from "./auth/auth.ts";
+import { serveDashboard } from "./http/dashboard.ts";
+import { Failure } from "./http/failure.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";

@@ -17,7 +17,7 @@ export class DispatcherObject extends dispatcherObject<Bindings>() {}
 export class FeedObject extends feedObject<Bindings>() {}
 export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
 export class BatchObject extends batchObject<Bindings>() {}
-export { LimiterObject } from "./limiter-object.ts";
+export { LimiterObject } from "./http/limiter-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Bindings>;

@@ -4,7 +4,7 @@ import type { EnvironmentSchedulesRpc } from "@acme/durable-objects/schedules";
 import type { WaitpointOwnerRpc } from "@acme/durable-objects/waitpoints";
 import { parseRunId } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
-import { runNotFound } from "./failure.ts";
+import { runNotFound } from "./http/failure.ts";
 
 /** Stubs of the objects, by the RPC types they answer to. */
 export const queueObjectOf = (env: Bindings, queueKey: string): QueueRpc =>

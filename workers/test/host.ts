@@ -1,6 +1,6 @@
 import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry, parseRunId } from "@acme/sdk/contract";
 import { vi } from "vitest";
-import { issueToken } from "../src/tokens.ts";
+import { issueToken } from "../src/auth/tokens.ts";
 import { call, HOST_TOKEN } from "./client.ts";
 
 const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };

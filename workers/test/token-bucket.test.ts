@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TokenBucket } from "../src/token-bucket.ts";
+import { TokenBucket } from "../src/http/token-bucket.ts";
 
 const limit = { burst: 100, perSecond: 10 };
 const NOON = 1_700_000_000_000;

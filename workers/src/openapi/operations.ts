@@ -7,7 +7,7 @@ import {
 } from "@acme/sdk/contract";
 import * as api from "@acme/sdk/contract/api";
 import type { z } from "zod";
-import { REQUEST_KEY_HEADER } from "../request-key.ts";
+import { REQUEST_KEY_HEADER } from "../http/request-key.ts";
 
 /** A route of the API. */
 export interface Operation {

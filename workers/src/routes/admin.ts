@@ -6,13 +6,13 @@ import {
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
-import { type App, authenticateSecret } from "../auth.ts";
-import { readBody } from "../body.ts";
-import { environmentView } from "../environment-view.ts";
-import { Failure } from "../failure.ts";
+import { type App, authenticateSecret } from "../auth/auth.ts";
+import { sha256 } from "../auth/tokens.ts";
+import { readBody } from "../http/body.ts";
+import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
-import { sha256 } from "../tokens.ts";
+import { environmentView } from "../views/environment-view.ts";
 
 /** What sets up a new server: its first organization, project, environments and keys; and shares and limits. */
 export const adminRoutes = new Hono<App>()

@@ -11,17 +11,17 @@ import {
   type TriggerBody,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate, authenticateScoped } from "../auth.ts";
-import { batchAborted, prepareItem, receiveItems, sendItems } from "../batch-items.ts";
+import { type App, authenticate, authenticateScoped } from "../auth/auth.ts";
+import { issueToken } from "../auth/tokens.ts";
+import { batchAborted, prepareItem, receiveItems, sendItems } from "../batches/batch-items.ts";
+import { batchOf, createBatch } from "../batches/create-batch.ts";
 import type { Bindings } from "../bindings.ts";
-import { readBody } from "../body.ts";
-import { batchOf, createBatch } from "../create-batch.ts";
-import { Failure, invalid } from "../failure.ts";
+import { readBody } from "../http/body.ts";
+import { Failure, invalid } from "../http/failure.ts";
 import { batchObjectOf } from "../objects.ts";
-import { checkResumable, operationOf } from "../operation.ts";
-import { resolve } from "../packets.ts";
-import { RunPreparation } from "../prepare-run.ts";
-import { issueToken } from "../tokens.ts";
+import { checkResumable, operationOf } from "../runs/operation.ts";
+import { RunPreparation } from "../runs/prepare-run.ts";
+import { resolve } from "../storage/packets.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
 /** Of a body that carries all items. */

@@ -1,8 +1,8 @@
 import { ENVIRONMENT_SLUGS } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticateProject } from "../auth.ts";
-import { environmentView } from "../environment-view.ts";
+import { type App, authenticateProject } from "../auth/auth.ts";
 import { environmentObjectOf } from "../objects.ts";
+import { environmentView } from "../views/environment-view.ts";
 
 /** Other things of a project have paths like these. */
 const PATH = `/api/v1/projects/:ref/:env{${ENVIRONMENT_SLUGS.join("|")}}` as const;

@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { App } from "../auth.ts";
+import type { App } from "../auth/auth.ts";
 import { dispatcherObject } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 

@@ -11,16 +11,16 @@ import {
 } from "@acme/sdk/contract";
 import { ContentHash } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticateSecret } from "../auth.ts";
+import { type App, authenticateSecret } from "../auth/auth.ts";
+import { issueToken } from "../auth/tokens.ts";
 import type { Bindings } from "../bindings.ts";
-import { readBody } from "../body.ts";
-import { Cache } from "../cache.ts";
-import { Failure } from "../failure.ts";
+import { readBody } from "../http/body.ts";
+import { Cache } from "../http/cache.ts";
+import { Failure } from "../http/failure.ts";
 import { dispatcherObject, queueObjectOf, runFeed } from "../objects.ts";
-import { mayBeLarge, offload } from "../packets.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
-import { issueToken } from "../tokens.ts";
+import { mayBeLarge, offload } from "../storage/packets.ts";
 
 const REPORT_BYTES = 32 * 1024 * 1024;
 /** A token for code inside runs outlives any run of today's longest allowed duration. */

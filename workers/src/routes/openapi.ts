@@ -1,5 +1,5 @@
 import { Hono } from "hono";
-import type { App } from "../auth.ts";
+import type { App } from "../auth/auth.ts";
 import { openApiDocument } from "../openapi/document.ts";
 
 const VERSION = "0.1.0";

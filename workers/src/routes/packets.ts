@@ -1,13 +1,13 @@
 import { LIMITS, newId } from "@acme/sdk/contract";
 import { SignedPacketQuery } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate } from "../auth.ts";
-import { readBytes } from "../body.ts";
-import { Failure, invalid } from "../failure.ts";
-import { baseUrl } from "../links.ts";
-import { resolve, STORED, storeUpload, uploadKeyOf } from "../packets.ts";
+import { type App, authenticate } from "../auth/auth.ts";
+import { sameSecret, sign } from "../auth/tokens.ts";
+import { readBytes } from "../http/body.ts";
+import { Failure, invalid } from "../http/failure.ts";
+import { baseUrl } from "../http/links.ts";
 import { openBlobs } from "../storage/blobs.ts";
-import { sameSecret, sign } from "../tokens.ts";
+import { resolve, STORED, storeUpload, uploadKeyOf } from "../storage/packets.ts";
 
 /** For how long a packet's address works. */
 const ADDRESS_MS = 3_600_000;

@@ -18,13 +18,13 @@ import {
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
-import { type App, authenticate } from "../auth.ts";
+import { type App, authenticate } from "../auth/auth.ts";
 import type { Bindings } from "../bindings.ts";
-import { readBody } from "../body.ts";
-import { currentDeployment, declarationFor, freshDeployment } from "../current-deployment.ts";
-import { Failure, invalid } from "../failure.ts";
+import { readBody } from "../http/body.ts";
+import { Failure, invalid } from "../http/failure.ts";
 import { environmentObjectOf, queueObjectOf } from "../objects.ts";
-import { queueView } from "../queue-view.ts";
+import { currentDeployment, declarationFor, freshDeployment } from "../runs/current-deployment.ts";
+import { queueView } from "../views/queue-view.ts";
 
 const PATH = "/api/v1/queues";
 const PER_PAGE = 25;

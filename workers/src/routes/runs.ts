@@ -15,20 +15,20 @@ import {
 } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import type { z } from "zod";
-import { type App, authenticate, authenticateReader } from "../auth.ts";
+import { type App, authenticate, authenticateReader } from "../auth/auth.ts";
 import type { Bindings } from "../bindings.ts";
-import { readBody } from "../body.ts";
-import { rangeOf } from "../created-range.ts";
-import { Failure, invalid, runNotFound } from "../failure.ts";
+import { readBody } from "../http/body.ts";
+import { rangeOf } from "../http/created-range.ts";
+import { Failure, invalid, runNotFound } from "../http/failure.ts";
+import { requestKeyOf } from "../http/request-key.ts";
 import { ownerOf, queueObjectOf, runFeed, schedulesOf } from "../objects.ts";
-import { resolve } from "../packets.ts";
-import { requestKeyOf } from "../request-key.ts";
-import { resultOf, waitOf } from "../run-result.ts";
-import { listedOf, retrievedOf, summaryOf } from "../run-view.ts";
-import { runScheduleView } from "../schedule-view.ts";
+import { triggerRun } from "../runs/trigger-run.ts";
 import { openRepository } from "../storage/open.ts";
+import { resolve } from "../storage/packets.ts";
 import type { RunFilter } from "../storage/repository.ts";
-import { triggerRun } from "../trigger-run.ts";
+import { resultOf, waitOf } from "../views/run-result.ts";
+import { listedOf, retrievedOf, summaryOf } from "../views/run-view.ts";
+import { runScheduleView } from "../views/schedule-view.ts";
 
 export const runRoutes = new Hono<App>()
   .get("/api/v1/runs", async (c) => {

@@ -6,11 +6,11 @@ import {
   UpdateScheduleBody,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate } from "../auth.ts";
-import { readBody } from "../body.ts";
-import { Failure, invalid } from "../failure.ts";
+import { type App, authenticate } from "../auth/auth.ts";
+import { readBody } from "../http/body.ts";
+import { Failure, invalid } from "../http/failure.ts";
 import { schedulesOf } from "../objects.ts";
-import { scheduleView } from "../schedule-view.ts";
+import { scheduleView } from "../views/schedule-view.ts";
 
 const PATH = "/api/v1/schedules";
 

@@ -2,15 +2,15 @@ import type { RunFinished, TriggerResult } from "@acme/durable-objects/rpc";
 import { LIMITS } from "@acme/sdk/contract";
 import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
-import { type App, authenticate } from "../auth.ts";
+import { type App, authenticate } from "../auth/auth.ts";
+import { issueToken } from "../auth/tokens.ts";
 import type { Bindings } from "../bindings.ts";
-import { readRequiredBody } from "../body.ts";
+import { readRequiredBody } from "../http/body.ts";
+import { requestKeyOf } from "../http/request-key.ts";
 import { ownerOf } from "../objects.ts";
-import { checkResumable, operationOf } from "../operation.ts";
-import { requestKeyOf } from "../request-key.ts";
-import { resultOf, waitOf } from "../run-result.ts";
-import { issueToken } from "../tokens.ts";
-import { triggerChild, triggerRun } from "../trigger-run.ts";
+import { checkResumable, operationOf } from "../runs/operation.ts";
+import { triggerChild, triggerRun } from "../runs/trigger-run.ts";
+import { resultOf, waitOf } from "../views/run-result.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
 

@@ -12,17 +12,17 @@ import {
   type TokenStatus,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate, authenticateScoped } from "../auth.ts";
-import { readBody, readBytes } from "../body.ts";
-import { callbackOutput } from "../callback-output.ts";
-import { rangeOf } from "../created-range.ts";
-import { Failure, invalid } from "../failure.ts";
-import { baseUrl } from "../links.ts";
+import { type App, authenticate, authenticateScoped } from "../auth/auth.ts";
+import { digest, issueToken, sameSecret, sign } from "../auth/tokens.ts";
+import { readBody, readBytes } from "../http/body.ts";
+import { callbackOutput } from "../http/callback-output.ts";
+import { rangeOf } from "../http/created-range.ts";
+import { Failure, invalid } from "../http/failure.ts";
+import { baseUrl } from "../http/links.ts";
+import { takeToken } from "../http/rate-limit.ts";
 import { waitpointObjectOf } from "../objects.ts";
-import { offload, resolve } from "../packets.ts";
-import { takeToken } from "../rate-limit.ts";
 import { openRepository } from "../storage/open.ts";
-import { digest, issueToken, sameSecret, sign } from "../tokens.ts";
+import { offload, resolve } from "../storage/packets.ts";
 
 const PATH = "/api/v1/waitpoints/tokens";
 const PUBLIC_TOKEN_SECONDS = 24 * 3_600;

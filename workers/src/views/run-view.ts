@@ -2,8 +2,8 @@ import type { EnvironmentRef, RunRecord, RunRow } from "@acme/durable-objects/rp
 import { isFinal, isSuccess, publicStatus, RunStatus, serializeError } from "@acme/sdk/contract";
 import type { RetrieveRunResponse, RunSummary } from "@acme/sdk/contract/api";
 import { deserialize } from "superjson";
-import type { Bindings } from "./bindings.ts";
-import { type Packet, resolve } from "./packets.ts";
+import type { Bindings } from "../bindings.ts";
+import { type Packet, resolve } from "../storage/packets.ts";
 
 const iso = (time: number | null): string | undefined =>
   time === null ? undefined : new Date(time).toISOString();

@@ -1,9 +1,9 @@
 import { claimRunId, enqueueRuns } from "@acme/durable-objects/enqueue";
 import type { EnvironmentRef, TriggerResult } from "@acme/durable-objects/rpc";
 import type { OperationRef } from "@acme/sdk/contract/api";
-import type { Bindings } from "./bindings.ts";
-import { Failure } from "./failure.ts";
-import { queueObjectOf } from "./objects.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { queueObjectOf } from "../objects.ts";
 import { ancestorsOf, claimTarget, waitsOnItself } from "./operation.ts";
 import { type PreparedRun, RunPreparation, type TriggerInput } from "./prepare-run.ts";
 

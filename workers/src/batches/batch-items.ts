@@ -2,10 +2,10 @@ import type { BatchItem, BatchOwnerRpc, BatchRecord } from "@acme/durable-object
 import type { EnvironmentRef, QueueDeclaration } from "@acme/durable-objects/rpc";
 import { BATCH_LIMITS, BatchItemIndex, BatchItemLine } from "@acme/sdk/contract/api";
 import type { z } from "zod";
-import type { Bindings } from "./bindings.ts";
-import { Failure, invalid } from "./failure.ts";
-import { ndjsonLines } from "./ndjson.ts";
-import { RunPreparation, type TriggerInput } from "./prepare-run.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure, invalid } from "../http/failure.ts";
+import { ndjsonLines } from "../http/ndjson.ts";
+import { RunPreparation, type TriggerInput } from "../runs/prepare-run.ts";
 
 /** This much goes to the batch's object in one call, which is one flush to disk; twice as much is in memory. */
 const CHUNK_ITEMS = 500;

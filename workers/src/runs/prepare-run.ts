@@ -11,12 +11,12 @@ import {
   type TaskManifest,
 } from "@acme/sdk/contract";
 import { parseDelay, parseDuration, type TriggerBody, type TriggerOptions } from "@acme/sdk/contract/api";
-import type { Bindings } from "./bindings.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { queueObjectOf } from "../objects.ts";
+import { openRepository } from "../storage/open.ts";
 import { currentDeployment, freshDeployment, type KnownDeployment } from "./current-deployment.ts";
-import { Failure } from "./failure.ts";
-import { queueObjectOf } from "./objects.ts";
 import { metadataOf, payloadOf } from "./run-data.ts";
-import { openRepository } from "./storage/open.ts";
 
 export interface TriggerInput {
   task: string;

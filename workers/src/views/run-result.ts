@@ -2,10 +2,10 @@ import type { RunFinished } from "@acme/durable-objects/rpc";
 import { ResultQuery, type ResultResponse } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { App } from "./auth.ts";
-import type { Bindings } from "./bindings.ts";
-import { invalid } from "./failure.ts";
-import { resolve } from "./packets.ts";
+import type { App } from "../auth/auth.ts";
+import type { Bindings } from "../bindings.ts";
+import { invalid } from "../http/failure.ts";
+import { resolve } from "../storage/packets.ts";
 
 /** Milliseconds for which the request would wait for the run's end; 0: not at all. Throws a 400. */
 export function waitOf(c: Context<App>): number {

@@ -2,10 +2,10 @@ import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { type OperationKind, parseRunId } from "@acme/sdk/contract";
 import { OPERATION_HEADER, type OperationRef, parseOperation } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
-import type { App } from "./auth.ts";
-import type { Bindings } from "./bindings.ts";
-import { Failure, runNotFound } from "./failure.ts";
-import { queueObjectOf } from "./objects.ts";
+import type { App } from "../auth/auth.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure, runNotFound } from "../http/failure.ts";
+import { queueObjectOf } from "../objects.ts";
 import type { RunPreparation } from "./prepare-run.ts";
 
 /** The operation that a call is made for; undefined: it isn't made for one. Throws where it is of another environment. */

@@ -1,9 +1,9 @@
 import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
 import type { DeploymentRef, QueueDeclaration } from "@acme/durable-objects/rpc";
 import type { TaskManifest } from "@acme/sdk/contract";
-import type { Bindings } from "./bindings.ts";
-import { Cache } from "./cache.ts";
-import { environmentObjectOf } from "./objects.ts";
+import type { Bindings } from "../bindings.ts";
+import { Cache } from "../http/cache.ts";
+import { environmentObjectOf } from "../objects.ts";
 
 /** The deployment that new runs of an environment go to, with its tasks and queues by name. */
 export interface KnownDeployment extends IndexedManifest {

@@ -3,12 +3,12 @@ import { newEnvironmentId, parseEnvironmentId } from "@acme/durable-objects/envi
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { DEFAULTS } from "@acme/sdk/contract";
 import { batchOperationName, type OperationRef } from "@acme/sdk/contract/api";
-import type { Bindings } from "./bindings.ts";
-import { Failure } from "./failure.ts";
-import { batchObjectOf } from "./objects.ts";
-import { ancestorsOf, claimTarget } from "./operation.ts";
-import { RunPreparation } from "./prepare-run.ts";
-import { digest } from "./tokens.ts";
+import { digest } from "../auth/tokens.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { batchObjectOf } from "../objects.ts";
+import { ancestorsOf, claimTarget } from "../runs/operation.ts";
+import { RunPreparation } from "../runs/prepare-run.ts";
 
 export interface BatchInput {
   /** Default: a new one. */

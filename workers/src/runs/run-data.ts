@@ -1,9 +1,9 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { LIMITS } from "@acme/sdk/contract";
 import type { TriggerBody, TriggerOptions } from "@acme/sdk/contract/api";
-import type { Bindings } from "./bindings.ts";
-import { Failure } from "./failure.ts";
-import { offload, STORED, uploadedKey } from "./packets.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { offload, STORED, uploadedKey } from "../storage/packets.ts";
 
 /** The payload as it is stored: one over the limit lies in the blob store. */
 export async function payloadOf(

@@ -1,11 +1,11 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Context } from "hono";
-import type { Bindings } from "./bindings.ts";
-import { Cache } from "./cache.ts";
-import { Failure } from "./failure.ts";
-import { takeToken } from "./rate-limit.ts";
-import { openRepository } from "./storage/open.ts";
-import type { AccessToken } from "./storage/repository.ts";
+import type { Bindings } from "../bindings.ts";
+import { Cache } from "../http/cache.ts";
+import { Failure } from "../http/failure.ts";
+import { takeToken } from "../http/rate-limit.ts";
+import { openRepository } from "../storage/open.ts";
+import type { AccessToken } from "../storage/repository.ts";
 import { sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
 
 export type App = { Bindings: Bindings };

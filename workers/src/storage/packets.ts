@@ -1,8 +1,8 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { LIMITS, newId } from "@acme/sdk/contract";
-import type { Bindings } from "./bindings.ts";
-import { Failure } from "./failure.ts";
-import { openBlobs } from "./storage/blobs.ts";
+import type { Bindings } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { openBlobs } from "./blobs.ts";
 
 export interface Packet {
   text: string;
