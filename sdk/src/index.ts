@@ -2,26 +2,7 @@
  * The SDK. The names are those of `@trigger.dev/sdk`, so that a task file written for it runs unchanged; a name that is not
  * here is not available yet, and the bundler says so.
  */
-export { auth, configure } from "./auth.ts";
-export { batch } from "./batch.ts";
-export { BatchTriggerError } from "./batch-trigger-error.ts";
-export type {
-  BatchByIdAndWaitItem,
-  BatchByIdItem,
-  BatchByIdResult,
-  BatchByTaskAndWaitItem,
-  BatchByTaskItem,
-  BatchByTaskResult,
-  BatchItem,
-  BatchItems,
-  BatchResult,
-  BatchRunHandle,
-  BatchStatus,
-  BatchTriggerAndWaitItem,
-  BatchTriggerAndWaitOptions,
-  BatchTriggerOptions,
-  RetrievedBatch,
-} from "./batch-types.ts";
+
 export {
   ApiConnectionError,
   ApiConnectionTimeoutError,
@@ -53,63 +34,25 @@ export type {
   WaitpointToken,
   WaitpointTokenStatus,
 } from "./client/tokens-api.ts";
-export { type AcmeConfig, defineConfig, type TriggerConfig } from "./config.ts";
-export type { Context, TaskRunContext } from "./context.ts";
 export type { MachinePreset } from "./contract/machines.ts";
+export { type AcmeConfig, defineConfig, type TriggerConfig } from "./define/config.ts";
 export {
   AbortTaskRunError,
   CompleteTaskWithOutput,
   MaxDurationExceededError,
   OutOfMemoryError,
   TaskPayloadParsedError,
-} from "./errors.ts";
-export type * from "./hook-types.ts";
+} from "./define/errors.ts";
+export type * from "./define/hook-types.ts";
 export {
-  type IdempotencyKey,
-  type IdempotencyKeyScope,
-  idempotencyKeys,
-  type ResetIdempotencyKeyOptions,
-} from "./idempotency-keys.ts";
-export { type LocalsKey, locals } from "./locals.ts";
-export { type LogLevel, type LogProperties, logger } from "./logger.ts";
-export { type MetadataUpdater, metadata } from "./metadata.ts";
-export { type Queue, type QueueLimitOptions, type QueueOptions, queue, type RateLimit } from "./queue.ts";
-export { queues } from "./queues.ts";
-export {
-  type FetchRetryByStatusOptions,
-  type FetchRetryOptions,
-  type FetchRetryStrategy,
-  type RetryFetchInit,
-  type RetryOptions,
-  retry,
-} from "./retry.ts";
-export type {
-  AnyRetrieveRunResult,
-  InferRunTypes,
-  ListProjectRunsQueryParams,
-  ListRunResponseItem,
-  ListRunsQueryParams,
-  RetrieveRunResult,
-  RunStatus,
-  TaskRunShape,
-} from "./run-types.ts";
-export { type ReplayRunOptions, runs } from "./runs.ts";
-export type {
-  CreateScheduleOptions,
-  CronOptions,
-  ListScheduleOptions,
-  ScheduledTaskPayload,
-  ScheduleObject,
-  ScheduleOptions,
-  UpdateScheduleOptions,
-} from "./schedule-types.ts";
-export { schedules } from "./schedules.ts";
-export type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
-export type { RecordSettings } from "./state.ts";
-export { type StepOptions, type StepParams, step } from "./step.ts";
-export { tags } from "./tags.ts";
-export { schemaTask, task } from "./task.ts";
-export { SubtaskUnwrapError, TaskRunPromise, type TaskRunResult } from "./task-run-promise.ts";
+  type Queue,
+  type QueueLimitOptions,
+  type QueueOptions,
+  queue,
+  type RateLimit,
+} from "./define/queue.ts";
+export type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./define/schema.ts";
+export { schemaTask, task } from "./define/task.ts";
 export type {
   AnyRunHandle,
   AnyTask,
@@ -128,11 +71,75 @@ export type {
   TaskQueueOptions,
   TaskWithSchema,
   TaskWithSchemaOptions,
-} from "./task-types.ts";
-export { tasks } from "./tasks.ts";
-export { timeout } from "./timeout.ts";
-export type { DebounceOptions, TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
-export { type ComputeUsage, type CurrentUsage, usage } from "./usage.ts";
+} from "./define/task-types.ts";
+export { auth, configure } from "./manage/auth.ts";
+export { queues } from "./manage/queues.ts";
+export type {
+  AnyRetrieveRunResult,
+  InferRunTypes,
+  ListProjectRunsQueryParams,
+  ListRunResponseItem,
+  ListRunsQueryParams,
+  RetrieveRunResult,
+  RunStatus,
+  TaskRunShape,
+} from "./manage/run-types.ts";
+export { type ReplayRunOptions, runs } from "./manage/runs.ts";
+export type {
+  CreateScheduleOptions,
+  CronOptions,
+  ListScheduleOptions,
+  ScheduledTaskPayload,
+  ScheduleObject,
+  ScheduleOptions,
+  UpdateScheduleOptions,
+} from "./manage/schedule-types.ts";
+export { schedules } from "./manage/schedules.ts";
+export type { Context, TaskRunContext } from "./run/context.ts";
+export { type LocalsKey, locals } from "./run/locals.ts";
+export { type LogLevel, type LogProperties, logger } from "./run/logger.ts";
+export { type MetadataUpdater, metadata } from "./run/metadata.ts";
+export {
+  type FetchRetryByStatusOptions,
+  type FetchRetryOptions,
+  type FetchRetryStrategy,
+  type RetryFetchInit,
+  type RetryOptions,
+  retry,
+} from "./run/retry.ts";
+export type { RecordSettings } from "./run/state.ts";
+export { tags } from "./run/tags.ts";
+export { timeout } from "./run/timeout.ts";
+export { type ComputeUsage, type CurrentUsage, usage } from "./run/usage.ts";
+export { batch } from "./trigger/batch.ts";
+export { BatchTriggerError } from "./trigger/batch-trigger-error.ts";
+export type {
+  BatchByIdAndWaitItem,
+  BatchByIdItem,
+  BatchByIdResult,
+  BatchByTaskAndWaitItem,
+  BatchByTaskItem,
+  BatchByTaskResult,
+  BatchItem,
+  BatchItems,
+  BatchResult,
+  BatchRunHandle,
+  BatchStatus,
+  BatchTriggerAndWaitItem,
+  BatchTriggerAndWaitOptions,
+  BatchTriggerOptions,
+  RetrievedBatch,
+} from "./trigger/batch-types.ts";
+export {
+  type IdempotencyKey,
+  type IdempotencyKeyScope,
+  idempotencyKeys,
+  type ResetIdempotencyKeyOptions,
+} from "./trigger/idempotency-keys.ts";
+export { SubtaskUnwrapError, TaskRunPromise, type TaskRunResult } from "./trigger/task-run-promise.ts";
+export { tasks } from "./trigger/tasks.ts";
+export type { DebounceOptions, TriggerAndWaitOptions, TriggerOptions } from "./trigger/trigger-options.ts";
+export { type StepOptions, type StepParams, step } from "./wait/step.ts";
 export {
   type CommonWaitOptions,
   ManualWaitpointPromise,
@@ -142,5 +149,5 @@ export {
   type WaitpointTokenResult,
   type WaitUntilOptions,
   wait,
-} from "./wait.ts";
-export type { WaitPeriod } from "./wait-period.ts";
+} from "./wait/wait.ts";
+export type { WaitPeriod } from "./wait/wait-period.ts";

@@ -1,19 +1,19 @@
 /** The pure decisions: retry delays, metadata operations, schemas, error shapes, status ranges, durations. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { durationMs } from "../src/duration.ts";
 import {
   applyMetadataOperation,
   collapseOperations,
   type MetadataOperation,
   sameJson,
-} from "../src/metadata-operations.ts";
-import { delayUntil, isInRange } from "../src/retry.ts";
-import { nextRetryDelay } from "../src/retry-delay.ts";
+} from "../src/contract/metadata-operations.ts";
+import { nextRetryDelay } from "../src/contract/retry-delay.ts";
+import { durationMs } from "../src/define/duration.ts";
+import { parseFunctionOf } from "../src/define/schema.ts";
+import { delayUntil, isInRange } from "../src/run/retry.ts";
+import { toTaskRunError, truncateStack } from "../src/run/run-error.ts";
 import { serializeProperties } from "../src/runtime/log-buffer.ts";
 import { decideBySettings } from "../src/runtime/retry-decision.ts";
-import { toTaskRunError, truncateStack } from "../src/runtime/run-error.ts";
-import { parseFunctionOf } from "../src/schema.ts";
 
 describe("retry delays", () => {
   test("grow by the factor up to the maximum, and end with the attempts", () => {

@@ -8,7 +8,7 @@ import { bundleFixture, folder, source } from "./support/bundle.ts";
 async function index(code: string, timeoutMs?: number) {
   const bundle = join(folder(), "bundle.mjs");
   const sdk = JSON.stringify(source("index.ts"));
-  const more = JSON.stringify(source("bundle.ts"));
+  const more = JSON.stringify(source("define/bundle.ts"));
   await writeFile(
     bundle,
     `import { task, schemaTask, schedules, queue } from ${sdk};\nimport { registerFile, registerConfig } from ${more};\n${code}`,

@@ -1,13 +1,19 @@
 import { describe, expect, test } from "vitest";
-import { BatchTriggerError } from "../src/batch-trigger-error.ts";
 import { ApiConnectionError, NotFoundError, RateLimitError } from "../src/client/api-errors.ts";
 import type { JournalEntry } from "../src/contract/journal.ts";
-import { errorOf, failedCall, failureOfCall, readValue, recordedValue } from "../src/operation-errors.ts";
 import { mismatchOf } from "../src/runtime/non-determinism.ts";
 import { Recorder } from "../src/runtime/recorder.ts";
 import { ReplayOrder } from "../src/runtime/replay-order.ts";
-import { SubtaskUnwrapError } from "../src/task-run-promise.ts";
-import { periodMs } from "../src/wait-period.ts";
+import { BatchTriggerError } from "../src/trigger/batch-trigger-error.ts";
+import { SubtaskUnwrapError } from "../src/trigger/task-run-promise.ts";
+import {
+  errorOf,
+  failedCall,
+  failureOfCall,
+  readValue,
+  recordedValue,
+} from "../src/wait/operation-errors.ts";
+import { periodMs } from "../src/wait/wait-period.ts";
 
 const entry = (number: number, more: Partial<JournalEntry> = {}): JournalEntry => ({
   number,

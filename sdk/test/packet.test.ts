@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { decodePacket, encodePacket, isPlainJson } from "../src/packet.ts";
+import { decodePacket, encodePacket, isPlainJson } from "../src/client/packet.ts";
 
 const back = (value: unknown): unknown => {
   const { data, dataType } = encodePacket(value);

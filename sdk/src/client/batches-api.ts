@@ -1,8 +1,8 @@
-import { BatchTriggerError } from "../batch-trigger-error.ts";
-import type { RetrievedBatch } from "../batch-types.ts";
+import { nextRetryDelay } from "../contract/retry-delay.ts";
 import type { TaskRunError } from "../contract/run-errors.ts";
-import { unrecorded } from "../durable.ts";
-import { nextRetryDelay } from "../retry-delay.ts";
+import { BatchTriggerError } from "../trigger/batch-trigger-error.ts";
+import type { RetrievedBatch } from "../trigger/batch-types.ts";
+import { unrecorded } from "../wait/durable.ts";
 import { type ApiResponse, request, sleep } from "./request.ts";
 import type { ApiRequestOptions } from "./request-options.ts";
 

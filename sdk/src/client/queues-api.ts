@@ -1,4 +1,4 @@
-import type { RateLimit } from "../queue.ts";
+import type { RateLimit } from "../define/queue.ts";
 import { ApiPromise } from "./api-promise.ts";
 import { OffsetLimitPagePromise, type OffsetPageBody } from "./offset-page.ts";
 import { type ApiResponse, request } from "./request.ts";

@@ -1,6 +1,6 @@
-import { unrecorded } from "../durable.ts";
-import { nextRetryDelay } from "../retry-delay.ts";
-import { currentRun } from "../state.ts";
+import { nextRetryDelay } from "../contract/retry-delay.ts";
+import { currentRun } from "../run/state.ts";
+import { unrecorded } from "../wait/durable.ts";
 import {
   ApiConnectionError,
   ApiConnectionTimeoutError,

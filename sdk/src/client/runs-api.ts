@@ -1,7 +1,7 @@
-import { decodePacket, JSON_TYPE } from "../packet.ts";
-import type { MetadataUpdate } from "../run-metadata.ts";
-import type { ListProjectRunsQueryParams, ListRunResponseItem, QueueTypeName } from "../run-types.ts";
+import type { ListProjectRunsQueryParams, ListRunResponseItem, QueueTypeName } from "../manage/run-types.ts";
+import type { MetadataUpdate } from "../run/run-metadata.ts";
 import { type CursorPageBody, type CursorPageParams, CursorPagePromise } from "./cursor-page.ts";
+import { decodePacket, JSON_TYPE } from "./packet.ts";
 import { type ApiResponse, request } from "./request.ts";
 import type { ApiRequestOptions } from "./request-options.ts";
 

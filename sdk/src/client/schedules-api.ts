@@ -3,7 +3,7 @@ import type {
   ListScheduleOptions,
   ScheduleObject,
   UpdateScheduleOptions,
-} from "../schedule-types.ts";
+} from "../manage/schedule-types.ts";
 import { ApiPromise } from "./api-promise.ts";
 import { OffsetLimitPagePromise, type OffsetPageBody } from "./offset-page.ts";
 import { type ApiCall, type ApiResponse, request } from "./request.ts";

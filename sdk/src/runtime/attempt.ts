@@ -1,14 +1,15 @@
+import { decodePacket, encodePacket, type Packet, STORE_TYPE } from "../client/packet.ts";
 import { downloadPacket, updateRunMetadata } from "../client/runs-api.ts";
-import type { Context } from "../context.ts";
 import type { AttemptOutcome, DequeuedRun, LogEntry } from "../contract/host-protocol.ts";
 import type { OperationResult } from "../contract/journal.ts";
 import { DEFAULTS, LIMITS } from "../contract/limits.ts";
 import type { TaskRunError } from "../contract/run-errors.ts";
-import { MaxDurationExceededError, TaskPayloadParsedError } from "../errors.ts";
-import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../hook-types.ts";
-import { decodePacket, encodePacket, type Packet, STORE_TYPE } from "../packet.ts";
-import { RunMetadata } from "../run-metadata.ts";
-import { type RegisteredTask, type RunScope, state } from "../state.ts";
+import { MaxDurationExceededError, TaskPayloadParsedError } from "../define/errors.ts";
+import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../define/hook-types.ts";
+import type { Context } from "../run/context.ts";
+import { internal, toTaskRunError } from "../run/run-error.ts";
+import { RunMetadata } from "../run/run-metadata.ts";
+import { type RegisteredTask, type RunScope, state } from "../run/state.ts";
 import type { Channel } from "./channel.ts";
 import { contextOf } from "./context-of-run.ts";
 import { Journal } from "./journal.ts";
@@ -22,7 +23,6 @@ import {
   type RetryDecision,
   type RetryFacts,
 } from "./retry-decision.ts";
-import { internal, toTaskRunError } from "./run-error.ts";
 
 /** How long a task function may take to settle after its signal was aborted because of `maxDuration`. */
 const GRACE_MS = 5_000;

@@ -1,6 +1,6 @@
 import { format } from "node:util";
 import type { LogEntry } from "../contract/host-protocol.ts";
-import { currentRun, state } from "../state.ts";
+import { currentRun, state } from "../run/state.ts";
 
 const LEVELS = {
   debug: "debug",

@@ -1,7 +1,7 @@
-import type { Context } from "../context.ts";
 import type { DequeuedRun } from "../contract/host-protocol.ts";
 import { MACHINES } from "../contract/machines.ts";
-import { type RegisteredTask, state } from "../state.ts";
+import type { Context } from "../run/context.ts";
+import { type RegisteredTask, state } from "../run/state.ts";
 
 /** The `ctx` that the task sees. */
 export function contextOf(run: DequeuedRun, task: RegisteredTask, startedAt: Date): Context {

@@ -4,9 +4,9 @@
  */
 import { writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { state } from "../state.ts";
+import { truncateStack } from "../run/run-error.ts";
+import { state } from "../run/state.ts";
 import { type IndexProblem, manifestOf } from "./manifest.ts";
-import { truncateStack } from "./run-error.ts";
 
 /** What the child found out. */
 export type IndexReport = ReturnType<typeof manifestOf>;

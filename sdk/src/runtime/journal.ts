@@ -1,8 +1,8 @@
 import type { JournalEntry, OperationResult, RunResume } from "../contract/journal.ts";
 import type { RuntimeToHost } from "../contract/runtime-protocol.ts";
-import type { DurableScope, OperationCall } from "../durable.ts";
-import type { TaskWait } from "../hook-types.ts";
-import type { RecordSettings } from "../state.ts";
+import type { TaskWait } from "../define/hook-types.ts";
+import type { RecordSettings } from "../run/state.ts";
+import type { DurableScope, OperationCall } from "../wait/durable.ts";
 import type { Attempt } from "./attempt.ts";
 import { mismatchOf, type NonDeterministicError } from "./non-determinism.ts";
 import { realNow } from "./real-clock.ts";

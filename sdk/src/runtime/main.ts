@@ -14,10 +14,10 @@
  */
 import { pathToFileURL } from "node:url";
 import type { RUNTIME_ENV, RUNTIME_PROTOCOL } from "../contract/runtime-protocol.ts";
+import { truncateStack } from "../run/run-error.ts";
 import { Channel } from "./channel.ts";
 import { captureConsole } from "./console-capture.ts";
 import { makeRecordable } from "./recording.ts";
-import { truncateStack } from "./run-error.ts";
 import { Runner } from "./runner.ts";
 
 // The contract's values, spelled out: importing them would load zod, which takes longer than the rest of the start.

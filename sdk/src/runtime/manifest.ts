@@ -1,10 +1,10 @@
 import { MAX_PARTITIONS } from "../contract/limits.ts";
 import type { QueueLimits, QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
 import type { RateLimit as RateLimitManifest } from "../contract/rate-limit.ts";
-import { durationMs } from "../duration.ts";
-import type { QueueLimitOptions, RateLimit } from "../queue.ts";
-import { jsonSchemaOf } from "../schema.ts";
-import type { DeclaredQueue, RegisteredTask, SdkState } from "../state.ts";
+import { durationMs } from "../define/duration.ts";
+import type { QueueLimitOptions, RateLimit } from "../define/queue.ts";
+import { jsonSchemaOf } from "../define/schema.ts";
+import type { DeclaredQueue, RegisteredTask, SdkState } from "../run/state.ts";
 
 /** Why a bundle can't be deployed. */
 export interface IndexProblem {

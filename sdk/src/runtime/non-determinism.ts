@@ -1,5 +1,5 @@
 import type { JournalEntry } from "../contract/journal.ts";
-import { UNKNOWN_ITEMS } from "../durable.ts";
+import { UNKNOWN_ITEMS } from "../wait/durable.ts";
 
 /** A replay's operations are not those of its journal. */
 export class NonDeterministicError extends Error {

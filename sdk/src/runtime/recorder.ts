@@ -1,5 +1,5 @@
 import type { JournalEntry, RecordedValues } from "../contract/journal.ts";
-import type { RecordSettings } from "../state.ts";
+import type { RecordSettings } from "../run/state.ts";
 
 export type RecordedFetch = NonNullable<RecordedValues["fetch"]>[number];
 type Kind = "now" | "random" | "uuid";

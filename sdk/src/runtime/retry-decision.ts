@@ -1,6 +1,6 @@
 import type { RetryOptions } from "../contract/manifest.ts";
-import type { HandleErrorModificationOptions } from "../hook-types.ts";
-import { nextRetryDelay } from "../retry-delay.ts";
+import { nextRetryDelay } from "../contract/retry-delay.ts";
+import type { HandleErrorModificationOptions } from "../define/hook-types.ts";
 
 export interface RetryFacts {
   /** The task's settings, defaults filled in by whoever reads them. */

@@ -1,13 +1,13 @@
 import type { DequeuedRun } from "../contract/host-protocol.ts";
 import type { HostToRuntime } from "../contract/runtime-protocol.ts";
-import { state } from "../state.ts";
+import { internal } from "../run/run-error.ts";
+import { state } from "../run/state.ts";
 import { ActiveResources } from "./active-resources.ts";
 import { Attempt } from "./attempt.ts";
 import type { Channel } from "./channel.ts";
 import { closeIdleConnections } from "./idle-connections.ts";
 import { realNow } from "./real-clock.ts";
 import { runContext } from "./run-context.ts";
-import { internal } from "./run-error.ts";
 
 /** A task whose last run took longer than this says that it started before it is called. */
 const QUICK_MS = 5;

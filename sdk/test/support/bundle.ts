@@ -19,7 +19,7 @@ export async function bundleFixture(file: string): Promise<string> {
     platform: "node",
     sourcemap: "inline",
     alias: {
-      "@acme/sdk/bundle": source("bundle.ts"),
+      "@acme/sdk/bundle": source("define/bundle.ts"),
       "@acme/sdk": source("index.ts"),
       "@trigger.dev/sdk/v3": source("index.ts"),
       "@trigger.dev/sdk": source("index.ts"),

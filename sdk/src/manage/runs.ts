@@ -1,0 +1,177 @@
+import { ApiPromise } from "../client/api-promise.ts";
+import type { CursorPagePromise } from "../client/cursor-page.ts";
+import { encodePacket, JSON_TYPE, SUPERJSON_TYPE, TEXT_TYPE } from "../client/packet.ts";
+import { request, sleep } from "../client/request.ts";
+import type { ApiRequestOptions } from "../client/request-options.ts";
+import { download, listRunPages, runPath, withDates } from "../client/runs-api.ts";
+import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
+import type { TriggerOptions } from "../trigger/trigger-options.ts";
+import type {
+  ListProjectRunsQueryParams,
+  ListRunResponseItem,
+  ListRunsQueryParams,
+  RelatedRunDetails,
+  RetrievedRun,
+  RetrieveRunResult,
+  RunIdOf,
+} from "./run-types.ts";
+
+type AnyRun = RetrievedRun<string, unknown, unknown>;
+
+const idOf = (run: string | { id: string }): string => {
+  const id = typeof run === "string" ? run : run?.id;
+  if (typeof id !== "string" || id === "")
+    throw new TypeError("A run is named by its id or by the handle of trigger()");
+  return id;
+};
+
+/**
+ * A run with payload, output and error; large ones are downloaded.
+ * @throws NotFoundError where the environment of the key has no such run
+ */
+function retrieve<T extends AnyRunHandle | AnyTask | string>(
+  run: RunIdOf<T>,
+  options?: ApiRequestOptions,
+): ApiPromise<RetrieveRunResult<T>> {
+  const id = idOf(run as string | AnyRunHandle);
+  return new ApiPromise(
+    retrieveRun(id, options) as Promise<{ data: RetrieveRunResult<T>; response: Response }>,
+  );
+}
+
+async function retrieveRun(id: string, options: ApiRequestOptions | undefined) {
+  const { data, response } = await request<AnyRun>({ method: "GET", path: runPath("v3", id) }, options);
+  const run = withRelatedDates(data);
+  const [payload, output] = await Promise.all([
+    run.payloadPresignedUrl && download(run.payloadPresignedUrl, options?.signal),
+    run.outputPresignedUrl && download(run.outputPresignedUrl, options?.signal),
+  ]);
+  if (run.payloadPresignedUrl) run.payload = payload;
+  if (run.outputPresignedUrl) run.output = output;
+  return { data: run, response };
+}
+
+function withRelatedDates(body: AnyRun): AnyRun {
+  const run = withDates(body);
+  const { root, parent, children } = body.relatedRuns ?? {};
+  const dated = (related: RelatedRunDetails | undefined) => (related ? withDates(related) : undefined);
+  run.relatedRuns = { root: dated(root), parent: dated(parent), children: children?.map(withDates) };
+  return run;
+}
+
+/**
+ * Runs, newest first. Await it for one page, or iterate with `for await` over all of them.
+ * With a project's reference first: of all its environments, with a personal access token as key.
+ */
+function list(projectRef: string, params?: ListProjectRunsQueryParams, options?: ApiRequestOptions): RunPages;
+function list(params?: ListRunsQueryParams, options?: ApiRequestOptions): RunPages;
+function list(
+  first?: string | ListRunsQueryParams,
+  second?: ListProjectRunsQueryParams | ApiRequestOptions,
+  third?: ApiRequestOptions,
+): RunPages {
+  if (typeof first === "string") {
+    const path = `/api/v1/projects/${encodeURIComponent(first)}/runs`;
+    return listRunPages(path, (second as ListProjectRunsQueryParams | undefined) ?? {}, third);
+  }
+  return listRunPages("/api/v1/runs", first ?? {}, second as ApiRequestOptions | undefined);
+}
+type RunPages = CursorPagePromise<ListRunResponseItem>;
+
+export interface CancelRunOptions extends ApiRequestOptions {
+  /** False: children and batches that the run waits for go on. Default true. */
+  children?: boolean;
+}
+
+/**
+ * Cancels a run, and what it waits for; one that executes gets its `signal` aborted. Of a finished run nothing changes.
+ * @throws NotFoundError where the environment of the key has no such run
+ */
+function cancel(run: string | AnyRunHandle, options: CancelRunOptions = {}): ApiPromise<{ id: string }> {
+  const { children, ...more } = options;
+  const body = children === undefined ? undefined : { children };
+  return new ApiPromise(
+    request<{ id: string }>({ method: "POST", path: runPath("v2", idOf(run), "/cancel"), body }, more),
+  );
+}
+
+export type ReplayRunOptions = Pick<
+  TriggerOptions,
+  | "metadata"
+  | "tags"
+  | "queue"
+  | "concurrencyKey"
+  | "machine"
+  | "version"
+  | "delay"
+  | "ttl"
+  | "idempotencyKeyTTL"
+  | "maxAttempts"
+  | "maxDuration"
+  | "priority"
+> & {
+  /** Default: the original run's. */
+  payload?: unknown;
+  /** Used as it is, not scoped to the current run. */
+  idempotencyKey?: string;
+};
+
+/** Makes a new run of the same task, with the original's payload and options but for what `options` say. */
+function replay(
+  run: string | AnyRunHandle,
+  options?: ReplayRunOptions,
+  requestOptions?: ApiRequestOptions,
+): ApiPromise<{ id: string }> {
+  return new ApiPromise(
+    request<{ id: string }>(
+      { method: "POST", path: runPath("v1", idOf(run), "/replay"), body: options && replayBody(options) },
+      requestOptions,
+    ),
+  );
+}
+
+function replayBody(options: ReplayRunOptions): object {
+  if (options.payload === undefined) return options;
+  const packet = encodePacket(options.payload);
+  // The endpoint knows JSON and superjson only.
+  if (packet.dataType === JSON_TYPE || packet.dataType === TEXT_TYPE)
+    return { ...options, payloadType: JSON_TYPE };
+  return { ...options, payload: packet.data, payloadType: SUPERJSON_TYPE };
+}
+
+/** Moves the start of a DELAYED run: `{ delay: "1h" }` from now, or a date. */
+function reschedule(
+  run: string | AnyRunHandle,
+  body: { delay: string | Date },
+  options?: ApiRequestOptions,
+): ApiPromise<RetrieveRunResult<string>> {
+  const call = { method: "POST", path: runPath("v1", idOf(run), "/reschedule"), body } as const;
+  const response = request<AnyRun>(call, options).then(({ data, response }) => ({
+    data: withRelatedDates(data),
+    response,
+  }));
+  return new ApiPromise(response);
+}
+
+const MAX_POLLS = 500;
+
+/**
+ * Retrieves a run again and again until it is in a final state.
+ * @param options.pollIntervalMs default 1,000
+ * @throws Error when it is not final after 500 polls
+ */
+async function poll<T extends AnyRunHandle | AnyTask | string>(
+  run: RunIdOf<T>,
+  options?: { pollIntervalMs?: number },
+  requestOptions?: ApiRequestOptions,
+): Promise<RetrieveRunResult<T>> {
+  const id = idOf(run as string | AnyRunHandle);
+  for (let polls = 1; ; polls++) {
+    const { data } = await retrieveRun(id, requestOptions);
+    if (data.isCompleted) return data as RetrieveRunResult<T>;
+    if (polls === MAX_POLLS) throw new Error(`Run ${id} did not complete after ${MAX_POLLS} attempts`);
+    await sleep(options?.pollIntervalMs ?? 1_000, requestOptions?.signal);
+  }
+}
+
+export const runs = { retrieve, list, cancel, replay, reschedule, poll };

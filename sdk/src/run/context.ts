@@ -1,0 +1,55 @@
+import type { MachinePreset } from "../contract/machines.ts";
+
+/** What a running task knows about itself: `ctx` in the parameters of `run` and of every hook. */
+export interface Context {
+  attempt: {
+    /** Counts from 1. */
+    number: number;
+    startedAt: Date;
+  };
+  run: {
+    id: string;
+    tags: string[];
+    isTest: boolean;
+    isReplay: boolean;
+    createdAt: Date;
+    /** Start of the run's first attempt. */
+    startedAt: Date;
+    idempotencyKey?: string;
+    idempotencyKeyScope?: "run" | "attempt" | "global";
+    /** Attempts in all, where the trigger fixed them. */
+    maxAttempts?: number;
+    /** Version of the deployment that runs it, like `20261124.1`. */
+    version?: string;
+    /** Seconds of run time. */
+    maxDuration?: number;
+    /** Head start over others of its queue, in seconds. */
+    priority?: number;
+    parentTaskRunId?: string;
+    rootTaskRunId?: string;
+    baseCostInCents?: number;
+    region?: string;
+  };
+  task: { id: string; filePath: string; exportName?: string };
+  queue: { id: string; name: string };
+  environment: {
+    id: string;
+    slug: string;
+    type: "PRODUCTION" | "STAGING" | "DEVELOPMENT" | "PREVIEW";
+    branchName?: string;
+  };
+  organization: { id: string; slug: string; name: string };
+  project: { id: string; ref: string; slug: string; name: string };
+  machine: {
+    name: MachinePreset;
+    /** vCPUs. */
+    cpu: number;
+    /** GB. */
+    memory: number;
+    centsPerMs: number;
+  };
+  batch?: { id: string };
+  deployment?: { id: string; shortCode: string; version: string; runtime: string; runtimeVersion: string };
+}
+
+export type TaskRunContext = Context;

@@ -1,0 +1,35 @@
+import { ApiError, RateLimitError } from "../client/api-errors.ts";
+
+/** A batch could not be created, or its items not be sent. */
+export class BatchTriggerError extends Error {
+  readonly phase: "create" | "stream";
+  /** Absent: it was not created. */
+  readonly batchId?: string;
+  readonly itemCount: number;
+  readonly isRateLimited: boolean;
+  /** Milliseconds until the rate limit is refilled, where it is one that the server tells. */
+  readonly retryAfterMs?: number;
+  readonly apiError?: ApiError;
+
+  constructor(
+    message: string,
+    options: {
+      cause?: unknown;
+      phase: "create" | "stream";
+      batchId?: string;
+      itemCount: number;
+      /** `message` names the cause already. */
+      isWholeMessage?: boolean;
+    },
+  ) {
+    const { cause, isWholeMessage } = options;
+    super(cause instanceof Error && !isWholeMessage ? `${message}: ${cause.message}` : message, { cause });
+    this.name = "BatchTriggerError";
+    this.phase = options.phase;
+    this.batchId = options.batchId;
+    this.itemCount = options.itemCount;
+    this.apiError = cause instanceof ApiError ? cause : undefined;
+    this.isRateLimited = this.apiError?.status === 429;
+    this.retryAfterMs = cause instanceof RateLimitError ? cause.millisecondsUntilReset : undefined;
+  }
+}

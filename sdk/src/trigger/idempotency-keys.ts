@@ -1,0 +1,114 @@
+import { NotFoundError } from "../client/api-errors.ts";
+import { request } from "../client/request.ts";
+import type { ApiRequestOptions } from "../client/request-options.ts";
+import { currentRun } from "../run/state.ts";
+
+declare const BRAND: unique symbol;
+/** A key made by `idempotencyKeys.create()`: 64 hexadecimal characters. */
+export type IdempotencyKey = string & { readonly [BRAND]: "IdempotencyKey" };
+
+/** `run`: once in the run that triggers; `attempt`: once in its attempt; `global`: once in the environment and task. */
+export type IdempotencyKeyScope = "run" | "attempt" | "global";
+
+export interface ResetIdempotencyKeyOptions {
+  /** Of a key that is not made by `create()`. Default `run`. */
+  scope?: IdempotencyKeyScope;
+  /** Outside of that run, for the scopes `run` and `attempt`. */
+  parentRunId?: string;
+  /** Outside of that attempt, for the scope `attempt`. */
+  attemptNumber?: number;
+}
+
+/** What keys of this process were made from; the oldest are forgotten. */
+const created = new Map<string, { key: string; scope: IdempotencyKeyScope }>();
+const MAX_CREATED = 1_000;
+
+async function sha256(text: string): Promise<IdempotencyKey> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  let hex = "";
+  for (const byte of new Uint8Array(digest)) hex += byte.toString(16).padStart(2, "0");
+  return hex as IdempotencyKey;
+}
+
+/**
+ * A key from any material. In the scopes `run` (the default) and `attempt`, and inside a task, the run's id (and the
+ * attempt's number) are part of it.
+ */
+async function create(
+  key: string | string[],
+  options?: { scope?: IdempotencyKeyScope },
+): Promise<IdempotencyKey> {
+  const scope = options?.scope ?? "run";
+  const material = Array.isArray(key) ? key : [key];
+  const ctx = currentRun()?.ctx;
+  const suffix: string[] = [];
+  if (ctx && scope !== "global") suffix.push(ctx.run.id);
+  if (ctx && scope === "attempt") suffix.push(String(ctx.attempt.number));
+  const hash = await sha256([...material, ...suffix].join("-"));
+  created.delete(hash);
+  created.set(hash, { key: material.join("-"), scope });
+  if (created.size > MAX_CREATED) created.delete(created.keys().next().value as string);
+  return hash;
+}
+
+/** What a trigger sends: keys made by `create()` (64 characters) as they are, all else scoped to the run. */
+export async function toIdempotencyKey(key: string | string[] | undefined): Promise<string | undefined> {
+  if (!key || key.length === 0) return undefined;
+  if (typeof key === "string" && key.length === 64) return key;
+  return create(key);
+}
+
+/** The material and scope of a key that this process made. */
+export const idempotencyKeyOptions = (key: string): { key: string; scope: IdempotencyKeyScope } | undefined =>
+  created.get(key);
+
+/**
+ * Forgets a key: the next trigger with it makes a new run.
+ * @throws NotFoundError where no run of the task has the key; Error where the scope needs a run that isn't known
+ */
+async function reset(
+  taskIdentifier: string,
+  key: IdempotencyKey | string | string[],
+  options?: ResetIdempotencyKeyOptions,
+  requestOptions?: ApiRequestOptions,
+): Promise<{ id: string }> {
+  const send = (hash: string) => sendReset(taskIdentifier, hash, requestOptions);
+  const ready = typeof key === "string" && key.length === 64;
+  if (ready && (created.has(key) || options?.scope === undefined)) return send(key);
+  const scope = options?.scope ?? "run";
+  const ctx = currentRun()?.ctx;
+  const runId = options?.parentRunId ?? ctx?.run.id;
+  const attempt = options?.attemptNumber ?? ctx?.attempt.number;
+  const material = Array.isArray(key) ? [...key] : [key];
+  if (scope !== "global") {
+    const missing = [
+      !runId && "parentRunId",
+      scope === "attempt" && attempt === undefined && "attemptNumber",
+    ].filter(Boolean);
+    if (missing.length > 0) {
+      if (ready) return send(key);
+      throw new Error(
+        `idempotencyKeys.reset: the scope "${scope}" needs ${missing.join(" and ")} when it is called outside of a task`,
+      );
+    }
+    material.push(runId!);
+    if (scope === "attempt") material.push(String(attempt));
+  }
+  const hash = await sha256(material.join("-"));
+  if (!ready) return send(hash);
+  // 64 characters can be a key already made elsewhere, or material that happens to be that long.
+  try {
+    return await send(key);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    return send(hash);
+  }
+}
+
+async function sendReset(task: string, key: string, options?: ApiRequestOptions): Promise<{ id: string }> {
+  const path = `/api/v1/idempotencyKeys/${encodeURIComponent(key)}/reset`;
+  return (await request<{ id: string }>({ method: "POST", path, body: { taskIdentifier: task } }, options))
+    .data;
+}
+
+export const idempotencyKeys = { create, reset };

@@ -1,0 +1,211 @@
+import { NotFoundError } from "../client/api-errors.ts";
+import { environmentVariable } from "../client/configuration.ts";
+import { decodePacket, encodePacket, JSON_TYPE, STORE_TYPE } from "../client/packet.ts";
+import { request } from "../client/request.ts";
+import type { ApiRequestOptions } from "../client/request-options.ts";
+import { downloadPacket, runPath } from "../client/runs-api.ts";
+import { OPERATION_HEADER } from "../contract/api/operations.ts";
+import type { OperationResult } from "../contract/journal.ts";
+import type { RunHandle } from "../define/task-types.ts";
+import { currentRun } from "../run/state.ts";
+import { durableScope, waitScope } from "../wait/durable.ts";
+import { errorOf, failedCall, failureOfCall, readValue, recordedValue } from "../wait/operation-errors.ts";
+import { idempotencyKeyOptions, toIdempotencyKey } from "./idempotency-keys.ts";
+import { TaskRunPromise, type TaskRunResult } from "./task-run-promise.ts";
+import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
+
+/** One call of a trigger function: what is the same for all of them. */
+export interface TriggerCall {
+  taskId: string;
+  payload: unknown;
+  /** Checks the payload, and gives what is sent. */
+  parse?: (payload: unknown) => unknown;
+  /** The task's own queue. */
+  queue?: string;
+  options: TriggerOptions | undefined;
+  requestOptions: ApiRequestOptions | undefined;
+  /** See `callSite`. */
+  site: string | undefined;
+}
+
+/** `POST /api/v1/tasks/:id/trigger`; inside a run an operation of it. */
+export async function triggerTask<TIdentifier extends string, TInput, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+): Promise<RunHandle<TIdentifier, TInput, TOutput>> {
+  const found = durableScope();
+  if (!found) return send(call, undefined, {});
+  return found.scope.operation({
+    kind: "trigger",
+    name: call.taskId,
+    site: call.site,
+    start: async ({ id }) => {
+      try {
+        const handle = await send(call, id, {});
+        return { target: handle.id, result: recordedValue(handle) };
+      } catch (error) {
+        return { result: failedCall(error) };
+      }
+    },
+    read: (result, target) =>
+      // The server may know that it is done before it could be told what of.
+      result.ok && !result.output
+        ? { id: target as string, taskIdentifier: call.taskId }
+        : readValue<RunHandle<TIdentifier, TInput, TOutput>>(result),
+  });
+}
+
+/**
+ * Triggers a run and waits until it is over.
+ * @throws in the promise: ApiError where it could not be triggered; Error outside of a run
+ */
+export function triggerTaskAndWait<TIdentifier extends string, TOutput>(
+  call: Omit<TriggerCall, "options"> & { taskId: TIdentifier; options: TriggerAndWaitOptions | undefined },
+): TaskRunPromise<TIdentifier, TOutput> {
+  return new TaskRunPromise(waitForTask<TIdentifier, TOutput>(call), call.taskId);
+}
+
+/** Seconds that one request waits for the end of a run: shorter than the client's timeout. */
+const WAIT_SECONDS = 30;
+
+/**
+ * Triggers a run and gives what it came to, from outside of a run: the trigger's own answer carries the result where the
+ * run is over soon; what takes longer is asked for again and again.
+ * @throws ApiError and its kin; Error inside a run
+ */
+export async function triggerTaskAndPoll<TIdentifier extends string, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+): Promise<TaskRunResult<TIdentifier, TOutput>> {
+  if (currentRun()) throw new Error("triggerAndPoll() can't be used inside a run: use triggerAndWait()");
+  const { id, result } = await send<TIdentifier, unknown, TOutput>(
+    call,
+    undefined,
+    {},
+    `?wait=${WAIT_SECONDS}`,
+  );
+  const over = result ?? (await untilOver(id, call.requestOptions));
+  return resultOf<TIdentifier, TOutput>(id, call.taskId, over);
+}
+
+async function untilOver(id: string, options: ApiRequestOptions | undefined): Promise<OperationResult> {
+  const call = { method: "GET", path: runPath("v1", id, `/result?wait=${WAIT_SECONDS}`) } as const;
+  for (;;) {
+    try {
+      return (await request<OperationResult>(call, options)).data;
+    } catch (error) {
+      if (!(error instanceof NotFoundError && error.code === "run_not_finished")) throw error;
+    }
+  }
+}
+
+async function waitForTask<TIdentifier extends string, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+): Promise<TaskRunResult<TIdentifier, TOutput>> {
+  const { run, scope } = waitScope("triggerAndWait()");
+  return scope.operation({
+    kind: "run",
+    name: call.taskId,
+    site: call.site,
+    start: async ({ id }) => {
+      try {
+        const more = { resumeParentOnCompletion: true, lockToVersion: run.ctx.run.version };
+        return { target: (await send(call, id, more)).id };
+      } catch (error) {
+        return { result: failedCall(error) };
+      }
+    },
+    wait: ({ target }) => ({ type: "task", runId: target ?? "" }),
+    read: async (result, target) => {
+      const failure = result.ok ? undefined : failureOfCall(result.error);
+      if (failure) throw failure;
+      return resultOf<TIdentifier, TOutput>(target as string, call.taskId, result);
+    },
+  });
+}
+
+/** What a run that was waited for came to, a large output downloaded. */
+export async function resultOf<TIdentifier extends string, TOutput>(
+  id: string,
+  taskIdentifier: TIdentifier,
+  result: OperationResult,
+): Promise<TaskRunResult<TIdentifier, TOutput>> {
+  if (!result.ok) return { ok: false, id, taskIdentifier, error: errorOf(result.error) };
+  const { output: data, outputType = JSON_TYPE } = result;
+  const output = outputType === STORE_TYPE ? await downloadPacket(data) : decodePacket(data, outputType);
+  return { ok: true, id, taskIdentifier, output: output as TOutput };
+}
+
+async function send<TIdentifier extends string, TInput, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+  operation: string | undefined,
+  more: object,
+  query = "",
+): Promise<RunHandle<TIdentifier, TInput, TOutput> & { result?: OperationResult }> {
+  // Checked here so that the caller learns of a bad payload; sent as parsed, so that defaults are filled in.
+  const payload: unknown = call.parse ? await call.parse(call.payload) : call.payload;
+  const packet = encodePacket(payload);
+  const body = {
+    // Plain JSON goes as it is, not as text within text.
+    payload: packet.dataType === JSON_TYPE ? payload : packet.data,
+    options: {
+      ...(await sentOptions(call.options, call.queue)),
+      payloadType: packet.dataType,
+      parentRunId: currentRun()?.ctx.run.id,
+      ...more,
+    },
+  };
+  const path = `/api/v1/tasks/${encodeURIComponent(call.taskId)}/trigger${query}`;
+  const { data, response } = await request<{ id: string; isCached?: boolean; result?: OperationResult }>(
+    { method: "POST", path, body },
+    withOperation(call.requestOptions, operation),
+  );
+  return {
+    ...data,
+    publicAccessToken: response.headers.get("x-trigger-jwt") ?? undefined,
+    taskIdentifier: call.taskId,
+  };
+}
+
+/** The options of a call that is made for an operation. */
+export const withOperation = (
+  options: ApiRequestOptions | undefined,
+  operation: string | undefined,
+): ApiRequestOptions | undefined =>
+  // Another server, or another environment, knows nothing of this run.
+  operation === undefined || options?.clientConfig
+    ? options
+    : { ...options, additionalHeaders: { ...options?.additionalHeaders, [OPERATION_HEADER]: operation } };
+
+const NOT_YET = ["concurrency", "externalDeploymentId"] as const;
+
+/** Trigger options as the API names them. `defaultKey`: the idempotency key of one that names none. */
+export async function sentOptions(
+  options: TriggerOptions | undefined,
+  defaultQueue: string | undefined,
+  defaultKey?: string,
+): Promise<object> {
+  for (const name of NOT_YET) {
+    if (options && name in options)
+      throw new Error(`The trigger option "${name}" is not available in Acme yet`);
+  }
+  const key = (await toIdempotencyKey(options?.idempotencyKey)) ?? defaultKey;
+  const queue = options?.queue ?? defaultQueue;
+  return {
+    queue: typeof queue === "string" ? { name: queue } : queue,
+    concurrencyKey: options?.concurrencyKey,
+    test: currentRun()?.ctx.run.isTest,
+    idempotencyKey: key,
+    idempotencyKeyTTL: options?.idempotencyKeyTTL,
+    idempotencyKeyOptions: key ? idempotencyKeyOptions(key) : undefined,
+    delay: options?.delay,
+    debounce: options?.debounce,
+    ttl: options?.ttl,
+    tags: options?.tags,
+    maxAttempts: options?.maxAttempts,
+    metadata: options?.metadata,
+    maxDuration: options?.maxDuration,
+    machine: options?.machine,
+    priority: options?.priority,
+    lockToVersion:
+      options?.version ?? environmentVariable("ACME_VERSION") ?? environmentVariable("TRIGGER_VERSION"),
+  };
+}

@@ -1,0 +1,83 @@
+import { sleep } from "../client/request.ts";
+import { DEFAULTS, LIMITS } from "../contract/limits.ts";
+import type { RetryOptions } from "../contract/manifest.ts";
+import { nextRetryDelay } from "../contract/retry-delay.ts";
+import { toTaskRunError } from "../run/run-error.ts";
+import { currentRun } from "../run/state.ts";
+import { callSite, durableScope, unrecorded } from "./durable.ts";
+import { readValue, recordedValue } from "./operation-errors.ts";
+
+export interface StepOptions {
+  /** Attempts of this step when it throws, with growing pauses. Default: one attempt. What is not given here is a task's default. */
+  retry?: RetryOptions;
+}
+export interface StepParams {
+  /** Counts from 1. */
+  attempt: number;
+  /** Aborted when the run is canceled or exceeds its `maxDuration`. */
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * Does something once in a run: what `fn` returns is in the run's journal before this resolves, and a run that is resumed by
+ * a replay gets it from there, without calling `fn` again. It is called again only where the process ended before the
+ * result was recorded. For side effects, and for reading what can differ from one time to the next.
+ *
+ * The value comes back as a task's output would (dates, maps, … included; no functions), and an error with the original's
+ * name, message and stack. An AbortTaskRunError ends the attempts. Inside another step, and outside of a task, `fn` is simply called.
+ * @param name shown on the run's timeline
+ * @throws what the last attempt threw; Error where the value has more than 1 MB
+ */
+export async function step<T>(
+  name: string,
+  fn: (params: StepParams) => T | Promise<T>,
+  options?: StepOptions,
+): Promise<T> {
+  const site = callSite(step);
+  if (typeof name !== "string" || name === "")
+    throw new TypeError('A step needs a name: step("charge", async () => { … })');
+  if (typeof fn !== "function") throw new TypeError(`Step "${name}" needs a function`);
+  const found = durableScope();
+  if (!found) return attempts(fn, options?.retry);
+  return found.scope.operation<T>({
+    kind: "step",
+    name,
+    site,
+    durable: true,
+    start: async () => {
+      try {
+        return { result: checked(name, await attempts(fn, options?.retry)) };
+      } catch (error) {
+        return { result: { ok: false, error: toTaskRunError(error) } };
+      }
+    },
+    read: readValue<T>,
+  });
+}
+
+async function attempts<T>(
+  fn: (params: StepParams) => T | Promise<T>,
+  retry: RetryOptions | undefined,
+): Promise<T> {
+  const settings = retry ? { ...DEFAULTS.retry, ...retry } : { maxAttempts: 1 };
+  const signal = currentRun()?.signal;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await fn({ attempt, signal });
+    } catch (error) {
+      if (error instanceof Error && error.name === "AbortTaskRunError") throw error;
+      const delay = unrecorded(() => nextRetryDelay(settings, attempt));
+      if (delay === undefined) throw error;
+      await sleep(delay, signal);
+    }
+  }
+}
+
+function checked(name: string, value: unknown) {
+  const result = recordedValue(value);
+  const bytes = result.ok && result.output ? new TextEncoder().encode(result.output).length : 0;
+  if (bytes <= LIMITS.stepOutputBytes) return result;
+  throw new Error(
+    `Step "${name}" returned ${bytes} bytes, more than the ${LIMITS.stepOutputBytes} that are recorded: store it elsewhere and return a reference`,
+  );
+}
