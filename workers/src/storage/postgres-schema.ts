@@ -17,6 +17,8 @@ import {
 } from "drizzle-orm/pg-core";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
+export * from "./postgres-people-schema.ts";
+
 /**
  * The query side on Postgres: the tables of `sqlite-schema.ts`, which says why they and their indexes are as they are.
  * Times are milliseconds since the epoch.

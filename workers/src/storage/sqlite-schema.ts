@@ -5,6 +5,8 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
+export * from "./sqlite-people-schema.ts";
+
 /**
  * The query side on SQLite: D1 on Cloudflare, a SQLite-backed object on one machine. `postgres-schema.ts` has the same
  * tables; a change here is made there too (the two row types are compared where they meet). Times are milliseconds

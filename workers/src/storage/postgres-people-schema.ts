@@ -1,0 +1,131 @@
+import {
+  bigint,
+  boolean,
+  index,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
+import { organizations } from "./postgres-schema.ts";
+
+/** People and what they are members of, on Postgres: the tables of `sqlite-people-schema.ts`. */
+
+const millis = (name: string) => bigint(name, { mode: "number" });
+const date = (name: string) => timestamp(name, { withTimezone: true, precision: 3 });
+
+export const users = pgTable("users", {
+  id: text().primaryKey(),
+  name: text().notNull(),
+  /** In lower case. */
+  email: text().notNull().unique(),
+  /** Whether the person has shown that the address is theirs, by following a link that was sent there. */
+  emailVerified: boolean("email_verified").notNull(),
+  image: text(),
+  createdAt: date("created_at").notNull(),
+  updatedAt: date("updated_at").notNull(),
+});
+
+export const sessions = pgTable(
+  "sessions",
+  {
+    id: text().primaryKey(),
+    token: text().notNull().unique(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    expiresAt: date("expires_at").notNull(),
+    ipAddress: text("ip_address"),
+    userAgent: text("user_agent"),
+    createdAt: date("created_at").notNull(),
+    updatedAt: date("updated_at").notNull(),
+  },
+  (table) => [index("sessions_of_user").on(table.userId, table.createdAt)],
+);
+
+/** Ways to sign in at another provider. */
+export const accounts = pgTable(
+  "accounts",
+  {
+    id: text().primaryKey(),
+    accountId: text("account_id").notNull(),
+    providerId: text("provider_id").notNull(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    accessToken: text("access_token"),
+    refreshToken: text("refresh_token"),
+    idToken: text("id_token"),
+    accessTokenExpiresAt: date("access_token_expires_at"),
+    refreshTokenExpiresAt: date("refresh_token_expires_at"),
+    scope: text(),
+    password: text(),
+    createdAt: date("created_at").notNull(),
+    updatedAt: date("updated_at").notNull(),
+  },
+  (table) => [
+    uniqueIndex("accounts_of_provider").on(table.providerId, table.accountId),
+    index("accounts_of_user").on(table.userId),
+  ],
+);
+
+/** One-time links and states of a sign-in that is under way. */
+export const verifications = pgTable(
+  "verifications",
+  {
+    id: text().primaryKey(),
+    identifier: text().notNull(),
+    value: text().notNull(),
+    expiresAt: date("expires_at").notNull(),
+    createdAt: date("created_at").notNull(),
+    updatedAt: date("updated_at").notNull(),
+  },
+  (table) => [
+    index("verifications_of_identifier").on(table.identifier),
+    index("verifications_by_expiry").on(table.expiresAt),
+  ],
+);
+
+export const members = pgTable(
+  "members",
+  {
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    role: text().$type<"owner" | "admin" | "developer" | "viewer">().notNull(),
+    createdAt: millis("created_at").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.organizationId, table.userId] }),
+    index("members_of_user").on(table.userId),
+  ],
+);
+
+/** Invitations by link, known by the SHA-256 of the link's token. */
+export const invitations = pgTable(
+  "invitations",
+  {
+    id: text().primaryKey(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    /** In lower case. Only this person can accept it. */
+    email: text().notNull(),
+    role: text().$type<"owner" | "admin" | "developer" | "viewer">().notNull(),
+    tokenHash: text("token_hash").notNull().unique(),
+    invitedBy: text("invited_by"),
+    createdAt: millis("created_at").notNull(),
+    expiresAt: millis("expires_at").notNull(),
+    acceptedAt: millis("accepted_at"),
+    acceptedBy: text("accepted_by"),
+    revokedAt: millis("revoked_at"),
+  },
+  (table) => [
+    index("invitations_of_organization").on(table.organizationId, table.createdAt, table.id),
+    index("invitations_of_email").on(table.email),
+  ],
+);
