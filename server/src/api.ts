@@ -1,10 +1,12 @@
+import { HealthResponse } from "@acme/sdk/contract/api";
 import { messageOf, ServerError } from "./errors.ts";
 
 const PATIENCE_MS = 5_000;
 
 /**
- * Resolves when the Worker says it is healthy; tells `log` what it says instead when that takes long.
- * @throws ServerError when `signal` is aborted, with the last answer in the message
+ * Resolves when the Worker reports that it is healthy; writes its last answer to `log` when that takes long.
+ * @throws ServerError when `signal` is aborted, with the last answer in the message; at once when the Worker's secrets
+ * are not configured, which waiting cannot change
  */
 export async function waitUntilHealthy(
   apiUrl: string,
@@ -21,7 +23,9 @@ export async function waitUntilHealthy(
       const body = await response.text();
       if (response.ok) return;
       last = `${response.status} ${body.slice(0, 500)}`;
+      refuseMisconfigured(body);
     } catch (error) {
+      if (error instanceof ServerError) throw error;
       last = error instanceof Error && error.cause ? messageOf(error.cause) : messageOf(error);
     }
     if (Date.now() > tellAt) {
@@ -31,6 +35,22 @@ export async function waitUntilHealthy(
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
   throw new ServerError(`The Worker did not become healthy: ${last}`);
+}
+
+function refuseMisconfigured(body: string): void {
+  const health = HealthResponse.safeParse(parseJson(body));
+  if (!health.success || health.data.configuration === "ok") return;
+  throw new ServerError(
+    `The Worker refuses to serve with these secrets: ${health.data.configuration} Correct secrets.json in the data folder.`,
+  );
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** What a fresh installation starts with. Sending it again changes nothing. */

@@ -11,8 +11,10 @@ export const ServerSecrets = z.object({
   /** What container hosts show to the Worker. */
   hostToken: Secret,
   adminToken: Secret,
-  /** Signs what the Worker hands out (tokens, URLs). */
+  /** Signs the tokens and URLs that the Worker issues, unless `signingKeys` is set; then it only verifies them. */
   signingKey: Secret,
+  /** To rotate the signing key: the value of the Worker's `SIGNING_KEYS`, such as `k2:SECRET`. */
+  signingKeys: z.string().optional(),
   /** API key of the production environment. */
   secretKey: Secret,
   /** API key of the development environment. */

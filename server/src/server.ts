@@ -190,6 +190,7 @@ function workerEnvironment(secrets: ServerSecrets): NodeJS.ProcessEnv {
     HOST_TOKEN: secrets.hostToken,
     ADMIN_TOKEN: secrets.adminToken,
     SIGNING_KEY: secrets.signingKey,
+    SIGNING_KEYS: secrets.signingKeys ?? "",
   };
   return { PATH, HOME, TMPDIR, TZ, ...variables };
 }

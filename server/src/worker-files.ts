@@ -6,7 +6,7 @@ import { workerdConfig } from "./workerd-config.ts";
 import { readWranglerConfig } from "./wrangler-config.ts";
 
 /** Secrets of the Worker: workerd takes them from its environment, so that they stay out of the generated files. */
-export const SECRET_VARIABLES = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY"] as const;
+export const SECRET_VARIABLES = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY", "SIGNING_KEYS"] as const;
 
 /** Generates what workerd serves: the Worker's module and the configuration. Returns the configuration's path. */
 export async function writeWorkerFiles(options: {

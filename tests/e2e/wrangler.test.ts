@@ -65,7 +65,10 @@ it("wrangler dev starts without any step before it, on D1, and takes runs", asyn
     const response = await fetch(`${url}/healthz`).catch(() => undefined);
     return response && { status: response.status, body: await response.json() };
   });
-  expect(health).toEqual({ status: 200, body: { ok: true, objects: "ok", database: "ok" } });
+  expect(health).toEqual({
+    status: 200,
+    body: { ok: true, objects: "ok", database: "ok", configuration: "ok" },
+  });
 
   const secrets = readFileSync(join(ROOT, ".dev.vars"), "utf8");
   const adminToken = /^ADMIN_TOKEN=(.+)$/m.exec(secrets)?.[1];

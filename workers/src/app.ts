@@ -1,6 +1,7 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import type { App } from "./auth/auth.ts";
+import { requireConfiguration } from "./auth/configuration.ts";
 import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
 import { adminRoutes } from "./routes/admin.ts";
@@ -34,6 +35,13 @@ const anyOrigin = cors({
   maxAge: 86_400,
 });
 app.use("/api/*", (c, next) => (c.req.header("origin") === undefined ? next() : anyOrigin(c, next)));
+
+for (const path of ["/api/*", "/engine/*", "/admin/*"]) {
+  app.use(path, (c, next) => {
+    requireConfiguration(c.env);
+    return next();
+  });
+}
 
 app.route("/", triggerRoutes);
 app.route("/", runRoutes);

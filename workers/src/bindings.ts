@@ -20,8 +20,10 @@ export interface Bindings extends ObjectBindings {
   HOST_TOKEN: string;
   /** What `bootstrap` authenticates with. */
   ADMIN_TOKEN: string;
-  /** Signs the tokens the server issues. */
-  SIGNING_KEY: string;
+  /** Sign the tokens and URLs that the server issues, and verify them: `ID:SECRET[@UNTIL],…` (see `auth/signing.ts`). */
+  SIGNING_KEYS?: string;
+  /** One signing key with the ID `default`. */
+  SIGNING_KEY?: string;
   /** `BURST,PER_SECOND` requests of one key; absent: 5000,1000. */
   API_RATE_LIMIT?: string;
   /** Where the dashboard and API are reached, for links. */

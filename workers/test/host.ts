@@ -58,10 +58,10 @@ export async function suspend(run: DequeuedRun, waits: number[]): Promise<unknow
 /** What code inside the run calls the API with. */
 export const runTokenOf = (runId: string): string =>
   issueToken(
+    { SIGNING_KEY: "signing-key-of-the-tests" },
     {
       env: parseRunId(runId)?.environmentKey as string,
       kind: "run",
       exp: Math.floor(Date.now() / 1000) + 600,
     },
-    "signing-key-of-the-tests",
   );

@@ -99,7 +99,7 @@ async function environmentByToken(
   token: string,
   scopes: string[],
 ): Promise<EnvironmentRef | null> {
-  const claims = verifyToken(token, env.SIGNING_KEY, Date.now());
+  const claims = verifyToken(env, token, Date.now());
   if (!claims) return null;
   if (claims.kind !== "run" && !claims.scopes?.some((scope) => scopes.includes(scope))) {
     throw notAllowed(claims, scopes);

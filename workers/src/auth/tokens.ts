@@ -1,4 +1,6 @@
-import { createHash, createHmac, timingSafeEqual } from "node:crypto";
+import { createHash, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { type SigningBindings, signerOf } from "./signing.ts";
 
 const hashes = new Map<string, string>();
 const MAX_HASHES = 1_000;
@@ -17,7 +19,7 @@ export function sha256(text: string): string {
   return hash;
 }
 
-/** Compares two secrets in a time that tells nothing of them but whether they are equally long. */
+/** Compares two secrets in a time that reveals only whether their lengths are equal. */
 export function sameSecret(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
@@ -25,34 +27,24 @@ export function sameSecret(a: string, b: string): boolean {
 }
 
 /** What a token issued by this server allows. */
-export interface TokenClaims {
+export const TokenClaims = z.object({
   /** Key of the environment. */
-  env: string;
+  env: z.string(),
   /** `run`: everything a secret key may do, for code inside a run. `public`: what the scopes say. */
-  kind: "run" | "public";
+  kind: z.enum(["run", "public"]),
   /** For `public`: such as `read:runs:run_…`. */
-  scopes?: string[];
+  scopes: z.array(z.string()).optional(),
   /** Seconds since the epoch. */
-  exp: number;
-}
+  exp: z.number(),
+});
+export type TokenClaims = z.infer<typeof TokenClaims>;
 
-const HEADER = Buffer.from('{"alg":"HS256","typ":"JWT"}').toString("base64url");
-
-/** A signature that only this server can make. */
-export const sign = (body: string, key: string): string =>
-  createHmac("sha256", key).update(body).digest("base64url");
-
-/** A JWT (HS256) signed with the server's key. */
-export function issueToken(claims: TokenClaims, key: string): string {
-  const body = `${HEADER}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
-  return `${body}.${sign(body, key)}`;
-}
+/** A JWT signed with the server's current key. */
+export const issueToken = (env: SigningBindings, claims: TokenClaims): string =>
+  signerOf(env).issueJwt(claims);
 
 /** The claims of a token this server issued and that has not expired; null otherwise. */
-export function verifyToken(token: string, key: string, now: number): TokenClaims | null {
-  const parts = token.split(".");
-  if (parts.length !== 3 || parts[0] !== HEADER) return null;
-  if (!sameSecret(parts[2] as string, sign(`${parts[0]}.${parts[1]}`, key))) return null;
-  const claims = JSON.parse(Buffer.from(parts[1] as string, "base64url").toString()) as TokenClaims;
-  return claims.exp * 1000 > now ? claims : null;
+export function verifyToken(env: SigningBindings, token: string, now: number): TokenClaims | null {
+  const claims = TokenClaims.safeParse(signerOf(env).verifyJwt(token, now));
+  return claims.success && claims.data.exp * 1000 > now ? claims.data : null;
 }

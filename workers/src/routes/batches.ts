@@ -116,7 +116,7 @@ const authenticateReaderOf = (c: Context<App>, id: string): Promise<EnvironmentR
 function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: string): void {
   const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
   const scopes = [`read:batch:${batchId}`];
-  const token = issueToken({ env: environment.key, kind: "public", scopes, exp }, c.env.SIGNING_KEY);
+  const token = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
   c.header("x-trigger-jwt", token);
 }
 

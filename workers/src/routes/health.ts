@@ -1,16 +1,18 @@
 import { Hono } from "hono";
 import type { App } from "../auth/auth.ts";
+import { configurationProblem } from "../auth/configuration.ts";
 import { dispatcherObject } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 
-/** Whether the parts a request needs answer: an object and the database. */
+/** Whether the parts that a request needs answer (an object and the database) and the Worker's secrets are configured. */
 export const healthRoutes = new Hono<App>().get("/healthz", async (c) => {
   const [objects, database] = await Promise.all([
     check(async () => void (await dispatcherObject(c.env).hosts())),
     check(() => openRepository(c.env).ping()),
   ]);
-  const ok = objects === "ok" && database === "ok";
-  return c.json({ ok, objects, database }, ok ? 200 : 503);
+  const configuration = configurationProblem(c.env) ?? "ok";
+  const ok = objects === "ok" && database === "ok" && configuration === "ok";
+  return c.json({ ok, objects, database, configuration }, ok ? 200 : 503);
 });
 
 async function check(work: () => Promise<void>): Promise<string> {

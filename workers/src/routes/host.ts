@@ -87,7 +87,7 @@ export const hostRoutes = new Hono<App>()
       bundleBytes: found.bundleBytes,
       manifest: found.manifest,
       env: {},
-      apiToken: issueToken({ env: found.environmentKey, kind: "run", exp }, c.env.SIGNING_KEY),
+      apiToken: issueToken(c.env, { env: found.environmentKey, kind: "run", exp }),
     };
     return c.json(body);
   })

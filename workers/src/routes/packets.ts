@@ -2,7 +2,7 @@ import { LIMITS, newId } from "@acme/sdk/contract";
 import { SignedPacketQuery } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { type App, authenticate } from "../auth/auth.ts";
-import { sameSecret, sign } from "../auth/tokens.ts";
+import { signerOf } from "../auth/signing.ts";
 import { readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
@@ -50,12 +50,12 @@ export const packetRoutes = new Hono<App>()
     return c.json({ size: bytes.byteLength });
   });
 
-const signatureOf = (c: Context<App>, use: Use, key: string, expires: string): string =>
-  sign(`packet:${use}:${key}:${expires}`, c.env.SIGNING_KEY);
+const signed = (use: Use, key: string, expires: string): string => `${use}:${key}:${expires}`;
 
 function addressOf(c: Context<App>, key: string, use: Use): string {
   const expires = String(Date.now() + ADDRESS_MS);
-  const query = new URLSearchParams({ key, expires, signature: signatureOf(c, use, key, expires) });
+  const signature = signerOf(c.env).sign("packet", signed(use, key, expires));
+  const query = new URLSearchParams({ key, expires, signature });
   return `${baseUrl(c)}/api/v1/packet?${query}`;
 }
 
@@ -64,7 +64,8 @@ function signedKey(c: Context<App>, use: Use): string {
   const query = SignedPacketQuery.safeParse(c.req.query());
   if (!query.success) throw invalid(query.error);
   const { key, expires, signature } = query.data;
-  if (!sameSecret(signature, signatureOf(c, use, key, expires)) || Number(expires) < Date.now()) {
+  const now = Date.now();
+  if (!signerOf(c.env).verify("packet", signed(use, key, expires), signature, now) || Number(expires) < now) {
     throw new Failure(
       403,
       "invalid_address",

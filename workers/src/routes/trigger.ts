@@ -29,7 +29,7 @@ export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger
   if (c.req.header("trigger-version") !== undefined) {
     const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
     const scopes = [`read:runs:${result.runId}`];
-    const token = issueToken({ env: environment.key, kind: "public", scopes, exp }, c.env.SIGNING_KEY);
+    const token = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
     c.header("x-trigger-jwt", token);
   }
   const answer = { id: result.runId, isCached: result.cached };

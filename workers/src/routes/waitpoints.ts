@@ -13,7 +13,8 @@ import {
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { type App, authenticate, authenticateScoped } from "../auth/auth.ts";
-import { digest, issueToken, sameSecret, sign } from "../auth/tokens.ts";
+import { signerOf } from "../auth/signing.ts";
+import { digest, issueToken } from "../auth/tokens.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { callbackOutput } from "../http/callback-output.ts";
 import { rangeOf } from "../http/created-range.ts";
@@ -34,10 +35,7 @@ export const waitpointRoutes = new Hono<App>()
     const { token, isCached } = await createToken(c, environment, body);
     const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
     const scopes = [`write:waitpoints:${token.id}`];
-    const publicAccessToken = issueToken(
-      { env: environment.key, kind: "public", scopes, exp },
-      c.env.SIGNING_KEY,
-    );
+    const publicAccessToken = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
     c.header("x-trigger-jwt", publicAccessToken);
     return c.json({ id: token.id, isCached, url: callbackUrl(c, token.id), publicAccessToken });
   })
@@ -85,7 +83,7 @@ export const waitpointRoutes = new Hono<App>()
   .post(`${PATH}/:id/callback/:hash`, async (c) => {
     const { id, hash } = c.req.param();
     const environmentKey = parseEnvironmentId(id)?.environmentKey;
-    if (environmentKey === undefined || !sameSecret(hash, callbackHash(c, id))) {
+    if (environmentKey === undefined || !signerOf(c.env).verify("callback", id, hash, Date.now())) {
       throw new Failure(
         401,
         "invalid_callback_url",
@@ -165,10 +163,8 @@ const packetOf = ({ output, outputType }: WaitpointRecord) => ({
   type: outputType ?? "application/json",
 });
 
-const callbackHash = (c: Context<App>, id: string): string => sign(`callback:${id}`, c.env.SIGNING_KEY);
-
 const callbackUrl = (c: Context<App>, id: string): string =>
-  `${baseUrl(c)}${PATH}/${id}/callback/${callbackHash(c, id)}`;
+  `${baseUrl(c)}${PATH}/${id}/callback/${signerOf(c.env).sign("callback", id)}`;
 
 const iso = (time: number | null): string | undefined =>
   time === null ? undefined : new Date(time).toISOString();

@@ -42,4 +42,10 @@ export const BootstrapResponse = z.object({
 });
 
 /** `ok`, or why it doesn't answer. */
-export const HealthResponse = z.object({ ok: z.boolean(), objects: z.string(), database: z.string() });
+/** Each part is "ok" or says what is wrong with it. */
+export const HealthResponse = z.object({
+  ok: z.boolean(),
+  objects: z.string(),
+  database: z.string(),
+  configuration: z.string(),
+});

@@ -1,0 +1,41 @@
+import { Failure } from "../http/failure.ts";
+import { MIN_SECRET_LENGTH, parseSigningKeys, type SigningBindings } from "./signing.ts";
+
+export interface SecretBindings extends SigningBindings {
+  HOST_TOKEN?: string;
+  ADMIN_TOKEN?: string;
+}
+
+/** What keeps the Worker from serving with these secrets; null: nothing. Never contains a secret. */
+export function configurationProblem(env: SecretBindings): string | null {
+  const problems: string[] = [];
+  for (const name of ["HOST_TOKEN", "ADMIN_TOKEN"] as const) {
+    const secret = env[name] ?? "";
+    if (secret.length >= MIN_SECRET_LENGTH) continue;
+    problems.push(
+      secret === ""
+        ? `${name} is missing or empty.`
+        : `${name} has fewer than ${MIN_SECRET_LENGTH} characters.`,
+    );
+  }
+  const keys = parseSigningKeys(env);
+  if ("problem" in keys) problems.push(keys.problem);
+  return problems.length === 0 ? null : problems.join(" ");
+}
+
+const problems = new WeakMap<object, string | null>();
+
+/** @throws Failure where the secrets are incomplete: a server without them would accept what anybody signs */
+export function requireConfiguration(env: SecretBindings): void {
+  let problem = problems.get(env);
+  if (problem === undefined) {
+    problem = configurationProblem(env);
+    problems.set(env, problem);
+  }
+  if (problem === null) return;
+  throw new Failure(
+    500,
+    "server_misconfigured",
+    `The server's secrets are not configured, so it answers no request. ${problem} Set them with \`wrangler secret put NAME\` (at least ${MIN_SECRET_LENGTH} random characters).`,
+  );
+}
