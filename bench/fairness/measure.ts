@@ -8,8 +8,8 @@ import type {
 import { type DequeuedRun, defaultQueueName, newRunId } from "@acme/sdk/contract";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
-import { queueRef } from "../../durable-objects/src/partitions.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
+import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import { NO_FAULTS } from "../../tests/simulation/faults.ts";
 import { Platform } from "../../tests/simulation/platform.ts";

@@ -2,7 +2,5 @@ export { batchObject } from "./batch/object.ts";
 export { dispatcherObject } from "./dispatcher/object.ts";
 export { environmentObject } from "./environment/object.ts";
 export { feedObject } from "./feed/object.ts";
-export * from "./keys.ts";
 export { type QueueObjectDependencies, queueObject } from "./queue/object.ts";
-export type * from "./rpc.ts";
 export { type WaitpointObjectDependencies, waitpointObject } from "./waitpoint/object.ts";

@@ -2,15 +2,15 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import { type DequeuedRun, newRunId, parseRunId, randomBase36 } from "@acme/sdk/contract";
 import { describe, expect, it, vi } from "vitest";
 import * as core from "../src/batch/core.ts";
-import { enqueueRuns } from "../src/batch/enqueue.ts";
 import type { BatchItem, BatchOwnerRpc, NewBatch } from "../src/batch/rpc.ts";
-import { newEnvironmentId } from "../src/environment-id.ts";
-import { queueRef } from "../src/partitions.ts";
-import type { QueueRef, QueueRpc, TriggerItem } from "../src/rpc.ts";
-import { objectSql } from "../src/sql.ts";
+import { objectSql } from "../src/lib/sql.ts";
+import { enqueueRuns } from "../src/routing/enqueue.ts";
+import { newEnvironmentId } from "../src/routing/environment-id.ts";
+import { queueRef } from "../src/routing/partitions.ts";
+import type { QueueRef, TriggerItem } from "../src/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
 
-const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey);
 const DECLARATION = { concurrencyLimit: null };
 
 /** A batch of its own in a scene's environment. */
@@ -23,12 +23,12 @@ class Batch {
     this.id = newEnvironmentId("batch", scene.key);
   }
 
-  get stub(): DurableObjectStub {
+  get stub() {
     return bindings.BATCH.getByName(this.id);
   }
 
   get owner(): BatchOwnerRpc {
-    return this.stub as unknown as BatchOwnerRpc;
+    return this.stub;
   }
 
   create(runCount: number, changes: Partial<NewBatch> = {}) {

@@ -1,13 +1,13 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { newRunId } from "@acme/sdk/contract";
 import { describe, expect, it } from "vitest";
-import { enqueueRuns } from "../src/batch/enqueue.ts";
-import type { QueueRpc, TriggerItem, TriggerResult } from "../src/rpc.ts";
+import { enqueueRuns } from "../src/routing/enqueue.ts";
+import type { TriggerItem, TriggerResult } from "../src/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
 
 const MINUTE = 60_000;
 
-const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey);
 
 type Debounce = NonNullable<TriggerItem["debounce"]>;
 
@@ -115,7 +115,7 @@ describe("debounced triggers", () => {
     const again = await Promise.all(scenes.map((one) => trigger(one, '"again"')));
     for (const { runId } of again) expect(ids).toContain(runId);
     const created = await Promise.all(scenes.map((one) => one.queue.queueStats(one.key)));
-    expect(created.reduce((sum, stats) => sum + (stats?.later ?? 0), 0)).toBe(1);
+    expect(created.reduce((sum, stats) => sum + (stats?.notYetQueued ?? 0), 0)).toBe(1);
   });
 
   it("that race for the run after one that is over are one run, in whichever queue", async () => {

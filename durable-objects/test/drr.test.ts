@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { DeficitRoundRobin } from "../src/drr.ts";
+import { DeficitRoundRobin } from "../src/lib/drr.ts";
 
 describe("deficit round robin", () => {
   it("gives backlogged flows shares by weight, whoever came first and however it is asked", () => {

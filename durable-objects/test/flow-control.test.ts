@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { describe, expect, it } from "vitest";
-import { queueKeyOf } from "../src/keys.ts";
+import { queueKeyOf } from "../src/routing/keys.ts";
 import type { QueueChange, QueueDeclaration } from "../src/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
 
@@ -205,7 +205,7 @@ describe("a full queue", () => {
     const [again] = await scene.queue.triggerRuns(scene.ref, declaration, [delayed]);
     expect(again).toEqual({ runId: delayed.runId, cached: true });
     await evictDurableObject(scene.queueStub);
-    expect(await scene.queue.queueStats(scene.key)).toMatchObject({ pending: 1, later: 1 });
+    expect(await scene.queue.queueStats(scene.key)).toMatchObject({ pending: 1, notYetQueued: 1 });
   });
 });
 
@@ -215,7 +215,7 @@ describe("weights", () => {
     await scene.environment.updateEnvironment(scene.ref.environment, { weight: 3 });
     await triggerMany(scene, {}, [undefined]);
     const state = await bindings.ENVIRONMENT.getByName(scene.key);
-    expect(await (state as unknown as typeof scene.environment).syncState()).toMatchObject({ weight: 3 });
+    expect(await state.syncState()).toMatchObject({ weight: 3 });
     await scene.pollAll();
   });
 });

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
-import type { Sql, SqlRow, SqlValue } from "../src/sql.ts";
+import type { Sql, SqlRow, SqlValue } from "../src/lib/sql.ts";
 
 /**
  * The cores' storage over plain Node's SQLite, with savepoints for nested transactions as workerd has them. `onPrepare`: called

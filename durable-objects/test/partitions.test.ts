@@ -1,6 +1,6 @@
 import { MAX_PARTITIONS } from "@acme/sdk/contract";
 import { expect, it } from "vitest";
-import { partitionOf, queueRef, refOfKey } from "../src/partitions.ts";
+import { partitionOf, queueRef, refOfKey } from "../src/routing/partitions.ts";
 
 const names = Array.from({ length: 10_000 }, (_, index) => `customer-${index}`);
 

@@ -1,7 +1,7 @@
 import type { RateLimit } from "@acme/sdk/contract";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { available, availableAt, clamped, rateOf, spend } from "../src/queue/rate.ts";
+import { available, availableAt, clamped, rateOf, spend } from "../src/lib/rate.ts";
 
 /** A rate of at most one start in 100 ms: faster ones are kept over that time. */
 const limits = fc

@@ -10,7 +10,7 @@ import {
   type QueueLimits,
   randomBase36,
 } from "@acme/sdk/contract";
-import { queueRef } from "../src/partitions.ts";
+import { queueRef } from "../src/routing/partitions.ts";
 import type {
   DispatcherRpc,
   EnvironmentRpc,
@@ -36,28 +36,28 @@ export class Scene {
     return this.ref.environment.key;
   }
 
-  get queueStub(): DurableObjectStub {
+  get queueStub() {
     return bindings.QUEUE.getByName(this.ref.queueKey);
   }
 
-  get environmentStub(): DurableObjectStub {
+  get environmentStub() {
     return bindings.ENVIRONMENT.getByName(this.key);
   }
 
-  get dispatcherStub(): DurableObjectStub {
+  get dispatcherStub() {
     return bindings.DISPATCHER.getByName("default");
   }
 
   get queue(): QueueRpc {
-    return this.queueStub as unknown as QueueRpc;
+    return this.queueStub;
   }
 
   get environment(): EnvironmentRpc {
-    return this.environmentStub as unknown as EnvironmentRpc;
+    return this.environmentStub;
   }
 
   get dispatcher(): DispatcherRpc {
-    return this.dispatcherStub as unknown as DispatcherRpc;
+    return this.dispatcherStub;
   }
 
   /** The same environment and host, with another queue. */

@@ -2,8 +2,6 @@ import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "c
 import type { DequeuedRun, TaskManifest } from "@acme/sdk/contract";
 import { deserialize } from "superjson";
 import { describe, expect, it, vi } from "vitest";
-import { enqueueRuns } from "../src/batch/enqueue.ts";
-import { indexed } from "../src/declaration.ts";
 import { type Firing, firingsAfter, itemOf, pickDue } from "../src/environment/schedules/firing.ts";
 import type {
   EnvironmentSchedulesRpc,
@@ -11,9 +9,11 @@ import type {
   ScheduleRecord,
 } from "../src/environment/schedules/rpc.ts";
 import { phaseOf } from "../src/environment/schedules/window.ts";
-import { queueKeyOf } from "../src/keys.ts";
-import type { EnvironmentRef, PromotedDeployment, QueueRpc } from "../src/rpc.ts";
-import { objectSql } from "../src/sql.ts";
+import { objectSql } from "../src/lib/sql.ts";
+import { indexed } from "../src/routing/declaration.ts";
+import { enqueueRuns } from "../src/routing/enqueue.ts";
+import { queueKeyOf } from "../src/routing/keys.ts";
+import type { EnvironmentRef, PromotedDeployment } from "../src/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
 
 const MINUTE = 60_000;
@@ -38,7 +38,7 @@ class Clock extends Scene {
   promoted: PromotedDeployment | undefined;
 
   get schedules(): EnvironmentSchedulesRpc {
-    return this.environmentStub as unknown as EnvironmentSchedulesRpc;
+    return this.environmentStub;
   }
 
   async deployTasks(
@@ -302,7 +302,7 @@ describe("a tick", () => {
       timezone: "Asia/Tokyo",
       upcoming: newYears(tick, 5, 9).map((time) => new Date(time)),
     });
-    const queue = bindings.QUEUE.getByName(queueKeyOf(clock.key, "shared")) as unknown as QueueRpc;
+    const queue = bindings.QUEUE.getByName(queueKeyOf(clock.key, "shared"));
     expect(await queue.retrieveRun(clock.key, (run as DequeuedRun).runId)).toMatchObject({
       scheduleId: id,
       idempotencyKey: `${id}:${new Date(tick).toISOString()}`,
@@ -364,7 +364,7 @@ describe("a tick", () => {
     // Picked, its run created, and the object is gone before it hears of that.
     const firing = await clock.pick(Date.now());
     if (!firing) throw new Error("Nothing was picked");
-    const queueOf = (key: string) => bindings.QUEUE.getByName(key) as unknown as QueueRpc;
+    const queueOf = (key: string) => bindings.QUEUE.getByName(key);
     await enqueueRuns(queueOf, {
       target:
         clock.ref.queue === "task/clock"
@@ -491,7 +491,7 @@ describe("a tick", () => {
     await clock.fire();
     const stats = await Promise.all(
       ["task/clock", "shared", "task/three"].map((queue) =>
-        (bindings.QUEUE.getByName(queueKeyOf(clock.key, queue)) as unknown as QueueRpc).queueStats(clock.key),
+        bindings.QUEUE.getByName(queueKeyOf(clock.key, queue)).queueStats(clock.key),
       ),
     );
     expect(stats.map((one) => (one?.pending ?? 0) + (one?.running ?? 0))).toEqual([400, 400, 400]);

@@ -1,7 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { type DequeuedRun, parseRunId, type QueueLimits } from "@acme/sdk/contract";
 import { describe, expect, it, vi } from "vitest";
-import { partitionOf, queueRef } from "../src/partitions.ts";
+import { partitionOf, queueRef } from "../src/routing/partitions.ts";
 import type { QueueChange, QueueDeclaration, TriggerItem } from "../src/rpc.ts";
 import { Scene } from "./scene.ts";
 
@@ -120,8 +120,8 @@ describe("the limits of a queue that is split", () => {
     // Those with a key are not held up by those without one.
     await split.finish(runs.filter(({ concurrencyKey }) => concurrencyKey !== null));
     const more = await split.pollSome();
-    const keyless = [...runs, ...more].filter(({ concurrencyKey }) => concurrencyKey === null);
-    expect(keyless.length).toBeLessThanOrEqual(2);
+    const unkeyed = [...runs, ...more].filter(({ concurrencyKey }) => concurrencyKey === null);
+    expect(unkeyed.length).toBeLessThanOrEqual(2);
     expect(more.length).toBeGreaterThanOrEqual(5);
   });
 

@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { randomBase36 } from "@acme/sdk/contract";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { newEnvironmentId } from "../src/environment-id.ts";
+import { newEnvironmentId } from "../src/routing/environment-id.ts";
 import type { WaitpointOwnerRpc } from "../src/waitpoint/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
 import { querySide } from "./worker.ts";
@@ -20,12 +20,12 @@ class Token {
     this.id = newEnvironmentId("waitpoint", environmentKey);
   }
 
-  get stub(): DurableObjectStub {
+  get stub() {
     return bindings.WAITPOINT.getByName(this.id);
   }
 
   get owner(): WaitpointOwnerRpc {
-    return this.stub as unknown as WaitpointOwnerRpc;
+    return this.stub;
   }
 
   create(changes: { timeoutAt?: number; tags?: string[] } = {}) {
@@ -260,7 +260,7 @@ describe("a token", () => {
 describe("the home of an idempotency key", () => {
   it("gives one id to all who ask at once, until it expires", async () => {
     const stub = bindings.WAITPOINT.getByName(`key:${randomBase36(8)}:hash`);
-    const home = stub as unknown as WaitpointOwnerRpc;
+    const home = stub;
     const expiresAt = Date.now() + 60_000;
     const claims = await Promise.all(
       Array.from({ length: 20 }, (_, n) => home.claimKey({ id: `waitpoint_${n}`, expiresAt })),
@@ -284,7 +284,7 @@ describe("the home of an idempotency key", () => {
 
   it("is empty again when the claim's time is over", async () => {
     const stub = bindings.WAITPOINT.getByName(`key:${randomBase36(8)}:hash`);
-    await (stub as unknown as WaitpointOwnerRpc).claimKey({
+    await stub.claimKey({
       id: "waitpoint_1",
       expiresAt: Date.now() + 60_000,
     });

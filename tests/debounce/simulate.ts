@@ -1,11 +1,11 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
 import { defaultQueueName, newRunId } from "@acme/sdk/contract";
-import { enqueueRuns } from "../../durable-objects/src/batch/enqueue.ts";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
-import { queueRef } from "../../durable-objects/src/partitions.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
+import { enqueueRuns } from "../../durable-objects/src/routing/enqueue.ts";
+import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import { NO_FAULTS } from "../simulation/faults.ts";
 import { Platform } from "../simulation/platform.ts";

@@ -1,5 +1,4 @@
-import type { BatchOwnerRpc, BatchResult } from "@acme/durable-objects/batches";
-import type { TriggerItem } from "@acme/durable-objects/rpc";
+import type { BatchOwnerRpc, BatchResult, TriggerItem } from "@acme/durable-objects/rpc";
 import { INTRUDER } from "./checks/isolation.ts";
 import type { Scene } from "./scene.ts";
 

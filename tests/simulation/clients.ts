@@ -1,5 +1,5 @@
 import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
-import { idempotencyHomeOf } from "../../durable-objects/src/keys.ts";
+import { idempotencyHomeOf } from "../../durable-objects/src/routing/keys.ts";
 import { sendBatch } from "./batches.ts";
 import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";

@@ -1,4 +1,4 @@
-import type { BatchOwnerRpc } from "@acme/durable-objects/batches";
+import type { BatchOwnerRpc } from "@acme/durable-objects/rpc";
 import { parseRunId, RunStatus } from "@acme/sdk/contract";
 import { INTRUDER } from "./checks/isolation.ts";
 import type { Scene } from "./scene.ts";

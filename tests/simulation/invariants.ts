@@ -1,6 +1,6 @@
 import type { QueueRef } from "@acme/durable-objects/rpc";
 import { type DequeuedRun, isFinal, type QueueLimits } from "@acme/sdk/contract";
-import { queueRef } from "../../durable-objects/src/partitions.ts";
+import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { Fairness } from "./checks/fairness.ts";
 import { Idempotency } from "./checks/idempotency.ts";
 import { Isolation } from "./checks/isolation.ts";

@@ -1,6 +1,5 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import type { RunProjection, RunRow } from "@acme/durable-objects/rpc";
-import type { WaitpointProjection, WaitpointRow } from "@acme/durable-objects/waitpoints";
+import type { RunProjection, RunRow, WaitpointProjection, WaitpointRow } from "@acme/durable-objects/rpc";
 import { sqliteMigrations } from "../../workers/migrations/sqlite.ts";
 import { d1Repository } from "../../workers/src/storage/sqlite-repository.ts";
 import { type Faults, LONG_DELAY_MS } from "./faults.ts";

@@ -6,7 +6,7 @@ import type {
   TriggerItem,
 } from "@acme/durable-objects/rpc";
 import { defaultQueueName, newRunId, parseRunId, type QueueLimits, type RateLimit } from "@acme/sdk/contract";
-import { partitionOf, queueRef } from "../../durable-objects/src/partitions.ts";
+import { partitionOf, queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";

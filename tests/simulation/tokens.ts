@@ -1,4 +1,4 @@
-import type { WaitpointOwnerRpc } from "@acme/durable-objects/waitpoints";
+import type { WaitpointOwnerRpc } from "@acme/durable-objects/rpc";
 import type { Scene } from "./scene.ts";
 
 export const tokenObject = (scene: Scene, id: string) =>

@@ -1,34 +1,36 @@
-import type { BatchOwnerRpc } from "@acme/durable-objects/batches";
-import type { DispatcherRpc, EnvironmentRpc, FeedRpc, QueueRpc } from "@acme/durable-objects/rpc";
-import type { EnvironmentSchedulesRpc } from "@acme/durable-objects/schedules";
-import type { WaitpointOwnerRpc } from "@acme/durable-objects/waitpoints";
+import { stubs } from "@acme/durable-objects/routing";
+import type {
+  BatchOwnerRpc,
+  DispatcherRpc,
+  EnvironmentRpc,
+  EnvironmentSchedulesRpc,
+  FeedRpc,
+  QueueRpc,
+  WaitpointOwnerRpc,
+} from "@acme/durable-objects/rpc";
 import { parseRunId } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
 import { runNotFound } from "./http/failure.ts";
 
 /** Stubs of the objects, by the RPC types they answer to. */
-export const queueObjectOf = (env: Bindings, queueKey: string): QueueRpc =>
-  env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
+export const queueObjectOf = (env: Bindings, queueKey: string): QueueRpc => stubs(env).queue(queueKey);
 
 export const environmentObjectOf = (env: Bindings, environmentKey: string): EnvironmentRpc =>
-  env.ENVIRONMENT.getByName(environmentKey) as unknown as EnvironmentRpc;
+  stubs(env).environment(environmentKey);
 
 export const schedulesOf = (env: Bindings, environmentKey: string): EnvironmentSchedulesRpc =>
-  env.ENVIRONMENT.getByName(environmentKey) as unknown as EnvironmentSchedulesRpc;
+  stubs(env).environment(environmentKey);
 
-export const dispatcherObject = (env: Bindings): DispatcherRpc =>
-  env.DISPATCHER.getByName("default") as unknown as DispatcherRpc;
+export const dispatcherObject = (env: Bindings): DispatcherRpc => stubs(env).dispatcher();
 
-export const runFeed = (env: Bindings, runId: string): FeedRpc =>
-  env.FEED.getByName(`run:${runId}`) as unknown as FeedRpc;
+export const runFeed = (env: Bindings, runId: string): FeedRpc => stubs(env).feed(runId);
 
-/** By the token's id, or as home of an idempotency key. */
+/** `name`: the token's id, or the home of an idempotency key. */
 export const waitpointObjectOf = (env: Bindings, name: string): WaitpointOwnerRpc =>
-  env.WAITPOINT.getByName(name) as unknown as WaitpointOwnerRpc;
+  stubs(env).waitpoint(name);
 
-/** By the batch's id, or as home of an idempotency key. */
-export const batchObjectOf = (env: Bindings, name: string): BatchOwnerRpc =>
-  env.BATCH.getByName(name) as unknown as BatchOwnerRpc;
+/** `name`: the batch's id, or the home of an idempotency key. */
+export const batchObjectOf = (env: Bindings, name: string): BatchOwnerRpc => stubs(env).batch(name);
 
 /** The owner of a run, if the run's id says that it is of this environment. Throws a 404 before any object is asked. */
 export function ownerOf(env: Bindings, environmentKey: string, runId: string): QueueRpc {

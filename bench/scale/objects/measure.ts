@@ -2,11 +2,11 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { newRunId } from "@acme/sdk/contract";
 import { EnvironmentCore } from "../../../durable-objects/src/environment/core.ts";
-import { partitionOf, queueRef } from "../../../durable-objects/src/partitions.ts";
+import { attemptCompleted } from "../../../durable-objects/src/queue/attempts.ts";
 import { QueueCore } from "../../../durable-objects/src/queue/core.ts";
 import { dequeueRuns } from "../../../durable-objects/src/queue/dequeue.ts";
-import { attemptCompleted } from "../../../durable-objects/src/queue/reports.ts";
 import { triggerRun } from "../../../durable-objects/src/queue/trigger.ts";
+import { partitionOf, queueRef } from "../../../durable-objects/src/routing/partitions.ts";
 import type { EnvironmentRef, QueueRef } from "../../../durable-objects/src/rpc.ts";
 import { plainEnvironment, plainItem } from "../../../durable-objects/test/fixtures.ts";
 import { nodeSql } from "../../../durable-objects/test/node-sql.ts";
@@ -105,7 +105,7 @@ export class Objects {
         const { core } = partition;
         partition.draining += timed(() => {
           const { epoch } = this.#environment;
-          const dequeued = { ...grant, standing: 0, ...HOST, epoch, deployment: DEPLOYMENT };
+          const dequeued = { ...grant, prefetched: 0, ...HOST, epoch, deployment: DEPLOYMENT };
           const leased = core.commit((q) => dequeueRuns(q, dequeued)).result;
           this.#environmentMs += timed(() =>
             this.#environment.granted(grant, core.state, {

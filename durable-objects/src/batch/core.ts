@@ -1,7 +1,8 @@
 import type { OperationResult } from "@acme/sdk/contract";
 import { BATCH_LIMITS, BATCH_NOT_SEALED, type BatchStatus } from "@acme/sdk/contract/api";
-import type { EnvironmentRef, RunFinished } from "../rpc.ts";
-import type { Sql, SqlRow } from "../sql.ts";
+import type { Sql, SqlRow } from "../lib/sql.ts";
+import type { RunFinished } from "../queue/rpc.ts";
+import type { EnvironmentRef } from "../routing/refs.ts";
 import type { BatchChunk, BatchRecord, NewBatch } from "./rpc.ts";
 import { ITEM } from "./schema.ts";
 

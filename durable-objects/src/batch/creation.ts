@@ -1,7 +1,7 @@
-import type { QueueDeclaration, TriggerItem, TriggerResult } from "../rpc.ts";
-import type { Sql } from "../sql.ts";
+import type { Sql } from "../lib/sql.ts";
+import type { QueueDeclaration, TriggerItem, TriggerResult } from "../queue/rpc.ts";
+import type { QueuedRuns } from "../routing/enqueue.ts";
 import { type BatchRow, completeIfOver, environmentOf } from "./core.ts";
-import type { QueuedRuns } from "./enqueue.ts";
 import { ITEM } from "./schema.ts";
 
 /** At most this many runs, and characters of them, are in memory and in one call. */

@@ -1,5 +1,5 @@
 import type { BatchItemError } from "@acme/sdk/contract/api";
-import type { Sql } from "../sql.ts";
+import type { Sql } from "../lib/sql.ts";
 import type { BatchResult, CreatedRun } from "./rpc.ts";
 import { ITEM } from "./schema.ts";
 

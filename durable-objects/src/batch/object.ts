@@ -1,16 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type OperationResult, parseRunId } from "@acme/sdk/contract";
 import type { BatchItemError } from "@acme/sdk/contract/api";
-import { Alarm } from "../alarm.ts";
-import { GroupCommit } from "../group-commit.ts";
-import type { ObjectBindings, QueueRpc, RunFinished } from "../rpc.ts";
-import { hasTables, migrate, objectSql, type Sql } from "../sql.ts";
-import { Teller } from "../teller.ts";
-import { claimExpiry, claimKey } from "../waitpoint/key-claim.ts";
-import { addWaiter, hasWaiters, tellWaiters } from "../waitpoint/operation-waiters.ts";
+import { Alarm } from "../lib/alarm.ts";
+import { GroupCommit } from "../lib/group-commit.ts";
+import { hasTables, migrate, objectSql, type Sql } from "../lib/sql.ts";
+import { StatePublisher } from "../lib/state-publisher.ts";
+import type { RunFinished } from "../queue/rpc.ts";
+import { enqueueRuns } from "../routing/enqueue.ts";
+import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
+import { claimExpiry, claimKey } from "../shared/key-claim.ts";
+import { addWaiter, hasWaiters, notifyWaiters } from "../shared/operation-waiters.ts";
 import * as core from "./core.ts";
 import { type CreationGroup, markCreated, nextToCreate } from "./creation.ts";
-import { enqueueRuns } from "./enqueue.ts";
 import { listErrors, listResults, listRuns } from "./lists.ts";
 import type { BatchChunk, BatchOwnerRpc, BatchRecord, CreatedRun, NewBatch } from "./rpc.ts";
 import { BATCH_MIGRATIONS } from "./schema.ts";
@@ -29,21 +30,23 @@ const CANCELS_AT_ONCE = 100;
  */
 export function batchObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements BatchOwnerRpc {
+    readonly #stubs: Stubs;
     readonly #sql: Sql;
     readonly #alarm: Alarm;
     readonly #group: GroupCommit<Sql>;
-    readonly #waiters: Teller<{ batch: core.BatchRow; result: OperationResult }>;
+    readonly #waiters: StatePublisher<{ batch: core.BatchRow; result: OperationResult }>;
     #creating: Promise<void> | null = null;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#stubs = stubs(env);
       this.#sql = objectSql(ctx.storage);
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       this.#group = new GroupCommit((work) => this.#commit(() => work(this.#sql)));
-      this.#waiters = new Teller(
-        () => this.#untold(),
-        ({ batch, result }) => tellWaiters(this.#sql, env, batch.environment_key, result),
+      this.#waiters = new StatePublisher(
+        () => this.#undelivered(),
+        ({ batch, result }) => notifyWaiters(this.#sql, env, batch.environment_key, result),
       );
     }
 
@@ -119,7 +122,7 @@ export function batchObject<Env extends ObjectBindings>() {
       this.#sql.transaction(() => core.abortUnsealed(this.#sql, Date.now()));
       await this.#create();
       await this.#cancelRuns();
-      await this.#waiters.tell();
+      await this.#waiters.publish();
       const due = this.#nextDue();
       if (due !== null && due <= Date.now()) await this.ctx.storage.deleteAll();
       else this.#arm();
@@ -131,7 +134,7 @@ export function batchObject<Env extends ObjectBindings>() {
       this.#arm();
       const batch = core.readBatch(this.#sql);
       if (batch && isCreating(batch)) this.ctx.waitUntil(this.#create());
-      if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
+      if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
     }
 
     /** Creates the runs of a sealed batch. What can't be created now is left to the alarm. */
@@ -159,7 +162,7 @@ export function batchObject<Env extends ObjectBindings>() {
     }
 
     async #createGroups(batch: core.BatchRow, groups: CreationGroup[]): Promise<void> {
-      const answers = await Promise.allSettled(groups.map((group) => enqueueRuns(this.#queueOf, group)));
+      const answers = await Promise.allSettled(groups.map((group) => enqueueRuns(this.#stubs.queue, group)));
       this.#sql.transaction(() => {
         for (const [index, group] of groups.entries()) {
           const answer = answers[index];
@@ -173,7 +176,7 @@ export function batchObject<Env extends ObjectBindings>() {
         }
       });
       this.#arm();
-      if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
+      if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
     }
 
     /** Of a canceled batch. What can't be reached now is left to the next alarm. */
@@ -191,14 +194,11 @@ export function batchObject<Env extends ObjectBindings>() {
     async #cancelRun(batch: core.BatchRow, runId: string): Promise<void> {
       const queueKey = parseRunId(runId)?.queueKey;
       if (queueKey)
-        await this.#queueOf(queueKey).cancelRun(batch.environment_key, runId, batch.canceled ?? "");
+        await this.#stubs.queue(queueKey).cancelRun(batch.environment_key, runId, batch.canceled ?? "");
     }
 
-    readonly #queueOf = (queueKey: string): QueueRpc =>
-      this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
-
     /** The result that somebody still has to be told. */
-    #untold(): { batch: core.BatchRow; result: OperationResult } | null {
+    #undelivered(): { batch: core.BatchRow; result: OperationResult } | null {
       const batch = core.readBatch(this.#sql);
       const result = batch && core.resultOf(batch);
       return batch && result && hasWaiters(this.#sql) ? { batch, result } : null;
@@ -213,7 +213,7 @@ export function batchObject<Env extends ObjectBindings>() {
     #nextDue(): number | null {
       const batch = core.readBatch(this.#sql);
       if (!batch) return claimExpiry(this.#sql);
-      if (isCreating(batch) || isCanceling(batch) || this.#untold()) return Date.now() + SAFETY_MS;
+      if (isCreating(batch) || isCanceling(batch) || this.#undelivered()) return Date.now() + SAFETY_MS;
       const sealDue = core.sealDueAt(batch);
       if (sealDue !== null) return sealDue;
       return batch.completed_at === null ? null : batch.completed_at + DEFAULTS.retentionMs;

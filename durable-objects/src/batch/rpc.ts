@@ -1,8 +1,17 @@
 import type { TaskRunError } from "@acme/sdk/contract";
 import type { BatchItemError, BatchStatus } from "@acme/sdk/contract/api";
-import type { BatchRpc, EnvironmentRef, QueueDeclaration } from "../rpc.ts";
-import type { OperationWaiter } from "../waitpoint/operation-waiters.ts";
-import type { KeyClaimRpc } from "../waitpoint/rpc.ts";
+import type { QueueDeclaration, RunFinished } from "../queue/rpc.ts";
+import type { EnvironmentRef } from "../routing/refs.ts";
+import type { OperationWaiter } from "../shared/operation-waiters.ts";
+import type { KeyClaimRpc } from "../shared/rpc.ts";
+
+/** One object a batch, named by the batch's id. What creates and fills it is the Worker's own business with it. */
+export interface BatchRpc {
+  /** Nobody waits for the batch any more: its runs are canceled, now or as soon as they are created. Idempotent. */
+  cancelBatch(environmentKey: string, reason: string): Promise<void>;
+  /** From a QueueObject: the run of item `index` is over. At least once; idempotent. */
+  runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void>;
+}
 
 export interface NewBatch {
   id: string;

@@ -1,5 +1,5 @@
-import { KEY_CLAIM_TABLE } from "../waitpoint/key-claim.ts";
-import { WAITERS_TABLE } from "../waitpoint/operation-waiters.ts";
+import { KEY_CLAIM_TABLE } from "../shared/key-claim.ts";
+import { WAITERS_TABLE } from "../shared/operation-waiters.ts";
 
 /** States of an item. */
 export const ITEM = { waiting: 0, created: 1, refused: 2, over: 3 } as const;

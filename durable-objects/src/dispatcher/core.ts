@@ -1,7 +1,8 @@
 import { parseRunId } from "@acme/sdk/contract";
-import { DeficitRoundRobin } from "../drr.ts";
-import type { EnvironmentState, HostInfo } from "../rpc.ts";
-import { migrate, type Sql } from "../sql.ts";
+import type { EnvironmentState } from "../environment/rpc.ts";
+import { DeficitRoundRobin } from "../lib/drr.ts";
+import { migrate, type Sql } from "../lib/sql.ts";
+import type { HostInfo } from "./rpc.ts";
 import { DISPATCHER_MIGRATIONS } from "./schema.ts";
 
 /** A host that waits for runs. */
@@ -128,7 +129,7 @@ export class DispatcherCore {
   }
 
   /** A queue has taken back what it had leased to an ended session. */
-  queueTold(sessionId: string, queueKey: string): void {
+  queueInformed(sessionId: string, queueKey: string): void {
     this.#sql.exec("DELETE FROM session_queues WHERE session_id = ? AND queue_key = ?", sessionId, queueKey);
   }
 

@@ -1,18 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type DequeueRequest, type HostNotice, parseRunId } from "@acme/sdk/contract";
-import { Alarm } from "../alarm.ts";
-import type {
-  DispatcherRpc,
-  EnvironmentRpc,
-  EnvironmentState,
-  HostInfo,
-  LeasedRun,
-  ObjectBindings,
-  PollResult,
-  QueueRpc,
-} from "../rpc.ts";
-import { objectSql } from "../sql.ts";
+import type { EnvironmentState } from "../environment/rpc.ts";
+import { Alarm } from "../lib/alarm.ts";
+import { objectSql } from "../lib/sql.ts";
+import type { LeasedRun } from "../queue/rpc.ts";
+import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { type Assignment, DispatcherCore, type Poll } from "./core.ts";
+import type { DispatcherRpc, HostInfo, PollResult } from "./rpc.ts";
 
 const TICK_MS = 10_000;
 /** How long a dispatcher leaves an environment alone that said it had work and then gave none. */
@@ -32,6 +26,7 @@ interface WaitingPoll {
 /** The object of one pool of container hosts: their long polls, fairness over environments, hosts alive. */
 export function dispatcherObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements DispatcherRpc {
+    readonly #stubs: Stubs;
     readonly #core: DispatcherCore;
     readonly #alarm: Alarm;
     readonly #waiting = new Map<number, WaitingPoll>();
@@ -45,6 +40,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#stubs = stubs(env);
       this.#core = new DispatcherCore(objectSql(ctx.storage), Date.now);
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
@@ -58,8 +54,8 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     async poll(request: DequeueRequest): Promise<PollResult> {
       if (!this.#seen(request.hostId, request.sessionId)) return { ...nothing(), ended: true };
       this.#room.set(request.sessionId, this.#core.roomOf(request.sessionId) + request.max);
-      const parcel = this.#parcel(request.sessionId);
-      if (parcel.notices.length > 0 || parcel.runs.length > 0) return parcel;
+      const pendingDelivery = this.#takePending(request.sessionId);
+      if (pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0) return pendingDelivery;
       this.#synced ??= this.#sync();
       return new Promise<PollResult>((resolve) => {
         this.#lastPoll += 1;
@@ -75,7 +71,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     async hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void> {
       if (!this.#seen(hostId, sessionId) || !goodbye) return;
       this.#endSession(sessionId);
-      await this.#tellQueues();
+      await this.#informQueues();
     }
 
     async deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }> {
@@ -91,7 +87,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       for (const run of runs) deliveries.set(run.runId, run.json);
       this.#deliveries.set(sessionId, deliveries);
       const poll = this.#core.pollOf(sessionId);
-      if (poll) this.#answer(poll, this.#parcel(sessionId));
+      if (poll) this.#answer(poll, this.#takePending(sessionId));
       return { delivered: true, more: left >= LEAST_ROOM && !this.#core.isContended };
     }
 
@@ -113,7 +109,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     override async alarm(): Promise<void> {
       this.#alarm.fired();
       for (const sessionId of this.#core.endSilent(DEFAULTS.hostLostMs)) this.#forget(sessionId);
-      await this.#tellQueues();
+      await this.#informQueues();
       if (this.#core.hasSessions || this.#core.sessionsToEnd().size > 0) this.#alarm.by(Date.now() + TICK_MS);
     }
 
@@ -123,7 +119,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       if (ended === null) return false;
       this.#alarm.by(Date.now() + TICK_MS);
       for (const other of ended) this.#endSession(other);
-      if (ended.length > 0) this.ctx.waitUntil(this.#tellQueues());
+      if (ended.length > 0) this.ctx.waitUntil(this.#informQueues());
       return true;
     }
 
@@ -148,13 +144,13 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     }
 
     /** Tells the queues of ended sessions to take their runs back; what can't be told now is told by the alarm. */
-    async #tellQueues(): Promise<void> {
+    async #informQueues(): Promise<void> {
       for (const [sessionId, queueKeys] of this.#core.sessionsToEnd()) {
         await Promise.all(
           queueKeys.map(async (queueKey) => {
             try {
-              await this.#queue(queueKey).hostSessionLost(sessionId);
-              this.#core.queueTold(sessionId, queueKey);
+              await this.#stubs.queue(queueKey).hostSessionLost(sessionId);
+              this.#core.queueInformed(sessionId, queueKey);
             } catch (error) {
               console.error(
                 `Queue ${queueKey} could not be told of the lost session ${sessionId}; it is told again`,
@@ -171,7 +167,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       await Promise.all(
         this.#core.environmentsToSync().map(async (key) => {
           try {
-            const state = await this.#environment(key).syncState();
+            const state = await this.#stubs.environment(key).syncState();
             if (state) this.#core.applyState(state);
           } catch (error) {
             console.error(`Environment ${key} could not be asked; it says so itself when it has work`, error);
@@ -202,7 +198,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     async #ask(assignment: Assignment): Promise<LeasedRun[]> {
       const { hostId, sessionId } = assignment.poll;
       try {
-        const answer = await this.#environment(assignment.environmentKey).dequeueForHost({
+        const answer = await this.#stubs.environment(assignment.environmentKey).dequeueForHost({
           hostId,
           sessionId,
           max: assignment.max,
@@ -228,16 +224,19 @@ export function dispatcherObject<Env extends ObjectBindings>() {
         poll.sessionId,
         runs.map((run) => run.runId),
       );
-      const parcel = this.#parcel(poll.sessionId);
+      const pendingDelivery = this.#takePending(poll.sessionId);
       this.#room.set(poll.sessionId, (this.#room.get(poll.sessionId) ?? 0) - runs.length);
-      this.#answer(poll, { ...parcel, runs: [...parcel.runs, ...runs.map((run) => run.json)] });
+      this.#answer(poll, {
+        ...pendingDelivery,
+        runs: [...pendingDelivery.runs, ...runs.map((run) => run.json)],
+      });
     }
 
     /** Nobody is there for these runs any more: their queues have them back at once. */
     async #giveBack(runs: LeasedRun[]): Promise<void> {
       const byQueue = Map.groupBy(runs, (run) => parseRunId(run.runId)?.queueKey ?? "");
       const calls = [...byQueue].map(([queueKey, leases]) =>
-        this.#queue(queueKey).returnRuns(leases.map(({ runId, token }) => ({ runId, token }))),
+        this.#stubs.queue(queueKey).returnRuns(leases.map(({ runId, token }) => ({ runId, token }))),
       );
       // What could not be given back is queued again when its lease ends.
       await Promise.allSettled(calls);
@@ -252,8 +251,9 @@ export function dispatcherObject<Env extends ObjectBindings>() {
         this.#answer(poll, { ...nothing(), ended: true });
         return;
       }
-      const parcel = this.#parcel(poll.sessionId);
-      if (waiting.overdue || parcel.notices.length > 0 || parcel.runs.length > 0) this.#answer(poll, parcel);
+      const pendingDelivery = this.#takePending(poll.sessionId);
+      if (waiting.overdue || pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0)
+        this.#answer(poll, pendingDelivery);
       else this.#core.putBack(poll);
     }
 
@@ -274,7 +274,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     }
 
     /** What waits for a session. */
-    #parcel(sessionId: string): PollResult {
+    #takePending(sessionId: string): PollResult {
       const runs = [...(this.#deliveries.get(sessionId)?.values() ?? [])];
       this.#deliveries.delete(sessionId);
       return { runs, notices: this.#takeNotices(sessionId), now: Date.now() };
@@ -284,14 +284,6 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       const notices = this.#notices.get(sessionId) ?? [];
       this.#notices.delete(sessionId);
       return notices;
-    }
-
-    #environment(key: string): EnvironmentRpc {
-      return this.env.ENVIRONMENT.getByName(key) as unknown as EnvironmentRpc;
-    }
-
-    #queue(queueKey: string): QueueRpc {
-      return this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
     }
   };
 }

@@ -1,25 +1,18 @@
 import { DEFAULTS } from "@acme/sdk/contract";
-import { DeficitRoundRobin } from "../drr.ts";
-import { effectiveSettings } from "../queue/settings.ts";
-import type {
-  CurrentDeployment,
-  EnvironmentRef,
-  EnvironmentSettings,
-  EnvironmentState,
-  PromotedDeployment,
-  QueueChanges,
-  QueueDeclaration,
-  QueueState,
-} from "../rpc.ts";
-import { Meta, migrate, type Sql } from "../sql.ts";
+import { DeficitRoundRobin } from "../lib/drr.ts";
+import { Meta, migrate, type Sql } from "../lib/sql.ts";
+import type { QueueChanges, QueueDeclaration, QueueState } from "../queue/rpc.ts";
+import type { EnvironmentRef } from "../routing/refs.ts";
+import { effectiveSettings } from "../routing/settings.ts";
 import { type Grant, type Partition, QueueFlow } from "./queue-flow.ts";
+import type { CurrentDeployment, EnvironmentSettings, EnvironmentState, PromotedDeployment } from "./rpc.ts";
 import { ENVIRONMENT_MIGRATIONS } from "./schema.ts";
 import { SharedRate, type StoredRate } from "./shared-rate.ts";
 
 /** Most permits a queue gets in advance. */
-const STANDING = 8;
+const MAX_PREFETCHED = 8;
 /** Of the slots that are free, at most one in so many is given in advance to one queue. */
-const STANDING_SHARE = 4;
+const PREFETCH_SHARE = 4;
 
 const DEFAULT_SETTINGS: EnvironmentSettings = {
   concurrencyLimit: DEFAULTS.environmentConcurrency,
@@ -56,7 +49,7 @@ export class EnvironmentCore {
   /** Slots that queues hold. */
   #held = 0;
   /** Permits that queues have in advance. */
-  #standing = 0;
+  #prefetched = 0;
   #inflight = 0;
   #settings: EnvironmentSettings;
   #seq: number;
@@ -64,7 +57,7 @@ export class EnvironmentCore {
   /** By queue name. */
   readonly #changes: Map<string, QueueChanges>;
   /** Grows as queues are to be told something. */
-  #toTellNumber = 0;
+  #toInformNumber = 0;
 
   constructor(sql: Sql, now: () => number, declared: (queue: string) => QueueDeclaration) {
     this.#sql = sql;
@@ -120,7 +113,7 @@ export class EnvironmentCore {
 
   /** Slots of all queues together: the limit with its burst. */
   get #free(): number {
-    const taken = this.#held + this.#standing + this.#inflight;
+    const taken = this.#held + this.#prefetched + this.#inflight;
     const { concurrencyLimit, burstFactor } = this.#settings;
     return Math.max(0, Math.floor(concurrencyLimit * burstFactor) - taken);
   }
@@ -162,18 +155,18 @@ export class EnvironmentCore {
    */
   applyState(state: QueueState): void {
     const partition = this.#partitions.get(state.queueKey) ?? this.#add(state);
-    const { seq, standing, keys } = partition.state;
-    const tellsMore = state.standing < standing || (state.keys !== undefined && keys === undefined);
-    if (state.seq < seq || (state.seq === seq && !tellsMore)) return;
+    const { seq, prefetched, keys } = partition.state;
+    const isNewer = state.prefetched < prefetched || (state.keys !== undefined && keys === undefined);
+    if (state.seq < seq || (state.seq === seq && !isNewer)) return;
     this.#held += state.held - partition.state.held;
-    this.#standing += state.standing - partition.state.standing;
+    this.#prefetched += state.prefetched - partition.state.prefetched;
     const { flow } = partition;
-    const hadStrays = flow.hasStrays;
+    const hadMisplacedKeys = flow.hasMisplacedKeys;
     partition.state = state;
     flow.changed();
-    if (flow.hasStrays !== hadStrays) this.#setLimits(flow);
+    if (flow.hasMisplacedKeys !== hadMisplacedKeys) this.#setLimits(flow);
     flow.rate?.atLeast(state.recoversAt);
-    if (state.held > 0 || state.ready > 0 || state.standing > 0) {
+    if (state.held > 0 || state.ready > 0 || state.prefetched > 0) {
       partition.usedAt = this.#now();
       if (!partition.active) this.#activate(state, partition);
     } else if (state.seq > 0 && !partition.active && partition.usedAt === 0) {
@@ -195,15 +188,15 @@ export class EnvironmentCore {
       state: {
         ...state,
         held: 0,
-        standing: 0,
+        prefetched: 0,
         ready: 0,
-        keyless: { held: 0, standing: 0, ready: 0 },
+        unkeyed: { held: 0, prefetched: 0, ready: 0 },
         keyed: 0,
-        strays: false,
+        misplacedKeys: false,
         keys: undefined,
         seq: -1,
       },
-      inflight: { all: 0, keyless: 0 },
+      inflight: { all: 0, unkeyed: 0 },
       active: false,
       usedAt: 0,
     };
@@ -236,7 +229,7 @@ export class EnvironmentCore {
     flow.count = settings.partitions ?? 1;
     flow.setLimits({
       all: totalConcurrencyLimit ?? Number.POSITIVE_INFINITY,
-      keyless: concurrencyLimit ?? Number.POSITIVE_INFINITY,
+      unkeyed: concurrencyLimit ?? Number.POSITIVE_INFINITY,
     });
     if (!rateLimit) {
       flow.rate = null;
@@ -281,18 +274,18 @@ export class EnvironmentCore {
     // Nobody else waits. Whether the host has room for more shows when it is given something.
     for (const grant of grants) {
       const { flow } = this.#partitions.get(grant.queueKey) as Partition;
-      const { all, keyless } = flow.free;
-      const standing = Math.min(STANDING, Math.floor(Math.min(this.#free, all) / STANDING_SHARE));
-      flow.addStanding(grant, standing, Math.floor(keyless / STANDING_SHARE), this.#now());
-      this.#inflight += grant.standing;
+      const { all, unkeyed } = flow.free;
+      const prefetched = Math.min(MAX_PREFETCHED, Math.floor(Math.min(this.#free, all) / PREFETCH_SHARE));
+      flow.addPrefetched(grant, prefetched, Math.floor(unkeyed / PREFETCH_SHARE), this.#now());
+      this.#inflight += grant.prefetched;
     }
     return grants;
   }
 
   /** Queues whose permits in advance others wait for: those of the environment, or other partitions of these queues. */
   queuesToRevoke(queueKeys: Iterable<string> = this.#partitions.keys()): string[] {
-    const others = this.#turns.ready > this.#free ? this.queuesWithStanding() : [];
-    return [...others, ...this.standingOfSiblings(queueKeys)];
+    const others = this.#turns.ready > this.#free ? this.queuesWithPrefetched() : [];
+    return [...others, ...this.prefetchedOfSiblings(queueKeys)];
   }
 
   /** The partition is to tell which keys hold slots in it. */
@@ -302,24 +295,26 @@ export class EnvironmentCore {
   }
 
   /** Partitions with permits in advance that others of these queues wait for, or that have to tell what keys hold. */
-  standingOfSiblings(queueKeys: Iterable<string>): string[] {
+  prefetchedOfSiblings(queueKeys: Iterable<string>): string[] {
     const flows = new Set<QueueFlow>();
     for (const queueKey of queueKeys) {
       const flow = this.#partitions.get(queueKey)?.flow;
       if (flow?.isSplit) flows.add(flow);
     }
-    return [...flows].flatMap((flow) => flow.standingToRevoke());
+    return [...flows].flatMap((flow) => flow.prefetchedToRevoke());
   }
 
-  queuesWithStanding(): string[] {
-    if (this.#standing === 0) return [];
-    return [...this.#partitions].filter(([, { state }]) => state.standing > 0).map(([queueKey]) => queueKey);
+  queuesWithPrefetched(): string[] {
+    if (this.#prefetched === 0) return [];
+    return [...this.#partitions]
+      .filter(([, { state }]) => state.prefetched > 0)
+      .map(([queueKey]) => queueKey);
   }
 
   /** Queues with permits that they have not used for a while. */
-  queuesWithIdleStanding(): string[] {
+  queuesWithIdlePrefetched(): string[] {
     const before = this.#now() - IDLE_AFTER_MS;
-    return this.queuesWithStanding().filter(
+    return this.queuesWithPrefetched().filter(
       (queueKey) => (this.#partitions.get(queueKey) as Partition).usedAt < before,
     );
   }
@@ -393,7 +388,7 @@ export class EnvironmentCore {
       this.#meta.set("deployment", promoted);
       // Whoever triggers with what an earlier promotion declared is behind: the queues can tell.
       this.#meta.set("promotion", (this.#meta.get<number>("promotion") ?? 0) + 1);
-      this.#toTell(this.allQueues().map((queue) => queue.queueKey));
+      this.#toInform(this.allQueues().map((queue) => queue.queueKey));
     });
   }
 
@@ -421,7 +416,7 @@ export class EnvironmentCore {
         queue,
         queueKey,
       );
-      if (others.length > 0) this.#toTell(others.map(({ key }) => key));
+      if (others.length > 0) this.#toInform(others.map(({ key }) => key));
     });
     this.#changes.set(queue, changes);
     const flow = this.#flows.get(queue);
@@ -433,19 +428,19 @@ export class EnvironmentCore {
   }
 
   /** Queues still to be told of the current deployment, or of changes. `asOf`: for when they have been. */
-  queuesToTell(): { queues: string[]; asOf: number } {
-    return { queues: this.#meta.get<string[]>("promoted") ?? [], asOf: this.#toTellNumber };
+  queuesToInform(): { queues: string[]; asOf: number } {
+    return { queues: this.#meta.get<string[]>("promoted") ?? [], asOf: this.#toInformNumber };
   }
 
-  /** Those of `queuesToTell` know, unless there have been more since. */
-  toldAll(asOf: number): void {
-    if (asOf === this.#toTellNumber) this.#meta.set("promoted", []);
+  /** Those of `queuesToInform` know, unless there have been more since. */
+  informedAll(asOf: number): void {
+    if (asOf === this.#toInformNumber) this.#meta.set("promoted", []);
   }
 
   /** Queues are told one by one; those left when this object dies are told by its next life. */
-  #toTell(queueKeys: string[]): void {
-    this.#toTellNumber += 1;
-    this.#meta.set("promoted", [...new Set([...this.queuesToTell().queues, ...queueKeys])]);
+  #toInform(queueKeys: string[]): void {
+    this.#toInformNumber += 1;
+    this.#meta.set("promoted", [...new Set([...this.queuesToInform().queues, ...queueKeys])]);
   }
 
   /** Forgets as active the queues that have been idle. True: some are still active. */
@@ -457,7 +452,7 @@ export class EnvironmentCore {
       const idle =
         entry.state.held === 0 &&
         entry.state.ready === 0 &&
-        entry.state.standing === 0 &&
+        entry.state.prefetched === 0 &&
         entry.inflight.all === 0 &&
         entry.usedAt < before;
       if (!idle) {
@@ -492,7 +487,7 @@ export class EnvironmentCore {
 
   #settle(grant: Grant, started: number | null): void {
     this.#flowOf(grant).settle(grant, started, this.#now());
-    this.#inflight -= grant.max + grant.standing;
+    this.#inflight -= grant.max + grant.prefetched;
   }
 
   #flowOf({ queueKey }: Grant): QueueFlow {

@@ -1,31 +1,27 @@
 import { DurableObject } from "cloudflare:workers";
 import { defaultQueueName } from "@acme/sdk/contract";
 import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
-import { Alarm } from "../alarm.ts";
-import { declarationOf, type IndexedManifest, indexed } from "../declaration.ts";
-import { queueKeyOf } from "../keys.ts";
-import { partitionsOf } from "../partitions.ts";
-import { NEAR_MS, RefillTimer } from "../refill-timer.ts";
+import { Alarm } from "../lib/alarm.ts";
+import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
+import { objectSql } from "../lib/sql.ts";
+import { StatePublisher } from "../lib/state-publisher.ts";
+import type { LeasedRun, QueueDeclaration, QueueState } from "../queue/rpc.ts";
+import { declarationOf, type IndexedManifest, indexed } from "../routing/declaration.ts";
+import { queueKeyOf } from "../routing/keys.ts";
+import { partitionsOf } from "../routing/partitions.ts";
+import type { EnvironmentRef } from "../routing/refs.ts";
+import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
+import { EnvironmentCore } from "./core.ts";
+import type { Grant } from "./queue-flow.ts";
 import type {
   CurrentDeployment,
-  DispatcherRpc,
-  EnvironmentRef,
   EnvironmentRpc,
   EnvironmentSettings,
   EnvironmentState,
   EnvironmentStats,
   KnownQueue,
-  LeasedRun,
-  ObjectBindings,
   PromotedDeployment,
-  QueueDeclaration,
-  QueueRpc,
-  QueueState,
-} from "../rpc.ts";
-import { objectSql } from "../sql.ts";
-import { Teller } from "../teller.ts";
-import { EnvironmentCore } from "./core.ts";
-import type { Grant } from "./queue-flow.ts";
+} from "./rpc.ts";
 import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 
@@ -33,20 +29,21 @@ const TICK_MS = 10_000;
 /** Queues asked or told at once: a Worker may hold few calls open. */
 const PARALLEL = 50;
 /** More than this is never told as ready: a dispatcher that has this much to hand out asks again. */
-const READY_TOLD = 1_000;
+const MAX_REPORTED_READY = 1_000;
 
 /** The object of one environment: concurrency, fairness over its queues, the current deployment, schedules. */
 export function environmentObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements EnvironmentRpc, EnvironmentSchedulesRpc {
+    readonly #stubs: Stubs;
     readonly #core: EnvironmentCore;
     readonly #alarm: Alarm;
     readonly #schedules: Scheduler;
-    readonly #dispatcher: Teller<EnvironmentState>;
+    readonly #dispatcher: StatePublisher<EnvironmentState>;
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
     readonly #refillTimer = new RefillTimer(() => this.#refill());
     /** What the dispatcher was last told. */
-    #told = { seq: 0, ready: 0 };
+    #lastReported = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment` and `updateEnvironment`. */
     #deployment: CurrentDeployment | null | undefined;
     /** Of the deployment: what queues are told is looked up in it. */
@@ -54,24 +51,23 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#stubs = stubs(env);
       this.#core = new EnvironmentCore(objectSql(ctx.storage), Date.now, (queue) => this.#declared(queue));
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       this.#schedules = new Scheduler({
         sql: objectSql(ctx.storage),
-        queueOf: (queueKey) => this.#queue(queueKey),
+        queueOf: this.#stubs.queue,
         wakeAt: (time) => this.#alarm.by(time),
         environment: () => this.#core.environment,
         current: () => this.#currentDeployment(),
         indexed: (current) => this.#indexed(current),
       });
-      this.#dispatcher = new Teller(
-        () => (this.#ready() > 0 && this.#ready() !== this.#told.ready ? this.#state() : null),
+      this.#dispatcher = new StatePublisher(
+        () => (this.#ready() > 0 && this.#ready() !== this.#lastReported.ready ? this.#state() : null),
         async (state) => {
-          await (this.env.DISPATCHER.getByName("default") as unknown as DispatcherRpc).reportEnvironment(
-            state,
-          );
-          this.#tell(state);
+          await this.#stubs.dispatcher().reportEnvironment(state);
+          this.#reported(state);
         },
       );
     }
@@ -81,17 +77,17 @@ export function environmentObject<Env extends ObjectBindings>() {
       const news = this.#core.applyChanges(state);
       if (news) this.#deployment = undefined;
       this.#alarm.by(Date.now() + TICK_MS);
-      this.ctx.waitUntil(this.#dispatcher.tell());
+      this.ctx.waitUntil(this.#dispatcher.publish());
       this.#revoke(this.#core.queuesToRevoke([state.queueKey]));
       this.#refillLater();
       const current = this.#currentDeployment();
       if (!current) return;
       const isBehind =
         state.promotion < current.promotion || state.revision < this.#core.revisionOf(state.queue);
-      if (state.parked || isBehind) await this.#tellDeployment(state.queueKey, current);
-      if (news) await this.#tellPromotion();
+      if (state.parked || isBehind) await this.#announceDeployment(state.queueKey, current);
+      if (news) await this.#announcePromotion();
       // Those that were behind were granted nothing.
-      if (news || isBehind) this.ctx.waitUntil(this.#dispatcher.tell());
+      if (news || isBehind) this.ctx.waitUntil(this.#dispatcher.publish());
     }
 
     async currentDeployment(): Promise<CurrentDeployment | null> {
@@ -107,8 +103,8 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#core.limitsChanged();
       this.#schedules.arm();
       this.#alarm.by(Date.now() + TICK_MS);
-      await this.#tellPromotion();
-      await this.#dispatcher.tell();
+      await this.#announcePromotion();
+      await this.#dispatcher.publish();
     }
 
     async environmentStats(): Promise<EnvironmentStats> {
@@ -142,10 +138,10 @@ export function environmentObject<Env extends ObjectBindings>() {
       await this.#sync();
       const settings = this.#core.updateSettings(environment, changes);
       this.#deployment = undefined;
-      this.#revoke(this.#core.queuesWithStanding());
+      this.#revoke(this.#core.queuesWithPrefetched());
       // Its weight may be another, with as much ready as before.
-      this.#told = { ...this.#told, ready: 0 };
-      await this.#dispatcher.tell();
+      this.#lastReported = { ...this.#lastReported, ready: 0 };
+      await this.#dispatcher.publish();
       return settings;
     }
 
@@ -160,17 +156,17 @@ export function environmentObject<Env extends ObjectBindings>() {
       const runs = await Promise.all(
         grants.map((grant) => this.#dequeue(grant, host, current as CurrentDeployment)),
       );
-      this.#revoke(this.#core.standingOfSiblings(grants.map(({ queueKey }) => queueKey)));
+      this.#revoke(this.#core.prefetchedOfSiblings(grants.map(({ queueKey }) => queueKey)));
       this.#refillLater();
       const state = this.#state();
-      this.#tell(state);
+      this.#reported(state);
       return { ...state, runs: runs.flat() };
     }
 
     async syncState(): Promise<EnvironmentState | null> {
       await this.#sync();
       const state = this.#state();
-      this.#tell(state);
+      this.#reported(state);
       return state;
     }
 
@@ -207,23 +203,23 @@ export function environmentObject<Env extends ObjectBindings>() {
     async #reconcile(): Promise<void> {
       try {
         await this.#sync();
-        await this.#tellPromotion();
+        await this.#announcePromotion();
         this.#refill();
-        this.#revoke([...this.#core.queuesToRevoke(), ...this.#core.queuesWithIdleStanding()]);
+        this.#revoke([...this.#core.queuesToRevoke(), ...this.#core.queuesWithIdlePrefetched()]);
         // Told again, in case the dispatcher has lost its memory.
-        this.#told = { ...this.#told, ready: 0 };
-        await this.#dispatcher.tell();
+        this.#lastReported = { ...this.#lastReported, ready: 0 };
+        await this.#dispatcher.publish();
       } catch (error) {
         console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
         this.#alarm.by(Date.now() + TICK_MS);
       }
-      if (this.#core.retireIdle() || this.#core.queuesToTell().queues.length > 0)
+      if (this.#core.retireIdle() || this.#core.queuesToInform().queues.length > 0)
         this.#alarm.by(Date.now() + TICK_MS);
     }
 
     /** The dispatcher knows this state; a later one it may have been told meanwhile stands. */
-    #tell(state: EnvironmentState): void {
-      if (state.seq > this.#told.seq) this.#told = state;
+    #reported(state: EnvironmentState): void {
+      if (state.seq > this.#lastReported.seq) this.#lastReported = state;
     }
 
     async #dequeue(
@@ -233,10 +229,10 @@ export function environmentObject<Env extends ObjectBindings>() {
     ): Promise<LeasedRun[]> {
       const { hostId, sessionId } = host;
       try {
-        const { runs, started, ...state } = await this.#queue(grant.queueKey).dequeueRuns({
+        const { runs, started, ...state } = await this.#stubs.queue(grant.queueKey).dequeueRuns({
           epoch: this.#core.epoch,
           max: grant.max,
-          standing: grant.standing,
+          prefetched: grant.prefetched,
           shared: grant.shared,
           hostId,
           sessionId,
@@ -261,7 +257,7 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     #refill(): void {
       this.#core.refill();
-      this.ctx.waitUntil(this.#dispatcher.tell());
+      this.ctx.waitUntil(this.#dispatcher.publish());
       this.#refillLater();
     }
 
@@ -273,9 +269,11 @@ export function environmentObject<Env extends ObjectBindings>() {
         this.ctx.waitUntil(
           (async () => {
             try {
-              const state = await this.#queue(queueKey).revokeStanding(this.#core.needsKeysOf(queueKey));
+              const state = await this.#stubs
+                .queue(queueKey)
+                .revokePrefetched(this.#core.needsKeysOf(queueKey));
               if (state) this.#core.applyState(state);
-              await this.#dispatcher.tell();
+              await this.#dispatcher.publish();
             } catch (error) {
               console.error(`Queue ${queueKey} could not be asked for its permits; it is asked again`, error);
             } finally {
@@ -292,8 +290,8 @@ export function environmentObject<Env extends ObjectBindings>() {
       for (let delay = 100; ; delay = Math.min(delay * 2, TICK_MS)) {
         await scheduler.wait(delay);
         try {
-          this.#core.recovered(grant, await this.#queue(grant.queueKey).syncState(epoch));
-          await this.#dispatcher.tell();
+          this.#core.recovered(grant, await this.#stubs.queue(grant.queueKey).syncState(epoch));
+          await this.#dispatcher.publish();
           return;
         } catch (error) {
           console.error(`Queue ${grant.queueKey} could not be asked for its state; it is tried again`, error);
@@ -312,31 +310,28 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     async #syncAll(): Promise<void> {
       await inParallel(this.#core.queuesToSync(), async (queueKey) => {
-        const state = await this.#queue(queueKey).syncState(this.#core.epoch);
+        const state = await this.#stubs.queue(queueKey).syncState(this.#core.epoch);
         if (state) this.#core.applyState(state);
       });
     }
 
-    async #tellPromotion(): Promise<void> {
+    async #announcePromotion(): Promise<void> {
       const current = this.#currentDeployment();
-      const { queues, asOf } = this.#core.queuesToTell();
+      const { queues, asOf } = this.#core.queuesToInform();
       if (!current || queues.length === 0) return;
-      await inParallel(queues, (queueKey) => this.#tellDeployment(queueKey, current));
-      this.#core.toldAll(asOf);
+      await inParallel(queues, (queueKey) => this.#announceDeployment(queueKey, current));
+      this.#core.informedAll(asOf);
     }
 
     /** And what was changed of the queue: what starts in it hears of neither otherwise. */
-    async #tellDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
+    async #announceDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
       const queue = this.#core.nameOf(queueKey);
       const declaration = queue === undefined ? {} : this.#declared(queue);
       const changes = queue === undefined ? undefined : this.#core.changesOf(queue);
-      const state = await this.#queue(queueKey).deploymentPromoted(
-        current.deployment,
-        tasks,
-        declaration,
-        changes,
-      );
+      const state = await this.#stubs
+        .queue(queueKey)
+        .deploymentPromoted(current.deployment, tasks, declaration, changes);
       if (state) this.#core.applyState(state);
     }
 
@@ -376,15 +371,11 @@ export function environmentObject<Env extends ObjectBindings>() {
     }
 
     #ready(): number {
-      return this.#currentDeployment() ? Math.min(this.#core.ready, READY_TOLD) : 0;
+      return this.#currentDeployment() ? Math.min(this.#core.ready, MAX_REPORTED_READY) : 0;
     }
 
     #state(): EnvironmentState {
       return { ...this.#core.state(this.ctx.id.name ?? ""), ready: this.#ready() };
-    }
-
-    #queue(queueKey: string): QueueRpc {
-      return this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
     }
   };
 }

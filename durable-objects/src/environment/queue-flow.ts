@@ -1,11 +1,11 @@
-import { DeficitRoundRobin } from "../drr.ts";
-import type { QueueState, SharedGrant } from "../rpc.ts";
+import { DeficitRoundRobin } from "../lib/drr.ts";
+import type { QueueState, SharedGrant } from "../queue/rpc.ts";
 import type { SharedRate } from "./shared-rate.ts";
 
 /** Slots, or permits for some: of all runs, and of those without a concurrency key among them. */
 export interface Slots {
   all: number;
-  keyless: number;
+  unkeyed: number;
 }
 
 /** An object of a queue: its only one, unless the queue is split. */
@@ -22,8 +22,8 @@ export interface Partition {
 export interface Grant {
   queueKey: string;
   max: number;
-  /** Permits in advance, see the queue's `Standing`. */
-  standing: number;
+  /** Permits in advance, see the queue's `PrefetchedPermits`. */
+  prefetched: number;
   /** Of a queue that is split. */
   shared?: SharedGrant;
   /** It was counted against a rate that is kept here. */
@@ -52,7 +52,7 @@ export class QueueFlow {
   rate: SharedRate | null = null;
   /** What no queue exceeds. */
   #environmentLimit = Number.POSITIVE_INFINITY;
-  #limits: Slots = { all: Number.POSITIVE_INFINITY, keyless: Number.POSITIVE_INFINITY };
+  #limits: Slots = { all: Number.POSITIVE_INFINITY, unkeyed: Number.POSITIVE_INFINITY };
   readonly #turns = new DeficitRoundRobin();
   /** Some have to wait for what others of its partitions may use. */
   #waits = false;
@@ -67,12 +67,12 @@ export class QueueFlow {
 
   /** More than one object may have runs of it. */
   get isSplit(): boolean {
-    return this.partitions.size > 1 || this.rate !== null || this.hasStrays;
+    return this.partitions.size > 1 || this.rate !== null || this.hasMisplacedKeys;
   }
 
   /** Since the number of partitions changed, some keys have runs where their place was. */
-  get hasStrays(): boolean {
-    for (const { state } of this.partitions.values()) if (state.strays) return true;
+  get hasMisplacedKeys(): boolean {
+    for (const { state } of this.partitions.values()) if (state.misplacedKeys) return true;
     return false;
   }
 
@@ -92,19 +92,19 @@ export class QueueFlow {
 
   /** Slots that may still be taken. */
   get free(): Slots {
-    const taken: Slots = { all: 0, keyless: 0 };
+    const taken: Slots = { all: 0, unkeyed: 0 };
     for (const { state, inflight } of this.partitions.values()) {
-      taken.all += state.held + state.standing + inflight.all;
-      taken.keyless += state.keyless.held + state.keyless.standing + inflight.keyless;
+      taken.all += state.held + state.prefetched + inflight.all;
+      taken.unkeyed += state.unkeyed.held + state.unkeyed.prefetched + inflight.unkeyed;
     }
     const left = (limit: number, of: number): number => Math.max(0, limit - of);
     if (!this.isSplit) {
-      return { all: left(this.#environmentLimit, taken.all), keyless: Number.POSITIVE_INFINITY };
+      return { all: left(this.#environmentLimit, taken.all), unkeyed: Number.POSITIVE_INFINITY };
     }
-    const { all, keyless } = this.#limits;
+    const { all, unkeyed } = this.#limits;
     return {
       all: left(Math.min(all, this.#environmentLimit), taken.all),
-      keyless: left(keyless, taken.keyless),
+      unkeyed: left(unkeyed, taken.unkeyed),
     };
   }
 
@@ -112,21 +112,21 @@ export class QueueFlow {
   ready(environmentLimit: number, now: number): number {
     this.#environmentLimit = environmentLimit;
     const free = this.free;
-    const sum: Wanted = { all: 0, keyless: 0, keyed: 0 };
+    const sum: Wanted = { all: 0, unkeyed: 0, keyed: 0 };
     let possible = 0;
     for (const [queueKey, partition] of this.partitions) {
       const wanted = this.#wantedOf(partition);
       const isFruitless = this.#fruitless.has(queueKey);
       const ready = isFruitless
         ? 0
-        : Math.min(wanted.all, wanted.keyed + Math.min(wanted.keyless, free.keyless));
+        : Math.min(wanted.all, wanted.keyed + Math.min(wanted.unkeyed, free.unkeyed));
       this.#turns.set(queueKey, ready);
       possible += ready;
       sum.all += wanted.all;
       sum.keyed += wanted.keyed;
-      sum.keyless += wanted.keyless;
+      sum.unkeyed += wanted.unkeyed;
     }
-    const allowed = Math.min(free.all, sum.keyed + Math.min(sum.keyless, free.keyless), this.#tokens(now));
+    const allowed = Math.min(free.all, sum.keyed + Math.min(sum.unkeyed, free.unkeyed), this.#tokens(now));
     const ready = this.#isSettled(this.#isMixed) ? Math.min(possible, allowed) : 0;
     this.#waits = this.isSplit && sum.all > ready;
     return ready;
@@ -134,7 +134,7 @@ export class QueueFlow {
 
   /** A limit of each key is to be kept over several partitions. */
   get #isMixed(): boolean {
-    return this.#limits.keyless !== Number.POSITIVE_INFINITY && this.hasStrays;
+    return this.#limits.unkeyed !== Number.POSITIVE_INFINITY && this.hasMisplacedKeys;
   }
 
   /**
@@ -142,20 +142,20 @@ export class QueueFlow {
    * and told what the others hold. False: it is not known yet, or a grant is under way.
    */
   #isSettled(isMixed: boolean): boolean {
-    if (!this.isSplit || this.#limits.keyless === Number.POSITIVE_INFINITY) return true;
+    if (!this.isSplit || this.#limits.unkeyed === Number.POSITIVE_INFINITY) return true;
     for (const { state, inflight } of this.partitions.values()) {
-      const isBusy = state.held > state.keyless.held || state.standing > 0 || inflight.all > 0;
+      const isBusy = state.held > state.unkeyed.held || state.prefetched > 0 || inflight.all > 0;
       // It does not know yet which of its keys have another place now.
       if (state.partitions !== this.count && isBusy) return false;
-      if (isMixed && (inflight.all > 0 || state.standing > 0)) return false;
-      if (isMixed && state.held > state.keyless.held && !state.keys) return false;
+      if (isMixed && (inflight.all > 0 || state.prefetched > 0)) return false;
+      if (isMixed && state.held > state.unkeyed.held && !state.keys) return false;
     }
     return true;
   }
 
   /** The partition has to tell which keys hold slots in it. */
   needsKeysOf({ state }: Partition): boolean {
-    return this.#isMixed && state.held > state.keyless.held && !state.keys;
+    return this.#isMixed && state.held > state.unkeyed.held && !state.keys;
   }
 
   /** When the rate lets more start than now; null: it holds nothing back. */
@@ -165,23 +165,23 @@ export class QueueFlow {
 
   /** Permits for `count` runs, of what is ready: each partition in its turn. They are taken. */
   take(count: number, now: number): Grant[] {
-    let { keyless: free } = this.free;
+    let { unkeyed: free } = this.free;
     const grants: Grant[] = [];
     const isMixed = this.#isMixed;
     for (const [queueKey, share] of isMixed ? this.#takeOne(count) : this.#turns.take(count)) {
       const partition = this.partitions.get(queueKey) as Partition;
       if (!this.isSplit) {
-        grants.push({ queueKey, max: share, standing: 0 });
+        grants.push({ queueKey, max: share, prefetched: 0 });
       } else {
         const wanted = this.#wantedOf(partition);
-        const keyless = Math.min(share, wanted.keyless, free);
-        const max = Math.min(share, wanted.keyed + keyless);
+        const unkeyed = Math.min(share, wanted.unkeyed, free);
+        const max = Math.min(share, wanted.keyed + unkeyed);
         if (max === 0) continue;
-        free -= keyless;
+        free -= unkeyed;
         const { revision, promotion } = this;
-        const shared: SharedGrant = { keyless, keylessStanding: 0, revision, promotion };
+        const shared: SharedGrant = { unkeyed, unkeyedPrefetched: 0, revision, promotion };
         if (isMixed) shared.elsewhere = this.#heldElsewhere(queueKey);
-        grants.push({ queueKey, max, standing: 0, shared });
+        grants.push({ queueKey, max, prefetched: 0, shared });
       }
     }
     for (const grant of grants) {
@@ -212,30 +212,30 @@ export class QueueFlow {
     return held;
   }
 
-  /** Adds `standing` permits in advance to a grant, as many of them for runs without a key as there is room for. */
-  addStanding(grant: Grant, standing: number, keyless: number, now: number): void {
+  /** Adds `prefetched` permits in advance to a grant, as many of them for runs without a key as there is room for. */
+  addPrefetched(grant: Grant, prefetched: number, unkeyed: number, now: number): void {
     if (this.rate || grant.shared?.elsewhere) return;
-    grant.standing = standing;
-    if (grant.shared) grant.shared.keylessStanding = Math.min(standing, keyless);
-    const added = { all: standing, keyless: grant.shared?.keylessStanding ?? standing };
+    grant.prefetched = prefetched;
+    if (grant.shared) grant.shared.unkeyedPrefetched = Math.min(prefetched, unkeyed);
+    const added = { all: prefetched, unkeyed: grant.shared?.unkeyedPrefetched ?? prefetched };
     reserve(this.partitions.get(grant.queueKey) as Partition, added, now);
   }
 
   /** A grant was answered, or can't take effect any more. `started`: how many count against the rate; null: not known. */
   settle(grant: Grant, started: number | null, now: number): void {
     const { inflight } = this.partitions.get(grant.queueKey) as Partition;
-    const { all, keyless } = permitsOf(grant);
+    const { all, unkeyed } = permitsOf(grant);
     inflight.all -= all;
-    inflight.keyless -= keyless;
+    inflight.unkeyed -= unkeyed;
     if (grant.rated) this.rate?.settle(grant.max, started ?? grant.max, now);
     else this.#unrated -= 1;
   }
 
   /** Partitions with permits in advance that others wait for, or that would start more than the rate allows. */
-  standingToRevoke(): string[] {
+  prefetchedToRevoke(): string[] {
     if (!this.isSplit || (!this.#waits && !this.rate)) return [];
     return [...this.partitions]
-      .filter(([, partition]) => partition.state.standing > 0 || this.needsKeysOf(partition))
+      .filter(([, partition]) => partition.state.prefetched > 0 || this.needsKeysOf(partition))
       .map(([queueKey]) => queueKey);
   }
 
@@ -243,7 +243,7 @@ export class QueueFlow {
     if (!this.rate) return Number.POSITIVE_INFINITY;
     // What came before it, and starts are not counted of: permits in advance are revoked, and grants are answered first.
     if (this.#unrated > 0) return 0;
-    for (const { state } of this.partitions.values()) if (state.standing > 0) return 0;
+    for (const { state } of this.partitions.values()) if (state.prefetched > 0) return 0;
     return this.rate.available(now);
   }
 
@@ -253,19 +253,19 @@ export class QueueFlow {
     return {
       all,
       keyed: Math.min(all, state.keyed),
-      keyless: Math.min(all, Math.max(0, state.keyless.ready - inflight.keyless)),
+      unkeyed: Math.min(all, Math.max(0, state.unkeyed.ready - inflight.unkeyed)),
     };
   }
 }
 
 /** What a grant may become: one that says nothing of runs without a key may be all of them. */
-const permitsOf = ({ max, standing, shared }: Grant): Slots => ({
-  all: max + standing,
-  keyless: shared ? shared.keyless + shared.keylessStanding : max + standing,
+const permitsOf = ({ max, prefetched, shared }: Grant): Slots => ({
+  all: max + prefetched,
+  unkeyed: shared ? shared.unkeyed + shared.unkeyedPrefetched : max + prefetched,
 });
 
-function reserve(partition: Partition, { all, keyless }: Slots, now: number): void {
+function reserve(partition: Partition, { all, unkeyed }: Slots, now: number): void {
   partition.inflight.all += all;
-  partition.inflight.keyless += keyless;
+  partition.inflight.unkeyed += unkeyed;
   partition.usedAt = now;
 }

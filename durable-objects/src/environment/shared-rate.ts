@@ -1,5 +1,5 @@
 import type { RateLimit } from "@acme/sdk/contract";
-import { available, availableAt, clamped, type Rate, rateOf, spend } from "../queue/rate.ts";
+import { available, availableAt, clamped, type Rate, rateOf, spend } from "../lib/rate.ts";
 
 /** What outlives the environment's object. */
 export interface StoredRate {

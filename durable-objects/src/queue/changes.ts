@@ -1,57 +1,13 @@
-import { isFinal, LIMITS, RunStatus } from "@acme/sdk/contract";
-import type { MetadataOperation, RunError } from "../rpc.ts";
+import { LIMITS, RunStatus } from "@acme/sdk/contract";
 import { addEvent, due, findRun, type QueueContext, type RunTableRow } from "./context.ts";
-import { openChildren } from "./journal.ts";
-import { addMessage } from "./messages.ts";
 import { applyMetadata } from "./metadata.ts";
-import { transition } from "./transition.ts";
-
-const notFound = (runId: string): RunError => ({
-  error: "not_found",
-  message: `Run ${runId} was not found.`,
-});
-
-/** Cancels a run, and what it waits for where `children`. One that executes is CANCELED at once; its slot is free when its host says that it stopped. */
-export function cancelRun(
-  q: QueueContext,
-  runId: string,
-  reason: string,
-  children: boolean,
-): { status: RunStatus; alreadyFinal: boolean } | RunError {
-  const run = findRun(q, runId);
-  if (!run) return notFound(runId);
-  if (isFinal(run.status)) return { status: run.status, alreadyFinal: true };
-  addEvent(q, run.seq, "canceled", reason);
-  if (children) {
-    // Nobody would be there for what they bring.
-    const because = `The run that waited for it was canceled: ${runId}`;
-    for (const { kind, target } of openChildren(q, run)) {
-      if (kind === "run") addMessage(q, { type: "cancel", runId: target, reason: because });
-      else addMessage(q, { type: "cancel-batch", batchId: target, reason: because });
-    }
-  }
-  if (run.slot === 1) {
-    transition(q, run, RunStatus.CANCELED, {
-      slot: 1,
-      due_at: q.now + q.timeouts.cancelLeaseMs,
-      error_message: reason,
-    });
-    if (run.session_id) {
-      q.effects.notices.push({
-        sessionId: run.session_id,
-        notice: { type: "cancel", runId: run.id, token: run.token },
-      });
-    }
-  } else {
-    transition(q, run, RunStatus.CANCELED, { error_message: reason });
-  }
-  return { status: RunStatus.CANCELED, alreadyFinal: false };
-}
+import type { MetadataOperation, RunError } from "./rpc.ts";
+import { runNotFound } from "./run-not-found.ts";
 
 /** Moves the start of a run that is still DELAYED. */
 export function rescheduleRun(q: QueueContext, runId: string, delayUntil: number): RunError | null {
   const run = findRun(q, runId);
-  if (!run) return notFound(runId);
+  if (!run) return runNotFound(runId);
   if (run.status !== RunStatus.DELAYED) {
     return {
       error: "wrong_state",
@@ -73,7 +29,7 @@ export function moveStart(q: QueueContext, run: RunTableRow, dueAt: number): voi
 
 export function addTags(q: QueueContext, runId: string, added: string[]): { tags: string[] } | RunError {
   const run = findRun(q, runId);
-  if (!run) return notFound(runId);
+  if (!run) return runNotFound(runId);
   const tags = [...new Set([...(JSON.parse(run.tags) as string[]), ...added])];
   if (tags.length > LIMITS.tagsPerRun) {
     return {
@@ -91,7 +47,7 @@ export function updateMetadata(
   operations: MetadataOperation[],
 ): { metadata: Record<string, unknown> } | RunError {
   const run = findRun(q, runId);
-  if (!run) return notFound(runId);
+  if (!run) return runNotFound(runId);
   const row = q.sql.exec<{ metadata: string }>("SELECT metadata FROM metadata WHERE seq = ?", run.seq)[0];
   const before = row ? (JSON.parse(row.metadata) as Record<string, unknown>) : {};
   const metadata = operations.reduce(applyMetadata, before);

@@ -1,8 +1,9 @@
 import type { HostNotice, MachinePreset, RetryOptions, RunStatus } from "@acme/sdk/contract";
-import type { DeploymentRef, QueueRef, QueueSettings } from "../rpc.ts";
-import type { Meta, Sql, SqlRow } from "../sql.ts";
+import type { Meta, Sql, SqlRow } from "../lib/sql.ts";
+import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
+import type { StoredSettings } from "../routing/settings.ts";
 import type { KeyCounters } from "./counters.ts";
-import type { StoredSettings } from "./settings.ts";
+import type { QueueSettings } from "./rpc.ts";
 
 /** The parts of a run that never change and that no statement selects by: one JSON column. */
 export interface RunSpec {

@@ -1,18 +1,7 @@
 import { DEFAULTS } from "@acme/sdk/contract";
-import { partitionOf } from "../partitions.ts";
-import type {
-  DequeueGrant,
-  QueueChange,
-  QueueChanges,
-  QueueDeclaration,
-  QueueRef,
-  QueueState,
-} from "../rpc.ts";
-import { hasTables, Meta, migrate, type Sql } from "../sql.ts";
-import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
-import { KeyCounters } from "./counters.ts";
-import { projectionCursor } from "./projection.ts";
-import { QUEUE_MIGRATIONS } from "./schema.ts";
+import { hasTables, Meta, migrate, type Sql } from "../lib/sql.ts";
+import { partitionOf } from "../routing/partitions.ts";
+import type { QueueRef } from "../routing/refs.ts";
 import {
   adopt,
   change,
@@ -20,12 +9,16 @@ import {
   declare,
   effectiveSettings,
   initialSettings,
-  loadSettings,
   type StoredSettings,
-  saveSettings,
-} from "./settings.ts";
-import { Standing } from "./standing.ts";
-import { hasParked, loadUnknownTasks } from "./versions.ts";
+} from "../routing/settings.ts";
+import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
+import { KeyCounters } from "./counters.ts";
+import { hasParked, loadUnknownTasks } from "./parked-runs.ts";
+import { PrefetchedPermits } from "./prefetched-permits.ts";
+import { projectionCursor } from "./projection.ts";
+import type { DequeueGrant, QueueChange, QueueChanges, QueueDeclaration, QueueState } from "./rpc.ts";
+import { QUEUE_MIGRATIONS } from "./schema.ts";
+import { loadSettings, saveSettings } from "./stored-settings.ts";
 
 export const QUEUE_TIMEOUTS: QueueTimeouts = {
   dequeuedLeaseMs: DEFAULTS.dequeuedLeaseMs,
@@ -49,9 +42,9 @@ export interface QueueCoreOptions {
  */
 export class QueueCore {
   readonly #options: QueueCoreOptions;
-  readonly standing = new Standing();
+  readonly prefetched = new PrefetchedPermits();
   /** The environment wants to know which keys hold slots. */
-  tellsKeys = false;
+  reportsKeys = false;
   #context: QueueContext | null = null;
   #epoch = 0;
 
@@ -115,7 +108,7 @@ export class QueueCore {
 
   get state(): QueueState {
     const { ref, version, counters, settings, stored } = this.context;
-    const standing = this.standing.left(counters.held);
+    const prefetched = this.prefetched.left(counters.held);
     const ready = settings.paused ? 0 : Math.max(0, counters.ready - this.usable);
     return {
       queueKey: ref.queueKey,
@@ -123,18 +116,18 @@ export class QueueCore {
       partition: ref.partition,
       seq: version,
       held: counters.running,
-      standing: standing.all,
+      prefetched: prefetched.all,
       ready,
-      keyless: {
-        held: counters.held.keyless,
-        standing: standing.keyless,
-        ready: counters.keylessReady,
+      unkeyed: {
+        held: counters.held.unkeyed,
+        prefetched: prefetched.unkeyed,
+        ready: counters.unkeyedReady,
       },
       keyed: counters.keyedReady,
       recoversAt: settings.rateLimit ? counters.recoversAt : 0,
       partitions: settings.partitions ?? 1,
-      strays: counters.hasStrays,
-      keys: this.tellsKeys ? counters.heldByKey : undefined,
+      misplacedKeys: counters.hasMisplacedKeys,
+      keys: this.reportsKeys ? counters.heldByKey : undefined,
       parked: hasParked(this.context),
       promotion: stored.declared.promotion ?? 0,
       revision: stored.revision,
@@ -145,16 +138,16 @@ export class QueueCore {
   /** Permits in advance for which there are runs that may use them. */
   get usable(): number {
     const { counters } = this.context;
-    // How much of a stray key's limit is left is known with a grant only.
-    if (counters.hasStrays) return 0;
-    const { all, keyless } = this.standing.left(counters.held);
-    return Math.min(all, Math.min(keyless, counters.keylessReady) + counters.keyedReady);
+    // How much of a misplaced key's limit is left is known with a grant only.
+    if (counters.hasMisplacedKeys) return 0;
+    const { all, unkeyed } = this.prefetched.left(counters.held);
+    return Math.min(all, Math.min(unkeyed, counters.unkeyedReady) + counters.keyedReady);
   }
 
   /** The grant counted with less than this queue knows: of what is shared, others may have more than it says. */
   isOutdated({ shared }: DequeueGrant): boolean {
     const { stored, counters } = this.context;
-    if (counters.hasStrays && !shared?.elsewhere) return true;
+    if (counters.hasMisplacedKeys && !shared?.elsewhere) return true;
     if (!shared) return false;
     return shared.revision < stored.revision || shared.promotion < (stored.declared.promotion ?? 0);
   }
@@ -164,7 +157,7 @@ export class QueueCore {
     if (epoch < this.#epoch) return false;
     if (epoch > this.#epoch) {
       this.#epoch = epoch;
-      this.standing.revoke();
+      this.prefetched.revoke();
       this.context.meta.set("epoch", epoch);
     }
     return true;

@@ -1,15 +1,15 @@
-import { DeficitRoundRobin } from "../drr.ts";
-import type { QueueSettings } from "../rpc.ts";
-import type { Sql } from "../sql.ts";
-import { TimeHeap } from "../time-heap.ts";
-import { available, availableAt, clamped, type Rate, rateOf, spend } from "./rate.ts";
-import type { Held } from "./standing.ts";
+import { DeficitRoundRobin } from "../lib/drr.ts";
+import { available, availableAt, clamped, type Rate, rateOf, spend } from "../lib/rate.ts";
+import type { Sql } from "../lib/sql.ts";
+import { TimeHeap } from "../lib/time-heap.ts";
+import type { Held } from "./prefetched-permits.ts";
+import type { QueueSettings } from "./rpc.ts";
 
 interface Counts {
   pending: number;
   running: number;
   /** Not to be queued yet: DELAYED, and those that wait for a deployment. */
-  later: number;
+  notYetQueued: number;
   /** Of the key's rate limiter, see `Rate`; 0: nothing started lately. */
   tat: number;
   /** When the limiter lets more of what is pending start; null: it holds nothing back. */
@@ -20,7 +20,7 @@ interface Counts {
 export interface Change {
   pending?: number;
   running?: number;
-  later?: number;
+  notYetQueued?: number;
 }
 
 /** A limiter that refills faster than this is looked after only so often. */
@@ -51,13 +51,13 @@ export class KeyCounters {
   #savedTat = 0;
   #pending = 0;
   #running = 0;
-  #later = 0;
+  #notYetQueued = 0;
   /** Slots held, of keys that hold any. */
   readonly #heldByKey = new Map<string, number>();
   /** Whether a key's place is here; null: all are. */
   #isHome: ((key: string) => boolean) | null = null;
   /** Keys with another place that have runs here. */
-  readonly #strays = new Set<string>();
+  readonly #misplacedKeys = new Set<string>();
   #now: number;
 
   constructor(now: number) {
@@ -75,7 +75,7 @@ export class KeyCounters {
 
   /** Slots held, and of those the ones of runs without a key. */
   get held(): Held {
-    return { all: this.#running, keyless: this.#keys.get("")?.running ?? 0 };
+    return { all: this.#running, unkeyed: this.#keys.get("")?.running ?? 0 };
   }
 
   /** Slots held, by concurrency key. */
@@ -83,12 +83,12 @@ export class KeyCounters {
     return Object.fromEntries(this.#heldByKey);
   }
 
-  get hasStrays(): boolean {
-    return this.#strays.size > 0;
+  get hasMisplacedKeys(): boolean {
+    return this.#misplacedKeys.size > 0;
   }
 
   /** Runs without a key that could be dequeued but for limits over all keys. */
-  get keylessReady(): number {
+  get unkeyedReady(): number {
     return this.#turns.of("");
   }
 
@@ -103,8 +103,8 @@ export class KeyCounters {
   }
 
   /** Runs that wait for their time or for a deployment. */
-  get later(): number {
-    return this.#later;
+  get notYetQueued(): number {
+    return this.#notYetQueued;
   }
 
   /** Runs that the limits of this queue allow to be dequeued now. */
@@ -126,11 +126,11 @@ export class KeyCounters {
       concurrency_key: string;
       pending: number;
       running: number;
-      later: number;
+      notYetQueued: number;
       tat: number;
-    }>("SELECT concurrency_key, pending, running, later, tat FROM keys");
+    }>("SELECT concurrency_key, pending, running, later AS notYetQueued, tat FROM keys");
     for (const { concurrency_key: key, tat, ...counts } of rows) {
-      this.#keys.set(key, { pending: 0, running: 0, later: 0, tat, refillAt: null });
+      this.#keys.set(key, { pending: 0, running: 0, notYetQueued: 0, tat, refillAt: null });
       if (tat > 0) this.#idle.add(tat, key);
       this.add(key, counts);
     }
@@ -157,44 +157,44 @@ export class KeyCounters {
   /** From now on these keys have their place here; null: all have. */
   setHome(isHome: ((key: string) => boolean) | null): void {
     this.#isHome = isHome;
-    this.#strays.clear();
-    if (isHome) for (const [key, counts] of this.#keys) this.#stray(key, counts);
+    this.#misplacedKeys.clear();
+    if (isHome) for (const [key, counts] of this.#keys) this.#updateMisplaced(key, counts);
   }
 
-  #stray(key: string, { pending, running }: Counts): void {
+  #updateMisplaced(key: string, { pending, running }: Counts): void {
     if (this.#isHome === null || key === "") return;
-    if (pending + running > 0 && !this.#isHome(key)) this.#strays.add(key);
-    else this.#strays.delete(key);
+    if (pending + running > 0 && !this.#isHome(key)) this.#misplacedKeys.add(key);
+    else this.#misplacedKeys.delete(key);
   }
 
   add(key: string, change: Change): void {
-    const { pending = 0, running = 0, later = 0 } = change;
+    const { pending = 0, running = 0, notYetQueued = 0 } = change;
     let counts = this.#keys.get(key);
     if (!counts) {
-      counts = { pending: 0, running: 0, later: 0, tat: 0, refillAt: null };
+      counts = { pending: 0, running: 0, notYetQueued: 0, tat: 0, refillAt: null };
       this.#keys.set(key, counts);
     }
     counts.pending += pending;
     counts.running += running;
-    counts.later += later;
+    counts.notYetQueued += notYetQueued;
     this.#pending += pending;
     this.#running += running;
-    this.#later += later;
+    this.#notYetQueued += notYetQueued;
     this.#touched.add(key);
     this.#turn(key, counts);
     if (key === "") return;
     if (counts.running > 0) this.#heldByKey.set(key, counts.running);
     else this.#heldByKey.delete(key);
-    this.#stray(key, counts);
+    this.#updateMisplaced(key, counts);
   }
 
   /**
-   * Which keys take the next `max` slots, and how many each: at most `keyless` of those for runs without one, and of a key no
+   * Which keys take the next `max` slots, and how many each: at most `unkeyed` of those for runs without one, and of a key no
    * more than its limit leaves beside what it holds `elsewhere`.
    */
   take(
     max: number,
-    keyless = Number.POSITIVE_INFINITY,
+    unkeyed = Number.POSITIVE_INFINITY,
     elsewhere: Record<string, number> = {},
   ): Map<string, number> {
     const most = Math.min(max, this.ready);
@@ -204,7 +204,7 @@ export class KeyCounters {
       held.push([key, this.#turns.of(key) - Math.max(0, ready)]);
       this.#turns.set(key, ready);
     };
-    hold("", this.#keys.get(""), keyless);
+    hold("", this.#keys.get(""), unkeyed);
     for (const [key, slots] of Object.entries(elsewhere)) {
       const counts = this.#keys.get(key);
       if (counts) hold(key, counts, this.#limit - counts.running - slots);
@@ -257,8 +257,8 @@ export class KeyCounters {
     for (const key of this.#touched) {
       const counts = this.#keys.get(key);
       if (!counts) continue;
-      const { pending, running, later, tat } = counts;
-      if (pending > 0 || running > 0 || later > 0 || tat > this.#now) {
+      const { pending, running, notYetQueued, tat } = counts;
+      if (pending > 0 || running > 0 || notYetQueued > 0 || tat > this.#now) {
         sql.exec(
           `INSERT INTO keys (concurrency_key, pending, running, later, tat) VALUES (?, ?, ?, ?, ?)
            ON CONFLICT (concurrency_key) DO UPDATE SET
@@ -266,7 +266,7 @@ export class KeyCounters {
           key,
           pending,
           running,
-          later,
+          notYetQueued,
           tat,
         );
       } else {

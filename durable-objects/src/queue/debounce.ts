@@ -1,9 +1,9 @@
 import { RunStatus } from "@acme/sdk/contract";
-import type { DebounceClaim, DebouncePush, DebounceVerdict, TriggerItem } from "../rpc.ts";
 import { moveStart } from "./changes.ts";
 import { due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { pointKey } from "./idempotency.ts";
-import { addWaiter } from "./outcome.ts";
+import type { DebounceClaim, DebouncePush, DebounceVerdict } from "./rpc.ts";
+import { addWaiter } from "./run-waiters.ts";
 
 /**
  * Debounced triggers of one environment, task and key are one run as long as that is DELAYED. The home of the task's keys
@@ -49,26 +49,6 @@ export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush
   if (push.latest) take(q, run, push.latest);
   if (push.waiter) addWaiter(q, run, push.waiter);
   return "pushed";
-}
-
-/** What a trigger asks the home of its key for. */
-export const debounceClaimOf = (
-  { task, runId, delayUntil = 0, idempotency }: TriggerItem,
-  { key, until }: NonNullable<TriggerItem["debounce"]>,
-): DebounceClaim => ({
-  task,
-  key,
-  runId,
-  until: Math.max(delayUntil, until),
-  idempotencyKey: idempotency?.key,
-});
-
-/** What a trigger asks the queue of an earlier run for. */
-export function pushOf(item: TriggerItem): DebouncePush {
-  const { until, maxDelayMs, trailing } = item.debounce as NonNullable<TriggerItem["debounce"]>;
-  const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine, waiter } = item;
-  const latest = { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine };
-  return { until, maxDelayMs, latest: trailing ? latest : undefined, waiter };
 }
 
 /** The run is that of the latest trigger from now on. What that says nothing about stays. */

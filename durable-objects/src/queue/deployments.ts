@@ -1,4 +1,4 @@
-import type { DeploymentRef } from "../rpc.ts";
+import type { DeploymentRef } from "../routing/refs.ts";
 import type { QueueContext } from "./context.ts";
 
 /** Remembers a deployment that runs of this queue are locked to. */

@@ -1,8 +1,9 @@
 import type { CheckpointRef, DequeuedRun, RunResume } from "@acme/sdk/contract";
-import type { DeploymentRef, DequeueGrant, LeasedRun } from "../rpc.ts";
+import type { DeploymentRef } from "../routing/refs.ts";
 import { due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment, saveDeployment } from "./deployments.ts";
 import { endDueWaits, isResumable, readJournal } from "./journal.ts";
+import type { DequeueGrant, LeasedRun } from "./rpc.ts";
 
 /** Runs that were leased, and how many of them count against rate limits. */
 export interface Leased {
@@ -14,7 +15,7 @@ export interface Leased {
 export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
   const leased: Leased = { runs: [], started: 0 };
   if (q.settings.paused) return leased;
-  const turns = q.counters.take(grant.max, grant.shared?.keyless, grant.shared?.elsewhere);
+  const turns = q.counters.take(grant.max, grant.shared?.unkeyed, grant.shared?.elsewhere);
   if (turns.size === 0) return leased;
   // One statement for all keys: with many of them each has few runs.
   const rows = Map.groupBy(lease(q, grant, turns), (row) => row.concurrency_key);

@@ -6,7 +6,7 @@ import type {
   RunJournal,
 } from "@acme/sdk/contract";
 import { RunStatus } from "@acme/sdk/contract";
-import type { SqlRow } from "../sql.ts";
+import type { SqlRow } from "../lib/sql.ts";
 import { findRun, type QueueContext, type RunTableRow } from "./context.ts";
 import { checkLease } from "./lease.ts";
 import { addMessage } from "./messages.ts";

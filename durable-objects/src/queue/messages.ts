@@ -1,5 +1,5 @@
-import type { RunFinished, Waiter } from "../rpc.ts";
 import type { QueueContext } from "./context.ts";
+import type { RunFinished, Waiter } from "./rpc.ts";
 
 /** What another object has to be told, in the transaction that made it so. Told at least once; receivers are idempotent. */
 export type Message =

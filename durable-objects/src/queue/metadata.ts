@@ -1,4 +1,4 @@
-import type { MetadataOperation } from "../rpc.ts";
+import type { MetadataOperation } from "./rpc.ts";
 
 type Metadata = Record<string, unknown>;
 

@@ -6,26 +6,40 @@ import {
   type OperationResult,
   parseRunId,
 } from "@acme/sdk/contract";
-import { Alarm } from "../alarm.ts";
-import { GroupCommit } from "../group-commit.ts";
-import { Pace } from "../pace.ts";
-import { NEAR_MS, RefillTimer } from "../refill-timer.ts";
+import type { EnvironmentRpc } from "../environment/rpc.ts";
+import { Alarm } from "../lib/alarm.ts";
+import { GroupCommit } from "../lib/group-commit.ts";
+import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
+import { objectSql } from "../lib/sql.ts";
+import { StatePublisher } from "../lib/state-publisher.ts";
+import { Throttle } from "../lib/throttle.ts";
+import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
+import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
+import { attemptCompleted, attemptStarted, heartbeat, loseSession, returnRuns } from "./attempts.ts";
+import { cancelRun } from "./cancel.ts";
+import { addTags, rescheduleRun, updateMetadata } from "./changes.ts";
+import { type Effects, findRun, type QueueContext } from "./context.ts";
+import { QueueCore } from "./core.ts";
+import { claimDebounce, pushDebounced } from "./debounce.ts";
+import { dequeueRuns, type Leased } from "./dequeue.ts";
+import { claimKey, resetKey } from "./idempotency.ts";
+import { appendJournal } from "./journal.ts";
+import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
+import { Messenger } from "./messenger.ts";
+import { releaseParked } from "./parked-runs.ts";
+import { pendingProjection, projectionSent } from "./projection.ts";
+import { Projector } from "./projector.ts";
+import { Waiters } from "./result-polls.ts";
 import type {
-  BatchRpc,
   DebounceClaim,
   DebouncePush,
   DebounceVerdict,
-  DeploymentRef,
   DequeueGrant,
-  DispatcherRpc,
-  EnvironmentRpc,
   LeasedRun,
   MetadataOperation,
-  ObjectBindings,
   QueueChange,
   QueueChanges,
   QueueDeclaration,
-  QueueRef,
   QueueReport,
   QueueReportResult,
   QueueRpc,
@@ -38,24 +52,10 @@ import type {
   RunRecord,
   TriggerItem,
   TriggerResult,
-  WaitpointRpc,
-} from "../rpc.ts";
-import { objectSql } from "../sql.ts";
-import { Teller } from "../teller.ts";
-import { addTags, cancelRun, rescheduleRun, updateMetadata } from "./changes.ts";
-import { type Effects, findRun, type QueueContext } from "./context.ts";
-import { QueueCore } from "./core.ts";
-import { claimDebounce, pushDebounced } from "./debounce.ts";
-import { dequeueRuns, type Leased } from "./dequeue.ts";
-import { claimKey, resetKey } from "./idempotency.ts";
-import { appendJournal } from "./journal.ts";
-import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
-import { Messenger } from "./messenger.ts";
-import { finishedOf } from "./outcome.ts";
-import { pendingProjection, projectionSent } from "./projection.ts";
-import { Projector } from "./projector.ts";
-import { retrieveRun, runEvents } from "./records.ts";
-import { attemptCompleted, attemptStarted, heartbeat, loseSession, returnRuns } from "./reports.ts";
+} from "./rpc.ts";
+import { runNotFound } from "./run-not-found.ts";
+import { retrieveRun, runEvents } from "./run-views.ts";
+import { finishedOf } from "./run-waiters.ts";
 import {
   checkpointVerdict,
   claimOperation,
@@ -65,8 +65,6 @@ import {
 } from "./suspension.ts";
 import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
 import { triggerRun } from "./trigger.ts";
-import { releaseParked } from "./versions.ts";
-import { Waiters } from "./waiters.ts";
 
 /** Until the query side has every change and the environment every state, the alarm looks after it this often. */
 const SAFETY_MS = 5_000;
@@ -75,7 +73,7 @@ const SAFETY_MS = 5_000;
  * The environment hears of new work at once, but of a stream of it in pieces: each time it hears, three objects and a host
  * have something to do. That a slot is free can wait for what comes next.
  */
-const TELLING = { gapMs: 4, lazyMs: 10 };
+const REPORTING = { gapMs: 4, lazyMs: 10 };
 
 export interface QueueObjectDependencies<Env extends ObjectBindings> {
   openProjection(env: Env): RunProjection;
@@ -87,23 +85,25 @@ export interface QueueObjectDependencies<Env extends ObjectBindings> {
  */
 export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjectDependencies<Env>) {
   return class extends DurableObject<Env> implements QueueRpc {
+    readonly #stubs: Stubs;
     readonly #core: QueueCore;
     readonly #alarm: Alarm;
     readonly #group: GroupCommit<QueueContext>;
     readonly #waiters = new Waiters();
     readonly #projector: Projector;
     readonly #messenger: Messenger;
-    readonly #environment: Teller<QueueState>;
-    readonly #telling = new Pace(() => this.ctx.waitUntil(this.#environment.tell()), TELLING);
+    readonly #environment: StatePublisher<QueueState>;
+    readonly #reporting = new Throttle(() => this.ctx.waitUntil(this.#environment.publish()), REPORTING);
     /** A stream of runs is leased in pieces, the larger the denser it is. */
     #leaseAgainAt = 0;
     #leaseTimer: ReturnType<typeof setTimeout> | undefined;
     readonly #refillTimer = new RefillTimer(() => this.#commit(() => {}));
     /** What the environment was last told, in this life of the object. */
-    #told: QueueState | null = null;
+    #lastReported: QueueState | null = null;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
+      this.#stubs = stubs(env);
       this.#core = new QueueCore({ sql: objectSql(ctx.storage), now: Date.now, random: Math.random });
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
@@ -111,7 +111,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.#deliverRuns(
           this.#commit((q) => {
             work(q);
-            return this.#leaseStanding(q);
+            return this.#leasePrefetched(q);
           }),
         ),
       );
@@ -134,11 +134,11 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         },
         (message) => this.#deliver(message),
       );
-      this.#environment = new Teller(
-        () => (this.#isTold() ? null : this.#stateToTell()),
+      this.#environment = new StatePublisher(
+        () => (this.#isReported() ? null : this.#stateToReport()),
         async (state) => {
           await this.#environmentObject().reportQueue(state);
-          this.#tell(state);
+          this.#reported(state);
         },
       );
     }
@@ -201,13 +201,13 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       runId: string,
       timeoutMs: number,
     ): Promise<RunFinished | null | RunError> {
-      if (!this.#serves(environmentKey)) return notFound(runId);
+      if (!this.#serves(environmentKey)) return runNotFound(runId);
       const finished = await this.#endOf(runId, timeoutMs);
-      return finished === undefined ? notFound(runId) : finished;
+      return finished === undefined ? runNotFound(runId) : finished;
     }
 
     async cancelRun(environmentKey: string, runId: string, reason: string, children = true) {
-      if (!this.#serves(environmentKey)) return notFound(runId);
+      if (!this.#serves(environmentKey)) return runNotFound(runId);
       return this.#group.run((q) => cancelRun(q, runId, reason, children));
     }
 
@@ -216,19 +216,19 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       runId: string,
       delayUntil: number,
     ): Promise<RunRecord | RunError> {
-      if (!this.#serves(environmentKey)) return notFound(runId);
+      if (!this.#serves(environmentKey)) return runNotFound(runId);
       return this.#group.run(
         (q) => rescheduleRun(q, runId, delayUntil) ?? (retrieveRun(q, runId) as RunRecord),
       );
     }
 
     async addTags(environmentKey: string, runId: string, tags: string[]) {
-      if (!this.#serves(environmentKey)) return notFound(runId);
+      if (!this.#serves(environmentKey)) return runNotFound(runId);
       return this.#group.run((q) => addTags(q, runId, tags));
     }
 
     async updateMetadata(environmentKey: string, runId: string, operations: MetadataOperation[]) {
-      if (!this.#serves(environmentKey)) return notFound(runId);
+      if (!this.#serves(environmentKey)) return runNotFound(runId);
       return this.#group.run((q) => updateMetadata(q, runId, operations));
     }
 
@@ -255,7 +255,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     async claimOperation(environmentKey: string, claim: OperationClaim) {
-      if (!this.#serves(environmentKey)) return notFound(claim.runId);
+      if (!this.#serves(environmentKey)) return runNotFound(claim.runId);
       return this.#group.run((q) => claimOperation(q, claim));
     }
 
@@ -274,16 +274,16 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     ): Promise<QueueStats> {
       if (!this.#core.exists) this.#core.create(ref, declaration);
       // They were for what held before.
-      this.#core.standing.revoke();
+      this.#core.prefetched.revoke();
       const stats = await this.#group.run(() => {
         this.#core.declare(declaration);
         this.#core.change(change);
         return this.#stats();
       });
       // Other partitions may start something until the environment knows.
-      const state = this.#stateToTell();
+      const state = this.#stateToReport();
       await this.#environmentObject().reportQueue(state);
-      this.#tell(state);
+      this.#reported(state);
       return stats;
     }
 
@@ -293,33 +293,33 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased> {
       if (!this.#core.acceptEpoch(grant.epoch) || this.#core.isOutdated(grant))
-        return { ...this.#stateToTell(), runs: [], started: 0 };
-      this.#core.tellsKeys = grant.shared?.elsewhere !== undefined;
+        return { ...this.#stateToReport(), runs: [], started: 0 };
+      this.#core.reportsKeys = grant.shared?.elsewhere !== undefined;
       const { runs, started } = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
       // Permits in advance come with a new version only: the environment tells states with the same one apart by what is left.
-      const standing = runs.length > 0 ? grant.standing : 0;
-      this.#core.standing.give({ ...grant, standing }, this.#core.context.counters.held);
+      const prefetched = runs.length > 0 ? grant.prefetched : 0;
+      this.#core.prefetched.give({ ...grant, prefetched }, this.#core.context.counters.held);
       this.#leaseSoon();
       // The answer tells the environment this state.
-      const state = this.#stateToTell();
-      this.#tell(state);
+      const state = this.#stateToReport();
+      this.#reported(state);
       return { ...state, runs, started };
     }
 
     async syncState(epoch: number): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       this.#core.acceptEpoch(epoch);
-      const state = this.#stateToTell();
-      this.#tell(state);
+      const state = this.#stateToReport();
+      this.#reported(state);
       return state;
     }
 
-    async revokeStanding(tellKeys: boolean): Promise<QueueState | null> {
+    async revokePrefetched(reportKeys: boolean): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
-      if (tellKeys) this.#core.tellsKeys = true;
-      this.#core.standing.revoke();
-      const state = this.#stateToTell();
-      this.#tell(state);
+      if (reportKeys) this.#core.reportsKeys = true;
+      this.#core.prefetched.revoke();
+      const state = this.#stateToReport();
+      this.#reported(state);
       return state;
     }
 
@@ -331,21 +331,21 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     ): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       // They were for what held before.
-      this.#dropStanding();
+      this.#dropPrefetched();
       this.#commit(() => {
         this.#core.declare(declaration);
         this.#core.adopt(changes);
       });
       const known = new Set(tasks);
       while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
-      const state = this.#stateToTell();
-      this.#tell(state);
+      const state = this.#stateToReport();
+      this.#reported(state);
       return state;
     }
 
     async hostSessionLost(sessionId: string): Promise<void> {
       if (!this.#core.exists) return;
-      if (this.#core.standing.grant?.sessionId === sessionId) this.#dropStanding();
+      if (this.#core.prefetched.grant?.sessionId === sessionId) this.#dropPrefetched();
       const reason = "the host stopped answering or was started anew";
       while (this.#commit((q) => loseSession(q, sessionId, reason, TIMER_BATCH)) === TIMER_BATCH)
         await scheduler.wait(0);
@@ -362,7 +362,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         while (this.#commit((q) => runTimers(q))) await scheduler.wait(0);
         if (!(await this.#messenger.send())) this.#alarm.by(Date.now() + SAFETY_MS);
         await this.#projector.flush();
-        if (!(await this.#environment.tell())) this.#alarm.by(Date.now() + SAFETY_MS);
+        if (!(await this.#environment.publish())) this.#alarm.by(Date.now() + SAFETY_MS);
       } catch (error) {
         console.error(`Alarm of queue ${this.#core.context.ref.queueKey} failed; it is tried again`, error);
         this.#alarm.by(Date.now() + SAFETY_MS);
@@ -371,7 +371,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (next !== null) this.#alarm.by(next);
       // Work that nobody asks for is told again: the environment or the dispatcher may have lost its memory.
       if (this.#core.state.ready > 0) {
-        this.#told = null;
+        this.#lastReported = null;
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
     }
@@ -392,7 +392,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         queue: ref.queue,
         pending: counters.pending,
         running: counters.running,
-        later: counters.later,
+        notYetQueued: counters.notYetQueued,
         settings,
         declared: stored.declared,
         overrides: stored.overrides,
@@ -405,21 +405,21 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return result;
     }
 
-    /** How many runs standing permits allow to lease now. With a backlog the environment hands out larger pieces. */
+    /** How many runs prefetched permits allow to lease now. With a backlog the environment hands out larger pieces. */
     #leasable(): number {
       const { counters, settings } = this.#core.context;
       return settings.paused || counters.ready > this.#core.usable ? 0 : counters.ready;
     }
 
     /** Leases them to their host. A stream of them is gathered, as each delivery wakes a host. */
-    #leaseStanding(q: QueueContext): LeasedRun[] {
-      const { grant } = this.#core.standing;
+    #leasePrefetched(q: QueueContext): LeasedRun[] {
+      const { grant } = this.#core.prefetched;
       const max = this.#leasable();
       if (!grant || max === 0 || q.now < this.#leaseAgainAt) return [];
-      this.#leaseAgainAt = q.now + (max > 1 ? TELLING.lazyMs : TELLING.gapMs);
+      this.#leaseAgainAt = q.now + (max > 1 ? REPORTING.lazyMs : REPORTING.gapMs);
       const { shared } = grant;
-      const { keyless } = this.#core.standing.left(q.counters.held);
-      return dequeueRuns(q, { ...grant, max, shared: shared && { ...shared, keyless } }).runs;
+      const { unkeyed } = this.#core.prefetched.left(q.counters.held);
+      return dequeueRuns(q, { ...grant, max, shared: shared && { ...shared, unkeyed } }).runs;
     }
 
     /** Leases what was not leased with its own commit. */
@@ -428,37 +428,37 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       const ms = Math.max(0, this.#leaseAgainAt - Date.now());
       this.#leaseTimer = setTimeout(() => {
         this.#leaseTimer = undefined;
-        this.#deliverRuns(this.#commit((q) => this.#leaseStanding(q)));
+        this.#deliverRuns(this.#commit((q) => this.#leasePrefetched(q)));
       }, ms);
     }
 
     #deliverRuns(runs: LeasedRun[]): void {
-      const { grant } = this.#core.standing;
+      const { grant } = this.#core.prefetched;
       if (runs.length > 0 && grant) this.ctx.waitUntil(this.#deliverTo(grant, runs));
     }
 
     async #deliverTo(grant: DequeueGrant, runs: LeasedRun[]): Promise<void> {
       let answer = { delivered: false, more: false };
       try {
-        answer = await this.#dispatcher().deliver(grant.sessionId, runs);
+        answer = await this.#stubs.dispatcher().deliver(grant.sessionId, runs);
       } catch (error) {
         // Should they have arrived after all: their leases end here, and the host is told so.
         console.error(`Runs could not be delivered to host ${grant.hostId}; they are queued again`, error);
       }
-      if (!answer.more && this.#core.standing.grant?.sessionId === grant.sessionId) this.#dropStanding();
+      if (!answer.more && this.#core.prefetched.grant?.sessionId === grant.sessionId) this.#dropPrefetched();
       if (!answer.delivered) this.#commit((q) => returnRuns(q, runs));
     }
 
-    #dropStanding(): void {
-      this.#core.standing.revoke();
-      if (!this.#isTold()) this.#telling.ask(this.#isNews());
+    #dropPrefetched(): void {
+      this.#core.prefetched.revoke();
+      if (!this.#isReported()) this.#reporting.request(this.#isNews());
     }
 
     /** The environment will count on it: the queue keeps to it from now on. */
-    #stateToTell(): QueueState {
-      const { state, standing } = this.#core;
-      const { keyless } = state;
-      standing.told({ all: state.held + state.standing, keyless: keyless.held + keyless.standing });
+    #stateToReport(): QueueState {
+      const { state, prefetched } = this.#core;
+      const { unkeyed } = state;
+      prefetched.told({ all: state.held + state.prefetched, unkeyed: unkeyed.held + unkeyed.prefetched });
       return state;
     }
 
@@ -472,14 +472,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.ctx.waitUntil(this.#messenger.send());
       }
       for (const { sessionId, notice } of effects.notices) {
-        const told = this.#dispatcher().notifyHost(sessionId, [notice]);
+        const told = this.#stubs.dispatcher().notifyHost(sessionId, [notice]);
         // A lost notice is made up for: a cancel by the verdict on the next heartbeat, a result by that on the suspension.
         this.ctx.waitUntil(told.catch(() => {}));
       }
       if (!effects.changed) return;
       this.#alarm.by(Date.now() + SAFETY_MS);
       this.#projector.schedule();
-      if (tell && !this.#isTold()) this.#telling.ask(this.#isNews());
+      if (tell && !this.#isReported()) this.#reporting.request(this.#isNews());
       this.#leaseSoon();
       for (const runId of effects.finished) this.#waiters.finished(runId);
     }
@@ -501,7 +501,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         case "finished": {
           const { finished, waiter } = message;
           if (waiter.type === "batch") {
-            const batch = this.env.BATCH.getByName(waiter.batchId) as unknown as BatchRpc;
+            const batch = this.#stubs.batch(waiter.batchId);
             await batch.runFinished(key, waiter.index, finished);
           } else {
             const { runId, attempt, number } = waiter;
@@ -515,14 +515,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           return null;
         }
         case "subscribe": {
-          const token = this.env.WAITPOINT.getByName(message.tokenId) as unknown as WaitpointRpc;
+          const token = this.#stubs.waitpoint(message.tokenId);
           return token.waitForToken(key, message.waiter);
         }
         case "cancel":
           await this.#queueOf(message.runId)?.cancelRun(key, message.runId, message.reason);
           return null;
         case "cancel-batch": {
-          const batch = this.env.BATCH.getByName(message.batchId) as unknown as BatchRpc;
+          const batch = this.#stubs.batch(message.batchId);
           await batch.cancelBatch(key, message.reason);
           return null;
         }
@@ -532,34 +532,34 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     /** Undefined: that is no run's id. */
     #queueOf(runId: string): QueueRpc | undefined {
       const queueKey = parseRunId(runId)?.queueKey;
-      return queueKey === undefined ? undefined : (this.env.QUEUE.getByName(queueKey) as unknown as QueueRpc);
+      return queueKey === undefined ? undefined : this.#stubs.queue(queueKey);
     }
 
     /** The environment knows this state; a later one it may have been told meanwhile stands. */
-    #tell(state: QueueState): void {
-      if (this.#told === null || this.#told.seq <= state.seq) this.#told = state;
+    #reported(state: QueueState): void {
+      if (this.#lastReported === null || this.#lastReported.seq <= state.seq) this.#lastReported = state;
     }
 
     /** The environment would do something with it now: there is work where there was none. */
     #isNews(): boolean {
       const { ready, parked } = this.#core.state;
-      return (ready > 0 && !this.#told?.ready) || (parked && !this.#told?.parked);
+      return (ready > 0 && !this.#lastReported?.ready) || (parked && !this.#lastReported?.parked);
     }
 
-    #isTold(): boolean {
-      const { held, ready, parked, standing, revision, keyless, keyed, strays } = this.#core.state;
-      const told = this.#told;
+    #isReported(): boolean {
+      const { held, ready, parked, prefetched, revision, unkeyed, keyed, misplacedKeys } = this.#core.state;
+      const last = this.#lastReported;
       return (
-        told !== null &&
-        told.revision === revision &&
+        last !== null &&
+        last.revision === revision &&
         (!this.#core.isSplit ||
-          (told.keyless.held + told.keyless.standing === keyless.held + keyless.standing &&
-            told.keyless.ready === keyless.ready &&
-            told.keyed === keyed &&
-            told.strays === strays)) &&
-        told.held + told.standing === held + standing &&
-        told.ready === ready &&
-        told.parked === parked
+          (last.unkeyed.held + last.unkeyed.prefetched === unkeyed.held + unkeyed.prefetched &&
+            last.unkeyed.ready === unkeyed.ready &&
+            last.keyed === keyed &&
+            last.misplacedKeys === misplacedKeys)) &&
+        last.held + last.prefetched === held + prefetched &&
+        last.ready === ready &&
+        last.parked === parked
       );
     }
 
@@ -568,18 +568,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     #environmentObject(): EnvironmentRpc {
-      return this.env.ENVIRONMENT.getByName(
-        this.#core.context.ref.environment.key,
-      ) as unknown as EnvironmentRpc;
-    }
-
-    #dispatcher(): DispatcherRpc {
-      return this.env.DISPATCHER.getByName("default") as unknown as DispatcherRpc;
+      return this.#stubs.environment(this.#core.context.ref.environment.key);
     }
   };
 }
-
-const notFound = (runId: string): RunError => ({
-  error: "not_found",
-  message: `Run ${runId} was not found.`,
-});

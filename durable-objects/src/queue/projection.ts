@@ -1,6 +1,6 @@
-import type { RunRow } from "../rpc.ts";
 import type { QueueContext, RunTableRow } from "./context.ts";
-import { toRunRow } from "./records.ts";
+import type { RunRow } from "./rpc.ts";
+import { toRunRow } from "./run-views.ts";
 
 /** How far the rows were sent to the query side: by version, then by seq among the rows of one commit. */
 export interface ProjectionCursor {

@@ -1,5 +1,5 @@
-import type { RunProjection, RunRow } from "../rpc.ts";
 import type { ProjectionCursor } from "./projection.ts";
+import type { RunProjection, RunRow } from "./rpc.ts";
 
 /** How long changed rows gather before they are sent: many changes of a run then cost one row. */
 const GATHER_MS = 250;

@@ -9,10 +9,10 @@ import {
   type RunSuspension,
   type SuspensionVerdict,
 } from "@acme/sdk/contract";
-import type { RunError } from "../rpc.ts";
 import { addEvent, findRun, type QueueContext, type RunTableRow } from "./context.ts";
 import { attemptOf, claimTarget, endDueWaits, findJournaled, readJournal, setResult } from "./journal.ts";
 import { checkLease } from "./lease.ts";
+import type { RunError } from "./rpc.ts";
 import { releaseSlot, transition } from "./transition.ts";
 
 /** The run's process was stopped because the run only waits: its slots are free, unless there is something to go on with. */

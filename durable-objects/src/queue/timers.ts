@@ -1,10 +1,10 @@
 import { RunStatus } from "@acme/sdk/contract";
+import { loseLease } from "./attempts.ts";
 import { addEvent, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { dropExpiredKeys } from "./idempotency.ts";
-import { loseLease } from "./reports.ts";
+import { isKnown } from "./parked-runs.ts";
 import { wakeDue } from "./suspension.ts";
 import { releaseSlot, transition } from "./transition.ts";
-import { isKnown } from "./versions.ts";
 
 /** Most runs one commit moves: a long list of due runs is worked off in several. */
 export const TIMER_BATCH = 500;

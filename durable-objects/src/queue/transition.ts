@@ -1,6 +1,6 @@
 import { canFollow, holdsSlot, isFinal, RunStatus } from "@acme/sdk/contract";
 import { due, type QueueContext, type RunTableRow } from "./context.ts";
-import { tellWaiters } from "./outcome.ts";
+import { notifyWaiters } from "./run-waiters.ts";
 
 /** Columns a transition may set besides the status. */
 type Changes = Partial<
@@ -53,7 +53,7 @@ export function transition(q: QueueContext, run: RunTableRow, to: RunStatus, cha
   count(q, run, next);
   if (final) {
     q.effects.finished.push(run.id);
-    if (run.waited === 1) tellWaiters(q, next);
+    if (run.waited === 1) notifyWaiters(q, next);
   }
 }
 
@@ -110,11 +110,11 @@ function write(q: QueueContext, run: RunTableRow): void {
 function count(q: QueueContext, before: RunTableRow, after: RunTableRow): void {
   const pending = Number(after.status === RunStatus.PENDING) - Number(before.status === RunStatus.PENDING);
   const running = after.slot - before.slot;
-  const later = Number(isLater(after.status)) - Number(isLater(before.status));
-  if (pending !== 0 || running !== 0 || later !== 0)
-    q.counters.add(after.concurrency_key, { pending, running, later });
+  const notYetQueued = Number(isNotYetQueued(after.status)) - Number(isNotYetQueued(before.status));
+  if (pending !== 0 || running !== 0 || notYetQueued !== 0)
+    q.counters.add(after.concurrency_key, { pending, running, notYetQueued });
 }
 
 /** It never was in the queue yet. */
-export const isLater = (status: RunStatus): boolean =>
+export const isNotYetQueued = (status: RunStatus): boolean =>
   status === RunStatus.DELAYED || status === RunStatus.PENDING_VERSION;

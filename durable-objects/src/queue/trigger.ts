@@ -1,12 +1,13 @@
 import { parseRunId, RunStatus } from "@acme/sdk/contract";
-import type { TriggerItem, TriggerResult } from "../rpc.ts";
+import { debounceClaimOf, pushOf } from "../routing/debounce-claim.ts";
+import { sizeShareOf } from "../routing/settings.ts";
 import { due, findRun, type QueueContext, type RunSpec, type RunTableRow } from "./context.ts";
-import { claimDebounce, debounceClaimOf, pushDebounced, pushOf } from "./debounce.ts";
+import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { saveDeployment } from "./deployments.ts";
 import { claimKey } from "./idempotency.ts";
-import { addWaiter } from "./outcome.ts";
-import { sizeShareOf } from "./settings.ts";
-import { markUnknown } from "./versions.ts";
+import { markUnknown } from "./parked-runs.ts";
+import type { TriggerItem, TriggerResult } from "./rpc.ts";
+import { addWaiter } from "./run-waiters.ts";
 
 /** Keys of calls lie beside those of tasks, under a name that no task can have. */
 const REQUESTS = "";
@@ -62,7 +63,7 @@ function triggerDebounced(
 
 function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   const sizeLimit = sizeShareOf(q.settings);
-  if (q.counters.pending + q.counters.later >= sizeLimit) {
+  if (q.counters.pending + q.counters.notYetQueued >= sizeLimit) {
     const exists = q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0;
     return exists
       ? { runId: item.runId, cached: true }
@@ -108,7 +109,7 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   }
   if (item.metadata !== undefined)
     q.sql.exec("INSERT INTO metadata (seq, metadata) VALUES (?, ?)", seq, item.metadata);
-  q.counters.add(item.concurrencyKey ?? "", pending ? { pending: 1 } : { later: 1 });
+  q.counters.add(item.concurrencyKey ?? "", pending ? { pending: 1 } : { notYetQueued: 1 });
   if (!item.known) markUnknown(q, item.task);
   if (dueAt !== null) due(q, dueAt);
   if (ttlAt !== null) due(q, ttlAt);

@@ -1,33 +1,7 @@
 import type { OperationResult } from "@acme/sdk/contract";
 import { WAITPOINT_TIMEOUT } from "@acme/sdk/contract/api";
-import type { WaitpointRecord, WaitpointRpc } from "../rpc.ts";
-import type { Sql, SqlRow } from "../sql.ts";
-import { KEY_CLAIM_TABLE } from "./key-claim.ts";
-import { WAITERS_TABLE } from "./operation-waiters.ts";
-import type { WaitpointRow } from "./rpc.ts";
-
-export const WAITPOINT_MIGRATIONS = [
-  `CREATE TABLE token (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    id TEXT NOT NULL,
-    environment_key TEXT NOT NULL,
-    status TEXT NOT NULL,
-    tags TEXT NOT NULL,
-    idempotency_key TEXT,
-    idempotency_key_expires_at INTEGER,
-    created_at INTEGER NOT NULL,
-    timeout_at INTEGER,
-    completed_at INTEGER,
-    output TEXT,
-    output_type TEXT,
-    output_is_error INTEGER NOT NULL,
-    version INTEGER NOT NULL,
-    -- The version that the query side has.
-    projected INTEGER NOT NULL
-  );
-  ${WAITERS_TABLE};
-  ${KEY_CLAIM_TABLE};`,
-];
+import type { Sql, SqlRow } from "../lib/sql.ts";
+import type { WaitpointRecord, WaitpointRow, WaitpointRpc } from "./rpc.ts";
 
 interface TokenTableRow extends SqlRow {
   id: string;

@@ -1,14 +1,15 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type OperationResult } from "@acme/sdk/contract";
-import { Alarm } from "../alarm.ts";
-import { parseEnvironmentId } from "../environment-id.ts";
-import type { ObjectBindings, WaitpointRecord } from "../rpc.ts";
-import { hasTables, migrate, objectSql, type Sql } from "../sql.ts";
-import { Teller } from "../teller.ts";
+import { Alarm } from "../lib/alarm.ts";
+import { hasTables, migrate, objectSql, type Sql } from "../lib/sql.ts";
+import { StatePublisher } from "../lib/state-publisher.ts";
+import { parseEnvironmentId } from "../routing/environment-id.ts";
+import type { ObjectBindings } from "../routing/stubs.ts";
+import { claimExpiry, claimKey } from "../shared/key-claim.ts";
+import { addWaiter, hasWaiters, notifyWaiters, type OperationWaiter } from "../shared/operation-waiters.ts";
 import * as core from "./core.ts";
-import { claimExpiry, claimKey } from "./key-claim.ts";
-import { addWaiter, hasWaiters, type OperationWaiter, tellWaiters } from "./operation-waiters.ts";
-import type { WaitpointOwnerRpc, WaitpointProjection, WaitpointRow } from "./rpc.ts";
+import type { WaitpointOwnerRpc, WaitpointProjection, WaitpointRecord, WaitpointRow } from "./rpc.ts";
+import { WAITPOINT_MIGRATIONS } from "./schema.ts";
 
 /** Until everybody was told, the alarm looks after it this often. */
 const SAFETY_MS = 5_000;
@@ -25,8 +26,8 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
   return class extends DurableObject<Env> implements WaitpointOwnerRpc {
     readonly #sql: Sql;
     readonly #alarm: Alarm;
-    readonly #waiters: Teller<{ token: WaitpointRecord; result: OperationResult }>;
-    readonly #querySide: Teller<WaitpointRow>;
+    readonly #waiters: StatePublisher<{ token: WaitpointRecord; result: OperationResult }>;
+    readonly #querySide: StatePublisher<WaitpointRow>;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -34,11 +35,11 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       const projection = dependencies.openProjection(env);
-      this.#waiters = new Teller(
-        () => this.#untold(),
-        ({ token, result }) => tellWaiters(this.#sql, env, token.environmentKey, result),
+      this.#waiters = new StatePublisher(
+        () => this.#undelivered(),
+        ({ token, result }) => notifyWaiters(this.#sql, env, token.environmentKey, result),
       );
-      this.#querySide = new Teller(
+      this.#querySide = new StatePublisher(
         () => core.unprojected(this.#sql),
         async (row) => {
           await projection.upsertWaitpoints([row]);
@@ -48,7 +49,7 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
     }
 
     async createToken(token: core.NewToken): Promise<WaitpointRecord> {
-      if (!hasTables(this.#sql)) migrate(this.#sql, core.WAITPOINT_MIGRATIONS);
+      if (!hasTables(this.#sql)) migrate(this.#sql, WAITPOINT_MIGRATIONS);
       const createdAt = parseEnvironmentId(token.id)?.createdAt ?? Date.now();
       return this.#change(() => core.createToken(this.#sql, token, createdAt)) as WaitpointRecord;
     }
@@ -77,7 +78,7 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
     }
 
     async claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }> {
-      if (!hasTables(this.#sql)) migrate(this.#sql, core.WAITPOINT_MIGRATIONS);
+      if (!hasTables(this.#sql)) migrate(this.#sql, WAITPOINT_MIGRATIONS);
       const result = claimKey(this.#sql, claim, Date.now());
       this.#arm();
       return result;
@@ -87,7 +88,7 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       this.#alarm.fired();
       if (!hasTables(this.#sql)) return;
       core.timeOut(this.#sql, Date.now());
-      await Promise.all([this.#waiters.tell(), this.#querySide.tell()]);
+      await Promise.all([this.#waiters.publish(), this.#querySide.publish()]);
       const due = this.#nextDue();
       if (due !== null && due <= Date.now()) await this.ctx.storage.deleteAll();
       else this.#arm();
@@ -100,13 +101,13 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
         work();
       });
       this.#arm();
-      if (this.#untold()) this.ctx.waitUntil(this.#waiters.tell());
-      if (core.unprojected(this.#sql)) this.ctx.waitUntil(this.#querySide.tell());
+      if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
+      if (core.unprojected(this.#sql)) this.ctx.waitUntil(this.#querySide.publish());
       return core.readToken(this.#sql);
     }
 
     /** The result that somebody still has to be told. */
-    #untold(): { token: WaitpointRecord; result: OperationResult } | null {
+    #undelivered(): { token: WaitpointRecord; result: OperationResult } | null {
       const token = core.readToken(this.#sql);
       const result = token && core.resultOf(token);
       return token && result && hasWaiters(this.#sql) ? { token, result } : null;
@@ -121,7 +122,7 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
     #nextDue(): number | null {
       const token = core.readToken(this.#sql);
       if (!token) return claimExpiry(this.#sql);
-      if (this.#untold() || core.unprojected(this.#sql)) return Date.now() + SAFETY_MS;
+      if (this.#undelivered() || core.unprojected(this.#sql)) return Date.now() + SAFETY_MS;
       if (token.completedAt === null) return token.timeoutAt;
       return token.completedAt + DEFAULTS.retentionMs;
     }

@@ -14,7 +14,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a lease that ends does not queue its run again",
     invariant: 1,
-    module: `${OBJECTS}/queue/reports.ts`,
+    module: `${OBJECTS}/queue/attempts.ts`,
     find: "if (losses <= q.timeouts.maxHostLosses) {\n    requeue(q, run, losses);\n    return;\n  }",
     replace:
       "if (losses <= q.timeouts.maxHostLosses) {\n    q.sql.exec('UPDATE runs SET due_at = NULL WHERE seq = ?', run.seq);\n    return;\n  }",
@@ -51,8 +51,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "grants that are not answered yet do not count",
     invariant: 3,
     module: `${OBJECTS}/environment/core.ts`,
-    find: "this.#held + this.#standing + this.#inflight",
-    replace: "this.#held + this.#standing",
+    find: "this.#held + this.#prefetched + this.#inflight",
+    replace: "this.#held + this.#prefetched",
   },
   {
     name: "a grant whose answer was lost no longer counts",
@@ -79,22 +79,22 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "runs without a key of other partitions do not count against their limit",
     invariant: 3,
     module: `${OBJECTS}/environment/queue-flow.ts`,
-    find: "taken.keyless += state.keyless.held + state.keyless.standing + inflight.keyless;",
+    find: "taken.unkeyed += state.unkeyed.held + state.unkeyed.prefetched + inflight.unkeyed;",
     replace:
-      "taken.keyless = Math.max(taken.keyless, state.keyless.held + state.keyless.standing + inflight.keyless);",
+      "taken.unkeyed = Math.max(taken.unkeyed, state.unkeyed.held + state.unkeyed.prefetched + inflight.unkeyed);",
   },
   {
     name: "what other partitions hold does not count against their queue's limit",
     invariant: 3,
     module: `${OBJECTS}/environment/queue-flow.ts`,
-    find: "taken.all += state.held + state.standing + inflight.all;",
-    replace: "taken.all = Math.max(taken.all, state.held + state.standing + inflight.all);",
+    find: "taken.all += state.held + state.prefetched + inflight.all;",
+    replace: "taken.all = Math.max(taken.all, state.held + state.prefetched + inflight.all);",
   },
   {
     name: "a partition starts as many runs without a key as it is granted of all",
     invariant: 3,
     module: `${OBJECTS}/queue/dequeue.ts`,
-    find: "grant.shared?.keyless, grant",
+    find: "grant.shared?.unkeyed, grant",
     replace: "Number.POSITIVE_INFINITY, grant",
   },
   {
@@ -129,7 +129,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a pause changes nothing",
     invariant: 3,
-    module: `${OBJECTS}/queue/settings.ts`,
+    module: `${OBJECTS}/routing/settings.ts`,
     find: "    paused,\n  };\n}\n\n/** With what is",
     replace: "    paused: false,\n  };\n}\n\n/** With what is",
   },
@@ -172,7 +172,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "whose turn it is takes all it has",
     invariant: 6,
-    module: `${OBJECTS}/drr.ts`,
+    module: `${OBJECTS}/lib/drr.ts`,
     find: "else if (flow.credit < 1) flow.credit += flow.weight;",
     replace: "else if (flow.credit < 1) flow.credit += flow.ready;",
     kind: "backlog",
@@ -180,7 +180,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "the turn stays where it is",
     invariant: 6,
-    module: `${OBJECTS}/drr.ts`,
+    module: `${OBJECTS}/lib/drr.ts`,
     find: "this.#ring.set(key, flow);\n      }\n    }\n    return taken;",
     replace:
       "const rest = [...this.#ring];\n        this.#ring.clear();\n        this.#ring.set(key, flow);\n        for (const [other, of] of rest) this.#ring.set(other, of);\n      }\n    }\n    return taken;",

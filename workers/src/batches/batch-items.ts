@@ -1,5 +1,10 @@
-import type { BatchItem, BatchOwnerRpc, BatchRecord } from "@acme/durable-objects/batches";
-import type { EnvironmentRef, QueueDeclaration } from "@acme/durable-objects/rpc";
+import type {
+  BatchItem,
+  BatchOwnerRpc,
+  BatchRecord,
+  EnvironmentRef,
+  QueueDeclaration,
+} from "@acme/durable-objects/rpc";
 import { BATCH_LIMITS, BatchItemIndex, BatchItemLine } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 import type { Bindings } from "../bindings.ts";

@@ -1,6 +1,5 @@
-import type { BatchOwnerRpc, BatchRecord } from "@acme/durable-objects/batches";
-import { newEnvironmentId, parseEnvironmentId } from "@acme/durable-objects/environment-id";
-import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import { newEnvironmentId, parseEnvironmentId } from "@acme/durable-objects/routing";
+import type { BatchOwnerRpc, BatchRecord, EnvironmentRef } from "@acme/durable-objects/rpc";
 import { DEFAULTS } from "@acme/sdk/contract";
 import { batchOperationName, type OperationRef } from "@acme/sdk/contract/api";
 import { digest } from "../auth/tokens.ts";

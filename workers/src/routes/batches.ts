@@ -1,6 +1,5 @@
-import type { BatchOwnerRpc, BatchRecord, BatchResult } from "@acme/durable-objects/batches";
-import { newEnvironmentId } from "@acme/durable-objects/environment-id";
-import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import { newEnvironmentId } from "@acme/durable-objects/routing";
+import type { BatchOwnerRpc, BatchRecord, BatchResult, EnvironmentRef } from "@acme/durable-objects/rpc";
 import {
   type BatchResultItem,
   BatchResultsQuery,

@@ -1,8 +1,5 @@
-import { declarationOf } from "@acme/durable-objects/declaration";
-import { queueKeyOf } from "@acme/durable-objects/keys";
-import { queueRef } from "@acme/durable-objects/partitions";
+import { declarationOf, emptyStats, queueKeyOf, queueRef } from "@acme/durable-objects/routing";
 import type { EnvironmentRef, KnownQueue, QueueChange, QueueStats } from "@acme/durable-objects/rpc";
-import { emptyStats } from "@acme/durable-objects/settings";
 import { defaultQueueName, ENVIRONMENT_KEY_LENGTH, QUEUE_KEY_LENGTH } from "@acme/sdk/contract";
 import {
   ListQueuesQuery,
@@ -132,13 +129,13 @@ async function retrieve(env: Bindings, environment: EnvironmentRef, known: Known
   );
   const { queueKey } = queueRef(environment, queue);
   const first = all[0] ?? (await declaredStats(env, environment, queue));
-  const sum = (of: "pending" | "running" | "later") =>
+  const sum = (of: "pending" | "running" | "notYetQueued") =>
     all.reduce((total, stats) => total + (stats?.[of] ?? 0), 0);
   return queueView(queueKey, {
     ...first,
     pending: sum("pending"),
     running: sum("running"),
-    later: sum("later"),
+    notYetQueued: sum("notYetQueued"),
   });
 }
 

@@ -1,4 +1,4 @@
-import { idempotencyHomeOf } from "@acme/durable-objects/keys";
+import { idempotencyHomeOf } from "@acme/durable-objects/routing";
 import type { EnvironmentRef, MetadataOperation, RunError, RunRecord } from "@acme/durable-objects/rpc";
 import { LIMITS, parseRunId, serializeError, statusesForPublic } from "@acme/sdk/contract";
 import {

@@ -1,6 +1,10 @@
-import { newEnvironmentId, parseEnvironmentId } from "@acme/durable-objects/environment-id";
-import type { EnvironmentRef, WaitpointRecord } from "@acme/durable-objects/rpc";
-import type { WaitpointOwnerRpc, WaitpointRow } from "@acme/durable-objects/waitpoints";
+import { newEnvironmentId, parseEnvironmentId } from "@acme/durable-objects/routing";
+import type {
+  EnvironmentRef,
+  WaitpointOwnerRpc,
+  WaitpointRecord,
+  WaitpointRow,
+} from "@acme/durable-objects/rpc";
 import { DEFAULTS, LIMITS } from "@acme/sdk/contract";
 import {
   CompleteTokenBody,

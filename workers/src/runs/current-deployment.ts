@@ -1,4 +1,4 @@
-import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
+import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/routing";
 import type { DeploymentRef, QueueDeclaration } from "@acme/durable-objects/rpc";
 import type { TaskManifest } from "@acme/sdk/contract";
 import type { Bindings } from "../bindings.ts";

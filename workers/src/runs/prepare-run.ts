@@ -1,6 +1,12 @@
-import { declarationOf, type IndexedManifest, indexed } from "@acme/durable-objects/declaration";
-import type { QueuedRuns } from "@acme/durable-objects/enqueue";
-import { partitionOf, partitionsOf, queueRef } from "@acme/durable-objects/partitions";
+import type { QueuedRuns } from "@acme/durable-objects/routing";
+import {
+  declarationOf,
+  type IndexedManifest,
+  indexed,
+  partitionOf,
+  partitionsOf,
+  queueRef,
+} from "@acme/durable-objects/routing";
 import type { DeploymentRef, EnvironmentRef, RunRecord, TriggerItem } from "@acme/durable-objects/rpc";
 import {
   DEFAULT_MACHINE,

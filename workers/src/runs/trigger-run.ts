@@ -1,4 +1,4 @@
-import { claimRunId, enqueueRuns } from "@acme/durable-objects/enqueue";
+import { claimRunId, enqueueRuns } from "@acme/durable-objects/routing";
 import type { EnvironmentRef, TriggerResult } from "@acme/durable-objects/rpc";
 import type { OperationRef } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";

@@ -1,7 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
-import { GroupCommit } from "@acme/durable-objects/group-commit";
-import type { RunRow } from "@acme/durable-objects/rpc";
-import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
+import { GroupCommit } from "@acme/durable-objects/lib/group-commit";
+import type { RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { drizzle } from "drizzle-orm/durable-sqlite";
 import { migrate } from "drizzle-orm/durable-sqlite/migrator";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";

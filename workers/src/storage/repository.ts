@@ -1,5 +1,10 @@
-import type { EnvironmentRef, RunProjection, RunRow } from "@acme/durable-objects/rpc";
-import type { WaitpointProjection, WaitpointRow } from "@acme/durable-objects/waitpoints";
+import type {
+  EnvironmentRef,
+  RunProjection,
+  RunRow,
+  WaitpointProjection,
+  WaitpointRow,
+} from "@acme/durable-objects/rpc";
 import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
 
 export interface BootstrapInput {

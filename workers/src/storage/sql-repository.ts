@@ -1,5 +1,4 @@
-import type { EnvironmentRef, RunRow } from "@acme/durable-objects/rpc";
-import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
+import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
 import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
 import type {

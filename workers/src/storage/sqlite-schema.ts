@@ -1,5 +1,4 @@
-import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
+import type { EnvironmentRef, WaitpointRow } from "@acme/durable-objects/rpc";
 import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
 import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";

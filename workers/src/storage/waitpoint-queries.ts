@@ -1,5 +1,5 @@
-import { parseEnvironmentId } from "@acme/durable-objects/environment-id";
-import type { WaitpointRow } from "@acme/durable-objects/waitpoints";
+import { parseEnvironmentId } from "@acme/durable-objects/routing";
+import type { WaitpointRow } from "@acme/durable-objects/rpc";
 import { and, asc, desc, eq, gt, gte, lt, lte, type SQL, sql } from "drizzle-orm";
 import { storableJson } from "./projected-rows.ts";
 import type { WaitpointFilter, WaitpointListing, WaitpointPage } from "./repository.ts";

@@ -7,7 +7,7 @@ export const queueIdOf = (queueKey: string): string => `queue_${queueKey}`;
 
 /** A queue as the API shows it. */
 export function queueView(queueKey: string, stats: QueueStats): QueueItem {
-  const { queue, running, pending, later, settings, declared, overrides } = stats;
+  const { queue, running, pending, notYetQueued, settings, declared, overrides } = stats;
   const isTask = queue.startsWith(TASK_PREFIX);
   const limit = <N extends QueueLimitName>(name: N) => {
     const override = overrides[name];
@@ -30,7 +30,7 @@ export function queueView(queueKey: string, stats: QueueStats): QueueItem {
     version: "V1",
     concurrency: limit("concurrencyLimit") as QueueItem["concurrency"],
     totalConcurrency: limit("totalConcurrencyLimit") as QueueItem["totalConcurrency"],
-    delayed: later,
+    delayed: notYetQueued,
     rateLimit: limit("rateLimit") as QueueItem["rateLimit"],
     rateLimitPerKey: limit("rateLimitPerKey") as QueueItem["rateLimitPerKey"],
     partitions: { ...limit("partitions"), current: settings.partitions ?? 1 } as QueueItem["partitions"],

@@ -1,4 +1,4 @@
-import { queueKeyOf } from "@acme/durable-objects/keys";
+import { queueKeyOf } from "@acme/durable-objects/routing";
 import type { RunRow } from "@acme/durable-objects/rpc";
 import { defaultQueueName, newRunId } from "@acme/sdk/contract";
 

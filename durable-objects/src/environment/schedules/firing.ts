@@ -1,5 +1,6 @@
-import type { EnvironmentRef, TriggerItem, TriggerResult } from "../../rpc.ts";
-import type { Sql, SqlRow } from "../../sql.ts";
+import type { Sql, SqlRow } from "../../lib/sql.ts";
+import type { TriggerItem, TriggerResult } from "../../queue/rpc.ts";
+import type { EnvironmentRef } from "../../routing/refs.ts";
 import { type DeployedTasks, runOfTick } from "./run-of-tick.ts";
 import { type ScheduleRow, timesOf } from "./store.ts";
 import type { DueTick } from "./timing.ts";

@@ -1,5 +1,5 @@
 import type { CreateScheduleBody, ScheduleType, UpdateScheduleBody } from "@acme/sdk/contract/api";
-import type { EnvironmentRef } from "../../rpc.ts";
+import type { EnvironmentRef } from "../../routing/refs.ts";
 
 /** Times in milliseconds since the epoch. */
 export interface ScheduleRecord {

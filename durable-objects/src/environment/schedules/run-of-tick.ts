@@ -6,8 +6,9 @@ import {
   type TaskManifest,
   type WorkerManifest,
 } from "@acme/sdk/contract";
-import { partitionOf, queueRef } from "../../partitions.ts";
-import type { EnvironmentRef, QueueRef, TriggerItem } from "../../rpc.ts";
+import type { TriggerItem } from "../../queue/rpc.ts";
+import { partitionOf, queueRef } from "../../routing/partitions.ts";
+import type { EnvironmentRef, QueueRef } from "../../routing/refs.ts";
 import { payloadOf } from "./payload.ts";
 import type { ScheduleRow } from "./store.ts";
 import type { CurrentTick } from "./timing.ts";

@@ -1,10 +1,12 @@
 import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
 import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
-import { enqueueRuns } from "../../batch/enqueue.ts";
-import { declarationOf, type IndexedManifest } from "../../declaration.ts";
-import { partitionsOf, queueRef } from "../../partitions.ts";
-import type { CurrentDeployment, EnvironmentRef, QueueRpc, TriggerResult } from "../../rpc.ts";
-import type { Sql } from "../../sql.ts";
+import type { Sql } from "../../lib/sql.ts";
+import type { QueueRpc, TriggerResult } from "../../queue/rpc.ts";
+import { declarationOf, type IndexedManifest } from "../../routing/declaration.ts";
+import { enqueueRuns } from "../../routing/enqueue.ts";
+import { partitionsOf, queueRef } from "../../routing/partitions.ts";
+import type { EnvironmentRef } from "../../routing/refs.ts";
+import type { CurrentDeployment } from "../rpc.ts";
 import { type Firing, fired, firingsAfter, hasFirings, itemOf, pickDue } from "./firing.ts";
 import type { ScheduleError, ScheduleRecord } from "./rpc.ts";
 import * as store from "./store.ts";

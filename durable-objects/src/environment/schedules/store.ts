@@ -1,7 +1,7 @@
 import { LIMITS, newId, type WorkerManifest } from "@acme/sdk/contract";
 import type { ScheduleType, UpdateScheduleBody } from "@acme/sdk/contract/api";
-import type { EnvironmentRef } from "../../rpc.ts";
-import type { Sql, SqlRow } from "../../sql.ts";
+import type { Sql, SqlRow } from "../../lib/sql.ts";
+import type { EnvironmentRef } from "../../routing/refs.ts";
 import type { ScheduleError, ScheduleRecord } from "./rpc.ts";
 import { type DueTick, ScheduleTimes, timingProblem } from "./timing.ts";
 

@@ -5,9 +5,9 @@ import {
   publicStatus,
   type TaskRunError,
 } from "@acme/sdk/contract";
-import type { RunFinished, Waiter } from "../rpc.ts";
 import type { QueueContext, RunTableRow } from "./context.ts";
 import { addMessage } from "./messages.ts";
+import type { RunFinished, Waiter } from "./rpc.ts";
 
 /** Somebody wants to be told when the run is over: at once, if it is. */
 export function addWaiter(q: QueueContext, run: RunTableRow, waiter: Waiter): void {
@@ -24,7 +24,7 @@ export function addWaiter(q: QueueContext, run: RunTableRow, waiter: Waiter): vo
 }
 
 /** The run is over, with its output or error saved: its waiters are told. */
-export function tellWaiters(q: QueueContext, run: RunTableRow): void {
+export function notifyWaiters(q: QueueContext, run: RunTableRow): void {
   const waiters = q.sql.exec<{ waiter: string }>(
     "DELETE FROM waiters WHERE seq = ? RETURNING waiter",
     run.seq,

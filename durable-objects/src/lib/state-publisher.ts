@@ -1,16 +1,16 @@
 /**
- * Tells another object a state, one call at a time: what changes while a call is under way is told in the next one, so
- * a busy sender costs its receiver one call a round trip, however many changes there were.
+ * Publishes a state to another object, one call at a time. What changes while a call is in flight is published by the
+ * next one, so a busy sender costs its receiver one call per round trip, however many changes there were.
  */
-export class Teller<State> {
+export class StatePublisher<State> {
   readonly #current: () => State | null;
   readonly #send: (state: State) => Promise<void>;
   #busy = false;
   #again = false;
 
   /**
-   * `current` gives what is to be told, or null when the receiver knows it all; `send` throws when it could not be
-   * told, and whoever calls `tell` next tries again.
+   * `current` returns what to publish, or null when the receiver knows everything. `send` throws when the receiver could
+   * not be reached; the next call of `publish` tries again.
    */
   constructor(current: () => State | null, send: (state: State) => Promise<void>) {
     this.#current = current;
@@ -18,7 +18,7 @@ export class Teller<State> {
   }
 
   /** Resolves to false when the receiver could not be reached. */
-  async tell(): Promise<boolean> {
+  async publish(): Promise<boolean> {
     if (this.#busy) {
       this.#again = true;
       return true;

@@ -6,10 +6,10 @@ import {
   serializeError,
   type TaskRunError,
 } from "@acme/sdk/contract";
-import type { AttemptRecord, RunEvent, RunRecord, RunRow } from "../rpc.ts";
 import { findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
 import { isResumable, readJournal } from "./journal.ts";
+import type { AttemptRecord, RunEvent, RunRecord, RunRow } from "./rpc.ts";
 
 /** A run as the query side keeps it. */
 export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {

@@ -1,7 +1,8 @@
 import { defaultQueueName, limitsOfQueue, MAX_PARTITIONS } from "@acme/sdk/contract";
+import type { CurrentDeployment } from "../environment/rpc.ts";
 import type { IndexedManifest } from "./declaration.ts";
 import { queueKeyOf } from "./keys.ts";
-import type { CurrentDeployment, EnvironmentRef, QueueRef } from "./rpc.ts";
+import type { EnvironmentRef, QueueRef } from "./refs.ts";
 
 /** One partition of a queue: by default the first, which also keeps what was changed through the API. */
 export const queueRef = (environment: EnvironmentRef, queue: string, partition = 0): QueueRef => ({

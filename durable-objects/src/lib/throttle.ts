@@ -1,8 +1,9 @@
 /**
- * When to do something that many events ask for and that is cheap only once for all of them: at once for the first event
- * after a while, and then at most once in `gapMs`. Events that aren't urgent wait for up to `lazyMs` to go along.
+ * Runs work that many events request but that is cheap only when done once for all of them. The first urgent request
+ * after a pause runs the work at once; after that it runs at most once per `gapMs`. Requests that are not urgent wait up
+ * to `lazyMs` for an urgent one to join.
  */
-export class Pace {
+export class Throttle {
   readonly #work: () => void;
   readonly #gapMs: number;
   readonly #lazyMs: number;
@@ -16,11 +17,11 @@ export class Pace {
     this.#lazyMs = options.lazyMs;
   }
 
-  ask(urgent: boolean): void {
+  request(urgent: boolean): void {
     const now = Date.now();
     const at = urgent ? Math.max(now, this.#urgentAt + this.#gapMs) : now + this.#lazyMs;
     if (at >= this.#dueAt) return;
-    // Only what is done moves on when the next may be done: were it each event, a stream of them would put it off for long.
+    // Only work that runs moves the start of the next gap. If every request did, a stream of them would delay it forever.
     if (urgent) this.#urgentAt = at;
     clearTimeout(this.#timer);
     if (at <= now) {

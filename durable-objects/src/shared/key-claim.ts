@@ -1,4 +1,4 @@
-import type { Sql } from "../sql.ts";
+import type { Sql } from "../lib/sql.ts";
 
 export const KEY_CLAIM_TABLE = `CREATE TABLE key_claim (
     one INTEGER PRIMARY KEY CHECK (one = 1),

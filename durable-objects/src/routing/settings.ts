@@ -7,8 +7,7 @@ import type {
   QueueOverrides,
   QueueSettings,
   QueueStats,
-} from "../rpc.ts";
-import type { Meta } from "../sql.ts";
+} from "../queue/rpc.ts";
 
 /** Most runs that a queue holds that have not started, unless the environment says otherwise. */
 export const DEFAULT_SIZE_LIMIT = 1_000_000;
@@ -22,25 +21,6 @@ export interface StoredSettings {
   revision: number;
   /** It had more than one partition at some time. */
   wasSplit: boolean;
-}
-
-export function loadSettings(meta: Meta): StoredSettings {
-  return {
-    declared: meta.get<QueueDeclaration>("declared") ?? {},
-    overrides: meta.get<QueueOverrides>("overrides") ?? {},
-    paused: meta.get<boolean>("paused") ?? false,
-    revision: meta.get<number>("revision") ?? 0,
-    wasSplit: meta.get<boolean>("split") ?? false,
-  };
-}
-
-export function saveSettings(meta: Meta, stored: StoredSettings): void {
-  const { declared, overrides, paused, revision } = stored;
-  meta.set("declared", declared);
-  meta.set("overrides", overrides);
-  meta.set("paused", paused);
-  meta.set("revision", revision);
-  meta.set("split", stored.wasSplit);
 }
 
 /** What stands. */
@@ -147,7 +127,7 @@ export function emptyStats(queue: string, declaration: QueueDeclaration): QueueS
     queue,
     pending: 0,
     running: 0,
-    later: 0,
+    notYetQueued: 0,
     settings: effectiveSettings(stored),
     declared,
     overrides,

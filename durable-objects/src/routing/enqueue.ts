@@ -1,15 +1,9 @@
 import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
-import { idempotencyHomeOf } from "../keys.ts";
-import { queueRef, refOfKey } from "../partitions.ts";
-import { debounceClaimOf, pushOf } from "../queue/debounce.ts";
-import type {
-  EnvironmentRef,
-  QueueDeclaration,
-  QueueRef,
-  QueueRpc,
-  TriggerItem,
-  TriggerResult,
-} from "../rpc.ts";
+import type { QueueDeclaration, QueueRpc, TriggerItem, TriggerResult } from "../queue/rpc.ts";
+import { debounceClaimOf, pushOf } from "./debounce-claim.ts";
+import { idempotencyHomeOf } from "./keys.ts";
+import { queueRef, refOfKey } from "./partitions.ts";
+import type { EnvironmentRef, QueueRef } from "./refs.ts";
 
 /** A queue with runs to create in it. Their ids are made for it. */
 export interface QueuedRuns {

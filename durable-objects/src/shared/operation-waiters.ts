@@ -1,6 +1,6 @@
 import { type OperationResult, parseRunId } from "@acme/sdk/contract";
-import type { ObjectBindings, QueueRpc } from "../rpc.ts";
-import type { Sql } from "../sql.ts";
+import type { Sql } from "../lib/sql.ts";
+import { type ObjectBindings, stubs } from "../routing/stubs.ts";
 
 /** An operation of a run that is to be told a result. */
 export type OperationWaiter = { runId: string; attempt: number; number: number };
@@ -40,7 +40,7 @@ function waitersAfter(sql: Sql, last: OperationWaiter): OperationWaiter[] {
 }
 
 /** Tells every waiter, and forgets those that took it (or have no use for it). Throws when one could not be reached. */
-export async function tellWaiters(
+export async function notifyWaiters(
   sql: Sql,
   env: ObjectBindings,
   environmentKey: string,
@@ -53,7 +53,7 @@ export async function tellWaiters(
     if (!end) break;
     last = end;
     const answers = await Promise.allSettled(
-      waiters.map((waiter) => tellWaiter(env, environmentKey, waiter, result)),
+      waiters.map((waiter) => notifyWaiter(env, environmentKey, waiter, result)),
     );
     sql.transaction(() => {
       for (const [index, { runId, attempt, number }] of waiters.entries()) {
@@ -71,7 +71,7 @@ export async function tellWaiters(
   if (failed > 0) throw new Error(`${failed} of those who wait could not be told`);
 }
 
-async function tellWaiter(
+async function notifyWaiter(
   env: ObjectBindings,
   environmentKey: string,
   waiter: OperationWaiter,
@@ -79,6 +79,7 @@ async function tellWaiter(
 ): Promise<void> {
   const queueKey = parseRunId(waiter.runId)?.queueKey;
   if (queueKey === undefined) return;
-  const queue = env.QUEUE.getByName(queueKey) as unknown as QueueRpc;
-  await queue.completeOperation(environmentKey, { ...waiter, result });
+  await stubs(env)
+    .queue(queueKey)
+    .completeOperation(environmentKey, { ...waiter, result });
 }

@@ -4,7 +4,8 @@ import {
   type TaskManifest,
   type WorkerManifest,
 } from "@acme/sdk/contract";
-import type { CurrentDeployment, QueueDeclaration } from "./rpc.ts";
+import type { CurrentDeployment } from "../environment/rpc.ts";
+import type { QueueDeclaration } from "../queue/rpc.ts";
 
 /** What a manifest lists, by name. */
 export interface IndexedManifest {

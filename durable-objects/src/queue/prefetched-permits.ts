@@ -1,9 +1,9 @@
-import type { DequeueGrant } from "../rpc.ts";
+import type { DequeueGrant } from "./rpc.ts";
 
 /** How many of a queue's runs hold a slot: all, and of those the ones without a concurrency key. */
 export interface Held {
   all: number;
-  keyless: number;
+  unkeyed: number;
 }
 
 /**
@@ -14,10 +14,10 @@ export interface Held {
  * exceeded; a slot that gets free becomes a permit again. In memory only: a queue that starts anew has no permits. Of a queue
  * that is split the same holds for runs without a concurrency key.
  */
-export class Standing {
+export class PrefetchedPermits {
   #grant: DequeueGrant | null = null;
   /** Held plus left, as the environment knows it at least. */
-  #sum: Held = { all: 0, keyless: 0 };
+  #sum: Held = { all: 0, unkeyed: 0 };
 
   /** The host that the permits are for; null: there are none. */
   get grant(): DequeueGrant | null {
@@ -26,22 +26,22 @@ export class Standing {
 
   /** A grant was answered, after which the queue holds so many slots. One without permits takes earlier ones back. */
   give(grant: DequeueGrant, held: Held): void {
-    this.#grant = grant.standing > 0 ? grant : null;
+    this.#grant = grant.prefetched > 0 ? grant : null;
     this.#sum = {
-      all: held.all + grant.standing,
-      keyless: held.keyless + (grant.shared?.keylessStanding ?? grant.standing),
+      all: held.all + grant.prefetched,
+      unkeyed: held.unkeyed + (grant.shared?.unkeyedPrefetched ?? grant.prefetched),
     };
   }
 
   /** Permits that can be used while so many slots are held. */
   left(held: Held): Held {
-    if (!this.#grant) return { all: 0, keyless: 0 };
-    const { standing, shared } = this.#grant;
-    const all = Math.max(0, Math.min(standing, this.#sum.all - held.all));
-    if (!shared) return { all, keyless: all };
+    if (!this.#grant) return { all: 0, unkeyed: 0 };
+    const { prefetched, shared } = this.#grant;
+    const all = Math.max(0, Math.min(prefetched, this.#sum.all - held.all));
+    if (!shared) return { all, unkeyed: all };
     return {
       all,
-      keyless: Math.max(0, Math.min(all, shared.keylessStanding, this.#sum.keyless - held.keyless)),
+      unkeyed: Math.max(0, Math.min(all, shared.unkeyedPrefetched, this.#sum.unkeyed - held.unkeyed)),
     };
   }
 
@@ -49,7 +49,7 @@ export class Standing {
   told(sum: Held): void {
     this.#sum = {
       all: Math.min(this.#sum.all, sum.all),
-      keyless: Math.min(this.#sum.keyless, sum.keyless),
+      unkeyed: Math.min(this.#sum.unkeyed, sum.unkeyed),
     };
   }
 

@@ -8,24 +8,24 @@ import {
   serializeError,
   type TaskRunError,
 } from "@acme/sdk/contract";
-import type { AttemptRecord } from "../rpc.ts";
 import { addEvent, due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { isResumable } from "./journal.ts";
 import { checkLease, type Lease } from "./lease.ts";
-import { tellWaiters } from "./outcome.ts";
 import { decideFailure } from "./retry.ts";
+import type { AttemptRecord } from "./rpc.ts";
+import { notifyWaiters } from "./run-waiters.ts";
 import { releaseSlot, transition } from "./transition.ts";
 
 export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVerdict {
   const lease = checkLease(q, report);
   if (lease.verdict !== "held") return lease.verdict;
   if (lease.run.status !== RunStatus.DEQUEUED) return "ok";
-  if (isResumable(lease.run)) tellResumed(q, lease.run, report);
+  if (isResumable(lease.run)) recordResumed(q, lease.run, report);
   start(q, lease.run, report.startedAt);
   return "ok";
 }
 
-function tellResumed(q: QueueContext, run: RunTableRow, report: AttemptStarted): void {
+function recordResumed(q: QueueContext, run: RunTableRow, report: AttemptStarted): void {
   const { resumed: method } = report;
   const because = method?.reason ? `: ${method.reason}` : "";
   const message =
@@ -89,7 +89,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
   q.effects.finished.push(report.runId);
   q.counters.add(row.concurrency_key, { running: -1 });
   saveOutput(q, row.seq, report.outcome.output ?? null, report.outcome.outputType, null);
-  if (row.waited === 1) tellWaiters(q, findRun(q, report.runId) as RunTableRow);
+  if (row.waited === 1) notifyWaiters(q, findRun(q, report.runId) as RunTableRow);
   return true;
 }
 

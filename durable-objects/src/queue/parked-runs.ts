@@ -1,5 +1,5 @@
 import { RunStatus } from "@acme/sdk/contract";
-import type { Meta } from "../sql.ts";
+import type { Meta } from "../lib/sql.ts";
 import { type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { transition } from "./transition.ts";
 

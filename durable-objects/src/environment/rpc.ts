@@ -1,0 +1,82 @@
+import type { WorkerManifest } from "@acme/sdk/contract";
+import type { LeasedRun, QueueState } from "../queue/rpc.ts";
+import type { DeploymentRef, EnvironmentRef } from "../routing/refs.ts";
+
+/** An environment's state as its dispatcher needs it. */
+export interface EnvironmentState {
+  environmentKey: string;
+  seq: number;
+  /** Runs that could be dequeued now under all limits below the dispatcher. */
+  ready: number;
+  /** Its share among those with something ready. */
+  weight: number;
+}
+
+/** A deployment to be made the current one. */
+export interface PromotedDeployment {
+  deployment: DeploymentRef;
+  manifest: WorkerManifest;
+}
+
+/** The current deployment with what the Worker needs to trigger: cached in the isolate for seconds. */
+export interface CurrentDeployment extends PromotedDeployment {
+  /** Counts the promotions of the environment. */
+  promotion: number;
+  /** Most runs that a queue holds that have not started; null: the platform's limit. */
+  queueSizeLimit: number | null;
+  /** Partitions of the queues for which they were set through the API, by name. */
+  partitions: Record<string, number>;
+}
+
+/** What is set for one environment. */
+export interface EnvironmentSettings {
+  /** Runs executing at once: no queue ever uses more than this. */
+  concurrencyLimit: number;
+  /** All queues together may use this many times the limit, rounded down. At least 1. */
+  burstFactor: number;
+  /** Share among all environments when hosts are short. */
+  weight: number;
+  /** See `CurrentDeployment`. */
+  queueSizeLimit: number | null;
+  /** No run is started. */
+  paused: boolean;
+}
+
+/** A queue, and those of its partitions that have or may get runs: the first one always. */
+export interface KnownQueue {
+  queue: string;
+  partitions: number[];
+}
+
+export interface EnvironmentStats {
+  queues: number;
+  held: number;
+  ready: number;
+  settings: EnvironmentSettings;
+}
+
+export interface EnvironmentRpc {
+  /**
+   * Called by a queue after every change of its state. One with parked runs, or that knows an earlier promotion, is told
+   * the current deployment before this returns: its trigger may have been on its way when that was promoted.
+   */
+  reportQueue(state: QueueState): Promise<void>;
+  currentDeployment(): Promise<CurrentDeployment | null>;
+  promoteDeployment(environment: EnvironmentRef, promoted: PromotedDeployment): Promise<void>;
+  environmentStats(): Promise<EnvironmentStats>;
+  updateEnvironment(
+    environment: EnvironmentRef,
+    settings: Partial<EnvironmentSettings>,
+  ): Promise<EnvironmentSettings>;
+  /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
+  listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
+  /** The queue of which one partition has this key; null: there is none. */
+  findQueue(queueKey: string): Promise<KnownQueue | null>;
+  /** From the DispatcherObject only. */
+  dequeueForHost(grant: {
+    hostId: string;
+    sessionId: string;
+    max: number;
+  }): Promise<EnvironmentState & { runs: LeasedRun[] }>;
+  syncState(): Promise<EnvironmentState | null>;
+}

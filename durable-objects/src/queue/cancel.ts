@@ -1,0 +1,44 @@
+import { isFinal, RunStatus } from "@acme/sdk/contract";
+import { addEvent, findRun, type QueueContext } from "./context.ts";
+import { openChildren } from "./journal.ts";
+import { addMessage } from "./messages.ts";
+import type { RunError } from "./rpc.ts";
+import { runNotFound } from "./run-not-found.ts";
+import { transition } from "./transition.ts";
+
+/** Cancels a run, and what it waits for where `children`. One that executes is CANCELED at once; its slot is free when its host says that it stopped. */
+export function cancelRun(
+  q: QueueContext,
+  runId: string,
+  reason: string,
+  children: boolean,
+): { status: RunStatus; alreadyFinal: boolean } | RunError {
+  const run = findRun(q, runId);
+  if (!run) return runNotFound(runId);
+  if (isFinal(run.status)) return { status: run.status, alreadyFinal: true };
+  addEvent(q, run.seq, "canceled", reason);
+  if (children) {
+    // Nobody would be there for what they bring.
+    const because = `The run that waited for it was canceled: ${runId}`;
+    for (const { kind, target } of openChildren(q, run)) {
+      if (kind === "run") addMessage(q, { type: "cancel", runId: target, reason: because });
+      else addMessage(q, { type: "cancel-batch", batchId: target, reason: because });
+    }
+  }
+  if (run.slot === 1) {
+    transition(q, run, RunStatus.CANCELED, {
+      slot: 1,
+      due_at: q.now + q.timeouts.cancelLeaseMs,
+      error_message: reason,
+    });
+    if (run.session_id) {
+      q.effects.notices.push({
+        sessionId: run.session_id,
+        notice: { type: "cancel", runId: run.id, token: run.token },
+      });
+    }
+  } else {
+    transition(q, run, RunStatus.CANCELED, { error_message: reason });
+  }
+  return { status: RunStatus.CANCELED, alreadyFinal: false };
+}

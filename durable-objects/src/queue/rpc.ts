@@ -1,0 +1,446 @@
+import type {
+  AttemptCompleted,
+  AttemptStarted,
+  CheckpointVerdict,
+  CompletedOperation,
+  KeptCheckpoint,
+  LeaseVerdict,
+  MachinePreset,
+  OperationKind,
+  OperationResult,
+  QueueLimits,
+  RetryOptions,
+  RunJournal,
+  RunStatus,
+  RunSuspension,
+  SuspensionVerdict,
+  TaskRunError,
+} from "@acme/sdk/contract";
+import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
+
+/** One run to create. Times in milliseconds. The caller makes the id, so that sending it again creates nothing new. */
+export interface TriggerItem {
+  runId: string;
+  task: string;
+  payload?: string;
+  payloadType: string;
+  metadata?: string;
+  tags: string[];
+  concurrencyKey?: string;
+  /** Head start over others of its key. */
+  priorityMs: number;
+  /** Point in time before which it is DELAYED. */
+  delayUntil?: number;
+  ttlMs?: number;
+  maxAttempts?: number;
+  retry?: RetryOptions;
+  /** Seconds. */
+  maxDuration?: number;
+  machine: MachinePreset;
+  /** Already claimed for this run id at its home (see `claimIdempotencyKey`), or to be claimed here when `claim`. */
+  idempotency?: { key: string; expiresAt: number; claim: boolean; userKey?: string; scope?: string };
+  /** Part of an earlier run that still waits, if there is one; to be claimed at its home when `claim`, as `idempotency`. */
+  debounce?: {
+    key: string;
+    /** When a run that this trigger becomes part of starts, at the earliest. */
+    until: number;
+    maxDelayMs?: number;
+    trailing: boolean;
+    claim: boolean;
+  };
+  /** The call that asks for it. Sent again, because its answer was lost, it gives the same run. */
+  request?: { key: string; expiresAt: number };
+  isTest: boolean;
+  /** False: no deployed worker knows the task: PENDING_VERSION. */
+  known: boolean;
+  /** Only this deployment may run it (the `version` / `lockToVersion` option, resolved by the Worker). */
+  lockedDeployment?: DeploymentRef;
+  parentRunId?: string;
+  rootRunId?: string;
+  depth: number;
+  batchId?: string;
+  replayedFrom?: string;
+  /** It is the run of a tick of this schedule. */
+  scheduleId?: string;
+  /** Who is told the outcome, once: also when the run existed already, and at once when it is over. */
+  waiter?: Waiter;
+  /** Milliseconds for which the caller waits for the run's end. */
+  waitMs?: number;
+}
+
+/** An operation of a run that waits for another run, or a batch that does. */
+export type Waiter =
+  | { type: "operation"; runId: string; attempt: number; number: number }
+  | { type: "batch"; batchId: string; index: number };
+
+/** What a finished run tells its waiters. `result` is that of an operation of kind "run". */
+export interface RunFinished {
+  runId: string;
+  task: string;
+  status: RunStatus;
+  usageMs: number;
+  result: OperationResult;
+}
+
+/** Which run a debounce key stands for. */
+export interface DebounceClaim {
+  task: string;
+  key: string;
+  /** The run of this trigger, if no earlier one waits. */
+  runId: string;
+  /** When the run starts now. */
+  until: number;
+  /** An earlier run whose queue says that it is over: it no longer stands for the key. */
+  replaces?: string;
+  /** Of the same trigger, claimed for `runId`. */
+  idempotencyKey?: string;
+}
+
+/** A trigger that becomes part of a run. */
+export interface DebouncePush {
+  /** The same as in the claim: the key's home knows no earlier time than the run's own queue. */
+  until: number;
+  /** Longest the run waits, counted from its creation. */
+  maxDelayMs?: number;
+  /** The run takes this over: trailing. */
+  latest?: Pick<
+    TriggerItem,
+    "payload" | "payloadType" | "metadata" | "tags" | "maxAttempts" | "maxDuration" | "machine"
+  >;
+  waiter?: Waiter;
+}
+
+/** `missing`: it was claimed and not created yet; whoever is told creates it with this id. */
+export type DebounceVerdict = "pushed" | "over" | "missing";
+
+export interface TriggerResult {
+  /**
+   * The run that stands for the item. With an idempotency key that was claimed before, it can lie in another queue
+   * (`parseRunId(runId).queueKey`): the caller then sends the item with this id there too, because the claim may have
+   * been made by someone who died before creating the run; creating by id is idempotent.
+   */
+  runId: string;
+  /** True: an earlier run answers for this idempotency key, or this run id existed already. */
+  cached: boolean;
+  /** The queue is at its size limit: nothing was created. */
+  error?: "queue_full";
+  /** Of one partition: its share. */
+  sizeLimit?: number;
+  /** What came of the run, where the item waits for it and it was created here; null: it was not over by then. */
+  finished?: RunFinished | null;
+}
+
+/** What a deployment declares about a queue, and its environment about all of its queues. */
+export interface QueueDeclaration extends QueueLimits {
+  /** Most runs that have not started; absent or null: the platform's limit. */
+  sizeLimit?: number | null;
+  /** Number of the promotion that it comes from; absent: nothing was deployed yet. An earlier one changes nothing. */
+  promotion?: number;
+}
+
+export type QueueLimitName = keyof QueueLimits;
+
+/** What was changed through the API, and when: it holds whatever is deployed, until it is reset. */
+export type QueueOverrides = {
+  [Name in QueueLimitName]?: { value: NonNullable<QueueLimits[Name]> | null; at: number };
+};
+
+/** What stands: null is no limit. */
+export type QueueSettings = { [Name in QueueLimitName]-?: NonNullable<QueueLimits[Name]> | null } & {
+  sizeLimit: number;
+  /** No run is started. */
+  paused: boolean;
+};
+
+/** What was changed through the API of a queue: its first partition keeps it, the others are told. */
+export interface QueueChanges {
+  /** Counts the changes: of two the one with the higher is later. */
+  revision: number;
+  overrides: QueueOverrides;
+  paused: boolean;
+}
+
+export type QueueChange =
+  | { type: "pause"; paused: boolean }
+  | { type: "override"; limits: QueueLimits }
+  | { type: "reset"; limits: QueueLimitName[] };
+
+export interface AttemptRecord {
+  number: number;
+  status: "EXECUTING" | "COMPLETED" | "FAILED" | "CANCELED" | "LOST";
+  startedAt: number | null;
+  completedAt: number | null;
+  hostId: string | null;
+  error: TaskRunError | null;
+}
+
+/** One entry of a run's timeline. */
+export interface RunEvent {
+  time: number;
+  type: string;
+  message: string;
+  data?: Record<string, unknown>;
+}
+
+/** The row about a run that the query side keeps. `version` grows with every change: a row is only ever replaced by a newer one. */
+export interface RunRow {
+  id: string;
+  environmentKey: string;
+  task: string;
+  queue: string;
+  status: RunStatus;
+  version: number;
+  concurrencyKey: string | null;
+  tags: string[];
+  isTest: boolean;
+  priorityMs: number;
+  attempts: number;
+  maxAttempts: number | null;
+  machine: string;
+  deploymentId: string | null;
+  deploymentVersion: string | null;
+  idempotencyKey: string | null;
+  idempotencyKeyExpiresAt: number | null;
+  userIdempotencyKey: string | null;
+  idempotencyKeyScope: string | null;
+  ttlMs: number | null;
+  delayUntil: number | null;
+  createdAt: number;
+  queuedAt: number | null;
+  startedAt: number | null;
+  completedAt: number | null;
+  expiredAt: number | null;
+  updatedAt: number;
+  usageMs: number;
+  maxDuration: number | null;
+  depth: number;
+  parentRunId: string | null;
+  rootRunId: string | null;
+  batchId: string | null;
+  scheduleId: string | null;
+  replayedFrom: string | null;
+  /** First line of the error of a failed run. */
+  errorMessage: string | null;
+}
+
+/** All that is known about one run. */
+export interface RunRecord extends RunRow {
+  payload: string | null;
+  payloadType: string;
+  output: string | null;
+  outputType: string | null;
+  metadata: string | null;
+  metadataType: string;
+  error: TaskRunError | null;
+  attemptRecords: AttemptRecord[];
+}
+
+export type MetadataOperation =
+  | { type: "set"; key: string; value: unknown }
+  | { type: "delete"; key: string }
+  | { type: "append"; key: string; value: unknown }
+  | { type: "remove"; key: string; value: unknown }
+  | { type: "increment"; key: string; value: number }
+  | { type: "update"; value: Record<string, unknown> };
+
+export type RunError = {
+  error: "not_found" | "wrong_state" | "too_large" | "too_many_tags";
+  message: string;
+};
+
+/** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
+export interface QueueRpc {
+  triggerRuns(ref: QueueRef, declaration: QueueDeclaration, items: TriggerItem[]): Promise<TriggerResult[]>;
+  /** Decides which run id an idempotency key stands for: the given one, unless a live claim exists. */
+  claimIdempotencyKey(
+    ref: QueueRef,
+    claim: { task: string; key: string; runId: string; expiresAt: number },
+  ): Promise<{ runId: string; claimed: boolean }>;
+  /** The run id that a debounce key stands for. */
+  claimDebounceKey(ref: QueueRef, claim: DebounceClaim): Promise<string>;
+  /** A debounced trigger asks an earlier run's queue to take it in. */
+  pushDebounced(environmentKey: string, runId: string, push: DebouncePush): Promise<DebounceVerdict>;
+  resetIdempotencyKey(environmentKey: string, task: string, key: string): Promise<{ reset: boolean }>;
+  retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
+  runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
+  /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
+  waitForRun(
+    environmentKey: string,
+    runId: string,
+    timeoutMs: number,
+  ): Promise<RunFinished | null | RunError>;
+  /** `children` (default true): also the runs and batches that the run waits for. */
+  cancelRun(
+    environmentKey: string,
+    runId: string,
+    reason: string,
+    children?: boolean,
+  ): Promise<{ status: RunStatus; alreadyFinal: boolean } | RunError>;
+  rescheduleRun(environmentKey: string, runId: string, delayUntil: number): Promise<RunRecord | RunError>;
+  addTags(environmentKey: string, runId: string, tags: string[]): Promise<{ tags: string[] } | RunError>;
+  updateMetadata(
+    environmentKey: string,
+    runId: string,
+    operations: MetadataOperation[],
+  ): Promise<{ metadata: Record<string, unknown> } | RunError>;
+  /** Reports of a host about runs of this queue, in one transaction. */
+  applyReports(report: QueueReport): Promise<QueueReportResult>;
+  /**
+   * An operation of an attempt is about to create something elsewhere (a child run, a batch): records its target, or gives
+   * the one recorded before, so that a repeated call creates nothing twice. Idempotent.
+   * `stale`: the attempt is over; nothing may be created for it.
+   */
+  claimOperation(
+    environmentKey: string,
+    claim: {
+      runId: string;
+      attempt: number;
+      number: number;
+      kind: OperationKind;
+      name: string;
+      target: string;
+    },
+  ): Promise<{ target: string; claimed: boolean } | RunError | { error: "stale"; message: string }>;
+  /**
+   * An operation that a run waits for is over. Idempotent: the first result stands. `gone`: nobody waits for it (the run
+   * is over, or a later attempt runs); the sender forgets it.
+   */
+  completeOperation(
+    environmentKey: string,
+    completed: CompletedOperation & { attempt: number },
+  ): Promise<"ok" | "gone">;
+  /**
+   * By the API, of partition 0; creates the queue where there was nothing triggered yet. When this returns, the change holds
+   * in all partitions.
+   */
+  changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
+  queueStats(environmentKey: string): Promise<QueueStats | null>;
+
+  /** From the EnvironmentObject only. `started`: how many of the runs count against rate limits. */
+  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[]; started: number }>;
+  /**
+   * From the EnvironmentObject only: takes prefetched permits back. `reportKeys`: from now on the queue tells which keys hold slots.
+   * Null: the queue doesn't exist.
+   */
+  revokePrefetched(reportKeys: boolean): Promise<QueueState | null>;
+  /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
+  syncState(epoch: number): Promise<QueueState | null>;
+  /**
+   * From the EnvironmentObject only: a deployment was promoted, or what another partition keeps was changed. PENDING_VERSION
+   * runs that the deployment knows are queued, and what it declares about the queue holds, as do the changes. Null: the queue
+   * doesn't exist.
+   */
+  deploymentPromoted(
+    deployment: DeploymentRef,
+    tasks: string[],
+    declaration: QueueDeclaration,
+    changes: QueueChanges | undefined,
+  ): Promise<QueueState | null>;
+  /** From the DispatcherObject only: everything leased to this host session is queued again. */
+  hostSessionLost(sessionId: string): Promise<void>;
+  /** From the DispatcherObject: these runs were granted but could not be delivered. */
+  returnRuns(leases: { runId: string; token: number }[]): Promise<void>;
+}
+
+export interface QueueReport {
+  hostId: string;
+  sessionId: string;
+  started: AttemptStarted[];
+  completed: AttemptCompleted[];
+  heartbeats: { runId: string; token: number }[];
+  journals: RunJournal[];
+  suspensions: RunSuspension[];
+  checkpoints: KeptCheckpoint[];
+}
+
+export interface QueueReportResult {
+  started: LeaseVerdict[];
+  completed: LeaseVerdict[];
+  heartbeats: LeaseVerdict[];
+  journals: LeaseVerdict[];
+  suspensions: SuspensionVerdict[];
+  checkpoints: CheckpointVerdict[];
+}
+
+export interface QueueStats {
+  queue: string;
+  pending: number;
+  running: number;
+  /** Runs that wait for their time or for a deployment. */
+  notYetQueued: number;
+  settings: QueueSettings;
+  declared: QueueDeclaration;
+  overrides: QueueOverrides;
+}
+
+/** A queue's state as its environment needs it. Absolute, with a sequence number: an older one changes nothing. */
+export interface QueueState {
+  queueKey: string;
+  /** Queue name as users know it. */
+  queue: string;
+  partition: number;
+  seq: number;
+  /** Runs that hold a slot. */
+  held: number;
+  /** Permits given in advance that are left (see `PrefetchedPermits`): each may become a slot at any moment. */
+  prefetched: number;
+  /** Runs that could be dequeued now under the queue's own limits, those for which permits are left not counted. */
+  ready: number;
+  /** Of those above, runs without a concurrency key: what they share with other partitions. */
+  unkeyed: { held: number; prefetched: number; ready: number };
+  /** Runs with a concurrency key that could be dequeued now, but for limits over all keys. */
+  keyed: number;
+  /** When its rate limiter will have recovered; 0: it has. */
+  recoversAt: number;
+  /** Partitions that its queue has, as far as it knows. */
+  partitions: number;
+  /** It has runs with keys whose place is another partition: they came before there were so many, or so few. */
+  misplacedKeys: boolean;
+  /** Slots held by concurrency key, where the environment asked for them. */
+  keys?: Record<string, number>;
+  /** Some runs wait for a deployment that knows their task. */
+  parked: boolean;
+  /** Of which promotion it knows what was declared (see `QueueDeclaration`). */
+  promotion: number;
+  /** Of how many changes through the API it knows. */
+  revision: number;
+  /** Of partition 0, once there were any. */
+  changes?: QueueChanges;
+}
+
+/** A run handed out. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
+export interface LeasedRun {
+  runId: string;
+  token: number;
+  json: string;
+}
+
+export interface DequeueGrant {
+  epoch: number;
+  max: number;
+  /** Permits for later runs of the same host session, until they are revoked. */
+  prefetched: number;
+  /** Of a queue that is split. */
+  shared?: SharedGrant;
+  hostId: string;
+  sessionId: string;
+  deployment: DeploymentRef;
+}
+
+/** What partitions of a queue share. */
+export interface SharedGrant {
+  /** Most runs without a concurrency key among those of `max`. */
+  unkeyed: number;
+  /** The same of `prefetched`. */
+  unkeyedPrefetched: number;
+  /** The settings that it was counted by: a partition that knows later ones takes nothing. */
+  revision: number;
+  promotion: number;
+  /** While keys may have runs in several partitions: slots that they hold in others. The answer tells those held here. */
+  elsewhere?: Record<string, number>;
+}
+
+/** The query side as the objects see it: rows are only ever replaced by rows with a higher version. */
+export interface RunProjection {
+  upsertRuns(rows: RunRow[]): Promise<void>;
+}

@@ -1,0 +1,8 @@
+/** What the Worker needs to find the object that owns something, and to address it. Pure: no storage, no clock. */
+export { declarationOf, type IndexedManifest, indexed } from "./declaration.ts";
+export { claimRunId, enqueueRuns, type QueuedRuns } from "./enqueue.ts";
+export * from "./environment-id.ts";
+export { idempotencyHomeOf, queueKeyOf } from "./keys.ts";
+export { partitionOf, partitionsOf, queueRef, refOfKey } from "./partitions.ts";
+export { emptyStats } from "./settings.ts";
+export { type Stubs, stubs } from "./stubs.ts";

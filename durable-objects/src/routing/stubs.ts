@@ -1,0 +1,37 @@
+import type { BatchOwnerRpc } from "../batch/rpc.ts";
+import type { DispatcherRpc } from "../dispatcher/rpc.ts";
+import type { EnvironmentRpc } from "../environment/rpc.ts";
+import type { EnvironmentSchedulesRpc } from "../environment/schedules/rpc.ts";
+import type { FeedRpc } from "../feed/rpc.ts";
+import type { QueueRpc } from "../queue/rpc.ts";
+import type { WaitpointOwnerRpc } from "../waitpoint/rpc.ts";
+
+/** A namespace of objects that answer to the interface `Methods`. */
+type Namespace<Methods> = DurableObjectNamespace<Methods & Rpc.DurableObjectBranded>;
+
+/** Bindings that the objects use. The Worker's own bindings extend these. */
+export interface ObjectBindings {
+  QUEUE: Namespace<QueueRpc>;
+  ENVIRONMENT: Namespace<EnvironmentRpc & EnvironmentSchedulesRpc>;
+  DISPATCHER: Namespace<DispatcherRpc>;
+  FEED: Namespace<FeedRpc>;
+  WAITPOINT: Namespace<WaitpointOwnerRpc>;
+  BATCH: Namespace<BatchOwnerRpc>;
+}
+
+/** How each object is named and found. */
+export const stubs = (env: ObjectBindings) => ({
+  queue: (queueKey: string): QueueRpc => env.QUEUE.getByName(queueKey),
+  environment: (environmentKey: string): EnvironmentRpc & EnvironmentSchedulesRpc =>
+    env.ENVIRONMENT.getByName(environmentKey),
+  /** The worker pool's dispatcher. There is one pool. */
+  dispatcher: (): DispatcherRpc => env.DISPATCHER.getByName("default"),
+  /** The feed of one run. */
+  feed: (runId: string): FeedRpc => env.FEED.getByName(`run:${runId}`),
+  /** `name`: the token's id, or the home of a token's idempotency key. */
+  waitpoint: (name: string): WaitpointOwnerRpc => env.WAITPOINT.getByName(name),
+  /** `name`: the batch's id, or the home of a batch's idempotency key. */
+  batch: (name: string): BatchOwnerRpc => env.BATCH.getByName(name),
+});
+
+export type Stubs = ReturnType<typeof stubs>;

@@ -1,0 +1,5 @@
+/** Which id an idempotency key stands for. One object a key, which is none of a token or batch. */
+export interface KeyClaimRpc {
+  /** The given id, unless a claim that has not expired exists. Idempotent by id. */
+  claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }>;
+}
