@@ -7,13 +7,14 @@ import {
   type MetadataOperation,
   sameJson,
 } from "../src/contract/metadata-operations.ts";
-import { nextRetryDelay } from "../src/contract/retry-delay.ts";
+import { nextRetryDelay, retryDelay } from "../src/contract/retry-delay.ts";
+import { cutMiddle, utf8Bytes } from "../src/contract/text.ts";
 import { durationMs } from "../src/define/duration.ts";
 import { parseFunctionOf } from "../src/define/schema.ts";
 import { delayUntil, isInRange } from "../src/run/retry.ts";
-import { toTaskRunError, truncateStack } from "../src/run/run-error.ts";
+import { shortStack, toTaskRunError } from "../src/run/run-error.ts";
 import { serializeProperties } from "../src/runtime/log-buffer.ts";
-import { decideBySettings } from "../src/runtime/retry-decision.ts";
+import { decideByHook, decideBySettings } from "../src/runtime/retry-decision.ts";
 
 describe("retry delays", () => {
   test("grow by the factor up to the maximum, and end with the attempts", () => {
@@ -41,6 +42,15 @@ describe("retry delays", () => {
         },
       ),
     );
+  });
+
+  test("is a number whatever the settings are", () => {
+    expect(retryDelay({ minTimeoutInMs: 0, factor: 10 }, 400, () => 0)).toBe(0);
+    expect(retryDelay({ factor: 10 }, 400, () => 0)).toBe(60_000);
+    const facts = { retry: {}, attempt: 1, maxAttempts: null, disabled: false };
+    expect(decideByHook({ retryAt: new Date("no date") }, facts, 0)).toEqual({ delayMs: 0 });
+    expect(decideByHook({ retryDelayInMs: Number.NaN }, facts, 0)).toEqual({ delayMs: 0 });
+    expect(decideByHook({ retryDelayInMs: 1e300 }, facts, 0)).toEqual({ delayMs: 365 * 86_400_000 });
   });
 
   test("of API errors: none after an error of the caller, a rate limit's own time", () => {
@@ -94,8 +104,62 @@ describe("metadata operations", () => {
     expect(({} as { polluted?: unknown }).polluted).toBeUndefined();
   });
 
+  test("along a path through an array edit its element, and the array stays one", () => {
+    const items = [{ done: false, n: 1 }, { done: false }];
+    expect(
+      apply(
+        { items },
+        { type: "set", key: "$.items.0.done", value: true },
+        { type: "increment", key: "$.items.0.n", value: 1 },
+        { type: "append", key: "$.items.1.notes", value: "x" },
+        { type: "set", key: "$.items.2", value: "new" },
+      ),
+    ).toEqual({ items: [{ done: true, n: 2 }, { done: false, notes: ["x"] }, "new"] });
+    expect(items).toEqual([{ done: false, n: 1 }, { done: false }]);
+    expect(apply({ items: [1, 2, 3] }, { type: "delete", key: "$.items.0" })).toEqual({ items: [2, 3] });
+    for (const key of ["$.items.4", "$.items.4000000000", "$.items.-1", "$.items.first", "$.items.2.done"]) {
+      expect(applyMetadataOperation({ items: [1, 2] }, { type: "set", key, value: 1 })).toBeNull();
+    }
+  });
+
+  test("leave the metadata they get as it was, and valid JSON", () => {
+    const key = fc.array(fc.constantFrom("a", "b", "0", "1"), { minLength: 1, maxLength: 3 });
+    const operation = fc.oneof(
+      fc.record({ type: fc.constant("set" as const), key, value: fc.jsonValue() }),
+      fc.record({ type: fc.constant("append" as const), key, value: fc.jsonValue() }),
+      fc.record({ type: fc.constant("increment" as const), key, value: fc.double() }),
+      fc.record({ type: fc.constant("delete" as const), key }),
+    );
+    fc.assert(
+      fc.property(
+        fc.dictionary(fc.constantFrom("a", "b"), fc.jsonValue()),
+        fc.array(operation),
+        (start, operations) => {
+          let at: Record<string, unknown> = start;
+          for (const one of operations) {
+            const before = JSON.stringify(at);
+            const next = applyMetadataOperation(at, {
+              ...one,
+              key: `$.${one.key.join(".")}`,
+            } as MetadataOperation);
+            expect(JSON.stringify(at)).toBe(before);
+            at = next ?? at;
+            expect(sameJson(JSON.parse(JSON.stringify(at)), JSON.parse(JSON.stringify(at)))).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+
+  test("with keys that the API refuses are not applied, so they can't spoil the others of a flush", () => {
+    for (const key of ["", "k".repeat(513), `$${".a".repeat(65)}`])
+      expect(applyMetadataOperation({}, { type: "set", key, value: 1 })).toBeNull();
+    for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
+      expect(applyMetadataOperation({}, { type: "increment", key: "n", value })).toBeNull();
+  });
+
   test("collapsed, they have the same effect", () => {
-    const key = fc.constantFrom("a", "b");
+    const key = fc.constantFrom("a", "b", "$.list.0");
     const operation = fc.oneof(
       fc.record({ type: fc.constant("set" as const), key, value: fc.integer() }),
       fc.record({ type: fc.constant("increment" as const), key, value: fc.integer({ min: -9, max: 9 }) }),
@@ -106,7 +170,8 @@ describe("metadata operations", () => {
       fc.property(fc.array(operation, { maxLength: 20 }), (operations) => {
         const collapsed = collapseOperations(operations);
         expect(collapsed.length).toBeLessThanOrEqual(operations.length);
-        expect(apply({}, ...collapsed)).toEqual(apply({}, ...operations));
+        const start = { list: [1, 2, 3, 4] };
+        expect(apply(start, ...collapsed)).toEqual(apply(start, ...operations));
       }),
     );
     expect(
@@ -119,6 +184,29 @@ describe("metadata operations", () => {
     expect(sameJson({ a: 1, b: [1] }, { b: [1], a: 1 })).toBe(true);
     expect(sameJson({ a: undefined }, { b: 1 })).toBe(false);
     expect(sameJson([], {})).toBe(false);
+  });
+});
+
+describe("cutMiddle", () => {
+  test("keeps text that fits, and else both ends within the limit, without tearing a character apart", () => {
+    const character = fc.constantFrom("a", "ä", "€", "😀", "\ud83d", "\ude00", "\n");
+    fc.assert(
+      fc.property(fc.array(character, { maxLength: 400 }), fc.integer({ min: 0, max: 900 }), (parts, max) => {
+        const text = parts.join("");
+        const bytes = new TextEncoder().encode(text).length;
+        expect(utf8Bytes(text)).toBe(bytes);
+        const cut = cutMiddle(text, max);
+        expect(utf8Bytes(cut)).toBeLessThanOrEqual(max);
+        if (bytes <= max) expect(cut).toBe(text);
+        const mark = /^(.*)… \[(\d+) bytes cut\] …(.*)$/s.exec(cut);
+        if (!mark) return;
+        expect(text.startsWith(mark[1]!)).toBe(true);
+        expect(text.endsWith(mark[3]!)).toBe(true);
+        expect(utf8Bytes(mark[1]!) + Number(mark[2]) + utf8Bytes(mark[3]!)).toBe(bytes);
+        if (text.isWellFormed()) expect(cut.isWellFormed()).toBe(true);
+      }),
+    );
+    expect(cutMiddle("a".repeat(200), 100)).toBe(`${"a".repeat(26)}… [148 bytes cut] …${"a".repeat(26)}`);
   });
 });
 
@@ -151,17 +239,52 @@ describe("schemas of every kind", () => {
 });
 
 describe("errors", () => {
-  test("long ones are cut", () => {
+  test("long ones are cut in the middle, by bytes", () => {
     const error = new Error("m".repeat(5_000));
     error.stack = ["Error: m", ...Array.from({ length: 80 }, (_, i) => `    at frame${i} (file.ts)`)].join(
       "\n",
     );
-    const shown = toTaskRunError(error);
-    expect(shown).toMatchObject({ type: "BUILT_IN_ERROR", message: `${"m".repeat(1_000)}...[truncated]` });
-    const lines = truncateStack(error.stack).split("\n");
+    const lines = shortStack(error.stack).split("\n");
     expect(lines).toHaveLength(52);
     expect(lines[6]).toBe("    ... 30 frames omitted ...");
     expect(lines.at(-1)).toContain("frame79");
+
+    const long = toTaskRunError(new Error(`begin ${"äöü\n".repeat(1_000_000)} end`));
+    if (long.type !== "BUILT_IN_ERROR") throw new Error(long.type);
+    expect(utf8Bytes(long.message)).toBeLessThanOrEqual(8 * 1_024);
+    expect(long.message).toMatch(/^begin äöü.*… \[\d+ bytes cut\] ….*äöü\n end$/s);
+    expect(utf8Bytes(long.stackTrace)).toBeLessThanOrEqual(64 * 1_024);
+    // The frames behind the message are still there.
+    expect(long.stackTrace).toContain("decisions.test.ts");
+  });
+
+  test("whatever is thrown, what is recorded is within the limits", () => {
+    const many = "x\n    at y\n".repeat(100_000);
+    const withCause = new Error(many, { cause: new Error(many, { cause: many }) });
+    const custom = { text: '"\\'.repeat(100_000) };
+    class Named extends Error {
+      override name = "N".repeat(1_000_000);
+    }
+    for (const thrown of [
+      withCause,
+      custom,
+      many,
+      new Named("x"),
+      Object.assign(new Error(many), { name: "OutOfMemoryError" }),
+    ]) {
+      const error = toTaskRunError(thrown);
+      expect(utf8Bytes(JSON.stringify(error))).toBeLessThan(2 * (64 + 8 + 1) * 1_024);
+      if ("raw" in error) expect(utf8Bytes(error.raw)).toBeLessThanOrEqual(64 * 1_024);
+      if ("stackTrace" in error) expect(utf8Bytes(error.stackTrace ?? "")).toBeLessThanOrEqual(64 * 1_024);
+      if (error.type === "CUSTOM_ERROR") expect(() => JSON.parse(error.raw)).not.toThrow();
+    }
+  });
+
+  test.each(["constructor", "__proto__", "toString"])("an error called %s is an ordinary one", (name) => {
+    expect(toTaskRunError(Object.assign(new Error("m"), { name }))).toMatchObject({
+      type: "BUILT_IN_ERROR",
+      name,
+    });
   });
 
   test("of any thrown value there is something to record", () => {

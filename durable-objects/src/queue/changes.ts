@@ -1,7 +1,6 @@
-import { LIMITS, RunStatus } from "@acme/sdk/contract";
+import { applyMetadataOperation, LIMITS, type MetadataOperation, RunStatus } from "@acme/sdk/contract";
 import { addEvent, due, findRun, type QueueContext, type RunTableRow } from "./context.ts";
-import { applyMetadata } from "./metadata.ts";
-import type { MetadataOperation, RunError } from "./rpc.ts";
+import type { RunError } from "./rpc.ts";
 import { runNotFound } from "./run-not-found.ts";
 
 /** Moves the start of a run that is still DELAYED. */
@@ -50,7 +49,7 @@ export function updateMetadata(
   if (!run) return runNotFound(runId);
   const row = q.sql.exec<{ metadata: string }>("SELECT metadata FROM metadata WHERE seq = ?", run.seq)[0];
   const before = row ? (JSON.parse(row.metadata) as Record<string, unknown>) : {};
-  const metadata = operations.reduce(applyMetadata, before);
+  const metadata = operations.reduce((at, operation) => applyMetadataOperation(at, operation) ?? at, before);
   const text = JSON.stringify(metadata);
   if (text.length > LIMITS.metadataBytes) {
     return {

@@ -3,6 +3,7 @@ import {
   type CompletedOperation,
   isFinal,
   type LeaseVerdict,
+  type MetadataOperation,
   type OperationResult,
   parseRunId,
 } from "@acme/sdk/contract";
@@ -36,7 +37,6 @@ import type {
   DebounceVerdict,
   DequeueGrant,
   LeasedRun,
-  MetadataOperation,
   QueueChange,
   QueueChanges,
   QueueDeclaration,

@@ -5,15 +5,9 @@ import {
   LIMITS,
   type RetryOptions,
   RunStatus,
+  retryDelay,
   type TaskRunError,
 } from "@acme/sdk/contract";
-
-/** Milliseconds before the attempt after `attempt` (1-based): min(max, (1 + random) · min · factor^(attempt − 1)). */
-export function retryDelay(options: RetryOptions, attempt: number, random: () => number): number {
-  const { factor, minTimeoutInMs, maxTimeoutInMs, randomize } = { ...DEFAULTS.retry, ...options };
-  const spread = randomize ? 1 + random() : 1;
-  return Math.round(Math.min(maxTimeoutInMs, spread * minTimeoutInMs * factor ** (attempt - 1)));
-}
 
 export type FailureDecision = { retryInMs: number } | { status: RunStatus };
 

@@ -6,6 +6,7 @@ import type {
   KeptCheckpoint,
   LeaseVerdict,
   MachinePreset,
+  MetadataOperation,
   OperationKind,
   OperationResult,
   QueueLimits,
@@ -234,14 +235,6 @@ export interface RunRecord extends RunRow {
   error: TaskRunError | null;
   attemptRecords: AttemptRecord[];
 }
-
-export type MetadataOperation =
-  | { type: "set"; key: string; value: unknown }
-  | { type: "delete"; key: string }
-  | { type: "append"; key: string; value: unknown }
-  | { type: "remove"; key: string; value: unknown }
-  | { type: "increment"; key: string; value: number }
-  | { type: "update"; value: Record<string, unknown> };
 
 export type RunError = {
   error: "not_found" | "wrong_state" | "too_large" | "too_many_tags";

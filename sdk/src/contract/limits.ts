@@ -1,5 +1,8 @@
 /** Limits and defaults of the platform. All sizes in bytes, all times in milliseconds unless named otherwise. */
 export const LIMITS = {
+  /** Message and stack of an error, and what is thrown and is no Error: what is longer is cut in the middle. */
+  errorMessageBytes: 8 * 1024,
+  errorStackBytes: 64 * 1024,
   /** Largest body of a trigger request. */
   triggerBodyBytes: 3 * 1024 * 1024,
   /** Payloads and outputs above this go to the blob store by reference. */

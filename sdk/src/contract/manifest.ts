@@ -10,6 +10,11 @@ export const RetryOptions = z.object({
   minTimeoutInMs: z.number().int().min(0).optional(),
   maxTimeoutInMs: z.number().int().min(0).optional(),
   randomize: z.boolean().optional(),
+  /**
+   * A run that runs out of memory is retried on this machine, if it has attempts left and ran on another one. Absent: it
+   * fails.
+   */
+  outOfMemory: z.object({ machine: z.enum(MACHINE_PRESETS).optional() }).optional(),
 });
 export type RetryOptions = z.infer<typeof RetryOptions>;
 

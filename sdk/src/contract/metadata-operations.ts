@@ -1,3 +1,8 @@
+/**
+ * Operations on a run's metadata. The SDK applies them to the task's own copy, the queue object to the stored one: both
+ * call the functions of this file, because a task whose copy differs from the stored one loses data at the next flush.
+ */
+
 /** One change of a run's metadata, as the API takes it. */
 export type MetadataOperation =
   | { type: "set"; key: string; value: unknown }
@@ -9,31 +14,16 @@ export type MetadataOperation =
 
 type Json = Record<string, unknown>;
 const UNSAFE = new Set(["__proto__", "prototype", "constructor"]);
+/** Limits of the API for `key`, and of what a path may nest: JSON that is much deeper cannot be parsed safely. */
+const MAX_KEY = 512;
+const MAX_PATH = 64;
+const INDEX = /^(0|[1-9]\d{0,8})$/;
 
-/** `"a"` is the key a; `"$.a.b"` is a path. Null where it would reach into prototypes. */
+/** `"a"` is the key a; `"$.a.b"` is a path, in which numbers name elements of arrays. Null: no valid key. */
 function pathOf(key: string): string[] | null {
+  if (key === "" || key.length > MAX_KEY) return null;
   const parts = key.startsWith("$.") ? key.slice(2).split(".") : [key];
-  return parts.some((part) => part === "" || UNSAFE.has(part)) ? null : parts;
-}
-
-function read(root: Json, path: string[]): unknown {
-  let at: unknown = root;
-  for (const part of path) {
-    if (typeof at !== "object" || at === null) return undefined;
-    at = (at as Json)[part];
-  }
-  return at;
-}
-
-function write(root: Json, path: string[], value: unknown): void {
-  let at: Json = root;
-  for (let i = 0; i < path.length - 1; i++) {
-    const part = path[i]!;
-    const next = at[part];
-    if (typeof next !== "object" || next === null) at[part] = {};
-    at = at[part] as Json;
-  }
-  at[path[path.length - 1]!] = value;
+  return parts.length > MAX_PATH || parts.some((part) => part === "" || UNSAFE.has(part)) ? null : parts;
 }
 
 /** True where the JSON of both is the same, key order aside. */
@@ -49,69 +39,87 @@ export function sameJson(a: unknown, b: unknown): boolean {
 }
 
 /**
- * Applies one operation to `metadata` (which is not changed).
- * @returns the new metadata, or null where the operation cannot be applied: `remove` from what is no array, an unsafe key
+ * Applies one operation. `metadata` is not changed; what the operation does not touch is shared with the result.
+ *
+ * A path creates the objects that it passes and that do not exist yet, and replaces values that can hold nothing. In an
+ * array it can name an element or, where that is the last part of the path, the place after the last element. `delete`
+ * of an element moves the later ones up. `append` to a value that is no array makes an array of both.
+ * @returns the new metadata; null if the operation cannot be applied: `remove` from what is no array, an increment that is
+ *   no finite number, an unsafe key or one that is too long, a path that names something else than an element of an array
  */
 export function applyMetadataOperation(metadata: Json, operation: MetadataOperation): Json | null {
-  if (operation.type === "update") return structuredClone(operation.value);
-  const path = pathOf(operation.key);
-  if (!path) return null;
-  const next = structuredClone(metadata);
-  const current = read(next, path);
   switch (operation.type) {
+    case "update":
+      return operation.value;
     case "set":
-      write(next, path, operation.value);
-      return next;
-    case "delete": {
-      const parent = path.length === 1 ? next : read(next, path.slice(0, -1));
-      if (typeof parent === "object" && parent !== null) delete (parent as Json)[path[path.length - 1]!];
-      return next;
-    }
+      return changed(metadata, operation.key, () => ({ value: operation.value }));
+    case "delete":
+      return changed(metadata, operation.key, () => "delete");
     case "append":
-      write(
-        next,
-        path,
-        current === undefined
-          ? [operation.value]
-          : [...(Array.isArray(current) ? current : [current]), operation.value],
-      );
-      return next;
+      return changed(metadata, operation.key, (old) => ({
+        value: [...(old === undefined ? [] : Array.isArray(old) ? old : [old]), operation.value],
+      }));
     case "remove":
-      if (!Array.isArray(current)) return null;
-      write(
-        next,
-        path,
-        current.filter((item) => !sameJson(item, operation.value)),
+      return changed(metadata, operation.key, (old) =>
+        Array.isArray(old) ? { value: old.filter((item) => !sameJson(item, operation.value)) } : null,
       );
-      return next;
     case "increment":
-      write(next, path, (typeof current === "number" ? current : 0) + operation.value);
-      return next;
+      if (!Number.isFinite(operation.value)) return null;
+      return changed(metadata, operation.key, (old) => ({
+        value: (typeof old === "number" ? old : 0) + operation.value,
+      }));
   }
 }
 
-/** Fewer operations of the same effect: neighbouring increments of a key are summed, of neighbouring sets the last stays. */
+/** What becomes of a value: another one, none, or null: the operation cannot be applied. */
+type Change = (old: unknown) => { value: unknown } | "delete" | null;
+
+function changed(metadata: Json, key: string, change: Change): Json | null {
+  const path = pathOf(key);
+  return path && (changedAt(metadata, path, 0, change) as Json | null);
+}
+
+function changedAt(at: unknown, path: string[], depth: number, change: Change): Json | unknown[] | null {
+  const part = path[depth] as string;
+  const isLast = depth === path.length - 1;
+  if (Array.isArray(at)) {
+    const index = INDEX.test(part) ? Number(part) : -1;
+    if (index < 0 || index > (isLast ? at.length : at.length - 1)) return null;
+    const next = isLast ? change(at[index]) : nested(at[index], path, depth, change);
+    if (next === null) return null;
+    return next === "delete" ? at.toSpliced(index, 1) : at.toSpliced(index, 1, next.value);
+  }
+  const from: Json = typeof at === "object" && at !== null ? (at as Json) : {};
+  const old = Object.hasOwn(from, part) ? from[part] : undefined;
+  const next = isLast ? change(old) : nested(old, path, depth, change);
+  if (next === null) return null;
+  if (next !== "delete") return { ...from, [part]: next.value };
+  const { [part]: _, ...rest } = from;
+  return rest;
+}
+
+function nested(old: unknown, path: string[], depth: number, change: Change): { value: unknown } | null {
+  const value = changedAt(old, path, depth + 1, change);
+  return value && { value };
+}
+
+/** Returns fewer operations of the same effect: sums neighboring increments of a key, keeps the last of neighboring sets. */
 export function collapseOperations(operations: readonly MetadataOperation[]): MetadataOperation[] {
   const out: MetadataOperation[] = [];
   for (const operation of operations) {
     const last = out[out.length - 1];
-    if (
-      last &&
-      last.type === operation.type &&
-      "key" in last &&
-      "key" in operation &&
-      last.key === operation.key
-    ) {
-      if (last.type === "increment" && operation.type === "increment") {
-        out[out.length - 1] = { ...last, value: last.value + operation.value };
-        continue;
-      }
-      if (operation.type === "set" || operation.type === "delete") {
-        out[out.length - 1] = operation;
-        continue;
-      }
-    }
-    out.push(operation);
+    const collapsed = last && collapsedPair(last, operation);
+    if (collapsed) out[out.length - 1] = collapsed;
+    else out.push(operation);
   }
   return out;
+}
+
+function collapsedPair(first: MetadataOperation, second: MetadataOperation): MetadataOperation | null {
+  if (first.type === "update" || second.type === "update" || first.key !== second.key) return null;
+  if (first.type === "increment" && second.type === "increment")
+    return { ...first, value: first.value + second.value };
+  // A second `delete` along a path can name the next element of an array.
+  const isIdempotent = second.type === "set" || (second.type === "delete" && !second.key.startsWith("$."));
+  return isIdempotent && first.type === second.type ? second : null;
 }

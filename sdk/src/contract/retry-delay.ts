@@ -2,16 +2,23 @@ import { DEFAULTS } from "./limits.ts";
 import type { RetryOptions } from "./manifest.ts";
 
 /**
- * Milliseconds until the next attempt after attempt number `attempt` (from 1) failed; undefined: no attempts are left.
- * `min(max, random × min × factor^(attempt-1))`, `random` between 1 and 2 where `randomize` is on.
+ * Milliseconds between attempt number `attempt` (from 1), which failed, and the next one, whether or not there is one:
+ * `min(max, spread · min · factor^(attempt - 1))`. `spread` is between 1 and 2 if `randomize` is on, otherwise 1.
  */
+export function retryDelay(options: RetryOptions, attempt: number, random: () => number): number {
+  const { factor, minTimeoutInMs, maxTimeoutInMs, randomize } = { ...DEFAULTS.retry, ...options };
+  const spread = randomize ? 1 + random() : 1;
+  // 0 times a factor that has grown to infinity is not a number.
+  const delay = minTimeoutInMs === 0 ? 0 : spread * minTimeoutInMs * factor ** (attempt - 1);
+  return Math.round(Math.min(maxTimeoutInMs, delay));
+}
+
+/** As {@link retryDelay}; undefined if no attempts are left. */
 export function nextRetryDelay(
   options: RetryOptions,
   attempt: number,
   random: () => number = Math.random,
 ): number | undefined {
-  const o = { ...DEFAULTS.retry, ...options };
-  if (attempt >= o.maxAttempts) return undefined;
-  const spread = o.randomize ? 1 + random() : 1;
-  return Math.round(Math.min(o.maxTimeoutInMs, spread * o.minTimeoutInMs * o.factor ** (attempt - 1)));
+  if (attempt >= (options.maxAttempts ?? DEFAULTS.retry.maxAttempts)) return undefined;
+  return retryDelay(options, attempt, random);
 }

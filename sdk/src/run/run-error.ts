@@ -1,57 +1,56 @@
+import { LIMITS } from "../contract/limits.ts";
 import type { InternalErrorCode, TaskRunError } from "../contract/run-errors.ts";
+import { cutMiddle } from "../contract/text.ts";
 
 const MAX_FRAMES = 50;
 const TOP_FRAMES = 5;
-const MAX_LINE = 1_024;
-const MAX_MESSAGE = 1_000;
-const MAX_RAW = 64 * 1_024;
+const MAX_LINE_BYTES = 1_024;
+const MAX_NAME_BYTES = 256;
 const MAX_CAUSES = 5;
 
-export const truncateMessage = (message: string, max = MAX_MESSAGE): string =>
-  message.length > max ? `${message.slice(0, max)}...[truncated]` : message;
+/** An error's message, at most 8 KB of it. */
+export const shortMessage = (message: string): string => cutMiddle(message, LIMITS.errorMessageBytes);
 
-/** At most 50 frames (the first 5 and the last 45), each line at most 1,024 characters. */
-export function truncateStack(stack: string | undefined): string {
+/**
+ * An error's stack: at most 8 KB of the message that it begins with, and at most 50 frames (the first 5 and the last 45) of
+ * at most 1 KB each; at most 64 KB in all.
+ */
+export function shortStack(stack: string | undefined): string {
   if (!stack) return "";
-  const head: string[] = [];
-  const frames: string[] = [];
-  for (const line of stack.split("\n")) {
-    const short = line.length > MAX_LINE ? `${line.slice(0, MAX_LINE)}...[truncated]` : line;
-    if (frames.length === 0 && !line.trimStart().startsWith("at ")) head.push(short);
-    else frames.push(short);
-  }
-  if (frames.length <= MAX_FRAMES) return [...head, ...frames].join("\n");
-  const omitted = `    ... ${frames.length - MAX_FRAMES} frames omitted ...`;
-  return [...head, ...frames.slice(0, TOP_FRAMES), omitted, ...frames.slice(TOP_FRAMES - MAX_FRAMES)].join(
-    "\n",
-  );
+  // Text of any size was thrown: it is cut once before it is taken apart.
+  const text = cutMiddle(stack, 4 * LIMITS.errorStackBytes);
+  const firstFrame = text.search(/^[ \t]*at /m);
+  const head = firstFrame === -1 ? text : text.slice(0, firstFrame);
+  const frames = firstFrame === -1 ? [] : text.slice(firstFrame).split("\n");
+  const kept =
+    frames.length <= MAX_FRAMES
+      ? frames
+      : [
+          ...frames.slice(0, TOP_FRAMES),
+          `    ... ${frames.length - MAX_FRAMES} frames omitted ...`,
+          ...frames.slice(TOP_FRAMES - MAX_FRAMES),
+        ];
+  const lines = kept.map((frame) => cutMiddle(frame, MAX_LINE_BYTES));
+  return cutMiddle(shortMessage(head) + lines.join("\n"), LIMITS.errorStackBytes);
 }
 
-/** Anything thrown, as the platform records it. Never throws itself, whatever hostile value was thrown. */
+/** Returns anything thrown as the platform records it, within the limits. Never throws, whatever hostile value was thrown. */
 export function toTaskRunError(thrown: unknown): TaskRunError {
   try {
     if (thrown instanceof Error) {
-      if (thrown.name === "OutOfMemoryError") {
-        return internal("TASK_PROCESS_OOM_KILLED", "The task reported that it ran out of memory", thrown);
-      }
-      if (thrown.name === "MaxDurationExceededError")
-        return internal("MAX_DURATION_EXCEEDED", thrown.message, thrown);
-      if (thrown.name === "NonDeterministicError")
-        return internal("TASK_RUN_NON_DETERMINISTIC", thrown.message, thrown);
+      const stackTrace = cutMiddle(shortStack(thrown.stack) + causesOf(thrown), LIMITS.errorStackBytes);
+      const internalCode = INTERNAL_CODES.get(thrown.name);
+      if (internalCode) return { ...internal(internalCode, messageOf(internalCode, thrown)), stackTrace };
       return {
         type: "BUILT_IN_ERROR",
-        name: String(thrown.name).slice(0, 256),
-        message: truncateMessage(String(thrown.message)),
-        stackTrace: truncateStack(thrown.stack) + causesOf(thrown),
+        name: cutMiddle(String(thrown.name), MAX_NAME_BYTES),
+        message: shortMessage(String(thrown.message)),
+        stackTrace,
       };
     }
-    if (typeof thrown === "string") return { type: "STRING_ERROR", raw: truncateMessage(thrown, MAX_RAW) };
-    const raw = JSON.stringify(thrown) ?? String(thrown);
-    // Cut JSON is no JSON: what is too long is shown as text.
-    return {
-      type: "CUSTOM_ERROR",
-      raw: raw.length > MAX_RAW ? JSON.stringify(truncateMessage(raw, MAX_RAW)) : raw,
-    };
+    if (typeof thrown === "string")
+      return { type: "STRING_ERROR", raw: cutMiddle(thrown, LIMITS.errorStackBytes) };
+    return { type: "CUSTOM_ERROR", raw: customError(JSON.stringify(thrown) ?? String(thrown)) };
   } catch {
     return {
       type: "STRING_ERROR",
@@ -60,13 +59,29 @@ export function toTaskRunError(thrown: unknown): TaskRunError {
   }
 }
 
+/** Errors of these names decide by their code what happens to the run. */
+const INTERNAL_CODES = new Map<string, InternalErrorCode>([
+  ["OutOfMemoryError", "TASK_PROCESS_OOM_KILLED"],
+  ["MaxDurationExceededError", "MAX_DURATION_EXCEEDED"],
+  ["NonDeterministicError", "TASK_RUN_NON_DETERMINISTIC"],
+]);
+
+const messageOf = (code: InternalErrorCode, { message }: Error): string =>
+  code === "TASK_PROCESS_OOM_KILLED" ? "The task reported that it ran out of memory" : String(message);
+
+/** JSON that was cut is no longer JSON: a value that is too large is recorded as a string, whose quotes get escaped. */
+function customError(json: string): string {
+  const short = cutMiddle(json, LIMITS.errorStackBytes);
+  return short === json ? json : JSON.stringify(cutMiddle(json, LIMITS.errorStackBytes / 2 - 2));
+}
+
 function causesOf(error: Error): string {
   let text = "";
   let cause: unknown = error.cause;
   const seen = new Set<unknown>([error]);
   for (let i = 0; i < MAX_CAUSES && cause !== undefined && cause !== null && !seen.has(cause); i++) {
     seen.add(cause);
-    const shown = cause instanceof Error ? truncateStack(cause.stack) : truncateMessage(String(cause));
+    const shown = cause instanceof Error ? shortStack(cause.stack) : shortMessage(String(cause));
     text += `\nCaused by: ${shown}`;
     cause = cause instanceof Error ? cause.cause : undefined;
   }
@@ -78,12 +93,12 @@ export function internal(
   code: InternalErrorCode,
   message: string | undefined,
   error?: unknown,
-): TaskRunError {
+): Extract<TaskRunError, { type: "INTERNAL_ERROR" }> {
   const fallback = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   return {
     type: "INTERNAL_ERROR",
     code,
-    message: truncateMessage(message ?? fallback),
-    stackTrace: error instanceof Error ? truncateStack(error.stack) : undefined,
+    message: shortMessage(message ?? fallback),
+    stackTrace: error instanceof Error ? shortStack(error.stack) : undefined,
   };
 }

@@ -4,7 +4,7 @@
  */
 import { writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { truncateStack } from "../run/run-error.ts";
+import { shortStack } from "../run/run-error.ts";
 import { state } from "../run/state.ts";
 import { type IndexProblem, manifestOf } from "./manifest.ts";
 
@@ -31,7 +31,7 @@ function failed(error: unknown): never {
   const problem: IndexProblem = {
     code: "IMPORT_FAILED",
     message: `The project's code could not be loaded: ${shown}`,
-    stackTrace: error instanceof Error ? truncateStack(error.stack) : undefined,
+    stackTrace: error instanceof Error ? shortStack(error.stack) : undefined,
   };
   return report({ problem });
 }

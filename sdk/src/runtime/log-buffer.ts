@@ -1,11 +1,12 @@
 import type { LogEntry } from "../contract/host-protocol.ts";
+import { cutMiddle } from "../contract/text.ts";
 import type { Channel } from "./channel.ts";
 import { realNow } from "./real-clock.ts";
 
 const FLUSH_MS = 100;
 /** Above this many characters waiting, they go out at once. */
 const FLUSH_CHARS = 64 * 1_024;
-const MAX_MESSAGE = 64 * 1_024;
+const MAX_MESSAGE_BYTES = 64 * 1_024;
 const MAX_PROPERTIES = 128 * 1_024;
 
 /** The log entries of one attempt, on their way to the host in batches. */
@@ -22,7 +23,7 @@ export class LogBuffer {
   }
 
   add(level: LogEntry["level"], message: string, properties?: object): void {
-    const text = message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}...[truncated]` : message;
+    const text = cutMiddle(message, MAX_MESSAGE_BYTES);
     // Serialized now: the caller may change the properties later.
     const more = properties ? `,"properties":${serializeProperties(properties)}` : "";
     const entry = `{"time":${realNow()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;

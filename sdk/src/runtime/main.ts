@@ -14,7 +14,7 @@
  */
 import { pathToFileURL } from "node:url";
 import type { RUNTIME_ENV, RUNTIME_PROTOCOL } from "../contract/runtime-protocol.ts";
-import { truncateStack } from "../run/run-error.ts";
+import { shortMessage, shortStack } from "../run/run-error.ts";
 import { Channel } from "./channel.ts";
 import { captureConsole } from "./console-capture.ts";
 import { makeRecordable } from "./recording.ts";
@@ -79,8 +79,8 @@ try {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   channel.send({
     type: "broken",
-    message: `The bundle could not be imported: ${message}`,
-    stackTrace: error instanceof Error ? truncateStack(error.stack) : undefined,
+    message: shortMessage(`The bundle could not be imported: ${message}`),
+    stackTrace: error instanceof Error ? shortStack(error.stack) : undefined,
   });
   await channel.drained();
   process.exit(1);

@@ -16,6 +16,8 @@ export interface RetryFacts {
 /** Milliseconds until the next attempt, or null: none. */
 export type RetryDecision = { delayMs: number } | null;
 
+const MAX_DELAY_MS = 365 * 86_400_000;
+
 const FINAL = new Set(["AbortTaskRunError", "TaskPayloadParsedError", "NonDeterministicError"]);
 
 /** True where no attempt can help: `catchError` isn't even asked. */
@@ -47,15 +49,19 @@ export function decideByHook(
   now: number,
 ): RetryDecision {
   if (result.skipRetrying) return null;
-  if (result.retryAt) return { delayMs: Math.max(0, result.retryAt.getTime() - now) };
-  if (typeof result.retryDelayInMs === "number")
-    return { delayMs: Math.max(0, Math.round(result.retryDelayInMs)) };
+  if (result.retryAt) return decisionOf(result.retryAt.getTime() - now);
+  if (typeof result.retryDelayInMs === "number") return decisionOf(result.retryDelayInMs);
   if (result.retry) {
     const delay = nextRetryDelay(settingsOf(facts, result.retry), facts.attempt);
-    return delay === undefined ? null : { delayMs: delay };
+    return delay === undefined ? null : decisionOf(delay);
   }
   return null;
 }
+
+/** The delay comes from the task's code: one that is no number (an invalid date, say) retries at once. */
+const decisionOf = (delayMs: number): RetryDecision => ({
+  delayMs: Number.isNaN(delayMs) ? 0 : Math.min(Math.max(0, Math.round(delayMs)), MAX_DELAY_MS),
+});
 
 const settingsOf = (facts: RetryFacts, retry: RetryOptions): RetryOptions =>
   facts.maxAttempts ? { ...retry, maxAttempts: Math.max(facts.maxAttempts, 1) } : retry;

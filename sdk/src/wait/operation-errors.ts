@@ -1,8 +1,10 @@
 import { ApiConnectionError, ApiError, type ResponseHeaders } from "../client/api-errors.ts";
 import { decodePacket, encodePacket, JSON_TYPE } from "../client/packet.ts";
 import type { OperationResult } from "../contract/journal.ts";
+import { LIMITS } from "../contract/limits.ts";
 import type { TaskRunError } from "../contract/run-errors.ts";
-import { toTaskRunError } from "../run/run-error.ts";
+import { utf8Bytes } from "../contract/text.ts";
+import { shortMessage, toTaskRunError } from "../run/run-error.ts";
 import { BatchTriggerError } from "../trigger/batch-trigger-error.ts";
 
 /**
@@ -46,14 +48,19 @@ export function failedCall(thrown: unknown): OperationResult {
   const batch = thrown instanceof BatchTriggerError ? thrown : undefined;
   const cause = batch ? batch.cause : thrown;
   if (!(cause instanceof ApiError)) return { ok: false, error: toTaskRunError(cause) };
-  const { status, body, headers, message } = cause;
+  const { status, body, headers } = cause;
+  const message = shortMessage(cause.message);
   const failed: FailedCall = {
     $acme: "failed-call",
-    message: batch?.message ?? message,
+    message: batch ? shortMessage(batch.message) : message,
     batch: batch && { phase: batch.phase, batchId: batch.batchId, itemCount: batch.itemCount },
     api: { status, body, headers, message },
   };
-  return { ok: false, error: { type: "CUSTOM_ERROR", raw: JSON.stringify(failed) } };
+  const raw = JSON.stringify(failed);
+  // A body may be of any size (the page of a proxy, say). Without it the same class of error is thrown, with its message.
+  const isTooLarge = utf8Bytes(raw) > LIMITS.errorStackBytes;
+  const short = { ...failed, api: { status, message } };
+  return { ok: false, error: { type: "CUSTOM_ERROR", raw: isTooLarge ? JSON.stringify(short) : raw } };
 }
 
 /** What `failedCall` was made of; undefined where the operation failed in another way. */

@@ -1,6 +1,12 @@
 import { idempotencyHomeOf } from "@acme/durable-objects/routing";
-import type { EnvironmentRef, MetadataOperation, RunError, RunRecord } from "@acme/durable-objects/rpc";
-import { LIMITS, parseRunId, serializeError, statusesForPublic } from "@acme/sdk/contract";
+import type { EnvironmentRef, RunError, RunRecord } from "@acme/durable-objects/rpc";
+import {
+  LIMITS,
+  type MetadataOperation,
+  parseRunId,
+  serializeError,
+  statusesForPublic,
+} from "@acme/sdk/contract";
 import {
   AddTagsBody,
   type AttemptsResponse,
