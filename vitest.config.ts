@@ -8,6 +8,14 @@ const configured = PACKAGES.map((name) => `${name}/vitest.config.ts`).filter((pa
 );
 const plain = PACKAGES.filter((name) => !configured.includes(`${name}/vitest.config.ts`));
 
+/** Tests of one package that start real processes or containers. All others of the plain packages are unit tests. */
+const STARTS_PROCESSES = [
+  "cli/test/build-project.test.ts",
+  "container-host/test/{checkpoints,docker,host,main,suspension,die-with-parent}*.test.ts",
+  "sdk/test/{durable,runtime,indexer}*.test.ts",
+  "server/test/part.test.ts",
+];
+
 export default defineConfig({
   test: {
     projects: [
@@ -16,10 +24,19 @@ export default defineConfig({
       "workers/test/storage/vitest.workerd.config.ts",
       {
         test: {
-          name: "node",
-          include: plain.map((name) => `${name}/test/**/*.test.ts`),
-          // Many of them start processes: on a busy machine the default of 5 s is not much.
+          name: "unit",
+          include: [...plain.map((name) => `${name}/test/**/*.test.ts`), "scripts/test/**/*.test.ts"],
+          exclude: ["**/node_modules/**", ...STARTS_PROCESSES],
           testTimeout: 30_000,
+        },
+      },
+      {
+        test: {
+          name: "processes",
+          include: STARTS_PROCESSES,
+          // A process that starts on a busy machine can take more than the default of 5 s.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {
@@ -28,7 +45,7 @@ export default defineConfig({
           include: ["tests/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each file starts servers of its own: two at a time are what a small machine bears.
+          // Each file starts servers of its own: a small machine bears two at a time.
           maxWorkers: 2,
         },
       },

@@ -1,69 +1,41 @@
 /**
- * `npm test`: format and lint, types of every package, then all tests. Arguments go to vitest and leave out the checks
- * before it: `npm test -- cli`. The last line is `N passed, N failed`.
+ * `npm test`: format and lint, types of every package, then all tests. `npm test -- ARGUMENTS` passes the arguments to
+ * vitest and skips the checks: `npm test -- cli`. The last line is `N passed, N failed`. End-to-end files that fail are
+ * run once more, and nothing can hang: a run that exceeds its deadline is killed with everything it started.
  */
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { formatAndLint, runChecks, typeChecks } from "./test/checks.ts";
+import { runEndToEnd } from "./test/end-to-end.ts";
+import { runVitest } from "./test/vitest-run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-const bin = (name: string): string => join(ROOT, "node_modules/.bin", name);
+/** The tests besides the end-to-end ones take about four minutes on two quiet cores. */
+const DEADLINE_MS = 20 * 60_000;
 
 interface Count {
   passed: number;
   failed: number;
 }
 
-const total: Count = { passed: 0, failed: 0 };
-
-function run(file: string, args: string[]): boolean {
-  return spawnSync(file, args, { cwd: ROOT, stdio: "inherit" }).status === 0;
+async function vitest(args: string[]): Promise<Count> {
+  const run = await runVitest({ root: ROOT, args, deadlineMs: DEADLINE_MS, output: "terminal" });
+  if (run.trouble !== null) console.log(`✗ vitest ${args.join(" ")}: ${run.trouble}`);
+  return { passed: run.passed.length, failed: run.failed.length || (run.trouble === null ? 0 : 1) };
 }
 
-function check(name: string, file: string, args: string[]): void {
-  const ok = run(file, args);
-  console.log(`${ok ? "✓" : "✗"} ${name}`);
-  total[ok ? "passed" : "failed"] += 1;
-}
-
-function projectsWithTypes(): string[] {
-  const listed = spawnSync("git", ["ls-files", "--", "*tsconfig.json"], { cwd: ROOT, encoding: "utf8" });
-  return listed.stdout.split("\n").filter((path) => path !== "" && existsSync(join(ROOT, path)));
-}
-
-/** What vitest counted; one failure where it ended without counting. */
-function countTests(args: string[]): Count {
-  const folder = mkdtempSync(join(tmpdir(), "acme-tests-"));
-  const report = join(folder, "report.json");
-  try {
-    const ok = run(bin("vitest"), [
-      "run",
-      "--reporter=default",
-      "--reporter=json",
-      `--outputFile.json=${report}`,
-      ...args,
-    ]);
-    if (!existsSync(report)) return { passed: 0, failed: 1 };
-    const { numPassedTests, numFailedTests } = JSON.parse(readFileSync(report, "utf8")) as {
-      numPassedTests: number;
-      numFailedTests: number;
-    };
-    // A file that can't be loaded and an error outside of a test are no failed tests, but failures.
-    return { passed: numPassedTests, failed: numFailedTests || (ok ? 0 : 1) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
+async function everything(): Promise<Count[]> {
+  const checks = runChecks([formatAndLint(ROOT), ...typeChecks(ROOT)]);
+  const tests = await vitest(["--project", "!e2e"]);
+  const endToEnd = await runEndToEnd(ROOT, (line) => console.log(line));
+  if (endToEnd.flaky.length > 0) {
+    console.log(`\nFlaky (failed, then passed):\n${endToEnd.flaky.map((name) => `  ${name}`).join("\n")}`);
   }
+  return [checks, tests, endToEnd];
 }
 
 const args = process.argv.slice(2);
-if (args.length === 0) {
-  check("format and lint", bin("biome"), ["check", "."]);
-  for (const project of projectsWithTypes()) check(`types: ${project}`, bin("tsc"), ["-p", project]);
-}
-const tests = countTests(args);
-total.passed += tests.passed;
-total.failed += tests.failed;
-console.log(`${total.passed} passed, ${total.failed} failed`);
-process.exitCode = total.failed === 0 ? 0 : 1;
+const counts = args.length > 0 ? [await vitest(args)] : await everything();
+const passed = counts.reduce((sum, count) => sum + count.passed, 0);
+const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
