@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { cors } from "hono/cors";
-import type { App } from "./auth/auth.ts";
 import { requireConfiguration } from "./auth/configuration.ts";
+import type { App } from "./bindings.ts";
 import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
 import { adminRoutes } from "./routes/admin.ts";

@@ -1,4 +1,5 @@
 import type { ObjectBindings } from "@acme/durable-objects/rpc";
+import type { Authenticated } from "./auth/credentials.ts";
 
 /** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
 export interface Bindings extends ObjectBindings {
@@ -29,3 +30,10 @@ export interface Bindings extends ObjectBindings {
   /** Where the dashboard and API are reached, for links. */
   PUBLIC_URL?: string;
 }
+
+/** The type of the Hono application and of every route group. */
+export type App = {
+  Bindings: Bindings;
+  /** What `access` (auth/middleware.ts) sets before routes that take a secret key or an access token, and before no others. */
+  Variables: Authenticated;
+};

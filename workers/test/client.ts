@@ -1,12 +1,14 @@
 import { exports } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import { type QueueManifest, randomBase36 } from "@acme/sdk/contract";
+import type { BootstrapResponse } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 
 const worker = exports as unknown as { default: Fetcher };
 
 export const HOST_TOKEN = "host-token-of-the-tests";
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
+export const SIGNING = { SIGNING_KEY: "signing-key-of-the-tests" };
 
 export interface Answer<T = Record<string, unknown>> {
   status: number;
@@ -44,7 +46,11 @@ export interface Project {
   prod: string;
   dev: string;
   accessToken: string;
+  /** Key of the prod environment, which its runs' ids begin with. */
+  prodKey: string;
 }
+
+type Bootstrapped = z.infer<typeof BootstrapResponse>;
 
 /** A project of its own with keys. */
 export async function newProject(): Promise<Project> {
@@ -55,14 +61,15 @@ export async function newProject(): Promise<Project> {
     dev: `tr_dev_${randomBase36(24)}`,
     accessToken: `tr_pat_${randomBase36(24)}`,
   };
-  const created = await call("POST", "/admin/v1/bootstrap", ADMIN_TOKEN, {
+  const created = await call<Bootstrapped>("POST", "/admin/v1/bootstrap", ADMIN_TOKEN, {
     organization: { slug: unique, name: unique },
     project: { ref: project.ref, name: unique },
     secretKeys: { prod: project.prod, dev: project.dev },
     accessToken: project.accessToken,
   });
   if (created.status !== 200) throw new Error(JSON.stringify(created.body));
-  return project;
+  const prodKey = created.body.environments.find(({ slug }) => slug === "prod")?.key as string;
+  return { ...project, prodKey };
 }
 
 type Queues = z.input<typeof QueueManifest>[];

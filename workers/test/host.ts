@@ -1,7 +1,7 @@
 import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry, parseRunId } from "@acme/sdk/contract";
 import { vi } from "vitest";
 import { issueToken } from "../src/auth/tokens.ts";
-import { call, HOST_TOKEN } from "./client.ts";
+import { call, HOST_TOKEN, SIGNING } from "./client.ts";
 
 const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };
 
@@ -57,11 +57,8 @@ export async function suspend(run: DequeuedRun, waits: number[]): Promise<unknow
 
 /** What code inside the run calls the API with. */
 export const runTokenOf = (runId: string): string =>
-  issueToken(
-    { SIGNING_KEY: "signing-key-of-the-tests" },
-    {
-      env: parseRunId(runId)?.environmentKey as string,
-      kind: "run",
-      exp: Math.floor(Date.now() / 1000) + 600,
-    },
-  );
+  issueToken(SIGNING, {
+    env: parseRunId(runId)?.environmentKey as string,
+    kind: "run",
+    exp: Math.floor(Date.now() / 1000) + 600,
+  });

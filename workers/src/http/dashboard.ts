@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
+import type { App } from "../bindings.ts";
 
 const TYPES: Record<string, string> = {
   html: "text/html; charset=utf-8",

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
+import type { App } from "../bindings.ts";
 
 /** Where this server is reached from outside, without a slash at its end. */
 export const baseUrl = (c: Context<App>): string =>

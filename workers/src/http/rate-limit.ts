@@ -1,6 +1,5 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
-import type { Bindings } from "../bindings.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { Failure } from "./failure.ts";
 import type { LimiterRpc } from "./limiter-object.ts";
 import type { RateLimit, Taken } from "./token-bucket.ts";

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
+import type { App } from "../bindings.ts";
 
 export const REQUEST_KEY_HEADER = "x-trigger-request-idempotency-key";
 

@@ -7,6 +7,7 @@ import {
 } from "@acme/sdk/contract";
 import * as api from "@acme/sdk/contract/api";
 import { z } from "zod";
+import { ACCESS, type Access } from "../auth/access.ts";
 import { OPERATIONS, type Operation } from "./operations.ts";
 
 /** Those with names of their own in the document: clients generated from it get a type for each. */
@@ -48,12 +49,12 @@ const parameter = (where: "path" | "query" | "header", name: string, schema: obj
 });
 
 function describe(schemas: Schemas, path: string, operation: Operation) {
-  const { id, summary, query, headers, response, download, status = 200, auth = "secretKey" } = operation;
+  const { id, summary, query, headers, response, download, status = 200 } = operation;
   return {
     operationId: id,
     summary,
     tags: [/^\/(?:api|engine|admin)\/v\d+\/([\w-]+)/.exec(path)?.[1] ?? "server"],
-    security: auth === "none" ? [] : [{ [auth]: [] }],
+    security: securityOf(ACCESS[id]),
     parameters: [
       ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name]) =>
         parameter("path", name as string, { type: "string" }, { required: true }),
@@ -77,6 +78,13 @@ function describe(schemas: Schemas, path: string, operation: Operation) {
       default: { description: "What is wrong and what to do", ...content(schemas, api.ErrorBody, "output") },
     },
   };
+}
+
+/** Any one of these lets a request through. A public token is listed with the scopes of which it has to have one. */
+function securityOf(access: Access): Record<string, readonly string[]>[] {
+  if (access.credential === "none") return [];
+  const own = { [access.credential]: [] };
+  return access.credential === "secretKey" && access.scopes ? [own, { publicToken: access.scopes }] : [own];
 }
 
 function requestBody(schemas: Schemas, { body, bodyType, bytes, optionalBody }: Operation) {
@@ -113,7 +121,7 @@ export function openApiDocument(version: string) {
       schemas,
       securitySchemes: {
         secretKey: bearer("Secret key of an environment (tr_prod_…)"),
-        reader: bearer("Secret key, or the public token that came with what it is about"),
+        publicToken: bearer("Public token that has one of the listed scopes"),
         accessToken: bearer("Personal access token (tr_pat_…)"),
         hostToken: bearer("The token of container hosts"),
         adminToken: bearer("The server's admin token"),

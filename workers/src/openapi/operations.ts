@@ -7,12 +7,13 @@ import {
 } from "@acme/sdk/contract";
 import * as api from "@acme/sdk/contract/api";
 import type { z } from "zod";
+import type { OperationId } from "../auth/access.ts";
 import { REQUEST_KEY_HEADER } from "../http/request-key.ts";
 
 /** A route of the API. */
 export interface Operation {
-  /** Name of the function in generated clients: stays as it is. */
-  id: string;
+  /** Name of the function in generated clients, which must not change. `ACCESS` says what the route takes by this name. */
+  id: OperationId;
   summary: string;
   body?: z.ZodType;
   /** No body is an empty one. */
@@ -27,8 +28,6 @@ export interface Operation {
   bytes?: string;
   /** So is the answer. */
   download?: string;
-  /** What it is called with; default: a secret key. */
-  auth?: "secretKey" | "reader" | "accessToken" | "hostToken" | "adminToken" | "none";
 }
 
 const OPERATION = {
@@ -77,7 +76,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "retrieveBatch",
       summary: "Retrieve a batch",
       response: api.RetrieveBatchResponse,
-      auth: "reader",
     },
   },
   "/api/v1/batches/{id}": {
@@ -85,7 +83,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "retrieveBatchV1",
       summary: "Retrieve a batch",
       response: api.RetrieveBatchResponse,
-      auth: "reader",
     },
   },
   "/api/v1/batches/{id}/results": {
@@ -94,7 +91,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Results of those items of a batch that are over, in their order",
       query: api.BatchResultsQuery,
       response: api.BatchResultsResponse,
-      auth: "reader",
     },
   },
   "/api/v1/tasks/batch": {
@@ -142,7 +138,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "retrieveToken",
       summary: "Retrieve a token",
       response: api.RetrieveTokenResponse,
-      auth: "reader",
     },
   },
   "/api/v1/waitpoints/tokens/{id}/complete": {
@@ -152,7 +147,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       body: api.CompleteTokenBody,
       optionalBody: true,
       response: api.CompleteTokenResponse,
-      auth: "reader",
     },
   },
   "/api/v1/waitpoints/tokens/{id}/callback/{hash}": {
@@ -161,7 +155,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "The token's `url`: completes it with the request's body",
       bytes: "*/*",
       response: api.CompleteTokenResponse,
-      auth: "none",
     },
   },
   "/api/v1/packets/{name}": {
@@ -189,7 +182,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "The address to download from: its query is signed",
       query: api.SignedPacketQuery,
       download: "*/*",
-      auth: "none",
     },
     put: {
       id: "uploadPacket",
@@ -197,7 +189,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       query: api.SignedPacketQuery,
       bytes: "*/*",
       response: api.StoredPacket,
-      auth: "none",
     },
   },
   "/api/v1/schedules": {
@@ -244,7 +235,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Time zones that schedules can be in",
       query: api.TimezonesQuery,
       response: api.TimezonesResponse,
-      auth: "none",
     },
   },
   "/api/v1/runs": {
@@ -260,7 +250,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "retrieveRun",
       summary: "Retrieve a run",
       response: api.RetrieveRunResponse,
-      auth: "reader",
     },
   },
   "/api/v1/runs/{runId}/result": {
@@ -269,7 +258,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "The result of a finished run; `?wait=SECONDS` (up to 60) waits for it",
       query: api.ResultQuery,
       response: api.ResultResponse,
-      auth: "reader",
     },
   },
   "/api/v1/runs/{runId}/events": {
@@ -277,7 +265,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "listRunEvents",
       summary: "A run's timeline and logs",
       response: api.EventsResponse,
-      auth: "reader",
     },
   },
   "/api/v1/runs/{runId}/attempts": {
@@ -285,7 +272,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "listRunAttempts",
       summary: "A run's attempts",
       response: api.AttemptsResponse,
-      auth: "reader",
     },
   },
   "/api/v1/runs/{runId}/replay": {
@@ -328,7 +314,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "getRunMetadata",
       summary: "A run's metadata",
       response: api.MetadataResponse,
-      auth: "reader",
     },
     put: {
       id: "updateRunMetadata",
@@ -423,7 +408,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "getEnvironment",
       summary: "An environment and its limits",
       response: api.EnvironmentResponse,
-      auth: "accessToken",
     },
   },
   "/api/v1/projects/{ref}/{env}/pause": {
@@ -431,7 +415,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "pauseEnvironment",
       summary: "Start no runs of an environment; what runs goes on",
       response: api.EnvironmentResponse,
-      auth: "accessToken",
     },
   },
   "/api/v1/projects/{ref}/{env}/resume": {
@@ -439,7 +422,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "resumeEnvironment",
       summary: "Start runs of an environment again",
       response: api.EnvironmentResponse,
-      auth: "accessToken",
     },
   },
   "/api/v1/projects/{ref}/{env}/bundles/{contentHash}": {
@@ -448,7 +430,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Upload a bundle (an ES module)",
       bytes: "application/javascript",
       response: api.UploadedBundle,
-      auth: "accessToken",
     },
   },
   "/api/v1/projects/{ref}/{env}/deployments": {
@@ -456,7 +437,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "listDeployments",
       summary: "List deployments, newest first",
       response: api.ListDeploymentsResponse,
-      auth: "accessToken",
     },
     post: {
       id: "createDeployment",
@@ -464,7 +444,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       body: api.CreateDeploymentBody,
       response: api.DeploymentBody,
       status: 201,
-      auth: "accessToken",
     },
   },
   "/api/v1/projects/{ref}/{env}/deployments/{version}/promote": {
@@ -472,7 +451,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "promoteDeployment",
       summary: "Send new runs to a deployment",
       response: api.DeploymentBody,
-      auth: "accessToken",
     },
   },
   "/engine/v1/worker-actions/dequeue": {
@@ -481,7 +459,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "A container host asks for runs, and is held until there are some",
       body: DequeueRequest,
       response: DequeueResponse,
-      auth: "hostToken",
     },
   },
   "/engine/v1/worker-actions/report": {
@@ -490,7 +467,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "A container host tells what happened to its runs",
       body: ReportRequest,
       response: ReportResponse,
-      auth: "hostToken",
     },
   },
   "/engine/v1/worker-actions/deployments/{id}": {
@@ -498,7 +474,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "getHostDeployment",
       summary: "What a container host needs to run a deployment",
       response: HostDeployment,
-      auth: "hostToken",
     },
   },
   "/engine/v1/worker-actions/bundles/{hash}": {
@@ -506,7 +481,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "downloadBundle",
       summary: "A bundle",
       download: "text/javascript",
-      auth: "hostToken",
     },
   },
   "/admin/v1/bootstrap": {
@@ -515,7 +489,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Create the first project, its environments and keys",
       body: api.BootstrapBody,
       response: api.BootstrapResponse,
-      auth: "adminToken",
     },
   },
   "/admin/v1/projects/{ref}/{env}/settings": {
@@ -524,7 +497,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Change an environment's limits, and its share when hosts are short; what is absent stays",
       body: api.EnvironmentSettingsBody,
       response: api.EnvironmentResponse,
-      auth: "adminToken",
     },
   },
   "/admin/v1/organizations/{slug}/weight": {
@@ -533,7 +505,6 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       summary: "Set the share of all environments of an organization",
       body: api.OrganizationWeightBody,
       response: api.OrganizationWeightResponse,
-      auth: "adminToken",
     },
   },
   "/healthz": {
@@ -541,10 +512,9 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       id: "checkHealth",
       summary: "Whether an object and the database answer (503: not)",
       response: api.HealthResponse,
-      auth: "none",
     },
   },
   "/openapi.json": {
-    get: { id: "getOpenApi", summary: "This document", download: "application/json", auth: "none" },
+    get: { id: "getOpenApi", summary: "This document", download: "application/json" },
   },
 };

@@ -4,10 +4,11 @@ import {
   OrganizationWeightBody,
   type OrganizationWeightResponse,
 } from "@acme/sdk/contract/api";
-import { type Context, Hono } from "hono";
+import { Hono } from "hono";
 import type { z } from "zod";
-import { type App, authenticateSecret } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
 import { sha256 } from "../auth/tokens.ts";
+import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
@@ -16,8 +17,7 @@ import { environmentView } from "../views/environment-view.ts";
 
 /** What sets up a new server: its first organization, project, environments and keys; and shares and limits. */
 export const adminRoutes = new Hono<App>()
-  .post("/admin/v1/bootstrap", async (c) => {
-    authenticateAdmin(c);
+  .post("/admin/v1/bootstrap", access("bootstrap"), async (c) => {
     const { organization, project, secretKeys, accessToken } = await readBody(c, BootstrapBody);
     const keyHashes = Object.fromEntries(
       Object.entries(secretKeys).map(([slug, key]) => [slug, sha256(key)]),
@@ -36,8 +36,7 @@ export const adminRoutes = new Hono<App>()
       environments: created.environments.map(({ slug, key, id, type }) => ({ slug, key, id, type })),
     });
   })
-  .put("/admin/v1/projects/:ref/:env/settings", async (c) => {
-    authenticateAdmin(c);
+  .put("/admin/v1/projects/:ref/:env/settings", access("updateEnvironmentSettings"), async (c) => {
     const changes = await readBody(c, EnvironmentSettingsBody);
     const { ref, env: slug } = c.req.param();
     const environment = await openRepository(c.env).findEnvironmentOfProject(ref, slug);
@@ -54,8 +53,7 @@ export const adminRoutes = new Hono<App>()
     );
     return c.json(environmentView(environment, settings));
   })
-  .put("/admin/v1/organizations/:slug/weight", async (c) => {
-    authenticateAdmin(c);
+  .put("/admin/v1/organizations/:slug/weight", access("setOrganizationWeight"), async (c) => {
     const { weight } = await readBody(c, OrganizationWeightBody);
     const slug = c.req.param("slug");
     const environments = await openRepository(c.env).environmentsOfOrganization(slug);
@@ -77,5 +75,3 @@ export const adminRoutes = new Hono<App>()
     };
     return c.json(answer);
   });
-
-const authenticateAdmin = (c: Context<App>): void => authenticateSecret(c, c.env.ADMIN_TOKEN, "admin token");

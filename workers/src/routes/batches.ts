@@ -10,11 +10,11 @@ import {
   type TriggerBody,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate, authenticateScoped } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
 import { issueToken } from "../auth/tokens.ts";
 import { batchAborted, prepareItem, receiveItems, sendItems } from "../batches/batch-items.ts";
 import { batchOf, createBatch } from "../batches/create-batch.ts";
-import type { Bindings } from "../bindings.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { batchObjectOf } from "../objects.ts";
@@ -27,8 +27,8 @@ const PUBLIC_TOKEN_SECONDS = 3_600;
 const BODY_BYTES = 30 * 1024 * 1024;
 
 export const batchRoutes = new Hono<App>()
-  .post("/api/v3/batches", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v3/batches", access("createBatch"), async (c) => {
+    const { environment } = c.var;
     const body = await readBody(c, CreateBatchBody);
     const operation = operationOf(c, environment);
     checkResumable(operation, body.resumeParentOnCompletion);
@@ -45,8 +45,8 @@ export const batchRoutes = new Hono<App>()
       202,
     );
   })
-  .post("/api/v3/batches/:id/items", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v3/batches/:id/items", access("streamBatchItems"), async (c) => {
+    const { environment } = c.var;
     const id = c.req.param("id");
     const { owner, batch } = await batchOf(c.env, environment, id);
     if (batch.status === "ABORTED" && !batch.sealed) throw batchAborted(batch);
@@ -66,11 +66,11 @@ export const batchRoutes = new Hono<App>()
       ...(sealed ? {} : { enqueuedCount: itemCount, expectedCount: runCount }),
     });
   })
-  .get("/api/v1/batches/:id", (c) => retrieve(c, c.req.param("id")))
-  .get("/api/v2/batches/:id", (c) => retrieve(c, c.req.param("id")))
-  .get("/api/v1/batches/:id/results", async (c) => {
+  .get("/api/v1/batches/:id", access("retrieveBatchV1"), (c) => retrieve(c, c.req.param("id")))
+  .get("/api/v2/batches/:id", access("retrieveBatch"), (c) => retrieve(c, c.req.param("id")))
+  .get("/api/v1/batches/:id/results", access("listBatchResults"), async (c) => {
     const id = c.req.param("id");
-    const environment = await authenticateReaderOf(c, id);
+    const { environment } = c.var;
     const query = BatchResultsQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const { owner, batch } = await batchOf(c.env, environment, id);
@@ -81,8 +81,8 @@ export const batchRoutes = new Hono<App>()
     const body = streamOf(resultsBody(c.env, environment, owner, id, page));
     return c.body(body, 200, { "content-type": "application/json" });
   })
-  .post("/api/v1/tasks/batch", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v1/tasks/batch", access("batchTriggerV1"), async (c) => {
+    const { environment } = c.var;
     const { items, parentRunId } = await readBody(c, MixedBatchBody, BODY_BYTES);
     const { id, runs } = await createWhole(c.env, environment, items, parentRunId);
     givePublicToken(c, environment, id);
@@ -92,24 +92,21 @@ export const batchRoutes = new Hono<App>()
       runs: runs.map(({ runId, task, cached }) => ({ id: runId, taskIdentifier: task, isCached: cached })),
     });
   })
-  .post("/api/v2/tasks/batch", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v2/tasks/batch", access("batchTriggerV2"), async (c) => {
+    const { environment } = c.var;
     const { items, parentRunId } = await readBody(c, MixedBatchBody, BODY_BYTES);
     const { id } = await createWhole(c.env, environment, items, parentRunId);
     givePublicToken(c, environment, id);
     return c.json({ id, runCount: items.length }, 202);
   })
-  .post("/api/v1/tasks/:taskId/batch", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v1/tasks/:taskId/batch", access("batchTriggerTask"), async (c) => {
+    const { environment } = c.var;
     const { items } = await readBody(c, TaskBatchBody, BODY_BYTES);
     const task = c.req.param("taskId");
     const all = items.map((item) => ({ ...item, task }));
     const { id, runs } = await createWhole(c.env, environment, all, undefined);
     return c.json({ batchId: id, runs: runs.map(({ runId }) => runId) });
   });
-
-const authenticateReaderOf = (c: Context<App>, id: string): Promise<EnvironmentRef> =>
-  authenticateScoped(c, ["read:batch", `read:batch:${id}`]);
 
 /** Lets whoever triggered the batch hand its progress on, to a browser for instance. */
 function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: string): void {
@@ -120,7 +117,7 @@ function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: 
 }
 
 async function retrieve(c: Context<App>, id: string): Promise<Response> {
-  const environment = await authenticateReaderOf(c, id);
+  const { environment } = c.var;
   const { owner, batch } = await batchOf(c.env, environment, id);
   const items = (await owner.listItems(environment.key)) ?? { runs: [], errors: [] };
   return c.json(viewOf(batch, items));

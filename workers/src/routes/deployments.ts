@@ -3,7 +3,8 @@ import { timingProblem } from "@acme/durable-objects/schedules";
 import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
 import { ContentHash, CreateDeploymentBody, type DeploymentBody } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticateProject } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
@@ -15,8 +16,7 @@ import type { DeploymentRecord } from "../storage/repository.ts";
 const MANIFEST_BYTES = 16 * 1024 * 1024;
 
 export const deploymentRoutes = new Hono<App>()
-  .put("/api/v1/projects/:ref/:env/bundles/:contentHash", async (c) => {
-    await environmentOf(c);
+  .put("/api/v1/projects/:ref/:env/bundles/:contentHash", access("uploadBundle"), async (c) => {
     const claimed = ContentHash.safeParse(c.req.param("contentHash"));
     if (!claimed.success)
       throw new Failure(400, "invalid_content_hash", claimed.error.issues[0]?.message ?? "");
@@ -32,8 +32,8 @@ export const deploymentRoutes = new Hono<App>()
     await openBlobs(c.env).put(`bundles/${digest}`, bytes);
     return c.json({ contentHash: digest, size: bytes.byteLength });
   })
-  .post("/api/v1/projects/:ref/:env/deployments", async (c) => {
-    const environment = await environmentOf(c);
+  .post("/api/v1/projects/:ref/:env/deployments", access("createDeployment"), async (c) => {
+    const { environment } = c.var;
     if (environment.type === "DEVELOPMENT") {
       throw new Failure(
         422,
@@ -60,13 +60,13 @@ export const deploymentRoutes = new Hono<App>()
     });
     return c.json(view(promote ? await promoteTo(c, environment, created) : created), 201);
   })
-  .get("/api/v1/projects/:ref/:env/deployments", async (c) => {
-    const environment = await environmentOf(c);
+  .get("/api/v1/projects/:ref/:env/deployments", access("listDeployments"), async (c) => {
+    const { environment } = c.var;
     const found = await openRepository(c.env).listDeployments(environment.key, 50);
     return c.json({ data: found.map(view) });
   })
-  .post("/api/v1/projects/:ref/:env/deployments/:version/promote", async (c) => {
-    const environment = await environmentOf(c);
+  .post("/api/v1/projects/:ref/:env/deployments/:version/promote", access("promoteDeployment"), async (c) => {
+    const { environment } = c.var;
     const version = c.req.param("version");
     const found = await openRepository(c.env).findDeploymentByVersion(environment.key, version);
     if (!found) {
@@ -78,10 +78,6 @@ export const deploymentRoutes = new Hono<App>()
     }
     return c.json(view(await promoteTo(c, environment, found)));
   });
-
-function environmentOf(c: Context<App>): Promise<EnvironmentRef> {
-  return authenticateProject(c, c.req.param("ref") as string, c.req.param("env") as string);
-}
 
 /** Throws a Failure for a task whose `cron` is none. */
 function checkSchedules({ tasks }: WorkerManifest): void {

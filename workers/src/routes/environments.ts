@@ -1,6 +1,7 @@
 import { ENVIRONMENT_SLUGS } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticateProject } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { environmentView } from "../views/environment-view.ts";
 
@@ -9,21 +10,18 @@ const PATH = `/api/v1/projects/:ref/:env{${ENVIRONMENT_SLUGS.join("|")}}` as con
 
 /** An environment as its project's developers see and pause it. What it may use is set by the administrator. */
 export const environmentRoutes = new Hono<App>()
-  .get(PATH, async (c) => {
-    const environment = await environmentOf(c);
+  .get(PATH, access("getEnvironment"), async (c) => {
+    const { environment } = c.var;
     const { settings } = await environmentObjectOf(c.env, environment.key).environmentStats();
     return c.json(environmentView(environment, settings));
   })
-  .post(`${PATH}/pause`, (c) => setPaused(c, true))
-  .post(`${PATH}/resume`, (c) => setPaused(c, false));
+  .post(`${PATH}/pause`, access("pauseEnvironment"), (c) => setPaused(c, true))
+  .post(`${PATH}/resume`, access("resumeEnvironment"), (c) => setPaused(c, false));
 
 async function setPaused(c: Context<App>, paused: boolean): Promise<Response> {
-  const environment = await environmentOf(c);
+  const { environment } = c.var;
   const settings = await environmentObjectOf(c.env, environment.key).updateEnvironment(environment, {
     paused,
   });
   return c.json(environmentView(environment, settings));
 }
-
-const environmentOf = (c: Context<App>) =>
-  authenticateProject(c, c.req.param("ref") as string, c.req.param("env") as string);

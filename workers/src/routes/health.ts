@@ -1,11 +1,12 @@
 import { Hono } from "hono";
-import type { App } from "../auth/auth.ts";
 import { configurationProblem } from "../auth/configuration.ts";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
 import { dispatcherObject } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 
 /** Whether the parts that a request needs answer (an object and the database) and the Worker's secrets are configured. */
-export const healthRoutes = new Hono<App>().get("/healthz", async (c) => {
+export const healthRoutes = new Hono<App>().get("/healthz", access("checkHealth"), async (c) => {
   const [objects, database] = await Promise.all([
     check(async () => void (await dispatcherObject(c.env).hosts())),
     check(() => openRepository(c.env).ping()),

@@ -10,10 +10,10 @@ import {
   type SuspensionVerdict,
 } from "@acme/sdk/contract";
 import { ContentHash } from "@acme/sdk/contract/api";
-import { type Context, Hono } from "hono";
-import { type App, authenticateSecret } from "../auth/auth.ts";
+import { Hono } from "hono";
+import { access } from "../auth/middleware.ts";
 import { issueToken } from "../auth/tokens.ts";
-import type { Bindings } from "../bindings.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
@@ -31,15 +31,13 @@ const SEEN_EVERY_MS = 5_000;
 const seen = new Cache<true>(SEEN_EVERY_MS);
 
 export const hostRoutes = new Hono<App>()
-  .post("/engine/v1/worker-actions/dequeue", async (c) => {
-    authenticateHost(c);
+  .post("/engine/v1/worker-actions/dequeue", access("dequeueRuns"), async (c) => {
     const request = await readBody(c, DequeueRequest);
     const { runs, notices, now, ended } = await dispatcherObject(c.env).poll(request);
     const body = `{"runs":[${runs.join(",")}],"notices":${JSON.stringify(notices)},"now":${now}${ended ? ',"ended":true' : ""}}`;
     return c.body(body, 200, { "content-type": "application/json" });
   })
-  .post("/engine/v1/worker-actions/report", async (c) => {
-    authenticateHost(c);
+  .post("/engine/v1/worker-actions/report", access("reportRuns"), async (c) => {
     const report = await withStoredOutputs(c.env, await readBody(c, ReportRequest, REPORT_BYTES));
     const { hostId, sessionId } = report;
     const verdicts = new Map<string, Verdict>();
@@ -74,8 +72,7 @@ export const hostRoutes = new Hono<App>()
     };
     return c.json(body);
   })
-  .get("/engine/v1/worker-actions/deployments/:id", async (c) => {
-    authenticateHost(c);
+  .get("/engine/v1/worker-actions/deployments/:id", access("getHostDeployment"), async (c) => {
     const found = await openRepository(c.env).findDeployment(c.req.param("id"));
     if (!found)
       throw new Failure(404, "deployment_not_found", `Deployment ${c.req.param("id")} was not found.`);
@@ -91,8 +88,7 @@ export const hostRoutes = new Hono<App>()
     };
     return c.json(body);
   })
-  .get("/engine/v1/worker-actions/bundles/:hash", async (c) => {
-    authenticateHost(c);
+  .get("/engine/v1/worker-actions/bundles/:hash", access("downloadBundle"), async (c) => {
     const hash = ContentHash.safeParse(c.req.param("hash"));
     const bytes = hash.success ? await openBlobs(c.env).get(`bundles/${hash.data}`) : null;
     if (!bytes) throw new Failure(404, "bundle_not_found", `Bundle ${c.req.param("hash")} was not found.`);
@@ -105,10 +101,6 @@ type LeaseKind = Exclude<Kind, "suspensions" | "checkpoints">;
 type Verdict = LeaseVerdict | SuspensionVerdict | CheckpointVerdict;
 
 type Report = ReturnType<typeof ReportRequest.parse>;
-
-function authenticateHost(c: Context<App>): void {
-  authenticateSecret(c, c.env.HOST_TOKEN, "host token");
-}
 
 /** The report with outputs that are too large for a queue's database in the blob store. Throws where that fails: it is sent again. */
 async function withStoredOutputs(env: Bindings, report: Report): Promise<Report> {

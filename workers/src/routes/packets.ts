@@ -1,8 +1,9 @@
 import { LIMITS, newId } from "@acme/sdk/contract";
 import { SignedPacketQuery } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
 import { signerOf } from "../auth/signing.ts";
+import type { App } from "../bindings.ts";
 import { readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
@@ -16,33 +17,33 @@ type Use = "read" | "write";
 
 /** Payloads and outputs too large to be told inline: their key, as others tell it, leads to an address that needs no token. */
 export const packetRoutes = new Hono<App>()
-  .get("/api/v1/packets/:name{.+\\.(?:json|superjson|txt)}", async (c) => {
-    const environment = await authenticate(c);
+  .get("/api/v1/packets/:name{.+\\.(?:json|superjson|txt)}", access("getPacketAddress"), async (c) => {
+    const { environment } = c.var;
     const key = c.req.param("name");
     const own = key.startsWith(`packets/${environment.key}/`) && !key.includes("..");
     if (!own || (await openBlobs(c.env).size(key)) === null) throw packetNotFound(key);
     return c.json({ presignedUrl: addressOf(c, key, "read") });
   })
-  .put("/api/v1/packets/:name{.+}", async (c) => {
-    const environment = await authenticate(c);
+  .put("/api/v1/packets/:name{.+}", access("createPacketAddressV1"), async (c) => {
+    const { environment } = c.var;
     const key = uploadKeyOf(environment.key, c.req.param("name"));
     return c.json({ presignedUrl: addressOf(c, key, "write") });
   })
-  .put("/api/v2/packets/:name{.+}", async (c) => {
-    const environment = await authenticate(c);
+  .put("/api/v2/packets/:name{.+}", access("createPacketAddress"), async (c) => {
+    const { environment } = c.var;
     const name = c.req.param("name");
     // A name of our own: whatever two clients call theirs, they don't meet.
     const unique = `${newId("packet")}${name.endsWith(".txt") ? ".txt" : ".json"}`;
     const storagePath = uploadKeyOf(environment.key, unique);
     return c.json({ presignedUrl: addressOf(c, storagePath, "write"), storagePath });
   })
-  .get("/api/v1/packet", async (c) => {
+  .get("/api/v1/packet", access("downloadPacket"), async (c) => {
     const key = signedKey(c, "read");
     const environmentKey = key.split("/")[1] ?? "";
     const { text, type } = await resolve(c.env, environmentKey, { text: key, type: STORED });
     return c.body(text, 200, { "content-type": type });
   })
-  .put("/api/v1/packet", async (c) => {
+  .put("/api/v1/packet", access("uploadPacket"), async (c) => {
     const key = signedKey(c, "write");
     const bytes = await readBytes(c.req.raw, LIMITS.packetBytes, "The packet");
     const type = (c.req.header("content-type") ?? "").split(";")[0]?.trim() ?? "";

@@ -15,8 +15,8 @@ import {
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
-import { type App, authenticate } from "../auth/auth.ts";
-import type { Bindings } from "../bindings.ts";
+import { access } from "../auth/middleware.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { environmentObjectOf, queueObjectOf } from "../objects.ts";
@@ -28,8 +28,8 @@ const PER_PAGE = 25;
 const ID = new RegExp(`^queue_([0-9a-z]{${QUEUE_KEY_LENGTH}})$`);
 
 export const queueRoutes = new Hono<App>()
-  .get(PATH, async (c) => {
-    const environment = await authenticate(c);
+  .get(PATH, access("listQueues"), async (c) => {
+    const { environment } = c.var;
     const query = ListQueuesQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const { page = 1, perPage = PER_PAGE } = query.data;
@@ -41,41 +41,41 @@ export const queueRoutes = new Hono<App>()
     };
     return c.json(answer);
   })
-  .get(`${PATH}/:queue`, async (c) => {
-    const environment = await authenticate(c);
+  .get(`${PATH}/:queue`, access("getQueue"), async (c) => {
+    const { environment } = c.var;
     const query = RetrieveQueueQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const target = await queueOf(c, environment, query.data.type);
     return c.json(await retrieve(c.env, environment, target));
   })
-  .post(`${PATH}/:queue/pause`, (c) =>
+  .post(`${PATH}/:queue/pause`, access("pauseQueue"), (c) =>
     change(c, PauseQueueBody, ({ action }) => ({ type: "pause", paused: action === "pause" })),
   )
-  .post(`${PATH}/:queue/concurrency/override`, (c) =>
+  .post(`${PATH}/:queue/concurrency/override`, access("overrideQueueConcurrency"), (c) =>
     change(c, OverrideConcurrencyBody, ({ concurrencyLimit, totalConcurrencyLimit }) => ({
       type: "override",
       limits: { concurrencyLimit, totalConcurrencyLimit },
     })),
   )
-  .post(`${PATH}/:queue/concurrency/reset`, (c) =>
+  .post(`${PATH}/:queue/concurrency/reset`, access("resetQueueConcurrency"), (c) =>
     change(c, ResetLimitBody, () => ({
       type: "reset",
       limits: ["concurrencyLimit", "totalConcurrencyLimit"],
     })),
   )
-  .post(`${PATH}/:queue/rate-limit/override`, (c) =>
+  .post(`${PATH}/:queue/rate-limit/override`, access("overrideQueueRateLimit"), (c) =>
     change(c, OverrideRateLimitBody, ({ rateLimit, rateLimitPerKey }) => ({
       type: "override",
       limits: { rateLimit, rateLimitPerKey },
     })),
   )
-  .post(`${PATH}/:queue/rate-limit/reset`, (c) =>
+  .post(`${PATH}/:queue/rate-limit/reset`, access("resetQueueRateLimit"), (c) =>
     change(c, ResetLimitBody, () => ({ type: "reset", limits: ["rateLimit", "rateLimitPerKey"] })),
   )
-  .post(`${PATH}/:queue/partitions/override`, (c) =>
+  .post(`${PATH}/:queue/partitions/override`, access("overrideQueuePartitions"), (c) =>
     change(c, OverridePartitionsBody, ({ partitions }) => ({ type: "override", limits: { partitions } })),
   )
-  .post(`${PATH}/:queue/partitions/reset`, (c) =>
+  .post(`${PATH}/:queue/partitions/reset`, access("resetQueuePartitions"), (c) =>
     change(c, ResetLimitBody, () => ({ type: "reset", limits: ["partitions"] })),
   );
 
@@ -86,7 +86,7 @@ async function change<S extends z.ZodType<{ type: ParamType }>>(
   schema: S,
   toChange: (body: z.output<S>) => QueueChange,
 ): Promise<Response> {
-  const environment = await authenticate(c);
+  const { environment } = c.var;
   const body = await readBody(c, schema);
   const known = await queueOf(c, environment, body.type);
   const declaration = await declarationFor(c.env, environment.key, known.queue);

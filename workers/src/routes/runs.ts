@@ -21,8 +21,8 @@ import {
 } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import type { z } from "zod";
-import { type App, authenticate, authenticateReader } from "../auth/auth.ts";
-import type { Bindings } from "../bindings.ts";
+import { access } from "../auth/middleware.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { rangeOf } from "../http/created-range.ts";
 import { Failure, invalid, runNotFound } from "../http/failure.ts";
@@ -37,8 +37,8 @@ import { listedOf, retrievedOf, summaryOf } from "../views/run-view.ts";
 import { runScheduleView } from "../views/schedule-view.ts";
 
 export const runRoutes = new Hono<App>()
-  .get("/api/v1/runs", async (c) => {
-    const environment = await authenticate(c);
+  .get("/api/v1/runs", access("listRuns"), async (c) => {
+    const { environment } = c.var;
     const query = ListRunsQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const page = {
@@ -52,15 +52,15 @@ export const runRoutes = new Hono<App>()
       pagination: { next: listing.next ?? undefined, previous: listing.previous ?? undefined },
     });
   })
-  .get("/api/v3/runs/:runId", async (c) => {
+  .get("/api/v3/runs/:runId", access("retrieveRun"), async (c) => {
     const runId = c.req.param("runId");
-    const environment = await authenticateReader(c, runId);
+    const { environment } = c.var;
     const run = await runOf(c.env, environment, runId);
     return c.json(await view(c.env, environment, run));
   })
-  .get("/api/v1/runs/:runId/result", async (c) => {
+  .get("/api/v1/runs/:runId/result", access("getRunResult"), async (c) => {
     const runId = c.req.param("runId");
-    const environment = await authenticateReader(c, runId);
+    const { environment } = c.var;
     const waitMs = waitOf(c);
     const finished = await ownerOf(c.env, environment.key, runId).waitForRun(environment.key, runId, waitMs);
     if (finished && "error" in finished) throw failureOf(finished);
@@ -74,9 +74,9 @@ export const runRoutes = new Hono<App>()
     }
     return c.json(await resultOf(c.env, environment.key, finished));
   })
-  .get("/api/v1/runs/:runId/events", async (c) => {
+  .get("/api/v1/runs/:runId/events", access("listRunEvents"), async (c) => {
     const runId = c.req.param("runId");
-    const environment = await authenticateReader(c, runId);
+    const { environment } = c.var;
     const owner = ownerOf(c.env, environment.key, runId);
     const [timeline, logs] = await Promise.all([
       owner.runEvents(environment.key, runId),
@@ -101,9 +101,9 @@ export const runRoutes = new Hono<App>()
     ];
     return c.json({ events: events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)) });
   })
-  .get("/api/v1/runs/:runId/attempts", async (c) => {
+  .get("/api/v1/runs/:runId/attempts", access("listRunAttempts"), async (c) => {
     const runId = c.req.param("runId");
-    const environment = await authenticateReader(c, runId);
+    const { environment } = c.var;
     const run = await runOf(c.env, environment, runId);
     const attempts: z.infer<typeof AttemptsResponse>["attempts"] = run.attemptRecords.map(
       (attempt, index) => ({
@@ -126,8 +126,8 @@ export const runRoutes = new Hono<App>()
     );
     return c.json({ attempts });
   })
-  .post("/api/v2/runs/:runId/cancel", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v2/runs/:runId/cancel", access("cancelRun"), async (c) => {
+    const { environment } = c.var;
     const runId = c.req.param("runId");
     const { children } = await readBody(c, CancelBody);
     const result = await ownerOf(c.env, environment.key, runId).cancelRun(
@@ -139,16 +139,16 @@ export const runRoutes = new Hono<App>()
     if ("error" in result) throw failureOf(result);
     return c.json({ id: runId });
   })
-  .post("/api/v1/runs/:runId/replay", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v1/runs/:runId/replay", access("replayRun"), async (c) => {
+    const { environment } = c.var;
     const runId = c.req.param("runId");
     const body = await readBody(c, ReplayBody, LIMITS.triggerBodyBytes);
     const run = await runOf(c.env, environment, runId);
     const result = await replay(c.env, environment, run, body, requestKeyOf(c));
     return c.json({ id: result.runId });
   })
-  .post("/api/v1/runs/:runId/reschedule", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v1/runs/:runId/reschedule", access("rescheduleRun"), async (c) => {
+    const { environment } = c.var;
     const runId = c.req.param("runId");
     const { delay } = await readBody(c, RescheduleBody);
     const delayUntil = parseDelay(delay, Date.now()) as number;
@@ -160,22 +160,22 @@ export const runRoutes = new Hono<App>()
     if ("error" in run && typeof run.error === "string") throw failureOf(run as RunError);
     return c.json(await view(c.env, environment, run as RunRecord));
   })
-  .post("/api/v1/runs/:runId/tags", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v1/runs/:runId/tags", access("addRunTags"), async (c) => {
+    const { environment } = c.var;
     const runId = c.req.param("runId");
     const { tags } = await readBody(c, AddTagsBody);
     const result = await ownerOf(c.env, environment.key, runId).addTags(environment.key, runId, tags);
     if ("error" in result) throw failureOf(result);
     return c.json({ message: `The run has ${result.tags.length} tags`, tags: result.tags });
   })
-  .get("/api/v1/runs/:runId/metadata", async (c) => {
+  .get("/api/v1/runs/:runId/metadata", access("getRunMetadata"), async (c) => {
     const runId = c.req.param("runId");
-    const environment = await authenticateReader(c, runId);
+    const { environment } = c.var;
     const run = await runOf(c.env, environment, runId);
     return c.json({ metadata: run.metadata ? (JSON.parse(run.metadata) as unknown) : {} });
   })
-  .put("/api/v1/runs/:runId/metadata", async (c) => {
-    const environment = await authenticate(c);
+  .put("/api/v1/runs/:runId/metadata", access("updateRunMetadata"), async (c) => {
+    const { environment } = c.var;
     const runId = c.req.param("runId");
     const body = await readBody(c, UpdateMetadataBody, LIMITS.metadataBytes * 2);
     const own: MetadataOperation[] = [
@@ -191,8 +191,8 @@ export const runRoutes = new Hono<App>()
     }
     return c.json({ metadata: result.metadata });
   })
-  .post("/api/v1/idempotencyKeys/:key/reset", async (c) => {
-    const environment = await authenticate(c);
+  .post("/api/v1/idempotencyKeys/:key/reset", access("resetIdempotencyKey"), async (c) => {
+    const { environment } = c.var;
     const key = c.req.param("key");
     const { taskIdentifier } = await readBody(c, ResetIdempotencyKeyBody);
     const home = queueObjectOf(c.env, idempotencyHomeOf(environment.key, taskIdentifier));

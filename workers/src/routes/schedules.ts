@@ -6,7 +6,8 @@ import {
   UpdateScheduleBody,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { schedulesOf } from "../objects.ts";
@@ -15,14 +16,14 @@ import { scheduleView } from "../views/schedule-view.ts";
 const PATH = "/api/v1/schedules";
 
 export const scheduleRoutes = new Hono<App>()
-  .post(PATH, async (c) => {
-    const environment = await authenticate(c);
+  .post(PATH, access("createSchedule"), async (c) => {
+    const { environment } = c.var;
     const body = await readBody(c, CreateScheduleBody);
     const schedule = done(await schedulesOf(c.env, environment.key).createSchedule(environment, body));
     return c.json(scheduleView(schedule, environment));
   })
-  .get(PATH, async (c) => {
-    const environment = await authenticate(c);
+  .get(PATH, access("listSchedules"), async (c) => {
+    const { environment } = c.var;
     const query = ListSchedulesQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const { page = 1, perPage = 20 } = query.data;
@@ -32,8 +33,8 @@ export const scheduleRoutes = new Hono<App>()
       pagination: { currentPage: page, totalPages: Math.ceil(count / perPage), count },
     });
   })
-  .get(`${PATH}/:id`, async (c) => {
-    const environment = await authenticate(c);
+  .get(`${PATH}/:id`, access("retrieveSchedule"), async (c) => {
+    const { environment } = c.var;
     const id = c.req.param("id");
     const schedule = await schedulesOf(c.env, environment.key).retrieveSchedule(id);
     if (!schedule) {
@@ -41,20 +42,20 @@ export const scheduleRoutes = new Hono<App>()
     }
     return c.json(scheduleView(schedule, environment));
   })
-  .put(`${PATH}/:id`, async (c) => {
-    const environment = await authenticate(c);
+  .put(`${PATH}/:id`, access("updateSchedule"), async (c) => {
+    const { environment } = c.var;
     const body = await readBody(c, UpdateScheduleBody);
     const schedules = schedulesOf(c.env, environment.key);
     return c.json(scheduleView(done(await schedules.updateSchedule(c.req.param("id"), body)), environment));
   })
-  .delete(`${PATH}/:id`, async (c) => {
-    const environment = await authenticate(c);
+  .delete(`${PATH}/:id`, access("deleteSchedule"), async (c) => {
+    const { environment } = c.var;
     return c.json(done(await schedulesOf(c.env, environment.key).deleteSchedule(c.req.param("id"))));
   })
-  .post(`${PATH}/:id/activate`, (c) => setActive(c, c.req.param("id"), true))
-  .post(`${PATH}/:id/deactivate`, (c) => setActive(c, c.req.param("id"), false))
+  .post(`${PATH}/:id/activate`, access("activateSchedule"), (c) => setActive(c, c.req.param("id"), true))
+  .post(`${PATH}/:id/deactivate`, access("deactivateSchedule"), (c) => setActive(c, c.req.param("id"), false))
   // As in the reference, without a key: it is the same for everyone.
-  .get("/api/v1/timezones", (c) => {
+  .get("/api/v1/timezones", access("listTimezones"), (c) => {
     const query = TimezonesQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const names = zoneNames();
@@ -62,7 +63,7 @@ export const scheduleRoutes = new Hono<App>()
   });
 
 async function setActive(c: Context<App>, id: string, active: boolean): Promise<Response> {
-  const environment = await authenticate(c);
+  const { environment } = c.var;
   const schedule = done(await schedulesOf(c.env, environment.key).setScheduleActive(id, active));
   return c.json(scheduleView(schedule, environment));
 }

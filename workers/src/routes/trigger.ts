@@ -2,9 +2,9 @@ import type { RunFinished, TriggerResult } from "@acme/durable-objects/rpc";
 import { LIMITS } from "@acme/sdk/contract";
 import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
-import { type App, authenticate } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
 import { issueToken } from "../auth/tokens.ts";
-import type { Bindings } from "../bindings.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { readRequiredBody } from "../http/body.ts";
 import { requestKeyOf } from "../http/request-key.ts";
 import { ownerOf } from "../objects.ts";
@@ -14,29 +14,33 @@ import { resultOf, waitOf } from "../views/run-result.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
 
-export const triggerRoutes = new Hono<App>().post("/api/v1/tasks/:taskId/trigger", async (c) => {
-  const environment = await authenticate(c);
-  const waitMs = waitOf(c);
-  const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
-  const operation = operationOf(c, environment);
-  checkResumable(operation, body.options?.resumeParentOnCompletion);
-  const input = { task: c.req.param("taskId"), body, waitMs };
-  const result = operation
-    ? await triggerChild(c.env, environment, operation, input)
-    : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) });
-  // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
-  // those who say that they are that client.
-  if (c.req.header("trigger-version") !== undefined) {
-    const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
-    const scopes = [`read:runs:${result.runId}`];
-    const token = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
-    c.header("x-trigger-jwt", token);
-  }
-  const answer = { id: result.runId, isCached: result.cached };
-  if (waitMs === 0) return c.json(answer);
-  const finished = await finishedOf(c.env, environment.key, result, waitMs);
-  return c.json({ ...answer, result: finished && (await resultOf(c.env, environment.key, finished)) });
-});
+export const triggerRoutes = new Hono<App>().post(
+  "/api/v1/tasks/:taskId/trigger",
+  access("triggerTask"),
+  async (c) => {
+    const { environment } = c.var;
+    const waitMs = waitOf(c);
+    const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
+    const operation = operationOf(c, environment);
+    checkResumable(operation, body.options?.resumeParentOnCompletion);
+    const input = { task: c.req.param("taskId"), body, waitMs };
+    const result = operation
+      ? await triggerChild(c.env, environment, operation, input)
+      : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) });
+    // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
+    // those who say that they are that client.
+    if (c.req.header("trigger-version") !== undefined) {
+      const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
+      const scopes = [`read:runs:${result.runId}`];
+      const token = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
+      c.header("x-trigger-jwt", token);
+    }
+    const answer = { id: result.runId, isCached: result.cached };
+    if (waitMs === 0) return c.json(answer);
+    const finished = await finishedOf(c.env, environment.key, result, waitMs);
+    return c.json({ ...answer, result: finished && (await resultOf(c.env, environment.key, finished)) });
+  },
+);
 
 /** Undefined: it isn't over by then. */
 async function finishedOf(

@@ -16,9 +16,10 @@ import {
   type TokenStatus,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
-import { type App, authenticate, authenticateScoped } from "../auth/auth.ts";
+import { access } from "../auth/middleware.ts";
 import { signerOf } from "../auth/signing.ts";
 import { digest, issueToken } from "../auth/tokens.ts";
+import type { App } from "../bindings.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { callbackOutput } from "../http/callback-output.ts";
 import { rangeOf } from "../http/created-range.ts";
@@ -33,8 +34,8 @@ const PATH = "/api/v1/waitpoints/tokens";
 const PUBLIC_TOKEN_SECONDS = 24 * 3_600;
 
 export const waitpointRoutes = new Hono<App>()
-  .post(PATH, async (c) => {
-    const environment = await authenticate(c);
+  .post(PATH, access("createToken"), async (c) => {
+    const { environment } = c.var;
     const body = await readBody(c, CreateTokenBody);
     const { token, isCached } = await createToken(c, environment, body);
     const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
@@ -43,8 +44,8 @@ export const waitpointRoutes = new Hono<App>()
     c.header("x-trigger-jwt", publicAccessToken);
     return c.json({ id: token.id, isCached, url: callbackUrl(c, token.id), publicAccessToken });
   })
-  .get(PATH, async (c) => {
-    const environment = await authenticate(c);
+  .get(PATH, access("listTokens"), async (c) => {
+    const { environment } = c.var;
     const query = ListTokensQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     const { data } = query;
@@ -65,9 +66,9 @@ export const waitpointRoutes = new Hono<App>()
       pagination: { next: listing.next ?? undefined, previous: listing.previous ?? undefined },
     });
   })
-  .get(`${PATH}/:id`, async (c) => {
+  .get(`${PATH}/:id`, access("retrieveToken"), async (c) => {
     const id = c.req.param("id");
-    const environment = await authenticateScoped(c, ["read:waitpoints", `read:waitpoints:${id}`]);
+    const { environment } = c.var;
     const token = await ownerOf(c, environment.key, id).retrieveToken(environment.key);
     if (!token) throw tokenNotFound(id);
     const output = token.output === null ? undefined : await resolve(c.env, environment.key, packetOf(token));
@@ -78,13 +79,13 @@ export const waitpointRoutes = new Hono<App>()
       outputIsError: token.status === "PENDING" ? undefined : token.outputIsError,
     });
   })
-  .post(`${PATH}/:id/complete`, async (c) => {
+  .post(`${PATH}/:id/complete`, access("completeToken"), async (c) => {
     const id = c.req.param("id");
-    const environment = await authenticateScoped(c, ["write:waitpoints", `write:waitpoints:${id}`]);
+    const { environment } = c.var;
     const { data } = await readBody(c, CompleteTokenBody, LIMITS.triggerBodyBytes);
     return complete(c, environment.key, id, data === undefined ? null : JSON.stringify(data));
   })
-  .post(`${PATH}/:id/callback/:hash`, async (c) => {
+  .post(`${PATH}/:id/callback/:hash`, access("callBackToken"), async (c) => {
     const { id, hash } = c.req.param();
     const environmentKey = parseEnvironmentId(id)?.environmentKey;
     if (environmentKey === undefined || !signerOf(c.env).verify("callback", id, hash, Date.now())) {

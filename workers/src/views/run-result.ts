@@ -2,8 +2,7 @@ import type { RunFinished } from "@acme/durable-objects/rpc";
 import { ResultQuery, type ResultResponse } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { App } from "../auth/auth.ts";
-import type { Bindings } from "../bindings.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { invalid } from "../http/failure.ts";
 import { resolve } from "../storage/packets.ts";
 

@@ -1,6 +1,6 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Context } from "hono";
-import type { Bindings } from "../bindings.ts";
+import type { App, Bindings } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
@@ -8,16 +8,28 @@ import { openRepository } from "../storage/open.ts";
 import type { AccessToken } from "../storage/repository.ts";
 import { sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
 
-export type App = { Bindings: Bindings };
+/** What a request was authenticated with. */
+export type Credential =
+  | { type: "secretKey" }
+  /** The token of code inside a run, which may do what a secret key may. */
+  | { type: "run" }
+  | { type: "public"; scopes: string[] }
+  | { type: "accessToken"; organizationId: string };
 
-/** A revoked key goes on working for this long at most. */
+/** The environment that a request acts on, and by what right. */
+export interface Authenticated {
+  environment: EnvironmentRef;
+  credential: Credential;
+}
+
+/** A revoked key is accepted for at most this long after its revocation. */
 const KEY_CACHE_MS = 10_000;
 
 const byKeyHash = new Cache<EnvironmentRef>(KEY_CACHE_MS);
 const byKey = new Cache<EnvironmentRef>(60_000);
 const accessTokens = new Cache<AccessToken>(KEY_CACHE_MS);
 
-export function bearer(c: Context<App>): string {
+function bearer(c: Context<App>): string {
   const header = c.req.header("authorization");
   if (!header?.startsWith("Bearer ") || header.length === 7) {
     throw new Failure(
@@ -29,38 +41,30 @@ export function bearer(c: Context<App>): string {
   return header.slice(7);
 }
 
-/** The environment of a request: by secret key, or by the token that code inside a run has. Counts against its rate limit. */
-export async function authenticate(c: Context<App>): Promise<EnvironmentRef> {
+/**
+ * Finds the environment of a secret key, of a run's token, or of a public token that has one of these scopes, and counts
+ * the request against the rate limit of that credential. Throws a 401, 403 or 429.
+ */
+export async function authenticateEnvironment(
+  c: Context<App>,
+  scopes: readonly string[],
+): Promise<Authenticated> {
   const key = bearer(c);
   const hash = sha256(key);
-  const environment = key.startsWith("tr_")
-    ? await environmentByKeyHash(c.env, hash)
-    : await environmentByToken(c.env, key, []);
-  if (!environment) throw invalidKey();
+  const found = key.startsWith("tr_")
+    ? await bySecretKey(c.env, hash)
+    : await bySignedToken(c.env, key, scopes);
+  if (!found) throw invalidKey();
   await takeToken(c, hash);
-  return environment;
+  return found;
 }
 
-/** As `authenticate`, and also by a public token that has one of these scopes. */
-export async function authenticateScoped(c: Context<App>, scopes: string[]): Promise<EnvironmentRef> {
-  const key = bearer(c);
-  if (key.startsWith("tr_")) return authenticate(c);
-  const environment = await environmentByToken(c.env, key, scopes);
-  if (!environment) throw invalidKey();
-  await takeToken(c, sha256(key));
-  return environment;
-}
-
-/** As `authenticate`, and also by a public token whose scopes let it read this run. */
-export const authenticateReader = (c: Context<App>, runId: string): Promise<EnvironmentRef> =>
-  authenticateScoped(c, ["read:runs", `read:runs:${runId}`]);
-
-/** A project's environment, by personal access token: for the CLI. */
+/** Finds a project's environment for the owner of a personal access token. Throws a 401, 404 or 429. */
 export async function authenticateProject(
   c: Context<App>,
   projectRef: string,
   slug: string,
-): Promise<EnvironmentRef> {
+): Promise<Authenticated> {
   const hash = sha256(bearer(c));
   const repository = openRepository(c.env);
   const token = await accessTokens.through(hash, () => repository.findAccessToken(hash));
@@ -80,40 +84,49 @@ export async function authenticateProject(
       `There is no environment "${slug}" of project "${projectRef}" that this token may use. Check \`project\` in acme.config.ts and --env.`,
     );
   }
-  return environment;
+  return { environment, credential: { type: "accessToken", organizationId: token.organizationId } };
 }
 
-/** Container hosts and administrators have one secret each. */
+/** Checks one of the server's own secrets. Throws a 401. */
 export function authenticateSecret(c: Context<App>, secret: string, what: string): void {
   if (!secret || !sameSecret(bearer(c), secret)) {
     throw new Failure(401, "invalid_token", `The ${what} is wrong.`);
   }
 }
 
-const environmentByKeyHash = (env: Bindings, hash: string): Promise<EnvironmentRef | null> =>
-  byKeyHash.through(hash, () => openRepository(env).findEnvironmentByKeyHash(hash));
+async function bySecretKey(env: Bindings, hash: string): Promise<Authenticated | null> {
+  const environment = await byKeyHash.through(hash, () => openRepository(env).findEnvironmentByKeyHash(hash));
+  return environment && { environment, credential: { type: "secretKey" } };
+}
 
-/** A run's token may do everything; a public one what it has one of these scopes for. Null: it is none of this server's. */
-async function environmentByToken(
+/** Null when this server did not issue the token, or it has expired. Throws a 403 when its scopes are too narrow. */
+async function bySignedToken(
   env: Bindings,
   token: string,
-  scopes: string[],
-): Promise<EnvironmentRef | null> {
+  scopes: readonly string[],
+): Promise<Authenticated | null> {
   const claims = verifyToken(env, token, Date.now());
   if (!claims) return null;
   if (claims.kind !== "run" && !claims.scopes?.some((scope) => scopes.includes(scope))) {
     throw notAllowed(claims, scopes);
   }
-  return byKey.through(claims.env, () => openRepository(env).findEnvironmentByKey(claims.env));
+  const environment = await byKey.through(claims.env, () =>
+    openRepository(env).findEnvironmentByKey(claims.env),
+  );
+  const credential: Credential =
+    claims.kind === "run" ? { type: "run" } : { type: "public", scopes: claims.scopes ?? [] };
+  return environment && { environment, credential };
 }
 
-function notAllowed({ scopes: has = [] }: TokenClaims, scopes: string[]): Failure {
+function notAllowed({ scopes: has = [] }: TokenClaims, scopes: readonly string[]): Failure {
   const needs =
-    scopes.length === 0 ? "It takes a secret key (tr_dev_…, tr_prod_…)." : `It takes ${scopes.join(" or ")}.`;
+    scopes.length === 0
+      ? "A secret key (tr_dev_…, tr_prod_…) is required."
+      : `One of these scopes is required: ${scopes.join(", ")}.`;
   return new Failure(
     403,
     "not_allowed",
-    `This public token does not allow that: it has ${has.join(", ") || "no scopes"}. ${needs} Nothing was changed.`,
+    `This public token does not allow the request: its scopes are ${has.join(", ") || "empty"}. ${needs} Nothing was changed.`,
   );
 }
 

@@ -1,0 +1,104 @@
+/**
+ * What a route takes:
+ * - `secretKey`: a secret key of the environment, or the token of code inside a run. With `scopes`, also a public token
+ *   that has one of them; `{name}` in a scope stands for that parameter of the path.
+ * - `accessToken`: a personal access token whose organization has the environment `:env` of the project `:ref`.
+ * - `hostToken`, `adminToken`: the server's secrets for container hosts and for its administrator.
+ * - `none`: nothing. The route is public, or checks a signature in its address itself.
+ */
+export type Access =
+  | { credential: "secretKey"; scopes?: readonly string[] }
+  | { credential: "accessToken" | "hostToken" | "adminToken" | "none" };
+
+const secretKey = { credential: "secretKey" } as const;
+const accessToken = { credential: "accessToken" } as const;
+const hostToken = { credential: "hostToken" } as const;
+const adminToken = { credential: "adminToken" } as const;
+const open = { credential: "none" } as const;
+
+const scoped = (...scopes: string[]) => ({ credential: "secretKey", scopes }) as const;
+const runReader = scoped("read:runs", "read:runs:{runId}");
+const batchReader = scoped("read:batch", "read:batch:{id}");
+
+/**
+ * Every route of the API, by the id of its operation in `openapi/operations.ts`. A route names its entry where it is
+ * registered (`.get(path, access("listRuns"), handler)`), and the OpenAPI document shows it.
+ */
+export const ACCESS = {
+  triggerTask: secretKey,
+
+  createBatch: secretKey,
+  streamBatchItems: secretKey,
+  retrieveBatch: batchReader,
+  retrieveBatchV1: batchReader,
+  listBatchResults: batchReader,
+  batchTriggerV1: secretKey,
+  batchTriggerV2: secretKey,
+  batchTriggerTask: secretKey,
+
+  listTokens: secretKey,
+  createToken: secretKey,
+  retrieveToken: scoped("read:waitpoints", "read:waitpoints:{id}"),
+  completeToken: scoped("write:waitpoints", "write:waitpoints:{id}"),
+  callBackToken: open,
+
+  getPacketAddress: secretKey,
+  createPacketAddressV1: secretKey,
+  createPacketAddress: secretKey,
+  downloadPacket: open,
+  uploadPacket: open,
+
+  listSchedules: secretKey,
+  createSchedule: secretKey,
+  retrieveSchedule: secretKey,
+  updateSchedule: secretKey,
+  deleteSchedule: secretKey,
+  activateSchedule: secretKey,
+  deactivateSchedule: secretKey,
+  listTimezones: open,
+
+  listRuns: secretKey,
+  retrieveRun: runReader,
+  getRunResult: runReader,
+  listRunEvents: runReader,
+  listRunAttempts: runReader,
+  replayRun: secretKey,
+  cancelRun: secretKey,
+  rescheduleRun: secretKey,
+  addRunTags: secretKey,
+  getRunMetadata: runReader,
+  updateRunMetadata: secretKey,
+  resetIdempotencyKey: secretKey,
+
+  listQueues: secretKey,
+  getQueue: secretKey,
+  pauseQueue: secretKey,
+  overrideQueueConcurrency: secretKey,
+  resetQueueConcurrency: secretKey,
+  overrideQueueRateLimit: secretKey,
+  resetQueueRateLimit: secretKey,
+  overrideQueuePartitions: secretKey,
+  resetQueuePartitions: secretKey,
+
+  getEnvironment: accessToken,
+  pauseEnvironment: accessToken,
+  resumeEnvironment: accessToken,
+  uploadBundle: accessToken,
+  listDeployments: accessToken,
+  createDeployment: accessToken,
+  promoteDeployment: accessToken,
+
+  dequeueRuns: hostToken,
+  reportRuns: hostToken,
+  getHostDeployment: hostToken,
+  downloadBundle: hostToken,
+
+  bootstrap: adminToken,
+  updateEnvironmentSettings: adminToken,
+  setOrganizationWeight: adminToken,
+
+  checkHealth: open,
+  getOpenApi: open,
+} as const satisfies Record<string, Access>;
+
+export type OperationId = keyof typeof ACCESS;

@@ -1,0 +1,100 @@
+import { beforeAll, describe, expect, it } from "vitest";
+import { app } from "../src/app.ts";
+import { ACCESS, type Access } from "../src/auth/access.ts";
+import { issueToken } from "../src/auth/tokens.ts";
+import { OPERATIONS } from "../src/openapi/operations.ts";
+import { ADMIN_TOKEN, call, newProject, type Project, SIGNING } from "./client.ts";
+
+interface Route {
+  method: string;
+  path: string;
+  access: Access;
+}
+
+const routes: Route[] = Object.entries(OPERATIONS).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, { id }]) => ({
+    method: method.toUpperCase(),
+    path,
+    access: ACCESS[id],
+  })),
+);
+const taking = (...credentials: Access["credential"][]) =>
+  routes.filter(({ access }) => credentials.includes(access.credential));
+
+const publicToken = (scopes: string[]): string =>
+  issueToken(SIGNING, {
+    env: project.prodKey,
+    kind: "public",
+    scopes,
+    exp: Math.floor(Date.now() / 1000) + 60,
+  });
+
+/** The path with something in place of each parameter. */
+const filled = (path: string, values: Record<string, string> = {}): string =>
+  path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "x.json");
+
+let project: Project;
+beforeAll(async () => {
+  project = await newProject();
+});
+
+describe("each route that the API document lists", () => {
+  it("is registered, and each registered one is listed", () => {
+    const registered = app.routes
+      .filter(({ method, path }) => method !== "ALL" && !path.endsWith("/*"))
+      .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{.*?\}(?=\/|$))?/g, "{$1}")}`);
+    const listed = routes.map(({ method, path }) => `${method} ${path}`);
+    expect([...new Set(registered)].sort()).toEqual(listed.sort());
+  });
+
+  it.each(routes.filter(({ access }) => access.credential !== "none"))(
+    "refuses $method $path without a key",
+    async ({ method, path }) => {
+      const url = filled(path, { env: "prod" });
+      const { status, body } = await call(method, url, null);
+      expect([status, body.code]).toEqual([401, "missing_api_key"]);
+    },
+  );
+
+  it.each(taking("secretKey"))(
+    "refuses $method $path with a token of another kind",
+    async ({ method, path }) => {
+      expect((await call(method, filled(path), "tr_prod_unknown")).status).toBe(401);
+      expect((await call(method, filled(path), project.accessToken)).status).toBe(401);
+      expect((await call(method, filled(path), ADMIN_TOKEN)).status).toBe(401);
+    },
+  );
+
+  it.each(taking("accessToken", "hostToken", "adminToken"))(
+    "refuses $method $path with a secret key",
+    async ({ method, path }) => {
+      const url = filled(path, { env: "prod", ref: project.ref });
+      expect((await call(method, url, project.prod)).status).toBe(401);
+    },
+  );
+
+  it.each(taking("secretKey"))(
+    "refuses $method $path with a public token for something else",
+    async (route) => {
+      const token = publicToken(["read:other", "write:other:x.json"]);
+      const { status, body } = await call(route.method, filled(route.path), token);
+      expect([status, body.code]).toEqual([403, "not_allowed"]);
+    },
+  );
+
+  const scoped = routes.flatMap(({ method, path, access }) =>
+    (access.credential === "secretKey" ? (access.scopes ?? []) : []).map((scope) => ({
+      method,
+      path,
+      scope,
+    })),
+  );
+  it.each(scoped)(
+    "lets $method $path through with a public token for $scope",
+    async ({ method, path, scope }) => {
+      const token = publicToken([scope.replace(/\{\w+\}/, "x.json")]);
+      // What it asks for is not there.
+      expect((await call(method, filled(path), token)).status).toBe(404);
+    },
+  );
+});
