@@ -10,7 +10,7 @@ const CALLS = ["fsync", "fdatasync", "sync_file_range", "msync"];
 const TRIGGERS = 500;
 
 export interface Flushes {
-  /** Calls that flush a file to disk, for each trigger, with so many clients. */
+  /** Calls that flush a file to disk, per trigger, with `clients` clients. */
   perTrigger: { clients: number; flushes: number }[];
   /** Which calls, for example `fdatasync`. */
   calls: string[];

@@ -4,7 +4,7 @@ import { cpuMs } from "./systems/process.ts";
 import type { System } from "./systems/system.ts";
 
 const LOOK_MS = 400;
-/** Of one core. Below it a system does nothing but its housekeeping. */
+/** Share of one core. A system below it does only housekeeping. */
 const IDLE_SHARE = 0.08;
 const LONGEST_MS = 15_000;
 

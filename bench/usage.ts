@@ -10,7 +10,7 @@ export interface Usage {
   othersShare: number;
 }
 
-/** Runs `work` and tells who used the processors meanwhile. What a process used that ended meanwhile is not known. */
+/** Runs `work` and returns which processes used the processors meanwhile. Processes that ended meanwhile are not counted. */
 export async function withUsage<T>(
   system: System,
   all: readonly System[],

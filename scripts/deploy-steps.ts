@@ -47,7 +47,7 @@ export function deploySteps(options: DeployOptions): DeployStep[] {
     program: "wrangler",
     args: ["deploy", ...(dryRun ? ["--dry-run"] : []), ...wranglerArgs],
   } satisfies DeployStep;
-  // Migrations go before the code that needs them; the deployed code goes on meanwhile, so they only ever add.
+  // Migrations go before the code that needs them; the deployed code keeps serving meanwhile, so they only ever add.
   const migrate = dryRun ? [] : migrationOf(bindings, databaseUrl, environment);
   return [check, ...(dashboard ? [build] : []), ...migrate, deploy];
 }

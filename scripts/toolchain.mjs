@@ -75,7 +75,7 @@ function ownerLives(lock) {
     process.kill(Number(readFileSync(join(lock, "pid"), "utf8")), 0);
     return true;
   } catch (error) {
-    // No pid yet: its owner is between the two steps above, or died there; a second look tells.
+    // No pid yet: its owner is between the two steps above, or died there; a second look decides.
     if (error.code !== "ENOENT") return error.code === "EPERM";
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     return existsSync(join(lock, "pid"));
@@ -117,7 +117,7 @@ function npmAbove() {
 /**
  * Runs the project's Node.js with `args` in place of this process: same terminal, same signals, same exit code. The
  * program has an IPC channel to this process, which closes if this process is killed. Where npm started this process
- * and is killed itself, the program is told to stop.
+ * and is killed itself, the program is asked to stop.
  */
 export function runProjectNode(args, options = {}) {
   const child = spawn(NODE, args, {

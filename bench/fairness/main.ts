@@ -1,5 +1,5 @@
 /**
- * `npm run bench:fairness`: 1,000 environments, of which one queued 100,000 runs before all others, on hosts with 200
+ * `npm run bench:fairness`: 1,000 environments, one of them having queued 100,000 runs before all others, on hosts with 200
  * slots. Options: `--environments N --early N --each N`. Ends with 1 where Jain's index is below 0.99.
  */
 import { parseArgs } from "node:util";

@@ -5,7 +5,7 @@ import type { Metric } from "./metric.ts";
 
 const RUNS = 10_000;
 const CLIENTS = 32;
-/** Of the runs that started last, this many are asked whether they have finished. */
+/** Number of the most recently started runs that are checked for having finished. */
 const LAST = 200;
 
 /**

@@ -6,12 +6,12 @@ import type { CpuProfile } from "./inspector.ts";
 export interface Cost {
   /** Function and source file. */
   where: string;
-  /** Of all samples that were not idle, 0 to 1. */
+  /** Share of all samples that were not idle, 0 to 1. */
   share: number;
 }
 
 export interface Summary {
-  /** Of the time profiled, 0 to 1. */
+  /** Share of the profiled time, 0 to 1. */
   busy: number;
   self: Cost[];
   /** With everything that was called from there. */

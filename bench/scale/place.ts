@@ -12,7 +12,7 @@ export interface TriggerOptions {
   concurrencyKey?: string;
 }
 
-/** An environment of its own with one task, in a queue with so many partitions. */
+/** An environment of its own with one task, in a queue with `partitions` partitions. */
 export class Place {
   readonly #http: HttpClient;
 

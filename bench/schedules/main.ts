@@ -65,7 +65,7 @@ try {
   await until(due + 20_000);
   const runs = await settled(http);
   const distinct = new Set(runs.map(({ id }) => id)).size;
-  console.log(`runs: ${distinct}, of which twice: ${runs.length - distinct}`);
+  console.log(`runs: ${distinct}, duplicates: ${runs.length - distinct}`);
   const late = runs.map(({ createdAt }) => Date.parse(createdAt) - due);
   const figures = [0, 0.5, 0.9, 0.99, 1].map((share) => `${percentile(late, share)} ms`);
   console.log(`created after their minute: least, p50, p90, p99, most: ${figures.join(", ")}`);

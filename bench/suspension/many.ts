@@ -28,7 +28,7 @@ type Idle = Awaited<ReturnType<typeof idle>>;
 const line = (what: string, { host, processes, worker }: Idle): string =>
   `${what}: workerd ${worker.mb.toFixed(0)} MB, ${(worker.core * 100).toFixed(1)} % of a core; host ${host.mb.toFixed(0)} MB, ${(host.core * 100).toFixed(1)} %; task processes ${processes}`;
 
-/** `count` runs that all wait for the same moment: what they cost until then, and how they go on. */
+/** `count` runs that all wait for the same moment: what they cost until then, and how they resume. */
 export async function many(count: number): Promise<void> {
   // Warm processes are not what is measured: none is kept.
   const platform = await startPlatform("process", { ACME_HOST_IDLE_MS: "2000", ACME_HOST_SPARES: "0" });

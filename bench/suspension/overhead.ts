@@ -15,7 +15,7 @@ interface Figures {
 }
 
 /**
- * Runs that wait three seconds, one after the other: what it takes until nothing of them is left, and how late they go on.
+ * Runs that wait three seconds, one after the other: how long it takes until they hold nothing, and how late they resume.
  * The first is not counted.
  */
 async function measure(platform: Platform, how: string, runs: number): Promise<Figures> {
@@ -59,7 +59,7 @@ export async function overhead(docker: boolean): Promise<void> {
   const first = rows[0] as Figures;
   const shown = (value: number, base: number): string =>
     `${value.toFixed(1).padStart(8)} ms (${(value / base).toFixed(1)}×)`;
-  console.log("| how a run goes on | runs | suspended after, p50 | p99 | goes on late by, p50 | p99 |");
+  console.log("| resumed by | runs | suspended after, p50 | p99 | resumed late by, p50 | p99 |");
   console.log("|---|---|---|---|---|---|");
   for (const { how, resume, runs, suspend } of rows) {
     const cells = [

@@ -18,6 +18,6 @@ export interface System {
 
 export interface Payload {
   i: number;
-  /** Socket that is told of the start of the task function. */
+  /** Socket that receives a message when the task function starts. */
   marks?: string;
 }

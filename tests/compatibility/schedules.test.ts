@@ -7,19 +7,19 @@ import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 /** Written for Trigger.dev; says what it was given. */
 const TASKS = `
 import { schedules, task } from "@trigger.dev/sdk";
-const told = async (payload) => ({
+const received = async (payload) => ({
   ...payload,
   dates: [payload.timestamp, ...payload.upcoming].every((date) => date instanceof Date),
   last: payload.lastTimestamp instanceof Date,
 });
-export const declared = schedules.task({ id: "declared", cron: "* * * * *", run: told });
+export const declared = schedules.task({ id: "declared", cron: "* * * * *", run: received });
 export const yearly = schedules.task({
   id: "yearly",
   cron: { pattern: "0 12 1 1 *", timezone: "Asia/Tokyo", environments: ["PRODUCTION"], window: "30m" },
-  run: told,
+  run: received,
 });
-export const elsewhere = schedules.task({ id: "elsewhere", cron: { pattern: "@daily", environments: ["STAGING"] }, run: told });
-export const attached = schedules.task({ id: "attached", run: told });
+export const elsewhere = schedules.task({ id: "elsewhere", cron: { pattern: "@daily", environments: ["STAGING"] }, run: received });
+export const attached = schedules.task({ id: "attached", run: received });
 export const plain = task({ id: "plain", run: async () => {} });
 `;
 

@@ -23,7 +23,7 @@ describe("tokens through @trigger.dev/sdk", () => {
   const as = <T>(work: () => Promise<T>): Promise<T> =>
     auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, work) as Promise<T>;
 
-  it("are created, retrieved, listed and completed, and the run that waits for one goes on", () =>
+  it("are created, retrieved, listed and completed, and the run that waits for one resumes", () =>
     as(async () => {
       const token = await wait.createToken({ timeout: "1h", tags: ["order"], idempotencyKey: "order-1" });
       expect(token).toMatchObject({ isCached: false, publicAccessToken: expect.any(String) });

@@ -40,7 +40,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     expect((run.output as { message: string }).message).toHaveLength(length);
   });
 
-  it("gives a run metadata, which is told with it", async () => {
+  it("gives a run metadata, which retrieve returns", async () => {
     const metadata = { step: 1, nested: { list: [1, "ä"] } };
     const handle = await tasks.trigger("hello-world", { name: "meta" }, { metadata, delay: "1h" });
     expect((await runs.retrieve(handle.id)).metadata).toEqual(metadata);
@@ -164,7 +164,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     expect((await trigger()).id).not.toBe(first.id);
   });
 
-  it("tells what is wrong, with the status and class the client knows", async () => {
+  it("says what is wrong, with the status and class the client knows", async () => {
     await expect(runs.retrieve("run_nope")).rejects.toMatchObject({ status: 404 });
     await expect(tasks.trigger("nope", {})).rejects.toMatchObject({ status: 404 });
     await auth.withAuth({ baseURL: server.apiUrl, accessToken: "tr_prod_wrong" }, async () => {

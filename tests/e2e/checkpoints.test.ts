@@ -82,7 +82,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
     Object.fromEntries(Object.entries(effects.counts()).filter(([key]) => key.startsWith(`${name} `)));
 
   it(
-    "that waits a minute, two times, goes on in the same process, with no container in between",
+    "that waits a minute twice resumes in the same process, with no container in between",
     {
       timeout: 240_000,
     },

@@ -37,7 +37,7 @@ describe("a run whose", () => {
       expect((await attemptsOf(id)).filter(({ status }) => status === "COMPLETED")).toHaveLength(1);
     }));
 
-  it("Worker is killed goes on, and its result is recorded", () =>
+  it("Worker is killed continues, and its result is recorded", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("sleepy", { ms: 3_000 });
       await executing(id);
@@ -52,7 +52,7 @@ describe("a run whose", () => {
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("sleepy", { ms: 3_000 });
       await executing(id);
-      // Those that wait for a run and the one that has it can't be told apart from outside.
+      // From outside, a process that waits for a run looks like the one that executes it.
       for (const pid of server.taskPids()) process.kill(pid, "SIGKILL");
       const run = await poll(id);
       expect(run).toMatchObject({ status: "COMPLETED", attemptCount: 2 });
@@ -75,7 +75,7 @@ it("a task that blocks its process does not outlive a server that is killed", ()
     await eventually("all of it is gone", () => !all.some(isAlive));
   }));
 
-it("a server that is killed as a whole goes on where it was when it is started again", () =>
+it("a server that is killed as a whole resumes where it was when it is restarted", () =>
   auth.withAuth(client, async () => {
     const executes = await tasks.trigger("sleepy", { ms: 2_000 });
     await executing(executes.id);

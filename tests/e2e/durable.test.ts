@@ -163,7 +163,7 @@ const api = (method: string, path: string, body?: unknown) =>
   });
 
 describe("a run that waits", () => {
-  it("holds nothing meanwhile, goes on where it was, and does nothing twice", () =>
+  it("holds nothing meanwhile, resumes where it was, and does nothing twice", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("workflow", { url: effects.url, name, seconds: 2 });
       await status(id, "WAITING");
@@ -179,7 +179,7 @@ describe("a run that waits", () => {
       expect(types.filter((type) => type === "operation.completed")).toHaveLength(5);
     }));
 
-  it("goes on with its journal on a new host where its own was killed", () =>
+  it("resumes from its journal on a new host after its own was killed", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("workflow", { url: effects.url, name, seconds: 3 });
       await status(id, "WAITING");
@@ -192,7 +192,7 @@ describe("a run that waits", () => {
       );
     }));
 
-  it("whose host is killed in the middle of it goes on with its journal, and does no step again", () =>
+  it("whose host is killed in the middle resumes from its journal, and repeats no step", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("busy", { url: effects.url, name, ms: 3_000 });
       await eventually("its first step is done", () => effects.counts()[`${name} before`] === 1);
@@ -204,7 +204,7 @@ describe("a run that waits", () => {
       expect(effectsOf(name)).toEqual(named(name, { before: 1, after: 1 }));
     }));
 
-  it("is one of 500 whose Worker is killed: all go on, each once", () =>
+  it("is one of 500 whose Worker is killed: all resume, each once", () =>
     auth.withAuth(client, async () => {
       const payloads = Array.from({ length: 500 }, (_, n) => ({
         payload: { url: effects.url, name: `${name}-${n}`, seconds: 6 },
@@ -316,7 +316,7 @@ describe("parents and children", () => {
     }),
   );
 
-  it("go on without it where that is asked for", () =>
+  it("continue without it where that is asked for", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("family", { batched: false });
       await status(id, "WAITING");

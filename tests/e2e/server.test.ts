@@ -66,7 +66,7 @@ describe("npm start", () => {
     }
   });
 
-  it("goes on with the same keys, runs and deployment after a stop", async () => {
+  it("keeps keys, runs and the deployment across a stop", async () => {
     const first = await startLocalServer({ dataDir: folder });
     const key = { baseURL: first.apiUrl, accessToken: first.secretKey };
     const done = await auth.withAuth(key, async () => {

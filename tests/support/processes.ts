@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** State and parent of a process, from /proc; undefined where there is none. */
+/** State and parent of a process, from /proc; undefined if it does not exist. */
 function statOf(pid: number): { state: string; parent: number } | undefined {
   try {
     // The second field is the command in parentheses, which can hold anything.

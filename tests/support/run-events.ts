@@ -4,7 +4,7 @@ import type { z } from "zod";
 
 type Events = z.infer<typeof EventsResponse>["events"];
 
-/** A run's timeline, as the API tells it. */
+/** A run's timeline, as the API returns it. */
 export async function eventsOf(server: LocalAccess, runId: string): Promise<Events> {
   const response = await fetch(`${server.apiUrl}/api/v1/runs/${runId}/events`, {
     headers: { authorization: `Bearer ${server.secretKey}` },

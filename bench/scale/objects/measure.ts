@@ -58,7 +58,7 @@ export class Objects {
     });
   }
 
-  /** Triggers so many runs, then has all of them executed. */
+  /** Triggers `runs` runs, then has all of them executed. */
   measure(runs: number): Busy {
     for (const partition of this.#partitions) Object.assign(partition, { triggering: 0, draining: 0 });
     this.#environmentMs = 0;

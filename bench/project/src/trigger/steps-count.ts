@@ -1,2 +1,2 @@
-/** Of the task `steps`, one after the other. */
+/** Number of steps of the task `steps`; they run one after the other. */
 export const STEPS = 10;
