@@ -14,10 +14,14 @@ import { LIMITS } from "./limits.ts";
 import { MACHINE_PRESETS } from "./machines.ts";
 import { RetryOptions, WorkerManifest } from "./manifest.ts";
 import { TaskRunError } from "./run-errors.ts";
+import { cutMiddle, cutString, fitsBytes } from "./text.ts";
 
 export const HOST_PROTOCOL = 1;
 
 const Millis = z.number().int().min(0);
+const Id = z.string().max(LIMITS.idBytes);
+const DataType = z.string().max(LIMITS.typeBytes);
+const Reason = cutString(LIMITS.reasonBytes);
 
 export const DequeueRequest = z.object({
   protocol: z.literal(HOST_PROTOCOL),
@@ -94,7 +98,7 @@ export const AttemptOutcome = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("success"),
     output: z.string().nullish(),
-    outputType: z.string(),
+    outputType: DataType,
   }),
   z.object({
     type: z.literal("failure"),
@@ -108,16 +112,16 @@ export const AttemptOutcome = z.discriminatedUnion("type", [
   /** The attempt stopped because a cancel notice reached it. */
   z.object({ type: z.literal("canceled") }),
   /** The host gives the run back unstarted or drained: it is queued again, no attempt is counted. */
-  z.object({ type: z.literal("released"), reason: z.string() }),
+  z.object({ type: z.literal("released"), reason: Reason }),
 ]);
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
 
-const Lease = { runId: z.string(), token: z.number().int() };
+const Lease = { runId: Id, token: z.number().int() };
 
 /** How a host goes on with an attempt, for the run's timeline. `reason`: why a process that was saved was not restored. */
 export const ResumeMethod = z.object({
   by: z.enum(["checkpoint", "replay"]),
-  reason: z.string().max(500).optional(),
+  reason: Reason.optional(),
 });
 export type ResumeMethod = z.infer<typeof ResumeMethod>;
 
@@ -134,20 +138,36 @@ export const AttemptCompleted = z.object({
 });
 export type AttemptCompleted = z.infer<typeof AttemptCompleted>;
 
+/** Properties whose JSON is over the limit are kept as its beginning and end. */
+function cutProperties(properties: Record<string, unknown>): Record<string, unknown> {
+  const json = JSON.stringify(properties);
+  if (fitsBytes(json, LIMITS.logPropertiesBytes)) return properties;
+  // As text inside JSON, each quote takes two bytes.
+  return { truncated: cutMiddle(json, LIMITS.logPropertiesBytes / 2) };
+}
+
 export const LogEntry = z.object({
   /** Milliseconds since the epoch. */
   time: z.number(),
   level: z.enum(["trace", "debug", "log", "info", "warn", "error"]),
-  message: z.string(),
-  properties: z.record(z.string(), z.unknown()).optional(),
+  message: cutString(LIMITS.logMessageBytes),
+  properties: z.record(z.string(), z.unknown()).overwrite(cutProperties).optional(),
 });
 export type LogEntry = z.infer<typeof LogEntry>;
 
-export const RunLogs = z.object({ runId: z.string(), attempt: z.number().int(), entries: z.array(LogEntry) });
+export const RunLogs = z.object({
+  runId: Id,
+  attempt: z.number().int(),
+  entries: z.array(LogEntry).max(LIMITS.entriesPerReport),
+});
 export type RunLogs = z.infer<typeof RunLogs>;
 
 /** Operations of a run: new ones, and results of those told before. Applied in order; what is known already stays. */
-export const RunJournal = z.object({ ...Lease, attempt: z.number().int(), entries: z.array(JournalEntry) });
+export const RunJournal = z.object({
+  ...Lease,
+  attempt: z.number().int(),
+  entries: z.array(JournalEntry).max(LIMITS.entriesPerReport),
+});
 export type RunJournal = z.infer<typeof RunJournal>;
 
 /**
@@ -159,13 +179,13 @@ export const RunSuspension = z.object({
   waits: z.array(z.number().int()).min(1),
   checkpoint: CheckpointRef.nullish(),
   /** Why the process could not be saved, where that was tried: the run will be replayed. */
-  checkpointError: z.string().max(500).optional(),
+  checkpointError: Reason.optional(),
   usageMs: z.number().min(0).optional(),
 });
 export type RunSuspension = z.infer<typeof RunSuspension>;
 
 /** A saved process that the host keeps: of a run that may be over by now, or have gone on elsewhere. */
-export const KeptCheckpoint = z.object({ runId: z.string(), id: z.string() });
+export const KeptCheckpoint = z.object({ runId: Id, id: Id });
 export type KeptCheckpoint = z.infer<typeof KeptCheckpoint>;
 
 /** Everything a host has to tell, in one call. Order within a run: started, journals, then completed or suspended. */

@@ -4,7 +4,9 @@
  * object, goes to the host with every dequeue, and makes a replay return what was returned before.
  */
 import { z } from "zod";
+import { LIMITS } from "./limits.ts";
 import { TaskRunError } from "./run-errors.ts";
+import { fitsBytes } from "./text.ts";
 
 const Millis = z.number().int().min(0);
 
@@ -29,7 +31,11 @@ export type OperationKind = z.infer<typeof OperationKind>;
 
 /** What came of an operation. `output` is text of type `outputType`, as a run's output. */
 export const OperationResult = z.discriminatedUnion("ok", [
-  z.object({ ok: z.literal(true), output: z.string().nullish(), outputType: z.string().optional() }),
+  z.object({
+    ok: z.literal(true),
+    output: z.string().nullish(),
+    outputType: z.string().max(LIMITS.typeBytes).optional(),
+  }),
   z.object({ ok: z.literal(false), error: TaskRunError }),
 ]);
 export type OperationResult = z.infer<typeof OperationResult>;
@@ -68,23 +74,36 @@ export const RecordedValues = z.object({
 });
 export type RecordedValues = z.infer<typeof RecordedValues>;
 
-export const JournalEntry = z.object({
-  number: z.number().int().min(0),
-  kind: OperationKind,
-  /** What the user calls it: the task's id, the step's name, the token's id, or the date waited for. At most 512 characters. */
-  name: z.string().max(512),
-  /** Where it was called: `src/trigger/order.ts:12:9`. */
-  location: z.string().max(512).optional(),
-  target: z.string().max(256).optional(),
-  /** End of a "wait", milliseconds since the epoch. */
-  until: Millis.optional(),
-  startedAt: Millis,
-  completedAt: Millis.optional(),
-  /** Absent: it is not over. Once set it never changes. */
-  result: OperationResult.optional(),
-  /** Of the segment before this operation. */
-  values: RecordedValues.optional(),
-});
+/** An operation is one row of its queue's database. The JSON is made only where it could be too large. */
+function fitsRow({ result, values }: { result?: OperationResult; values?: RecordedValues }): boolean {
+  const output = result?.ok ? (result.output?.length ?? 0) : 0;
+  const recorded = (values?.now?.length ?? 0) + (values?.random?.length ?? 0) + (values?.uuid?.length ?? 0);
+  // Text takes at most six bytes a character in JSON, and a recorded number or UUID at most 40.
+  if (!values?.fetch && output * 6 + recorded * 40 <= LIMITS.journalEntryBytes) return true;
+  return fitsBytes(JSON.stringify({ result, values }), LIMITS.journalEntryBytes);
+}
+
+export const JournalEntry = z
+  .object({
+    number: z.number().int().min(0),
+    kind: OperationKind,
+    /** What the user calls it: the task's id, the step's name, the token's id, or the date waited for. At most 512 characters. */
+    name: z.string().max(512),
+    /** Where it was called: `src/trigger/order.ts:12:9`. */
+    location: z.string().max(512).optional(),
+    target: z.string().max(256).optional(),
+    /** End of a "wait", milliseconds since the epoch. */
+    until: Millis.optional(),
+    startedAt: Millis,
+    completedAt: Millis.optional(),
+    /** Absent: it is not over. Once set it never changes. */
+    result: OperationResult.optional(),
+    /** Of the segment before this operation. */
+    values: RecordedValues.optional(),
+  })
+  .refine(fitsRow, {
+    message: `An operation's result and the recorded values before it have at most ${LIMITS.journalEntryBytes} bytes of JSON together`,
+  });
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
 /** A result that reached the run's owner after the run was handed out. */

@@ -20,10 +20,30 @@ export const LIMITS = {
   /** Most runs handed to a host in one reply. */
   dequeueBatch: 500,
   bundleBytes: 50 * 1024 * 1024,
+  /** JSON of a deployment with its manifest: one row of the query side and of the environment's object. */
+  manifestBytes: 1_750_000,
   /** Shortest allowed `maxDuration`, in seconds. */
   minMaxDurationSeconds: 5,
   /** Declared and created ones together. */
   schedulesPerEnvironment: 100_000,
+
+  // Limits of stored texts. What people read (messages, stacks, log lines) is cut in the middle where it enters; what is
+  // compared or parsed (ids, names, types, results) is refused. All of one row together stays well under the 2 MB that a row
+  // may have on Cloudflare.
+  errorNameBytes: 256,
+  logMessageBytes: 64 * 1024,
+  /** JSON of a log entry's properties; larger ones become `{ truncated: "…" }`. */
+  logPropertiesBytes: 128 * 1024,
+  /** Why something happened: a release, a failed checkpoint. */
+  reasonBytes: 500,
+  /** Run ids, checkpoint ids. */
+  idBytes: 128,
+  /** Types of payloads and outputs. */
+  typeBytes: 128,
+  /** JSON of one operation of a journal, with its result and the recorded values before it. */
+  journalEntryBytes: 1_750_000,
+  /** Entries of one run in one report. */
+  entriesPerReport: 50_000,
 } as const;
 
 export const DEFAULTS = {

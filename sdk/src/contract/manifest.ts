@@ -65,9 +65,9 @@ export type ScheduleManifest = z.infer<typeof ScheduleManifest>;
 /** What indexing a bundle tells of one task. */
 export const TaskManifest = z.object({
   id: z.string().min(1).max(128),
-  filePath: z.string(),
-  exportName: z.string().optional(),
-  description: z.string().optional(),
+  filePath: z.string().max(1_024),
+  exportName: z.string().max(256).optional(),
+  description: z.string().max(4_096).optional(),
   /** Absent: the task's own queue, `task/ID`. */
   queue: QueueManifest.partial({ name: true }).optional(),
   retry: RetryOptions.optional(),
@@ -94,7 +94,7 @@ export const WorkerManifest = z.object({
   /** Milliseconds: a run that has to wait longer is suspended. */
   suspendAfterMs: z.number().int().min(0).optional(),
   runtime: z.enum(["node"]).default("node"),
-  sdkVersion: z.string().default("0.1.0"),
+  sdkVersion: z.string().max(64).default("0.1.0"),
 });
 export type WorkerManifest = z.infer<typeof WorkerManifest>;
 

@@ -1,20 +1,34 @@
 import { z } from "zod";
+import { LIMITS } from "./limits.ts";
+import { cutMiddle, cutString, fitsBytes } from "./text.ts";
 
-/** Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`). */
+const Message = cutString(LIMITS.errorMessageBytes);
+const Stack = cutString(LIMITS.errorStackBytes);
+
+/** JSON over the limit, cut, as a JSON string: what is left of it is no JSON itself, and quotes take two bytes in a string. */
+export const cutJson = (raw: string): string =>
+  fitsBytes(raw, LIMITS.errorStackBytes)
+    ? raw
+    : JSON.stringify(cutMiddle(raw, LIMITS.errorStackBytes / 2 - 2));
+
+/**
+ * Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`). Texts over their
+ * limit (see `LIMITS`) are cut in the middle.
+ */
 export const TaskRunError = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("BUILT_IN_ERROR"),
-    name: z.string(),
-    message: z.string(),
-    stackTrace: z.string(),
+    name: cutString(LIMITS.errorNameBytes),
+    message: Message,
+    stackTrace: Stack,
   }),
-  z.object({ type: z.literal("CUSTOM_ERROR"), raw: z.string() }),
-  z.object({ type: z.literal("STRING_ERROR"), raw: z.string() }),
+  z.object({ type: z.literal("CUSTOM_ERROR"), raw: z.string().overwrite(cutJson) }),
+  z.object({ type: z.literal("STRING_ERROR"), raw: cutString(LIMITS.errorStackBytes) }),
   z.object({
     type: z.literal("INTERNAL_ERROR"),
-    code: z.string(),
-    message: z.string().optional(),
-    stackTrace: z.string().optional(),
+    code: cutString(LIMITS.errorNameBytes),
+    message: Message.optional(),
+    stackTrace: Stack.optional(),
   }),
 ]);
 export type TaskRunError = z.infer<typeof TaskRunError>;

@@ -1,3 +1,5 @@
+import { z } from "zod";
+
 const ENCODER = new TextEncoder();
 /** Room for the mark that {@link cutMiddle} leaves, whatever number it shows. */
 const MARK_BYTES = 48;
@@ -33,6 +35,13 @@ export function cutMiddle(text: string, maxBytes: number): string {
   const tail = text.slice(text.length - lengthOfTail(text, room - headBytes));
   return `${head}… [${bytes - utf8Bytes(head) - utf8Bytes(tail)} bytes cut] …${tail}`;
 }
+
+/** Whether a text has at most `maxBytes` bytes in UTF-8. */
+export const fitsBytes = (text: string, maxBytes: number): boolean =>
+  text.length * 3 <= maxBytes || (text.length <= maxBytes && utf8Bytes(text) <= maxBytes);
+
+/** Schema of a text that is cut in the middle to `maxBytes` where it enters: for what people read, such as messages. */
+export const cutString = (maxBytes: number) => z.string().overwrite((text) => cutMiddle(text, maxBytes));
 
 /** Number of UTF-16 units at the beginning of `text` that take at most `maxBytes`. */
 function lengthOfHead(text: string, maxBytes: number): number {

@@ -1,11 +1,10 @@
 import { LIMITS } from "../contract/limits.ts";
-import type { InternalErrorCode, TaskRunError } from "../contract/run-errors.ts";
+import { cutJson, type InternalErrorCode, type TaskRunError } from "../contract/run-errors.ts";
 import { cutMiddle } from "../contract/text.ts";
 
 const MAX_FRAMES = 50;
 const TOP_FRAMES = 5;
 const MAX_LINE_BYTES = 1_024;
-const MAX_NAME_BYTES = 256;
 const MAX_CAUSES = 5;
 
 /** An error's message, at most 8 KB of it. */
@@ -43,14 +42,14 @@ export function toTaskRunError(thrown: unknown): TaskRunError {
       if (internalCode) return { ...internal(internalCode, messageOf(internalCode, thrown)), stackTrace };
       return {
         type: "BUILT_IN_ERROR",
-        name: cutMiddle(String(thrown.name), MAX_NAME_BYTES),
+        name: cutMiddle(String(thrown.name), LIMITS.errorNameBytes),
         message: shortMessage(String(thrown.message)),
         stackTrace,
       };
     }
     if (typeof thrown === "string")
       return { type: "STRING_ERROR", raw: cutMiddle(thrown, LIMITS.errorStackBytes) };
-    return { type: "CUSTOM_ERROR", raw: customError(JSON.stringify(thrown) ?? String(thrown)) };
+    return { type: "CUSTOM_ERROR", raw: cutJson(JSON.stringify(thrown) ?? String(thrown)) };
   } catch {
     return {
       type: "STRING_ERROR",
@@ -68,12 +67,6 @@ const INTERNAL_CODES = new Map<string, InternalErrorCode>([
 
 const messageOf = (code: InternalErrorCode, { message }: Error): string =>
   code === "TASK_PROCESS_OOM_KILLED" ? "The task reported that it ran out of memory" : String(message);
-
-/** JSON that was cut is no longer JSON: a value that is too large is recorded as a string, whose quotes get escaped. */
-function customError(json: string): string {
-  const short = cutMiddle(json, LIMITS.errorStackBytes);
-  return short === json ? json : JSON.stringify(cutMiddle(json, LIMITS.errorStackBytes / 2 - 2));
-}
 
 function causesOf(error: Error): string {
   let text = "";

@@ -1,13 +1,12 @@
 import type { LogEntry } from "../contract/host-protocol.ts";
-import { cutMiddle } from "../contract/text.ts";
+import { LIMITS } from "../contract/limits.ts";
+import { cutMiddle, fitsBytes } from "../contract/text.ts";
 import type { Channel } from "./channel.ts";
 import { realNow } from "./real-clock.ts";
 
 const FLUSH_MS = 100;
 /** Above this many characters waiting, they go out at once. */
 const FLUSH_CHARS = 64 * 1_024;
-const MAX_MESSAGE_BYTES = 64 * 1_024;
-const MAX_PROPERTIES = 128 * 1_024;
 
 /** The log entries of one attempt, on their way to the host in batches. */
 export class LogBuffer {
@@ -23,7 +22,7 @@ export class LogBuffer {
   }
 
   add(level: LogEntry["level"], message: string, properties?: object): void {
-    const text = cutMiddle(message, MAX_MESSAGE_BYTES);
+    const text = cutMiddle(message, LIMITS.logMessageBytes);
     // Serialized now: the caller may change the properties later.
     const more = properties ? `,"properties":${serializeProperties(properties)}` : "";
     const entry = `{"time":${realNow()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;
@@ -64,9 +63,9 @@ export function serializeProperties(properties: object): string {
       return value;
     });
     if (json === undefined || json[0] !== "{") return json?.[0] === "[" ? `{"items":${json}}` : "{}";
-    return json.length > MAX_PROPERTIES
-      ? `{"truncated":${JSON.stringify(json.slice(0, MAX_PROPERTIES))}}`
-      : json;
+    return fitsBytes(json, LIMITS.logPropertiesBytes)
+      ? json
+      : JSON.stringify({ truncated: cutMiddle(json, LIMITS.logPropertiesBytes / 2) });
   } catch (error) {
     return JSON.stringify({ unserializable: error instanceof Error ? error.message : String(error) });
   }

@@ -5,6 +5,8 @@ export type RecordedFetch = NonNullable<RecordedValues["fetch"]>[number];
 type Kind = "now" | "random" | "uuid";
 
 const DEFAULT_MAX_BYTES = 256 * 1_024;
+/** With the largest result of a step it still fits into one row of the journal. */
+const MOST_BYTES = 384 * 1_024;
 /** About what a value takes in JSON. */
 const BYTES: Record<Kind, number> = { now: 14, random: 20, uuid: 39 };
 
@@ -27,7 +29,7 @@ export class Recorder {
   constructor(settings: RecordSettings, journal: ReadonlyMap<number, JournalEntry>) {
     this.#settings = settings;
     this.#journal = journal;
-    this.#maxBytes = settings.maxBytes ?? DEFAULT_MAX_BYTES;
+    this.#maxBytes = Math.min(settings.maxBytes ?? DEFAULT_MAX_BYTES, MOST_BYTES);
     for (const { number, values } of journal.values()) {
       for (const response of values?.fetch ?? [])
         this.#responses.push({ ...response, segment: response.segment ?? number });

@@ -2,6 +2,7 @@ import { sleep } from "../client/request.ts";
 import { DEFAULTS, LIMITS } from "../contract/limits.ts";
 import type { RetryOptions } from "../contract/manifest.ts";
 import { nextRetryDelay } from "../contract/retry-delay.ts";
+import { fitsBytes, utf8Bytes } from "../contract/text.ts";
 import { toTaskRunError } from "../run/run-error.ts";
 import { currentRun } from "../run/state.ts";
 import { callSite, durableScope, unrecorded } from "./durable.ts";
@@ -75,9 +76,14 @@ async function attempts<T>(
 
 function checked(name: string, value: unknown) {
   const result = recordedValue(value);
-  const bytes = result.ok && result.output ? new TextEncoder().encode(result.output).length : 0;
-  if (bytes <= LIMITS.stepOutputBytes) return result;
+  const output = (result.ok && result.output) || "";
+  // The journal holds it as text inside JSON, where a quote takes two bytes.
+  if (
+    fitsBytes(output, LIMITS.stepOutputBytes) &&
+    fitsBytes(JSON.stringify(output), LIMITS.stepOutputBytes * 1.25)
+  )
+    return result;
   throw new Error(
-    `Step "${name}" returned ${bytes} bytes, more than the ${LIMITS.stepOutputBytes} that are recorded: store it elsewhere and return a reference`,
+    `Step "${name}" returned ${utf8Bytes(output)} bytes of JSON, more than the ${LIMITS.stepOutputBytes} that are recorded: store it elsewhere and return a reference`,
   );
 }

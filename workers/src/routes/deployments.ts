@@ -13,8 +13,6 @@ import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 
-const MANIFEST_BYTES = 16 * 1024 * 1024;
-
 export const deploymentRoutes = new Hono<App>()
   .put("/api/v1/projects/:ref/:env/bundles/:contentHash", access("uploadBundle"), async (c) => {
     const claimed = ContentHash.safeParse(c.req.param("contentHash"));
@@ -41,7 +39,7 @@ export const deploymentRoutes = new Hono<App>()
         'The "dev" environment runs on your machine. Deploy to staging, preview or prod.',
       );
     }
-    const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, MANIFEST_BYTES);
+    const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, LIMITS.manifestBytes);
     checkSchedules(manifest);
     const size = await openBlobs(c.env).size(`bundles/${contentHash}`);
     if (size === null) {
