@@ -19,7 +19,7 @@ import type { ReadyDeployment } from "./deployments.ts";
 import { HostError, messageOf } from "./errors.ts";
 import type { RuntimeExit } from "./executor/executor.ts";
 import { errorOfExit } from "./exit-error.ts";
-import type { ToldJournal } from "./report-queue.ts";
+import type { ReportedJournal } from "./report-queue.ts";
 import { type Runtime, specOf, type Work } from "./runtime.ts";
 import { suspendInMs } from "./suspend-plan.ts";
 
@@ -189,13 +189,13 @@ export class Attempt implements Work {
     if (!this.#over) this.#options.logs.add(runId, attempt, message.entries, size);
   }
 
-  journal(message: Of<"journal">, size: number): void {
+  journal(message: Of<"journal">): void {
     if (this.#over) return;
     const { runId, token, attempt, seq, entries } = message;
-    this.#options.reporter.journal({ runId, token, attempt, seq, entries }, size);
+    this.#options.reporter.journal({ runId, token, attempt, seq, entries });
   }
 
-  journaled({ runId, seq }: ToldJournal): void {
+  journaled({ runId, seq }: ReportedJournal): void {
     this.#runtime?.handle.send({ type: "journaled", runId, seq });
   }
 

@@ -26,7 +26,7 @@ const CHECKPOINTS_AT_ONCE = 500;
 const PRESSURE_MS = 1_000;
 /** Outcomes that the server has not acknowledged, above which no more runs are taken. */
 const MAX_UNACKNOWLEDGED = 5_000;
-const MAX_UNACKNOWLEDGED_CHARS = 64 * 1024 * 1024;
+const MAX_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024;
 /** What the last words to the server may take. */
 const FAREWELL_MS = 3_000;
 const MAX_RUNS_PER_RUNTIME = 10_000;
@@ -279,7 +279,7 @@ class Host {
   /** Runs that can be taken now. */
   #room(): number {
     if (this.#draining || !this.#pool.isHealthy) return 0;
-    if (this.#reporter.unacknowledged > MAX_UNACKNOWLEDGED || this.#reporter.chars > MAX_UNACKNOWLEDGED_CHARS)
+    if (this.#reporter.unacknowledged > MAX_UNACKNOWLEDGED || this.#reporter.bytes > MAX_UNACKNOWLEDGED_BYTES)
       return 0;
     const { size } = this.#attempts;
     let room = this.#settings.concurrency - size;
@@ -351,6 +351,11 @@ class Host {
     metrics.gauge("runtimes_starting", "Those that start.", () => this.#pool.counts.starting);
     metrics.gauge("waiting", "Runs that wait for a runtime.", () => this.#pool.counts.waiting);
     metrics.gauge("reports_waiting", "Outcomes not yet sent.", () => this.#reporter.unacknowledged);
+    metrics.gauge(
+      "report_bytes_waiting",
+      "Bytes of reports not yet acknowledged.",
+      () => this.#reporter.bytes,
+    );
     metrics.gauge("log_chars_waiting", "Characters of logs not yet sent.", () => this.#logs.size);
     metrics.gauge(
       "server_silent_seconds",

@@ -357,7 +357,7 @@ export class Pool {
         if (runtime.work?.run.runId === message.runId) runtime.work.log(message, line.length);
         return;
       case "journal":
-        if (isOf(runtime.work, message)) runtime.work.journal(message, line.length);
+        if (isOf(runtime.work, message)) runtime.work.journal(message);
         return;
       case "waiting":
         if (isOf(runtime.work, message)) runtime.work.waiting(message);

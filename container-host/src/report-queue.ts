@@ -14,28 +14,48 @@ export interface Lease {
 }
 
 /** `seq` is between the host and the runtime: the server doesn't know it. */
-export type ToldJournal = RunJournal & { seq: number };
+export type ReportedJournal = RunJournal & { seq: number };
+
+/** An item with its JSON, which is made once: it is what is sent and what counts. */
+export interface Pending<T> {
+  item: T;
+  json: string;
+  /** Of the JSON, in UTF-8. */
+  bytes: number;
+  /** How often in a row the server could not take it. */
+  retries: number;
+}
+
+/** What is sent until it is acknowledged, by kind. */
+export interface RunReports {
+  started: Pending<AttemptStarted>[];
+  journals: Pending<ReportedJournal>[];
+  completed: Pending<AttemptCompleted>[];
+  suspensions: Pending<RunSuspension>[];
+}
 
 /** What one report carries. */
-export interface ReportBatch {
-  started: AttemptStarted[];
-  journals: ToldJournal[];
-  completed: AttemptCompleted[];
-  suspensions: RunSuspension[];
+export interface ReportBatch extends RunReports {
   heartbeats: Lease[];
   checkpoints: KeptCheckpoint[];
 }
 
-/** What is told in order and until it is acknowledged. Within a run: journals, then its end or its suspension. */
-type Told =
-  | { kind: "journals"; item: ToldJournal; chars: number }
-  | { kind: "completed"; item: AttemptCompleted; chars: number }
-  | { kind: "suspensions"; item: RunSuspension; chars: number };
+type Kind = keyof RunReports;
+type PendingOfRun = { [K in Kind]: RunReports[K][number] & { kind: K } }[Kind];
 
-/** Characters of JSON in one report, roughly; a single larger item still goes. The server takes 32 MB. */
-const MAX_CHARS = 4 * 1024 * 1024;
+/** What is to be reported about one run, in order, and when. */
+interface Lane {
+  items: PendingOfRun[];
+  /** Milliseconds of the monotonic clock before which it is not sent again. */
+  notBefore: number;
+}
+
+const KINDS = ["started", "journals", "completed", "suspensions"] as const satisfies Kind[];
+/** Bytes of JSON in one report. A larger item is sent alone; the server takes 32 MB. */
+const MAX_BYTES = 4 * 1024 * 1024;
 const MAX_ITEMS = 2_000;
-const OVERHEAD = 200;
+/** Leases whose owner could not be reached are renewed again after this many milliseconds. */
+const HEARTBEAT_RETRY_MS = 1_000;
 
 const keyOf = ({ runId, token }: Lease): string => `${runId} ${token}`;
 
@@ -56,122 +76,204 @@ export const sizeOf = (batch: ReportBatch): number =>
   batch.heartbeats.length +
   batch.checkpoints.length;
 
-/** What is to be told, in order, until the server has acknowledged it. Without I/O. */
+export function pendingOf<T>(item: T): Pending<T> {
+  const json = JSON.stringify(item);
+  return { item, json, bytes: Buffer.byteLength(json), retries: 0 };
+}
+
+/**
+ * What is to be reported until the server has acknowledged it; without I/O and without a clock of its own.
+ *
+ * Each run has a lane, in which its items keep their order. Lanes are sent in the order in which they were filled. A lane that
+ * the server could not take goes behind all others and waits longer each time, so one run, queue or organization that can't be
+ * served never delays the rest.
+ */
 export class ReportQueue {
-  #started = new Map<string, AttemptStarted>();
-  #told: Told[] = [];
+  /** By run id, in the order in which they are sent. */
+  readonly #lanes = new Map<string, Lane>();
   #heartbeats: Lease[] = [];
+  #heartbeatsNotBefore = 0;
   #checkpoints: KeptCheckpoint[] = [];
-  #chars = 0;
+  #items = 0;
+  #journals = 0;
+  #starts = 0;
+  #bytes = 0;
 
   get isEmpty(): boolean {
     return this.size === 0;
   }
 
   get size(): number {
-    return this.#started.size + this.#told.length + this.#heartbeats.length + this.#checkpoints.length;
+    return this.#items + this.#heartbeats.length + this.#checkpoints.length;
   }
 
-  /** A run may stand still until what it did is durable. */
+  /** Whether a run may have stopped until what it did is durable. */
   get isAwaited(): boolean {
-    return this.#told.some(({ kind }) => kind === "journals");
+    return this.#journals > 0;
   }
 
-  /** Journals, ends and suspensions that wait. */
+  /** Journals, ends and suspensions that have not been acknowledged. */
   get unacknowledged(): number {
-    return this.#told.length;
+    return this.#items - this.#starts;
   }
 
-  /** Characters of output and journals that wait. */
-  get chars(): number {
-    return this.#chars;
+  /** Bytes of JSON that wait. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   started(item: AttemptStarted): void {
-    this.#started.set(keyOf(item), item);
+    this.#append(item.runId, { kind: "started", ...pendingOf(item) });
   }
 
-  /** `chars`: of the entries. */
-  journal(item: ToldJournal, chars: number): void {
-    this.#add({ kind: "journals", item, chars: OVERHEAD + chars });
+  journal(item: ReportedJournal): void {
+    this.#append(item.runId, { kind: "journals", ...pendingOf(item) });
   }
 
-  /** A start that was not told yet isn't told any more: the completion carries it, but not how a run was resumed. */
+  /** A start that has not been sent is dropped: the completion carries it, but not how a run was resumed. */
   completed(item: AttemptCompleted): void {
-    const key = keyOf(item);
-    if (!this.#started.get(key)?.resumed) this.#started.delete(key);
-    this.#add({ kind: "completed", item, chars: charsOf(item) });
+    const lane = this.#lanes.get(item.runId);
+    if (lane) this.#dropStarts(lane, item);
+    this.#append(item.runId, { kind: "completed", ...pendingOf(item) });
   }
 
   suspended(item: RunSuspension): void {
-    this.#add({ kind: "suspensions", item, chars: OVERHEAD });
+    this.#append(item.runId, { kind: "suspensions", ...pendingOf(item) });
   }
 
   heartbeats(leases: Lease[]): void {
     this.#heartbeats = leases;
+    this.#heartbeatsNotBefore = 0;
   }
 
-  /** To be asked about. */
+  /** The server is asked whether these are still of use. */
   checkpoints(kept: KeptCheckpoint[]): void {
     this.#checkpoints = kept;
   }
 
-  /** Takes the next batch out. */
-  take(): ReportBatch {
+  /** Milliseconds until something can be sent: 0 now, null where nothing waits. */
+  dueIn(now: number): number | null {
+    let at = Number.POSITIVE_INFINITY;
+    if (this.#checkpoints.length > 0) at = 0;
+    if (this.#heartbeats.length > 0) at = Math.min(at, this.#heartbeatsNotBefore);
+    for (const { notBefore } of this.#lanes.values()) {
+      if (at <= now) break;
+      at = Math.min(at, notBefore);
+    }
+    return at === Number.POSITIVE_INFINITY ? null : Math.max(0, at - now);
+  }
+
+  /**
+   * Takes the next batch out. `failures` of the last reports in a row make it smaller, down to one item: should one item be
+   * why the server fails, the others are soon sent without it.
+   */
+  take(now: number, failures = 0): ReportBatch {
     const batch = emptyBatch();
-    batch.started = [...this.#started.values()];
-    this.#started.clear();
-    batch.heartbeats = this.#heartbeats;
-    this.#heartbeats = [];
     batch.checkpoints = this.#checkpoints;
     this.#checkpoints = [];
-    let end = 0;
-    let chars = 0;
-    while (end < this.#told.length && end < MAX_ITEMS) {
-      chars += (this.#told[end] as Told).chars;
-      if (end > 0 && chars > MAX_CHARS) break;
-      end += 1;
+    if (this.#heartbeatsNotBefore <= now) {
+      batch.heartbeats = this.#heartbeats;
+      this.#heartbeats = [];
     }
-    const taken = this.#told.slice(0, end);
-    this.#told = this.#told.slice(end);
-    for (const told of taken) {
-      this.#chars -= told.chars;
-      if (told.kind === "journals") batch.journals.push(told.item);
-      else if (told.kind === "completed") batch.completed.push(told.item);
-      else batch.suspensions.push(told.item);
+    const maxItems = Math.max(1, Math.floor(MAX_ITEMS / 8 ** failures));
+    const maxBytes = MAX_BYTES / 8 ** failures;
+    let items = 0;
+    let bytes = 0;
+    for (const [runId, lane] of this.#lanes) {
+      if (lane.notBefore > now) continue;
+      let taken = 0;
+      for (const pending of lane.items) {
+        if (items === maxItems || (items > 0 && bytes + pending.bytes > maxBytes)) break;
+        items += 1;
+        bytes += pending.bytes;
+        taken += 1;
+        this.#count(pending, -1);
+        put(batch, pending);
+      }
+      const isWhole = taken === lane.items.length;
+      if (isWhole) this.#lanes.delete(runId);
+      else lane.items = lane.items.slice(taken);
+      if (!isWhole) break;
     }
     return batch;
   }
 
-  /** Puts a batch that was not acknowledged back, before everything that came since. */
+  /** Puts back a batch that got no answer: behind what came since, each run's items before its own later ones. */
   putBack(batch: ReportBatch): void {
-    const completedSince = new Set(
-      this.#told.flatMap(({ kind, item }) => (kind === "completed" ? [keyOf(item)] : [])),
-    );
-    const started = batch.started.filter((item) => item.resumed || !completedSince.has(keyOf(item)));
-    this.#started = new Map([...started.map((item) => [keyOf(item), item] as const), ...this.#started]);
-    const told: Told[] = [
-      ...batch.journals.map((item) => ({
-        kind: "journals" as const,
-        item,
-        chars: OVERHEAD + JSON.stringify(item.entries).length,
-      })),
-      ...batch.completed.map((item) => ({ kind: "completed" as const, item, chars: charsOf(item) })),
-      ...batch.suspensions.map((item) => ({ kind: "suspensions" as const, item, chars: OVERHEAD })),
-    ];
-    this.#told = [...told, ...this.#told];
-    for (const { chars } of told) this.#chars += chars;
+    this.#return(batch, 0);
     if (this.#heartbeats.length === 0) this.#heartbeats = batch.heartbeats;
     if (this.#checkpoints.length === 0) this.#checkpoints = batch.checkpoints;
   }
 
-  #add(told: Told): void {
-    this.#told.push(told);
-    this.#chars += told.chars;
+  /**
+   * Puts back what the server could not take, behind the rest. `waitMs`: how long a run's items wait after so many retries in
+   * a row (from 1).
+   */
+  retry(batch: ReportBatch, now: number, waitMs: (retries: number) => number): void {
+    for (const kind of KINDS) for (const pending of batch[kind]) pending.retries += 1;
+    this.#return(batch, now, waitMs);
+    if (this.#heartbeats.length > 0 || batch.heartbeats.length === 0) return;
+    this.#heartbeats = batch.heartbeats;
+    this.#heartbeatsNotBefore = now + HEARTBEAT_RETRY_MS;
+  }
+
+  #return(batch: ReportBatch, now: number, waitMs: (retries: number) => number = () => 0): void {
+    for (const [runId, items] of byRun(batch)) {
+      const since = this.#lanes.get(runId)?.items ?? [];
+      const lane: Lane = { items, notBefore: now + waitMs(Math.max(...items.map(({ retries }) => retries))) };
+      for (const pending of items) this.#count(pending, 1);
+      for (const pending of since) {
+        if (pending.kind === "completed") this.#dropStarts(lane, pending.item);
+        lane.items.push(pending);
+      }
+      this.#lanes.delete(runId);
+      this.#lanes.set(runId, lane);
+    }
+  }
+
+  #append(runId: string, pending: PendingOfRun): void {
+    const lane = this.#lanes.get(runId);
+    if (lane) lane.items.push(pending);
+    else this.#lanes.set(runId, { items: [pending], notBefore: 0 });
+    this.#count(pending, 1);
+  }
+
+  #dropStarts(lane: Lane, lease: Lease): void {
+    lane.items = lane.items.filter((pending) => {
+      const dropped =
+        pending.kind === "started" && !pending.item.resumed && keyOf(pending.item) === keyOf(lease);
+      if (dropped) this.#count(pending, -1);
+      return !dropped;
+    });
+  }
+
+  #count({ kind, bytes }: PendingOfRun, by: 1 | -1): void {
+    this.#items += by;
+    this.#bytes += by * bytes;
+    if (kind === "journals") this.#journals += by;
+    if (kind === "started") this.#starts += by;
   }
 }
 
-/** The part of a batch whose verdict is "retry" (or missing). Checkpoints are asked about again anyway. */
+function put(batch: RunReports, pending: PendingOfRun): void {
+  if (pending.kind === "started") batch.started.push(pending);
+  else if (pending.kind === "journals") batch.journals.push(pending);
+  else if (pending.kind === "completed") batch.completed.push(pending);
+  else batch.suspensions.push(pending);
+}
+
+/** A batch's items by run, each run's in the order in which they are reported. */
+function byRun(batch: RunReports): Map<string, PendingOfRun[]> {
+  const all: PendingOfRun[] = [
+    ...batch.started.map((pending) => ({ ...pending, kind: "started" as const })),
+    ...batch.journals.map((pending) => ({ ...pending, kind: "journals" as const })),
+    ...batch.completed.map((pending) => ({ ...pending, kind: "completed" as const })),
+    ...batch.suspensions.map((pending) => ({ ...pending, kind: "suspensions" as const })),
+  ];
+  return Map.groupBy(all, ({ item }) => item.runId);
+}
+
+/** The part of a batch whose verdict is "retry" (or missing). The server is asked about checkpoints again anyway. */
 export function unanswered(batch: ReportBatch, verdicts: Omit<ReportResponse, "checkpoints">): ReportBatch {
   const open = (list: LeaseVerdict[]) => (_: unknown, index: number) => (list[index] ?? "retry") === "retry";
   return {
@@ -189,8 +291,8 @@ export function unanswered(batch: ReportBatch, verdicts: Omit<ReportResponse, "c
 /** Splits a batch that was refused, to find out which item is the culprit. Null: it has only one. */
 export function halves(batch: ReportBatch): [ReportBatch, ReportBatch] | null {
   if (sizeOf(batch) <= 1) return null;
-  // By kind first, in the order in which they are told, so that no half tells a run's end before its start.
-  for (const kind of ["started", "journals", "completed", "suspensions", "heartbeats"] as const) {
+  // By kind first, in the order in which they are reported, so that no half reports a run's end before its start.
+  for (const kind of [...KINDS, "heartbeats"] as const) {
     const own = batch[kind];
     if (own.length === 0 || own.length === sizeOf(batch)) continue;
     return [
@@ -215,6 +317,10 @@ export function halves(batch: ReportBatch): [ReportBatch, ReportBatch] | null {
   return [half(true), half(false)];
 }
 
-function charsOf({ outcome }: AttemptCompleted): number {
-  return OVERHEAD + (outcome.type === "success" ? (outcome.output?.length ?? 0) : 0);
+/** JSON of a `ReportRequest` with this batch; `head` holds its other fields. */
+export function batchBody(head: object, batch: ReportBatch): string {
+  const { heartbeats, checkpoints } = batch;
+  const fields = JSON.stringify({ ...head, heartbeats, checkpoints }).slice(0, -1);
+  const lists = KINDS.map((kind) => `"${kind}":[${batch[kind].map(({ json }) => json).join(",")}]`);
+  return `${fields},${lists.join(",")}}`;
 }

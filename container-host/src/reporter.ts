@@ -6,32 +6,33 @@ import {
   internalError,
   type KeptCheckpoint,
   type LeaseVerdict,
-  type ReportRequest,
   type RunSuspension,
   type SuspensionVerdict,
 } from "@acme/sdk/contract";
-import { ApiError, reportBody, type WorkerApi } from "./api.ts";
+import { ApiError, type WorkerApi } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { messageOf } from "./errors.ts";
 import type { HostLog } from "./log.ts";
 import {
+  batchBody,
   emptyBatch,
   halves,
   type Lease,
+  type Pending,
   type ReportBatch,
+  type ReportedJournal,
   ReportQueue,
   sizeOf,
-  type ToldJournal,
   unanswered,
 } from "./report-queue.ts";
 import type { Session } from "./session.ts";
 
-/** Wait before items are sent again whose owner could not be reached. */
-const RETRY_MS = 200;
+/** Wait before a run's items are sent again whose owner could not be reached: it doubles up to the longest. */
+const RETRY = { firstMs: 200, maxMs: 10_000 };
 
 /**
- * A report of fewer items than this follows the one before only after this many milliseconds, while other attempts go on
- * that may end meanwhile: a call costs the server more than an item. One that a run waits for doesn't.
+ * A report of fewer items than this follows the one before only after this many milliseconds, while other attempts run that
+ * may end meanwhile: a call costs the server more than an item. A report that a run waits for is sent at once.
  */
 const GATHER_MS = 8;
 const GATHER_ITEMS = 64;
@@ -40,14 +41,14 @@ export interface ReporterOptions {
   api: WorkerApi;
   session: Session;
   log: HostLog;
-  /** How many attempts go on. */
+  /** How many attempts run. */
   executing(): number;
   /** The lease is over, or the run was canceled: stop that attempt. */
   onLost(lease: Lease, verdict: "stale" | "canceled"): void;
   /** The entries are durable. */
-  onJournaled(journal: ToldJournal): void;
-  /** The server will never take this journal: the attempt can't go on. */
-  onJournalRefused(journal: ToldJournal, message: string): void;
+  onJournaled(journal: ReportedJournal): void;
+  /** The server will never take this journal: the attempt can't continue. */
+  onJournalRefused(journal: ReportedJournal, message: string): void;
   onSuspension(suspension: RunSuspension, verdict: SuspensionVerdict): void;
   onCheckpoint(kept: KeptCheckpoint, verdict: CheckpointVerdict): void;
   /** Milliseconds a report took, and its items; null: it failed. */
@@ -55,7 +56,7 @@ export interface ReporterOptions {
 }
 
 /**
- * Tells the server what happened, in as few calls as possible: one call at a time, and what comes up meanwhile goes
+ * Reports to the server what happened, in as few calls as possible: one call at a time, and what comes up meanwhile goes
  * together into the next. Everything is sent until it is acknowledged.
  */
 export class Reporter {
@@ -64,6 +65,8 @@ export class Reporter {
   readonly #aborted = new AbortController();
   #scheduled = false;
   #sending: Promise<void> | undefined;
+  /** Sends again what has to wait before. */
+  #retryTimer: NodeJS.Timeout | undefined;
   /** Ends the wait for more to report; undefined: there is none. */
   #endGathering: (() => void) | undefined;
   #failures = 0;
@@ -83,9 +86,8 @@ export class Reporter {
     this.#schedule();
   }
 
-  /** `chars`: of the entries. */
-  journal(item: ToldJournal, chars: number): void {
-    this.#queue.journal(item, chars);
+  journal(item: ReportedJournal): void {
+    this.#queue.journal(item);
     this.#schedule();
   }
 
@@ -111,9 +113,9 @@ export class Reporter {
     return this.#queue.unacknowledged;
   }
 
-  /** Characters of output and journals that wait. */
-  get chars(): number {
-    return this.#queue.chars;
+  /** Bytes of JSON that wait. */
+  get bytes(): number {
+    return this.#queue.bytes;
   }
 
   /** Resolves when everything was acknowledged, or after `timeoutMs`. */
@@ -142,6 +144,7 @@ export class Reporter {
   /** Sends nothing more. */
   stop(): void {
     this.#aborted.abort();
+    clearTimeout(this.#retryTimer);
     this.#endGathering?.();
   }
 
@@ -178,10 +181,17 @@ export class Reporter {
   }
 
   async #sendAll(): Promise<void> {
-    while (!this.#queue.isEmpty && !this.#aborted.signal.aborted) {
+    while (!this.#aborted.signal.aborted) {
+      const dueIn = this.#queue.dueIn(performance.now());
+      if (dueIn === null) return;
+      if (dueIn > 0) {
+        clearTimeout(this.#retryTimer);
+        this.#retryTimer = setTimeout(() => this.#schedule(), dueIn);
+        return;
+      }
       await this.#gather();
       this.#lastReport = performance.now();
-      const batch = this.#queue.take();
+      const batch = this.#queue.take(this.#lastReport, this.#failures);
       try {
         await this.#send(batch);
       } catch (error) {
@@ -205,25 +215,22 @@ export class Reporter {
       throw error;
     }
     this.#failures = 0;
-    this.#tell(batch.started, verdicts.started);
-    this.#tell(batch.journals, verdicts.journals);
-    this.#tell(batch.heartbeats, verdicts.heartbeats);
-    for (const [index, journal] of batch.journals.entries())
-      if (verdicts.journals[index] === "ok") this.#options.onJournaled(journal);
-    for (const [index, suspension] of batch.suspensions.entries()) {
+    this.#pass(itemsOf(batch.started), verdicts.started);
+    this.#pass(itemsOf(batch.journals), verdicts.journals);
+    this.#pass(batch.heartbeats, verdicts.heartbeats);
+    for (const [index, { item }] of batch.journals.entries())
+      if (verdicts.journals[index] === "ok") this.#options.onJournaled(item);
+    for (const [index, { item }] of batch.suspensions.entries()) {
       const verdict = verdicts.suspensions[index];
-      if (verdict && verdict.verdict !== "retry") this.#options.onSuspension(suspension, verdict);
+      if (verdict && verdict.verdict !== "retry") this.#options.onSuspension(item, verdict);
     }
     for (const [index, kept] of batch.checkpoints.entries())
       this.#options.onCheckpoint(kept, verdicts.checkpoints[index] ?? "keep");
     const again = unanswered(batch, verdicts);
-    if (sizeOf(again) > 0) {
-      this.#queue.putBack(again);
-      await sleep(RETRY_MS, this.#aborted.signal);
-    }
+    this.#queue.retry(again, performance.now(), (retries) => backoffMs(retries, RETRY));
   }
 
-  #tell(leases: Lease[], verdicts: LeaseVerdict[]): void {
+  #pass(leases: Lease[], verdicts: LeaseVerdict[]): void {
     for (const [index, lease] of leases.entries()) {
       const verdict = verdicts[index];
       if (verdict === "stale" || verdict === "canceled") this.#options.onLost(lease, verdict);
@@ -238,7 +245,7 @@ export class Reporter {
         try {
           await this.#send(part);
         } catch {
-          // The server is gone meanwhile: what was not told waits for its return.
+          // The server is gone meanwhile: what was not reported waits for its return.
           for (const rest of parts.slice(index).toReversed()) this.#queue.putBack(rest);
           this.#failures += 1;
           await sleep(backoffMs(this.#failures), this.#aborted.signal);
@@ -247,13 +254,13 @@ export class Reporter {
       }
       return;
     }
-    const [completed] = batch.completed;
-    const [journal] = batch.journals;
-    const [suspension] = batch.suspensions;
-    const runId = (completed ?? journal ?? suspension ?? batch.started[0] ?? batch.heartbeats[0])?.runId;
-    this.#options.log.error(`The server refused a report about ${runId}: ${error.message}`);
+    const completed = batch.completed[0]?.item;
+    const journal = batch.journals[0]?.item;
+    const suspension = batch.suspensions[0]?.item;
+    const lease = completed ?? journal ?? suspension ?? batch.started[0]?.item ?? batch.heartbeats[0];
+    this.#options.log.error(`The server refused a report about ${lease?.runId}: ${error.message}`);
     if (journal) this.#options.onJournalRefused(journal, error.message);
-    // It goes on in memory.
+    // The run stays in memory.
     if (suspension) this.#options.onSuspension(suspension, { verdict: "resume", completed: [] });
     if (completed?.outcome.type !== "success") return;
     const message = `The server refused the result of the run: ${error.message}`;
@@ -265,17 +272,12 @@ export class Reporter {
 
   async #call(batch: ReportBatch, goodbye: boolean): ReturnType<WorkerApi["report"]> {
     const { api, onReport, session } = this.#options;
-    const request: ReportRequest = {
-      protocol: HOST_PROTOCOL,
-      hostId: session.hostId,
-      sessionId: session.sessionId,
-      ...batch,
-      ...(goodbye ? { goodbye } : undefined),
-    };
+    const { hostId, sessionId } = session;
+    const head = { protocol: HOST_PROTOCOL, hostId, sessionId, ...(goodbye ? { goodbye } : undefined) };
     const begun = performance.now();
     const items = sizeOf(batch);
     try {
-      const answer = await api.report(reportBody(request), this.#aborted.signal);
+      const answer = await api.report(batchBody(head, batch), this.#aborted.signal);
       session.heard();
       onReport(performance.now() - begun, items);
       return answer;
@@ -285,3 +287,5 @@ export class Reporter {
     }
   }
 }
+
+const itemsOf = <T>(list: Pending<T>[]): T[] => list.map(({ item }) => item);

@@ -14,8 +14,7 @@ export interface Work {
   started(message: Of<"started">): void;
   /** `size`: characters. */
   log(message: Of<"log">, size: number): void;
-  /** `size`: characters. */
-  journal(message: Of<"journal">, size: number): void;
+  journal(message: Of<"journal">): void;
   waiting(message: Of<"waiting">): void;
   working(): void;
   suspended(message: Of<"suspended">): void;

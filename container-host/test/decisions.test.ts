@@ -13,7 +13,6 @@ import { OutputTail } from "../src/output-tail.ts";
 import { nextPoll } from "../src/poll-plan.ts";
 import { averageOf, isExpired, startsWanted } from "../src/pool-plan.ts";
 import { roomFactor } from "../src/pressure.ts";
-import { emptyBatch, halves, ReportQueue, unanswered } from "../src/report-queue.ts";
 import { roomFor } from "../src/resources.ts";
 import { suspendInMs } from "../src/suspend-plan.ts";
 
@@ -202,129 +201,6 @@ describe("OutputTail", () => {
     const tail = new OutputTail(100);
     for (let n = 0; n < 5_000; n++) tail.add(Buffer.from(`${n % 10}`));
     expect(tail.text()).toBe("0123456789".repeat(10));
-  });
-});
-
-describe("ReportQueue", () => {
-  const lease = (runId: string) => ({ runId, token: 1 });
-  const start = (runId: string) => ({ ...lease(runId), startedAt: 1 });
-  const end = (runId: string, output = "") => ({
-    ...lease(runId),
-    completedAt: 2,
-    outcome: { type: "success" as const, output, outputType: "text/plain" },
-  });
-
-  const journal = (runId: string, seq: number) => ({ ...lease(runId), attempt: 1, seq, entries: [] });
-  const suspension = (runId: string) => ({ ...lease(runId), waits: [0] });
-
-  it("tells how a run was resumed also where its end is told with it", () => {
-    const queue = new ReportQueue();
-    const resumed = { ...start("a"), resumed: { by: "replay" as const } };
-    queue.started(resumed);
-    queue.completed(end("a"));
-    const batch = queue.take();
-    expect(batch.started).toEqual([resumed]);
-    queue.completed(end("a"));
-    queue.putBack(batch);
-    expect(queue.take().started).toEqual([resumed]);
-  });
-  it("tells a run's journal before its end and its suspension, also after a failed report", () => {
-    const queue = new ReportQueue();
-    queue.journal(journal("a", 1), 10);
-    queue.suspended(suspension("a"));
-    const batch = queue.take();
-    queue.journal(journal("b", 1), 5 * 1024 * 1024);
-    queue.completed(end("b"));
-    queue.putBack(batch);
-    expect(queue.take()).toEqual({
-      ...emptyBatch(),
-      journals: [journal("a", 1)],
-      suspensions: [suspension("a")],
-    });
-    expect(queue.take().journals).toEqual([journal("b", 1)]);
-    expect(queue.take().completed).toEqual([end("b")]);
-    expect(queue.chars).toBe(0);
-  });
-  it("tells an end without its start where that was not told yet", () => {
-    const queue = new ReportQueue();
-    queue.started(start("a"));
-    queue.started(start("b"));
-    queue.completed(end("a"));
-    expect(queue.take()).toEqual({ ...emptyBatch(), started: [start("b")], completed: [end("a")] });
-    expect(queue.isEmpty).toBe(true);
-  });
-  it("puts what was not acknowledged before what came since", () => {
-    const queue = new ReportQueue();
-    queue.started(start("a"));
-    queue.completed(end("x"));
-    const batch = queue.take();
-    queue.completed(end("a"));
-    queue.started(start("b"));
-    queue.putBack(batch);
-    expect(queue.take()).toEqual({ ...emptyBatch(), started: [start("b")], completed: [end("x"), end("a")] });
-  });
-  it("splits what is too large for one call, and keeps count", () => {
-    const queue = new ReportQueue();
-    for (const id of ["a", "b", "c"]) queue.completed(end(id, "x".repeat(3 * 1024 * 1024)));
-    expect(queue.chars).toBeGreaterThan(9 * 1024 * 1024);
-    expect(
-      [queue.take(), queue.take(), queue.take()].map(({ completed }) => completed.map((c) => c.runId)),
-    ).toEqual([["a"], ["b"], ["c"]]);
-    expect(queue.chars).toBe(0);
-    expect(queue.isEmpty).toBe(true);
-  });
-  it("knows what has to be told again", () => {
-    const batch = {
-      ...emptyBatch(),
-      started: [start("a"), start("b")],
-      journals: [journal("a", 1), journal("a", 2)],
-      completed: [end("c"), end("d")],
-      suspensions: [suspension("g"), suspension("h")],
-      heartbeats: [lease("e")],
-    };
-    const verdicts = {
-      started: ["ok", "retry"],
-      journals: ["ok"],
-      completed: ["stale"],
-      suspensions: [{ verdict: "suspended" }, { verdict: "retry" }],
-      heartbeats: ["canceled"],
-    } satisfies Parameters<typeof unanswered>[1];
-    expect(unanswered(batch, verdicts)).toEqual({
-      ...emptyBatch(),
-      started: [start("b")],
-      journals: [journal("a", 2)],
-      completed: [end("d")],
-      suspensions: [suspension("h")],
-    });
-  });
-  it("finds the one item that is refused by halving, and loses none", () => {
-    const single: string[] = [];
-    const visit = (batch: Parameters<typeof halves>[0]): void => {
-      const parts = halves(batch);
-      if (parts) for (const part of parts) visit(part);
-      else
-        single.push(
-          ...[
-            batch.started,
-            batch.journals,
-            batch.completed,
-            batch.suspensions,
-            batch.heartbeats,
-            batch.checkpoints,
-          ]
-            .flat()
-            .map(({ runId }) => runId),
-        );
-    };
-    visit({
-      started: [start("a"), start("b")],
-      journals: [journal("h", 1), journal("i", 1)],
-      completed: [end("c"), end("d"), end("e")],
-      suspensions: [suspension("j")],
-      heartbeats: [lease("f"), lease("g")],
-      checkpoints: [{ runId: "k", id: "1" }],
-    });
-    expect(single.join("")).toBe("abhicdejfgk");
   });
 });
 
