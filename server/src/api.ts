@@ -72,3 +72,27 @@ export async function bootstrap(apiUrl: string, adminToken: string, body: Bootst
   const text = await response.text();
   throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
 }
+
+/** A link that signs the owner of the default organization in, once; and whether they have ever signed in. */
+export interface SignInLink {
+  url: string;
+  expiresAt: string;
+  hasSignedIn: boolean;
+}
+
+/** Makes the person an owner of the organization if they are not there yet. */
+export async function createSignInLink(
+  apiUrl: string,
+  adminToken: string,
+  person: { email: string; name?: string; organization: string },
+): Promise<SignInLink> {
+  const response = await fetch(`${apiUrl}/admin/v1/sign-in-links`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+    body: JSON.stringify(person),
+  });
+  const text = await response.text();
+  if (!response.ok)
+    throw new ServerError(`The sign-in link could not be made: ${response.status} ${text.slice(0, 500)}`);
+  return JSON.parse(text) as SignInLink;
+}

@@ -8,3 +8,4 @@ export {
   type ServerOptions,
   startServer,
 } from "./server.ts";
+export { signInLinkOf } from "./sign-in-link.ts";

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { Command } from "@acme/container-host/die-with-parent";
-import { bootstrap, waitUntilHealthy } from "./api.ts";
+import { bootstrap, createSignInLink, waitUntilHealthy } from "./api.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
 import { ServerError } from "./errors.ts";
 import { hostCommand, hostEnvironment, readyLine } from "./host-process.ts";
@@ -16,6 +16,9 @@ export const EXECUTORS = ["docker", "process", "auto"] as const;
 export type Executor = (typeof EXECUTORS)[number];
 
 export const DEFAULT_PORT = 8787;
+export const DEFAULT_ORGANIZATION = { slug: "default", name: "Default organization" };
+/** Who owns a new server. The address receives no mail: the operator gets the sign-in link from the server. */
+export const OWNER = { email: "owner@localhost", name: "Owner" };
 export const DEFAULT_PROJECT = { ref: "proj_default", name: "Default project" };
 
 export interface ServerOptions {
@@ -51,6 +54,8 @@ export interface RunningServer extends LocalAccess {
   dataDir: string;
   /** Path of the file with all of the above. */
   localFile: string;
+  /** Signs the owner in, once, in the browser that opens it; null: they have signed in before. */
+  signInLink: string | null;
   pids(): { worker: number | undefined; host: number | undefined };
   /** Drains the host, then stops the Worker; the data stays. Safe to call twice. */
   stop(): Promise<void>;
@@ -109,11 +114,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, options.log), options.signal);
     worker.keepAlive();
     await bootstrap(apiUrl, secrets.adminToken, {
-      organization: { slug: "default", name: "Default organization" },
+      organization: DEFAULT_ORGANIZATION,
       project: DEFAULT_PROJECT,
       secretKeys: { prod: secrets.secretKey, dev: secrets.devSecretKey },
       accessToken: secrets.accessToken,
     });
+    const owner = { ...OWNER, organization: DEFAULT_ORGANIZATION.slug };
+    const link = await createSignInLink(apiUrl, secrets.adminToken, owner);
     writePrivateJson(dir.localFile, access);
 
     const hostReady = Promise.withResolvers<void>();
@@ -143,6 +150,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...access,
       dataDir: dir.root,
       localFile: dir.localFile,
+      signInLink: link.hasSignedIn ? null : link.url,
       pids: () => ({ worker: worker.pid, host: containerHost.pid }),
       stop,
     };

@@ -12,6 +12,7 @@ import { healthRoutes } from "./routes/health.ts";
 import { hostRoutes } from "./routes/host.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
 import { packetRoutes } from "./routes/packets.ts";
+import { peopleRoutes } from "./routes/people.ts";
 import { queueRoutes } from "./routes/queues.ts";
 import { runRoutes } from "./routes/runs.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -54,6 +55,7 @@ app.route("/", environmentRoutes);
 app.route("/", hostRoutes);
 app.route("/", deploymentRoutes);
 app.route("/", adminRoutes);
+app.route("/", peopleRoutes);
 app.route("/", healthRoutes);
 app.route("/", openApiRoutes);
 

@@ -27,6 +27,10 @@ export interface Bindings extends ObjectBindings {
   SIGNING_KEY?: string;
   /** `BURST,PER_SECOND` requests of one key; absent: 5000,1000. */
   API_RATE_LIMIT?: string;
+  /** Who may become known to the server by signing in: `open`: everybody; else those whom somebody invited. */
+  SIGN_UP?: string;
+  /** Header that holds the client's address, where a proxy in front of the server sets it. */
+  CLIENT_ADDRESS_HEADER?: string;
   /** Where the dashboard and API are reached, for links. */
   PUBLIC_URL?: string;
 }

@@ -4,6 +4,7 @@ import {
   type Executor,
   messageOf,
   type RunningServer,
+  signInLinkOf,
   startServer,
 } from "@acme/server";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -26,7 +27,7 @@ function parsePort(text: string): number {
 }
 
 export function addServerCommand(program: Command): void {
-  program
+  const server = program
     .command("server")
     .description("run the whole platform on this machine")
     .option("--port <n>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
@@ -41,6 +42,14 @@ export function addServerCommand(program: Command): void {
       const code = await serve(options);
       // What the parts left open (pipes, the channel to the process that started this one) must not keep it alive.
       process.exit(code);
+    });
+  server
+    .command("sign-in-link")
+    .description("print a link that signs you in to the server that runs here, once, within a day")
+    .option("--email <address>", "who signs in; default: the server's owner")
+    .action(async ({ email }: { email?: string }) => {
+      const { data } = server.opts<ServerCommandOptions>();
+      console.log((await signInLinkOf(data, email)).url);
     });
 }
 
@@ -68,6 +77,11 @@ async function serve(options: ServerCommandOptions): Promise<number> {
     console.log(
       `\nAcme is running at ${server.apiUrl}; keys and addresses: ${server.localFile}. Ctrl-C stops it, the data stays.`,
     );
+    if (server.signInLink) {
+      console.log(
+        `Sign in with this link, once, within a day (\`acme server sign-in-link\` makes another): ${server.signInLink}`,
+      );
+    }
     await aborted(signal);
     console.log("Stopping: the container host first, then the Worker…");
     return 0;

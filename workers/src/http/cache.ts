@@ -27,6 +27,10 @@ export class Cache<T> {
     this.#entries.delete(key);
   }
 
+  clear(): void {
+    this.#entries.clear();
+  }
+
   /** The cached value, or the loaded one. Misses (null) are not kept. */
   async through(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const known = this.get(key);

@@ -13,6 +13,7 @@ import type {
   WaitpointFilter,
   WaitpointPage,
 } from "./repository.ts";
+import type { PlainStatement, QueryMethod, SqlRpc } from "./sql-connection.ts";
 import { sqliteRepository } from "./sqlite-repository.ts";
 import { sqliteUpsert } from "./sqlite-upsert.ts";
 
@@ -20,7 +21,7 @@ import { sqliteUpsert } from "./sqlite-upsert.ts";
  * The query side on one machine, where neither D1 nor Postgres is: the same repository over an object's SQLite. It
  * applies the migrations in its constructor, before any call is let in.
  */
-export class DatabaseObject<Env> extends DurableObject<Env> implements Repository {
+export class DatabaseObject<Env> extends DurableObject<Env> implements Repository, SqlRpc {
   readonly #repository: Repository;
 
   constructor(ctx: DurableObjectState, env: Env) {
@@ -40,6 +41,27 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
       }),
     );
     ctx.blockConcurrencyWhile(() => migrate(db, sqliteMigrations));
+  }
+
+  /** One statement of the control plane, which builds its queries in the Worker. */
+  async query(sql: string, params: unknown[], method: QueryMethod) {
+    const rows = [...this.ctx.storage.sql.exec(sql, ...(params as SqlStorageValue[])).raw()];
+    return { rows: method === "get" ? (rows[0] ?? []) : rows, rowCount: this.#changes() };
+  }
+
+  /** Several in one transaction. Returns the number of rows that each one changed. */
+  async queryAtomically(statements: PlainStatement[]) {
+    return this.ctx.storage.transactionSync(() =>
+      statements.map(({ sql, params }) => {
+        this.ctx.storage.sql.exec(sql, ...(params as SqlStorageValue[])).toArray();
+        return this.#changes();
+      }),
+    );
+  }
+
+  /** Rows that the last INSERT, UPDATE or DELETE changed: SQLite's own count has no index writes in it. */
+  #changes(): number {
+    return this.ctx.storage.sql.exec<{ changed: number }>("SELECT changes() AS changed").one().changed;
   }
 
   async bootstrap(input: BootstrapInput) {

@@ -1,6 +1,6 @@
 import { getTableColumns, Subquery, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
-import postgres from "postgres";
+import { postgresClient } from "./postgres-client.ts";
 import * as postgresTables from "./postgres-schema.ts";
 import { postgresUpsert } from "./postgres-upsert.ts";
 import type { SqlDatabase, SqlTables } from "./sql-database.ts";
@@ -16,21 +16,9 @@ void [sameRows, sameRowsBack];
 const asSqlDatabase = (db: unknown): SqlDatabase["db"] => db as SqlDatabase["db"];
 const tables = postgresTables as unknown as SqlTables;
 
-/**
- * The query side on Postgres. It connects at the first query and keeps one connection for as long as it is used: in a
- * Worker a connection belongs to the request that opened it and ends with it, so a repository isn't kept for longer
- * (Hyperdrive keeps the connections to the database). `end` closes it at once.
- */
+/** The query side on Postgres, for one request or the life of one object. `end` closes its connection at once. */
 export function postgresRepository(url: string): SqlRepository & { end(): Promise<void> } {
-  const client = postgres(url, {
-    max: 1,
-    // Seconds. An object that falls silent gives its connection back.
-    idle_timeout: 10,
-    connect_timeout: 10,
-    // It would ask for the types of arrays at each connect; none are used.
-    fetch_types: false,
-    onnotice: () => {},
-  });
+  const client = postgresClient(url);
   const db = drizzle(client);
   const repository = new SqlRepository({
     db: asSqlDatabase(db),

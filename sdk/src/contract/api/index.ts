@@ -5,6 +5,7 @@ export * from "./durations.ts";
 export * from "./environments.ts";
 export * from "./operations.ts";
 export * from "./packets.ts";
+export * from "./people.ts";
 export * from "./queries.ts";
 export * from "./queues.ts";
 export * from "./runs.ts";

@@ -1,0 +1,79 @@
+import { z } from "zod";
+
+/** From the least to the most: each may do what the ones before it may. */
+export const ROLES = ["viewer", "developer", "admin", "owner"] as const;
+export const Role = z.enum(ROLES);
+export type Role = z.infer<typeof Role>;
+
+/** An address as people write it; compared in lower case. */
+export const EmailAddress = z
+  .email("Give an e-mail address, like ada@example.com")
+  .max(254)
+  .transform((email) => email.toLowerCase());
+
+/** Header that names the environment (its `id`) a session acts on. A WebSocket says it by `?environment=`. */
+export const ENVIRONMENT_HEADER = "x-acme-environment";
+
+export const Person = z.object({
+  id: z.string(),
+  email: z.string(),
+  name: z.string(),
+  image: z.string().nullable(),
+});
+export type Person = z.infer<typeof Person>;
+
+export const EnvironmentOfMe = z.object({
+  id: z.string(),
+  /** Name of the environment's object, and the start of its runs' ids. */
+  key: z.string(),
+  slug: z.string(),
+  type: z.enum(["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"]),
+  /** As people call it: "Production". */
+  name: z.string(),
+  paused: z.boolean(),
+});
+
+/** Who is signed in, and all that they are a member of. */
+export const MeResponse = z.object({
+  user: Person,
+  organizations: z.array(
+    z.object({
+      id: z.string(),
+      slug: z.string(),
+      name: z.string(),
+      role: Role,
+      projects: z.array(
+        z.object({
+          id: z.string(),
+          ref: z.string(),
+          name: z.string(),
+          environments: z.array(EnvironmentOfMe),
+        }),
+      ),
+    }),
+  ),
+});
+export type MeResponse = z.infer<typeof MeResponse>;
+
+/** Makes the person if there is none of this address; and a member, if an organization is given that they are not of yet. */
+export const CreateSignInLinkBody = z
+  .object({
+    email: EmailAddress,
+    name: z.string().min(1).max(100).optional(),
+    /** Slug of an organization. */
+    organization: z.string().min(1).max(128).optional(),
+    role: Role.default("owner"),
+    /** How long the link signs in, in seconds: at most a week. Default a day. */
+    expiresIn: z.number().int().min(60).max(604_800).default(86_400),
+  })
+  .strict();
+
+export const CreateSignInLinkResponse = z.object({
+  /** Signs in once, in the browser that opens it. */
+  url: z.string(),
+  expiresAt: z.iso.datetime(),
+  user: Person,
+  /** Whether the person has ever signed in. */
+  hasSignedIn: z.boolean(),
+});
+export type CreateSignInLinkResponse = z.infer<typeof CreateSignInLinkResponse>;

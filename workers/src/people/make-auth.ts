@@ -1,0 +1,107 @@
+import { newId } from "@acme/sdk/contract";
+import { drizzleAdapter } from "@better-auth/drizzle-adapter";
+import { APIError } from "better-auth/api";
+import { betterAuth } from "better-auth/minimal";
+import { magicLink } from "better-auth/plugins/magic-link";
+import { sign } from "../auth/tokens.ts";
+import type { Bindings } from "../bindings.ts";
+import type { LimiterRpc } from "../http/limiter-object.ts";
+import type { SqlConnection } from "../storage/sql-connection.ts";
+import { maySignUp } from "./sign-up.ts";
+
+/** Header in which better-auth finds the client's address: the Worker sets it, whatever the client sent. */
+export const ADDRESS_HEADER = "x-acme-client-address";
+
+export const SESSION_SECONDS = 30 * 24 * 3600;
+/** How long a link that was mailed signs in. */
+const LINK_SECONDS = 15 * 60;
+
+const PREFIXES: Record<string, string> = {
+  user: "user",
+  session: "session",
+  account: "account",
+  verification: "verification",
+};
+
+export interface AuthOptions {
+  /** Where the caller reaches this server: `https://acme.example`. */
+  origin: string;
+  /** Brings a sign-in link to a person. Default: links are refused. */
+  sendLink?: (link: { email: string; url: string }) => Promise<void>;
+  /** How long the link signs in. Default 15 minutes. */
+  linkSeconds?: number;
+}
+
+/**
+ * better-auth for one request: never kept, as an instance whose first request is aborted hangs for all that follow
+ * (better-auth #10315), and what it opens belongs to a request.
+ */
+export function makeAuth(env: Bindings, connection: SqlConnection, options: AuthOptions) {
+  const { provider, db, tables } = connection;
+  return betterAuth({
+    appName: "Acme",
+    baseURL: options.origin,
+    basePath: "/api/auth",
+    trustedOrigins: [options.origin],
+    // A key of its own, so that no signature made for another purpose is one of a cookie.
+    secret: sign("people", env.SIGNING_KEY),
+    telemetry: { enabled: false },
+    logger: { level: "error" },
+    database: drizzleAdapter(db, {
+      provider,
+      schema: {
+        user: tables.users,
+        session: tables.sessions,
+        account: tables.accounts,
+        verification: tables.verifications,
+      },
+      // D1 has none, and a SQLite object's can't span calls: what a crash leaves there is harmless, see the tests.
+      transaction: provider === "pg",
+    }),
+    emailAndPassword: { enabled: false },
+    session: { expiresIn: SESSION_SECONDS, updateAge: 24 * 3600, cookieCache: { enabled: false } },
+    rateLimit: { enabled: true, window: 60, max: 120, customStorage: { consume: limiterOf(env) } },
+    // These answer with tokens of sessions: `/api/v1/me/sessions` lists and revokes them without.
+    disabledPaths: ["/list-sessions", "/revoke-session", "/revoke-sessions"],
+    advanced: {
+      cookiePrefix: "acme",
+      useSecureCookies: options.origin.startsWith("https:"),
+      ipAddress: { ipAddressHeaders: [ADDRESS_HEADER] },
+      database: { generateId: ({ model }) => newId(PREFIXES[model] ?? model) },
+    },
+    databaseHooks: {
+      user: {
+        create: {
+          before: async ({ email }) => {
+            if (await maySignUp(env, connection, email)) return;
+            throw new APIError("FORBIDDEN", {
+              code: "sign_up_closed",
+              message: `Nobody has invited ${email} to this server. Ask an administrator of your organization for an invitation.`,
+            });
+          },
+        },
+      },
+    },
+    plugins: [
+      magicLink({
+        expiresIn: options.linkSeconds ?? LINK_SECONDS,
+        storeToken: "hashed",
+        rateLimit: { window: 60, max: 10 },
+        sendMagicLink: async ({ email, url }) => {
+          if (!options.sendLink) throw new APIError("FORBIDDEN", { message: "Links are not sent here." });
+          await options.sendLink({ email: email.toLowerCase(), url });
+        },
+      }),
+    ],
+  });
+}
+
+/** Counts in the limiter's objects: in memory, so that counting writes nothing. */
+function limiterOf(env: Bindings) {
+  return async (key: string, rule: { window: number; max: number }) => {
+    const limiter = env.LIMITER.getByName(`sign-in:${key}`) as unknown as LimiterRpc;
+    const taken = await limiter.take(1, { burst: rule.max, perSecond: rule.max / rule.window });
+    const retryAfter = taken.granted > 0 ? null : Math.ceil(taken.retryAfterMs / 1000);
+    return { allowed: taken.granted > 0, retryAfter };
+  };
+}

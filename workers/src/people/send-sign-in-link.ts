@@ -1,0 +1,31 @@
+import { eq } from "drizzle-orm";
+import type { Bindings } from "../bindings.ts";
+import type { LimiterRpc } from "../http/limiter-object.ts";
+import type { SqlConnection } from "../storage/sql-connection.ts";
+import { mailerOf } from "./mail.ts";
+import { maySignUp } from "./sign-up.ts";
+
+/** Mails to one address: so many at once, and as many an hour. */
+const MAILS_PER_HOUR = 6;
+
+/**
+ * Mails a sign-in link to whom it may let in. For everyone else nothing happens, and the caller is told the same: who
+ * is known to the server is nobody's business.
+ */
+export async function sendSignInLink(
+  env: Bindings,
+  connection: SqlConnection,
+  { email, url }: { email: string; url: string },
+): Promise<void> {
+  const { users } = connection.tables;
+  const known = await connection.db.select({ id: users.id }).from(users).where(eq(users.email, email));
+  if (known.length === 0 && !(await maySignUp(env, connection, email))) return;
+  const limiter = env.LIMITER.getByName(`mail:${email}`) as unknown as LimiterRpc;
+  const taken = await limiter.take(1, { burst: MAILS_PER_HOUR, perSecond: MAILS_PER_HOUR / 3600 });
+  if (taken.granted === 0) return;
+  await mailerOf(env)({
+    to: email,
+    subject: "Sign in to Acme",
+    text: `Sign in with this link. It works once, for 15 minutes:\n\n${url}\n\nIf you did not ask for it, do nothing.`,
+  });
+}

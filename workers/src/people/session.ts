@@ -1,0 +1,104 @@
+import type { Context } from "hono";
+import type { App } from "../auth/auth.ts";
+import { sha256 } from "../auth/tokens.ts";
+import { Cache } from "../http/cache.ts";
+import { Failure } from "../http/failure.ts";
+import { baseUrl } from "../http/links.ts";
+import { takeToken } from "../http/rate-limit.ts";
+import { openSql } from "../storage/sql-connection.ts";
+import { makeAuth } from "./make-auth.ts";
+
+export interface Person {
+  id: string;
+  email: string;
+  name: string;
+  image: string | null;
+}
+
+export interface Session {
+  id: string;
+  user: Person;
+}
+
+/** A session that was revoked is accepted for this long at most. */
+const SESSION_CACHE_MS = 10_000;
+
+const sessions = new Cache<Session>(SESSION_CACHE_MS);
+
+/** better-auth's cookie; over https it has the prefix that keeps plain http from setting it. */
+const COOKIE = /(?:^|;\s*)(?:__Secure-)?acme\.session_token=([^;]+)/;
+
+const cookieOf = (c: Context<App>): string | undefined => COOKIE.exec(c.req.header("cookie") ?? "")?.[1];
+
+/** Whether a request comes with a session, good or not, and with nothing that goes before it. */
+export const hasSessionCookie = (c: Context<App>): boolean =>
+  c.req.header("authorization") === undefined && cookieOf(c) !== undefined;
+
+/**
+ * The session of a request's cookie. Counts against the session's rate limit. Throws a 401 where it has none that is
+ * valid, and a 403 for a change that another site's page asks for.
+ */
+export async function authenticateSession(c: Context<App>): Promise<Session> {
+  const cookie = cookieOf(c);
+  if (cookie === undefined) throw notSignedIn();
+  checkOrigin(c);
+  const hash = sha256(cookie);
+  const session = await sessions.through(hash, () => loadSession(c));
+  if (!session) throw notSignedIn();
+  await takeToken(c, hash);
+  return session;
+}
+
+/** Lets this isolate ask again at the request's next use of its cookie: it has just been changed or revoked. */
+export function forgetSession(c: Context<App>): void {
+  const cookie = cookieOf(c);
+  if (cookie !== undefined) sessions.delete(sha256(cookie));
+}
+
+/** For when other people's or other devices' sessions were revoked. */
+export const forgetSessions = (): void => sessions.clear();
+
+async function loadSession(c: Context<App>): Promise<Session | null> {
+  const auth = makeAuth(c.env, openSql(c.env), { origin: baseUrl(c) });
+  const { headers, response } = await auth.api.getSession({
+    headers: c.req.raw.headers,
+    returnHeaders: true,
+  });
+  // A session in use is prolonged once a day; its cookie then has to last as long.
+  for (const value of headers.getSetCookie()) c.header("set-cookie", value, { append: true });
+  if (!response) return null;
+  const { id, email, name, image } = response.user;
+  return { id: response.session.id, user: { id, email, name, image: image ?? null } };
+}
+
+/**
+ * A browser sends cookies along whoever's page asks. So what changes something, or opens a WebSocket (which no CORS rule
+ * holds back), counts only when the page is this server's own: its origin is where the request went.
+ */
+function checkOrigin(c: Context<App>): void {
+  const changes = c.req.method !== "GET" && c.req.method !== "HEAD";
+  const isUpgrade = c.req.header("upgrade")?.toLowerCase() === "websocket";
+  if (!changes && !isUpgrade) return;
+  const origin = c.req.header("origin");
+  if (origin !== undefined && ownOrigins(c).includes(origin)) return;
+  throw new Failure(
+    403,
+    "cross_origin",
+    `Signed in by cookie, this can be asked for by pages of ${baseUrl(c)} only; the request's Origin is ${origin?.slice(0, 200) ?? "missing"}. ` +
+      "From elsewhere, use a key or an access token. Nothing was changed.",
+  );
+}
+
+/** A server is often reached by several names (127.0.0.1, localhost): the request's own is one as good as the public one. */
+const ownOrigins = (c: Context<App>): string[] => {
+  const own = new URL(c.req.url).origin;
+  // Behind a proxy that ends TLS, the Worker sees plain http.
+  return [own, own.replace(/^http:/, "https:"), baseUrl(c)];
+};
+
+const notSignedIn = (): Failure =>
+  new Failure(
+    401,
+    "not_signed_in",
+    "You are not signed in, or your session has ended. Sign in at /sign-in; programs use `Authorization: Bearer …`.",
+  );

@@ -1,0 +1,25 @@
+import { and, eq, gt, isNull } from "drizzle-orm";
+import type { Bindings } from "../bindings.ts";
+import type { SqlConnection } from "../storage/sql-connection.ts";
+
+/** Whether a person of this address may become known to the server: where it is open to all, or somebody invited them. */
+export async function maySignUp(
+  env: Bindings,
+  { db, tables: { invitations } }: SqlConnection,
+  email: string,
+): Promise<boolean> {
+  if (env.SIGN_UP === "open") return true;
+  const open = await db
+    .select({ id: invitations.id })
+    .from(invitations)
+    .where(
+      and(
+        eq(invitations.email, email.toLowerCase()),
+        isNull(invitations.acceptedAt),
+        isNull(invitations.revokedAt),
+        gt(invitations.expiresAt, Date.now()),
+      ),
+    )
+    .limit(1);
+  return open.length > 0;
+}
