@@ -18,7 +18,7 @@ export type Executor = (typeof EXECUTORS)[number];
 export const DEFAULT_PORT = 8787;
 export const DEFAULT_ORGANIZATION = { slug: "default", name: "Default organization" };
 /** Who owns a new server. The address receives no mail: the operator gets the sign-in link from the server. */
-export const OWNER = { email: "owner@localhost", name: "Owner" };
+export const OWNER = { email: "owner@acme.localhost", name: "Owner" };
 export const DEFAULT_PROJECT = { ref: "proj_default", name: "Default project" };
 
 export interface ServerOptions {

@@ -79,7 +79,7 @@ async function serve(options: ServerCommandOptions): Promise<number> {
     );
     if (server.signInLink) {
       console.log(
-        `Sign in with this link, once, within a day (\`acme server sign-in-link\` makes another): ${server.signInLink}`,
+        `Sign in, once and within a day (\`acme server sign-in-link\` prints another link):\n  ${server.signInLink}`,
       );
     }
     await aborted(signal);

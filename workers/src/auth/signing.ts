@@ -88,6 +88,12 @@ export class Signer {
     return isLive(key, now) && sameSecret(signature.slice(dot + 1), hmac(`${purpose}:${text}`, key.secret));
   }
 
+  /** Secrets for a library that signs by itself, one of each key that verifies; the first is the one to sign with. */
+  derivedSecrets(library: string, now: number): string[] {
+    const live = [...this.#byId.values()].filter((key, index) => index === 0 || isLive(key, now));
+    return live.map(({ secret }) => hmac(`library:${library}`, secret));
+  }
+
   /** A JWT (HS256) whose header names the key. */
   issueJwt(claims: object): string {
     const body = `${this.#currentHeader}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;

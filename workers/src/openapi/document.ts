@@ -123,6 +123,13 @@ export function openApiDocument(version: string) {
         secretKey: bearer("Secret key of an environment (tr_prod_…)"),
         publicToken: bearer("Public token that has one of the listed scopes"),
         accessToken: bearer("Personal access token (tr_pat_…)"),
+        session: {
+          type: "apiKey",
+          in: "cookie",
+          name: "acme.session_token",
+          description:
+            "The session of a person who signed in at /sign-in; over https its name begins with __Secure-",
+        },
         hostToken: bearer("The token of container hosts"),
         adminToken: bearer("The server's admin token"),
       },

@@ -491,6 +491,22 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.BootstrapResponse,
     },
   },
+  "/api/v1/me": {
+    get: {
+      id: "getMe",
+      summary: "Who is signed in, and what they are a member of",
+      response: api.MeResponse,
+    },
+  },
+  "/admin/v1/sign-in-links": {
+    post: {
+      id: "createSignInLink",
+      summary:
+        "A link that signs a person in once; makes the person and their membership where they are missing",
+      body: api.CreateSignInLinkBody,
+      response: api.CreateSignInLinkResponse,
+    },
+  },
   "/admin/v1/projects/{ref}/{env}/settings": {
     put: {
       id: "updateEnvironmentSettings",

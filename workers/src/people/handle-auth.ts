@@ -6,12 +6,14 @@ import { clientAddress } from "./client-address.ts";
 import { ADDRESS_HEADER, makeAuth } from "./make-auth.ts";
 import { sendSignInLink } from "./send-sign-in-link.ts";
 import { forgetSession } from "./session.ts";
+import { sessionCookieOf } from "./session-cookie.ts";
 
 /** better-auth's routes. What a request says of the client's address is replaced by what the server knows of it. */
 export async function handleAuth(c: Context<App>): Promise<Response> {
   const connection = openSql(c.env);
   const auth = makeAuth(c.env, connection, {
     origin: baseUrl(c),
+    cookie: sessionCookieOf(c),
     sendLink: (link) => sendSignInLink(c.env, connection, link),
   });
   const request = new Request(c.req.raw);

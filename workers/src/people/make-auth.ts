@@ -3,10 +3,10 @@ import { drizzleAdapter } from "@better-auth/drizzle-adapter";
 import { APIError } from "better-auth/api";
 import { betterAuth } from "better-auth/minimal";
 import { magicLink } from "better-auth/plugins/magic-link";
-import { sign } from "../auth/tokens.ts";
 import type { Bindings } from "../bindings.ts";
 import type { LimiterRpc } from "../http/limiter-object.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
+import { cookieSecret } from "./session-cookie.ts";
 import { maySignUp } from "./sign-up.ts";
 
 /** Header in which better-auth finds the client's address: the Worker sets it, whatever the client sent. */
@@ -26,6 +26,8 @@ const PREFIXES: Record<string, string> = {
 export interface AuthOptions {
   /** Where the caller reaches this server: `https://acme.example`. */
   origin: string;
+  /** The value of the session cookie that the request came with. */
+  cookie?: string;
   /** Brings a sign-in link to a person. Default: links are refused. */
   sendLink?: (link: { email: string; url: string }) => Promise<void>;
   /** How long the link signs in. Default 15 minutes. */
@@ -43,8 +45,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
     baseURL: options.origin,
     basePath: "/api/auth",
     trustedOrigins: [options.origin],
-    // A key of its own, so that no signature made for another purpose is one of a cookie.
-    secret: sign("people", env.SIGNING_KEY),
+    secret: cookieSecret(env, options.cookie),
     telemetry: { enabled: false },
     logger: { level: "error" },
     database: drizzleAdapter(db, {

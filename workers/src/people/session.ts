@@ -7,6 +7,7 @@ import { baseUrl } from "../http/links.ts";
 import { takeToken } from "../http/rate-limit.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { makeAuth } from "./make-auth.ts";
+import { sessionCookieOf } from "./session-cookie.ts";
 
 export interface Person {
   id: string;
@@ -25,21 +26,16 @@ const SESSION_CACHE_MS = 10_000;
 
 const sessions = new Cache<Session>(SESSION_CACHE_MS);
 
-/** better-auth's cookie; over https it has the prefix that keeps plain http from setting it. */
-const COOKIE = /(?:^|;\s*)(?:__Secure-)?acme\.session_token=([^;]+)/;
-
-const cookieOf = (c: Context<App>): string | undefined => COOKIE.exec(c.req.header("cookie") ?? "")?.[1];
-
 /** Whether a request comes with a session, good or not, and with nothing that goes before it. */
 export const hasSessionCookie = (c: Context<App>): boolean =>
-  c.req.header("authorization") === undefined && cookieOf(c) !== undefined;
+  c.req.header("authorization") === undefined && sessionCookieOf(c) !== undefined;
 
 /**
  * The session of a request's cookie. Counts against the session's rate limit. Throws a 401 where it has none that is
  * valid, and a 403 for a change that another site's page asks for.
  */
 export async function authenticateSession(c: Context<App>): Promise<Session> {
-  const cookie = cookieOf(c);
+  const cookie = sessionCookieOf(c);
   if (cookie === undefined) throw notSignedIn();
   checkOrigin(c);
   const hash = sha256(cookie);
@@ -51,7 +47,7 @@ export async function authenticateSession(c: Context<App>): Promise<Session> {
 
 /** Lets this isolate ask again at the request's next use of its cookie: it has just been changed or revoked. */
 export function forgetSession(c: Context<App>): void {
-  const cookie = cookieOf(c);
+  const cookie = sessionCookieOf(c);
   if (cookie !== undefined) sessions.delete(sha256(cookie));
 }
 
@@ -59,7 +55,7 @@ export function forgetSession(c: Context<App>): void {
 export const forgetSessions = (): void => sessions.clear();
 
 async function loadSession(c: Context<App>): Promise<Session | null> {
-  const auth = makeAuth(c.env, openSql(c.env), { origin: baseUrl(c) });
+  const auth = makeAuth(c.env, openSql(c.env), { origin: baseUrl(c), cookie: sessionCookieOf(c) });
   const { headers, response } = await auth.api.getSession({
     headers: c.req.raw.headers,
     returnHeaders: true,

@@ -1,0 +1,36 @@
+import { createHmac } from "node:crypto";
+import type { Context } from "hono";
+import type { App } from "../auth/auth.ts";
+import { type SigningBindings, signerOf } from "../auth/signing.ts";
+import { sameSecret } from "../auth/tokens.ts";
+
+/** better-auth's cookie; over https it has the prefix that keeps plain http from setting it. */
+const COOKIE = /(?:^|;\s*)(?:__Secure-)?acme\.session_token=([^;]+)/;
+
+/** The value of a request's session cookie, as it came: good or not. */
+export const sessionCookieOf = (c: Context<App>): string | undefined =>
+  COOKIE.exec(c.req.header("cookie") ?? "")?.[1];
+
+/**
+ * The secret that better-auth signs cookies with: the one that this cookie was signed with, so that sessions outlast a
+ * rotation of the signing keys; for a new cookie, or one that nobody of this server signed, the current one.
+ */
+export function cookieSecret(env: SigningBindings, cookie: string | undefined): string {
+  const secrets = signerOf(env).derivedSecrets("better-auth", Date.now());
+  const [token, signature] = decoded(cookie ?? "").split(".");
+  const signer =
+    token && signature
+      ? secrets.find((secret) =>
+          sameSecret(signature, createHmac("sha256", secret).update(token).digest("base64")),
+        )
+      : undefined;
+  return signer ?? (secrets[0] as string);
+}
+
+function decoded(cookie: string): string {
+  try {
+    return decodeURIComponent(cookie);
+  } catch {
+    return "";
+  }
+}
