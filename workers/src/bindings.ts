@@ -1,5 +1,6 @@
 import type { ObjectBindings } from "@acme/durable-objects/rpc";
 import type { Authenticated } from "./auth/credentials.ts";
+import type { Session } from "./people/session.ts";
 
 /** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
 export interface Bindings extends ObjectBindings {
@@ -38,6 +39,9 @@ export interface Bindings extends ObjectBindings {
 /** The type of the Hono application and of every route group. */
 export type App = {
   Bindings: Bindings;
-  /** What `access` (auth/middleware.ts) sets before routes that take a secret key or an access token, and before no others. */
-  Variables: Authenticated;
+  /**
+   * What `access` (auth/middleware.ts) sets: what is authenticated, before routes that take a secret key or an access
+   * token; the session, before routes that take one; and neither before others.
+   */
+  Variables: Authenticated & { session: Session };
 };

@@ -1,25 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { app } from "../src/app.ts";
-import { ACCESS, type Access } from "../src/auth/access.ts";
 import { issueToken } from "../src/auth/tokens.ts";
-import { OPERATIONS } from "../src/openapi/operations.ts";
 import { ADMIN_TOKEN, call, newProject, type Project, SIGNING } from "./client.ts";
-
-interface Route {
-  method: string;
-  path: string;
-  access: Access;
-}
-
-const routes: Route[] = Object.entries(OPERATIONS).flatMap(([path, methods]) =>
-  Object.entries(methods).map(([method, { id }]) => ({
-    method: method.toUpperCase(),
-    path,
-    access: ACCESS[id],
-  })),
-);
-const taking = (...credentials: Access["credential"][]) =>
-  routes.filter(({ access }) => credentials.includes(access.credential));
+import { filled, routes, taking } from "./routes.ts";
 
 const publicToken = (scopes: string[]): string =>
   issueToken(SIGNING, {
@@ -28,10 +11,6 @@ const publicToken = (scopes: string[]): string =>
     scopes,
     exp: Math.floor(Date.now() / 1000) + 60,
   });
-
-/** The path with something in place of each parameter. */
-const filled = (path: string, values: Record<string, string> = {}): string =>
-  path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "x.json");
 
 let project: Project;
 beforeAll(async () => {
@@ -49,10 +28,11 @@ describe("each route that the API document lists", () => {
 
   it.each(routes.filter(({ access }) => access.credential !== "none"))(
     "refuses $method $path without a key",
-    async ({ method, path }) => {
+    async ({ method, path, access }) => {
       const url = filled(path, { env: "prod" });
       const { status, body } = await call(method, url, null);
-      expect([status, body.code]).toEqual([401, "missing_api_key"]);
+      const code = access.credential === "session" ? "not_signed_in" : "missing_api_key";
+      expect([status, body.code]).toEqual([401, code]);
     },
   );
 
@@ -65,7 +45,7 @@ describe("each route that the API document lists", () => {
     },
   );
 
-  it.each(taking("accessToken", "hostToken", "adminToken"))(
+  it.each(taking("accessToken", "session", "hostToken", "adminToken"))(
     "refuses $method $path with a secret key",
     async ({ method, path }) => {
       const url = filled(path, { env: "prod", ref: project.ref });

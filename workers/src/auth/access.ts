@@ -3,15 +3,19 @@
  * - `secretKey`: a secret key of the environment, or the token of code inside a run. With `scopes`, also a public token
  *   that has one of them; `{name}` in a scope stands for that parameter of the path.
  * - `accessToken`: a personal access token whose organization has the environment `:env` of the project `:ref`.
+ *   Both of these also take the session of a member of the environment's organization whose role `people/roles.ts` lets do
+ *   it: the header `x-acme-environment` or, for an access token's routes, the path names the environment.
+ * - `session`: the session of any person.
  * - `hostToken`, `adminToken`: the server's secrets for container hosts and for its administrator.
  * - `none`: nothing. The route is public, or checks a signature in its address itself.
  */
 export type Access =
   | { credential: "secretKey"; scopes?: readonly string[] }
-  | { credential: "accessToken" | "hostToken" | "adminToken" | "none" };
+  | { credential: "accessToken" | "session" | "hostToken" | "adminToken" | "none" };
 
 const secretKey = { credential: "secretKey" } as const;
 const accessToken = { credential: "accessToken" } as const;
+const session = { credential: "session" } as const;
 const hostToken = { credential: "hostToken" } as const;
 const adminToken = { credential: "adminToken" } as const;
 const open = { credential: "none" } as const;
@@ -93,7 +97,10 @@ export const ACCESS = {
   getHostDeployment: hostToken,
   downloadBundle: hostToken,
 
+  getMe: session,
+
   bootstrap: adminToken,
+  createSignInLink: adminToken,
   updateEnvironmentSettings: adminToken,
   setOrganizationWeight: adminToken,
 

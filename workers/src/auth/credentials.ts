@@ -1,9 +1,11 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { Role } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
 import type { App, Bindings } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
+import type { Session } from "../people/session.ts";
 import { openRepository } from "../storage/open.ts";
 import type { AccessToken } from "../storage/repository.ts";
 import { sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
@@ -14,7 +16,9 @@ export type Credential =
   /** The token of code inside a run, which may do what a secret key may. */
   | { type: "run" }
   | { type: "public"; scopes: string[] }
-  | { type: "accessToken"; organizationId: string };
+  | { type: "accessToken"; organizationId: string }
+  /** A person who is signed in, with their role in the environment's organization. */
+  | { type: "session"; session: Session; role: Role };
 
 /** The environment that a request acts on, and by what right. */
 export interface Authenticated {

@@ -1,5 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
+import { authenticateMember, authenticateProjectMember } from "../people/authenticate-member.ts";
+import { authenticateSession, hasSessionCookie } from "../people/session.ts";
 import { ACCESS, type Access, type OperationId } from "./access.ts";
 import {
   type Authenticated,
@@ -10,12 +12,12 @@ import {
 
 /**
  * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
- * `c.var.environment` and `c.var.credential` where that belongs to an environment.
+ * `c.var.environment` and `c.var.credential` where that belongs to an environment, or `c.var.session` where it takes one.
  */
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
   return async (c, next) => {
-    const authenticated = await authenticate(c, rule);
+    const authenticated = await authenticate(c, id, rule);
     if (authenticated) {
       c.set("environment", authenticated.environment);
       c.set("credential", authenticated.credential);
@@ -25,12 +27,19 @@ export function access(id: OperationId): MiddlewareHandler<App> {
 }
 
 /** Null for a route that is not of one environment. Throws the Failure that refuses the request. */
-async function authenticate(c: Context<App>, rule: Access): Promise<Authenticated | null> {
+async function authenticate(c: Context<App>, id: OperationId, rule: Access): Promise<Authenticated | null> {
   switch (rule.credential) {
     case "secretKey":
+      if (hasSessionCookie(c)) return authenticateMember(c, id);
       return authenticateEnvironment(c, scopesFor(rule.scopes, c.req.param()));
-    case "accessToken":
-      return authenticateProject(c, c.req.param("ref") ?? "", c.req.param("env") ?? "");
+    case "accessToken": {
+      const { ref = "", env = "" } = c.req.param() as Record<string, string>;
+      if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
+      return authenticateProject(c, ref, env);
+    }
+    case "session":
+      c.set("session", await authenticateSession(c));
+      return null;
     case "hostToken":
       authenticateSecret(c, c.env.HOST_TOKEN, "host token");
       return null;

@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
+import type { App } from "../bindings.ts";
 
 /** workerd says where a connection comes from, as `ADDRESS:PORT` or `[ADDRESS]:PORT`, where it serves by itself. */
 const peerOf = (request: Request): string | undefined => {

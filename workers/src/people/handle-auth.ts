@@ -1,5 +1,5 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
+import type { App } from "../bindings.ts";
 import { baseUrl } from "../http/links.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { clientAddress } from "./client-address.ts";

@@ -1,4 +1,92 @@
 import { ROLES, type Role } from "@acme/sdk/contract/api";
+import type { ACCESS, OperationId } from "../auth/access.ts";
+import { Failure } from "../http/failure.ts";
+
+type OfEnvironment = {
+  [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends "secretKey" | "accessToken" ? Id : never;
+}[OperationId];
+
+/**
+ * The least role that may do an operation by session; each role may do what the ones before it may. It fails to compile
+ * when an operation is missing.
+ *  - viewer: looks at everything but secrets.
+ *  - developer: works with runs, queues, schedules, tokens and deployments.
+ *  - admin: decides what an environment does as a whole, and who may do what.
+ *  - owner: everything, and who is an owner.
+ */
+export const LEAST_ROLE: Record<OfEnvironment, Role> = {
+  triggerTask: "developer",
+
+  createBatch: "developer",
+  streamBatchItems: "developer",
+  retrieveBatch: "viewer",
+  retrieveBatchV1: "viewer",
+  listBatchResults: "viewer",
+  batchTriggerV1: "developer",
+  batchTriggerV2: "developer",
+  batchTriggerTask: "developer",
+
+  listTokens: "viewer",
+  createToken: "developer",
+  retrieveToken: "viewer",
+  completeToken: "developer",
+
+  getPacketAddress: "viewer",
+  createPacketAddressV1: "developer",
+  createPacketAddress: "developer",
+
+  listSchedules: "viewer",
+  createSchedule: "developer",
+  retrieveSchedule: "viewer",
+  updateSchedule: "developer",
+  deleteSchedule: "developer",
+  activateSchedule: "developer",
+  deactivateSchedule: "developer",
+
+  listRuns: "viewer",
+  retrieveRun: "viewer",
+  getRunResult: "viewer",
+  listRunEvents: "viewer",
+  listRunAttempts: "viewer",
+  replayRun: "developer",
+  cancelRun: "developer",
+  rescheduleRun: "developer",
+  addRunTags: "developer",
+  getRunMetadata: "viewer",
+  updateRunMetadata: "developer",
+  resetIdempotencyKey: "developer",
+
+  listQueues: "viewer",
+  getQueue: "viewer",
+  pauseQueue: "developer",
+  overrideQueueConcurrency: "developer",
+  resetQueueConcurrency: "developer",
+  overrideQueueRateLimit: "developer",
+  resetQueueRateLimit: "developer",
+  overrideQueuePartitions: "developer",
+  resetQueuePartitions: "developer",
+
+  getEnvironment: "viewer",
+  pauseEnvironment: "admin",
+  resumeEnvironment: "admin",
+  uploadBundle: "developer",
+  listDeployments: "viewer",
+  createDeployment: "developer",
+  promoteDeployment: "developer",
+};
+
+const LEAST: Partial<Record<OperationId, Role>> = LEAST_ROLE;
 
 /** Whether a role may do what takes `least`. */
 export const mayAs = (role: Role, least: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(least);
+
+/** Throws a 403 where a member's role is not enough for an operation. */
+export function requireRole(role: Role, operation: OperationId): void {
+  const least = LEAST[operation];
+  if (least !== undefined && mayAs(role, least)) return;
+  throw new Failure(
+    403,
+    "role_not_allowed",
+    `Your role in this organization is ${role}; this takes ${least === undefined ? "a key" : least}. Ask an admin or owner of the organization. Nothing was changed.`,
+  );
+}

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
 import { type SigningBindings, signerOf } from "../auth/signing.ts";
 import { sameSecret } from "../auth/tokens.ts";
+import type { App } from "../bindings.ts";
 
 /** better-auth's cookie; over https it has the prefix that keeps plain http from setting it. */
 const COOKIE = /(?:^|;\s*)(?:__Secure-)?acme\.session_token=([^;]+)/;

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
-import type { App } from "../auth/auth.ts";
 import { sha256 } from "../auth/tokens.ts";
+import type { App } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";

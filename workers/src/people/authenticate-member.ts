@@ -1,0 +1,59 @@
+import { ENVIRONMENT_HEADER } from "@acme/sdk/contract/api";
+import type { Context } from "hono";
+import type { OperationId } from "../auth/access.ts";
+import type { Authenticated } from "../auth/credentials.ts";
+import type { App } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { openSql } from "../storage/sql-connection.ts";
+import { type Membership, membershipByPath, membershipOf } from "./membership.ts";
+import { requireRole } from "./roles.ts";
+import { authenticateSession } from "./session.ts";
+
+/**
+ * Finds the environment that a signed-in person names by header (a WebSocket or a download: by `?environment=`), if it is
+ * of an organization that they are a member of, with a role that may do the operation. Throws a 400, 401, 403, 404 or 429.
+ */
+export async function authenticateMember(c: Context<App>, operation: OperationId): Promise<Authenticated> {
+  const session = await authenticateSession(c);
+  const byQuery = c.req.method === "GET" ? c.req.query("environment") : undefined;
+  const id = c.req.header(ENVIRONMENT_HEADER) ?? byQuery;
+  if (!id) {
+    throw new Failure(
+      400,
+      "environment_missing",
+      `Say which environment is meant: its id (env_…) in the header ${ENVIRONMENT_HEADER}, or in ?environment= of a WebSocket's address. Nothing was changed.`,
+    );
+  }
+  const membership = await membershipOf(() => openSql(c.env), session.user.id, id.slice(0, 64));
+  if (!membership) throw environmentNotFound(id.slice(0, 64));
+  return authenticated(session, membership, operation);
+}
+
+/** The same for routes whose path names the project and the environment. */
+export async function authenticateProjectMember(
+  c: Context<App>,
+  operation: OperationId,
+  projectRef: string,
+  slug: string,
+): Promise<Authenticated> {
+  const session = await authenticateSession(c);
+  const membership = await membershipByPath(() => openSql(c.env), session.user.id, projectRef, slug);
+  if (!membership) throw environmentNotFound(`${projectRef}/${slug}`);
+  return authenticated(session, membership, operation);
+}
+
+function authenticated(
+  session: Awaited<ReturnType<typeof authenticateSession>>,
+  { role, environment }: Membership,
+  operation: OperationId,
+): Authenticated {
+  requireRole(role, operation);
+  return { environment, credential: { type: "session", session, role } };
+}
+
+const environmentNotFound = (name: string): Failure =>
+  new Failure(
+    404,
+    "environment_not_found",
+    `There is no environment "${name}" in an organization that you are a member of. Nothing was changed.`,
+  );
