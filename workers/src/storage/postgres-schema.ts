@@ -16,6 +16,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
+export * from "./postgres-control-schema.ts";
 export * from "./postgres-people-schema.ts";
 
 /**
@@ -30,6 +31,8 @@ export const organizations = pgTable("organizations", {
   slug: text().notNull().unique(),
   name: text().notNull(),
   createdAt: millis("created_at").notNull(),
+  /** Most runs that one of its environments may execute at once, set by the operator; null: no such limit. */
+  concurrencyCeiling: integer("concurrency_ceiling"),
 });
 
 export const projects = pgTable(
@@ -42,6 +45,8 @@ export const projects = pgTable(
       .notNull()
       .references(() => organizations.id),
     createdAt: millis("created_at").notNull(),
+    /** Nothing of a deleted project is shown or accepted. Its ref is never given to another one. */
+    deletedAt: millis("deleted_at"),
   },
   (table) => [index("projects_of_organization").on(table.organizationId, table.ref)],
 );
@@ -58,8 +63,18 @@ export const environments = pgTable(
     slug: text().notNull(),
     type: text().$type<EnvironmentRef["type"]>().notNull(),
     createdAt: millis("created_at").notNull(),
+    /** Whose development environment it is; null: everybody's. */
+    userId: text("user_id"),
+    /** Of a preview environment's branch: the key of that environment, and the branch's name. */
+    parentKey: text("parent_key"),
+    branch: text(),
+    /** A branch that was archived takes no triggers; its runs are there until their retention ends. */
+    archivedAt: millis("archived_at"),
   },
-  (table) => [uniqueIndex("environments_project_slug").on(table.projectId, table.slug)],
+  (table) => [
+    uniqueIndex("environments_project_slug").on(table.projectId, table.slug),
+    uniqueIndex("environments_branch").on(table.parentKey, table.branch).where(sql`parent_key IS NOT NULL`),
+  ],
 );
 
 /** Secret keys, by the SHA-256 of the key: the key itself is shown once and kept nowhere. */

@@ -4,6 +4,7 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
+export * from "./sqlite-control-schema.ts";
 export * from "./sqlite-people-schema.ts";
 
 /**
@@ -17,6 +18,8 @@ export const organizations = sqliteTable("organizations", {
   slug: text().notNull().unique(),
   name: text().notNull(),
   createdAt: integer("created_at").notNull(),
+  /** Most runs that one of its environments may execute at once, set by the operator; null: no such limit. */
+  concurrencyCeiling: integer("concurrency_ceiling"),
 });
 
 export const projects = sqliteTable(
@@ -29,6 +32,8 @@ export const projects = sqliteTable(
       .notNull()
       .references(() => organizations.id),
     createdAt: integer("created_at").notNull(),
+    /** Nothing of a deleted project is shown or accepted. Its ref is never given to another one. */
+    deletedAt: integer("deleted_at"),
   },
   (table) => [index("projects_of_organization").on(table.organizationId, table.ref)],
 );
@@ -45,8 +50,18 @@ export const environments = sqliteTable(
     slug: text().notNull(),
     type: text().$type<EnvironmentRef["type"]>().notNull(),
     createdAt: integer("created_at").notNull(),
+    /** Whose development environment it is; null: everybody's. */
+    userId: text("user_id"),
+    /** Of a preview environment's branch: the key of that environment, and the branch's name. */
+    parentKey: text("parent_key"),
+    branch: text(),
+    /** A branch that was archived takes no triggers; its runs are there until their retention ends. */
+    archivedAt: integer("archived_at"),
   },
-  (table) => [uniqueIndex("environments_project_slug").on(table.projectId, table.slug)],
+  (table) => [
+    uniqueIndex("environments_project_slug").on(table.projectId, table.slug),
+    uniqueIndex("environments_branch").on(table.parentKey, table.branch).where(sql`parent_key IS NOT NULL`),
+  ],
 );
 
 /** Secret keys, by the SHA-256 of the key: the key itself is shown once and kept nowhere. */

@@ -1,0 +1,87 @@
+import {
+  bigint,
+  boolean,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+} from "drizzle-orm/pg-core";
+import { environments, organizations } from "./postgres-schema.ts";
+
+/** Variables, the keys that seal them, and the audit log, on Postgres: the tables of `sqlite-control-schema.ts`. */
+
+const millis = (name: string) => bigint(name, { mode: "number" });
+
+/** Keys that seal an organization's secrets, themselves sealed by one of the Worker's `ENCRYPTION_KEYS`. */
+export const organizationKeys = pgTable(
+  "organization_keys",
+  {
+    id: text().primaryKey(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    /** Rises by one with each key of an organization: the highest seals what is new, all open what they sealed. */
+    number: integer().notNull(),
+    wrapped: text().notNull(),
+    createdAt: millis("created_at").notNull(),
+  },
+  (table) => [uniqueIndex("organization_keys_number").on(table.organizationId, table.number)],
+);
+
+/** Environment variables. A branch has those of its preview environment, and its own in their place. */
+export const variables = pgTable(
+  "variables",
+  {
+    environmentKey: text("environment_key")
+      .notNull()
+      .references(() => environments.key),
+    name: text().notNull(),
+    /** Sealed with the organization's key of this id. */
+    sealed: text().notNull(),
+    keyId: text("key_id")
+      .notNull()
+      .references(() => organizationKeys.id),
+    /** Its value is never shown again. */
+    isSecret: boolean("is_secret").notNull(),
+    createdAt: millis("created_at").notNull(),
+    updatedAt: millis("updated_at").notNull(),
+    /** Who set it last, as the audit log names them. */
+    updatedBy: text("updated_by").notNull(),
+  },
+  (table) => [
+    primaryKey({ columns: [table.environmentKey, table.name] }),
+    index("variables_of_key").on(table.keyId),
+  ],
+);
+
+/** Who did what: rows are only added. Their ids sort by time. */
+export const auditLog = pgTable(
+  "audit_log",
+  {
+    id: text().primaryKey(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    at: millis("at").notNull(),
+    actorType: text("actor_type").$type<"user" | "key" | "access_token" | "operator">().notNull(),
+    /** Id of the person, key or token; null: the operator. */
+    actorId: text("actor_id"),
+    /** The person's address at that time, or the name of the key or token. */
+    actorName: text("actor_name").notNull(),
+    /** Such as `member.role_changed`. */
+    action: text().notNull(),
+    targetType: text("target_type").notNull(),
+    targetId: text("target_id").notNull(),
+    /** `PROJECTREF/ENVIRONMENT`, or the project's ref; null: of the whole organization. */
+    scope: text(),
+    /** What changed, small and without secrets. */
+    details: jsonb().$type<Record<string, unknown>>().notNull(),
+    /** Network address; null: unknown. */
+    address: text(),
+    userAgent: text("user_agent"),
+  },
+  (table) => [index("audit_log_newest").on(table.organizationId, table.id)],
+);
