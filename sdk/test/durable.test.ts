@@ -288,6 +288,59 @@ describe("replay", () => {
   });
 });
 
+describe("what is recorded beside a wait", () => {
+  test("a response whose body arrives after the wait began is recorded before the run is suspended", async () => {
+    let arrive = (): void => {};
+    const after = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    const { run, received } = await durable("slow-body", undefined, ({ path }) =>
+      path === "/slow" ? { body: "begin ", rest: { after, body: "end" } } : undefined,
+    );
+    const runtime = await run.start();
+    await runtime.until(() => run.journal.has(0));
+    // The wait has begun, but the run does more than wait as long as the body is on its way.
+    expect(runtime.messages.some(({ type }) => type === "waiting")).toBe(false);
+    arrive();
+    await run.waits(0);
+    expect(run.entries[0]?.values?.fetch).toBeUndefined();
+    expect(run.entries[0]?.values?.tail?.fetch).toMatchObject([{ request: expect.any(String), segment: 0 }]);
+    runtime.send({ type: "suspend", runId: run.run.runId, checkpoint: false });
+    await runtime.message("suspended", run.run.runId);
+    await run.kill();
+    run.completeSilently(0);
+    await run.start();
+    expect(await run.result()).toEqual({ text: "begin end" });
+    expect(paths(received)).toEqual(["GET /slow"]);
+  });
+
+  test("what plain code got beside a wait is given to it again, and later operations keep it", async () => {
+    const { run, received } = await durable("beside-wait");
+    await run.start();
+    await run.waits(0);
+    const { tail } = run.entries[0]!.values!;
+    expect(tail).toMatchObject({ now: [expect.any(Number)], uuid: [expect.any(String)] });
+    await run.kill();
+    run.completeSilently(0);
+    await run.start();
+    await run.waits(1);
+    // What was recorded twice, before and after the suspension, is one segment.
+    const { values } = run.entries[1]!;
+    expect(values?.now).toHaveLength(2);
+    expect(values?.uuid?.[0]).toBe(tail?.uuid?.[0]);
+    expect(values?.fetch).toHaveLength(2);
+    await run.kill();
+    run.completeSilently(1);
+    await run.start();
+    const result = (await run.result()) as { first: object; second: object };
+    expect(result).toEqual({
+      first: { text: "effect 1", at: values?.now?.[0], id: values?.uuid?.[0] },
+      second: { text: "effect 2", at: values?.now?.[1], id: values?.uuid?.[1] },
+    });
+    expect(paths(received)).toEqual(["POST /effect/beside", "POST /effect/beside"]);
+  });
+});
+
 describe("waits", () => {
   test("side by side, and the run only waits when nothing else is under way", async () => {
     const { run, received } = await durable("side-by-side", undefined, ({ path }) => {

@@ -46,6 +46,22 @@ describe("the order of a replay", () => {
     expect(order.next(2, () => true)).toBe(0);
   });
 
+  test("results handed out after the last operation come in their order too", () => {
+    const order = new ReplayOrder([
+      after(0),
+      entry(1, { values: { after: [], tail: { after: [1, 0] } } }),
+      entry(2),
+    ]);
+    expect(order.next(2, (number) => number === 0)).toBe("none");
+    expect(order.next(2, () => true)).toBe(1);
+    expect(order.done).toBe(false);
+    expect(order.next(2, () => true)).toBe(0);
+    expect(order.done).toBe(true);
+    // The tail of an operation that another one followed is part of that one's values.
+    const superseded = new ReplayOrder([entry(0, { values: { tail: { after: [0] } } }), after(1, 0)]);
+    expect([superseded.next(1, () => true), superseded.next(2, () => true)]).toEqual([0, "any"]);
+  });
+
   test("what is only known from a claim says nothing, and what never comes can be skipped", () => {
     expect(new ReplayOrder([entry(0), entry(1)]).next(0, () => false)).toBe("any");
     const order = new ReplayOrder([after(0), after(1, 0)]);

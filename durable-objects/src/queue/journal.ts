@@ -65,7 +65,7 @@ function saveEntry(q: QueueContext, run: RunTableRow, entry: JournalEntry): void
      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
      ON CONFLICT (seq, attempt, number) DO UPDATE SET
        location = coalesce(location, excluded.location), target = coalesce(target, excluded.target),
-       until_at = coalesce(until_at, excluded.until_at), recorded = coalesce(recorded, excluded.recorded),
+       until_at = coalesce(until_at, excluded.until_at), recorded = coalesce(excluded.recorded, recorded),
        completed_at = coalesce(completed_at, excluded.completed_at), result = coalesce(result, excluded.result)`,
     run.seq,
     run.journal_attempt,

@@ -40,19 +40,15 @@ export const OperationResult = z.discriminatedUnion("ok", [
 ]);
 export type OperationResult = z.infer<typeof OperationResult>;
 
-/**
- * What plain code got from its surroundings in one segment: between the start of the operation before and the start of this
- * one. On a replay the segment's calls get these in the same order; calls beyond them get new values. They are not
- * numbered with the operations, so a library that asks for the time once more or less makes no replay fail.
- */
-export const RecordedValues = z.object({
+/** What plain code got from its surroundings in one segment, or in the part of it that was recorded. */
+const SegmentValues = z.object({
   /** `Date.now()`, `new Date()`: milliseconds since the epoch. */
   now: z.array(z.number()).optional(),
   /** `Math.random()`. */
   random: z.array(z.number()).optional(),
   /** `crypto.randomUUID()`. */
   uuid: z.array(z.string()).optional(),
-  /** `fetch`, by method and URL. Bodies are base64; one over the size limit is not recorded, and is fetched anew. */
+  /** `fetch`, by method and URL. Bodies are base64. A response over the size limit is not recorded: a replay fetches again. */
   fetch: z
     .array(
       z.object({
@@ -61,16 +57,30 @@ export const RecordedValues = z.object({
         statusText: z.string(),
         headers: z.array(z.tuple([z.string(), z.string()])),
         body: z.string().nullable(),
-        /** Number of the segment it was called in, where that is an earlier one: it was still on its way then. */
+        /** Number of the segment that called it, if that is an earlier one: the response arrived later. */
         segment: z.number().int().min(0).optional(),
       }),
     )
     .optional(),
   /**
-   * Operations whose results the code got in this segment, in that order: a replay hands them out in the same order, so
-   * that what goes on side by side starts its operations as it did before.
+   * Operations whose results the code got in this segment, in that order. A replay hands them out in the same order, so
+   * that concurrent branches start their operations as they did before.
    */
   after: z.array(z.number().int().min(0)).optional(),
+});
+export type SegmentValues = z.infer<typeof SegmentValues>;
+
+/**
+ * The values of the segment between the start of the operation before and the start of this one. On a replay the segment's
+ * calls get these in the same order; calls beyond them get new values. They are not numbered with the operations, so a
+ * library that asks for the time once more or once less makes no replay fail.
+ */
+export const RecordedValues = SegmentValues.extend({
+  /**
+   * What the next segment had recorded when the run began to do nothing but wait. That segment has no operation yet that
+   * ends it, and the process may end before it has one. The next operation's own values include these and supersede them.
+   */
+  tail: SegmentValues.optional(),
 });
 export type RecordedValues = z.infer<typeof RecordedValues>;
 
@@ -79,7 +89,7 @@ function fitsRow({ result, values }: { result?: OperationResult; values?: Record
   const output = result?.ok ? (result.output?.length ?? 0) : 0;
   const recorded = (values?.now?.length ?? 0) + (values?.random?.length ?? 0) + (values?.uuid?.length ?? 0);
   // Text takes at most six bytes a character in JSON, and a recorded number or UUID at most 40.
-  if (!values?.fetch && output * 6 + recorded * 40 <= LIMITS.journalEntryBytes) return true;
+  if (!values?.fetch && !values?.tail && output * 6 + recorded * 40 <= LIMITS.journalEntryBytes) return true;
   return fitsBytes(JSON.stringify({ result, values }), LIMITS.journalEntryBytes);
 }
 
@@ -98,7 +108,7 @@ export const JournalEntry = z
     completedAt: Millis.optional(),
     /** Absent: it is not over. Once set it never changes. */
     result: OperationResult.optional(),
-    /** Of the segment before this operation. */
+    /** Of the segment before this operation. They are sent again when `tail` grows: the last ones sent count. */
     values: RecordedValues.optional(),
   })
   .refine(fitsRow, {

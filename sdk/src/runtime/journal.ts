@@ -1,100 +1,108 @@
-import type { JournalEntry, OperationResult, RunResume } from "../contract/journal.ts";
+import type { JournalEntry, OperationResult, RunResume, SegmentValues } from "../contract/journal.ts";
 import type { RuntimeToHost } from "../contract/runtime-protocol.ts";
 import type { TaskWait } from "../define/hook-types.ts";
 import type { RecordSettings } from "../run/state.ts";
 import type { DurableScope, OperationCall } from "../wait/durable.ts";
+import { ActivityReporter, type Waits } from "./activity-reporter.ts";
 import type { Attempt } from "./attempt.ts";
+import { JournalWriter } from "./journal-writer.ts";
 import { mismatchOf, type NonDeterministicError } from "./non-determinism.ts";
+import { type OperationState, PendingOperation } from "./pending-operation.ts";
 import { realNow } from "./real-clock.ts";
 import { Recorder } from "./recorder.ts";
-import { ReplayOrder } from "./replay-order.ts";
+import { ResultQueue } from "./result-queue.ts";
 import { runContext } from "./run-context.ts";
 import { sourceLocation } from "./source-location.ts";
 
 const MAX_NAME = 512;
-const MAX_TIMER_MS = 2 ** 31 - 1;
-/** A replay that has a result to hand out, but whose code doesn't start what it started before, is given this long. */
-const STALL_MS = 10_000;
 
 /** What a journal needs of its attempt. */
 export interface JournalOwner {
   readonly self: Attempt;
   readonly runId: string;
   readonly attempt: number;
-  /** Fences messages; changes when the run goes on after a suspension. */
+  /** Fences messages; changes when the run is resumed after a suspension. */
   readonly token: number;
   send(message: RuntimeToHost): void;
-  /** The replay went another way than the journal: the attempt fails with this. */
+  /** The replay took another way than the journal: the attempt fails with this. */
   failed(error: NonDeterministicError): void;
-  /** Calls the hooks of a kind; undefined: there are none. */
+  /** Calls the hooks of a kind; undefined if there are none. */
   callWaitHooks(kind: "onWait" | "onResume", wait: TaskWait): Promise<void> | undefined;
 }
 
-/** An operation whose result the task's code has not got yet. */
-interface Pending {
-  readonly entry: JournalEntry;
-  readonly read: (result: OperationResult) => Promise<unknown>;
-  readonly resolve: (value: unknown) => void;
-  readonly reject: (error: unknown) => void;
-  /** It is being started: what it creates is not known yet. */
-  starting: boolean;
-  /** It is only waited for. */
-  waiting: boolean;
-  /** What hooks were told: they are told the end too. */
-  told: TaskWait | undefined;
-  /** There is a result; it is being read. */
-  arrived: boolean;
-  outcome: { ok: true; value: unknown } | { ok: false; error: unknown } | undefined;
-  timer: ReturnType<typeof setTimeout> | undefined;
-}
+/**
+ * `running`: operations start, end, and their results are handed out to the task's code.
+ * `frozen`: the run is suspended in memory. Results are kept, and nothing is started, handed out or sent until it thaws.
+ * `stopped`: the attempt is being ended (canceled, timed out, not deterministic). Every pending operation was rejected with
+ *   the reason, and new ones are not recorded.
+ * `ended`: the attempt is over. Nothing happens any more.
+ */
+type Phase = "running" | "frozen" | "stopped" | "ended";
+
+/** Phases that can follow; everything else is ignored, as is entering the phase that it is in. */
+const NEXT: Record<Phase, readonly Phase[]> = {
+  running: ["frozen", "stopped", "ended"],
+  frozen: ["running", "stopped", "ended"],
+  stopped: ["ended"],
+  ended: [],
+};
 
 /**
- * The operations of one attempt: numbers them, gives those that the journal has what they gave before, tells the host of
- * the others, and knows whether the run only waits.
+ * The operations of one attempt: numbers them in the order of their calls, returns the recorded result of those that the
+ * journal has, performs the others and reports them to the host, and knows whether the run only waits.
+ *
+ * The parts: `JournalWriter` sends entries, `ResultQueue` decides whose turn it is, `Recorder` keeps what plain code got
+ * from its surroundings, `ActivityReporter` reports whether the run only waits. States of an operation: `OperationState`.
  */
 export class Journal implements DurableScope {
   readonly recorder: Recorder;
   readonly #owner: JournalOwner;
-  readonly #known: Map<number, JournalEntry>;
-  readonly #order: ReplayOrder;
-  readonly #pending = new Map<number, Pending>();
-  /** Pending ones with an outcome, in the order they got it. */
-  readonly #ready = new Set<number>();
+  readonly #writer: JournalWriter;
+  readonly #results: ResultQueue;
+  readonly #activity: ActivityReporter;
+  /** Entries by number: those that the attempt is resumed with, and its own. */
+  readonly #entries: Map<number, JournalEntry>;
+  readonly #pending = new Map<number, PendingOperation>();
+  /** How many operations were started. */
   #calls = 0;
+  /** How many other things of the SDK are in progress. */
   #busy = 0;
   /** Results handed out since the last operation started. */
   #handedOut: number[] = [];
-  /** Those that the journal says were handed out. */
+  /** Results that the journal says were handed out already. */
   readonly #handedOutBefore: Set<number>;
-  #stopped: unknown;
-  #ended = false;
-  #answering = false;
-  #frozen = false;
-  /** Pending while it is frozen. */
-  #thaw: Promise<void> | undefined;
-  #onThaw: (() => void) | undefined;
-  #stall: ReturnType<typeof setTimeout> | undefined;
-  /** Entries to send, by number. */
-  #unsent = new Map<number, JournalEntry>();
-  readonly #sent = new Set<number>();
-  #seq = 0;
-  #durableSeq = 0;
-  #awaitingDurable: { seq: number; resolve: () => void }[] = [];
-  #scheduled = false;
-  /** Numbers that the host was told the run waits for; undefined: it was told that it works. */
-  #toldWaits: string | undefined;
+  #phase: Phase = "running";
+  #stopReason: unknown;
+  /** Pending while the journal is frozen. */
+  #thaw = Promise.withResolvers<void>();
+  #isFlushScheduled = false;
 
   constructor(owner: JournalOwner, resume: RunResume | null | undefined, record: RecordSettings) {
     this.#owner = owner;
-    this.#known = new Map(resume?.journal.map((entry) => [entry.number, { ...entry }]));
-    this.#order = new ReplayOrder(this.#known.values());
-    this.#handedOutBefore = new Set([...this.#known.values()].flatMap(({ values }) => values?.after ?? []));
-    this.recorder = new Recorder(record, new Map(this.#known));
+    const resumed = new Map(resume?.journal.map((entry) => [entry.number, entry]));
+    this.#entries = new Map([...resumed].map(([number, entry]) => [number, { ...entry }]));
+    this.#handedOutBefore = new Set(
+      [...resumed.values()].flatMap(({ values }) => [
+        ...(values?.after ?? []),
+        ...(values?.tail?.after ?? []),
+      ]),
+    );
+    this.recorder = new Recorder(record, resumed);
+    this.#results = new ResultQueue(resumed.values());
+    const { runId, attempt } = owner;
+    this.#writer = new JournalWriter(({ seq, entries }) =>
+      owner.send({ type: "journal", runId, token: owner.token, attempt, seq, entries }),
+    );
+    this.#activity = new ActivityReporter((waits) => {
+      const { token } = owner;
+      owner.send(waits ? { type: "waiting", runId, token, waits } : { type: "working", runId, token });
+    });
+    this.#thaw.resolve();
   }
 
-  /** What the journal has was not done again entirely: logs and metadata of this part were sent before. */
+  /** True until what the journal has was done again: logs and metadata of that part were sent before. */
   get replaying(): boolean {
-    return !this.#order.done;
+    return this.#results.replaying;
   }
 
   get inside(): string | undefined {
@@ -102,7 +110,7 @@ export class Journal implements DurableScope {
   }
 
   get stopped(): unknown {
-    return this.#stopped;
+    return this.#stopReason;
   }
 
   inner<T>(name: string, fn: () => T): T {
@@ -112,12 +120,12 @@ export class Journal implements DurableScope {
 
   async busy<T>(fn: () => Promise<T>): Promise<T> {
     this.#busy++;
-    this.#schedule();
+    this.#scheduleFlush();
     try {
       return await fn();
     } finally {
       this.#busy--;
-      this.#schedule();
+      this.#scheduleFlush();
     }
   }
 
@@ -135,7 +143,7 @@ export class Journal implements DurableScope {
       values: { ...this.recorder.endSegment(), after: this.#handedOut },
     };
     this.#handedOut = [];
-    const known = this.#known.get(number);
+    const known = this.#entries.get(number);
     const mismatch = known && mismatchOf(known, called);
     if (mismatch) {
       this.stop(mismatch);
@@ -143,160 +151,153 @@ export class Journal implements DurableScope {
       return Promise.reject(mismatch);
     }
     const entry: JournalEntry = known ? { ...called, ...withoutUndefined(known) } : called;
-    this.#known.set(number, entry);
-    // An entry that only its claim made known lacks what this side knows.
-    if (!known?.values) this.#tell(entry);
+    this.#entries.set(number, entry);
+    // An entry that is known only because its operation was claimed lacks what the runtime knows.
+    if (!known?.values) this.#write(entry);
     const promise = new Promise<T>((resolve, reject) => {
-      const pending: Pending = {
-        entry,
-        read: async (result) => call.read(result, entry.target),
-        resolve: resolve as (value: unknown) => void,
-        reject,
-        starting: false,
-        waiting: false,
-        // A result that came after the process had ended resumes the run now.
-        told: entry.result && !this.#handedOutBefore.has(number) ? call.wait?.(entry) : undefined,
-        arrived: false,
-        outcome: undefined,
-        timer: undefined,
-      };
-      this.#pending.set(number, pending);
-      if (entry.result) this.#arrive(pending, entry.result);
-      else if (call.start) void this.#start(pending, call, call.start, known !== undefined);
-      else this.#wait(pending, call, known !== undefined);
+      const read = async (result: OperationResult) => call.read(result, entry.target);
+      const operation = new PendingOperation(entry, read, resolve as (value: unknown) => void, reject);
+      this.#pending.set(number, operation);
+      if (entry.result) {
+        // A result that arrived after the process had ended resumes the run now.
+        if (!this.#handedOutBefore.has(number)) operation.notifiedWait = call.wait?.(entry);
+        this.#read(operation, entry.result);
+      } else if (call.start) void this.#start(operation, call, call.start, known !== undefined);
+      else this.#wait(operation, call, known !== undefined);
     });
-    this.#pump();
+    this.#handOutReady();
     return promise;
   }
 
-  /** An operation is over, as the host says. */
+  /** The host reports the result of an operation. Ignored if the journal has a result already. */
   completed(number: number, result: OperationResult): void {
-    const entry = this.#known.get(number);
+    const entry = this.#entries.get(number);
     if (entry?.result) return;
     if (entry) entry.result = result;
-    const pending = this.#pending.get(number);
-    // One that came before what it is the result of is known waits for that.
-    if (pending && !pending.starting) this.#arrive(pending, result);
+    const operation = this.#pending.get(number);
+    if (operation?.state === "waiting") this.#read(operation, result);
   }
 
   /** Journal messages up to `seq` are durable. */
   journaled(seq: number): void {
-    this.#durableSeq = Math.max(this.#durableSeq, seq);
-    const waiting = this.#awaitingDurable;
-    this.#awaitingDurable = [];
-    for (const one of waiting) {
-      if (one.seq <= this.#durableSeq) one.resolve();
-      else this.#awaitingDurable.push(one);
-    }
+    this.#writer.journaled(seq);
   }
 
-  /** Numbers of what the run waits for; undefined where it does something else too. */
+  /** Numbers of the operations that the run waits for; undefined if it does anything else too. */
   onlyWaits(): number[] | undefined {
-    if (this.#busy > 0 || this.replaying || this.#ended || this.#stopped !== undefined) return undefined;
-    const waits: number[] = [];
-    for (const { waiting, entry } of this.#pending.values()) {
-      if (!waiting) return undefined;
-      waits.push(entry.number);
-    }
-    return waits.length > 0 ? waits : undefined;
+    if (this.#busy > 0 || this.replaying || this.#phase === "stopped" || this.#phase === "ended")
+      return undefined;
+    const operations = [...this.#pending.values()];
+    if (operations.length === 0 || operations.some(({ state }) => state !== "waiting")) return undefined;
+    return operations.map(({ entry }) => entry.number);
   }
 
-  /** The host is being answered whether the run can be suspended: until `answered`, nothing else is told of that. */
+  /** The host is being answered whether the run can be suspended: until `answered`, nothing else is reported about that. */
   answering(): void {
-    this.#answering = true;
+    this.#activity.pause();
   }
 
-  /** The host was told that the run works, or it is frozen. */
+  /** The host has the answer: the run works, or it is frozen. */
   answered(): void {
-    this.#answering = false;
-    this.#toldWaits = undefined;
-    this.#schedule();
+    this.#activity.resume();
+    this.#scheduleFlush();
   }
 
-  /** From now on nothing is handed out, told or started. Everything is told before. */
+  /** Suspends the run in memory. Everything there is to send is sent before. */
   freeze(): void {
-    this.#sendEntries();
-    this.#frozen = true;
-    this.#thaw = new Promise((resolve) => {
-      this.#onThaw = resolve;
-    });
-    for (const pending of this.#pending.values()) clearTimeout(pending.timer);
+    this.#writeTail();
+    this.#writer.flush();
+    this.#enter("frozen");
   }
 
-  /** Goes on after `freeze`, at whatever time it is now. */
+  /** Resumes after `freeze`, at whatever time it is now. */
   resume(): void {
-    this.#frozen = false;
-    this.#thaw = undefined;
-    this.#onThaw?.();
-    this.#toldWaits = undefined;
-    for (const pending of this.#pending.values()) {
-      if (pending.waiting && pending.entry.kind === "wait") this.#setTimer(pending);
+    if (!this.#enter("running")) return;
+    this.#activity.resume();
+    for (const operation of this.#pending.values()) {
+      if (operation.state === "waiting" && operation.isWait) this.#startTimer(operation);
     }
-    this.#pump();
-    this.#schedule();
+    this.#handOutReady();
+    this.#scheduleFlush();
   }
 
-  /** The attempt is being ended: what is waited for throws this, and nothing is recorded any more. */
+  /** Ends the attempt: pending operations throw `reason`, and nothing is recorded any more. */
   stop(reason: unknown): void {
-    if (this.#stopped !== undefined || this.#ended) return;
-    this.#stopped = reason;
-    clearTimeout(this.#stall);
-    for (const pending of this.#pending.values()) {
-      clearTimeout(pending.timer);
-      pending.reject(reason);
-    }
+    if (!this.#enter("stopped")) return;
+    this.#stopReason = reason;
+    for (const operation of this.#pending.values()) operation.fail(reason);
     this.#pending.clear();
-    this.#ready.clear();
-    this.#schedule();
+    this.#scheduleFlush();
   }
 
   /** The attempt is over. Leaves no timer behind. */
   end(): void {
-    this.#sendEntries();
-    this.#ended = true;
-    clearTimeout(this.#stall);
-    for (const pending of this.#pending.values()) clearTimeout(pending.timer);
-    this.#pending.clear();
+    if (this.#phase !== "frozen") this.#writer.flush();
+    if (this.#enter("ended")) this.#pending.clear();
+  }
+
+  /** The only place that changes the phase. Returns false if it cannot follow, or is the phase already. */
+  #enter(phase: Phase): boolean {
+    if (!NEXT[this.#phase].includes(phase)) return false;
+    this.#phase = phase;
+    if (phase === "frozen") this.#thaw = Promise.withResolvers<void>();
+    else this.#thaw.resolve();
+    if (phase !== "running") for (const operation of this.#pending.values()) operation.clearTimer();
+    if (phase === "stopped" || phase === "ended") this.#results.clear();
+    return true;
+  }
+
+  /** The only place that changes an operation's state. */
+  #become(operation: PendingOperation, state: OperationState): void {
+    operation.state = state;
+    if (state !== "waiting") operation.clearTimer();
+    this.#scheduleFlush();
   }
 
   async #start<T>(
-    pending: Pending,
+    operation: PendingOperation,
     call: OperationCall<T>,
     start: NonNullable<OperationCall<T>["start"]>,
     knownBefore: boolean,
   ): Promise<void> {
-    const { entry } = pending;
+    const { entry } = operation;
     const { runId, attempt } = this.#owner;
     const known = entry.target;
-    pending.starting = true;
     await this.busy(async () => {
-      await this.#thaw;
+      await this.#thaw.promise;
       const id = `${runId}.${attempt}.${entry.number}`;
       const started = await this.inner(nameOf(entry), () => start({ id, target: known, known: knownBefore }));
       if (started.target !== undefined && entry.target === undefined) {
         entry.target = started.target;
-        if (!started.result) this.#tell(entry);
+        if (!started.result) this.#write(entry);
       }
-      // What exists since before can't fail to be created.
+      // What was created before cannot fail to be created.
       const failedAgain = known !== undefined && started.result?.ok === false;
       if (started.result && !entry.result && !failedAgain) {
-        await this.#finish(entry, started.result, call.durable === true);
+        this.#finish(entry, started.result);
+        if (call.durable) await this.#writer.durable();
       }
     });
-    pending.starting = false;
-    if (entry.result) this.#arrive(pending, entry.result);
-    else this.#wait(pending, call, knownBefore);
+    if (entry.result) this.#read(operation, entry.result);
+    else this.#wait(operation, call, knownBefore);
   }
 
-  #wait<T>(pending: Pending, call: OperationCall<T>, knownBefore: boolean): void {
-    if (this.#stopped !== undefined || this.#ended || pending.arrived) return;
-    pending.waiting = true;
-    const wait = call.wait?.(pending.entry);
-    pending.told = wait;
-    // Whoever was told before the process ended is told the end only.
+  #wait<T>(operation: PendingOperation, call: OperationCall<T>, knownBefore: boolean): void {
+    if (this.#phase === "stopped" || this.#phase === "ended") return;
+    this.#become(operation, "waiting");
+    const wait = call.wait?.(operation.entry);
+    operation.notifiedWait = wait;
+    // Hooks that were notified before the process ended are notified of the end only.
     if (wait && !knownBefore) void this.#callHooks("onWait", wait);
-    if (pending.entry.kind === "wait") this.#setTimer(pending);
-    this.#schedule();
+    if (operation.isWait && this.#phase === "running") this.#startTimer(operation);
+  }
+
+  #startTimer(operation: PendingOperation): void {
+    operation.startTimer(() => {
+      const result = { ok: true } as const;
+      this.#finish(operation.entry, result);
+      this.#read(operation, result);
+    });
   }
 
   #callHooks(kind: "onWait" | "onResume", wait: TaskWait): Promise<void> | undefined {
@@ -304,147 +305,114 @@ export class Journal implements DurableScope {
     return calling && this.busy(() => calling);
   }
 
-  #setTimer(pending: Pending): void {
-    const left = (pending.entry.until ?? 0) - realNow();
-    pending.timer = setTimeout(
-      () => {
-        if (this.#frozen) return;
-        if ((pending.entry.until ?? 0) > realNow()) this.#setTimer(pending);
-        else {
-          const result = { ok: true } as const;
-          void this.#finish(pending.entry, result, false);
-          this.#arrive(pending, result);
-        }
-      },
-      Math.min(Math.max(left, 0), MAX_TIMER_MS),
-    );
-  }
-
-  /** Resolves when the result is told, or durable where that is asked for. */
-  #finish(entry: JournalEntry, result: OperationResult, durable: boolean): Promise<void> {
+  #finish(entry: JournalEntry, result: OperationResult): void {
     entry.result = result;
     entry.completedAt = realNow();
-    this.#tell(entry);
-    if (!durable) return Promise.resolve();
-    const seq = this.#seq + 1;
-    return new Promise((resolve) => this.#awaitingDurable.push({ seq, resolve }));
+    this.#write(entry);
   }
 
-  /** There is a result: it is handed out as soon as it is read and its turn has come. */
-  #arrive(pending: Pending, result: OperationResult): void {
-    if (pending.arrived || this.#ended || !this.#pending.has(pending.entry.number)) return;
-    pending.arrived = true;
-    pending.waiting = false;
-    clearTimeout(pending.timer);
+  /** The operation has a result: it is handed out when it is decoded and its turn has come. */
+  #read(operation: PendingOperation, result: OperationResult): void {
+    const { number } = operation.entry;
+    if (this.#pending.get(number) !== operation) return;
+    this.#become(operation, "reading");
     void this.busy(async () => {
       try {
-        const value = await this.inner("the SDK", () => pending.read(result));
-        pending.outcome = { ok: true, value };
+        const value = await this.inner("the SDK", () => operation.read(result));
+        operation.outcome = { ok: true, value };
       } catch (error) {
-        pending.outcome = { ok: false, error };
+        operation.outcome = { ok: false, error };
       }
-      this.#ready.add(pending.entry.number);
-      this.#pump();
+      this.#setReady(operation);
     });
   }
 
-  /** Hands out what is ready, in the order the journal says. */
-  #pump(): void {
-    if (this.#frozen || this.#ended || this.#stopped !== undefined) return;
-    clearTimeout(this.#stall);
-    for (;;) {
-      const next = this.#order.next(this.#calls, (number) => this.#ready.has(number));
-      if (next === "none") break;
-      const number = next === "any" ? this.#ready.values().next().value : next;
-      if (number === undefined) return;
-      if (!this.#callOnResume(number)) this.#handOut(number);
+  #setReady(operation: PendingOperation): void {
+    this.#become(operation, "ready");
+    if (this.#pending.get(operation.entry.number) === operation) this.#results.add(operation.entry.number);
+    this.#handOutReady();
+  }
+
+  /** Hands out what is ready, in the order that the journal prescribes. */
+  #handOutReady(): void {
+    while (this.#phase === "running") {
+      const number = this.#results.next(this.#calls, () => this.#handOutReady());
+      const operation = number === undefined ? undefined : this.#pending.get(number);
+      if (!operation) return;
+      if (!this.#notifyOfResume(operation)) this.#handOut(operation);
     }
-    if (this.#ready.size === 0) return;
-    this.#stall = setTimeout(() => {
-      this.#order.skip();
-      this.#pump();
-    }, STALL_MS);
   }
 
-  /** True: hooks are told first, and it is handed out when they are done. */
-  #callOnResume(number: number): boolean {
-    const pending = this.#pending.get(number);
-    const hooks = pending?.told && this.#callHooks("onResume", pending.told);
-    if (!pending || !hooks) return false;
-    pending.told = undefined;
-    this.#ready.delete(number);
-    void hooks.then(() => {
-      this.#ready.add(number);
-      this.#pump();
-    });
+  /** Returns true if hooks are called first; the result is ready again when they are done. */
+  #notifyOfResume(operation: PendingOperation): boolean {
+    const hooks = operation.notifiedWait && this.#callHooks("onResume", operation.notifiedWait);
+    if (!hooks) return false;
+    operation.notifiedWait = undefined;
+    this.#become(operation, "notifying");
+    void hooks.then(() => this.#setReady(operation));
     return true;
   }
 
-  #handOut(number: number): void {
-    this.#ready.delete(number);
-    const pending = this.#pending.get(number);
+  #handOut(operation: PendingOperation): void {
+    const { number } = operation.entry;
     this.#pending.delete(number);
     this.#handedOut.push(number);
-    this.#schedule();
-    if (!pending?.outcome) return;
-    if (pending.outcome.ok) pending.resolve(pending.outcome.value);
-    else pending.reject(pending.outcome.error);
+    this.#scheduleFlush();
+    operation.handOut();
   }
 
-  #tell(entry: JournalEntry): void {
-    this.#unsent.set(entry.number, entry);
-    this.#schedule();
+  #write(entry: JournalEntry): void {
+    this.#writer.add(entry);
+    this.#scheduleFlush();
   }
 
-  /** What is told in one turn of the event loop goes out together. */
-  #schedule(): void {
-    if (this.#scheduled || this.#ended) return;
-    this.#scheduled = true;
+  /**
+   * Adds what is recorded since the last operation started to that operation's entry: if the process ends now, there is no
+   * other operation that would carry it.
+   */
+  #writeTail(): void {
+    const entry = this.#entries.get(this.#calls - 1);
+    if (!entry || this.#phase !== "running" || this.replaying) return;
+    const recorded = this.recorder.current();
+    if (!recorded && this.#handedOut.length === 0) return;
+    const tail: SegmentValues = {
+      ...recorded,
+      ...(this.#handedOut.length > 0 && { after: [...this.#handedOut] }),
+    };
+    if (sizeOf(tail) === sizeOf(entry.values?.tail)) return;
+    entry.values = { ...entry.values, tail };
+    this.#writer.addValuesOf(entry);
+  }
+
+  /** What changes in one turn of the event loop is sent together. */
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled || this.#phase === "ended") return;
+    this.#isFlushScheduled = true;
     setImmediate(() => {
-      this.#scheduled = false;
-      if (this.#frozen || this.#ended) return;
-      this.#sendEntries();
-      this.#tellActivity();
+      this.#isFlushScheduled = false;
+      if (this.#phase === "frozen" || this.#phase === "ended") return;
+      const waits = this.#waits();
+      // A run that only waits may be suspended, or lose its process: what it recorded is sent before.
+      if (waits && this.#activity.isNews(waits)) this.#writeTail();
+      this.#writer.flush();
+      this.#activity.report(waits);
     });
   }
 
-  #sendEntries(): void {
-    if (this.#unsent.size === 0 || this.#frozen || this.#ended) return;
-    const entries = [...this.#unsent.values()].map((entry) => {
-      if (!this.#sent.has(entry.number)) {
-        this.#sent.add(entry.number);
-        return { ...entry };
-      }
-      // What was told with it before stands.
-      const { values: _, location: __, ...news } = entry;
-      return news;
-    });
-    this.#unsent = new Map();
-    const { runId, attempt, token } = this.#owner;
-    this.#owner.send({ type: "journal", runId, token, attempt, seq: ++this.#seq, entries });
-  }
-
-  #tellActivity(): void {
-    if (this.#answering) return;
-    const numbers = this.onlyWaits();
-    const told = numbers?.join();
-    if (told === this.#toldWaits) return;
-    this.#toldWaits = told;
-    const { runId, token } = this.#owner;
-    if (!numbers) {
-      this.#owner.send({ type: "working", runId, token });
-      return;
-    }
-    const waits = numbers.map((number) => {
-      const { kind, until } = this.#known.get(number) as JournalEntry;
+  #waits(): Waits | undefined {
+    return this.onlyWaits()?.map((number) => {
+      const { kind, until } = this.#entries.get(number) as JournalEntry;
       return { number, kind, until };
     });
-    this.#owner.send({ type: "waiting", runId, token, waits });
   }
 }
 
 const nameOf = ({ kind, name }: JournalEntry): string =>
   `${kind === "step" ? "step" : `the ${kind} of`} "${name}"`;
+
+/** How many values there are: a segment's lists only grow. */
+const sizeOf = (values: SegmentValues | undefined): number =>
+  Object.values(values ?? {}).reduce((sum, list) => sum + (list?.length ?? 0), 0);
 
 const withoutUndefined = <T extends object>(value: T): T =>
   Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as T;

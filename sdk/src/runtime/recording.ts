@@ -71,12 +71,14 @@ async function recordedFetch(
   }
   const { segment } = current;
   const { attempt } = runContext.getStore()!;
-  // While it is on its way the run does not only wait, nor while its body is.
-  const response = await attempt.durable.busy(() => realFetch(input, init));
+  const { durable } = attempt;
+  // The run does not only wait while the response is on its way, nor while its body is. What `fetch` itself asks the clock
+  // is not recorded: a replay does not call it.
+  const response = await durable.busy(() => durable.inner("fetch", () => realFetch(input, init)));
   if (isRecordable(response, current.room)) {
     const copy = response.clone();
-    void attempt.durable.busy(async () => {
-      const body = await bodyOf(copy, current.room);
+    void durable.busy(async () => {
+      const body = await durable.inner("fetch", () => bodyOf(copy, current.room));
       if (body === undefined) return;
       const { status, statusText } = response;
       const headers = [...response.headers.entries()];

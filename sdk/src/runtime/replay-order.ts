@@ -4,24 +4,25 @@ type Event = { called: number } | { delivered: number };
 
 /**
  * The order in which a run's code started operations and got their results, as its journal says. A replay hands results
- * out in that order: what goes on side by side then starts its operations as before, whichever result is there first.
+ * out in that order: concurrent branches then start their operations as before, whichever result is there first.
  */
 export class ReplayOrder {
   readonly #events: Event[] = [];
   #next = 0;
 
   constructor(entries: Iterable<JournalEntry>) {
-    for (const { number, values } of [...entries].sort((a, b) => a.number - b.number)) {
-      // Of an entry that only its claim made known, nothing can be said.
-      if (!values) continue;
-      for (const delivered of values.after ?? []) this.#events.push({ delivered });
+    // The journal says nothing about an entry that is known only because its operation was claimed.
+    const known = [...entries].filter(({ values }) => values).sort((a, b) => a.number - b.number);
+    for (const { number, values } of known) {
+      for (const delivered of values?.after ?? []) this.#events.push({ delivered });
       this.#events.push({ called: number });
     }
+    for (const delivered of known.at(-1)?.values?.tail?.after ?? []) this.#events.push({ delivered });
   }
 
   /**
-   * The result to hand out next: a number; "any": the journal has nothing more to say; "none": something else has to
-   * happen first. `calls`: operations that were started so far.
+   * Returns the number of the result to hand out next; "any" if the journal says nothing more; "none" if something else has
+   * to happen first. `calls`: how many operations were started so far.
    */
   next(calls: number, isReady: (number: number) => boolean): number | "any" | "none" {
     for (; this.#next < this.#events.length; this.#next++) {
@@ -36,11 +37,12 @@ export class ReplayOrder {
     return "any";
   }
 
-  /** Gives up on what the code should do next: it does not. */
+  /** Gives up waiting for what the code did next before: it does not do it now. */
   skip(): void {
     this.#next++;
   }
 
+  /** True when everything that the journal says has happened again. */
   get done(): boolean {
     return this.#next >= this.#events.length;
   }

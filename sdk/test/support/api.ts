@@ -16,6 +16,8 @@ export interface Answer {
   body?: unknown;
   /** Ends the connection without an answer. */
   hangUp?: boolean;
+  /** Sent after the body, before the answer ends. */
+  rest?: { after: Promise<void>; body: string };
   /** Never answers. */
   silent?: boolean;
 }
@@ -31,14 +33,27 @@ export async function apiServer(answer: (request: ReceivedRequest, count: number
     request.on("end", () => {
       const { method = "", url: path = "", headers } = request;
       received.push({ method, path, headers, body: parseBody(text, headers["content-type"]) });
-      const { status = 200, headers: more, body, hangUp, silent } = answer(received.at(-1)!, received.length);
+      const {
+        status = 200,
+        headers: more,
+        body,
+        hangUp,
+        silent,
+        rest,
+      } = answer(received.at(-1)!, received.length);
       if (silent) return;
       if (hangUp) {
         request.socket.destroy();
         return;
       }
       response.writeHead(status, { "content-type": "application/json", ...more });
-      response.end(typeof body === "string" ? body : JSON.stringify(body));
+      const shown = typeof body === "string" ? body : JSON.stringify(body);
+      if (!rest) {
+        response.end(shown);
+        return;
+      }
+      response.write(shown);
+      void rest.after.then(() => response.end(rest.body));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));

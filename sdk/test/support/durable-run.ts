@@ -37,7 +37,9 @@ export class DurableRun {
     runtime.onMessage = (message) => {
       if (message.type !== "journal" || message.runId !== this.run.runId) return;
       for (const entry of message.entries) {
-        this.journal.set(entry.number, { ...entry, ...this.journal.get(entry.number) });
+        // What is known stays, except for what was recorded, which is sent again when there is more of it.
+        const known = this.journal.get(entry.number);
+        this.journal.set(entry.number, { ...entry, ...known, values: entry.values ?? known?.values });
       }
       if (this.answers) runtime.send({ type: "journaled", runId: message.runId, seq: message.seq });
     };
