@@ -9,12 +9,13 @@
  *   GET  /engine/v1/worker-actions/bundles/:hash    → the bundle's bytes (a single ES module)
  */
 import { z } from "zod";
+import { cutString } from "./cut-string.ts";
 import { CheckpointRef, CompletedOperation, JournalEntry, RunResume } from "./journal.ts";
 import { LIMITS } from "./limits.ts";
 import { MACHINE_PRESETS } from "./machines.ts";
 import { RetryOptions, WorkerManifest } from "./manifest.ts";
 import { TaskRunError } from "./run-errors.ts";
-import { cutMiddle, cutString, fitsBytes } from "./text.ts";
+import { cutMiddle, fitsBytes } from "./text.ts";
 
 export const HOST_PROTOCOL = 1;
 

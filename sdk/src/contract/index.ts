@@ -1,3 +1,4 @@
+export * from "./cut-string.ts";
 export * from "./host-protocol.ts";
 export * from "./ids.ts";
 export * from "./journal.ts";

@@ -43,7 +43,7 @@ export const LIMITS = {
   /** JSON of one operation of a journal, with its result and the recorded values before it. */
   journalEntryBytes: 1_750_000,
   /** What is recorded of plain code between two operations. An entry can hold two such parts. */
-  recordedBytes: 256 * 1024,
+  recordedBytes: 200 * 1024,
   /** Entries of one run in one report. */
   entriesPerReport: 50_000,
 } as const;

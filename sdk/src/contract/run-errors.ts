@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { cutString } from "./cut-string.ts";
 import { LIMITS } from "./limits.ts";
-import { cutMiddle, cutString, fitsBytes } from "./text.ts";
+import { cutMiddle, fitsBytes } from "./text.ts";
 
 const Message = cutString(LIMITS.errorMessageBytes);
 const Stack = cutString(LIMITS.errorStackBytes);

@@ -1,4 +1,4 @@
-import { z } from "zod";
+// The runtime imports this module at its start: it must not import zod, which takes longer to load than all the rest.
 
 const ENCODER = new TextEncoder();
 /** Room for the mark that {@link cutMiddle} leaves, whatever number it shows. */
@@ -39,9 +39,6 @@ export function cutMiddle(text: string, maxBytes: number): string {
 /** Whether a text has at most `maxBytes` bytes in UTF-8. */
 export const fitsBytes = (text: string, maxBytes: number): boolean =>
   text.length * 3 <= maxBytes || (text.length <= maxBytes && utf8Bytes(text) <= maxBytes);
-
-/** Schema of a text that is cut in the middle to `maxBytes` where it enters: for what people read, such as messages. */
-export const cutString = (maxBytes: number) => z.string().overwrite((text) => cutMiddle(text, maxBytes));
 
 /** Number of UTF-16 units at the beginning of `text` that take at most `maxBytes`. */
 function lengthOfHead(text: string, maxBytes: number): number {

@@ -51,7 +51,7 @@ export interface RecordSettings {
   random?: boolean;
   /** Responses of `fetch`. Default true. */
   fetch?: boolean;
-  /** Of what is recorded between two operations; what is beyond is not recorded. Default 262,144. */
+  /** Most bytes that are recorded between two operations; values beyond that are not recorded. Default and maximum 204,800. */
   maxBytes?: number;
 }
 
