@@ -2,6 +2,7 @@ export * from "./cut-string.ts";
 export * from "./host-protocol.ts";
 export * from "./ids.ts";
 export * from "./journal.ts";
+export * from "./json-depth.ts";
 export * from "./limits.ts";
 export * from "./machines.ts";
 export * from "./manifest.ts";

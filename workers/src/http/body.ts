@@ -74,6 +74,21 @@ function checked<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
   return parsed.data;
 }
 
+/**
+ * A part of a body as JSON. Text of any depth can be parsed, but not every value can be written again: throws a 400 for
+ * one that is nested too deeply.
+ */
+export function jsonText(value: unknown, path: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    const message = `It is nested too deeply. Send it as a string of JSON, with payloadType "application/json".`;
+    throw new Failure(400, "invalid_request", `The request is invalid. ${path}: ${message}`, {
+      issues: [{ path, message }],
+    });
+  }
+}
+
 function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(bytes));

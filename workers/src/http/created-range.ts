@@ -1,36 +1,14 @@
-import { parseDuration } from "@acme/sdk/contract/api";
-import { Failure } from "./failure.ts";
+import { momentOf, parseDuration, type RangeQuery } from "@acme/sdk/contract/api";
 
-interface RangeQuery {
-  "filter[createdAt][from]"?: string;
-  "filter[createdAt][to]"?: string;
-  "filter[createdAt][period]"?: string;
-}
+/** What the schema of a query has let through: each text is a duration or a time. */
+type Range = { [Field in keyof typeof RangeQuery]?: string };
 
-/** The interval that a list's query asks for, in milliseconds since the epoch. Throws a 400 for what is none. */
-export function rangeOf(query: RangeQuery): { from?: number; to?: number } {
+/** The interval that a list's query asks for, in milliseconds since the epoch. */
+export function rangeOf(query: Range): { from?: number; to?: number } {
+  const now = Date.now();
   const period = query["filter[createdAt][period]"];
-  if (period === undefined) {
-    return { from: timeOf(query, "filter[createdAt][from]"), to: timeOf(query, "filter[createdAt][to]") };
-  }
-  const ms = parseDuration(period);
-  if (ms === null)
-    throw new Failure(
-      400,
-      "invalid_period",
-      'filter[createdAt][period] is a duration such as "24h" or "7d".',
-    );
-  return { from: Date.now() - ms };
-}
-
-function timeOf(
-  query: RangeQuery,
-  field: "filter[createdAt][from]" | "filter[createdAt][to]",
-): number | undefined {
-  const text = query[field];
-  if (text === undefined) return undefined;
-  const time = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
-  if (Number.isNaN(time))
-    throw new Failure(400, "invalid_time", `${field} is milliseconds since the epoch or an ISO 8601 date.`);
-  return time;
+  if (period !== undefined) return { from: now - (parseDuration(period) ?? 0) };
+  const at = (text: string | undefined) =>
+    text === undefined ? undefined : (momentOf(text, now) ?? undefined);
+  return { from: at(query["filter[createdAt][from]"]), to: at(query["filter[createdAt][to]"]) };
 }

@@ -20,7 +20,8 @@ import { Failure, invalid } from "../http/failure.ts";
 import { batchObjectOf } from "../objects.ts";
 import { checkResumable, operationOf } from "../runs/operation.ts";
 import { RunPreparation } from "../runs/prepare-run.ts";
-import { resolve } from "../storage/packets.ts";
+import { shownPacket } from "../views/packet-view.ts";
+import { isoTime } from "../views/time.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
 /** Of a body that carries all items. */
@@ -123,8 +124,6 @@ async function retrieve(c: Context<App>, id: string): Promise<Response> {
   return c.json(viewOf(batch, items));
 }
 
-const iso = (time: number): string => new Date(time).toISOString();
-
 const viewOf = (
   batch: BatchRecord,
   { runs, errors }: NonNullable<Awaited<ReturnType<BatchOwnerRpc["listItems"]>>>,
@@ -132,12 +131,12 @@ const viewOf = (
   id: batch.id,
   status: batch.status,
   idempotencyKey: batch.idempotencyKey ?? undefined,
-  createdAt: iso(batch.createdAt),
-  updatedAt: iso(batch.updatedAt),
+  createdAt: isoTime(batch.createdAt),
+  updatedAt: isoTime(batch.updatedAt),
   runCount: batch.runCount,
   runs,
   completedCount: batch.completedCount,
-  processing: { completedAt: batch.enqueuedAt === null ? undefined : iso(batch.enqueuedAt), errors },
+  processing: { completedAt: batch.enqueuedAt === null ? undefined : isoTime(batch.enqueuedAt), errors },
 });
 
 /**
@@ -212,6 +211,6 @@ async function resultItem(
   if (!result.ok) return { ok: false, ...base, error: result.error };
   if (result.output == null) return { ok: true, ...base, outputType: "text/plain" };
   const packet = { text: result.output, type: result.outputType ?? "application/json" };
-  const { text, type } = await resolve(env, environment.key, packet);
+  const { text, type } = await shownPacket(env, environment.key, packet);
   return { ok: true, ...base, output: text, outputType: type };
 }

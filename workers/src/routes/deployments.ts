@@ -12,6 +12,7 @@ import { freshDeployment } from "../runs/current-deployment.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
+import { isoTime } from "../views/time.ts";
 
 export const deploymentRoutes = new Hono<App>()
   .put("/api/v1/projects/:ref/:env/bundles/:contentHash", access("uploadBundle"), async (c) => {
@@ -106,6 +107,6 @@ const view = (deployment: DeploymentRecord): DeploymentBody => ({
   version: deployment.version,
   contentHash: deployment.contentHash,
   tasks: deployment.manifest.tasks.map((task) => task.id),
-  createdAt: new Date(deployment.createdAt).toISOString(),
+  createdAt: isoTime(deployment.createdAt),
   promoted: deployment.promotedAt !== null,
 });

@@ -20,7 +20,7 @@ import { Failure } from "../http/failure.ts";
 import { dispatcherObject, queueObjectOf, runFeed } from "../objects.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
-import { mayBeLarge, offload } from "../storage/packets.ts";
+import { mayBeLarge, offload, STORED } from "../storage/packets.ts";
 
 const REPORT_BYTES = 32 * 1024 * 1024;
 /** A token for code inside runs outlives any run of today's longest allowed duration. */
@@ -104,13 +104,18 @@ type Report = ReturnType<typeof ReportRequest.parse>;
 
 /** The report with outputs that are too large for a queue's database in the blob store. Throws where that fails: it is sent again. */
 async function withStoredOutputs(env: Bindings, report: Report): Promise<Report> {
-  if (!report.completed.some(({ outcome }) => outcome.type === "success" && mayBeLarge(outcome.output)))
-    return report;
+  const needsWork = ({ outcome }: Report["completed"][number]) =>
+    outcome.type === "success" && (mayBeLarge(outcome.output) || outcome.outputType === STORED);
+  if (!report.completed.some(needsWork)) return report;
   const completed = report.completed.map(async (attempt) => {
     const { outcome, runId } = attempt;
     const environmentKey = parseRunId(runId)?.environmentKey;
     if (outcome.type !== "success" || !outcome.output || environmentKey === undefined) return attempt;
-    const packet = { text: outcome.output, type: outcome.outputType };
+    // A task returns values. Only the server writes references: one that comes from outside is text like any other.
+    const packet = {
+      text: outcome.output,
+      type: outcome.outputType === STORED ? "text/plain" : outcome.outputType,
+    };
     const { text, type } = await offload(env, { key: environmentKey }, packet);
     return { ...attempt, outcome: { ...outcome, output: text, outputType: type } };
   });

@@ -7,6 +7,7 @@ import type { App } from "../bindings.ts";
 import { readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
+import { isBlobKey } from "../storage/blob-key.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { resolve, STORED, storeUpload, uploadKeyOf } from "../storage/packets.ts";
 
@@ -20,7 +21,7 @@ export const packetRoutes = new Hono<App>()
   .get("/api/v1/packets/:name{.+\\.(?:json|superjson|txt)}", access("getPacketAddress"), async (c) => {
     const { environment } = c.var;
     const key = c.req.param("name");
-    const own = key.startsWith(`packets/${environment.key}/`) && !key.includes("..");
+    const own = key.startsWith(`packets/${environment.key}/`) && isBlobKey(key);
     if (!own || (await openBlobs(c.env).size(key)) === null) throw packetNotFound(key);
     return c.json({ presignedUrl: addressOf(c, key, "read") });
   })
@@ -40,8 +41,9 @@ export const packetRoutes = new Hono<App>()
   .get("/api/v1/packet", access("downloadPacket"), async (c) => {
     const key = signedKey(c, "read");
     const environmentKey = key.split("/")[1] ?? "";
-    const { text, type } = await resolve(c.env, environmentKey, { text: key, type: STORED });
-    return c.body(text, 200, { "content-type": type });
+    const packet = await resolve(c.env, environmentKey, { text: key, type: STORED });
+    if (!packet) throw packetNotFound(key);
+    return c.body(packet.text, 200, { "content-type": packet.type });
   })
   .put("/api/v1/packet", access("uploadPacket"), async (c) => {
     const key = signedKey(c, "write");

@@ -33,8 +33,11 @@ import { openRepository } from "../storage/open.ts";
 import { resolve } from "../storage/packets.ts";
 import type { RunFilter } from "../storage/repository.ts";
 import { resultOf, waitOf } from "../views/run-result.ts";
-import { listedOf, retrievedOf, summaryOf } from "../views/run-view.ts";
+import { listedOf, retrievedJson, summaryOf } from "../views/run-view.ts";
 import { runScheduleView } from "../views/schedule-view.ts";
+import { isoTime, optionalTime } from "../views/time.ts";
+
+const JSON_TYPE = { "content-type": "application/json" };
 
 export const runRoutes = new Hono<App>()
   .get("/api/v1/runs", access("listRuns"), async (c) => {
@@ -56,7 +59,7 @@ export const runRoutes = new Hono<App>()
     const runId = c.req.param("runId");
     const { environment } = c.var;
     const run = await runOf(c.env, environment, runId);
-    return c.json(await view(c.env, environment, run));
+    return c.body(await view(c.env, environment, run), 200, JSON_TYPE);
   })
   .get("/api/v1/runs/:runId/result", access("getRunResult"), async (c) => {
     const runId = c.req.param("runId");
@@ -85,13 +88,13 @@ export const runRoutes = new Hono<App>()
     if (!timeline) throw runNotFound(runId);
     const events: z.infer<typeof EventsResponse>["events"] = [
       ...timeline.map(({ time, type, message, data }) => ({
-        time: new Date(time).toISOString(),
+        time: isoTime(time),
         type,
         message,
         properties: data,
       })),
       ...logs.map(({ attempt, entry }) => ({
-        time: new Date(entry.time).toISOString(),
+        time: isoTime(entry.time),
         type: "log",
         message: entry.message,
         level: entry.level,
@@ -111,8 +114,8 @@ export const runRoutes = new Hono<App>()
         number: attempt.number,
         // An attempt that lost its host is told as failed: the reference knows no other word for it.
         status: attempt.status === "LOST" ? "FAILED" : attempt.status,
-        startedAt: attempt.startedAt === null ? undefined : new Date(attempt.startedAt).toISOString(),
-        completedAt: attempt.completedAt === null ? undefined : new Date(attempt.completedAt).toISOString(),
+        startedAt: optionalTime(attempt.startedAt),
+        completedAt: optionalTime(attempt.completedAt),
         hostId: attempt.hostId ?? undefined,
         error: attempt.error
           ? serializeError(attempt.error)
@@ -158,7 +161,7 @@ export const runRoutes = new Hono<App>()
       delayUntil,
     );
     if ("error" in run && typeof run.error === "string") throw failureOf(run as RunError);
-    return c.json(await view(c.env, environment, run as RunRecord));
+    return c.body(await view(c.env, environment, run as RunRecord), 200, JSON_TYPE);
   })
   .post("/api/v1/runs/:runId/tags", access("addRunTags"), async (c) => {
     const { environment } = c.var;
@@ -213,8 +216,8 @@ async function runOf(env: Bindings, environment: EnvironmentRef, runId: string):
   return run;
 }
 
-/** A run with its relatives: the parent and root from their owners, the children as the query side knows them. */
-async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord) {
+/** The JSON of a run with its relatives: the parent and root from their owners, the children as the query side knows them. */
+async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord): Promise<string> {
   const relative = async (id: string | null) => {
     const parts = id === null ? null : parseRunId(id);
     const found =
@@ -228,7 +231,7 @@ async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord) 
     run.scheduleId && schedulesOf(env, environment.key).retrieveSchedule(run.scheduleId),
   ]);
   const related = { parent, root, children: children.runs.map(summaryOf) };
-  return retrievedOf(env, run, related, schedule ? runScheduleView(schedule) : undefined);
+  return retrievedJson(env, run, related, schedule ? runScheduleView(schedule) : undefined);
 }
 
 async function replay(
@@ -242,6 +245,13 @@ async function replay(
     run.payload === null
       ? null
       : await resolve(env, environment.key, { text: run.payload, type: run.payloadType });
+  if (run.payload !== null && !original && body.payload === undefined) {
+    throw new Failure(
+      422,
+      "payload_not_found",
+      `The payload of run ${run.id} is no longer stored. Send \`payload\` to replay the run with another one.`,
+    );
+  }
   const { payload, payloadType, metadata, queue, version, region: _, ...options } = body;
   const changed = payload !== undefined;
   return triggerRun(env, environment, {

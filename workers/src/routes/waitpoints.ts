@@ -20,7 +20,7 @@ import { access } from "../auth/middleware.ts";
 import { signerOf } from "../auth/signing.ts";
 import { digest, issueToken } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
-import { readBody, readBytes } from "../http/body.ts";
+import { jsonText, readBody, readBytes } from "../http/body.ts";
 import { callbackOutput } from "../http/callback-output.ts";
 import { rangeOf } from "../http/created-range.ts";
 import { Failure, invalid } from "../http/failure.ts";
@@ -28,7 +28,9 @@ import { baseUrl } from "../http/links.ts";
 import { takeToken } from "../http/rate-limit.ts";
 import { waitpointObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
-import { offload, resolve } from "../storage/packets.ts";
+import { offload } from "../storage/packets.ts";
+import { shownPacket } from "../views/packet-view.ts";
+import { isoTime, optionalTime } from "../views/time.ts";
 
 const PATH = "/api/v1/waitpoints/tokens";
 const PUBLIC_TOKEN_SECONDS = 24 * 3_600;
@@ -71,7 +73,8 @@ export const waitpointRoutes = new Hono<App>()
     const { environment } = c.var;
     const token = await ownerOf(c, environment.key, id).retrieveToken(environment.key);
     if (!token) throw tokenNotFound(id);
-    const output = token.output === null ? undefined : await resolve(c.env, environment.key, packetOf(token));
+    const output =
+      token.output === null ? undefined : await shownPacket(c.env, environment.key, packetOf(token));
     return c.json({
       ...itemOf(c, token),
       output: output?.text,
@@ -83,7 +86,7 @@ export const waitpointRoutes = new Hono<App>()
     const id = c.req.param("id");
     const { environment } = c.var;
     const { data } = await readBody(c, CompleteTokenBody, LIMITS.triggerBodyBytes);
-    return complete(c, environment.key, id, data === undefined ? null : JSON.stringify(data));
+    return complete(c, environment.key, id, data === undefined ? null : jsonText(data, "data"));
   })
   .post(`${PATH}/:id/callback/:hash`, access("callBackToken"), async (c) => {
     const { id, hash } = c.req.param();
@@ -171,9 +174,6 @@ const packetOf = ({ output, outputType }: WaitpointRecord) => ({
 const callbackUrl = (c: Context<App>, id: string): string =>
   `${baseUrl(c)}${PATH}/${id}/callback/${signerOf(c.env).sign("callback", id)}`;
 
-const iso = (time: number | null): string | undefined =>
-  time === null ? undefined : new Date(time).toISOString();
-
 const statusOf = (status: WaitpointRecord["status"]): TokenStatus =>
   status === "PENDING" ? "WAITING" : status;
 
@@ -181,10 +181,10 @@ const itemOf = (c: Context<App>, token: WaitpointRecord | WaitpointRow): TokenIt
   id: token.id,
   url: callbackUrl(c, token.id),
   status: statusOf(token.status),
-  completedAt: iso(token.completedAt),
-  timeoutAt: iso(token.timeoutAt),
+  completedAt: optionalTime(token.completedAt),
+  timeoutAt: optionalTime(token.timeoutAt),
   idempotencyKey: token.idempotencyKey ?? undefined,
-  idempotencyKeyExpiresAt: iso(token.idempotencyKeyExpiresAt),
+  idempotencyKeyExpiresAt: optionalTime(token.idempotencyKeyExpiresAt),
   tags: token.tags,
-  createdAt: new Date(token.createdAt).toISOString(),
+  createdAt: isoTime(token.createdAt),
 });

@@ -1,7 +1,8 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import { LIMITS } from "@acme/sdk/contract";
+import { isShallow, LIMITS, MAX_JSON_DEPTH } from "@acme/sdk/contract";
 import type { TriggerBody, TriggerOptions } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";
+import { jsonText } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { offload, STORED, uploadedKey } from "../storage/packets.ts";
 
@@ -20,16 +21,15 @@ export async function payloadOf(
   }
   // Clients send JSON payloads either as they are or serialized already, with the type beside them.
   const serialized = typeof body.payload === "string" && options.payloadType !== undefined;
-  return offload(env, environment, {
-    text: serialized ? (body.payload as string) : JSON.stringify(body.payload),
-    type,
-  });
+  const text = serialized ? (body.payload as string) : jsonText(body.payload, "payload");
+  return offload(env, environment, { text, type });
 }
 
-/** Throws a Failure where it isn't an object, or too large. */
+/** Metadata as it is stored: JSON. Throws a Failure when it is no object, too large or nested too deeply. */
 export function metadataOf(options: TriggerOptions): string | undefined {
   if (options.metadata === undefined || options.metadata === null) return undefined;
-  const text = typeof options.metadata === "string" ? options.metadata : JSON.stringify(options.metadata);
+  const text =
+    typeof options.metadata === "string" ? options.metadata : jsonText(options.metadata, "metadata");
   const bytes = Buffer.byteLength(text);
   if (bytes > LIMITS.metadataBytes) {
     throw new Failure(
@@ -39,8 +39,17 @@ export function metadataOf(options: TriggerOptions): string | undefined {
     );
   }
   const value = typeof options.metadata === "string" ? parsed(text) : options.metadata;
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return text;
-  throw new Failure(400, "invalid_metadata", "options.metadata must be a JSON object.");
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new Failure(400, "invalid_metadata", "options.metadata must be a JSON object.");
+  }
+  if (!isShallow(value)) {
+    throw new Failure(
+      400,
+      "invalid_metadata",
+      `options.metadata must be nested at most ${MAX_JSON_DEPTH} deep.`,
+    );
+  }
+  return text;
 }
 
 /** Undefined where it isn't JSON. */

@@ -2,6 +2,7 @@ import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { LIMITS, newId } from "@acme/sdk/contract";
 import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
+import { isBlobKey } from "./blob-key.ts";
 import { openBlobs } from "./blobs.ts";
 
 export interface Packet {
@@ -47,13 +48,15 @@ export async function offload(
   return { text: key, type: STORED };
 }
 
-/** A packet's text and type, fetched from the blob store where it lies there. */
-export async function resolve(env: Bindings, environmentKey: string, packet: Packet): Promise<Packet> {
+/**
+ * A packet's text and type, fetched from the blob store if it is there. Null for a reference that is not this environment's
+ * or that leads to nothing.
+ */
+export async function resolve(env: Bindings, environmentKey: string, packet: Packet): Promise<Packet | null> {
   if (packet.type !== STORED) return packet;
-  if (!packet.text.startsWith(`packets/${environmentKey}/`))
-    throw new Error(`Packet ${packet.text} is of another environment`);
+  if (!packet.text.startsWith(`packets/${environmentKey}/`) || !isBlobKey(packet.text)) return null;
   const stream = await openBlobs(env).get(packet.text);
-  if (!stream) throw new Error(`Packet ${packet.text} is not in the blob store`);
+  if (!stream) return null;
   const extension = packet.text.slice(packet.text.lastIndexOf(".") + 1);
   const type = TYPES[extension as Extension] ?? TYPES.txt;
   return { text: await new Response(stream).text(), type };

@@ -37,6 +37,11 @@ export function postgresRepository(url: string): SqlRepository & { end(): Promis
     holdsOneOf: (column, values) =>
       sql`EXISTS (SELECT 1 FROM jsonb_array_elements_text(${column}) held
         WHERE held IN (SELECT jsonb_array_elements_text(${JSON.stringify(values)}::jsonb)))`,
+    holds: (column, value) =>
+      sql`EXISTS (SELECT 1 FROM jsonb_array_elements_text(${column}) held WHERE held = ${value})`,
+    idsForEach: (values, select) => sql`
+      SELECT found.run_id FROM jsonb_array_elements_text(${JSON.stringify(values)}::jsonb) wanted(value),
+        LATERAL (${select(sql`wanted.value`)}) found`,
   });
   return Object.assign(repository, { end: () => client.end({ timeout: 5 }) });
 }

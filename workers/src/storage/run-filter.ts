@@ -2,9 +2,12 @@ import type { RunStatus } from "@acme/sdk/contract";
 import { RunStatus as Status } from "@acme/sdk/contract";
 import type { RunFilter } from "./repository.ts";
 
-/** Part of a list: the runs with one tag, of one status or of one task, which an index has in the list's order. */
+/**
+ * Part of a list: the runs with any of some tags, of one status or of one task. An index has them in the list's order; the
+ * lists of several tags are merged by the database.
+ */
 export interface Branch {
-  tag?: string;
+  tags?: string[];
   status?: RunStatus;
   task?: string;
 }
@@ -22,7 +25,7 @@ export function branchesOf(filter: RunFilter): Branch[] {
   const lists = [filter.statuses, filter.tasks, filter.versions, filter.tags, filter.queues, filter.machines];
   if (lists.some((list) => list?.length === 0)) return [];
   const { tags, statuses, tasks } = filter;
-  if (tags) return unique(tags).map((tag) => ({ tag }));
+  if (tags) return [{ tags: unique(tags) }];
   if (few(statuses) && !statuses.includes(Status.COMPLETED_SUCCESSFULLY)) {
     return unique(statuses).map((status) => ({ status }));
   }
@@ -30,7 +33,7 @@ export function branchesOf(filter: RunFilter): Branch[] {
   return [{}];
 }
 
-/** The index that has a branch without a tag in the list's order. A batch and the like are few runs: they go first. */
+/** The index that has a branch without tags in the list's order. A batch and the like are few runs: they go first. */
 export function indexOf(filter: RunFilter, branch: Branch): string {
   if (filter.batch !== undefined) return "runs_of_batch";
   if (filter.parentRunId !== undefined) return "runs_of_parent";

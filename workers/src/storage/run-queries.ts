@@ -35,7 +35,7 @@ export async function selectBranch(
   { backwards, anchor }: PageStart,
   limit: number,
 ): Promise<RunRow[]> {
-  const { runs, runTags } = database.tables;
+  const { runs } = database.tables;
   const conditions = conditionsOf(database, environmentKey, filter);
   if (branch.status !== undefined) conditions.push(eq(runs.status, branch.status), NOT_SUCCEEDED);
   else if (filter.statuses) conditions.push(database.isOneOf(runs.status, filter.statuses));
@@ -43,28 +43,47 @@ export async function selectBranch(
   else if (filter.tasks) conditions.push(database.isOneOf(runs.task, filter.tasks));
 
   const select = database.db.select(getTableColumns(runs));
-  const position = branch.tag === undefined ? [runs.createdAt, runs.id] : [runTags.createdAt, runTags.runId];
-  if (anchor) conditions.push(beyond(position, environmentKey, anchor, backwards));
   const direction = sql.raw(backwards ? "ASC" : "DESC");
-  const order = position.map((column) => sql`${column} ${direction}`);
-  if (branch.tag === undefined) {
+  const order = [sql`${runs.createdAt} ${direction}`, sql`${runs.id} ${direction}`];
+  if (branch.tags) {
+    const ids = database.idsForEach(branch.tags, (tag) =>
+      idsWithTag(database, environmentKey, tag, conditions, { backwards, anchor }, limit),
+    );
     return select
-      .from(database.runsBy(indexOf(filter, branch)))
-      .where(and(...conditions))
+      .from(runs)
+      .where(sql`${runs.id} IN (${ids})`)
       .orderBy(...order)
       .limit(limit);
   }
-  conditions.push(
-    eq(runTags.environmentKey, environmentKey),
-    eq(runTags.tag, branch.tag),
-    database.holdsOneOf(runs.tags, [branch.tag]),
-  );
+  if (anchor) conditions.push(beyond([runs.createdAt, runs.id], environmentKey, anchor, backwards));
   return select
-    .from(runTags)
-    .innerJoin(runs, eq(runs.id, runTags.runId))
+    .from(database.runsBy(indexOf(filter, branch)))
     .where(and(...conditions))
     .orderBy(...order)
     .limit(limit);
+}
+
+/** A query of the ids of up to `limit` runs with a tag, from the anchor on: it walks the tag's list and sorts nothing. */
+function idsWithTag(
+  database: SqlDatabase,
+  environmentKey: string,
+  tag: SQL,
+  conditions: SQL[],
+  { backwards, anchor }: PageStart,
+  limit: number,
+): SQL {
+  const { runs, runTags } = database.tables;
+  const position = [runTags.createdAt, runTags.runId];
+  const all = [
+    eq(runTags.environmentKey, environmentKey),
+    sql`${runTags.tag} = ${tag}`,
+    database.holds(runs.tags, tag),
+    ...conditions,
+    ...(anchor ? [beyond(position, environmentKey, anchor, backwards)] : []),
+  ];
+  const direction = sql.raw(backwards ? "ASC" : "DESC");
+  return sql`SELECT ${runTags.runId} AS run_id FROM ${runTags} JOIN ${runs} ON ${runs.id} = ${runTags.runId}
+    WHERE ${and(...all)} ORDER BY ${runTags.createdAt} ${direction}, ${runTags.runId} ${direction} LIMIT ${limit}`;
 }
 
 /** Past the anchor in the direction of the page. The anchor itself may be gone: then its id tells its place. */

@@ -23,4 +23,11 @@ export interface SqlDatabase {
   isOneOf(column: Column, values: string[]): SQL;
   /** Whether a column of a JSON array of strings holds one of the values. */
   holdsOneOf(column: Column, values: string[]): SQL;
+  /** Whether a column of a JSON array of strings holds the value. */
+  holds(column: Column, value: SQL): SQL;
+  /**
+   * A query of the ids that `select` finds for each of the values. `select` is given the value and makes a query of one
+   * column, `run_id`, which may have a limit of its own.
+   */
+  idsForEach(values: string[], select: (value: SQL) => SQL): SQL;
 }

@@ -23,6 +23,12 @@ export function sqliteRepository(
     isOneOf,
     holdsOneOf: (column, values) =>
       sql`EXISTS (SELECT 1 FROM json_each(${column}) held WHERE ${isOneOf(sql`held.value`, values)})`,
+    holds: (column, value) =>
+      sql`EXISTS (SELECT 1 FROM json_each(${column}) held WHERE held.value = ${value})`,
+    // SQLite has no LATERAL, but the arguments of json_each may refer to what is left of it.
+    idsForEach: (values, select) => sql`
+      SELECT found.value FROM json_each(${JSON.stringify(values)}) wanted, json_each((
+        SELECT json_group_array(run_id) FROM (${select(sql`wanted.value`)}))) found`,
   });
 }
 

@@ -1,5 +1,6 @@
 import type { QueueLimitName, QueueStats } from "@acme/durable-objects/rpc";
 import type { QueueItem } from "@acme/sdk/contract/api";
+import { isoTime } from "./time.ts";
 
 const TASK_PREFIX = "task/";
 
@@ -15,7 +16,7 @@ export function queueView(queueKey: string, stats: QueueStats): QueueItem {
       current: settings[name],
       base: declared[name] ?? null,
       override: override?.value ?? null,
-      overriddenAt: override ? new Date(override.at).toISOString() : null,
+      overriddenAt: override ? isoTime(override.at) : null,
       overriddenBy: null,
     };
   };

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import type { App, Bindings } from "../bindings.ts";
 import { invalid } from "../http/failure.ts";
-import { resolve } from "../storage/packets.ts";
+import { shownPacket } from "./packet-view.ts";
 
 /** Milliseconds for which the request would wait for the run's end; 0: not at all. Throws a 400. */
 export function waitOf(c: Context<App>): number {
@@ -24,7 +24,7 @@ export async function resultOf(
   if (!result.ok) return { ok: false, ...base, error: result.error };
   if (result.output === null || result.output === undefined)
     return { ok: true, ...base, outputType: "text/plain" };
-  const output = await resolve(env, environmentKey, {
+  const output = await shownPacket(env, environmentKey, {
     text: result.output,
     type: result.outputType ?? "application/json",
   });

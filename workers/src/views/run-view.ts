@@ -1,12 +1,9 @@
 import type { EnvironmentRef, RunRecord, RunRow } from "@acme/durable-objects/rpc";
 import { isFinal, isSuccess, publicStatus, RunStatus, serializeError } from "@acme/sdk/contract";
 import type { RetrieveRunResponse, RunSummary } from "@acme/sdk/contract/api";
-import { deserialize } from "superjson";
 import type { Bindings } from "../bindings.ts";
-import { type Packet, resolve } from "../storage/packets.ts";
-
-const iso = (time: number | null): string | undefined =>
-  time === null ? undefined : new Date(time).toISOString();
+import { jsonOfPacket, jsonWith, shownPacket } from "./packet-view.ts";
+import { isoTime, optionalTime } from "./time.ts";
 
 /** A run as lists and related runs show it. */
 export function summaryOf(run: RunRow): RunSummary {
@@ -27,13 +24,13 @@ export function summaryOf(run: RunRow): RunSummary {
     isFailed: final && !success && run.status !== RunStatus.CANCELED,
     isCancelled: run.status === RunStatus.CANCELED,
     isTest: run.isTest,
-    createdAt: new Date(run.createdAt).toISOString(),
-    updatedAt: new Date(run.updatedAt).toISOString(),
-    startedAt: iso(run.startedAt),
-    finishedAt: iso(run.completedAt),
-    delayedUntil: iso(run.delayUntil),
+    createdAt: isoTime(run.createdAt),
+    updatedAt: isoTime(run.updatedAt),
+    startedAt: optionalTime(run.startedAt),
+    finishedAt: optionalTime(run.completedAt),
+    delayedUntil: optionalTime(run.delayUntil),
     ttl: run.ttlMs === null ? undefined : `${Math.round(run.ttlMs / 1000)}s`,
-    expiredAt: iso(run.expiredAt),
+    expiredAt: optionalTime(run.expiredAt),
     tags: run.tags,
     costInCents: 0,
     baseCostInCents: 0,
@@ -51,41 +48,30 @@ export const listedOf = (run: RunRow, environment: EnvironmentRef) => ({
   env: { id: environment.id, name: environment.slug },
 });
 
-/** A run with everything it brought and left. Packets that lie in the blob store are fetched. */
-export async function retrievedOf(
+/** The JSON of a run with everything it brought and left (`RetrieveRunResponse`). Packets in the blob store are fetched. */
+export async function retrievedJson(
   env: Bindings,
   run: RunRecord,
   related: RetrieveRunResponse["relatedRuns"],
   schedule: RetrieveRunResponse["schedule"],
-): Promise<RetrieveRunResponse> {
+): Promise<string> {
   const [payload, output] = await Promise.all([
-    packetValue(env, run, run.payload, run.payloadType),
-    packetValue(env, run, run.output, run.outputType ?? "application/json"),
+    packetJson(env, run, run.payload, run.payloadType),
+    packetJson(env, run, run.output, run.outputType ?? "application/json"),
   ]);
-  return {
-    ...summaryOf(run),
-    payload,
-    output,
-    error: run.error ? serializeError(run.error) : undefined,
-    metadata: run.metadata ? (JSON.parse(run.metadata) as Record<string, unknown>) : undefined,
-    schedule,
-    relatedRuns: related,
-  };
+  const error = run.error ? serializeError(run.error) : undefined;
+  const metadata = run.metadata ? jsonOfPacket({ text: run.metadata, type: "application/json" }) : undefined;
+  return jsonWith(
+    { ...summaryOf(run), error, schedule, relatedRuns: related },
+    { payload, output, metadata },
+  );
 }
 
-async function packetValue(
+async function packetJson(
   env: Bindings,
   run: RunRecord,
   text: string | null,
   type: string,
-): Promise<unknown> {
-  if (text === null) return undefined;
-  return parsePacket(await resolve(env, run.environmentKey, { text, type }));
-}
-
-function parsePacket({ text, type }: Packet): unknown {
-  if (type === "application/super+json")
-    return deserialize(JSON.parse(text) as Parameters<typeof deserialize>[0]);
-  if (type === "application/json") return JSON.parse(text) as unknown;
-  return text;
+): Promise<string | undefined> {
+  return text === null ? undefined : jsonOfPacket(await shownPacket(env, run.environmentKey, { text, type }));
 }

@@ -3,9 +3,7 @@ import type { ScheduleRecord } from "@acme/durable-objects/schedules";
 import type { RunSchedule, ScheduleGenerator, ScheduleObject } from "@acme/sdk/contract/api";
 import cronstrue from "cronstrue";
 import type { z } from "zod";
-
-const iso = (time: number | null): string | undefined =>
-  time === null ? undefined : new Date(time).toISOString();
+import { optionalTime } from "./time.ts";
 
 export const scheduleView = (schedule: ScheduleRecord, environment: EnvironmentRef): ScheduleObject => ({
   id: schedule.id,
@@ -17,9 +15,9 @@ export const scheduleView = (schedule: ScheduleRecord, environment: EnvironmentR
   generator: generatorOf(schedule.cron),
   timezone: schedule.timezone,
   window: schedule.window ?? undefined,
-  nextRun: iso(schedule.nextTick),
-  nextRunEffectiveAt: iso(schedule.dueAt),
-  lastRun: iso(schedule.lastTick),
+  nextRun: optionalTime(schedule.nextTick),
+  nextRunEffectiveAt: optionalTime(schedule.dueAt),
+  lastRun: optionalTime(schedule.lastTick),
   environments: [{ id: environment.id, type: environment.type }],
 });
 

@@ -18,7 +18,7 @@ describe("branchesOf", () => {
 
   it("prefers tags, then statuses without successes, then tasks", () => {
     const filter = { tasks: ["t"], statuses: ["PENDING" as const, "PENDING" as const] };
-    expect(branchesOf({ ...filter, tags: ["a", "b", "a"] })).toEqual([{ tag: "a" }, { tag: "b" }]);
+    expect(branchesOf({ ...filter, tags: ["a", "b", "a"] })).toEqual([{ tags: ["a", "b"] }]);
     expect(branchesOf(filter)).toEqual([{ status: "PENDING" }]);
     expect(branchesOf({ ...filter, statuses: ["PENDING", "COMPLETED_SUCCESSFULLY"] })).toEqual([
       { task: "t" },

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TaskRunError } from "../run-errors.ts";
 import { wholeNumber } from "./queries.ts";
-import { TriggerBody, TriggerOptions } from "./trigger.ts";
+import { IdempotencyKey, Reference, TriggerBody, TriggerOptions } from "./trigger.ts";
 
 export const BATCH_LIMITS = {
   items: 10_000,
@@ -32,11 +32,11 @@ export const CreateBatchBody = z.object({
     .int()
     .min(1, "A batch has at least one item")
     .max(BATCH_LIMITS.items, `A batch has at most ${BATCH_LIMITS.items} items`),
-  taskIdentifiers: z.array(TaskId).optional(),
-  parentRunId: z.string().optional(),
+  taskIdentifiers: z.array(TaskId).max(BATCH_LIMITS.items).optional(),
+  parentRunId: Reference.optional(),
   /** The operation in `x-acme-operation` waits for all runs: its result is `{"batchId": …}`. */
   resumeParentOnCompletion: z.boolean().optional(),
-  idempotencyKey: z.string().min(1).max(2_048).optional(),
+  idempotencyKey: IdempotencyKey.optional(),
 });
 
 export const CreateBatchResponse = z.object({
@@ -139,7 +139,7 @@ export const TaskBatchResponse = z.object({ batchId: z.string(), runs: z.array(z
 /** `POST /api/v1/tasks/batch` and `POST /api/v2/tasks/batch`. */
 export const MixedBatchBody = z.object({
   items: itemsOf(TriggerBody.extend({ task: TaskId })),
-  parentRunId: z.string().optional(),
+  parentRunId: Reference.optional(),
 });
 export const MixedBatchResponse = z.object({
   id: z.string(),

@@ -1,19 +1,34 @@
 const UNITS = { w: 604_800_000, d: 86_400_000, h: 3_600_000, m: 60_000, s: 1_000 } as const;
 const DURATION = /^(?:\d+(?:hr|[wdhms]))+$/;
+/** `2030-05-01`, or with a time of day: `2030-05-01T10:00Z`, `2030-05-01T10:00:00.000+02:00`. */
+const ISO_DATE = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/i;
 
-/** Milliseconds of a duration such as `30s`, `1h` (or `1hr`) or `1d12h`; null where it isn't one. */
+/** Longest duration, and furthest date, that the API takes: ten years, in milliseconds. */
+export const MAX_DURATION_MS = 3_653 * UNITS.d;
+/** No text that is longer can be a duration or a date. */
+export const MAX_TIME_TEXT = 64;
+
+/** Milliseconds of a duration such as `30s`, `1h` (or `1hr`) or `1d12h`; null for anything else, and beyond ten years. */
 export function parseDuration(text: string): number | null {
-  if (!DURATION.test(text)) return null;
+  if (text.length > MAX_TIME_TEXT || !DURATION.test(text)) return null;
   let total = 0;
   for (const [, count, unit] of text.matchAll(/(\d+)([wdhms])r?/g))
     total += Number(count) * UNITS[unit as keyof typeof UNITS];
-  return total;
+  return total <= MAX_DURATION_MS ? total : null;
 }
 
-/** A point in time: a duration from `now`, or an ISO 8601 date; null where it is neither. */
+/**
+ * Milliseconds since the epoch of an ISO 8601 date; without an offset, a time of day is UTC's. Null for anything else, for
+ * a date before 1970, and for one that lies more than ten years after `now`.
+ */
+export function parseDate(text: string, now: number): number | null {
+  if (text.length > MAX_TIME_TEXT || !ISO_DATE.test(text)) return null;
+  const time = Date.parse(/T| /i.test(text) && !/(?:Z|[+-]\d{2}:?\d{2})$/i.test(text) ? `${text}Z` : text);
+  return time >= 0 && time <= now + MAX_DURATION_MS ? time : null;
+}
+
+/** A point in time: a duration from `now`, or an ISO 8601 date; null where it is neither, or more than ten years away. */
 export function parseDelay(text: string, now: number): number | null {
   const duration = parseDuration(text);
-  if (duration !== null) return now + duration;
-  const time = Date.parse(text);
-  return Number.isNaN(time) ? null : time;
+  return duration === null ? parseDate(text, now) : now + duration;
 }

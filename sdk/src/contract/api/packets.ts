@@ -9,10 +9,10 @@ export const PacketAddress = z.object({
 
 /** What makes up such an address. */
 export const SignedPacketQuery = z.object({
-  key: z.string().min(1),
+  key: z.string().min(1).max(512),
   /** Milliseconds since the epoch. */
-  expires: z.string().min(1),
-  signature: z.string().min(1),
+  expires: z.string().min(1).max(32),
+  signature: z.string().min(1).max(512),
 });
 
 export const StoredPacket = z.object({ size: z.number() });

@@ -1,17 +1,54 @@
 import { z } from "zod";
+import { parseDate, parseDuration } from "./durations.ts";
 
-/** `a,b,c` in a query, at least one. */
+/** Most values of a list in a query, and most characters of each. */
+const MAX_VALUES = 100;
+const MAX_VALUE_LENGTH = 512;
+
+/** One value of a query that is compared with an id, a name or a key. */
+export const QueryText = z.string().max(MAX_VALUE_LENGTH);
+
+/** `a,b,c` in a query: from one to a hundred distinct values. */
 export const commaList = <T extends z.ZodType<string, string>>(item: T) =>
   z
     .string()
-    .transform((text) => text.split(",").filter((part) => part !== ""))
-    .pipe(z.array(item).min(1));
+    .transform((text) => [...new Set(text.split(",").filter((part) => part !== ""))])
+    .pipe(z.array(item).min(1).max(MAX_VALUES));
 
-export const wholeNumber = (message: string) => z.string().regex(/^\d+$/, message).transform(Number);
+/** Fifteen digits are always a safe integer. */
+export const wholeNumber = (message: string) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, message)
+    .transform(Number);
 
-/** When something was created: `period` (a duration back from now) goes before `from` and `to` (milliseconds or ISO 8601). */
+/** The page of a list that is asked for by number. */
+export const PageNumber = wholeNumber("page is a number, from 1").pipe(
+  z.number().min(1, "page is a number, from 1").max(100_000, "page is at most 100000"),
+);
+
+const Moment = z
+  .string()
+  .refine((text) => momentOf(text, Date.now()) !== null, {
+    message: "Give milliseconds since the epoch or an ISO 8601 date, from 1970 to ten years from now",
+  })
+  .optional();
+
+/** Milliseconds since the epoch of a time in a query, which is that number or an ISO 8601 date; null for anything else. */
+export const momentOf = (text: string, now: number): number | null =>
+  /^\d{1,15}$/.test(text) ? Number(text) : parseDate(text, now);
+
+/**
+ * The time of creation: `period` is a duration that ends now, and takes precedence over `from` and `to` (milliseconds since
+ * the epoch, or ISO 8601).
+ */
 export const RangeQuery = {
-  "filter[createdAt][from]": z.string().optional(),
-  "filter[createdAt][to]": z.string().optional(),
-  "filter[createdAt][period]": z.string().optional(),
+  "filter[createdAt][from]": Moment,
+  "filter[createdAt][to]": Moment,
+  "filter[createdAt][period]": z
+    .string()
+    .refine((text) => parseDuration(text) !== null, {
+      message: 'Give a duration such as "24h" or "7d", of at most 10 years',
+    })
+    .optional(),
 };

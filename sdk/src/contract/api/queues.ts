@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { ConcurrencyLimit, Partitions } from "../manifest.ts";
 import { RateLimit } from "../rate-limit.ts";
-import { wholeNumber } from "./queries.ts";
+import { PageNumber, wholeNumber } from "./queries.ts";
 
 /** `task`: a task's own queue, named by the task's id. `custom`: one declared with `queue()`. */
 export const QueueType = z.enum(["task", "custom"]);
@@ -14,7 +14,7 @@ export const RetrieveQueueQuery = z.object({ type: QueueParamType });
 const MAX_PER_PAGE = 100;
 
 export const ListQueuesQuery = z.object({
-  page: wholeNumber("page is a number, from 1").pipe(z.number().min(1)).optional(),
+  page: PageNumber.optional(),
   perPage: wholeNumber("perPage is a number")
     .pipe(z.number().min(1).max(MAX_PER_PAGE, `perPage is at most ${MAX_PER_PAGE}`))
     .optional(),

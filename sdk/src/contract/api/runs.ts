@@ -1,9 +1,10 @@
 import { z } from "zod";
 import { parseRunId } from "../ids.ts";
+import { isShallow, MAX_JSON_DEPTH } from "../json-depth.ts";
 import { QueueName } from "../manifest.ts";
-import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
+import { commaList, QueryText, RangeQuery, wholeNumber } from "./queries.ts";
 import { ScheduleGenerator } from "./schedules.ts";
-import { Delay, RunTags, TriggerOptions } from "./trigger.ts";
+import { Delay, Reference, RunTags, TriggerOptions } from "./trigger.ts";
 
 export const PUBLIC_STATUSES = [
   "PENDING_VERSION",
@@ -99,6 +100,10 @@ export const CancelBody = z.object({
   children: z.boolean().optional(),
 });
 
+const TOO_DEEP = { message: `Metadata is nested at most ${MAX_JSON_DEPTH} deep` };
+const MetadataValue = z.unknown().refine(isShallow, TOO_DEEP);
+const Metadata = z.record(z.string(), z.unknown()).refine(isShallow, TOO_DEEP);
+
 /** What a replay changes; what is absent is the original's. A field that isn't here is refused, not ignored. */
 export const ReplayBody = TriggerOptions.pick({
   tags: true,
@@ -115,11 +120,11 @@ export const ReplayBody = TriggerOptions.pick({
   .extend({
     payload: z.unknown().optional(),
     payloadType: z.enum(["application/json", "application/super+json"]).optional(),
-    metadata: z.record(z.string(), z.unknown()).optional(),
+    metadata: Metadata.optional(),
     queue: QueueName.optional(),
-    version: z.string().optional(),
+    version: Reference.optional(),
     /** There is one region: this has no effect. */
-    region: z.string().optional(),
+    region: z.string().max(128).optional(),
   })
   .strict()
   .refine((body) => body.payloadType !== "application/super+json" || typeof body.payload === "string", {
@@ -129,7 +134,7 @@ export const ReplayBody = TriggerOptions.pick({
 
 export const RescheduleBody = z.object({ delay: Delay });
 export const AddTagsBody = z.object({ tags: RunTags });
-export const ResetIdempotencyKeyBody = z.object({ taskIdentifier: z.string().min(1) });
+export const ResetIdempotencyKeyBody = z.object({ taskIdentifier: z.string().min(1).max(512) });
 
 const MetadataKey = z
   .string()
@@ -147,18 +152,18 @@ const MetadataKey = z
   });
 
 export const MetadataChange = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("update"), value: z.record(z.string(), z.unknown()) }),
-  z.object({ type: z.literal("set"), key: MetadataKey, value: z.unknown() }),
+  z.object({ type: z.literal("update"), value: Metadata }),
+  z.object({ type: z.literal("set"), key: MetadataKey, value: MetadataValue }),
   z.object({ type: z.literal("delete"), key: MetadataKey }),
-  z.object({ type: z.literal("append"), key: MetadataKey, value: z.unknown() }),
-  z.object({ type: z.literal("remove"), key: MetadataKey, value: z.unknown() }),
+  z.object({ type: z.literal("append"), key: MetadataKey, value: MetadataValue }),
+  z.object({ type: z.literal("remove"), key: MetadataKey, value: MetadataValue }),
   z.object({ type: z.literal("increment"), key: MetadataKey, value: z.number() }),
 ]);
 
 const Changes = z.array(MetadataChange).max(1_000).optional();
 
 export const UpdateMetadataBody = z.object({
-  metadata: z.record(z.string(), z.unknown()).optional(),
+  metadata: Metadata.optional(),
   operations: Changes,
   parentOperations: Changes,
   rootOperations: Changes,
@@ -169,13 +174,13 @@ const Cursor = z.string().refine((id) => parseRunId(id) !== null, "Give `next` o
 /** The query of `GET /api/v1/runs`, under the names the client sends. */
 export const ListRunsQuery = z.object({
   "filter[status]": commaList(z.enum(PUBLIC_STATUSES)).optional(),
-  "filter[taskIdentifier]": commaList(z.string()).optional(),
-  "filter[version]": commaList(z.string()).optional(),
-  "filter[tag]": commaList(z.string()).optional(),
-  "filter[queue]": commaList(z.string()).optional(),
-  "filter[machine]": commaList(z.string()).optional(),
-  "filter[batch]": z.string().optional(),
-  "filter[schedule]": z.string().optional(),
+  "filter[taskIdentifier]": commaList(QueryText).optional(),
+  "filter[version]": commaList(QueryText).optional(),
+  "filter[tag]": commaList(QueryText).optional(),
+  "filter[queue]": commaList(QueryText).optional(),
+  "filter[machine]": commaList(QueryText).optional(),
+  "filter[batch]": QueryText.optional(),
+  "filter[schedule]": QueryText.optional(),
   "filter[isTest]": z.enum(["true", "false"]).optional(),
   ...RangeQuery,
   "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),

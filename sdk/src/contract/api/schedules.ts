@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { ScheduleWindow } from "../schedule-window.ts";
-import { wholeNumber } from "./queries.ts";
+import { PageNumber, wholeNumber } from "./queries.ts";
 
 export const SCHEDULE_TYPES = ["DECLARATIVE", "IMPERATIVE"] as const;
 /** DECLARATIVE: the `cron` of a `schedules.task`, changed by deploying. IMPERATIVE: created through the API. */
@@ -60,11 +60,11 @@ export type ScheduleObject = z.infer<typeof ScheduleObject>;
 
 export const DeletedSchedule = z.object({ id: z.string() });
 
-const Page = wholeNumber("Give a number from 1").pipe(z.number().min(1));
-
 export const ListSchedulesQuery = z.object({
-  page: Page.optional(),
-  perPage: Page.pipe(z.number().max(100, "A page has at most 100 schedules")).optional(),
+  page: PageNumber.optional(),
+  perPage: wholeNumber("perPage is a number, from 1")
+    .pipe(z.number().min(1).max(100, "A page has at most 100 schedules"))
+    .optional(),
 });
 
 export const ListSchedulesResponse = z.object({

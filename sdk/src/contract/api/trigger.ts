@@ -3,7 +3,7 @@ import { LIMITS } from "../limits.ts";
 import { MACHINE_PRESETS } from "../machines.ts";
 import { QueueName } from "../manifest.ts";
 import { ResultResponse } from "./answers.ts";
-import { parseDelay, parseDuration } from "./durations.ts";
+import { MAX_DURATION_MS, parseDelay, parseDuration } from "./durations.ts";
 
 export const Tag = z.string().min(1).max(LIMITS.tagLength);
 
@@ -15,15 +15,28 @@ export const RunTags = z
     message: `A run can have at most ${LIMITS.tagsPerRun} tags`,
   });
 
-export const Delay = z.string().refine((text) => parseDelay(text, 0) !== null, {
-  message: 'Give a duration such as "30s", "1h" or "1d12h", or an ISO 8601 date',
+/** A duration from now, or an ISO 8601 date; at most ten years away. */
+export const Delay = z.string().refine((text) => parseDelay(text, Date.now()) !== null, {
+  message: 'Give a duration such as "30s", "1h" or "1d12h", or an ISO 8601 date, at most 10 years from now',
 });
+
+/** How long an idempotency key is held. */
+export const KeyTtl = z.string().refine((text) => parseDuration(text) !== null, {
+  message: 'Give a duration such as "24h", of at most 10 years',
+});
+
+/** The id of a run, batch, token or version: what refers to another object is not longer. */
+export const Reference = z.string().max(128);
 
 /** Durations such as "1h", or a number of seconds; 0 means never. */
 const Ttl = z.union([
-  z.number().int().min(0),
+  z
+    .number()
+    .int()
+    .min(0)
+    .max(MAX_DURATION_MS / 1000, "ttl is at most 10 years"),
   z.string().refine((text) => parseDuration(text) !== null, {
-    message: 'Give a duration such as "10m", or a number of seconds',
+    message: 'Give a duration such as "10m", or a number of seconds, of at most 10 years',
   }),
 ]);
 
@@ -34,15 +47,25 @@ const duration = (leastMs: number, message: string) =>
 const Debounce = z.object({
   key: z.string().min(1).max(512),
   /** From each trigger to the run's start. */
-  delay: duration(1_000, 'Give a duration of at least one second, such as "5s" or "1m30s"'),
+  delay: duration(
+    1_000,
+    'Give a duration of at least one second and at most 10 years, such as "5s" or "1m30s"',
+  ),
   /** Whose payload, metadata, tags, maxAttempts, maxDuration and machine the run has: the first trigger's, or the last one's. */
   mode: z.enum(["leading", "trailing"]).default("leading"),
   /** Longest the run waits, counted from the first trigger: one that would move it beyond has a run of its own. */
-  maxDelay: duration(1_000, 'Give a duration of at least one second, such as "10m"').optional(),
+  maxDelay: duration(
+    1_000,
+    'Give a duration of at least one second and at most 10 years, such as "10m"',
+  ).optional(),
 });
 
+const MAX_KEY_LENGTH = 2_048;
+
+export const IdempotencyKey = z.string().min(1).max(MAX_KEY_LENGTH);
+
 export const IdempotencyKeyOptions = z.object({
-  key: z.string(),
+  key: z.string().max(MAX_KEY_LENGTH),
   scope: z.enum(["run", "attempt", "global"]),
 });
 
@@ -56,33 +79,31 @@ export const TriggerOptions = z.object({
   ttl: Ttl.optional(),
   /** Seconds of head start. */
   priority: z.number().min(0).max(31_536_000).optional(),
-  idempotencyKey: z.string().min(1).max(2_048).optional(),
-  idempotencyKeyTTL: z
-    .string()
-    .refine((text) => parseDuration(text) !== null, { message: 'Give a duration such as "24h"' })
-    .optional(),
+  idempotencyKey: IdempotencyKey.optional(),
+  idempotencyKeyTTL: KeyTtl.optional(),
   idempotencyKeyOptions: IdempotencyKeyOptions.optional(),
   maxAttempts: z.number().int().min(1).max(LIMITS.maxAttempts).optional(),
   /** Seconds of compute; 0: no limit. */
   maxDuration: z
     .number()
     .min(0)
+    .max(MAX_DURATION_MS / 1000, "maxDuration is at most 10 years")
     .refine((s) => s === 0 || s >= LIMITS.minMaxDurationSeconds, {
       message: `maxDuration is at least ${LIMITS.minMaxDurationSeconds} seconds (0: no limit)`,
     })
     .optional(),
   machine: z.enum(MACHINE_PRESETS).optional(),
   metadata: z.unknown().optional(),
-  metadataType: z.string().optional(),
-  payloadType: z.string().optional(),
+  metadataType: z.string().max(128).optional(),
+  payloadType: z.string().max(128).optional(),
   debounce: Debounce.optional(),
   tags: RunTags.optional(),
   test: z.boolean().optional(),
-  lockToVersion: z.string().optional(),
-  parentRunId: z.string().optional(),
+  lockToVersion: Reference.optional(),
+  parentRunId: Reference.optional(),
   /** The operation in `x-acme-operation` waits for this run. */
   resumeParentOnCompletion: z.boolean().optional(),
-  parentBatch: z.string().optional(),
+  parentBatch: Reference.optional(),
   gates: notYet("gates"),
   concurrency: notYet("concurrency"),
 });

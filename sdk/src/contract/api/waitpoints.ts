@@ -1,7 +1,6 @@
 import { z } from "zod";
-import { parseDelay, parseDuration } from "./durations.ts";
-import { commaList, RangeQuery, wholeNumber } from "./queries.ts";
-import { RunTags } from "./trigger.ts";
+import { commaList, QueryText, RangeQuery, wholeNumber } from "./queries.ts";
+import { Delay, IdempotencyKey, KeyTtl, RunTags } from "./trigger.ts";
 
 /** `code` of the error that a token's wait ends with when its time is over (an INTERNAL_ERROR of the journal). */
 export const WAITPOINT_TIMEOUT = "TRIGGER_WAITPOINT_TIMEOUT";
@@ -10,18 +9,10 @@ export const TOKEN_STATUSES = ["WAITING", "COMPLETED", "TIMED_OUT"] as const;
 export type TokenStatus = (typeof TOKEN_STATUSES)[number];
 
 export const CreateTokenBody = z.object({
-  idempotencyKey: z.string().min(1).max(2_048).optional(),
-  idempotencyKeyTTL: z
-    .string()
-    .refine((text) => parseDuration(text) !== null, { message: 'Give a duration such as "24h"' })
-    .optional(),
+  idempotencyKey: IdempotencyKey.optional(),
+  idempotencyKeyTTL: KeyTtl.optional(),
   /** A duration such as "30s", "1h" or "7d", or an ISO 8601 date. */
-  timeout: z
-    .string()
-    .refine((text) => parseDelay(text, 0) !== null, {
-      message: 'Give a duration such as "30s", "1h" or "7d", or an ISO 8601 date',
-    })
-    .optional(),
+  timeout: Delay.optional(),
   tags: RunTags.optional(),
 });
 
@@ -65,13 +56,15 @@ export const ListTokensResponse = z.object({
   pagination: z.object({ next: z.string().optional(), previous: z.string().optional() }),
 });
 
+const Cursor = z.string().regex(/^waitpoint_[0-9a-z]{1,64}$/, "Give `next` or `previous` of a page");
+
 /** The query of `GET /api/v1/waitpoints/tokens`, under the names the client sends. */
 export const ListTokensQuery = z.object({
   "filter[status]": commaList(z.enum(TOKEN_STATUSES)).optional(),
-  "filter[idempotencyKey]": z.string().optional(),
-  "filter[tags]": commaList(z.string()).optional(),
+  "filter[idempotencyKey]": z.string().max(2_048).optional(),
+  "filter[tags]": commaList(QueryText).optional(),
   ...RangeQuery,
   "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
-  "page[after]": z.string().optional(),
-  "page[before]": z.string().optional(),
+  "page[after]": Cursor.optional(),
+  "page[before]": Cursor.optional(),
 });
