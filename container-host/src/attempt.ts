@@ -20,34 +20,55 @@ import { HostError, messageOf } from "./errors.ts";
 import type { RuntimeExit } from "./executor/executor.ts";
 import { errorOfExit } from "./exit-error.ts";
 import type { ReportedJournal } from "./report-queue.ts";
-import { type Runtime, specOf, type Work } from "./runtime.ts";
-import { suspendInMs } from "./suspend-plan.ts";
+import { RunClock } from "./run-clock.ts";
+import type { Runtime, Work } from "./runtime.ts";
+import { WaitWatch } from "./wait-watch.ts";
 
 type Of<T extends RuntimeToHost["type"]> = Extract<RuntimeToHost, { type: T }>;
+type Result = Pick<CompletedOperation, "number" | "result">;
 
-/** Why an attempt was told to stop: what its end then means. */
+/**
+ * How far an attempt has come. `#enter` is the only place that changes it.
+ *
+ *     fetching ─▶ queued ─▶ given ─▶ running ─▶ freezing ─▶ suspending ─▶ over
+ *                                       ▲          │            │
+ *                                       └──────────┴────────────┘
+ *
+ * An attempt ends (`over`) from each of them: with an outcome, suspended, or because its lease is over.
+ */
+type Phase =
+  /** Its deployment, or its saved process, is being fetched. */
+  | { name: "fetching" }
+  /** It waits in the pool for a runtime, or for its process to be restored. */
+  | { name: "queued" }
+  /** A runtime has it and has not begun yet. */
+  | { name: "given"; runtime: Runtime }
+  | { name: "running"; runtime: Runtime }
+  /**
+   * It only waits: the runtime was asked to stop, and to answer whether it still only waits. `saves`: its process is to be
+   * saved, so the runtime closes its connections.
+   */
+  | { name: "freezing"; runtime: Runtime; saves: boolean }
+  /**
+   * The run stands still, and the server's answer to its suspension is awaited. `runtime`: null where its process has ended.
+   * `checkpoint`: under this name its process will be saved. `reusable`: the runtime can take other runs instead.
+   */
+  | { name: "suspending"; runtime: Runtime | null; checkpoint: CheckpointRef | null; reusable: boolean }
+  | { name: "over" };
+
+/** Why an attempt was asked to stop: decides what its end means. */
 type StopReason =
   /** The run was canceled. */
   | "canceled"
   /** It ran longer than `maxDuration`, and the runtime could not end it. */
   | "timeout";
 
-/** How far the suspension of a run has come. */
-type Standstill =
-  /** The runtime was asked whether the run only waits. */
-  | "asked"
-  /** It stands still and is being saved. */
-  | "saving"
-  /** It stands still, or is saved, and the server was told. */
-  | "told";
-
-/** Latency of a lease on its way: the host counts it as over this much earlier. */
+/** A lease is over this much earlier for the host than for the server, because of the time that messages take. */
 const LEASE_MARGIN_MS = 2_000;
-/** How long it goes on in memory after a suspension that was answered with nothing to go on with. */
-const NO_NEWS_MS = 5_000;
-/** Starts of runtimes that may fail for one run before it is failed. */
+/** Starts of runtimes that may fail for one run before the run fails. */
 const MAX_START_FAILURES = 5;
 const MAX_REASON = 500;
+const NO_RESTORES = "this host restores no processes";
 
 interface AttemptEvents {
   ended(attempt: Attempt): void;
@@ -63,32 +84,22 @@ export class Attempt implements Work {
   /** When the lease of the unstarted run ends. */
   readonly #startBy: number;
   readonly #acceptedAt = performance.now();
+  readonly #clock: RunClock;
+  readonly #waits = new WaitWatch();
+  #phase: Phase = { name: "fetching" };
   #ready: ReadyDeployment | undefined;
-  #runtime: Runtime | null = null;
-  /** Milliseconds since the epoch. */
+  /** Milliseconds since the epoch: when it began, or was resumed. */
   #startedAt: number | null = null;
   #stop: StopReason | null = null;
-  #killAt = Number.POSITIVE_INFINITY;
-  #over = false;
-  /** It was handed to a runtime, once. */
-  #claimed = false;
-  /** It waits in the pool. */
-  #isSubmitted = false;
-  /** What a process that is restored gets to know. */
-  #completed: Pick<CompletedOperation, "number" | "result">[];
-  /** Results that came before a runtime had it. */
-  readonly #early: Pick<CompletedOperation, "number" | "result">[] = [];
-  /** It is not suspended before. */
-  #notBefore = 0;
-  /** When the run is suspended, as it only waits. */
-  #suspendAt = Number.POSITIVE_INFINITY;
-  #onlyWaits = false;
-  #standstill: Standstill | null = null;
-  /** The runtime that stands still takes other runs once this one is forgotten. */
-  #reusable = false;
-  /** Its process is saved in this. */
-  #checkpoint: CheckpointRef | null = null;
-  /** How it goes on, where it doesn't begin. */
+  /** When a canceled attempt is killed. */
+  #cancelBy = Number.POSITIVE_INFINITY;
+  /** What a restored process has to learn: results of operations that were journaled before. */
+  readonly #completed: Result[];
+  /** Results that came before a runtime had the run. */
+  readonly #early: Result[] = [];
+  /** What the run is resumed from, until its process was restored. */
+  #savedAs: CheckpointRef | null = null;
+  /** How the run is resumed; undefined where it begins. */
   #resumed: ResumeMethod | undefined;
 
   constructor(run: DequeuedRun, options: AttemptsOptions, events: AttemptEvents) {
@@ -96,101 +107,111 @@ export class Attempt implements Work {
     this.#options = options;
     this.#events = events;
     this.#startBy = this.#acceptedAt + run.leaseMs - Math.min(LEASE_MARGIN_MS, run.leaseMs / 10);
+    const limitMs = run.maxDuration ? run.maxDuration * 1_000 : Number.POSITIVE_INFINITY;
+    this.#clock = new RunClock(limitMs, run.resume?.usedMs ?? 0);
     if (run.resume) this.#resumed = { by: "replay" };
     this.#completed = (run.resume?.journal ?? []).flatMap(({ number, result }) =>
       result ? [{ number, result }] : [],
     );
   }
 
-  /** It is with a runtime, or its process is saved. */
+  /** A runtime has it, or had it. */
   get isSent(): boolean {
-    return this.#runtime !== null || this.#standstill !== null;
+    return !["fetching", "queued"].includes(this.#phase.name);
+  }
+
+  get #isOver(): boolean {
+    return this.#phase.name === "over";
+  }
+
+  get #runtime(): Runtime | null {
+    return "runtime" in this.#phase ? this.#phase.runtime : null;
   }
 
   prepare(): void {
     const ready = this.#options.deployments.peek(this.run.deployment.id);
-    if (ready) this.#submit(ready);
+    if (ready) this.#fetched(ready);
     else void this.#load();
   }
 
   cancel(): void {
-    if (this.#over || this.#stop) return;
+    if (this.#isOver || this.#stop) return;
     this.#stop = "canceled";
-    if (!this.#runtime || this.#standstill === "told") {
-      this.#finish({ type: "canceled" }, this.#claimed ? undefined : 0);
+    const { name } = this.#phase;
+    if (name === "fetching" || name === "queued") {
+      // It used no time: no runtime ever had it.
+      this.#finish({ type: "canceled" }, 0);
       return;
     }
-    // A process that is being saved hears of it if that fails.
-    this.#runtime.cancel(this.run.runId);
-    this.#killAt = performance.now() + this.#options.cancelGraceMs;
+    if (name === "suspending") {
+      this.#finish({ type: "canceled" });
+      return;
+    }
+    this.#runtime?.cancel(this.run.runId);
+    this.#cancelBy = performance.now() + this.#options.cancelGraceMs;
   }
 
-  /** Stops it without a word: whoever holds the lease now reports. */
+  /** Stops it without a report: the server knows that the lease is over. */
   abandon(): void {
-    // The server may have handed out what it was told of. If it hasn't, it answers that it is of no use when it is asked.
-    if (this.#standstill === "told") this.#checkpoint = null;
     if (this.#end()) this.#options.onEnd("lost", undefined);
   }
 
-  /** The lease is over, as the answer to something else than its suspension says: that has an answer of its own. */
+  /** The lease is over, as the answer to another report than its suspension says: the suspension has an answer of its own. */
   lost(): void {
-    if (this.#standstill !== "told") this.abandon();
+    if (this.#phase.name !== "suspending") this.abandon();
   }
 
-  /** This host got the next lease of the run: its suspension, if it was told, was recorded. */
+  /** This host got the next lease of the run, so its suspension, if that was reported, was recorded. */
   succeeded(): void {
-    if (this.#standstill === "told") this.#leave("suspended");
+    if (this.#phase.name === "suspending") this.#suspended();
     else this.abandon();
   }
 
   release(reason: string): void {
-    // What the server was told decides; without its answer the lease ends by itself.
+    // The server's answer to the cancellation decides; without one the lease ends by itself.
     if (this.#stop === "canceled") this.#finish({ type: "canceled" });
     else this.#finish({ type: "released", reason });
   }
 
   sweep(now: number): void {
-    if (now > this.#killAt) {
-      this.#killAt = Number.POSITIVE_INFINITY;
+    if (now > this.#cancelBy || now > this.#clock.endsAt + this.#options.timeoutGraceMs) {
+      this.#cancelBy = Number.POSITIVE_INFINITY;
       this.#stop ??= "timeout";
       this.#runtime?.kill();
     }
-    if (now >= this.#suspendAt) this.#suspend();
-    if (this.#startedAt !== null) return;
-    if (this.#runtime) {
-      // The server is about to give it to others, and a runtime that never began can't be trusted with it.
-      if (now > this.#startBy) this.abandon();
-    } else if (now > this.#acceptedAt + this.run.leaseMs / 2) {
+    if (this.#waits.isDue(now)) this.#freeze();
+    const { name } = this.#phase;
+    // The server is about to give it to others, and a runtime that never began can't be trusted with it.
+    if (name === "given" && now > this.#startBy) this.abandon();
+    const isLate = now > this.#acceptedAt + this.run.leaseMs / 2;
+    if ((name === "fetching" || name === "queued") && isLate)
       this.release("no runtime became free for it in time");
-    }
   }
 
   claim(runtime: Runtime): boolean {
-    if (this.#over) return false;
-    if (this.#startedAt === null && performance.now() > this.#startBy) {
+    if (this.#isOver) return false;
+    if (performance.now() > this.#startBy) {
       this.abandon();
       return false;
     }
-    this.#isSubmitted = false;
-    this.#runtime = runtime;
-    if (!this.#claimed) this.#options.onStart();
-    this.#claimed = true;
+    this.#enter({ name: "given", runtime });
+    this.#options.onStart();
     return true;
   }
 
   started(message: Of<"started">): void {
-    if (this.#over || this.#startedAt !== null) return;
+    if (this.#phase.name !== "given") return;
     this.#sendResults(this.#early);
-    this.#began(Math.min(message.at, Date.now()));
+    this.#began(this.#phase.runtime, Math.min(message.at, Date.now()));
   }
 
   log(message: Of<"log">, size: number): void {
     const { runId, attempt } = this.run;
-    if (!this.#over) this.#options.logs.add(runId, attempt, message.entries, size);
+    if (!this.#isOver) this.#options.logs.add(runId, attempt, message.entries, size);
   }
 
   journal(message: Of<"journal">): void {
-    if (this.#over) return;
+    if (this.#isOver) return;
     const { runId, token, attempt, seq, entries } = message;
     this.#options.reporter.journal({ runId, token, attempt, seq, entries });
   }
@@ -203,106 +224,114 @@ export class Attempt implements Work {
     this.#fail("TASK_EXECUTOR_FAILED", `The server refused to record an operation: ${message}`, null);
   }
 
-  /** An operation that it waits for is over. One that comes while it is being saved is part of the suspension's answer. */
-  operation({ runId, number, result }: CompletedOperation): void {
-    if (this.#standstill === "saving" || (this.#standstill === "told" && !this.#runtime)) return;
-    if (this.#runtime) this.#runtime.handle.send({ type: "operation", runId, number, result });
-    else this.#early.push({ number, result });
+  /** An operation that the run waits for is over. */
+  operation({ number, result }: CompletedOperation): void {
+    if (this.#runtime) this.#sendResults([{ number, result }]);
+    else if (this.#phase.name !== "suspending") this.#early.push({ number, result });
   }
 
   waiting({ waits }: Of<"waiting">): void {
-    if (this.#over || this.#stop) return;
-    this.#onlyWaits = true;
+    if (this.#isOver || this.#stop) return;
     const { suspendAfterMs = DEFAULTS.suspendAfterMs } = this.#ready?.deployment.manifest ?? {};
-    const ms = suspendInMs(waits, Date.now(), suspendAfterMs);
     const now = performance.now();
-    this.#suspendAt = ms === null ? Number.POSITIVE_INFINITY : Math.max(now + ms, this.#notBefore);
-    if (this.#suspendAt <= now) this.#suspend();
+    this.#waits.waits(waits, suspendAfterMs, now);
+    if (this.#waits.isDue(now)) this.#freeze();
   }
 
   working(): void {
-    this.#onlyWaits = false;
-    this.#suspendAt = Number.POSITIVE_INFINITY;
-    if (this.#standstill === "asked") this.#standstill = null;
+    this.#waits.works();
+    if (this.#phase.name === "freezing") this.#enter({ name: "running", runtime: this.#phase.runtime });
   }
 
   /** Suspends it if it only waits, however short. */
   suspendNow(): void {
-    if (this.#onlyWaits) this.#suspend();
+    if (this.#waits.onlyWaits) this.#freeze();
   }
 
   suspended(message: Of<"suspended">): void {
-    if (this.#over || this.#stop || this.#standstill !== "asked") return;
+    if (this.#phase.name !== "freezing" || this.#stop) return;
+    const { runtime, saves } = this.#phase;
     const { reusable = false, usageMs, waits } = message;
-    this.#reusable = reusable;
     const { runId, token } = this.run;
+    const { reporter, saver } = this.#options;
     const suspension: RunSuspension = { runId, token, waits, usageMs };
-    if (this.#saves) void this.#save(suspension);
-    else this.#tell(suspension);
+    let checkpoint: CheckpointRef | null = null;
+    if (saver && saves) {
+      checkpoint = saver.reserve();
+      runtime.handle.saving?.detach();
+      suspension.checkpoint = checkpoint;
+    } else if (saver && runtime.canBeSaved) {
+      // The run's timeline says why its process is not saved.
+      suspension.checkpointError = saver.problem?.slice(0, MAX_REASON);
+    }
+    this.#clock.stop(performance.now());
+    this.#enter({ name: "suspending", runtime, checkpoint, reusable });
+    reporter.suspended(suspension);
   }
 
   /** The server's answer to the suspension. */
   suspensionAnswered(answer: SuspensionVerdict): void {
-    if (this.#over || this.#standstill !== "told") return;
+    if (this.#phase.name !== "suspending") return;
     switch (answer.verdict) {
       case "suspended":
-        this.#leave("suspended");
+        this.#suspended();
         return;
       case "canceled":
-        this.#dropCheckpoint();
-        this.#leave("canceled");
+        this.#forget("canceled");
         return;
       case "stale":
         this.abandon();
         return;
       case "resume":
-        this.#goOn(answer.completed);
+        this.#continue(answer.completed);
         return;
       default:
     }
   }
 
   restored(): void {
+    if (this.#phase.name !== "given") return;
+    const { runtime } = this.#phase;
     const { runId, token } = this.run;
-    if (this.#startedAt === null) this.#began(Date.now());
-    const handle = this.#runtime?.handle;
-    if (!handle) return;
+    this.#began(runtime, Date.now());
     this.#sendResults([...this.#completed, ...this.#early]);
     const env = {
       [RUNTIME_ENV.apiUrl]: this.#options.apiUrl,
       [RUNTIME_ENV.secretKey]: this.#ready?.deployment.apiToken ?? "",
     };
-    handle.send({ type: "resume", runId, token, env });
-    this.#dropCheckpoint();
+    runtime.handle.send({ type: "resume", runId, token, env });
+    this.#discardSaved();
   }
 
   restoreFailed(reason: string): void {
-    this.#isSubmitted = false;
-    if (this.#over || !this.#ready) return;
-    this.#options.log.warn(`The process of ${this.run.runId} can't be restored, it is replayed: ${reason}`);
-    this.#dropCheckpoint();
-    // One that was saved under this lease comes again with its journal.
-    if (this.#startedAt === null) this.#replay(this.#ready, reason);
-    else this.release(`its process could not be restored: ${reason}`);
+    if (!this.#ready || (this.#phase.name !== "fetching" && this.#phase.name !== "queued")) return;
+    this.#options.log.warn(
+      `The process of ${this.run.runId} can't be restored, so the run is replayed: ${reason}`,
+    );
+    this.#discardSaved();
+    this.#resumed = { by: "replay", reason: reason.slice(0, MAX_REASON) };
+    this.#submit(this.#ready);
   }
 
   completed(message: Of<"completed">): void {
-    // The runtime is free for others from here on: nothing of this attempt may stop it.
-    this.#runtime = null;
     if (message.outcome.type === "canceled" && this.#stop !== "canceled") {
-      this.#fail("TASK_RUN_CANCELLED", "The runtime stopped the run without having been asked to", null);
-      return;
-    }
-    this.#finish(message.outcome, message.usageMs);
+      const error = internalError(
+        "TASK_RUN_CANCELLED",
+        "The runtime stopped the run without having been asked to",
+      );
+      this.#finish({ type: "failure", error, retry: null }, undefined, "free");
+    } else this.#finish(message.outcome, message.usageMs, "free");
   }
 
   died(exit: RuntimeExit): void {
-    this.#runtime = null;
-    // It stood still: what it waits for, and all it did, is known.
-    if (this.#standstill === "told") return;
+    if (this.#phase.name === "suspending") {
+      // The run stood still: what it waits for, and all that it did, is known.
+      this.#enter({ ...this.#phase, runtime: null });
+      return;
+    }
     if (this.#stop === "canceled") this.#finish({ type: "canceled" });
     else if (this.#stop === "timeout") {
-      const message = `The run took longer than its maxDuration of ${this.run.maxDuration} s and did not stop when it was told to: its process was killed`;
+      const message = `The run took longer than its maxDuration of ${this.run.maxDuration} s and did not stop when it was asked to, so its process was killed`;
       this.#fail("MAX_DURATION_EXCEEDED", message, null);
     } else this.#finish({ type: "failure", error: errorOfExit(exit, this.run.machine) });
   }
@@ -316,15 +345,19 @@ export class Attempt implements Work {
   }
 
   startFailed(message: string): boolean {
-    if (this.#over) return false;
+    if (this.#isOver) return false;
     if (this.#events.startFailed() < MAX_START_FAILURES) return true;
     this.#fail("TASK_EXECUTOR_FAILED", `The runtime could not be started: ${message}`);
     return false;
   }
 
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+  }
+
   async #load(): Promise<void> {
     const { deployment } = this.run;
-    for (let failures = 1; !this.#over; failures++) {
+    for (let failures = 1; !this.#isOver; failures++) {
       let ready: ReadyDeployment;
       try {
         ready = await this.#options.deployments.load(deployment.id);
@@ -341,146 +374,111 @@ export class Attempt implements Work {
         await sleep(backoffMs(failures));
         continue;
       }
-      if (!this.#over) this.#submit(ready);
+      if (!this.#isOver) this.#fetched(ready);
       return;
     }
+  }
+
+  #fetched(ready: ReadyDeployment): void {
+    this.#ready = ready;
+    const checkpoint = this.run.resume?.checkpoint;
+    if (checkpoint) void this.#restore(ready, checkpoint);
+    else this.#submit(ready);
   }
 
   #submit(ready: ReadyDeployment): void {
-    this.#ready = ready;
-    const ref = this.run.resume?.checkpoint;
-    if (!ref) this.#start(ready);
-    else {
-      this.#resumed = { by: "checkpoint" };
-      this.#restore(ready, ref);
-    }
-  }
-
-  #start(ready: ReadyDeployment): void {
-    this.#isSubmitted = true;
+    this.#enter({ name: "queued" });
     this.#options.pool.submit(this, ready);
   }
 
-  #restore(ready: ReadyDeployment, ref: CheckpointRef): void {
-    const { checkpoints, pool } = this.#options;
-    // It is handed out once: what can't be restored here never will be, and is deleted.
-    this.#checkpoint = ref;
-    const saved = checkpoints?.store.find(ref.id, this.run.runId) ?? "this host restores no processes";
-    if (!checkpoints || typeof saved === "string") {
+  async #restore(ready: ReadyDeployment, checkpoint: CheckpointRef): Promise<void> {
+    const { pool, saver } = this.#options;
+    this.#resumed = { by: "checkpoint" };
+    // A checkpoint is handed out once: what can't be restored here never will be, so it is deleted.
+    this.#savedAs = checkpoint;
+    const saved = saver ? await saver.find(checkpoint, this.run.runId) : NO_RESTORES;
+    if (this.#phase.name !== "fetching") return;
+    if (!saver || typeof saved === "string") {
       this.restoreFailed(String(saved));
       return;
     }
-    this.#isSubmitted = true;
-    pool.restore(this, ready, saved, checkpoints.store.memoryOf(ref.id));
+    this.#enter({ name: "queued" });
+    pool.restore(this, ready, saved, saver.memoryOf(checkpoint));
   }
 
-  #replay(ready: ReadyDeployment, reason: string): void {
-    this.#resumed = { by: "replay", reason: reason.slice(0, MAX_REASON) };
-    this.#start(ready);
-  }
-
-  #began(at: number): void {
+  #began(runtime: Runtime, at: number): void {
+    this.#enter({ name: "running", runtime });
     this.#startedAt = at;
-    const { runId, token, maxDuration } = this.run;
-    if (maxDuration && this.#stop === null)
-      this.#killAt = performance.now() + maxDuration * 1_000 + this.#options.timeoutGraceMs;
+    this.#clock.run(performance.now());
+    const { runId, token } = this.run;
     this.#options.reporter.started({ runId, token, startedAt: Math.round(at), resumed: this.#resumed });
   }
 
-  get #saves(): boolean {
-    return this.#options.checkpoints !== null && this.#runtime?.canBeSaved === true;
+  #freeze(): void {
+    if (this.#phase.name !== "running" || this.#stop) return;
+    const { runtime } = this.#phase;
+    const saves = runtime.canBeSaved && this.#options.saver?.problem === undefined;
+    this.#enter({ name: "freezing", runtime, saves });
+    runtime.handle.send({ type: "suspend", runId: this.run.runId, checkpoint: saves });
   }
 
-  #suspend(): void {
-    this.#suspendAt = Number.POSITIVE_INFINITY;
-    if (this.#over || this.#stop || !this.#runtime || this.#standstill) return;
-    this.#standstill = "asked";
-    this.#runtime.handle.send({ type: "suspend", runId: this.run.runId, checkpoint: this.#saves });
-  }
-
-  async #save(suspension: RunSuspension): Promise<void> {
-    const { checkpoints, log, onCheckpoint, pool } = this.#options;
-    const runtime = this.#runtime as Runtime;
-    if (!checkpoints) return;
-    this.#standstill = "saving";
-    const { id: _, bundlePath: __, ...spec } = specOf(runtime.lane, "");
-    const { bornAt, channelToken, runs } = runtime;
-    const image = checkpoints.image();
-    const about = { runId: this.run.runId, startedAt: bornAt, runs, image, channelToken, spec };
-    let checkpointError: string | undefined;
-    try {
-      const { hostId, id } = await checkpoints.store.create(about, async (folder) => {
-        await pool.save(runtime, folder);
-        // It has ended, whatever becomes of its files.
-        this.#runtime = null;
-      });
-      this.#checkpoint = { hostId, id };
-    } catch (error) {
-      checkpointError = messageOf(error).slice(0, MAX_REASON);
-      log.warn(
-        `The process of ${this.run.runId} could not be saved, it will be replayed: ${checkpointError}`,
-      );
-    }
-    onCheckpoint(this.#checkpoint !== null);
-    if (runtime.state === "gone") this.#runtime = null;
-    if (this.#over) this.#dropCheckpoint();
-    else if (this.#stop === "canceled") {
-      // Where it lives on it has heard of the cancellation itself.
-      if (!this.#runtime) this.#finish({ type: "canceled" });
-      else this.#standstill = null;
-    } else this.#tell({ ...suspension, checkpoint: this.#checkpoint, checkpointError });
-  }
-
-  #sendResults(results: Pick<CompletedOperation, "number" | "result">[]): void {
+  #sendResults(results: Result[]): void {
     const { runId } = this.run;
     for (const { number, result } of results)
       this.#runtime?.handle.send({ type: "operation", runId, number, result });
   }
 
-  #tell(suspension: RunSuspension): void {
-    this.#standstill = "told";
-    this.#options.reporter.suspended(suspension);
-  }
-
-  /** Something that it waits for is over: it goes on under the same lease. */
-  #goOn(completed: CompletedOperation[]): void {
-    const { runId, token } = this.run;
-    this.#standstill = null;
-    // Asking again at once would have the same answer.
-    if (completed.length === 0) this.#notBefore = performance.now() + NO_NEWS_MS;
-    if (this.#runtime) {
-      this.#sendResults(completed);
-      this.#runtime.handle.send({ type: "resume", runId, token });
+  /** The suspension is recorded. Only now the process is saved: that may take long, or fail, and the run waits for neither. */
+  #suspended(): void {
+    if (this.#phase.name !== "suspending") return;
+    const { checkpoint, runtime } = this.#phase;
+    const { saver } = this.#options;
+    if (!checkpoint || !saver) {
+      this.#forget("suspended");
       return;
     }
-    this.#completed = completed;
-    if (this.#checkpoint && this.#ready) this.#restore(this.#ready, this.#checkpoint);
-    // It died while it stood still: it comes again with its journal.
-    else this.release("its process ended while it was being suspended");
+    if (runtime) saver.save(checkpoint, this.run.runId, runtime);
+    else saver.failed(checkpoint, "it ended while the run was being suspended");
+    if (this.#end("free")) this.#options.onEnd("suspended", undefined);
   }
 
-  /** Nothing of the run is left here; the server knows. */
-  #leave(outcome: "suspended" | "canceled"): void {
-    const runtime = this.#runtime;
-    if (runtime && this.#reusable && !this.#over) {
-      this.#runtime = null;
-      this.#options.pool.forget(runtime, this.run.runId);
+  /** Nothing of the run stays here; the server knows. */
+  #forget(outcome: "suspended" | "canceled"): void {
+    if (this.#phase.name !== "suspending") return;
+    const { reusable, runtime } = this.#phase;
+    if (runtime && reusable) this.#options.pool.forget(runtime, this.run.runId);
+    if (this.#end(reusable ? "free" : "kill")) this.#options.onEnd(outcome, undefined);
+  }
+
+  /** Something that the run waits for is over: it continues in its process, under the same lease. */
+  #continue(completed: CompletedOperation[]): void {
+    if (this.#phase.name !== "suspending") return;
+    const { checkpoint, runtime } = this.#phase;
+    const { runId, token } = this.run;
+    const now = performance.now();
+    if (completed.length === 0) this.#waits.noNews(now);
+    if (!runtime) {
+      this.release("its process ended while it was being suspended");
+      return;
     }
-    this.#checkpoint = null;
-    if (this.#end()) this.#options.onEnd(outcome, undefined);
+    this.#enter({ name: "running", runtime });
+    this.#clock.run(now);
+    if (checkpoint) runtime.handle.saving?.attach();
+    this.#sendResults(completed);
+    runtime.handle.send({ type: "resume", runId, token });
   }
 
-  #dropCheckpoint(): void {
-    if (this.#checkpoint) this.#options.checkpoints?.store.drop(this.#checkpoint.id);
-    this.#checkpoint = null;
+  #discardSaved(): void {
+    if (this.#savedAs) this.#options.saver?.discard(this.#savedAs);
+    this.#savedAs = null;
   }
 
   #fail(code: InternalErrorCode, message: string, retry?: null): void {
     this.#finish({ type: "failure", error: internalError(code, message), retry });
   }
 
-  #finish(outcome: AttemptOutcome, usageMs?: number): void {
-    if (!this.#end()) return;
+  #finish(outcome: AttemptOutcome, usageMs?: number, runtime: "kill" | "free" = "kill"): void {
+    if (!this.#end(runtime)) return;
     const { runId, token } = this.run;
     const startedAt = this.#startedAt === null ? undefined : Math.round(this.#startedAt);
     this.#options.reporter.completed({ runId, token, startedAt, completedAt: Date.now(), outcome, usageMs });
@@ -488,14 +486,13 @@ export class Attempt implements Work {
     this.#options.onEnd(outcome.type, error?.type === "INTERNAL_ERROR" ? error.code : undefined);
   }
 
-  /** False: it was over before. What still runs of it is killed, what was saved of it is deleted. */
-  #end(): boolean {
-    if (this.#over) return false;
-    this.#over = true;
-    if (this.#isSubmitted) this.#options.pool.withdraw(this);
-    this.#runtime?.kill();
-    this.#runtime = null;
-    this.#dropCheckpoint();
+  /** Returns false where it was over before. `free`: its runtime, if it has one, is used for something else. */
+  #end(runtime: "kill" | "free" = "kill"): boolean {
+    if (this.#isOver) return false;
+    if (this.#phase.name === "queued") this.#options.pool.withdraw(this);
+    if (runtime === "kill") this.#runtime?.kill();
+    this.#enter({ name: "over" });
+    this.#discardSaved();
     this.#events.ended(this);
     return true;
   }

@@ -1,6 +1,6 @@
 import type { AttemptOutcome, DequeuedRun } from "@acme/sdk/contract";
 import { Attempt } from "./attempt.ts";
-import type { Checkpoints } from "./checkpoints.ts";
+import type { ProcessSaver } from "./checkpoints/saver.ts";
 import type { Deployments } from "./deployments.ts";
 import type { HostLog } from "./log.ts";
 import type { LogSender } from "./log-sender.ts";
@@ -12,12 +12,12 @@ const KEPT_START_FAILURES = 1_000;
 
 export interface AttemptsOptions {
   deployments: Pick<Deployments, "peek" | "load">;
-  pool: Pick<Pool, "submit" | "restore" | "save" | "forget" | "withdraw">;
+  pool: Pick<Pool, "submit" | "restore" | "forget" | "withdraw">;
   reporter: Pick<Reporter, "started" | "completed" | "journal" | "suspended">;
   logs: Pick<LogSender, "add">;
   log: HostLog;
-  /** Null: this host saves no processes. */
-  checkpoints: { store: Checkpoints; image: () => string } | null;
+  /** Null: this host can't save processes. */
+  saver: ProcessSaver | null;
   /** The server as runtimes reach it. */
   apiUrl: string;
   cancelGraceMs: number;
@@ -28,7 +28,6 @@ export interface AttemptsOptions {
    * report. `errorCode`: of a failure.
    */
   onEnd(outcome: AttemptOutcome["type"] | "suspended" | "lost", errorCode: string | undefined): void;
-  onCheckpoint(saved: boolean): void;
 }
 
 /** What this host holds leases of. */

@@ -1,6 +1,17 @@
-/** Something the operator can put right: the message says what to do, and no stack trace is shown. */
+/** A problem that the operator can solve. The message says how, and no stack trace is shown. */
 export class HostError extends Error {
   override name = "HostError";
+}
+
+/** Saving or restoring a process did not end by its deadline, and was ended. */
+export class HangError extends Error {
+  override name = "HangError";
+  readonly step: "save" | "restore";
+
+  constructor(step: "save" | "restore", message: string) {
+    super(message);
+    this.step = step;
+  }
 }
 
 export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -27,7 +27,10 @@ export function errorOfExit(exit: RuntimeExit, machine: MachinePreset): TaskRunE
   const said = lastLines(output);
   const limit = `${MACHINES[machine].memory} GB of ${machine}`;
   if (exit.startError !== undefined)
-    return internalError("TASK_EXECUTOR_FAILED", `The runtime could not be started: ${exit.startError}`);
+    return internalError(
+      "TASK_EXECUTOR_FAILED",
+      `The runtime could not be started: ${exit.startError.message}`,
+    );
   if (signal !== null && HEAP_SIGNALS.has(signal) && HEAP_FULL.test(output)) {
     return internalError(
       "TASK_PROCESS_OOM_KILLED",

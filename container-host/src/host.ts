@@ -3,10 +3,12 @@ import { WorkerApi } from "./api.ts";
 import { Attempts } from "./attempts.ts";
 import { sleep } from "./backoff.ts";
 import { Bundles } from "./bundles.ts";
-import { Checkpoints } from "./checkpoints.ts";
+import { CheckpointHealth } from "./checkpoints/health.ts";
+import { ProcessSaver } from "./checkpoints/saver.ts";
+import { Checkpoints } from "./checkpoints/store.ts";
 import { Deployments } from "./deployments.ts";
 import { HostError } from "./errors.ts";
-import type { Executor } from "./executor/executor.ts";
+import type { Executor, RuntimeCheckpoints } from "./executor/executor.ts";
 import { openExecutor } from "./executor/open.ts";
 import { type HostFolders, takeDataFolder } from "./identity.ts";
 import { type HostLog, stderrLog } from "./log.ts";
@@ -29,6 +31,8 @@ const MAX_UNACKNOWLEDGED = 5_000;
 const MAX_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024;
 /** What the last words to the server may take. */
 const FAREWELL_MS = 3_000;
+/** How long the end of the host waits for processes that are being saved. */
+const SAVES_MS = 5_000;
 const MAX_RUNS_PER_RUNTIME = 10_000;
 const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
 
@@ -107,7 +111,8 @@ class Host {
   readonly #reporter: Reporter;
   readonly #logs: LogSender;
   readonly #poller: Poller;
-  readonly #checkpoints: Checkpoints | null;
+  /** Null: this host can't save processes. */
+  readonly #checkpoints: { store: Checkpoints; health: CheckpointHealth; saver: ProcessSaver } | null;
   readonly #timers: NodeJS.Timeout[] = [];
   #draining = false;
   #factor = 1;
@@ -144,7 +149,7 @@ class Host {
       onJournalRefused: (journal, message) => this.#attempts.find(journal)?.journalRefused(message),
       onSuspension: (suspension, verdict) => this.#attempts.find(suspension)?.suspensionAnswered(verdict),
       onCheckpoint: ({ id, runId }, verdict) => {
-        if (verdict === "drop" && !this.#attempts.has(runId)) this.#checkpoints?.drop(id);
+        if (verdict === "drop" && !this.#attempts.has(runId)) this.#checkpoints?.store.drop(id);
       },
       onReport: (ms, items) => {
         if (items === null) metrics.failedReports.inc();
@@ -165,28 +170,18 @@ class Host {
       onColdStart: (ms) => metrics.coldStarts.observe(ms / 1_000),
       onWarmStart: () => metrics.warmStarts.inc(),
       onChange: () => this.#poller.poke(),
-      onRestore: (ms) => metrics.restores.observe(ms / 1_000),
+      onRestore: (ms) => {
+        metrics.restores.observe(ms / 1_000);
+        this.#checkpoints?.health.worked();
+      },
+      onRestoreFailed: (error) => this.#checkpoints?.health.failed("restore", error),
       hold: (hash) => bundles.hold(hash),
       release: (hash) => bundles.release(hash),
     });
-    const { checkpoints } = executor;
-    this.#checkpoints = checkpoints
-      ? new Checkpoints({
-          folder: settings.checkpointDir ?? folders.checkpoints,
-          hostId,
-          kind: checkpoints.kind,
-          maxBytes: settings.checkpointBytes,
-          log,
-          monotonicSeconds: () => Number(process.hrtime.bigint() / 1_000_000_000n),
-        })
-      : null;
+    this.#checkpoints = this.#openCheckpoints(executor.checkpoints, folders);
     this.#attempts = new Attempts({
-      checkpoints:
-        checkpoints && this.#checkpoints
-          ? { store: this.#checkpoints, image: () => checkpoints.image }
-          : null,
+      saver: this.#checkpoints?.saver ?? null,
       apiUrl: executor.apiUrl,
-      onCheckpoint: (saved) => (saved ? metrics.checkpoints : metrics.failedCheckpoints).inc(),
       deployments: new Deployments(api, bundles),
       pool: this.#pool,
       reporter: this.#reporter,
@@ -217,6 +212,36 @@ class Host {
     this.#registerGauges();
   }
 
+  #openCheckpoints(runtimes: RuntimeCheckpoints | undefined, folders: HostFolders) {
+    if (!runtimes) return null;
+    const { checkpointBytes, checkpointDir, selfTest } = this.#settings;
+    const log = this.#log;
+    const { hostId } = this.#session;
+    const store = new Checkpoints({
+      folder: checkpointDir ?? folders.checkpoints,
+      hostId,
+      kind: runtimes.kind,
+      maxBytes: checkpointBytes,
+      log,
+      monotonicSeconds: () => Number(process.hrtime.bigint() / 1_000_000_000n),
+    });
+    const health = new CheckpointHealth({
+      log,
+      selfTest: selfTest ? () => runtimes.selfTest() : undefined,
+      onHang: (step) => this.metrics.checkpointHangs.inc({ step }),
+    });
+    const saver = new ProcessSaver({
+      hostId,
+      store,
+      health,
+      log,
+      pool: this.#pool,
+      image: () => runtimes.image,
+      onSaved: (worked) => (worked ? this.metrics.checkpoints : this.metrics.failedCheckpoints).inc(),
+    });
+    return { store, health, saver };
+  }
+
   async start(): Promise<void> {
     this.#timers.push(
       setInterval(() => {
@@ -232,6 +257,7 @@ class Host {
         this.#poller.poke();
       }, PRESSURE_MS),
     );
+    this.#checkpoints?.health.start();
     await this.#poller.connect();
     this.#poller.poke();
     this.#askAboutCheckpoints();
@@ -246,6 +272,8 @@ class Host {
     const deadline = performance.now() + drainMs;
     while (this.#attempts.size > 0 && performance.now() < deadline) await sleep(10);
     this.#attempts.releaseAll("the host stopped before the attempt ended");
+    // What is not saved by then is replayed elsewhere.
+    await this.#checkpoints?.saver.settled(SAVES_MS);
     await Promise.all([this.#reporter.drained(FAREWELL_MS), this.#logs.drained(FAREWELL_MS)]);
     await this.#reporter.goodbye(FAREWELL_MS);
     await this.close();
@@ -254,6 +282,7 @@ class Host {
   async close(): Promise<void> {
     this.#draining = true;
     for (const timer of this.#timers) clearInterval(timer);
+    this.#checkpoints?.health.stop();
     this.#poller.stop();
     this.#reporter.stop();
     this.#logs.stop();
@@ -270,6 +299,8 @@ class Host {
       ok: isHealthy && silentMs < this.#settings.pollMs * 2,
       executor: this.#executor.name,
       executorHealthy: isHealthy,
+      checkpoints: this.#checkpoints?.health.state ?? "off",
+      checkpointsProblem: this.#checkpoints?.health.problem,
       serverSilentMs: silentMs,
       attempts: this.#attempts.size,
       draining: this.#draining,
@@ -286,6 +317,7 @@ class Host {
     if (Number.isFinite(this.#executor.capacity.memory)) {
       let used = NOTHING;
       for (const { machine } of this.#attempts.runs()) used = plus(used, this.#executor.cost(machine));
+      for (const { cost } of this.#checkpoints?.saver.runtimes() ?? []) used = plus(used, cost);
       // The server does not say of what size the next runs are: like the last one, until it shows.
       const each = this.#executor.cost(this.#usualMachine);
       room = Math.min(room, roomFor(each, used, this.#executor.capacity));
@@ -326,7 +358,7 @@ class Host {
    * has a lease of: the server may not know of their checkpoint yet.
    */
   #askAboutCheckpoints(): void {
-    const kept = this.#checkpoints?.someOfOwn(CHECKPOINTS_AT_ONCE) ?? [];
+    const kept = this.#checkpoints?.store.someOfOwn(CHECKPOINTS_AT_ONCE) ?? [];
     this.#reporter.checkpoints(kept.filter(({ runId }) => !this.#attempts.has(runId)));
   }
 
@@ -363,8 +395,12 @@ class Host {
       () => this.#session.silentMs / 1_000,
     );
     metrics.gauge("pressure_factor", "Share of the usual room under pressure.", () => this.#factor);
-    metrics.gauge("checkpoints", "Saved processes on disk.", () => this.#checkpoints?.count ?? 0);
-    metrics.gauge("checkpoint_bytes", "Disk that they take.", () => this.#checkpoints?.bytes ?? 0);
+    metrics.gauge("checkpoints", "Saved processes on disk.", () => this.#checkpoints?.store.count ?? 0);
+    metrics.gauge("checkpoint_bytes", "Disk that they take.", () => this.#checkpoints?.store.bytes ?? 0);
+    metrics.gauge("checkpoints_open", "1 while processes are saved and restored.", () =>
+      this.#checkpoints?.health.state === "open" ? 1 : 0,
+    );
+    metrics.gauge("saving", "Processes that are being saved.", () => this.#checkpoints?.saver.size ?? 0);
     metrics.gauge("docker", "1 where runs are in containers.", () => (name === "docker" ? 1 : 0));
     if (Number.isFinite(capacity.memory)) {
       metrics.gauge("capacity_memory_bytes", "Memory for runs.", () => capacity.memory);

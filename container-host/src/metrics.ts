@@ -28,6 +28,12 @@ export class HostMetrics {
     "acme_host_failed_checkpoints_total",
     "Processes that could not be saved: their runs are replayed.",
   );
+  readonly checkpointHangs = new Counter({
+    name: "acme_host_checkpoint_hangs_total",
+    help: "Saves and restores that passed their deadline and were killed, those of self-tests included.",
+    labelNames: ["step"] as const,
+    registers: [this.registry],
+  });
   readonly polls = this.#histogram("acme_host_poll_seconds", "Polls that brought runs.");
   readonly emptyPolls = this.#counter("acme_host_empty_polls_total", "Polls that brought none.");
   readonly failedPolls = this.#counter("acme_host_failed_polls_total", "Polls without an answer.");

@@ -62,6 +62,11 @@ export const HostOptions = z.object({
     .default(() => Math.min(GB, totalmem() / 8)),
   /** Docker: suspended processes are saved to disk where the Engine can do that (experimental mode, CRIU). Default true. */
   checkpoints: z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]).default(true),
+  /**
+   * Docker: an idle process is saved and restored when the host starts; suspended runs are replayed until that has worked.
+   * Default true.
+   */
+  selfTest: z.boolean().default(true),
   /** Folder of saved processes; hosts of one kind that share it restore each other's. Default `checkpoints` in dataDir. */
   checkpointDir: z.string().min(1).optional(),
   /** Saved processes above this many bytes are removed, the oldest first: their runs are replayed. Default 10 GB. */

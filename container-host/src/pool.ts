@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import type { DequeuedRun } from "@acme/sdk/contract";
 import { backoffMs, sleep } from "./backoff.ts";
-import type { SavedProcess } from "./checkpoints.ts";
+import type { SavedProcess } from "./checkpoints/store.ts";
 import type { ReadyDeployment } from "./deployments.ts";
 import { messageOf } from "./errors.ts";
 import type { Executor, RuntimeCheckpoints, RuntimeEvents, RuntimeExit } from "./executor/executor.ts";
@@ -25,8 +25,10 @@ export interface PoolOptions {
   onWarmStart(): void;
   /** Capacity or health changed: there may be room. */
   onChange(): void;
-  /** Milliseconds that a saved process took until it went on. */
+  /** A saved process was restored in `ms`. */
   onRestore(ms: number): void;
+  /** A saved process could not be restored. */
+  onRestoreFailed(error: Error): void;
   hold(contentHash: string): void;
   release(contentHash: string): void;
 }
@@ -95,19 +97,14 @@ export class Pool {
   }
 
   /**
-   * Saves a runtime that stands still and ends it.
-   * @throws Error, in the promise: it goes on as it was, or ended by itself
+   * Saves a runtime that stands still and whose channel is detached, and ends it.
+   * @throws HangError, Error where it could not be saved: it has to be killed then
    */
   async save(runtime: Runtime, folder: string): Promise<void> {
-    if (runtime.state !== "busy" || !runtime.handle.save) throw new Error("The runtime is gone");
+    const { saving } = runtime.handle;
+    if (runtime.state !== "busy" || !saving) throw new Error("The runtime is gone");
     runtime.state = "saving";
-    try {
-      await runtime.handle.save(folder);
-    } catch (error) {
-      // It may have ended meanwhile.
-      if ((runtime.state as Runtime["state"]) === "saving") runtime.state = "busy";
-      throw error;
-    }
+    await saving.save(folder);
   }
 
   /** The run that the runtime stands still with goes on elsewhere: the runtime is free for others. */
@@ -320,7 +317,7 @@ export class Pool {
       runtime.runs = saved.runs;
       const { image, channelToken, spec } = saved;
       runtime.handle = checkpoints.restore(
-        { spec: { ...spec, id }, image, channelToken, folder },
+        { spec: { ...spec, id }, image, channelToken, folder, bytes: saved.bytes },
         bundlePath,
         events,
       );
@@ -463,15 +460,18 @@ export class Pool {
     if (state === "idle") lane.idle.splice(lane.idle.indexOf(runtime), 1);
     if (state === "starting") {
       this.#starting -= 1;
-      if (runtime.restoring) runtime.restoring.restoreFailed(exit.startError ?? "its process ended at once");
-      else {
+      if (runtime.restoring) {
+        const error = exit.startError ?? new Error("its process ended at once");
+        this.#options.onRestoreFailed(error);
+        runtime.restoring.restoreFailed(error.message);
+      } else {
         lane.starting -= 1;
         if (!this.#closing) this.#didNotStart(runtime, exit);
       }
     }
     if (work && (state === "busy" || state === "saving")) {
       lane.busy -= 1;
-      // One that is being saved ends by that.
+      // The run of a runtime that is being saved is suspended already.
       if (state === "busy") work.died(exit);
     }
     if (this.#all.size === 0) this.#onEmpty?.();
@@ -484,9 +484,10 @@ export class Pool {
   #didNotStart(runtime: Runtime, exit: RuntimeExit): void {
     const { lane, broken } = runtime;
     if (exit.startError !== undefined) {
-      this.#block(exit.startError);
+      const { message } = exit.startError;
+      this.#block(message);
       const entry = lane.waiting[0];
-      if (entry && !entry.work.startFailed(exit.startError)) lane.waiting.shift();
+      if (entry && !entry.work.startFailed(message)) lane.waiting.shift();
       return;
     }
     lane.unloadable = true;

@@ -81,7 +81,7 @@ export class Runtime {
   }
 
   get canBeSaved(): boolean {
-    return this.handle.save !== undefined;
+    return this.handle.saving !== undefined;
   }
 
   kill(): void {

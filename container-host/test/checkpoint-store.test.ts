@@ -11,11 +11,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { newId } from "@acme/sdk/contract";
 import { describe, expect, it } from "vitest";
-import { Checkpoints, type CheckpointsOptions, type SavedProcess } from "../src/checkpoints.ts";
+import { Checkpoints, type CheckpointsOptions, type SavedProcess } from "../src/checkpoints/store.ts";
 import { testFolder } from "./support/host.ts";
 
-const about = (runId: string): Parameters<Checkpoints["create"]>[0] => ({
+const about = (runId: string): Parameters<Checkpoints["create"]>[1] => ({
   runId,
   startedAt: 1,
   runs: 0,
@@ -43,7 +44,7 @@ function open(folder: string, more: Partial<CheckpointsOptions> = {}): Checkpoin
 }
 
 const save = (store: Checkpoints, runId: string, bytes = 100): Promise<SavedProcess> =>
-  store.create(about(runId), async (folder) => {
+  store.create(newId("checkpoint"), about(runId), async (folder) => {
     mkdirSync(join(folder, "process"), { mode: 0o755 });
     writeFileSync(join(folder, "process", "pages"), Buffer.alloc(bytes), { mode: 0o644 });
   });
@@ -71,7 +72,7 @@ describe("a saved process", () => {
   it("leaves nothing where saving it fails, and says why", async () => {
     const folder = testFolder();
     const store = open(folder);
-    const failing = store.create(about("run_1"), async (memory) => {
+    const failing = store.create(newId("checkpoint"), about("run_1"), async (memory) => {
       writeFileSync(join(memory, "half"), "x");
       throw new Error("CRIU: no");
     });

@@ -52,12 +52,20 @@ function expectSameProcess({ calls, counted, randoms, secrets }: Remembered, wai
   expect(new Set(randoms).size).toBe(1);
 }
 
-/** A run that was saved by the host. */
+/** A run that is suspended; its process is saved, or could not be saved. */
+async function suspendedBy(host: TestHost, task = "remembers", payload?: unknown) {
+  const run = host.server.trigger(task, { payload });
+  const { checkpoint, checkpointError } = await host.server.suspensionOf(run);
+  if (!checkpoint) throw new Error(`No checkpoint was announced: ${checkpointError}`);
+  await host.untilMetric("saving", 0);
+  return { run, checkpoint };
+}
+
+/** A run whose process was saved by the host. */
 async function savedBy(host: TestHost) {
-  const run = host.server.trigger("remembers");
-  const told = await host.server.suspensionOf(run);
-  if (!told.checkpoint) throw new Error(`It was not saved: ${told.checkpointError}`);
-  return { run, checkpoint: told.checkpoint };
+  const { checkpoint, run } = await suspendedBy(host);
+  if (await host.metric("failed_checkpoints_total")) throw new Error(host.said.join("\n"));
+  return { run, checkpoint };
 }
 
 describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, () => {
@@ -110,9 +118,16 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
     const dataDir = testFolder();
     const args = ["--executor", "docker", "--spares", "0"];
     const first = hostProcess({ apiUrl: server.url, dataDir, args });
-    await first.ready;
+    const { metricsUrl } = await first.ready;
+    await eventually("the self-test is over", async () => {
+      const health = (await (await fetch(`${metricsUrl}/healthz`)).json()) as { checkpoints: string };
+      return health.checkpoints === "open";
+    });
     const run = server.trigger("remembers");
     await server.suspensionOf(run);
+    await eventually("it is saved", () =>
+      filesBelow(join(dataDir, "checkpoints")).some((file) => file.endsWith("about.json")),
+    );
     first.child.kill("SIGKILL");
     await once(first.child, "exit");
     const host = await testHost("docker", { server, dataDir });
@@ -162,49 +177,44 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
   });
 
   it("and canceled meanwhile leaves neither containers nor files", async () => {
+    const host = await testHost("docker", { heartbeatMs: 50 });
+    const { hostId, server, untilMetric } = host;
+    server.keep = () => "drop";
+    server.trigger("remembers");
+    await eventually("it is being saved", () => readdirSync(folderOf(host)).length > 0);
+    await untilMetric("runtimes", 0);
+    await untilNoContainers(hostId);
+    await eventually("its file is gone", () => readdirSync(folderOf(host)).length === 0);
+  });
+
+  it("continues in the same process where its run is resumed while it is being saved", async () => {
+    const host = await testHost("docker");
+    const { server } = host;
+    const run = server.trigger("remembers");
+    await eventually("it is being saved", () => readdirSync(folderOf(host)).length > 0);
+    const again = await server.resume(run);
+    expectSameProcess(await server.outputOf<Remembered>(again), 1);
+    expect(server.resumedBy(again)).toEqual({ by: "checkpoint" });
+    expect(readdirSync(folderOf(host))).toEqual([]);
+  });
+
+  it("and whose container is removed meanwhile loses nothing", async () => {
     const host = await testHost("docker");
     const { hostId, server, untilMetric } = host;
     const run = server.trigger("remembers");
     await eventually("it is being saved", () => readdirSync(folderOf(host)).length > 0);
-    server.notify({ type: "cancel", runId: run.runId, token: run.token });
-    expect(await server.outcomeOf(run)).toEqual({ type: "canceled" });
-    expect(server.suspensions).toEqual([]);
-    await untilMetric("runtimes", 0);
-    await untilNoContainers(hostId);
+    const [id] = await containersOf(hostId);
+    // It may just have been saved, and ended by that: then there is nothing to remove.
+    if (id)
+      await docker
+        .getContainer(id)
+        .remove({ force: true })
+        .catch(() => {});
+    await server.outputOf(await server.resume(run));
+    expect(server.effects).toEqual(["step-1"]);
+    await untilMetric("running", 0);
     expect(readdirSync(folderOf(host))).toEqual([]);
   });
-
-  it.each(["suspended", "resume"] as const)(
-    "and whose container is killed meanwhile loses nothing (answer: %s)",
-    async (verdict) => {
-      const host = await testHost("docker");
-      const { hostId, server, untilMetric } = host;
-      if (verdict === "resume") {
-        server.suspend = ({ runId, waits }) => ({
-          verdict,
-          completed: waits.map((number) => ({ runId, number, result: { ok: true } })),
-        });
-      }
-      const run = server.trigger("remembers");
-      await eventually("it is being saved", () => readdirSync(folderOf(host)).length > 0);
-      const [id] = await containersOf(hostId);
-      // It may just have been saved, and ended by that: then there is nothing to kill.
-      if (id)
-        await docker
-          .getContainer(id)
-          .remove({ force: true })
-          .catch(() => {});
-      if (verdict === "suspended") await server.resume(run);
-      else if (!(await server.until("its outcome", () => server.outcome(run))).type.startsWith("succ"))
-        server.handOutAgain(run);
-      await server.until("its success", () =>
-        server.completed.some(({ outcome }) => outcome.type === "success"),
-      );
-      expect(server.effects).toEqual(["step-1"]);
-      await untilMetric("running", 0);
-      expect(readdirSync(folderOf(host))).toEqual([]);
-    },
-  );
 });
 
 describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => {
@@ -229,34 +239,35 @@ describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => 
     expectSameProcess(await server.outputOf<Remembered>(restored), 1);
   });
 
-  it("where its process is too large to be saved at all, and the server is told so", async () => {
+  it("where its process is too large to be saved at all", async () => {
     const host = await testHost("docker", { checkpointBytes: 1_000_000 });
     const { hostId, server } = host;
-    const run = server.trigger("remembers");
-    const told = await server.suspensionOf(run);
-    expect(told.checkpoint ?? null).toBeNull();
-    expect(told.checkpointError).toMatch(/\d+ bytes, more than --checkpoint-bytes \(1000000\)/);
+    const { run } = await suspendedBy(host);
     expect(readdirSync(folderOf(host))).toEqual([]);
     await untilNoContainers(hostId);
     const again = await server.resume(run);
     await server.outputOf(again);
-    expect(server.resumedBy(again)).toEqual({ by: "replay" });
+    expect(server.resumedBy(again)).toEqual({
+      by: "replay",
+      reason: expect.stringMatching(/\d+ bytes, more than --checkpoint-bytes \(1000000\)/),
+    });
     expect(server.effects).toEqual(["step-1"]);
   });
 
   it("where its process can't be saved: it holds a connection, as CRIU says", async () => {
     const host = await testHost("docker");
     const { hostId, server } = host;
-    const run = server.trigger("holds", { payload: { what: "connection" } });
-    const told = await server.suspensionOf(run);
-    expect(told.checkpoint ?? null).toBeNull();
-    expect(told.checkpointError).toMatch(/^CRIU: inet: Connected TCP socket/);
+    const { run } = await suspendedBy(host, "holds", { what: "connection" });
     expect(await host.metric("failed_checkpoints_total")).toBe(1);
+    expect(await host.metric("checkpoints_open")).toBe(1);
     expect(readdirSync(folderOf(host))).toEqual([]);
     await untilNoContainers(hostId);
     const again = await server.resume(run);
     expect(await server.outputOf(again)).toMatchObject({ state: "open" });
-    expect(server.resumedBy(again)).toEqual({ by: "replay" });
+    expect(server.resumedBy(again)).toEqual({
+      by: "replay",
+      reason: expect.stringMatching(/could not be saved: CRIU: inet: Connected TCP socket/),
+    });
   });
 
   it.each([

@@ -150,7 +150,7 @@ describe("errorOfExit", () => {
     ["TASK_PROCESS_OOM_KILLED", exit({ code: 134, output: heap })],
     // As process 1 of a container SIGABRT has no effect.
     ["TASK_PROCESS_OOM_KILLED", exit({ code: 139, output: heap })],
-    ["TASK_EXECUTOR_FAILED", exit({ startError: "no such image" })],
+    ["TASK_EXECUTOR_FAILED", exit({ startError: new Error("no such image") })],
   ])("%s for %j", (code, how) => {
     expect(errorOfExit(how, "micro")).toMatchObject({ type: "INTERNAL_ERROR", code });
   });

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -58,6 +58,8 @@ describe.skipIf(!withDocker())("a task in a container", () => {
     hostId = readFileSync(join(server.dataDir, "host/host-id"), "utf8").trim();
     const [gateway] = docker("network", "inspect", "acme-runs", "-f", "{{(index .IPAM.Config 0).Gateway}}");
     effects = await startEffectsServer(gateway);
+    // No process is saved before the host's self-test has worked.
+    await eventually("checkpoints work", () => server.output().includes("a self-test saved one in"));
     await deployTaskFile(server, TASKS, { record: false, suspendAfter: 1_000 });
   });
   afterAll(async () => {
@@ -77,6 +79,14 @@ describe.skipIf(!withDocker())("a task in a container", () => {
       },
       90_000,
     );
+  /** Ids of the processes that are saved whole. */
+  const saved = (): string[] => {
+    const folder = join(server.dataDir, "host/checkpoints");
+    return existsSync(folder)
+      ? readdirSync(folder).filter((id) => existsSync(join(folder, id, "about.json")))
+      : [];
+  };
+  const untilSaved = (): Promise<true> => eventually("its process is saved", () => saved().length > 0);
   const once = (name: string) => ({ [`${name} first`]: 1, [`${name} second`]: 1, [`${name} third`]: 1 });
   const effectsOf = (name: string) =>
     Object.fromEntries(Object.entries(effects.counts()).filter(([key]) => key.startsWith(`${name} `)));
@@ -91,6 +101,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
         const { id } = await tasks.trigger("holds", { url: effects.url, name: "saved", seconds: 60 });
         for (const suspensions of [1, 2]) {
           await waiting(id, suspensions);
+          await untilSaved();
           await eventually("its container is gone", () => containers().length === 0);
         }
         const run = await runs.poll(id, { pollIntervalMs: 500 });
@@ -114,6 +125,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("holds", { url: effects.url, name: "lost", seconds: 5 });
       await waiting(id, 1);
+      await untilSaved();
       execFileSync("sh", ["-c", `rm -rf ${join(server.dataDir, "host/checkpoints")}/*`]);
       server.kill("host", "SIGKILL");
       const run = await runs.poll(id, { pollIntervalMs: 250 });
@@ -127,6 +139,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("holds", { url: effects.url, name: "kept", seconds: 5 });
       await waiting(id, 1);
+      await untilSaved();
       server.kill("host", "SIGKILL");
       const run = await runs.poll(id, { pollIntervalMs: 250 });
       expect(run).toMatchObject({ status: "COMPLETED", attemptCount: 1 });

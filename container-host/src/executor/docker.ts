@@ -9,11 +9,12 @@ import { HostError, messageOf } from "../errors.ts";
 import type { HostLog } from "../log.ts";
 import type { Resources } from "../resources.ts";
 import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
-import { machineKind } from "./docker/checkpoint.ts";
+import { machineKind, type SavedFiles } from "./docker/checkpoint.ts";
 import { RuntimeContainer } from "./docker/container.ts";
 import { containerOptions, HOST_LABEL } from "./docker/container-options.ts";
 import { ensureNetwork, isLoopback, Relay, type RunNetwork } from "./docker/network.ts";
 import { ensureRuntimeImage } from "./docker/runtime-image.ts";
+import { SELF_TEST_CODE, selfTest } from "./docker/self-test.ts";
 import { memoryBytes } from "./environment.ts";
 import type { Executor, RuntimeCheckpoints, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
 import type { ExecutorContext } from "./open.ts";
@@ -133,8 +134,19 @@ class DockerExecutor implements Executor {
       get image() {
         return parts.image;
       },
-      restore: ({ channelToken, folder, image, spec }, bundlePath, events) =>
-        this.#run({ ...spec, bundlePath }, image, channelToken, events, { folder, engineRoot }),
+      restore: ({ bytes, channelToken, folder, image, spec }, bundlePath, events) =>
+        this.#run({ ...spec, bundlePath }, image, channelToken, events, {
+          saved: { bytes, folder, engineRoot },
+        }).container,
+      selfTest: () =>
+        selfTest({
+          folder: join(parts.sockets, "self-test"),
+          start: (spec, token, events, folder) =>
+            this.#run(spec, parts.image, token, events, {
+              code: SELF_TEST_CODE,
+              ...(folder === undefined ? undefined : { saved: { folder, bytes: 0, engineRoot } }),
+            }),
+        }),
     };
   }
 
@@ -148,7 +160,7 @@ class DockerExecutor implements Executor {
   }
 
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
-    return this.#run(spec, this.#parts.image, channelToken, events);
+    return this.#run(spec, this.#parts.image, channelToken, events).container;
   }
 
   #run(
@@ -156,12 +168,12 @@ class DockerExecutor implements Executor {
     image: string,
     channelToken: string,
     events: RuntimeEvents,
-    saved?: { folder: string; engineRoot: string },
-  ): RuntimeHandle {
+    { code, saved }: { /** Runs this instead of the runtime. */ code?: string; saved?: SavedFiles } = {},
+  ): { container: RuntimeContainer; running: Promise<void> } {
     const { apiUrl, docker, engineRoot, hostId, network, sockets } = this.#parts;
     const channelDirectory = join(sockets, spec.id);
     const channel = new ChannelServer(channelDirectory, channelToken, events);
-    const container = new RuntimeContainer(channel, events);
+    const container = new RuntimeContainer(channel, events, { canBeSaved: engineRoot !== null });
     const { cpu, memory } = this.cost(spec.machine);
     const options = containerOptions({
       spec,
@@ -174,11 +186,11 @@ class DockerExecutor implements Executor {
       sessionId: this.#sessionId,
       cpu,
       memory: Math.floor(memory),
+      code,
     });
     const running = container.run(docker, options, saved).finally(() => this.#running.delete(running));
     this.#running.add(running);
-    if (engineRoot !== null) return container;
-    return { send: (message) => container.send(message), kill: () => container.kill() };
+    return { container, running };
   }
 
   async cleanUp(): Promise<number> {

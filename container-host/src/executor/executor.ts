@@ -8,6 +8,8 @@ export interface SavedRuntime {
   channelToken: string;
   /** What `save` wrote. */
   folder: string;
+  /** Of its files. */
+  bytes: number;
 }
 
 export interface RuntimeCheckpoints {
@@ -15,8 +17,13 @@ export interface RuntimeCheckpoints {
   readonly kind: string;
   /** What runtimes are started from now. */
   readonly image: string;
-  /** As `start`; the runtime connects to its channel when it goes on. */
+  /** As `start`; the restored runtime connects to its channel. Where that hangs, `startError` of its exit is a HangError. */
   restore(saved: SavedRuntime, bundlePath: string, events: RuntimeEvents): RuntimeHandle;
+  /**
+   * Saves and restores an idle runtime, to find out whether that works on this machine.
+   * @throws HangError where it passed its deadline, Error where it failed
+   */
+  selfTest(): Promise<{ saveMs: number; restoreMs: number }>;
 }
 
 /** What a runtime is started with. */
@@ -42,8 +49,8 @@ export interface RuntimeExit {
   oomKilled: boolean;
   /** The last it wrote to standard output and error. */
   output: string;
-  /** It never was a process or container of ours: the executor could not start it. */
-  startError?: string;
+  /** The executor could not start it. */
+  startError?: Error;
 }
 
 export interface RuntimeEvents {
@@ -55,15 +62,24 @@ export interface RuntimeEvents {
   onExit(exit: RuntimeExit): void;
 }
 
+/** How a runtime that stands still is saved. */
+export interface RuntimeSaving {
+  /** Closes the channel, because a process that is connected to anything can't be saved. What is sent meanwhile waits. */
+  detach(): void;
+  /** Opens the channel again; the runtime connects to it. */
+  attach(): void;
+  /**
+   * Writes the process into `folder` and ends it; `onExit` follows. The channel has to be detached.
+   * @throws HangError where it passed its deadline, Error where it failed; the runtime has to be killed then
+   */
+  save(folder: string): Promise<void>;
+}
+
 /** One started process or container. */
 export interface RuntimeHandle {
   send(message: HostToRuntime): void;
-  /**
-   * Writes the process into `folder` and ends it; `onExit` follows. To be called when the runtime stands still and has closed
-   * its channel. Absent: it can't be saved.
-   * @throws Error, in the promise: it goes on as it was
-   */
-  save?(folder: string): Promise<void>;
+  /** Absent: the runtime can't be saved. */
+  readonly saving?: RuntimeSaving;
   /** Ends it at once, with all that it started. `onExit` follows. */
   kill(): void;
 }

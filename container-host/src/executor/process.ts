@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
 import { killedWithParent } from "../die-with-parent.ts";
-import { messageOf } from "../errors.ts";
 import type { HostFolders } from "../identity.ts";
 import { OutputTail } from "../output-tail.ts";
 import type { Resources } from "../resources.ts";
@@ -76,8 +75,8 @@ class ProcessExecutor implements Executor {
         detached: true,
       });
     } catch (error) {
-      // Some failures are thrown, others told by an event: a variable that is too long, for one.
-      const startError = messageOf(error);
+      // Some failures are thrown (a variable that is too long, for one); others come as an event.
+      const startError = error instanceof Error ? error : new Error(String(error));
       setImmediate(() =>
         events.onExit({ code: null, signal: null, oomKilled: false, output: "", startError }),
       );
@@ -113,7 +112,7 @@ class RuntimeProcess implements RuntimeHandle {
     if (duplex) this.#channel = new Channel(duplex, events);
 
     let over = false;
-    const end = (startError?: string): void => {
+    const end = (startError?: Error): void => {
       if (over) return;
       over = true;
       if (pid !== undefined) leftovers.remove(pid);
@@ -128,7 +127,7 @@ class RuntimeProcess implements RuntimeHandle {
     };
     child.once("error", (error) => {
       // Also told when a signal could not be sent; that is no end.
-      if (pid === undefined) end(error.message);
+      if (pid === undefined) end(error);
     });
     child.once("exit", () => {
       this.kill();

@@ -42,7 +42,16 @@ export async function testHost(
   const dataDir = options.dataDir ?? testFolder();
   const said: string[] = [];
   const host = await startHost(
-    { apiUrl: server.url, hostToken: HOST_TOKEN, executor, dataDir, spares: 0, drainMs: 0, ...more },
+    {
+      apiUrl: server.url,
+      hostToken: HOST_TOKEN,
+      executor,
+      dataDir,
+      spares: 0,
+      drainMs: 0,
+      selfTest: false,
+      ...more,
+    },
     logTo((level, message) => said.push(`${level} ${message}`)),
   );
   onTestFinished(() => host.kill());

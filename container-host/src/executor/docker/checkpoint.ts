@@ -3,13 +3,12 @@ import { cp, readdir, readFile, rm } from "node:fs/promises";
 import { arch, cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
 import type Docker from "dockerode";
-import { sleep } from "../../backoff.ts";
-import { messageOf } from "../../errors.ts";
+import { restoreDeadline } from "../../checkpoints/deadlines.ts";
+import { HangError, messageOf } from "../../errors.ts";
+import { withDeadline } from "./checkpoint-call.ts";
 
 /** The name of a checkpoint within its folder. */
 const NAME = "process";
-/** A restore that takes longer has failed: the run is replayed instead, while its lease lasts. */
-const RESTORE_MS = 25_000;
 /** Registers and thread state of its first process: no two processes have the same. */
 const IDENTITY = "core-1.img";
 /** What containerd calls the folders into which it copies a checkpoint once more. */
@@ -27,40 +26,51 @@ interface Checkpointable {
   createCheckpoint(options: { checkpointID: string; checkpointDir: string; exit: boolean }): Promise<void>;
 }
 
-/** Writes the container's processes into `folder` and ends them. @throws Error that says what CRIU said */
-export async function saveContainer(container: Docker.Container, folder: string): Promise<void> {
+/**
+ * Writes the container's processes into `folder` and ends them.
+ * @throws HangError after `deadlineMs`, Error that says what CRIU said; the container may be paused then
+ */
+export async function saveContainer(
+  container: Docker.Container,
+  folder: string,
+  deadlineMs: number,
+): Promise<void> {
+  const options = { checkpointID: NAME, checkpointDir: folder, exit: true };
+  const call = (container as unknown as Checkpointable).createCheckpoint(options);
   try {
-    await (container as unknown as Checkpointable).createCheckpoint({
-      checkpointID: NAME,
-      checkpointDir: folder,
-      exit: true,
-    });
+    await withDeadline(container, call, { step: "save", ms: deadlineMs });
   } catch (error) {
+    if (error instanceof HangError) throw error;
     throw new Error(await explained(messageOf(error)), { cause: error });
   }
 }
 
+export interface SavedFiles {
+  folder: string;
+  /** Of the files in it. */
+  bytes: number;
+  /** Where the Engine keeps its containers. */
+  engineRoot: string;
+}
+
 /**
  * Starts a container that was created as the saved one was. The Engine looks for checkpoints only where it keeps its
- * containers, so the files are copied to there; they go with the container.
+ * containers, so the files are copied to there; they are removed with the container.
+ * @throws HangError past the deadline, Error where the Engine or CRIU fails
  */
 export async function startSaved(
   container: Docker.Container,
-  { folder, engineRoot }: { folder: string; engineRoot: string },
+  { bytes, engineRoot, folder }: SavedFiles,
 ): Promise<void> {
   const target = join(engineRoot, "containers", container.id, "checkpoints", NAME);
   await cp(join(folder, NAME), target, { recursive: true });
   const identity = await readFile(join(target, IDENTITY));
   // dockerode would send the options as a body too, which the Engine refuses.
   const options = { _query: { checkpoint: NAME }, _body: {} };
-  const patience = new AbortController();
-  const late = sleep(RESTORE_MS, patience.signal).then(() => {
-    if (!patience.signal.aborted) throw new Error(`The Engine did not restore it within ${RESTORE_MS} ms`);
-  });
+  const call = container.start(options as Docker.ContainerStartOptions);
   try {
-    await Promise.race([container.start(options as Docker.ContainerStartOptions), late]);
+    await withDeadline(container, call, { step: "restore", ...restoreDeadline(bytes) });
   } finally {
-    patience.abort();
     await rm(target, { recursive: true, force: true });
     await removeCopies(identity);
   }

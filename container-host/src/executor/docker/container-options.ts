@@ -25,12 +25,25 @@ export interface ContainerFacts {
   cpu: number;
   /** Bytes. */
   memory: number;
+  /** JavaScript that runs instead of the runtime. */
+  code?: string;
 }
 
 /** How a run's container is made: what it may use, and all that it may not do. */
 export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateOptions {
-  const { apiUrl, channelDirectory, channelToken, cpu, hostId, image, memory, network, sessionId, spec } =
-    facts;
+  const {
+    apiUrl,
+    channelDirectory,
+    channelToken,
+    code,
+    cpu,
+    hostId,
+    image,
+    memory,
+    network,
+    sessionId,
+    spec,
+  } = facts;
   const env = runtimeEnvironment(
     spec,
     {
@@ -52,7 +65,7 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
   return {
     Image: image,
     Entrypoint: [PATHS.node],
-    Cmd: [...nodeArguments(memory), PATHS.runtime],
+    Cmd: [...nodeArguments(memory), ...(code === undefined ? [PATHS.runtime] : ["--eval", code])],
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     User: `${CONTAINER_USER.uid}:${CONTAINER_USER.gid}`,
     WorkingDir: "/tmp",

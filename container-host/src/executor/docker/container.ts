@@ -1,32 +1,44 @@
 import type { HostToRuntime } from "@acme/sdk/contract";
 import type Docker from "dockerode";
 import { backoffMs, sleep } from "../../backoff.ts";
+import { saveDeadlineMs } from "../../checkpoints/deadlines.ts";
 import { messageOf } from "../../errors.ts";
-import type { RuntimeEvents, RuntimeExit, RuntimeHandle } from "../executor.ts";
+import type { RuntimeEvents, RuntimeExit, RuntimeHandle, RuntimeSaving } from "../executor.ts";
 import type { ChannelServer } from "./channel-server.ts";
-import { saveContainer, startSaved } from "./checkpoint.ts";
+import { type SavedFiles, saveContainer, startSaved } from "./checkpoint.ts";
+import { memoryUsed } from "./checkpoint-call.ts";
 import { demultiplex } from "./demultiplex.ts";
 
 const OUTPUT_LINES = 50;
+/** How often the removal of a container is tried again. */
+const REMOVALS = 5;
 
 /** One container, from its creation to its removal. */
 export class RuntimeContainer implements RuntimeHandle {
+  readonly saving?: RuntimeSaving;
   readonly #channel: ChannelServer;
   readonly #events: RuntimeEvents;
   #container: Docker.Container | undefined;
   #killed = false;
+  /** Its process is being written to disk. */
+  #isSaving = false;
+  #detached: Promise<void> | undefined;
 
-  constructor(channel: ChannelServer, events: RuntimeEvents) {
+  constructor(channel: ChannelServer, events: RuntimeEvents, { canBeSaved }: { canBeSaved: boolean }) {
     this.#channel = channel;
     this.#events = events;
+    if (!canBeSaved) return;
+    this.saving = {
+      detach: () => {
+        this.#detached = this.#channel.pause();
+      },
+      attach: () => void this.#attach(),
+      save: (folder) => this.#save(folder),
+    };
   }
 
   /** Creates and starts it, from `saved` where that is given, and follows it to its end. Never rejects. */
-  async run(
-    docker: Docker,
-    options: Docker.ContainerCreateOptions,
-    saved?: { folder: string; engineRoot: string },
-  ): Promise<void> {
+  async run(docker: Docker, options: Docker.ContainerCreateOptions, saved?: SavedFiles): Promise<void> {
     let exit: RuntimeExit;
     try {
       await this.#channel.listen();
@@ -34,12 +46,13 @@ export class RuntimeContainer implements RuntimeHandle {
       if (this.#killed) exit = nothing("SIGKILL");
       else {
         await (saved ? startSaved(this.#container, saved) : this.#container.start());
-        // Asked to end while it was starting.
+        // It may have been killed while it was starting.
         if (this.#killed) this.kill();
         exit = await this.#ended(this.#container);
       }
     } catch (error) {
-      exit = { ...nothing(null), startError: messageOf(error) };
+      const startError = error instanceof Error ? error : new Error(String(error));
+      exit = { ...nothing(null), startError };
     }
     this.#channel.close();
     this.#events.onExit(exit);
@@ -52,25 +65,55 @@ export class RuntimeContainer implements RuntimeHandle {
 
   kill(): void {
     this.#killed = true;
-    // It may be gone already, or not have been started: `run` sees to that.
-    this.#container?.kill({ signal: "SIGKILL" }).catch(() => {});
+    // While CRIU has the container, the Engine can't kill it: the end of the save does.
+    if (!this.#isSaving) void this.#kill();
   }
 
-  async save(folder: string): Promise<void> {
-    const container = this.#container;
-    if (!container) throw new Error("The container has not been started");
-    // A process that is connected to anything can't be saved.
-    await this.#channel.pause();
+  async #kill(): Promise<void> {
     try {
-      await saveContainer(container, folder);
-    } catch (error) {
-      if (!this.#killed) await this.#channel.listen();
-      throw error;
+      await this.#container?.kill({ signal: "SIGKILL" });
+    } catch {
+      // A container that is paused since its save failed has to be removed instead. One that has ended already, or has not
+      // been started yet, is removed by `run`.
+      if (this.#detached) await this.remove();
     }
   }
 
+  async #attach(): Promise<void> {
+    await this.#detached;
+    this.#detached = undefined;
+    if (this.#killed) return;
+    await this.#channel
+      .listen()
+      .catch((error: unknown) =>
+        this.#events.onChannelError(`its channel can't be opened: ${messageOf(error)}`),
+      );
+  }
+
+  async #save(folder: string): Promise<void> {
+    const container = this.#container;
+    if (!container || this.#killed) throw new Error("The container is gone");
+    this.#isSaving = true;
+    try {
+      const [bytes] = await Promise.all([memoryUsed(container), this.#detached]);
+      await saveContainer(container, folder, saveDeadlineMs(bytes));
+    } finally {
+      this.#isSaving = false;
+      if (this.#killed) void this.#kill();
+    }
+  }
+
+  /** An Engine that does not answer, or is busy with the container, is asked again; the host's next start removes what is left. */
   async remove(): Promise<void> {
-    await this.#container?.remove({ force: true, v: true }).catch(() => {});
+    for (let failures = 1; this.#container && failures <= REMOVALS; failures++) {
+      try {
+        await this.#container.remove({ force: true, v: true });
+        return;
+      } catch (error) {
+        if ((error as { statusCode?: number }).statusCode === 404) return;
+        await sleep(backoffMs(failures));
+      }
+    }
   }
 
   async #ended(container: Docker.Container): Promise<RuntimeExit> {
@@ -95,7 +138,7 @@ export class RuntimeContainer implements RuntimeHandle {
       const raw = await container.logs({ stdout: true, stderr: true, tail: OUTPUT_LINES, follow: false });
       return demultiplex(raw);
     } catch {
-      // How it ended matters more than what it said.
+      // How it ended matters more than its output.
       return "";
     }
   }

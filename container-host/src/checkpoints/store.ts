@@ -10,10 +10,10 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { type KeptCheckpoint, MACHINE_PRESETS, newId } from "@acme/sdk/contract";
+import { type KeptCheckpoint, MACHINE_PRESETS } from "@acme/sdk/contract";
 import { z } from "zod";
-import { messageOf } from "./errors.ts";
-import type { HostLog } from "./log.ts";
+import { messageOf } from "../errors.ts";
+import type { HostLog } from "../log.ts";
 
 /** What is known of a saved process beside its memory. Its variables hold secrets, as its memory does. */
 const SavedProcess = z.object({
@@ -94,15 +94,15 @@ export class Checkpoints {
   }
 
   /**
-   * Keeps what `save` writes into a folder; the oldest make room for it.
+   * Keeps what `save` writes into a folder, under the name `id`. The oldest checkpoints make room for it.
    * @throws what `save` throws, and Error where it alone takes more than there may be: nothing is kept then
    */
   async create(
+    id: string,
     about: Omit<SavedProcess, "id" | "hostId" | "kind" | "savedAt" | "bytes" | "monotonicSeconds">,
     save: (folder: string) => Promise<void>,
   ): Promise<SavedProcess> {
     const { folder, hostId, kind, maxBytes, monotonicSeconds } = this.#options;
-    const id = newId("checkpoint");
     const own = join(folder, id);
     try {
       mkdirSync(join(own, MEMORY), { recursive: true, mode: 0o700 });

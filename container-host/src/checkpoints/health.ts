@@ -1,0 +1,110 @@
+import { HangError, messageOf } from "../errors.ts";
+import type { HostLog } from "../log.ts";
+import { orLate } from "../or-late.ts";
+import { type CheckpointEvent, type CheckpointGate, nextGate, PAUSE_MS } from "./gate.ts";
+
+export interface SelfTestResult {
+  saveMs: number;
+  restoreMs: number;
+}
+
+export interface CheckpointHealthOptions {
+  log: HostLog;
+  /** Saves and restores an idle runtime. Absent: processes are saved and restored without a test. */
+  selfTest?(): Promise<SelfTestResult>;
+  /** A save or a restore passed its deadline. */
+  onHang(step: "save" | "restore"): void;
+}
+
+/** How often a pause is checked for its end. */
+const TICK_MS = 1_000;
+
+/** Decides at any time whether this host saves and restores processes, and tests it when the host starts and after a pause. */
+export class CheckpointHealth {
+  readonly #options: CheckpointHealthOptions;
+  #gate: CheckpointGate;
+  #settled = Promise.withResolvers<void>();
+  #ticker: NodeJS.Timeout | undefined;
+  #lastFailure: string | undefined;
+
+  constructor(options: CheckpointHealthOptions) {
+    this.#options = options;
+    this.#gate = options.selfTest ? { state: "testing" } : { state: "open", hangs: 0 };
+  }
+
+  get state(): CheckpointGate["state"] {
+    return this.#gate.state;
+  }
+
+  /** Why processes are neither saved nor restored; undefined while they are. */
+  get problem(): string | undefined {
+    if (this.#gate.state === "testing") return "checkpoints are still being tested on this host";
+    return this.#gate.state === "paused"
+      ? `checkpoints are paused on this host: ${this.#gate.reason}`
+      : undefined;
+  }
+
+  start(): void {
+    this.#ticker = setInterval(() => this.#apply({ type: "tick" }), TICK_MS);
+    if (this.#gate.state === "testing") void this.#test();
+  }
+
+  stop(): void {
+    clearInterval(this.#ticker);
+  }
+
+  worked(): void {
+    this.#apply({ type: "worked" });
+  }
+
+  /** Counts a save or a restore that failed where it passed its deadline; other failures say nothing about the Engine. */
+  failed(step: "save" | "restore", error: unknown): void {
+    if (!(error instanceof HangError)) return;
+    this.#options.onHang(step);
+    this.#apply({ type: "hung", reason: error.message });
+  }
+
+  /** Resolves once no self-test is running, or after `timeoutMs`. */
+  async tested(timeoutMs: number): Promise<void> {
+    if (this.#gate.state !== "testing") return;
+    await orLate(this.#settled.promise, timeoutMs);
+  }
+
+  #apply(event: CheckpointEvent): void {
+    const before = this.#gate;
+    this.#gate = nextGate(before, event, performance.now());
+    if (this.#gate.state === before.state) return;
+    if (this.#gate.state === "testing") {
+      this.#settled = Promise.withResolvers();
+      void this.#test();
+      return;
+    }
+    if (before.state === "testing") this.#settled.resolve();
+    if (this.#gate.state !== "paused") return;
+    const { reason } = this.#gate;
+    if (reason !== this.#lastFailure)
+      this.#options.log.warn(
+        `Suspended runs are replayed, no process is saved or restored for ${PAUSE_MS / 60_000} minutes: ${reason}`,
+      );
+    this.#lastFailure = reason;
+  }
+
+  async #test(): Promise<void> {
+    const { log, onHang, selfTest } = this.#options;
+    if (!selfTest) {
+      this.#apply({ type: "worked" });
+      return;
+    }
+    try {
+      const { restoreMs, saveMs } = await selfTest();
+      log.info(
+        `Processes are saved and restored: a self-test saved one in ${Math.round(saveMs)} ms and restored it in ${Math.round(restoreMs)} ms`,
+      );
+      this.#lastFailure = undefined;
+      this.#apply({ type: "worked" });
+    } catch (error) {
+      if (error instanceof HangError) onHang(error.step);
+      this.#apply({ type: "test-failed", reason: `a self-test failed (${messageOf(error)})` });
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { type CheckpointRef, newId } from "@acme/sdk/contract";
+import { messageOf } from "../errors.ts";
+import type { HostLog } from "../log.ts";
+import { orLate } from "../or-late.ts";
+import type { Pool } from "../pool.ts";
+import { type Runtime, specOf } from "../runtime.ts";
+import type { CheckpointHealth } from "./health.ts";
+import type { Checkpoints, SavedProcess } from "./store.ts";
+
+/** How long a resumed run waits for its process that is still being saved, and for the self-test, before it is replayed. */
+const PATIENCE_MS = 5_000;
+/** Reasons that are kept for runs that are resumed later. */
+const KEPT_FAILURES = 1_000;
+const MAX_REASON = 500;
+
+export interface ProcessSaverOptions {
+  hostId: string;
+  store: Checkpoints;
+  health: CheckpointHealth;
+  pool: Pick<Pool, "save">;
+  /** What runtimes are started from now. */
+  image(): string;
+  log: HostLog;
+  onSaved(worked: boolean): void;
+}
+
+/**
+ * Saves the processes of runs that are suspended already. The server knows the checkpoint by its name before the file
+ * exists, so a save that fails or hangs delays nobody: the run is replayed where it is resumed.
+ */
+export class ProcessSaver {
+  readonly #options: ProcessSaverOptions;
+  /** Saves in progress, by checkpoint. */
+  readonly #saving = new Map<string, { runtime: Runtime; isWanted: boolean; done: Promise<void> }>();
+  /** Why a process was not saved, by checkpoint. */
+  readonly #failures = new Map<string, string>();
+
+  constructor(options: ProcessSaverOptions) {
+    this.#options = options;
+  }
+
+  /** Why no process is saved now; undefined: processes are saved. */
+  get problem(): string | undefined {
+    return this.#options.health.problem;
+  }
+
+  /** Runtimes that are being saved. */
+  *runtimes(): Generator<Runtime> {
+    for (const { runtime } of this.#saving.values()) yield runtime;
+  }
+
+  get size(): number {
+    return this.#saving.size;
+  }
+
+  /** The name of a checkpoint that `save` makes later. */
+  reserve(): CheckpointRef {
+    return { hostId: this.#options.hostId, id: newId("checkpoint") };
+  }
+
+  /** Saves the process of a suspended run in the background. The runtime ends, whether that works or not. */
+  save(ref: CheckpointRef, runId: string, runtime: Runtime): void {
+    const done = this.#save(ref, runId, runtime).finally(() => {
+      const wasWanted = this.#saving.get(ref.id)?.isWanted ?? false;
+      this.#saving.delete(ref.id);
+      if (!wasWanted) this.#options.store.drop(ref.id);
+    });
+    this.#saving.set(ref.id, { runtime, isWanted: true, done });
+  }
+
+  /** The process of a reserved checkpoint can't be saved any more. */
+  failed({ id }: CheckpointRef, reason: string): void {
+    this.#failures.set(id, reason.slice(0, MAX_REASON));
+    if (this.#failures.size > KEPT_FAILURES)
+      this.#failures.delete(this.#failures.keys().next().value as string);
+  }
+
+  /** The saved process of a run that is resumed, or the reason why it can't be restored here. */
+  async find({ id }: CheckpointRef, runId: string): Promise<SavedProcess | string> {
+    const { health, store } = this.#options;
+    const saving = this.#saving.get(id);
+    if (saving) await orLate(saving.done, PATIENCE_MS);
+    if (this.#saving.has(id)) return "its process is still being saved";
+    const failure = this.#failures.get(id);
+    if (failure) return `its process could not be saved: ${failure}`;
+    await health.tested(PATIENCE_MS);
+    return health.problem ?? store.find(id, runId);
+  }
+
+  memoryOf({ id }: CheckpointRef): string {
+    return this.#options.store.memoryOf(id);
+  }
+
+  /** The run does not need this checkpoint any more. One that is still being saved is deleted when that ends. */
+  discard({ id }: CheckpointRef): void {
+    this.#failures.delete(id);
+    const saving = this.#saving.get(id);
+    if (saving) saving.isWanted = false;
+    else this.#options.store.drop(id);
+  }
+
+  /** Resolves when nothing is being saved, or after `timeoutMs`. */
+  async settled(timeoutMs: number): Promise<void> {
+    await orLate(Promise.all([...this.#saving.values()].map(({ done }) => done)), timeoutMs);
+  }
+
+  async #save(ref: CheckpointRef, runId: string, runtime: Runtime): Promise<void> {
+    const { health, image, log, onSaved, pool, store } = this.#options;
+    const { id: _, bundlePath: __, ...spec } = specOf(runtime.lane, "");
+    const { bornAt: startedAt, channelToken, runs } = runtime;
+    try {
+      await store.create(
+        ref.id,
+        { runId, startedAt, runs, image: image(), channelToken, spec },
+        async (folder) => {
+          await pool.save(runtime, folder);
+          health.worked();
+        },
+      );
+      onSaved(true);
+    } catch (error) {
+      runtime.kill();
+      health.failed("save", error);
+      this.failed(ref, messageOf(error));
+      onSaved(false);
+      log.warn(
+        `The process of ${runId} could not be saved, so the run will be replayed: ${messageOf(error)}`,
+      );
+    }
+  }
+}
