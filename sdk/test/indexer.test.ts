@@ -186,6 +186,20 @@ describe("problems", () => {
     });
   });
 
+  test("a machine for retries after running out of memory is part of the manifest, and has to be one", async () => {
+    const code = (machine: string) =>
+      `registerFile("src/a.ts", { a: task({ id: "a", retry: { outOfMemory: { machine: "${machine}" } }, ${run} }) });`;
+    expect(await index(code("large-1x"))).toMatchObject({
+      manifest: { tasks: [{ id: "a", retry: { outOfMemory: { machine: "large-1x" } } }] },
+    });
+    expect(await index(code("huge-1x"))).toMatchObject({
+      problem: {
+        code: "INVALID_TASK",
+        message: expect.stringMatching(/^Task "a" in src\/a\.ts: retry\.outOfMemory\.machine: .*"large-1x"/),
+      },
+    });
+  });
+
   test("a queue with two limits", async () => {
     const code = `queue({ name: "q", concurrencyLimit: 1 }); task({ id: "a", queue: { name: "q", concurrencyLimit: 2 }, ${run} });`;
     expect(await index(code)).toMatchObject({

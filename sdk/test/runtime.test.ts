@@ -2,6 +2,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { build } from "esbuild";
 import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
+import { newRunId } from "../src/contract/ids.ts";
 import { apiServer } from "./support/api.ts";
 import { bundleFixture, folder, source } from "./support/bundle.ts";
 import { RuntimeProcess, runOf } from "./support/runtime.ts";
@@ -100,18 +101,15 @@ describe("the channel", () => {
 describe("what a task gets", () => {
   test("the context of its run", async () => {
     const runtime = await ready();
+    const runId = newRunId("env00000queuehash0");
     const ctx = await runtime.outcome(
-      runOf(
-        "context",
-        {},
-        { runId: "run_ctx", attempt: 2, parentRunId: "run_p", batchId: "batch_1", maxAttempts: 4 },
-      ),
+      runOf("context", {}, { runId, attempt: 2, parentRunId: "run_p", batchId: "batch_1", maxAttempts: 4 }),
     );
     const { json } = JSON.parse((ctx as { output: string }).output);
     expect(json).toMatchObject({
       attempt: { number: 2 },
       run: {
-        id: "run_ctx",
+        id: runId,
         tags: ["a"],
         isTest: false,
         createdAt: "2023-11-14T22:13:20.000Z",
@@ -120,7 +118,7 @@ describe("what a task gets", () => {
         maxAttempts: 4,
       },
       task: { id: "context" },
-      queue: { name: "task/context" },
+      queue: { id: "queue_env00000queuehash0", name: "context" },
       environment: { id: "env_1", slug: "prod", type: "PRODUCTION" },
       organization: { id: "org_1", slug: "org", name: "Org" },
       project: { id: "project_1", ref: "proj_test", slug: "proj_test", name: "Test" },

@@ -1,16 +1,10 @@
 import { z } from "zod";
 import { cutString } from "./cut-string.ts";
 import { LIMITS } from "./limits.ts";
-import { cutMiddle, fitsBytes } from "./text.ts";
+import { cutJson } from "./text.ts";
 
 const Message = cutString(LIMITS.errorMessageBytes);
 const Stack = cutString(LIMITS.errorStackBytes);
-
-/** JSON over the limit, cut, as a JSON string: what is left of it is no JSON itself, and quotes take two bytes in a string. */
-export const cutJson = (raw: string): string =>
-  fitsBytes(raw, LIMITS.errorStackBytes)
-    ? raw
-    : JSON.stringify(cutMiddle(raw, LIMITS.errorStackBytes / 2 - 2));
 
 /**
  * Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`). Texts over their

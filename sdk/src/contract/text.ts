@@ -1,5 +1,7 @@
 // The runtime imports this module at its start: it must not import zod, which takes longer to load than all the rest.
 
+import { LIMITS } from "./limits.ts";
+
 const ENCODER = new TextEncoder();
 /** Room for the mark that {@link cutMiddle} leaves, whatever number it shows. */
 const MARK_BYTES = 48;
@@ -39,6 +41,15 @@ export function cutMiddle(text: string, maxBytes: number): string {
 /** Whether a text has at most `maxBytes` bytes in UTF-8. */
 export const fitsBytes = (text: string, maxBytes: number): boolean =>
   text.length * 3 <= maxBytes || (text.length <= maxBytes && utf8Bytes(text) <= maxBytes);
+
+/**
+ * The JSON of a thrown value, at most 64 KB. JSON that was cut is no longer JSON: it becomes a JSON string, in which quotes
+ * take two bytes.
+ */
+export const cutJson = (raw: string): string =>
+  fitsBytes(raw, LIMITS.errorStackBytes)
+    ? raw
+    : JSON.stringify(cutMiddle(raw, LIMITS.errorStackBytes / 2 - 2));
 
 /** Number of UTF-16 units at the beginning of `text` that take at most `maxBytes`. */
 function lengthOfHead(text: string, maxBytes: number): number {

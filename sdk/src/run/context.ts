@@ -31,7 +31,12 @@ export interface Context {
     region?: string;
   };
   task: { id: string; filePath: string; exportName?: string };
-  queue: { id: string; name: string };
+  queue: {
+    /** For `queues.retrieve(id)`. */
+    id: string;
+    /** For `queues.retrieve({ type, name })`. The name of a task's own queue (type "task") is the task's id. */
+    name: string;
+  };
   environment: {
     id: string;
     slug: string;

@@ -1,6 +1,6 @@
 import { LIMITS } from "../contract/limits.ts";
-import { cutJson, type InternalErrorCode, type TaskRunError } from "../contract/run-errors.ts";
-import { cutMiddle } from "../contract/text.ts";
+import type { InternalErrorCode, TaskRunError } from "../contract/run-errors.ts";
+import { cutJson, cutMiddle } from "../contract/text.ts";
 
 const MAX_FRAMES = 50;
 const TOP_FRAMES = 5;

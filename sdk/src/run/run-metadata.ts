@@ -1,3 +1,4 @@
+import { ApiConnectionError, ApiError } from "../client/api-errors.ts";
 import {
   applyMetadataOperation,
   collapseOperations,
@@ -13,67 +14,85 @@ export interface MetadataUpdate {
 }
 
 export type MetadataTarget = "self" | "parent" | "root";
+type Queued = Record<MetadataTarget, MetadataOperation[]>;
 
 const FLUSH_MS = 1_000;
+/** The API takes at most this many operations for each target. */
+const MAX_OPERATIONS = 1_000;
+
+export interface RunMetadataOptions {
+  /** JSON text of the metadata that the run has. */
+  initial: string | null | undefined;
+  /** False: the run is its own parent and root. */
+  hasParent: boolean;
+  send: (update: MetadataUpdate) => Promise<{ metadata: Record<string, unknown> }>;
+  /** Operations were dropped, or could not be applied. */
+  warn: (message: string) => void;
+}
 
 /**
- * The metadata of the run of one attempt: operations show locally at once, and are sent in batches: a second after the
- * first one that was not sent yet, at `flush()`, and at the attempt's end.
+ * The metadata of the run of one attempt. Operations are applied to a local copy at once, and sent in batches: a second
+ * after the first one that was not sent yet, at `flush()`, and at the attempt's end.
  */
 export class RunMetadata {
+  readonly #options: RunMetadataOptions;
   #store: Record<string, unknown> | undefined;
-  readonly #initial: string | null | undefined;
-  readonly #send: (update: MetadataUpdate) => Promise<{ metadata: Record<string, unknown> }>;
-  readonly #hasParent: boolean;
-  #queued: Record<MetadataTarget, MetadataOperation[]> = { self: [], parent: [], root: [] };
+  #queued: Queued = { self: [], parent: [], root: [] };
   #timer: ReturnType<typeof setTimeout> | undefined;
   #flushing: Promise<void> | undefined;
 
-  /** `initial`: JSON text of the metadata the run has. `hasParent`: false: parent and root are the run itself. */
-  constructor(
-    initial: string | null | undefined,
-    hasParent: boolean,
-    send: (update: MetadataUpdate) => Promise<{ metadata: Record<string, unknown> }>,
-  ) {
-    this.#initial = initial;
-    this.#hasParent = hasParent;
-    this.#send = send;
+  constructor(options: RunMetadataOptions) {
+    this.#options = options;
   }
 
   current(): Record<string, unknown> {
     if (!this.#store) {
-      const parsed: unknown = this.#initial ? JSON.parse(this.#initial) : {};
+      const { initial } = this.#options;
+      const parsed: unknown = initial ? JSON.parse(initial) : {};
       this.#store = typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
     }
     return this.#store;
   }
 
-  apply(target: MetadataTarget, operation: MetadataOperation): void {
-    if (target === "self" || !this.#hasParent) {
-      const next = applyMetadataOperation(this.current(), operation);
+  /**
+   * Applies an operation to the local copy and queues it.
+   * @throws TypeError if the value is no JSON (a BigInt, a circular structure)
+   */
+  apply(target: MetadataTarget, changed: MetadataOperation): void {
+    const operation = asStored(changed);
+    const isOwn = target === "self" || !this.#options.hasParent;
+    // Nothing is known here about another run's metadata, but what is never valid can be found on an empty one.
+    const next = applyMetadataOperation(isOwn ? this.current() : {}, operation);
+    if (!next && (isOwn || operation.type !== "remove")) {
+      this.#options.warn(`Metadata was not changed: ${describe(operation)} cannot be applied`);
+      return;
+    }
+    if (isOwn) {
       if (!next || sameJson(next, this.#store)) return;
       this.#store = next;
-      this.#queued.self.push(operation);
-    } else {
-      this.#queued[target].push(operation);
     }
+    this.#queued[isOwn ? "self" : target].push(operation);
     this.#timer ??= setTimeout(() => {
-      this.flush().catch(() => {});
+      this.flush().catch((error: unknown) => {
+        // Operations that can be sent again are kept, and reported at the attempt's end if they still cannot be.
+        if (!canRetry(error)) this.#options.warn(notSaved(error));
+      });
     }, FLUSH_MS);
   }
 
-  /** Replaces what is known locally by what the server has. */
+  /** Replaces the local copy by what the server has. */
   replaceLocal(metadata: Record<string, unknown>): void {
     this.#store = metadata;
   }
 
   get pending(): boolean {
-    return this.#queued.self.length + this.#queued.parent.length + this.#queued.root.length > 0;
+    return countOf(this.#queued) > 0;
   }
 
   /**
-   * Sends what was not sent yet.
-   * @throws what the API call throws; the operations are kept and sent with the next flush
+   * Sends the operations that were not sent yet.
+   * @throws what the API call throws. Operations that the API refuses are dropped; after any other error they are kept and
+   *   sent with the next flush
    */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);
@@ -81,7 +100,7 @@ export class RunMetadata {
     // One request at a time, or a later batch could overtake an earlier one.
     while (this.#flushing) await this.#flushing.catch(() => {});
     if (!this.pending) return;
-    this.#flushing = this.#flushQueued();
+    this.#flushing = this.#sendQueued();
     try {
       await this.#flushing;
     } finally {
@@ -89,26 +108,74 @@ export class RunMetadata {
     }
   }
 
-  async #flushQueued(): Promise<void> {
-    const sent = this.#queued;
+  async #sendQueued(): Promise<void> {
+    let unsent: Queued = {
+      self: collapseOperations(this.#queued.self),
+      parent: collapseOperations(this.#queued.parent),
+      root: collapseOperations(this.#queued.root),
+    };
     this.#queued = { self: [], parent: [], root: [] };
-    try {
-      const { metadata } = await this.#send({
-        operations: collapseOperations(sent.self),
-        parentOperations: collapseOperations(sent.parent),
-        rootOperations: collapseOperations(sent.root),
-      });
-      // Operations made meanwhile stay visible on top of what the server answered.
-      let store = metadata;
-      for (const operation of this.#queued.self) store = applyMetadataOperation(store, operation) ?? store;
-      this.#store = store;
-    } catch (error) {
-      this.#queued = {
-        self: [...sent.self, ...this.#queued.self],
-        parent: [...sent.parent, ...this.#queued.parent],
-        root: [...sent.root, ...this.#queued.root],
-      };
-      throw error;
+    while (countOf(unsent) > 0) {
+      const part = mapTargets(unsent, (operations) => operations.slice(0, MAX_OPERATIONS));
+      const rest = mapTargets(unsent, (operations) => operations.slice(MAX_OPERATIONS));
+      try {
+        const { metadata } = await this.#options.send({
+          operations: part.self,
+          parentOperations: part.parent,
+          rootOperations: part.root,
+        });
+        // The server has others' changes too; operations that it does not have yet stay visible on top.
+        const local = [...rest.self, ...this.#queued.self];
+        this.#store = local.reduce((at, operation) => applyMetadataOperation(at, operation) ?? at, metadata);
+        unsent = rest;
+      } catch (error) {
+        const kept = canRetry(error) ? unsent : rest;
+        const later = this.#queued;
+        this.#queued = mapTargets(kept, (operations, target) => [...operations, ...later[target]]);
+        throw error;
+      }
     }
   }
 }
+
+/** The message for the run's log when `flush` threw. */
+export const notSaved = (error: unknown): string =>
+  `The run's metadata could not be saved: ${String(error)}${canRetry(error) ? "" : ". The refused changes were dropped"}`;
+
+/** True if the same request may succeed later. */
+function canRetry(error: unknown): boolean {
+  if (!(error instanceof ApiError) || error instanceof ApiConnectionError || error.status === undefined)
+    return true;
+  return error.status >= 500 || error.status === 408 || error.status === 429;
+}
+
+const countOf = ({ self, parent, root }: Queued): number => self.length + parent.length + root.length;
+
+const mapTargets = (
+  queued: Queued,
+  change: (operations: MetadataOperation[], target: MetadataTarget) => MetadataOperation[],
+): Queued => ({
+  self: change(queued.self, "self"),
+  parent: change(queued.parent, "parent"),
+  root: change(queued.root, "root"),
+});
+
+/** A copy of the operation as the server stores it: values as JSON, and the value `undefined` as none. */
+function asStored(operation: MetadataOperation): MetadataOperation {
+  if (operation.type === "set" && operation.value === undefined)
+    return { type: "delete", key: operation.key };
+  if (operation.type === "delete" || operation.type === "increment") return operation;
+  try {
+    return {
+      ...operation,
+      value: JSON.parse(JSON.stringify(operation.value) ?? "null"),
+    } as MetadataOperation;
+  } catch (error) {
+    throw new TypeError(`${describe(operation)}: the value is no JSON: ${(error as Error).message}`);
+  }
+}
+
+const describe = (operation: MetadataOperation): string =>
+  operation.type === "update"
+    ? "metadata.replace()"
+    : `metadata.${operation.type}("${operation.key.slice(0, 100)}")`;

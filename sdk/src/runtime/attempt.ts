@@ -8,7 +8,7 @@ import { MaxDurationExceededError, TaskPayloadParsedError } from "../define/erro
 import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../define/hook-types.ts";
 import type { Context } from "../run/context.ts";
 import { internal, toTaskRunError } from "../run/run-error.ts";
-import { RunMetadata } from "../run/run-metadata.ts";
+import { notSaved, RunMetadata } from "../run/run-metadata.ts";
 import { type RegisteredTask, type RunScope, state } from "../run/state.ts";
 import type { Channel } from "./channel.ts";
 import { contextOf } from "./context-of-run.ts";
@@ -97,9 +97,12 @@ export class Attempt implements RunScope {
 
   get metadata(): RunMetadata {
     const { runId, parentRunId, metadata } = this.#run;
-    this.#metadata ??= new RunMetadata(metadata, Boolean(parentRunId), (update) =>
-      this.durable.inner("the SDK", () => updateRunMetadata(runId, update)),
-    );
+    this.#metadata ??= new RunMetadata({
+      initial: metadata,
+      hasParent: Boolean(parentRunId),
+      send: (update) => this.durable.inner("the SDK", () => updateRunMetadata(runId, update)),
+      warn: (message) => this.log("error", message),
+    });
     return this.#metadata;
   }
 
@@ -431,7 +434,7 @@ export class Attempt implements RunScope {
     try {
       await metadata.flush();
     } catch (error) {
-      this.log("error", `The run's metadata could not be saved: ${String(error)}`);
+      this.log("error", notSaved(error));
     }
   }
 }

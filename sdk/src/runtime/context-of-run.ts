@@ -1,7 +1,14 @@
 import type { DequeuedRun } from "../contract/host-protocol.ts";
+import { parseRunId } from "../contract/ids.ts";
 import { MACHINES } from "../contract/machines.ts";
 import type { Context } from "../run/context.ts";
 import { type RegisteredTask, state } from "../run/state.ts";
+
+/** The queue as the API shows it: its id names the object that owns the run; the name of a task's own queue is the task's id. */
+function queueOf({ runId, queue }: DequeuedRun): Context["queue"] {
+  const key = parseRunId(runId)?.queueKey;
+  return { id: key === undefined ? queue : `queue_${key}`, name: queue.replace(/^task\//, "") };
+}
 
 /** The `ctx` that the task sees. */
 export function contextOf(run: DequeuedRun, task: RegisteredTask, startedAt: Date): Context {
@@ -26,7 +33,7 @@ export function contextOf(run: DequeuedRun, task: RegisteredTask, startedAt: Dat
       baseCostInCents: 0,
     },
     task: { id: task.id, filePath: task.filePath ?? "", exportName: task.exportName },
-    queue: { id: run.queue, name: run.queue },
+    queue: queueOf(run),
     environment: {
       id: environment.id,
       slug: environment.slug,
