@@ -1,11 +1,11 @@
 /**
  * What wrangler runs before it bundles (wrangler.toml, [build]), so that `wrangler deploy --dry-run` and `wrangler dev`
- * work in a fresh clone: the dashboard's folder has to be there even where no dashboard was built, and local development
+ * work in a fresh clone: the dashboard is built when its sources changed, and local development
  * needs secrets and a migrated database. It changes nothing that is there already.
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -30,7 +30,8 @@ function migrateLocalDatabase() {
   if (status !== 0) throw new Error(`The local D1 database could not be migrated:\n${stdout}${stderr}`);
 }
 
-mkdirSync(join(root, "dashboard/build"), { recursive: true });
+const built = spawnSync(process.execPath, [join(root, "dashboard/build.mjs")], { stdio: "inherit" });
+if (built.status !== 0) process.exit(built.status ?? 1);
 if (process.env.WRANGLER_COMMAND === "dev") {
   const secrets = join(root, ".dev.vars");
   if (!existsSync(secrets)) writeSecrets(secrets);

@@ -101,7 +101,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       accessToken: secrets.accessToken,
     };
     const address = `${bracketed(host)}:${port}`;
-    const configFile = await writeWorkerFiles({ root: ROOT, dir, address, vars: options.vars });
+    const configFile = await writeWorkerFiles({
+      root: ROOT,
+      dir,
+      address,
+      vars: options.vars,
+      log: options.log,
+    });
     const create = partFactory(dir, parts, options.log);
 
     const worker = create({

@@ -1,5 +1,6 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildDashboard } from "./dashboard-build.ts";
 import type { DataDir } from "./data-dir.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 import { workerdConfig } from "./workerd-config.ts";
@@ -17,11 +18,14 @@ export async function writeWorkerFiles(options: {
   address: string;
   /** Variables that differ from wrangler.toml's. */
   vars: Record<string, string> | undefined;
+  log(line: string): void;
 }): Promise<string> {
   const { root, dir } = options;
   const settings = readWranglerConfig(join(root, "wrangler.toml"));
-  await bundleWorker({ root, main: settings.main, outfile: join(dir.generated, "worker.mjs") });
-  const dashboard = join(root, "dashboard/build");
+  const [dashboardPath] = await Promise.all([
+    buildDashboard(root, options.log),
+    bundleWorker({ root, main: settings.main, outfile: join(dir.generated, "worker.mjs") }),
+  ]);
   const configFile = join(dir.generated, "workerd.capnp");
   const config = workerdConfig({
     address: options.address,
@@ -33,7 +37,7 @@ export async function writeWorkerFiles(options: {
     vars: { ...settings.vars, ...options.vars },
     objectsPath: dir.objects,
     blobsPath: dir.blobs,
-    dashboardPath: existsSync(dashboard) ? dashboard : undefined,
+    dashboardPath,
   });
   writeFileSync(configFile, config);
   return configFile;

@@ -1,5 +1,8 @@
 import type { Context } from "hono";
 import type { App } from "../bindings.ts";
+// The dashboard's build writes the same headers into Workers Assets' `_headers`. No inline script or style element is
+// allowed; `style-src-attr` covers style attributes, which execute nothing.
+import SECURITY_HEADERS from "./security-headers.json" with { type: "json" };
 
 const TYPES: Record<string, string> = {
   html: "text/html; charset=utf-8",
@@ -36,6 +39,7 @@ function withType(file: Response, path: string): Response {
   const extension = path.slice(path.lastIndexOf(".") + 1);
   const headers = {
     "content-type": TYPES[extension] ?? "application/octet-stream",
+    ...SECURITY_HEADERS,
     // Files under /_app/immutable carry a hash of their content in their names.
     "cache-control": path.includes("/immutable/") ? "public, max-age=31536000, immutable" : "no-cache",
   };

@@ -1,0 +1,135 @@
+import type {
+  AttemptsResponse,
+  DeploymentBody,
+  EnvironmentResponse,
+  EventsResponse,
+  ListQueuesResponse,
+  ListRunsResponse,
+  ListSchedulesResponse,
+  ListTokensResponse,
+  QueueItem,
+  ReplayBody,
+  RetrieveBatchResponse,
+  RetrieveRunResponse,
+  RetrieveTokenResponse,
+  ScheduleObject,
+  TriggerBody,
+  TriggerResponse,
+  UpdateScheduleBody,
+} from "@acme/sdk/contract/api";
+import type { z } from "zod";
+import { type RequestOptions, request } from "./request.ts";
+
+export type RunListItem = z.infer<typeof ListRunsResponse>["data"][number];
+export type RunListPage = z.infer<typeof ListRunsResponse>;
+export type RunDetail = RetrieveRunResponse;
+export type RunEvent = z.infer<typeof EventsResponse>["events"][number];
+export type Attempt = z.infer<typeof AttemptsResponse>["attempts"][number];
+export type Deployment = DeploymentBody;
+export type Queue = QueueItem;
+export type Schedule = ScheduleObject;
+export type Token = RetrieveTokenResponse;
+
+type Query = Record<string, string | number | boolean | undefined>;
+
+/** The API of one environment, with what every call of it has in common. */
+export class EnvironmentApi {
+  constructor(
+    /** The environment's id. */
+    readonly id: string,
+    /** `PROJECTREF/SLUG`, as the project routes' paths name it. */
+    readonly path: string,
+  ) {}
+
+  private call<T>(path: string, options: RequestOptions = {}): Promise<T> {
+    return request<T>(path, { ...options, environment: this.id });
+  }
+
+  private post<T>(path: string, body: unknown = {}): Promise<T> {
+    return this.call<T>(path, { method: "POST", body });
+  }
+
+  listRuns(query: Query, signal?: AbortSignal): Promise<RunListPage> {
+    return this.call("/api/v1/runs", { query, signal });
+  }
+  retrieveRun(id: string, signal?: AbortSignal): Promise<RunDetail> {
+    return this.call(`/api/v3/runs/${encodeURIComponent(id)}`, { signal });
+  }
+  async listRunEvents(id: string, signal?: AbortSignal): Promise<RunEvent[]> {
+    const path = `/api/v1/runs/${encodeURIComponent(id)}/events`;
+    return (await this.call<{ events: RunEvent[] }>(path, { signal })).events;
+  }
+  async listAttempts(id: string, signal?: AbortSignal): Promise<Attempt[]> {
+    const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
+    return (await this.call<{ attempts: Attempt[] }>(path, { signal })).attempts;
+  }
+  cancelRun(id: string): Promise<{ id: string }> {
+    return this.post(`/api/v2/runs/${encodeURIComponent(id)}/cancel`);
+  }
+  replayRun(id: string, body: z.input<typeof ReplayBody> = {}): Promise<{ id: string }> {
+    return this.post(`/api/v1/runs/${encodeURIComponent(id)}/replay`, body);
+  }
+  rescheduleRun(id: string, delay: string): Promise<RunDetail> {
+    return this.post(`/api/v1/runs/${encodeURIComponent(id)}/reschedule`, { delay });
+  }
+  trigger(task: string, body: z.input<typeof TriggerBody>): Promise<TriggerResponse> {
+    return this.post(`/api/v1/tasks/${encodeURIComponent(task)}/trigger`, body);
+  }
+
+  listQueues(page: number, signal?: AbortSignal): Promise<z.infer<typeof ListQueuesResponse>> {
+    return this.call("/api/v1/queues", { query: { page, perPage: 100 }, signal });
+  }
+  pauseQueue(id: string, action: "pause" | "resume"): Promise<Queue> {
+    return this.post(`/api/v1/queues/${encodeURIComponent(id)}/pause`, { action });
+  }
+  overrideConcurrency(id: string, concurrencyLimit: number): Promise<Queue> {
+    return this.post(`/api/v1/queues/${encodeURIComponent(id)}/concurrency/override`, { concurrencyLimit });
+  }
+  resetConcurrency(id: string): Promise<Queue> {
+    return this.post(`/api/v1/queues/${encodeURIComponent(id)}/concurrency/reset`, {});
+  }
+
+  listSchedules(page: number, signal?: AbortSignal): Promise<z.infer<typeof ListSchedulesResponse>> {
+    return this.call("/api/v1/schedules", { query: { page, perPage: 100 }, signal });
+  }
+  createSchedule(body: UpdateScheduleBody & { deduplicationKey: string }): Promise<Schedule> {
+    return this.post("/api/v1/schedules", body);
+  }
+  updateSchedule(id: string, body: UpdateScheduleBody): Promise<Schedule> {
+    return this.call(`/api/v1/schedules/${encodeURIComponent(id)}`, { method: "PUT", body });
+  }
+  deleteSchedule(id: string): Promise<unknown> {
+    return this.call(`/api/v1/schedules/${encodeURIComponent(id)}`, { method: "DELETE" });
+  }
+  setScheduleActive(id: string, active: boolean): Promise<Schedule> {
+    return this.post(`/api/v1/schedules/${encodeURIComponent(id)}/${active ? "activate" : "deactivate"}`);
+  }
+
+  listTokens(query: Query, signal?: AbortSignal): Promise<z.infer<typeof ListTokensResponse>> {
+    return this.call("/api/v1/waitpoints/tokens", { query, signal });
+  }
+  retrieveToken(id: string, signal?: AbortSignal): Promise<Token> {
+    return this.call(`/api/v1/waitpoints/tokens/${encodeURIComponent(id)}`, { signal });
+  }
+  completeToken(id: string, data: unknown): Promise<unknown> {
+    return this.post(`/api/v1/waitpoints/tokens/${encodeURIComponent(id)}/complete`, { data });
+  }
+
+  retrieveBatch(id: string, signal?: AbortSignal): Promise<z.infer<typeof RetrieveBatchResponse>> {
+    return this.call(`/api/v2/batches/${encodeURIComponent(id)}`, { signal });
+  }
+
+  async listDeployments(signal?: AbortSignal): Promise<Deployment[]> {
+    const path = `/api/v1/projects/${this.path}/deployments`;
+    return (await this.call<{ data: Deployment[] }>(path, { signal })).data;
+  }
+  promoteDeployment(version: string): Promise<Deployment> {
+    return this.post(`/api/v1/projects/${this.path}/deployments/${encodeURIComponent(version)}/promote`);
+  }
+  retrieveEnvironment(signal?: AbortSignal): Promise<EnvironmentResponse> {
+    return this.call(`/api/v1/projects/${this.path}`, { signal });
+  }
+  setPaused(paused: boolean): Promise<EnvironmentResponse> {
+    return this.post(`/api/v1/projects/${this.path}/${paused ? "pause" : "resume"}`);
+  }
+}

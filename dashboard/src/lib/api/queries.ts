@@ -1,0 +1,16 @@
+import { queryOptions } from "@tanstack/svelte-query";
+import type { EnvironmentApi } from "./environment-api.ts";
+
+/** Queries that several pages share: one key each, so that they share what was fetched. */
+export const deploymentsQuery = (api: EnvironmentApi) =>
+  queryOptions({
+    queryKey: [api.id, "deployments"],
+    queryFn: ({ signal }) => api.listDeployments(signal),
+    staleTime: 10_000,
+  });
+
+export const queuesQuery = (api: EnvironmentApi) =>
+  queryOptions({ queryKey: [api.id, "queues"], queryFn: ({ signal }) => api.listQueues(1, signal) });
+
+export const schedulesQuery = (api: EnvironmentApi) =>
+  queryOptions({ queryKey: [api.id, "schedules"], queryFn: ({ signal }) => api.listSchedules(1, signal) });

@@ -1,0 +1,16 @@
+import { QueryClient } from "@tanstack/svelte-query";
+import { ApiError } from "./errors.ts";
+
+/** A refusal stays one when it is asked again; what could not be answered is asked twice more. */
+const mayPass = (error: unknown): boolean =>
+  !(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 2_000,
+      retry: (count, error) => count < 2 && mayPass(error),
+      refetchOnWindowFocus: true,
+    },
+  },
+});

@@ -1,0 +1,77 @@
+import { createContext } from "svelte";
+import { EnvironmentApi } from "../api/environment-api.ts";
+import type { EnvironmentInfo, Me, OrganizationInfo, ProjectInfo, Role } from "../api/session.ts";
+
+/** What the address names: everything below the frame belongs to it. */
+export interface EnvironmentScope {
+  me: Me;
+  organization: OrganizationInfo;
+  project: ProjectInfo;
+  environment: EnvironmentInfo;
+  api: EnvironmentApi;
+  /** `/orgs/ORG/projects/PROJECT/env/ENV`. */
+  base: string;
+  /** May change things. A viewer sees no button that would be refused. */
+  canWrite: boolean;
+}
+
+export const [getScope, setScope] = createContext<() => EnvironmentScope>();
+
+export const canWrite = (role: Role): boolean => role !== "viewer";
+
+export const basePath = (organization: string, project: string, environment: string): string =>
+  `/orgs/${encodeURIComponent(organization)}/projects/${encodeURIComponent(project)}/env/${encodeURIComponent(environment)}`;
+
+/** Null where this person has no such environment. */
+export function scopeOf(
+  me: Me,
+  params: { org?: string; project?: string; env?: string },
+): EnvironmentScope | null {
+  const organization = me.organizations.find(({ slug }) => slug === params.org);
+  const project = organization?.projects.find(({ ref }) => ref === params.project);
+  const environment = project?.environments.find(({ slug }) => slug === params.env);
+  if (!organization || !project || !environment) return null;
+  return {
+    me,
+    organization,
+    project,
+    environment,
+    api: new EnvironmentApi(environment.id, `${project.ref}/${environment.slug}`),
+    base: basePath(organization.slug, project.ref, environment.slug),
+    canWrite: canWrite(organization.role),
+  };
+}
+
+const LAST = "acme:last-environment";
+
+export function rememberScope(scope: EnvironmentScope): void {
+  try {
+    localStorage.setItem(LAST, scope.base);
+  } catch {
+    // A private window may refuse to store; the first environment is opened next time.
+  }
+}
+
+/** Where `/` leads: the environment that was open last, or production of the first project. */
+export function homeOf(me: Me): string | null {
+  const all = me.organizations.flatMap((organization) =>
+    organization.projects.flatMap((project) =>
+      project.environments.map((environment) => ({
+        path: basePath(organization.slug, project.ref, environment.slug),
+        slug: environment.slug,
+      })),
+    ),
+  );
+  let last: string | null = null;
+  try {
+    last = localStorage.getItem(LAST);
+  } catch {
+    // As above.
+  }
+  return (
+    all.find(({ path }) => path === last)?.path ??
+    all.find(({ slug }) => slug === "prod")?.path ??
+    all[0]?.path ??
+    null
+  );
+}

@@ -1,0 +1,96 @@
+import type { PublicRunStatus } from "@acme/sdk/contract";
+import { STATUS } from "./status.ts";
+
+/** What the runs list shows, as the address holds it. */
+export interface RunFilters {
+  statuses: PublicRunStatus[];
+  tasks: string[];
+  tags: string[];
+  queues: string[];
+  versions: string[];
+  batch?: string;
+  schedule?: string;
+  test?: boolean;
+  /** A duration back from now, such as `1h` or `7d`. */
+  period?: string;
+}
+
+export const NO_FILTERS: RunFilters = { statuses: [], tasks: [], tags: [], queues: [], versions: [] };
+
+const LISTS = [
+  ["status", "statuses"],
+  ["task", "tasks"],
+  ["tag", "tags"],
+  ["queue", "queues"],
+  ["version", "versions"],
+] as const;
+
+/** Anything in the address that is no filter is left out. */
+export function parseFilters(query: Pick<URLSearchParams, "get" | "getAll">): RunFilters {
+  const list = (name: string) => query.getAll(name).filter((value) => value !== "");
+  const test = query.get("test");
+  return {
+    statuses: list("status").filter((value): value is PublicRunStatus => Object.hasOwn(STATUS, value)),
+    tasks: list("task"),
+    tags: list("tag"),
+    queues: list("queue"),
+    versions: list("version"),
+    batch: query.get("batch") || undefined,
+    schedule: query.get("schedule") || undefined,
+    test: test === "true" ? true : test === "false" ? false : undefined,
+    period: /^\d+[mhdw]$/.test(query.get("period") ?? "") ? query.get("period")! : undefined,
+  };
+}
+
+export function serializeFilters(filters: RunFilters): URLSearchParams {
+  const query = new URLSearchParams();
+  for (const [name, field] of LISTS) for (const value of filters[field]) query.append(name, value);
+  if (filters.batch) query.set("batch", filters.batch);
+  if (filters.schedule) query.set("schedule", filters.schedule);
+  if (filters.test !== undefined) query.set("test", String(filters.test));
+  if (filters.period) query.set("period", filters.period);
+  return query;
+}
+
+/** The query of `GET /api/v1/runs`. Values with a comma can't be asked for: the API's lists are split at commas. */
+export function apiQuery(filters: RunFilters): Record<string, string | undefined> {
+  const join = (values: string[]) => (values.length > 0 ? values.join(",") : undefined);
+  return {
+    "filter[status]": join(filters.statuses),
+    "filter[taskIdentifier]": join(filters.tasks),
+    "filter[tag]": join(filters.tags),
+    "filter[queue]": join(filters.queues),
+    "filter[version]": join(filters.versions),
+    "filter[batch]": filters.batch,
+    "filter[schedule]": filters.schedule,
+    "filter[isTest]": filters.test === undefined ? undefined : String(filters.test),
+    "filter[createdAt][period]": filters.period,
+  };
+}
+
+export interface FilterChip {
+  /** Name of the filter, as it is shown. */
+  name: string;
+  value: string;
+  without: RunFilters;
+}
+
+/** One chip for each value. */
+export function chipsOf(filters: RunFilters): FilterChip[] {
+  const names = { statuses: "Status", tasks: "Task", tags: "Tag", queues: "Queue", versions: "Version" };
+  const chips: FilterChip[] = LISTS.flatMap(([, field]) =>
+    (filters[field] as string[]).map((value) => ({
+      name: names[field],
+      value: field === "statuses" ? STATUS[value as PublicRunStatus].label : value,
+      without: { ...filters, [field]: (filters[field] as string[]).filter((other) => other !== value) },
+    })),
+  );
+  if (filters.batch) chips.push({ name: "Batch", value: filters.batch, without: { ...filters, batch: undefined } });
+  if (filters.schedule)
+    chips.push({ name: "Schedule", value: filters.schedule, without: { ...filters, schedule: undefined } });
+  if (filters.test !== undefined)
+    chips.push({ name: "Test", value: filters.test ? "yes" : "no", without: { ...filters, test: undefined } });
+  if (filters.period)
+    chips.push({ name: "Created", value: `last ${filters.period}`, without: { ...filters, period: undefined } });
+  return chips;
+}
