@@ -99,7 +99,8 @@ function moveInlineScript() {
   const path = join(OUT, "index.html");
   const page = readFileSync(path, "utf8");
   const scripts = [...page.matchAll(/<script>([\s\S]*?)<\/script>/g)];
-  if (scripts.length !== 1) throw new Error(`index.html has ${scripts.length} inline scripts; one was expected`);
+  if (scripts.length !== 1)
+    throw new Error(`index.html has ${scripts.length} inline scripts; one was expected`);
   const [whole, code] = scripts[0];
   const name = `_app/immutable/boot.${createHash("sha256").update(code).digest("hex").slice(0, 10)}.js`;
   writeFileSync(join(OUT, name), code);
@@ -125,7 +126,9 @@ function firstLoads() {
     for (const key of keys) visit(key);
     return [...seen].map((key) => manifest[key].file).filter((file) => file.endsWith(".js"));
   };
-  const entries = Object.keys(manifest).filter((key) => manifest[key].isEntry || /entry\/(start|app)/.test(key));
+  const entries = Object.keys(manifest).filter(
+    (key) => manifest[key].isEntry || /entry\/(start|app)/.test(key),
+  );
   const nodes = Object.keys(manifest).filter((key) => /nodes\/\d+\.js$/.test(key));
   const sourceOf = (key) => readFileSync(join(HERE, key), "utf8");
   const layouts = nodes.filter((key) => /\+layout(\.svelte|\.[jt]s)/.test(sourceOf(key)));
@@ -141,7 +144,10 @@ function build() {
   const started = Date.now();
   const kit = dirname(createRequire(import.meta.url).resolve("@sveltejs/kit/package.json"));
   const vite = join(dirname(createRequire(import.meta.url).resolve("vite/package.json")), "bin/vite.js");
-  for (const args of [[join(kit, "svelte-kit.js"), "sync"], [vite, "build", "--logLevel", "error"]]) {
+  for (const args of [
+    [join(kit, "svelte-kit.js"), "sync"],
+    [vite, "build", "--logLevel", "error"],
+  ]) {
     const { status, stdout, stderr } = spawnSync(process.execPath, args, {
       cwd: HERE,
       encoding: "utf8",
@@ -152,7 +158,9 @@ function build() {
   moveInlineScript();
   const loads = firstLoads().sort((a, b) => b.bytes - a.bytes);
   writeFileSync(join(WORK, "first-loads.json"), JSON.stringify(loads, null, 2));
-  const headers = Object.entries(JSON.parse(readFileSync(HEADERS, "utf8"))).map(([name, value]) => `  ${name}: ${value}\n`);
+  const headers = Object.entries(JSON.parse(readFileSync(HEADERS, "utf8"))).map(
+    ([name, value]) => `  ${name}: ${value}\n`,
+  );
   const immutable = "/_app/immutable/*\n  cache-control: public, max-age=31536000, immutable\n";
   writeFileSync(join(OUT, "_headers"), `/*\n${headers.join("")}\n${immutable}`);
   rmSync(BUILD, { recursive: true, force: true });

@@ -1,7 +1,7 @@
 /** Milliseconds as people read them: `842 ms`, `4.2 s`, `3 m 12 s`, `2 h 5 m`, `2 d 4 h`. Negative counts as 0. */
 export function formatDuration(ms: number): string {
   if (!Number.isFinite(ms) || ms <= 0) return "0 ms";
-  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) {
     const seconds = ms / 1_000;
     return `${seconds < 10 ? Number(seconds.toFixed(1)) : Math.round(seconds)} s`;

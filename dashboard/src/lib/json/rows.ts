@@ -27,7 +27,8 @@ export function kindOf(value: unknown): JsonRow["kind"] {
 const join = (path: string, key: string): string => `${path}/${key.replace(/~/g, "~0").replace(/\//g, "~1")}`;
 
 /** Whether a node is open where nobody opened or closed it. */
-const opensByItself = (depth: number, total: number): boolean => depth === 0 || (total <= OPEN_ROWS && depth < 4);
+const opensByItself = (depth: number, total: number): boolean =>
+  depth === 0 || (total <= OPEN_ROWS && depth < 4);
 
 /** The visible rows. `toggled` holds the paths that a person opened or closed. */
 export function jsonRows(value: unknown, toggled: ReadonlySet<string>, total = countNodes(value)): JsonRow[] {

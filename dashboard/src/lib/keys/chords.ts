@@ -31,21 +31,23 @@ const SYMBOLS: Record<string, string> = {
 
 /** The keys of a chord or sequence as they are printed on the keyboard: `["⌘", "K"]`, `["G", "R"]`. */
 export function printed(keys: string, apple: boolean): string[] {
-  return keys.split(" ").flatMap((chord) =>
-    chord
-      .split(/\+(?=.)/)
-      .map((part) =>
-        part === "mod"
-          ? apple
-            ? "⌘"
-            : "Ctrl"
-          : part === "shift"
+  return keys
+    .split(" ")
+    .flatMap((chord) =>
+      chord
+        .split(/\+(?=.)/)
+        .map((part) =>
+          part === "mod"
             ? apple
-              ? "⇧"
-              : "Shift"
-            : (SYMBOLS[part] ?? (part.length === 1 ? part.toUpperCase() : part)),
-      ),
-  );
+              ? "⌘"
+              : "Ctrl"
+            : part === "shift"
+              ? apple
+                ? "⇧"
+                : "Shift"
+              : (SYMBOLS[part] ?? (part.length === 1 ? part.toUpperCase() : part)),
+        ),
+    );
 }
 
 /** Works while a field has the focus, and with single keys switched off. */

@@ -33,7 +33,10 @@ export function onShortcut(
     handlers.set(id, [...(handlers.get(id) ?? []), handler]);
     mounted += 1;
     return () => {
-      handlers.set(id, (handlers.get(id) ?? []).filter((other) => other !== handler));
+      handlers.set(
+        id,
+        (handlers.get(id) ?? []).filter((other) => other !== handler),
+      );
       mounted += 1;
     };
   });
@@ -58,7 +61,10 @@ const FIELDS = "input:not([type=checkbox]):not([type=radio]), textarea, select, 
 
 /** Keys belong to the field, menu or dialog that has the focus. */
 function isTyping(target: EventTarget | null): boolean {
-  return target instanceof Element && target.closest(`${FIELDS}, [role=menu], [role=dialog], [role=listbox]`) !== null;
+  return (
+    target instanceof Element &&
+    target.closest(`${FIELDS}, [role=menu], [role=dialog], [role=listbox]`) !== null
+  );
 }
 
 export function listen(): () => void {
@@ -73,7 +79,8 @@ export function listen(): () => void {
     clearTimeout(pendingTimer);
     pending = "";
     // Enter on a button or link is the button's; Space is never ours.
-    if (chord === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary")) return;
+    if (chord === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary"))
+      return;
     for (const shortcut of SHORTCUTS) {
       if (!(shortcut.keys as readonly string[]).includes(wanted)) continue;
       const handler = handlerOf(shortcut.id);

@@ -49,7 +49,8 @@ export function filterLines(lines: readonly LogLine[], least: Level, text: strin
 export const asText = (lines: readonly LogLine[]): string =>
   lines
     .map(
-      ({ time, level, message }) => `${new Date(time).toISOString()} ${level.toUpperCase().padEnd(5)} ${message}`,
+      ({ time, level, message }) =>
+        `${new Date(time).toISOString()} ${level.toUpperCase().padEnd(5)} ${message}`,
     )
     .join("\n");
 

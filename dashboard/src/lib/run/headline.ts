@@ -11,7 +11,8 @@ export function headlineOf(run: RunDetail, trace: Trace, now: number): string | 
   if (run.status === "WAITING") {
     const suspension = trace.suspensions.findLast(({ to }) => to === undefined);
     const waits = trace.spans.filter(
-      ({ kind, end }) => end === undefined && (kind === "wait" || kind === "token" || kind === "child" || kind === "batch"),
+      ({ kind, end }) =>
+        end === undefined && (kind === "wait" || kind === "token" || kind === "child" || kind === "batch"),
     );
     const until = waits.length === 1 ? waits[0]?.until : undefined;
     const wakes = until ? ` Wakes in ${formatDuration(until - now)}.` : "";
@@ -19,7 +20,8 @@ export function headlineOf(run: RunDetail, trace: Trace, now: number): string | 
     const reason = suspension?.reason ?? waits.map(({ name }) => name).join(", ");
     return `${since}: waits for ${reason}. It holds no slot.${wakes}`;
   }
-  if (run.status === "PENDING_VERSION") return `Waits for a deployment that has the task ${run.taskIdentifier}.`;
+  if (run.status === "PENDING_VERSION")
+    return `Waits for a deployment that has the task ${run.taskIdentifier}.`;
   if (run.status === "QUEUED") return `Waits for a slot in queue ${run.queue}.`;
   return null;
 }

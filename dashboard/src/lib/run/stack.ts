@@ -6,7 +6,9 @@ export interface Frame {
   own: boolean;
 }
 
-const FOREIGN = /node_modules|^node:|\(node:|@acme\/sdk|sdk\/src\/runtime|<anonymous>/;
+const FOREIGN = /node_modules|\(node:|\snode:|\/sdk\/src\/|\/host\/runtime\//;
+/** A bundle lies in a folder of its host: what comes before the project's own path says nothing. */
+const BUNDLE = /^(?:file:\/\/)?.*\/bundles\//;
 
 /** The frames of a stack trace, in their order. Lines that are none are left out. */
 export function framesOf(stack: string): Frame[] {
@@ -14,8 +16,9 @@ export function framesOf(stack: string): Frame[] {
   for (const line of stack.slice(0, 100_000).split("\n")) {
     const match = /^\s*at (?:(.*?) \()?(.*?)\)?$/.exec(line);
     if (!match) continue;
-    const location = match[2] ?? "";
-    frames.push({ call: match[1] ?? "anonymous", location, own: !FOREIGN.test(line) });
+    const location = (match[2] ?? "").replace(/^async /, "").replace(BUNDLE, "");
+    const call = (match[1] ?? "").replace(/^async /, "").replace("<anonymous>", "");
+    frames.push({ call: call || "anonymous", location, own: !FOREIGN.test(line) });
   }
   return frames;
 }

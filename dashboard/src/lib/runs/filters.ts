@@ -85,12 +85,21 @@ export function chipsOf(filters: RunFilters): FilterChip[] {
       without: { ...filters, [field]: (filters[field] as string[]).filter((other) => other !== value) },
     })),
   );
-  if (filters.batch) chips.push({ name: "Batch", value: filters.batch, without: { ...filters, batch: undefined } });
+  if (filters.batch)
+    chips.push({ name: "Batch", value: filters.batch, without: { ...filters, batch: undefined } });
   if (filters.schedule)
     chips.push({ name: "Schedule", value: filters.schedule, without: { ...filters, schedule: undefined } });
   if (filters.test !== undefined)
-    chips.push({ name: "Test", value: filters.test ? "yes" : "no", without: { ...filters, test: undefined } });
+    chips.push({
+      name: "Test",
+      value: filters.test ? "yes" : "no",
+      without: { ...filters, test: undefined },
+    });
   if (filters.period)
-    chips.push({ name: "Created", value: `last ${filters.period}`, without: { ...filters, period: undefined } });
+    chips.push({
+      name: "Created",
+      value: `last ${filters.period}`,
+      without: { ...filters, period: undefined },
+    });
   return chips;
 }

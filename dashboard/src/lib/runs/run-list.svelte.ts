@@ -50,7 +50,7 @@ export class RunList {
     try {
       const page = await this.#page(this.#next);
       const added = page.data.filter(({ id }) => !this.#indexOf.has(id) && !this.#freshIds.has(id));
-      added.forEach((run, index) => this.#indexOf.set(run.id, this.rows.length + index));
+      for (const [index, run] of added.entries()) this.#indexOf.set(run.id, this.rows.length + index);
       this.rows = [...this.rows, ...added];
       this.#next = page.pagination.next;
       this.complete = this.#next === undefined;
@@ -84,7 +84,9 @@ export class RunList {
         if (known.status !== run.status) changed.add(run.id);
         touched = true;
       } else if (this.#freshIds.has(run.id)) {
-        fresh = fresh.map((known) => (known.id === run.id && isNewer(run, known) ? { ...known, ...run } : known));
+        fresh = fresh.map((known) =>
+          known.id === run.id && isNewer(run, known) ? { ...known, ...run } : known,
+        );
       } else if (rows[0] === undefined || run.createdAt >= rows[0].createdAt) {
         created.push(run);
       }
@@ -138,7 +140,7 @@ export class RunList {
 
   #index(): void {
     this.#indexOf.clear();
-    this.rows.forEach((run, index) => this.#indexOf.set(run.id, index));
+    for (const [index, run] of this.rows.entries()) this.#indexOf.set(run.id, index);
   }
 
   #flash(changed: Set<string>): void {

@@ -62,7 +62,8 @@ export function suggestionsOf(text: string, filters: RunFilters, known: Known): 
     add("tag", "Tag", needle, needle, adding(filters, "tags", needle));
     if (!known.tasks.includes(needle)) add("task", "Task", needle, needle, adding(filters, "tasks", needle));
   }
-  for (const [period, label] of PERIODS) if (hits(label)) add("created", "Created", period, label, { ...filters, period });
+  for (const [period, label] of PERIODS)
+    if (hits(label)) add("created", "Created", period, label, { ...filters, period });
   if (hits("test runs")) add("test", "Test", "true", "test runs only", { ...filters, test: true });
   if (hits("no test runs")) add("test", "Test", "false", "no test runs", { ...filters, test: false });
   return all.slice(0, LIMIT);

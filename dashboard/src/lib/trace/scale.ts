@@ -113,7 +113,8 @@ export function ticksOf(scale: TimeScale, target = 110): Tick[] {
   const ms = linear.reduce((sum, { from, to }) => sum + to - from, 0);
   if (px <= 0 || ms <= 0) return [];
   const wanted = (ms / px) * target;
-  const step = STEPS.find((candidate) => candidate >= wanted) ?? Math.ceil(wanted / 604_800_000) * 604_800_000;
+  const step =
+    STEPS.find((candidate) => candidate >= wanted) ?? Math.ceil(wanted / 604_800_000) * 604_800_000;
   const ticks: Tick[] = [];
   let lastPx = Number.NEGATIVE_INFINITY;
   for (const piece of linear) {

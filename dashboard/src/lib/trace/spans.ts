@@ -126,7 +126,11 @@ export function traceOf(run: TracedRun, events: readonly RunEvent[], prefix = ""
         const span = attemptSpan(n, time);
         span.end = time;
         span.status =
-          event.type === "attempt.completed" ? "ok" : event.type === "attempt.canceled" ? "canceled" : "failed";
+          event.type === "attempt.completed"
+            ? "ok"
+            : event.type === "attempt.canceled"
+              ? "canceled"
+              : "failed";
         const colon = event.message.indexOf(": ");
         if (span.status === "failed" && colon > 0) span.error = event.message.slice(colon + 2);
         break;
