@@ -33,7 +33,8 @@ export function typeChecks(root: string): Check[] {
 }
 
 const buildDashboard = (root: string): boolean =>
-  spawnSync(process.execPath, [join(root, "dashboard/build.mjs")], { cwd: root, stdio: "inherit" }).status === 0;
+  spawnSync(process.execPath, [join(root, "dashboard/build.mjs")], { cwd: root, stdio: "inherit" }).status ===
+  0;
 
 const checkDashboard = (root: string): boolean =>
   spawnSync("npm", ["run", "--silent", "check", "--workspace", "dashboard"], { cwd: root, stdio: "inherit" })
