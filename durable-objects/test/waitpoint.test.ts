@@ -28,7 +28,7 @@ class Token {
     return this.stub;
   }
 
-  create(changes: { timeoutAt?: number; tags?: string[] } = {}) {
+  create(changes: Partial<Parameters<WaitpointOwnerRpc["createToken"]>[0]> = {}) {
     return this.owner.createToken({
       id: this.id,
       environmentKey: this.environmentKey,
@@ -257,10 +257,42 @@ describe("a token", () => {
   });
 });
 
+describe("a token that has ended", () => {
+  const DAY_MS = 24 * 3_600_000;
+  /** As if the token had been completed 31 days ago. */
+  const ages = (token: Token) =>
+    runInDurableObject(token.stub, (_, { storage }) => {
+      storage.sql.exec("UPDATE token SET completed_at = ?", Date.now() - 31 * DAY_MS);
+    });
+
+  it("is deleted when retention is over", async () => {
+    const token = new Token();
+    await token.create();
+    await token.complete('"done"');
+    await ages(token);
+    await runDurableObjectAlarm(token.stub);
+    expect(await token.retrieve()).toBeNull();
+  });
+
+  it("is kept until its idempotency key expires: the key would make it again, and it would never end", async () => {
+    const token = new Token();
+    const key = { idempotencyKey: "k", idempotencyKeyExpiresAt: Date.now() + 59 * DAY_MS };
+    await token.create(key);
+    await token.complete('"done"');
+    await ages(token);
+    await runDurableObjectAlarm(token.stub);
+    expect(await token.create(key)).toMatchObject({ status: "COMPLETED", output: '"done"' });
+    await runInDurableObject(token.stub, (_, { storage }) => {
+      storage.sql.exec("UPDATE token SET idempotency_key_expires_at = 1");
+    });
+    await runDurableObjectAlarm(token.stub);
+    expect(await token.retrieve()).toBeNull();
+  });
+});
+
 describe("the home of an idempotency key", () => {
   it("gives one id to all who ask at once, until it expires", async () => {
-    const stub = bindings.WAITPOINT.getByName(`key:${randomBase36(8)}:hash`);
-    const home = stub;
+    const home = bindings.WAITPOINT.getByName(`key:${randomBase36(8)}:hash`);
     const expiresAt = Date.now() + 60_000;
     const claims = await Promise.all(
       Array.from({ length: 20 }, (_, n) => home.claimKey({ id: `waitpoint_${n}`, expiresAt })),
@@ -268,17 +300,19 @@ describe("the home of an idempotency key", () => {
     expect(new Set(claims.map(({ id }) => id)).size).toBe(1);
     expect(claims.filter(({ claimed }) => claimed)).toHaveLength(1);
 
-    await evictDurableObject(stub);
+    await evictDurableObject(home);
     expect(await home.claimKey({ id: "waitpoint_later", expiresAt })).toEqual({
       id: claims[0]?.id,
       claimed: false,
+      expiresAt,
     });
-    await runInDurableObject(stub, (_, { storage }) => {
+    await runInDurableObject(home, (_, { storage }) => {
       storage.sql.exec("UPDATE key_claim SET expires_at = ?", Date.now() - 1);
     });
     expect(await home.claimKey({ id: "waitpoint_new", expiresAt })).toEqual({
       id: "waitpoint_new",
       claimed: true,
+      expiresAt,
     });
   });
 

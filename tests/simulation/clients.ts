@@ -54,6 +54,14 @@ async function triggerOnce(scene: Scene): Promise<void> {
   const runId = await claimAndCreate(scene, ref, item, { key, expiresAt });
   scene.invariants.outcomes.acknowledged(runId);
   const claim = `${ref.environment.key} ${item.task} ${key}`;
+  if (!expires) {
+    const again = () =>
+      claimAndCreate(scene, ref, scene.item(target, { task: item.task, payload: item.payload }), {
+        key,
+        expiresAt: Date.now() + LONG_TTL_MS,
+      });
+    scene.longKeys.set(claim, { runId, again });
+  }
   // The claim may be decided by one clock and compared with another's.
   const skewMs = 2 * scene.scenario.faults.skewMs;
   if (runId === item.runId) scene.invariants.idempotency.claimed(claim, runId, expiresAt, skewMs);
@@ -73,7 +81,7 @@ async function claimAndCreate(
     runId = await scene.trigger({ ...item, idempotency: { key, expiresAt, claim: true } });
   else {
     const claim = { task, key, runId, expiresAt };
-    runId = (await scene.persist(() => scene.queue(homeKey).claimIdempotencyKey(ref, claim))).runId;
+    ({ runId, expiresAt } = await scene.persist(() => scene.queue(homeKey).claimIdempotencyKey(ref, claim)));
   }
   // Whoever claimed the key may have died before the run was created.
   const idempotency = { key, expiresAt, claim: false };

@@ -16,8 +16,8 @@ import type { World } from "./world.ts";
 const DAY_MS = 24 * 3_600_000;
 /** Most that a queue is split into here. */
 export const MOST_PARTITIONS = 4;
-/** Keys with it don't expire in a simulation. */
-export const LONG_TTL_MS = 30 * DAY_MS;
+/** Keys with this time to live are valid for longer than an ended run is kept. */
+export const LONG_TTL_MS = 90 * DAY_MS;
 
 /** What all that act in a simulation share: who there is, and how a Worker calls the objects. */
 export class Scene {
@@ -38,6 +38,8 @@ export class Scene {
   /** Environment key by token and by batch. */
   readonly tokens = new Map<string, string>();
   readonly batches = new Map<string, string>();
+  /** Runs that idempotency keys with `LONG_TTL_MS` stand for, with what sends such a trigger again and returns its run. */
+  readonly longKeys = new Map<string, { runId: string; again: () => Promise<string> }>();
   /** Queues that somebody has paused, by key. */
   readonly paused = new Set<string>();
   /** Clients that are not done. */

@@ -15,6 +15,7 @@ import { SimulatedHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { Platform } from "./platform.ts";
 import { QuerySide } from "./query-side.ts";
+import { outliveRetention } from "./retention.ts";
 import { drawScenario, type Scenario } from "./scenario.ts";
 import { placesOf, Scene } from "./scene.ts";
 import { keepSchedule } from "./schedules.ts";
@@ -164,8 +165,10 @@ class Simulation {
     while (world.elapsed < stormMs) await this.#step();
     storming = false;
     this.#platform.faults = NO_FAULTS;
-    await this.#settle();
+    await this.#rest();
+    this.#invariants.atEnd();
     await this.#compare();
+    if (kind !== "backlog") await outliveRetention(scene, () => this.#rest());
     return {
       seed: this.#seed,
       kind,
@@ -198,8 +201,8 @@ class Simulation {
     this.#invariants.check();
   }
 
-  /** Runs until everything has ended and nothing new has begun for `REST_MS`, then checks what must hold at the end. */
-  async #settle(): Promise<void> {
+  /** Runs until everything has ended and nothing new has begun for `REST_MS`. */
+  async #rest(): Promise<void> {
     const deadline = this.#world.elapsed + this.#scenario.patienceMs;
     let restedAt = this.#world.elapsed + REST_MS;
     for (;;) {
@@ -211,7 +214,6 @@ class Simulation {
       } else if (this.#world.elapsed >= restedAt) break;
       await this.#step();
     }
-    this.#invariants.atEnd();
   }
 
   /** What the query side and the runs' code were told, beside what the owners say. */

@@ -109,7 +109,7 @@ export function batchObject<Env extends ObjectBindings>() {
       this.#alarm.by(Date.now());
     }
 
-    async claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }> {
+    async claimKey(claim: { id: string; expiresAt: number }) {
       if (!hasTables(this.#sql)) migrate(this.#sql, BATCH_MIGRATIONS);
       const result = claimKey(this.#sql, claim, Date.now());
       this.#arm();

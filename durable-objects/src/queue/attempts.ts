@@ -72,7 +72,7 @@ function succeed(q: QueueContext, report: AttemptCompleted): boolean {
        attempt = attempt + (status = 'DEQUEUED'),
        started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
        attempt_started_at = CASE status WHEN 'DEQUEUED' THEN max(created_at, min(?1, ?3)) ELSE attempt_started_at END,
-       status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = ?2, completed_at = ?3, updated_at = ?3, version = ?4,
+       status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = max(?2, kept_until), completed_at = ?3, updated_at = ?3, version = ?4,
        done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
      WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
      RETURNING seq, concurrency_key, waited`,

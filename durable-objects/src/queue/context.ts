@@ -57,6 +57,7 @@ export interface RunTableRow extends SqlRow {
   journal_attempt: number;
   checkpoint: string | null;
   waited: number;
+  kept_until: number;
 }
 
 /** What a commit leaves to do once it is durable. */

@@ -2,6 +2,7 @@ import { RunStatus } from "@acme/sdk/contract";
 import { moveStart } from "./changes.ts";
 import { due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { pointKey } from "./idempotency.ts";
+import { keepUntil } from "./retention.ts";
 import type { DebounceClaim, DebouncePush, DebounceVerdict } from "./rpc.ts";
 import { addWaiter } from "./run-waiters.ts";
 
@@ -48,6 +49,7 @@ export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush
   moveStart(q, run, until);
   if (push.latest) take(q, run, push.latest);
   if (push.waiter) addWaiter(q, run, push.waiter);
+  if (push.keptUntil !== undefined) keepUntil(q, runId, push.keptUntil);
   return "pushed";
 }
 

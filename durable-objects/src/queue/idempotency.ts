@@ -8,22 +8,25 @@ export interface Claim {
   expiresAt: number;
 }
 
-/** The run a key stands for: the claim's own, unless an earlier claim is still alive. */
-export function claimKey(q: QueueContext, claim: Claim): string {
-  const row = q.sql.exec<{ run_id: string }>(
+/**
+ * Returns the run that a key stands for, and until when: the claim's own run, unless an earlier claim has not expired.
+ * Whoever creates the run passes `expiresAt` on, so that the run is kept for as long as its key (see `runs.kept_until`).
+ */
+export function claimKey(q: QueueContext, claim: Claim): { runId: string; expiresAt: number } {
+  const row = q.sql.exec<{ runId: string; expiresAt: number }>(
     `INSERT INTO idempotency (task, key, run_id, expires_at) VALUES (?1, ?2, ?3, ?4)
      ON CONFLICT (task, key) DO UPDATE SET
        run_id = CASE WHEN expires_at <= ?5 THEN excluded.run_id ELSE run_id END,
        expires_at = CASE WHEN expires_at <= ?5 THEN excluded.expires_at ELSE expires_at END
-     RETURNING run_id`,
+     RETURNING run_id AS runId, expires_at AS expiresAt`,
     claim.task,
     claim.key,
     claim.runId,
     claim.expiresAt,
     q.now,
-  )[0] as { run_id: string };
+  )[0] as { runId: string; expiresAt: number };
   due(q, claim.expiresAt);
-  return row.run_id;
+  return row;
 }
 
 /** Forgets a key. False: it stood for nothing. */

@@ -163,10 +163,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     async claimIdempotencyKey(
       ref: QueueRef,
       claim: { task: string; key: string; runId: string; expiresAt: number },
-    ): Promise<{ runId: string; claimed: boolean }> {
+    ): Promise<{ runId: string; claimed: boolean; expiresAt: number }> {
       if (!this.#core.exists) this.#core.create(ref, {});
-      const runId = await this.#group.run((q) => claimKey(q, claim));
-      return { runId, claimed: runId === claim.runId };
+      const { runId, expiresAt } = await this.#group.run((q) => claimKey(q, claim));
+      return { runId, claimed: runId === claim.runId, expiresAt };
     }
 
     async claimDebounceKey(ref: QueueRef, claim: DebounceClaim): Promise<string> {

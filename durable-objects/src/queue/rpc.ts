@@ -109,6 +109,8 @@ export interface DebouncePush {
     "payload" | "payloadType" | "metadata" | "tags" | "maxAttempts" | "maxDuration" | "machine"
   >;
   waiter?: Waiter;
+  /** When the trigger's idempotency key expires, which stands for the run from now on. */
+  keptUntil?: number;
 }
 
 /** `missing`: it was claimed and not created yet; whoever is told creates it with this id. */
@@ -123,6 +125,8 @@ export interface TriggerResult {
   runId: string;
   /** True: an earlier run answers for this idempotency key, or this run id existed already. */
   cached: boolean;
+  /** A debounce key stands for the run, which another queue has: that queue is to be asked whether the run still waits. */
+  mayBeOver?: true;
   /** The queue is at its size limit: nothing was created. */
   error?: "queue_full";
   /** Of one partition: its share. */
@@ -244,11 +248,14 @@ export type RunError = {
 /** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
 export interface QueueRpc {
   triggerRuns(ref: QueueRef, declaration: QueueDeclaration, items: TriggerItem[]): Promise<TriggerResult[]>;
-  /** Decides which run id an idempotency key stands for: the given one, unless a live claim exists. */
+  /**
+   * Decides which run id an idempotency key stands for: the given one, unless a live claim exists. `expiresAt`: when the
+   * claim that holds expires. Whoever creates the run passes it on, because the run is kept until then.
+   */
   claimIdempotencyKey(
     ref: QueueRef,
     claim: { task: string; key: string; runId: string; expiresAt: number },
-  ): Promise<{ runId: string; claimed: boolean }>;
+  ): Promise<{ runId: string; claimed: boolean; expiresAt: number }>;
   /** The run id that a debounce key stands for. */
   claimDebounceKey(ref: QueueRef, claim: DebounceClaim): Promise<string>;
   /** A debounced trigger asks an earlier run's queue to take it in. */

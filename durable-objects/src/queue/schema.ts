@@ -19,6 +19,9 @@
  * `keys` counts runs by concurrency key; `later` are DELAYED and PENDING_VERSION ones, `tat` is the key's rate limiter (see
  * `Rate`). `debounces` says which run a debounce key stands for; `expires_at` is when that run starts, at the latest.
  *
+ * `kept_until` is when the last idempotency key that stands for the run expires (0: none does). An ended run is deleted
+ * when retention is over, but not before: a key whose run is gone would execute it again.
+ *
  * `usage_before_ms` is what `usage_ms` was when the attempt began: the difference is what was used of its `maxDuration`.
  *
  * `token` fences leases: it grows with each; `done_token` is the one whose completion was recorded, which makes a
@@ -132,4 +135,8 @@ export const QUEUE_MIGRATIONS = [
   ) WITHOUT ROWID;
   CREATE INDEX debounces_expiry ON debounces (expires_at)`,
   `ALTER TABLE runs ADD COLUMN usage_before_ms REAL NOT NULL DEFAULT 0`,
+  `ALTER TABLE runs ADD COLUMN kept_until INTEGER NOT NULL DEFAULT 0;
+  UPDATE runs SET kept_until = json_extract(spec, '$.idempotency.expiresAt')
+    WHERE json_extract(spec, '$.idempotency.expiresAt') IS NOT NULL;
+  UPDATE runs SET due_at = kept_until WHERE completed_at IS NOT NULL AND slot = 0 AND due_at < kept_until`,
 ] as const;

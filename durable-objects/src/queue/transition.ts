@@ -1,5 +1,6 @@
 import { canFollow, holdsSlot, isFinal, RunStatus } from "@acme/sdk/contract";
 import { due, type QueueContext, type RunTableRow } from "./context.ts";
+import { deletedAt } from "./retention.ts";
 import { notifyWaiters } from "./run-waiters.ts";
 
 /** Columns a transition may set besides the status. */
@@ -37,7 +38,7 @@ export function transition(q: QueueContext, run: RunTableRow, to: RunStatus, cha
   if (!canFollow(run.status, to)) throw new Error(`Run ${run.id} can't go from ${run.status} to ${to}`);
   const final = isFinal(to);
   const slot = changes.slot ?? (holdsSlot(to) ? 1 : 0);
-  const dueAt = changes.due_at ?? (final ? q.now + q.timeouts.retentionMs : null);
+  const dueAt = changes.due_at ?? (final ? deletedAt(q, run) : null);
   const next: RunTableRow = {
     ...run,
     ...changes,
@@ -62,7 +63,7 @@ export function releaseSlot(q: QueueContext, run: RunTableRow): void {
   const next = {
     ...run,
     slot: 0,
-    due_at: q.now + q.timeouts.retentionMs,
+    due_at: deletedAt(q, run),
     updated_at: q.now,
     version: q.version,
   };

@@ -6,6 +6,7 @@ import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { saveDeployment } from "./deployments.ts";
 import { claimKey } from "./idempotency.ts";
 import { markUnknown } from "./parked-runs.ts";
+import { keepUntil } from "./retention.ts";
 import type { TriggerItem, TriggerResult } from "./rpc.ts";
 import { addWaiter } from "./run-waiters.ts";
 
@@ -21,7 +22,8 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
       runId: item.runId,
       expiresAt: item.idempotency.expiresAt,
     };
-    const owner = claimKey(q, claim);
+    const { runId: owner, expiresAt } = claimKey(q, claim);
+    item = { ...item, idempotency: { ...item.idempotency, expiresAt } };
     if (owner !== item.runId) {
       // The claim's run may belong to another queue, or its creator may have died: whoever asks next creates it.
       if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true };
@@ -29,7 +31,7 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
     }
   }
   if (item.request) {
-    const owner = claimKey(q, { task: REQUESTS, runId: item.runId, ...item.request });
+    const { runId: owner } = claimKey(q, { task: REQUESTS, runId: item.runId, ...item.request });
     // Its caller knows of no earlier run: to it, this one is new.
     if (owner !== item.runId) return { ...createRun(q, { ...item, runId: owner }), cached: false };
   }
@@ -48,8 +50,8 @@ function triggerDebounced(
   const claim = debounceClaimOf(item, debounce);
   const owner = claimDebounce(q, claim);
   if (owner === runId) return createRun(q, item);
-  // Of another queue: the caller asks that one.
-  if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true };
+  // The debounced run is in another queue: the caller asks that queue whether it still waits.
+  if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true, mayBeOver: true };
   switch (pushDebounced(q, owner, pushOf(item))) {
     case "pushed":
       return { runId: owner, cached: true };
@@ -65,9 +67,9 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   const sizeLimit = sizeShareOf(q.settings);
   if (q.counters.pending + q.counters.notYetQueued >= sizeLimit) {
     const exists = q.sql.exec("SELECT 1 AS found FROM runs WHERE id = ?", item.runId).length > 0;
-    return exists
-      ? { runId: item.runId, cached: true }
-      : { runId: item.runId, cached: false, error: "queue_full", sizeLimit };
+    if (!exists) return { runId: item.runId, cached: false, error: "queue_full", sizeLimit };
+    keepAsLongAsItsKey(q, item);
+    return { runId: item.runId, cached: true };
   }
 
   const { status, dueAt } = startingPoint(q, item);
@@ -76,8 +78,8 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   if (item.lockedDeployment) saveDeployment(q, item.lockedDeployment);
   const inserted = q.sql.exec<{ seq: number }>(
     `INSERT INTO runs (id, task, status, concurrency_key, order_at, due_at, ttl_at, deployment_id, version, created_at,
-       queued_at, delay_until, updated_at, tags, spec)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       queued_at, delay_until, updated_at, tags, spec, kept_until)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO NOTHING RETURNING seq`,
     item.runId,
     item.task,
@@ -94,11 +96,15 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
     q.now,
     item.tags.length === 0 ? "[]" : JSON.stringify(item.tags),
     JSON.stringify(specFrom(item)),
+    item.idempotency?.expiresAt ?? 0,
   );
   const seq = inserted[0]?.seq;
   if (item.waiter) addWaiter(q, findRun(q, item.runId) as RunTableRow, item.waiter);
-  // The trigger was sent before, and its answer lost.
-  if (seq === undefined) return { runId: item.runId, cached: true };
+  // The trigger was sent before, and its answer lost; or an idempotency key stands for this run.
+  if (seq === undefined) {
+    keepAsLongAsItsKey(q, item);
+    return { runId: item.runId, cached: true };
+  }
   if (item.payload !== undefined) {
     q.sql.exec(
       "INSERT INTO payloads (seq, payload, payload_type) VALUES (?, ?, ?)",
@@ -115,6 +121,11 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   if (ttlAt !== null) due(q, ttlAt);
   q.effects.changed = true;
   return { runId: item.runId, cached: false };
+}
+
+/** A key must not outlive its run: the next trigger with it would execute the run again. */
+function keepAsLongAsItsKey(q: QueueContext, { runId, idempotency }: TriggerItem): void {
+  if (idempotency) keepUntil(q, runId, idempotency.expiresAt);
 }
 
 function startingPoint(q: QueueContext, item: TriggerItem): { status: RunStatus; dueAt: number | null } {

@@ -15,7 +15,14 @@ export const debounceClaimOf = (
 /** What a trigger asks the queue of an earlier run for. */
 export function pushOf(item: TriggerItem): DebouncePush {
   const { until, maxDelayMs, trailing } = item.debounce as NonNullable<TriggerItem["debounce"]>;
-  const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine, waiter } = item;
+  const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine, waiter, idempotency } =
+    item;
   const latest = { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine };
-  return { until, maxDelayMs, latest: trailing ? latest : undefined, waiter };
+  return {
+    until,
+    maxDelayMs,
+    latest: trailing ? latest : undefined,
+    waiter,
+    keptUntil: idempotency?.expiresAt,
+  };
 }

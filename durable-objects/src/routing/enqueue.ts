@@ -36,7 +36,7 @@ export async function enqueueRuns(
     claimed.map(async ({ item, cached }) => {
       const result = results.get(item) ?? { runId: item.runId, cached: true };
       if (result.error || isOf(target, result.runId)) return { ...result, cached: result.cached || cached };
-      if (!item.debounce?.claim) {
+      if (!result.mayBeOver) {
         await ensureElsewhere(queueOf, target, item, result.runId);
         return { ...result, cached: true };
       }
@@ -67,25 +67,31 @@ async function claimElsewhere(
   if (!item.idempotency?.claim && !item.debounce?.claim) return { item, cached: false };
   const { key: environmentKey } = target.environment;
   if (target.queueKey === idempotencyHomeOf(environmentKey, item.task)) return { item, cached: false };
-  const { runId, claimed } = await claimRunId(queueOf, target.environment, item);
-  return { item: { ...withoutClaims(item), runId }, cached: !claimed };
+  const { claimed, item: claimedItem } = await claimRunId(queueOf, target.environment, item);
+  return { item: claimedItem, cached: !claimed };
 }
 
-/** Which run the item's keys stand for: the item's own id, unless an earlier one answers for it. */
+/**
+ * Decides which run the item's keys stand for: the item's own, unless an earlier one answers for it. `item` is the item to
+ * create that run with: it has the run's id, and nothing left to claim.
+ */
 export async function claimRunId(
   queueOf: QueueOf,
   environment: EnvironmentRef,
   item: TriggerItem,
-): Promise<{ runId: string; claimed: boolean }> {
-  const { task, runId, idempotency, debounce } = item;
+): Promise<{ claimed: boolean; item: TriggerItem }> {
+  const { task, runId, idempotency } = item;
   if (idempotency?.claim) {
     const { key, expiresAt } = idempotency;
     const home = homeOf(environment, task);
     const claim = { task, key, runId, expiresAt };
-    const claimed = await queueOf(home.queueKey).claimIdempotencyKey(home, claim);
-    if (!claimed.claimed) return claimed;
+    const answer = await queueOf(home.queueKey).claimIdempotencyKey(home, claim);
+    item = { ...item, idempotency: { ...idempotency, expiresAt: answer.expiresAt } };
+    if (!answer.claimed) return { claimed: false, item: { ...withoutClaims(item), runId: answer.runId } };
   }
-  return debounce?.claim ? settleDebounce(queueOf, environment, item) : { runId, claimed: true };
+  if (!item.debounce?.claim) return { claimed: true, item: withoutClaims(item) };
+  const settled = await settleDebounce(queueOf, environment, item);
+  return { claimed: settled.claimed, item: { ...withoutClaims(item), runId: settled.runId } };
 }
 
 /** Finds the run that a debounced trigger becomes part of, in whichever queue, or says that it needs its own. */
@@ -124,7 +130,9 @@ async function ensureElsewhere(
   const { environment } = target;
   const queueKey = parseRunId(runId)?.queueKey as string;
   const owner = queueOf(queueKey);
-  if (!item.waiter && (await owner.retrieveRun(environment.key, runId))) return;
+  // A trigger with keys is sent even if the run exists: the run is kept for as long as its keys.
+  const isPlain = !item.waiter && !item.idempotency;
+  if (isPlain && (await owner.retrieveRun(environment.key, runId))) return;
   const stats = await owner.queueStats(environment.key);
   const ref = refOfKey(environment, queueKey, { queues: [target.queue], task: item.task });
   await owner.triggerRuns(ref, stats?.declared ?? {}, [{ ...withoutClaims(item), runId }]);

@@ -11,7 +11,7 @@ export function claimKey(
   sql: Sql,
   { id, expiresAt }: { id: string; expiresAt: number },
   now: number,
-): { id: string; claimed: boolean } {
+): { id: string; claimed: boolean; expiresAt: number } {
   sql.exec(
     `INSERT INTO key_claim (one, id, expires_at) VALUES (1, ?1, ?2)
      ON CONFLICT DO UPDATE SET id = excluded.id, expires_at = excluded.expires_at WHERE expires_at <= ?3`,
@@ -19,8 +19,10 @@ export function claimKey(
     expiresAt,
     now,
   );
-  const owner = sql.exec<{ id: string }>("SELECT id FROM key_claim")[0]?.id as string;
-  return { id: owner, claimed: owner === id };
+  const owner = sql.exec<{ id: string; expiresAt: number }>(
+    "SELECT id, expires_at AS expiresAt FROM key_claim",
+  )[0] as { id: string; expiresAt: number };
+  return { ...owner, claimed: owner.id === id };
 }
 
 /** When the claim is over; null: there is none. */

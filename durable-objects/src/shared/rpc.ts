@@ -1,5 +1,11 @@
 /** Which id an idempotency key stands for. One object a key, which is none of a token or batch. */
 export interface KeyClaimRpc {
-  /** The given id, unless a claim that has not expired exists. Idempotent by id. */
-  claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }>;
+  /**
+   * The given id, unless a claim that has not expired exists. Idempotent by id. `expiresAt`: when the claim that holds
+   * expires. What the id names must exist until then: the next claim of the key gets that id again.
+   */
+  claimKey(claim: {
+    id: string;
+    expiresAt: number;
+  }): Promise<{ id: string; claimed: boolean; expiresAt: number }>;
 }

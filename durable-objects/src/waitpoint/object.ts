@@ -77,7 +77,7 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       return result;
     }
 
-    async claimKey(claim: { id: string; expiresAt: number }): Promise<{ id: string; claimed: boolean }> {
+    async claimKey(claim: { id: string; expiresAt: number }) {
       if (!hasTables(this.#sql)) migrate(this.#sql, WAITPOINT_MIGRATIONS);
       const result = claimKey(this.#sql, claim, Date.now());
       this.#arm();
@@ -124,7 +124,8 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       if (!token) return claimExpiry(this.#sql);
       if (this.#undelivered() || core.unprojected(this.#sql)) return Date.now() + SAFETY_MS;
       if (token.completedAt === null) return token.timeoutAt;
-      return token.completedAt + DEFAULTS.retentionMs;
+      // A key must not outlive its token: the next creation with it would make the token again.
+      return Math.max(token.completedAt + DEFAULTS.retentionMs, token.idempotencyKeyExpiresAt ?? 0);
     }
 
     #has(environmentKey: string): boolean {

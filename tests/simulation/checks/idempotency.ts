@@ -19,9 +19,9 @@ export class Idempotency {
   claimed(key: string, runId: string, expiresAt: number, skewMs: number): void {
     const claims = this.#claims.get(key) ?? new Map<string, number>();
     this.#claims.set(key, claims.set(runId, expiresAt));
-    const prefetched = [...claims].filter(([, until]) => until > this.#now() + skewMs);
-    if (prefetched.length > 1)
-      this.#violations.report(4, `key ${key} stands for ${prefetched.map(([id]) => id).join(" and for ")}`);
+    const valid = [...claims].filter(([, until]) => until > this.#now() + skewMs);
+    if (valid.length > 1)
+      this.#violations.report(4, `key ${key} stands for ${valid.map(([id]) => id).join(" and for ")}`);
   }
 
   /** Of runs with a key that doesn't expire there is one, whether or not anybody was told of the others. */

@@ -148,6 +148,13 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "if (item.idempotency?.claim && q.random() < 0) {",
   },
   {
+    name: "a run is deleted before the key that stands for it expires",
+    invariant: 4,
+    module: `${OBJECTS}/queue/attempts.ts`,
+    find: "due_at = max(?2, kept_until)",
+    replace: "due_at = ?2",
+  },
+  {
     name: "the run of a tick has another id each time it is sent",
     invariant: 5,
     module: `${OBJECTS}/environment/schedules/scheduler.ts`,

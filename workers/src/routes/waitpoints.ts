@@ -111,13 +111,14 @@ async function createToken(
   const now = Date.now();
   const { idempotencyKey, idempotencyKeyTTL, timeout, tags } = body;
   const ttl = idempotencyKeyTTL === undefined ? null : parseDuration(idempotencyKeyTTL);
-  const expiresAt = now + (ttl ?? DEFAULTS.idempotencyKeyTtlMs);
+  let expiresAt = now + (ttl ?? DEFAULTS.idempotencyKeyTtlMs);
   let id = newEnvironmentId("waitpoint", environment.key, now);
   let isCached = false;
   if (idempotencyKey !== undefined) {
     const home = waitpointObjectOf(c.env, `key:${environment.key}:${digest(idempotencyKey)}`);
     const claim = await home.claimKey({ id, expiresAt });
     id = claim.id;
+    expiresAt = claim.expiresAt;
     isCached = !claim.claimed;
   }
   // Also for an earlier claim: whoever made it may have died before creating the token.

@@ -37,22 +37,24 @@ export async function triggerChild(
     body: { ...input.body, options },
   });
   const asked = await claimRunId((key) => queueObjectOf(env, key), environment, item);
-  if (waits && !asked.claimed && (await ancestorsOf(preparation, operation.runId)).includes(asked.runId)) {
-    throw waitsOnItself(asked.runId, operation.runId);
+  if (
+    waits &&
+    !asked.claimed &&
+    (await ancestorsOf(preparation, operation.runId)).includes(asked.item.runId)
+  ) {
+    throw waitsOnItself(asked.item.runId, operation.runId);
   }
   const kind = waits ? "run" : "trigger";
   const runId = await claimTarget(env, environment, operation, {
     kind,
     name: input.task,
-    target: asked.runId,
+    target: asked.item.runId,
   });
   const created = await create(env, {
     ...prepared,
     item: {
-      ...item,
+      ...asked.item,
       runId,
-      idempotency: item.idempotency && { ...item.idempotency, claim: false },
-      debounce: item.debounce && { ...item.debounce, claim: false },
       waiter: waits ? { type: "operation", ...operation } : undefined,
     },
   });
