@@ -1,6 +1,10 @@
-import { newRunId } from "@acme/sdk/contract";
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { stubs } from "@acme/durable-objects/routing";
+import { LIMITS, newRunId, parseRunId } from "@acme/sdk/contract";
 import { OPERATION_HEADER } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import type { Bindings } from "../src/bindings.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, finish, report, runTokenOf, start, suspend } from "./host.ts";
 
@@ -114,7 +118,7 @@ describe("a child triggered by an operation", () => {
     const key = { idempotencyKey: "ancestor", resumeParentOnCompletion: true };
     const itself = await triggerChild(parent, 0, key, "parent");
     expect(itself).toMatchObject({ status: 409, body: { code: "waits_on_itself" } });
-    const child = await triggerChild(parent, 1);
+    const child = await triggerChild(parent, 1, { resumeParentOnCompletion: true });
     await start(child.body.id);
     const childCaller = { runId: child.body.id, token: runTokenOf(child.body.id) };
     const upwards = await triggerChild(childCaller, 0, key, "parent");
@@ -122,6 +126,52 @@ describe("a child triggered by an operation", () => {
     // Without waiting for it there is no knot.
     const { status, body } = await triggerChild(childCaller, 0, { idempotencyKey: "ancestor" }, "parent");
     expect([status, body.id]).toEqual([200, parent.runId]);
+  });
+
+  it("can wait for the run that triggered it and does not wait for it", async () => {
+    const idempotencyKey = `not-waiting-${Date.now()}`;
+    const parent = await newParent({ idempotencyKey });
+    const child = await triggerChild(parent, 0);
+    await start(child.body.id);
+    const caller = { runId: child.body.id, token: runTokenOf(child.body.id) };
+    const answer = await triggerChild(
+      caller,
+      0,
+      { idempotencyKey, resumeParentOnCompletion: true },
+      "parent",
+    );
+    expect(answer).toMatchObject({ status: 200, body: { id: parent.runId } });
+  });
+
+  it("can't be waited for at the end of too long a chain of runs that wait", async () => {
+    const parent = await newParent();
+    const { queueKey, environmentKey } = parseRunId(parent.runId)!;
+    // The parent as the last of a chain that is as long as it may be: a task that triggers itself and waits gets there.
+    await runInDurableObject((env as unknown as Bindings).QUEUE.getByName(queueKey), (_, { storage }) => {
+      storage.sql.exec(
+        "UPDATE runs SET spec = json_set(spec, '$.waitDepth', ?) WHERE id = ?",
+        LIMITS.waitDepth,
+        parent.runId,
+      );
+    });
+    const answer = await triggerChild(parent, 0, { resumeParentOnCompletion: true });
+    expect(answer).toMatchObject({ status: 422, body: { code: "wait_chain_too_deep" } });
+    const batch = await call<Created>(
+      "POST",
+      "/api/v3/batches",
+      parent.token,
+      { runCount: 1, resumeParentOnCompletion: true },
+      operation(parent.runId, 1),
+    );
+    expect(batch).toMatchObject({ status: 422, body: { code: "wait_chain_too_deep" } });
+    // A child that it doesn't wait for begins a new chain.
+    const child = await triggerChild(parent, 2);
+    expect(child.status).toBe(200);
+    const { queueKey: childQueue } = parseRunId(child.body.id)!;
+    const record = await stubs(env as unknown as Bindings)
+      .queue(childQueue)
+      .retrieveRun(environmentKey, child.body.id);
+    expect(record).toMatchObject({ waitDepth: 0, depth: 1 });
   });
 
   it("needs an operation of a run of the same environment", async () => {

@@ -194,6 +194,8 @@ export const recordOf = (batch: BatchRow): BatchRecord => ({
   completedCount: batch.over_count,
   sealed: batch.sealed_at !== null,
   canceled: batch.canceled,
+  // Only a batch that its parent waits for knows ancestors.
+  parentWaits: batch.ancestors !== "[]",
   enqueuedAt: batch.enqueued_at,
   completedAt: batch.completed_at,
 });

@@ -43,6 +43,8 @@ export interface BatchRecord {
   sealed: boolean;
   /** Why its runs are canceled; null: they are not. */
   canceled: string | null;
+  /** Its parent waits for it. */
+  parentWaits: boolean;
   /** When the last of its runs was created. */
   enqueuedAt: number | null;
   completedAt: number | null;

@@ -4,6 +4,7 @@ import {
   type AttemptStarted,
   internalError,
   type LeaseVerdict,
+  type MachinePreset,
   RunStatus,
   serializeError,
   type TaskRunError,
@@ -11,10 +12,10 @@ import {
 import { addEvent, due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { isResumable } from "./journal.ts";
 import { checkLease, type Lease } from "./lease.ts";
-import { decideFailure } from "./retry.ts";
+import { decideFailure, finalStatusOf } from "./retry.ts";
 import type { AttemptRecord } from "./rpc.ts";
 import { notifyWaiters } from "./run-waiters.ts";
-import { releaseSlot, transition } from "./transition.ts";
+import { type Changes, releaseSlot, transition } from "./transition.ts";
 
 export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVerdict {
   const lease = checkLease(q, report);
@@ -147,11 +148,11 @@ function finishAttempt(
       transition(q, run, RunStatus.CANCELED, done);
       return;
     case "failure":
-      fail(q, run, report.completedAt, outcome, done);
+      failAttempt(q, run, report.completedAt, outcome, done);
   }
 }
 
-function fail(
+function failAttempt(
   q: QueueContext,
   run: RunTableRow,
   completedAt: number,
@@ -160,10 +161,13 @@ function fail(
 ): void {
   const spec = specOf(run);
   recordAttempt(q, run, "FAILED", completedAt, outcome.error);
-  const limits = { attempt: run.attempt, maxAttempts: spec.maxAttempts ?? null, retry: spec.retry ?? null };
-  const decision = decideFailure(outcome, limits, q.random);
+  const { machine, maxAttempts = null, retry = null } = spec;
+  const decision = decideFailure(outcome, { attempt: run.attempt, maxAttempts, retry, machine }, q.random);
   const errorMessage = firstLine(outcome.error);
-  if ("status" in decision) {
+  if ("machine" in decision) {
+    moveToMachine(q, run, decision.machine);
+    transition(q, run, RunStatus.PENDING, { ...done, error_message: errorMessage });
+  } else if ("status" in decision) {
     saveOutput(q, run.seq, null, null, outcome.error);
     transition(q, run, decision.status, { ...done, error_message: errorMessage });
   } else if (decision.retryInMs === 0) {
@@ -175,6 +179,14 @@ function fail(
       due_at: q.now + decision.retryInMs,
     });
   }
+}
+
+/** The run ran out of memory: its next attempts get a machine that its task names for this. */
+function moveToMachine(q: QueueContext, run: RunTableRow, machine: MachinePreset): void {
+  const spec = specOf(run);
+  q.sql.exec("UPDATE runs SET spec = ? WHERE seq = ?", JSON.stringify({ ...spec, machine }), run.seq);
+  const message = `Attempt ${run.attempt} ran out of memory on ${spec.machine}: the next one gets ${machine}`;
+  addEvent(q, run.seq, "machine-changed", message, { from: spec.machine, to: machine });
 }
 
 /** The host returns a run it will not finish: queued again at its old place, and no attempt is counted. */
@@ -192,6 +204,14 @@ export function loseLease(q: QueueContext, run: RunTableRow, reason: string): vo
   const losses = run.losses + 1;
   if (run.status === RunStatus.EXECUTING) recordAttempt(q, run, "LOST", q.now, null);
   addEvent(q, run.seq, "lost", `Lost host ${run.host_id}: ${reason}`, { losses });
+  if (run.status === RunStatus.EXECUTING && q.ref.environment.type === "DEVELOPMENT") {
+    const error = internalError(
+      "TASK_RUN_STALLED_EXECUTING",
+      `The process of this development run was lost: ${reason}. Runs in development are not retried then; trigger it again.`,
+    );
+    fail(q, run, error, { losses });
+    return;
+  }
   if (losses <= q.timeouts.maxHostLosses) {
     requeue(q, run, losses);
     return;
@@ -200,8 +220,30 @@ export function loseLease(q: QueueContext, run: RunTableRow, reason: string): vo
     "TASK_RUN_DEQUEUED_MAX_RETRIES",
     `The run lost its host ${losses} times, more often than the limit of ${q.timeouts.maxHostLosses}. Look at the hosts' logs: does the run bring them down?`,
   );
+  fail(q, run, error, { losses });
+}
+
+/** Ends a run with an error of the platform, whatever its attempts and retry settings are. */
+function fail(q: QueueContext, run: RunTableRow, error: TaskRunError, changes: Changes): void {
   saveOutput(q, run.seq, null, null, error);
-  transition(q, run, RunStatus.SYSTEM_FAILURE, { losses, error_message: firstLine(error) });
+  transition(q, run, finalStatusOf(error), { ...changes, error_message: firstLine(error) });
+}
+
+/** What a host reported about a run could not be stored: a run that it holds ends, as it would never get any further. */
+export function failReport(q: QueueContext, report: Lease, reason: string): void {
+  const lease = checkLease(q, report);
+  if (lease.verdict === "canceled") {
+    releaseSlot(q, { ...lease.run, done_token: lease.run.token });
+    return;
+  }
+  if (lease.verdict !== "held") return;
+  const { run } = lease;
+  const error = internalError(
+    "TASK_REPORT_NOT_STORED",
+    `What host ${run.host_id} reported about the run could not be stored: ${reason}`,
+  );
+  if (run.status === RunStatus.EXECUTING) recordAttempt(q, run, "FAILED", q.now, error);
+  fail(q, run, error, { done_token: run.token });
 }
 
 function requeue(q: QueueContext, run: RunTableRow, losses = run.losses): void {

@@ -18,6 +18,7 @@ export interface RunSpec {
   parentRunId?: string;
   rootRunId?: string;
   depth: number;
+  waitDepth?: number;
   batchId?: string;
   replayedFrom?: string;
   scheduleId?: string;

@@ -2,7 +2,6 @@ import { DurableObject } from "cloudflare:workers";
 import {
   type CompletedOperation,
   isFinal,
-  type LeaseVerdict,
   type MetadataOperation,
   type OperationResult,
   parseRunId,
@@ -16,7 +15,7 @@ import { StatePublisher } from "../lib/state-publisher.ts";
 import { Throttle } from "../lib/throttle.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
-import { attemptCompleted, attemptStarted, heartbeat, loseSession, returnRuns } from "./attempts.ts";
+import { loseSession, returnRuns } from "./attempts.ts";
 import { cancelRun } from "./cancel.ts";
 import { addTags, rescheduleRun, updateMetadata } from "./changes.ts";
 import { type Effects, findRun, type QueueContext } from "./context.ts";
@@ -24,12 +23,12 @@ import { QueueCore } from "./core.ts";
 import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { dequeueRuns, type Leased } from "./dequeue.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
-import { appendJournal } from "./journal.ts";
 import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
 import { Messenger } from "./messenger.ts";
 import { releaseParked } from "./parked-runs.ts";
 import { pendingProjection, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
+import { answerUnknown, applyOneByOne, applyReport, isStorageFailure } from "./reports.ts";
 import { Waiters } from "./result-polls.ts";
 import type {
   DebounceClaim,
@@ -56,13 +55,7 @@ import type {
 import { runNotFound } from "./run-not-found.ts";
 import { retrieveRun, runEvents } from "./run-views.ts";
 import { finishedOf } from "./run-waiters.ts";
-import {
-  checkpointVerdict,
-  claimOperation,
-  completeOperation,
-  type OperationClaim,
-  suspendRun,
-} from "./suspension.ts";
+import { claimOperation, completeOperation, type OperationClaim } from "./suspension.ts";
 import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
 import { triggerRun } from "./trigger.ts";
 
@@ -233,25 +226,13 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     }
 
     async applyReports(report: QueueReport): Promise<QueueReportResult> {
-      if (!this.#core.exists) {
-        const stale = (items: unknown[]): LeaseVerdict[] => items.map(() => "stale");
-        return {
-          started: stale(report.started),
-          completed: stale(report.completed),
-          heartbeats: stale(report.heartbeats),
-          journals: stale(report.journals),
-          suspensions: report.suspensions.map(() => ({ verdict: "stale" })),
-          checkpoints: report.checkpoints.map(() => "drop"),
-        };
+      if (!this.#core.exists) return answerUnknown(report);
+      try {
+        return await this.#group.run((q) => applyReport(q, report));
+      } catch (error) {
+        if (isStorageFailure(error)) throw error;
+        return applyOneByOne(report, (work) => this.#commit(work));
       }
-      return this.#group.run((q) => ({
-        started: report.started.map((item) => attemptStarted(q, item)),
-        journals: report.journals.map((item) => appendJournal(q, item)),
-        completed: report.completed.map((item) => attemptCompleted(q, item)),
-        suspensions: report.suspensions.map((item) => suspendRun(q, item)),
-        heartbeats: report.heartbeats.map((item) => heartbeat(q, item)),
-        checkpoints: report.checkpoints.map((item) => checkpointVerdict(q, item)),
-      }));
     }
 
     async claimOperation(environmentKey: string, claim: OperationClaim) {

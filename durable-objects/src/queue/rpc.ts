@@ -59,6 +59,8 @@ export interface TriggerItem {
   parentRunId?: string;
   rootRunId?: string;
   depth: number;
+  /** Runs above it that wait: its parent waits for it, the parent's parent for the parent, and so on. Absent: none does. */
+  waitDepth?: number;
   batchId?: string;
   replayedFrom?: string;
   /** It is the run of a tick of this schedule. */
@@ -230,6 +232,8 @@ export interface RunRow {
 
 /** All that is known about one run. */
 export interface RunRecord extends RunRow {
+  /** See `TriggerItem`. */
+  waitDepth: number;
   payload: string | null;
   payloadType: string;
   output: string | null;

@@ -71,6 +71,7 @@ export function retrieveRun(q: QueueContext, runId: string): RunRecord | null {
   )[0];
   return {
     ...toRunRow(q, row),
+    waitDepth: specOf(row).waitDepth ?? 0,
     payload: payload?.payload ?? null,
     payloadType: payload?.payload_type ?? "application/json",
     output: output?.output ?? null,

@@ -4,7 +4,7 @@ import { deletedAt } from "./retention.ts";
 import { notifyWaiters } from "./run-waiters.ts";
 
 /** Columns a transition may set besides the status. */
-type Changes = Partial<
+export type Changes = Partial<
   Pick<
     RunTableRow,
     | "order_at"

@@ -147,6 +147,7 @@ function specFrom(item: TriggerItem): RunSpec {
     parentRunId,
     rootRunId,
     depth,
+    waitDepth,
   } = item;
   const { batchId, replayedFrom, scheduleId, idempotency } = item;
   return {
@@ -160,6 +161,7 @@ function specFrom(item: TriggerItem): RunSpec {
     parentRunId,
     rootRunId,
     depth,
+    waitDepth,
     batchId,
     replayedFrom,
     scheduleId,

@@ -17,6 +17,8 @@ export const LIMITS = {
   tagLength: 128,
   /** Most attempts a run can have, whatever was asked for. */
   maxAttempts: 250,
+  /** Longest chain of runs in which each waits for the next one (`triggerAndWait` and the like). */
+  waitDepth: 100,
   /** Most runs handed to a host in one reply. */
   dequeueBatch: 500,
   bundleBytes: 50 * 1024 * 1024,

@@ -47,6 +47,10 @@ export const INTERNAL_ERRORS = {
   MAX_DURATION_EXCEEDED: { retry: false, status: "TIMED_OUT" },
   /** Hosts were lost under the run more often than the limit. */
   TASK_RUN_DEQUEUED_MAX_RETRIES: { retry: false, status: "SYSTEM_FAILURE" },
+  /** A development run's process or its machine was lost while the run executed. */
+  TASK_RUN_STALLED_EXECUTING: { retry: false, status: "CRASHED" },
+  /** What a host reported about the run could not be stored. */
+  TASK_REPORT_NOT_STORED: { retry: false, status: "SYSTEM_FAILURE" },
   /** A replay's operations came in another order, or were others, than its journal says. */
   TASK_RUN_NON_DETERMINISTIC: { retry: false, status: "COMPLETED_WITH_ERRORS" },
 } as const satisfies Record<

@@ -145,7 +145,7 @@ export type PreparedItem =
 /** One item of a batch, as a single trigger would prepare it. Throws a Failure that says what is wrong with it. */
 export async function prepareItem(
   preparation: RunPreparation,
-  batch: Pick<BatchRecord, "id" | "parentRunId">,
+  batch: Pick<BatchRecord, "id" | "parentRunId" | "parentWaits">,
   index: number,
   input: TriggerInput,
 ): Promise<PreparedItem> {
@@ -154,7 +154,11 @@ export async function prepareItem(
     parentRunId: batch.parentRunId ?? input.body.options?.parentRunId,
     parentBatch: batch.id,
   };
-  const prepared = await preparation.prepare({ ...input, body: { ...input.body, options } });
+  const prepared = await preparation.prepare({
+    ...input,
+    parentWaits: batch.parentWaits,
+    body: { ...input.body, options },
+  });
   const waiter = { type: "batch", batchId: batch.id, index } as const;
   return { ...prepared, item: { ...prepared.item, waiter }, index, task: input.task };
 }

@@ -31,8 +31,8 @@ export async function createBatch(
 ): Promise<BatchRecord> {
   const preparation = new RunPreparation(env, environment);
   const parentRunId = operation?.runId ?? input.parentRunId ?? null;
-  if (parentRunId !== null) await preparation.familyOf(parentRunId);
   const waits = operation !== undefined && input.resumeParentOnCompletion === true;
+  if (parentRunId !== null) await preparation.familyOf(parentRunId, waits);
   const ancestors = waits ? await ancestorsOf(preparation, operation.runId) : [];
 
   let id = input.id ?? newEnvironmentId("batch", environment.key);

@@ -154,7 +154,10 @@ async function createWhole(
   const id = newEnvironmentId("batch", environment.key);
   const prepared = await Promise.all(
     items.map(({ task, ...body }, index) =>
-      prepareItem(preparation, { id, parentRunId: parentRunId ?? null }, index, { task, body }),
+      prepareItem(preparation, { id, parentRunId: parentRunId ?? null, parentWaits: false }, index, {
+        task,
+        body,
+      }),
     ),
   );
   await createBatch(env, environment, { id, runCount: items.length, parentRunId }, undefined);

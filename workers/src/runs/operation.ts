@@ -1,4 +1,4 @@
-import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, RunRecord } from "@acme/durable-objects/rpc";
 import { type OperationKind, parseRunId } from "@acme/sdk/contract";
 import { OPERATION_HEADER, type OperationRef, parseOperation } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
@@ -48,12 +48,13 @@ export async function claimTarget(
   throw runNotFound(operation.runId);
 }
 
-/** The run itself, its parent, and so on up to the root. */
+/** The run itself, its parent if that waits for it, and so on: the runs that can't end before this one. */
 export async function ancestorsOf(preparation: RunPreparation, runId: string): Promise<string[]> {
   const found: string[] = [];
   for (let id: string | null = runId; id !== null && !found.includes(id); ) {
     found.push(id);
-    id = (await preparation.retrieveRun(id))?.parentRunId ?? null;
+    const run: RunRecord | null = await preparation.retrieveRun(id);
+    id = run && run.waitDepth > 0 ? run.parentRunId : null;
   }
   return found;
 }

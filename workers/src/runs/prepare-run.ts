@@ -12,6 +12,7 @@ import {
   DEFAULT_MACHINE,
   DEFAULTS,
   defaultQueueName,
+  LIMITS,
   newRunId,
   parseRunId,
   type TaskManifest,
@@ -34,6 +35,8 @@ export interface TriggerInput {
   waitMs?: number;
   /** Names the operation of a run that asks for it. */
   operationKey?: string;
+  /** The parent waits for the run. */
+  parentWaits?: boolean;
 }
 
 /** One run to create, and where. Its id is made for that queue. */
@@ -48,6 +51,8 @@ export interface Family {
   parentRunId?: string;
   rootRunId?: string;
   depth: number;
+  /** Absent: the parent doesn't wait for the run. */
+  waitDepth?: number;
 }
 
 /**
@@ -59,7 +64,7 @@ export class RunPreparation {
   readonly environment: EnvironmentRef;
   readonly #missing = new Map<string, Promise<KnownDeployment | null>>();
   readonly #versions = new Map<string, Promise<LockedVersion>>();
-  readonly #families = new Map<string, Promise<Family>>();
+  readonly #parents = new Map<string, Promise<RunRecord | null>>();
 
   constructor(env: Bindings, environment: EnvironmentRef) {
     this.env = env;
@@ -117,7 +122,9 @@ export class RunPreparation {
       isTest: options.test ?? false,
       known: task !== undefined,
       lockedDeployment: locked?.deployment,
-      ...(options.parentRunId === undefined ? { depth: 0 } : await this.familyOf(options.parentRunId)),
+      ...(options.parentRunId === undefined
+        ? { depth: 0 }
+        : await this.familyOf(options.parentRunId, input.parentWaits)),
       batchId: options.parentBatch,
       waitMs: input.waitMs || undefined,
       replayedFrom: input.replayedFrom,
@@ -126,18 +133,30 @@ export class RunPreparation {
     return { target, declaration, item, split: partitions > 1 };
   }
 
-  /** Of a child of this run. A parent of another environment is as unknown as one that never was: throws a 404. */
-  familyOf(parentRunId: string): Promise<Family> {
-    return remembered(this.#families, parentRunId, async () => {
-      const parent = await this.retrieveRun(parentRunId);
-      if (!parent)
-        throw new Failure(
-          404,
-          "run_not_found",
-          `The parent run ${parentRunId} was not found in this environment.`,
-        );
-      return { parentRunId, rootRunId: parent.rootRunId ?? parentRunId, depth: parent.depth + 1 };
-    });
+  /**
+   * Where a child of this run stands. Throws a 404 for a parent that is not in this environment, and a 422 where the
+   * parent would wait in too long a chain of runs that wait.
+   */
+  async familyOf(parentRunId: string, parentWaits = false): Promise<Family> {
+    const parent = await remembered(this.#parents, parentRunId, () => this.retrieveRun(parentRunId));
+    if (!parent)
+      throw new Failure(
+        404,
+        "run_not_found",
+        `The parent run ${parentRunId} was not found in this environment.`,
+      );
+    const family = { parentRunId, rootRunId: parent.rootRunId ?? parentRunId, depth: parent.depth + 1 };
+    if (!parentWaits) return family;
+    const waitDepth = parent.waitDepth + 1;
+    if (waitDepth > LIMITS.waitDepth)
+      throw new Failure(
+        422,
+        "wait_chain_too_deep",
+        `Run ${parentRunId} of task "${parent.task}" is the last of ${waitDepth} runs that wait for each other, and at most ` +
+          `${LIMITS.waitDepth} may. Does a task trigger itself and wait? End the recursion, or trigger without waiting. ` +
+          "Nothing was created.",
+      );
+    return { ...family, waitDepth };
   }
 
   /** Null: there is no such run in this environment. */

@@ -33,6 +33,7 @@ export async function triggerChild(
   const options = { ...input.body.options, parentRunId: operation.runId };
   const { item, ...prepared } = await preparation.prepare({
     ...input,
+    parentWaits: waits,
     operationKey: `${operation.runId} ${operation.attempt} ${operation.number}`,
     body: { ...input.body, options },
   });
