@@ -42,5 +42,6 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ["test/*.test.ts"],
     testTimeout: 30_000,
+    hookTimeout: 60_000,
   },
 });

@@ -2,6 +2,7 @@ import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { requireConfiguration } from "./auth/configuration.ts";
 import type { App } from "./bindings.ts";
+import { discardBody } from "./http/body.ts";
 import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
 import { adminRoutes } from "./routes/admin.ts";
@@ -62,6 +63,7 @@ app.route("/", openApiRoutes);
 app.notFound(async (c) => {
   const { pathname } = new URL(c.req.url);
   if (c.req.method === "GET" && !API.test(pathname)) return serveDashboard(c);
+  await discardBody(c.req.raw);
   const failure = new Failure(
     404,
     "route_not_found",
@@ -70,7 +72,8 @@ app.notFound(async (c) => {
   return c.json(failure.body, failure.status);
 });
 
-app.onError((error, c) => {
+app.onError(async (error, c) => {
+  await discardBody(c.req.raw);
   if (error instanceof Failure) return c.json(error.body, error.status, error.headers);
   console.error(`${c.req.method} ${c.req.path} failed`, error);
   const failure = new Failure(

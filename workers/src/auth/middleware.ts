@@ -1,6 +1,8 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
 import { authenticateMember, authenticateProjectMember } from "../people/authenticate-member.ts";
+import { clientAddress } from "../people/client-address.ts";
 import { authenticateSession, hasSessionCookie } from "../people/session.ts";
 import { ACCESS, type Access, type OperationId } from "./access.ts";
 import {
@@ -9,6 +11,8 @@ import {
   authenticateProject,
   authenticateSecret,
 } from "./credentials.ts";
+import { sha256 } from "./tokens.ts";
+import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
  * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
@@ -17,7 +21,8 @@ import {
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
   return async (c, next) => {
-    const authenticated = await authenticate(c, id, rule);
+    const authenticated =
+      rule.credential === "none" ? null : await limitingGuesses(c, () => authenticate(c, id, rule));
     if (authenticated) {
       c.set("environment", authenticated.environment);
       c.set("credential", authenticated.credential);
@@ -25,6 +30,28 @@ export function access(id: OperationId): MiddlewareHandler<App> {
     await next();
   };
 }
+
+/** Counts wrong keys by address, and refuses more of them before they are looked up. */
+async function limitingGuesses<T>(c: Context<App>, work: () => Promise<T>): Promise<T> {
+  const address = clientAddress(c);
+  const keyHash = () => {
+    const header = c.req.header("authorization");
+    return header?.startsWith("Bearer ") ? sha256(header.slice(7)) : undefined;
+  };
+  refuseGuesses(address, keyHash, Date.now());
+  try {
+    const result = await work();
+    const hash = keyHash();
+    if (hash !== undefined) trustKey(hash);
+    return result;
+  } catch (error) {
+    if (error instanceof Failure && WRONG_KEY.has(error.code)) countWrongKey(address, Date.now());
+    throw error;
+  }
+}
+
+/** Codes of the failures that a guessed key ends with. */
+const WRONG_KEY = new Set(["invalid_api_key", "invalid_access_token", "invalid_token"]);
 
 /** Null for a route that is not of one environment. Throws the Failure that refuses the request. */
 async function authenticate(c: Context<App>, id: OperationId, rule: Access): Promise<Authenticated | null> {

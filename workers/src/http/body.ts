@@ -27,7 +27,9 @@ export async function readBytes(
   if (!request.body) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+  // Without a cancel when it is too much: what is left of the body is read before the answer is sent.
+  const stream = request.body as ReadableStream<Uint8Array>;
+  for await (const chunk of stream.values({ preventCancel: true })) {
     size += chunk.byteLength;
     if (size > limit) throw tooLarge();
     chunks.push(chunk);
@@ -39,6 +41,31 @@ export async function readBytes(
     offset += chunk.byteLength;
   }
   return bytes;
+}
+
+/** What is read of a refused body at most, and for how long. */
+const DISCARD_BYTES = 64 * 1024 * 1024;
+const DISCARD_MS = 10_000;
+
+/**
+ * Reads what is left of a request's body and drops it. A connection is reset when its request is answered while the client
+ * still writes much of the body, and many clients report that instead of the answer.
+ */
+export async function discardBody(request: Request): Promise<void> {
+  const { body } = request;
+  if (!body || body.locked) return;
+  const reader = body.getReader();
+  const deadline = Date.now() + DISCARD_MS;
+  try {
+    for (let size = 0; size < DISCARD_BYTES && Date.now() < deadline; ) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      size += value.byteLength;
+    }
+    await reader.cancel();
+  } catch {
+    // The client is gone, or the stream was canceled already: there is nothing left to read.
+  }
 }
 
 /** The JSON body, checked by its schema. An empty body counts as `{}`. */

@@ -46,19 +46,17 @@ const MIN_PIECE_BYTES = 64 * 1024;
 async function* largePieces(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = byteReaderOf(stream);
   if (!reader) {
-    yield* stream;
+    yield* stream.values({ preventCancel: true });
     return;
   }
-  let over = false;
   try {
     for (;;) {
       const { value, done } = await reader.readAtLeast(MIN_PIECE_BYTES, new Uint8Array(PIECE_BYTES));
-      over = done;
       if (value && value.byteLength > 0) yield value;
       if (done) return;
     }
   } finally {
-    if (!over) await reader.cancel().catch(() => {});
+    // Without a cancel where the rest is not wanted: it is read before the answer is sent.
     reader.releaseLock();
   }
 }

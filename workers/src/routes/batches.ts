@@ -15,7 +15,7 @@ import { issueToken } from "../auth/tokens.ts";
 import { batchAborted, prepareItem, receiveItems, sendItems } from "../batches/batch-items.ts";
 import { batchOf, createBatch } from "../batches/create-batch.ts";
 import type { App, Bindings } from "../bindings.ts";
-import { readBody } from "../http/body.ts";
+import { discardBody, readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { batchObjectOf } from "../objects.ts";
 import { checkResumable, operationOf } from "../runs/operation.ts";
@@ -53,7 +53,7 @@ export const batchRoutes = new Hono<App>()
     if (batch.status === "ABORTED" && !batch.sealed) throw batchAborted(batch);
     const body = c.req.raw.body;
     if (batch.sealed) {
-      await body?.cancel();
+      await discardBody(c.req.raw);
       return c.json({ id, itemsAccepted: 0, itemsDeduplicated: batch.runCount, sealed: true });
     }
     if (!body) throw new Failure(400, "no_items", "The body is empty: send one JSON object a line (NDJSON).");

@@ -1,0 +1,54 @@
+import { Cache } from "../http/cache.ts";
+import { Failure } from "../http/failure.ts";
+import { type RateLimit, TokenBucket } from "../http/token-bucket.ts";
+
+/** Wrong keys from one address in one isolate: every one of them costs a read of the database. */
+const LIMIT: RateLimit = { burst: 100, perSecond: 5 };
+/** Addresses that are counted at once; with more, counting starts over. */
+const MAX_ADDRESSES = 10_000;
+/** A key that was valid this recently is looked up whatever else comes from its address. */
+const TRUSTED_MS = 3_600_000;
+
+const buckets = new Map<string, TokenBucket>();
+const trusted = new Cache<true>(TRUSTED_MS);
+
+/**
+ * Throws a 429 if too many wrong keys came from the address, unless the key was valid a while ago. Others behind the same
+ * address keep working with the keys they use. Costs valid keys one look into memory.
+ */
+export function refuseGuesses(
+  address: string | undefined,
+  keyHash: () => string | undefined,
+  now: number,
+): void {
+  const bucket = address === undefined ? undefined : buckets.get(address);
+  if (!bucket) return;
+  const { remaining, retryAfterMs } = bucket.take(0, LIMIT, now);
+  if (remaining > 0) return;
+  const hash = keyHash();
+  if (hash !== undefined && trusted.get(hash)) return;
+  const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
+  throw new Failure(
+    429,
+    "too_many_wrong_keys",
+    `Too many requests with wrong keys came from this address. Check the key, and try again in ${seconds} s.`,
+    { headers: { "retry-after": String(seconds) } },
+  );
+}
+
+/** Counts a key that turned out to be wrong against its address. */
+export function countWrongKey(address: string | undefined, now: number): void {
+  if (address === undefined) return;
+  let bucket = buckets.get(address);
+  if (!bucket) {
+    if (buckets.size >= MAX_ADDRESSES) buckets.clear();
+    bucket = new TokenBucket();
+    buckets.set(address, bucket);
+  }
+  bucket.take(1, LIMIT, now);
+}
+
+/** Remembers a key that turned out to be valid. */
+export function trustKey(keyHash: string): void {
+  if (!trusted.get(keyHash)) trusted.set(keyHash, true);
+}
