@@ -12,6 +12,7 @@ import { environmentRoutes } from "./routes/environments.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostRoutes } from "./routes/host.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
+import { organizationRoutes } from "./routes/organizations.ts";
 import { packetRoutes } from "./routes/packets.ts";
 import { peopleRoutes } from "./routes/people.ts";
 import { queueRoutes } from "./routes/queues.ts";
@@ -57,6 +58,7 @@ app.route("/", hostRoutes);
 app.route("/", deploymentRoutes);
 app.route("/", adminRoutes);
 app.route("/", peopleRoutes);
+app.route("/", organizationRoutes);
 app.route("/", healthRoutes);
 app.route("/", openApiRoutes);
 

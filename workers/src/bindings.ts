@@ -1,5 +1,6 @@
 import type { ObjectBindings } from "@acme/durable-objects/rpc";
 import type { Authenticated } from "./auth/credentials.ts";
+import type { OrganizationMember } from "./control/authenticate-organization.ts";
 import type { Session } from "./people/session.ts";
 
 /** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
@@ -41,7 +42,7 @@ export type App = {
   Bindings: Bindings;
   /**
    * What `access` (auth/middleware.ts) sets: what is authenticated, before routes that take a secret key or an access
-   * token; the session, before routes that take one; and neither before others.
+   * token; the session, and the membership, before routes that take those; and nothing before others.
    */
-  Variables: Authenticated & { session: Session };
+  Variables: Authenticated & { session: Session; member: OrganizationMember };
 };

@@ -31,7 +31,10 @@ describe("each route that the API document lists", () => {
     async ({ method, path, access }) => {
       const url = filled(path, { env: "prod" });
       const { status, body } = await call(method, url, null);
-      const code = access.credential === "session" ? "not_signed_in" : "missing_api_key";
+      const code =
+        access.credential === "session" || access.credential === "member"
+          ? "not_signed_in"
+          : "missing_api_key";
       expect([status, body.code]).toEqual([401, code]);
     },
   );
@@ -45,7 +48,7 @@ describe("each route that the API document lists", () => {
     },
   );
 
-  it.each(taking("accessToken", "session", "hostToken", "adminToken"))(
+  it.each(taking("accessToken", "session", "member", "hostToken", "adminToken"))(
     "refuses $method $path with a secret key",
     async ({ method, path }) => {
       const url = filled(path, { env: "prod", ref: project.ref });

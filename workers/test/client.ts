@@ -33,7 +33,7 @@ export async function call<T = Record<string, unknown>>(
     body: body === undefined ? undefined : typeof body === "string" ? body : JSON.stringify(body),
   });
   const text = await response.text();
-  const isJson = response.headers.get("content-type")?.includes("json") ?? false;
+  const isJson = response.headers.get("content-type")?.startsWith("application/json") ?? false;
   return {
     status: response.status,
     body: (isJson ? JSON.parse(text) : text) as T,

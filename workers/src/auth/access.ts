@@ -6,16 +6,19 @@
  *   Both of these also take the session of a member of the environment's organization whose role `people/roles.ts` lets do
  *   it: the header `x-acme-environment` or, for an access token's routes, the path names the environment.
  * - `session`: the session of any person.
+ * - `member`: the session of a member of the organization that the path names, by `:organization` or by the `:ref` of one
+ *   of its projects, with a role that `people/roles.ts` lets do it.
  * - `hostToken`, `adminToken`: the server's secrets for container hosts and for its administrator.
  * - `none`: nothing. The route is public, or checks a signature in its address itself.
  */
 export type Access =
   | { credential: "secretKey"; scopes?: readonly string[] }
-  | { credential: "accessToken" | "session" | "hostToken" | "adminToken" | "none" };
+  | { credential: "accessToken" | "session" | "member" | "hostToken" | "adminToken" | "none" };
 
 const secretKey = { credential: "secretKey" } as const;
 const accessToken = { credential: "accessToken" } as const;
 const session = { credential: "session" } as const;
+const member = { credential: "member" } as const;
 const hostToken = { credential: "hostToken" } as const;
 const adminToken = { credential: "adminToken" } as const;
 const open = { credential: "none" } as const;
@@ -98,6 +101,27 @@ export const ACCESS = {
   downloadBundle: hostToken,
 
   getMe: session,
+  createOrganization: session,
+  getOrganization: member,
+  updateOrganization: member,
+  listMembers: member,
+  changeMemberRole: member,
+  removeMember: member,
+  listInvitations: member,
+  createInvitation: member,
+  revokeInvitation: member,
+  lookUpInvitation: open,
+  acceptInvitation: session,
+  listProjects: member,
+  createProject: member,
+  updateProject: member,
+  deleteProject: member,
+  listProjectEnvironments: member,
+  createProjectEnvironment: member,
+  archiveBranch: member,
+  changeEnvironmentLimits: accessToken,
+  listAuditLog: member,
+  exportAuditLog: member,
 
   bootstrap: adminToken,
   createSignInLink: adminToken,

@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
+import { authenticateOrganization } from "../control/authenticate-organization.ts";
 import { authenticateMember, authenticateProjectMember } from "../people/authenticate-member.ts";
 import { clientAddress } from "../people/client-address.ts";
 import { authenticateSession, hasSessionCookie } from "../people/session.ts";
@@ -16,7 +17,7 @@ import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
  * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
- * `c.var.environment` and `c.var.credential` where that belongs to an environment, or `c.var.session` where it takes one.
+ * `c.var.environment` and `c.var.credential` where that belongs to an environment, or `c.var.session` and `c.var.member` where it takes those.
  */
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
@@ -67,6 +68,12 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
     case "session":
       c.set("session", await authenticateSession(c));
       return null;
+    case "member": {
+      const { session, member } = await authenticateOrganization(c, id);
+      c.set("session", session);
+      c.set("member", member);
+      return null;
+    }
     case "hostToken":
       authenticateSecret(c, c.env.HOST_TOKEN, "host token");
       return null;

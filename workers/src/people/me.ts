@@ -1,6 +1,6 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { MeResponse, Role } from "@acme/sdk/contract/api";
-import { asc, eq } from "drizzle-orm";
+import { and, asc, eq, isNull } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import { environmentObjectOf } from "../objects.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
@@ -74,6 +74,6 @@ function projectsOf({ db, tables: { projects, members } }: SqlConnection, userId
     .select({ id, ref, name, organizationId })
     .from(projects)
     .innerJoin(members, eq(members.organizationId, organizationId))
-    .where(eq(members.userId, userId))
+    .where(and(eq(members.userId, userId), isNull(projects.deletedAt)))
     .orderBy(asc(ref));
 }

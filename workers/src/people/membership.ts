@@ -1,11 +1,11 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Role } from "@acme/sdk/contract/api";
-import { and, asc, eq, type SQL } from "drizzle-orm";
+import { and, asc, eq, isNull, type SQL } from "drizzle-orm";
 import { Cache } from "../http/cache.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
 /** What a person is a member of is asked for again after this time at most. */
-const MEMBERSHIP_CACHE_MS = 10_000;
+export const MEMBERSHIP_CACHE_MS = 10_000;
 
 export interface Membership {
   role: Role;
@@ -44,11 +44,12 @@ export const membershipByPath = (
     return (await memberEnvironments(opened, userId, named))[0] ?? null;
   });
 
-/** Environments that match, of the organizations that a person is a member of. */
+/** Environments that match, of the organizations that a person is a member of; archived branches only when asked for. */
 export async function memberEnvironments(
   { db, tables }: SqlConnection,
   userId: string,
   where?: SQL,
+  { archived = false } = {},
 ): Promise<Membership[]> {
   const { organizations, projects, environments, members } = tables;
   const rows = await db
@@ -67,7 +68,14 @@ export async function memberEnvironments(
     .innerJoin(organizations, eq(organizations.id, members.organizationId))
     .innerJoin(projects, eq(projects.organizationId, organizations.id))
     .innerJoin(environments, eq(environments.projectId, projects.id))
-    .where(and(eq(members.userId, userId), where))
+    .where(
+      and(
+        eq(members.userId, userId),
+        isNull(projects.deletedAt),
+        archived ? undefined : isNull(environments.archivedAt),
+        where,
+      ),
+    )
     .orderBy(asc(organizations.slug), asc(projects.ref), asc(environments.slug));
   return rows.map(({ role, environment, project, organization }) => ({
     role,

@@ -3,7 +3,9 @@ import type { ACCESS, OperationId } from "../auth/access.ts";
 import { Failure } from "../http/failure.ts";
 
 type OfEnvironment = {
-  [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends "secretKey" | "accessToken" ? Id : never;
+  [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends "secretKey" | "accessToken" | "member"
+    ? Id
+    : never;
 }[OperationId];
 
 /**
@@ -73,6 +75,27 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   listDeployments: "viewer",
   createDeployment: "developer",
   promoteDeployment: "developer",
+
+  getOrganization: "viewer",
+  updateOrganization: "admin",
+  listMembers: "viewer",
+  // Who is an owner, only owners change: see control/members.ts.
+  changeMemberRole: "admin",
+  // Anybody may leave; see there for whom else one removes.
+  removeMember: "viewer",
+  listInvitations: "admin",
+  createInvitation: "admin",
+  revokeInvitation: "admin",
+  listProjects: "viewer",
+  createProject: "admin",
+  updateProject: "admin",
+  deleteProject: "owner",
+  listProjectEnvironments: "viewer",
+  createProjectEnvironment: "developer",
+  archiveBranch: "developer",
+  changeEnvironmentLimits: "admin",
+  listAuditLog: "admin",
+  exportAuditLog: "admin",
 };
 
 const LEAST: Partial<Record<OperationId, Role>> = LEAST_ROLE;

@@ -1,12 +1,14 @@
-import { ENVIRONMENT_SLUGS } from "@acme/sdk/contract/api";
+import { EnvironmentLimitsBody } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
+import { changeLimits } from "../control/environments.ts";
+import { readRequiredBody } from "../http/body.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { environmentView } from "../views/environment-view.ts";
 
-/** Other things of a project have paths like these. */
-const PATH = `/api/v1/projects/:ref/:env{${ENVIRONMENT_SLUGS.join("|")}}` as const;
+/** Other things of a project have paths like these. A member's own and a branch's slugs begin with their type's. */
+const PATH = "/api/v1/projects/:ref/:env{(?:dev|preview)(?:-[0-9a-z-]+)?|staging|prod}" as const;
 
 /** An environment as its project's developers see and pause it. What it may use is set by the administrator. */
 export const environmentRoutes = new Hono<App>()
@@ -16,7 +18,10 @@ export const environmentRoutes = new Hono<App>()
     return c.json(environmentView(environment, settings));
   })
   .post(`${PATH}/pause`, access("pauseEnvironment"), (c) => setPaused(c, true))
-  .post(`${PATH}/resume`, access("resumeEnvironment"), (c) => setPaused(c, false));
+  .post(`${PATH}/resume`, access("resumeEnvironment"), (c) => setPaused(c, false))
+  .put(`${PATH}/limits`, access("changeEnvironmentLimits"), async (c) =>
+    c.json(await changeLimits(c, await readRequiredBody(c, EnvironmentLimitsBody))),
+  );
 
 async function setPaused(c: Context<App>, paused: boolean): Promise<Response> {
   const { environment } = c.var;

@@ -17,6 +17,8 @@ import type { PlainStatement, QueryMethod, SqlRpc } from "./sql-connection.ts";
 import { sqliteRepository } from "./sqlite-repository.ts";
 import { sqliteUpsert } from "./sqlite-upsert.ts";
 
+class NothingChanged extends Error {}
+
 /**
  * The query side on one machine, where neither D1 nor Postgres is: the same repository over an object's SQLite. It
  * applies the migrations in its constructor, before any call is let in.
@@ -49,14 +51,21 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return { rows: method === "get" ? (rows[0] ?? []) : rows, rowCount: this.#changes() };
   }
 
-  /** Several in one transaction. Returns the number of rows that each one changed. */
+  /** Several in one transaction. Returns the number of rows that each one changed; null: a required one changed none. */
   async queryAtomically(statements: PlainStatement[]) {
-    return this.ctx.storage.transactionSync(() =>
-      statements.map(({ sql, params }) => {
-        this.ctx.storage.sql.exec(sql, ...(params as SqlStorageValue[])).toArray();
-        return this.#changes();
-      }),
-    );
+    try {
+      return this.ctx.storage.transactionSync(() =>
+        statements.map(({ sql, params, required }) => {
+          this.ctx.storage.sql.exec(sql, ...(params as SqlStorageValue[])).toArray();
+          const changed = this.#changes();
+          if (required && changed === 0) throw new NothingChanged();
+          return changed;
+        }),
+      );
+    } catch (error) {
+      if (error instanceof NothingChanged) return null;
+      throw error;
+    }
   }
 
   /** Rows that the last INSERT, UPDATE or DELETE changed: SQLite's own count has no index writes in it. */

@@ -1,4 +1,4 @@
-import type { SQL } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { drizzle as d1Drizzle } from "drizzle-orm/d1";
 import { PgDialect } from "drizzle-orm/pg-core";
 import { drizzle as postgresDrizzle } from "drizzle-orm/postgres-js";
@@ -13,9 +13,18 @@ import * as sqliteTables from "./sqlite-schema.ts";
 /** A query that Drizzle has built and not run. */
 export type Statement = { toSQL(): { sql: string; params: unknown[] } } | SQL;
 
+/** A statement without whose effect the whole transaction must not be. */
+export interface Required {
+  required: Statement;
+}
+
+export const required = (statement: Statement): Required => ({ required: statement });
+
 export interface PlainStatement {
   sql: string;
   params: unknown[];
+  /** Undo everything if it changes no row. */
+  required: boolean;
 }
 
 /**
@@ -27,16 +36,18 @@ export interface SqlConnection {
   db: SqlDatabase["db"];
   tables: SqlTables;
   /**
-   * Runs the statements in order and in one transaction: all or none. Resolves with the number of rows each one changed.
-   * A statement sees what the ones before it did, so a condition on an earlier one belongs into its WHERE.
+   * Runs the statements in order and in one transaction: all or none. Resolves with the number of rows each one changed,
+   * or with null where a required one changed none: then nothing was done.
    */
-  atomically(statements: Statement[]): Promise<number[]>;
+  atomically(statements: (Statement | Required)[]): Promise<number[] | null>;
+  /** For a transaction: keeps others that lock the same organization out until it ends. SQLite has one writer anyway. */
+  lockOrganization(id: string): Statement;
 }
 
 /** What the database object answers to: see `DatabaseObject`. */
 export interface SqlRpc {
   query(sql: string, params: unknown[], method: QueryMethod): Promise<{ rows: unknown[]; rowCount: number }>;
-  queryAtomically(statements: PlainStatement[]): Promise<number[]>;
+  queryAtomically(statements: PlainStatement[]): Promise<number[] | null>;
 }
 
 export type QueryMethod = "run" | "all" | "values" | "get";
@@ -51,22 +62,42 @@ export function openSql(env: Bindings): SqlConnection {
 const sqliteDialect = new SQLiteAsyncDialect();
 const postgresDialect = new PgDialect();
 
-const plain = (statement: Statement, dialect: SQLiteAsyncDialect | PgDialect): PlainStatement => {
-  const { sql, params } = "toSQL" in statement ? statement.toSQL() : dialect.sqlToQuery(statement);
-  return { sql, params };
+const plain = (statement: Statement | Required, dialect: SQLiteAsyncDialect | PgDialect): PlainStatement => {
+  const built = "required" in statement ? statement.required : statement;
+  const { sql, params } = "toSQL" in built ? built.toSQL() : dialect.sqlToQuery(built);
+  return { sql, params, required: "required" in statement };
 };
+
+/** D1 undoes a batch when a statement fails: this one does, if the one before it changed nothing. */
+const D1_GUARD = "SELECT json(CASE WHEN changes() = 0 THEN 'nothing changed' ELSE 'null' END)";
+
+const nothing = sql`SELECT 1`;
 
 export function d1Connection(d1: D1Database): SqlConnection {
   return {
     provider: "sqlite",
     db: d1Drizzle(d1),
     tables: sqliteTables,
+    lockOrganization: () => nothing,
     async atomically(statements) {
-      const prepared = statements.map((statement) => {
-        const { sql, params } = plain(statement, sqliteDialect);
-        return d1.prepare(sql).bind(...params);
+      const plains = statements.map((statement) => plain(statement, sqliteDialect));
+      const prepared = plains.flatMap(({ sql, params, required }) => {
+        const one = d1.prepare(sql).bind(...params);
+        return required ? [one, d1.prepare(D1_GUARD)] : [one];
       });
-      return (await d1.batch(prepared)).map((result) => result.meta.changes);
+      try {
+        const results = await d1.batch(prepared);
+        const counts = results.map((result) => result.meta.changes);
+        let at = 0;
+        return plains.map(({ required }) => {
+          const count = counts[at] as number;
+          at += required ? 2 : 1;
+          return count;
+        });
+      } catch (error) {
+        if (error instanceof Error && /malformed JSON/.test(error.message)) return null;
+        throw error;
+      }
     },
   };
 }
@@ -76,10 +107,13 @@ export function objectConnection(object: SqlRpc): SqlConnection {
     provider: "sqlite",
     db: proxyDrizzle((sql, params, method) => object.query(sql, params, method)),
     tables: sqliteTables,
+    lockOrganization: () => nothing,
     atomically: (statements) =>
       object.queryAtomically(statements.map((statement) => plain(statement, sqliteDialect))),
   };
 }
+
+class NothingChanged extends Error {}
 
 export function postgresConnection(url: string): SqlConnection & { end(): Promise<void> } {
   const client = postgresClient(url);
@@ -88,16 +122,23 @@ export function postgresConnection(url: string): SqlConnection & { end(): Promis
     // Drizzle's Postgres side has the methods of its SQLite side that are used here; the tests run on both.
     db: postgresDrizzle(client) as unknown as SqlDatabase["db"],
     tables: postgresTables as unknown as SqlTables,
-    atomically: async (statements) => {
-      const changed = await client.begin(async (transaction) => {
-        const counts: number[] = [];
-        for (const statement of statements) {
-          const { sql, params } = plain(statement, postgresDialect);
-          counts.push((await transaction.unsafe(sql, params as never[])).count);
-        }
-        return counts;
-      });
-      return changed as number[];
+    lockOrganization: (id) => sql`SELECT 1 FROM organizations WHERE id = ${id} FOR UPDATE`,
+    async atomically(statements) {
+      try {
+        return await client.begin(async (transaction) => {
+          const counts: number[] = [];
+          for (const statement of statements) {
+            const { sql: text, params, required } = plain(statement, postgresDialect);
+            const { count } = await transaction.unsafe(text, params as never[]);
+            if (required && count === 0) throw new NothingChanged();
+            counts.push(count);
+          }
+          return counts;
+        });
+      } catch (error) {
+        if (error instanceof NothingChanged) return null;
+        throw error;
+      }
     },
     end: () => client.end({ timeout: 5 }),
   };

@@ -136,7 +136,8 @@ export class SqlRepository implements Repository {
       .select({ key: apiKeys.environmentKey })
       .from(apiKeys)
       .where(and(eq(apiKeys.hash, hash), isNull(apiKeys.revokedAt)));
-    return (await this.#environments(eq(environments.key, sql`(${key})`)))[0] ?? null;
+    const where = and(eq(environments.key, sql`(${key})`), isNull(this.#tables.projects.deletedAt));
+    return (await this.#environments(where))[0] ?? null;
   }
 
   async createApiKey(environmentKey: string, hash: string): Promise<boolean> {
@@ -197,13 +198,15 @@ export class SqlRepository implements Repository {
     return this.#db
       .select({ id, ref, name, organizationId: projects.organizationId })
       .from(projects)
-      .where(eq(projects.organizationId, organizationId))
+      .where(and(eq(projects.organizationId, organizationId), isNull(projects.deletedAt)))
       .orderBy(asc(ref));
   }
 
   async listEnvironments(organizationId: string, projectRef: string): Promise<EnvironmentRef[]> {
     const { organizations, projects } = this.#tables;
-    return this.#environments(and(eq(organizations.id, organizationId), eq(projects.ref, projectRef)));
+    return this.#environments(
+      and(eq(organizations.id, organizationId), eq(projects.ref, projectRef), isNull(projects.deletedAt)),
+    );
   }
 
   async findEnvironment(
@@ -216,13 +219,16 @@ export class SqlRepository implements Repository {
       eq(organizations.id, organizationId),
       eq(projects.ref, projectRef),
       eq(environments.slug, slug),
+      isNull(projects.deletedAt),
+      isNull(environments.archivedAt),
     );
     return (await this.#environments(where))[0] ?? null;
   }
 
   async findEnvironmentOfProject(projectRef: string, slug: string): Promise<EnvironmentRef | null> {
     const { projects, environments } = this.#tables;
-    const where = and(eq(projects.ref, projectRef), eq(environments.slug, slug));
+    const named = and(eq(projects.ref, projectRef), eq(environments.slug, slug));
+    const where = and(named, isNull(projects.deletedAt), isNull(environments.archivedAt));
     return (await this.#environments(where))[0] ?? null;
   }
 

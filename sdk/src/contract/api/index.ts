@@ -4,6 +4,7 @@ export * from "./deployments.ts";
 export * from "./durations.ts";
 export * from "./environments.ts";
 export * from "./operations.ts";
+export * from "./organizations.ts";
 export * from "./packets.ts";
 export * from "./people.ts";
 export * from "./queries.ts";

@@ -1,0 +1,187 @@
+import { z } from "zod";
+import { ConcurrencyLimit } from "../manifest.ts";
+import { EmailAddress, Role } from "./people.ts";
+
+const Name = z.string().trim().min(1).max(100);
+
+export const OrganizationSlug = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])$/,
+    "Give 2 to 63 characters of a-z, 0-9 and -, the first and last of them none of -",
+  );
+
+export const CreateOrganizationBody = z
+  .object({ name: Name, /** Default: made of the name. */ slug: OrganizationSlug.optional() })
+  .strict();
+
+export const UpdateOrganizationBody = z.object({ name: Name }).strict();
+
+export const OrganizationObject = z.object({
+  id: z.string(),
+  slug: z.string(),
+  name: z.string(),
+  /** The caller's own. */
+  role: Role,
+  createdAt: z.iso.datetime(),
+  members: z.number(),
+  projects: z.number(),
+  /** Most runs that one of its environments may execute at once, set by the server's operator; null: no such limit. */
+  concurrencyCeiling: z.number().nullable(),
+});
+export type OrganizationObject = z.infer<typeof OrganizationObject>;
+
+export const MemberObject = z.object({
+  userId: z.string(),
+  email: z.string(),
+  name: z.string(),
+  image: z.string().nullable(),
+  role: Role,
+  joinedAt: z.iso.datetime(),
+});
+export type MemberObject = z.infer<typeof MemberObject>;
+
+export const ListMembersResponse = z.object({ data: z.array(MemberObject) });
+export const ChangeRoleBody = z.object({ role: Role }).strict();
+
+export const CreateInvitationBody = z
+  .object({ email: EmailAddress, role: Role.default("developer") })
+  .strict();
+
+export const InvitationObject = z.object({
+  id: z.string(),
+  email: z.string(),
+  role: Role,
+  invitedBy: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime(),
+});
+export type InvitationObject = z.infer<typeof InvitationObject>;
+
+export const CreateInvitationResponse = InvitationObject.extend({
+  /** The link to accept it by. It is shown this once. */
+  url: z.string(),
+  /** Whether it was also mailed to the person. */
+  mailed: z.boolean(),
+});
+export type CreateInvitationResponse = z.infer<typeof CreateInvitationResponse>;
+
+/** Those that can still be accepted. */
+export const ListInvitationsResponse = z.object({ data: z.array(InvitationObject) });
+
+export const InvitationTokenBody = z.object({ token: z.string().min(1).max(200) }).strict();
+
+/** What an invitation's link is about. */
+export const InvitationSummary = z.object({
+  organization: z.object({ slug: z.string(), name: z.string() }),
+  email: z.string(),
+  role: Role,
+  expiresAt: z.iso.datetime(),
+});
+export type InvitationSummary = z.infer<typeof InvitationSummary>;
+
+export const AcceptInvitationResponse = z.object({
+  organization: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
+  role: Role,
+});
+
+export const CreateProjectBody = z.object({ name: Name }).strict();
+export const UpdateProjectBody = z.object({ name: Name }).strict();
+
+export const ProjectObject = z.object({
+  id: z.string(),
+  ref: z.string(),
+  name: z.string(),
+  createdAt: z.iso.datetime(),
+});
+export type ProjectObject = z.infer<typeof ProjectObject>;
+
+export const ListProjectsResponse = z.object({ data: z.array(ProjectObject) });
+
+/** What went with a project. Runs and their logs are removed as their retention ends; nothing shows them any more. */
+export const DeletedProject = z.object({
+  ref: z.string(),
+  /** Paused, with their schedules off. */
+  environments: z.array(z.string()),
+  apiKeysRevoked: z.number(),
+  variablesDeleted: z.number(),
+});
+
+/** Name of a git branch. */
+export const BranchName = z
+  .string()
+  .min(1)
+  .max(200)
+  .regex(/^[^\s\p{Cc}~^:?*[\\]+$/u, "Give a branch's name, without spaces and control characters");
+
+export const CreateEnvironmentBody = z.discriminatedUnion("type", [
+  /** The caller's own development environment in this project. */
+  z.object({ type: z.literal("dev") }).strict(),
+  z.object({ type: z.literal("staging") }).strict(),
+  z.object({ type: z.literal("preview") }).strict(),
+  z.object({ type: z.literal("prod") }).strict(),
+  /** Of the project's preview environment, which is made if it is missing. One that was archived comes back. */
+  z.object({ type: z.literal("branch"), branch: BranchName }).strict(),
+]);
+
+export const ProjectEnvironment = z.object({
+  id: z.string(),
+  key: z.string(),
+  slug: z.string(),
+  type: z.enum(["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"]),
+  name: z.string(),
+  /** Of a preview environment's branch; null for other environments. */
+  branch: z.string().nullable(),
+  /** Whose development environment it is; null: everybody's. */
+  userId: z.string().nullable(),
+  createdAt: z.iso.datetime(),
+  archivedAt: z.iso.datetime().nullable(),
+});
+export type ProjectEnvironment = z.infer<typeof ProjectEnvironment>;
+
+export const ListEnvironmentsResponse = z.object({ data: z.array(ProjectEnvironment) });
+export const ArchiveBranchBody = z.object({ branch: BranchName }).strict();
+
+/** What an organization's admins may change of an environment; what is absent stays. */
+export const EnvironmentLimitsBody = z
+  .object({
+    /** Runs executing at once. */
+    concurrencyLimit: ConcurrencyLimit,
+    /** All queues together may use so many times the limit, rounded down. */
+    burstFactor: z.number().min(1).max(10),
+    /** Most runs of a queue that have not started; null: the platform's limit. */
+    queueSizeLimit: z.number().int().min(1).max(10_000_000).nullable(),
+  })
+  .partial()
+  .strict();
+
+export const AuditEntry = z.object({
+  id: z.string(),
+  at: z.iso.datetime(),
+  actor: z.object({
+    type: z.enum(["user", "key", "access_token", "operator"]),
+    id: z.string().nullable(),
+    name: z.string(),
+  }),
+  action: z.string(),
+  target: z.object({ type: z.string(), id: z.string() }),
+  /** `PROJECTREF/ENVIRONMENT`, or the project's ref; null: of the whole organization. */
+  scope: z.string().nullable(),
+  details: z.record(z.string(), z.unknown()),
+  address: z.string().nullable(),
+  userAgent: z.string().nullable(),
+});
+export type AuditEntry = z.infer<typeof AuditEntry>;
+
+export const ListAuditQuery = z.object({
+  "page[size]": z.coerce.number().int().min(1).max(100).optional(),
+  /** An entry's id: those that are older. */
+  "page[after]": z.string().max(64).optional(),
+  action: z.string().max(64).optional(),
+  actor: z.string().max(64).optional(),
+});
+
+export const ListAuditResponse = z.object({
+  data: z.array(AuditEntry),
+  pagination: z.object({ next: z.string().optional() }),
+});

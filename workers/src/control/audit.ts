@@ -1,0 +1,69 @@
+import { randomBase36 } from "@acme/sdk/contract";
+import type { Context } from "hono";
+import type { App } from "../bindings.ts";
+import { clientAddress } from "../people/client-address.ts";
+import { openSql, type SqlConnection, type Statement } from "../storage/sql-connection.ts";
+
+/** What was done to what. */
+export interface Deed {
+  organizationId: string;
+  /** Such as `member.role_changed`. */
+  action: string;
+  target: { type: string; id: string };
+  /** `PROJECTREF/ENVIRONMENT`, or the project's ref; absent: of the whole organization. */
+  scope?: string;
+  /** What changed, small and without secrets. */
+  details?: Record<string, unknown>;
+}
+
+interface Actor {
+  actorType: "user" | "key" | "access_token" | "operator";
+  actorId: string | null;
+  actorName: string;
+}
+
+/** Ids sort by time, so that the newest entries are one walk of an index. */
+const newAuditId = (now: number): string => `audit_${now.toString(36).padStart(9, "0")}${randomBase36(12)}`;
+
+/** The statement that records a deed: it goes into the transaction that does it. */
+export function auditStatement(c: Context<App>, { db, tables }: SqlConnection, deed: Deed): Statement {
+  const now = Date.now();
+  return db.insert(tables.auditLog).values({
+    id: newAuditId(now),
+    organizationId: deed.organizationId,
+    at: now,
+    ...actorOf(c),
+    action: deed.action,
+    targetType: deed.target.type,
+    targetId: deed.target.id,
+    scope: deed.scope ?? null,
+    details: deed.details ?? {},
+    address: clientAddress(c) ?? null,
+    userAgent: c.req.header("user-agent")?.slice(0, 300) ?? null,
+  });
+}
+
+/** Records what an object has done, which has no transaction with this database. */
+export async function audit(c: Context<App>, deed: Deed): Promise<void> {
+  const connection = openSql(c.env);
+  await connection.atomically([auditStatement(c, connection, deed)]);
+}
+
+/** Who makes a request, as the audit log and rows that say who changed them name it. */
+export function actorOf(c: Context<App>): Actor {
+  const { session, credential } = c.var as Partial<typeof c.var>;
+  const person = session ?? (credential?.type === "session" ? credential.session : undefined);
+  if (person) return { actorType: "user", actorId: person.user.id, actorName: person.user.email };
+  switch (credential?.type) {
+    case "accessToken":
+      return { actorType: "access_token", actorId: null, actorName: "access token" };
+    case "secretKey":
+      return { actorType: "key", actorId: null, actorName: "secret key" };
+    case "run":
+      return { actorType: "key", actorId: null, actorName: "token of a run" };
+    case "public":
+      return { actorType: "key", actorId: null, actorName: "public token" };
+    default:
+      return { actorType: "operator", actorId: null, actorName: "operator" };
+  }
+}

@@ -1,0 +1,91 @@
+import type { Role } from "@acme/sdk/contract/api";
+import { and, eq, isNull, or } from "drizzle-orm";
+import type { Context } from "hono";
+import type { OperationId } from "../auth/access.ts";
+import type { App } from "../bindings.ts";
+import { Cache } from "../http/cache.ts";
+import { Failure } from "../http/failure.ts";
+import { MEMBERSHIP_CACHE_MS } from "../people/membership.ts";
+import { requireRole } from "../people/roles.ts";
+import { authenticateSession, type Session } from "../people/session.ts";
+import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
+
+export interface OrganizationMember {
+  role: Role;
+  organization: { id: string; slug: string; name: string; concurrencyCeiling: number | null };
+  /** Where the path names one. */
+  project?: { id: string; ref: string; name: string };
+}
+
+const cache = new Cache<OrganizationMember>(MEMBERSHIP_CACHE_MS);
+
+export const forgetOrganizations = (): void => cache.clear();
+
+/**
+ * The organization that the path names, by its slug or id or by the ref of one of its projects, if the signed-in person
+ * is a member with a role that may do the operation. Throws a 401, 403, 404 or 429.
+ */
+export async function authenticateOrganization(
+  c: Context<App>,
+  operation: OperationId,
+): Promise<{ session: Session; member: OrganizationMember }> {
+  const session = await authenticateSession(c);
+  const { organization = "", ref } = c.req.param() as Record<string, string>;
+  const userId = session.user.id;
+  const member = await cache.through(`${userId} ${ref ?? ""} ${organization}`, () =>
+    ref === undefined
+      ? byOrganization(openSql(c.env), userId, organization)
+      : byProject(openSql(c.env), userId, ref),
+  );
+  if (!member) throw ref === undefined ? organizationNotFound(organization) : projectNotFound(ref);
+  requireRole(member.role, operation);
+  return { session, member };
+}
+
+async function byOrganization(
+  { db, tables: { organizations, members } }: SqlConnection,
+  userId: string,
+  name: string,
+): Promise<OrganizationMember | null> {
+  const { id, slug, name: title, concurrencyCeiling } = organizations;
+  const rows = await db
+    .select({ role: members.role, organization: { id, slug, name: title, concurrencyCeiling } })
+    .from(members)
+    .innerJoin(organizations, eq(id, members.organizationId))
+    .where(and(eq(members.userId, userId), or(eq(slug, name), eq(id, name))))
+    .limit(1);
+  return rows[0] ?? null;
+}
+
+async function byProject(
+  { db, tables: { organizations, members, projects } }: SqlConnection,
+  userId: string,
+  ref: string,
+): Promise<OrganizationMember | null> {
+  const { id, slug, name, concurrencyCeiling } = organizations;
+  const rows = await db
+    .select({
+      role: members.role,
+      organization: { id, slug, name, concurrencyCeiling },
+      project: { id: projects.id, ref: projects.ref, name: projects.name },
+    })
+    .from(projects)
+    .innerJoin(organizations, eq(id, projects.organizationId))
+    .innerJoin(members, eq(members.organizationId, id))
+    .where(and(eq(projects.ref, ref), isNull(projects.deletedAt), eq(members.userId, userId)));
+  return rows[0] ?? null;
+}
+
+const organizationNotFound = (name: string): Failure =>
+  new Failure(
+    404,
+    "organization_not_found",
+    `There is no organization "${name.slice(0, 64)}" that you are a member of. Nothing was changed.`,
+  );
+
+const projectNotFound = (ref: string): Failure =>
+  new Failure(
+    404,
+    "project_not_found",
+    `There is no project "${ref.slice(0, 64)}" in an organization that you are a member of. Nothing was changed.`,
+  );

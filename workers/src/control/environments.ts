@@ -1,0 +1,253 @@
+import { createHash } from "node:crypto";
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import { newId, randomBase36 } from "@acme/sdk/contract";
+import type {
+  CreateEnvironmentBody,
+  EnvironmentLimitsBody,
+  EnvironmentResponse,
+  ProjectEnvironment,
+} from "@acme/sdk/contract/api";
+import { and, asc, count, eq, isNotNull, isNull, type SQL } from "drizzle-orm";
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { App } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { environmentObjectOf } from "../objects.ts";
+import { nameOf } from "../people/me.ts";
+import { forgetMemberships, memberEnvironments } from "../people/membership.ts";
+import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
+import { environmentView } from "../views/environment-view.ts";
+import { auditStatement } from "./audit.ts";
+import { projectOf } from "./projects.ts";
+
+/** Of one project, archived ones not counted. */
+const BRANCHES = 500;
+
+type Row = Awaited<ReturnType<typeof rowsOf>>[number];
+
+/** All of a project, archived branches too. */
+export async function listEnvironments(c: Context<App>): Promise<ProjectEnvironment[]> {
+  return (await rowsOf(openSql(c.env), projectOf(c.var.member).id)).map(projectEnvironment);
+}
+
+function rowsOf({ db, tables: { environments } }: SqlConnection, projectId: string, where?: SQL) {
+  return db
+    .select()
+    .from(environments)
+    .where(and(eq(environments.projectId, projectId), where))
+    .orderBy(asc(environments.slug));
+}
+
+const TYPES = {
+  dev: "DEVELOPMENT",
+  staging: "STAGING",
+  preview: "PREVIEW",
+  prod: "PRODUCTION",
+} as const satisfies Record<string, EnvironmentRef["type"]>;
+
+interface Wanted {
+  slug: string;
+  type: EnvironmentRef["type"];
+  userId?: string;
+  parentKey?: string;
+  branch?: string;
+}
+
+/** Makes an environment, or gives the one that is there: the same call sent twice makes one. */
+export async function createEnvironment(
+  c: Context<App>,
+  body: z.output<typeof CreateEnvironmentBody>,
+): Promise<ProjectEnvironment> {
+  if (body.type === "dev") {
+    const userId = c.var.session.user.id;
+    // The end of an id is random: what people see of it stays short.
+    return ensure(c, { slug: `dev-${userId.slice(-8)}`, type: "DEVELOPMENT", userId });
+  }
+  if (body.type !== "branch") return ensure(c, { slug: body.type, type: TYPES[body.type] });
+  const parent = await ensure(c, { slug: "preview", type: "PREVIEW" });
+  await checkBranches(c, parent.key, body.branch);
+  return ensure(c, {
+    slug: slugOfBranch(body.branch),
+    type: "PREVIEW",
+    parentKey: parent.key,
+    branch: body.branch,
+  });
+}
+
+/** Branch names differ in what slugs can't show: a hash keeps them apart. */
+const slugOfBranch = (branch: string): string => {
+  const plain = branch
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 30);
+  const hash = createHash("sha256").update(branch).digest("hex").slice(0, 8);
+  return `preview-${plain === "" ? "" : `${plain}-`}${hash}`;
+};
+
+async function checkBranches(c: Context<App>, parentKey: string, branch: string): Promise<void> {
+  const { db, tables } = openSql(c.env);
+  const { environments } = tables;
+  const open = await db
+    .select({ count: count() })
+    .from(environments)
+    .where(and(eq(environments.parentKey, parentKey), isNull(environments.archivedAt)));
+  if ((open[0]?.count ?? 0) < BRANCHES) return;
+  throw new Failure(
+    409,
+    "too_many_branches",
+    `The project has ${BRANCHES} branches, which is as many as it may. Archive some. The branch "${branch}" was not created.`,
+  );
+}
+
+async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironment> {
+  const connection = openSql(c.env);
+  const { db, tables, atomically } = connection;
+  const { environments } = tables;
+  const project = projectOf(c.var.member);
+  const bySlug = eq(environments.slug, wanted.slug);
+  const there = (await rowsOf(connection, project.id, bySlug))[0];
+  if (there && there.archivedAt === null) return projectEnvironment(there);
+  const deed = {
+    organizationId: c.var.member.organization.id,
+    target: { type: "environment", id: there?.id ?? wanted.slug },
+    scope: `${project.ref}/${wanted.slug}`,
+    details: wanted.branch === undefined ? {} : { branch: wanted.branch },
+  };
+  if (there) {
+    await resume(c, there.id);
+    await atomically([
+      required(
+        db
+          .update(environments)
+          .set({ archivedAt: null })
+          .where(and(eq(environments.key, there.key), isNotNull(environments.archivedAt))),
+      ),
+      auditStatement(c, connection, { ...deed, action: "branch.restored" }),
+    ]);
+  } else {
+    await atomically([
+      required(
+        db
+          .insert(environments)
+          .values({
+            key: randomBase36(8),
+            id: newId("env"),
+            projectId: project.id,
+            createdAt: Date.now(),
+            ...wanted,
+          })
+          .onConflictDoNothing({ target: [environments.projectId, environments.slug] }),
+      ),
+      auditStatement(c, connection, {
+        ...deed,
+        action: wanted.branch === undefined ? "environment.created" : "branch.created",
+      }),
+    ]);
+  }
+  forgetMemberships();
+  const row = (await rowsOf(connection, project.id, bySlug))[0];
+  if (!row) throw new Error("The environment that was just made is not there");
+  return projectEnvironment(row);
+}
+
+async function refOf(c: Context<App>, id: string): Promise<EnvironmentRef | undefined> {
+  const connection = openSql(c.env);
+  const { environments } = connection.tables;
+  const found = await memberEnvironments(connection, c.var.session.user.id, eq(environments.id, id), {
+    archived: true,
+  });
+  return found[0]?.environment;
+}
+
+async function resume(c: Context<App>, id: string): Promise<void> {
+  const environment = await refOf(c, id);
+  if (environment)
+    await environmentObjectOf(c.env, environment.key).updateEnvironment(environment, { paused: false });
+}
+
+/**
+ * Pauses a branch and takes it out of use: nothing can be triggered there until it is created again. What ran there
+ * stays to be seen until its retention ends. If this is interrupted, the branch is paused and can be archived again.
+ */
+export async function archiveBranch(c: Context<App>, branch: string): Promise<ProjectEnvironment> {
+  const connection = openSql(c.env);
+  const { db, tables, atomically } = connection;
+  const { environments } = tables;
+  const project = projectOf(c.var.member);
+  const row = (await rowsOf(connection, project.id, eq(environments.branch, branch)))[0];
+  if (!row) {
+    throw new Failure(404, "branch_not_found", `The project has no branch "${branch}". Nothing was changed.`);
+  }
+  if (row.archivedAt !== null) return projectEnvironment(row);
+  const environment = await refOf(c, row.id);
+  if (environment) await environmentObjectOf(c.env, row.key).updateEnvironment(environment, { paused: true });
+  const archivedAt = Date.now();
+  await atomically([
+    required(
+      db
+        .update(environments)
+        .set({ archivedAt })
+        .where(and(eq(environments.key, row.key), isNull(environments.archivedAt))),
+    ),
+    auditStatement(c, connection, {
+      organizationId: c.var.member.organization.id,
+      action: "branch.archived",
+      target: { type: "environment", id: row.id },
+      scope: `${project.ref}/${row.slug}`,
+      details: { branch },
+    }),
+  ]);
+  forgetMemberships();
+  return projectEnvironment({ ...row, archivedAt });
+}
+
+/** What an organization's admins may set, up to what the server's operator lets the organization have. */
+export async function changeLimits(
+  c: Context<App>,
+  changes: z.output<typeof EnvironmentLimitsBody>,
+): Promise<EnvironmentResponse> {
+  const { environment } = c.var;
+  const connection = openSql(c.env);
+  const { organizations } = connection.tables;
+  const rows = await connection.db
+    .select({ ceiling: organizations.concurrencyCeiling })
+    .from(organizations)
+    .where(eq(organizations.id, environment.organization.id));
+  const ceiling = rows[0]?.ceiling ?? null;
+  const object = environmentObjectOf(c.env, environment.key);
+  const { settings: before } = await object.environmentStats();
+  const wanted = { ...before, ...changes };
+  if (ceiling !== null && Math.floor(wanted.concurrencyLimit * wanted.burstFactor) > ceiling) {
+    throw new Failure(
+      403,
+      "over_the_ceiling",
+      `An environment of this organization may execute ${ceiling} runs at once, bursts included; this would be ${Math.floor(wanted.concurrencyLimit * wanted.burstFactor)}. Ask the server's operator for more. Nothing was changed.`,
+    );
+  }
+  const settings = await object.updateEnvironment(environment, changes);
+  await connection.atomically([
+    auditStatement(c, connection, {
+      organizationId: environment.organization.id,
+      action: "environment.limits_changed",
+      target: { type: "environment", id: environment.id },
+      scope: `${environment.project.ref}/${environment.slug}`,
+      details: changes,
+    }),
+  ]);
+  return environmentView(environment, settings);
+}
+
+const isoOf = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+const projectEnvironment = (row: Row): ProjectEnvironment => ({
+  id: row.id,
+  key: row.key,
+  slug: row.slug,
+  type: row.type,
+  name: row.branch ?? nameOf(row),
+  branch: row.branch,
+  userId: row.userId,
+  createdAt: new Date(row.createdAt).toISOString(),
+  archivedAt: isoOf(row.archivedAt),
+});
