@@ -518,7 +518,7 @@ describe("the server", () => {
         ({ path, method }) => `${method.toUpperCase()} ${path}`,
       );
       const routes = app.routes
-        .filter(({ method }) => method !== "ALL")
+        .filter(({ method, path }) => method !== "ALL" && !path.endsWith("/*"))
         .map(({ method, path }) => `${method} ${path.replace(/:(\w+)(\{[^}]*\})?/g, "{$1}")}`);
       expect(new Set(described)).toEqual(new Set(routes));
     });
