@@ -1,7 +1,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
-import { Failure } from "../http/failure.ts";
 import { authenticateOrganization } from "../control/authenticate-organization.ts";
+import { Failure } from "../http/failure.ts";
 import { authenticateMember, authenticateProjectMember } from "../people/authenticate-member.ts";
 import { clientAddress } from "../people/client-address.ts";
 import { authenticateSession, hasSessionCookie } from "../people/session.ts";
