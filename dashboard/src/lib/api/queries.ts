@@ -14,3 +14,16 @@ export const queuesQuery = (api: EnvironmentApi) =>
 
 export const schedulesQuery = (api: EnvironmentApi) =>
   queryOptions({ queryKey: [api.id, "schedules"], queryFn: ({ signal }) => api.listSchedules(1, signal) });
+
+export const environmentQuery = (api: EnvironmentApi) =>
+  queryOptions({
+    queryKey: [api.id, "environment"],
+    queryFn: ({ signal }) => api.retrieveEnvironment(signal),
+    staleTime: 5_000,
+  });
+
+export const tokensQuery = (api: EnvironmentApi, status: string) =>
+  queryOptions({
+    queryKey: [api.id, "tokens", status],
+    queryFn: ({ signal }) => api.listTokens({ "filter[status]": status, "page[size]": 100 }, signal),
+  });

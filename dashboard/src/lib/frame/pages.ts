@@ -1,4 +1,10 @@
+import Boxes from "@lucide/svelte/icons/boxes";
+import CalendarClock from "@lucide/svelte/icons/calendar-clock";
+import FlaskConical from "@lucide/svelte/icons/flask-conical";
+import Inbox from "@lucide/svelte/icons/inbox";
+import Layers from "@lucide/svelte/icons/layers";
 import List from "@lucide/svelte/icons/list";
+import Rocket from "@lucide/svelte/icons/rocket";
 import type { ShortcutId } from "../keys/registry.ts";
 
 export interface Page {
@@ -13,7 +19,23 @@ export interface Page {
 export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
   {
     group: "Observe",
-    pages: [{ path: "runs", label: "Runs", icon: List, shortcut: "go.runs" }],
+    pages: [
+      { path: "tasks", label: "Tasks", icon: Boxes, shortcut: "go.tasks" },
+      { path: "runs", label: "Runs", icon: List, shortcut: "go.runs" },
+    ],
+  },
+  {
+    group: "Operate",
+    pages: [
+      { path: "inbox", label: "Inbox", icon: Inbox, shortcut: "go.inbox" },
+      { path: "queues", label: "Queues", icon: Layers, shortcut: "go.queues" },
+      { path: "schedules", label: "Schedules", icon: CalendarClock, shortcut: "go.schedules" },
+      { path: "deployments", label: "Deployments", icon: Rocket, shortcut: "go.deployments" },
+    ],
+  },
+  {
+    group: "Develop",
+    pages: [{ path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test" }],
   },
 ];
 
