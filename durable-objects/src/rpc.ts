@@ -8,6 +8,7 @@ export type * from "./dispatcher/rpc.ts";
 export type * from "./environment/rpc.ts";
 export type * from "./environment/schedules/rpc.ts";
 export type * from "./feed/rpc.ts";
+export type * from "./live/rpc.ts";
 export type * from "./queue/rpc.ts";
 export type * from "./routing/refs.ts";
 export type { ObjectBindings } from "./routing/stubs.ts";

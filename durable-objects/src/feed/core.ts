@@ -1,5 +1,7 @@
 import type { LogEntry } from "@acme/sdk/contract";
+import type { LiveLogLine } from "@acme/sdk/contract/live";
 import type { Sql } from "../lib/sql.ts";
+import type { LogPage } from "./rpc.ts";
 
 /** Entries kept of one run: the latest. */
 const MAX_LOGS = 10_000;
@@ -10,6 +12,7 @@ interface LogRow {
   level: LogEntry["level"];
   message: string;
   properties: string | null;
+  id: number;
   [column: string]: string | number | null;
 }
 
@@ -32,17 +35,31 @@ export function appendLogs(sql: Sql, attempt: number, entries: LogEntry[]): void
 /** The latest entries, oldest first. */
 export function listLogs(sql: Sql, limit: number): { attempt: number; entry: LogEntry }[] {
   const rows = sql.exec<LogRow>(
-    `SELECT attempt, time, level, message, properties FROM
+    `SELECT id, attempt, time, level, message, properties FROM
        (SELECT * FROM logs ORDER BY id DESC LIMIT ?) ORDER BY id`,
     limit,
   );
-  return rows.map(({ attempt, time, level, message, properties }) => ({
-    attempt,
-    entry: {
-      time,
-      level,
-      message,
-      ...(properties ? { properties: JSON.parse(properties) as Record<string, unknown> } : {}),
-    },
-  }));
+  return rows.map((row) => ({ attempt: row.attempt, entry: entryOf(row) }));
 }
+
+/** Sequence number of the last line; 0: there is none. */
+export const lastLine = (sql: Sql): number =>
+  sql.exec<{ id: number | null }>("SELECT max(id) AS id FROM logs")[0]?.id ?? 0;
+
+/** Lines after `after`, oldest first. Where lines are no longer kept, it begins at the first that is. */
+export function logsAfter(sql: Sql, after: number, limit: number): LogPage {
+  const rows = sql.exec<LogRow>(
+    "SELECT id, attempt, time, level, message, properties FROM logs WHERE id > ? ORDER BY id LIMIT ?",
+    after,
+    limit,
+  );
+  const lines = rows.map((row): LiveLogLine => ({ seq: row.id, attempt: row.attempt, ...entryOf(row) }));
+  return { previous: lines[0] ? lines[0].seq - 1 : after, lines };
+}
+
+const entryOf = ({ time, level, message, properties }: LogRow): LogEntry => ({
+  time,
+  level,
+  message,
+  ...(properties ? { properties: JSON.parse(properties) as Record<string, unknown> } : {}),
+});

@@ -7,4 +7,5 @@ export const FEED_MIGRATIONS = [
     message TEXT NOT NULL,
     properties TEXT
   )`,
+  "CREATE TABLE watched (run_id TEXT PRIMARY KEY) WITHOUT ROWID",
 ];

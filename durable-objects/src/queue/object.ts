@@ -13,6 +13,7 @@ import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
 import { StatePublisher } from "../lib/state-publisher.ts";
 import { Throttle } from "../lib/throttle.ts";
+import type { LiveInterest } from "../live/rpc.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { loseSession, returnRuns } from "./attempts.ts";
@@ -24,9 +25,10 @@ import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { dequeueRuns, type Leased } from "./dequeue.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
 import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
+import { LiveNotifier } from "./live-notifier.ts";
 import { Messenger } from "./messenger.ts";
 import { releaseParked } from "./parked-runs.ts";
-import { pendingProjection, projectionSent } from "./projection.ts";
+import { pendingProjection, projectionCursor, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
 import { answerUnknown, applyOneByOne, applyReport, isStorageFailure } from "./reports.ts";
 import { Waiters } from "./result-polls.ts";
@@ -84,6 +86,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #group: GroupCommit<QueueContext>;
     readonly #waiters = new Waiters();
     readonly #projector: Projector;
+    readonly #live: LiveNotifier;
     readonly #messenger: Messenger;
     readonly #environment: StatePublisher<QueueState>;
     readonly #reporting = new Throttle(() => this.ctx.waitUntil(this.#environment.publish()), REPORTING);
@@ -108,10 +111,21 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           }),
         ),
       );
+      this.#live = new LiveNotifier(
+        {
+          now: () => ({ version: this.#core.context.version, seq: Number.MAX_SAFE_INTEGER }),
+          projected: () => projectionCursor(this.#core.context),
+          next: (from, limit) => pendingProjection(this.#core.context, from, limit),
+        },
+        (rows) => {
+          const { queueKey, environment } = this.#core.context.ref;
+          return this.#stubs.live(environment.key).runsChanged(queueKey, rows);
+        },
+      );
       this.#projector = new Projector(
         {
           next: (from, limit) => pendingProjection(this.#core.context, from, limit),
-          sent: (cursor) => this.#commit((q) => projectionSent(q, cursor)),
+          sent: (cursor) => this.#commit((q) => projectionSent(q, this.#live.limit(cursor))),
         },
         dependencies.openProjection(env),
       );
@@ -183,6 +197,12 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     async retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null> {
       return this.#serves(environmentKey) ? retrieveRun(this.#core.context, runId) : null;
+    }
+
+    async listen(environmentKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]> {
+      if (!this.#serves(environmentKey)) return [];
+      this.#live.listen(interest);
+      return runIds.flatMap((runId) => retrieveRun(this.#core.context, runId) ?? []);
     }
 
     async runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null> {
@@ -342,6 +362,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       try {
         while (this.#commit((q) => runTimers(q))) await scheduler.wait(0);
         if (!(await this.#messenger.send())) this.#alarm.by(Date.now() + SAFETY_MS);
+        this.#live.wake();
         await this.#projector.flush();
         if (!(await this.#environment.publish())) this.#alarm.by(Date.now() + SAFETY_MS);
       } catch (error) {
@@ -460,6 +481,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (!effects.changed) return;
       this.#alarm.by(Date.now() + SAFETY_MS);
       this.#projector.schedule();
+      this.#live.changed();
       if (tell && !this.#isReported()) this.#reporting.request(this.#isNews());
       this.#leaseSoon();
       for (const runId of effects.finished) this.#waiters.finished(runId);

@@ -266,6 +266,11 @@ export interface QueueRpc {
   pushDebounced(environmentKey: string, runId: string, push: DebouncePush): Promise<DebounceVerdict>;
   resetIdempotencyKey(environmentKey: string, task: string, key: string): Promise<{ reset: boolean }>;
   retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
+  /**
+   * From the LiveObject: which changes are watched from now on. Gives the runs named, those that exist. When this returns,
+   * each later change of what is watched is sent.
+   */
+  listen(environmentKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
   /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
   waitForRun(

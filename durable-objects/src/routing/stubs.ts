@@ -3,6 +3,7 @@ import type { DispatcherRpc } from "../dispatcher/rpc.ts";
 import type { EnvironmentRpc } from "../environment/rpc.ts";
 import type { EnvironmentSchedulesRpc } from "../environment/schedules/rpc.ts";
 import type { FeedRpc } from "../feed/rpc.ts";
+import type { LiveRpc } from "../live/rpc.ts";
 import type { QueueRpc } from "../queue/rpc.ts";
 import type { WaitpointOwnerRpc } from "../waitpoint/rpc.ts";
 
@@ -17,6 +18,7 @@ export interface ObjectBindings {
   FEED: Namespace<FeedRpc>;
   WAITPOINT: Namespace<WaitpointOwnerRpc>;
   BATCH: Namespace<BatchOwnerRpc>;
+  LIVE: Namespace<LiveRpc>;
 }
 
 /** How each object is named and found. */
@@ -32,6 +34,8 @@ export const stubs = (env: ObjectBindings) => ({
   waitpoint: (name: string): WaitpointOwnerRpc => env.WAITPOINT.getByName(name),
   /** `name`: the batch's id, or the home of a batch's idempotency key. */
   batch: (name: string): BatchOwnerRpc => env.BATCH.getByName(name),
+  /** Who watches an environment. */
+  live: (environmentKey: string) => env.LIVE.getByName(environmentKey),
 });
 
 export type Stubs = ReturnType<typeof stubs>;

@@ -1,0 +1,108 @@
+import type { LiveServerMessage, LiveTarget } from "@acme/sdk/contract/live";
+import type { CompiledFilter } from "./filter.ts";
+import type { LivePrincipal } from "./rpc.ts";
+
+/** Messages that a client may have before it says that it has handled some. */
+export const WINDOW = 64;
+/** Changed runs that are remembered for a client that lags; with more it gets a snapshot when it has caught up. */
+const MAX_MISSED = 1_000;
+
+/** A WebSocket as the hub uses it. */
+export interface LiveSocket {
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  /** Keeps what the connection needs after this object was put to sleep. False: it is too much. */
+  save(state: SavedConnection): boolean;
+}
+
+export interface SavedConnection {
+  principal: LivePrincipal;
+  subscriptions: [id: string, target: LiveTarget][];
+  /** Something was not sent because the client lagged or its token had expired. */
+  behind: boolean;
+}
+
+/** Runs of one filter: what its subscriptions get is worked out and written once for all of them. */
+export interface ListGroup {
+  readonly compiled: CompiledFilter;
+  readonly data: boolean;
+  readonly subscriptions: Set<Subscription>;
+  /** Number of the last change that was sent. */
+  position: number;
+}
+
+export interface Subscription {
+  readonly id: string;
+  readonly target: LiveTarget;
+  readonly connection: Connection;
+  group?: ListGroup;
+  /** The first state was sent; until then changes are not. */
+  active: boolean;
+  over: boolean;
+  /** What was not sent: runs that changed, or so many that only a snapshot helps. */
+  missed: Set<string> | "all" | null;
+  /** Of logs: the last line that was not sent. */
+  skippedTo: number;
+}
+
+/** One client's socket: what it watches, and how far it has come. */
+export class Connection {
+  readonly socket: LiveSocket;
+  principal: LivePrincipal;
+  readonly subscriptions = new Map<string, Subscription>();
+  /** When the principal was last looked at. */
+  checkedAt: number;
+  expiredSince: number | null = null;
+  #outstanding = 0;
+  #savedBehind = false;
+
+  constructor(socket: LiveSocket, principal: LivePrincipal, now: number) {
+    this.socket = socket;
+    this.principal = principal;
+    this.checkedAt = now;
+  }
+
+  send(message: LiveServerMessage): void {
+    this.sendText(JSON.stringify(message));
+  }
+
+  sendText(text: string): void {
+    this.#outstanding += 1;
+    this.socket.send(text);
+  }
+
+  get hasRoom(): boolean {
+    return this.#outstanding < WINDOW;
+  }
+
+  acknowledged(count: number): void {
+    this.#outstanding = Math.max(0, this.#outstanding - count);
+  }
+
+  /** `changed`: null for all there is. */
+  miss(subscription: Subscription, changed: Iterable<string> | null): void {
+    if (changed === null || subscription.missed === "all") subscription.missed = "all";
+    else {
+      subscription.missed ??= new Set();
+      for (const runId of changed) subscription.missed.add(runId);
+      if (subscription.missed.size > MAX_MISSED) subscription.missed = "all";
+    }
+    if (!this.#savedBehind) this.save();
+  }
+
+  /** Some of what was missed was sent. */
+  caughtUp(): void {
+    if (this.#savedBehind && ![...this.subscriptions.values()].some(({ missed }) => missed !== null)) this.save();
+  }
+
+  /** False: these are more subscriptions than can be kept. */
+  save(): boolean {
+    const behind = [...this.subscriptions.values()].some(({ missed }) => missed !== null);
+    this.#savedBehind = behind;
+    return this.socket.save({
+      principal: this.principal,
+      subscriptions: [...this.subscriptions.values()].map(({ id, target }) => [id, target]),
+      behind,
+    });
+  }
+}

@@ -1,0 +1,60 @@
+import { statusesForPublic } from "@acme/sdk/contract";
+import type { LiveFilter } from "@acme/sdk/contract/live";
+import type { RunRow } from "../rpc.ts";
+
+/** A filter that is ready to be applied to many rows. */
+export interface CompiledFilter {
+  /** The same for filters that ask for the same. */
+  readonly key: string;
+  readonly filter: LiveFilter;
+  /** A run that matches may stop matching: by its status, or by the version that runs it. */
+  readonly isMutable: boolean;
+  matches(run: RunRow): boolean;
+}
+
+const sorted = <T extends string>(values: T[] | undefined): T[] | undefined =>
+  values && [...new Set(values)].sort();
+
+export function compileFilter(filter: LiveFilter): CompiledFilter {
+  const normal: LiveFilter = {
+    ...filter,
+    statuses: sorted(filter.statuses),
+    tasks: sorted(filter.tasks),
+    versions: sorted(filter.versions),
+    tags: sorted(filter.tags),
+    allTags: sorted(filter.allTags),
+    queues: sorted(filter.queues),
+    machines: sorted(filter.machines),
+  };
+  const statuses = normal.statuses && new Set<string>(normal.statuses.flatMap(statusesForPublic));
+  const setOf = (values: string[] | undefined) => values && new Set<string>(values);
+  const tasks = setOf(normal.tasks);
+  const versions = setOf(normal.versions);
+  const tags = setOf(normal.tags);
+  const queues = setOf(normal.queues);
+  const machines = setOf(normal.machines);
+  const { allTags, batch, schedule, isTest, rootRunId, parentRunId, from } = normal;
+  return {
+    key: JSON.stringify(Object.entries(normal).filter(([, value]) => value !== undefined)),
+    filter: normal,
+    isMutable: statuses !== undefined || versions !== undefined,
+    matches: (run) =>
+      (!statuses || statuses.has(run.status)) &&
+      (!tasks || tasks.has(run.task)) &&
+      (!versions || (run.deploymentVersion !== null && versions.has(run.deploymentVersion))) &&
+      (!tags || run.tags.some((tag) => tags.has(tag))) &&
+      (!allTags || allTags.every((tag) => run.tags.includes(tag))) &&
+      (!queues || queues.has(run.queue)) &&
+      (!machines || machines.has(run.machine)) &&
+      (batch === undefined || run.batchId === batch) &&
+      (schedule === undefined || run.scheduleId === schedule) &&
+      (isTest === undefined || run.isTest === isTest) &&
+      (rootRunId === undefined || run.rootRunId === rootRunId) &&
+      (parentRunId === undefined || run.parentRunId === parentRunId) &&
+      (from === undefined || run.createdAt >= from),
+  };
+}
+
+/** The order of lists: newest first; of one moment, by id from the end of the alphabet. */
+export const newestFirst = (a: RunRow, b: RunRow): number =>
+  b.createdAt - a.createdAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);

@@ -1,0 +1,104 @@
+import { parseRunId } from "@acme/sdk/contract";
+import { hasTables, migrate, type Sql } from "../lib/sql.ts";
+import type { LiveInterest } from "./rpc.ts";
+
+/** A queue that nobody listens to asks again after this long. */
+export const SILENCE_MS = 60_000;
+
+const MIGRATIONS = [
+  "CREATE TABLE silent (queue_key TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
+] as const;
+
+/**
+ * What the subscriptions of an environment need to hear, and which queues think that less is enough. Those queues are
+ * stored: after a restart of this object they still keep silent, and have to be asked to speak.
+ */
+export class Interest {
+  readonly #sql: Sql;
+  readonly #now: () => number;
+  /** Subscriptions that need every change. */
+  #lists = 0;
+  /** Subscriptions by run, by queue. */
+  readonly #runs = new Map<string, Map<string, number>>();
+  /** Queues that don't send every change, and until when. */
+  readonly #silent = new Map<string, number>();
+  #at = 0;
+
+  constructor(sql: Sql, now: () => number) {
+    this.#sql = sql;
+    this.#now = now;
+    if (!hasTables(sql)) return;
+    for (const row of sql.exec<{ queue_key: string; until: number }>("SELECT queue_key, until FROM silent"))
+      this.#silent.set(row.queue_key, row.until);
+  }
+
+  get needsAll(): boolean {
+    return this.#lists > 0;
+  }
+
+  addList(): void {
+    this.#lists += 1;
+  }
+
+  removeList(): void {
+    this.#lists -= 1;
+  }
+
+  addRun(runId: string): void {
+    const queueKey = queueOf(runId);
+    const runs = this.#runs.get(queueKey) ?? new Map<string, number>();
+    runs.set(runId, (runs.get(runId) ?? 0) + 1);
+    this.#runs.set(queueKey, runs);
+  }
+
+  removeRun(runId: string): void {
+    const queueKey = queueOf(runId);
+    const runs = this.#runs.get(queueKey);
+    const count = (runs?.get(runId) ?? 0) - 1;
+    if (count > 0) runs?.set(runId, count);
+    else runs?.delete(runId);
+    if (runs?.size === 0) this.#runs.delete(queueKey);
+  }
+
+  /** What a queue should send; the queue is about to be given it. */
+  of(queueKey: string): LiveInterest {
+    const now = this.#now();
+    this.#at = Math.max(this.#at + 1, now);
+    return {
+      at: this.#at,
+      all: this.needsAll,
+      runs: [...(this.#runs.get(queueKey)?.keys() ?? [])],
+      forMs: SILENCE_MS,
+    };
+  }
+
+  /** A queue was given this interest, or will be with the answer under way. */
+  given(queueKey: string, interest: LiveInterest): void {
+    if (interest.all) {
+      if (this.#silent.delete(queueKey)) this.#sql.exec("DELETE FROM silent WHERE queue_key = ?", queueKey);
+      return;
+    }
+    // The queue counts from when it hears, which is later: what is kept here must not end before that.
+    const until = this.#now() + interest.forMs * 2;
+    this.#silent.set(queueKey, until);
+    if (!hasTables(this.#sql)) migrate(this.#sql, MIGRATIONS);
+    this.#sql.exec(
+      "INSERT INTO silent (queue_key, until) VALUES (?, ?) ON CONFLICT (queue_key) DO UPDATE SET until = excluded.until",
+      queueKey,
+      until,
+    );
+  }
+
+  /** Queues that keep changes to themselves. Those whose silence is over are forgotten: they ask before they go on. */
+  silentQueues(): string[] {
+    const now = this.#now();
+    const over = [...this.#silent].filter(([, until]) => until < now).map(([queueKey]) => queueKey);
+    for (const queueKey of over) {
+      this.#silent.delete(queueKey);
+      this.#sql.exec("DELETE FROM silent WHERE queue_key = ?", queueKey);
+    }
+    return [...this.#silent.keys()];
+  }
+}
+
+export const queueOf = (runId: string): string => parseRunId(runId)?.queueKey ?? "";

@@ -1,0 +1,68 @@
+import type { RunRow } from "../rpc.ts";
+
+interface Entry {
+  row: RunRow;
+  /** Number of the change, over all queues of the environment. */
+  seq: number;
+  heardAt: number;
+}
+
+const MAX_ENTRIES = 10_000;
+const MAX_AGE_MS = 10 * 60_000;
+
+/**
+ * The latest state of each run that changed lately: of a run only the newest version is kept, so what is sent from here
+ * is never older than what was sent before. What is too old or too much is forgotten, oldest change first; the query
+ * side has it by then.
+ */
+export class LatestRuns {
+  /** In order of `seq`. */
+  readonly #entries = new Map<string, Entry>();
+  #seq = 0;
+  /** Changes up to this one may have been forgotten. */
+  #floor = 0;
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Keeps a row, unless that version or a later one is known. */
+  put(row: RunRow, now: number): { changed: boolean; previous: RunRow | null } {
+    const known = this.#entries.get(row.id);
+    if (known && known.row.version >= row.version) return { changed: false, previous: known.row };
+    this.#entries.delete(row.id);
+    this.#seq += 1;
+    this.#entries.set(row.id, { row, seq: this.#seq, heardAt: now });
+    this.#forget(now);
+    return { changed: true, previous: known?.row ?? null };
+  }
+
+  get(runId: string): RunRow | undefined {
+    return this.#entries.get(runId)?.row;
+  }
+
+  /** Every row that is kept, in the order of their last change. */
+  *rows(): Generator<RunRow> {
+    for (const entry of this.#entries.values()) yield entry.row;
+  }
+
+  /** Rows that changed after `seq`; null: some of them may have been forgotten. */
+  since(seq: number): RunRow[] | null {
+    if (seq < this.#floor || seq > this.#seq) return null;
+    const rows: RunRow[] = [];
+    for (const entry of this.#entries.values()) if (entry.seq > seq) rows.push(entry.row);
+    return rows;
+  }
+
+  #forget(now: number): void {
+    for (const [id, entry] of this.#entries) {
+      if (this.#entries.size <= MAX_ENTRIES && entry.heardAt > now - MAX_AGE_MS) return;
+      this.#entries.delete(id);
+      this.#floor = entry.seq;
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { DurableObject } from "cloudflare:workers";
+import { type LiveLogLine, LIVE_CLOSE, LIVE_SUBPROTOCOL } from "@acme/sdk/contract/live";
+import { objectSql } from "../lib/sql.ts";
+import { type ObjectBindings, stubs } from "../routing/stubs.ts";
+import type { RunRow } from "../rpc.ts";
+import type { LiveSocket, SavedConnection } from "./connection.ts";
+import { LiveHub } from "./hub.ts";
+import { Interest } from "./interest.ts";
+import type { LiveDependencies, LiveInterest, LivePrincipal, LiveRpc } from "./rpc.ts";
+
+/** Header in which the Worker says who opens a connection: it has checked that. */
+export const LIVE_PRINCIPAL_HEADER = "x-acme-live-principal";
+
+/**
+ * The object of an environment's live side. It holds the sockets of whoever watches; they outlive its sleep, and what it
+ * needs to wake up with lies in their attachments.
+ */
+export function liveObject<Env extends ObjectBindings>(dependencies: LiveDependencies<Env>) {
+  return class extends DurableObject<Env> implements LiveRpc {
+    readonly #hub: LiveHub;
+    readonly #sockets = new Map<WebSocket, LiveSocket>();
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env);
+      const environmentKey = ctx.id.name ?? "";
+      this.#hub = new LiveHub(
+        {
+          environmentKey,
+          epoch: crypto.randomUUID().slice(0, 13),
+          now: Date.now,
+          listRuns: (filter, limit) => dependencies.listRuns(env, environmentKey, filter, limit),
+          summaryOf: dependencies.summaryOf,
+          listen: (queueKey, interest, runIds) =>
+            stubs(env).queue(queueKey).listen(environmentKey, interest, runIds),
+          environment: async () => {
+            const { queues, held, ready, settings } = await stubs(env).environment(environmentKey).environmentStats();
+            const { concurrencyLimit, burstFactor, paused } = settings;
+            return { queued: ready, executing: held, queues, concurrencyLimit, burstFactor, paused };
+          },
+          watchLogs: (runId, after, limit) =>
+            stubs(env).feed(runId).watchLogs(runId, after, limit),
+          authenticate: (token) => dependencies.authenticate(env, token),
+          isValid: (principal) => dependencies.isValid(env, principal),
+          keepAlive: (work) => ctx.waitUntil(work),
+        },
+        new Interest(objectSql(ctx.storage), Date.now),
+      );
+      // Answered without waking this object.
+      ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+      for (const socket of ctx.getWebSockets()) {
+        const saved = socket.deserializeAttachment() as string | null;
+        if (saved) this.#hub.restore(this.#socketOf(socket), JSON.parse(saved) as SavedConnection);
+      }
+    }
+
+    /** From the Worker only: opens a connection for a principal that it has authenticated. */
+    override async fetch(request: Request): Promise<Response> {
+      const principal = JSON.parse(request.headers.get(LIVE_PRINCIPAL_HEADER) ?? "null") as LivePrincipal | null;
+      if (!principal || principal.environment.key !== this.ctx.id.name) return new Response(null, { status: 403 });
+      const { 0: client, 1: server } = new WebSocketPair();
+      this.ctx.acceptWebSocket(server);
+      this.#hub.connect(this.#socketOf(server), principal);
+      return new Response(null, {
+        status: 101,
+        webSocket: client,
+        headers: { "sec-websocket-protocol": LIVE_SUBPROTOCOL },
+      });
+    }
+
+    async runsChanged(queueKey: string, rows: RunRow[]): Promise<LiveInterest> {
+      return this.#hub.runsChanged(queueKey, rows);
+    }
+
+    async logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean> {
+      return this.#hub.logsAppended(runId, previous, lines);
+    }
+
+    override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+      const live = this.#socketOf(socket);
+      if (typeof message === "string") await this.#hub.message(live, message);
+      else live.close(LIVE_CLOSE.protocol, "binary_message");
+    }
+
+    override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+      this.#hub.closed(this.#socketOf(socket));
+      this.#sockets.delete(socket);
+      // 1005 and 1006 say that no code came: they may not be sent.
+      socket.close(code === 1005 || code === 1006 ? 1000 : code);
+    }
+
+    override async webSocketError(socket: WebSocket): Promise<void> {
+      this.#hub.closed(this.#socketOf(socket));
+      this.#sockets.delete(socket);
+    }
+
+    #socketOf(socket: WebSocket): LiveSocket {
+      const known = this.#sockets.get(socket);
+      if (known) return known;
+      const live: LiveSocket = {
+        send: (text) => {
+          // One that closes at this moment can't take anything; its client comes again.
+          if (socket.readyState === WebSocket.OPEN) socket.send(text);
+        },
+        close: (code, reason) => socket.close(code, reason),
+        save: (state) => {
+          try {
+            socket.serializeAttachment(JSON.stringify(state));
+            return true;
+          } catch {
+            return false;
+          }
+        },
+      };
+      this.#sockets.set(socket, live);
+      return live;
+    }
+  };
+}

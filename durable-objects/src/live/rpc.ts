@@ -1,0 +1,59 @@
+import type { LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
+import type { RunRow } from "../rpc.ts";
+
+/**
+ * Which changes of a queue somebody watches. A queue keeps to the interest with the highest `at`; one that is older than
+ * `forMs` counts as unknown, and the queue asks before it decides that nobody listens.
+ */
+export interface LiveInterest {
+  /** Grows with each interest that an environment's LiveObject gives, also across its restarts. */
+  at: number;
+  /** All runs of the queue. */
+  all: boolean;
+  /** Where not all: these. */
+  runs: string[];
+  /** Milliseconds for which a queue that nobody listens to, but for `runs`, sends nothing and asks nothing. */
+  forMs: number;
+}
+
+/** One object an environment, named by the environment's key: who watches, and what changed lately. */
+export interface LiveRpc {
+  /** From a QueueObject: rows that changed, latest state only; none: it only asks. At least once, idempotent. */
+  runsChanged(queueKey: string, rows: RunRow[]): Promise<LiveInterest>;
+  /**
+   * From a FeedObject: lines were appended to a run's log. `previous`: the sequence number before the first of them.
+   * False: nobody watches any more.
+   */
+  logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean>;
+}
+
+/** Who opened a connection, and what that allows. It lies in the socket's attachment, so it is small. */
+export interface LivePrincipal {
+  environment: { key: string; id: string; slug: string };
+  /** Scopes of a public token; null: everything in the environment may be read. */
+  scopes: string[] | null;
+  /** Milliseconds since the epoch; null: it doesn't expire. */
+  expiresAt: number | null;
+  /** What the Worker checks again now and then: a hash of the key, or the session. */
+  proof: string;
+}
+
+/** Why something is refused: what the HTTP API would answer. */
+export interface LiveFailure {
+  error: { status: number; code: string; message: string };
+}
+
+/** What the LiveObject needs from the Worker: the query side, the public view of a run, and authentication. */
+export interface LiveDependencies<Env> {
+  /** The newest runs that match, newest first. */
+  listRuns(
+    env: Env,
+    environmentKey: string,
+    filter: LiveFilter,
+    limit: number,
+  ): Promise<{ runs: RunRow[]; more: boolean }>;
+  summaryOf(run: RunRow): RunSummary;
+  authenticate(env: Env, token: string): Promise<LivePrincipal | LiveFailure>;
+  /** False: the key was revoked, or the session or the membership is over. */
+  isValid(env: Env, principal: LivePrincipal): Promise<boolean>;
+}
