@@ -19,6 +19,7 @@ export default defineConfig({
           FEED: object("FeedObject"),
           WAITPOINT: object("WaitpointObject"),
           BATCH: object("BatchObject"),
+          LIVE: object("LiveObject"),
         },
       },
     }),

@@ -21,6 +21,7 @@ export default defineConfig({
           FEED: object("FeedObject"),
           WAITPOINT: object("WaitpointObject"),
           BATCH: object("BatchObject"),
+          LIVE: object("LiveObject"),
           LIMITER: object("LimiterObject"),
           DATABASE: object("DatabaseObject"),
         },

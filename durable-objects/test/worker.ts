@@ -1,12 +1,18 @@
 /** The Worker of the object tests: all objects, and a query side that the tests can look at and take away. */
+
+import { publicStatus } from "@acme/sdk/contract";
+import type { RunSummary } from "@acme/sdk/contract/live";
 import {
   batchObject,
   dispatcherObject,
   environmentObject,
   feedObject,
+  liveObject,
   queueObject,
   waitpointObject,
 } from "../src/index.ts";
+import { compileFilter, newestFirst } from "../src/live/filter.ts";
+import type { LivePrincipal } from "../src/live/rpc.ts";
 import type { ObjectBindings, RunRow } from "../src/rpc.ts";
 import type { WaitpointRow } from "../src/waitpoint/rpc.ts";
 
@@ -15,6 +21,9 @@ export const querySide = {
   waitpoints: new Map<string, WaitpointRow>(),
   away: false,
 };
+
+/** Who may open live connections, by token. */
+export const livePrincipals = new Map<string, LivePrincipal>();
 
 const projection = {
   async upsertRuns(rows: RunRow[]) {
@@ -38,6 +47,28 @@ export class EnvironmentObject extends environmentObject<ObjectBindings>() {}
 export class DispatcherObject extends dispatcherObject<ObjectBindings>() {}
 export class FeedObject extends feedObject<ObjectBindings>() {}
 export class WaitpointObject extends waitpointObject<ObjectBindings>({ openProjection: () => projection }) {}
+/** What the tests of the live side set: rows that the query side lists, and who may connect. */
+export class LiveObject extends liveObject<ObjectBindings>({
+  async listRuns(_env, environmentKey, filter, limit) {
+    const { matches } = compileFilter(filter);
+    const rows = [...querySide.rows.values()].filter(
+      (row) => row.environmentKey === environmentKey && matches(row),
+    );
+    rows.sort(newestFirst);
+    return { runs: rows.slice(0, limit), more: rows.length > limit };
+  },
+  async countUnfinished() {
+    return {};
+  },
+  summaryOf: (run) => ({ id: run.id, status: publicStatus(run.status), tags: run.tags }) as RunSummary,
+  async authenticate(_env, token) {
+    const principal = livePrincipals.get(token);
+    return principal ?? { error: { status: 401, code: "invalid_api_key", message: "Unknown token" } };
+  },
+  async isValid(_env, { proof }) {
+    return proof !== "revoked";
+  },
+}) {}
 export class BatchObject extends batchObject<ObjectBindings>() {}
 
 export default { fetch: () => new Response("object tests") };

@@ -8,6 +8,7 @@ import { enqueueRuns } from "../../durable-objects/src/routing/enqueue.ts";
 import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import { NO_FAULTS } from "../simulation/faults.ts";
+import { NobodyListens } from "../simulation/nobody-listens.ts";
 import { Platform } from "../simulation/platform.ts";
 import { World } from "../simulation/world.ts";
 
@@ -59,6 +60,7 @@ class Storm {
     this.#platform.define("QUEUE", queueObject({ openProjection: () => ({ upsertRuns: async () => {} }) }));
     this.#platform.define("ENVIRONMENT", environmentObject());
     this.#platform.define("DISPATCHER", dispatcherObject());
+    this.#platform.define("LIVE", NobodyListens);
   }
 
   async run(): Promise<{ triggers: number; runs: number }> {

@@ -13,6 +13,7 @@ import { act, fillBacklogs } from "./clients.ts";
 import { NO_FAULTS } from "./faults.ts";
 import { SimulatedHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
+import { NobodyListens } from "./nobody-listens.ts";
 import { Platform } from "./platform.ts";
 import { QuerySide } from "./query-side.ts";
 import { outliveRetention } from "./retention.ts";
@@ -122,6 +123,7 @@ class Simulation {
     this.#platform.define("QUEUE", queueObject({ openProjection }));
     this.#platform.define("ENVIRONMENT", environmentObject());
     this.#platform.define("DISPATCHER", dispatcherObject());
+    this.#platform.define("LIVE", NobodyListens);
     this.#platform.define("WAITPOINT", waitpointObject({ openProjection }));
     this.#platform.define("BATCH", batchObject());
     const places = placesOf(scenario, world);

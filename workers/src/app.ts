@@ -5,6 +5,7 @@ import type { App } from "./bindings.ts";
 import { discardBody } from "./http/body.ts";
 import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
+import { liveRoutes } from "./realtime/live-route.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
@@ -24,6 +25,9 @@ import { waitpointRoutes } from "./routes/waitpoints.ts";
 const API = /^\/(api|engine|admin)\//;
 
 export const app = new Hono<App>();
+
+// Before all else that touches answers: the answer that opens a WebSocket must be passed on as it is.
+app.route("/", liveRoutes);
 
 /** Keys and tokens are no cookies, so any page may call with those it was given. Others pay nothing for it. */
 const anyOrigin = cors({

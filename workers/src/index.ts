@@ -3,11 +3,13 @@ import {
   dispatcherObject,
   environmentObject,
   feedObject,
+  liveObject,
   queueObject,
   waitpointObject,
 } from "@acme/durable-objects";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
+import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
 
 /** The objects, with the query side handed to the one that tells it of changes. */
@@ -16,6 +18,7 @@ export class EnvironmentObject extends environmentObject<Bindings>() {}
 export class DispatcherObject extends dispatcherObject<Bindings>() {}
 export class FeedObject extends feedObject<Bindings>() {}
 export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
+export class LiveObject extends liveObject<Bindings>(liveDependencies) {}
 export class BatchObject extends batchObject<Bindings>() {}
 export { LimiterObject } from "./http/limiter-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";

@@ -49,7 +49,8 @@ export class LogWatch {
           tries = 0;
         } catch (error) {
           tries += 1;
-          if (tries === 1) console.error("Log lines could not be sent to their watchers; it is tried again", error);
+          if (tries === 1)
+            console.error("Log lines could not be sent to their watchers; it is tried again", error);
           if (tries >= MAX_TRIES) this.#end();
           else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         }

@@ -92,7 +92,8 @@ export class Connection {
 
   /** Some of what was missed was sent. */
   caughtUp(): void {
-    if (this.#savedBehind && ![...this.subscriptions.values()].some(({ missed }) => missed !== null)) this.save();
+    if (this.#savedBehind && ![...this.subscriptions.values()].some(({ missed }) => missed !== null))
+      this.save();
   }
 
   /** False: these are more subscriptions than can be kept. */

@@ -37,7 +37,7 @@ export interface HubHost {
   summaryOf(run: RunRow): RunSummary;
   /** Gives a queue an interest, and retrieves runs of it: those that exist. */
   listen(queueKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
-  environment(): Promise<LiveEnvironment | null>;
+  environment(): Promise<LiveEnvironment>;
   /** Log lines after `after`, and from then on each one through `logsAppended`. */
   watchLogs(
     runId: string,
@@ -91,7 +91,8 @@ export class LiveHub {
   #broadcasting = false;
   #opening: Promise<void> | null = null;
   #environmentSent = "";
-  #environmentTimer = false;
+  #environmentChanged = false;
+  #countingEnvironment = false;
 
   constructor(host: HubHost, interest: Interest) {
     this.#host = host;
@@ -317,9 +318,8 @@ export class LiveHub {
       const { rows, cut } = this.#overlaid(group, listed.runs, limit);
       this.#send(subscription, "snapshot", await this.#snapshotText(group, rows, listed.more || cut, seq));
     }
-    const { missed } = subscription;
-    subscription.missed = null;
     subscription.active = true;
+    const missed = take(subscription);
     if (missed === "all" || (missed && missed.size > 0)) await this.#sendMissed(subscription, missed);
   }
 
@@ -353,7 +353,7 @@ export class LiveHub {
 
   async #startEnvironment(subscription: Subscription): Promise<void> {
     await this.#open();
-    const environment = (await this.#host.environment()) ?? EMPTY_ENVIRONMENT;
+    const environment = await this.#host.environment();
     if (subscription.over) return;
     subscription.active = true;
     this.#send(subscription, "environment", `,"environment":${JSON.stringify(environment)}}`);
@@ -366,7 +366,8 @@ export class LiveHub {
       subscription.missed = null;
       const { previous, lines, more } = await this.#host.watchLogs(runId, from, LIVE_LIMITS.logLines);
       if (subscription.over) return;
-      if (lines.length > 0 || previous > from) this.#send(subscription, "logs", logsText(previous, lines));
+      // Also without lines: the client then knows where what follows begins.
+      this.#send(subscription, "logs", logsText(previous, lines));
       from = lines.at(-1)?.seq ?? previous;
       // A line that came meanwhile was not sent: it is read.
       if (!more && subscription.missed === null) break;
@@ -491,11 +492,9 @@ export class LiveHub {
   /** Sends a client that lagged the latest of what it missed. */
   #catchUp(connection: Connection): void {
     for (const subscription of connection.subscriptions.values()) {
-      const { missed } = subscription;
-      if (!subscription.active || missed === null) continue;
+      if (!subscription.active || subscription.missed === null) continue;
       if (!connection.hasRoom || connection.expiredSince !== null) return;
-      subscription.missed = null;
-      this.#host.keepAlive(this.#sendMissed(subscription, missed));
+      this.#host.keepAlive(this.#sendMissed(subscription, take(subscription) ?? "all"));
     }
     connection.caughtUp();
   }
@@ -640,7 +639,8 @@ export class LiveHub {
     const watched = changes.filter(({ row }) => this.#runs.has(row.id)).map(({ row }) => row.id);
     const records = await this.#records([...watched, ...this.#needData(changes)]);
     const unread = changes.filter(({ row }) => records.failed.has(row.id));
-    for (const change of unread) if (!this.#pending.has(change.row.id)) this.#pending.set(change.row.id, change);
+    for (const change of unread)
+      if (!this.#pending.has(change.row.id)) this.#pending.set(change.row.id, change);
     for (const runId of watched) {
       const run = records.found.get(runId);
       if (!run) continue;
@@ -689,7 +689,10 @@ export class LiveHub {
       try {
         for (const run of await this.#listenTo(queueKey, part)) found.set(run.id, run);
       } catch (error) {
-        console.error(`Queue ${queueKey} could not be asked for runs that are watched; it is asked again`, error);
+        console.error(
+          `Queue ${queueKey} could not be asked for runs that are watched; it is asked again`,
+          error,
+        );
         for (const runId of part) failed.add(runId);
       }
     });
@@ -733,7 +736,9 @@ export class LiveHub {
     let left = SNAPSHOT_DATA;
     const runs = rows.map((row) => {
       const record = found.get(row.id);
-      left -= record ? (record.payload?.length ?? 0) + (record.output?.length ?? 0) + (record.metadata?.length ?? 0) : 0;
+      left -= record
+        ? (record.payload?.length ?? 0) + (record.output?.length ?? 0) + (record.metadata?.length ?? 0)
+        : 0;
       return this.#listed(group, row, left > 0 ? record : undefined);
     });
     return `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"more":${more}}`;
@@ -745,36 +750,35 @@ export class LiveHub {
   }
 
   #environmentSoon(): void {
-    if (this.#environmentTimer) return;
-    this.#environmentTimer = true;
+    this.#environmentChanged = true;
+    if (this.#countingEnvironment) return;
+    this.#countingEnvironment = true;
     this.#host.keepAlive(this.#sendEnvironment());
   }
 
+  /** The query side follows a moment later: it is asked until nothing changes any more and it says the same twice. */
   async #sendEnvironment(): Promise<void> {
-    await sleep(ENVIRONMENT_MS);
-    this.#environmentTimer = false;
-    try {
-      const environment = await this.#host.environment();
-      if (!environment) return;
-      const rest = `,"environment":${JSON.stringify(environment)}}`;
-      if (rest === this.#environmentSent) return;
+    let before: string | null = null;
+    let rest: string | null = null;
+    while (this.#environments.size > 0 && (this.#environmentChanged || rest === null || rest !== before)) {
+      this.#environmentChanged = false;
+      await sleep(ENVIRONMENT_MS);
+      before = rest;
+      rest = await this.#host.environment().then(
+        (environment) => `,"environment":${JSON.stringify(environment)}}`,
+        (error: unknown) => {
+          console.error("The counts of an environment could not be read; they are read again", error);
+          return null;
+        },
+      );
+      if (rest === null || rest === this.#environmentSent) continue;
       this.#environmentSent = rest;
       for (const subscription of this.#environments)
         if (subscription.active) this.#deliver(subscription, "environment", rest, null);
-    } catch (error) {
-      console.error("The environment could not be asked for its counts; the next change asks again", error);
     }
+    this.#countingEnvironment = false;
   }
 }
-
-const EMPTY_ENVIRONMENT: LiveEnvironment = {
-  queued: 0,
-  executing: 0,
-  queues: 0,
-  concurrencyLimit: 0,
-  burstFactor: 1,
-  paused: false,
-};
 
 const expiry = ({ expiresAt }: LivePrincipal) => (expiresAt === null ? {} : { expiresAt });
 
@@ -785,6 +789,12 @@ const head = (type: string, id: string): string => `{"type":"${type}","id":${JSO
 
 const logsText = (previous: number, lines: LiveLogLine[]): string =>
   `,"previous":${previous},"lines":${JSON.stringify(lines)}}`;
+
+function take(subscription: Subscription): Subscription["missed"] {
+  const { missed } = subscription;
+  subscription.missed = null;
+  return missed;
+}
 
 function note({ missed }: Subscription, runIds: string[]): void {
   if (missed !== null && missed !== "all") for (const runId of runIds) missed.add(runId);

@@ -1,5 +1,11 @@
 import { DurableObject } from "cloudflare:workers";
-import { type LiveLogLine, LIVE_CLOSE, LIVE_SUBPROTOCOL } from "@acme/sdk/contract/live";
+import { publicStatus, type RunStatus } from "@acme/sdk/contract";
+import {
+  LIVE_CLOSE,
+  LIVE_SUBPROTOCOL,
+  type LiveEnvironment,
+  type LiveLogLine,
+} from "@acme/sdk/contract/live";
 import { objectSql } from "../lib/sql.ts";
 import { type ObjectBindings, stubs } from "../routing/stubs.ts";
 import type { RunRow } from "../rpc.ts";
@@ -7,6 +13,15 @@ import type { LiveSocket, SavedConnection } from "./connection.ts";
 import { LiveHub } from "./hub.ts";
 import { Interest } from "./interest.ts";
 import type { LiveDependencies, LiveInterest, LivePrincipal, LiveRpc } from "./rpc.ts";
+
+function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnvironment["counts"] {
+  const counts: LiveEnvironment["counts"] = {};
+  for (const [status, count] of Object.entries(byStatus)) {
+    const name = publicStatus(status as RunStatus);
+    counts[name] = (counts[name] ?? 0) + count;
+  }
+  return counts;
+}
 
 /** Header in which the Worker says who opens a connection: it has checked that. */
 export const LIVE_PRINCIPAL_HEADER = "x-acme-live-principal";
@@ -33,12 +48,14 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
           listen: (queueKey, interest, runIds) =>
             stubs(env).queue(queueKey).listen(environmentKey, interest, runIds),
           environment: async () => {
-            const { queues, held, ready, settings } = await stubs(env).environment(environmentKey).environmentStats();
+            const [{ settings }, byStatus] = await Promise.all([
+              stubs(env).environment(environmentKey).environmentStats(),
+              dependencies.countUnfinished(env, environmentKey),
+            ]);
             const { concurrencyLimit, burstFactor, paused } = settings;
-            return { queued: ready, executing: held, queues, concurrencyLimit, burstFactor, paused };
+            return { counts: publicCounts(byStatus), concurrencyLimit, burstFactor, paused };
           },
-          watchLogs: (runId, after, limit) =>
-            stubs(env).feed(runId).watchLogs(runId, after, limit),
+          watchLogs: (runId, after, limit) => stubs(env).feed(runId).watchLogs(runId, after, limit),
           authenticate: (token) => dependencies.authenticate(env, token),
           isValid: (principal) => dependencies.isValid(env, principal),
           keepAlive: (work) => ctx.waitUntil(work),
@@ -55,8 +72,11 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
 
     /** From the Worker only: opens a connection for a principal that it has authenticated. */
     override async fetch(request: Request): Promise<Response> {
-      const principal = JSON.parse(request.headers.get(LIVE_PRINCIPAL_HEADER) ?? "null") as LivePrincipal | null;
-      if (!principal || principal.environment.key !== this.ctx.id.name) return new Response(null, { status: 403 });
+      const principal = JSON.parse(
+        request.headers.get(LIVE_PRINCIPAL_HEADER) ?? "null",
+      ) as LivePrincipal | null;
+      if (!principal || principal.environment.key !== this.ctx.id.name)
+        return new Response(null, { status: 403 });
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
       this.#hub.connect(this.#socketOf(server), principal);

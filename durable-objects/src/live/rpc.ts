@@ -1,3 +1,4 @@
+import type { RunStatus } from "@acme/sdk/contract";
 import type { LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
 import type { RunRow } from "../rpc.ts";
 
@@ -52,6 +53,8 @@ export interface LiveDependencies<Env> {
     filter: LiveFilter,
     limit: number,
   ): Promise<{ runs: RunRow[]; more: boolean }>;
+  /** Runs that are not over, by status. */
+  countUnfinished(env: Env, environmentKey: string): Promise<Partial<Record<RunStatus, number>>>;
   summaryOf(run: RunRow): RunSummary;
   authenticate(env: Env, token: string): Promise<LivePrincipal | LiveFailure>;
   /** False: the key was revoked, or the session or the membership is over. */

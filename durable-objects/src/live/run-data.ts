@@ -5,9 +5,7 @@ import type { RunRecord, RunRow } from "../rpc.ts";
 /** Payload, output and the like of a run. `payload` false: whoever gets it has it already, and it never changes. */
 export function dataOf(run: RunRecord, payload: boolean): LiveRunData {
   return {
-    ...(payload && run.payload !== null
-      ? { payload: { data: run.payload, dataType: run.payloadType } }
-      : {}),
+    ...(payload && run.payload !== null ? { payload: { data: run.payload, dataType: run.payloadType } } : {}),
     ...(run.output !== null
       ? { output: { data: run.output, dataType: run.outputType ?? "application/json" } }
       : {}),
@@ -16,7 +14,11 @@ export function dataOf(run: RunRecord, payload: boolean): LiveRunData {
   };
 }
 
-export const liveRun = (summaryOf: (run: RunRow) => RunSummary, run: RunRow, data?: LiveRunData): LiveRun => ({
+export const liveRun = (
+  summaryOf: (run: RunRow) => RunSummary,
+  run: RunRow,
+  data?: LiveRunData,
+): LiveRun => ({
   ...summaryOf(run),
   position: run.version,
   ...(data ? { data } : {}),

@@ -17,6 +17,7 @@ import type {
   SuspensionVerdict,
   TaskRunError,
 } from "@acme/sdk/contract";
+import type { LiveInterest } from "../live/rpc.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 
 /** One run to create. Times in milliseconds. The caller makes the id, so that sending it again creates nothing new. */

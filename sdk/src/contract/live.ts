@@ -15,35 +15,11 @@ import { z } from "zod";
 import { PUBLIC_STATUSES, RunSummary } from "./api/runs.ts";
 import { LogEntry } from "./host-protocol.ts";
 import { parseRunId } from "./ids.ts";
+import { LIVE_LIMITS } from "./live-constants.ts";
 import { QueueName } from "./manifest.ts";
 
+export * from "./live-constants.ts";
 export type { RunSummary };
-
-export const LIVE_PROTOCOL = 1;
-export const LIVE_SUBPROTOCOL = "acme.live.1";
-export const LIVE_TOKEN_SUBPROTOCOL = "acme.token.";
-
-export const LIVE_LIMITS = {
-  /** Characters of one message of a client. */
-  messageLength: 64 * 1024,
-  subscriptionsPerSocket: 128,
-  /** Values of one list of a filter. */
-  filterValues: 64,
-  /** Most runs of a snapshot, and its default. */
-  snapshotRuns: 1_000,
-  defaultSnapshotRuns: 100,
-  /** Log lines of one message. */
-  logLines: 1_000,
-} as const;
-
-/** Codes that the server closes a socket with. With 4401 and 4403 a client has to bring another token before it comes again. */
-export const LIVE_CLOSE = {
-  unauthorized: 4401,
-  forbidden: 4403,
-  notFound: 4404,
-  protocol: 4400,
-  unavailable: 4503,
-} as const;
 
 const text = (max: number) => z.string().min(1).max(max);
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(LIVE_LIMITS.filterValues);
@@ -145,11 +121,11 @@ export const LiveLogLine = LogEntry.extend({
 });
 export type LiveLogLine = z.infer<typeof LiveLogLine>;
 
-/** `queued`: runs that could start now under all limits; `executing`: runs that hold a slot. */
+/** What an environment does now: runs that are not over by their state, and its settings. */
 export const LiveEnvironment = z.object({
-  queued: z.number(),
-  executing: z.number(),
-  queues: z.number(),
+  /** Runs that are not over; a status with none is absent. */
+  counts: z.partialRecord(z.enum(PUBLIC_STATUSES), z.number()),
+  /** Runs that may execute at once, without and with burst. */
   concurrencyLimit: z.number(),
   burstFactor: z.number(),
   paused: z.boolean(),

@@ -128,6 +128,9 @@ export const ACCESS = {
   updateEnvironmentSettings: adminToken,
   setOrganizationWeight: adminToken,
 
+  /** Checks the credential itself: a WebSocket brings it in another way, and its refusal is a message. */
+  connectLive: open,
+
   checkHealth: open,
   getOpenApi: open,
 } as const satisfies Record<string, Access>;

@@ -103,6 +103,33 @@ async function bySecretKey(env: Bindings, hash: string): Promise<Authenticated |
   return environment && { environment, credential: { type: "secretKey" } };
 }
 
+/** What a key or token allows to watch. `scopes` null: everything in the environment. */
+export interface TokenHolder {
+  environment: EnvironmentRef;
+  scopes: string[] | null;
+  /** Milliseconds since the epoch; null: it does not expire. */
+  expiresAt: number | null;
+}
+
+/** Finds whose key or token this is, whatever its scopes. Null: this server does not know it, or it has expired. */
+export async function tokenHolder(env: Bindings, token: string): Promise<TokenHolder | null> {
+  if (token.startsWith("tr_")) {
+    const found = await bySecretKey(env, sha256(token));
+    return found && { environment: found.environment, scopes: null, expiresAt: null };
+  }
+  const claims = verifyToken(env, token, Date.now());
+  if (!claims) return null;
+  const environment = await byKey.through(claims.env, () =>
+    openRepository(env).findEnvironmentByKey(claims.env),
+  );
+  const scopes = claims.kind === "run" ? null : (claims.scopes ?? []);
+  return environment && { environment, scopes, expiresAt: claims.exp * 1000 };
+}
+
+/** Whether a secret key, known by its hash, is still valid. */
+export const isValidKeyHash = async (env: Bindings, hash: string): Promise<boolean> =>
+  (await bySecretKey(env, hash)) !== null;
+
 /** Null when this server did not issue the token, or it has expired. Throws a 403 when its scopes are too narrow. */
 async function bySignedToken(
   env: Bindings,

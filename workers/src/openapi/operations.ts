@@ -675,6 +675,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.OrganizationWeightResponse,
     },
   },
+  "/api/v1/live": {
+    get: {
+      id: "connectLive",
+      summary:
+        "Opens a WebSocket for live subscriptions (subprotocol acme.live.1; see the SDK's contract/live.ts)",
+      download: "application/json",
+    },
+  },
   "/healthz": {
     get: {
       id: "checkHealth",

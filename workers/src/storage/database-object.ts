@@ -161,6 +161,10 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.countRuns(environmentKey, filter);
   }
 
+  async countUnfinished(environmentKey: string) {
+    return this.#repository.countUnfinished(environmentKey);
+  }
+
   async listQueues(environmentKey: string) {
     return this.#repository.listQueues(environmentKey);
   }

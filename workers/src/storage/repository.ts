@@ -165,6 +165,8 @@ export interface Repository extends RunProjection, WaitpointProjection {
   listRuns(environmentKey: string, filter: RunFilter, page: RunPage): Promise<RunListing>;
   /** Runs that match, by status; a status with none is absent. */
   countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>>;
+  /** Runs that are not over, by status; a status with none is absent. */
+  countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>>;
   /** Queues that ever had a run, by name. */
   listQueues(environmentKey: string): Promise<QueueSeen[]>;
 

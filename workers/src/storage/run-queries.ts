@@ -1,6 +1,6 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
-import { RunStatus } from "@acme/sdk/contract";
-import { and, eq, getTableColumns, gte, lte, type SQL, sql } from "drizzle-orm";
+import { isFinal, RUN_STATUSES, RunStatus } from "@acme/sdk/contract";
+import { and, eq, getTableColumns, gte, inArray, lte, type SQL, sql } from "drizzle-orm";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 import type { RunFilter } from "./repository.ts";
 import { type Branch, indexOf } from "./run-filter.ts";
@@ -136,4 +136,19 @@ export async function countByStatus(
   const others = [...counts.values()].reduce((sum, n) => sum + n, 0);
   counts.set(RunStatus.COMPLETED_SUCCESSFULLY, total - others);
   return counts as Map<RunStatus, number>;
+}
+
+/** Runs that are not over, by status: one part of the index of runs that have not succeeded for each status. */
+export function countUnfinished(
+  { db, runsBy, tables }: SqlDatabase,
+  environmentKey: string,
+): PromiseLike<{ status: RunStatus; count: number }[]> | { status: RunStatus; count: number }[] {
+  const { runs } = tables;
+  const unfinished = RUN_STATUSES.filter((status) => !isFinal(status));
+  const count = sql<number>`count(*)`.mapWith(Number);
+  return db
+    .select({ status: sql<RunStatus>`${runs.status}`, count })
+    .from(runsBy("runs_not_succeeded"))
+    .where(and(eq(runs.environmentKey, environmentKey), inArray(runs.status, unfinished), NOT_SUCCEEDED))
+    .groupBy(runs.status);
 }

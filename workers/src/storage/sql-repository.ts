@@ -20,7 +20,7 @@ import type {
 } from "./repository.ts";
 import { branchesOf } from "./run-filter.ts";
 import { EMPTY_LISTING, listingOf, startOf } from "./run-pages.ts";
-import { countByStatus, selectBranch } from "./run-queries.ts";
+import { countByStatus, countUnfinished, selectBranch } from "./run-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
 
@@ -316,6 +316,11 @@ export class SqlRepository implements Repository {
       ([status, count]) => count > 0 && (!filter.statuses || filter.statuses.includes(status)),
     );
     return Object.fromEntries(wanted);
+  }
+
+  async countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>> {
+    const counts = await countUnfinished(this.#database, environmentKey);
+    return Object.fromEntries(counts.map(({ status, count }) => [status, count]));
   }
 
   async listQueues(environmentKey: string): Promise<QueueSeen[]> {

@@ -75,6 +75,13 @@ describe("plans of a count", () => {
   });
 });
 
+describe("plan of the count of what is not over", () => {
+  it("reads the index of runs that have not succeeded", async () => {
+    const [plan] = await plansOf(() => repository.countUnfinished("env00001"));
+    expect(plan).toContain("USING COVERING INDEX runs_not_succeeded (environment_key=? AND status=?");
+  });
+});
+
 describe("plans of what each request asks", () => {
   it.each<[string, () => Promise<unknown>]>([
     ["a key's environment", () => repository.findEnvironmentByKeyHash("0".repeat(64))],

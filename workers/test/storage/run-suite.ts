@@ -1,4 +1,5 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
+import { isFinal } from "@acme/sdk/contract";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Repository, RunFilter } from "../../src/storage/repository.ts";
@@ -279,6 +280,18 @@ export function runSuite(open: () => Promise<Repository>): void {
           if (matches(run, filter)) expected[run.status] = (expected[run.status] ?? 0) + 1;
         expect(await repository.countRuns(environmentKey, filter), JSON.stringify(filter)).toEqual(expected);
       }
+    });
+  });
+
+  describe("countUnfinished", () => {
+    it("counts the runs that are not over, of this environment alone", async () => {
+      const [own, other] = [await anEnvironment(), await anEnvironment()];
+      const history = aHistory(own, 120);
+      await repository.upsertRuns([...history, aRun(other)]);
+      const expected: Record<string, number> = {};
+      for (const { status } of history) if (!isFinal(status)) expected[status] = (expected[status] ?? 0) + 1;
+      expect(await repository.countUnfinished(own)).toEqual(expected);
+      expect(await repository.countUnfinished(await anEnvironment())).toEqual({});
     });
   });
 

@@ -1,0 +1,405 @@
+import ReconnectingWebSocket from "partysocket/ws";
+import { environmentVariable } from "../client/configuration.ts";
+import type {
+  LiveClientMessageInput,
+  LiveEnvironment,
+  LiveFilter,
+  LiveLogLine,
+  LiveServerMessage,
+} from "../contract/live.ts";
+import { LIVE_CLOSE, LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL } from "../contract/live-constants.ts";
+import { LiveError } from "./live-error.ts";
+import {
+  EnvironmentWatch,
+  type LiveRunState,
+  type LiveRunsState,
+  LogsWatch,
+  RunsWatch,
+  RunWatch,
+  type Watch,
+} from "./watches.ts";
+
+export interface LiveClientOptions {
+  /** The server. Default: in a page with `environment`, the page's own origin; else `ACME_API_URL` or `TRIGGER_API_URL`. */
+  baseURL?: string;
+  /**
+   * A secret key or a public token, or a function that gets one: it is called for each connection, and before a token
+   * expires. Default: `ACME_SECRET_KEY` or `TRIGGER_SECRET_KEY`, unless `environment` is given.
+   */
+  accessToken?: string | (() => string | Promise<string>);
+  /** In a page that is signed in: the environment (`env_…`) to watch. No token is needed. */
+  environment?: string;
+  /** Where there is no global one. */
+  WebSocket?: unknown;
+}
+
+/** `waiting`: the connection was lost and is opened again. `refused`: not without another key or token. */
+export type LiveStatus = "idle" | "connecting" | "open" | "waiting" | "refused";
+
+export interface LiveSubscription {
+  /** No listener is called after this. Safe to call twice. */
+  unsubscribe(): void;
+}
+
+export interface LiveSubscribeOptions {
+  /** The subscription ended: the run doesn't exist, or may not be read; the token is invalid or has expired. */
+  onError?: (error: LiveError) => void;
+}
+
+interface Entry {
+  id: string;
+  watch: Watch;
+  onError: ((error: LiveError) => void) | undefined;
+}
+
+const PING_MS = 25_000;
+/** A connection that doesn't answer for this long is opened again. */
+const PONG_MS = 10_000;
+/** The server is told after this many messages that they were handled. */
+const ACK_EVERY = 16;
+/** A connection without subscriptions is kept this long. */
+const LINGER_MS = 5_000;
+/** A token is replaced this long before it expires. */
+const REFRESH_MS = 30_000;
+/** So often in a row may a token that a function gets be refused. */
+const MAX_REFUSED = 3;
+
+/**
+ * Watches an environment over one WebSocket that is shared by all subscriptions. The connection is opened with the first
+ * of them and opened again when it is lost: each subscription then continues where it was, and gets its whole state
+ * where the server can't know what was missed. Listeners are given the state, not the changes: a listener that is slow
+ * misses none but intermediate ones.
+ */
+export class LiveClient {
+  readonly #options: LiveClientOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #statusListeners = new Set<(status: LiveStatus) => void>();
+  #socket: ReconnectingWebSocket | null = null;
+  #status: LiveStatus = "idle";
+  #nextId = 1;
+  #unacknowledged = 0;
+  #refused = 0;
+  #failure: LiveError | null = null;
+  #pingTimer: ReturnType<typeof setInterval> | undefined;
+  #pongTimer: ReturnType<typeof setTimeout> | undefined;
+  #lingerTimer: ReturnType<typeof setTimeout> | undefined;
+  #refreshTimer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: LiveClientOptions = {}) {
+    this.#options = options;
+  }
+
+  get status(): LiveStatus {
+    return this.#status;
+  }
+
+  /** Called at once with the status, and at each change. Returns a function that ends it. */
+  onStatus(listener: (status: LiveStatus) => void): () => void {
+    this.#statusListeners.add(listener);
+    listener(this.#status);
+    return () => this.#statusListeners.delete(listener);
+  }
+
+  /** One run, with its payload, output, error and metadata. */
+  run(
+    runId: string,
+    listener: (state: LiveRunState) => void,
+    options: LiveSubscribeOptions = {},
+  ): LiveSubscription {
+    return this.#subscribe(new RunWatch(runId, listener), options);
+  }
+
+  /**
+   * The newest runs that a filter matches. `limit`: 1 to 1000, 100 by default. `data`: also their payload, output, error
+   * and metadata.
+   */
+  runs(
+    target: { filter?: LiveFilter; limit?: number; data?: boolean },
+    listener: (state: LiveRunsState) => void,
+    options: LiveSubscribeOptions = {},
+  ): LiveSubscription {
+    return this.#subscribe(new RunsWatch({ kind: "runs", ...target }, listener), options);
+  }
+
+  /** The runs of a batch. */
+  batch(
+    batchId: string,
+    listener: (state: LiveRunsState) => void,
+    options: LiveSubscribeOptions & { limit?: number; data?: boolean } = {},
+  ): LiveSubscription {
+    const { limit, data } = options;
+    return this.#subscribe(new RunsWatch({ kind: "batch", batchId, limit, data }, listener), options);
+  }
+
+  /** Counts of the environment, at most once a second. */
+  environment(
+    listener: (environment: LiveEnvironment) => void,
+    options: LiveSubscribeOptions = {},
+  ): LiveSubscription {
+    return this.#subscribe(new EnvironmentWatch(listener), options);
+  }
+
+  /** New log lines of a run, in order, each once; first those that exist. `after`: only those after that number. */
+  logs(
+    runId: string,
+    listener: (lines: LiveLogLine[]) => void,
+    options: LiveSubscribeOptions & { after?: number } = {},
+  ): LiveSubscription {
+    return this.#subscribe(new LogsWatch(runId, options.after ?? 0, listener), options);
+  }
+
+  /** Ends all subscriptions and the connection. */
+  close(): void {
+    this.#entries.clear();
+    this.#disconnect("idle");
+  }
+
+  #subscribe(watch: Watch, { onError }: LiveSubscribeOptions): LiveSubscription {
+    const entry: Entry = { id: String(this.#nextId++), watch, onError };
+    this.#entries.set(entry.id, entry);
+    clearTimeout(this.#lingerTimer);
+    if (!this.#socket) this.#connect();
+    else if (this.#status === "open") this.#send({ type: "subscribe", id: entry.id, target: watch.target() });
+    return {
+      unsubscribe: () => {
+        if (!this.#entries.delete(entry.id)) return;
+        if (this.#status === "open") this.#send({ type: "unsubscribe", id: entry.id });
+        if (this.#entries.size === 0)
+          this.#lingerTimer = setTimeout(() => this.#disconnect("idle"), LINGER_MS);
+      },
+    };
+  }
+
+  #connect(): void {
+    this.#failure = null;
+    this.#refused = 0;
+    this.#setStatus("connecting");
+    let url: string;
+    try {
+      url = this.#url();
+    } catch (error) {
+      // Not before the caller has its subscription.
+      const failure = error instanceof LiveError ? error : new LiveError(400, "invalid_url", String(error));
+      void Promise.resolve().then(() => this.#refuse(failure));
+      return;
+    }
+    const socket = new ReconnectingWebSocket(url, () => this.#protocols(), {
+      WebSocket: this.#options.WebSocket,
+      minReconnectionDelay: 200 + Math.random() * 300,
+      maxReconnectionDelay: 10_000,
+      reconnectionDelayGrowFactor: 1.6,
+      connectionTimeout: 15_000,
+      maxEnqueuedMessages: 0,
+      shouldReconnectOnClose: (event) => this.#mayComeAgain(event.code),
+    });
+    this.#socket = socket;
+    socket.addEventListener("message", ({ data }) => {
+      if (socket === this.#socket) this.#received(String(data));
+    });
+    socket.addEventListener("close", () => {
+      if (socket === this.#socket) this.#closed();
+    });
+  }
+
+  #url(): string {
+    const { baseURL, environment } = this.#options;
+    const page = (globalThis as { location?: { origin?: string } }).location?.origin;
+    const base =
+      baseURL ??
+      (environment ? page : undefined) ??
+      environmentVariable("ACME_API_URL") ??
+      environmentVariable("TRIGGER_API_URL");
+    if (!base || !URL.canParse(base)) {
+      throw new LiveError(
+        400,
+        "missing_base_url",
+        "Which server? Give `baseURL`, or set ACME_API_URL (or TRIGGER_API_URL).",
+      );
+    }
+    const url = new URL(`${base.replace(/\/+$/, "")}/api/v1/live`);
+    url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
+    if (environment) url.searchParams.set("environment", environment);
+    return url.toString();
+  }
+
+  async #token(): Promise<string | undefined> {
+    const { accessToken, environment } = this.#options;
+    if (typeof accessToken === "function") return accessToken();
+    if (accessToken !== undefined) return accessToken;
+    return environment
+      ? undefined
+      : (environmentVariable("ACME_SECRET_KEY") ?? environmentVariable("TRIGGER_SECRET_KEY"));
+  }
+
+  async #protocols(): Promise<string[]> {
+    try {
+      const token = await this.#token();
+      return token ? [LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL + token] : [LIVE_SUBPROTOCOL];
+    } catch (cause) {
+      console.error("The access token for a live connection could not be fetched", cause);
+      return [LIVE_SUBPROTOCOL];
+    }
+  }
+
+  #mayComeAgain(code: number): boolean {
+    switch (code) {
+      case LIVE_CLOSE.unauthorized:
+        // A function may get a better one.
+        return typeof this.#options.accessToken === "function" && this.#refused < MAX_REFUSED;
+      case LIVE_CLOSE.protocol:
+      case LIVE_CLOSE.forbidden:
+      case LIVE_CLOSE.notFound:
+        return false;
+      default:
+        return true;
+    }
+  }
+
+  #received(text: string): void {
+    if (text === "pong") {
+      clearTimeout(this.#pongTimer);
+      this.#pongTimer = undefined;
+      return;
+    }
+    const message = JSON.parse(text) as LiveServerMessage;
+    this.#unacknowledged += 1;
+    if (this.#unacknowledged >= ACK_EVERY) {
+      this.#send({ type: "ack", count: this.#unacknowledged });
+      this.#unacknowledged = 0;
+    }
+    switch (message.type) {
+      case "welcome":
+        this.#opened(message.expiresAt);
+        break;
+      case "authenticated":
+        this.#refreshBefore(message.expiresAt);
+        break;
+      case "expired":
+        void this.#refresh();
+        break;
+      case "error":
+        this.#errorReceived(message);
+        break;
+      default:
+        this.#dispatch(message);
+    }
+  }
+
+  #dispatch(message: LiveServerMessage & { id?: string | undefined }): void {
+    const entry = this.#entries.get(message.id ?? "");
+    if (!entry) return;
+    const { resubscribe } = entry.watch.receive(message);
+    if (resubscribe && this.#entries.has(entry.id))
+      this.#send({ type: "subscribe", id: entry.id, target: entry.watch.target() });
+  }
+
+  #errorReceived({ id, status, code, message }: Extract<LiveServerMessage, { type: "error" }>): void {
+    const error = new LiveError(status, code, message);
+    if (id === undefined) {
+      // The server closes the connection next.
+      this.#failure = error;
+      return;
+    }
+    const entry = this.#entries.get(id);
+    this.#entries.delete(id);
+    entry?.onError?.(error);
+  }
+
+  #opened(expiresAt: number | undefined): void {
+    this.#refused = 0;
+    this.#failure = null;
+    this.#unacknowledged = 0;
+    this.#setStatus("open");
+    for (const { id, watch } of this.#entries.values())
+      this.#send({ type: "subscribe", id, target: watch.target() });
+    clearInterval(this.#pingTimer);
+    this.#pingTimer = setInterval(() => this.#ping(), PING_MS);
+    this.#refreshBefore(expiresAt);
+  }
+
+  #closed(): void {
+    this.#stopTimers();
+    const failure = this.#failure;
+    if (failure?.status === 401) this.#refused += 1;
+    const isFinal =
+      failure !== null &&
+      failure.status < 500 &&
+      failure.status !== 429 &&
+      !(
+        failure.status === 401 &&
+        typeof this.#options.accessToken === "function" &&
+        this.#refused < MAX_REFUSED
+      );
+    if (isFinal) this.#refuse(failure);
+    else this.#setStatus("waiting");
+  }
+
+  /** Nothing can be watched with this key or token: all subscriptions end. */
+  #refuse(error: LiveError): void {
+    const entries = [...this.#entries.values()];
+    this.#entries.clear();
+    this.#disconnect("refused");
+    for (const { onError } of entries) onError?.(error);
+  }
+
+  #disconnect(status: LiveStatus): void {
+    this.#stopTimers();
+    clearTimeout(this.#lingerTimer);
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close();
+    this.#setStatus(status);
+  }
+
+  #ping(): void {
+    this.#socket?.send("ping");
+    this.#pongTimer ??= setTimeout(() => this.#socket?.reconnect(), PONG_MS);
+  }
+
+  #refreshBefore(expiresAt: number | undefined): void {
+    clearTimeout(this.#refreshTimer);
+    if (expiresAt === undefined || typeof this.#options.accessToken !== "function") return;
+    // Timers take 31 bits: one that is further away is set again.
+    const ms = Math.min(Math.max(expiresAt - Date.now() - REFRESH_MS, 1_000), 2_000_000_000);
+    this.#refreshTimer = setTimeout(() => void this.#refresh(), ms);
+  }
+
+  /** Subscriptions stay as they are while another token takes the place of the one that expires. */
+  async #refresh(): Promise<void> {
+    const { accessToken } = this.#options;
+    if (typeof accessToken !== "function") {
+      this.#refuse(
+        new LiveError(
+          401,
+          "token_expired",
+          "The token has expired. Give a function as `accessToken`, which gets another one.",
+        ),
+      );
+      return;
+    }
+    try {
+      const token = await accessToken();
+      if (this.#status === "open") this.#send({ type: "auth", token });
+    } catch (cause) {
+      console.error("The access token for a live connection could not be fetched", cause);
+      this.#refreshTimer = setTimeout(() => void this.#refresh(), 5_000);
+    }
+  }
+
+  #send(message: LiveClientMessageInput): void {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  #stopTimers(): void {
+    clearInterval(this.#pingTimer);
+    clearTimeout(this.#pongTimer);
+    clearTimeout(this.#refreshTimer);
+    this.#pongTimer = undefined;
+  }
+
+  #setStatus(status: LiveStatus): void {
+    if (status === this.#status) return;
+    this.#status = status;
+    for (const listener of this.#statusListeners) listener(status);
+  }
+}

@@ -1,0 +1,14 @@
+/** Why a subscription ended, or the connection could not be opened: what the HTTP API would have answered. */
+export class LiveError extends Error {
+  /** HTTP status. */
+  readonly status: number;
+  /** As the API's errors: `run_not_found`, `not_allowed`, `invalid_api_key`, `token_expired`, … */
+  readonly code: string;
+
+  constructor(status: number, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = "LiveError";
+    this.status = status;
+    this.code = code;
+  }
+}

@@ -1,0 +1,181 @@
+/** Live subscriptions over the real server: our own client, workerd, a host that executes tasks. */
+import { auth, runs, tasks, wait } from "@acme/sdk";
+import {
+  LiveClient,
+  type LiveEnvironment,
+  type LiveError,
+  type LiveLogLine,
+  type LiveRun,
+  type LiveRunsState,
+} from "@acme/sdk/live";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { deployTaskFile } from "../support/deploy-task.ts";
+import { eventually } from "../support/eventually.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+
+const TASKS = `
+import { logger, metadata, task } from "@acme/sdk";
+export const greet = task({
+  id: "greet",
+  retry: { maxAttempts: 1 },
+  run: async ({ name, fail }: { name: string; fail?: boolean }) => {
+    metadata.set("step", "greeting");
+    if (fail) throw new TypeError("no greeting");
+    return { greeting: "Hello, " + name };
+  },
+});
+export const talk = task({
+  id: "talk",
+  run: async ({ lines }: { lines: number }) => {
+    for (let n = 1; n <= lines; n++) {
+      logger.info("line " + n, { n });
+      if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  },
+});
+export const nap = task({ id: "nap", run: async ({ ms }: { ms: number }) => {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+} });
+`;
+
+describe("live subscriptions", () => {
+  let server: LocalServer;
+  const clients: LiveClient[] = [];
+  beforeAll(async () => {
+    server = await startLocalServer({ executor: "process", example: false });
+    await deployTaskFile(server, TASKS);
+  });
+  afterEach(() => {
+    for (const client of clients.splice(0)) client.close();
+  });
+  afterAll(() => server?.stop());
+
+  const connect = (accessToken = server.secretKey): LiveClient => {
+    const client = new LiveClient({ baseURL: server.apiUrl, accessToken });
+    clients.push(client);
+    return client;
+  };
+  const as = <T>(work: () => Promise<T>): Promise<T> =>
+    auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, work) as Promise<T>;
+
+  it("show the runs of a filter from trigger to end", async () => {
+    const tag = `tag-${Date.now()}`;
+    const states: LiveRunsState[] = [];
+    connect().runs({ filter: { tags: [tag] } }, (state) => states.push(state));
+    await eventually("the first state", () => states.length === 1);
+    expect(states[0]).toEqual({ runs: [], more: false });
+    const { id } = await as(() => tasks.trigger("greet", { name: "Ada" }, { tags: [tag] }));
+    await eventually("it is over", () => states.at(-1)?.runs[0]?.status === "COMPLETED");
+    expect(states.at(-1)?.runs).toMatchObject([
+      { id, taskIdentifier: "greet", tags: [tag], isCompleted: true },
+    ]);
+    const positions = states.flatMap(({ runs: [run] }) => (run ? [run.position] : []));
+    expect(positions).toEqual([...positions].sort((a, b) => a - b));
+    // Somebody who comes later gets the same.
+    let later: LiveRunsState | undefined;
+    connect().runs({ filter: { tags: [tag] }, data: true }, (state) => {
+      later = state;
+    });
+    await eventually("the later one's state", () => later !== undefined);
+    expect(later?.runs[0]).toMatchObject({ id, data: { output: { data: '{"greeting":"Hello, Ada"}' } } });
+  });
+
+  it("show a run leave a filter by status", async () => {
+    let state: LiveRunsState | undefined;
+    const filter = { statuses: ["EXECUTING" as const], tasks: ["nap"] };
+    connect().runs({ filter }, (next) => {
+      state = next;
+    });
+    await eventually("the first state", () => state !== undefined);
+    const { id } = await as(() => tasks.trigger("nap", { ms: 500 }));
+    await eventually("it is there", () => state?.runs.some((run) => run.id === id) ?? false);
+    await eventually("it is gone", () => state?.runs.length === 0);
+  });
+
+  it("show one run with all its data, and its failure", async () => {
+    const { id } = await as(() => tasks.trigger("greet", { name: "Bob", fail: true }));
+    let last: { run: LiveRun; final: boolean } | undefined;
+    connect().run(id, (state) => {
+      last = state;
+    });
+    await eventually("it is over", () => last?.final ?? false);
+    expect(last?.run).toMatchObject({
+      id,
+      status: "FAILED",
+      data: {
+        payload: { data: '{"name":"Bob","fail":true}', dataType: "application/json" },
+        error: { name: "TypeError", message: "no greeting" },
+        metadata: { step: "greeting" },
+      },
+    });
+  });
+
+  it("bring the lines of a log in order, each once, also to who comes later or comes back", async () => {
+    const { id } = await as(() => tasks.trigger("talk", { lines: 100 }));
+    const lines: LiveLogLine[] = [];
+    connect().logs(id, (more) => lines.push(...more));
+    await eventually("all lines", () => lines.length === 100);
+    expect(lines.map(({ message }) => message)).toEqual(
+      Array.from({ length: 100 }, (_, i) => `line ${i + 1}`),
+    );
+    expect(lines.map(({ seq }) => seq)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    const rest: LiveLogLine[] = [];
+    connect().logs(id, (more) => rest.push(...more), { after: 90 });
+    await eventually("the rest", () => rest.length === 10);
+    expect(rest[0]?.message).toBe("line 91");
+  });
+
+  it("count what the environment does", async () => {
+    let counts: LiveEnvironment | undefined;
+    connect().environment((next) => {
+      counts = next;
+    });
+    await eventually("the first counts", () => counts !== undefined);
+    await as(() => tasks.trigger("nap", { ms: 3_000 }));
+    await eventually("one executes", () => counts?.counts.EXECUTING === 1);
+    await eventually("none does", () => counts !== undefined && Object.keys(counts.counts).length === 0);
+  });
+
+  it("end with an error that says why", async () => {
+    const errors: LiveError[] = [];
+    const onError = (error: LiveError) => errors.push(error);
+    connect("tr_prod_nobody").runs({}, () => {}, { onError });
+    await eventually("the key is refused", () => errors.length === 1);
+    expect(errors[0]).toMatchObject({ status: 401, code: "invalid_api_key" });
+
+    const { id } = await as(() => tasks.trigger("greet", { name: "Cy" }));
+    connect(server.devSecretKey).run(id, () => {}, { onError });
+    await eventually("the run isn't of that environment", () => errors.length === 2);
+    expect(errors[1]).toMatchObject({ status: 404, code: "run_not_found" });
+
+    const { publicAccessToken } = await as(() => wait.createToken());
+    const reader = connect(publicAccessToken);
+    reader.runs({}, () => {}, { onError });
+    await eventually("the token reads no lists", () => errors.length === 3);
+    reader.run(id, () => {}, { onError });
+    await eventually("and no run", () => errors.length === 4);
+    for (const error of errors.slice(2)) expect(error).toMatchObject({ status: 403, code: "not_allowed" });
+  });
+
+  it("converge after the server was killed under them", async () => {
+    const tag = `kill-${Date.now()}`;
+    const states = Array.from({ length: 20 }, (): LiveRunsState => ({ runs: [], more: false }));
+    for (const index of states.keys()) {
+      connect().runs({ filter: { tags: [tag] } }, (state) => {
+        states[index] = state;
+      });
+    }
+    const trigger = () => as(() => tasks.trigger("greet", { name: "Di" }, { tags: [tag] }));
+    const first = await trigger();
+    await eventually("all see it", () => states.every(({ runs: [run] }) => run?.id === first.id));
+    server.kill("worker", "SIGKILL");
+    const second = await eventually("it is triggered", async () => trigger().catch(() => undefined));
+    await eventually("all see both as they are", async () => {
+      const truth = await as(() => Promise.all([runs.retrieve(first.id), runs.retrieve(second.id)]));
+      return (
+        truth.every(({ status }) => status === "COMPLETED") &&
+        states.every(({ runs }) => runs.length === 2 && runs.every(({ status }) => status === "COMPLETED"))
+      );
+    });
+  });
+});

@@ -1,0 +1,11 @@
+import type { LiveInterest } from "@acme/durable-objects/rpc";
+
+/** A LiveObject without listeners, for what is not about them. */
+export class NobodyListens {
+  #at = 0;
+
+  async runsChanged(): Promise<LiveInterest> {
+    this.#at += 1;
+    return { at: this.#at, all: false, runs: [], forMs: 60_000 };
+  }
+}

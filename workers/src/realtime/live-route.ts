@@ -1,0 +1,101 @@
+import { LIVE_PRINCIPAL_HEADER } from "@acme/durable-objects";
+import { stubs } from "@acme/durable-objects/routing";
+import type { LivePrincipal } from "@acme/durable-objects/rpc";
+import {
+  LIVE_CLOSE,
+  LIVE_SUBPROTOCOL,
+  LIVE_TOKEN_SUBPROTOCOL,
+  type LiveServerMessage,
+} from "@acme/sdk/contract/live";
+import { type Context, Hono } from "hono";
+import { access } from "../auth/middleware.ts";
+import { sha256 } from "../auth/tokens.ts";
+import type { App } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { takeToken } from "../http/rate-limit.ts";
+import { authenticateMember } from "../people/authenticate-member.ts";
+import { hasSessionCookie } from "../people/session.ts";
+import { livePrincipal, sessionPrincipal } from "./dependencies.ts";
+
+/** `GET /api/v1/live`: opens a connection to the environment's LiveObject. See `sdk/src/contract/live.ts`. */
+export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLive"), async (c) => {
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+    throw new Failure(
+      426,
+      "upgrade_required",
+      "This address takes WebSockets only: connect with the live client of @acme/sdk/live.",
+      { headers: { upgrade: "websocket" } },
+    );
+  }
+  const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+  if (!offered.includes(LIVE_SUBPROTOCOL)) {
+    throw new Failure(
+      400,
+      "unknown_subprotocol",
+      `Offer the WebSocket subprotocol ${LIVE_SUBPROTOCOL}: this server speaks no other.`,
+    );
+  }
+  try {
+    const principal = await principalOfRequest(c, offered);
+    const headers = new Headers({ upgrade: "websocket", [LIVE_PRINCIPAL_HEADER]: JSON.stringify(principal) });
+    return await stubs(c.env).live(principal.environment.key).fetch("https://live/", { headers });
+  } catch (error) {
+    return refuse(error);
+  }
+});
+
+async function principalOfRequest(c: Context<App>, offered: string[]): Promise<LivePrincipal> {
+  const token = offered
+    .find((name) => name.startsWith(LIVE_TOKEN_SUBPROTOCOL))
+    ?.slice(LIVE_TOKEN_SUBPROTOCOL.length);
+  if (!token && hasSessionCookie(c)) {
+    // Whoever may list runs may watch them.
+    const { environment, credential } = await authenticateMember(c, "listRuns");
+    if (credential.type === "session") return sessionPrincipal(environment, credential.session);
+  }
+  if (!token) {
+    throw new Failure(
+      401,
+      "missing_api_key",
+      `No key was given: offer it as the WebSocket subprotocol ${LIVE_TOKEN_SUBPROTOCOL}TOKEN, or sign in and name the environment: ?environment=env_….`,
+    );
+  }
+  const principal = await livePrincipal(c.env, token);
+  if ("error" in principal) {
+    const { status, code, message } = principal.error;
+    throw new Failure(status as 401, code, message);
+  }
+  await takeToken(c, sha256(token));
+  return principal;
+}
+
+/** Opens the connection only to say why it is closed: a browser shows a page nothing of an answer without one. */
+function refuse(error: unknown): Response {
+  if (!(error instanceof Failure)) console.error("A live connection could not be opened", error);
+  const failure =
+    error instanceof Failure
+      ? error
+      : new Failure(503, "unavailable", "The server could not open the connection. Try again.");
+  const message: LiveServerMessage = {
+    type: "error",
+    status: failure.status,
+    code: failure.code,
+    message: failure.message,
+  };
+  const { 0: client, 1: server } = new WebSocketPair();
+  server.accept();
+  server.send(JSON.stringify(message));
+  server.close(closeCode(failure.status), failure.code);
+  return new Response(null, {
+    status: 101,
+    webSocket: client,
+    headers: { "sec-websocket-protocol": LIVE_SUBPROTOCOL },
+  });
+}
+
+function closeCode(status: number): number {
+  if (status === 401) return LIVE_CLOSE.unauthorized;
+  if (status === 403) return LIVE_CLOSE.forbidden;
+  if (status === 404) return LIVE_CLOSE.notFound;
+  return LIVE_CLOSE.unavailable;
+}
