@@ -64,11 +64,12 @@ export async function startHost(options: HostOptions, log: HostLog = stderrLog()
   const { folders, hostId, unlock } = takeDataFolder(settings.dataDir);
   let executor: Executor | undefined;
   try {
-    executor = await openExecutor({ settings, folders, hostId, log });
+    const opened = await openExecutor({ settings, folders, hostId, log });
+    executor = opened.executor;
     const leftovers = await executor.cleanUp();
     if (leftovers > 0)
       log.warn(`Ended ${leftovers} runtimes that an earlier process of this host left behind`);
-    const host = new Host(settings, executor, hostId, folders, log);
+    const host = new Host(settings, executor, opened.warnings, hostId, folders, log);
     const served =
       settings.metricsPort === null
         ? null
@@ -103,6 +104,7 @@ class Host {
   readonly metrics = new HostMetrics();
   readonly #settings: HostSettings;
   readonly #executor: Executor;
+  readonly #warnings: string[];
   readonly #log: HostLog;
   readonly #api: WorkerApi;
   readonly #session: Session;
@@ -121,12 +123,14 @@ class Host {
   constructor(
     settings: HostSettings,
     executor: Executor,
+    warnings: string[],
     hostId: string,
     folders: HostFolders,
     log: HostLog,
   ) {
     this.#settings = settings;
     this.#executor = executor;
+    this.#warnings = warnings;
     this.#log = log;
     const { metrics } = this;
     const api = new WorkerApi(settings.apiUrl, settings.hostToken);
@@ -299,6 +303,7 @@ class Host {
       ok: isHealthy && silentMs < this.#settings.pollMs * 2,
       executor: this.#executor.name,
       executorHealthy: isHealthy,
+      warnings: this.#warnings,
       checkpoints: this.#checkpoints?.health.state ?? "off",
       checkpointsProblem: this.#checkpoints?.health.problem,
       serverSilentMs: silentMs,

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { newId } from "@acme/sdk/contract";
 import { HostError } from "./errors.ts";
@@ -42,6 +42,8 @@ export function takeDataFolder(path: string): HostIdentity {
     work: join(root, "work"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
+  // A folder that was there before may be open to others.
+  chmodSync(root, 0o700);
   for (const folder of [folders.bundles, folders.processes, folders.runtime, folders.work])
     mkdirSync(folder, { recursive: true });
   const unlock = lock(root);

@@ -3,8 +3,9 @@
  * `{"ready":true,"hostId","executor","metricsUrl","pid"}`; what it has to say goes to standard error.
  * Exit codes: 0 after SIGTERM or SIGINT (a second one ends it at once: 130), 1 when it can't start.
  */
+import { closeSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { HostError } from "./errors.ts";
+import { HostError, messageOf } from "./errors.ts";
 import { startHost } from "./host.ts";
 import { stderrLog } from "./log.ts";
 import { HostOptions } from "./options.ts";
@@ -22,12 +23,16 @@ const USAGE = `Usage: container-host [options]
   --spares N             runtimes kept ready for each deployment in use (ACME_HOST_SPARES; default 1)
   --cpu-overcommit N     Docker: cores promised for each real one (ACME_HOST_CPU_OVERCOMMIT; default 4)
   --memory-reserve N     Docker: bytes left to the machine (ACME_HOST_MEMORY_RESERVE)
+  --separate-users on|off Processes: where this is root, run tasks as other users (ACME_HOST_SEPARATE_USERS; default on)
   --checkpoints on|off   Docker: save suspended processes, else replay them (ACME_HOST_CHECKPOINTS; default on)
   --checkpoint-dir DIR   where; hosts that share it restore each other's (ACME_HOST_CHECKPOINT_DIR)
   --checkpoint-bytes N   the most they may take (ACME_HOST_CHECKPOINT_BYTES; default 10 GB)
   --container-api-url U  Docker: the server as containers reach it (ACME_HOST_CONTAINER_API_URL)
 
-ACME_API_URL and ACME_HOST_TOKEN say which server, and prove that this is one of its hosts.
+  --host-token-file FILE read the host token from there (ACME_HOST_TOKEN_FILE), not from ACME_HOST_TOKEN
+
+ACME_API_URL is the server's address. The host token proves to it that this is one of its hosts. Other processes of this
+user can read environment variables, so a file that only this user can read, or /dev/fd/N, is the safer way to pass it.
 `;
 
 /** Options of the command line, and what each is called in the environment (ACME_HOST_…) and in HostOptions. */
@@ -43,17 +48,36 @@ const FLAGS = {
   spares: "spares",
   "cpu-overcommit": "cpuOvercommit",
   "memory-reserve": "memoryReserve",
+  "separate-users": "separateUsers",
   checkpoints: "checkpoints",
   "checkpoint-dir": "checkpointDir",
   "checkpoint-bytes": "checkpointBytes",
   "container-api-url": "containerApiUrl",
 } as const satisfies Record<string, keyof HostOptions>;
 
-const variableOf = (flag: string): string => `ACME_HOST_${flag.toUpperCase().replaceAll("-", "_")}`;
+const TOKEN_FILE = "host-token-file";
+
+const variableOf = (flag: string, prefix = "ACME_HOST_"): string =>
+  `${prefix}${flag.toUpperCase().replaceAll("-", "_")}`;
+
+/** A descriptor is closed once it is read, so that nothing that is started here inherits it. @throws HostError */
+function readSecret(path: string): string {
+  try {
+    const descriptor = /^\/dev\/fd\/(\d+)$/.exec(path)?.[1];
+    if (!descriptor) return readFileSync(path, "utf8").trim();
+    const text = readFileSync(Number(descriptor), "utf8").trim();
+    closeSync(Number(descriptor));
+    return text;
+  } catch (error) {
+    throw new HostError(`The host token can't be read from ${path}: ${messageOf(error)}`);
+  }
+}
 
 /** @throws HostError naming what is wrong and how it is given */
 function readOptions(argv: string[], env: NodeJS.ProcessEnv): HostOptions {
-  const options = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: "string" as const }]));
+  const options = Object.fromEntries(
+    [...Object.keys(FLAGS), TOKEN_FILE].map((flag) => [flag, { type: "string" as const }]),
+  );
   let values: Record<string, string | boolean | undefined>;
   try {
     ({ values } = parseArgs({ args: argv, options: { ...options, help: { type: "boolean", short: "h" } } }));
@@ -64,10 +88,14 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): HostOptions {
     process.stdout.write(USAGE);
     process.exit(0);
   }
-  const raw: Record<string, unknown> = { apiUrl: env.ACME_API_URL, hostToken: env.ACME_HOST_TOKEN };
+  const tokenFile = values[TOKEN_FILE] ?? (env[variableOf(TOKEN_FILE, "ACME_")] || undefined);
+  const raw: Record<string, unknown> = {
+    apiUrl: env.ACME_API_URL,
+    hostToken: typeof tokenFile === "string" ? readSecret(tokenFile) : env.ACME_HOST_TOKEN,
+  };
   const names = new Map([
     ["apiUrl", "ACME_API_URL"],
-    ["hostToken", "ACME_HOST_TOKEN"],
+    ["hostToken", typeof tokenFile === "string" ? `--${TOKEN_FILE} ${tokenFile}` : "ACME_HOST_TOKEN"],
   ]);
   for (const [flag, option] of Object.entries(FLAGS)) {
     raw[option] = values[flag] ?? (env[variableOf(flag)] || undefined);

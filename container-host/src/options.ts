@@ -20,6 +20,10 @@ export const HostOptions = z.object({
   hostToken: z.string().min(1),
   /** `auto`: Docker where its Engine answers, processes otherwise. Default auto. */
   executor: z.enum(EXECUTORS).default("auto"),
+  /** Processes: where the host is root, tasks run as unprivileged users, one for each environment. Default true. */
+  separateUsers: z
+    .union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")])
+    .default(true),
   /** Folder of this host alone: its id, fetched bundles, sockets. Default `.acme/host`. */
   dataDir: z.string().min(1).default(".acme/host"),
   /** Most runs at once. Default: by memory, at most 100. Docker also keeps to what CPU and memory allow. */

@@ -468,7 +468,7 @@ describe("the server", { timeout: 60_000 }, () => {
   });
 
   it("out of reach for too long: the host stops what it runs, and gives it back when they talk again", async () => {
-    const { said, server } = await testHost("process", { fenceMs: 400 });
+    const { said, server } = await testHost("process", { fenceMs: 3_000 });
     const run = server.trigger("waits", { payload: {} });
     await server.startOf(run);
     const { port } = server;

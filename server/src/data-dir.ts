@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { chmodSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
 /** Where one server keeps everything: one folder, one server at a time. */
@@ -33,6 +33,8 @@ export function openDataDir(path: string): DataDir {
     pidsFile: join(root, "pids.json"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
+  // A folder that was there before may be open to others.
+  chmodSync(root, 0o700);
   for (const path of [dir.objects, dir.blobs, dir.host, dir.generated]) mkdirSync(path, { recursive: true });
   return dir;
 }

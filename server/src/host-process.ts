@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { Command } from "@acme/container-host/die-with-parent";
 import { z } from "zod";
+import { SECRET_FD } from "./part.ts";
 
 /** How the container host is started: see container-host/src/main.ts. */
 export const hostCommand = (root: string, options: { dataDir: string; executor: string }): Command => ({
@@ -11,11 +12,11 @@ export const hostCommand = (root: string, options: { dataDir: string; executor: 
   ],
 });
 
-/** The host is told where the Worker is and its token; of the server's secrets it gets no other. */
-export const hostEnvironment = (
-  inherited: NodeJS.ProcessEnv,
-  access: { apiUrl: string; hostToken: string },
-): NodeJS.ProcessEnv => ({ ...inherited, ACME_API_URL: access.apiUrl, ACME_HOST_TOKEN: access.hostToken });
+/** The host gets the Worker's address here, and its token by a descriptor. It gets no other secret of the server. */
+export function hostEnvironment(inherited: NodeJS.ProcessEnv, apiUrl: string): NodeJS.ProcessEnv {
+  const { ACME_HOST_TOKEN: _, ...rest } = inherited;
+  return { ...rest, ACME_API_URL: apiUrl, ACME_HOST_TOKEN_FILE: `/dev/fd/${SECRET_FD}` };
+}
 
 const Ready = z.object({ ready: z.literal(true), executor: z.string() });
 

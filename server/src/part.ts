@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
-import type { Readable } from "node:stream";
+import type { Readable, Writable } from "node:stream";
 import { type Command, dieWithParent } from "@acme/container-host/die-with-parent";
 import { countDeath, restartDelay } from "./backoff.ts";
+import { messageOf } from "./errors.ts";
 
 export interface PartSpec {
   /** As it is named in the server's output. */
@@ -10,6 +11,10 @@ export interface PartSpec {
   command: Command;
   env: NodeJS.ProcessEnv;
   cwd: string;
+  /** A text that the program reads from descriptor SECRET_FD: other processes of its user could read its environment. */
+  secret?: string;
+  /** Called before each start. */
+  beforeStart?(): void;
   /** Milliseconds between SIGTERM and SIGKILL when it is stopped. */
   graceMs: number;
   /** A line it printed. */
@@ -35,6 +40,8 @@ export interface Part {
   recentOutput(): string;
 }
 
+/** The program's descriptor for `secret`. */
+export const SECRET_FD = 5;
 const KEPT_LINES = 30;
 const LAST_WORDS_MS = 500;
 
@@ -59,14 +66,25 @@ export function createPart(spec: PartSpec): Part {
 
   function start(): void {
     const command = dieWithParent(spec.command);
+    try {
+      spec.beforeStart?.();
+    } catch (error) {
+      // The program fails for want of it, and is started again later.
+      print(`could not be prepared: ${messageOf(error)}`);
+    }
     startedAt = Date.now();
     const started = spawn(command.file, command.args, {
       cwd: spec.cwd,
       env: spec.env,
       // Its own process group: Ctrl-C in a terminal reaches this process only, which stops the parts in order.
       detached: true,
-      stdio: ["pipe", "pipe", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", "pipe"],
     });
+    const pipes: readonly (Readable | Writable | null | undefined)[] = started.stdio;
+    const secretPipe = pipes[SECRET_FD] as Writable;
+    // A program that does not read it may have ended.
+    secretPipe.on("error", () => {});
+    secretPipe.end(spec.secret ?? "");
     child = started;
     const runs = (found: number): void => {
       pid = found;

@@ -9,8 +9,9 @@ import { lockDataDir } from "./lock.ts";
 import { createPart, type Part } from "./part.ts";
 import { claimPort } from "./ports.ts";
 import { writePrivateJson } from "./private-file.ts";
-import { loadSecrets, type ServerSecrets } from "./secrets.ts";
-import { type SECRET_VARIABLES, writeWorkerFiles } from "./worker-files.ts";
+import { loadSecrets } from "./secrets.ts";
+import { writeWorkerFiles } from "./worker-files.ts";
+import { workerSecretFiles } from "./worker-secrets.ts";
 
 export const EXECUTORS = ["docker", "process", "auto"] as const;
 export type Executor = (typeof EXECUTORS)[number];
@@ -81,9 +82,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const dir = openDataDir(options.dataDir);
   const unlock = lockDataDir(dir.root);
   const parts: Part[] = [];
+  let secretFiles: ReturnType<typeof workerSecretFiles> | undefined;
   const stop = once(async () => {
     // The host goes first: it still has to report what it gives back.
     for (const part of parts.toReversed()) await part.stop();
+    secretFiles?.remove();
     unlock();
   });
 
@@ -109,12 +112,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       log: options.log,
     });
     const create = partFactory(dir, parts, options.log);
+    const files = workerSecretFiles(dir.generated, secrets);
+    secretFiles = files;
 
     const worker = create({
       name: "worker",
       command: { file: WORKERD, args: ["serve", "--experimental", configFile] },
-      env: workerEnvironment(secrets),
+      env: workerEnvironment(),
       graceMs: WORKER_GRACE_MS,
+      beforeStart: files.write,
+      started: () => removeOnceHealthy(files, apiUrl),
     });
     worker.start();
     await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, options.log), options.signal);
@@ -133,7 +140,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const containerHost = create({
       name: "host",
       command: hostCommand(ROOT, { dataDir: dir.host, executor: options.executor ?? "auto" }),
-      env: hostEnvironment(process.env, access),
+      env: hostEnvironment(process.env, access.apiUrl),
+      secret: access.hostToken,
       graceMs: HOST_GRACE_MS,
       hears(line) {
         const ready = readyLine(line);
@@ -174,10 +182,13 @@ function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
     command: Command;
     env: NodeJS.ProcessEnv;
     graceMs: number;
+    secret?: string;
+    beforeStart?(): void;
+    started?(): void;
     /** True: the line was meant for the server, not for its output. */
     hears?(line: string): boolean;
   }): Part => {
-    const { name, hears, ...spec } = options;
+    const { name, hears, started, ...spec } = options;
     const part = createPart({
       ...spec,
       name,
@@ -188,6 +199,7 @@ function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
       onStart(pid) {
         pids[name] = pid;
         writePrivateJson(dir.pidsFile, pids);
+        started?.();
       },
       onDeath(how, restartInMs) {
         log(`[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`);
@@ -198,15 +210,14 @@ function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
   };
 }
 
-function workerEnvironment(secrets: ServerSecrets): NodeJS.ProcessEnv {
+function workerEnvironment(): NodeJS.ProcessEnv {
   const { PATH, HOME, TMPDIR, TZ } = process.env;
-  const variables: Record<(typeof SECRET_VARIABLES)[number], string> = {
-    HOST_TOKEN: secrets.hostToken,
-    ADMIN_TOKEN: secrets.adminToken,
-    SIGNING_KEY: secrets.signingKey,
-    SIGNING_KEYS: secrets.signingKeys ?? "",
-  };
-  return { PATH, HOME, TMPDIR, TZ, ...variables };
+  return { PATH, HOME, TMPDIR, TZ };
+}
+
+/** A Worker that answers has read its secrets. One that does not start in time is started again, with new files. */
+function removeOnceHealthy(files: { remove(): void }, apiUrl: string): void {
+  waitUntilHealthy(apiUrl, AbortSignal.timeout(STARTUP_MS), () => {}).then(files.remove, () => {});
 }
 
 const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host);

@@ -3,11 +3,9 @@ import { join } from "node:path";
 import { buildDashboard } from "./dashboard-build.ts";
 import type { DataDir } from "./data-dir.ts";
 import { bundleWorker } from "./worker-bundle.ts";
+import { SECRET_BINDINGS, SECRETS_FOLDER } from "./worker-secrets.ts";
 import { workerdConfig } from "./workerd-config.ts";
 import { readWranglerConfig } from "./wrangler-config.ts";
-
-/** Secrets of the Worker: workerd takes them from its environment, so that they stay out of the generated files. */
-export const SECRET_VARIABLES = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY", "SIGNING_KEYS"] as const;
 
 /** Generates what workerd serves: the Worker's module and the configuration. Returns the configuration's path. */
 export async function writeWorkerFiles(options: {
@@ -33,7 +31,7 @@ export async function writeWorkerFiles(options: {
     compatibilityDate: settings.compatibilityDate,
     compatibilityFlags: settings.compatibilityFlags,
     objects: settings.objects,
-    environmentVariables: [...SECRET_VARIABLES],
+    secrets: Object.fromEntries(SECRET_BINDINGS.map((name) => [name, join(SECRETS_FOLDER, name)])),
     vars: { ...settings.vars, ...options.vars },
     objectsPath: dir.objects,
     blobsPath: dir.blobs,

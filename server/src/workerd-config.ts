@@ -12,8 +12,8 @@ export interface WorkerdConfig {
   compatibilityDate: string;
   compatibilityFlags: string[];
   objects: { binding: string; className: string }[];
-  /** Variables that workerd takes from its own environment: secrets stay out of the file. */
-  environmentVariables: string[];
+  /** Bindings whose values workerd reads from files when it starts. Paths are relative to the configuration file. */
+  secrets: Record<string, string>;
   vars: Record<string, string>;
   /** Absolute path of the folder that holds the objects' SQLite files. */
   objectsPath: string;
@@ -31,7 +31,9 @@ export function workerdConfig(config: WorkerdConfig): string {
     ...config.objects.map(
       (o) => `(name = ${text(o.binding)}, durableObjectNamespace = ${text(o.className)})`,
     ),
-    ...config.environmentVariables.map((name) => `(name = ${text(name)}, fromEnvironment = ${text(name)})`),
+    ...Object.entries(config.secrets).map(
+      ([name, path]) => `(name = ${text(name)}, text = embed ${text(path)})`,
+    ),
     ...Object.entries(config.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
     `(name = "BLOBS", service = "blobs")`,
     ...(config.dashboardPath ? [`(name = "DASHBOARD", service = "dashboard")`] : []),

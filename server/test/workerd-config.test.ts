@@ -7,17 +7,17 @@ const config = {
   compatibilityDate: "2026-11-02",
   compatibilityFlags: ["nodejs_compat"],
   objects: [{ binding: "QUEUE", className: "QueueObject" }],
-  environmentVariables: ["HOST_TOKEN"],
+  secrets: { HOST_TOKEN: "secrets/HOST_TOKEN" },
   vars: { GREETING: 'say "hi" \\ grüß' },
   objectsPath: "/data/objects",
   blobsPath: "/data/blobs",
 };
 
-it("binds objects, secrets from the environment, variables and disks", () => {
+it("binds objects, secrets from files, variables and disks", () => {
   const text = workerdConfig(config);
   expect(text).toContain('(className = "QueueObject", uniqueKey = "acme-QueueObject", enableSql = true)');
   expect(text).toContain('(name = "QUEUE", durableObjectNamespace = "QueueObject")');
-  expect(text).toContain('(name = "HOST_TOKEN", fromEnvironment = "HOST_TOKEN")');
+  expect(text).toContain('(name = "HOST_TOKEN", text = embed "secrets/HOST_TOKEN")');
   expect(text).toContain('(name = "objects", disk = (path = "/data/objects", writable = true))');
   expect(text).toContain('(name = "BLOBS", service = "blobs")');
   expect(text).not.toContain("DASHBOARD");

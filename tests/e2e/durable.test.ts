@@ -1,6 +1,8 @@
+import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiClientConfiguration, auth, idempotencyKeys, runs, tasks, wait } from "@acme/sdk";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { type EffectsServer, startEffectsServer } from "../support/effects-server.ts";
 import { eventually } from "../support/eventually.ts";
@@ -342,7 +344,9 @@ describe("parents and children", () => {
 
 it("code that does something else when it is replayed fails, and the error names both and the line", () =>
   auth.withAuth(client, async () => {
-    const file = join(server.dataDir, "was-here");
+    // Tasks write to it, as another user where this one is root.
+    const file = join(tmpdir(), `acme-was-here-${process.pid}`);
+    onTestFinished(() => rmSync(file, { force: true }));
     const { id } = await tasks.trigger("unordered", { url: effects.url, name, file });
     const run = await poll(id);
     expect(run.status).toBe("FAILED");

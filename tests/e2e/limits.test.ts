@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { auth, runs, tasks } from "@acme/sdk";
@@ -47,7 +47,10 @@ let server: LocalServer;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "acme-limits-"));
+  // Tasks append to it, as another user where this one is root.
+  chmodSync(folder, 0o711);
   writeFileSync(join(folder, "notes"), "");
+  chmodSync(join(folder, "notes"), 0o666);
   server = await startLocalServer({ executor: "process", example: false });
   await deployTaskFile(server, tasksWriting(join(folder, "notes")));
 });

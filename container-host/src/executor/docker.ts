@@ -28,7 +28,9 @@ const CLOSE_MS = 10_000;
  * Runtimes in containers, each for one environment, limited by its machine preset and cut off from the others.
  * @throws HostError, Error when the Engine does not answer or can't be used
  */
-export async function dockerExecutor(context: ExecutorContext): Promise<Executor> {
+export async function dockerExecutor(
+  context: ExecutorContext,
+): Promise<{ executor: Executor; warnings: string[] }> {
   const { hostId, log, settings } = context;
   if (process.platform !== "linux") throw new HostError("the Docker executor needs a Linux machine");
   const docker = new Docker();
@@ -53,7 +55,7 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
     settings.containerApiUrl === undefined && isLoopback(settings.apiUrl) ? new Relay(settings.apiUrl) : null;
   const apiUrl = settings.containerApiUrl ?? (relay ? await relay.listen(network.gateway) : settings.apiUrl);
   log.info(`Runs are executed in containers of ${image}; they reach the server at ${apiUrl}`);
-  return new DockerExecutor({
+  const executor = new DockerExecutor({
     docker,
     engineRoot: settings.checkpoints ? checkpointRoot(info, log) : null,
     kind: await machineKind(info.ServerVersion),
@@ -67,6 +69,7 @@ export async function dockerExecutor(context: ExecutorContext): Promise<Executor
     sockets: socketFolder(context.folders.root),
     rebuild: () => ensureRuntimeImage(docker, log),
   });
+  return { executor, warnings: [] };
 }
 
 interface EngineInfo {

@@ -13,13 +13,17 @@ export interface ExecutorContext {
 }
 
 /**
- * The executor that was asked for. `auto`: Docker where its Engine answers, else processes.
- * @throws HostError where Docker was asked for and can't be had
+ * The executor of these settings. `auto`: Docker where its Engine answers, else processes. `warnings`: what the operator should
+ * know about it for as long as the host runs.
+ * @throws HostError where the executor can't be had
  */
-export async function openExecutor(context: ExecutorContext): Promise<Executor> {
+export async function openExecutor(
+  context: ExecutorContext,
+): Promise<{ executor: Executor; warnings: string[] }> {
   const { settings, folders } = context;
-  const processes = () => processExecutor({ folders, apiUrl: settings.apiUrl, slots: settings.concurrency });
-  if (settings.executor === "process") return processes();
+  const { apiUrl, concurrency: slots, separateUsers } = settings;
+  const processes = () => processExecutor({ folders, apiUrl, slots, separateUsers });
+  if (settings.executor === "process") return { executor: await processes(), warnings: [] };
   const { dockerExecutor } = await import("./docker.ts");
   try {
     return await dockerExecutor(context);
@@ -30,7 +34,12 @@ export async function openExecutor(context: ExecutorContext): Promise<Executor> 
         `Docker can't be used: ${messageOf(error)}. Is its Engine running? Or use --executor process.`,
       );
     }
-    context.log.info(`Runs are executed in processes: Docker can't be used (${messageOf(error)})`);
-    return processes();
+    const isolation =
+      process.getuid?.() === 0 && separateUsers
+        ? "users of their own separate them from this machine and each other, containers would do more"
+        : "they can read all files of this user, so run only code that you trust";
+    const warning = `Docker can't be used (${messageOf(error)}), so tasks run in child processes: ${isolation}`;
+    context.log.warn(warning);
+    return { executor: await processes(), warnings: [warning] };
   }
 }

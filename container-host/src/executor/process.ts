@@ -10,10 +10,11 @@ import { memoryBytes, nodeArguments, runtimeEnvironment } from "./environment.ts
 import type { Executor, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
 import { killGroup, Leftovers } from "./leftovers.ts";
 import { runtimeFile } from "./runtime-file.ts";
+import { openTaskUsers, type TaskUsers } from "./task-users.ts";
 
 /** After a process ended, how long descendants outside of its group may hold its pipes open. */
 const PIPES_MS = 1_000;
-/** What tasks may see of the host's own environment. Its secrets are not among it. */
+/** The variables of the host's own environment that tasks get. They hold no secrets. */
 const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
 
 export interface ProcessExecutorOptions {
@@ -21,15 +22,22 @@ export interface ProcessExecutorOptions {
   apiUrl: string;
   /** Most processes. */
   slots: number;
+  /** Tasks run as other users than root. */
+  separateUsers: boolean;
 }
 
 /**
- * Runtimes as child processes of the host: for development and machines without Docker. Tasks run as the host's user;
- * nothing keeps them apart but their processes.
+ * Runtimes as child processes of the host: for development and machines without Docker. Where the host is root, tasks run as
+ * unprivileged users, one for each environment; else as the host's user, whose files they can read.
+ * @throws HostError where tasks should run as other users and can't
  */
 export async function processExecutor(options: ProcessExecutorOptions): Promise<Executor> {
   const entry = await runtimeFile(options.folders.runtime);
-  return new ProcessExecutor(options, entry);
+  return new ProcessExecutor(
+    options,
+    entry,
+    options.separateUsers ? openTaskUsers(options.folders.root) : null,
+  );
 }
 
 class ProcessExecutor implements Executor {
@@ -39,13 +47,17 @@ class ProcessExecutor implements Executor {
   readonly capacity: Resources;
   readonly #options: ProcessExecutorOptions;
   readonly #entry: string;
+  readonly #node: string;
+  readonly #users: TaskUsers | null;
   readonly #leftovers: Leftovers;
   readonly #base: Record<string, string | undefined>;
 
-  constructor(options: ProcessExecutorOptions, entry: string) {
+  constructor(options: ProcessExecutorOptions, entry: string, users: TaskUsers | null) {
     this.#options = options;
     this.apiUrl = options.apiUrl;
-    this.#entry = entry;
+    this.#users = users;
+    this.#entry = users?.share(entry) ?? entry;
+    this.#node = users?.share(process.execPath) ?? process.execPath;
     this.#leftovers = new Leftovers(options.folders.processes);
     this.capacity = { slots: options.slots, cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };
     this.#base = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
@@ -56,20 +68,28 @@ class ProcessExecutor implements Executor {
   }
 
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
-    const env = runtimeEnvironment(spec, this.#base, {
-      channel: "fd:3",
-      channelToken,
-      bundle: spec.bundlePath,
-      apiUrl: this.#options.apiUrl,
-    });
-    const node = { file: process.execPath, args: [...nodeArguments(memoryBytes(spec.machine)), this.#entry] };
+    const users = this.#users;
+    const node = { file: this.#node, args: [...nodeArguments(memoryBytes(spec.machine)), this.#entry] };
     // A task that blocks its thread doesn't notice that its channel has ended.
     const command = killedWithParent(node) ?? node;
     let child: ChildProcess;
     try {
+      const user = users?.of(spec.environmentKey);
+      const env = runtimeEnvironment(
+        spec,
+        user ? { ...this.#base, HOME: user.home, TMPDIR: user.home } : this.#base,
+        {
+          channel: "fd:3",
+          channelToken,
+          bundle: users && user ? users.bundleFor(user, spec.bundlePath) : spec.bundlePath,
+          apiUrl: this.#options.apiUrl,
+        },
+      );
       child = spawn(command.file, command.args, {
-        cwd: this.#options.folders.work,
+        cwd: user?.home ?? this.#options.folders.work,
         env,
+        uid: user?.uid,
+        gid: user?.gid,
         stdio: ["ignore", "pipe", "pipe", "pipe"],
         // A group of its own: it ends with all that it started, and Ctrl-C in a terminal reaches the host alone.
         detached: true,
@@ -91,7 +111,9 @@ class ProcessExecutor implements Executor {
 
   async probe(): Promise<void> {}
 
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    this.#users?.close();
+  }
 }
 
 class RuntimeProcess implements RuntimeHandle {

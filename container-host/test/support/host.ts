@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -6,9 +6,10 @@ import { type HostOptions, logTo, type RunningHost, startHost } from "../../src/
 import { projectBundle } from "./bundle.ts";
 import { HOST_TOKEN, ScriptedServer } from "./scripted-server.ts";
 
-/** A folder that is removed after the test. */
+/** A folder that is removed after the test. Tasks can use it too; they are other users where this process is root. */
 export function testFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), "acme-host-test-"));
+  chmodSync(folder, 0o777);
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }

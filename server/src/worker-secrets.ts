@@ -1,0 +1,35 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { ServerSecrets } from "./secrets.ts";
+
+/** The Worker's bindings that hold secrets. */
+export const SECRET_BINDINGS = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY", "SIGNING_KEYS"] as const;
+type SecretBinding = (typeof SECRET_BINDINGS)[number];
+
+/** Name of the folder, beside workerd's configuration. */
+export const SECRETS_FOLDER = "secrets";
+
+const valuesOf = (secrets: ServerSecrets): Record<SecretBinding, string> => ({
+  HOST_TOKEN: secrets.hostToken,
+  ADMIN_TOKEN: secrets.adminToken,
+  SIGNING_KEY: secrets.signingKey,
+  SIGNING_KEYS: secrets.signingKeys ?? "",
+});
+
+/**
+ * The Worker's secrets as files that workerd reads while it starts. They exist only during that time: other processes of the
+ * same user can read a process's environment variables and arguments, so secrets are passed in neither.
+ */
+export function workerSecretFiles(generated: string, secrets: ServerSecrets) {
+  const folder = join(generated, SECRETS_FOLDER);
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  return {
+    write(): void {
+      remove();
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      for (const [name, value] of Object.entries(valuesOf(secrets)))
+        writeFileSync(join(folder, name), value, { mode: 0o600 });
+    },
+    remove,
+  };
+}
