@@ -77,7 +77,7 @@ function jsonOf(text: string): unknown {
 }
 
 /** Why a request got no answer: fetch hides it in `cause`. */
-export function causeOf(error: unknown): string {
+function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
   if (!(cause instanceof Error)) return error.message;

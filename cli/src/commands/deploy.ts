@@ -15,7 +15,7 @@ interface DeployOptions {
   apiUrl?: string;
 }
 
-export function checkEnvironment(slug: string): string {
+function checkEnvironment(slug: string): string {
   if ((ENVIRONMENT_SLUGS as readonly string[]).includes(slug)) return slug;
   throw new CliError(`There is no environment "${slug}": --env is one of ${ENVIRONMENT_SLUGS.join(", ")}.`);
 }

@@ -83,7 +83,7 @@ const queueName = (queue: QueueTypeName): string =>
 const milliseconds = (date: Date | number): string => String(date instanceof Date ? date.getTime() : date);
 
 /** The query string of a list, as Trigger.dev's API names its filters. */
-export function runListQuery(params: ListProjectRunsQueryParams): URLSearchParams {
+function runListQuery(params: ListProjectRunsQueryParams): URLSearchParams {
   const query = new URLSearchParams();
   const set = (name: string, value: string | undefined) => {
     if (value) query.set(name, value);

@@ -10,7 +10,7 @@ import { fitsBytes } from "./text.ts";
 
 const Millis = z.number().int().min(0);
 
-export const OPERATION_KINDS = [
+const OPERATION_KINDS = [
   /** `wait.for`, `wait.until`: over at `until`. */
   "wait",
   /** `wait.forToken`: `target` is the token's id. */

@@ -93,7 +93,6 @@ export const RUN_STATUS: Readonly<Record<RunStatus, StatusInfo>> = {
 };
 
 export const RUN_STATUSES = Object.keys(RUN_STATUS) as RunStatus[];
-export const FINAL_STATUSES = RUN_STATUSES.filter((s) => RUN_STATUS[s].next.length === 0);
 
 export const isFinal = (status: RunStatus): boolean => RUN_STATUS[status].next.length === 0;
 export const isSuccess = (status: RunStatus): boolean => status === RunStatus.COMPLETED_SUCCESSFULLY;

@@ -1,5 +1,5 @@
 /** The part of the Standard Schema specification (https://standardschema.dev, version 1) that is used here. */
-export interface StandardSchema<Input = unknown, Output = Input> {
+interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
     readonly vendor: string;
@@ -95,7 +95,7 @@ export function parseFunctionOf(schema: TaskSchema): Parse {
 }
 
 /** The issues of a Standard Schema in one message, one a line, each with the path of the value it is about. */
-export class SchemaIssuesError extends Error {
+class SchemaIssuesError extends Error {
   readonly issues: readonly StandardIssue[];
   constructor(issues: readonly StandardIssue[]) {
     super(

@@ -47,7 +47,7 @@ export interface TaskQueueOptions extends QueueLimitOptions {
 }
 
 /** Limits of a task that has a queue of its own. */
-export interface TaskConcurrency {
+interface TaskConcurrency {
   /** Most runs executing at once of each `concurrencyKey`; runs without one share one. */
   perKey?: number;
   /** Most runs executing at once over all keys. */

@@ -14,7 +14,7 @@ import type {
 export type RunStatus = PublicRunStatus;
 
 /** What is known of every run, also in a list. */
-export interface RunSummary<TTask extends string = string> {
+interface RunSummary<TTask extends string = string> {
   id: string;
   status: RunStatus;
   taskIdentifier: TTask;

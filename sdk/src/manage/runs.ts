@@ -78,7 +78,7 @@ function list(
 }
 type RunPages = CursorPagePromise<ListRunResponseItem>;
 
-export interface CancelRunOptions extends ApiRequestOptions {
+interface CancelRunOptions extends ApiRequestOptions {
   /** False: children and batches that the run waits for go on. Default true. */
   children?: boolean;
 }

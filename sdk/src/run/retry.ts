@@ -48,7 +48,7 @@ export type FetchRetryStrategy =
       bodyFilter?: BodyFilter;
     };
 /** The response's JSON has these values at these keys; a list: one of them. */
-export interface BodyFilter {
+interface BodyFilter {
   [key: string]: (string | number | boolean)[] | string | number | boolean | BodyFilter;
 }
 /** By status: `"429"`, `"500-599"`, `"5xx"`, `"429,408,5xx"` or `"all"`; the first that matches counts. */

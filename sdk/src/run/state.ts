@@ -27,7 +27,7 @@ export interface SdkState {
 
 export type DeclaredQueue = QueueOptions;
 
-export interface ProjectDefaults {
+interface ProjectDefaults {
   retry?: RetryOptions;
   /** False: attempts that fail in a DEVELOPMENT environment are not retried. */
   retryInDev?: boolean;

@@ -65,7 +65,7 @@ export interface BatchResult<TIdentifier extends string, TOutput = unknown> {
   id: string;
   runs: TaskRunResult<TIdentifier, TOutput>[];
 }
-export type TaskRunResultFromTask<T extends AnyTask> = T extends AnyTask
+type TaskRunResultFromTask<T extends AnyTask> = T extends AnyTask
   ? TaskRunResult<TaskIdentifier<T>, TaskOutput<T>>
   : never;
 export interface BatchByIdResult<T extends AnyTask> {

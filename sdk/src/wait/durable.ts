@@ -3,7 +3,7 @@ import type { TaskWait } from "../define/hook-types.ts";
 import { currentRun, type RunScope } from "../run/state.ts";
 
 /** An operation that starts, as its own code sees it. */
-export interface StartedOperation {
+interface StartedOperation {
   /** `RUNID.ATTEMPT.NUMBER`: what API calls made for it name, so that they create nothing twice. */
   readonly id: string;
   /** What the journal knows to have been created for it, when it is started once more. */
