@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Runs on any Node.js from 18 on: the command line itself needs the project's newer one.
+// This file runs on any Node.js from 18 on. It starts the command line with the project's own, newer Node.js.
 import { join } from "node:path";
 import { ensureInstalled, ROOT, runProjectNode } from "../../scripts/toolchain.mjs";
 

@@ -15,7 +15,9 @@ type Local = z.infer<typeof Local>;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The one-machine server that was started from this folder or from the checkout, where there is one. */
+/**
+ * Returns the access data of the server that was started in this folder or in the checkout, if there is one.
+ */
 function localServer(cwd: string): Local | undefined {
   const file = [join(cwd, ".acme/local.json"), join(ROOT, ".acme/local.json")].find((path) =>
     existsSync(path),
@@ -32,27 +34,30 @@ function apiUrlOf(option: string | undefined, env: Environment, local: Local | u
   const value = option ?? first(env, ["ACME_API_URL", "TRIGGER_API_URL"]) ?? local?.apiUrl;
   if (!value) {
     throw new CliError(
-      "The server's address is missing: set ACME_API_URL (or --api-url), or start a server here with `npm start`.",
+      "The server's address is missing: set ACME_API_URL, pass --api-url, or start a server here with `acme server`.",
     );
   }
   if (!URL.canParse(value) || !/^https?:/.test(value)) {
     throw new CliError(
-      `"${value}" is no address of a server: ACME_API_URL looks like http://127.0.0.1:8787.`,
+      `"${value}" is not the address of a server: it has to look like http://127.0.0.1:8787.`,
     );
   }
   return value.replace(/\/+$/, "");
 }
 
 interface Sources {
-  /** Of the command line. */
+  /** From the command line. */
   apiUrl?: string;
-  /** Default: this process's. */
+  /** Environment variables. Default: those of this process. */
   env?: Environment;
-  /** Where a local server's `.acme` is looked for first. Default: this process's folder. */
+  /** The folder in which a local server's `.acme` is looked for first. Default: the working directory. */
   cwd?: string;
 }
 
-/** What the environment variables say, or else the local server: whose secret is for that server only. */
+/**
+ * Reads the environment variables, or else the local server's file, whose secret is used for that server
+ * only.
+ */
 function access(sources: Sources, names: string[], ofLocal: (local: Local) => string | undefined) {
   const env = sources.env ?? process.env;
   const local = localServer(sources.cwd ?? process.cwd());
@@ -60,7 +65,7 @@ function access(sources: Sources, names: string[], ofLocal: (local: Local) => st
   return { apiUrl, secret: first(env, names) ?? (local?.apiUrl === apiUrl ? ofLocal(local) : undefined) };
 }
 
-/** Address and personal access token. @throws CliError that says what to set */
+/** Returns the server's address and a personal access token. @throws CliError that says what to set */
 export function projectAccess(sources: Sources = {}): { apiUrl: string; accessToken: string } {
   const { apiUrl, secret } = access(
     sources,
@@ -73,7 +78,11 @@ export function projectAccess(sources: Sources = {}): { apiUrl: string; accessTo
   );
 }
 
-/** Address and an environment's secret key; `environment` chooses among a local server's. @throws CliError that says what to set */
+/**
+ * Returns the server's address and the secret key of an environment. `environment` selects one of a local
+ * server's keys.
+ * @throws CliError that says what to set
+ */
 export function environmentAccess(sources: Sources & { environment: string }): {
   apiUrl: string;
   secretKey: string;

@@ -9,7 +9,7 @@ import { type Bundle, bundleProject } from "./bundle/bundle.ts";
 import { CliError } from "./errors.ts";
 import { loadProject, type Project } from "./project/load-config.ts";
 
-/** A project that was bundled and whose tasks are known: everything that is done without the server. */
+/** A project that was bundled and indexed: everything that needs no server. */
 export interface BuiltProject {
   project: Project;
   bundle: Bundle;
@@ -18,12 +18,13 @@ export interface BuiltProject {
   output: string;
 }
 
-/** Variables that the project's code has no business with while it is indexed. */
+/** Variables that the project's code does not get while it is indexed. */
 const SECRET = /^(ACME|TRIGGER)_(ACCESS_TOKEN|SECRET_KEY)$/;
 
 /**
- * Loads the configuration, bundles, and finds out which tasks the bundle has by running it in a process of its own.
- * @throws CliError with file, line and remedy
+ * Loads the configuration, bundles the project, and finds its tasks by loading the bundle in a separate
+ * process.
+ * @throws CliError that has the file, the line and the remedy
  */
 export async function buildProject(path: string, options: { config?: string } = {}): Promise<BuiltProject> {
   const project = await loadProject(path, options.config);
@@ -35,7 +36,7 @@ export async function buildProject(path: string, options: { config?: string } = 
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SECRET.test(name)));
     const indexed = await indexBundle({ bundle: file, env });
     if ("problem" in indexed) {
-      // Stack traces count from the bundle's place; the project's is where the user looks.
+      // Paths in stack traces are relative to the bundle's folder: they are shown relative to the project's.
       const { message, stackTrace } = indexed.problem;
       throw new CliError(
         [message, stackTrace?.replaceAll(folder, project.root), indexed.output.trim()]
@@ -49,7 +50,7 @@ export async function buildProject(path: string, options: { config?: string } = 
   }
 }
 
-/** Uploads a built project and makes a version of it. */
+/** Uploads a built project and creates a version from it. */
 export async function deployProject(
   api: ProjectApi,
   built: BuiltProject,

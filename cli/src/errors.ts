@@ -1,9 +1,9 @@
-/** Something the user can put right. The message says what to do; it is printed without a stack trace. */
+/** An error that the user can correct. The message says how, and is printed without a stack trace. */
 export class CliError extends Error {
   override name = "CliError";
 }
 
-/** One thing that is wrong in the user's code, where it is known. */
+/** A problem in the user's code, and its position if that is known. */
 export interface Problem {
   /** Relative to the project's folder. */
   file?: string;

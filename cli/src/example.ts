@@ -11,8 +11,8 @@ const PAYLOAD = { name: "World" };
 const RESULT_MS = 180_000;
 
 /**
- * Deploys the example where it isn't yet, triggers a run of it and prints what came out.
- * @throws CliError with the cause when the run doesn't end with the right result
+ * Deploys the example unless it is deployed already, triggers a run of it and prints the result.
+ * @throws CliError that says why, if the run does not end with the expected result
  */
 export async function runExample(server: LocalAccess, signal: AbortSignal): Promise<void> {
   const version = await deployExample(server);
@@ -25,28 +25,31 @@ export async function runExample(server: LocalAccess, signal: AbortSignal): Prom
       if (signal.aborted) throw error;
       const { status } = await runs.retrieve(id);
       throw new CliError(
-        `run ${id} had no result after ${RESULT_MS / 1000} s, its status is ${status}. The host's output above says more.`,
+        `run ${id} had no result after ${RESULT_MS / 1000} s; its status is ${status}. See the host's output above.`,
       );
     });
   if (!run.isSuccess)
-    throw new CliError(`run ${id} ended as ${run.status}: ${run.error?.message ?? "no error was given"}`);
+    throw new CliError(`run ${id} ended as ${run.status}: ${run.error?.message ?? "no error was reported"}`);
   const output = JSON.stringify(run.output);
   const expected = JSON.stringify({ message: `Hello, ${PAYLOAD.name}!` });
-  if (output !== expected) throw new CliError(`run ${id} gave ${output} in place of ${expected}`);
+  if (output !== expected) throw new CliError(`run ${id} returned ${output} instead of ${expected}`);
   console.log(`Result: ${output}
 
   Dashboard   ${server.dashboardUrl}
   API         ${server.apiUrl}
   Project     ${server.projectRef}
 
-Go on:
+Next steps:
   curl -X POST ${server.apiUrl}/api/v1/tasks/${TASK}/trigger \\
     -H "Authorization: Bearer ${server.secretKey}" -H "Content-Type: application/json" -d '{"payload":{"name":"you"}}'
   npx acme trigger ${TASK} '{"name":"you"}' --wait
   npx acme deploy DIR --env prod`);
 }
 
-/** The version with the example's present content. Only the first one of an environment without tasks, or one that replaces an older example, becomes the current. */
+/**
+ * Returns the version with the current content of the example. A new one is promoted only if nothing is
+ * deployed yet, or if the current version is an older one of the example.
+ */
 async function deployExample(server: LocalAccess): Promise<string> {
   const api = projectApi(server, server.projectRef, "prod");
   const [built, deployed] = await Promise.all([buildProject(EXAMPLE), api.deployments()]);

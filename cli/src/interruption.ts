@@ -1,6 +1,7 @@
 /**
- * Aborted when this process is asked to stop: Ctrl-C, SIGTERM, SIGHUP, or the end of the process that started it (which
- * holds the other end of the IPC channel). A second Ctrl-C ends the process at once.
+ * Returns a signal that is aborted when this process is asked to stop: by Ctrl-C, SIGTERM, SIGHUP, or the end
+ * of the process that started it (which has the other end of the IPC channel). A second Ctrl-C ends the
+ * process at once.
  */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
@@ -9,7 +10,7 @@ export function interruption(): AbortSignal {
     controller.abort();
   };
   process.on("SIGINT", interrupt);
-  // These come more than once without anybody being impatient.
+  // These signals can be sent more than once without anybody being impatient.
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
   if (process.connected) {
     process.on("disconnect", () => controller.abort());

@@ -3,7 +3,10 @@ import { messageOf, ServerError } from "@acme/server";
 import { CliError } from "./errors.ts";
 import { createProgram } from "./program.ts";
 
-/** What the user can act on: shown as it is. Anything else is a fault of the program and keeps its stack trace. */
+/**
+ * Errors that the user can act on are shown as they are. Any other error is a bug and is shown with its stack
+ * trace.
+ */
 const EXPECTED = [CliError, ServerError, ApiError, ApiConnectionError];
 
 try {

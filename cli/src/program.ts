@@ -4,7 +4,7 @@ import { addRunCommands } from "./commands/runs.ts";
 import { addServerCommand } from "./commands/server.ts";
 import { addWhoamiCommand } from "./commands/whoami.ts";
 
-/** The command line: `acme COMMAND …`. Commands throw CliError for what the user can put right. */
+/** The command line: `acme COMMAND …`. Commands throw CliError for errors that the user can correct. */
 export function createProgram(): Command {
   const program = new Command("acme")
     .description("Background tasks and durable workflows in TypeScript.")

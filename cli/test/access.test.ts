@@ -53,6 +53,8 @@ it("never sends the local server's keys elsewhere", () => {
 
 it("refuses what is no address", () => {
   for (const ACME_API_URL of ["nonsense", "ftp://x", "file:///etc/passwd"]) {
-    expect(() => projectAccess({ env: { ACME_API_URL }, cwd: folder })).toThrow("is no address of a server");
+    expect(() => projectAccess({ env: { ACME_API_URL }, cwd: folder })).toThrow(
+      "is not the address of a server",
+    );
   }
 });

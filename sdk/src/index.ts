@@ -1,6 +1,6 @@
 /**
- * The SDK. The names are those of `@trigger.dev/sdk`, so that a task file written for it runs unchanged; a name that is not
- * here is not available yet, and the bundler says so.
+ * The SDK. The names are those of `@trigger.dev/sdk`, so that a task file written for it runs unchanged; a
+ * name that is not here is not available yet, and the bundler says so.
  */
 
 export {

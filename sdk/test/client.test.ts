@@ -172,7 +172,7 @@ describe("trigger", () => {
     );
     const shared = { id: "limited", queue: "shared", concurrency: { total: 1 }, run: async () => {} };
     expect(() => task(shared)).toThrow(
-      'Task "limited": "concurrency" takes { perKey, total } of a task with a queue of its own',
+      'Task "limited": "concurrency" takes { perKey, total }, and only for a task with a queue of its own',
     );
     const later = hello as unknown as { triggerAndSubscribe(payload: unknown): unknown };
     expect(() => later.triggerAndSubscribe({})).toThrow(
@@ -311,7 +311,7 @@ describe("errors", () => {
     const options = { timeoutInMs: 50, retry: { maxAttempts: 1 } };
     await expect(runs.cancel("silent", options)).rejects.toThrow(ApiConnectionTimeoutError);
     await expect(runs.cancel("silent", options)).rejects.toThrow("did not answer within 50 ms");
-    await expect(runs.cancel("run_1")).rejects.toThrow("is this the API's address?");
+    await expect(runs.cancel("run_1")).rejects.toThrow("answered 200 with a body that is not JSON");
   });
 
   test("an aborted signal ends the call with its reason, also between attempts", async () => {
@@ -427,13 +427,13 @@ describe("runs", () => {
       },
       { method: "POST", path: "/api/v1/runs/run_1/reschedule", body: { delay: "1970-01-01T00:00:00.000Z" } },
     ]);
-    expect(() => runs.cancel("")).toThrow("A run is named by its id");
+    expect(() => runs.cancel("")).toThrow("A run is identified by its id");
   });
 });
 
 describe("outside of a task", () => {
   test("tags.add says that it needs a run", async () => {
-    await expect(tags.add("a")).rejects.toThrow("Can't set tags outside of a run");
+    await expect(tags.add("a")).rejects.toThrow("tags.add() can only be called inside a task's run");
   });
 });
 

@@ -348,6 +348,6 @@ test("durations", () => {
   expect(["30s", "2h30m", "1d", "2w", "1hr", 90].map(durationMs)).toEqual([
     30_000, 9_000_000, 86_400_000, 1_209_600_000, 3_600_000, 90_000,
   ]);
-  expect(() => durationMs("soon")).toThrow('"soon" is no duration');
-  expect(() => durationMs(-1)).toThrow("is no duration");
+  expect(() => durationMs("soon")).toThrow('"soon" is not a duration');
+  expect(() => durationMs(-1)).toThrow("is not a duration");
 });

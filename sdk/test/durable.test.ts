@@ -324,7 +324,7 @@ describe("what is recorded beside a wait", () => {
     run.completeSilently(0);
     await run.start();
     await run.waits(1);
-    // What was recorded twice, before and after the suspension, is one segment.
+    // The values before and after the suspension are one segment.
     const { values } = run.entries[1]!;
     expect(values?.now).toHaveLength(2);
     expect(values?.uuid?.[0]).toBe(tail?.uuid?.[0]);
@@ -820,7 +820,7 @@ describe("checkpoints", () => {
     // The host is busy, and does not read for a while.
     socket.pause();
     runtime.send({ type: "suspend", runId: run.run.runId, checkpoint: true });
-    // The last that it does before it says that it stands still.
+    // The last thing that the run does before it reports that it is frozen.
     await vi.waitFor(async () => {
       expect(received.length).toBe(1);
       expect(await connections()).toBe(0);

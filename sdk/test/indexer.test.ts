@@ -140,7 +140,7 @@ describe("problems", () => {
       problem: {
         code: "DUPLICATE_TASK",
         message:
-          'The task id "same" is declared twice: in src/a.ts (export a) and in src/b.ts (export b). Ids have to be unique in a project',
+          'The task id "same" is declared twice: in src/a.ts (export a) and in src/b.ts (export b). Task ids have to be unique in a project',
       },
     });
   });
@@ -164,18 +164,18 @@ describe("problems", () => {
     ]);
   });
 
-  test("a rate limit whose period is no duration", async () => {
+  test("a rate limit whose period is not a duration", async () => {
     const code = `queue({ name: "q", rateLimit: { limit: 5, period: "soon" } }); registerFile("src/a.ts", { a: task({ id: "a", ${run} }) });`;
     expect(await index(code)).toMatchObject({
       problem: {
         code: "INVALID_QUEUE",
-        message: expect.stringContaining('The queue "q": "soon" is no duration'),
+        message: expect.stringContaining('The queue "q": "soon" is not a duration'),
       },
     });
   });
 
   test.each(["0", "65", "1.5", '"4"'])("a queue that can't have %s partitions", async (partitions) => {
-    const message = `partitions is a whole number from 1 to 64, and not ${partitions}`;
+    const message = `partitions has to be a whole number from 1 to 64, not ${partitions}`;
     const shared = `queue({ name: "q", partitions: ${partitions} }); task({ id: "a", ${run} });`;
     expect(await index(shared)).toMatchObject({
       problem: { code: "INVALID_QUEUE", message: `The queue "q": ${message}` },
@@ -221,7 +221,9 @@ describe("problems", () => {
       },
     });
     const ttl = await index(`task({ id: "lasting", ttl: "a while", ${run} });`);
-    expect(ttl).toMatchObject({ problem: { message: expect.stringContaining('"a while" is no duration') } });
+    expect(ttl).toMatchObject({
+      problem: { message: expect.stringContaining('"a while" is not a duration') },
+    });
     const noRun = await index(`task({ id: "idle" });`);
     expect(noRun).toMatchObject({
       problem: { message: expect.stringContaining('Task "idle" needs a run function') },

@@ -111,7 +111,7 @@ describe("acme", () => {
       {},
       /no environment "production": --env is one of dev, staging, preview, prod/,
     ],
-    ["an address that isn't one", [], { ACME_API_URL: "nonsense" }, /"nonsense" is no address of a server/],
+    ["an address that isn't one", [], { ACME_API_URL: "nonsense" }, /"nonsense" is not the address of a server/],
   ])("explains %s, and deploys nothing", async (_, args, env, message) => {
     write("Hello");
     const result = await acme(["deploy", project, ...args], env);
@@ -130,7 +130,7 @@ describe("acme", () => {
     const result = await acme(["deploy", project], { ACME_API_URL: `http://127.0.0.1:${port}` });
     expect(result.code).toBe(1);
     expect(result.stderr).toMatch(
-      /can't be reached \(.*ECONNREFUSED.*\)\. Is the server running, and ACME_API_URL right\?/,
+      /could not be reached \(.*ECONNREFUSED.*\)\. Check that the server is running/,
     );
   });
 

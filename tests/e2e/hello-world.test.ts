@@ -36,7 +36,7 @@ describe.each<["process" | "docker"]>([["process"], ["docker"]])(
           expect(done).toMatchObject({ ok: true, output: { message: "Hello, Grace!" } });
           const failed = await tasks.triggerAndPoll("flaky", { failTimes: 9 }, { maxAttempts: 1 });
           expect(failed).toMatchObject({ ok: false, taskIdentifier: "flaky" });
-          expect((failed as { error: Error }).error.message).toBe("Attempt 1 fails, as it was asked to");
+          expect((failed as { error: Error }).error.message).toBe("Attempt 1 fails on purpose");
         }));
 
       it("retries what throws", () =>
@@ -51,7 +51,7 @@ describe.each<["process" | "docker"]>([["process"], ["docker"]])(
           const handle = await tasks.trigger("flaky", { failTimes: 99 }, { maxAttempts: 2 });
           const run = await poll(handle.id);
           expect(run).toMatchObject({ status: "FAILED", attemptCount: 2 });
-          expect(run.error?.message).toBe("Attempt 2 fails, as it was asked to");
+          expect(run.error?.message).toBe("Attempt 2 fails on purpose");
           expect(run.error?.stackTrace).toMatch(/src\/trigger\/flaky\.ts:9:/);
         }));
 

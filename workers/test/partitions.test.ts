@@ -150,6 +150,6 @@ describe("the number of partitions", () => {
     const queues = [{ name: "hot", partitions: 65 }];
     const { status, body } = await deployTasks(project, [{ id: "hello" }], queues);
     expect(status).toBe(400);
-    expect(body.error).toContain("manifest.queues.0.partitions: partitions is at most 64");
+    expect(body.error).toContain("manifest.queues.0.partitions: partitions can be at most 64");
   });
 });

@@ -18,7 +18,7 @@ export interface ProjectApi {
 const Deployments = z.object({ data: z.array(DeploymentBody) });
 const Refusal = z.object({ error: z.string() });
 
-/** The API of one environment of a project, by personal access token. Its errors say what to do. */
+/** The API of one environment of a project, with a personal access token. Its errors say what to do. */
 export function projectApi(
   access: { apiUrl: string; accessToken: string },
   projectRef: string,
@@ -47,14 +47,14 @@ export function projectApi(
       text = await response.text();
     } catch (error) {
       throw new CliError(
-        `${access.apiUrl} can't be reached (${causeOf(error)}). Is the server running, and ACME_API_URL right?`,
+        `${access.apiUrl} could not be reached (${causeOf(error)}). Check that the server is running and that ACME_API_URL is correct.`,
       );
     }
     if (!response.ok) throw new CliError(refusalOf(response.status, text, access.apiUrl));
     const parsed = schema.safeParse(jsonOf(text));
     if (parsed.success) return parsed.data;
     throw new CliError(
-      `${access.apiUrl} answered something else than an Acme server does: is ACME_API_URL right?`,
+      `${access.apiUrl} did not answer like an Acme server. Check that ACME_API_URL is correct.`,
     );
   }
 
@@ -76,7 +76,7 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** Why a request got no answer: fetch hides it in `cause`. */
+/** Returns why a request got no answer. fetch puts the reason into `cause`. */
 function causeOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { cause } = error;
@@ -87,5 +87,5 @@ function causeOf(error: unknown): string {
 function refusalOf(status: number, text: string, apiUrl: string): string {
   const refusal = Refusal.safeParse(jsonOf(text));
   if (refusal.success) return `${refusal.data.error} (${status})`;
-  return `${apiUrl} answered with status ${status} and no reason: is it an Acme server? ${text.slice(0, 200)}`.trim();
+  return `${apiUrl} answered with status ${status} and without a reason. Check that it is an Acme server. ${text.slice(0, 200)}`.trim();
 }

@@ -9,17 +9,19 @@ import { problemOf, problemsOf } from "./messages.ts";
 import { BANNER } from "./options.ts";
 import { sdkPlugin } from "./sdk-plugin.ts";
 
-/** A project as one ES module. */
+/** A project, bundled into one ES module. */
 export interface Bundle {
   code: Uint8Array;
   /** SHA-256 of `code`, hexadecimal. */
   contentHash: string;
   files: string[];
-  /** One text each. */
+  /** One message per warning. */
   warnings: string[];
 }
 
-/** The module that everything starts from: the configuration and each task file tell the SDK about themselves. */
+/**
+ * Returns the source of the entry module, which registers the configuration and each task file with the SDK.
+ */
 function entryModule(configFile: string, files: string[]): string {
   return [
     'import { registerConfig, registerFile } from "@acme/sdk/bundle";',
@@ -33,7 +35,7 @@ function entryModule(configFile: string, files: string[]): string {
 
 /**
  * Bundles a project into one ES module with an inline source map.
- * @throws ProblemsError with file, line and remedy of everything that is wrong
+ * @throws ProblemsError that has the file, the line and the remedy of every problem
  */
 export async function bundleProject(project: Project): Promise<Bundle> {
   const { root, config, configFile } = project;
@@ -46,7 +48,7 @@ export async function bundleProject(project: Project): Promise<Bundle> {
       loader: "js",
     },
     absWorkingDir: root,
-    // Only a name: source maps count paths from here, so stack traces show them as they are in the project.
+    // Paths in source maps are relative to this name, so stack traces show paths relative to the project.
     outfile: join(root, "bundle.mjs"),
     write: false,
     bundle: true,
@@ -65,12 +67,12 @@ export async function bundleProject(project: Project): Promise<Bundle> {
     plugins: [sdkPlugin(root)],
     logLevel: "silent",
   }).catch((error: unknown) => {
-    throw new ProblemsError(`${root} can't be bundled:`, problemsOf(error));
+    throw new ProblemsError(`${root} could not be bundled:`, problemsOf(error));
   });
   const code = result.outputFiles[0]!.contents;
   if (code.byteLength > LIMITS.bundleBytes) {
     throw new CliError(
-      `The bundle has ${code.byteLength} bytes, more than the allowed ${LIMITS.bundleBytes}: import less, or only what is used.`,
+      `The bundle has ${code.byteLength} bytes, more than the ${LIMITS.bundleBytes} allowed. Import fewer packages, or only the parts that are used.`,
     );
   }
   const external = config.build?.external ?? [];
@@ -82,7 +84,7 @@ export async function bundleProject(project: Project): Promise<Bundle> {
       ...result.warnings.filter(concernsProject).map((warning) => formatProblem(problemOf(warning))),
       ...(external.length > 0
         ? [
-            `${configFile}: build.external (${external.join(", ")}) is bundled nevertheless: a deployment is one file.`,
+            `${configFile}: build.external (${external.join(", ")}) is bundled anyway, because a deployment is one file.`,
           ]
         : []),
     ],

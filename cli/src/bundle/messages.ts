@@ -4,7 +4,10 @@ import type { Problem } from "../errors.ts";
 
 const isBuildFailure = (error: unknown): error is BuildFailure => error instanceof Error && "errors" in error;
 
-/** What a failed build says, as problems of the user's code. Anything else than a failed build is thrown on. */
+/**
+ * Returns the errors of a failed build as problems in the user's code. Rethrows anything that is not a failed
+ * build.
+ */
 export function problemsOf(error: unknown): Problem[] {
   if (isBuildFailure(error)) return error.errors.map(problemOf);
   throw error;
@@ -20,7 +23,10 @@ export function problemOf(message: Message): Problem {
   };
 }
 
-/** Where in the source: without the statement that was put before it (see `enterFileStatement`). */
+/**
+ * Returns the position in the source, without the statement that was inserted before it (see
+ * `enterFileStatement`).
+ */
 function placeOf(location: Message["location"]): Pick<Problem, "file" | "line" | "column" | "source"> {
   if (!location) return {};
   const { file, line, column, lineText } = location;
@@ -29,11 +35,11 @@ function placeOf(location: Message["location"]): Pick<Problem, "file" | "line" |
   return { file, line, column: Math.max(column - shift, 0) + 1, source: lineText.slice(shift) };
 }
 
-/** The messages that users meet most often say what to do. */
+/** Adds what to do to the most common messages. */
 function reword(text: string): Pick<Problem, "message" | "remedy"> {
   const unresolved = /^Could not resolve "([^"]+)"/.exec(text)?.[1];
   if (unresolved && /^[./]/.test(unresolved)) {
-    return { message: text, remedy: "is the path right, and the file there?" };
+    return { message: text, remedy: "check the path, and that the file exists" };
   }
   if (unresolved) {
     const name = unresolved
@@ -45,7 +51,7 @@ function reword(text: string): Pick<Problem, "message" | "remedy"> {
   const native = /^No loader is configured for "(\.node)" files/.test(text);
   if (native) {
     return {
-      message: "A native module (.node) can't be part of a deployment in Acme yet",
+      message: "A native module (.node) cannot be part of a deployment yet",
       remedy: "use a package without native code",
     };
   }

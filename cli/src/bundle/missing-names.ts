@@ -6,7 +6,7 @@ import { analyze, type Scope } from "periscopic";
 import { walk } from "zimmerframe";
 import { REFERENCE_VALUES } from "./reference-names.ts";
 
-/** A name of the SDK that the code uses and that isn't there. */
+/** A name that the code uses and that the SDK does not have. */
 export interface MissingName {
   /** As written, like `wait` or `runs.subscribeToRun`. */
   name: string;
@@ -16,17 +16,17 @@ export interface MissingName {
   column: number;
 }
 
-/** Stands for a value that came from the SDK: how the code calls it, and what it is. */
+/** A value that came from the SDK: its name in the code, and the value itself. */
 interface Known {
   path: string;
   value: unknown;
 }
 
 /**
- * Which names of the SDK a source file uses that `sdk` (the SDK's module object) doesn't have: imported and re-exported
- * names, members of namespace and dynamic imports and of `require`, members of the SDK's own namespaces (`runs.…`).
- * Names that are only used as types are no concern: they are gone after the first step. Code that can't be parsed gives
- * none: the bundler reports it itself.
+ * Finds the names that a source file uses and that `sdk` (the SDK's module object) does not have: imported
+ * and re-exported names, members of namespace imports, dynamic imports and `require`, and members of the
+ * SDK's own namespaces (`runs.…`). Names that are only used as types are ignored: the first step removes
+ * them. Returns nothing for code that cannot be parsed, which the bundler reports.
  */
 export async function findMissingNames(
   source: string,
@@ -57,7 +57,10 @@ interface Found {
   node: Node;
 }
 
-/** The source without its types; with `keepImports`, without those imports only that say `type`. */
+/**
+ * Returns the source without its types. With `keepImports`, only imports that are marked as `type` are
+ * removed.
+ */
 async function compile(
   source: string,
   loader: Loader,
@@ -87,12 +90,12 @@ async function compile(
       },
     };
   } catch {
-    // Code that can't be parsed: the bundler reports it itself.
+    // The bundler reports code that cannot be parsed.
     return null;
   }
 }
 
-/** Imports of names that are known to be values in the reference, and that the SDK doesn't have. */
+/** Finds imports of names that are values in `@trigger.dev/sdk` and that this SDK does not have. */
 function unusedImports(program: Program, { isSdk, sdk }: SearchOptions): Found[] {
   return program.body
     .filter((node) => node.type === "ImportDeclaration" && isSdk(String(node.source.value)))
@@ -110,17 +113,17 @@ function search(program: Program, options: SearchOptions): Found[] {
   const isSdk = (node: Node | null | undefined): boolean =>
     node?.type === "Literal" && typeof node.value === "string" && options.isSdk(node.value);
 
-  /** The member `key` of something of the SDK; reports it where it isn't there. */
+  /** Returns the member `key` of a value of the SDK, and reports it if it does not exist. */
   function member(of: Known, key: string, node: Node): Known | undefined {
     const path = of.path ? `${of.path}.${key}` : key;
-    // Only namespaces are looked into: what functions return or classes have is for the type checker.
+    // Only namespaces are checked. The type checker covers what functions return and what classes have.
     if (typeof of.value !== "object" || of.value === null) return undefined;
     if (key in of.value) return { path, value: (of.value as Record<string, unknown>)[key] };
     missing.push({ name: path, node });
     return undefined;
   }
 
-  /** What of the SDK an expression is, where that can be told. */
+  /** Returns the value of the SDK that an expression denotes, if that is known. */
   function resolve(node: Expression | Node, scope: Scope, report: boolean): Known | undefined {
     switch (node.type) {
       case "Identifier": {

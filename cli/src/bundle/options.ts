@@ -1,3 +1,3 @@
-/** CommonJS packages in an ES module need `require`; esbuild doesn't provide it. */
+/** CommonJS packages that are bundled into an ES module need `require`, which esbuild does not provide. */
 export const BANNER =
   'import { createRequire as __acmeCreateRequire } from "node:module"; const require = __acmeCreateRequire(import.meta.url);';

@@ -1,6 +1,7 @@
 /**
- * What `@trigger.dev/sdk` 4.8.3 exports as values. In TypeScript an import that is never used could be of a type, which
- * is no concern; one of these is none, so it is refused where our SDK doesn't have it, used or not.
+ * The values that `@trigger.dev/sdk` 4.8.3 exports. In TypeScript, an import that is never used may be a
+ * type, which can be ignored. These are not types, so an import of one that this SDK does not have is
+ * refused, whether it is used or not.
  */
 export const REFERENCE_VALUES: ReadonlySet<string> = new Set(
   `AbortTaskRunError ApiError AuthenticationError BadRequestError BatchTriggerError ChatChunkTooLargeError

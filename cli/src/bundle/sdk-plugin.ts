@@ -6,7 +6,7 @@ import { enterFileStatement } from "@acme/sdk/bundle";
 import type { Loader, PartialMessage, Plugin } from "esbuild";
 import { findMissingNames } from "./missing-names.ts";
 
-/** Every way to import the SDK, Trigger.dev's name of it included. */
+/** Every specifier of the SDK, including Trigger.dev's. */
 const SDK_SPECIFIERS = new Set(["@acme/sdk", "@trigger.dev/sdk", "@trigger.dev/sdk/v3"]);
 const SDK_FILE = fileURLToPath(import.meta.resolve("@acme/sdk"));
 
@@ -22,8 +22,9 @@ const LOADERS: Record<string, Loader> = {
 };
 
 /**
- * Resolves the SDK, under Trigger.dev's name too, to ours, and refuses the names it doesn't have. Every file of the
- * project itself is made to say its name before its first statement, so that its tasks know where they are declared.
+ * Resolves the SDK, also under Trigger.dev's name, to this one, and refuses names that it does not have.
+ * Inserts a statement at the beginning of every file of the project that registers its name, so that tasks
+ * know where they are declared.
  */
 export function sdkPlugin(root: string): Plugin {
   return {
@@ -72,7 +73,10 @@ export function sdkPlugin(root: string): Plugin {
   };
 }
 
-/** On the first line, so that line numbers stay; after a `#!` line, which has to stay first. */
+/**
+ * Inserts a statement into the first line, so that line numbers do not change; or after a `#!` line, which
+ * has to be first.
+ */
 function withFileName(contents: string, name: string): string {
   const statement = enterFileStatement(name);
   if (!contents.startsWith("#!")) return `${statement}${contents}`;

@@ -54,7 +54,7 @@ export function addDeployCommands(program: Command): void {
 
 async function deploy(dir: string, options: DeployOptions): Promise<void> {
   checkEnvironment(options.env);
-  // What is missing is said before the work, not after it.
+  // Missing credentials are reported before the work, not after it.
   const access = options.dryRun ? undefined : projectAccess({ apiUrl: options.apiUrl });
   const built = await buildProject(dir, { config: options.config });
   for (const warning of built.bundle.warnings) console.error(`warning: ${warning}`);

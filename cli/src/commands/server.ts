@@ -29,18 +29,17 @@ function parsePort(text: string): number {
 export function addServerCommand(program: Command): void {
   const server = program
     .command("server")
-    .description("run the whole platform on this machine")
+    .description("run the whole platform on this machine: API, dashboard, database and a container host")
     .option("--port <n>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
     .option("--host <address>", "address to listen on", "127.0.0.1")
-    .option("--data <dir>", "folder that everything is kept in", ".acme")
-    .addOption(
-      new Option("--executor <kind>", "what runs are executed in").choices(EXECUTORS).default("auto"),
-    )
+    .option("--data <dir>", "folder for all data", ".acme")
+    .addOption(new Option("--executor <kind>", "how runs are executed").choices(EXECUTORS).default("auto"))
     .option("--example", "deploy examples/hello-world and run it")
     .option("--once", "stop after the example's result; exit code 0 if it is right")
     .action(async (options: ServerCommandOptions) => {
       const code = await serve(options);
-      // What the parts left open (pipes, the channel to the process that started this one) must not keep it alive.
+      // Open handles (pipes, the channel to the process that started this one) must not keep this process
+      // alive.
       process.exit(code);
     });
   server
@@ -53,7 +52,7 @@ export function addServerCommand(program: Command): void {
     });
 }
 
-/** Resolves with the exit code, once everything is stopped. */
+/** Resolves with the exit code, after everything has stopped. */
 async function serve(options: ServerCommandOptions): Promise<number> {
   const signal = interruption();
   const server = await startServer({
@@ -75,7 +74,7 @@ async function serve(options: ServerCommandOptions): Promise<number> {
     }
     if (options.once) return 0;
     console.log(
-      `\nAcme is running at ${server.apiUrl}; keys and addresses: ${server.localFile}. Ctrl-C stops it, the data stays.`,
+      `\nAcme is running at ${server.apiUrl}; keys and addresses are in ${server.localFile}. Press Ctrl-C to stop it; the data is kept.`,
     );
     if (server.signInLink) {
       console.log(
@@ -90,7 +89,10 @@ async function serve(options: ServerCommandOptions): Promise<number> {
   }
 }
 
-/** A server with work to do doesn't go down because its example could not be shown; `--once` asks for nothing else. */
+/**
+ * Returns why the example failed, or null. The server keeps running then, unless `--once` asks only for the
+ * example.
+ */
 async function exampleProblem(server: RunningServer, signal: AbortSignal): Promise<string | null> {
   try {
     await runExample(server, signal);

@@ -1,7 +1,10 @@
 import { MACHINE_PRESETS, RetryOptions } from "@acme/sdk/contract";
 import { z } from "zod";
 
-/** What the CLI itself uses of `acme.config.ts`; hooks and defaults of tasks go into the bundle with the file. */
+/**
+ * The settings of `acme.config.ts` that the CLI uses. Hooks and task defaults are part of the bundle, with
+ * the file.
+ */
 export const ProjectConfig = z.object({
   project: z.string({ error: 'the project\'s reference is missing: add `project: "proj_…"`' }).min(1),
   dirs: z.array(z.string()).min(1).optional(),

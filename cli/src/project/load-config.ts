@@ -10,7 +10,7 @@ import { CliError, ProblemsError } from "../errors.ts";
 import { ProjectConfig } from "./config-schema.ts";
 
 export interface Project {
-  /** Absolute path of its folder. */
+  /** Absolute path of the project's folder. */
   root: string;
   /** Name of the configuration file. */
   configFile: string;
@@ -22,8 +22,9 @@ const NAMES = ["acme.config", "trigger.config"].flatMap((name) =>
 );
 
 /**
- * Reads a project's configuration: the file is bundled and imported, so it can be TypeScript and import others.
- * @throws CliError with the file, what is wrong and what to do
+ * Reads a project's configuration. The file is bundled and imported, so it can be TypeScript and import other
+ * files.
+ * @throws CliError that names the file, the problem and the remedy
  */
 export async function loadProject(path: string, configPath?: string): Promise<Project> {
   const root = resolve(path);
@@ -40,7 +41,7 @@ export async function loadProject(path: string, configPath?: string): Promise<Pr
   const parsed = ProjectConfig.safeParse(value);
   if (parsed.success) return { root, configFile, config: parsed.data };
   throw new ProblemsError(
-    `The configuration in ${root} can't be used:`,
+    `The configuration in ${root} is not valid:`,
     parsed.error.issues.map((issue) => ({
       file: configFile,
       message: [issue.path.join("."), issue.message].filter(Boolean).join(": "),
@@ -64,15 +65,15 @@ async function importConfig(root: string, configFile: string): Promise<unknown> 
       plugins: [sdkPlugin(root)],
       logLevel: "silent",
     }).catch((error: unknown) => {
-      throw new ProblemsError(`The configuration in ${root} can't be read:`, problemsOf(error));
+      throw new ProblemsError(`The configuration in ${root} could not be read:`, problemsOf(error));
     });
     const module = (await import(pathToFileURL(outfile).href).catch((error: unknown) => {
-      throw new CliError(`${join(root, configFile)} failed while it was loaded: ${error}`);
+      throw new CliError(`${join(root, configFile)} threw while it was loaded: ${error}`);
     })) as { default?: unknown; config?: unknown };
     const config = module.default ?? module.config;
     if (config !== undefined) return config;
     throw new CliError(
-      `${join(root, configFile)} exports no configuration: \`export default defineConfig({ … })\`.`,
+      `${join(root, configFile)} does not export a configuration: add \`export default defineConfig({ … })\`.`,
     );
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -5,9 +5,9 @@ import { CliError } from "../errors.ts";
 const SOURCE = /\.[cm]?[jt]sx?$/;
 const DECLARATION = /\.d\.[cm]?ts$/;
 const TEST = /\.(test|spec)\.[cm]?[jt]sx?$/;
-/** Folders that hold no sources of the project. */
+/** Folders that contain no sources of the project. */
 const SKIPPED = new Set(["node_modules", "dist", "build", "out", "coverage"]);
-/** Where task files are looked for, besides every folder named `trigger`, when the configuration doesn't say. */
+/** Folders that are searched for task files by default, besides every folder named `trigger`. */
 const USUAL = [join("src", "tasks"), "tasks"];
 
 const isSkipped = (entry: Dirent): boolean => SKIPPED.has(entry.name) || entry.name.startsWith(".");
@@ -34,9 +34,9 @@ function usualDirs(root: string): string[] {
 }
 
 /**
- * The files that can hold tasks, as paths relative to the project's folder with `/`, sorted: the order of the bundle,
- * and with it its hash, must not depend on the file system.
- * @throws CliError where there are none
+ * Returns the files that can contain tasks, as paths relative to the project's folder with `/`. They are
+ * sorted, because the bundle's order, and so its hash, must not depend on the file system.
+ * @throws CliError if there are none
  */
 export function findTaskFiles(
   root: string,
@@ -46,12 +46,12 @@ export function findTaskFiles(
   const missing = options.dirs?.filter((dir) => !isDirectory(join(root, dir))) ?? [];
   if (missing.length > 0) {
     throw new CliError(
-      `${missing.map((dir) => `"${dir}"`).join(", ")} of \`dirs\` in the configuration: no such folder in ${root}.`,
+      `${missing.map((dir) => `"${dir}"`).join(", ")} in \`dirs\` of the configuration: there is no such folder in ${root}.`,
     );
   }
   if (dirs.length === 0) {
     throw new CliError(
-      `No folder with tasks in ${root}. Put task files into src/trigger, trigger, src/tasks or tasks, or name their folders: \`dirs: ["./src/jobs"]\` in the configuration.`,
+      `There is no folder with tasks in ${root}. Put task files into src/trigger, trigger, src/tasks or tasks, or list their folders in the configuration: \`dirs: ["./src/jobs"]\`.`,
     );
   }
   const files = new Set<string>();
@@ -71,7 +71,7 @@ export function findTaskFiles(
   }
   if (files.size === 0) {
     const where = dirs.map((dir) => relative(root, dir) || ".").join(", ");
-    throw new CliError(`No source files in ${where} of ${root}: nothing to deploy.`);
+    throw new CliError(`There are no source files in ${where} of ${root}, so there is nothing to deploy.`);
   }
   return [...files].sort();
 }

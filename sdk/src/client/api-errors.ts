@@ -1,6 +1,6 @@
 export type ResponseHeaders = Record<string, string>;
 
-/** An answer of the API that is not 2xx; the subclasses tell the status. */
+/** The API answered with a status that is not 2xx. There is a subclass for each common status. */
 export class ApiError extends Error {
   readonly status: number | undefined;
   /** Names in lower case. */
@@ -34,7 +34,10 @@ export class ApiError extends Error {
     this.type = fields?.type;
   }
 
-  /** The error class for an answer. `text`: its body, parsed already where it was JSON. */
+  /**
+   * Returns an error of the class for `status`. `body` is the parsed body; `text` is the body if it was not
+   * JSON.
+   */
   static generate(
     status: number,
     body: unknown,
@@ -63,7 +66,7 @@ export class ApiConnectionError extends ApiError {
     this.cause = options.cause;
   }
 }
-/** No answer within the time limit of one attempt. */
+/** The API did not answer within the time limit of one attempt. */
 export class ApiConnectionTimeoutError extends ApiConnectionError {}
 /** 400 */
 export class BadRequestError extends ApiError {}
@@ -79,7 +82,9 @@ export class ConflictError extends ApiError {}
 export class UnprocessableEntityError extends ApiError {}
 /** 429 */
 export class RateLimitError extends ApiError {
-  /** Milliseconds until the limit is refilled, with up to 2 s of jitter; undefined where the server doesn't say. */
+  /**
+   * Milliseconds until the limit is refilled, plus up to 2 s of jitter; undefined if the server does not say.
+   */
   get millisecondsUntilReset(): number | undefined {
     const wait = millisecondsUntilReset(this.headers ?? {}, Date.now());
     return wait === undefined ? undefined : wait + Math.floor(Math.random() * 2_000);
@@ -98,7 +103,10 @@ const BY_STATUS: Record<number, typeof ApiError> = {
   429: RateLimitError,
 };
 
-/** `x-ratelimit-reset` (milliseconds since the epoch), else `retry-after` (seconds or a date). Never negative. */
+/**
+ * Reads `x-ratelimit-reset` (milliseconds since the epoch), or else `retry-after` (seconds or a date). Never
+ * negative.
+ */
 export function millisecondsUntilReset(headers: ResponseHeaders, now: number): number | undefined {
   const reset = Number(headers["x-ratelimit-reset"] || Number.NaN);
   if (Number.isFinite(reset)) return Math.max(0, reset - now);

@@ -1,10 +1,10 @@
 import type { ApiResponse } from "./request.ts";
 
-/** The promise of an API call's result that can also give the raw response. */
+/** The promise of an API call's result, which also gives access to the raw response. */
 export class ApiPromise<T> extends Promise<T> {
   readonly #response: Promise<ApiResponse<unknown>>;
 
-  // `then` and its kin make plain promises: they have no response of their own.
+  // `then`, `catch` and `finally` create plain promises, which have no response of their own.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -16,7 +16,7 @@ export class ApiPromise<T> extends Promise<T> {
     this.#response = response;
   }
 
-  /** The raw response; its body has been read. */
+  /** The raw response, whose body has been read. */
   asResponse(): Promise<Response> {
     return this.#response.then(({ response }) => response);
   }

@@ -6,7 +6,7 @@ import { unrecorded } from "../wait/durable.ts";
 import { type ApiResponse, request, sleep } from "./request.ts";
 import type { ApiRequestOptions } from "./request-options.ts";
 
-/** Of items that did not all arrive. */
+/** Attempts to send all items of a batch. */
 const STREAM_RETRY = { maxAttempts: 5, factor: 2, minTimeoutInMs: 500, maxTimeoutInMs: 10_000 };
 
 export interface BatchLine {
@@ -27,8 +27,8 @@ export type BatchResultItem = { index: number; id: string; taskIdentifier: strin
 );
 
 /**
- * Creates a batch and sends its items. A batch that has all of its items already, as the idempotency key or the operation
- * says, is answered as it is.
+ * Creates a batch and sends its items. If the idempotency key or the operation names a batch that already has
+ * all of its items, that one is returned and nothing is sent.
  * @throws BatchTriggerError
  */
 export async function sendBatch(
@@ -70,7 +70,7 @@ async function sendItems(
       throw failed(cause);
     }
     if (answer.sealed) return;
-    // Items that arrived are kept: sending all again fills the gaps.
+    // The server keeps the items that arrived, so sending all of them again fills the gaps.
     const delay = unrecorded(() => nextRetryDelay(STREAM_RETRY, attempt));
     if (delay === undefined) {
       const { enqueuedCount = 0, expectedCount = itemCount } = answer;
@@ -80,7 +80,7 @@ async function sendItems(
   }
 }
 
-/** All items of a batch that is over, in their order. */
+/** Returns the results of all items of a finished batch, in the order of the items. */
 export async function getBatchResults(
   batchId: string,
   options?: ApiRequestOptions,

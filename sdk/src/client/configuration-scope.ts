@@ -5,7 +5,8 @@ interface Storage {
   getStore(): ApiClientConfiguration | undefined;
 }
 
-// Node, Bun, Deno and Workers have async-local storage, browsers have not: there, concurrent `withAuth` calls see each other.
+// Node, Bun, Deno and Workers have async-local storage. Browsers do not: there, concurrent `withAuth` calls
+// affect each other.
 function createStorage(): Storage {
   const process = (globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } }).process;
   const module = process?.getBuiltinModule?.("node:async_hooks") as
@@ -33,7 +34,7 @@ let storage: Storage | undefined;
 
 export const scopedConfiguration = (): ApiClientConfiguration | undefined => storage?.getStore();
 
-/** Calls `fn` so that every API call it makes, also later ones that it awaits, uses this configuration. */
+/** Calls `fn`. Every API call that it makes, including those after an `await`, uses this configuration. */
 export function withConfiguration<T>(config: ApiClientConfiguration, fn: () => T): T {
   storage ??= createStorage();
   return storage.run({ ...storage.getStore(), ...config }, fn);

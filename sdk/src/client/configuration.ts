@@ -1,7 +1,7 @@
 import { scopedConfiguration } from "./configuration-scope.ts";
 import type { ApiRequestOptions } from "./request-options.ts";
 
-/** Which server, with which key. */
+/** The server to call, and the key to call it with. */
 export interface ApiClientConfiguration {
   /** Default: `ACME_API_URL`, else `TRIGGER_API_URL`. */
   baseURL?: string;
@@ -9,13 +9,16 @@ export interface ApiClientConfiguration {
   accessToken?: string;
   /** @deprecated use `accessToken` */
   secretKey?: string;
-  /** Branch of a preview environment. */
+  /** The branch of a preview environment. */
   previewBranch?: string;
-  /** Defaults for every call. */
+  /** Default options of every call. */
   requestOptions?: Omit<ApiRequestOptions, "clientConfig">;
 }
 
-/** Neither a call nor `configure()` nor the environment says where the server is or which key to use. */
+/**
+ * The address of the server or the key is missing: no call, no `configure()` and no environment variable
+ * gives it.
+ */
 export class ApiClientMissingError extends Error {
   constructor(message: string) {
     super(message);
@@ -32,20 +35,27 @@ export interface ApiClientSettings {
 
 let configured: ApiClientConfiguration = {};
 
-/** Sets server and key for all calls of this process; only what is given overrides the environment. */
+/**
+ * Sets the server and the key for all calls of this process. Fields that are left out come from the
+ * environment.
+ */
 export function configure(options: ApiClientConfiguration): void {
   configured = options;
 }
 
-/** A variable of the environment, where there is one: browsers and some Workers have none. */
+/**
+ * Returns an environment variable, or undefined where there is no environment: in browsers and in some
+ * Workers.
+ */
 export function environmentVariable(name: string): string | undefined {
   const env = (globalThis as { process?: { env?: Record<string, string | undefined> } }).process?.env;
   return env?.[name] || undefined;
 }
 
 /**
- * What a call uses: its own configuration, then `auth.withAuth`'s, then `configure()`'s, then the environment's.
- * @throws ApiClientMissingError naming what is missing and how to give it
+ * Returns the configuration of a call: its own, then that of `auth.withAuth`, then of `configure()`, then the
+ * environment's.
+ * @throws ApiClientMissingError that names what is missing and how to set it
  */
 export function resolveSettings(call: ApiClientConfiguration | undefined): ApiClientSettings {
   const config = { ...configured, ...scopedConfiguration(), ...call };

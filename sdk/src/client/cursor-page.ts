@@ -3,11 +3,11 @@ import { Page } from "./page.ts";
 import type { ApiResponse } from "./request.ts";
 
 export interface CursorPageParams {
-  /** Items a page. */
+  /** Items per page. */
   limit?: number;
-  /** Cursor of the page before the wanted one. */
+  /** Returns the page after this cursor: the `next` of another page. */
   after?: string;
-  /** Cursor of the page after the wanted one. */
+  /** Returns the page before this cursor: the `previous` of another page. */
   before?: string;
 }
 export interface CursorPageBody<T> {
@@ -16,7 +16,7 @@ export interface CursorPageBody<T> {
 }
 type FetchPage<T> = (params: CursorPageParams) => CursorPagePromise<T>;
 
-/** One page of a list; iterating over it goes on through all later pages. */
+/** One page of a list. Iterating over it continues through all later pages. */
 export class CursorPage<T> extends Page<T, CursorPage<T>> {
   readonly pagination: { next?: string; previous?: string };
   readonly #fetchPage: FetchPage<T>;
@@ -36,19 +36,19 @@ export class CursorPage<T> extends Page<T, CursorPage<T>> {
   hasPreviousPage(): boolean {
     return Boolean(this.pagination.previous);
   }
-  /** @throws Error where there is none */
+  /** @throws Error if there is none */
   getNextPage(): CursorPagePromise<T> {
     if (!this.pagination.next) throw new Error("No next page available");
     return this.#fetchPage({ after: this.pagination.next, before: undefined });
   }
-  /** @throws Error where there is none */
+  /** @throws Error if there is none */
   getPreviousPage(): CursorPagePromise<T> {
     if (!this.pagination.previous) throw new Error("No previous page available");
     return this.#fetchPage({ before: this.pagination.previous, after: undefined });
   }
 }
 
-/** The promise of a page; iterating over it without awaiting it goes through all pages. */
+/** The promise of a page. Iterating over it without awaiting it visits the items of all pages. */
 export class CursorPagePromise<T> extends ApiPromise<CursorPage<T>> {
   constructor(response: Promise<ApiResponse<CursorPageBody<T>>>, fetchPage: FetchPage<T>) {
     super(

@@ -8,9 +8,9 @@ export interface OffsetPageBody<T> {
 }
 type FetchPage<T> = (page: number) => OffsetLimitPagePromise<T>;
 
-/** One numbered page of a list; iterating over it goes on through all later pages. */
+/** One numbered page of a list. Iterating over it continues through all later pages. */
 export class OffsetLimitPage<T> extends Page<T, OffsetLimitPage<T>> {
-  /** `count`: of all pages. */
+  /** `count` is the number of items on all pages together. */
   readonly pagination: OffsetPageBody<T>["pagination"];
   readonly #fetchPage: FetchPage<T>;
 
@@ -26,19 +26,19 @@ export class OffsetLimitPage<T> extends Page<T, OffsetLimitPage<T>> {
   hasPreviousPage(): boolean {
     return this.pagination.currentPage > 1;
   }
-  /** @throws Error where there is none */
+  /** @throws Error if there is none */
   getNextPage(): OffsetLimitPagePromise<T> {
     if (!this.hasNextPage()) throw new Error("No next page available");
     return this.#fetchPage(this.pagination.currentPage + 1);
   }
-  /** @throws Error where there is none */
+  /** @throws Error if there is none */
   getPreviousPage(): OffsetLimitPagePromise<T> {
     if (!this.hasPreviousPage()) throw new Error("No previous page available");
     return this.#fetchPage(this.pagination.currentPage - 1);
   }
 }
 
-/** The promise of a page; iterating over it without awaiting it goes through all pages. */
+/** The promise of a page. Iterating over it without awaiting it visits the items of all pages. */
 export class OffsetLimitPagePromise<T> extends ApiPromise<OffsetLimitPage<T>> {
   constructor(response: Promise<ApiResponse<OffsetPageBody<T>>>, fetchPage: FetchPage<T>) {
     super(

@@ -1,6 +1,6 @@
 import superjson from "superjson";
 
-/** A value as it travels: text and its type. Absent data: `undefined`. */
+/** A serialized value: text and its type. Without data, the value is `undefined`. */
 export interface Packet {
   data?: string;
   dataType: string;
@@ -12,8 +12,9 @@ export const TEXT_TYPE = "text/plain";
 export const STORE_TYPE = "application/store";
 
 /**
- * True where plain JSON carries the value and gives it back unchanged (but for `undefined` properties, which it drops).
- * Dates, Maps, Sets, BigInts, class instances, NaN, cycles and what lies deeper than 100 levels need superjson.
+ * True if the value survives plain JSON unchanged, apart from `undefined` properties, which JSON drops.
+ * Dates, Maps, Sets, BigInts, class instances, NaN, cycles and anything nested deeper than 100 levels need
+ * superjson.
  */
 export function isPlainJson(value: unknown, depth = 0): boolean {
   switch (typeof value) {
@@ -44,8 +45,8 @@ export function isPlainJson(value: unknown, depth = 0): boolean {
 }
 
 /**
- * Serializes a payload or an output: text as it is, plain values as JSON, all else as superjson.
- * @throws what a getter or `toJSON` of the value throws
+ * Serializes a payload or an output: text as it is, plain values as JSON, everything else as superjson.
+ * @throws what a getter or the `toJSON` of the value throws
  */
 export function encodePacket(value: unknown): Packet {
   if (value === undefined) return { dataType: JSON_TYPE };
@@ -55,8 +56,8 @@ export function encodePacket(value: unknown): Packet {
 }
 
 /**
- * The value of a packet.
- * @throws SyntaxError where the text is not of its type, Error for a packet that was stored elsewhere
+ * Returns the value of a packet.
+ * @throws SyntaxError if the text does not match its type; Error for a packet that was stored elsewhere
  */
 export function decodePacket(data: string | null | undefined, dataType: string): unknown {
   if (data === undefined || data === null) return undefined;
@@ -67,7 +68,7 @@ export function decodePacket(data: string | null | undefined, dataType: string):
       if (data === "") return undefined;
       const parsed: unknown = JSON.parse(data);
       if (typeof parsed !== "object" || parsed === null || !("json" in parsed)) return undefined;
-      // Without `meta` nothing but plain JSON was serialized: no need to walk it.
+      // Without `meta`, the value is plain JSON and need not be traversed.
       return "meta" in parsed && parsed.meta ? superjson.deserialize(parsed as never) : parsed.json;
     }
     case STORE_TYPE:

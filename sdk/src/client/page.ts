@@ -1,4 +1,7 @@
-/** One page of a list; iterating over it goes on through all later pages. `Self`: the class of its neighbours. */
+/**
+ * One page of a list. Iterating over it continues through all later pages. `Self` is the class of its
+ * neighbors.
+ */
 export abstract class Page<T, Self extends Page<T, Self>> {
   readonly data: T[];
 
@@ -8,9 +11,9 @@ export abstract class Page<T, Self extends Page<T, Self>> {
 
   abstract hasNextPage(): boolean;
   abstract hasPreviousPage(): boolean;
-  /** @throws Error where there is none */
+  /** @throws Error if there is none */
   abstract getNextPage(): PromiseLike<Self>;
-  /** @throws Error where there is none */
+  /** @throws Error if there is none */
   abstract getPreviousPage(): PromiseLike<Self>;
 
   getPaginatedItems(): T[] {

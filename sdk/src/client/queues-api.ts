@@ -6,10 +6,13 @@ import type { ApiRequestOptions } from "./request-options.ts";
 
 const PATH = "/api/v1/queues";
 
-/** A queue's id, or its type and name: of a task's own queue (`task`) the task's id. */
+/** A queue's id, or its type and name. The name of a task's own queue (type `task`) is the task's id. */
 export type RetrieveQueueParam = string | { type: "task" | "custom"; name: string };
 
-/** A limit: what stands, what is declared in code, and what was set through the API. Null: none. */
+/**
+ * A limit: the effective value, the one declared in code (`base`), and the one set through the API. Null: no
+ * limit.
+ */
 export interface QueueLimit<T> {
   current: T | null;
   base: T | null;
@@ -20,24 +23,24 @@ export interface QueueLimit<T> {
 
 export interface QueueItem {
   id: string;
-  /** Of a task's own queue: the task's id. */
+  /** The name of a task's own queue is the task's id. */
   name: string;
   type: "task" | "custom";
-  /** Runs that hold a slot. */
+  /** How many runs hold a slot. */
   running: number;
-  /** Runs that wait for one. */
+  /** How many runs wait for a slot. */
   queued: number;
-  /** Runs that wait for their time or for a deployment. */
+  /** How many runs are delayed, or wait for a deployment. */
   delayed: number;
   paused: boolean;
-  /** The one that stands. */
+  /** The effective limit per concurrency key. */
   concurrencyLimit: number | null;
   version: "V1";
   concurrency: QueueLimit<number>;
   totalConcurrency: QueueLimit<number>;
   rateLimit: QueueLimit<RateLimit>;
   rateLimitPerKey: QueueLimit<RateLimit>;
-  /** Objects that new runs are spread over. */
+  /** How many objects new runs are spread over. */
   partitions: QueueLimit<number>;
 }
 
@@ -73,7 +76,7 @@ export function getQueue(queue: RetrieveQueueParam, options?: ApiRequestOptions)
   return item(request<QueueItem>({ method: "GET", path: `${path}?type=${type}` }, options));
 }
 
-/** `change`: the end of the path, and the body without the type. */
+/** Changes a queue. `change` is the end of the path, and the body without the queue's type. */
 export function postQueue(
   queue: RetrieveQueueParam,
   change: { path: string; body?: object },

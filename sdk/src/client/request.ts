@@ -11,14 +11,14 @@ import {
 import { type ApiClientSettings, resolveSettings } from "./configuration.ts";
 import type { ApiRequestOptions } from "./request-options.ts";
 
-/** A call of the API before server and key are known. */
+/** A call of the API, before the server and the key are known. */
 export interface ApiCall {
   method: "GET" | "POST" | "PUT" | "DELETE";
-  /** With query string, without the server. */
+  /** Path and query string, without the server. */
   path: string;
   /** Sent as JSON. */
   body?: unknown;
-  /** Sent as newline-delimited JSON instead: each ends with a line feed. */
+  /** Sent as newline-delimited JSON instead. Each line ends with a line feed. */
   lines?: string[];
 }
 export interface ApiResponse<T> {
@@ -28,17 +28,18 @@ export interface ApiResponse<T> {
 
 const TIMEOUT_MS = 60_000;
 const RETRY = { maxAttempts: 3, factor: 2, minTimeoutInMs: 1_000, maxTimeoutInMs: 60_000, randomize: false };
-/** Of API behaviour that changed over time, this is the version wanted. */
+/** The version of the API's behavior that this client expects. */
 const API_VERSION = "2025-07-16";
 
 /**
- * Calls the API, with retries on connection errors, 408, 409, 429 (as late as the server asks) and 5xx. All attempts carry
- * the same `x-trigger-request-idempotency-key`, so a retry of a call that did arrive does nothing twice.
- * @throws ApiClientMissingError, ApiError or a subclass; the signal's reason when it is aborted
+ * Calls the API, and retries on connection errors, 408, 409, 429 (after the time that the server asks for)
+ * and 5xx. All attempts carry the same `x-trigger-request-idempotency-key`, so retrying a call that did
+ * arrive repeats no effect.
+ * @throws ApiClientMissingError; ApiError or a subclass; the signal's reason if it is aborted
  */
 export async function request<T>(call: ApiCall, options: ApiRequestOptions = {}): Promise<ApiResponse<T>> {
   const run = currentRun();
-  // A run that calls the API doesn't only wait.
+  // A run that is calling the API does more than wait, so it is not suspended.
   return run ? run.durable.busy(() => send<T>(call, options)) : send<T>(call, options);
 }
 
@@ -75,7 +76,7 @@ async function send<T>(call: ApiCall, options: ApiRequestOptions): Promise<ApiRe
   }
 }
 
-/** Waits for the next attempt; throws the error where there is none. */
+/** Waits until the next attempt. Throws the error if no attempt is left. */
 async function pause(
   ms: number | undefined,
   error: ApiError,
@@ -101,12 +102,15 @@ function headersFor(settings: ApiClientSettings, additional: Record<string, stri
   return headers;
 }
 
-/** A UUID; pages that were not loaded over HTTPS have no `randomUUID`, and get as many random bits in another form. */
+/**
+ * Returns a UUID. Pages not loaded over HTTPS have no `randomUUID`: they get the same number of random bits
+ * in another form.
+ */
 const randomId = (): string =>
   crypto.randomUUID?.() ??
   crypto.getRandomValues(new Uint32Array(4)).reduce((id, part) => id + part.toString(16), "");
 
-/** One attempt: the answer with its body read, or why there is none. */
+/** Makes one attempt. Returns the answer with its body read, or the reason why there is none. */
 async function once(
   url: string,
   init: RequestInit,
@@ -116,7 +120,7 @@ async function once(
   const controller = new AbortController();
   const onAbort = () => controller.abort();
   let timedOut = false;
-  // Not AbortSignal.timeout: its timer would outlive the request, and many requests would leave many.
+  // The timer of AbortSignal.timeout would outlive the request, and many requests would leave many timers.
   const timer = setTimeout(() => {
     timedOut = true;
     controller.abort();
@@ -144,7 +148,7 @@ function reasonOf(cause: unknown): string {
   return inner?.code ?? inner?.message ?? cause.message;
 }
 
-/** A conflict that stays, however often it is tried: a run that would wait for itself. */
+/** True for a conflict that no retry resolves: a run would wait for itself. */
 const isFinal = (text: string): boolean => text.includes('"waits_on_itself"');
 
 function shouldRetry(status: number, headers: ResponseHeaders): boolean {
@@ -162,7 +166,7 @@ function retryDelay(
   const delay = nextRetryDelay(retry, attempt);
   if (delay === undefined || (status !== 429 && status !== 503)) return delay;
   const asked = millisecondsUntilReset(headers, Date.now());
-  // Jitter, so that many clients don't all come back in the same moment.
+  // Jitter keeps many clients from retrying at the same moment.
   return asked === undefined ? delay : asked + Math.floor(Math.random() * 1_000);
 }
 
@@ -179,13 +183,13 @@ function parseBody<T>(text: string, response: Response, call: ApiCall, url: stri
     return (text === "" ? undefined : JSON.parse(text)) as T;
   } catch (cause) {
     throw new ApiConnectionError({
-      message: `${call.method} ${url} answered ${response.status} with something that is not JSON: is this the API's address?`,
+      message: `${call.method} ${url} answered ${response.status} with a body that is not JSON. Check that this is the address of an Acme server.`,
       cause,
     });
   }
 }
 
-/** Resolves after `ms`; rejects with the signal's reason as soon as that is aborted. */
+/** Resolves after `ms` milliseconds. Rejects with the signal's reason as soon as it is aborted. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(signal.reason);

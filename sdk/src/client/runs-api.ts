@@ -34,8 +34,8 @@ export async function addRunTags(
 }
 
 /**
- * The value of a packet of type `application/store`, whose data is a path in the blob store.
- * @throws ApiError; Error where the download fails
+ * Downloads the value of a packet of type `application/store`, whose data is a path in the blob store.
+ * @throws ApiError; Error if the download fails
  */
 export async function downloadPacket(
   path: string | null | undefined,
@@ -46,7 +46,7 @@ export async function downloadPacket(
   return download(data.presignedUrl, options?.signal);
 }
 
-/** Fetches a packet from an address that needs no key; its content type tells how to read it. */
+/** Downloads a packet from an address that needs no key, and decodes it by its content type. */
 export async function download(url: string, signal: AbortSignal | undefined): Promise<unknown> {
   const response = await fetch(url, { signal });
   if (!response.ok) {
@@ -56,7 +56,7 @@ export async function download(url: string, signal: AbortSignal | undefined): Pr
   return decodePacket(await response.text(), type);
 }
 
-/** Pages of `path`, each item with its dates parsed. */
+/** Returns the pages of `path`, with the dates of each item parsed. */
 export function listRunPages(
   path: string,
   params: ListProjectRunsQueryParams,
@@ -82,7 +82,7 @@ const queueName = (queue: QueueTypeName): string =>
   queue.type === "task" ? `task/${queue.name}` : queue.name;
 const milliseconds = (date: Date | number): string => String(date instanceof Date ? date.getTime() : date);
 
-/** The query string of a list, as Trigger.dev's API names its filters. */
+/** Returns the query string of a list, with the filter names of Trigger.dev's API. */
 function runListQuery(params: ListProjectRunsQueryParams): URLSearchParams {
   const query = new URLSearchParams();
   const set = (name: string, value: string | undefined) => {
@@ -115,7 +115,7 @@ const DATE_FIELDS = [
   "expiredAt",
 ] as const;
 
-/** JSON has no dates: the fields that are some become `Date`s, null becomes absent. */
+/** Turns the named fields into `Date`s, because JSON has no dates. Fields that are null become absent. */
 export function withDates<T extends object>(run: T): T {
   const copy = { ...run } as Record<string, unknown>;
   for (const field of DATE_FIELDS) {

@@ -8,22 +8,29 @@ const PATH = "/api/v1/waitpoints/tokens";
 export type WaitpointTokenStatus = "WAITING" | "COMPLETED" | "TIMED_OUT";
 
 export interface CreateWaitpointTokenOptions {
-  /** A second call with the same key gives the same token, also when that is over. */
+  /**
+   * A second call with the same key returns the same token, even if that is already completed or timed out.
+   */
   idempotencyKey?: string;
-  /** How long the key holds: `"1h"`, `"7d"`. Default: 30 days. */
+  /** How long the key is valid: `"1h"`, `"7d"`. Default: 30 days. */
   idempotencyKeyTTL?: string;
-  /** When it times out: after `"30s"`, `"1m"`, `"2h"`, `"3d"`, `"4w"`, or at a date. Default: never. */
+  /**
+   * When the token times out: after `"30s"`, `"1m"`, `"2h"`, `"3d"` or `"4w"`, or at a date. Default: never.
+   */
   timeout?: string | Date;
   /** At most 10, each at most 128 characters. */
   tags?: string | string[];
 }
 export interface CreatedWaitpointToken {
   id: string;
-  /** True: the idempotency key stands for an earlier token. */
+  /** True if the idempotency key returned an earlier token. */
   isCached: boolean;
-  /** A POST to it completes the token with its body: for the webhooks of others. */
+  /**
+   * A POST to this address completes the token with the request's body. Give it to services that call
+   * webhooks.
+   */
   url: string;
-  /** Completes this token and can do nothing else: for browsers. */
+  /** Can complete this token and nothing else, so it can be given to a browser. */
   publicAccessToken: string;
 }
 export interface WaitpointToken {
@@ -47,11 +54,11 @@ export interface ListWaitpointTokensQueryParams extends CursorPageParams {
   status?: WaitpointTokenStatus | WaitpointTokenStatus[];
   idempotencyKey?: string;
   tags?: string | string[];
-  /** Created within: `"1h"`, `"7d"`, … */
+  /** Created within the last `"1h"`, `"7d"`, … */
   period?: string;
-  /** Created at or after. A number: milliseconds since the epoch. */
+  /** Created at or after this time. A number is milliseconds since the epoch. */
   from?: Date | number;
-  /** Created at or before. */
+  /** Created at or before this time. */
   to?: Date | number;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The protocol between a container host and the Worker. Both transports (HTTP long poll, `acme dev`'s WebSocket) carry
- * these messages. Unknown fields are ignored, so either side may be newer; `protocol` changes only when it breaks.
+ * The protocol between a container host and the Worker. Both transports (HTTP long poll, the WebSocket of
+ * `acme dev`) carry these messages. Unknown fields are ignored, so either side may be newer. `protocol`
+ * changes only with breaking changes.
  *
  * HTTP: `Authorization: Bearer HOST_TOKEN`;
  *   POST /engine/v1/worker-actions/dequeue          DequeueRequest → DequeueResponse (held up to waitMs)
@@ -26,11 +27,11 @@ const Reason = cutString(LIMITS.reasonBytes);
 
 export const DequeueRequest = z.object({
   protocol: z.literal(HOST_PROTOCOL),
-  /** Stable name of the host, kept across its restarts. */
+  /** The host's name, which is the same after a restart. */
   hostId: z.string().min(1).max(128),
   /** New at every start of the host process: a new session ends the leases of the host's earlier ones. */
   sessionId: z.string().min(1).max(128),
-  /** Room for this many runs; 0 only listens for notices. */
+  /** How many runs the host has room for. 0: it only listens for notices. */
   max: z.number().int().min(0).max(LIMITS.dequeueBatch),
   waitMs: Millis.max(60_000),
 });
@@ -42,7 +43,7 @@ export const DequeuedRun = z.object({
   taskId: z.string(),
   token: z.number().int(),
   attempt: z.number().int().min(1),
-  /** Milliseconds the host has to report the start. */
+  /** Milliseconds within which the host has to report the start. */
   leaseMs: Millis,
   queue: z.string(),
   concurrencyKey: z.string().nullish(),
@@ -58,7 +59,7 @@ export const DequeuedRun = z.object({
   machine: z.enum(MACHINE_PRESETS),
   /** Seconds of run time. */
   maxDuration: z.number().nullish(),
-  /** Attempts in all; null: the task's own retry settings decide. */
+  /** Maximum number of attempts. Null: the task's retry settings decide. */
   maxAttempts: z.number().int().nullish(),
   retry: RetryOptions.nullish(),
   isTest: z.boolean(),
@@ -69,15 +70,23 @@ export const DequeuedRun = z.object({
   parentRunId: z.string().nullish(),
   rootRunId: z.string().nullish(),
   batchId: z.string().nullish(),
-  /** The attempt goes on where it was: suspended, or cut off by the loss of its host. Absent: it starts. */
+  /**
+   * Set if the attempt resumes: after a suspension, or after its host was lost. Absent: the attempt starts.
+   */
   resume: RunResume.nullish(),
 });
 export type DequeuedRun = z.infer<typeof DequeuedRun>;
 
-/** Something a host must know between reports. At least once; a host that knows it already ignores it. */
+/**
+ * Something that a host has to know between reports. Delivered at least once; a host ignores what it knows
+ * already.
+ */
 export const HostNotice = z.discriminatedUnion("type", [
   z.object({ type: z.literal("cancel"), runId: z.string(), token: z.number().int() }),
-  /** An operation that the run waits for is over. One that is lost is made up for by the answer to the run's suspension. */
+  /**
+   * An operation that the run waits for has a result. If the notice is lost, the answer to the run's
+   * suspension has it too.
+   */
   z.object({ type: z.literal("operation"), token: z.number().int(), ...CompletedOperation.shape }),
 ]);
 export type HostNotice = z.infer<typeof HostNotice>;
@@ -85,11 +94,11 @@ export type HostNotice = z.infer<typeof HostNotice>;
 export const DequeueResponse = z.object({
   runs: z.array(DequeuedRun),
   notices: z.array(HostNotice),
-  /** Milliseconds since the epoch at the server, to compare clocks. */
+  /** The server's clock in milliseconds since the epoch, to compare clocks. */
   now: Millis,
   /**
-   * The session was ended (silent for too long, or the host started anew): its runs went to others. The host stops all
-   * it runs and begins a new session.
+   * True if the session was ended, because the host was silent for too long or has restarted. Its runs went
+   * to other hosts. The host stops everything it runs and begins a new session.
    */
   ended: z.boolean().optional(),
 });
@@ -105,21 +114,24 @@ export const AttemptOutcome = z.discriminatedUnion("type", [
     type: z.literal("failure"),
     error: TaskRunError,
     /**
-     * The runtime's decision: `{ delayMs }` retry after that, null do not retry (AbortTaskRunError and the like),
-     * absent: nobody could decide (crash, out of memory): the task's retry settings do.
+     * The runtime's decision: `{ delayMs }` retries after that time, null does not retry (AbortTaskRunError,
+     * for instance). Absent if the runtime could not decide (crash, out of memory): the task's retry settings
+     * do.
      */
     retry: z.object({ delayMs: Millis }).nullable().optional(),
   }),
-  /** The attempt stopped because a cancel notice reached it. */
+  /** The attempt ended because the run was canceled. */
   z.object({ type: z.literal("canceled") }),
-  /** The host gives the run back unstarted or drained: it is queued again, no attempt is counted. */
+  /** The host returns the run, unstarted or drained: it is queued again, and no attempt is counted. */
   z.object({ type: z.literal("released"), reason: Reason }),
 ]);
 export type AttemptOutcome = z.infer<typeof AttemptOutcome>;
 
 const Lease = { runId: Id, token: z.number().int() };
 
-/** How a host goes on with an attempt, for the run's timeline. `reason`: why a process that was saved was not restored. */
+/**
+ * How a host resumes an attempt, for the run's timeline. `reason` says why a saved process was not restored.
+ */
 export const ResumeMethod = z.object({
   by: z.enum(["checkpoint", "replay"]),
   reason: Reason.optional(),
@@ -139,11 +151,11 @@ export const AttemptCompleted = z.object({
 });
 export type AttemptCompleted = z.infer<typeof AttemptCompleted>;
 
-/** Properties whose JSON is over the limit are kept as its beginning and end. */
+/** If the JSON of the properties is over the limit, its beginning and end are kept. */
 function cutProperties(properties: Record<string, unknown>): Record<string, unknown> {
   const json = JSON.stringify(properties);
   if (fitsBytes(json, LIMITS.logPropertiesBytes)) return properties;
-  // As text inside JSON, each quote takes two bytes.
+  // In a string inside JSON, each quote takes two bytes.
   return { truncated: cutMiddle(json, LIMITS.logPropertiesBytes / 2) };
 }
 
@@ -163,7 +175,10 @@ export const RunLogs = z.object({
 });
 export type RunLogs = z.infer<typeof RunLogs>;
 
-/** Operations of a run: new ones, and results of those told before. Applied in order; what is known already stays. */
+/**
+ * Operations of a run: new ones, and results of earlier ones. Applied in order. Fields that are known do not
+ * change.
+ */
 export const RunJournal = z.object({
   ...Lease,
   attempt: z.number().int(),
@@ -172,53 +187,56 @@ export const RunJournal = z.object({
 export type RunJournal = z.infer<typeof RunJournal>;
 
 /**
- * The run only waits, and its process was stopped (or saved): its slots are to be released. `waits`: numbers of the
- * operations it waits for, all of which were told in a journal before or in the same report.
+ * The run only waits, and is frozen: its slots can be released. `waits` are the numbers of the operations
+ * that it waits for, all of which were in an earlier journal or are in one of the same report.
  */
 export const RunSuspension = z.object({
   ...Lease,
   waits: z.array(z.number().int()).min(1),
   checkpoint: CheckpointRef.nullish(),
-  /** Why the process could not be saved, where that was tried: the run will be replayed. */
+  /** Why the process could not be saved, if that was tried: the run will be replayed. */
   checkpointError: Reason.optional(),
   usageMs: z.number().min(0).optional(),
 });
 export type RunSuspension = z.infer<typeof RunSuspension>;
 
-/** A saved process that the host keeps: of a run that may be over by now, or have gone on elsewhere. */
+/** A saved process that the host keeps. Its run may have finished or been resumed elsewhere. */
 export const KeptCheckpoint = z.object({ runId: Id, id: Id });
 export type KeptCheckpoint = z.infer<typeof KeptCheckpoint>;
 
-/** Everything a host has to tell, in one call. Order within a run: started, journals, then completed or suspended. */
+/**
+ * Everything that a host reports, in one call. The order within a run is: started, journals, then completed
+ * or suspended.
+ */
 export const ReportRequest = z.object({
   protocol: z.literal(HOST_PROTOCOL),
   hostId: z.string().min(1).max(128),
   sessionId: z.string().min(1).max(128),
   started: z.array(AttemptStarted).default([]),
   completed: z.array(AttemptCompleted).default([]),
-  /** Leases to renew: all that the host holds. */
+  /** The leases to renew: all that the host holds. */
   heartbeats: z.array(z.object(Lease)).default([]),
   journals: z.array(RunJournal).default([]),
   suspensions: z.array(RunSuspension).default([]),
-  /** Asks which of these are still of use: the others are to be deleted. */
+  /** Asks which of these are still needed. The host deletes the others. */
   checkpoints: z.array(KeptCheckpoint).max(LIMITS.dequeueBatch).default([]),
   logs: z.array(RunLogs).default([]),
-  /** Set once by a host that stops for good: what it still holds is queued again at once. */
+  /** Set by a host that stops: the runs that it still holds are queued again at once. */
   goodbye: z.boolean().optional(),
 });
 export type ReportRequest = z.input<typeof ReportRequest>;
 
 /**
- * `ok`: recorded (also when it was recorded before: reports are idempotent). `stale`: the lease is over, the host must
- * stop that attempt and forget it. `canceled`: the run was canceled; stop the attempt.
- * `retry`: the owner could not be reached; send it again.
+ * `ok`: recorded now or earlier, because reports are idempotent. `stale`: the lease is over; the host must
+ * stop that attempt and forget it. `canceled`: the run was canceled; the host must stop the attempt. `retry`:
+ * the owner could not be reached; the host sends the report again.
  */
 export const LeaseVerdict = z.enum(["ok", "stale", "canceled", "retry"]);
 export type LeaseVerdict = z.infer<typeof LeaseVerdict>;
 
 /**
- * `suspended`: done, the lease is over. `resume`: something the run waits for is over already; nothing was released, the
- * lease goes on, and the process is to be continued with `completed`.
+ * `suspended`: done, the lease is over. `resume`: an operation that the run waits for has a result already.
+ * Nothing was released, the lease continues, and the host resumes the process with `completed`.
  */
 export const SuspensionVerdict = z.discriminatedUnion("verdict", [
   z.object({ verdict: z.enum(["suspended", "stale", "canceled", "retry"]) }),
@@ -226,7 +244,7 @@ export const SuspensionVerdict = z.discriminatedUnion("verdict", [
 ]);
 export type SuspensionVerdict = z.infer<typeof SuspensionVerdict>;
 
-/** `keep`: also where the owner could not be asked. */
+/** `keep` is also the answer if the owner could not be asked. */
 export const CheckpointVerdict = z.enum(["keep", "drop"]);
 export type CheckpointVerdict = z.infer<typeof CheckpointVerdict>;
 
@@ -246,7 +264,7 @@ export const HostDeployment = z.object({
   contentHash: z.string(),
   bundleBytes: z.number().int(),
   manifest: WorkerManifest,
-  /** Variables of the environment for its processes. */
+  /** The environment's variables, for its processes. */
   env: z.record(z.string(), z.string()),
   /** What tasks of this environment call the API with (`ACME_SECRET_KEY` in their process). */
   apiToken: z.string(),

@@ -1,7 +1,7 @@
 /**
- * Identifiers. A run's id carries its owner: `run_` + environment key (8) + queue hash (10) + time (9) + random (8),
- * all lower-case base 36, so any request about a run reaches its queue object in one hop, with no lookup, and the
- * environment it belongs to is checked before any object is asked.
+ * Identifiers. A run's id contains its owner: `run_` + environment key (8) + queue hash (10) + time (9) +
+ * random (8), all in lower-case base 36. So a request about a run reaches its queue object in one hop without
+ * a lookup, and its environment is checked before any object is asked.
  */
 export const ENVIRONMENT_KEY_LENGTH = 8;
 export const QUEUE_HASH_LENGTH = 10;
@@ -12,19 +12,21 @@ const RUN_ID = new RegExp(`^run_[0-9a-z]{${QUEUE_KEY_LENGTH + TIME_LENGTH + RAND
 
 const ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz";
 
-/** `length` random base-36 characters from the Web Crypto generator. */
+/** Returns `length` random base-36 characters from the Web Crypto generator. */
 export function randomBase36(length: number): string {
   let out = "";
   while (out.length < length) {
     for (const byte of crypto.getRandomValues(new Uint8Array(length * 2))) {
-      // 252 is the largest multiple of 36 in a byte: what lies above would skew the distribution.
+      // 252 is the largest multiple of 36 in a byte: larger values would skew the distribution.
       if (byte < 252 && out.length < length) out += ALPHABET[byte % 36];
     }
   }
   return out;
 }
 
-/** A new run id owned by the queue object `queueKey`, sortable by creation time within that queue. */
+/**
+ * Returns a new run id that is owned by the queue object `queueKey`. Ids of a queue sort by creation time.
+ */
 export function newRunId(queueKey: string, now: number = Date.now(), random = randomBase36): string {
   return `run_${queueKey}${now.toString(36).padStart(TIME_LENGTH, "0")}${random(RANDOM_LENGTH)}`;
 }
@@ -37,7 +39,7 @@ export interface RunIdParts {
   createdAt: number;
 }
 
-/** Parts of a run id, or null where it isn't one. */
+/** Returns the parts of a run id, or null if it is not one. */
 export function parseRunId(id: string): RunIdParts | null {
   if (!RUN_ID.test(id)) return null;
   const body = id.slice(4);
@@ -48,5 +50,5 @@ export function parseRunId(id: string): RunIdParts | null {
   };
 }
 
-/** `prefix_` + 24 random base-36 characters: for everything that isn't owned by a queue. */
+/** Returns `prefix_` + 24 random base-36 characters, for everything that is not owned by a queue. */
 export const newId = (prefix: string): string => `${prefix}_${randomBase36(24)}`;

@@ -1,7 +1,10 @@
 /** Deepest nesting of metadata: what is deeper cannot be copied between objects on every platform. */
 export const MAX_JSON_DEPTH = 100;
 
-/** Whether objects and arrays are nested at most {@link MAX_JSON_DEPTH} deep. Uses no recursion, so any depth can be checked. */
+/**
+ * Whether objects and arrays are nested at most {@link MAX_JSON_DEPTH} deep. Uses no recursion, so any depth
+ * can be checked.
+ */
 export function isShallow(value: unknown): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth++) {

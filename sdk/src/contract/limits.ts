@@ -1,37 +1,42 @@
-/** Limits and defaults of the platform. All sizes in bytes, all times in milliseconds unless named otherwise. */
+/**
+ * Limits and defaults of the platform. Sizes are in bytes and times in milliseconds, unless the name says
+ * otherwise.
+ */
 export const LIMITS = {
-  /** Message and stack of an error, and what is thrown and is no Error: what is longer is cut in the middle. */
+  /**
+   * An error's message; its stack, or a thrown value that is not an Error. Longer ones are cut in the middle.
+   */
   errorMessageBytes: 8 * 1024,
   errorStackBytes: 64 * 1024,
   /** Largest body of a trigger request. */
   triggerBodyBytes: 3 * 1024 * 1024,
-  /** Payloads and outputs above this go to the blob store by reference. */
+  /** Larger payloads and outputs are kept in the blob store and referred to. */
   inlineBytes: 128 * 1024,
   outputBytes: 10 * 1024 * 1024,
   /** Largest payload that a client uploads before it triggers. */
   packetBytes: 10 * 1024 * 1024,
-  /** What a `step` may return: it is kept in the run's journal. */
+  /** Largest return value of a `step`, which is kept in the run's journal. */
   stepOutputBytes: 1024 * 1024,
   metadataBytes: 256 * 1024,
   tagsPerRun: 10,
   tagLength: 128,
-  /** Most attempts a run can have, whatever was asked for. */
+  /** Largest number of attempts that a run can have, whatever its settings say. */
   maxAttempts: 250,
   /** Longest chain of runs in which each waits for the next one (`triggerAndWait` and the like). */
   waitDepth: 100,
-  /** Most runs handed to a host in one reply. */
+  /** Largest number of runs that a host gets in one answer. */
   dequeueBatch: 500,
   bundleBytes: 50 * 1024 * 1024,
   /** JSON of a deployment with its manifest: one row of the query side and of the environment's object. */
   manifestBytes: 1_750_000,
   /** Shortest allowed `maxDuration`, in seconds. */
   minMaxDurationSeconds: 5,
-  /** Declared and created ones together. */
+  /** Counts declared and created schedules together. */
   schedulesPerEnvironment: 100_000,
 
-  // Limits of stored texts. What people read (messages, stacks, log lines) is cut in the middle where it enters; what is
-  // compared or parsed (ids, names, types, results) is refused. All of one row together stays well under the 2 MB that a row
-  // may have on Cloudflare.
+  // Limits of stored texts. What people read (messages, stacks, log lines) is cut in the middle where it
+  // enters; what is compared or parsed (ids, names, types, results) is refused. All of one row together stays
+  // well under the 2 MB that a row may have on Cloudflare.
   errorNameBytes: 256,
   logMessageBytes: 64 * 1024,
   /** JSON of a log entry's properties; larger ones become `{ truncated: "…" }`. */
@@ -60,17 +65,17 @@ export const DEFAULTS = {
   suspendAfterMs: 5_000,
   /** How often a host renews its leases. */
   heartbeatMs: 30_000,
-  /** A host not heard of for this long is lost: its runs go to others. */
+  /** A host that has not called for this long is lost: its runs go to other hosts. */
   hostLostMs: 60_000,
-  /** How often one run may lose its host before it fails with SYSTEM_FAILURE. */
+  /** How many times a run may lose its host before it fails with SYSTEM_FAILURE. */
   maxHostLosses: 12,
   idempotencyKeyTtlMs: 30 * 24 * 3_600_000,
   environmentConcurrency: 100,
-  /** Longest a long poll is held. */
+  /** Longest time that a long poll is held. */
   pollMs: 20_000,
-  /** Final runs are kept this long in their queue object. */
+  /** How long finished runs are kept in their queue object. */
   retentionMs: 30 * 24 * 3_600_000,
 } as const;
 
-/** Of a queue: each is an object that the environment keeps count of. */
+/** Largest number of partitions of a queue. Each is an object whose permits the environment counts. */
 export const MAX_PARTITIONS = 64;

@@ -11,8 +11,8 @@ export const RetryOptions = z.object({
   maxTimeoutInMs: z.number().int().min(0).optional(),
   randomize: z.boolean().optional(),
   /**
-   * A run that runs out of memory is retried on this machine, if it has attempts left and ran on another one. Absent: it
-   * fails.
+   * A run that runs out of memory is retried on this machine, if it has attempts left and did not run on this
+   * machine already. Absent: the run fails.
    */
   outOfMemory: z.object({ machine: z.enum(MACHINE_PRESETS).optional() }).optional(),
 });
@@ -23,25 +23,27 @@ export const QueueName = z.string().min(1).max(128);
 export const ConcurrencyLimit = z.number().int().min(0).max(100_000);
 
 export const Partitions = z
-  .number("partitions is a number")
-  .int("partitions is a whole number")
-  .min(1, "partitions is at least 1")
-  .max(MAX_PARTITIONS, `partitions is at most ${MAX_PARTITIONS}`);
+  .number("partitions has to be a number")
+  .int("partitions has to be a whole number")
+  .min(1, "partitions has to be at least 1")
+  .max(MAX_PARTITIONS, `partitions can be at most ${MAX_PARTITIONS}`);
 
-/** Limits of a queue. Null or absent: there is none but the environment's. */
+/** The limits of a queue. If a limit is null or absent, only the environment's limit applies. */
 export const QueueLimits = z.object({
   /**
-   * Most runs executing at once: of each concurrency key, which is a copy of the queue; runs without a key share one
-   * copy.
+   * How many runs of each concurrency key may execute at once. Runs without a key count as runs of one key.
    */
   concurrencyLimit: ConcurrencyLimit.nullish(),
-  /** Most runs executing at once over all concurrency keys. */
+  /** How many runs of all concurrency keys together may execute at once. */
   totalConcurrencyLimit: ConcurrencyLimit.nullish(),
-  /** Starts of the whole queue. */
+  /** Limits how many runs of the whole queue start per period. */
   rateLimit: RateLimit.nullish(),
-  /** Starts of each concurrency key; runs without a key share one. */
+  /**
+   * Limits how many runs of each concurrency key start per period. Runs without a key count as runs of one
+   * key.
+   */
   rateLimitPerKey: RateLimit.nullish(),
-  /** Objects that the queue is spread over. Absent: one. */
+  /** How many objects the queue is spread over. Absent: one. */
   partitions: Partitions.nullish(),
 });
 export type QueueLimits = z.infer<typeof QueueLimits>;
@@ -51,32 +53,35 @@ export type QueueManifest = z.infer<typeof QueueManifest>;
 
 export const ENVIRONMENT_TYPES = ["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"] as const;
 
-/** The `cron` of a `schedules.task`. Whether it is an expression and a zone is checked where ticks are worked out. */
+/**
+ * The `cron` of a `schedules.task`. The expression and the time zone are validated where the ticks are
+ * computed.
+ */
 export const ScheduleManifest = z.object({
   cron: z.string().min(1).max(256),
-  /** IANA name. */
+  /** IANA name of the time zone. */
   timezone: z.string().min(1).max(128).default("UTC"),
-  /** Absent: all. */
+  /** Absent: all environments. */
   environments: z.array(z.enum(ENVIRONMENT_TYPES)).optional(),
   window: ScheduleWindow.optional(),
 });
 export type ScheduleManifest = z.infer<typeof ScheduleManifest>;
 
-/** What indexing a bundle tells of one task. */
+/** What indexing a bundle found out about a task. */
 export const TaskManifest = z.object({
   id: z.string().min(1).max(128),
   filePath: z.string().max(1_024),
   exportName: z.string().max(256).optional(),
   description: z.string().max(4_096).optional(),
-  /** Absent: the task's own queue, `task/ID`. */
+  /** Absent: the task has a queue of its own, `task/ID`. */
   queue: QueueManifest.partial({ name: true }).optional(),
   retry: RetryOptions.optional(),
   machine: z.enum(MACHINE_PRESETS).optional(),
   /** Seconds. */
   maxDuration: z.number().int().min(5).optional(),
-  /** Milliseconds a run may wait for its first dequeue. */
+  /** How many milliseconds a run may wait for its first dequeue. */
   ttlMs: z.number().int().min(0).optional(),
-  /** JSON schema of the payload, where the task declares one. */
+  /** The payload's JSON schema, if the task declares one. */
   payloadSchema: z.unknown().optional(),
   /** Declared with `schedules.task`: schedules may be attached to it. */
   triggerSource: z.literal("schedule").optional(),
@@ -84,14 +89,14 @@ export const TaskManifest = z.object({
 });
 export type TaskManifest = z.infer<typeof TaskManifest>;
 
-/** What indexing a bundle tells: written by `acme deploy`, stored with the deployment. */
+/** What indexing a bundle found out. `acme deploy` sends it, and it is stored with the deployment. */
 export const WorkerManifest = z.object({
   tasks: z.array(TaskManifest).max(5_000),
   /** Queues declared with `queue()`. */
   queues: z.array(QueueManifest).max(5_000).default([]),
-  /** Default retry of `acme.config.ts`. */
+  /** The default retry settings of `acme.config.ts`. */
   retry: RetryOptions.optional(),
-  /** Milliseconds: a run that has to wait longer is suspended. */
+  /** A run that waits for longer than this many milliseconds is suspended. */
   suspendAfterMs: z.number().int().min(0).optional(),
   runtime: z.enum(["node"]).default("node"),
   sdkVersion: z.string().max(64).default("0.1.0"),
@@ -100,7 +105,10 @@ export type WorkerManifest = z.infer<typeof WorkerManifest>;
 
 export const defaultQueueName = (taskId: string): string => `task/${taskId}`;
 
-/** What a deployment says about a queue: declared with `queue()`, or with the task whose own queue it is. */
+/**
+ * Returns the limits that a deployment declares for a queue: with `queue()`, or with the task whose own queue
+ * it is.
+ */
 export function limitsOfQueue(
   deployment: {
     queue(name: string): QueueManifest | undefined;

@@ -1,6 +1,7 @@
 /**
- * Operations on a run's metadata. The SDK applies them to the task's own copy, the queue object to the stored one: both
- * call the functions of this file, because a task whose copy differs from the stored one loses data at the next flush.
+ * Operations on a run's metadata. The SDK applies them to the task's own copy, the queue object to the stored
+ * one: both call the functions of this file, because a task whose copy differs from the stored one loses data
+ * at the next flush.
  */
 
 /** One change of a run's metadata, as the API takes it. */
@@ -14,19 +15,25 @@ export type MetadataOperation =
 
 type Json = Record<string, unknown>;
 const UNSAFE = new Set(["__proto__", "prototype", "constructor"]);
-/** Limits of the API for `key`, and of what a path may nest: JSON that is much deeper cannot be parsed safely. */
+/**
+ * The API's limit for `key`, and the limit for the nesting of a path: JSON that is much deeper cannot be
+ * parsed safely.
+ */
 const MAX_KEY = 512;
 const MAX_PATH = 64;
 const INDEX = /^(0|[1-9]\d{0,8})$/;
 
-/** `"a"` is the key a; `"$.a.b"` is a path, in which numbers name elements of arrays. Null: no valid key. */
+/**
+ * `"a"` is the key a; `"$.a.b"` is a path, in which numbers name elements of arrays. Returns null if the key
+ * is not valid.
+ */
 function pathOf(key: string): string[] | null {
   if (key === "" || key.length > MAX_KEY) return null;
   const parts = key.startsWith("$.") ? key.slice(2).split(".") : [key];
   return parts.length > MAX_PATH || parts.some((part) => part === "" || UNSAFE.has(part)) ? null : parts;
 }
 
-/** True where the JSON of both is the same, key order aside. */
+/** Returns true if the JSON of both values is the same, apart from the order of keys. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return false;
@@ -39,13 +46,16 @@ export function sameJson(a: unknown, b: unknown): boolean {
 }
 
 /**
- * Applies one operation. `metadata` is not changed; what the operation does not touch is shared with the result.
+ * Applies one operation. `metadata` is not changed; what the operation does not touch is shared with the
+ * result.
  *
- * A path creates the objects that it passes and that do not exist yet, and replaces values that can hold nothing. In an
- * array it can name an element or, where that is the last part of the path, the place after the last element. `delete`
- * of an element moves the later ones up. `append` to a value that is no array makes an array of both.
- * @returns the new metadata; null if the operation cannot be applied: `remove` from what is no array, an increment that is
- *   no finite number, an unsafe key or one that is too long, a path that names something else than an element of an array
+ * Objects on a path that do not exist yet are created; values on it that are neither objects nor arrays are
+ * replaced. In an array, a path can name an element or, as the last part of the path, the place after the
+ * last element. `delete` of an element moves the later ones up. `append` to a value that is not an array
+ * creates an array of both.
+ * @returns the new metadata; null if the operation cannot be applied: `remove` from a value that is not an
+ *   array, an increment
+ *   that is not a finite number, a key that is unsafe or too long, a path through an array that names no element
  */
 export function applyMetadataOperation(metadata: Json, operation: MetadataOperation): Json | null {
   switch (operation.type) {
@@ -71,7 +81,7 @@ export function applyMetadataOperation(metadata: Json, operation: MetadataOperat
   }
 }
 
-/** What becomes of a value: another one, none, or null: the operation cannot be applied. */
+/** Turns a value into another one, or deletes it. Null: the operation cannot be applied. */
 type Change = (old: unknown) => { value: unknown } | "delete" | null;
 
 function changed(metadata: Json, key: string, change: Change): Json | null {
@@ -103,7 +113,10 @@ function nested(old: unknown, path: string[], depth: number, change: Change): { 
   return value && { value };
 }
 
-/** Returns fewer operations of the same effect: sums neighboring increments of a key, keeps the last of neighboring sets. */
+/**
+ * Returns fewer operations of the same effect: sums neighboring increments of a key, keeps the last of
+ * neighboring sets.
+ */
 export function collapseOperations(operations: readonly MetadataOperation[]): MetadataOperation[] {
   const out: MetadataOperation[] = [];
   for (const operation of operations) {

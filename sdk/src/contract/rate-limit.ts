@@ -5,8 +5,8 @@ const MIN_PERIOD_MS = 100;
 const MAX_PERIOD_MS = 31 * 24 * 3_600_000;
 
 /**
- * How many runs may start in a period. What is beyond it waits in the queue and starts later; nothing is dropped. In any
- * stretch of one period there are at most `limit` + `burst` − 1 starts.
+ * How many runs may start per period. Runs beyond the limit wait in the queue and start later; none is
+ * dropped. Within any one period there are at most `limit` + `burst` − 1 starts.
  */
 export const RateLimit = z.object({
   limit: z.number().int().min(1).max(1_000_000),
@@ -20,7 +20,10 @@ export const RateLimit = z.object({
     });
     return z.NEVER;
   }),
-  /** How many may start at one moment after a pause. Default 1: starts are spaced evenly over the period. */
+  /**
+   * How many runs may start at the same moment after a pause. Default: 1, which spaces starts evenly over the
+   * period.
+   */
   burst: z.number().int().min(1).max(1_000_000).optional(),
 });
 export type RateLimit = z.infer<typeof RateLimit>;

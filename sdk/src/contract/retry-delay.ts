@@ -2,8 +2,9 @@ import { DEFAULTS } from "./limits.ts";
 import type { RetryOptions } from "./manifest.ts";
 
 /**
- * Milliseconds between attempt number `attempt` (from 1), which failed, and the next one, whether or not there is one:
- * `min(max, spread · min · factor^(attempt - 1))`. `spread` is between 1 and 2 if `randomize` is on, otherwise 1.
+ * Milliseconds between attempt number `attempt` (from 1), which failed, and the next one, whether or not
+ * there is one: `min(max, spread · min · factor^(attempt - 1))`. `spread` is between 1 and 2 if `randomize`
+ * is on, otherwise 1.
  */
 export function retryDelay(options: RetryOptions, attempt: number, random: () => number): number {
   const { factor, minTimeoutInMs, maxTimeoutInMs, randomize } = { ...DEFAULTS.retry, ...options };

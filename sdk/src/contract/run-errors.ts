@@ -7,8 +7,8 @@ const Message = cutString(LIMITS.errorMessageBytes);
 const Stack = cutString(LIMITS.errorStackBytes);
 
 /**
- * Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`). Texts over their
- * limit (see `LIMITS`) are cut in the middle.
+ * Why an attempt failed, as the runtime or the host reports it (the shape of Trigger.dev's `TaskRunError`).
+ * Texts over their limit (see `LIMITS`) are cut in the middle.
  */
 export const TaskRunError = z.discriminatedUnion("type", [
   z.object({
@@ -28,7 +28,7 @@ export const TaskRunError = z.discriminatedUnion("type", [
 ]);
 export type TaskRunError = z.infer<typeof TaskRunError>;
 
-/** Codes of INTERNAL_ERROR, and what each does to the run. */
+/** The codes of INTERNAL_ERROR: whether the run is retried, and its state if it is not. */
 export const INTERNAL_ERRORS = {
   COULD_NOT_FIND_TASK: { retry: false, status: "SYSTEM_FAILURE" },
   COULD_NOT_IMPORT_TASK: { retry: false, status: "SYSTEM_FAILURE" },
@@ -51,7 +51,7 @@ export const INTERNAL_ERRORS = {
   TASK_RUN_STALLED_EXECUTING: { retry: false, status: "CRASHED" },
   /** What a host reported about the run could not be stored. */
   TASK_REPORT_NOT_STORED: { retry: false, status: "SYSTEM_FAILURE" },
-  /** A replay's operations came in another order, or were others, than its journal says. */
+  /** The operations of a replay differ from those in its journal. */
   TASK_RUN_NON_DETERMINISTIC: { retry: false, status: "COMPLETED_WITH_ERRORS" },
 } as const satisfies Record<
   string,
@@ -103,7 +103,7 @@ function customMessage(raw: string): string {
     if (value && typeof value === "object" && "message" in value && typeof value.message === "string")
       return value.message;
   } catch {
-    // Not JSON: the raw text is all there is.
+    // The raw text is not JSON, so it is the message.
   }
   return raw;
 }

@@ -1,8 +1,9 @@
 /**
- * Between a container host and the runtime inside a container or process: newline-delimited JSON over one duplex stream.
- * A child process inherits it as file descriptor 3 (`ACME_CHANNEL=fd:3`); a container connects to a Unix socket that is
- * mounted for it alone (`ACME_CHANNEL=unix:/acme/host.sock`), so it can reach no other run. The first line is `hello`
- * with the channel's token. A runtime whose stream ends exits: its host is gone.
+ * The protocol between a container host and the runtime inside a container or process: newline-delimited JSON
+ * over one duplex stream. A child process inherits the stream as file descriptor 3 (`ACME_CHANNEL=fd:3`). A
+ * container connects to a Unix socket that is mounted for it alone (`ACME_CHANNEL=unix:/acme/host.sock`), so
+ * it cannot reach other runs. The first line is `hello` with the channel's token. When the stream ends, the
+ * host is gone and the runtime exits.
  */
 import { z } from "zod";
 import { AttemptOutcome, DequeuedRun, LogEntry } from "./host-protocol.ts";
@@ -10,7 +11,7 @@ import { JournalEntry, OperationKind, OperationResult } from "./journal.ts";
 
 export const RUNTIME_PROTOCOL = 1;
 
-/** Environment variables a runtime is started with. */
+/** The environment variables that a runtime is started with. */
 export const RUNTIME_ENV = {
   /** `fd:N` or `unix:PATH`. */
   channel: "ACME_CHANNEL",
@@ -25,11 +26,14 @@ export const RUNTIME_ENV = {
 export const HostToRuntime = z.discriminatedUnion("type", [
   /** Execute this attempt. One at a time. */
   z.object({ type: z.literal("run"), run: DequeuedRun }),
-  /** Abort the attempt's signal; the runtime answers `completed` with `canceled`, or is killed after a grace period. */
+  /**
+   * Abort the attempt's signal; the runtime answers `completed` with `canceled`, or is killed after a grace
+   * period.
+   */
   z.object({ type: z.literal("cancel"), runId: z.string() }),
   /** The journal messages of this run up to `seq` are durable. */
   z.object({ type: z.literal("journaled"), runId: z.string(), seq: z.number().int() }),
-  /** An operation that the run waits for is over. One that the runtime knows already changes nothing. */
+  /** An operation that the run waits for has a result. The runtime ignores results that it knows already. */
   z.object({
     type: z.literal("operation"),
     runId: z.string(),
@@ -37,14 +41,16 @@ export const HostToRuntime = z.discriminatedUnion("type", [
     result: OperationResult,
   }),
   /**
-   * The run only waits: freeze it. The runtime answers `suspended` or `working`. After `suspended` none of the run's code
-   * runs until `resume`, and with `checkpoint` the runtime closes its end of the channel and connects again (every
-   * 50 ms, first line `hello`) until it is answered: by then it may have been saved, moved and restored.
+   * The run only waits: freeze it. The runtime answers `suspended` or `working`. After `suspended` none of
+   * the run's code runs until `resume`, and with `checkpoint` the runtime closes its end of the channel and
+   * connects again (every 50 ms, first line `hello`) until it is answered: by then it may have been saved,
+   * moved and restored.
    */
   z.object({ type: z.literal("suspend"), runId: z.string(), checkpoint: z.boolean() }),
   /**
-   * Go on after `suspended`, with this token from now on; results come in `operation` messages before this one. Another
-   * token: the suspension was recorded, with the time used until then. `env`: how the API is called from now on.
+   * Resume after `suspended`, with this token from now on. Results come in `operation` messages before this
+   * one. If the token differs, the suspension was recorded, with the time used until then. `env` replaces the
+   * variables for calling the API.
    */
   z.object({
     type: z.literal("resume"),
@@ -52,9 +58,12 @@ export const HostToRuntime = z.discriminatedUnion("type", [
     token: z.number().int(),
     env: z.record(z.string(), z.string()).optional(),
   }),
-  /** After `suspended` with `reusable`: the run goes on elsewhere. The runtime forgets it and is free for others. */
+  /**
+   * After `suspended` with `reusable`: the run is resumed elsewhere. The runtime forgets it and is free for
+   * other runs.
+   */
   z.object({ type: z.literal("forget"), runId: z.string() }),
-  /** Finish nothing new and exit 0. */
+  /** Start no other run, and exit with code 0. */
   z.object({ type: z.literal("shutdown") }),
 ]);
 export type HostToRuntime = z.infer<typeof HostToRuntime>;
@@ -88,8 +97,8 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     entries: z.array(JournalEntry),
   }),
   /**
-   * From now on the run only waits for these operations (nothing else of it that the SDK knows of is under way). Told again
-   * when the set changes.
+   * From now on the run only waits for these operations: nothing else that the SDK knows of is in progress.
+   * Sent again when the set changes.
    */
   z.object({
     type: z.literal("waiting"),
@@ -97,16 +106,16 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     token: z.number().int(),
     waits: z.array(z.object({ number: z.number().int(), kind: OperationKind, until: z.number().optional() })),
   }),
-  /** It doesn't only wait any more. */
+  /** The run does more than wait again. */
   z.object({ type: z.literal("working"), runId: z.string(), token: z.number().int() }),
-  /** The answer to `suspend`: everything was journaled before, the run stands still. */
+  /** The answer to `suspend`: everything was journaled before, and the run is frozen. */
   z.object({
     type: z.literal("suspended"),
     runId: z.string(),
     token: z.number().int(),
     waits: z.array(z.number().int()),
     usageMs: z.number().optional(),
-    /** Nothing else that the run began is under way in the process: it can be used for others. */
+    /** The run left nothing else in progress in the process, so the process can be used for other runs. */
     reusable: z.boolean().optional(),
   }),
   z.object({
@@ -116,7 +125,10 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     at: z.number(),
     usageMs: z.number().optional(),
     outcome: AttemptOutcome,
-    /** The process exits after this (its state can't be trusted any more): send it nothing else. */
+    /**
+     * The process exits after this, because its state can no longer be trusted: nothing else must be sent to
+     * it.
+     */
     exiting: z.boolean().optional(),
   }),
 ]);

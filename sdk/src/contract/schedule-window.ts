@@ -2,10 +2,13 @@ import { z } from "zod";
 
 const MAX_MS = 24 * 3_600_000;
 
-/** A span over which the runs of schedules are spread: absolute, or in percent of the time to the next tick. */
+/**
+ * The window over which the runs of schedules are spread: absolute, or in percent of the time to the next
+ * tick.
+ */
 export type ParsedScheduleWindow = { ms: number } | { percent: number };
 
-/** Reads `30m`, `2h` (whole minutes or hours, at most 24 hours) or `30%`; null where it is none of them. */
+/** Parses `30m`, `2h` (whole minutes or hours, at most 24 hours) or `30%`. Returns null for anything else. */
 export function parseScheduleWindow(text: string): ParsedScheduleWindow | null {
   const match = /^(0|[1-9]\d{0,6})([mh%])$/.exec(text);
   if (!match) return null;

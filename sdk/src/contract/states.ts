@@ -1,19 +1,19 @@
 /**
- * Every state a run can be in, which states may follow it, and the name the public API shows for it.
- * This table is the only place that compares status strings: elsewhere use {@link RunStatus} and these helpers.
+ * Every state that a run can be in, the states that may follow it, and its name in the public API.
+ * Status strings are compared only here: use {@link RunStatus} and these helpers elsewhere.
  */
 export const RunStatus = {
   /** Waits for its `delay` to pass. */
   DELAYED: "DELAYED",
   /** No deployed worker of the environment knows the task yet. */
   PENDING_VERSION: "PENDING_VERSION",
-  /** In the queue, may be dequeued as soon as the limits allow. */
+  /** In the queue: it can be dequeued as soon as the limits allow. */
   PENDING: "PENDING",
   /** Leased to a container host that has not reported the attempt's start yet. */
   DEQUEUED: "DEQUEUED",
   /** An attempt is running. */
   EXECUTING: "EXECUTING",
-  /** Suspended on a waitpoint: holds no slot, nothing runs. */
+  /** Suspended on a waitpoint: it holds no slot, and nothing of it runs. */
   WAITING_ON_WAITPOINT: "WAITING_ON_WAITPOINT",
   /** The last attempt failed; the next one is due after a backoff. Holds no slot. */
   RETRYING: "RETRYING",
@@ -100,7 +100,10 @@ export const holdsSlot = (status: RunStatus): boolean => RUN_STATUS[status].hold
 export const publicStatus = (status: RunStatus): PublicRunStatus => RUN_STATUS[status].public;
 export const canFollow = (from: RunStatus, to: RunStatus): boolean => RUN_STATUS[from].next.includes(to);
 
-/** The internal states that a public status name stands for (a list filter names public ones). */
+/**
+ * Returns the internal states that a public status name stands for, because filters of lists use public
+ * names.
+ */
 export function statusesForPublic(name: PublicRunStatus): RunStatus[] {
   return RUN_STATUSES.filter((s) => RUN_STATUS[s].public === name);
 }

@@ -1,4 +1,5 @@
-// The runtime imports this module at its start: it must not import zod, which takes longer to load than all the rest.
+// The runtime imports this module at its start: it must not import zod, which takes longer to load than all
+// the rest.
 
 import { LIMITS } from "./limits.ts";
 
@@ -22,9 +23,10 @@ export function utf8Bytes(text: string): number {
 }
 
 /**
- * Returns `text` if it has at most `maxBytes` bytes in UTF-8. Otherwise returns its beginning and its end, joined by a mark
- * that says how much is missing ("… [12345 bytes cut] …"), in at most `maxBytes` bytes; no character is torn apart.
- * Both ends are kept because an error message begins with what failed and a stack ends with where.
+ * Returns `text` if it has at most `maxBytes` bytes in UTF-8. Otherwise returns its beginning and its end,
+ * joined by a mark that says how much is missing ("… [12345 bytes cut] …"), in at most `maxBytes` bytes; no
+ * character is torn apart. Both ends are kept because an error message begins with what failed and a stack
+ * ends with where.
  */
 export function cutMiddle(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes) return text;
@@ -38,13 +40,13 @@ export function cutMiddle(text: string, maxBytes: number): string {
   return `${head}… [${bytes - utf8Bytes(head) - utf8Bytes(tail)} bytes cut] …${tail}`;
 }
 
-/** Whether a text has at most `maxBytes` bytes in UTF-8. */
+/** Returns true if the text has at most `maxBytes` bytes in UTF-8. */
 export const fitsBytes = (text: string, maxBytes: number): boolean =>
   text.length * 3 <= maxBytes || (text.length <= maxBytes && utf8Bytes(text) <= maxBytes);
 
 /**
- * The JSON of a thrown value, at most 64 KB. JSON that was cut is no longer JSON: it becomes a JSON string, in which quotes
- * take two bytes.
+ * The JSON of a thrown value, at most 64 KB. JSON that was cut is no longer JSON: it becomes a JSON string,
+ * in which quotes take two bytes.
  */
 export const cutJson = (raw: string): string =>
   fitsBytes(raw, LIMITS.errorStackBytes)

@@ -1,21 +1,22 @@
 /**
- * What the CLI's bundler puts into the entry module it generates, so that the indexer and the runtime know where each
- * task comes from and what the project's configuration says. The entry module looks like this:
+ * Functions that the CLI's bundler calls from the entry module it generates, so that the indexer and the
+ * runtime know where each task comes from and what the project's configuration says. The entry module looks
+ * like this:
  *
  *     import { registerConfig, registerFile } from "@acme/sdk/bundle";
  *     import * as file0 from "./src/trigger/hello.ts";
  *     registerConfig({ retries: { default: { maxAttempts: 3 } } });
  *     registerFile("src/trigger/hello.ts", file0);
  *
- * A task that is not exported knows its file only if the bundler also puts {@link enterFileStatement} before the first
- * statement of each source file.
+ * The file of a task that is not exported is known only if the bundler also puts {@link enterFileStatement}
+ * before the first statement of each source file.
  */
 
 import { state } from "../run/state.ts";
 import type { AcmeConfig } from "./config.ts";
 import { durationMs } from "./duration.ts";
 
-/** Tells which file a module's exports come from. `exports` is the module's namespace object. */
+/** Registers the file that a module's exports come from. `exports` is the module's namespace object. */
 export function registerFile(filePath: string, exports: object): void {
   const names = new Map<unknown, string>();
   for (const [name, value] of Object.entries(exports)) {
@@ -24,13 +25,14 @@ export function registerFile(filePath: string, exports: object): void {
   for (const task of state.declared) {
     const name = names.get(task.handle);
     if (name === undefined) continue;
-    // A file that re-exports a task of another comes second: where it was found first, or said so itself, holds.
+    // The file where a task was found first, or that the task itself names, wins over a file that re-exports
+    // it.
     task.filePath ??= filePath;
     if (task.filePath === filePath) task.exportName ??= name;
   }
 }
 
-/** Defaults and hooks of the project's configuration file for all of its tasks. To be called once. */
+/** Registers the defaults and hooks of the project's configuration file for all of its tasks. Called once. */
 export function registerConfig(
   config: Pick<
     AcmeConfig,
@@ -72,14 +74,17 @@ export function registerConfig(
 function suspendAfterMs(value: string | number | undefined): number | undefined {
   const ms = typeof value === "string" ? durationMs(value) : value;
   if (ms === undefined || (Number.isInteger(ms) && ms >= 0)) return ms;
-  throw new Error(`suspendAfter: ${value} is no time: write "10s" or "1m", or whole milliseconds`);
+  throw new Error(
+    `suspendAfter: ${value} is not a duration: write "10s" or "1m", or a whole number of milliseconds`,
+  );
 }
 
 const recordSettings = (value: AcmeConfig["record"]) => (typeof value === "object" ? value : {});
 
 /**
- * A statement (one line) that, put before all others of a source file, makes every task in it know its file: imports
- * are evaluated before a module's own statements, so the file whose body runs is always the last one set.
+ * Returns a statement (one line) that records a source file as the current one, to be put before its other
+ * statements. Imports are evaluated before a module's own statements, so the file recorded last is always the
+ * one whose body runs.
  */
 export const enterFileStatement = (filePath: string): string =>
   `(globalThis[Symbol.for("acme.sdk.currentFile")] = ${JSON.stringify(filePath)});`;

@@ -3,39 +3,46 @@ import type { RetryOptions } from "../contract/manifest.ts";
 import type { RecordSettings } from "../run/state.ts";
 import type { HookFunctions } from "./hook-types.ts";
 
-/** What `acme.config.ts` (or `trigger.config.ts`) exports as default. */
+/** The default export of `acme.config.ts` or `trigger.config.ts`. */
 export interface AcmeConfig {
-  /** Reference of the project, `proj_…`. */
+  /** The project's reference, `proj_…`. */
   project: string;
   /** Folders with task files. Default: every folder named `trigger`. */
   dirs?: string[];
-  /** Globs of files in `dirs` that hold no tasks. Default: tests and specs. */
+  /** Globs of files in `dirs` that contain no tasks. Default: tests and specs. */
   ignorePatterns?: string[];
   runtime?: "node" | "node-22" | "node-24";
   tsconfig?: string;
   retries?: {
-    /** False: in development a failed run is not retried. */
+    /** False: runs that fail in development are not retried. */
     enabledInDev?: boolean;
-    /** Of tasks that say nothing themselves. */
+    /** Applies to tasks without settings of their own. */
     default?: RetryOptions;
   };
   machine?: MachinePreset;
-  /** Seconds of run time, of tasks that say nothing themselves. */
+  /** Seconds of run time. Applies to tasks without a limit of their own. */
   maxDuration?: number;
-  /** `"10m"`, or seconds. */
+  /** How long a run may wait for its start before it expires: `"10m"`, or a number of seconds. */
   ttl?: string | number;
-  /** A run that has to wait longer is suspended and holds no slot: `"10s"`, or milliseconds. Default 5 s. */
+  /**
+   * A run that waits for longer than this is suspended and holds no slot: `"10s"`, or milliseconds. Default:
+   * 5 s.
+   */
   suspendAfter?: string | number;
   /**
-   * Clock, random numbers, UUIDs and `fetch` responses of a run are recorded, so that plain code gets the same when the run is
-   * replayed. False: none of them. Default: all, at most 256 KB between two operations.
+   * The clock, random numbers, UUIDs and `fetch` responses of a run are recorded, so that plain code gets the
+   * same values when the run is replayed. False: nothing is recorded. Default: everything, up to 200 KB
+   * between two operations.
    */
   record?: boolean | RecordSettings;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
-  /** False: what tasks write to the console is not written to the process's own output. Default true. */
+  /**
+   * False: what tasks write to the console goes to the run's log, but not to the process's output. Default:
+   * true.
+   */
   enableConsoleLogging?: boolean;
   build?: {
-    /** Packages that stay out of the bundle. */
+    /** Packages that are not bundled. */
     external?: string[];
     autoDetectExternal?: boolean;
     keepNames?: boolean;
@@ -54,10 +61,10 @@ export interface AcmeConfig {
   onFailure?: HookFunctions["onFailure"];
   /** @deprecated use `tasks.catchError()` */
   handleError?: HookFunctions["catchError"];
-  // Settings of Trigger.dev's configuration that have no meaning here may stay in the file.
+  // Settings of Trigger.dev's configuration that have no meaning here are allowed and ignored.
   [other: string]: unknown;
 }
 export type TriggerConfig = AcmeConfig;
 
-/** Gives the configuration its type. */
+/** Returns its argument: gives the configuration its type. */
 export const defineConfig = (config: AcmeConfig): AcmeConfig => config;

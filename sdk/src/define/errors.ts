@@ -1,4 +1,4 @@
-/** Thrown in a task: the run fails at once, whatever attempts are left. */
+/** Thrown in a task: the run fails at once, even if attempts are left. */
 export class AbortTaskRunError extends Error {
   constructor(message: string) {
     super(message);
@@ -6,7 +6,10 @@ export class AbortTaskRunError extends Error {
   }
 }
 
-/** Thrown in a task: the run is reported as out of memory, for native code that runs out without killing the process. */
+/**
+ * Thrown in a task: the run fails as out of memory. For native code that runs out of memory without ending
+ * the process. See `retry.outOfMemory` of the task.
+ */
 export class OutOfMemoryError extends Error {
   constructor() {
     super("MANUAL_OOM_KILL_ERROR");
@@ -24,7 +27,7 @@ export class CompleteTaskWithOutput extends Error {
   }
 }
 
-/** The reason of a run's `signal` when it ran longer than its `maxDuration`. */
+/** The reason of a run's `signal` after the run exceeded its `maxDuration`. */
 export class MaxDurationExceededError extends Error {
   readonly maxDurationInSeconds: number;
   readonly elapsedTimeInSeconds: number;
@@ -38,7 +41,7 @@ export class MaxDurationExceededError extends Error {
   }
 }
 
-/** A payload that the task's schema refuses. */
+/** The task's schema refused the payload. */
 export class TaskPayloadParsedError extends Error {
   constructor(cause: unknown) {
     super(`Parsing payload with schema failed: ${cause instanceof Error ? cause.message : String(cause)}`, {

@@ -1,23 +1,23 @@
 import type { RetryOptions } from "../contract/manifest.ts";
 import type { Context } from "../run/context.ts";
 
-/** What `init` may return: an object that every later hook and `run` get as `init`. */
+/** The return value of `init`: an object that every later hook and `run` get as `init`. */
 // biome-ignore lint/suspicious/noConfusingVoidType: an async function without a return statement is a Promise<void>
 export type InitOutput = object | undefined | void;
 
 type MaybePromise<T> = T | Promise<T>;
 
-/** What every hook is called with. */
+/** The parameters of every hook. */
 export interface HookParams<TPayload = unknown> {
   ctx: Context;
   payload: TPayload;
-  /** Id of the task. */
+  /** The task's id. */
   task: string;
   /** Aborted when the run is canceled or exceeds its `maxDuration`. */
   signal: AbortSignal;
 }
 interface WithInit<TInit> {
-  /** What the `init` hooks returned, merged. */
+  /** The objects that the `init` hooks returned, merged. */
   init?: TInit;
 }
 
@@ -54,12 +54,12 @@ export type TaskCatchErrorHookParams<TPayload = unknown, TInit = InitOutput> = H
     error: unknown;
     /** The task's retry settings. */
     retry?: RetryOptions;
-    /** When the next attempt would start; absent: there would be none. */
+    /** When the next attempt would start. Absent: there would be none. */
     retryAt?: Date;
     retryDelayInMs?: number;
   };
 export type TaskMiddlewareHookParams<TPayload = unknown> = HookParams<TPayload> & {
-  /** Runs what comes next: another middleware, or the task itself. Has to be called. */
+  /** Calls the next middleware, or the task itself. Every middleware has to call it. */
   next: () => Promise<void>;
 };
 export type TaskWait =
@@ -70,24 +70,25 @@ export type TaskWait =
 export type TaskWaitHookParams<TPayload = unknown, TInit = InitOutput> = HookParams<TPayload> &
   WithInit<TInit> & { wait: TaskWait };
 
-/** What `catchError` may decide. Nothing returned: the retry settings decide. */
+/** The decision of `catchError`. If it returns nothing, the retry settings decide. */
 export interface HandleErrorModificationOptions {
-  /** No further attempt. */
+  /** No further attempt is made. */
   skipRetrying?: boolean;
-  /** The next attempt starts then. */
+  /** The next attempt starts at this time. */
   retryAt?: Date;
   /** The next attempt starts after this many milliseconds. */
   retryDelayInMs?: number;
-  /** Decide with these settings instead of the task's. */
+  /** These settings decide instead of the task's. */
   retry?: RetryOptions;
-  /** Report this error instead of the one thrown. */
+  /** This error is reported instead of the one thrown. */
   error?: unknown;
 }
 // biome-ignore lint/suspicious/noConfusingVoidType: as above
 export type HandleErrorResult = MaybePromise<HandleErrorModificationOptions | undefined | void>;
 
-// Method-like signatures (`{ f(...): R }["f"]`) compare their parameters bivariantly, so that a hook or task of a concrete
-// payload can be stored where any payload is expected; the registry hands each function only its own task's values.
+// Method-like signatures (`{ f(...): R }["f"]`) compare their parameters bivariantly, so that a hook or task
+// of a concrete payload can be stored where any payload is expected; the registry hands each function only
+// its own task's values.
 export type OnInitHookFunction<TPayload, TInit extends InitOutput = InitOutput> = {
   f(params: TaskInitHookParams<TPayload>): MaybePromise<TInit>;
 }["f"];
@@ -139,7 +140,7 @@ export type AnyOnMiddlewareHookFunction = OnMiddlewareHookFunction<unknown>;
 export type AnyOnWaitHookFunction = OnWaitHookFunction<unknown>;
 export type AnyOnResumeHookFunction = OnResumeHookFunction<unknown>;
 
-/** Every kind of hook, by the name a task declares it with. */
+/** The types of hooks, by the name with which a task declares them. */
 export interface HookFunctions {
   init: AnyOnInitHookFunction;
   middleware: AnyOnMiddlewareHookFunction;

@@ -1,37 +1,44 @@
 import { state } from "../run/state.ts";
 
 /**
- * How many runs may start in a period. What is beyond it waits and starts later; nothing is dropped. In any stretch of one
- * period there are at most `limit` + `burst` − 1 starts. Retries count; going on after a wait does not.
+ * How many runs may start per period. Runs beyond the limit wait and start later; none is dropped. Within any
+ * one period there are at most `limit` + `burst` − 1 starts. Retries count as starts; resuming after a wait
+ * does not.
  */
 export interface RateLimit {
   limit: number;
-  /** `"10s"`, `"1m"`, …, or milliseconds: from 100 ms to 31 days. */
+  /** `"10s"`, `"1m"`, … or milliseconds, from 100 ms to 31 days. */
   period: string | number;
-  /** How many may start at one moment after a pause. Default 1: starts are spaced evenly. */
+  /** How many runs may start at the same moment after a pause. Default: 1, which spaces starts evenly. */
   burst?: number;
 }
 
-/** Limits of a queue. An absent one: there is none but the environment's. */
+/** The limits of a queue. If a limit is absent, only the environment's limit applies. */
 export interface QueueLimitOptions {
-  /** Most runs executing at once: of each `concurrencyKey`, which is a copy of the queue; runs without one share a copy. */
+  /**
+   * How many runs of each `concurrencyKey` may execute at once. Runs without a key count as runs of one key.
+   */
   concurrencyLimit?: number;
-  /** Most runs executing at once over all keys. */
+  /** How many runs of all keys together may execute at once. */
   totalConcurrencyLimit?: number;
-  /** Starts of the whole queue. */
+  /** Limits how many runs of the whole queue start per period. */
   rateLimit?: RateLimit;
-  /** Starts of each `concurrencyKey`; runs without one share one. */
+  /**
+   * Limits how many runs of each `concurrencyKey` start per period. Runs without a key count as runs of one
+   * key.
+   */
   rateLimitPerKey?: RateLimit;
   /**
-   * Objects that the queue is spread over: 1 (default) to 64, for more runs a second than one object can take (some
-   * thousand). All runs of a `concurrencyKey` are in one of them, those without one are spread evenly. The limits above
-   * hold over all of them; the order of runs is kept in each.
+   * How many objects the queue is spread over, 1 (the default) to 64, for more runs per second than one
+   * object can take (some thousand). All runs of a `concurrencyKey` are in the same object; runs without a
+   * key are spread evenly. The limits above apply to all objects together; the order of runs is kept within
+   * each.
    */
   partitions?: number;
 }
 
 export interface QueueOptions extends QueueLimitOptions {
-  /** What tasks and triggers refer to. */
+  /** The name by which tasks and triggers refer to the queue. */
   name: string;
 }
 export type Queue = QueueOptions;

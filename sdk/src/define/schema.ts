@@ -1,4 +1,6 @@
-/** The part of the Standard Schema specification (https://standardschema.dev, version 1) that is used here. */
+/**
+ * The part of the Standard Schema specification (https://standardschema.dev, version 1) that the SDK uses.
+ */
 interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
@@ -16,7 +18,9 @@ interface StandardIssue {
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
 }
 
-/** Anything that checks a payload: a Standard Schema, a function, or an object with one of the usual methods. */
+/**
+ * Anything that checks a payload: a Standard Schema, a function, or an object with one of the usual methods.
+ */
 export type TaskSchema =
   | { readonly "~standard": { readonly types?: unknown; readonly version: 1 } }
   | ((input: never) => unknown)
@@ -26,7 +30,7 @@ export type TaskSchema =
   | { create(input: never): unknown }
   | { assert(input: never): void };
 
-/** What a trigger has to give. */
+/** The type of the payload that a trigger has to pass. */
 export type inferSchemaIn<TSchema, TDefault = unknown> =
   TSchema extends StandardSchema<infer I, unknown>
     ? I
@@ -36,7 +40,7 @@ export type inferSchemaIn<TSchema, TDefault = unknown> =
         ? TDefault
         : inferSchemaOut<TSchema, TDefault>;
 
-/** What `run` gets. */
+/** The type of the payload that `run` gets. */
 export type inferSchemaOut<TSchema, TDefault = unknown> =
   TSchema extends StandardSchema<unknown, infer O>
     ? O
@@ -64,8 +68,9 @@ function method(schema: object, name: string): Parse | undefined {
 }
 
 /**
- * A function that returns the parsed payload (or a promise of it) and throws where the schema refuses it.
- * @throws Error where `schema` is none of the known kinds
+ * Returns a function that parses a payload (or returns a promise of the parsed one) and throws if the schema
+ * refuses it.
+ * @throws Error if `schema` is none of the supported kinds
  */
 export function parseFunctionOf(schema: TaskSchema): Parse {
   if ("~standard" in schema && typeof (schema as StandardSchema)["~standard"]?.validate === "function") {
@@ -76,7 +81,8 @@ export function parseFunctionOf(schema: TaskSchema): Parse {
       return result.value;
     };
   }
-  // An arktype schema is a function with `assert`; called, it returns its errors instead of throwing.
+  // An arktype schema is a function with a method `assert`. Calling it returns errors instead of throwing
+  // them.
   if (typeof schema === "function") return method(schema, "assert") ?? (schema as Parse);
   for (const name of ["parseAsync", "parse", "validateSync", "create"]) {
     const parse = method(schema, name);
@@ -94,7 +100,7 @@ export function parseFunctionOf(schema: TaskSchema): Parse {
   );
 }
 
-/** The issues of a Standard Schema in one message, one a line, each with the path of the value it is about. */
+/** The issues of a Standard Schema in one message, one per line, each with the path of its value. */
 class SchemaIssuesError extends Error {
   readonly issues: readonly StandardIssue[];
   constructor(issues: readonly StandardIssue[]) {
@@ -113,7 +119,9 @@ class SchemaIssuesError extends Error {
   }
 }
 
-/** JSON schema of what a trigger has to give; undefined where the schema can't tell. */
+/**
+ * Returns the JSON schema of the payload that a trigger has to pass, or undefined if it cannot be derived.
+ */
 export function jsonSchemaOf(schema: unknown): unknown {
   if ((typeof schema !== "object" && typeof schema !== "function") || schema === null) return undefined;
   const standard = (schema as Partial<StandardSchema>)["~standard"];
@@ -125,7 +133,7 @@ export function jsonSchemaOf(schema: unknown): unknown {
       (schema as { toJSONSchema?: unknown }).toJSONSchema;
     if (typeof own === "function") return own.call(schema);
   } catch {
-    // Transforms and the like have no JSON schema: the task is simply shown without one.
+    // Transforms, for instance, have no JSON schema. The task is then shown without one.
   }
   return undefined;
 }

@@ -33,7 +33,7 @@ import type { inferSchemaIn, inferSchemaOut, TaskSchema } from "./schema.ts";
 
 /** Second argument of `run`. */
 export interface RunFnParams<TInit = InitOutput> {
-  /** Metadata about the task, run, attempt, queue, environment, organization, project and batch. */
+  /** Facts about the task, run, attempt, queue, environment, organization, project and batch. */
   ctx: Context;
   /** What the `init` hooks returned. */
   init?: TInit;
@@ -42,15 +42,17 @@ export interface RunFnParams<TInit = InitOutput> {
 }
 
 export interface TaskQueueOptions extends QueueLimitOptions {
-  /** Absent: the task's own queue. */
+  /** If absent, it is the task's own queue. */
   name?: string;
 }
 
-/** Limits of a task that has a queue of its own. */
+/** The limits of a task that has a queue of its own. */
 interface TaskConcurrency {
-  /** Most runs executing at once of each `concurrencyKey`; runs without one share one. */
+  /**
+   * How many runs of each `concurrencyKey` may execute at once. Runs without a key count as runs of one key.
+   */
   perKey?: number;
-  /** Most runs executing at once over all keys. */
+  /** How many runs of all keys together may execute at once. */
   total?: number;
 }
 
@@ -60,20 +62,25 @@ export interface CommonTaskOptions<
   TOutput,
   TInit extends InitOutput = InitOutput,
 > {
-  /** Unique in the project; triggers name it. */
+  /** Unique in the project. Triggers refer to the task by its id. */
   id: TIdentifier;
   description?: string;
-  /** Retries of a run that throws. Default: the configuration file's, else 3 attempts, ×2 from 1 s to 60 s, randomized. */
+  /**
+   * How a run that throws is retried. Default: the settings of the configuration file, or else 3 attempts
+   * with randomized delays that double from 1 s up to 60 s.
+   */
   retry?: RetryOptions;
-  /** A queue object, or the name of a queue declared with `queue()`. Default: a queue of the task's own. */
+  /**
+   * A queue, or the name of one that is declared with `queue()`. Default: the task has a queue of its own.
+   */
   queue?: string | TaskQueueOptions;
-  /** Another way to say `queue: { concurrencyLimit: perKey, totalConcurrencyLimit: total }`. */
+  /** Short for `queue: { concurrencyLimit: perKey, totalConcurrencyLimit: total }`. */
   concurrency?: TaskConcurrency;
   /** Default: `small-1x`. */
   machine?: MachinePreset | { preset?: MachinePreset };
-  /** Seconds of run time, at least 5: a run that takes longer is stopped. */
+  /** Seconds of run time, at least 5. A run that takes longer is stopped. */
   maxDuration?: number;
-  /** A run not started within this time expires: `"10m"`, or a number of seconds. */
+  /** A run that has not started within this time expires: `"10m"`, or a number of seconds. */
   ttl?: string | number;
   run: (payload: TPayload, params: RunFnParams<TInit>) => Promise<TOutput>;
   /** JSON schema of the payload. */
@@ -84,20 +91,23 @@ export interface CommonTaskOptions<
   cleanup?: OnCleanupHookFunction<TPayload, TInit>;
   /** @deprecated use `catchError` */
   handleError?: OnCatchErrorHookFunction<TPayload, TInit>;
-  /** An attempt threw: may change the error and whether and when the next attempt starts. */
+  /**
+   * Called when an attempt throws. Can replace the error, and decide whether and when the next attempt
+   * starts.
+   */
   catchError?: OnCatchErrorHookFunction<TPayload, TInit>;
-  /** Runs around the task; has to call `next()`. */
+  /** Called around the task. It has to call `next()`. */
   middleware?: OnMiddlewareHookFunction<TPayload>;
-  /** Before the run's first attempt. @deprecated use `onStartAttempt` */
+  /** Called before the run's first attempt. @deprecated use `onStartAttempt` */
   onStart?: OnStartHookFunction<TPayload, TInit>;
-  /** Before each attempt. */
+  /** Called before each attempt. */
   onStartAttempt?: OnStartAttemptHookFunction<TPayload>;
   onSuccess?: OnSuccessHookFunction<TPayload, TOutput, TInit>;
-  /** The run failed for good: no attempt follows. */
+  /** Called when the run has failed and no attempt follows. */
   onFailure?: OnFailureHookFunction<TPayload, TInit>;
-  /** After success, and after failure for good. */
+  /** Called after `onSuccess` and after `onFailure`. */
   onComplete?: OnCompleteHookFunction<TPayload, TOutput, TInit>;
-  /** The run was canceled while this attempt ran. */
+  /** Called when the run is canceled during this attempt. */
   onCancel?: OnCancelHookFunction<TPayload, TOutput, TInit>;
   onWait?: OnWaitHookFunction<TPayload, TInit>;
   onResume?: OnResumeHookFunction<TPayload, TInit>;
@@ -123,20 +133,20 @@ export type TaskWithSchemaOptions<
 declare const OUTPUT: unique symbol;
 declare const PAYLOAD: unique symbol;
 
-/** Optional and never set: they carry types for inference alone. */
+/** Optional and never set: these properties only carry types for inference. */
 export interface RunBrands<TPayload, TOutput> {
   readonly [PAYLOAD]?: { value: TPayload };
   readonly [OUTPUT]?: { value: TOutput };
 }
 
-/** A run as `trigger` returns it; carries the task's payload and output types. */
+/** The result of `trigger`. It carries the task's payload and output types. */
 export interface RunHandle<TIdentifier extends string, TPayload, TOutput>
   extends RunBrands<TPayload, TOutput> {
   id: string;
-  /** A token that reads this run, where the server gives one. */
+  /** A token that can read this run, if the server issues one. */
   publicAccessToken?: string;
   taskIdentifier: TIdentifier;
-  /** True: an earlier run answers for the idempotency key. */
+  /** True if the idempotency key returned an earlier run. */
   isCached?: boolean;
 }
 export type AnyRunHandle = RunHandle<string, unknown, unknown>;
@@ -150,7 +160,7 @@ export interface Task<TIdentifier extends string, TInput = void, TOutput = unkno
   jsonSchema?: object;
   /**
    * Triggers a run of this task and returns as soon as the platform has stored it.
-   * @throws ApiError and its kin
+   * @throws ApiError or a subclass
    */
   trigger(
     payload: TInput,
@@ -158,9 +168,9 @@ export interface Task<TIdentifier extends string, TInput = void, TOutput = unkno
     requestOptions?: ApiRequestOptions,
   ): Promise<RunHandle<TIdentifier, TInput, TOutput>>;
   /**
-   * Triggers a run of this task and waits until it is over; the waiting run is suspended meanwhile. Only inside a run.
-   * `.unwrap()` gives the output, or throws a SubtaskUnwrapError.
-   * @throws ApiError and its kin where it could not be triggered
+   * Triggers a run of this task and waits until it has finished. The waiting run is suspended. Only inside a
+   * run. `.unwrap()` returns the output, or throws a SubtaskUnwrapError.
+   * @throws ApiError or a subclass if the run could not be triggered
    */
   triggerAndWait(
     payload: TInput,
@@ -177,7 +187,7 @@ export interface Task<TIdentifier extends string, TInput = void, TOutput = unkno
     requestOptions?: ApiRequestOptions,
   ): Promise<BatchRunHandle<TIdentifier, TInput, TOutput>>;
   /**
-   * Triggers a run of this task for each item and waits until all are over. Only inside a run.
+   * Triggers a run of this task for each item and waits until all have finished. Only inside a run.
    * @throws BatchTriggerError
    */
   batchTriggerAndWait(
@@ -185,7 +195,7 @@ export interface Task<TIdentifier extends string, TInput = void, TOutput = unkno
     options?: BatchTriggerAndWaitOptions,
     requestOptions?: ApiRequestOptions,
   ): Promise<BatchResult<TIdentifier, TOutput>>;
-  // Never set: lets conditional types read the output.
+  // Never set: it lets conditional types read the output type.
   readonly [OUTPUT]?: { value: TOutput };
 }
 export interface TaskWithSchema<

@@ -16,10 +16,13 @@ import type {
 } from "./task-types.ts";
 
 const TASK = Symbol.for("trigger.dev/task");
-/** The bundler finds missing names of the SDK itself, but not those of a task: using one says what is the matter. */
+/**
+ * Methods of a task that do not exist yet. The bundler reports missing names of the SDK, but cannot find
+ * these: they throw.
+ */
 const NOT_YET = ["triggerAndSubscribe"] as const;
 
-/** Defines a task: export what it returns from a file that the project's `dirs` include. */
+/** Defines a task. Export its return value from a file in one of the project's `dirs`. */
 export function task<
   TIdentifier extends string,
   TPayload = void,
@@ -29,7 +32,7 @@ export function task<
   return defineTask(options, {});
 }
 
-/** A task, with what else is known of it. */
+/** Defines and registers a task, with the given additional properties. */
 export function defineTask<TIdentifier extends string, TPayload, TOutput, TInit extends InitOutput>(
   options: TaskOptions<TIdentifier, TPayload, TOutput, TInit>,
   more: Pick<RegisteredTask, "triggerSource" | "schedule">,
@@ -44,7 +47,9 @@ export function defineTask<TIdentifier extends string, TPayload, TOutput, TInit 
   return handle;
 }
 
-/** A task whose payload is checked by a schema, when it is triggered through it and again before it runs. */
+/**
+ * Defines a task whose payload is checked by a schema when the task is triggered, and again before it runs.
+ */
 export function schemaTask<
   TIdentifier extends string,
   TSchema extends TaskSchema | undefined = undefined,
@@ -154,7 +159,7 @@ function register(
   }
   state.declared.push(registered);
   state.tasks.set(options.id, registered);
-  // A name alone refers to a queue declared elsewhere; an object with a name declares it.
+  // A name refers to a queue that is declared elsewhere; an object with a name declares it.
   if (typeof options.queue === "object" && options.queue.name)
     state.queues.push({ ...options.queue, name: options.queue.name });
 }
@@ -165,7 +170,7 @@ function queueOf({ id, queue, concurrency }: Erased): TaskQueueOptions | undefin
   const plain = typeof concurrency === "object" && !Array.isArray(concurrency) && !("name" in concurrency);
   if (!plain || named?.name) {
     throw new Error(
-      `Task "${id}": "concurrency" takes { perKey, total } of a task with a queue of its own. Limits that several tasks share are those of a queue: ` +
+      `Task "${id}": "concurrency" takes { perKey, total }, and only for a task with a queue of its own. To share limits between tasks, declare a queue: ` +
         'queue({ name: "shared", totalConcurrencyLimit: 10 })',
     );
   }

@@ -5,7 +5,7 @@ export { configure };
 
 export const auth = {
   configure,
-  /** Calls `fn`; every API call within uses this server and key. */
+  /** Calls `fn`. Every API call within it uses this server and key. */
   withAuth: <T>(config: ApiClientConfiguration, fn: () => Promise<T>): Promise<T> =>
     withConfiguration(config, fn),
 };

@@ -11,23 +11,32 @@ import {
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import type { RateLimit } from "../define/queue.ts";
 
-/** What is set through `queues` holds through triggers and deployments, until it is reset. All throw ApiError and its kin. */
+/**
+ * Lists, pauses and changes queues. Settings made here override those in code, also after deployments, until
+ * they are reset. Every function throws ApiError or a subclass.
+ */
 export const queues = {
-  /** Queues that had runs or that the current deployment declares, by name; iterating goes through all pages. */
+  /**
+   * Lists the queues that had runs or that the current deployment declares, by name. Iterating visits all
+   * pages.
+   */
   list: (options?: ListQueueOptions, requestOptions?: ApiRequestOptions): OffsetLimitPagePromise<QueueItem> =>
     listQueuePages(options ?? {}, requestOptions),
 
   retrieve: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     getQueue(queue, requestOptions),
 
-  /** Starts no more runs of it. What runs goes on, what is triggered waits. */
+  /** Pauses a queue: no more of its runs start. Executing runs continue, and runs that are triggered wait. */
   pause: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     postQueue(queue, { path: "pause", body: { action: "pause" } }, requestOptions),
 
   resume: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     postQueue(queue, { path: "pause", body: { action: "resume" } }, requestOptions),
 
-  /** A number: for each concurrency key, as `concurrencyLimit` in code. Lowering it stops nothing that runs. */
+  /**
+   * Overrides limits. A number is the limit per concurrency key, as `concurrencyLimit` in code. Executing
+   * runs are not stopped.
+   */
   overrideConcurrencyLimit: (
     queue: RetrieveQueueParam,
     limit: number | { concurrencyLimit?: number; totalConcurrencyLimit?: number },
@@ -37,24 +46,27 @@ export const queues = {
     return postQueue(queue, { path: "concurrency/override", body }, requestOptions);
   },
 
-  /** Back to what is declared in code. */
+  /** Restores what is declared in code. */
   resetConcurrencyLimit: (
     queue: RetrieveQueueParam,
     requestOptions?: ApiRequestOptions,
   ): ApiPromise<QueueItem> => postQueue(queue, { path: "concurrency/reset" }, requestOptions),
 
-  /** Null: no rate limit, whatever is declared. */
+  /** Overrides rate limits. Null: there is no rate limit, even if one is declared in code. */
   overrideRateLimit: (
     queue: RetrieveQueueParam,
     limits: { rateLimit?: RateLimit | null; rateLimitPerKey?: RateLimit | null },
     requestOptions?: ApiRequestOptions,
   ): ApiPromise<QueueItem> => postQueue(queue, { path: "rate-limit/override", body: limits }, requestOptions),
 
-  /** Back to what is declared in code. */
+  /** Restores what is declared in code. */
   resetRateLimit: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     postQueue(queue, { path: "rate-limit/reset" }, requestOptions),
 
-  /** 1 to 64: new runs are spread over so many objects. Runs in others than these stay where they are until they are over. */
+  /**
+   * Spreads new runs over this many objects, 1 to 64. Runs that exist stay in their object until they are
+   * finished.
+   */
   overridePartitions: (
     queue: RetrieveQueueParam,
     partitions: number,
@@ -62,7 +74,7 @@ export const queues = {
   ): ApiPromise<QueueItem> =>
     postQueue(queue, { path: "partitions/override", body: { partitions } }, requestOptions),
 
-  /** Back to what is declared in code. */
+  /** Restores what is declared in code. */
   resetPartitions: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     postQueue(queue, { path: "partitions/reset" }, requestOptions),
 };

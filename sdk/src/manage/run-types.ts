@@ -13,13 +13,13 @@ import type {
 
 export type RunStatus = PublicRunStatus;
 
-/** What is known of every run, also in a list. */
+/** The fields of every run, in a list as well as retrieved. */
 interface RunSummary<TTask extends string = string> {
   id: string;
   status: RunStatus;
   taskIdentifier: TTask;
   idempotencyKey?: string;
-  /** Version of the deployment. */
+  /** The version of the deployment that the run is locked to. */
   version?: string;
   isQueued: boolean;
   isExecuting: boolean;
@@ -40,7 +40,7 @@ interface RunSummary<TTask extends string = string> {
   tags: string[];
   costInCents: number;
   baseCostInCents: number;
-  /** Compute time. */
+  /** Compute time in milliseconds. */
   durationMs: number;
   metadata?: Record<string, unknown>;
   taskKind?: string;
@@ -58,13 +58,13 @@ export interface RelatedRunDetails extends RunSummary {
   batchId?: string;
 }
 
-/** A run with payload, output and error. */
+/** A run with its payload, output and error. */
 export interface RetrievedRun<TTask extends string, TPayload, TOutput> extends RunSummary<TTask> {
   depth: number;
   triggerFunction: RelatedRunDetails["triggerFunction"];
   batchId?: string;
   payload?: TPayload;
-  /** Where a large payload can be fetched; `runs.retrieve` has done so. */
+  /** The address of a large payload. `runs.retrieve` has downloaded it already. */
   payloadPresignedUrl?: string;
   output?: TOutput;
   outputPresignedUrl?: string;
@@ -80,7 +80,10 @@ export interface RetrievedRun<TTask extends string, TPayload, TOutput> extends R
   attemptCount: number;
 }
 
-/** Task, payload and output of what names a run: a handle, the type of a task, or nothing known for an id. */
+/**
+ * The types of task, payload and output, inferred from a handle or from the type of a task. For a plain id,
+ * unknown.
+ */
 export type InferRunTypes<T> =
   T extends RunHandle<infer I, infer P, infer O>
     ? { taskIdentifier: I; payload: P; output: O }
@@ -96,7 +99,7 @@ export type RetrieveRunResult<T> = RetrievedRun<
 export type AnyRetrieveRunResult = RetrieveRunResult<string>;
 export type TaskRunShape<T extends AnyTask> = RetrieveRunResult<T>;
 
-/** How a run is named: its handle or id; with the type of a task as type argument, its id. */
+/** A run's handle or its id. If the type argument is the type of a task, its id. */
 export type RunIdOf<T> = T extends AnyRunHandle
   ? T
   : T extends AnyTask
@@ -106,21 +109,21 @@ export type RunIdOf<T> = T extends AnyRunHandle
       : never;
 
 export interface QueueTypeName {
-  /** `task`: the own queue of the task of this name. */
+  /** Type `task` names the queue that a task of this name has of its own. */
   type: "task" | "custom";
   name: string;
 }
 
-/** Filters of `runs.list()`; of several values one has to match. */
+/** The filters of `runs.list()`. If a filter has several values, one of them has to match. */
 export interface ListRunsQueryParams extends CursorPageParams {
   status?: RunStatus | RunStatus[];
   taskIdentifier?: string | string[];
   version?: string | string[];
-  /** Created at or after. A number: milliseconds since the epoch. */
+  /** Created at or after this time. A number is milliseconds since the epoch. */
   from?: Date | number;
-  /** Created at or before. */
+  /** Created at or before this time. */
   to?: Date | number;
-  /** Created within: `"1h"`, `"7d"`, … */
+  /** Created within the last `"1h"`, `"7d"`, … */
   period?: string;
   tag?: string | string[];
   schedule?: string;

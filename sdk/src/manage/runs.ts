@@ -21,13 +21,13 @@ type AnyRun = RetrievedRun<string, unknown, unknown>;
 const idOf = (run: string | { id: string }): string => {
   const id = typeof run === "string" ? run : run?.id;
   if (typeof id !== "string" || id === "")
-    throw new TypeError("A run is named by its id or by the handle of trigger()");
+    throw new TypeError("A run is identified by its id or by the handle that trigger() returned");
   return id;
 };
 
 /**
- * A run with payload, output and error; large ones are downloaded.
- * @throws NotFoundError where the environment of the key has no such run
+ * Retrieves a run with its payload, output and error. Large payloads and outputs are downloaded.
+ * @throws NotFoundError if the key's environment has no such run
  */
 function retrieve<T extends AnyRunHandle | AnyTask | string>(
   run: RunIdOf<T>,
@@ -60,8 +60,9 @@ function withRelatedDates(body: AnyRun): AnyRun {
 }
 
 /**
- * Runs, newest first. Await it for one page, or iterate with `for await` over all of them.
- * With a project's reference first: of all its environments, with a personal access token as key.
+ * Lists runs, newest first. Await the result for one page, or iterate over all runs with `for await`. If the
+ * first argument is a project's reference, lists the runs of all its environments; that takes a personal
+ * access token as key.
  */
 function list(projectRef: string, params?: ListProjectRunsQueryParams, options?: ApiRequestOptions): RunPages;
 function list(params?: ListRunsQueryParams, options?: ApiRequestOptions): RunPages;
@@ -79,13 +80,14 @@ function list(
 type RunPages = CursorPagePromise<ListRunResponseItem>;
 
 interface CancelRunOptions extends ApiRequestOptions {
-  /** False: children and batches that the run waits for go on. Default true. */
+  /** False: children and batches that the run waits for are not canceled. Default: true. */
   children?: boolean;
 }
 
 /**
- * Cancels a run, and what it waits for; one that executes gets its `signal` aborted. Of a finished run nothing changes.
- * @throws NotFoundError where the environment of the key has no such run
+ * Cancels a run and the runs it waits for. If it is executing, its `signal` is aborted. A finished run is not
+ * changed.
+ * @throws NotFoundError if the key's environment has no such run
  */
 function cancel(run: string | AnyRunHandle, options: CancelRunOptions = {}): ApiPromise<{ id: string }> {
   const { children, ...more } = options;
@@ -112,11 +114,13 @@ export type ReplayRunOptions = Pick<
 > & {
   /** Default: the original run's. */
   payload?: unknown;
-  /** Used as it is, not scoped to the current run. */
+  /** Used as it is: the key is not scoped to the current run. */
   idempotencyKey?: string;
 };
 
-/** Makes a new run of the same task, with the original's payload and options but for what `options` say. */
+/**
+ * Triggers a new run of the same task, with the original's payload and options unless `options` replace them.
+ */
 function replay(
   run: string | AnyRunHandle,
   options?: ReplayRunOptions,
@@ -133,13 +137,13 @@ function replay(
 function replayBody(options: ReplayRunOptions): object {
   if (options.payload === undefined) return options;
   const packet = encodePacket(options.payload);
-  // The endpoint knows JSON and superjson only.
+  // The endpoint takes only JSON and superjson.
   if (packet.dataType === JSON_TYPE || packet.dataType === TEXT_TYPE)
     return { ...options, payloadType: JSON_TYPE };
   return { ...options, payload: packet.data, payloadType: SUPERJSON_TYPE };
 }
 
-/** Moves the start of a DELAYED run: `{ delay: "1h" }` from now, or a date. */
+/** Changes the start of a DELAYED run: `{ delay: "1h" }`, counted from now, or a date. */
 function reschedule(
   run: string | AnyRunHandle,
   body: { delay: string | Date },
@@ -156,9 +160,9 @@ function reschedule(
 const MAX_POLLS = 500;
 
 /**
- * Retrieves a run again and again until it is in a final state.
- * @param options.pollIntervalMs default 1,000
- * @throws Error when it is not final after 500 polls
+ * Retrieves a run repeatedly until it is in a final state.
+ * @param options.pollIntervalMs milliseconds between two polls; default 1,000
+ * @throws Error if the run is not in a final state after 500 polls
  */
 async function poll<T extends AnyRunHandle | AnyTask | string>(
   run: RunIdOf<T>,
@@ -169,7 +173,7 @@ async function poll<T extends AnyRunHandle | AnyTask | string>(
   for (let polls = 1; ; polls++) {
     const { data } = await retrieveRun(id, requestOptions);
     if (data.isCompleted) return data as RetrieveRunResult<T>;
-    if (polls === MAX_POLLS) throw new Error(`Run ${id} did not complete after ${MAX_POLLS} attempts`);
+    if (polls === MAX_POLLS) throw new Error(`Run ${id} was not in a final state after ${MAX_POLLS} polls`);
     await sleep(options?.pollIntervalMs ?? 1_000, requestOptions?.signal);
   }
 }

@@ -2,31 +2,35 @@ import type { ENVIRONMENT_TYPES } from "../contract/manifest.ts";
 import type { InitOutput } from "../define/hook-types.ts";
 import type { TaskOptions } from "../define/task-types.ts";
 
-/** What a run of a scheduled task gets. */
+/** The payload of a scheduled task's run. */
 export interface ScheduledTaskPayload {
   scheduleId: string;
-  /** DECLARATIVE: by the task's own `cron`. IMPERATIVE: by `schedules.create`. */
+  /** DECLARATIVE: from the task's own `cron`. IMPERATIVE: from `schedules.create`. */
   type: "DECLARATIVE" | "IMPERATIVE";
-  /** The time that this run is for: one that the expression names, however late it starts. */
+  /** The time of the cron expression that this run is for, even if the run starts later. */
   timestamp: Date;
-  /** What `timestamp` was in the run before this one; undefined in the first. */
+  /** The `timestamp` of the previous run; undefined in the first one. */
   lastTimestamp?: Date;
   /** As given to `schedules.create`. */
   externalId?: string;
-  /** IANA name. */
+  /** IANA name of the time zone. */
   timezone: string;
-  /** The next 5 times. */
+  /** The next 5 times of the schedule. */
   upcoming: Date[];
 }
 
 export interface CronOptions {
-  /** Minute, hour, day of month, month, day of week; or `@daily` and its like. */
+  /** Minute, hour, day of month, month and day of week; or a shorthand such as `@daily`. */
   pattern: string;
-  /** IANA name. Default: UTC. */
+  /** IANA name of the time zone. Default: UTC. */
   timezone?: string;
-  /** Each run is due later by a stable share of this, `"30m"`, `"2h"` or `"30%"` of the time to the next. Default: none. */
+  /**
+   * Delays each run by a fraction of this window that is always the same for a schedule, so that schedules
+   * with the same times do not all start at once: `"30m"`, `"2h"`, or `"30%"` of the time to the next run.
+   * Default: no delay.
+   */
   window?: string;
-  /** Default: all. */
+  /** The environments it applies to. Default: all. */
   environments?: (typeof ENVIRONMENT_TYPES)[number][];
 }
 
@@ -35,25 +39,31 @@ export type ScheduleOptions<
   TOutput,
   TInit extends InitOutput = InitOutput,
 > = TaskOptions<TIdentifier, ScheduledTaskPayload, TOutput, TInit> & {
-  /** When it runs by itself; deploying puts it into effect. Schedules can also be attached with `schedules.create`. */
+  /**
+   * When the task runs, from its next deployment on. More schedules can be attached with `schedules.create`.
+   */
   cron?: string | CronOptions;
 };
 
-/** Replaces a schedule: what isn't given is as if it never was. */
+/** Replaces a schedule: fields that are left out are reset to their defaults. */
 export interface UpdateScheduleOptions {
   /** Id of a task defined with `schedules.task`. */
   task: string;
-  /** Minute, hour, day of month, month, day of week; or `@daily` and its like. */
+  /** Minute, hour, day of month, month and day of week; or a shorthand such as `@daily`. */
   cron: string;
-  /** IANA name. Default: UTC. */
+  /** IANA name of the time zone. Default: UTC. */
   timezone?: string;
-  /** Handed to the task, for instance the id of a user. */
+  /** Passed to the task, for instance the id of a user. */
   externalId?: string;
-  /** Each run is due later by a stable share of this, `"30m"`, `"2h"` or `"30%"` of the time to the next. Default: none. */
+  /**
+   * Delays each run by a fraction of this window that is always the same for a schedule, so that schedules
+   * with the same times do not all start at once: `"30m"`, `"2h"`, or `"30%"` of the time to the next run.
+   * Default: no delay.
+   */
   window?: string;
 }
 export interface CreateScheduleOptions extends UpdateScheduleOptions {
-  /** There is one schedule with this key in an environment: a second call updates it. */
+  /** An environment has at most one schedule with this key: a second call updates it. */
   deduplicationKey: string;
 }
 
@@ -67,11 +77,11 @@ export interface ScheduleObject {
   generator: { type: "CRON"; expression: string; description: string };
   timezone: string;
   window?: string;
-  /** The next time that the expression names; undefined while the schedule isn't active. */
+  /** The next time of the cron expression; undefined while the schedule is not active. */
   nextRun?: Date;
-  /** When the run of it is due: later than `nextRun` where the schedule has a window. */
+  /** When that run is due: later than `nextRun` if the schedule has a window. */
   nextRunEffectiveAt?: Date;
-  /** The time that the last run was for. */
+  /** The time of the cron expression that the last run was for. */
   lastRun?: Date;
   environments: { id: string; type: string; userName?: string | null }[];
 }

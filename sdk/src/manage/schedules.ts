@@ -22,7 +22,10 @@ import type {
   UpdateScheduleOptions,
 } from "./schedule-types.ts";
 
-/** Defines a task that runs by a clock: at the times of its own `cron`, and of schedules that are created for it. */
+/**
+ * Defines a task that runs on a schedule: at the times of its own `cron`, and of schedules that are created
+ * for it.
+ */
 function task<TIdentifier extends string, TOutput = unknown, TInit extends InitOutput = InitOutput>(
   options: ScheduleOptions<TIdentifier, TOutput, TInit>,
 ): Task<TIdentifier, ScheduledTaskPayload, TOutput> {
@@ -38,36 +41,39 @@ function task<TIdentifier extends string, TOutput = unknown, TInit extends InitO
   });
 }
 
-/** `id` of a schedule: also the deduplication key of one that was created. All throw ApiError and its kin. */
+/**
+ * Defines scheduled tasks and manages schedules. Every `id` can also be the deduplication key of a schedule
+ * that was created. Every function but `task` throws ApiError or a subclass.
+ */
 export const schedules = {
   task,
-  /** Creates a schedule, or updates the one that has this deduplication key. */
+  /** Creates a schedule, or updates the one with this deduplication key. */
   create: (options: CreateScheduleOptions, requestOptions?: ApiRequestOptions): ApiPromise<ScheduleObject> =>
     postSchedule(options, requestOptions),
   /** @throws NotFoundError */
   retrieve: (id: string, requestOptions?: ApiRequestOptions): ApiPromise<ScheduleObject> =>
     getSchedule(id, requestOptions),
-  /** Replaces all that was said of a created schedule but its deduplication key. */
+  /** Replaces all settings of a created schedule except its deduplication key. */
   update: (
     id: string,
     options: UpdateScheduleOptions,
     requestOptions?: ApiRequestOptions,
   ): ApiPromise<ScheduleObject> => putSchedule(id, options, requestOptions),
-  /** Deletes a created schedule; its runs stay. */
+  /** Deletes a created schedule. Its runs remain. */
   del: (id: string, requestOptions?: ApiRequestOptions): ApiPromise<{ id: string }> =>
     deleteSchedule(id, requestOptions),
-  /** Lets a schedule run again, from its next time on. */
+  /** Activates a schedule, from its next time on. */
   activate: (id: string, requestOptions?: ApiRequestOptions): ApiPromise<ScheduleObject> =>
     postActive(id, true, requestOptions),
-  /** Keeps a schedule from running; deploying doesn't change that. */
+  /** Deactivates a schedule, also across deployments. */
   deactivate: (id: string, requestOptions?: ApiRequestOptions): ApiPromise<ScheduleObject> =>
     postActive(id, false, requestOptions),
-  /** All schedules of the environment, declared ones too, newest first. */
+  /** Lists all schedules of the environment, including declared ones, newest first. */
   list: (
     options: ListScheduleOptions = {},
     requestOptions?: ApiRequestOptions,
   ): OffsetLimitPagePromise<ScheduleObject> => listSchedulePages(options, requestOptions),
-  /** The time zones that schedules can be in; UTC is the first. */
+  /** Lists the time zones that a schedule can have. UTC is the first. */
   timezones: (
     options: { excludeUtc?: boolean } = {},
     requestOptions?: ApiRequestOptions,

@@ -1,6 +1,6 @@
 import type { MachinePreset } from "../contract/machines.ts";
 
-/** What a running task knows about itself: `ctx` in the parameters of `run` and of every hook. */
+/** The context of a run: `ctx` in the parameters of `run` and of every hook. */
 export interface Context {
   attempt: {
     /** Counts from 1. */
@@ -13,17 +13,17 @@ export interface Context {
     isTest: boolean;
     isReplay: boolean;
     createdAt: Date;
-    /** Start of the run's first attempt. */
+    /** When the run's first attempt started. */
     startedAt: Date;
     idempotencyKey?: string;
     idempotencyKeyScope?: "run" | "attempt" | "global";
-    /** Attempts in all, where the trigger fixed them. */
+    /** Maximum number of attempts, if the trigger set it. */
     maxAttempts?: number;
-    /** Version of the deployment that runs it, like `20261124.1`. */
+    /** The version of the deployment that executes the run, like `20261124.1`. */
     version?: string;
     /** Seconds of run time. */
     maxDuration?: number;
-    /** Head start over others of its queue, in seconds. */
+    /** How many seconds the run is ahead of others in its queue. */
     priority?: number;
     parentTaskRunId?: string;
     rootTaskRunId?: string;
@@ -34,7 +34,9 @@ export interface Context {
   queue: {
     /** For `queues.retrieve(id)`. */
     id: string;
-    /** For `queues.retrieve({ type, name })`. The name of a task's own queue (type "task") is the task's id. */
+    /**
+     * For `queues.retrieve({ type, name })`. The name of a task's own queue (type "task") is the task's id.
+     */
     name: string;
   };
   environment: {

@@ -2,7 +2,7 @@ import { trace as otel, type Span, type SpanOptions, SpanStatusCode } from "@ope
 import type { LogEntry } from "../contract/host-protocol.ts";
 import { currentRun, state } from "./state.ts";
 
-/** Least level that is logged, as `logLevel` of the configuration file names it. */
+/** The lowest level that is logged: `logLevel` of the configuration file. */
 export type LogLevel = "none" | "error" | "warn" | "info" | "log" | "debug";
 export type LogProperties = Record<string, unknown>;
 
@@ -16,8 +16,8 @@ const log =
   };
 
 /**
- * Calls `fn` in a span of that name; its duration, and the error if it throws, become an entry of the run's log, and an
- * OpenTelemetry span where the project has registered a tracer provider.
+ * Calls `fn` in a span. Its duration, and the error if it throws, become an entry of the run's log, and an
+ * OpenTelemetry span if the project has registered a tracer provider.
  */
 async function trace<T>(
   name: string,

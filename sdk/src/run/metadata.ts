@@ -4,14 +4,17 @@ import type { MetadataOperation } from "../contract/metadata-operations.ts";
 import type { MetadataTarget } from "./run-metadata.ts";
 import { currentRun } from "./state.ts";
 
-/** Changes of metadata; each returns the updater, for chains. Outside of a task they do nothing. */
+/**
+ * Changes of metadata. Each returns the updater, so that calls can be chained. Outside of a task they do
+ * nothing.
+ */
 export interface MetadataUpdater {
-  /** `key`: a name, or a path like `$.user.name`. */
+  /** `key` is a name, or a path like `$.user.name` or `$.items.0.done`. The value is stored as JSON. */
   set(key: string, value: unknown): MetadataUpdater;
   del(key: string): MetadataUpdater;
-  /** Adds to a list; what is no list becomes one. */
+  /** Appends to an array. A value that is not an array becomes the first element of one. */
   append(key: string, value: unknown): MetadataUpdater;
-  /** Removes equal values from a list. */
+  /** Removes all equal values from an array. */
   remove(key: string, value: unknown): MetadataUpdater;
   /** @param value default 1 */
   increment(key: string, value?: number): MetadataUpdater;
@@ -24,7 +27,7 @@ export interface MetadataUpdater {
 function updaterOf(target: MetadataTarget): MetadataUpdater {
   const apply = (operation: MetadataOperation): MetadataUpdater => {
     const run = currentRun();
-    // What is replayed was applied before the run was suspended.
+    // A change that is being replayed was applied before the run was suspended.
     if (!run?.replaying) run?.metadata.apply(target, operation);
     return updater;
   };
@@ -46,8 +49,8 @@ const replace = (value: Record<string, unknown>): void => {
 };
 
 /**
- * Metadata of the run that calls it: changes show at once here, and on the server within a second; what is left is sent
- * before the run completes.
+ * The metadata of the current run. Changes are visible here at once and on the server within a second. The
+ * rest is sent before the run completes.
  */
 export const metadata = {
   /** Undefined outside of a task. */
@@ -62,18 +65,21 @@ export const metadata = {
   replace,
   /** @deprecated use `replace` */
   save: replace,
-  /** Sends what was not sent yet. @throws ApiError; what could not be sent is sent with the next flush */
+  /**
+   * Sends the changes that were not sent yet. @throws ApiError. Changes are kept for the next flush unless
+   * the API refused them
+   */
   flush: async (): Promise<void> => {
     await currentRun()?.metadata.flush();
   },
-  /** Reads the metadata from the server, which others may have changed. */
+  /** Reads the metadata from the server, where others may have changed it. */
   refresh: async (options?: ApiRequestOptions): Promise<void> => {
     const run = currentRun();
     if (!run) return;
     await run.metadata.flush();
     run.metadata.replaceLocal((await getRunMetadata(run.ctx.run.id, options)).metadata);
   },
-  /** Changes the metadata of the run that triggered this one; without such, its own. */
+  /** Changes the metadata of the run that triggered this one, or its own if there is none. */
   parent: updaterOf("parent"),
   /** Changes the metadata of the first run of the chain. */
   root: updaterOf("root"),

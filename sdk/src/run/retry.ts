@@ -7,9 +7,9 @@ import { currentRun } from "./state.ts";
 export type { RetryOptions };
 
 /**
- * Calls `fn` until it doesn't throw, at most `maxAttempts` times (default 3), with growing pauses between.
- * An AbortTaskRunError ends it at once, and so does the end of the run it is part of.
- * @throws what `fn` threw last
+ * Calls `fn` until it does not throw, at most `maxAttempts` times (default 3), with growing delays between
+ * the calls. An AbortTaskRunError ends the attempts at once, and so does the end of the run.
+ * @throws what the last call of `fn` threw
  */
 async function onThrow<T>(
   fn: (attempt: { attempt: number; maxAttempts: number }) => Promise<T>,
@@ -28,7 +28,7 @@ async function onThrow<T>(
   }
 }
 
-/** How the reset header of a rate limit tells the time. */
+/** The format of a rate limit's reset header. */
 export type ResetFormat =
   | "unix_timestamp"
   | "unix_timestamp_in_ms"
@@ -39,19 +39,22 @@ export type FetchRetryStrategy =
   | ({ strategy: "backoff"; bodyFilter?: BodyFilter } & RetryOptions)
   | {
       strategy: "headers";
-      /** Header that says when the limit is reset. */
+      /** The header that says when the limit is reset. */
       resetHeader: string;
-      /** Default `unix_timestamp_in_ms`. */
+      /** Default: `unix_timestamp_in_ms`. */
       resetFormat?: ResetFormat;
       limitHeader?: string;
       remainingHeader?: string;
       bodyFilter?: BodyFilter;
     };
-/** The response's JSON has these values at these keys; a list: one of them. */
+/** The response's JSON has these values at these keys. For an array, one of its values. */
 interface BodyFilter {
   [key: string]: (string | number | boolean)[] | string | number | boolean | BodyFilter;
 }
-/** By status: `"429"`, `"500-599"`, `"5xx"`, `"429,408,5xx"` or `"all"`; the first that matches counts. */
+/**
+ * Strategies by status: `"429"`, `"500-599"`, `"5xx"`, `"429,408,5xx"` or `"all"`. The first one that matches
+ * is used.
+ */
 export type FetchRetryByStatusOptions = Record<string, FetchRetryStrategy>;
 
 export interface FetchRetryOptions {
@@ -64,7 +67,7 @@ export interface FetchRetryOptions {
 }
 export interface RetryFetchInit extends RequestInit {
   retry?: FetchRetryOptions;
-  /** Milliseconds one attempt may take. Default: no limit. */
+  /** How many milliseconds one attempt may take. Default: no limit. */
   timeoutInMs?: number;
 }
 
@@ -74,8 +77,8 @@ const BY_STATUS: FetchRetryByStatusOptions = {
 };
 
 /**
- * `fetch` with retries: by the response's status, on connection errors and on timeouts.
- * @returns the last response, also where its status is an error
+ * Calls `fetch` and retries by the response's status, on connection errors and on timeouts.
+ * @returns the last response, even if its status is an error
  * @throws what the last `fetch` threw
  */
 async function retryFetch(input: RequestInfo | URL, init: RetryFetchInit = {}): Promise<Response> {
@@ -88,7 +91,7 @@ async function retryFetch(input: RequestInfo | URL, init: RetryFetchInit = {}): 
     let delay: number | undefined;
     try {
       const signal = signals.length > 0 ? AbortSignal.any(signals) : undefined;
-      // A request's body can be read once: each attempt gets its own copy.
+      // A request's body can be read only once, so each attempt gets a copy.
       const response = await fetch(input instanceof Request ? input.clone() : input, {
         ...rest,
         headers,
@@ -133,7 +136,10 @@ async function jsonOf(response: Response): Promise<unknown> {
   }
 }
 
-/** Whether a status is in `"200"`, `"500-599"`, `"5xx"`, `"40x"`, `"all"`, or a list of such with commas. */
+/**
+ * True if a status is in a range: `"200"`, `"500-599"`, `"5xx"`, `"40x"`, `"all"`, or several of these with
+ * commas.
+ */
 export function isInRange(status: number, range: string): boolean {
   if (range === "all") return true;
   if (range.includes(",")) return range.split(",").some((part) => isInRange(status, part.trim()));
@@ -155,7 +161,10 @@ function bodyMatches(body: unknown, filter: BodyFilter): boolean {
   });
 }
 
-/** Milliseconds until a reset header's time; undefined where it isn't of its format. Never negative. */
+/**
+ * Returns the milliseconds until the time in a reset header, or undefined if the header has another format.
+ * Never negative.
+ */
 export function delayUntil(header: string, format: ResetFormat, now: number): number | undefined {
   let at: number;
   if (format === "iso_8601") at = Date.parse(header);

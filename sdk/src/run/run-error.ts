@@ -11,8 +11,8 @@ const MAX_CAUSES = 5;
 export const shortMessage = (message: string): string => cutMiddle(message, LIMITS.errorMessageBytes);
 
 /**
- * An error's stack: at most 8 KB of the message that it begins with, and at most 50 frames (the first 5 and the last 45) of
- * at most 1 KB each; at most 64 KB in all.
+ * An error's stack: at most 8 KB of the message that it begins with, and at most 50 frames (the first 5 and
+ * the last 45) of at most 1 KB each; at most 64 KB in all.
  */
 export function shortStack(stack: string | undefined): string {
   if (!stack) return "";
@@ -33,7 +33,10 @@ export function shortStack(stack: string | undefined): string {
   return cutMiddle(shortMessage(head) + lines.join("\n"), LIMITS.errorStackBytes);
 }
 
-/** Returns anything thrown as the platform records it, within the limits. Never throws, whatever hostile value was thrown. */
+/**
+ * Returns anything thrown as the platform records it, within the limits. Never throws, whatever hostile value
+ * was thrown.
+ */
 export function toTaskRunError(thrown: unknown): TaskRunError {
   try {
     if (thrown instanceof Error) {

@@ -31,8 +31,8 @@ export interface RunMetadataOptions {
 }
 
 /**
- * The metadata of the run of one attempt. Operations are applied to a local copy at once, and sent in batches: a second
- * after the first one that was not sent yet, at `flush()`, and at the attempt's end.
+ * The metadata of the run of one attempt. Operations are applied to a local copy at once, and sent in
+ * batches: a second after the first one that was not sent yet, at `flush()`, and at the attempt's end.
  */
 export class RunMetadata {
   readonly #options: RunMetadataOptions;
@@ -61,7 +61,8 @@ export class RunMetadata {
   apply(target: MetadataTarget, changed: MetadataOperation): void {
     const operation = asStored(changed);
     const isOwn = target === "self" || !this.#options.hasParent;
-    // Nothing is known here about another run's metadata, but what is never valid can be found on an empty one.
+    // Nothing is known here about another run's metadata, but what is never valid can be found on an empty
+    // one.
     const next = applyMetadataOperation(isOwn ? this.current() : {}, operation);
     if (!next && (isOwn || operation.type !== "remove")) {
       this.#options.warn(`Metadata was not changed: ${describe(operation)} cannot be applied`);
@@ -74,7 +75,8 @@ export class RunMetadata {
     this.#queued[isOwn ? "self" : target].push(operation);
     this.#timer ??= setTimeout(() => {
       this.flush().catch((error: unknown) => {
-        // Operations that can be sent again are kept, and reported at the attempt's end if they still cannot be.
+        // Operations that can be sent again are kept, and reported at the attempt's end if they still cannot
+        // be.
         if (!canRetry(error)) this.#options.warn(notSaved(error));
       });
     }, FLUSH_MS);
@@ -91,7 +93,8 @@ export class RunMetadata {
 
   /**
    * Sends the operations that were not sent yet.
-   * @throws what the API call throws. Operations that the API refuses are dropped; after any other error they are kept and
+   * @throws what the API call throws. Operations that the API refuses are dropped; after any other error they
+   *   are kept and
    *   sent with the next flush
    */
   async flush(): Promise<void> {

@@ -8,20 +8,20 @@ import type { Context } from "./context.ts";
 import type { RunMetadata } from "./run-metadata.ts";
 
 /**
- * State that all copies of the SDK in one process share: the bundle of a project carries its own copy, the runtime that
- * executes it has another. It hangs on `globalThis` under a registered symbol; the number in it changes when its
- * shape breaks.
+ * The state that all copies of the SDK in one process share: the bundle of a project contains one copy, and
+ * the runtime that executes it another. It is a property of `globalThis` under a registered symbol, whose
+ * number changes when the shape of the state changes incompatibly.
  */
 export interface SdkState {
-  /** Every `task()` call, in order; an id can occur twice, which the indexer reports. */
+  /** Every `task()` call, in order. An id can occur twice; the indexer reports that. */
   declared: RegisteredTask[];
   tasks: Map<string, RegisteredTask>;
   /** Every `queue()` call. */
   queues: DeclaredQueue[];
   hooks: { [K in keyof HookFunctions]: HookFunctions[K][] };
-  /** Defaults of the project's configuration file. */
+  /** Defaults from the project's configuration file. */
   config: ProjectDefaults;
-  /** The run that the caller is part of; installed by the runtime. */
+  /** Returns the run that the caller is part of. Installed by the runtime. */
   currentRun: (() => RunScope | undefined) | undefined;
 }
 
@@ -35,15 +35,15 @@ interface ProjectDefaults {
   /** Seconds. */
   maxDuration?: number;
   ttlMs?: number;
-  /** A run that has to wait longer is suspended. */
+  /** A run that waits for longer than this is suspended. */
   suspendAfterMs?: number;
   record?: RecordSettings;
-  /** False: what tasks write to the console becomes log entries only. */
+  /** False: what tasks write to the console goes to the run's log only. */
   consoleOutput?: boolean;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
 }
 
-/** What plain code of a run gets again when the run is replayed. */
+/** Which values are recorded, so that plain code gets the same ones when the run is replayed. */
 export interface RecordSettings {
   /** `Date.now()` and `new Date()`. Default true. */
   now?: boolean;
@@ -51,21 +51,27 @@ export interface RecordSettings {
   random?: boolean;
   /** Responses of `fetch`. Default true. */
   fetch?: boolean;
-  /** Most bytes that are recorded between two operations; values beyond that are not recorded. Default and maximum 204,800. */
+  /**
+   * Most bytes that are recorded between two operations; values beyond that are not recorded. Default and
+   * maximum 204,800.
+   */
   maxBytes?: number;
 }
 
-/** A task as the runtime and the indexer see it: what `task()` was called with, payload and output types erased. */
+/**
+ * A task as the runtime and the indexer see it: the options of `task()`, with the payload and output types
+ * erased.
+ */
 export interface RegisteredTask {
   id: string;
   description?: string;
-  /** The object that `task()` returned: tells the export's name. */
+  /** The object that `task()` returned, by which the export's name is found. */
   handle: object;
   filePath: string | undefined;
   exportName?: string;
   run: (payload: unknown, params: { ctx: Context; init?: unknown; signal: AbortSignal }) => unknown;
   parsePayload?: (payload: unknown) => unknown;
-  /** The schema given to `schemaTask`, for its JSON schema. */
+  /** The schema of a `schemaTask`, from which its JSON schema is made. */
   schema?: unknown;
   jsonSchema?: unknown;
   hooks: { [K in keyof HookFunctions]?: HookFunctions[K] };
@@ -86,11 +92,14 @@ export interface RunScope {
   readonly signal: AbortSignal;
   readonly locals: Map<symbol, unknown>;
   readonly metadata: RunMetadata;
-  /** `performance.now()` at the attempt's start, later by the time it was suspended. */
+  /** `performance.now()` at the attempt's start, plus the time during which it was suspended. */
   readonly startedAt: number;
   /** The run's journal. */
   readonly durable: DurableScope;
-  /** What was done before the run was suspended is being done again: nothing is to be logged or changed outside. */
+  /**
+   * True while the run repeats what it did before it was suspended: nothing is logged, and nothing outside is
+   * changed.
+   */
   readonly replaying: boolean;
   log(level: LogEntry["level"], message: string, properties?: object): void;
 }
@@ -127,9 +136,12 @@ holder[KEY] ??= createState();
 
 export const state: SdkState = holder[KEY];
 
-/** The attempt that the caller is part of; undefined outside of a task. */
+/** Returns the attempt that the caller is part of, or undefined outside of a task. */
 export const currentRun = (): RunScope | undefined => state.currentRun?.();
 
-/** Source file whose module body runs now, relative to the project, where the bundle says so: see `bundle.ts`. */
+/**
+ * Returns the source file whose module body is running, relative to the project, if the bundle records it:
+ * see `bundle.ts`.
+ */
 export const currentFile = (): string | undefined =>
   (globalThis as { [CURRENT_FILE]?: string })[CURRENT_FILE];

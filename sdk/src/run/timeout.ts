@@ -1,9 +1,9 @@
 import { currentRun } from "./state.ts";
 
 export const timeout = {
-  /** As `maxDuration`: no limit. */
+  /** The value of `maxDuration` for no limit. */
   None: 2_147_483_647,
-  /** The signal of the run that calls it: aborted when it is canceled or exceeds its `maxDuration`. */
+  /** The current run's signal: aborted when the run is canceled or exceeds its `maxDuration`. */
   get signal(): AbortSignal | undefined {
     return currentRun()?.signal;
   },

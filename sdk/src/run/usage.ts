@@ -6,9 +6,9 @@ export interface ComputeUsage {
 }
 export interface CurrentUsage {
   compute: {
-    /** Of this attempt so far. */
+    /** Usage of this attempt so far. */
     attempt: ComputeUsage;
-    /** Of all attempts so far, as far as this process knows. */
+    /** Usage of all attempts so far, as far as this process knows. */
     total: ComputeUsage;
   };
   baseCostInCents: number;
@@ -18,7 +18,7 @@ export interface CurrentUsage {
 const cost = (durationMs: number): number => durationMs * (currentRun()?.ctx.machine.centsPerMs ?? 0);
 
 export const usage = {
-  /** Compute time of the run that calls it; zeros outside of a task. */
+  /** Returns the compute time of the current run; zeros outside of a task. */
   getCurrent: (): CurrentUsage => {
     const run = currentRun();
     const durationMs = run ? performance.now() - run.startedAt : 0;
@@ -30,7 +30,7 @@ export const usage = {
       totalCostInCents: attempt.costInCents + baseCostInCents,
     };
   },
-  /** Calls `fn` and tells how long it took. */
+  /** Calls `fn` and measures how long it takes. */
   measure: async <T>(fn: () => Promise<T>): Promise<{ result: T; compute: ComputeUsage }> => {
     const startedAt = performance.now();
     const result = await fn();

@@ -1,25 +1,25 @@
-/** Over within this turn of the event loop: nothing that a run left under way. */
+/** A resource that ends within this turn of the event loop, so it is nothing that a run left behind. */
 const MOMENTARY = "Immediate";
 
 /**
- * What keeps the process busy: timers, sockets, requests, child processes. More of them than before a run began means that
- * the run left something under way.
+ * Counts what keeps the process alive: timers, sockets, requests, child processes. If there is more than
+ * before a run began, the run left something behind.
  */
 export class ActiveResources {
   #before = new Map<string, number>();
 
   constructor() {
-    // Made when they are first used, which may be by a run.
+    // These streams are created when they are first used, which could be by a run.
     void process.stdout;
     void process.stderr;
   }
 
-  /** A run is about to begin. */
+  /** Counts the resources, before a run begins. */
   note(): void {
     this.#before = count();
   }
 
-  /** There are more of some kind than at the last `note`. */
+  /** Returns true if there are more resources of some kind than at the last `note`. */
   hasMore(): boolean {
     for (const [kind, number] of count()) if (number > (this.#before.get(kind) ?? 0)) return true;
     return false;

@@ -2,7 +2,10 @@ import type { RuntimeToHost } from "../contract/runtime-protocol.ts";
 
 export type Waits = Extract<RuntimeToHost, { type: "waiting" }>["waits"];
 
-/** Reports to the host whether the run only waits, each time that changes: a run that only waits can be suspended. */
+/**
+ * Reports to the host whether the run only waits, each time that changes: a run that only waits can be
+ * suspended.
+ */
 export class ActivityReporter {
   readonly #send: (waits: Waits | undefined) => void;
   /** What the host knows: numbers of operations, or "" for a run that works. */

@@ -26,21 +26,24 @@ import {
 
 /** How long a task function may take to settle after its signal was aborted because of `maxDuration`. */
 const GRACE_MS = 5_000;
-/** `timeout.None` and what a timer can't hold. */
+/** `timeout.None`, and more than a timer can count. */
 const NO_LIMIT_SECONDS = 2_147_483;
 
-/** One attempt of a run: calls middleware, hooks and the task's function, and makes an outcome of what happens. */
+/**
+ * One attempt of a run: calls middleware, hooks and the task's function, and turns what happens into an
+ * outcome.
+ */
 export class Attempt implements RunScope {
   readonly ctx: Context;
   readonly durable: Journal;
   startedAt = performance.now();
-  /** Over: whatever still runs of it belongs to no run any more. */
+  /** The attempt is over. Code of it that still runs belongs to no run. */
   ended = false;
-  /** It stands still for good: another process goes on with it. */
+  /** The attempt is suspended here for good: another process resumes it. */
   forgotten = false;
   /** Set when the process should not be used again: code of this attempt may still be running. */
   exiting = false;
-  /** Fences what is told of the attempt; another one after a suspension. */
+  /** Fences messages about the attempt. Changes when the attempt is resumed after a suspension. */
   token: number;
   readonly #run: DequeuedRun;
   readonly #task: RegisteredTask;
@@ -51,10 +54,10 @@ export class Attempt implements RunScope {
   #canceled = false;
   #timedOut: MaxDurationExceededError | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Ends what is being awaited with an error: the task's function while that runs, else the whole attempt. */
+  /** Rejects what is being awaited: the task's function while that runs, or else the whole attempt. */
   #interrupt: ((error: unknown) => void) | undefined;
   #onCancel: (() => void) | undefined;
-  /** Of the hooks that are called while the task's function waits. */
+  /** The parameters of the hooks that are called while the task's function waits. */
   #hookParams: (HookParams & { init?: object }) | undefined;
   /** `performance.now()` at its suspension. */
   #frozenAt: number | undefined;
@@ -69,7 +72,7 @@ export class Attempt implements RunScope {
     this.token = run.token;
     this.#recordedMs = run.resume?.usedMs ?? 0;
     this.durable = new Journal(this.#journalOwner(channel), run.resume, state.config.record ?? {});
-    // The first thing recorded of an attempt, so that a replay tells the same start.
+    // The start is the first value that an attempt records, so that a replay reports the same one.
     this.ctx = contextOf(run, task, new Date(this.durable.recorder.now(realNow)));
   }
 
@@ -81,7 +84,10 @@ export class Attempt implements RunScope {
     return this.durable.replaying;
   }
 
-  /** Milliseconds that it ran, without the time it was suspended and what was recorded with a suspension. */
+  /**
+   * Milliseconds that the attempt has run since its last recorded suspension, without the time during which
+   * it was suspended.
+   */
   get activeMs(): number {
     return (this.#frozenAt ?? performance.now()) - this.startedAt;
   }
@@ -124,14 +130,14 @@ export class Attempt implements RunScope {
     this.#onCancel?.();
   }
 
-  /** An operation that it waits for is over. */
+  /** An operation that the attempt waits for has a result. */
   completed(number: number, result: OperationResult): void {
     this.durable.completed(number, result);
   }
 
   /**
-   * Stands still from now on, if it only waits. Resolves to the numbers of what it waits for when all that there is to tell
-   * was told, or to undefined: it goes on.
+   * Suspends the attempt in memory if it only waits. Resolves to the numbers of the operations that it waits
+   * for, when everything there is to send has been sent; or to undefined if the attempt continues.
    */
   async suspend(): Promise<number[] | undefined> {
     if (this.#frozenAt !== undefined) return this.#frozenWaits;
@@ -147,7 +153,7 @@ export class Attempt implements RunScope {
     return waits;
   }
 
-  /** Goes on after `suspend`. */
+  /** Resumes the attempt after `suspend`. */
   resume(token: number): void {
     const isRecorded = token !== this.token;
     this.token = token;
@@ -160,20 +166,20 @@ export class Attempt implements RunScope {
     this.durable.resume();
   }
 
-  /** It goes on elsewhere: nothing of it happens here any more. */
+  /** The attempt is resumed elsewhere: nothing more of it happens here. */
   forget(): void {
     this.forgotten = true;
     this.ended = true;
     this.durable.end();
   }
 
-  /** Nobody caught this error: the attempt fails with it, and the process is not to be used again. */
+  /** Fails the attempt with an error that nobody caught. The process must not be used again. */
   fail(error: unknown): void {
     this.exiting = true;
     this.#interrupt?.(error);
   }
 
-  /** Never rejects. Leaves no timer and nothing unsent behind. */
+  /** Executes the attempt. Never rejects. Leaves no timer and nothing unsent behind. */
   async execute(): Promise<AttemptOutcome> {
     this.#startTimer();
     let outcome: AttemptOutcome;
@@ -240,7 +246,7 @@ export class Attempt implements RunScope {
       this.#hookParams = { ...params, init };
       if (this.#run.attempt === 1) await this.#callEach("onStart", { ...params, init });
       await this.#callEach("onStartAttempt", params);
-      // Canceled before its function was called: it isn't any more.
+      // The run was canceled before the task's function was called, so it is not called.
       if (this.#canceled) return await this.#canceledBeforeRun({ ...params, init });
       try {
         output = await this.#callRun(payload, init);
@@ -300,7 +306,7 @@ export class Attempt implements RunScope {
     const retry = decideBySettings(error, facts);
     if (facts.disabled || isFinalError(error) || this.#timedOut) return { retry: null, error };
     const own = this.#task.hooks.catchError;
-    // The task's own comes first here: the first that returns something decides.
+    // Unlike for other hooks, the task's own hook comes first: the first hook that returns something decides.
     for (const hook of own ? [own, ...state.hooks.catchError] : state.hooks.catchError) {
       try {
         const result = await hook({
@@ -378,7 +384,10 @@ export class Attempt implements RunScope {
     if (own) await own(params);
   }
 
-  /** Like `#callEach`, but the outcome stands already: what a hook throws is logged, and the next one is called. */
+  /**
+   * Like `#callEach`, but the outcome is fixed already: what a hook throws is logged, and the next one is
+   * called.
+   */
   async #report<K extends Observing>(kind: K, params: Parameters<HookFunctions[K]>[0]): Promise<void> {
     const own = this.#task.hooks[kind] as ((params: unknown) => unknown) | undefined;
     const global = state.hooks[kind] as ((params: unknown) => unknown)[];
@@ -450,7 +459,10 @@ type Observing =
   | "onWait"
   | "onResume";
 
-/** Out of memory is nobody's decision here: the task's retry settings tell what follows. */
+/**
+ * The runtime does not decide what follows after the task ran out of memory: the task's retry settings do, in
+ * the queue.
+ */
 const failure = (error: TaskRunError, retry: RetryDecision): AttemptOutcome =>
   error.type === "INTERNAL_ERROR" && error.code === "TASK_PROCESS_OOM_KILLED"
     ? { type: "failure", error }

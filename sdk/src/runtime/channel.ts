@@ -3,12 +3,15 @@ import { connect, Socket } from "node:net";
 import type { HostToRuntime, RuntimeToHost } from "../contract/runtime-protocol.ts";
 
 const RECONNECT_MS = 50;
-/** A host that has not answered after so many connections is gone. Only what this process itself lives through counts. */
+/**
+ * A host that has not answered after this many connections is gone. Time during which this process is frozen
+ * does not count.
+ */
 const MAX_CONNECTIONS = 12_000;
 
 /**
- * The duplex stream to the host: newline-delimited JSON. What is sent in one turn of the event loop goes out in one
- * write; what is still unsent when the process exits is written synchronously.
+ * The duplex stream to the host: newline-delimited JSON. Messages of one turn of the event loop are sent in
+ * one write. Messages that are still unsent when the process exits are written synchronously.
  */
 export class Channel {
   readonly #address: string;
@@ -19,7 +22,7 @@ export class Channel {
   #unsent: string[] = [];
   #scheduled = false;
   #rest = "";
-  /** The host has not answered on this connection yet: nothing but `hello` goes out. */
+  /** True while the host has not answered on this connection: nothing but `hello` is sent. */
   #away = false;
 
   /** `hello` is the first line of every connection. `onEnd`: the host is gone. */
@@ -46,8 +49,8 @@ export class Channel {
   }
 
   /**
-   * Closes the stream once everything sent has reached the host, and connects again and again until the host answers. By then the
-   * process may have been saved, moved and restored.
+   * Closes the stream after everything sent has reached the host, and reconnects until the host answers. By
+   * then the process may have been saved, moved and restored.
    */
   async reconnect(): Promise<void> {
     const old = this.#socket;
@@ -83,15 +86,18 @@ export class Channel {
     return new Promise((resolve) => this.#socket.write(this.#take(), () => resolve()));
   }
 
-  /** From now on the channel alone does not keep the process alive. */
+  /** From now on, the channel does not keep the process alive. */
   unref(): void {
     this.#socket.unref();
   }
 
-  /** For the `exit` event, when nothing asynchronous happens any more. Best effort. */
+  /**
+   * Writes unsent messages synchronously, for the `exit` event, after which nothing asynchronous happens.
+   * Best effort.
+   */
   flushSync(): void {
     const fd = (this.#socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
-    // Behind bytes that the stream still holds nothing can be written without tearing a line apart.
+    // If the stream still holds bytes, writing past it would tear a line apart.
     if (this.#away || this.#unsent.length === 0 || this.#socket.writableLength > 0) return;
     if (fd === undefined || fd < 0) return;
     let bytes = Buffer.from(this.#take());
@@ -127,7 +133,7 @@ export class Channel {
   #listen(socket: Socket, onEnd: () => void): void {
     socket.setEncoding("utf8");
     socket.on("data", (chunk: string) => {
-      // What comes on the old one was sent before the host knew.
+      // Data on the old connection was sent before the host knew of the new one.
       if (this.#away && socket !== this.#socket) {
         this.#away = false;
         this.#socket = socket;
@@ -158,8 +164,8 @@ export class Channel {
 }
 
 /**
- * Closes this end, and the socket once the other side has closed its own: one that writes to a closed socket gets an error,
- * and with that loses what it has not read.
+ * Closes this end, and destroys the socket after the other side has closed its end: writing to a destroyed
+ * socket would fail there, and the other side would lose what it has not read.
  */
 async function endedByBoth(socket: Socket): Promise<void> {
   await new Promise<void>((resolve) => {

@@ -12,15 +12,16 @@ const LEVELS = {
 } as const satisfies Record<string, LogEntry["level"]>;
 
 /**
- * From now on what a task writes to the console is also a log entry of its run. A line that is a JSON object (structured
- * loggers write such) becomes message and properties. Done once for the process: who writes is told by the run's context.
+ * Makes everything that a task writes to the console a log entry of its run. A line that is a JSON object, as
+ * structured loggers write, becomes message and properties. Called once per process; the async context
+ * identifies the run.
  */
 export function captureConsole(): void {
   for (const [method, level] of Object.entries(LEVELS) as [keyof typeof LEVELS, LogEntry["level"]][]) {
     const original = console[method].bind(console);
     console[method] = (...args: unknown[]) => {
       const run = currentRun();
-      // It was written before the run was suspended.
+      // The line was written before the run was suspended.
       if (run?.replaying) return;
       if (!run || state.config.consoleOutput !== false) original(...args);
       if (!run) return;

@@ -4,13 +4,16 @@ import { MACHINES } from "../contract/machines.ts";
 import type { Context } from "../run/context.ts";
 import { type RegisteredTask, state } from "../run/state.ts";
 
-/** The queue as the API shows it: its id names the object that owns the run; the name of a task's own queue is the task's id. */
+/**
+ * The queue as the API shows it. Its id names the object that owns the run. The name of a task's own queue is
+ * the task's id.
+ */
 function queueOf({ runId, queue }: DequeuedRun): Context["queue"] {
   const key = parseRunId(runId)?.queueKey;
   return { id: key === undefined ? queue : `queue_${key}`, name: queue.replace(/^task\//, "") };
 }
 
-/** The `ctx` that the task sees. */
+/** Returns the `ctx` of a run. */
 export function contextOf(run: DequeuedRun, task: RegisteredTask, startedAt: Date): Context {
   const { environment, project, organization, deployment } = run;
   const machine = MACHINES[run.machine];

@@ -2,7 +2,10 @@ import http from "node:http";
 import https from "node:https";
 
 const CLOSE_MS = 1_000;
-/** Where Node keeps what its `fetch` sends with: made when `fetch` is first called, or when its http module is loaded. */
+/**
+ * Where Node keeps the dispatcher of its `fetch`, which is created by the first call, or when the http module
+ * is loaded.
+ */
 const DISPATCHERS = [Symbol.for("undici.globalDispatcher.1"), Symbol.for("undici.globalDispatcher.2")];
 
 interface Dispatcher {
@@ -11,11 +14,11 @@ interface Dispatcher {
 const holder = globalThis as unknown as Record<symbol, Dispatcher | undefined>;
 const current = (): Dispatcher | undefined => DISPATCHERS.map((key) => holder[key]).find(Boolean);
 
-/** Node's own: this module is loaded before the project's code, which may set another. */
+/** Node's own dispatcher: this module is loaded before the project's code, which may set another one. */
 let own = current();
 let isKnown = own !== undefined;
 
-/** `fetch` that notes what Node sends with, where that is made by its first call. */
+/** Returns a `fetch` that notes Node's dispatcher if its first call creates it. */
 export const watched = (realFetch: typeof fetch): typeof fetch => {
   return (input, init) => {
     if (isKnown) return realFetch(input, init);
@@ -28,8 +31,8 @@ export const watched = (realFetch: typeof fetch): typeof fetch => {
 };
 
 /**
- * Closes connections that `fetch`, `http` and `https` keep for later calls: a process that holds a connection can't be saved.
- * Those in use are left. Resolves within a second.
+ * Closes the connections that `fetch`, `http` and `https` keep for later calls, because a process that holds
+ * a connection cannot be saved. Connections in use are left open. Resolves within a second.
  */
 export async function closeIdleConnections(): Promise<void> {
   for (const { freeSockets } of [http.globalAgent, https.globalAgent]) {

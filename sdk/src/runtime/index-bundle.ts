@@ -8,22 +8,25 @@ import type { IndexProblem } from "./manifest.ts";
 export interface IndexOptions {
   /** Path of the bundle, an ES module. */
   bundle: string;
-  /** Environment of the child; `ACME_INDEXING=1` is added. Default: this process's. */
+  /** The child's environment, to which `ACME_INDEXING=1` is added. Default: that of this process. */
   env?: Record<string, string | undefined>;
-  /** Node to run it with. Default: the one that runs this. */
+  /** Path of Node.js. Default: the one that runs this process. */
   node?: string;
-  /** The indexer's file, where it was bundled elsewhere. */
+  /** Path of the indexer, if it was bundled elsewhere. */
   indexer?: string;
   /** Milliseconds. Default 60,000. */
   timeoutMs?: number;
 }
 
-/** `output`: what the project's code wrote while it was loaded, at most the last 64 KB. */
+/** `output` is what the project's code wrote while it was loaded, at most the last 64 KB. */
 export type IndexResult = { output: string } & ({ manifest: WorkerManifest } | { problem: IndexProblem });
 
 const MAX_OUTPUT = 64 * 1_024;
 
-/** Loads a bundle in a process of its own and tells which tasks and queues it declares. Never rejects for what the bundle does. */
+/**
+ * Loads a bundle in its own process and returns the tasks and queues it declares. Never rejects for what the
+ * bundle does.
+ */
 export async function indexBundle(options: IndexOptions): Promise<IndexResult> {
   const timeoutMs = options.timeoutMs ?? 60_000;
   const indexer = options.indexer ?? fileURLToPath(new URL("./indexer.ts", import.meta.url));
@@ -62,7 +65,7 @@ export async function indexBundle(options: IndexOptions): Promise<IndexResult> {
   if (timedOut) {
     return fail(
       "TIMED_OUT",
-      `Loading the project's code took longer than ${timeoutMs} ms: is there something at the top level of a file that never ends?`,
+      `Loading the project's code took longer than ${timeoutMs} ms. Check for code at the top level of a file that never ends`,
     );
   }
   if (!report.endsWith("\n")) {
@@ -76,7 +79,7 @@ export async function indexBundle(options: IndexOptions): Promise<IndexResult> {
   return fail("INVALID_TASK", describe(found.manifest, checked.error));
 }
 
-/** zod names the place by index: users know tasks by id. */
+/** zod identifies tasks by their index; users know them by their id. */
 function describe(manifest: WorkerManifest, error: z.ZodError): string {
   return error.issues
     .map(({ path, message }) => {

@@ -1,4 +1,4 @@
-/** For the packages that start the runtime and the indexer. Not what tasks import. */
+/** For the packages that start the runtime and the indexer. Tasks do not import this. */
 export { type IndexOptions, type IndexResult, indexBundle } from "./index-bundle.ts";
 export type { IndexProblem } from "./manifest.ts";
 

@@ -1,6 +1,7 @@
 /**
- * The child process of `indexBundle`: imports the bundle whose path is its first argument and writes one line of JSON,
- * an IndexReport, to the file descriptor that is its second one (default 3). Always exits with 0 after that.
+ * The child process of `indexBundle`: imports the bundle whose path is its first argument and writes one line
+ * of JSON, an IndexReport, to the file descriptor that is its second one (default 3). Always exits with 0
+ * after that.
  */
 import { writeSync } from "node:fs";
 import { pathToFileURL } from "node:url";
@@ -8,7 +9,7 @@ import { shortStack } from "../run/run-error.ts";
 import { state } from "../run/state.ts";
 import { type IndexProblem, manifestOf } from "./manifest.ts";
 
-/** What the child found out. */
+/** The child's report. */
 export type IndexReport = ReturnType<typeof manifestOf>;
 
 const [bundle, fd = "3"] = process.argv.slice(2);
@@ -19,7 +20,7 @@ function report(result: IndexReport): never {
     try {
       bytes = bytes.subarray(writeSync(Number(fd), bytes));
     } catch (error) {
-      // The pipe is full: its reader is another process, which will go on.
+      // The pipe is full. Its reader is another process, which will empty it.
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
     }
   }

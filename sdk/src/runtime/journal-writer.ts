@@ -1,13 +1,15 @@
 import type { JournalEntry } from "../contract/journal.ts";
 
 /**
- * Sends the entries of one attempt's journal to the host, in numbered messages, and knows which of these are durable. What
- * is added between two calls of `flush` goes out together, each entry once.
+ * Sends the entries of one attempt's journal to the host, in numbered messages, and knows which of these are
+ * durable. What is added between two calls of `flush` goes out together, each entry once.
  */
 export class JournalWriter {
   readonly #send: (message: { seq: number; entries: JournalEntry[] }) => void;
   #unsent = new Map<number, JournalEntry>();
-  /** Numbers of the entries that were sent with everything that does not change later: values and location. */
+  /**
+   * Numbers of the entries that were sent with everything that does not change later: values and location.
+   */
   readonly #sentWhole = new Set<number>();
   #seq = 0;
   #awaitingDurable: { seq: number; resolve: () => void }[] = [];

@@ -31,9 +31,10 @@ export interface JournalOwner {
 }
 
 /**
- * `running`: operations start, end, and their results are handed out to the task's code.
- * `frozen`: the run is suspended in memory. Results are kept, and nothing is started, handed out or sent until it thaws.
- * `stopped`: the attempt is being ended (canceled, timed out, not deterministic). Every pending operation was rejected with
+ * `running`: operations start, end, and their results are handed out to the task's code. `frozen`: the run is
+ * suspended in memory. Results are kept, and nothing is started, handed out or sent until it thaws.
+ * `stopped`: the attempt is being ended (canceled, timed out, not deterministic). Every pending operation was
+ * rejected with
  *   the reason, and new ones are not recorded.
  * `ended`: the attempt is over. Nothing happens any more.
  */
@@ -48,11 +49,13 @@ const NEXT: Record<Phase, readonly Phase[]> = {
 };
 
 /**
- * The operations of one attempt: numbers them in the order of their calls, returns the recorded result of those that the
- * journal has, performs the others and reports them to the host, and knows whether the run only waits.
+ * The operations of one attempt: numbers them in the order of their calls, returns the recorded result of
+ * those that the journal has, performs the others and reports them to the host, and knows whether the run
+ * only waits.
  *
- * The parts: `JournalWriter` sends entries, `ResultQueue` decides whose turn it is, `Recorder` keeps what plain code got
- * from its surroundings, `ActivityReporter` reports whether the run only waits. States of an operation: `OperationState`.
+ * The parts: `JournalWriter` sends entries, `ResultQueue` decides whose turn it is, `Recorder` keeps what
+ * plain code got from its surroundings, `ActivityReporter` reports whether the run only waits. States of an
+ * operation: `OperationState`.
  */
 export class Journal implements DurableScope {
   readonly recorder: Recorder;
@@ -192,7 +195,10 @@ export class Journal implements DurableScope {
     return operations.map(({ entry }) => entry.number);
   }
 
-  /** The host is being answered whether the run can be suspended: until `answered`, nothing else is reported about that. */
+  /**
+   * The host is being answered whether the run can be suspended: until `answered`, nothing else is reported
+   * about that.
+   */
   answering(): void {
     this.#activity.pause();
   }
@@ -367,8 +373,8 @@ export class Journal implements DurableScope {
   }
 
   /**
-   * Adds what is recorded since the last operation started to that operation's entry: if the process ends now, there is no
-   * other operation that would carry it.
+   * Adds what is recorded since the last operation started to that operation's entry: if the process ends
+   * now, there is no other operation that would carry it.
    */
   #writeTail(): void {
     const entry = this.#entries.get(this.#calls - 1);

@@ -5,7 +5,7 @@ import type { Channel } from "./channel.ts";
 import { realNow } from "./real-clock.ts";
 
 const FLUSH_MS = 100;
-/** Above this many characters waiting, they go out at once. */
+/** If more characters than this wait, they are sent at once. */
 const FLUSH_CHARS = 64 * 1_024;
 
 /** The log entries of one attempt, on their way to the host in batches. */
@@ -23,7 +23,7 @@ export class LogBuffer {
 
   add(level: LogEntry["level"], message: string, properties?: object): void {
     const text = cutMiddle(message, LIMITS.logMessageBytes);
-    // Serialized now: the caller may change the properties later.
+    // Properties are serialized now because the caller may change them later.
     const more = properties ? `,"properties":${serializeProperties(properties)}` : "";
     const entry = `{"time":${realNow()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;
     this.#entries.push(entry);
@@ -32,7 +32,7 @@ export class LogBuffer {
     else this.#timer ??= setTimeout(this.flush, FLUSH_MS);
   }
 
-  /** Puts what was not sent yet into the channel. No timer is left. */
+  /** Sends the entries that were not sent yet. Leaves no timer behind. */
   readonly flush = (): void => {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -43,7 +43,7 @@ export class LogBuffer {
   };
 }
 
-/** JSON of an object, with what JSON can't say in words: never throws. */
+/** Returns the JSON of an object. Values that JSON cannot express become text. Never throws. */
 export function serializeProperties(properties: object): string {
   const ancestors: object[] = [];
   try {

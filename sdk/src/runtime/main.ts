@@ -1,16 +1,17 @@
 /**
- * What runs inside a container or child process: connects to the host, imports the project's bundle and executes the runs
- * it is sent. Started as `node main.ts`, or bundled into one file; environment: see RUNTIME_ENV of the contract.
+ * The program inside a container or child process: connects to the host, imports the project's bundle and
+ * executes the runs it is sent. Started as `node main.ts`, or bundled into one file. Its environment
+ * variables are RUNTIME_ENV of the contract.
  *
- * What the host sees when the process dies instead of reporting:
+ * What the host observes when the process ends without reporting:
  *  - the task called `process.exit(n)`: exit code n (logs and `started` were still sent);
  *  - the V8 heap is full: stderr has "FATAL ERROR: … JavaScript heap out of memory", then SIGABRT (or exit code 134 in a
  *    container: the shell convention 128 + 6);
  *  - the container's memory limit: SIGKILL, exit code 137, and Docker's `State.OOMKilled` is true;
  *  - a crash in native code: SIGSEGV, exit code 139;
  *  - the channel ended: exit code 0, because then the host itself is gone.
- * An error that nobody caught is reported as the run's failure with `exiting: true`, then the process exits with 1; with
- * no run in progress it is printed and the process exits with 1.
+ * An error that nobody caught is reported as the run's failure with `exiting: true`, then the process exits
+ * with 1; with no run in progress it is printed and the process exits with 1.
  */
 import { pathToFileURL } from "node:url";
 import type { RUNTIME_ENV, RUNTIME_PROTOCOL } from "../contract/runtime-protocol.ts";
@@ -20,7 +21,8 @@ import { captureConsole } from "./console-capture.ts";
 import { makeRecordable } from "./recording.ts";
 import { Runner } from "./runner.ts";
 
-// The contract's values, spelled out: importing them would load zod, which takes longer than the rest of the start.
+// The contract's values are repeated here: importing them would load zod, which takes longer than the rest of
+// the start.
 const ENV: Pick<typeof RUNTIME_ENV, "channel" | "channelToken" | "bundle"> = {
   channel: "ACME_CHANNEL",
   channelToken: "ACME_CHANNEL_TOKEN",
@@ -32,7 +34,7 @@ function variable(name: string): string {
   const value = process.env[name];
   if (!value) {
     process.stderr.write(
-      `The runtime needs the environment variable ${name}: a container host starts it, not you\n`,
+      `The runtime needs the environment variable ${name}. It is started by a container host\n`,
     );
     process.exit(1);
   }
@@ -42,11 +44,11 @@ function variable(name: string): string {
 const address = variable(ENV.channel);
 const token = variable(ENV.channelToken);
 const bundle = variable(ENV.bundle);
-// Neither tasks nor the processes they start have business with the channel.
+// Neither tasks nor the processes they start may use the channel.
 delete process.env[ENV.channel];
 delete process.env[ENV.channelToken];
 
-// As process 1 of a container no signal has a default action.
+// For process 1 of a container, signals have no default action.
 if (process.pid === 1) process.on("SIGTERM", () => process.exit(143));
 
 const channel = new Channel(

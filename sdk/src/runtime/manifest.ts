@@ -6,7 +6,7 @@ import type { QueueLimitOptions, RateLimit } from "../define/queue.ts";
 import { jsonSchemaOf } from "../define/schema.ts";
 import type { DeclaredQueue, RegisteredTask, SdkState } from "../run/state.ts";
 
-/** Why a bundle can't be deployed. */
+/** Why a bundle cannot be deployed. */
 export interface IndexProblem {
   code:
     | "IMPORT_FAILED"
@@ -22,12 +22,12 @@ export interface IndexProblem {
   stackTrace?: string;
 }
 
-/** What a bundle that was imported declares, or what is wrong with it. */
+/** Returns what an imported bundle declares, or what is wrong with it. */
 export function manifestOf(state: SdkState): { manifest: WorkerManifest } | { problem: IndexProblem } {
   if (state.declared.length === 0) {
     return problem(
       "NO_TASKS",
-      'No tasks were found. Export at least one, like export const hello = task({ id: "hello", run: async () => {} }), from a file in the `dirs` of the configuration',
+      'No tasks were found. Export at least one from a file in the `dirs` of the configuration: export const hello = task({ id: "hello", run: async () => {} })',
     );
   }
   const seen = new Map<string, RegisteredTask>();
@@ -36,7 +36,7 @@ export function manifestOf(state: SdkState): { manifest: WorkerManifest } | { pr
     if (first) {
       return problem(
         "DUPLICATE_TASK",
-        `The task id "${task.id}" is declared twice: in ${placeOf(first)} and in ${placeOf(task)}. Ids have to be unique in a project`,
+        `The task id "${task.id}" is declared twice: in ${placeOf(first)} and in ${placeOf(task)}. Task ids have to be unique in a project`,
       );
     }
     seen.set(task.id, task);
@@ -83,7 +83,10 @@ function taskManifest(task: RegisteredTask, state: SdkState): TaskManifest {
   };
 }
 
-/** One entry a name: several declarations may agree, or leave a limit to another. */
+/**
+ * Returns one entry per name. Several declarations of a queue have to agree, but each may leave limits to the
+ * others.
+ */
 function mergeQueues(declared: DeclaredQueue[]): { queues: QueueManifest[] } | { problem: IndexProblem } {
   const byName = new Map<string, QueueManifest>();
   for (const { name, ...options } of declared) {
@@ -99,7 +102,7 @@ function mergeQueues(declared: DeclaredQueue[]): { queues: QueueManifest[] } | {
       if (before !== undefined && before !== now) {
         return problem(
           "CONFLICTING_QUEUE",
-          `The queue "${name}" is declared with the ${LIMIT_NAMES[limit]} ${before} and ${now}. Declare it once with queue() and refer to that`,
+          `The queue "${name}" is declared with the ${LIMIT_NAMES[limit]} ${before} and ${now}. Declare it once with queue() and use that declaration everywhere`,
         );
       }
     }
@@ -116,7 +119,10 @@ const LIMIT_NAMES: Record<keyof QueueLimits, string> = {
   partitions: "partitions",
 };
 
-/** Those limits that are declared. Throws where a period is no duration, or a queue can't have so many partitions. */
+/**
+ * Returns the limits that are declared. Throws if a period is not a duration, or the number of partitions is
+ * out of range.
+ */
 function limitsOf(options: QueueLimitOptions): QueueLimits {
   const { concurrencyLimit, totalConcurrencyLimit, rateLimit, rateLimitPerKey, partitions } = options;
   if (
@@ -124,7 +130,7 @@ function limitsOf(options: QueueLimitOptions): QueueLimits {
     !(Number.isInteger(partitions) && partitions >= 1 && partitions <= MAX_PARTITIONS)
   )
     throw new Error(
-      `partitions is a whole number from 1 to ${MAX_PARTITIONS}, and not ${JSON.stringify(partitions)}`,
+      `partitions has to be a whole number from 1 to ${MAX_PARTITIONS}, not ${JSON.stringify(partitions)}`,
     );
   return {
     ...(concurrencyLimit != null && { concurrencyLimit }),

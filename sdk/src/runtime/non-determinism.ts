@@ -1,7 +1,7 @@
 import type { JournalEntry } from "../contract/journal.ts";
 import { UNKNOWN_ITEMS } from "../wait/durable.ts";
 
-/** A replay's operations are not those of its journal. */
+/** The operations of a replay differ from those in its journal. */
 export class NonDeterministicError extends Error {
   constructor(message: string) {
     super(message);
@@ -11,17 +11,21 @@ export class NonDeterministicError extends Error {
 
 type Called = Pick<JournalEntry, "number" | "kind" | "name" | "location">;
 
-/** Undefined: what is called now is what the journal has under this number. */
+/**
+ * Returns an error if the operation that is called differs from the one that the journal has under this
+ * number.
+ */
 export function mismatchOf(recorded: JournalEntry, called: Called): NonDeterministicError | undefined {
   const { kind, name } = called;
-  // When a wait ends is computed from the clock: what was recorded counts. A batch is named by its items, as far as they are known.
+  // The end of a wait is computed from the clock, and the recorded one counts. A batch whose items are not
+  // known has no name.
   const isNamed = kind !== "wait" && !(name === UNKNOWN_ITEMS && /^batch/.test(kind));
   const same = recorded.kind === kind && (!isNamed || recorded.name === name);
   if (same) return undefined;
   return new NonDeterministicError(
     `Operation ${called.number} of this run was ${described(recorded)} before it was suspended, but now it is ${described(called)}. ` +
-      "A task has to start the same operations in the same order each time it is resumed: put what can differ " +
-      "(reads of files and databases, environment, native clocks) into step(), and deploy changed code as a new version",
+      "A task has to start the same operations in the same order each time it is resumed. Move everything that can differ " +
+      "(reads of files and databases, environment, native clocks) into step(), and deploy changed code as a new version.",
   );
 }
 

@@ -5,11 +5,10 @@ import { realNow } from "./real-clock.ts";
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * `starting`: it is being started; what it creates is not known yet, and a result that arrives meanwhile waits for that.
- * `waiting`: only its end is waited for.
- * `reading`: its result has arrived and is being decoded.
- * `ready`: its outcome is handed out when its turn comes.
- * `notifying`: its turn has come, and the `onResume` hooks run first.
+ * `starting`: it is being started; what it creates is not known yet, and a result that arrives meanwhile
+ * waits for that. `waiting`: only its end is waited for. `reading`: its result has arrived and is being
+ * decoded. `ready`: its outcome is handed out when its turn comes. `notifying`: its turn has come, and the
+ * `onResume` hooks run first.
  */
 export type OperationState = "starting" | "waiting" | "reading" | "ready" | "notifying";
 

@@ -1,2 +1,2 @@
-/** The clock before it was made recordable: what the runtime itself goes by. Milliseconds since the epoch. */
+/** The clock that the runtime itself uses, before it is made recordable. Milliseconds since the epoch. */
 export const realNow: () => number = Date.now.bind(Date);

@@ -5,7 +5,10 @@ import { realNow } from "./real-clock.ts";
 import type { Recorder } from "./recorder.ts";
 import { runContext } from "./run-context.ts";
 
-/** The recorder of the run that the caller is code of; undefined for all else: this process's own code, steps, other runs' remains. */
+/**
+ * Returns the recorder of the caller's run; undefined for the runtime's own code, inside steps, and for code
+ * of ended runs.
+ */
 function recorder(): Recorder | undefined {
   const context = runContext.getStore();
   return context === undefined || context.inside !== undefined || context.attempt.ended
@@ -14,8 +17,8 @@ function recorder(): Recorder | undefined {
 }
 
 /**
- * From now on the clock, random numbers, UUIDs and `fetch` of this process are recordable. Done once, before the project's
- * code is loaded: it may keep what it finds. Who asks is told by the async context.
+ * Makes the clock, random numbers, UUIDs and `fetch` of this process recordable. Called once, before the
+ * project's code is loaded, because that may keep references to them. The async context identifies the run.
  */
 export function makeRecordable(): void {
   const RealDate = Date;
@@ -72,8 +75,8 @@ async function recordedFetch(
   const { segment } = current;
   const { attempt } = runContext.getStore()!;
   const { durable } = attempt;
-  // The run does not only wait while the response is on its way, nor while its body is. What `fetch` itself asks the clock
-  // is not recorded: a replay does not call it.
+  // The run does not only wait while the response is on its way, nor while its body is. What `fetch` itself
+  // asks the clock is not recorded: a replay does not call it.
   const response = await durable.busy(() => durable.inner("fetch", () => realFetch(input, init)));
   if (isRecordable(response, current.room)) {
     const copy = response.clone();
@@ -93,12 +96,12 @@ async function recordedFetch(
 
 function isRecordable(response: Response, room: number): boolean {
   if (response.type === "error" || response.type === "opaque" || response.status < 200) return false;
-  // A stream of events may never end.
+  // A stream of events may never end, so it is not recorded.
   if (response.headers.get("content-type")?.startsWith("text/event-stream")) return false;
   return Number(response.headers.get("content-length") ?? 0) * (4 / 3) <= room;
 }
 
-/** Null: there is no body. Undefined: it is larger than that, or was cut off. */
+/** Returns null if there is no body; undefined if it is too large, or was cut off. */
 async function bodyOf(response: Response, maxBytes: number): Promise<Buffer | null | undefined> {
   if (!response.body) return null;
   const parts: Uint8Array[] = [];

@@ -3,8 +3,9 @@ import type { JournalEntry } from "../contract/journal.ts";
 type Event = { called: number } | { delivered: number };
 
 /**
- * The order in which a run's code started operations and got their results, as its journal says. A replay hands results
- * out in that order: concurrent branches then start their operations as before, whichever result is there first.
+ * The order in which a run's code started operations and got their results, as its journal says. A replay
+ * hands results out in that order: concurrent branches then start their operations as before, whichever
+ * result is there first.
  */
 export class ReplayOrder {
   readonly #events: Event[] = [];
@@ -21,8 +22,8 @@ export class ReplayOrder {
   }
 
   /**
-   * Returns the number of the result to hand out next; "any" if the journal says nothing more; "none" if something else has
-   * to happen first. `calls`: how many operations were started so far.
+   * Returns the number of the result to hand out next; "any" if the journal says nothing more; "none" if
+   * something else has to happen first. `calls`: how many operations were started so far.
    */
   next(calls: number, isReady: (number: number) => boolean): number | "any" | "none" {
     for (; this.#next < this.#events.length; this.#next++) {

@@ -1,7 +1,10 @@
 import type { JournalEntry } from "../contract/journal.ts";
 import { ReplayOrder } from "./replay-order.ts";
 
-/** A replay that has a result to hand out, but whose code does not start what it started before, is given this long. */
+/**
+ * A replay that has a result to hand out, but whose code does not start what it started before, is given this
+ * long.
+ */
 const STALL_MS = 10_000;
 
 /** Numbers of the operations whose results can be handed out, in the order in which that has to happen. */
@@ -26,8 +29,9 @@ export class ResultQueue {
   }
 
   /**
-   * Removes and returns the number of the next one; undefined if none can be handed out now. `calls`: how many operations
-   * were started so far. `stalled` is called if a replay gets stuck: if its code does not do what it did before.
+   * Removes and returns the number of the next one; undefined if none can be handed out now. `calls`: how
+   * many operations were started so far. `stalled` is called if a replay gets stuck: if its code does not do
+   * what it did before.
    */
   next(calls: number, stalled: () => void): number | undefined {
     clearTimeout(this.#stall);

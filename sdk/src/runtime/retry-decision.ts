@@ -3,24 +3,24 @@ import { nextRetryDelay } from "../contract/retry-delay.ts";
 import type { HandleErrorModificationOptions } from "../define/hook-types.ts";
 
 export interface RetryFacts {
-  /** The task's settings, defaults filled in by whoever reads them. */
+  /** The task's settings, without defaults. */
   retry: RetryOptions;
-  /** Number of the attempt that failed, from 1. */
+  /** The number of the attempt that failed, from 1. */
   attempt: number;
-  /** Attempts in all, where the trigger fixed them. */
+  /** Maximum number of attempts, if the trigger set it. */
   maxAttempts: number | null | undefined;
-  /** The configuration's `enabledInDev: false` in a DEVELOPMENT environment. */
+  /** True in a DEVELOPMENT environment if the configuration has `enabledInDev: false`. */
   disabled: boolean;
 }
 
-/** Milliseconds until the next attempt, or null: none. */
+/** Milliseconds until the next attempt. Null: there is none. */
 export type RetryDecision = { delayMs: number } | null;
 
 const MAX_DELAY_MS = 365 * 86_400_000;
 
 const FINAL = new Set(["AbortTaskRunError", "TaskPayloadParsedError", "NonDeterministicError"]);
 
-/** True where no attempt can help: `catchError` isn't even asked. */
+/** True if another attempt cannot succeed. `catchError` is not asked then. */
 export function isFinalError(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (FINAL.has(error.name)) return true;
@@ -30,7 +30,7 @@ export function isFinalError(error: unknown): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
-/** What the retry settings say, before `catchError` is asked. */
+/** Decides by the retry settings, before `catchError` is asked. */
 export function decideBySettings(error: unknown, facts: RetryFacts, random?: () => number): RetryDecision {
   if (facts.disabled || isFinalError(error)) return null;
   const delay = nextRetryDelay(settingsOf(facts, facts.retry), facts.attempt, random);
@@ -42,7 +42,7 @@ export function decideBySettings(error: unknown, facts: RetryFacts, random?: () 
   return { delayMs: delay };
 }
 
-/** What `catchError` returned turns the decision into. */
+/** Decides by what `catchError` returned. */
 export function decideByHook(
   result: HandleErrorModificationOptions,
   facts: RetryFacts,
@@ -58,7 +58,10 @@ export function decideByHook(
   return null;
 }
 
-/** The delay comes from the task's code: one that is no number (an invalid date, say) retries at once. */
+/**
+ * The delay comes from the task's code. If it is not a number (from an invalid date, say), the run is retried
+ * at once.
+ */
 const decisionOf = (delayMs: number): RetryDecision => ({
   delayMs: Number.isNaN(delayMs) ? 0 : Math.min(Math.max(0, Math.round(delayMs)), MAX_DELAY_MS),
 });

@@ -1,10 +1,13 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Attempt } from "./attempt.ts";
 
-/** What the code that runs is part of. */
+/** The run that the executing code is part of. */
 export interface RunContext {
   readonly attempt: Attempt;
-  /** Part of something that is one operation, or of the SDK: nothing is recorded. Says what, like `step "charge"`. */
+  /**
+   * Set inside code that is one operation or part of the SDK, where nothing is recorded. Names it, like `step
+   * "charge"`.
+   */
   readonly inside: string | undefined;
 }
 

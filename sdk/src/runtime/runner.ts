@@ -9,7 +9,7 @@ import { closeIdleConnections } from "./idle-connections.ts";
 import { realNow } from "./real-clock.ts";
 import { runContext } from "./run-context.ts";
 
-/** A task whose last run took longer than this says that it started before it is called. */
+/** The start of a task whose last run took longer than this is sent before the task is called. */
 const QUICK_MS = 5;
 const LEAVE_MS = 2_000;
 
@@ -17,7 +17,7 @@ const LEAVE_MS = 2_000;
 export class Runner {
   readonly #channel: Channel;
   readonly #waiting: DequeuedRun[] = [];
-  /** Milliseconds the last run of each task took. */
+  /** How many milliseconds the last run of each task took. */
   readonly #lastMs = new Map<string, number>();
   #current: { run: DequeuedRun; attempt: Attempt | undefined } | undefined;
   #stopping = false;
@@ -25,8 +25,9 @@ export class Runner {
 
   constructor(channel: Channel) {
     this.#channel = channel;
-    // Callbacks that lost their context (native addons, pools made at module level) count to the run in progress: there
-    // is only one. What an earlier run left behind keeps that run's context, and counts to none.
+    // Callbacks that lost their context (native addons, pools created at module level) belong to the run in
+    // progress: there is only one. Code that an earlier run left behind keeps that run's context, and belongs
+    // to no run.
     state.currentRun = () => {
       const attempt = runContext.getStore()?.attempt ?? this.#current?.attempt;
       return attempt?.ended ? undefined : attempt;
@@ -66,8 +67,9 @@ export class Runner {
   }
 
   /**
-   * An error that nothing caught. The run it belongs to fails with it. One that an earlier run left behind fails no
-   * other run: the process only ends after the run in progress. False: no run is in progress.
+   * Handles an error that nothing caught. The run it belongs to fails with it. If an earlier run left the
+   * error behind, no run fails, and the process ends after the run in progress. Returns false if no run is in
+   * progress.
    */
   uncaught(error: unknown): boolean {
     const current = this.#current?.attempt;
@@ -78,13 +80,16 @@ export class Runner {
     return true;
   }
 
-  /** The run in progress is being ended with this: that nobody waits for its operations any more is no news. */
+  /**
+   * True if the run in progress is being ended with this error: nobody may be waiting for its operations any
+   * more.
+   */
   isExpected(error: unknown): boolean {
     const stopped = this.#current?.attempt?.durable.stopped;
     return stopped !== undefined && stopped === error;
   }
 
-  /** The process exits now: hands the channel what is still held back. */
+  /** Passes entries that are still buffered to the channel, before the process exits. */
   flush(): void {
     this.#current?.attempt?.flushLogs();
   }
@@ -96,12 +101,12 @@ export class Runner {
   async #suspend(runId: string, checkpoint: boolean): Promise<void> {
     const attempt = this.#attempt(runId);
     if (!attempt) return;
-    // A process that can't let go of its channel can't be saved.
+    // A process that cannot close its channel cannot be saved.
     attempt.durable.answering();
     const waits = checkpoint && !this.#channel.canReconnect ? undefined : await attempt.suspend();
     const { token } = attempt;
     if (attempt.ended) return;
-    // What it does is told after the answer.
+    // The attempt's activity is reported after the answer.
     attempt.durable.answered();
     if (!waits) {
       this.#channel.send({ type: "working", runId, token });
@@ -149,8 +154,8 @@ export class Runner {
     const attempt = new Attempt(run, task, this.#channel);
     this.#current = { run, attempt };
     this.#channel.send({ type: "started", runId: run.runId, token: run.token, at });
-    // A quick task's start goes out together with its end: half the writes, and half the host's wake-ups. For others the
-    // host learns of the start now, even if the function then blocks the thread.
+    // The start of a quick task is sent together with its end, which halves the number of writes and of the
+    // host's wake-ups. Other starts are sent now, because the function may block the thread.
     if ((this.#lastMs.get(run.taskId) ?? QUICK_MS) >= QUICK_MS) this.#channel.flush();
     const outcome = await runContext.run({ attempt, inside: undefined }, () => attempt.execute());
     if (attempt.forgotten) return;
@@ -182,7 +187,7 @@ export class Runner {
     if (run) this.#complete(run, run.token, { type: "canceled" }, 0, false);
   }
 
-  /** What tasks left to do in the background (telemetry to send, say) has a moment to end. */
+  /** Gives background work of tasks (sending telemetry, say) a moment to finish. */
   async #leave(): Promise<void> {
     await this.#channel.drained();
     this.#channel.unref();

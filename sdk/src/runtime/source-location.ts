@@ -5,7 +5,10 @@ import { fileURLToPath } from "node:url";
 const known = new Map<string, string>();
 const MAX_KNOWN = 10_000;
 
-/** `src/trigger/order.ts:12:9` of a position in the bundle (`file:///…/bundle.mjs:120:9`); without a source map the position itself. */
+/**
+ * Maps a position in the bundle (`file:///…/bundle.mjs:120:9`) to `src/trigger/order.ts:12:9`. Returns the
+ * position itself if there is no source map.
+ */
 export function sourceLocation(site: string): string {
   let location = known.get(site);
   if (location === undefined) {
@@ -23,7 +26,8 @@ function mapped(site: string): string {
   const source = entry.originalSource.startsWith("file:")
     ? relative(dirname(pathOf(file)), fileURLToPath(entry.originalSource))
     : entry.originalSource;
-  // The bundle's map counts paths from the project's folder; what lies outside of it is named from the root.
+  // Paths in the bundle's map are relative to the project's folder. Paths outside of it lose their leading
+  // "../".
   return `${source.replace(/^(\.\.\/)+/, "")}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
 }
 

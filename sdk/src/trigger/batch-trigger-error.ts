@@ -1,13 +1,13 @@
 import { ApiError, RateLimitError } from "../client/api-errors.ts";
 
-/** A batch could not be created, or its items not be sent. */
+/** A batch could not be created, or its items could not be sent. */
 export class BatchTriggerError extends Error {
   readonly phase: "create" | "stream";
-  /** Absent: it was not created. */
+  /** Absent if the batch was not created. */
   readonly batchId?: string;
   readonly itemCount: number;
   readonly isRateLimited: boolean;
-  /** Milliseconds until the rate limit is refilled, where it is one that the server tells. */
+  /** Milliseconds until the rate limit is refilled, if a rate limit is the cause and the server says when. */
   readonly retryAfterMs?: number;
   readonly apiError?: ApiError;
 
@@ -18,7 +18,7 @@ export class BatchTriggerError extends Error {
       phase: "create" | "stream";
       batchId?: string;
       itemCount: number;
-      /** `message` names the cause already. */
+      /** True if `message` includes the message of the cause already. */
       isWholeMessage?: boolean;
     },
   ) {

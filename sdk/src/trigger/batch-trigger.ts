@@ -12,7 +12,7 @@ import type { TaskRunResult } from "./task-run-promise.ts";
 import { resultOf, sentOptions, withOperation } from "./trigger.ts";
 import type { TriggerOptions } from "./trigger-options.ts";
 
-/** One run of a batch. */
+/** The run to trigger for one item of a batch. */
 export interface BatchEntry {
   taskId: string;
   payload: unknown;
@@ -24,7 +24,7 @@ export interface BatchEntry {
 export interface BatchCall<T> {
   items: BatchItems<T>;
   entryOf: (item: T) => BatchEntry;
-  /** The one task of all items; absent: the items name theirs. */
+  /** The task of all items. Absent: each item names its task. */
   taskId?: string;
   options: BatchTriggerOptions | undefined;
   requestOptions?: ApiRequestOptions;
@@ -38,7 +38,7 @@ interface Handle {
   isCached?: boolean;
 }
 
-/** Two calls: `POST /api/v3/batches`, then the items. Inside a run an operation of it. */
+/** Calls `POST /api/v3/batches`, then sends the items. Inside a run, this is one durable operation. */
 export async function triggerBatch<T>(call: BatchCall<T>): Promise<Handle> {
   const found = durableScope();
   if (!found) return handleOf(await send(call, undefined, false));
@@ -59,7 +59,7 @@ export async function triggerBatch<T>(call: BatchCall<T>): Promise<Handle> {
 }
 
 /**
- * Triggers a batch and waits until all of its runs are over.
+ * Triggers a batch and waits until all of its runs have finished.
  * @throws BatchTriggerError; Error outside of a run
  */
 export async function triggerBatchAndWait<T>(

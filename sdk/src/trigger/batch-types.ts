@@ -3,7 +3,7 @@ import type { IdempotencyKey } from "./idempotency-keys.ts";
 import type { TaskRunResult } from "./task-run-promise.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
-/** Items of a batch: all of them, or as they come. At most 10,000. */
+/** The items of a batch, at most 10,000: an array, or a stream of them. */
 export type BatchItems<T> = readonly T[] | AsyncIterable<T> | ReadableStream<T>;
 
 export interface BatchItem<TInput> {
@@ -14,7 +14,7 @@ export interface BatchTriggerAndWaitItem<TInput> {
   payload: TInput;
   options?: TriggerAndWaitOptions;
 }
-/** With a union of tasks as type argument, each item is one of theirs. */
+/** If the type argument is a union of tasks, each item is an item of one of them. */
 export type BatchByIdItem<T extends AnyTask> = T extends AnyTask
   ? { id: TaskIdentifier<T>; payload: TaskPayload<T>; options?: TriggerOptions }
   : never;
@@ -33,25 +33,28 @@ export interface BatchByTaskAndWaitItem<T extends AnyTask> {
 }
 
 export interface BatchTriggerOptions {
-  /** Makes a key for each item that has none, of this and the item's place. And the same call again gives the same batch. */
+  /**
+   * The idempotency key of the batch: the same call again returns the same batch. Items without a key of
+   * their own get one that is made from this key and their index.
+   */
   idempotencyKey?: IdempotencyKey | string | string[];
-  /** Of items that say nothing themselves. */
+  /** Applies to items without a TTL of their own. */
   idempotencyKeyTTL?: string;
-  /** Runs are created in the order of the items anyway. */
+  /** Has no effect: runs are always created in the order of the items. */
   triggerSequentially?: boolean;
 }
 export type BatchTriggerAndWaitOptions = BatchTriggerOptions;
 
-/** A batch that was accepted; carries payload and output types. */
+/** A batch that was accepted. It carries the types of payload and output. */
 export interface BatchRunHandle<TIdentifier extends string, TPayload, TOutput>
   extends RunBrands<TPayload, TOutput> {
   batchId: string;
   runCount: number;
-  /** A token that reads this batch, where the server gives one. */
+  /** A token that can read this batch, if the server issues one. */
   publicAccessToken: string;
-  /** True: an earlier batch answers for the idempotency key. */
+  /** True if the idempotency key returned an earlier batch. */
   isCached?: boolean;
-  // Never set: carries the type.
+  // Never set: it carries the type.
   readonly taskIdentifier?: TIdentifier;
 }
 export type BatchRunHandleOf<T extends AnyTask> = BatchRunHandle<
@@ -60,7 +63,7 @@ export type BatchRunHandleOf<T extends AnyTask> = BatchRunHandle<
   TaskOutput<T>
 >;
 
-/** What the runs of a batch came to, in the order of the items. */
+/** The results of a batch's runs, in the order of the items. */
 export interface BatchResult<TIdentifier extends string, TOutput = unknown> {
   id: string;
   runs: TaskRunResult<TIdentifier, TOutput>[];
@@ -77,7 +80,9 @@ export interface BatchByTaskResult<TTasks extends readonly AnyTask[]> {
   runs: { [K in keyof TTasks]: TaskRunResultFromTask<TTasks[K]> };
 }
 
-/** PENDING: not all items have arrived. PARTIAL_FAILED: some items were refused. ABORTED: no run was created. */
+/**
+ * PENDING: not all items have arrived. PARTIAL_FAILED: some items were refused. ABORTED: no run was created.
+ */
 export type BatchStatus = "PENDING" | "PROCESSING" | "COMPLETED" | "PARTIAL_FAILED" | "ABORTED";
 export interface RetrievedBatch {
   id: string;
@@ -90,7 +95,7 @@ export interface RetrievedBatch {
   runs: string[];
   processing: {
     completedAt?: Date;
-    /** Items that no run could be created for. */
+    /** The items for which no run could be created. */
     errors: { index: number; taskIdentifier: string; error: string; errorCode?: string }[];
   };
 }

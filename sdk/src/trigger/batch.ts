@@ -31,7 +31,7 @@ interface ItemByTask {
   options?: TriggerOptions;
 }
 
-/** What is known here of the item's task: its schema and queue, where the task is part of the same code. */
+/** The schema and queue of the item's task are known if the task is part of the same code. */
 function byId({ id, payload, options }: ItemById): BatchEntry {
   const task = state.tasks.get(id);
   return { taskId: id, payload, options, parse: task?.parsePayload, queue: task?.queue?.name };
@@ -54,7 +54,8 @@ async function trigger<T extends AnyTask>(
 }
 
 /**
- * As `trigger`, and waits until all runs are over: results in the order of the items, each with `taskIdentifier`.
+ * Like `trigger`, and waits until all runs have finished. The results are in the order of the items, with
+ * `taskIdentifier`.
  * @throws BatchTriggerError; Error outside of a run
  */
 async function triggerAndWait<T extends AnyTask>(
@@ -82,7 +83,8 @@ async function triggerByTask<TTasks extends readonly AnyTask[]>(
 }
 
 /**
- * As `triggerByTask`, and waits until all runs are over: results in the order of the items, each of its task's type.
+ * Like `triggerByTask`, and waits until all runs have finished. The results are in the order of the items,
+ * each of the type of its task.
  * @throws BatchTriggerError; Error outside of a run
  */
 async function triggerByTaskAndWait<TTasks extends readonly AnyTask[]>(
@@ -98,8 +100,8 @@ async function triggerByTaskAndWait<TTasks extends readonly AnyTask[]>(
 }
 
 /**
- * A batch with its status and the ids of its runs.
- * @throws NotFoundError where the environment of the key has no such batch
+ * Retrieves a batch with its status and the ids of its runs.
+ * @throws NotFoundError if the key's environment has no such batch
  */
 function retrieve(batchId: string, requestOptions?: ApiRequestOptions): ApiPromise<RetrievedBatch> {
   return new ApiPromise(getBatch(batchId, requestOptions));

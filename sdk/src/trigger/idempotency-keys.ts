@@ -7,19 +7,22 @@ declare const BRAND: unique symbol;
 /** A key made by `idempotencyKeys.create()`: 64 hexadecimal characters. */
 export type IdempotencyKey = string & { readonly [BRAND]: "IdempotencyKey" };
 
-/** `run`: once in the run that triggers; `attempt`: once in its attempt; `global`: once in the environment and task. */
+/**
+ * `run`: once in the run that triggers. `attempt`: once in its attempt. `global`: once per environment and
+ * task.
+ */
 export type IdempotencyKeyScope = "run" | "attempt" | "global";
 
 export interface ResetIdempotencyKeyOptions {
-  /** Of a key that is not made by `create()`. Default `run`. */
+  /** The scope of a key that was not made by `create()`. Default: `run`. */
   scope?: IdempotencyKeyScope;
-  /** Outside of that run, for the scopes `run` and `attempt`. */
+  /** Needed outside of that run, for the scopes `run` and `attempt`. */
   parentRunId?: string;
-  /** Outside of that attempt, for the scope `attempt`. */
+  /** Needed outside of that attempt, for the scope `attempt`. */
   attemptNumber?: number;
 }
 
-/** What keys of this process were made from; the oldest are forgotten. */
+/** What the keys of this process were made from. The oldest ones are dropped. */
 const created = new Map<string, { key: string; scope: IdempotencyKeyScope }>();
 const MAX_CREATED = 1_000;
 
@@ -31,8 +34,8 @@ async function sha256(text: string): Promise<IdempotencyKey> {
 }
 
 /**
- * A key from any material. In the scopes `run` (the default) and `attempt`, and inside a task, the run's id (and the
- * attempt's number) are part of it.
+ * Makes a key from any text. Inside a task, the scopes `run` (the default) and `attempt` add the run's id
+ * (and the attempt's number) to it.
  */
 async function create(
   key: string | string[],
@@ -51,20 +54,23 @@ async function create(
   return hash;
 }
 
-/** What a trigger sends: keys made by `create()` (64 characters) as they are, all else scoped to the run. */
+/**
+ * Returns the key that a trigger sends: keys made by `create()` (64 characters) as they are, others scoped to
+ * the run.
+ */
 export async function toIdempotencyKey(key: string | string[] | undefined): Promise<string | undefined> {
   if (!key || key.length === 0) return undefined;
   if (typeof key === "string" && key.length === 64) return key;
   return create(key);
 }
 
-/** The material and scope of a key that this process made. */
+/** Returns the text and scope of a key that this process made. */
 export const idempotencyKeyOptions = (key: string): { key: string; scope: IdempotencyKeyScope } | undefined =>
   created.get(key);
 
 /**
- * Forgets a key: the next trigger with it makes a new run.
- * @throws NotFoundError where no run of the task has the key; Error where the scope needs a run that isn't known
+ * Resets a key: the next trigger with it creates a new run.
+ * @throws NotFoundError if no run of the task has the key; Error if the scope needs a run that is not known
  */
 async function reset(
   taskIdentifier: string,
@@ -96,7 +102,7 @@ async function reset(
   }
   const hash = await sha256(material.join("-"));
   if (!ready) return send(hash);
-  // 64 characters can be a key already made elsewhere, or material that happens to be that long.
+  // A text of 64 characters can be a key that was made elsewhere, or text that happens to be that long.
   try {
     return await send(key);
   } catch (error) {

@@ -1,9 +1,9 @@
-/** What a run that was waited for came to. */
+/** The result of a run. */
 export type TaskRunResult<TIdentifier extends string, TOutput = unknown> =
   | { ok: true; id: string; taskIdentifier: TIdentifier; output: TOutput }
   | { ok: false; id: string; taskIdentifier: TIdentifier; error: unknown };
 
-/** A run that was waited for did not succeed. `cause`: the error it failed with. */
+/** Thrown by `unwrap()` if the run did not succeed. `cause` is the error that the run failed with. */
 export class SubtaskUnwrapError extends Error {
   readonly taskId: string;
   readonly runId: string;
@@ -23,7 +23,7 @@ export class TaskRunPromise<TIdentifier extends string, TOutput> extends Promise
 > {
   readonly #taskId: TIdentifier;
 
-  // `then` and its kin make plain promises: they are of other values.
+  // `then`, `catch` and `finally` create plain promises, whose values are others.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -36,8 +36,8 @@ export class TaskRunPromise<TIdentifier extends string, TOutput> extends Promise
   }
 
   /**
-   * The run's output.
-   * @throws SubtaskUnwrapError where it did not succeed
+   * Returns the run's output.
+   * @throws SubtaskUnwrapError if the run did not succeed
    */
   async unwrap(): Promise<TOutput> {
     const result = await this;

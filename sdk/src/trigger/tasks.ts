@@ -18,8 +18,9 @@ import { triggerTask, triggerTaskAndPoll, triggerTaskAndWait } from "./trigger.t
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /**
- * Triggers a run by its task's id: `tasks.trigger<typeof myTask>("my-task", payload)` with a type-only import of the task.
- * @throws ApiError and its kin
+ * Triggers a run by its task's id: `tasks.trigger<typeof myTask>("my-task", payload)` with a type-only import
+ * of the task.
+ * @throws ApiError or a subclass
  */
 async function trigger<T extends AnyTask>(
   id: TaskIdentifier<T>,
@@ -31,8 +32,8 @@ async function trigger<T extends AnyTask>(
 }
 
 /**
- * As `trigger`, and waits until the run is over. Only inside a run. `.unwrap()` gives the output.
- * @throws ApiError and its kin where it could not be triggered
+ * Like `trigger`, and waits until the run has finished. Only inside a run. `.unwrap()` returns the output.
+ * @throws ApiError or a subclass if the run could not be triggered
  */
 function triggerAndWait<T extends AnyTask>(
   id: TaskIdentifier<T>,
@@ -44,10 +45,10 @@ function triggerAndWait<T extends AnyTask>(
 }
 
 /**
- * Triggers a run and gives what it came to: `{ ok: true, output }` or `{ ok: false, error }`. From any runtime, but not inside
- * a run, where `triggerAndWait` is for that. A short run's result comes with the answer to the trigger; aborting ends the
- * waiting, not the run.
- * @throws ApiError and its kin
+ * Triggers a run and returns its result: `{ ok: true, output }` or `{ ok: false, error }`. Works in any
+ * runtime, but not inside a run: use `triggerAndWait` there. The result of a short run comes with the answer
+ * to the trigger. Aborting ends the wait, not the run.
+ * @throws ApiError or a subclass
  */
 async function triggerAndPoll<T extends AnyTask>(
   id: TaskIdentifier<T>,
@@ -74,7 +75,7 @@ async function batchTrigger<T extends AnyTask>(
 }
 
 /**
- * As `batchTrigger`, and waits until all runs are over. Only inside a run.
+ * Like `batchTrigger`, and waits until all runs have finished. Only inside a run.
  * @throws BatchTriggerError
  */
 async function batchTriggerAndWait<T extends AnyTask>(
@@ -89,7 +90,7 @@ async function batchTriggerAndWait<T extends AnyTask>(
   return result as BatchResult<TaskIdentifier<T>, TaskOutput<T>>;
 }
 
-/** Registers a hook for all tasks: with a name of its own first, or without. */
+/** Registers a hook for all tasks. The first argument can be a name for it. */
 interface RegisterHook<K extends keyof HookFunctions> {
   (fn: HookFunctions[K]): void;
   (name: string, fn: HookFunctions[K]): void;

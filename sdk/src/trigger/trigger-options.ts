@@ -2,40 +2,43 @@ import type { MachinePreset } from "../contract/machines.ts";
 import type { IdempotencyKey } from "./idempotency-keys.ts";
 
 export interface DebounceOptions {
-  /** Of the task: other tasks may use the same. At most 512 characters. */
+  /** At most 512 characters. Other tasks may use the same key independently. */
   key: string;
-  /** From each trigger to the run's start: `"5s"`, `"2h30m"`, … At least one second. */
+  /** Time from the last trigger to the run's start: `"5s"`, `"2h30m"`, … At least one second. */
   delay: string;
   /**
-   * Whose payload, metadata, tags, maxAttempts, maxDuration and machine the run has: the first trigger's (`leading`, the
-   * default), or the last one's.
+   * Whether the run has the payload, metadata, tags, maxAttempts, maxDuration and machine of the first
+   * trigger (`leading`, the default) or of the last one (`trailing`).
    */
   mode?: "leading" | "trailing";
-  /** Longest the run waits, counted from the first trigger; one that would move it beyond has a run of its own. Default: no limit. */
+  /**
+   * The longest time from the first trigger to the run's start. A trigger that would exceed it gets a new
+   * run. Default: no limit.
+   */
   maxDelay?: string;
 }
 
 export interface TriggerOptions {
   /**
-   * Triggers with the same key give one run. Inside a task, a plain string is scoped to the run that triggers; use
-   * `idempotencyKeys.create()` for another scope.
+   * Triggers with the same key return the same run. Inside a task, a plain string is scoped to the run that
+   * triggers. Use `idempotencyKeys.create()` for another scope.
    */
   idempotencyKey?: IdempotencyKey | string | string[];
-  /** How long the key holds: `"1h"`, `"10s"`, … Default: 30 days. */
+  /** How long the key is valid: `"1h"`, `"10s"`, … Default: 30 days. */
   idempotencyKeyTTL?: string;
-  /** Attempts in all; overrides the task's retry settings. */
+  /** Maximum number of attempts. Overrides the task's retry settings. */
   maxAttempts?: number;
   /** The queue, or its name. */
   queue?: string | { name: string };
-  /** Makes a copy of the queue, with its limit, for every value. */
+  /** The queue's limits apply to each key separately, as if every key had a queue of its own. */
   concurrencyKey?: string;
-  /** Start no earlier: `"1h"`, `"30d"`, or a date. */
+  /** The run starts no earlier than this: `"1h"`, `"30d"`, or a date. */
   delay?: string | Date;
-  /** Triggers of a task with the same key become one run as long as that has not started waiting for a slot. */
+  /** Triggers of a task with the same key become one run, as long as its delay has not passed. */
   debounce?: DebounceOptions;
-  /** Expire when not started within this time: `"1h"`, or seconds; 0: never. */
+  /** The run expires if it has not started within this time: `"1h"`, or a number of seconds. 0: never. */
   ttl?: string | number;
-  /** Head start over others of the queue, in seconds. */
+  /** How many seconds the run is ahead of others in its queue. */
   priority?: number;
   /** At most 10, each at most 128 characters. */
   tags?: string | string[];
@@ -44,11 +47,11 @@ export interface TriggerOptions {
   /** Seconds of run time, at least 5. */
   maxDuration?: number;
   machine?: MachinePreset;
-  /** There is one region: this has no effect. */
+  /** Has no effect: there is one region. */
   region?: string;
-  /** Version of the deployment to run on. Default: the current one. */
+  /** The version of the deployment to run on. Default: the current one. */
   version?: string;
 }
 
-/** The run that is waited for has the version of the run that waits. */
+/** A run that is waited for always has the version of the run that waits for it. */
 export type TriggerAndWaitOptions = Omit<TriggerOptions, "version">;

@@ -14,11 +14,11 @@ import { idempotencyKeyOptions, toIdempotencyKey } from "./idempotency-keys.ts";
 import { TaskRunPromise, type TaskRunResult } from "./task-run-promise.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
-/** One call of a trigger function: what is the same for all of them. */
+/** A call of any of the trigger functions. */
 export interface TriggerCall {
   taskId: string;
   payload: unknown;
-  /** Checks the payload, and gives what is sent. */
+  /** Checks the payload and returns the one to send. */
   parse?: (payload: unknown) => unknown;
   /** The task's own queue. */
   queue?: string;
@@ -28,7 +28,7 @@ export interface TriggerCall {
   site: string | undefined;
 }
 
-/** `POST /api/v1/tasks/:id/trigger`; inside a run an operation of it. */
+/** Calls `POST /api/v1/tasks/:id/trigger`. Inside a run, this is a durable operation. */
 export async function triggerTask<TIdentifier extends string, TInput, TOutput>(
   call: TriggerCall & { taskId: TIdentifier },
 ): Promise<RunHandle<TIdentifier, TInput, TOutput>> {
@@ -47,7 +47,7 @@ export async function triggerTask<TIdentifier extends string, TInput, TOutput>(
       }
     },
     read: (result, target) =>
-      // The server may know that it is done before it could be told what of.
+      // The server may report the end of the operation before this process knows which run it is.
       result.ok && !result.output
         ? { id: target as string, taskIdentifier: call.taskId }
         : readValue<RunHandle<TIdentifier, TInput, TOutput>>(result),
@@ -55,8 +55,8 @@ export async function triggerTask<TIdentifier extends string, TInput, TOutput>(
 }
 
 /**
- * Triggers a run and waits until it is over.
- * @throws in the promise: ApiError where it could not be triggered; Error outside of a run
+ * Triggers a run and waits until it has finished.
+ * @throws in the promise: ApiError if the run could not be triggered; Error outside of a run
  */
 export function triggerTaskAndWait<TIdentifier extends string, TOutput>(
   call: Omit<TriggerCall, "options"> & { taskId: TIdentifier; options: TriggerAndWaitOptions | undefined },
@@ -64,13 +64,13 @@ export function triggerTaskAndWait<TIdentifier extends string, TOutput>(
   return new TaskRunPromise(waitForTask<TIdentifier, TOutput>(call), call.taskId);
 }
 
-/** Seconds that one request waits for the end of a run: shorter than the client's timeout. */
+/** How many seconds one request waits for the end of a run: less than the client's timeout. */
 const WAIT_SECONDS = 30;
 
 /**
- * Triggers a run and gives what it came to, from outside of a run: the trigger's own answer carries the result where the
- * run is over soon; what takes longer is asked for again and again.
- * @throws ApiError and its kin; Error inside a run
+ * Triggers a run from outside of a run and returns its result. If the run finishes soon, the answer to the
+ * trigger carries the result; otherwise it is polled.
+ * @throws ApiError or a subclass; Error inside a run
  */
 export async function triggerTaskAndPoll<TIdentifier extends string, TOutput>(
   call: TriggerCall & { taskId: TIdentifier },
@@ -122,7 +122,7 @@ async function waitForTask<TIdentifier extends string, TOutput>(
   });
 }
 
-/** What a run that was waited for came to, a large output downloaded. */
+/** Returns the result of a run, with a large output downloaded. */
 export async function resultOf<TIdentifier extends string, TOutput>(
   id: string,
   taskIdentifier: TIdentifier,
@@ -140,11 +140,12 @@ async function send<TIdentifier extends string, TInput, TOutput>(
   more: object,
   query = "",
 ): Promise<RunHandle<TIdentifier, TInput, TOutput> & { result?: OperationResult }> {
-  // Checked here so that the caller learns of a bad payload; sent as parsed, so that defaults are filled in.
+  // The payload is checked here so that the caller gets the error, and sent as parsed, so that defaults are
+  // filled in.
   const payload: unknown = call.parse ? await call.parse(call.payload) : call.payload;
   const packet = encodePacket(payload);
   const body = {
-    // Plain JSON goes as it is, not as text within text.
+    // Plain JSON is embedded as it is, instead of as a string.
     payload: packet.dataType === JSON_TYPE ? payload : packet.data,
     options: {
       ...(await sentOptions(call.options, call.queue)),
@@ -165,19 +166,22 @@ async function send<TIdentifier extends string, TInput, TOutput>(
   };
 }
 
-/** The options of a call that is made for an operation. */
+/** Returns the options of a call that is made for an operation. */
 export const withOperation = (
   options: ApiRequestOptions | undefined,
   operation: string | undefined,
 ): ApiRequestOptions | undefined =>
-  // Another server, or another environment, knows nothing of this run.
+  // Another server or environment does not know this run.
   operation === undefined || options?.clientConfig
     ? options
     : { ...options, additionalHeaders: { ...options?.additionalHeaders, [OPERATION_HEADER]: operation } };
 
 const NOT_YET = ["concurrency", "externalDeploymentId"] as const;
 
-/** Trigger options as the API names them. `defaultKey`: the idempotency key of one that names none. */
+/**
+ * Returns the trigger options as the API names them. `defaultKey` is the idempotency key if the options have
+ * none.
+ */
 export async function sentOptions(
   options: TriggerOptions | undefined,
   defaultQueue: string | undefined,

@@ -2,17 +2,19 @@ import type { JournalEntry, OperationKind, OperationResult } from "../contract/j
 import type { TaskWait } from "../define/hook-types.ts";
 import { currentRun, type RunScope } from "../run/state.ts";
 
-/** An operation that starts, as its own code sees it. */
+/** What the code of an operation knows when the operation starts. */
 interface StartedOperation {
-  /** `RUNID.ATTEMPT.NUMBER`: what API calls made for it name, so that they create nothing twice. */
+  /**
+   * `RUNID.ATTEMPT.NUMBER`. API calls of the operation send it, so that repeating them creates nothing twice.
+   */
   readonly id: string;
-  /** What the journal knows to have been created for it, when it is started once more. */
+  /** What an earlier start of the operation created, if the journal knows it. */
   readonly target: string | undefined;
-  /** The journal had it before: this attempt began it in an earlier process. */
+  /** True if this attempt started the operation before, in an earlier process. */
   readonly known: boolean;
 }
 
-/** What a batch whose items are not known yet is called in the journal. */
+/** The name in the journal of a batch whose items are not known yet. */
 export const UNKNOWN_ITEMS = "batch";
 
 export interface OperationCall<T> {
@@ -25,71 +27,74 @@ export interface OperationCall<T> {
   /** End of a "wait". */
   until?: number;
   /**
-   * Does what is to be done, also when the journal has the operation without a result. Gives what it created and, where
-   * the operation is over by that, its result. Never rejects.
+   * Performs the operation, also if the journal has it without a result. Returns what it created and, if that
+   * completes the operation, its result. Never rejects.
    */
   start?: (operation: StartedOperation) => Promise<{ target?: string; result?: OperationResult }>;
-  /** What hooks are told when the run begins to wait for it. Absent: they are told nothing. */
+  /** The wait that the hooks are notified of when it begins and ends. Absent: they are not notified. */
   wait?: (entry: JournalEntry) => TaskWait | undefined;
-  /** What the task's code gets, or what this throws. Also for a result that was recorded. */
+  /** Turns a result, new or recorded, into what the task's code gets. It gets what this throws. */
   read: (result: OperationResult, target: string | undefined) => T | Promise<T>;
-  /** Its result is only handed out when it is durable. */
+  /** True: the result is handed out only after it is durable. */
   durable?: boolean;
 }
 
 /** The journal of an attempt, as the SDK's functions use it. */
 export interface DurableScope {
-  /** What the caller is inside of (`step "charge"`), where no operation of its own can be recorded. */
+  /** What the caller is inside of (`step "charge"`), if no operation can be recorded there. */
   readonly inside: string | undefined;
-  /** The attempt is being ended with this: nothing is waited for any more. */
+  /** The reason why the attempt is being ended. From then on nothing is waited for. */
   readonly stopped: unknown;
-  /** Does it, or gives what it gave before. It is numbered at once, in the order of the calls. */
+  /**
+   * Performs an operation, or returns its recorded result. Operations are numbered in the order of the calls.
+   */
   operation<T>(call: OperationCall<T>): Promise<T>;
-  /** Something of the SDK is under way: until it settles, the run doesn't only wait. */
+  /** Calls `fn`. Until it settles, the run does more than wait, so it is not suspended. */
   busy<T>(fn: () => Promise<T>): Promise<T>;
-  /** Calls `fn` so that nothing in it is recorded; `name` is what its operations are told they are inside of. */
+  /** Calls `fn` so that nothing in it is recorded. `name` is the value of `inside` there. */
   inner<T>(name: string, fn: () => T): T;
 }
 
 /**
- * The run's journal, where an operation can be recorded now: not inside of a step, and not once the attempt is being ended.
- * @throws the error of a replay that went another way than its journal
+ * Returns the run's journal if an operation can be recorded now: not inside a step, and not while the attempt
+ * is being ended.
+ * @throws NonDeterministicError if the run's replay differed from its journal
  */
 export function durableScope(): { run: RunScope; scope: DurableScope } | undefined {
   const run = currentRun();
   if (!run) return undefined;
   const scope = run.durable;
   const { stopped } = scope;
-  // Nothing of a run that went another way than before is to happen any more.
+  // A run whose replay differed from its journal must not do anything else.
   if (stopped instanceof Error && stopped.name === "NonDeterministicError") throw stopped;
   return scope.inside === undefined && stopped === undefined ? { run, scope } : undefined;
 }
 
 /**
- * As {@link durableScope}, for what makes no sense without a journal.
- * @throws Error that says why there is none; the reason of the attempt's end
+ * Like {@link durableScope}, for functions that need a journal.
+ * @throws Error that says why there is none; the reason why the attempt is being ended
  */
 export function waitScope(what: string): { run: RunScope; scope: DurableScope } {
   const found = durableScope();
   if (found) return found;
   const run = currentRun();
   if (!run)
-    throw new Error(`${what} can only be used inside a task's run: outside of one nothing can be suspended`);
+    throw new Error(`${what} can only be used inside a task's run, because only a run can be suspended`);
   if (run.durable.stopped !== undefined) throw run.durable.stopped;
   throw new Error(
-    `${what} can't be used inside ${run.durable.inside}: that is recorded as one operation. Call it beside it, in the task's run`,
+    `${what} can't be used inside ${run.durable.inside}, which is recorded as one operation. Call it outside of that, in the task's run function`,
   );
 }
 
-/** Calls `fn` outside of what is recorded of a run, for what the SDK needs for itself. */
+/** Calls `fn` so that nothing in it is recorded, for the SDK's own needs. */
 export function unrecorded<T>(fn: () => T): T {
   const run = currentRun();
   return run ? run.durable.inner("the SDK", fn) : fn();
 }
 
 /**
- * Where `fn` was called, as V8 names it (`file:///…/bundle.mjs:120:9`); undefined outside of a run. To be called by `fn`
- * itself before its first await.
+ * Returns where `fn` was called, in V8's notation (`file:///…/bundle.mjs:120:9`); undefined outside of a run.
+ * `fn` itself has to call this, before its first await.
  */
 export function callSite(fn: (...args: never[]) => unknown): string | undefined {
   if (!currentRun()) return undefined;
@@ -102,7 +107,7 @@ export function callSite(fn: (...args: never[]) => unknown): string | undefined 
   const { prepareStackTrace, stackTraceLimit } = V8;
   try {
     V8.stackTraceLimit = 1;
-    // Positions in the bundle are all that is needed: mapping each of them to its source now would take too long.
+    // A position in the bundle is enough. Mapping each of them to its source here would take too long.
     V8.prepareStackTrace = (_: unknown, sites: unknown) => sites;
     const holder: { stack?: unknown } = {};
     V8.captureStackTrace(holder, fn);

@@ -8,8 +8,8 @@ import { shortMessage, toTaskRunError } from "../run/run-error.ts";
 import { BatchTriggerError } from "../trigger/batch-trigger-error.ts";
 
 /**
- * The error that a run or a step failed with, made anew: name, message and stack are the original's, its class is not known
- * here. What was thrown and is no Error comes back as it was.
+ * Recreates the error that a run or a step failed with. Name, message and stack are the original's; its class
+ * is not known here. A thrown value that was not an Error is returned as it was.
  */
 export function errorOf(error: TaskRunError): unknown {
   switch (error.type) {
@@ -35,7 +35,7 @@ function named(name: string, message: string, stack: string | undefined): Error 
   return error;
 }
 
-/** A call of the API that an operation is made of failed: what a replay needs to throw the same. */
+/** What a replay needs to throw the same error as the API call of an operation. */
 interface FailedCall {
   $acme: "failed-call";
   message: string;
@@ -43,7 +43,7 @@ interface FailedCall {
   api?: { status?: number; body?: unknown; headers?: ResponseHeaders; message: string };
 }
 
-/** The result of an operation whose call of the API threw. */
+/** Returns the result of an operation whose API call threw. */
 export function failedCall(thrown: unknown): OperationResult {
   const batch = thrown instanceof BatchTriggerError ? thrown : undefined;
   const cause = batch ? batch.cause : thrown;
@@ -57,13 +57,14 @@ export function failedCall(thrown: unknown): OperationResult {
     api: { status, body, headers, message },
   };
   const raw = JSON.stringify(failed);
-  // A body may be of any size (the page of a proxy, say). Without it the same class of error is thrown, with its message.
+  // A body may be of any size (the page of a proxy, say). Without it the same class of error is thrown, with
+  // its message.
   const isTooLarge = utf8Bytes(raw) > LIMITS.errorStackBytes;
   const short = { ...failed, api: { status, message } };
   return { ok: false, error: { type: "CUSTOM_ERROR", raw: isTooLarge ? JSON.stringify(short) : raw } };
 }
 
-/** What `failedCall` was made of; undefined where the operation failed in another way. */
+/** Recreates the error that was passed to `failedCall`; undefined if the operation failed in another way. */
 export function failureOfCall(error: TaskRunError): Error | undefined {
   const value = error.type === "CUSTOM_ERROR" ? errorOf(error) : undefined;
   if (typeof value !== "object" || value === null || !("$acme" in value)) return undefined;
@@ -76,15 +77,15 @@ export function failureOfCall(error: TaskRunError): Error | undefined {
   return new BatchTriggerError(message, { ...batch, cause, isWholeMessage: true });
 }
 
-/** The result of an operation that is done by what it returns. */
+/** Returns the result of an operation that is complete with this value. */
 export const recordedValue = (value: unknown): OperationResult => {
   const { data, dataType } = encodePacket(value);
   return { ok: true, output: data, outputType: dataType };
 };
 
 /**
- * What `recordedValue` recorded.
- * @throws what `failedCall` was made of, or the error
+ * Returns the value that was passed to `recordedValue`.
+ * @throws the error that was passed to `failedCall`, or that the operation failed with
  */
 export function readValue<T>(result: OperationResult): T {
   if (result.ok) return decodePacket(result.output, result.outputType ?? JSON_TYPE) as T;

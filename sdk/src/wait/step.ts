@@ -9,7 +9,10 @@ import { callSite, durableScope, unrecorded } from "./durable.ts";
 import { readValue, recordedValue } from "./operation-errors.ts";
 
 export interface StepOptions {
-  /** Attempts of this step when it throws, with growing pauses. Default: one attempt. What is not given here is a task's default. */
+  /**
+   * How the step is retried when it throws. Default: one attempt. Fields that are left out have the defaults
+   * of a task.
+   */
   retry?: RetryOptions;
 }
 export interface StepParams {
@@ -20,14 +23,16 @@ export interface StepParams {
 }
 
 /**
- * Does something once in a run: what `fn` returns is in the run's journal before this resolves, and a run that is resumed by
- * a replay gets it from there, without calling `fn` again. It is called again only where the process ended before the
- * result was recorded. For side effects, and for reading what can differ from one time to the next.
+ * Does something once per run. The return value of `fn` is in the run's journal before this resolves, and a
+ * run that is resumed by a replay gets it from there without calling `fn` again. `fn` is called again only if
+ * the process ended before the result was recorded. Use it for side effects, and for reading values that can
+ * differ from one time to the next.
  *
- * The value comes back as a task's output would (dates, maps, … included; no functions), and an error with the original's
- * name, message and stack. An AbortTaskRunError ends the attempts. Inside another step, and outside of a task, `fn` is simply called.
+ * Values are serialized like a task's output (dates, maps, … but no functions). Errors keep their name,
+ * message and stack. An AbortTaskRunError ends the attempts. Inside another step, and outside of a task, `fn`
+ * is simply called.
  * @param name shown on the run's timeline
- * @throws what the last attempt threw; Error where the value has more than 1 MB
+ * @throws what the last attempt threw; Error if the value is larger than 1 MB
  */
 export async function step<T>(
   name: string,
@@ -77,13 +82,13 @@ async function attempts<T>(
 function checked(name: string, value: unknown) {
   const result = recordedValue(value);
   const output = (result.ok && result.output) || "";
-  // The journal holds it as text inside JSON, where a quote takes two bytes.
+  // The journal holds the output as a string inside JSON, where a quote takes two bytes.
   if (
     fitsBytes(output, LIMITS.stepOutputBytes) &&
     fitsBytes(JSON.stringify(output), LIMITS.stepOutputBytes * 1.25)
   )
     return result;
   throw new Error(
-    `Step "${name}" returned ${utf8Bytes(output)} bytes of JSON, more than the ${LIMITS.stepOutputBytes} that are recorded: store it elsewhere and return a reference`,
+    `Step "${name}" returned ${utf8Bytes(output)} bytes of JSON, more than the ${LIMITS.stepOutputBytes} that can be recorded: store the value elsewhere and return a reference`,
   );
 }

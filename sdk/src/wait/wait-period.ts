@@ -20,8 +20,8 @@ const MS = {
 };
 
 /**
- * Milliseconds of a period; several units add up.
- * @throws Error where no unit is given, or no number
+ * Returns the milliseconds of a period. Several units add up.
+ * @throws Error if there is no unit, or its value is not a number
  */
 export function periodMs(period: WaitPeriod): number {
   const units = Object.entries(period).filter(([unit]) => unit in MS) as [keyof typeof MS, unknown][];

@@ -23,11 +23,12 @@ import { periodMs, type WaitPeriod } from "./wait-period.ts";
 
 export interface CommonWaitOptions {
   /**
-   * Waits with the same key, also of other attempts and runs of the environment, end at the same time: that of the first.
-   * So a retried attempt doesn't wait again for what was waited for before.
+   * Waits with the same key end at the same time, that of the first one, also in other attempts and in other
+   * runs of the environment. With a key, a retried attempt does not wait again for time that has passed
+   * already.
    */
   idempotencyKey?: string;
-  /** How long the key holds: `"1h"`, `"7d"`. Default: 30 days. */
+  /** How long the key is valid: `"1h"`, `"7d"`. Default: 30 days. */
   idempotencyKeyTTL?: string;
 }
 export type WaitForOptions = WaitPeriod & CommonWaitOptions;
@@ -41,19 +42,19 @@ export class WaitpointTimeoutError extends Error {
   }
 }
 
-/** What became of a token. */
+/** The result of waiting for a token. */
 export type WaitpointTokenResult<TOutput> = { ok: true; output: TOutput } | { ok: false; error: Error };
 
-/** A token with what it was completed with. */
+/** A token, and the data that it was completed with. */
 export interface WaitpointRetrievedToken<TOutput> extends WaitpointToken {
   output?: TOutput;
-  /** It timed out. */
+  /** Set if the token timed out. */
   error?: Error;
 }
 
-/** The promise of what a token is completed with. */
+/** The promise of the data that a token is completed with. */
 export class ManualWaitpointPromise<TOutput> extends Promise<WaitpointTokenResult<TOutput>> {
-  // `then` and its kin make plain promises: they are of other values.
+  // `then`, `catch` and `finally` create plain promises, whose values are others.
   static override get [Symbol.species](): PromiseConstructor {
     return Promise;
   }
@@ -65,8 +66,8 @@ export class ManualWaitpointPromise<TOutput> extends Promise<WaitpointTokenResul
   }
 
   /**
-   * What it was completed with.
-   * @throws WaitpointTimeoutError
+   * Returns the data that the token was completed with.
+   * @throws WaitpointTimeoutError if the token timed out
    */
   async unwrap(): Promise<TOutput> {
     const result = await this;
@@ -76,8 +77,8 @@ export class ManualWaitpointPromise<TOutput> extends Promise<WaitpointTokenResul
 }
 
 /**
- * Suspends the run for this long: it holds no slot and no process meanwhile, unless the wait is short.
- * @throws Error outside of a run, and for a period that is none
+ * Suspends the run for a period. Unless the wait is short, the run holds no slot and no process.
+ * @throws Error outside of a run, and if the period is not valid
  */
 async function waitFor(options: WaitForOptions): Promise<void> {
   const site = callSite(waitFor);
@@ -86,8 +87,8 @@ async function waitFor(options: WaitForOptions): Promise<void> {
 }
 
 /**
- * Suspends the run until a date; one in the past is over at once.
- * @throws Error outside of a run; with `throwIfInThePast`, for a date in the past
+ * Suspends the run until a date. If the date has passed, the run continues at once.
+ * @throws Error outside of a run; with `throwIfInThePast`, if the date has passed
  */
 async function waitUntil(options: WaitUntilOptions): Promise<void> {
   const site = callSite(waitUntil);
@@ -130,7 +131,7 @@ const IN_THE_PAST: OperationResult = {
   error: { type: "BUILT_IN_ERROR", name: "Error", message: "Date is in the past", stackTrace: "" },
 };
 
-/** A token that nobody completes remembers when the first wait with a key ends. */
+/** A token that nobody completes stores when the first wait with a key ends. */
 async function endOfKey(
   what: string,
   key: string,
@@ -150,7 +151,7 @@ async function endOfKey(
   return recorded(`${what} ${key}`, site, create);
 }
 
-/** Calls the API once in a run: a replay gets what it answered then. */
+/** Calls the API once per run: a replay gets the recorded answer. */
 function recorded<T>(name: string, site: string | undefined, call: () => Promise<T>): Promise<T> {
   const found = durableScope();
   if (!found) return call();
@@ -170,19 +171,19 @@ function recorded<T>(name: string, site: string | undefined, call: () => Promise
   });
 }
 
-// The contract's value, spelled out: importing it would load zod.
+// The contract's value is repeated here, because importing it would load zod.
 const TIMEOUT: typeof WAITPOINT_TIMEOUT = "TRIGGER_WAITPOINT_TIMEOUT";
 
 const idOf = (token: string | { id: string }): string => {
   const id = typeof token === "string" ? token : token?.id;
   if (typeof id === "string" && id !== "") return id;
-  throw new TypeError("A token is named by its id or by what wait.createToken() returned");
+  throw new TypeError("A token is identified by its id or by what wait.createToken() returned");
 };
 
 /**
- * Suspends the run until somebody completes the token, or it times out. `await wait.forToken<T>(token).unwrap()` gives what
- * it was completed with.
- * @throws in the promise: Error outside of a run, and where there is no such token
+ * Suspends the run until the token is completed or times out. `await wait.forToken<T>(token).unwrap()`
+ * returns the data that the token was completed with.
+ * @throws in the promise: Error outside of a run, and if there is no such token
  */
 function forToken<T>(token: string | { id: string }): ManualWaitpointPromise<T> {
   return new ManualWaitpointPromise(waitForToken<T>(token, callSite(forToken)));
@@ -216,8 +217,8 @@ async function decoded(data: string | null | undefined, type = JSON_TYPE): Promi
 }
 
 /**
- * Creates a token that a run can wait for and that anybody who has it can complete.
- * @throws ApiError and its kin
+ * Creates a token that a run can wait for, and that anybody who has it can complete.
+ * @throws ApiError or a subclass
  */
 function createToken(
   options: CreateWaitpointTokenOptions = {},
@@ -234,8 +235,8 @@ function createToken(
 }
 
 /**
- * Completes a token: runs that wait for it go on with `data`. The first completion stands.
- * @throws ApiError and its kin
+ * Completes a token: the runs that wait for it resume with `data`. Only the first completion has an effect.
+ * @throws ApiError or a subclass
  */
 function completeToken<T>(
   token: string | { id: string },
@@ -246,8 +247,8 @@ function completeToken<T>(
 }
 
 /**
- * A token with its status, and what it was completed with.
- * @throws NotFoundError where the environment of the key has no such token
+ * Retrieves a token with its status and the data that it was completed with.
+ * @throws NotFoundError if the key's environment has no such token
  */
 async function retrieveToken<T>(
   token: string | { id: string },
@@ -260,7 +261,7 @@ async function retrieveToken<T>(
   return { ...rest, error: new WaitpointTimeoutError(String(message ?? "The token timed out")) };
 }
 
-/** Tokens, newest first. Await it for one page, or iterate with `for await` over all of them. */
+/** Lists tokens, newest first. Await the result for one page, or iterate over all tokens with `for await`. */
 function listTokens(
   params: ListWaitpointTokensQueryParams = {},
   requestOptions?: ApiRequestOptions,

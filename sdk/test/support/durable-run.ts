@@ -6,14 +6,14 @@ import { RuntimeProcess, runOf } from "./runtime.ts";
 type Options = Omit<ConstructorParameters<typeof RuntimeProcess>[0], "channel">;
 
 /**
- * A run that lives through several processes: keeps its journal as the platform does (what is known stays), answers that
+ * A run that is executed by several processes: it keeps its journal as the platform does (known fields stay), answers that
  * it is durable, and gives it to the next process.
  */
 export class DurableRun {
   readonly run: DequeuedRun;
   readonly journal = new Map<number, JournalEntry>();
   runtime: RuntimeProcess | undefined;
-  /** False: what the process tells is not answered to be durable. */
+  /** False: journal messages are not confirmed as durable. */
   answers = true;
   readonly #options: Options;
 
@@ -22,7 +22,7 @@ export class DurableRun {
     this.run = runOf(taskId, payload, more);
   }
 
-  /** A process that runs it from its start, or goes on with its journal. */
+  /** Starts a process that runs it from its start, or resumes it with its journal. */
   async start(env: Record<string, string> = {}): Promise<RuntimeProcess> {
     const runtime = new RuntimeProcess({ ...this.#options, env: { ...this.#options.env, ...env } });
     this.follow(runtime);
@@ -37,7 +37,7 @@ export class DurableRun {
     runtime.onMessage = (message) => {
       if (message.type !== "journal" || message.runId !== this.run.runId) return;
       for (const entry of message.entries) {
-        // What is known stays, except for what was recorded, which is sent again when there is more of it.
+        // Known fields stay, except for recorded values, which are sent again when there are more of them.
         const known = this.journal.get(entry.number);
         this.journal.set(entry.number, { ...entry, ...known, values: entry.values ?? known?.values });
       }
@@ -49,19 +49,19 @@ export class DurableRun {
     return [...this.journal.values()].sort((a, b) => a.number - b.number);
   }
 
-  /** An operation is over: known to the next process, and told to the one that runs. */
+  /** Completes an operation: the next process knows the result, and it is sent to the current one. */
   complete(number: number, result: OperationResult): void {
     const entry = this.journal.get(number);
     if (entry && !entry.result) Object.assign(entry, { result, completedAt: Date.now() });
     this.runtime?.send({ type: "operation", runId: this.run.runId, number, result });
   }
 
-  /** As `complete`, without telling anybody: it happens while nothing runs. */
+  /** Like `complete`, but without a message: it happens while no process runs. */
   completeSilently(number: number, result: OperationResult = { ok: true }): void {
     Object.assign(this.journal.get(number)!, { result, completedAt: Date.now() });
   }
 
-  /** Resolves when the run was told to wait for exactly these operations, by number. */
+  /** Resolves when the run has reported that it waits for exactly these operations. */
   async waits(...numbers: number[]): Promise<void> {
     await this.runtime!.until(() => {
       const last = this.runtime!.messages.findLast((m) => m.type === "waiting" || m.type === "working");
@@ -79,7 +79,7 @@ export class DurableRun {
     return (await this.runtime!.message("completed", this.run.runId)).outcome;
   }
 
-  /** What it returned. */
+  /** Returns what the run returned. */
   async result(): Promise<unknown> {
     const outcome = await this.outcome();
     expect(outcome).toMatchObject({ type: "success" });

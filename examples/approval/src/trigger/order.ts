@@ -1,14 +1,15 @@
 import { step, task, wait } from "@acme/sdk";
 
-/** Gives the money back: a task of its own, with its own retries. */
+/** Refunds an order. It is a separate task, so it has its own retries. */
 export const refund = task({
   id: "refund",
   run: async ({ receipt }: { receipt: string }) => ({ refunded: receipt }),
 });
 
 /**
- * An order that somebody has to approve: `acme trigger order '{"id":"A1","amount":120}'` logs an address, and a POST of
- * `{"ok":true}` to it lets the order go on. Until then nothing of it runs.
+ * An order that somebody has to approve. `acme trigger order '{"id":"A1","amount":120}'` logs an address; a
+ * POST of `{"ok":true}` to that address resumes the run. Until then the run is suspended, and no process
+ * runs.
  */
 export const order = task({
   id: "order",
@@ -21,7 +22,7 @@ export const order = task({
     amount: number;
     coolDownSeconds?: number;
   }) => {
-    // Done once: a run that goes on elsewhere gets the receipt that was recorded.
+    // The card is charged once: when the run is resumed, the step returns the recorded receipt.
     const receipt = await step("charge", async () => `receipt-${id}-${crypto.randomUUID()}`);
     const token = await wait.createToken({ timeout: "7d", tags: [`order:${id}`] });
     await step("ask", async () => {

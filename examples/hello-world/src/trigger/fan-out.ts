@@ -1,7 +1,7 @@
 import { task } from "@acme/sdk";
 import { helloWorld } from "./hello-world.ts";
 
-/** Triggers `n` runs of another task and doesn't wait for them. */
+/** Triggers `n` runs of another task, and does not wait for them. */
 export const fanOut = task({
   id: "fan-out",
   run: async (payload: { n: number }) => {

@@ -1,6 +1,6 @@
 import { logger, task } from "@acme/sdk";
 
-/** The smallest task: a payload comes in, what `run` returns is the run's output. */
+/** The smallest task: `run` gets the payload, and its return value is the run's output. */
 export const helloWorld = task({
   id: "hello-world",
   run: async (payload: { name: string }) => {

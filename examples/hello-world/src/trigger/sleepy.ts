@@ -1,7 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { task } from "@acme/sdk";
 
-/** Takes its time. `signal` is aborted when the run is canceled or has run too long, so that the work can stop. */
+/**
+ * Takes a while. `signal` is aborted when the run is canceled or exceeds its `maxDuration`, so that the work
+ * can stop.
+ */
 export const sleepy = task({
   id: "sleepy",
   run: async (payload: { ms: number }, { signal }) => {
