@@ -161,7 +161,7 @@ export const a = task({ id: "a", run: () => runs.nothingLikeThis("x") });`,
     [
       "a folder of dirs that isn't there",
       { "acme.config.ts": 'export default { project: "proj_test", dirs: ["./nope"] };' },
-      '"./nope" of `dirs`',
+      '"./nope" in `dirs`',
     ],
     [
       "a configuration without a project",

@@ -111,7 +111,12 @@ describe("acme", () => {
       {},
       /no environment "production": --env is one of dev, staging, preview, prod/,
     ],
-    ["an address that isn't one", [], { ACME_API_URL: "nonsense" }, /"nonsense" is not the address of a server/],
+    [
+      "an address that isn't one",
+      [],
+      { ACME_API_URL: "nonsense" },
+      /"nonsense" is not the address of a server/,
+    ],
   ])("explains %s, and deploys nothing", async (_, args, env, message) => {
     write("Hello");
     const result = await acme(["deploy", project, ...args], env);
