@@ -34,6 +34,8 @@ export default defineConfig({
           SIGNING_KEY: "signing-key-of-the-tests",
           API_RATE_LIMIT: "300,100",
           CLIENT_ADDRESS_HEADER: "x-test-address",
+          FUZZ_SEED: process.env.FUZZ_SEED ?? "",
+          FUZZ_ROUNDS: process.env.FUZZ_ROUNDS ?? "",
         },
       },
     }),

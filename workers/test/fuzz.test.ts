@@ -1,0 +1,115 @@
+import { env, exports } from "cloudflare:workers";
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { call } from "./client.ts";
+import { type Document, type FuzzRequest, requests } from "./fuzz/requests.ts";
+import { World } from "./fuzz/world.ts";
+
+/**
+ * Requests made from the API's own document, right and wrong in every way, to all of its routes, those of hosts included.
+ * `FUZZ_SEED=N` repeats a run, `FUZZ_ROUNDS=N` makes it longer. Whatever is sent, the server says what is wrong with it:
+ * no answer is a 500, and everything that was accepted can be read.
+ */
+const { FUZZ_SEED, FUZZ_ROUNDS } = env as unknown as { FUZZ_SEED?: string; FUZZ_ROUNDS?: string };
+const seed = Number(FUZZ_SEED || Math.floor(Math.random() * 2 ** 31));
+const rounds = Number(FUZZ_ROUNDS || 8);
+const REQUESTS_PER_ROUND = 250;
+
+const worker = exports as unknown as { default: Fetcher };
+
+const reads = (key: string): [string, string][] => [
+  ["/api/v1/runs?page%5Bsize%5D=100", key],
+  ["/api/v1/waitpoints/tokens?page%5Bsize%5D=100", key],
+  ["/api/v1/schedules?perPage=100", key],
+  ["/api/v1/queues?perPage=100", key],
+];
+
+async function send(request: FuzzRequest): Promise<{ status: number; text: string }> {
+  const { method, path, headers, body } = request;
+  const response = await worker.default.fetch(`http://acme.test${path}`, {
+    method,
+    headers,
+    body,
+    redirect: "manual",
+  });
+  if (response.webSocket) {
+    response.webSocket.accept();
+    response.webSocket.close();
+    return { status: response.status, text: "" };
+  }
+  if (response.headers.get("content-type")?.includes("event-stream")) {
+    await response.body?.cancel();
+    return { status: response.status, text: "" };
+  }
+  return { status: response.status, text: await response.text() };
+}
+
+it(`no request of ${rounds * REQUESTS_PER_ROUND} is answered with a 500 (FUZZ_SEED=${seed})`, async () => {
+  const { body: document } = await call<Document>("GET", "/openapi.json", null);
+  const statuses = new Map<number, number>();
+  const failures: string[] = [];
+  const operations = new Map<string, number>();
+  for (let round = 0; round < rounds; round++) {
+    const world = await World.create();
+    // One at a time, because what a request is made from is what the answers before it named.
+    for (let n = 0; n < REQUESTS_PER_ROUND; n++) {
+      const step = seed + round * REQUESTS_PER_ROUND + n;
+      const [request] = fc.sample(requests(document, world), { seed: step, numRuns: 1 }) as [FuzzRequest];
+      const { status, text } = await send(request);
+      statuses.set(status, (statuses.get(status) ?? 0) + 1);
+      if (status < 300) operations.set(request.operation, (operations.get(request.operation) ?? 0) + 1);
+      if (status < 300) world.learn(text);
+      if (status >= 500) failures.push(`${status} ${describe(request)}\n  → ${text.slice(0, 500)}`);
+      else if (status >= 400 && !isFailure(text))
+        failures.push(`${status} without a reason: ${describe(request)}\n  → ${text.slice(0, 500)}`);
+    }
+    failures.push(...(await unreadable(world)));
+  }
+  const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
+  console.log(
+    `fuzz: seed ${seed}, ${counts.join(", ")}; ${operations.size} operations succeeded at least once`,
+  );
+  expect(failures).toEqual([]);
+}, 500_000);
+
+const describe = ({ operation, method, path, headers, body }: FuzzRequest): string =>
+  `${operation}: ${method} ${path.slice(0, 300)} ${JSON.stringify(headers).slice(0, 300)}\n  ${String(body).slice(0, 1_500)}`;
+
+function isFailure(text: string): boolean {
+  try {
+    const { error, code, message } = JSON.parse(text) as Record<string, unknown>;
+    return (typeof error === "string" && typeof code === "string") || typeof message === "string";
+  } catch {
+    return false;
+  }
+}
+
+/** What can't be read of that which the round left behind. */
+async function unreadable(world: World): Promise<string[]> {
+  const failures: string[] = [];
+  const { prod, dev } = world.project;
+  const read = async (path: string, key: string): Promise<string> => {
+    const { status, text } = await send({
+      operation: "",
+      method: "GET",
+      path,
+      headers: { authorization: `Bearer ${key}` },
+      body: undefined,
+    });
+    // A key may have been revoked on the way, and a project deleted.
+    if (status >= 500) failures.push(`${status} on reading ${path}: ${text.slice(0, 500)}`);
+    return text;
+  };
+  for (const [path, key] of [...reads(prod), ...reads(dev)]) {
+    const text = await read(path, key);
+    for (const id of new Set(text.match(/\brun_[0-9a-z]+\b/g) ?? [])) {
+      for (const what of [`/api/v3/runs/${id}`, `/api/v1/runs/${id}/events`, `/api/v1/runs/${id}/attempts`]) {
+        await read(what, key);
+      }
+    }
+    for (const id of new Set(text.match(/\bwaitpoint_[0-9a-z]+\b/g) ?? [])) {
+      await read(`/api/v1/waitpoints/tokens/${id}`, key);
+    }
+  }
+  return failures;
+}

@@ -1,0 +1,198 @@
+import fc from "fast-check";
+import { hostileText } from "./hostile.ts";
+import { jsonTexts, type Schema, type SchemaContext } from "./json-texts.ts";
+import type { World } from "./world.ts";
+
+interface Parameter {
+  name: string;
+  in: "path" | "query" | "header";
+  required?: boolean;
+  schema: Schema;
+}
+
+interface Described {
+  operationId: string;
+  security: Record<string, unknown>[];
+  parameters: Parameter[];
+  requestBody?: { content: Record<string, { schema: Schema }> };
+}
+
+/** The part of the API's document that requests are made from. */
+export interface Document {
+  paths: Record<string, Record<string, Described>>;
+  components: { schemas: Record<string, Schema> };
+}
+
+export interface FuzzRequest {
+  operation: string;
+  method: string;
+  path: string;
+  headers: Record<string, string>;
+  body: string | Uint8Array<ArrayBuffer> | undefined;
+}
+
+const chance = (percent: number): fc.Arbitrary<boolean> => fc.nat(99).map((n) => n < percent);
+
+/** Requests to all operations of the document, in the proportion of one each. */
+export function requests(document: Document, world: World): fc.Arbitrary<FuzzRequest> {
+  const context: SchemaContext = {
+    resolve: (ref) => document.components.schemas[ref.slice(ref.lastIndexOf("/") + 1)] ?? {},
+    known: (name, thing) => world.known(name, thing),
+  };
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(
+      ([method, described]) =>
+        () =>
+          requestsTo(path, method, described, context, world),
+    ),
+  );
+  return fc.constantFrom(...operations).chain((make) => make());
+}
+
+function requestsTo(
+  path: string,
+  method: string,
+  described: Described,
+  context: SchemaContext,
+  world: World,
+): fc.Arbitrary<FuzzRequest> {
+  return fc
+    .tuple(
+      pathTexts(path, context),
+      queryTexts(described.parameters, context),
+      headerTexts(described, world),
+      method === "get" ? fc.constant(undefined) : bodies(described, context),
+    )
+    .map(([filled, query, headers, body]) => ({
+      operation: described.operationId,
+      method: method.toUpperCase(),
+      path: query === "" ? filled : `${filled}?${query}`,
+      headers,
+      body,
+    }));
+}
+
+/** A text as a segment of a path. One that is dots only would be resolved by the client. */
+const segment = (text: string): string =>
+  /^\.{1,2}$/.test(text) ? text.replaceAll(".", "%2E") : encodeURIComponent(text.toWellFormed()) || "%20";
+
+function pathTexts(path: string, context: SchemaContext): fc.Arbitrary<string> {
+  const parts = path.split(/(\{\w+\})/).map((part) => {
+    if (!part.startsWith("{")) return fc.constant(part);
+    // An id is one of what the path is about.
+    const name = part === "{id}" ? `${/\/([\w-]+)\/\{id\}/.exec(path)?.[1]}.id` : part.slice(1, -1);
+    return fc.nat(1_000).chain((thing) => {
+      const known = context.known(name, thing);
+      return fc.oneof(
+        { weight: known === null ? 1 : 80, arbitrary: fc.constant(segment(known ?? "x")) },
+        { weight: 15, arbitrary: hostileText.map(segment) },
+        // What is not encoded as it should be.
+        {
+          weight: 5,
+          arbitrary: fc.constantFrom("%", "%zz", "%00", "%2F%2F", "%252F", "a%20b", "%F0%9F", "x.json"),
+        },
+      );
+    });
+  });
+  return fc.tuple(...parts).map((texts) => texts.join(""));
+}
+
+function queryTexts(parameters: Parameter[], context: SchemaContext): fc.Arbitrary<string> {
+  const inQuery = parameters.filter((parameter) => parameter.in === "query");
+  const each = inQuery.map(({ name, schema, required }) =>
+    fc
+      .tuple(chance(required ? 98 : 25), chance(12), hostileText, jsonTexts(schema, context, name))
+      .map(([present, hostile, text, json]) => {
+        if (!present) return [];
+        return [
+          `${encodeURIComponent(name)}=${encodeURIComponent((hostile ? text : unquoted(json)).toWellFormed())}`,
+        ];
+      }),
+  );
+  const extra = fc.constantFrom("", "", "", "", "", "&&=", "x=1", "page%5Bsize%5D=5&page%5Bsize%5D=6");
+  return fc
+    .tuple(fc.tuple(...each), extra)
+    .map(([own, more]) => [...own.flat(), ...(more === "" ? [] : [more])].join("&"));
+}
+
+function unquoted(json: string): string {
+  const value: unknown = JSON.parse(json);
+  return typeof value === "string" ? value : json;
+}
+
+const HEADERS = [
+  ["x-acme-operation", "run_x.1.0"],
+  ["x-acme-operation", "a b"],
+  ["x-acme-environment", "env_x"],
+  ["x-trigger-request-idempotency-key", "k"],
+  ["x-trigger-request-idempotency-key", "k".repeat(1_000)],
+  ["x-trigger-branch", "x".repeat(500)],
+  ["trigger-version", "4.8.3"],
+  ["content-type", "text/plain"],
+  ["content-type", "application/x-www-form-urlencoded"],
+  ["content-type", "multipart/form-data; boundary=x"],
+  ["content-encoding", "gzip"],
+  ["origin", "https://other.test"],
+  ["cookie", "acme.session_token=x"],
+  ["if-none-match", "*"],
+  ["upgrade", "websocket"],
+  ["last-event-id", "-1"],
+  ["accept", "text/event-stream"],
+  ["range", "bytes=0-"],
+] as const;
+
+function headerTexts(described: Described, world: World): fc.Arbitrary<Record<string, string>> {
+  const own = described.security.flatMap((scheme) => Object.keys(scheme));
+  const scheme = fc.oneof(
+    { weight: 94, arbitrary: fc.constantFrom(...(own.length > 0 ? own : ["none"])) },
+    {
+      weight: 6,
+      arbitrary: fc.constantFrom(
+        "secretKey",
+        "publicToken",
+        "accessToken",
+        "session",
+        "hostToken",
+        "unknown",
+      ),
+    },
+  );
+  const more = fc.oneof(
+    { weight: 4, arbitrary: fc.constant([]) },
+    { weight: 1, arbitrary: fc.array(fc.constantFrom(...HEADERS), { maxLength: 3 }) },
+  );
+  return fc.tuple(scheme, more).map(([name, headers]) => ({
+    "content-type": "application/json",
+    ...(name === "none" ? {} : world.headersOf(name)),
+    ...Object.fromEntries(headers),
+  }));
+}
+
+function bodies(
+  { requestBody }: Described,
+  context: SchemaContext,
+): fc.Arbitrary<string | Uint8Array<ArrayBuffer> | undefined> {
+  const [type, content] = Object.entries(requestBody?.content ?? {})[0] ?? [];
+  if (!content || type === undefined) {
+    return fc.constantFrom(undefined, undefined, "{}", "[]", "\0", "{");
+  }
+  if (content.schema.format === "binary") {
+    return fc.constantFrom("1", "{}", "", "hello", "{", "a=1&b=%", "\0", "ä".repeat(200_000));
+  }
+  const one = jsonTexts(content.schema, context);
+  const texts = type.includes("ndjson")
+    ? fc.array(one, { maxLength: 5 }).map((lines) => lines.join("\n"))
+    : one;
+  return fc.oneof(
+    { weight: 95, arbitrary: texts },
+    { weight: 2, arbitrary: fc.tuple(texts, fc.nat(200)).map(([text, end]) => text.slice(0, end)) },
+    {
+      weight: 2,
+      arbitrary: fc.uint8Array({ maxLength: 60 }).map((bytes) => new Uint8Array(bytes)),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(undefined, "", "null", "{", "\ufeff{}", "{}{}", " ".repeat(300_000)),
+    },
+  );
+}
