@@ -32,6 +32,7 @@ export default defineConfig({
           HOST_TOKEN: "host-token-of-the-tests",
           ADMIN_TOKEN: "admin-token-of-the-tests",
           SIGNING_KEY: "signing-key-of-the-tests",
+          ENCRYPTION_KEYS: "k1:encryption-key-of-the-tests",
           API_RATE_LIMIT: "300,100",
           CLIENT_ADDRESS_HEADER: "x-test-address",
           FUZZ_SEED: process.env.FUZZ_SEED ?? "",

@@ -207,7 +207,9 @@ export class Attempt implements Work {
 
   log(message: Of<"log">, size: number): void {
     const { runId, attempt } = this.run;
-    if (!this.#isOver) this.#options.logs.add(runId, attempt, message.entries, size);
+    if (this.#isOver) return;
+    const entries = this.#ready?.redactor.entries(message.entries) ?? message.entries;
+    this.#options.logs.add(runId, attempt, entries, size);
   }
 
   journal(message: Of<"journal">): void {
@@ -477,9 +479,10 @@ export class Attempt implements Work {
     this.#finish({ type: "failure", error: internalError(code, message), retry });
   }
 
-  #finish(outcome: AttemptOutcome, usageMs?: number, runtime: "kill" | "free" = "kill"): void {
+  #finish(result: AttemptOutcome, usageMs?: number, runtime: "kill" | "free" = "kill"): void {
     if (!this.#end(runtime)) return;
     const { runId, token } = this.run;
+    const outcome = this.#ready?.redactor.outcome(result) ?? result;
     const startedAt = this.#startedAt === null ? undefined : Math.round(this.#startedAt);
     this.#options.reporter.completed({ runId, token, startedAt, completedAt: Date.now(), outcome, usageMs });
     const error = outcome.type === "failure" ? outcome.error : undefined;

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { HostDeployment } from "@acme/sdk/contract";
 import type { WorkerApi } from "./api.ts";
 import type { Bundles } from "./bundles.ts";
+import { Redactor } from "./redactor.ts";
 
 /** A deployment of which all is here that a runtime needs. */
 export interface ReadyDeployment {
@@ -9,17 +10,25 @@ export interface ReadyDeployment {
   bundlePath: string;
   /** Tells apart runtimes that were started with other variables. */
   envHash: string;
+  /** Takes the values of the environment's secrets out of logs and errors. */
+  redactor: Redactor;
 }
 
-/** How long variables may be out of date. */
-const FRESH_MS = 30_000;
+/** After this time what is known is refreshed beside the runs that go on to use it. */
+const REFRESH_MS = 3_000;
+/** What is older is not used: a changed variable reaches every attempt that starts 10 s later. */
+const STALE_MS = 8_000;
 const MAX_KEPT = 1_000;
 
-/** Deployments by id. What is known is given at once and refreshed beside, so that runs never wait for a refresh. */
+/**
+ * Deployments by id. What is known is given at once and refreshed beside, so that runs of a busy environment never wait for
+ * a refresh; what was not asked for in a while is fetched again.
+ */
 export class Deployments {
   readonly #api: Pick<WorkerApi, "deployment">;
   readonly #bundles: Bundles;
-  readonly #known = new Map<string, { ready: ReadyDeployment; at: number }>();
+  /** `at`: when its fetch began; `askedAt`: when a refresh of it began last. */
+  readonly #known = new Map<string, { ready: ReadyDeployment; at: number; askedAt: number }>();
   readonly #loading = new Map<string, Promise<ReadyDeployment>>();
 
   constructor(api: Pick<WorkerApi, "deployment">, bundles: Bundles) {
@@ -27,15 +36,18 @@ export class Deployments {
     this.#bundles = bundles;
   }
 
-  /** The deployment if it is here already. */
+  /** The deployment if it is here already, and not too old. */
   peek(id: string): ReadyDeployment | undefined {
     const entry = this.#known.get(id);
-    if (entry && performance.now() - entry.at > FRESH_MS) {
-      entry.at = performance.now();
-      // What can't be refreshed stays as it was.
+    if (!entry) return undefined;
+    const now = performance.now();
+    if (now - entry.at > STALE_MS) return undefined;
+    if (now - entry.askedAt > REFRESH_MS) {
+      entry.askedAt = now;
+      // What can't be refreshed stays as it was until it is too old.
       this.load(id).catch(() => {});
     }
-    return entry?.ready;
+    return entry.ready;
   }
 
   /** @throws ApiError, HostError, Error when it can't be had now; asking again tries again */
@@ -48,13 +60,15 @@ export class Deployments {
   }
 
   async #load(id: string): Promise<ReadyDeployment> {
+    const at = performance.now();
     const deployment = await this.#api.deployment(id);
     const bundlePath = await this.#bundles.path(deployment.contentHash);
     const variables = Object.entries(deployment.env).sort(([a], [b]) => (a < b ? -1 : 1));
     const envHash = createHash("sha256").update(JSON.stringify(variables)).digest("hex").slice(0, 16);
-    const ready = { deployment, bundlePath, envHash };
+    const redactor = new Redactor(deployment.env, deployment.secretNames);
+    const ready = { deployment, bundlePath, envHash, redactor };
     this.#known.delete(id);
-    this.#known.set(id, { ready, at: performance.now() });
+    this.#known.set(id, { ready, at, askedAt: at });
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= MAX_KEPT) break;
       this.#known.delete(oldest);

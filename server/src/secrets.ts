@@ -15,6 +15,8 @@ export const ServerSecrets = z.object({
   signingKey: Secret,
   /** To rotate the signing key: the value of the Worker's `SIGNING_KEYS`, such as `k2:SECRET`. */
   signingKeys: z.string().optional(),
+  /** Seal environment variables: the value of the Worker's `ENCRYPTION_KEYS`. Without it those can't be opened. */
+  encryptionKeys: z.string().optional(),
   /** API key of the production environment. */
   secretKey: Secret,
   /** API key of the development environment. */
@@ -24,10 +26,13 @@ export const ServerSecrets = z.object({
 });
 export type ServerSecrets = z.infer<typeof ServerSecrets>;
 
+const newEncryptionKey = (): string => `k1:${randomBytes(32).toString("base64url")}`;
+
 const generate = (): ServerSecrets => ({
   hostToken: randomBytes(32).toString("base64url"),
   adminToken: randomBytes(32).toString("base64url"),
   signingKey: randomBytes(32).toString("base64url"),
+  encryptionKeys: newEncryptionKey(),
   secretKey: `tr_prod_${randomBase36(32)}`,
   devSecretKey: `tr_dev_${randomBase36(32)}`,
   accessToken: `tr_pat_${randomBase36(40)}`,
@@ -50,8 +55,16 @@ export function loadSecrets(path: string): ServerSecrets {
     value = undefined;
   }
   const parsed = ServerSecrets.safeParse(value);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return withEncryptionKey(path, parsed.data);
   throw new ServerError(
     `${path} is damaged: ${z.prettifyError(parsed.error)}\nPut a copy of it back; or delete it to have new keys made (clients then need the new ones).`,
   );
+}
+
+/** A folder that is older than variables gets a key for them. */
+function withEncryptionKey(path: string, secrets: ServerSecrets): ServerSecrets {
+  if (secrets.encryptionKeys) return secrets;
+  const added = { ...secrets, encryptionKeys: newEncryptionKey() };
+  writePrivateJson(path, added);
+  return added;
 }

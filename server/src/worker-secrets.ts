@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ServerSecrets } from "./secrets.ts";
 
 /** The Worker's bindings that hold secrets. */
-export const SECRET_BINDINGS = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY", "SIGNING_KEYS"] as const;
+export const SECRET_BINDINGS = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY", "SIGNING_KEYS", "ENCRYPTION_KEYS"] as const;
 type SecretBinding = (typeof SECRET_BINDINGS)[number];
 
 /** Name of the folder, beside workerd's configuration. */
@@ -14,6 +14,7 @@ const valuesOf = (secrets: ServerSecrets): Record<SecretBinding, string> => ({
   ADMIN_TOKEN: secrets.adminToken,
   SIGNING_KEY: secrets.signingKey,
   SIGNING_KEYS: secrets.signingKeys ?? "",
+  ENCRYPTION_KEYS: secrets.encryptionKeys ?? "",
 });
 
 /**

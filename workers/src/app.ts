@@ -10,6 +10,7 @@ import { adminRoutes } from "./routes/admin.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { deploymentRoutes } from "./routes/deployments.ts";
 import { environmentRoutes } from "./routes/environments.ts";
+import { envvarRoutes } from "./routes/envvars.ts";
 import { healthRoutes } from "./routes/health.ts";
 import { hostRoutes } from "./routes/host.ts";
 import { openApiRoutes } from "./routes/openapi.ts";
@@ -63,6 +64,7 @@ app.route("/", deploymentRoutes);
 app.route("/", adminRoutes);
 app.route("/", peopleRoutes);
 app.route("/", organizationRoutes);
+app.route("/", envvarRoutes);
 app.route("/", healthRoutes);
 app.route("/", openApiRoutes);
 

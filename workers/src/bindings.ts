@@ -27,6 +27,8 @@ export interface Bindings extends ObjectBindings {
   SIGNING_KEYS?: string;
   /** One signing key with the ID `default`. */
   SIGNING_KEY?: string;
+  /** Wrap the keys that seal environment variables: `ID:SECRET,…` (see `control/sealing.ts`). */
+  ENCRYPTION_KEYS?: string;
   /** `BURST,PER_SECOND` requests of one key; absent: 5000,1000. */
   API_RATE_LIMIT?: string;
   /** Who may become known to the server by signing in: `open`: everybody; else those whom somebody invited. */

@@ -48,6 +48,7 @@ export interface Project {
   accessToken: string;
   /** Key of the prod environment, which its runs' ids begin with. */
   prodKey: string;
+  devKey: string;
 }
 
 type Bootstrapped = z.infer<typeof BootstrapResponse>;
@@ -68,8 +69,9 @@ export async function newProject(): Promise<Project> {
     accessToken: project.accessToken,
   });
   if (created.status !== 200) throw new Error(JSON.stringify(created.body));
-  const prodKey = created.body.environments.find(({ slug }) => slug === "prod")?.key as string;
-  return { ...project, prodKey };
+  const keyOf = (wanted: string) =>
+    created.body.environments.find(({ slug }) => slug === wanted)?.key as string;
+  return { ...project, prodKey: keyOf("prod"), devKey: keyOf("dev") };
 }
 
 type Queues = z.input<typeof QueueManifest>[];

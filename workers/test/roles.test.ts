@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 
 /** What deletes everything is asked for last. */
-const ofMembers = taking("secretKey", "accessToken", "member").sort(
+const ofMembers = taking("secretKey", "accessToken", "environment", "member").sort(
   (a, b) => Number(a.id === "deleteProject") - Number(b.id === "deleteProject"),
 );
 
@@ -71,7 +71,7 @@ describe("an owner of another organization", () => {
 });
 
 describe("a session that has ended", () => {
-  it.each(taking("secretKey", "accessToken", "member", "session"))(
+  it.each(taking("secretKey", "accessToken", "environment", "member", "session"))(
     "is nobody at $method $path",
     async (route) => {
       const member = members.get("owner") as Member;

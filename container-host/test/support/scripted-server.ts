@@ -139,6 +139,7 @@ export class ScriptedServer {
         suspendAfterMs: options.suspendAfterMs,
       },
       env: options.env ?? {},
+      secretNames: [],
       apiToken: `api-token-of-${id}`,
     });
     return id;

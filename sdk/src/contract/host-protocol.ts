@@ -266,6 +266,8 @@ export const HostDeployment = z.object({
   manifest: WorkerManifest,
   /** The environment's variables, for its processes. */
   env: z.record(z.string(), z.string()),
+  /** Those of them whose values must not appear in logs and errors. */
+  secretNames: z.array(z.string()).default([]),
   /** What tasks of this environment call the API with (`ACME_SECRET_KEY` in their process). */
   apiToken: z.string(),
 });

@@ -5,6 +5,8 @@
  * - `accessToken`: a personal access token whose organization has the environment `:env` of the project `:ref`.
  *   Both of these also take the session of a member of the environment's organization whose role `people/roles.ts` lets do
  *   it: the header `x-acme-environment` or, for an access token's routes, the path names the environment.
+ * - `environment`: for a path with a project's `:ref` and an environment's `:env`: that environment's secret key, a run's
+ *   token of it, an access token, or the session of a member as above.
  * - `session`: the session of any person.
  * - `member`: the session of a member of the organization that the path names, by `:organization` or by the `:ref` of one
  *   of its projects, with a role that `people/roles.ts` lets do it.
@@ -13,10 +15,13 @@
  */
 export type Access =
   | { credential: "secretKey"; scopes?: readonly string[] }
-  | { credential: "accessToken" | "session" | "member" | "hostToken" | "adminToken" | "none" };
+  | {
+      credential: "accessToken" | "environment" | "session" | "member" | "hostToken" | "adminToken" | "none";
+    };
 
 const secretKey = { credential: "secretKey" } as const;
 const accessToken = { credential: "accessToken" } as const;
+const environment = { credential: "environment" } as const;
 const session = { credential: "session" } as const;
 const member = { credential: "member" } as const;
 const hostToken = { credential: "hostToken" } as const;
@@ -99,6 +104,15 @@ export const ACCESS = {
   reportRuns: hostToken,
   getHostDeployment: hostToken,
   downloadBundle: hostToken,
+
+  listVariables: environment,
+  createVariable: environment,
+  importVariables: environment,
+  retrieveVariable: environment,
+  updateVariable: environment,
+  deleteVariable: environment,
+  rotateEncryption: member,
+  rewrapEncryption: adminToken,
 
   getMe: session,
   createOrganization: session,

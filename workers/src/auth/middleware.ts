@@ -1,3 +1,4 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
 import { authenticateOrganization } from "../control/authenticate-organization.ts";
@@ -65,6 +66,15 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
       if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
       return authenticateProject(c, ref, env);
     }
+    case "environment": {
+      const { ref = "", env = "" } = c.req.param() as Record<string, string>;
+      if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
+      if (c.req.header("authorization")?.startsWith("Bearer tr_pat_"))
+        return authenticateProject(c, ref, env);
+      const authenticated = await authenticateEnvironment(c, []);
+      checkNamed(authenticated.environment, ref, env);
+      return authenticated;
+    }
     case "session":
       c.set("session", await authenticateSession(c));
       return null;
@@ -83,6 +93,16 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
     case "none":
       return null;
   }
+}
+
+/** A key is of one environment: what another one's path names is not there for it. */
+function checkNamed(environment: EnvironmentRef, projectRef: string, slug: string): void {
+  if (environment.project.ref === projectRef && environment.slug === slug) return;
+  throw new Failure(
+    404,
+    "environment_not_found",
+    `This key is not of an environment "${slug.slice(0, 64)}" of project "${projectRef.slice(0, 64)}". Use that environment's key or an access token. Nothing was changed.`,
+  );
 }
 
 /** The scopes with the path's parameters in their places. */

@@ -83,6 +83,7 @@ function describe(schemas: Schemas, path: string, operation: Operation) {
 /** Any one of these lets a request through. A public token is listed with the scopes of which it has to have one. */
 function securityOf(access: Access): Record<string, readonly string[]>[] {
   if (access.credential === "none") return [];
+  if (access.credential === "environment") return [{ secretKey: [] }, { accessToken: [] }, { session: [] }];
   if (access.credential === "member") return [{ session: [] }];
   const own = { [access.credential]: [] };
   return access.credential === "secretKey" && access.scopes ? [own, { publicToken: access.scopes }] : [own];

@@ -3,7 +3,11 @@ import type { ACCESS, OperationId } from "../auth/access.ts";
 import { Failure } from "../http/failure.ts";
 
 type OfEnvironment = {
-  [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends "secretKey" | "accessToken" | "member"
+  [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends
+    | "secretKey"
+    | "accessToken"
+    | "environment"
+    | "member"
     ? Id
     : never;
 }[OperationId];
@@ -75,6 +79,15 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   listDeployments: "viewer",
   createDeployment: "developer",
   promoteDeployment: "developer",
+
+  // Values that are no secrets are shown: those who only look see none of them.
+  listVariables: "developer",
+  createVariable: "developer",
+  importVariables: "developer",
+  retrieveVariable: "developer",
+  updateVariable: "developer",
+  deleteVariable: "developer",
+  rotateEncryption: "admin",
 
   getOrganization: "viewer",
   updateOrganization: "admin",

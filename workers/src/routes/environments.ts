@@ -8,7 +8,7 @@ import { environmentObjectOf } from "../objects.ts";
 import { environmentView } from "../views/environment-view.ts";
 
 /** Other things of a project have paths like these. A member's own and a branch's slugs begin with their type's. */
-const PATH = "/api/v1/projects/:ref/:env{(?:dev|preview)(?:-[0-9a-z-]+)?|staging|prod}" as const;
+const PATH = "/api/v1/projects/:ref/:env{(?:(?:dev|preview)(?:-[0-9a-z-]+)?|staging|prod)}" as const;
 
 /** An environment as its project's developers see and pause it. What it may use is set by the administrator. */
 export const environmentRoutes = new Hono<App>()

@@ -14,6 +14,7 @@ import { Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import { issueToken } from "../auth/tokens.ts";
 import type { App, Bindings } from "../bindings.ts";
+import { openVariables } from "../control/variables.ts";
 import { readBody } from "../http/body.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
@@ -21,6 +22,7 @@ import { dispatcherObject, queueObjectOf, runFeed } from "../objects.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
 import { mayBeLarge, offload, STORED } from "../storage/packets.ts";
+import { openSql } from "../storage/sql-connection.ts";
 
 const REPORT_BYTES = 32 * 1024 * 1024;
 /** A token for code inside runs outlives any run of today's longest allowed duration. */
@@ -77,13 +79,15 @@ export const hostRoutes = new Hono<App>()
     if (!found)
       throw new Failure(404, "deployment_not_found", `Deployment ${c.req.param("id")} was not found.`);
     const exp = Math.floor(Date.now() / 1000) + RUN_TOKEN_SECONDS;
+    const variables = await openVariables(c.env, openSql(c.env), found.environmentKey);
     const body: HostDeployment = {
       id: found.id,
       version: found.version,
       contentHash: found.contentHash,
       bundleBytes: found.bundleBytes,
       manifest: found.manifest,
-      env: {},
+      env: variables.env,
+      secretNames: variables.secretNames,
       apiToken: issueToken(c.env, { env: found.environmentKey, kind: "run", exp }),
     };
     return c.json(body);

@@ -3,6 +3,7 @@ export * from "./batches.ts";
 export * from "./deployments.ts";
 export * from "./durations.ts";
 export * from "./environments.ts";
+export * from "./envvars.ts";
 export * from "./operations.ts";
 export * from "./organizations.ts";
 export * from "./packets.ts";

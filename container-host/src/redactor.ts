@@ -1,0 +1,68 @@
+import type { AttemptOutcome, LogEntry, TaskRunError } from "@acme/sdk/contract";
+
+/** What stands in place of a secret's value. */
+export const REDACTED = "[redacted]";
+/** A shorter value is found everywhere: to take it out would make logs useless and hide nothing. */
+const MIN_LENGTH = 5;
+/** Of a value of many lines (a key in PEM), each line of this length is looked for by itself: loggers split lines. */
+const MIN_LINE_LENGTH = 8;
+
+/** Takes the values of an environment's secrets out of what is recorded of its runs. */
+export class Redactor {
+  readonly #pattern: RegExp | undefined;
+
+  constructor(env: Record<string, string>, secretNames: string[]) {
+    const parts = new Set<string>();
+    for (const name of secretNames) for (const part of partsOf(env[name] ?? "")) parts.add(part);
+    // The longest first: of two values of which one holds the other, the whole longer one goes.
+    const sorted = [...parts].sort((a, b) => b.length - a.length);
+    if (sorted.length > 0) this.#pattern = new RegExp(sorted.map(escapeRegExp).join("|"), "g");
+  }
+
+  text(text: string): string {
+    return this.#pattern ? text.replace(this.#pattern, REDACTED) : text;
+  }
+
+  entries(entries: LogEntry[]): LogEntry[] {
+    if (!this.#pattern) return entries;
+    return entries.map((entry) => ({
+      ...entry,
+      message: this.text(entry.message),
+      ...(entry.properties ? { properties: this.#value(entry.properties) as LogEntry["properties"] } : {}),
+    }));
+  }
+
+  /** An output is the task's own to return; an error's text often holds what a library was called with. */
+  outcome<T extends AttemptOutcome>(outcome: T): T {
+    if (!this.#pattern || !("error" in outcome)) return outcome;
+    return { ...outcome, error: this.#value(outcome.error) as TaskRunError };
+  }
+
+  #value(value: unknown): unknown {
+    if (typeof value === "string") return this.text(value);
+    if (typeof value === "number") {
+      const text = this.text(String(value));
+      return text === String(value) ? value : text;
+    }
+    if (Array.isArray(value)) return value.map((item) => this.#value(item));
+    if (typeof value !== "object" || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([name, item]) => [this.text(name), this.#value(item)]),
+    );
+  }
+}
+
+/** The value as it is, as it is inside JSON, and its longer lines. */
+function partsOf(value: string): string[] {
+  const trimmed = value.trim();
+  if (trimmed.length < MIN_LENGTH) return [];
+  const lines = trimmed.includes("\n")
+    ? trimmed
+        .split(/\r?\n/)
+        .map((line) => line.trim())
+        .filter((line) => line.length >= MIN_LINE_LENGTH)
+    : [];
+  return [trimmed, JSON.stringify(trimmed).slice(1, -1), ...lines];
+}
+
+const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

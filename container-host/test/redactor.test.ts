@@ -1,0 +1,72 @@
+import { describe, expect, it } from "vitest";
+import { Redactor } from "../src/redactor.ts";
+
+const PEM = "-----BEGIN KEY-----\nMIIEvQIBADANBgkq\nhkiG9w0BAQEFAASC\n-----END KEY-----";
+const env = {
+  TOKEN: "s3cr3t-token",
+  LONGER: "s3cr3t-token-and-more",
+  PEM,
+  PIN: "1234",
+  NUMBER: "987654321",
+  OPEN: "visible",
+};
+const redactor = new Redactor(env, ["TOKEN", "LONGER", "PEM", "PIN", "NUMBER", "MISSING"]);
+
+describe("what is recorded of a run", () => {
+  it("has no value of a secret", () => {
+    expect(redactor.text("a s3cr3t-token b s3cr3t-token-and-more c visible")).toBe(
+      "a [redacted] b [redacted] c visible",
+    );
+  });
+
+  it("keeps values that are too short to be told from other text", () => {
+    expect(redactor.text("1234 apples")).toBe("1234 apples");
+  });
+
+  it("has no part of a value of many lines, in one entry or in several", () => {
+    const entry = (message: string) => ({ time: 1, level: "info" as const, message });
+    const entries = redactor.entries([
+      entry(`key: ${PEM}`),
+      entry("-----BEGIN KEY-----"),
+      entry("  MIIEvQIBADANBgkq"),
+      entry(JSON.stringify({ key: PEM })),
+    ]);
+    expect(entries.map(({ message }) => message)).toEqual([
+      "key: [redacted]",
+      "[redacted]",
+      "  [redacted]",
+      '{"key":"[redacted]"}',
+    ]);
+  });
+
+  it("has none in properties, at any depth, nor as a number", () => {
+    const properties = { a: { b: ["x s3cr3t-token"] }, n: 987654321, ok: true, none: null };
+    const [entry] = redactor.entries([{ time: 1, level: "info", message: "m", properties }]);
+    expect(entry?.properties).toEqual({
+      a: { b: ["x [redacted]"] },
+      n: "[redacted]",
+      ok: true,
+      none: null,
+    });
+  });
+
+  it("has none in errors, and leaves outputs as the task returned them", () => {
+    const error = {
+      type: "BUILT_IN_ERROR" as const,
+      name: "Error",
+      message: "GET https://api/?t=s3cr3t-token",
+      stackTrace: "Error: s3cr3t-token\n at x",
+    };
+    expect(redactor.outcome({ type: "failure", error })).toEqual({
+      type: "failure",
+      error: { ...error, message: "GET https://api/?t=[redacted]", stackTrace: "Error: [redacted]\n at x" },
+    });
+    const success = { type: "success" as const, output: '"s3cr3t-token"', outputType: "application/json" };
+    expect(redactor.outcome(success)).toEqual(success);
+  });
+
+  it("is untouched where nothing is secret", () => {
+    const entries = [{ time: 1, level: "info" as const, message: "s3cr3t-token" }];
+    expect(new Redactor(env, []).entries(entries)).toBe(entries);
+  });
+});
