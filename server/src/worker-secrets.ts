@@ -3,7 +3,13 @@ import { join } from "node:path";
 import type { ServerSecrets } from "./secrets.ts";
 
 /** The Worker's bindings that hold secrets. */
-export const SECRET_BINDINGS = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY", "SIGNING_KEYS", "ENCRYPTION_KEYS"] as const;
+export const SECRET_BINDINGS = [
+  "HOST_TOKEN",
+  "ADMIN_TOKEN",
+  "SIGNING_KEY",
+  "SIGNING_KEYS",
+  "ENCRYPTION_KEYS",
+] as const;
 type SecretBinding = (typeof SECRET_BINDINGS)[number];
 
 /** Name of the folder, beside workerd's configuration. */
