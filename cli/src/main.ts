@@ -1,18 +1,43 @@
-import { ApiConnectionError, ApiError } from "@acme/sdk";
-import { messageOf, ServerError } from "@acme/server";
-import { CliError } from "./errors.ts";
+import { CommanderError } from "commander";
 import { createProgram } from "./program.ts";
 
-/**
- * Errors that the user can act on are shown as they are. Any other error is a bug and is shown with its stack
- * trace.
- */
-const EXPECTED = [CliError, ServerError, ApiError, ApiConnectionError];
+const EXIT_USAGE = 2;
+
+/** Errors that the user can act on are shown as they are. Any other error is a bug and is shown with its stack trace. */
+const EXPECTED = new Set([
+  "CliError",
+  "ProblemsError",
+  "ServerError",
+  "ApiClientMissingError",
+  "BatchTriggerError",
+]);
+
+/** By name, because loading the classes would delay commands that do not need them. Errors of the API have a status. */
+function isExpected(error: Error): boolean {
+  return (
+    EXPECTED.has(error.name) || error.name === "TriggerApiError" || error.name === "TriggerApiConnectionError"
+  );
+}
+
+// A reader that ends early, like `head`, is no error.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
 
 try {
   await createProgram().parseAsync(process.argv);
 } catch (error) {
-  const expected = EXPECTED.some((kind) => error instanceof kind);
-  console.error(expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message));
+  if (error instanceof CommanderError) {
+    // Commander has printed the error already. Help and version are errors with the code 0.
+    process.exit(error.exitCode === 0 ? 0 : EXIT_USAGE);
+  }
+  const shown =
+    error instanceof Error
+      ? isExpected(error)
+        ? error.message
+        : (error.stack ?? error.message)
+      : String(error);
+  console.error(shown);
   process.exit(1);
 }

@@ -1,28 +1,60 @@
 import { Command } from "commander";
+import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
+import { addQueueCommands } from "./commands/queues.ts";
 import { addRunCommands } from "./commands/runs.ts";
+import { addScheduleCommands } from "./commands/schedules.ts";
 import { addServerCommand } from "./commands/server.ts";
+import { addTokenCommands } from "./commands/tokens.ts";
+import { addTriggerCommand } from "./commands/trigger.ts";
 import { addWhoamiCommand } from "./commands/whoami.ts";
 
-/** The command line: `acme COMMAND …`. Commands throw CliError for errors that the user can correct. */
+/**
+ * The command line: `acme COMMAND …`. Commands throw CliError for errors that the user can correct. The modules
+ * of commands import everything heavy when they are run, so that `--help` and completion are fast.
+ */
 export function createProgram(): Command {
   const program = new Command("acme")
     .description("Background tasks and durable workflows in TypeScript.")
-    .version("0.1.0")
-    .showHelpAfterError("(acme --help lists the commands)")
+    .version("0.1.0", "-V, --version", "print the version")
+    .helpOption("-h, --help", "show how a command is used")
+    // A command's own options come after its name: `acme trigger … --version V` is not `acme --version`.
+    .enablePositionalOptions()
+    .showHelpAfterError("Run the command with --help to see how it is used.")
+    .exitOverride()
     .addHelpText(
       "after",
       `
+Examples:
+  $ acme server --example                 run the platform here, with an example
+  $ acme deploy --env prod                deploy the project in this folder
+  $ acme trigger hello-world '{"name":"you"}' --wait
+  $ acme runs list --status failed        acme runs logs run_… --follow
+
 Environment variables:
   ACME_API_URL        the server, like http://127.0.0.1:8787
-  ACME_ACCESS_TOKEN   personal access token (tr_pat_…) for deploy, promote and whoami
-  ACME_SECRET_KEY     an environment's key (tr_prod_…) for trigger and runs
+  ACME_ACCESS_TOKEN   personal access token (tr_pat_…), for projects
+  ACME_SECRET_KEY     an environment's key (tr_prod_…), for runs and the rest
   ACME_PROJECT_REF    project, instead of the configuration's
-Without them, the server that was started here with \`acme server\` or \`npm start\` is used.`,
+  NO_COLOR            no colors
+Without the first three, the server that was started here is used
+(with \`acme server\` or \`npm start\`).
+
+Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
     );
+  program.commandsGroup("Projects:");
   addDeployCommands(program);
+  program.commandsGroup("Runs:");
+  addTriggerCommand(program);
   addRunCommands(program);
-  addWhoamiCommand(program);
+  program.commandsGroup("Environment:");
+  addQueueCommands(program);
+  addScheduleCommands(program);
+  addTokenCommands(program);
+  program.commandsGroup("Other:");
   addServerCommand(program);
+  addWhoamiCommand(program);
+  addCompletionCommand(program);
+  program.helpCommand("help [command]", "show how a command is used");
   return program;
 }

@@ -88,7 +88,7 @@ describe("acme", () => {
     write("Hello");
     const result = await acme(["deploy", project, "--dry-run"], { ACME_API_URL: "", ACME_ACCESS_TOKEN: "" });
     expect(result).toMatchObject({ code: 0 });
-    expect(result.stdout).toContain("1 tasks would be deployed");
+    expect(result.stdout).toContain("1 task would be deployed");
   });
 
   it.each<[string, string[], Record<string, string>, RegExp]>([
@@ -141,7 +141,7 @@ describe("acme", () => {
 
   it("explains a task that isn't there and a payload that is no JSON", async () => {
     expect(await acme(["trigger", "greet", "{name}"])).toMatchObject({
-      code: 1,
+      code: 2,
       stderr: expect.stringContaining("not JSON"),
     });
     const unknown = await acme(["runs", "get", "run_nope"]);

@@ -2,6 +2,7 @@ import type { WorkerManifest } from "@acme/sdk/contract";
 import { DeploymentBody, UploadedBundle } from "@acme/sdk/contract/api";
 import { z } from "zod";
 import { CliError } from "../errors.ts";
+import { causeOf } from "./cause.ts";
 
 export interface ProjectApi {
   uploadBundle(contentHash: string, code: Uint8Array): Promise<void>;
@@ -74,14 +75,6 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** Returns why a request got no answer. fetch puts the reason into `cause`. */
-function causeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const { cause } = error;
-  if (!(cause instanceof Error)) return error.message;
-  return cause.message || (cause as NodeJS.ErrnoException).code || error.message;
 }
 
 function refusalOf(status: number, text: string, apiUrl: string): string {

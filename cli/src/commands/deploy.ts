@@ -1,10 +1,5 @@
-import { ENVIRONMENT_SLUGS } from "@acme/sdk/contract/api";
 import type { Command } from "commander";
-import { projectAccess } from "../access.ts";
-import { projectApi } from "../api/project-api.ts";
-import { buildProject, deployProject } from "../deploy.ts";
 import { CliError } from "../errors.ts";
-import { loadProject } from "../project/load-config.ts";
 
 interface DeployOptions {
   env: string;
@@ -13,11 +8,7 @@ interface DeployOptions {
   skipPromotion?: boolean;
   dryRun?: boolean;
   apiUrl?: string;
-}
-
-function checkEnvironment(slug: string): string {
-  if ((ENVIRONMENT_SLUGS as readonly string[]).includes(slug)) return slug;
-  throw new CliError(`There is no environment "${slug}": --env is one of ${ENVIRONMENT_SLUGS.join(", ")}.`);
+  json?: boolean;
 }
 
 export function addDeployCommands(program: Command): void {
@@ -25,12 +16,22 @@ export function addDeployCommands(program: Command): void {
     .command("deploy")
     .description("bundle a project, find its tasks, upload it and make it the current version")
     .argument("[dir]", "the project's folder", ".")
-    .option("-e, --env <slug>", "environment: prod, staging or preview", "prod")
+    .option("-e, --env <slug>", "environment: dev, staging, preview or prod", "prod")
     .option("-c, --config <file>", "configuration file, relative to the folder")
     .option("-p, --project-ref <ref>", "project, instead of the configuration's")
-    .option("--skip-promotion", "make the version, but let new runs go on using the current one")
-    .option("--dry-run", "bundle and find the tasks, upload nothing")
+    .option("--skip-promotion", "create the version, but keep the current one for new runs")
+    .option("--dry-run", "bundle the project and find its tasks, but upload nothing")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+Examples:
+  $ acme deploy
+  $ acme deploy ./jobs --env staging
+  $ acme deploy --dry-run
+  $ acme deploy --skip-promotion --json | jq -r .version`,
+    )
     .action(deploy);
 
   program
@@ -41,37 +42,70 @@ export function addDeployCommands(program: Command): void {
     .option("-e, --env <slug>", "environment", "prod")
     .option("-p, --project-ref <ref>", "project, instead of the configuration's")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
-    .action(async (version: string, dir: string, options: DeployOptions) => {
-      const ref =
-        options.projectRef ?? process.env.ACME_PROJECT_REF ?? (await loadProject(dir)).config.project;
-      const api = projectApi(projectAccess({ apiUrl: options.apiUrl }), ref, checkEnvironment(options.env));
-      const promoted = await api.promote(version);
-      console.log(
-        `Version ${promoted.version} is the current one of ${options.env} (${promoted.tasks.length} tasks).`,
-      );
-    });
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nExample:\n  $ acme promote 20261124.1 --env prod")
+    .action(promote);
+}
+
+async function checkEnvironment(slug: string): Promise<void> {
+  const { ENVIRONMENT_SLUGS } = await import("@acme/sdk/contract/api");
+  if ((ENVIRONMENT_SLUGS as readonly string[]).includes(slug)) return;
+  throw new CliError(`There is no environment "${slug}": --env is one of ${ENVIRONMENT_SLUGS.join(", ")}.`);
+}
+
+async function promote(version: string, dir: string, options: DeployOptions): Promise<void> {
+  const [{ projectAccess }, { projectApi }, { loadProject }] = await Promise.all([
+    import("../access.ts"),
+    import("../api/project-api.ts"),
+    import("../project/load-config.ts"),
+  ]);
+  const ref = options.projectRef ?? process.env.ACME_PROJECT_REF ?? (await loadProject(dir)).config.project;
+  await checkEnvironment(options.env);
+  const promoted = await projectApi(projectAccess({ apiUrl: options.apiUrl }), ref, options.env).promote(
+    version,
+  );
+  if (options.json) console.log(JSON.stringify(promoted, null, 2));
+  else {
+    console.log(
+      `Version ${promoted.version} is the current one of ${options.env} (${countOf(promoted.tasks.length)}).`,
+    );
+  }
 }
 
 async function deploy(dir: string, options: DeployOptions): Promise<void> {
-  checkEnvironment(options.env);
+  await checkEnvironment(options.env);
+  const [{ projectAccess }, { projectApi }, { buildProject, deployProject }] = await Promise.all([
+    import("../access.ts"),
+    import("../api/project-api.ts"),
+    import("../deploy.ts"),
+  ]);
   // Missing credentials are reported before the work, not after it.
   const access = options.dryRun ? undefined : projectAccess({ apiUrl: options.apiUrl });
   const built = await buildProject(dir, { config: options.config });
   for (const warning of built.bundle.warnings) console.error(`warning: ${warning}`);
   if (built.output.trim()) console.error(built.output.trimEnd());
-  for (const task of built.manifest.tasks) console.log(`  ${task.id}  ${task.filePath}`);
-  const size = `${Math.ceil(built.bundle.code.byteLength / 1024)} KB, ${built.bundle.contentHash.slice(0, 12)}`;
+  const { tasks } = built.manifest;
+  if (!options.json) for (const task of tasks) console.log(`  ${task.id}  ${task.filePath}`);
+  const { contentHash } = built.bundle;
+  const size = `${Math.ceil(built.bundle.code.byteLength / 1024)} KB, ${contentHash.slice(0, 12)}`;
   if (!access) {
-    console.log(`${built.manifest.tasks.length} tasks would be deployed (${size}); nothing was uploaded.`);
+    if (options.json) console.log(JSON.stringify({ contentHash, manifest: built.manifest }, null, 2));
+    else console.log(`${countOf(tasks.length)} would be deployed (${size}); nothing was uploaded.`);
     return;
   }
   const ref = options.projectRef ?? process.env.ACME_PROJECT_REF ?? built.project.config.project;
   const made = await deployProject(projectApi(access, ref, options.env), built, !options.skipPromotion);
+  if (options.json) {
+    console.log(JSON.stringify(made, null, 2));
+    return;
+  }
   console.log(
-    `Version ${made.version} of ${ref} deployed to ${options.env}: ${made.tasks.length} tasks (${size})${
+    `Version ${made.version} of ${ref} deployed to ${options.env}: ${countOf(made.tasks.length)} (${size})${
       made.promoted
         ? ", now the current one."
         : `, not promoted. To use it: acme promote ${made.version} --env ${options.env}`
     }`,
   );
 }
+
+const countOf = (tasks: number): string => `${tasks} ${tasks === 1 ? "task" : "tasks"}`;

@@ -1,22 +1,44 @@
 import type { Command } from "commander";
-import { projectAccess } from "../access.ts";
-import { projectApi } from "../api/project-api.ts";
+
+interface WhoamiOptions {
+  projectRef: string;
+  env: string;
+  apiUrl?: string;
+  json?: boolean;
+}
 
 export function addWhoamiCommand(program: Command): void {
   program
     .command("whoami")
-    .description("which server and project the access token is good for")
+    .description("show the server and the project that the access token is valid for")
     .requiredOption("-p, --project-ref <ref>", "project", process.env.ACME_PROJECT_REF)
     .option("-e, --env <slug>", "environment", "prod")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
-    .action(async (options: { projectRef: string; env: string; apiUrl?: string }) => {
-      const access = projectAccess({ apiUrl: options.apiUrl });
-      const deployments = await projectApi(access, options.projectRef, options.env).deployments();
-      const current = deployments.find((deployment) => deployment.promoted);
-      console.log(`Server       ${access.apiUrl}`);
-      console.log(`Access token ${access.accessToken.slice(0, 11)}… (valid)`);
-      console.log(
-        `Project      ${options.projectRef}, ${options.env}: ${current ? `version ${current.version}` : "nothing deployed yet"}`,
-      );
-    });
+    .option("--json", "print JSON")
+    .addHelpText("after", "\nExample:\n  $ acme whoami --project-ref proj_default")
+    .action(whoami);
+}
+
+async function whoami(options: WhoamiOptions): Promise<void> {
+  const [{ projectAccess }, { projectApi }, { facts }] = await Promise.all([
+    import("../access.ts"),
+    import("../api/project-api.ts"),
+    import("../terminal/table.ts"),
+  ]);
+  const access = projectAccess({ apiUrl: options.apiUrl });
+  const deployments = await projectApi(access, options.projectRef, options.env).deployments();
+  const version = deployments.find((deployment) => deployment.promoted)?.version ?? null;
+  const { projectRef, env } = options;
+  if (options.json) {
+    console.log(JSON.stringify({ apiUrl: access.apiUrl, projectRef, environment: env, version }, null, 2));
+    return;
+  }
+  console.log(
+    facts([
+      ["Server", access.apiUrl],
+      ["Access token", `${access.accessToken.slice(0, 11)}… (valid)`],
+      ["Project", projectRef],
+      ["Environment", `${env}: ${version === null ? "nothing deployed yet" : `version ${version}`}`],
+    ]).join("\n"),
+  );
 }
