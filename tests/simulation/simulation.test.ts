@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { SEEDS, SEEDS_OF_A_KIND, simulate } from "./command.ts";
+import { firstSeedOfCommit, SEEDS, SEEDS_OF_A_KIND, SEEDS_OF_COMMIT, simulate } from "./command.ts";
 
 // Some 20 s of one core, which a busy machine doesn't always have.
 const PATIENCE = { timeout: 600_000 };
@@ -8,6 +8,16 @@ test(`every invariant holds after every step of ${SEEDS} seeds`, PATIENCE, async
   const { stdout, stderr } = await simulate("--seeds", String(SEEDS));
   expect(stderr).toBe("");
   expect(stdout).toMatch(`${SEEDS} of ${SEEDS} seeds passed`);
+});
+
+test(`every invariant holds in ${SEEDS_OF_COMMIT} seeds that follow from the commit`, PATIENCE, async () => {
+  const { commit, from } = firstSeedOfCommit();
+  console.log(
+    `Seeds of commit ${commit.slice(0, 8)}: npm run simulate -- --from ${from} --seeds ${SEEDS_OF_COMMIT}`,
+  );
+  const { stdout, stderr } = await simulate("--from", String(from), "--seeds", String(SEEDS_OF_COMMIT));
+  expect(stderr).toBe("");
+  expect(stdout).toMatch(`${SEEDS_OF_COMMIT} of ${SEEDS_OF_COMMIT} seeds passed`);
 });
 
 test(`everybody gets a fair share in ${SEEDS_OF_A_KIND} seeds with a backlog`, PATIENCE, async () => {
