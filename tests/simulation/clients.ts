@@ -23,8 +23,8 @@ async function triggerAndChange(scene: Scene): Promise<void> {
   const ref = world.pick(scene.queues);
   const runId = await scene.trigger(scene.item(ref));
   scene.invariants.outcomes.acknowledged(runId);
-  if (!world.chance(0.25)) return;
-  await world.sleep(world.between(0, 10_000));
+  if (!world.chance(0.3)) return;
+  await world.sleep(world.between(0, world.chance(0.3) ? 60_000 : 10_000));
   const queue = scene.queue(scene.ownerOf(runId).queueKey);
   const { key } = ref.environment;
   const changes: ((queue: QueueRpc) => Promise<unknown>)[] = [

@@ -7,12 +7,12 @@ import type {
   JournalEntry,
   OperationResult,
 } from "@acme/sdk/contract";
-import { parseRunId } from "@acme/sdk/contract";
+import { internalError, parseRunId } from "@acme/sdk/contract";
 import { nextPoll } from "../../container-host/src/poll-plan.ts";
 import { INTRUDER } from "./checks/isolation.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";
-import { type Operation, type TaskCode, widthOf } from "./task-code.ts";
+import { type End, type Operation, type TaskCode, widthOf } from "./task-code.ts";
 import type { Clock, World } from "./world.ts";
 
 export interface HostOptions {
@@ -139,7 +139,7 @@ export class SimulatedHost {
     this.#attempts.set(run.runId, attempt);
     this.#world.note(`host ${this.#sessionId(session)} starts lease ${run.token} of ${run.runId}`);
     this.#options.invariants.started(run, this.#sessionId(session));
-    const { durationMs, end, operations } = this.#options.code.behaviour(run);
+    const { durationMs, end, operations, retryMs } = this.#options.code.behaviour(run);
     const startedAt = Date.now();
     if (end === "released") {
       attempt.stopped = true;
@@ -147,13 +147,19 @@ export class SimulatedHost {
       return;
     }
     // Some starts are told on their own, some together with the end.
-    if (durationMs > 50 || operations.length > 0)
-      void this.#report(session, { started: [{ ...leaseOf(run), startedAt }] });
+    if (durationMs > 50 || operations.length > 0) void this.#reportStart(session, run, startedAt);
     await this.#world.sleep(durationMs);
     if (!(await this.#perform(session, attempt, operations))) return;
     if (session !== this.#session || attempt.stopped) return;
     attempt.stopped = true;
-    await this.#complete(session, attempt, outcomeOf(run, end), startedAt, durationMs);
+    await this.#complete(session, attempt, outcomeOf(run, end, retryMs), startedAt, durationMs);
+  }
+
+  /** The start of an attempt may be reported after what it has done since. */
+  async #reportStart(session: number, run: DequeuedRun, startedAt: number): Promise<void> {
+    if (this.#world.chance(0.1)) await this.#world.sleep(this.#world.between(0, 10_000));
+    if (session !== this.#session) return;
+    await this.#report(session, { started: [{ ...leaseOf(run), startedAt }] });
   }
 
   /** False: the attempt is over, or suspended. */
@@ -361,12 +367,14 @@ export class SimulatedHost {
 
 const leaseOf = ({ runId, token }: DequeuedRun): Lease => ({ runId, token });
 
-function outcomeOf(run: DequeuedRun, end: "success" | "failure" | "final-failure"): AttemptOutcome {
+function outcomeOf(run: DequeuedRun, end: Exclude<End, "released">, retryMs: number): AttemptOutcome {
   if (end === "success")
     return { type: "success", output: JSON.stringify(run.token), outputType: "application/json" };
+  if (end !== "failure" && end !== "final-failure")
+    return { type: "failure", error: internalError(end, `attempt ${run.attempt} failed`) };
   return {
     type: "failure",
     error: { type: "STRING_ERROR", raw: `attempt ${run.attempt} failed` },
-    retry: end === "failure" ? { delayMs: 200 } : null,
+    retry: end === "failure" ? { delayMs: retryMs } : null,
   };
 }

@@ -9,7 +9,7 @@ import { Operations } from "./checks/operations.ts";
 import { Outcomes } from "./checks/outcomes.ts";
 import { Projections } from "./checks/projections.ts";
 import { Rates } from "./checks/rates.ts";
-import { RunChanges, type RunState } from "./checks/run-changes.ts";
+import { type Edge, RunChanges, type RunState } from "./checks/run-changes.ts";
 import { Slots } from "./checks/slots.ts";
 import { Ticks } from "./checks/ticks.ts";
 import { type InvariantNumber, Violations } from "./checks/violations.ts";
@@ -83,6 +83,10 @@ export class Invariants {
 
   get runs(): ReadonlyMap<string, RunState> {
     return this.#changes.runs;
+  }
+
+  get edges(): ReadonlySet<Edge> {
+    return this.#changes.edges;
   }
 
   started(run: DequeuedRun, sessionId: string): void {

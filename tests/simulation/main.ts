@@ -5,11 +5,14 @@
  */
 import "./mutations/register.ts";
 import "./register.ts";
+import { RUN_STATUS, RUN_STATUSES } from "@acme/sdk/contract";
+import type { Edge } from "./checks/run-changes.ts";
 import { options } from "./options.ts";
 import { runSeeds } from "./seeds.ts";
 import { Trace } from "./trace.ts";
 
 const { seed, kind, count, mutation } = options;
+const ALL_EDGES = RUN_STATUSES.flatMap((from) => RUN_STATUS[from].next.map((to): Edge => `${from} → ${to}`));
 
 if (seed !== undefined) await replay(seed);
 else await runAll();
@@ -34,12 +37,14 @@ async function runAll(): Promise<void> {
   let steps = 0;
   let runs = 0;
   const traces = new Map<number, string>();
+  const edges = new Set<Edge>();
   await runSeeds(options, ({ result, failure }) => {
     if (failure) console.error(failure.message);
     if (result) {
       passed += 1;
       steps += result.steps;
       runs += result.runs;
+      for (const edge of result.edges) edges.add(edge);
       traces.set(result.seed, result.trace);
     }
     return !failure || mutation === undefined;
@@ -49,5 +54,12 @@ async function runAll(): Promise<void> {
   console.log(
     `${passed} of ${count} seeds passed: ${runs} runs, ${steps} steps, every one checked, trace ${all.digest()}`,
   );
-  process.exitCode = passed === count ? 0 : 1;
+  const unseen = ALL_EDGES.filter((edge) => !edges.has(edge));
+  const unknown = [...edges].filter((edge) => !ALL_EDGES.includes(edge));
+  console.log(
+    `${ALL_EDGES.length - unseen.length} of ${ALL_EDGES.length} transitions of the table of states occurred`,
+  );
+  if (unseen.length > 0) console.log(`Did not occur: ${unseen.join(", ")}`);
+  if (unknown.length > 0) console.error(`Not in the table of states: ${unknown.join(", ")}`);
+  process.exitCode = passed === count && unknown.length === 0 ? 0 : 1;
 }

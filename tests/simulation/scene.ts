@@ -127,6 +127,7 @@ export class Scene {
       delayUntil: world.chance(0.1) ? Date.now() + world.between(0, 30_000) : undefined,
       ttlMs: world.chance(0.05) ? world.between(1_000, 60_000) : undefined,
       maxAttempts: world.chance(0.2) ? world.between(1, 5) : undefined,
+      retry: world.chance(0.2) ? { outOfMemory: { machine: "medium-1x" } } : undefined,
       known: this.deployed.has(ref.environment.key),
       ...changes,
     };

@@ -8,6 +8,7 @@ import { queueKeyOf } from "../../durable-objects/src/routing/keys.ts";
 import { resultOf } from "../../durable-objects/src/waitpoint/core.ts";
 import { waitpointObject } from "../../durable-objects/src/waitpoint/object.ts";
 import { strike } from "./blows.ts";
+import type { Edge } from "./checks/run-changes.ts";
 import { type InvariantNumber, Violation } from "./checks/violations.ts";
 import { act, fillBacklogs } from "./clients.ts";
 import { NO_FAULTS } from "./faults.ts";
@@ -31,6 +32,8 @@ export interface Result {
   /** Virtual milliseconds. */
   took: number;
   runs: number;
+  /** Moves from one status to another that runs made. */
+  edges: Edge[];
   /** Of all that happened: two runs of a seed have the same. */
   trace: string;
 }
@@ -177,6 +180,7 @@ class Simulation {
       steps: world.steps,
       took: world.elapsed,
       runs: this.#invariants.runs.size,
+      edges: [...this.#invariants.edges],
       trace: world.trace.digest(),
     };
   }

@@ -8,6 +8,7 @@ test(`every invariant holds after every step of ${SEEDS} seeds`, PATIENCE, async
   const { stdout, stderr } = await simulate("--seeds", String(SEEDS));
   expect(stderr).toBe("");
   expect(stdout).toMatch(`${SEEDS} of ${SEEDS} seeds passed`);
+  expect(stdout).toMatch(/^(\d+) of \1 transitions of the table of states occurred$/m);
 });
 
 test(`every invariant holds in ${SEEDS_OF_COMMIT} seeds that follow from the commit`, PATIENCE, async () => {

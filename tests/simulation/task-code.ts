@@ -1,13 +1,33 @@
-import { type DequeuedRun, type JournalEntry, parseRunId, type RunIdParts } from "@acme/sdk/contract";
+import {
+  type DequeuedRun,
+  INTERNAL_ERRORS,
+  type JournalEntry,
+  parseRunId,
+  type RunIdParts,
+} from "@acme/sdk/contract";
 import { sendBatch } from "./batches.ts";
 import type { Scene } from "./scene.ts";
 import { createToken } from "./tokens.ts";
 import { World } from "./world.ts";
 
+/** How an attempt ends; of the errors that the platform names, one for each status that it gives a run. */
+export type End =
+  | "success"
+  | "failure"
+  | "final-failure"
+  | "released"
+  | "TASK_PROCESS_CRASHED"
+  | "TASK_PROCESS_OOM_KILLED"
+  | "MAX_DURATION_EXCEEDED"
+  | "COULD_NOT_IMPORT_TASK"
+  | "TASK_EXECUTOR_FAILED";
+
 /** What an attempt of a simulated task does. */
 export interface Behaviour {
   durationMs: number;
-  end: "success" | "failure" | "final-failure" | "released";
+  end: End;
+  /** Delay of the next attempt, where its code decides that. */
+  retryMs: number;
   /** Its durable operations, one after the other. */
   operations: Operation[];
 }
@@ -35,11 +55,16 @@ export class TaskCode {
   behaviour(run: DequeuedRun): Behaviour {
     const { world, scenario } = this.#scene;
     if (scenario.kind === "backlog")
-      return { durationMs: world.between(100, 1_500), end: "success", operations: [] };
+      return { durationMs: world.between(100, 1_500), end: "success", operations: [], retryMs: 200 };
     const durationMs = world.chance(0.02) ? world.between(30_000, 400_000) : world.between(0, 2_000);
     const draw = world.random();
-    const end = draw < 0.2 ? "failure" : draw < 0.23 ? "final-failure" : draw < 0.26 ? "released" : "success";
-    return { durationMs, end, operations: operationsOf(run) };
+    const end = endOf(draw);
+    const retryMs = world.pick([200, 60_000]);
+    // An attempt whose process never starts, or breaks right away, has no start of its own to report.
+    const isBroken = end === "TASK_EXECUTOR_FAILED" || (end in INTERNAL_ERRORS && world.chance(0.5));
+    return isBroken
+      ? { durationMs: 0, end, operations: [], retryMs }
+      : { durationMs, end, operations: operationsOf(run), retryMs };
   }
 
   /** Creates, or finds, what an operation stands for, and says what the journal is to have. Null: the attempt is over. */
@@ -114,6 +139,17 @@ export class TaskCode {
     const unique = Math.floor(new World(seed).random() * 36 ** 8).toString(36);
     return `waitpoint_${run.environment.key}${timeOf(run)}${unique.padStart(8, "0")}`;
   }
+}
+
+function endOf(draw: number): End {
+  if (draw < 0.17) return "failure";
+  if (draw < 0.2) return "final-failure";
+  if (draw < 0.23) return "released";
+  if (draw < 0.25) return "TASK_PROCESS_CRASHED";
+  if (draw < 0.26) return "TASK_PROCESS_OOM_KILLED";
+  if (draw < 0.275) return "MAX_DURATION_EXCEEDED";
+  if (draw < 0.285) return "COULD_NOT_IMPORT_TASK";
+  return draw < 0.3 ? "TASK_EXECUTOR_FAILED" : "success";
 }
 
 const timeOf = (run: DequeuedRun): string => run.createdAt.toString(36).padStart(9, "0");

@@ -9,13 +9,13 @@ import {
   serializeError,
   type TaskRunError,
 } from "@acme/sdk/contract";
-import { addEvent, due, findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { addEvent, due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { isResumable } from "./journal.ts";
 import { checkLease, type Lease } from "./lease.ts";
+import { saveOutput } from "./outputs.ts";
 import { decideFailure, finalStatusOf } from "./retry.ts";
 import type { AttemptRecord } from "./rpc.ts";
-import { notifyWaiters } from "./run-waiters.ts";
-import { type Changes, releaseSlot, transition } from "./transition.ts";
+import { type Changes, releaseSlot, succeedRun, transition } from "./transition.ts";
 
 export function attemptStarted(q: QueueContext, report: AttemptStarted): LeaseVerdict {
   const lease = checkLease(q, report);
@@ -38,16 +38,25 @@ function recordResumed(q: QueueContext, run: RunTableRow, report: AttemptStarted
   addEvent(q, run.seq, "resumed", message, { ...data, reason: method?.reason }, at);
 }
 
-function start(q: QueueContext, run: RunTableRow, startedAt: number): void {
+/** What the start of an attempt sets. One that is resumed began when it was first started. */
+function startOf(
+  q: QueueContext,
+  run: RunTableRow,
+  startedAt: number,
+): Required<Pick<Changes, "attempt" | "started_at" | "attempt_started_at">> {
   // A host's clock may be off: an attempt never starts before the run was created, nor in the future.
-  const now = Math.min(Math.max(startedAt, run.created_at), q.now);
-  const isResumed = isResumable(run);
-  const at = isResumed ? (run.attempt_started_at ?? now) : now;
-  transition(q, run, RunStatus.EXECUTING, {
-    usage_before_ms: isResumed ? run.usage_before_ms : run.usage_ms,
+  const at = Math.max(Math.min(startedAt, q.now), run.created_at);
+  return {
     attempt: run.attempt + 1,
     started_at: run.started_at ?? at,
-    attempt_started_at: at,
+    attempt_started_at: isResumable(run) ? (run.attempt_started_at ?? at) : at,
+  };
+}
+
+function start(q: QueueContext, run: RunTableRow, startedAt: number): void {
+  transition(q, run, RunStatus.EXECUTING, {
+    ...startOf(q, run, startedAt),
+    usage_before_ms: isResumable(run) ? run.usage_before_ms : run.usage_ms,
     due_at: q.now + q.timeouts.executingLeaseMs,
   });
 }
@@ -62,69 +71,33 @@ export function heartbeat(q: QueueContext, lease: Lease): LeaseVerdict {
   return "ok";
 }
 
-/**
- * The usual end, in one statement: what `transition` does for a held lease of a run that succeeded. False: it is not
- * that, and nothing was changed.
- */
-function succeed(q: QueueContext, report: AttemptCompleted): boolean {
-  if (report.outcome.type !== "success") return false;
-  const row = q.sql.exec<Pick<RunTableRow, "seq" | "concurrency_key" | "waited">>(
-    `UPDATE runs SET
-       attempt = attempt + (status = 'DEQUEUED'),
-       started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
-       attempt_started_at = CASE status WHEN 'DEQUEUED' THEN max(created_at, min(?1, ?3)) ELSE attempt_started_at END,
-       status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = max(?2, kept_until), completed_at = ?3, updated_at = ?3, version = ?4,
-       done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
-     WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
-     RETURNING seq, concurrency_key, waited`,
-    report.startedAt ?? report.completedAt,
-    due(q, q.now + q.timeouts.retentionMs),
-    q.now,
-    q.version,
-    report.usageMs ?? 0,
-    report.runId,
-    report.token,
-  )[0];
-  if (!row) return false;
-  q.effects.changed = true;
-  q.effects.finished.push(report.runId);
-  q.counters.add(row.concurrency_key, { running: -1 });
-  saveOutput(q, row.seq, report.outcome.output ?? null, report.outcome.outputType, null);
-  if (row.waited === 1) notifyWaiters(q, findRun(q, report.runId) as RunTableRow);
-  return true;
-}
-
 export function attemptCompleted(q: QueueContext, report: AttemptCompleted): LeaseVerdict {
-  if (succeed(q, report)) return "ok";
+  const { outcome } = report;
+  if (outcome.type === "success") {
+    const output = { data: outcome.output ?? null, type: outcome.outputType };
+    if (succeedRun(q, report, output)) return "ok";
+  }
   const lease = checkLease(q, report);
   if (lease.verdict === "ok" || lease.verdict === "stale") return lease.verdict;
   if (lease.verdict === "canceled") {
     recordAttempt(q, lease.run, "CANCELED", report.completedAt, null);
-    q.sql.exec("UPDATE runs SET done_token = token WHERE seq = ?", lease.run.seq);
-    releaseSlot(q, {
-      ...lease.run,
+    releaseSlot(q, lease.run, {
       done_token: lease.run.token,
       usage_ms: lease.run.usage_ms + (report.usageMs ?? 0),
     });
     return "ok";
   }
-  const outcome = report.outcome;
   // A held lease of a run that succeeded was dealt with above.
   if (outcome.type === "success") return "stale";
   if (outcome.type === "released") {
     giveBack(q, lease.run, outcome.reason);
     return "ok";
   }
-  // A short attempt's start and end come in one report, or the start was never told.
+  // A short attempt's start and end come in one report, or the report of its start has not arrived.
   const run =
     lease.run.status === RunStatus.EXECUTING
       ? lease.run
-      : {
-          ...lease.run,
-          attempt: lease.run.attempt + 1,
-          started_at: lease.run.started_at ?? report.startedAt ?? report.completedAt,
-          attempt_started_at: report.startedAt ?? report.completedAt,
-        };
+      : { ...lease.run, ...startOf(q, lease.run, report.startedAt ?? report.completedAt) };
   finishAttempt(q, run, report, outcome);
   return "ok";
 }
@@ -233,7 +206,7 @@ function fail(q: QueueContext, run: RunTableRow, error: TaskRunError, changes: C
 export function failReport(q: QueueContext, report: Lease, reason: string): void {
   const lease = checkLease(q, report);
   if (lease.verdict === "canceled") {
-    releaseSlot(q, { ...lease.run, done_token: lease.run.token });
+    releaseSlot(q, lease.run, { done_token: lease.run.token });
     return;
   }
   if (lease.verdict !== "held") return;
@@ -254,23 +227,6 @@ function requeue(q: QueueContext, run: RunTableRow, losses = run.losses): void {
     session_id: null,
     attempt_started_at: null,
   });
-}
-
-export function saveOutput(
-  q: QueueContext,
-  seq: number,
-  output: string | null,
-  outputType: string | null,
-  error: TaskRunError | null,
-): void {
-  if (output === null && error === null) return;
-  q.sql.exec(
-    "INSERT OR REPLACE INTO outputs (seq, output, output_type, error) VALUES (?, ?, ?, ?)",
-    seq,
-    output,
-    outputType,
-    error ? JSON.stringify(error) : null,
-  );
 }
 
 /** Keeps an attempt that did not succeed. A successful one is told by the run's own columns. */

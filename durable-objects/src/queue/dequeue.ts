@@ -1,9 +1,10 @@
 import type { CheckpointRef, DequeuedRun, RunResume } from "@acme/sdk/contract";
 import type { DeploymentRef } from "../routing/refs.ts";
-import { due, type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import { type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment, saveDeployment } from "./deployments.ts";
 import { endDueWaits, isResumable, readJournal } from "./journal.ts";
 import type { DequeueGrant, LeasedRun } from "./rpc.ts";
+import { leaseRuns } from "./transition.ts";
 
 /** Runs that were leased, and how many of them count against rate limits. */
 export interface Leased {
@@ -17,12 +18,13 @@ export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
   if (q.settings.paused) return leased;
   const turns = q.counters.take(grant.max, grant.shared?.unkeyed, grant.shared?.elsewhere);
   if (turns.size === 0) return leased;
-  // One statement for all keys: with many of them each has few runs.
-  const rows = Map.groupBy(lease(q, grant, turns), (row) => row.concurrency_key);
-  for (const key of turns.keys()) {
-    const own = rows.get(key) ?? [];
-    q.counters.add(key, { pending: -own.length, running: own.length });
-    // What goes on after a wait waited for the rate limits like all else, and doesn't count against them again.
+  const { hostId, sessionId, deployment } = grant;
+  const rows = Map.groupBy(
+    leaseRuns(q, { hostId, sessionId, deploymentId: deployment.id }, turns),
+    (row) => row.concurrency_key,
+  );
+  for (const [key, own] of rows) {
+    // A run that resumes after a wait has waited for the rate limits when it started: it doesn't count against them again.
     const started = own.filter((row) => !isResumable(row)).length;
     if (started > 0) q.counters.started(key, started);
     leased.started += started;
@@ -36,41 +38,6 @@ export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
   );
   if (leased.runs.length > 0) saveDeployment(q, grant.deployment);
   return leased;
-}
-
-/** The first of a key. */
-const NEXT = `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 ORDER BY order_at, seq LIMIT ?2`;
-/** A run keeps the deployment of its first dequeue for all of its attempts. */
-const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?3, ttl_at = NULL, version = ?4,
-   updated_at = ?5, host_id = ?6, session_id = ?7, deployment_id = coalesce(deployment_id, ?8)`;
-const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${NEXT}) RETURNING *`;
-const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2) RETURNING *`;
-
-function lease(q: QueueContext, grant: DequeueGrant, turns: Map<string, number>): RunTableRow[] {
-  const { hostId, sessionId, deployment } = grant;
-  const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
-  const update = (statement: string, from: string, count: number): RunTableRow[] =>
-    q.sql.exec<RunTableRow>(
-      statement,
-      from,
-      count,
-      dueAt,
-      q.version,
-      q.now,
-      hostId,
-      sessionId,
-      deployment.id,
-    );
-  const keys = [...turns];
-  const [first] = keys;
-  let rows: RunTableRow[];
-  if (first && keys.length === 1) rows = update(LEASE_OF_KEY, ...first);
-  else {
-    const picked = keys.flatMap(([key, count]) => q.sql.exec<{ seq: number }>(NEXT, key, count));
-    rows = update(LEASE_PICKED, JSON.stringify(picked.map(({ seq }) => seq)), picked.length);
-  }
-  if (rows.length > 0) q.effects.changed = true;
-  return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
 }
 
 /** What their host is told of each. */

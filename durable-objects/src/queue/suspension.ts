@@ -22,8 +22,7 @@ export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVe
   if (lease.verdict === "stale") return { verdict: "stale" };
   const { run } = lease;
   if (lease.verdict === "canceled") {
-    q.sql.exec("UPDATE runs SET done_token = token WHERE seq = ?", run.seq);
-    releaseSlot(q, { ...run, done_token: run.token });
+    releaseSlot(q, run, { done_token: run.token });
     return { verdict: "canceled" };
   }
   const dueAt = endDueWaits(q, run);

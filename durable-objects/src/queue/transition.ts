@@ -1,5 +1,6 @@
-import { canFollow, holdsSlot, isFinal, RunStatus } from "@acme/sdk/contract";
-import { due, type QueueContext, type RunTableRow } from "./context.ts";
+import { type AttemptCompleted, canFollow, holdsSlot, isFinal, RunStatus } from "@acme/sdk/contract";
+import { due, findRun, type QueueContext, type RunTableRow } from "./context.ts";
+import { saveOutput } from "./outputs.ts";
 import { deletedAt } from "./retention.ts";
 import { notifyWaiters } from "./run-waiters.ts";
 
@@ -30,10 +31,18 @@ export type Changes = Partial<
 >;
 
 /**
- * Moves one run to another state: checks the table of states, and keeps everything in step that depends on the status:
- * slot, counters, timer, version, completion time. Anything that changes a single run's status goes through here;
- * dequeueing, which moves many at once, does the same in one statement.
+ * Every change of a run's status is made in this file. Each checks the table of states (`RUN_STATUS`), or names only edges
+ * of it, and keeps in step what depends on the status: slot, counters, timers, version, completion time, waiters.
+ *
+ * - `transition` moves one run to any state.
+ * - `leaseRuns` and `succeedRun` are the two moves of the hot path, PENDING → DEQUEUED of many runs and the usual end of
+ *   one, as single statements. `test/transition.test.ts` holds them against `transition`: they leave the same row.
+ * - `releaseSlot` changes no status: a canceled run's host has stopped it.
+ *
+ * A run comes into being in `trigger.ts` and is deleted in `timers.ts`.
  */
+
+/** Moves one run to another state. Throws where the table of states doesn't allow it. */
 export function transition(q: QueueContext, run: RunTableRow, to: RunStatus, changes: Changes = {}): void {
   if (!canFollow(run.status, to)) throw new Error(`Run ${run.id} can't go from ${run.status} to ${to}`);
   const final = isFinal(to);
@@ -58,10 +67,15 @@ export function transition(q: QueueContext, run: RunTableRow, to: RunStatus, cha
   }
 }
 
-/** A canceled run's host confirmed, or is overdue: the slot is free. */
-export function releaseSlot(q: QueueContext, run: RunTableRow): void {
+/** A canceled run's host has confirmed that it stopped, or should have: the slot is free. */
+export function releaseSlot(
+  q: QueueContext,
+  run: RunTableRow,
+  changes: Pick<Changes, "done_token" | "usage_ms"> = {},
+): void {
   const next = {
     ...run,
+    ...changes,
     slot: 0,
     due_at: deletedAt(q, run),
     updated_at: q.now,
@@ -69,6 +83,89 @@ export function releaseSlot(q: QueueContext, run: RunTableRow): void {
   };
   write(q, next);
   count(q, run, next);
+}
+
+/** Who leases runs, and the deployment of those that have none yet. */
+export interface Lessee {
+  hostId: string;
+  sessionId: string;
+  deploymentId: string;
+}
+
+/** The first runs of a key. */
+const NEXT = `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 ORDER BY order_at, seq LIMIT ?2`;
+/** A run keeps the deployment of its first dequeue for all of its attempts. */
+const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?3, ttl_at = NULL, version = ?4,
+   updated_at = ?5, host_id = ?6, session_id = ?7, deployment_id = coalesce(deployment_id, ?8)`;
+const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${NEXT}) RETURNING *`;
+const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2) RETURNING *`;
+
+/** Leases the first pending runs of each key, `turns` says how many. Returns them in the order of the queue, as they are now. */
+export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Map<string, number>): RunTableRow[] {
+  const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
+  const update = (statement: string, from: string, limit: number): RunTableRow[] =>
+    q.sql.exec<RunTableRow>(
+      statement,
+      from,
+      limit,
+      dueAt,
+      q.version,
+      q.now,
+      lessee.hostId,
+      lessee.sessionId,
+      lessee.deploymentId,
+    );
+  const keys = [...turns];
+  const [first] = keys;
+  let rows: RunTableRow[];
+  if (first && keys.length === 1) rows = update(LEASE_OF_KEY, ...first);
+  else {
+    // One statement for all keys: where there are many, each has few runs.
+    const picked = keys.flatMap(([key, count]) => q.sql.exec<{ seq: number }>(NEXT, key, count));
+    rows = update(LEASE_PICKED, JSON.stringify(picked.map(({ seq }) => seq)), picked.length);
+  }
+  const leased = Map.groupBy(rows, (row) => row.concurrency_key);
+  for (const key of turns.keys()) {
+    const count = leased.get(key)?.length ?? 0;
+    q.counters.add(key, { pending: -count, running: count });
+  }
+  if (rows.length > 0) q.effects.changed = true;
+  return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
+}
+
+/** Ends a leased run that succeeded. Returns false, with nothing changed, where the lease is over or the run was canceled. */
+export function succeedRun(
+  q: QueueContext,
+  success: Pick<AttemptCompleted, "runId" | "token" | "startedAt" | "completedAt" | "usageMs">,
+  output: { data: string | null; type: string },
+): boolean {
+  const row = q.sql.exec<Pick<RunTableRow, "seq" | "concurrency_key" | "waited">>(
+    `UPDATE runs SET
+       attempt = attempt + (status = 'DEQUEUED'),
+       started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
+       attempt_started_at = CASE
+         WHEN status = 'EXECUTING' OR (journal_attempt = attempt + 1 AND attempt_started_at IS NOT NULL)
+           THEN attempt_started_at
+         ELSE max(created_at, min(?1, ?3)) END,
+       status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = max(?2, kept_until), ttl_at = NULL, completed_at = ?3,
+       updated_at = ?3, version = ?4, done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
+     WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
+     RETURNING seq, concurrency_key, waited`,
+    success.startedAt ?? success.completedAt,
+    due(q, q.now + q.timeouts.retentionMs),
+    q.now,
+    q.version,
+    success.usageMs ?? 0,
+    success.runId,
+    success.token,
+  )[0];
+  if (!row) return false;
+  q.effects.changed = true;
+  q.effects.finished.push(success.runId);
+  q.counters.add(row.concurrency_key, { running: -1 });
+  saveOutput(q, row.seq, output.data, output.type, null);
+  if (row.waited === 1) notifyWaiters(q, findRun(q, success.runId) as RunTableRow);
+  return true;
 }
 
 function write(q: QueueContext, run: RunTableRow): void {
@@ -116,6 +213,6 @@ function count(q: QueueContext, before: RunTableRow, after: RunTableRow): void {
     q.counters.add(after.concurrency_key, { pending, running, notYetQueued });
 }
 
-/** It never was in the queue yet. */
+/** Whether a run in this state has never been in the queue. */
 export const isNotYetQueued = (status: RunStatus): boolean =>
   status === RunStatus.DELAYED || status === RunStatus.PENDING_VERSION;

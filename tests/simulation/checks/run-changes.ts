@@ -29,9 +29,14 @@ export interface RunChange {
   after: RunState;
 }
 
+/** A move from one status to another, as `FROM → TO`. */
+export type Edge = `${RunStatus} → ${RunStatus}`;
+
 /** Reads after each step which runs it changed: by version, in the databases that were written to. */
 export class RunChanges {
   readonly runs = new Map<string, RunState>();
+  /** Every move of a run that was made so far, also those of one step that made several. */
+  readonly edges = new Set<Edge>();
   readonly #platform: Platform;
   readonly #queues = new Map<string, { changed: StatementSync; version: number }>();
 
@@ -58,10 +63,23 @@ export class RunChanges {
     }
   }
 
+  /** Has SQLite tell each change of a status. */
+  #watch(database: DatabaseSync): void {
+    database.function("edge", (from, to) => {
+      this.edges.add(`${from as RunStatus} → ${to as RunStatus}`);
+      return null;
+    });
+    database.exec(
+      `CREATE TEMP TRIGGER edges AFTER UPDATE OF status ON main.runs WHEN old.status <> new.status
+       BEGIN SELECT edge(old.status, new.status); END`,
+    );
+  }
+
   #queue(queueKey: string, database: DatabaseSync) {
     let queue = this.#queues.get(queueKey);
     if (!queue) {
       if (!hasRuns(database)) return null;
+      this.#watch(database);
       queue = {
         changed: database.prepare(
           `SELECT seq, id, task, status, slot, concurrency_key, order_at, token, attempt, journal_attempt,

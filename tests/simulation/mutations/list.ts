@@ -36,7 +36,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a lease has the token of the one before",
     invariant: 2,
-    module: `${OBJECTS}/queue/dequeue.ts`,
+    module: `${OBJECTS}/queue/transition.ts`,
     find: "token = token + 1",
     replace: "token = max(token, 1)",
   },
@@ -150,7 +150,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a run is deleted before the key that stands for it expires",
     invariant: 4,
-    module: `${OBJECTS}/queue/attempts.ts`,
+    module: `${OBJECTS}/queue/transition.ts`,
     find: "due_at = max(?2, kept_until)",
     replace: "due_at = ?2",
   },
@@ -196,7 +196,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "the newest run of a key goes first",
     invariant: 6,
-    module: `${OBJECTS}/queue/dequeue.ts`,
+    module: `${OBJECTS}/queue/transition.ts`,
     find: "ORDER BY order_at, seq LIMIT",
     replace: "ORDER BY order_at DESC, seq LIMIT",
   },
