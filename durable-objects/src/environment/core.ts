@@ -5,7 +5,13 @@ import type { QueueChanges, QueueDeclaration, QueueState } from "../queue/rpc.ts
 import type { EnvironmentRef } from "../routing/refs.ts";
 import { effectiveSettings } from "../routing/settings.ts";
 import { type Grant, type Partition, QueueFlow } from "./queue-flow.ts";
-import type { CurrentDeployment, EnvironmentSettings, EnvironmentState, PromotedDeployment } from "./rpc.ts";
+import type {
+  CurrentDeployment,
+  EnvironmentSettings,
+  EnvironmentState,
+  PromotedDeployment,
+  QueueHold,
+} from "./rpc.ts";
 import { ENVIRONMENT_MIGRATIONS } from "./schema.ts";
 import { SharedRate, type StoredRate } from "./shared-rate.ts";
 
@@ -121,6 +127,24 @@ export class EnvironmentCore {
   state(environmentKey: string): EnvironmentState {
     this.#seq += 1;
     return { environmentKey, seq: this.#seq, ready: this.ready, weight: this.#settings.weight };
+  }
+
+  /** What the limits kept here say of a queue. Reads only. */
+  limitsOf(queue: string): Pick<QueueHold, "paused" | "environment" | "queue" | "shared"> {
+    const { concurrencyLimit, burstFactor, paused } = this.#settings;
+    const flow = this.#flows.get(queue);
+    let running = 0;
+    for (const { state } of flow?.partitions.values() ?? []) running += state.held;
+    return {
+      paused,
+      environment: {
+        running: this.#held,
+        limit: Math.floor(concurrencyLimit * burstFactor),
+        free: this.#free,
+      },
+      queue: { running, limit: concurrencyLimit },
+      shared: flow?.isSplit ? { running, ...flow.sharedLimits(this.#now()) } : null,
+    };
   }
 
   /** Queues that may hold slots or have work from before this object started: to be asked before anything is granted. */

@@ -21,6 +21,7 @@ import type {
   EnvironmentStats,
   KnownQueue,
   PromotedDeployment,
+  QueueHold,
 } from "./rpc.ts";
 import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
@@ -121,6 +122,16 @@ export function environmentObject<Env extends ObjectBindings>() {
       const names = this.#queueNames();
       const queues = names.slice(offset, offset + limit).map((name) => this.#knownQueue(name));
       return { queues, count: names.length };
+    }
+
+    async queueHold(queue: string, task: string): Promise<QueueHold> {
+      await this.#sync();
+      const current = this.#currentDeployment();
+      return {
+        ...this.#core.limitsOf(queue),
+        version: current?.deployment.version ?? null,
+        knowsTask: current?.manifest.tasks.some(({ id }) => id === task) ?? false,
+      };
     }
 
     async findQueue(queueKey: string): Promise<KnownQueue | null> {

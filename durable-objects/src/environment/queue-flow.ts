@@ -90,6 +90,16 @@ export class QueueFlow {
     this.#limits = limits;
   }
 
+  /** The limit over all keys, and when the rate allows a start; null: there is none, or it holds nothing back. */
+  sharedLimits(now: number): { limit: number | null; nextStartAt: number | null } {
+    const { all } = this.#limits;
+    const { rate } = this;
+    return {
+      limit: all === Number.POSITIVE_INFINITY ? null : all,
+      nextStartAt: rate && rate.available(now) < 1 ? rate.refillAt(now) : null,
+    };
+  }
+
   /** Slots that may still be taken. */
   get free(): Slots {
     const taken: Slots = { all: 0, unkeyed: 0 };

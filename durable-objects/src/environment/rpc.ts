@@ -55,6 +55,21 @@ export interface EnvironmentStats {
   settings: EnvironmentSettings;
 }
 
+/** What an environment knows of why the runs of one of its queues do not execute. Null: there is no limit. */
+export interface QueueHold {
+  paused: boolean;
+  /** Slots of all queues: what is in use, and the limit with its burst. */
+  environment: { running: number; limit: number; free: number };
+  /** Slots of the queue, over all of its partitions: no queue has more than the environment's limit without its burst. */
+  queue: { running: number; limit: number };
+  /** What is counted here for a queue that is split. */
+  shared: { running: number; limit: number | null; nextStartAt: number | null } | null;
+  /** The current deployment; null: nothing was deployed. */
+  version: string | null;
+  /** Whether the current deployment has the task. */
+  knowsTask: boolean;
+}
+
 export interface EnvironmentRpc {
   /**
    * Called by a queue after every change of its state. One with parked runs, or that knows an earlier promotion, is told
@@ -70,6 +85,7 @@ export interface EnvironmentRpc {
   ): Promise<EnvironmentSettings>;
   /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
   listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
+  queueHold(queue: string, task: string): Promise<QueueHold>;
   /** The queue of which one partition has this key; null: there is none. */
   findQueue(queueKey: string): Promise<KnownQueue | null>;
   /** From the DispatcherObject only. */

@@ -241,6 +241,18 @@ export class KeyCounters {
     return this.ready !== before;
   }
 
+  /** What holds runs of a key back: its slots in use, and when the rates of the key and of the queue allow a start. */
+  holdOf(key: string, now: number): { running: number; keyStartAt: number | null; startAt: number | null } {
+    const counts = this.#keys.get(key);
+    const next = (rate: Rate | null, tat: number): number | null =>
+      rate && available(rate, tat, now) < 1 ? Math.ceil(availableAt(rate, tat, 1)) : null;
+    return {
+      running: counts?.running ?? 0,
+      keyStartAt: next(this.#keyRate, counts?.tat ?? 0),
+      startAt: next(this.#rate, this.#tat),
+    };
+  }
+
   /** When a rate limit lets more start than now; null: none holds anything back. */
   get refillAt(): number | null {
     const queue = this.#rate && this.#wanted > this.#tokens ? this.#nextToken(this.#rate, this.#tat) : null;

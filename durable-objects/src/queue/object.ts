@@ -49,11 +49,13 @@ import type {
   RunError,
   RunEvent,
   RunFinished,
+  RunHold,
   RunProjection,
   RunRecord,
   TriggerItem,
   TriggerResult,
 } from "./rpc.ts";
+import { holdOf } from "./run-hold.ts";
 import { runNotFound } from "./run-not-found.ts";
 import { retrieveRun, runEvents } from "./run-views.ts";
 import { finishedOf } from "./run-waiters.ts";
@@ -203,6 +205,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (!this.#serves(environmentKey)) return [];
       this.#live.listen(interest);
       return runIds.flatMap((runId) => retrieveRun(this.#core.context, runId) ?? []);
+    }
+
+    async runHold(environmentKey: string, runId: string): Promise<RunHold | null> {
+      return this.#serves(environmentKey) ? holdOf(this.#core.context, runId, Date.now()) : null;
     }
 
     async runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null> {

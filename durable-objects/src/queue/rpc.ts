@@ -250,6 +250,46 @@ export type RunError = {
   message: string;
 };
 
+/** Slots of a limit, and its rate. Null: there is no limit; the rate holds nothing back. */
+export interface LimitUse {
+  running: number;
+  limit: number | null;
+  /** Milliseconds since the epoch. */
+  nextStartAt: number | null;
+}
+
+/** An operation that a suspended run waits for. */
+export interface PendingOperation {
+  kind: OperationKind;
+  name: string;
+  target: string | null;
+  /** Milliseconds since the epoch. */
+  until: number | null;
+}
+
+/** What a run's queue knows of why the run does not execute. Times in milliseconds since the epoch. */
+export interface RunHold {
+  status: RunStatus;
+  task: string;
+  queue: string;
+  concurrencyKey: string | null;
+  /** Attempts that were started and are over. */
+  attempt: number;
+  updatedAt: number;
+  /** When a delay, a backoff or a lease ends. */
+  dueAt: number | null;
+  hostId: string | null;
+  lockedVersion: string | null;
+  /** Runs of its concurrency key that are dequeued before it: at most 1000 are counted. */
+  ahead: number;
+  paused: boolean;
+  /** Of its concurrency key, and of the whole queue; of a split queue: of this partition. */
+  key: LimitUse;
+  all: LimitUse;
+  /** Only of a run that is suspended; at most 20. */
+  operations: PendingOperation[];
+}
+
 /** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
 export interface QueueRpc {
   triggerRuns(ref: QueueRef, declaration: QueueDeclaration, items: TriggerItem[]): Promise<TriggerResult[]>;
@@ -273,6 +313,7 @@ export interface QueueRpc {
    */
   listen(environmentKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
+  runHold(environmentKey: string, runId: string): Promise<RunHold | null>;
   /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
   waitForRun(
     environmentKey: string,

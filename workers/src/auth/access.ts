@@ -74,6 +74,7 @@ export const ACCESS = {
   getRunResult: runReader,
   listRunEvents: runReader,
   listRunAttempts: runReader,
+  explainRun: runReader,
   replayRun: secretKey,
   cancelRun: secretKey,
   rescheduleRun: secretKey,

@@ -274,6 +274,13 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.AttemptsResponse,
     },
   },
+  "/api/v1/runs/{runId}/why": {
+    get: {
+      id: "explainRun",
+      summary: "Why a run is not executing, from the objects that decide it",
+      response: api.WhyResponse,
+    },
+  },
   "/api/v1/runs/{runId}/replay": {
     post: {
       id: "replayRun",

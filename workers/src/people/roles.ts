@@ -54,6 +54,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   getRunResult: "viewer",
   listRunEvents: "viewer",
   listRunAttempts: "viewer",
+  explainRun: "viewer",
   replayRun: "developer",
   cancelRun: "developer",
   rescheduleRun: "developer",

@@ -27,7 +27,14 @@ import { readBody } from "../http/body.ts";
 import { rangeOf } from "../http/created-range.ts";
 import { Failure, invalid, runNotFound } from "../http/failure.ts";
 import { requestKeyOf } from "../http/request-key.ts";
-import { ownerOf, queueObjectOf, runFeed, schedulesOf } from "../objects.ts";
+import {
+  dispatcherObject,
+  environmentObjectOf,
+  ownerOf,
+  queueObjectOf,
+  runFeed,
+  schedulesOf,
+} from "../objects.ts";
 import { triggerRun } from "../runs/trigger-run.ts";
 import { openRepository } from "../storage/open.ts";
 import { resolve } from "../storage/packets.ts";
@@ -36,6 +43,7 @@ import { resultOf, waitOf } from "../views/run-result.ts";
 import { listedOf, retrievedJson, summaryOf } from "../views/run-view.ts";
 import { runScheduleView } from "../views/schedule-view.ts";
 import { isoTime, optionalTime } from "../views/time.ts";
+import { whyView } from "../views/why-view.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -128,6 +136,18 @@ export const runRoutes = new Hono<App>()
       }),
     );
     return c.json({ attempts });
+  })
+  .get("/api/v1/runs/:runId/why", access("explainRun"), async (c) => {
+    const { environment } = c.var;
+    const runId = c.req.param("runId");
+    const run = await ownerOf(c.env, environment.key, runId).runHold(environment.key, runId);
+    if (!run) throw runNotFound(runId);
+    const [hold, hosts] = await Promise.all([
+      environmentObjectOf(c.env, environment.key).queueHold(run.queue, run.task),
+      dispatcherObject(c.env).hosts(),
+    ]);
+    const facts = { run, environment: environment.slug, hold, hosts: hosts.length, now: Date.now() };
+    return c.json(whyView(runId, facts, environment));
   })
   .post("/api/v2/runs/:runId/cancel", access("cancelRun"), async (c) => {
     const { environment } = c.var;

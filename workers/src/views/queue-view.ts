@@ -6,10 +6,15 @@ const TASK_PREFIX = "task/";
 
 export const queueIdOf = (queueKey: string): string => `queue_${queueKey}`;
 
+/** A queue's name in the API: that of a task's own queue is the task's id. */
+export const queueNameOf = (queue: string): Pick<QueueItem, "name" | "type"> =>
+  queue.startsWith(TASK_PREFIX)
+    ? { name: queue.slice(TASK_PREFIX.length), type: "task" }
+    : { name: queue, type: "custom" };
+
 /** A queue as the API shows it. */
 export function queueView(queueKey: string, stats: QueueStats): QueueItem {
   const { queue, running, pending, notYetQueued, settings, declared, overrides } = stats;
-  const isTask = queue.startsWith(TASK_PREFIX);
   const limit = <N extends QueueLimitName>(name: N) => {
     const override = overrides[name];
     return {
@@ -22,8 +27,7 @@ export function queueView(queueKey: string, stats: QueueStats): QueueItem {
   };
   return {
     id: queueIdOf(queueKey),
-    name: isTask ? queue.slice(TASK_PREFIX.length) : queue,
-    type: isTask ? "task" : "custom",
+    ...queueNameOf(queue),
     running,
     queued: pending,
     paused: settings.paused,

@@ -14,3 +14,4 @@ export * from "./runs.ts";
 export * from "./schedules.ts";
 export * from "./trigger.ts";
 export * from "./waitpoints.ts";
+export * from "./why.ts";

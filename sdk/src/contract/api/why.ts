@@ -1,0 +1,80 @@
+import { z } from "zod";
+import { OperationKind } from "../journal.ts";
+import { PUBLIC_STATUSES } from "./runs.ts";
+
+export const WHY_REASONS = [
+  /** It is over. */
+  "finished",
+  /** An attempt of it executes. */
+  "executing",
+  /** A host has it and has not reported its start yet. */
+  "starting",
+  /** Its delay or debounce has not passed. */
+  "delayed",
+  /** The last attempt failed, and the next one is not due yet. */
+  "retrying",
+  /** It is suspended: it waits for a time, a token, a run or a batch. */
+  "waiting",
+  /** No deployed version has its task, or nothing was deployed yet. */
+  "version",
+  "queue_paused",
+  "environment_paused",
+  /** All slots are in use: of its concurrency key, of its queue, or of its environment. */
+  "concurrency_key_limit",
+  "queue_limit",
+  "environment_limit",
+  /** The rate limit of its concurrency key, or of its queue, allows the next start later. */
+  "concurrency_key_rate",
+  "queue_rate",
+  /** No container host is connected. */
+  "no_host",
+  /** Nothing but a free host, and its turn, is missing. */
+  "host",
+] as const;
+export type WhyReason = (typeof WHY_REASONS)[number];
+
+const Time = z.iso.datetime();
+
+/** One thing that keeps a run from executing, or what it does instead. Only what belongs to the reason is there. */
+export const WhyBlocker = z.object({
+  reason: z.enum(WHY_REASONS),
+  /** One sentence in English. */
+  message: z.string(),
+  /** Slots in use, and the limit. */
+  running: z.number().optional(),
+  limit: z.number().optional(),
+  /** When a delay, a backoff, a rate limit or a lease ends. */
+  until: Time.optional(),
+  /** Operations that a suspended run waits for. `target`: id of the token, run or batch. */
+  operations: z
+    .array(
+      z.object({
+        kind: OperationKind,
+        name: z.string(),
+        target: z.string().optional(),
+        until: Time.optional(),
+      }),
+    )
+    .optional(),
+  /** The version that the run is locked to, or else the current one. */
+  version: z.string().optional(),
+  hostId: z.string().optional(),
+});
+export type WhyBlocker = z.infer<typeof WhyBlocker>;
+
+/** `GET /api/v1/runs/:id/why`. */
+export const WhyResponse = WhyBlocker.extend({
+  id: z.string(),
+  status: z.enum(PUBLIC_STATUSES),
+  taskIdentifier: z.string(),
+  /** As in `GET /api/v1/queues`. */
+  queue: z.object({ id: z.string(), name: z.string(), type: z.enum(["task", "custom"]) }),
+  concurrencyKey: z.string().optional(),
+  /** Its place among the runs of its concurrency key that wait in its queue, from 1; 1001 stands for that and more. */
+  position: z.number().optional(),
+  /** When its status changed last. */
+  since: Time,
+  /** Everything that has to change before the run executes; the first one is that of `reason` and `message`. */
+  blockers: z.array(WhyBlocker),
+});
+export type WhyResponse = z.infer<typeof WhyResponse>;
