@@ -5,6 +5,10 @@ import Inbox from "@lucide/svelte/icons/inbox";
 import Layers from "@lucide/svelte/icons/layers";
 import List from "@lucide/svelte/icons/list";
 import Rocket from "@lucide/svelte/icons/rocket";
+import ScrollText from "@lucide/svelte/icons/scroll-text";
+import Settings from "@lucide/svelte/icons/settings-2";
+import Users from "@lucide/svelte/icons/users";
+import type { Role } from "../api/session.ts";
 import type { ShortcutId } from "../keys/registry.ts";
 
 export interface Page {
@@ -13,6 +17,8 @@ export interface Page {
   label: string;
   icon: typeof List;
   shortcut?: ShortcutId;
+  /** Least role that sees it. */
+  least?: Role;
 }
 
 /** The pages there are, as the sidebar and the palette list them. */
@@ -36,6 +42,14 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
   {
     group: "Develop",
     pages: [{ path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test" }],
+  },
+  {
+    group: "Organization",
+    pages: [
+      { path: "members", label: "Members", icon: Users },
+      { path: "audit", label: "Audit log", icon: ScrollText, least: "admin" },
+      { path: "settings", label: "Settings", icon: Settings },
+    ],
   },
 ];
 

@@ -11,13 +11,18 @@ export interface EnvironmentScope {
   api: EnvironmentApi;
   /** `/orgs/ORG/projects/PROJECT/env/ENV`. */
   base: string;
-  /** May change things. A viewer sees no button that would be refused. */
+  /** May work with runs, queues, schedules and deployments. A viewer sees no button that would be refused. */
   canWrite: boolean;
+  /** May decide what an environment does as a whole, and who may do what. */
+  isAdmin: boolean;
 }
 
 export const [getScope, setScope] = createContext<() => EnvironmentScope>();
 
-export const canWrite = (role: Role): boolean => role !== "viewer";
+const RANK: Readonly<Record<Role, number>> = { viewer: 0, developer: 1, admin: 2, owner: 3 };
+
+/** As the API's table of least roles decides. */
+export const mayAs = (role: Role, least: Role): boolean => RANK[role] >= RANK[least];
 
 export const basePath = (organization: string, project: string, environment: string): string =>
   `/orgs/${encodeURIComponent(organization)}/projects/${encodeURIComponent(project)}/env/${encodeURIComponent(environment)}`;
@@ -38,7 +43,8 @@ export function scopeOf(
     environment,
     api: new EnvironmentApi(environment.id, `${project.ref}/${environment.slug}`),
     base: basePath(organization.slug, project.ref, environment.slug),
-    canWrite: canWrite(organization.role),
+    canWrite: mayAs(organization.role, "developer"),
+    isAdmin: mayAs(organization.role, "admin"),
   };
 }
 
