@@ -12,6 +12,7 @@ import type {
   RetrieveBatchResponse,
   RetrieveRunResponse,
   RetrieveTokenResponse,
+  RunSummary,
   ScheduleObject,
   TriggerBody,
   TriggerResponse,
@@ -20,7 +21,7 @@ import type {
 import type { z } from "zod";
 import { type RequestOptions, request } from "./request.ts";
 
-export type RunListItem = z.infer<typeof ListRunsResponse>["data"][number];
+export type RunListItem = RunSummary;
 export type RunListPage = z.infer<typeof ListRunsResponse>;
 export type RunDetail = RetrieveRunResponse;
 export type RunEvent = z.infer<typeof EventsResponse>["events"][number];

@@ -1,42 +1,95 @@
+import type { LiveLogLine } from "@acme/sdk/live";
 import { createQuery, useQueryClient } from "@tanstack/svelte-query";
-import { onMount } from "svelte";
-import type { EnvironmentApi } from "../api/environment-api.ts";
-import { linesOf } from "../logs/lines.ts";
+import { onMount, untrack } from "svelte";
+import type { EnvironmentApi, RunDetail } from "../api/environment-api.ts";
+import { getLive } from "../live/connection.ts";
+import { type LogLine, levelOf } from "../logs/lines.ts";
 import { traceOf } from "../trace/spans.ts";
 
-/** A run with its trace and logs, kept up to date for as long as the calling component is mounted. */
-export function useRun(api: EnvironmentApi, id: () => string) {
+/** Most lines that are kept; the oldest go first. */
+const MAX_LINES = 20_000;
+/** The timeline is asked for at most so often while things happen. */
+const TIMELINE_MS = 400;
+/** Steps of a run change nothing that the socket tells; so often the timeline of one that executes is asked for anyway. */
+const EXECUTING_MS = 2_000;
+
+const lineOf = ({ seq, time, level, message, attempt, properties }: LiveLogLine): LogLine => ({
+  seq,
+  time,
+  level: levelOf(level),
+  message,
+  attempt,
+  properties,
+});
+
+/** A run with its trace and logs, live for as long as the calling component is mounted. */
+export function useRun(api: EnvironmentApi, runId: string) {
   const queries = useQueryClient();
+  const live = getLive();
+  const runKey = [api.id, "run", runId];
   const run = createQuery(() => ({
-    queryKey: [api.id, "run", id()],
-    queryFn: ({ signal }) => api.retrieveRun(id(), signal),
-    refetchInterval: (query) => (query.state.data?.isCompleted ? false : 1_000),
+    queryKey: runKey,
+    queryFn: ({ signal }) => api.retrieveRun(runId, signal),
   }));
   const events = createQuery(() => ({
-    queryKey: [api.id, "events", id()],
-    queryFn: ({ signal }) => api.listRunEvents(id(), signal),
-    refetchInterval: () => (run.data?.isCompleted ? false : 1_000),
+    queryKey: [api.id, "events", runId],
+    queryFn: ({ signal }) => api.listRunEvents(runId, signal),
+    refetchInterval: () => (run.data && (run.data.isExecuting || run.data.isQueued) ? EXECUTING_MS : false),
   }));
-  // The last events may have been on their way when the run ended.
-  let wasOpen = false;
-  $effect(() => {
-    if (run.data && !run.data.isCompleted) wasOpen = true;
-    if (run.data?.isCompleted && wasOpen) {
-      wasOpen = false;
-      void queries.invalidateQueries({ queryKey: [api.id, "events", id()] });
-    }
-  });
-
+  let lines = $state.raw<readonly LogLine[]>([]);
   let now = $state(Date.now());
+
   onMount(() => {
+    let timelineTimer: ReturnType<typeof setTimeout> | undefined;
+    const refreshTimeline = () => {
+      timelineTimer ??= setTimeout(() => {
+        timelineTimer = undefined;
+        void events.refetch();
+      }, TIMELINE_MS);
+    };
+    const onError = (error: Error) => console.warn(`Run ${runId} can't be watched live`, error.message);
+    const runs = live.run(
+      runId,
+      ({ run: { data: _, position: __, ...summary }, final }) => {
+        const known = untrack(() => run.data);
+        if (known && known.updatedAt > summary.updatedAt) return;
+        const changed = known?.updatedAt !== summary.updatedAt || known?.status !== summary.status;
+        queries.setQueryData<RunDetail>(runKey, (old) => old && { ...old, ...summary });
+        // Output, error and metadata come with the run itself.
+        if (changed) void queries.invalidateQueries({ queryKey: runKey });
+        if (changed || final) refreshTimeline();
+      },
+      { onError },
+    );
+    // One change of the list a frame, however many messages come.
+    let arrived: LogLine[] = [];
+    let frame: ReturnType<typeof setTimeout> | undefined;
+    const logs = live.logs(
+      runId,
+      (more) => {
+        arrived.push(...more.map(lineOf));
+        frame ??= setTimeout(() => {
+          frame = undefined;
+          lines = [...lines, ...arrived].slice(-MAX_LINES);
+          arrived = [];
+        }, 16);
+        refreshTimeline();
+      },
+      { onError },
+    );
     const timer = setInterval(() => {
       if (!document.hidden && !run.data?.isCompleted) now = Date.now();
     }, 250);
-    return () => clearInterval(timer);
+    return () => {
+      clearInterval(timer);
+      clearTimeout(timelineTimer);
+      clearTimeout(frame);
+      runs.unsubscribe();
+      logs.unsubscribe();
+    };
   });
 
   const trace = $derived(run.data ? traceOf(run.data, events.data ?? []) : null);
-  const lines = $derived(linesOf(events.data ?? []));
   return {
     get run() {
       return run;

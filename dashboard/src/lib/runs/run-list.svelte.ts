@@ -112,6 +112,10 @@ export class RunList {
     this.#index();
   }
 
+  has(id: string): boolean {
+    return this.#indexOf.has(id);
+  }
+
   /** Takes over what an action did, before the server says so. */
   patch(id: string, change: Partial<RunListItem>): void {
     const index = this.#indexOf.get(id);
