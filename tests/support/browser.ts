@@ -1,4 +1,5 @@
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
 const PLACES = ["/usr/bin/chromium-headless-shell", "/usr/bin/chromium"];
@@ -26,4 +27,18 @@ export async function openPage(browser: Browser, options: BrowserContextOptions 
     if (message.type() === "error") problems.push(message.text());
   });
   return { page, problems };
+}
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+
+export interface AxeProblem {
+  id: string;
+  nodes: { target: string[] }[];
+}
+
+/** What axe finds on a page. Its code is evaluated by the debugger, which the page's policy does not cover. */
+export async function axeProblems(page: Page): Promise<AxeProblem[]> {
+  await page.evaluate(readFileSync(AXE, "utf8"));
+  const result = await page.evaluate("axe.run(document, { resultTypes: ['violations'] })");
+  return (result as { violations: AxeProblem[] }).violations;
 }

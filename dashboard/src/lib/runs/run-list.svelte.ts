@@ -21,6 +21,8 @@ export class RunList {
   #indexOf = new Map<string, number>();
   #freshIds = new Set<string>();
   #next: string | undefined;
+  /** The last state that came while the first page was being loaded. */
+  #early: readonly RunListItem[] = [];
   #abort = new AbortController();
   #unflash: ReturnType<typeof setTimeout> | undefined;
 
@@ -37,9 +39,13 @@ export class RunList {
       this.#replace(page.data);
       this.#next = page.pagination.next;
       this.complete = this.#next === undefined;
+      // What the socket told meanwhile may be newer than the page.
+      this.#merge(this.#early);
+      this.showFresh();
     } catch (error) {
       if (!this.#abort.signal.aborted) this.error = error;
     } finally {
+      this.#early = [];
       this.loading = false;
     }
   }
@@ -70,6 +76,11 @@ export class RunList {
 
   /** Runs that changed or came. A row keeps its place; what is unknown and newer than the first row is new. */
   apply(runs: readonly RunListItem[]): void {
+    if (this.loading) this.#early = runs;
+    else this.#merge(runs);
+  }
+
+  #merge(runs: readonly RunListItem[]): void {
     const rows = [...this.rows];
     const changed = new Set(this.changed);
     let touched = false;
