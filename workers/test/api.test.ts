@@ -448,8 +448,31 @@ describe("a deployment", () => {
     const list = (await call<{ data: { version: string }[] }>("GET", base, other.accessToken)).body.data;
     expect(list.map((item) => item.version)).toEqual([second, first]);
     expect((await trigger({}, other.prod, "one")).status).toBe(404);
+    const current = async () =>
+      (
+        await call<{ data: { version: string; promoted: boolean }[] }>("GET", base, other.accessToken)
+      ).body.data
+        .filter(({ promoted }) => promoted)
+        .map(({ version }) => version);
+    expect(await current()).toEqual([second]);
     await call("POST", `${base}/${first}/promote`, other.accessToken);
     expect((await trigger({}, other.prod, "one")).status).toBe(200);
+    expect(await current()).toEqual([first]);
+  });
+
+  it("is retrieved with what its code declares", async () => {
+    const other = await newProject();
+    const version = await deploy(other, ["one"]);
+    const base = `/api/v1/projects/${other.ref}/prod/deployments`;
+    const found = await call("GET", `${base}/${version}`, other.accessToken);
+    expect(found).toMatchObject({
+      status: 200,
+      body: { version, promoted: true, manifest: { tasks: [{ id: "one" }] } },
+    });
+    expect(await call("GET", `${base}/20200101.1`, other.accessToken)).toMatchObject({
+      status: 404,
+      body: { code: "version_not_found" },
+    });
   });
 });
 

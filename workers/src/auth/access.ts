@@ -98,6 +98,7 @@ export const ACCESS = {
   resumeEnvironment: accessToken,
   uploadBundle: accessToken,
   listDeployments: accessToken,
+  retrieveDeployment: accessToken,
   createDeployment: accessToken,
   promoteDeployment: accessToken,
 

@@ -453,6 +453,13 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       status: 201,
     },
   },
+  "/api/v1/projects/{ref}/{env}/deployments/{version}": {
+    get: {
+      id: "retrieveDeployment",
+      summary: "Retrieve a deployment with its manifest: what its tasks, queues and schedules declare",
+      response: api.RetrieveDeploymentResponse,
+    },
+  },
   "/api/v1/projects/{ref}/{env}/deployments/{version}/promote": {
     post: {
       id: "promoteDeployment",

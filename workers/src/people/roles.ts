@@ -78,6 +78,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   resumeEnvironment: "admin",
   uploadBundle: "developer",
   listDeployments: "viewer",
+  retrieveDeployment: "viewer",
   createDeployment: "developer",
   promoteDeployment: "developer",
 

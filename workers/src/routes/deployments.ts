@@ -1,7 +1,12 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { timingProblem } from "@acme/durable-objects/schedules";
 import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
-import { ContentHash, CreateDeploymentBody, type DeploymentBody } from "@acme/sdk/contract/api";
+import {
+  ContentHash,
+  CreateDeploymentBody,
+  type DeploymentBody,
+  type RetrieveDeploymentResponse,
+} from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
@@ -57,26 +62,49 @@ export const deploymentRoutes = new Hono<App>()
       bundleBytes: size,
       manifest,
     });
-    return c.json(view(promote ? await promoteTo(c, environment, created) : created), 201);
+    if (!promote) return c.json(view(created, null), 201);
+    return c.json(view(await promoteTo(c, environment, created), created.id), 201);
   })
   .get("/api/v1/projects/:ref/:env/deployments", access("listDeployments"), async (c) => {
     const { environment } = c.var;
-    const found = await openRepository(c.env).listDeployments(environment.key, 50);
-    return c.json({ data: found.map(view) });
+    const [found, current] = await Promise.all([
+      openRepository(c.env).listDeployments(environment.key, 50),
+      freshDeployment(c.env, environment.key),
+    ]);
+    const currentId = current?.deployment.id ?? null;
+    return c.json({ data: found.map((deployment) => view(deployment, currentId)) });
+  })
+  .get("/api/v1/projects/:ref/:env/deployments/:version", access("retrieveDeployment"), async (c) => {
+    const { environment } = c.var;
+    const [found, current] = await Promise.all([
+      deploymentOf(c, environment, c.req.param("version")),
+      freshDeployment(c.env, environment.key),
+    ]);
+    const body: RetrieveDeploymentResponse = {
+      ...view(found, current?.deployment.id ?? null),
+      manifest: found.manifest,
+    };
+    return c.json(body);
   })
   .post("/api/v1/projects/:ref/:env/deployments/:version/promote", access("promoteDeployment"), async (c) => {
     const { environment } = c.var;
-    const version = c.req.param("version");
-    const found = await openRepository(c.env).findDeploymentByVersion(environment.key, version);
-    if (!found) {
-      throw new Failure(
-        404,
-        "version_not_found",
-        `Version ${version} was never deployed to environment "${environment.slug}".`,
-      );
-    }
-    return c.json(view(await promoteTo(c, environment, found)));
+    const found = await deploymentOf(c, environment, c.req.param("version"));
+    return c.json(view(await promoteTo(c, environment, found), found.id));
   });
+
+async function deploymentOf(
+  c: Context<App>,
+  environment: EnvironmentRef,
+  version: string,
+): Promise<DeploymentRecord> {
+  const found = await openRepository(c.env).findDeploymentByVersion(environment.key, version);
+  if (found) return found;
+  throw new Failure(
+    404,
+    "version_not_found",
+    `Version ${version} was never deployed to environment "${environment.slug}".`,
+  );
+}
 
 /** Throws a Failure for a task whose `cron` is none. */
 function checkSchedules({ tasks }: WorkerManifest): void {
@@ -102,11 +130,12 @@ async function promoteTo(
   return { ...target, promotedAt: Date.now() };
 }
 
-const view = (deployment: DeploymentRecord): DeploymentBody => ({
+const view = (deployment: DeploymentRecord, currentId: string | null): DeploymentBody => ({
   id: deployment.id,
   version: deployment.version,
   contentHash: deployment.contentHash,
   tasks: deployment.manifest.tasks.map((task) => task.id),
   createdAt: isoTime(deployment.createdAt),
-  promoted: deployment.promotedAt !== null,
+  promoted: deployment.id === currentId,
+  promotedAt: deployment.promotedAt === null ? undefined : isoTime(deployment.promotedAt),
 });

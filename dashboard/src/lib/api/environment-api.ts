@@ -10,6 +10,7 @@ import type {
   QueueItem,
   ReplayBody,
   RetrieveBatchResponse,
+  RetrieveDeploymentResponse,
   RetrieveRunResponse,
   RetrieveTokenResponse,
   RunSummary,
@@ -123,6 +124,9 @@ export class EnvironmentApi {
   async listDeployments(signal?: AbortSignal): Promise<Deployment[]> {
     const path = `/api/v1/projects/${this.path}/deployments`;
     return (await this.call<{ data: Deployment[] }>(path, { signal })).data;
+  }
+  retrieveDeployment(version: string, signal?: AbortSignal): Promise<RetrieveDeploymentResponse> {
+    return this.call(`/api/v1/projects/${this.path}/deployments/${encodeURIComponent(version)}`, { signal });
   }
   promoteDeployment(version: string): Promise<Deployment> {
     return this.post(`/api/v1/projects/${this.path}/deployments/${encodeURIComponent(version)}/promote`);

@@ -27,3 +27,14 @@ export const tokensQuery = (api: EnvironmentApi, status: string) =>
     queryKey: [api.id, "tokens", status],
     queryFn: ({ signal }) => api.listTokens({ "filter[status]": status, "page[size]": 100 }, signal),
   });
+
+/** The current deployment with its manifest; null: nothing is deployed. */
+export const currentDeploymentQuery = (api: EnvironmentApi) =>
+  queryOptions({
+    queryKey: [api.id, "deployments", "current"],
+    queryFn: async ({ signal }) => {
+      const current = (await api.listDeployments(signal)).find(({ promoted }) => promoted);
+      return current ? api.retrieveDeployment(current.version, signal) : null;
+    },
+    staleTime: 10_000,
+  });

@@ -19,9 +19,16 @@ export const DeploymentBody = z.object({
   contentHash: z.string(),
   tasks: z.array(z.string()),
   createdAt: z.iso.datetime(),
+  /** It is the current one: new runs start on it. */
   promoted: z.boolean(),
+  /** When it was made the current one last. */
+  promotedAt: z.iso.datetime().optional(),
 });
 export type DeploymentBody = z.infer<typeof DeploymentBody>;
+
+/** With what was declared in its code. */
+export const RetrieveDeploymentResponse = DeploymentBody.extend({ manifest: WorkerManifest });
+export type RetrieveDeploymentResponse = z.infer<typeof RetrieveDeploymentResponse>;
 
 export const UploadedBundle = z.object({ contentHash: z.string(), size: z.number() });
 
