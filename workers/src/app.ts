@@ -5,6 +5,7 @@ import type { App } from "./bindings.ts";
 import { discardBody } from "./http/body.ts";
 import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
+import { electricRoutes } from "./realtime/electric/routes.ts";
 import { liveRoutes } from "./realtime/live-route.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { batchRoutes } from "./routes/batches.ts";
@@ -23,7 +24,7 @@ import { scheduleRoutes } from "./routes/schedules.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 import { waitpointRoutes } from "./routes/waitpoints.ts";
 
-const API = /^\/(api|engine|admin)\//;
+const API = /^\/(api|engine|admin|realtime)\//;
 
 export const app = new Hono<App>();
 
@@ -51,6 +52,7 @@ for (const path of ["/api/*", "/engine/*", "/admin/*"]) {
   });
 }
 
+app.route("/", electricRoutes);
 app.route("/", triggerRoutes);
 app.route("/", runRoutes);
 app.route("/", batchRoutes);

@@ -13,6 +13,7 @@ import {
 } from "@acme/sdk/contract/live";
 import type { RunRecord, RunRow } from "../rpc.ts";
 import { mayReadRun, mayWatch, notAllowed } from "./access.ts";
+import { ChangeSignals } from "./change-signals.ts";
 import {
   Connection,
   type ListGroup,
@@ -21,11 +22,13 @@ import {
   type Subscription,
   WINDOW,
 } from "./connection.ts";
-import { compileFilter, newestFirst } from "./filter.ts";
+import { type CompiledFilter, compileFilter, newestFirst } from "./filter.ts";
+import { inParallel, sleep } from "./in-parallel.ts";
 import { type Interest, queueOf } from "./interest.ts";
 import { LatestRuns } from "./latest-runs.ts";
-import type { LiveFailure, LiveInterest, LivePrincipal } from "./rpc.ts";
+import type { LiveFailure, LiveInterest, LivePrincipal, RunsPage } from "./rpc.ts";
 import { dataOf, liveRun } from "./run-data.ts";
+import { RunReader, sizeOf } from "./run-reader.ts";
 
 /** What the hub asks of others. */
 export interface HubHost {
@@ -60,9 +63,9 @@ const RETRY_MS = 500;
 const ENVIRONMENT_MS = 1_000;
 /** Queues are given this long to begin to send their changes; a snapshot doesn't wait for longer. */
 const OPEN_MS = 2_000;
+/** A held poll of a list answers this long after the first change, with what else came. */
+const LIST_GATHER_MS = 100;
 const OPEN_AT_ONCE = 32;
-/** Runs read in one call. */
-const READ_AT_ONCE = 50;
 /** A principal is looked at again this often while something is sent to it. */
 const CHECK_MS = 30_000;
 /** A socket whose token has expired waits this long for another one. */
@@ -84,7 +87,8 @@ export class LiveHub {
   readonly #runs = new Map<string, Set<Subscription>>();
   readonly #logs = new Map<string, Set<Subscription>>();
   readonly #environments = new Set<Subscription>();
-  readonly #reading = new Map<string, Promise<RunRecord | null>>();
+  readonly #reader: RunReader;
+  readonly #signals = new ChangeSignals();
   readonly #listing = new Map<string, Promise<{ runs: RunRow[]; more: boolean }>>();
   /** Changed since the last broadcast, each with its state at that time. */
   #pending = new Map<string, { row: RunRow; previous: RunRow | null }>();
@@ -97,6 +101,7 @@ export class LiveHub {
   constructor(host: HubHost, interest: Interest) {
     this.#host = host;
     this.#interest = interest;
+    this.#reader = new RunReader(host.listen, interest, this.#latest);
   }
 
   get connections(): number {
@@ -164,6 +169,7 @@ export class LiveHub {
     for (const row of rows) {
       const { changed, previous } = this.#latest.put(row, now);
       if (!changed) continue;
+      this.#signals.changed(row);
       const pending = this.#pending.get(row.id);
       if (pending) pending.row = row;
       else this.#pending.set(row.id, { row, previous });
@@ -187,6 +193,69 @@ export class LiveHub {
       else subscription.missed = "all";
     }
     return true;
+  }
+
+  /** See `LiveRpc`. */
+  async waitForRun(runId: string, after: number, waitMs: number): Promise<RunRecord | "missing" | null> {
+    if (!queueOf(runId).startsWith(this.#host.environmentKey)) return "missing";
+    const endAt = this.#host.now() + waitMs;
+    this.#interest.addRun(runId);
+    try {
+      for (;;) {
+        // Before the run is read: a change that comes while it is being read is not missed.
+        const change = this.#signals.nextOfRun(runId, Math.max(0, endAt - this.#host.now()));
+        const run = await this.#reader.one(runId);
+        if (!run || run.version > after) {
+          change.cancel();
+          return run ?? "missing";
+        }
+        // A notice may have been lost: the last word is the owner's.
+        if (!(await change.came)) return laterThan(after, await this.#reader.one(runId));
+      }
+    } finally {
+      this.#interest.removeRun(runId);
+    }
+  }
+
+  /** See `LiveRpc`. */
+  async waitForRuns(
+    filter: LiveFilter,
+    limit: number,
+    position: string | null,
+    waitMs: number,
+  ): Promise<RunsPage> {
+    const compiled = compileFilter(filter);
+    const endAt = this.#host.now() + waitMs;
+    this.#interest.addList();
+    try {
+      await this.#open();
+      for (;;) {
+        const { seq } = this.#latest;
+        const rows = this.#changesSince(position ?? undefined)?.filter((row) => compiled.matches(row));
+        if (!rows || rows.length > limit) {
+          const { runs } = await this.#list(compiled, limit);
+          return await this.#page(this.#overlaid(compiled, runs, limit).rows, seq, true);
+        }
+        const left = endAt - this.#host.now();
+        if (rows.length > 0 || left <= 0) return await this.#page(rows, seq, false);
+        if (await this.#signals.next((row) => compiled.matches(row), left).came) await sleep(LIST_GATHER_MS);
+      }
+    } finally {
+      this.#interest.removeList();
+    }
+  }
+
+  async #page(rows: RunRow[], seq: number, whole: boolean): Promise<RunsPage> {
+    const { found, failed } = await this.#reader.many(rows.map(({ id }) => id));
+    if (failed.size > 0) throw new Error("Some runs could not be read");
+    let left = SNAPSHOT_DATA;
+    const runs = rows.flatMap((row) => {
+      const run = found.get(row.id);
+      if (!run) return [];
+      left -= sizeOf(run);
+      return left > 0 ? run : { ...run, payload: null, output: null, metadata: null };
+    });
+    return { position: `${this.#host.epoch}:${seq}`, runs, whole };
   }
 
   async #subscribe(connection: Connection, id: string, target: LiveTarget): Promise<void> {
@@ -258,7 +327,7 @@ export class LiveHub {
 
   /** The run, if it is there and the client may read it; the subscription is ended otherwise. */
   async #readable(subscription: Subscription, runId: string): Promise<RunRecord | null> {
-    const run = queueOf(runId).startsWith(this.#host.environmentKey) ? await this.#read(runId) : null;
+    const run = queueOf(runId).startsWith(this.#host.environmentKey) ? await this.#reader.one(runId) : null;
     if (!run) {
       this.#end(subscription, {
         status: 404,
@@ -273,30 +342,6 @@ export class LiveHub {
     return null;
   }
 
-  /** A run as its owner has it now, or later. Whoever asks at the same time shares one call. */
-  async #read(runId: string): Promise<RunRecord | null> {
-    const run = await (this.#reading.get(runId) ?? this.#readOnce(runId));
-    const known = this.#latest.get(runId);
-    // A change may have overtaken the answer.
-    if (run && known && known.version > run.version) return this.#readOnce(runId);
-    return run;
-  }
-
-  #readOnce(runId: string): Promise<RunRecord | null> {
-    const reading = this.#listenTo(queueOf(runId), [runId])
-      .then(([run]) => run ?? null)
-      .finally(() => this.#reading.delete(runId));
-    this.#reading.set(runId, reading);
-    return reading;
-  }
-
-  async #listenTo(queueKey: string, runIds: string[]): Promise<RunRecord[]> {
-    const interest = this.#interest.of(queueKey);
-    const records = await this.#host.listen(queueKey, interest, runIds);
-    this.#interest.given(queueKey, interest);
-    return records;
-  }
-
   async #startList(
     subscription: Subscription,
     limit: number = LIVE_LIMITS.defaultSnapshotRuns,
@@ -305,7 +350,7 @@ export class LiveHub {
     const group = subscription.group as ListGroup;
     await this.#open();
     const since = this.#changesSince(position);
-    const listed = since ? null : await this.#list(group, limit);
+    const listed = since ? null : await this.#list(group.compiled, limit);
     if (subscription.over) return;
     // What changes from here on is noted, and sent after this state.
     subscription.missed = new Set();
@@ -315,7 +360,7 @@ export class LiveHub {
       if (text) this.#send(subscription, "changes", text);
     }
     if (listed) {
-      const { rows, cut } = this.#overlaid(group, listed.runs, limit);
+      const { rows, cut } = this.#overlaid(group.compiled, listed.runs, limit);
       this.#send(subscription, "snapshot", await this.#snapshotText(group, rows, listed.more || cut, seq));
     }
     subscription.active = true;
@@ -329,17 +374,17 @@ export class LiveHub {
   }
 
   /** The list of the query side. Whoever asks at the same time shares one call. */
-  #list(group: ListGroup, limit: number): Promise<{ runs: RunRow[]; more: boolean }> {
-    const key = `${limit} ${group.compiled.key}`;
+  #list(compiled: CompiledFilter, limit: number): Promise<{ runs: RunRow[]; more: boolean }> {
+    const key = `${limit} ${compiled.key}`;
     const listing =
       this.#listing.get(key) ??
-      this.#host.listRuns(group.compiled.filter, limit).finally(() => this.#listing.delete(key));
+      this.#host.listRuns(compiled.filter, limit).finally(() => this.#listing.delete(key));
     this.#listing.set(key, listing);
     return listing;
   }
 
   /** A list of the query side with what is known to be newer. */
-  #overlaid({ compiled }: ListGroup, listed: RunRow[], limit: number): { rows: RunRow[]; cut: boolean } {
+  #overlaid(compiled: CompiledFilter, listed: RunRow[], limit: number): { rows: RunRow[]; cut: boolean } {
     const rows = new Map(listed.map((row) => [row.id, row]));
     for (const row of this.#latest.rows()) {
       const known = rows.get(row.id);
@@ -590,7 +635,7 @@ export class LiveHub {
       let failed = false;
       await inParallel(queues, OPEN_AT_ONCE, async (queueKey) => {
         try {
-          await this.#listenTo(queueKey, []);
+          await this.#reader.listen(queueKey, []);
         } catch {
           failed = true;
         }
@@ -637,7 +682,7 @@ export class LiveHub {
     this.#pending = new Map();
     if (this.#environments.size > 0) this.#environmentSoon();
     const watched = changes.filter(({ row }) => this.#runs.has(row.id)).map(({ row }) => row.id);
-    const records = await this.#records([...watched, ...this.#needData(changes)]);
+    const records = await this.#reader.many([...watched, ...this.#needData(changes)]);
     const unread = changes.filter(({ row }) => records.failed.has(row.id));
     for (const change of unread)
       if (!this.#pending.has(change.row.id)) this.#pending.set(change.row.id, change);
@@ -672,33 +717,6 @@ export class LiveHub {
       .map(({ row }) => row.id);
   }
 
-  /** Runs as their owners have them. `failed`: those whose owner could not be reached. */
-  async #records(runIds: string[]): Promise<{ found: Map<string, RunRecord>; failed: Set<string> }> {
-    const found = new Map<string, RunRecord>();
-    const failed = new Set<string>();
-    const byQueue = new Map<string, string[]>();
-    for (const runId of new Set(runIds)) {
-      const ids = byQueue.get(queueOf(runId)) ?? [];
-      ids.push(runId);
-      byQueue.set(queueOf(runId), ids);
-    }
-    const calls = [...byQueue].flatMap(([queueKey, ids]) =>
-      chunks(ids, READ_AT_ONCE).map((part) => ({ queueKey, part })),
-    );
-    await inParallel(calls, OPEN_AT_ONCE, async ({ queueKey, part }) => {
-      try {
-        for (const run of await this.#listenTo(queueKey, part)) found.set(run.id, run);
-      } catch (error) {
-        console.error(
-          `Queue ${queueKey} could not be asked for runs that are watched; it is asked again`,
-          error,
-        );
-        for (const runId of part) failed.add(runId);
-      }
-    });
-    return { found, failed };
-  }
-
   #runText(run: RunRecord, payload: boolean): string {
     const live = liveRun(this.#host.summaryOf, run, dataOf(run, payload));
     return `,"run":${JSON.stringify(live)},"final":${isFinal(run.status)}}`;
@@ -706,7 +724,7 @@ export class LiveHub {
 
   async #changesText(group: ListGroup, rows: RunRow[], seq: number): Promise<string | null> {
     const matching = group.data ? rows.filter((row) => group.compiled.matches(row)) : [];
-    const { found, failed } = await this.#records(matching.map(({ id }) => id));
+    const { found, failed } = await this.#reader.many(matching.map(({ id }) => id));
     if (failed.size > 0) throw new Error("Some runs could not be read");
     const changes = rows.map((row) => ({ row, previous: null }));
     return this.#changesTextWith(group, changes, seq, found);
@@ -731,14 +749,12 @@ export class LiveHub {
   }
 
   async #snapshotText(group: ListGroup, rows: RunRow[], more: boolean, seq: number): Promise<string> {
-    const { found, failed } = await this.#records(group.data ? rows.map(({ id }) => id) : []);
+    const { found, failed } = await this.#reader.many(group.data ? rows.map(({ id }) => id) : []);
     if (failed.size > 0) throw new Error("Some runs could not be read");
     let left = SNAPSHOT_DATA;
     const runs = rows.map((row) => {
       const record = found.get(row.id);
-      left -= record
-        ? (record.payload?.length ?? 0) + (record.output?.length ?? 0) + (record.metadata?.length ?? 0)
-        : 0;
+      left -= record ? sizeOf(record) : 0;
       return this.#listed(group, row, left > 0 ? record : undefined);
     });
     return `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"more":${more}}`;
@@ -780,6 +796,9 @@ export class LiveHub {
   }
 }
 
+const laterThan = (version: number, run: RunRecord | null): RunRecord | null =>
+  run && run.version > version ? run : null;
+
 const expiry = ({ expiresAt }: LivePrincipal) => (expiresAt === null ? {} : { expiresAt });
 
 const groupKey = (filterKey: string, data: boolean): string => `${data ? "data" : "list"} ${filterKey}`;
@@ -800,8 +819,6 @@ function note({ missed }: Subscription, runIds: string[]): void {
   if (missed !== null && missed !== "all") for (const runId of runIds) missed.add(runId);
 }
 
-const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
 function addTo<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
   const set = sets.get(key) ?? new Set<T>();
   set.add(item);
@@ -812,18 +829,6 @@ function removeFrom<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
   const set = sets.get(key);
   set?.delete(item);
   if (set?.size === 0) sets.delete(key);
-}
-
-const chunks = <T>(items: T[], size: number): T[][] =>
-  Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
-
-async function inParallel<T>(items: T[], atOnce: number, work: (item: T) => Promise<void>): Promise<void> {
-  const queue = items.values();
-  await Promise.all(
-    Array.from({ length: Math.min(atOnce, items.length) }, async () => {
-      for (const item of queue) await work(item);
-    }),
-  );
 }
 
 function parse(text: string): LiveClientMessage | LiveFailure {

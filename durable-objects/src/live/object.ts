@@ -4,15 +4,16 @@ import {
   LIVE_CLOSE,
   LIVE_SUBPROTOCOL,
   type LiveEnvironment,
+  type LiveFilter,
   type LiveLogLine,
 } from "@acme/sdk/contract/live";
 import { objectSql } from "../lib/sql.ts";
 import { type ObjectBindings, stubs } from "../routing/stubs.ts";
-import type { RunRow } from "../rpc.ts";
+import type { RunRecord, RunRow } from "../rpc.ts";
 import type { LiveSocket, SavedConnection } from "./connection.ts";
 import { LiveHub } from "./hub.ts";
 import { Interest } from "./interest.ts";
-import type { LiveDependencies, LiveInterest, LivePrincipal, LiveRpc } from "./rpc.ts";
+import type { LiveDependencies, LiveInterest, LivePrincipal, LiveRpc, RunsPage } from "./rpc.ts";
 
 function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnvironment["counts"] {
   const counts: LiveEnvironment["counts"] = {};
@@ -93,6 +94,19 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
 
     async logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean> {
       return this.#hub.logsAppended(runId, previous, lines);
+    }
+
+    async waitForRun(runId: string, after: number, waitMs: number): Promise<RunRecord | "missing" | null> {
+      return this.#hub.waitForRun(runId, after, waitMs);
+    }
+
+    async waitForRuns(
+      filter: LiveFilter,
+      limit: number,
+      position: string | null,
+      waitMs: number,
+    ): Promise<RunsPage> {
+      return this.#hub.waitForRuns(filter, limit, position, waitMs);
     }
 
     override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {

@@ -1,6 +1,6 @@
 import type { RunStatus } from "@acme/sdk/contract";
 import type { LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
-import type { RunRow } from "../rpc.ts";
+import type { RunRecord, RunRow } from "../rpc.ts";
 
 /**
  * Which changes of a queue somebody watches. A queue keeps to the interest with the highest `at`; one that is older than
@@ -26,6 +26,25 @@ export interface LiveRpc {
    * False: nobody watches any more.
    */
   logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean>;
+  /**
+   * From the Worker, for clients that poll: the run as soon as its version is higher than `after`. Null: it was not within
+   * `waitMs`.
+   */
+  waitForRun(runId: string, after: number, waitMs: number): Promise<RunRecord | "missing" | null>;
+  /**
+   * The same for a list: the newest runs that match, or, for a position that a page had, those that changed since; none
+   * after `waitMs`. At most `limit`.
+   */
+  waitForRuns(filter: LiveFilter, limit: number, position: string | null, waitMs: number): Promise<RunsPage>;
+}
+
+/** Runs of a list with all their data. */
+export interface RunsPage {
+  /** To be given back for what changes after this. */
+  position: string;
+  runs: RunRecord[];
+  /** All runs of the list; false: those that changed. */
+  whole: boolean;
 }
 
 /** Who opened a connection, and what that allows. It lies in the socket's attachment, so it is small. */

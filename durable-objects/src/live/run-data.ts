@@ -9,7 +9,7 @@ export function dataOf(run: RunRecord, payload: boolean): LiveRunData {
     ...(run.output !== null
       ? { output: { data: run.output, dataType: run.outputType ?? "application/json" } }
       : {}),
-    ...(run.metadata !== null ? { metadata: JSON.parse(run.metadata) as Record<string, unknown> } : {}),
+    ...metadataOf(run.metadata),
     ...(run.error ? { error: serializeError(run.error) } : {}),
   };
 }
@@ -23,3 +23,13 @@ export const liveRun = (
   position: run.version,
   ...(data ? { data } : {}),
 });
+
+/** Nothing where it can't be read: one run never makes a list fail. */
+function metadataOf(text: string | null): Pick<LiveRunData, "metadata"> {
+  if (text === null) return {};
+  try {
+    return { metadata: JSON.parse(text) as Record<string, unknown> };
+  } catch {
+    return {};
+  }
+}

@@ -146,6 +146,10 @@ export const ACCESS = {
 
   /** Checks the credential itself: a WebSocket brings it in another way, and its refusal is a message. */
   connectLive: open,
+  /** Check the credential themselves: a token that expires during a subscription is good as long as its handle is. */
+  watchRun: open,
+  watchRuns: open,
+  watchBatch: open,
 
   checkHealth: open,
   getOpenApi: open,

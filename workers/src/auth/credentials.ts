@@ -33,7 +33,7 @@ const byKeyHash = new Cache<EnvironmentRef>(KEY_CACHE_MS);
 const byKey = new Cache<EnvironmentRef>(60_000);
 const accessTokens = new Cache<AccessToken>(KEY_CACHE_MS);
 
-function bearer(c: Context<App>): string {
+export function bearer(c: Context<App>): string {
   const header = c.req.header("authorization");
   if (!header?.startsWith("Bearer ") || header.length === 7) {
     throw new Failure(
@@ -109,15 +109,24 @@ export interface TokenHolder {
   scopes: string[] | null;
   /** Milliseconds since the epoch; null: it does not expire. */
   expiresAt: number | null;
+  /** Columns that whoever has it is not shown of runs. */
+  skipColumns?: string[];
 }
 
-/** Finds whose key or token this is, whatever its scopes. Null: this server does not know it, or it has expired. */
-export async function tokenHolder(env: Bindings, token: string): Promise<TokenHolder | null> {
+/**
+ * Finds whose key or token this is, whatever its scopes. Null: this server does not know it, or it has expired, unless
+ * `expired` accepts that.
+ */
+export async function tokenHolder(
+  env: Bindings,
+  token: string,
+  options: { expired?: boolean } = {},
+): Promise<TokenHolder | null> {
   if (token.startsWith("tr_")) {
     const found = await bySecretKey(env, sha256(token));
     return found && { environment: found.environment, scopes: null, expiresAt: null };
   }
-  const claims = verifyToken(env, token, Date.now());
+  const claims = verifyToken(env, token, options.expired ? 0 : Date.now());
   if (!claims) return null;
   const environment = await byKey.through(claims.env, () =>
     openRepository(env).findEnvironmentByKey(claims.env),

@@ -750,6 +750,27 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       download: "application/json",
     },
   },
+  "/realtime/v1/runs/{runId}": {
+    get: {
+      id: "watchRun",
+      summary: "One run and its changes, by the Electric protocol (for @trigger.dev/sdk and react-hooks)",
+      download: "application/json",
+    },
+  },
+  "/realtime/v1/runs": {
+    get: {
+      id: "watchRuns",
+      summary: "Runs with tags and their changes, by the Electric protocol",
+      download: "application/json",
+    },
+  },
+  "/realtime/v1/batches/{batchId}": {
+    get: {
+      id: "watchBatch",
+      summary: "Runs of a batch and their changes, by the Electric protocol",
+      download: "application/json",
+    },
+  },
   "/healthz": {
     get: {
       id: "checkHealth",

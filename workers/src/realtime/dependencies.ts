@@ -7,7 +7,7 @@ import type {
 } from "@acme/durable-objects/rpc";
 import { statusesForPublic } from "@acme/sdk/contract";
 import type { LiveFilter } from "@acme/sdk/contract/live";
-import { isValidKeyHash, tokenHolder } from "../auth/credentials.ts";
+import { isValidKeyHash, type TokenHolder, tokenHolder } from "../auth/credentials.ts";
 import { sha256 } from "../auth/tokens.ts";
 import type { Bindings } from "../bindings.ts";
 import type { Session } from "../people/session.ts";
@@ -67,14 +67,18 @@ export async function livePrincipal(env: Bindings, token: string): Promise<LiveP
       },
     };
   }
-  const { environment, scopes, expiresAt } = principal;
-  return {
-    environment: { key: environment.key, id: environment.id, slug: environment.slug },
-    scopes,
-    expiresAt,
-    proof: token.startsWith("tr_") ? `key ${sha256(token)}` : "token",
-  };
+  return livePrincipalOf(principal, token);
 }
+
+export const livePrincipalOf = (
+  { environment, scopes, expiresAt }: TokenHolder,
+  token: string,
+): LivePrincipal => ({
+  environment: { key: environment.key, id: environment.id, slug: environment.slug },
+  scopes,
+  expiresAt,
+  proof: token.startsWith("tr_") ? `key ${sha256(token)}` : "token",
+});
 
 function runFilter(filter: LiveFilter): RunFilter {
   const { statuses, tags, allTags, tasks, versions, queues, machines, batch, schedule } = filter;

@@ -1,0 +1,33 @@
+import type { LivePrincipal } from "@acme/durable-objects/rpc";
+import type { Context } from "hono";
+import { bearer, tokenHolder } from "../../auth/credentials.ts";
+import { sha256 } from "../../auth/tokens.ts";
+import type { App } from "../../bindings.ts";
+import { Failure } from "../../http/failure.ts";
+import { livePrincipalOf } from "../dependencies.ts";
+import type { Handle } from "./handle.ts";
+
+/**
+ * Who polls. A token that has expired since the subscription began is good as long as its handle is: the published client
+ * never gets another one, and ends without a word at the first 401. Polls don't count against the API's rate limit: they
+ * are held by the server, and each client has one at a time.
+ */
+export async function authenticateShape(
+  c: Context<App>,
+  handle: Handle | null,
+  now: number,
+): Promise<{ principal: LivePrincipal; skipColumns: string[] | undefined; token: string }> {
+  const token = bearer(c);
+  const hash = sha256(token).slice(0, 32);
+  const isGood = handle?.token === hash && handle.until > now;
+  const holder =
+    (await tokenHolder(c.env, token)) ?? (isGood ? await tokenHolder(c.env, token, { expired: true }) : null);
+  if (!holder) {
+    throw new Failure(
+      401,
+      "invalid_api_key",
+      "The key or token is invalid, expired or revoked. Use a secret key (tr_dev_…, tr_prod_…) or a public token of this server's environment.",
+    );
+  }
+  return { principal: livePrincipalOf(holder, token), skipColumns: holder.skipColumns, token: hash };
+}

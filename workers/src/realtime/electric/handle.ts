@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { signerOf } from "../../auth/signing.ts";
+import type { Bindings } from "../../bindings.ts";
+
+/**
+ * A subscription of a client of the Electric protocol, as its handle carries it from request to request: what was
+ * authorized, and what the list's bounds were at its first request.
+ */
+export const Handle = z.object({
+  /** Key of the environment. */
+  env: z.string(),
+  /** Of the token that it was given to. */
+  token: z.string(),
+  /** The shape: `run:ID`, `batch:ID` or `runs:TAGS`. */
+  shape: z.string(),
+  /** Of the LiveObject's life that offsets of a list are of. */
+  epoch: z.string().optional(),
+  /** Lower bound of the creation time. */
+  from: z.number().optional(),
+  skip: z.array(z.string()).optional(),
+  /** Milliseconds since the epoch until which it stands for a token that has expired. */
+  until: z.number(),
+});
+export type Handle = z.infer<typeof Handle>;
+
+/** How long a subscription outlives its token. */
+export const HANDLE_MS = 24 * 3_600_000;
+
+export function writeHandle(env: Bindings, handle: Handle): string {
+  const text = Buffer.from(JSON.stringify(handle)).toString("base64url");
+  return `${text}.${signerOf(env).sign("shape", text)}`;
+}
+
+/** Null: it isn't one of this server's, or of another environment or shape. */
+export function readHandle(
+  env: Bindings,
+  text: string | undefined,
+  shape: string,
+  now: number,
+): Handle | null {
+  if (text === undefined || text.length > 8_192) return null;
+  const dot = text.indexOf(".");
+  const [body, signature] = [text.slice(0, dot), text.slice(dot + 1)];
+  if (dot < 0 || !signerOf(env).verify("shape", body, signature, now)) return null;
+  try {
+    const handle = Handle.safeParse(JSON.parse(Buffer.from(body, "base64url").toString()));
+    return handle.success && handle.data.shape === shape ? handle.data : null;
+  } catch {
+    return null;
+  }
+}
