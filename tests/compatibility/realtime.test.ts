@@ -3,7 +3,7 @@ import { INTERNAL_ERRORS, type InternalErrorCode, internalError } from "@acme/sd
 import { TaskRunError } from "@trigger.dev/core/v3";
 import { type AnyRealtimeRun, auth, batch, queues, runs, tasks } from "@trigger.dev/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { errorColumn } from "../../workers/src/realtime/electric/columns.ts";
+import { errorColumn } from "../../workers/src/realtime/electric/error-column.ts";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";

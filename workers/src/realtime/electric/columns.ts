@@ -1,5 +1,6 @@
 import type { RunRecord } from "@acme/durable-objects/rpc";
-import { RunStatus, type TaskRunError } from "@acme/sdk/contract";
+import { RunStatus } from "@acme/sdk/contract";
+import { errorColumn } from "./error-column.ts";
 
 /** The names of Trigger.dev's own database, which its client maps to public ones. A name that it does not know is shown as QUEUED. */
 const STATUS: Record<RunStatus, string> = {
@@ -18,60 +19,6 @@ const STATUS: Record<RunStatus, string> = {
   EXPIRED: "EXPIRED",
   TIMED_OUT: "TIMED_OUT",
 };
-
-/** Codes of INTERNAL_ERROR that Trigger.dev's client (4.8.3) takes: one that it doesn't know ends the subscription. */
-const KNOWN_CODES = new Set([
-  "COULD_NOT_FIND_EXECUTOR",
-  "COULD_NOT_FIND_TASK",
-  "COULD_NOT_IMPORT_TASK",
-  "CONFIGURED_INCORRECTLY",
-  "TASK_ALREADY_RUNNING",
-  "TASK_EXECUTION_FAILED",
-  "TASK_EXECUTION_ABORTED",
-  "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE",
-  "TASK_PROCESS_SIGKILL_TIMEOUT",
-  "TASK_PROCESS_SIGSEGV",
-  "TASK_PROCESS_SIGTERM",
-  "TASK_PROCESS_OOM_KILLED",
-  "TASK_PROCESS_MAYBE_OOM_KILLED",
-  "TASK_RUN_CANCELLED",
-  "TASK_INPUT_ERROR",
-  "TASK_OUTPUT_ERROR",
-  "TASK_MIDDLEWARE_ERROR",
-  "HANDLE_ERROR_ERROR",
-  "GRACEFUL_EXIT_TIMEOUT",
-  "TASK_RUN_HEARTBEAT_TIMEOUT",
-  "TASK_RUN_CRASHED",
-  "TASK_RUN_UNCAUGHT_EXCEPTION",
-  "MAX_DURATION_EXCEEDED",
-  "DISK_SPACE_EXCEEDED",
-  "POD_EVICTED",
-  "POD_UNKNOWN_ERROR",
-  "TASK_HAS_N0_EXECUTION_SNAPSHOT",
-  "TASK_DEQUEUED_INVALID_STATE",
-  "TASK_DEQUEUED_QUEUE_NOT_FOUND",
-  "TASK_RUN_DEQUEUED_MAX_RETRIES",
-  "TASK_RUN_STALLED_EXECUTING",
-  "TASK_RUN_STALLED_EXECUTING_WITH_WAITPOINTS",
-  "OUTDATED_SDK_VERSION",
-  "TASK_DID_CONCURRENT_WAIT",
-  "RECURSIVE_WAIT_DEADLOCK",
-  "BATCH_ITEM_COULD_NOT_TRIGGER",
-  "PAYLOAD_TOO_LARGE",
-  "UNSPECIFIED_ERROR",
-]);
-
-const CODES: Record<string, string> = {
-  TASK_PROCESS_CRASHED: "TASK_RUN_CRASHED",
-  TASK_EXECUTOR_FAILED: "POD_UNKNOWN_ERROR",
-  TASK_RUN_NON_DETERMINISTIC: "TASK_EXECUTION_FAILED",
-};
-
-/** An error as Trigger.dev's client takes it; its message is kept. */
-export function errorColumn(error: TaskRunError | null): TaskRunError | null {
-  if (error?.type !== "INTERNAL_ERROR" || KNOWN_CODES.has(error.code)) return error;
-  return { ...error, code: CODES[error.code] ?? "UNSPECIFIED_ERROR" };
-}
 
 /** UTC without `Z`: the client appends it. */
 const time = (at: number | null): string | null =>
