@@ -75,6 +75,12 @@ export type {
 export { auth, configure } from "./manage/auth.ts";
 export { queues } from "./manage/queues.ts";
 export type {
+  RealtimeRun,
+  RunSubscription,
+  SubscribeToRunOptions,
+  SubscribeToRunsOptions,
+} from "./manage/run-subscriptions.ts";
+export type {
   AnyRetrieveRunResult,
   InferRunTypes,
   ListProjectRunsQueryParams,

@@ -157,6 +157,55 @@ describe("live subscriptions", () => {
     for (const error of errors.slice(2)) expect(error).toMatchObject({ status: 403, code: "not_allowed" });
   });
 
+  it("are iterated: one run, runs with a tag, a batch, and a trigger's result", async () => {
+    const tag = `sdk-${Date.now()}`;
+    await as(async () => {
+      const handle = await tasks.trigger("greet", { name: "Eve" }, { tags: [tag] });
+      let last: unknown;
+      for await (const run of runs.subscribeToRun(handle)) last = run;
+      expect(last).toMatchObject({
+        status: "COMPLETED",
+        output: { greeting: "Hello, Eve" },
+        finishedAt: expect.any(Date),
+      });
+      for await (const run of runs.subscribeToRunsWithTag(tag, { createdAt: "1h" })) {
+        expect(run).toMatchObject({ id: handle.id, payload: { name: "Eve" } });
+        break;
+      }
+      const { batchId } = await tasks.batchTrigger("greet", [
+        { payload: { name: "F" } },
+        { payload: { name: "G" } },
+      ]);
+      const outputs = new Map<string, unknown>();
+      for await (const run of runs.subscribeToBatch(batchId)) {
+        if (run.isCompleted) outputs.set(run.id, run.output);
+        if (outputs.size === 2) break;
+      }
+      expect(new Set(outputs.values())).toEqual(
+        new Set([{ greeting: "Hello, F" }, { greeting: "Hello, G" }]),
+      );
+      expect(await tasks.triggerAndSubscribe("greet", { name: "Hal" }).unwrap()).toEqual({
+        greeting: "Hello, Hal",
+      });
+      const controller = new AbortController();
+      const napping = tasks.triggerAndSubscribe(
+        "nap",
+        { ms: 60_000 },
+        { tags: [tag], signal: controller.signal },
+      );
+      const id = await eventually(
+        "it naps",
+        async () => (await runs.list({ tag, status: "EXECUTING" })).data[0]?.id,
+      );
+      controller.abort(new Error("enough"));
+      await expect(napping).rejects.toThrow("enough");
+      expect((await runs.retrieve(id)).status).toBe("CANCELED");
+      await expect(runs.subscribeToRun("run_unknown")[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+        name: "LiveError",
+      });
+    });
+  });
+
   it("converge after the server was killed under them", async () => {
     const tag = `kill-${Date.now()}`;
     const states = Array.from({ length: 20 }, (): LiveRunsState => ({ runs: [], more: false }));

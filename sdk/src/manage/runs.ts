@@ -6,6 +6,7 @@ import type { ApiRequestOptions } from "../client/request-options.ts";
 import { download, listRunPages, runPath, withDates } from "../client/runs-api.ts";
 import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
 import type { TriggerOptions } from "../trigger/trigger-options.ts";
+import { subscribeToBatch, subscribeToRun, subscribeToRunsWithTag } from "./run-subscriptions.ts";
 import type {
   ListProjectRunsQueryParams,
   ListRunResponseItem,
@@ -178,4 +179,14 @@ async function poll<T extends AnyRunHandle | AnyTask | string>(
   }
 }
 
-export const runs = { retrieve, list, cancel, replay, reschedule, poll };
+export const runs = {
+  retrieve,
+  list,
+  cancel,
+  replay,
+  reschedule,
+  poll,
+  subscribeToRun,
+  subscribeToRunsWithTag,
+  subscribeToBatch,
+};

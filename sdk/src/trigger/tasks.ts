@@ -14,7 +14,7 @@ import type {
   BatchTriggerOptions,
 } from "./batch-types.ts";
 import type { TaskRunPromise, TaskRunResult } from "./task-run-promise.ts";
-import { triggerTask, triggerTaskAndPoll, triggerTaskAndWait } from "./trigger.ts";
+import { triggerTask, triggerTaskAndPoll, triggerTaskAndSubscribe, triggerTaskAndWait } from "./trigger.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /**
@@ -57,6 +57,24 @@ async function triggerAndPoll<T extends AnyTask>(
   requestOptions?: ApiRequestOptions,
 ): Promise<TaskRunResult<TaskIdentifier<T>, TaskOutput<T>>> {
   return triggerTaskAndPoll({ taskId: id, payload, options, requestOptions, site: undefined });
+}
+
+/**
+ * Triggers a run and resolves with its result when it is over, heard over a live subscription. `.unwrap()` returns the
+ * output. Works in any runtime; inside a run, `triggerAndWait` is better, because the run that waits is suspended there.
+ * @param options.cancelOnAbort when `signal` is aborted, cancel the run too. Default: true
+ * @throws ApiError or a subclass; LiveError; the signal's reason
+ */
+function triggerAndSubscribe<T extends AnyTask>(
+  id: TaskIdentifier<T>,
+  payload: TaskPayload<T>,
+  options?: TriggerOptions & { signal?: AbortSignal; cancelOnAbort?: boolean },
+  requestOptions?: ApiRequestOptions,
+): TaskRunPromise<TaskIdentifier<T>, TaskOutput<T>> {
+  const { signal, cancelOnAbort, ...sent } = options ?? {};
+  const site = callSite(triggerAndSubscribe);
+  const call = { taskId: id, payload, options: sent, requestOptions, site };
+  return triggerTaskAndSubscribe(call, { signal, cancelOnAbort });
 }
 
 /**
@@ -108,6 +126,7 @@ export const tasks = {
   trigger,
   triggerAndWait,
   triggerAndPoll,
+  triggerAndSubscribe,
   batchTrigger,
   batchTriggerAndWait,
   init: register("init"),

@@ -1,5 +1,5 @@
 import { NotFoundError } from "../client/api-errors.ts";
-import { environmentVariable } from "../client/configuration.ts";
+import { environmentVariable, resolveSettings } from "../client/configuration.ts";
 import { decodePacket, encodePacket, JSON_TYPE, STORE_TYPE } from "../client/packet.ts";
 import { request } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
@@ -84,6 +84,44 @@ export async function triggerTaskAndPoll<TIdentifier extends string, TOutput>(
   );
   const over = result ?? (await untilOver(id, call.requestOptions));
   return resultOf<TIdentifier, TOutput>(id, call.taskId, over);
+}
+
+/**
+ * Triggers a run and gives what it came to, heard over a live subscription: nothing polls. Works in any runtime; inside a
+ * run its process waits, and the run is not suspended. Aborting ends the wait, and with `cancelOnAbort` the run too.
+ * @throws ApiError and its kin; LiveError; the signal's reason when it is aborted
+ */
+export function triggerTaskAndSubscribe<TIdentifier extends string, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+  { signal, cancelOnAbort = true }: { signal?: AbortSignal; cancelOnAbort?: boolean } = {},
+): TaskRunPromise<TIdentifier, TOutput> {
+  return new TaskRunPromise(subscribeToEnd<TIdentifier, TOutput>(call, signal, cancelOnAbort), call.taskId);
+}
+
+async function subscribeToEnd<TIdentifier extends string, TOutput>(
+  call: TriggerCall & { taskId: TIdentifier },
+  signal: AbortSignal | undefined,
+  cancelOnAbort: boolean,
+): Promise<TaskRunResult<TIdentifier, TOutput>> {
+  signal?.throwIfAborted();
+  const settings = resolveSettings(call.requestOptions?.clientConfig);
+  const options = { ...call.requestOptions, clientConfig: settings };
+  const { id } = await triggerTask(call);
+  const { runUpdates } = await import("../live/run-updates.ts");
+  const { baseURL, accessToken } = settings;
+  const never = new AbortController().signal;
+  const updates = runUpdates(
+    { runId: id, stopOnCompletion: true },
+    { baseURL, accessToken },
+    signal ?? never,
+    options,
+  );
+  for await (const run of updates) {
+    if (run.finishedAt === undefined) continue;
+    return resultOf<TIdentifier, TOutput>(id, call.taskId, await untilOver(id, options));
+  }
+  if (cancelOnAbort) await request({ method: "POST", path: runPath("v2", id, "/cancel") }, options);
+  throw signal?.reason;
 }
 
 async function untilOver(id: string, options: ApiRequestOptions | undefined): Promise<OperationResult> {

@@ -1,0 +1,132 @@
+import { decodePacket, JSON_TYPE, STORE_TYPE } from "../client/packet.ts";
+import type { ApiRequestOptions } from "../client/request-options.ts";
+import { downloadPacket, withDates } from "../client/runs-api.ts";
+import type { LivePacket, LiveRun } from "../contract/live.ts";
+import { LiveClient, type LiveClientOptions, type LiveSubscription } from "./live-client.ts";
+import type { LiveError } from "./live-error.ts";
+
+/** States of runs that nobody has taken yet: of a run only the latest. */
+class LatestStates {
+  readonly #states = new Map<string, LiveRun>();
+  #error: LiveError | null = null;
+  #ended = false;
+  #wake: () => void = () => {};
+
+  put(run: LiveRun): void {
+    this.#states.set(run.id, run);
+    this.#wake();
+  }
+
+  fail(error: LiveError): void {
+    this.#error = error;
+    this.#wake();
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#wake();
+  }
+
+  /** Null: there are no more. @throws LiveError where the subscription was refused */
+  async take(): Promise<LiveRun | null> {
+    for (;;) {
+      const next = this.#states.entries().next();
+      if (!next.done) {
+        this.#states.delete(next.value[0]);
+        return next.value[1];
+      }
+      if (this.#error) throw this.#error;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
+    }
+  }
+}
+
+/** One client for each server and token: all subscriptions of a process share its connection. */
+const clients = new Map<string, LiveClient>();
+
+function clientFor(options: LiveClientOptions): LiveClient {
+  const key = `${options.baseURL} ${options.accessToken}`;
+  const client = clients.get(key) ?? new LiveClient(options);
+  clients.set(key, client);
+  return client;
+}
+
+export type UpdatesOf =
+  | { runId: string; stopOnCompletion: boolean }
+  | { tags: string[]; from: number | undefined }
+  | { batchId: string };
+
+const LIST = { limit: 1_000, data: true };
+
+/**
+ * The states of one run, or of each run of a list, as they come: first those of now. Whoever takes them slowly misses
+ * intermediate ones. Those of one run end with its end.
+ * @throws LiveError where it may not be watched, or doesn't exist
+ */
+export async function* runUpdates(
+  what: UpdatesOf,
+  connection: LiveClientOptions,
+  signal: AbortSignal,
+  request: ApiRequestOptions | undefined,
+): AsyncGenerator<Record<string, unknown>> {
+  const states = new LatestStates();
+  const subscription = subscribe(clientFor(connection), what, states);
+  const onAbort = () => states.end();
+  signal.addEventListener("abort", onAbort);
+  if (signal.aborted) states.end();
+  try {
+    for (;;) {
+      const run = await states.take();
+      if (!run) return;
+      yield await decoded(run, request);
+      if ("runId" in what && what.stopOnCompletion && run.finishedAt !== undefined) return;
+    }
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+    subscription.unsubscribe();
+  }
+}
+
+function subscribe(client: LiveClient, what: UpdatesOf, states: LatestStates): LiveSubscription {
+  const onError = (error: LiveError) => states.fail(error);
+  if ("runId" in what) return client.run(what.runId, ({ run }) => states.put(run), { onError });
+  const known = new Map<string, number>();
+  const put = (runs: LiveRun[]): void => {
+    // Oldest first, as they came.
+    for (const run of runs.toReversed()) {
+      if (known.get(run.id) === run.position) continue;
+      known.set(run.id, run.position);
+      states.put(run);
+    }
+    if (known.size > 2 * LIST.limit) {
+      const shown = new Set(runs.map(({ id }) => id));
+      for (const id of known.keys()) if (!shown.has(id)) known.delete(id);
+    }
+  };
+  if ("batchId" in what) return client.batch(what.batchId, ({ runs }) => put(runs), { ...LIST, onError });
+  const filter = {
+    ...(what.tags.length > 0 ? { allTags: what.tags } : {}),
+    ...(what.from === undefined ? {} : { from: what.from }),
+  };
+  return client.runs({ ...LIST, filter }, ({ runs }) => put(runs), { onError });
+}
+
+async function decoded(
+  { data = {}, position: _, ...run }: LiveRun,
+  request: ApiRequestOptions | undefined,
+): Promise<Record<string, unknown>> {
+  const [payload, output] = await Promise.all([
+    unpacked(data.payload, request),
+    unpacked(data.output, request),
+  ]);
+  const { metadata, error } = data;
+  return { ...withDates(run), payload, output, metadata, error };
+}
+
+function unpacked(packet: LivePacket | undefined, request: ApiRequestOptions | undefined): unknown {
+  if (packet?.dataType === STORE_TYPE) return downloadPacket(packet.data, request);
+  return decodePacket(packet?.data, packet?.dataType ?? JSON_TYPE);
+}
