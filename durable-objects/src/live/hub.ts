@@ -146,7 +146,11 @@ export class LiveHub {
     if (!connection) return;
     const message = parse(text);
     if ("error" in message) {
-      connection.send({ type: "error", ...message.error });
+      connection.send({
+        type: "error",
+        ...(message.id === undefined ? {} : { id: message.id }),
+        ...message.error,
+      });
       return;
     }
     switch (message.type) {
@@ -831,7 +835,8 @@ function removeFrom<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
   if (set?.size === 0) sets.delete(key);
 }
 
-function parse(text: string): LiveClientMessage | LiveFailure {
+/** `id`: of the subscription that a message that is invalid was about. */
+function parse(text: string): LiveClientMessage | (LiveFailure & { id?: string }) {
   const failure = (code: string, message: string): LiveFailure => ({ error: { status: 400, code, message } });
   if (text.length > LIVE_LIMITS.messageLength) {
     return failure("message_too_large", `A message has at most ${LIVE_LIMITS.messageLength} characters.`);
@@ -845,5 +850,7 @@ function parse(text: string): LiveClientMessage | LiveFailure {
   const parsed = LiveClientMessage.safeParse(value);
   if (parsed.success) return parsed.data;
   const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ");
-  return failure("invalid_message", `The message is invalid. ${issues}`);
+  const invalid = failure("invalid_message", `The message is invalid. ${issues}`);
+  const id = typeof value === "object" && value !== null && "id" in value ? value.id : undefined;
+  return typeof id === "string" ? { ...invalid, id: id.slice(0, 64) } : invalid;
 }
