@@ -59,6 +59,18 @@ describe("a suspended run", () => {
     expect(await scene.run(run.runId)).toMatchObject({ status: "COMPLETED_SUCCESSFULLY", attempts: 1 });
   });
 
+  it("has the values that were recorded beside its wait, which are sent after the wait itself", async () => {
+    const scene = await new Scene().deploy();
+    const until = Date.now() + HOUR;
+    const first = entry(0, { until, values: { now: [5] } });
+    const grown = entry(0, { until, values: { now: [5], tail: { uuid: ["a"], after: [] } } });
+    // An entry without values says nothing about them.
+    const run = await suspended(scene, [first, grown, entry(0, { until })]);
+    await timePasses(scene, run.runId);
+    const [again] = (await scene.poll()).runs as [DequeuedRun];
+    expect(again.resume?.journal[0]?.values).toEqual(grown.values);
+  });
+
   it("goes on with the time that this attempt has used, which a new attempt doesn't", async () => {
     const scene = await new Scene().deploy();
     const first = await started(scene);

@@ -1,0 +1,197 @@
+/** The command line against a real server, and what a task's own code sees of the platform. */
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
+
+const TASKS = `
+import { logger, metadata, queue, queues, task, wait } from "@acme/sdk";
+
+const shared = queue({ name: "shared", concurrencyLimit: 3 });
+
+export const greet = task({
+  id: "greet",
+  run: async ({ name }: { name: string }) => {
+    logger.info("Greeting", { name });
+    return { message: "Hello, " + name };
+  },
+});
+
+/** Retrieves its queue by both of the names that its context has. */
+const lookUp = async ({ id, name }: { id: string; name: string }, type: "task" | "custom") => {
+  const found = [await queues.retrieve(id), await queues.retrieve({ type, name })];
+  return found.map((queue) => [queue.type, queue.name, queue.id]);
+};
+export const own = task({ id: "own", run: async (_: unknown, { ctx }) => lookUp(ctx.queue, "task") });
+export const other = task({ id: "other", queue: shared, run: async (_: unknown, { ctx }) => lookUp(ctx.queue, "custom") });
+
+export const checklist = task({
+  id: "checklist",
+  run: async () => {
+    metadata.set("items", [{ done: false }, { done: false }]);
+    await metadata.flush();
+    metadata.set("$.items.0.done", true);
+    await metadata.flush();
+    metadata.append("log", "first");
+    await metadata.flush();
+    return metadata.current();
+  },
+});
+
+export const verbose = task({
+  id: "verbose",
+  retry: { maxAttempts: 1 },
+  run: async () => {
+    throw new Error("begin\\n" + "line\\n".repeat(500_000) + "end");
+  },
+});
+
+export const approval = task({
+  id: "approval",
+  run: async ({ token }: { token: string }) => wait.forToken<{ ok: boolean }>(token).unwrap(),
+});
+`;
+
+let server: LocalServer;
+let project: string;
+beforeAll(async () => {
+  server = await startLocalServer({ example: false });
+  project = mkdtempSync(join(tmpdir(), "acme-project-"));
+  mkdirSync(join(project, "src/trigger"), { recursive: true });
+  writeFileSync(
+    join(project, "acme.config.ts"),
+    `export default { project: ${JSON.stringify(server.projectRef)} };`,
+  );
+  writeFileSync(join(project, "src/trigger/tasks.ts"), TASKS.replaceAll("\\\\n", "\\n"));
+  expect(await acme(["deploy", project])).toMatchObject({ code: 0 });
+});
+afterAll(async () => {
+  await server?.stop();
+  if (project) rmSync(project, { recursive: true, force: true });
+});
+
+interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+function acme(args: string[], input?: string): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      process.execPath,
+      [join(ROOT, "cli/bin/acme.mjs"), ...args],
+      {
+        cwd: tmpdir(),
+        maxBuffer: 64 * 1024 * 1024,
+        env: {
+          ...process.env,
+          ACME_API_URL: server.apiUrl,
+          ACME_ACCESS_TOKEN: server.accessToken,
+          ACME_SECRET_KEY: server.secretKey,
+        },
+      },
+      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
+    );
+    child.stdin?.end(input ?? "");
+  });
+}
+async function json(args: string[]): Promise<unknown> {
+  const { code, stdout, stderr } = await acme([...args, "--json"]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  return JSON.parse(stdout) as unknown;
+}
+/** Lists follow the objects within a moment. */
+const eventually = (args: string[], expected: object): Promise<void> =>
+  expect.poll(() => json(args), { timeout: 60_000, interval: 200 }).toMatchObject(expected);
+const output = async (task: string, payload = "{}"): Promise<unknown> =>
+  json(["trigger", task, payload, "--wait"]);
+
+describe("a task", () => {
+  it("knows its queue by names that retrieve it", async () => {
+    const [byId, byName] = (await output("own")) as [unknown, unknown];
+    expect(byId).toEqual(byName);
+    expect(byId).toEqual(["task", "own", expect.stringMatching(/^queue_/)]);
+    const [sharedById, sharedByName] = (await output("other")) as [unknown, unknown];
+    expect(sharedById).toEqual(sharedByName);
+    expect(sharedById).toEqual(["custom", "shared", expect.stringMatching(/^queue_/)]);
+  });
+
+  it("edits metadata inside of an array, and the server keeps the array", async () => {
+    const handle = (await json(["trigger", "checklist", "{}"])) as { id: string };
+    expect(await output("checklist")).toEqual({ items: [{ done: true }, { done: false }], log: ["first"] });
+    await acme(["runs", "logs", handle.id, "--follow"]);
+    expect(await json(["runs", "get", handle.id])).toMatchObject({
+      metadata: { items: [{ done: true }, { done: false }], log: ["first"] },
+    });
+  });
+
+  it("that throws a very long message fails with its beginning and its end", async () => {
+    const failed = await acme(["trigger", "verbose", "{}", "--wait"]);
+    expect(failed.code).toBe(1);
+    const id = /Run (run_\w+) ended as FAILED/.exec(failed.stderr)?.[1] ?? "";
+    const run = (await json(["runs", "get", id])) as { error: { message: string; stackTrace: string } };
+    expect(run.error.message).toMatch(/^begin\n.*… \[\d+ bytes cut\] ….*\nend$/s);
+    expect(Buffer.byteLength(run.error.message)).toBeLessThanOrEqual(8 * 1024);
+    expect(run.error.stackTrace).toContain("src/trigger/tasks.ts");
+  });
+});
+
+describe("acme", () => {
+  it("lists, shows, follows, replays and cancels runs", async () => {
+    const payload = await acme(["trigger", "greet", "-", "--wait", "--tag", "cli"], '{"name":"Ada"}');
+    expect(JSON.parse(payload.stdout)).toEqual({ message: "Hello, Ada" });
+    await eventually(
+      ["runs", "list", "--tag", "cli", "--status", "completed"],
+      [{ taskIdentifier: "greet" }],
+    );
+    const [run] = (await json(["runs", "list", "--tag", "cli"])) as [{ id: string }];
+    expect((await acme(["runs", "list", "--tag", "cli"])).stdout).toMatch(
+      new RegExp(`^${run.id}  COMPLETED  \\S+Z  .* greet\n$`),
+    );
+
+    const logs = await acme(["runs", "logs", run.id, "--follow"]);
+    expect(logs).toMatchObject({ code: 0 });
+    expect(logs.stdout).toMatch(/info +Greeting \{"name":"Ada"\}/);
+    expect(logs.stdout).toContain("The run is COMPLETED");
+
+    const replayed = await acme(["runs", "replay", run.id, "--payload", '{"name":"Grace"}']);
+    await acme(["runs", "logs", replayed.stdout.trim(), "--follow"]);
+    expect(await json(["runs", "get", replayed.stdout.trim()])).toMatchObject({
+      output: { message: "Hello, Grace" },
+      tags: ["cli"],
+    });
+
+    const delayed = (await acme(["trigger", "greet", "{}", "--delay", "1h"])).stdout.trim();
+    expect(await acme(["runs", "cancel", delayed])).toMatchObject({ code: 0 });
+    await eventually(["runs", "list", "--status", "canceled"], [{ id: delayed }]);
+  });
+
+  it("pauses and resumes a queue, by name and by id", async () => {
+    const paused = (await json(["queues", "pause", "task/greet"])) as { id: string };
+    expect(paused).toMatchObject({ name: "greet", type: "task", paused: true });
+    expect(await json(["queues", "list"])).toContainEqual(
+      expect.objectContaining({ name: "shared", concurrencyLimit: 3, paused: false }),
+    );
+    expect(await json(["queues", "resume", paused.id])).toMatchObject({ name: "greet", paused: false });
+    expect(await acme(["queues", "get", "nope"])).toMatchObject({ code: 1, stdout: "" });
+  });
+
+  it("completes a token, and the run that waits for it resumes", async () => {
+    const token = (await json(["tokens", "create", "--tag", "cli"])) as { id: string };
+    const id = (await acme(["trigger", "approval", JSON.stringify({ token: token.id })])).stdout.trim();
+    expect(await acme(["tokens", "complete", token.id, '{"ok":true}'])).toMatchObject({ code: 0 });
+    await acme(["runs", "logs", id, "--follow"]);
+    expect(await json(["runs", "get", id])).toMatchObject({ status: "COMPLETED", output: { ok: true } });
+    await eventually(["tokens", "list", "--tag", "cli"], [{ id: token.id, status: "COMPLETED" }]);
+  });
+
+  it("ends quietly when the reader of its output does", async () => {
+    const script = `"${process.execPath}" "${join(ROOT, "cli/bin/acme.mjs")}" completion bash | head -1; exit \${PIPESTATUS[0]}`;
+    const code = await new Promise((resolve) =>
+      execFile("bash", ["-c", script], (error) => resolve(error ? error.code : 0)),
+    );
+    expect(code).toBe(0);
+  });
+});
