@@ -27,6 +27,8 @@ const USAGE = `Usage: container-host [options]
   --checkpoints on|off   Docker: save suspended processes, else replay them (ACME_HOST_CHECKPOINTS; default on)
   --checkpoint-dir DIR   where; hosts that share it restore each other's (ACME_HOST_CHECKPOINT_DIR)
   --checkpoint-bytes N   the most they may take (ACME_HOST_CHECKPOINT_BYTES; default 10 GB)
+  --block-networks KIND  Docker: none, link-local (169.254.0.0/16 and metadata of clouds) or private (also private
+                         ranges): what containers can't reach (ACME_HOST_BLOCK_NETWORKS; default link-local)
   --container-api-url U  Docker: the server as containers reach it (ACME_HOST_CONTAINER_API_URL)
 
   --host-token-file FILE read the host token from there (ACME_HOST_TOKEN_FILE), not from ACME_HOST_TOKEN
@@ -52,6 +54,7 @@ const FLAGS = {
   checkpoints: "checkpoints",
   "checkpoint-dir": "checkpointDir",
   "checkpoint-bytes": "checkpointBytes",
+  "block-networks": "blockNetworks",
   "container-api-url": "containerApiUrl",
 } as const satisfies Record<string, keyof HostOptions>;
 

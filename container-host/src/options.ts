@@ -2,6 +2,13 @@ import { availableParallelism, totalmem } from "node:os";
 import { DEFAULTS, LIMITS } from "@acme/sdk/contract";
 import { z } from "zod";
 
+/**
+ * Addresses that containers can't reach. `link-local`: 169.254.0.0/16 and the addresses at which clouds serve metadata.
+ * `private`: also the private ranges of IPv4 and IPv6, the server excepted.
+ */
+export const BLOCKED_NETWORKS = ["none", "link-local", "private"] as const;
+export type BlockedNetworks = (typeof BLOCKED_NETWORKS)[number];
+
 export const EXECUTORS = ["docker", "process", "auto"] as const;
 
 const GB = 1024 ** 3;
@@ -79,6 +86,8 @@ export const HostOptions = z.object({
     .int()
     .min(0)
     .default(10 * GB),
+  /** Docker: addresses that containers can't reach, see BLOCKED_NETWORKS. Needs iptables, and root. Default link-local. */
+  blockNetworks: z.enum(BLOCKED_NETWORKS).default("link-local"),
   /** Docker: API address as containers reach it, where the relay to a loopback `apiUrl` is not wanted. */
   containerApiUrl: z.url({ protocol: /^https?$/ }).optional(),
 });

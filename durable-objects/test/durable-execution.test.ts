@@ -140,7 +140,7 @@ describe("a suspended run", () => {
     expect((await scene.poll({ waitMs: 100 })).runs).toEqual([]);
   });
 
-  it("gives its checkpoint to one dequeue only", async () => {
+  it("hands out its checkpoint until it is reported as started", async () => {
     const scene = await new Scene().deploy();
     const run = await started(scene);
     await scene.report({ journal: { run, entries: [entry(0, { until: Date.now() + HOUR })] } });
@@ -149,10 +149,16 @@ describe("a suspended run", () => {
     await timePasses(scene, run.runId);
     const [first] = (await scene.poll()).runs as [DequeuedRun];
     expect(first.resume?.checkpoint).toEqual(checkpoint);
+    // The host that got it is lost before it has begun.
     await timePasses(scene, run.runId);
     const [second] = (await scene.poll()).runs as [DequeuedRun];
     expect(second).toMatchObject({ runId: run.runId, attempt: 1 });
-    expect(second.resume?.checkpoint).toBeNull();
+    expect(second.resume?.checkpoint).toEqual(checkpoint);
+    await scene.report({ started: second });
+    await timePasses(scene, run.runId);
+    const [third] = (await scene.poll()).runs as [DequeuedRun];
+    expect(third).toMatchObject({ runId: run.runId, attempt: 1 });
+    expect(third.resume?.checkpoint).toBeNull();
   });
 
   it("can be canceled, and its waiting children are canceled with it", async () => {

@@ -12,6 +12,7 @@ import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
 import { machineKind, type SavedFiles } from "./docker/checkpoint.ts";
 import { RuntimeContainer } from "./docker/container.ts";
 import { containerOptions, HOST_LABEL } from "./docker/container-options.ts";
+import { Firewall } from "./docker/firewall.ts";
 import { ensureNetwork, isLoopback, Relay, type RunNetwork } from "./docker/network.ts";
 import { ensureRuntimeImage } from "./docker/runtime-image.ts";
 import { SELF_TEST_CODE, selfTest } from "./docker/self-test.ts";
@@ -55,7 +56,22 @@ export async function dockerExecutor(
     settings.containerApiUrl === undefined && isLoopback(settings.apiUrl) ? new Relay(settings.apiUrl) : null;
   const apiUrl = settings.containerApiUrl ?? (relay ? await relay.listen(network.gateway) : settings.apiUrl);
   log.info(`Runs are executed in containers of ${image}; they reach the server at ${apiUrl}`);
+  const warnings: string[] = [];
+  const firewall = await Firewall.open({
+    hostId,
+    bridge: network.bridge,
+    gateway: network.gateway,
+    blocked: settings.blockNetworks,
+    apiUrl,
+    log,
+  });
+  if (firewall && "problem" in firewall) {
+    const warning = `Containers can reach link-local and metadata addresses (169.254.169.254), which may give away credentials of this machine: iptables can't block them (${firewall.problem}). Block them in another way, or say --block-networks none.`;
+    log.warn(warning);
+    warnings.push(warning);
+  }
   const executor = new DockerExecutor({
+    firewall: firewall && "problem" in firewall ? null : firewall,
     docker,
     engineRoot: settings.checkpoints ? checkpointRoot(info, log) : null,
     kind: await machineKind(info.ServerVersion),
@@ -69,7 +85,7 @@ export async function dockerExecutor(
     sockets: socketFolder(context.folders.root),
     rebuild: () => ensureRuntimeImage(docker, log),
   });
-  return { executor, warnings: [] };
+  return { executor, warnings };
 }
 
 interface EngineInfo {
@@ -106,6 +122,7 @@ interface DockerParts {
   image: string;
   network: RunNetwork;
   relay: Relay | null;
+  firewall: Firewall | null;
   /** As containers reach it. */
   apiUrl: string;
   hostId: string;
@@ -221,6 +238,7 @@ class DockerExecutor implements Executor {
     // Somebody may have removed them.
     this.#parts.image = await rebuild();
     this.#parts.network = await ensureNetwork(docker);
+    await this.#parts.firewall?.follow(this.#parts.network.bridge);
   }
 
   async close(): Promise<void> {
@@ -229,6 +247,7 @@ class DockerExecutor implements Executor {
     await Promise.race([Promise.all(this.#running), sleep(CLOSE_MS, patience.signal)]);
     patience.abort();
     this.#parts.relay?.close();
+    await this.#parts.firewall?.close();
     rmSync(this.#parts.sockets, { recursive: true, force: true });
   }
 }

@@ -57,6 +57,8 @@ function start(q: QueueContext, run: RunTableRow, startedAt: number): void {
   transition(q, run, RunStatus.EXECUTING, {
     ...startOf(q, run, startedAt),
     usage_before_ms: isResumable(run) ? run.usage_before_ms : run.usage_ms,
+    // Its journal may grow from now on, and the checkpoint would not know.
+    checkpoint: null,
     due_at: q.now + q.timeouts.executingLeaseMs,
   });
 }
@@ -113,6 +115,8 @@ function finishAttempt(
     started_at: run.started_at,
     attempt_started_at: run.attempt_started_at,
     done_token: run.token,
+    // The next attempt begins anew.
+    checkpoint: null,
     usage_ms: run.usage_ms + (report.usageMs ?? 0),
   };
   switch (outcome.type) {
@@ -130,7 +134,10 @@ function failAttempt(
   run: RunTableRow,
   completedAt: number,
   outcome: Extract<AttemptOutcome, { type: "failure" }>,
-  done: Pick<RunTableRow, "done_token" | "usage_ms" | "attempt" | "started_at" | "attempt_started_at">,
+  done: Pick<
+    RunTableRow,
+    "done_token" | "usage_ms" | "attempt" | "started_at" | "attempt_started_at" | "checkpoint"
+  >,
 ): void {
   const spec = specOf(run);
   recordAttempt(q, run, "FAILED", completedAt, outcome.error);

@@ -56,10 +56,9 @@ function handedOut(q: QueueContext, grant: DequeueGrant, rows: RunTableRow[]): L
   });
 }
 
-/** A checkpoint is handed out once: what happens after this lease is not in it. */
+/** The checkpoint is handed out until the run is reported as started: what happens from then on is not in it. */
 function resumeOf(q: QueueContext, row: RunTableRow): RunResume {
   endDueWaits(q, row);
-  if (row.checkpoint) q.sql.exec("UPDATE runs SET checkpoint = NULL WHERE seq = ?", row.seq);
   return {
     journal: readJournal(q, row),
     usedMs: row.usage_ms - row.usage_before_ms,

@@ -6,6 +6,8 @@ const NAME = "acme-runs";
 
 export interface RunNetwork {
   name: string;
+  /** Its interface on this machine. */
+  bridge: string;
   /** Address of this machine on it. */
   gateway: string;
 }
@@ -39,7 +41,8 @@ export async function ensureNetwork(docker: Docker): Promise<RunNetwork> {
   }
   const gateway = found.IPAM?.Config?.[0]?.Gateway;
   if (!gateway) throw new HostError(`The Docker network ${NAME} has no gateway. Remove it: it is made anew.`);
-  return { name: NAME, gateway };
+  const bridge = found.Options?.["com.docker.network.bridge.name"] ?? `br-${found.Id.slice(0, 12)}`;
+  return { name: NAME, bridge, gateway };
 }
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
