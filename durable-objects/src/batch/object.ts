@@ -1,38 +1,36 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type OperationResult, parseRunId } from "@acme/sdk/contract";
 import type { BatchItemError } from "@acme/sdk/contract/api";
-import { Alarm } from "../lib/alarm.ts";
 import { GroupCommit } from "../lib/group-commit.ts";
-import { hasTables, migrate, objectSql, type Sql } from "../lib/sql.ts";
+import type { Sql } from "../lib/sql.ts";
 import { StatePublisher } from "../lib/state-publisher.ts";
 import type { RunFinished } from "../queue/rpc.ts";
 import { enqueueRuns } from "../routing/enqueue.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
-import { claimExpiry, claimKey } from "../shared/key-claim.ts";
+import { claimExpiry } from "../shared/key-claim.ts";
 import { addWaiter, hasWaiters, notifyWaiters } from "../shared/operation-waiters.ts";
+import { Lifecycle, SAFETY_MS } from "../shared/self-deleting-object.ts";
 import * as core from "./core.ts";
 import { type CreationGroup, markCreated, nextToCreate } from "./creation.ts";
 import { listErrors, listResults, listRuns } from "./lists.ts";
 import type { BatchChunk, BatchOwnerRpc, BatchRecord, CreatedRun, NewBatch } from "./rpc.ts";
 import { BATCH_MIGRATIONS } from "./schema.ts";
 
-/** Until all runs are created and everybody was told, the alarm looks after it this often. */
-const SAFETY_MS = 5_000;
-/** An invocation may call this many other objects (Cloudflare's limit is 1,000); the alarm goes on with the rest. */
+/** Calls of other objects per invocation (Cloudflare's limit is 1,000); the alarm continues with the rest. */
 const MAX_CALLS = 800;
 const MAX_RESULTS = 100;
 const CANCELS_AT_ONCE = 100;
 
 /**
- * The object of one batch: takes its items as they arrive, creates their runs once all are here, and knows when all are
- * over. Each run's id is stored before the run is created, so what was cut off is done again with the same ids. Under
- * another name it is the home of a batch's idempotency key.
+ * The object of one batch. It takes the items as they arrive, creates their runs once all items have arrived, and knows when
+ * all runs have ended. Each run's id is stored before the run is created, so work that was interrupted is repeated with
+ * the same ids. Under another name it is the home of a batch's idempotency key.
  */
 export function batchObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements BatchOwnerRpc {
     readonly #stubs: Stubs;
+    readonly #life: Lifecycle;
     readonly #sql: Sql;
-    readonly #alarm: Alarm;
     readonly #group: GroupCommit<Sql>;
     readonly #waiters: StatePublisher<{ batch: core.BatchRow; result: OperationResult }>;
     #creating: Promise<void> | null = null;
@@ -40,9 +38,17 @@ export function batchObject<Env extends ObjectBindings>() {
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       this.#stubs = stubs(env);
-      this.#sql = objectSql(ctx.storage);
-      this.#alarm = new Alarm(ctx.storage);
-      ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      this.#life = new Lifecycle(ctx, {
+        migrations: BATCH_MIGRATIONS,
+        nextDue: () => this.#nextDue(),
+        serve: async () => {
+          this.#sql.transaction(() => core.abortUnsealed(this.#sql, Date.now()));
+          await this.#create();
+          await this.#cancelRuns();
+          await this.#waiters.publish();
+        },
+      });
+      this.#sql = this.#life.sql;
       this.#group = new GroupCommit((work) => this.#commit(() => work(this.#sql)));
       this.#waiters = new StatePublisher(
         () => this.#undelivered(),
@@ -51,7 +57,7 @@ export function batchObject<Env extends ObjectBindings>() {
     }
 
     async createBatch(batch: NewBatch): Promise<BatchRecord> {
-      if (!hasTables(this.#sql)) migrate(this.#sql, BATCH_MIGRATIONS);
+      this.#life.create();
       this.#commit(() => {
         core.createBatch(this.#sql, batch, Date.now());
         if (batch.waiter) addWaiter(this.#sql, batch.waiter);
@@ -97,7 +103,7 @@ export function batchObject<Env extends ObjectBindings>() {
     }
 
     async runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void> {
-      // One that is gone (its time is over) has nobody left who would ask.
+      // A batch that was deleted has nobody left who would ask for it.
       if (!this.#batchOf(environmentKey)) return;
       await this.#group.run((sql) => core.runFinished(sql, index, finished, Date.now()));
     }
@@ -106,38 +112,27 @@ export function batchObject<Env extends ObjectBindings>() {
       const batch = this.#batchOf(environmentKey);
       if (!batch || batch.completed_at !== null) return;
       this.#commit(() => core.cancelBatch(this.#sql, batch, reason, Date.now()));
-      this.#alarm.by(Date.now());
+      this.#life.wake();
     }
 
     async claimKey(claim: { id: string; expiresAt: number }) {
-      if (!hasTables(this.#sql)) migrate(this.#sql, BATCH_MIGRATIONS);
-      const result = claimKey(this.#sql, claim, Date.now());
-      this.#arm();
-      return result;
+      return this.#life.claimKey(claim);
     }
 
     override async alarm(): Promise<void> {
-      this.#alarm.fired();
-      if (!hasTables(this.#sql)) return;
-      this.#sql.transaction(() => core.abortUnsealed(this.#sql, Date.now()));
-      await this.#create();
-      await this.#cancelRuns();
-      await this.#waiters.publish();
-      const due = this.#nextDue();
-      if (due !== null && due <= Date.now()) await this.ctx.storage.deleteAll();
-      else this.#arm();
+      await this.#life.alarm();
     }
 
-    /** One transaction, and what follows from it. */
+    /** Runs `work` in one transaction, and starts what follows from it. */
     #commit(work: () => void): void {
       this.#sql.transaction(work);
-      this.#arm();
+      this.#life.arm();
       const batch = core.readBatch(this.#sql);
       if (batch && isCreating(batch)) this.ctx.waitUntil(this.#create());
       if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
     }
 
-    /** Creates the runs of a sealed batch. What can't be created now is left to the alarm. */
+    /** Creates the runs of a sealed batch. The alarm creates those that can't be created now. */
     #create(): Promise<void> {
       this.#creating ??= this.#createAll().finally(() => {
         this.#creating = null;
@@ -152,7 +147,7 @@ export function batchObject<Env extends ObjectBindings>() {
         const next = batch && isCreating(batch) ? nextToCreate(this.#sql, batch, after) : null;
         if (!batch || !next) return;
         if (calls > 0 && calls + next.groups.length > MAX_CALLS) {
-          this.#alarm.by(Date.now());
+          this.#life.wake();
           return;
         }
         calls += next.groups.length;
@@ -175,11 +170,11 @@ export function batchObject<Env extends ObjectBindings>() {
           }
         }
       });
-      this.#arm();
+      this.#life.arm();
       if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
     }
 
-    /** Of a canceled batch. What can't be reached now is left to the next alarm. */
+    /** Cancels the runs of a canceled batch. The next alarm cancels those that can't be reached now. */
     async #cancelRuns(): Promise<void> {
       const batch = core.readBatch(this.#sql);
       if (!batch || !isCanceling(batch)) return;
@@ -197,19 +192,13 @@ export function batchObject<Env extends ObjectBindings>() {
         await this.#stubs.queue(queueKey).cancelRun(batch.environment_key, runId, batch.canceled ?? "");
     }
 
-    /** The result that somebody still has to be told. */
+    /** The result, while some waiter has not acknowledged it. */
     #undelivered(): { batch: core.BatchRow; result: OperationResult } | null {
       const batch = core.readBatch(this.#sql);
       const result = batch && core.resultOf(batch);
       return batch && result && hasWaiters(this.#sql) ? { batch, result } : null;
     }
 
-    #arm(): void {
-      const due = this.#nextDue();
-      if (due !== null) this.#alarm.by(due);
-    }
-
-    /** When the alarm has something to do; null: never. What it says when all is done is when this object is forgotten. */
     #nextDue(): number | null {
       const batch = core.readBatch(this.#sql);
       if (!batch) return claimExpiry(this.#sql);
@@ -220,7 +209,7 @@ export function batchObject<Env extends ObjectBindings>() {
     }
 
     #batchOf(environmentKey: string): core.BatchRow | undefined {
-      if (!hasTables(this.#sql)) return undefined;
+      if (!this.#life.exists) return undefined;
       const batch = core.readBatch(this.#sql);
       return batch?.environment_key === environmentKey ? batch : undefined;
     }

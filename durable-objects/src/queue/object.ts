@@ -1,18 +1,9 @@
 import { DurableObject } from "cloudflare:workers";
-import {
-  type CompletedOperation,
-  isFinal,
-  type MetadataOperation,
-  type OperationResult,
-  parseRunId,
-} from "@acme/sdk/contract";
-import type { EnvironmentRpc } from "../environment/rpc.ts";
+import { type CompletedOperation, isFinal, type MetadataOperation } from "@acme/sdk/contract";
 import { Alarm } from "../lib/alarm.ts";
 import { GroupCommit } from "../lib/group-commit.ts";
 import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
-import { StatePublisher } from "../lib/state-publisher.ts";
-import { Throttle } from "../lib/throttle.ts";
 import type { LiveInterest } from "../live/rpc.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
@@ -23,11 +14,14 @@ import { type Effects, findRun, type QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
 import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { dequeueRuns, type Leased } from "./dequeue.ts";
+import { EnvironmentLink } from "./environment-link.ts";
 import { claimKey, resetKey } from "./idempotency.ts";
 import { LiveNotifier } from "./live-notifier.ts";
-import { forgetMessages, type Message, messagesAfter } from "./messages.ts";
+import { deliverMessage } from "./message-delivery.ts";
+import { forgetMessages, messagesAfter } from "./messages.ts";
 import { Messenger } from "./messenger.ts";
 import { releaseParked } from "./parked-runs.ts";
+import { PrefetchedLeasing } from "./prefetched-leasing.ts";
 import { pendingProjection, projectionCursor, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
 import { answerUnknown, applyOneByOne, applyReport, isStorageFailure } from "./reports.ts";
@@ -37,7 +31,6 @@ import type {
   DebouncePush,
   DebounceVerdict,
   DequeueGrant,
-  LeasedRun,
   QueueChange,
   QueueChanges,
   QueueDeclaration,
@@ -63,14 +56,8 @@ import { claimOperation, completeOperation, type OperationClaim } from "./suspen
 import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
 import { triggerRun } from "./trigger.ts";
 
-/** Until the query side has every change and the environment every state, the alarm looks after it this often. */
+/** How often the alarm checks until the query side has every change and the environment knows the state. */
 const SAFETY_MS = 5_000;
-
-/**
- * The environment hears of new work at once, but of a stream of it in pieces: each time it hears, three objects and a host
- * have something to do. That a slot is free can wait for what comes next.
- */
-const REPORTING = { gapMs: 4, lazyMs: 10 };
 
 export interface QueueObjectDependencies<Env extends ObjectBindings> {
   openProjection(env: Env): RunProjection;
@@ -78,7 +65,7 @@ export interface QueueObjectDependencies<Env extends ObjectBindings> {
 
 /**
  * The object of one queue of one environment: the authority on its runs, from trigger to end. This class only carries
- * messages in and out; what is decided, and how it is stored, lies in the modules beside it.
+ * messages in and out; the modules beside it decide and store.
  */
 export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjectDependencies<Env>) {
   return class extends DurableObject<Env> implements QueueRpc {
@@ -90,15 +77,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #projector: Projector;
     readonly #live: LiveNotifier;
     readonly #messenger: Messenger;
-    readonly #environment: StatePublisher<QueueState>;
-    readonly #reporting = new Throttle(() => this.ctx.waitUntil(this.#environment.publish()), REPORTING);
-    /** A stream of runs is leased in pieces, the larger the denser it is. */
-    #leaseAgainAt = 0;
-    #leaseTimer: ReturnType<typeof setTimeout> | undefined;
+    readonly #environment: EnvironmentLink;
+    readonly #leasing: PrefetchedLeasing;
     readonly #refillTimer = new RefillTimer(() => this.#commit(() => {}));
-    /** What the environment was last told, in this life of the object. */
-    #lastReported: QueueState | null = null;
-
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       this.#stubs = stubs(env);
@@ -106,10 +87,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       this.#group = new GroupCommit((work) =>
-        this.#deliverRuns(
+        this.#leasing.deliver(
           this.#commit((q) => {
             work(q);
-            return this.#leasePrefetched(q);
+            return this.#leasing.lease(q);
           }),
         ),
       );
@@ -141,15 +122,21 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
                 if (message.type === "subscribe") completeOperation(q, { ...message.waiter, result });
             }),
         },
-        (message) => this.#deliver(message),
+        (message) => deliverMessage(this.#stubs, this.#core.context.ref.environment.key, message),
       );
-      this.#environment = new StatePublisher(
-        () => (this.#isReported() ? null : this.#stateToReport()),
-        async (state) => {
-          await this.#environmentObject().reportQueue(state);
-          this.#reported(state);
-        },
+      const waitUntil = (work: Promise<unknown>) => this.ctx.waitUntil(work);
+      this.#environment = new EnvironmentLink(
+        this.#core,
+        () => this.#stubs.environment(this.#core.context.ref.environment.key),
+        waitUntil,
       );
+      this.#leasing = new PrefetchedLeasing({
+        core: this.#core,
+        commit: (work) => this.#commit(work),
+        dispatcher: this.#stubs.dispatcher,
+        permitsDropped: () => this.#environment.changed(),
+        waitUntil,
+      });
     }
 
     async triggerRuns(
@@ -280,17 +267,15 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       change: QueueChange,
     ): Promise<QueueStats> {
       if (!this.#core.exists) this.#core.create(ref, declaration);
-      // They were for what held before.
+      // The permits were granted under the settings so far.
       this.#core.prefetched.revoke();
       const stats = await this.#group.run(() => {
         this.#core.declare(declaration);
         this.#core.change(change);
         return this.#stats();
       });
-      // Other partitions may start something until the environment knows.
-      const state = this.#stateToReport();
-      await this.#environmentObject().reportQueue(state);
-      this.#reported(state);
+      // Other partitions start runs under the old settings until the environment knows the new ones.
+      await this.#environment.report();
       return stats;
     }
 
@@ -300,34 +285,28 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased> {
       if (!this.#core.acceptEpoch(grant.epoch) || this.#core.isOutdated(grant))
-        return { ...this.#stateToReport(), runs: [], started: 0 };
+        return { ...this.#environment.peek(), runs: [], started: 0 };
       this.#core.reportsKeys = grant.shared?.elsewhere !== undefined;
-      const { runs, started } = this.#commit((q) => dequeueRuns(q, grant), { tell: false });
-      // Permits in advance come with a new version only: the environment tells states with the same one apart by what is left.
+      const { runs, started } = this.#commit((q) => dequeueRuns(q, grant), { report: false });
+      // Permits are taken with a new version only: of two states with the same version, the environment takes the one with
+      // fewer permits left as the later one.
       const prefetched = runs.length > 0 ? grant.prefetched : 0;
       this.#core.prefetched.give({ ...grant, prefetched }, this.#core.context.counters.held);
-      this.#leaseSoon();
-      // The answer tells the environment this state.
-      const state = this.#stateToReport();
-      this.#reported(state);
-      return { ...state, runs, started };
+      this.#leasing.leaseSoon();
+      return { ...this.#environment.answer(), runs, started };
     }
 
     async syncState(epoch: number): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       this.#core.acceptEpoch(epoch);
-      const state = this.#stateToReport();
-      this.#reported(state);
-      return state;
+      return this.#environment.answer();
     }
 
     async revokePrefetched(reportKeys: boolean): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       if (reportKeys) this.#core.reportsKeys = true;
       this.#core.prefetched.revoke();
-      const state = this.#stateToReport();
-      this.#reported(state);
-      return state;
+      return this.#environment.answer();
     }
 
     async deploymentPromoted(
@@ -337,23 +316,21 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       changes: QueueChanges | undefined,
     ): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
-      // They were for what held before.
-      this.#dropPrefetched();
+      // The permits were granted under the settings so far.
+      this.#leasing.drop();
       this.#commit(() => {
         this.#core.declare(declaration);
         this.#core.adopt(changes);
       });
       const known = new Set(tasks);
       while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
-      const state = this.#stateToReport();
-      this.#reported(state);
-      return state;
+      return this.#environment.answer();
     }
 
     async hostSessionLost(sessionId: string): Promise<void> {
       if (!this.#core.exists) return;
-      if (this.#core.prefetched.grant?.sessionId === sessionId) this.#dropPrefetched();
-      const reason = "the host stopped answering or was started anew";
+      if (this.#core.prefetched.grant?.sessionId === sessionId) this.#leasing.drop();
+      const reason = "the host stopped answering or was restarted";
       while (this.#commit((q) => loseSession(q, sessionId, reason, TIMER_BATCH)) === TIMER_BATCH)
         await scheduler.wait(0);
     }
@@ -377,14 +354,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       }
       const next = nextTimer(this.#core.context);
       if (next !== null) this.#alarm.by(next);
-      // Work that nobody asks for is told again: the environment or the dispatcher may have lost its memory.
+      // Work that nobody asks for is reported again: the environment or the dispatcher may have lost its memory.
       if (this.#core.state.ready > 0) {
-        this.#lastReported = null;
+        this.#environment.forget();
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
     }
 
-    /** What came of a run; null: it isn't over within that time. Undefined: there is no such run here. */
+    /** Waits for a run's end. Null: it has not ended within that time; undefined: there is no such run here. */
     async #endOf(runId: string, timeoutMs: number): Promise<RunFinished | null | undefined> {
       const run = findRun(this.#core.context, runId);
       if (!run) return undefined;
@@ -407,177 +384,49 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       };
     }
 
-    #commit<T>(work: (q: QueueContext) => T, options = { tell: true }): T {
+    #commit<T>(work: (q: QueueContext) => T, options = { report: true }): T {
       const { result, effects } = this.#core.commit(work);
-      this.#settle(effects, options.tell);
+      this.#settle(effects, options.report);
       return result;
     }
 
-    /** How many runs prefetched permits allow to lease now. With a backlog the environment hands out larger pieces. */
-    #leasable(): number {
-      const { counters, settings } = this.#core.context;
-      return settings.paused || counters.ready > this.#core.usable ? 0 : counters.ready;
-    }
-
-    /** Leases them to their host. A stream of them is gathered, as each delivery wakes a host. */
-    #leasePrefetched(q: QueueContext): LeasedRun[] {
-      const { grant } = this.#core.prefetched;
-      const max = this.#leasable();
-      if (!grant || max === 0 || q.now < this.#leaseAgainAt) return [];
-      this.#leaseAgainAt = q.now + (max > 1 ? REPORTING.lazyMs : REPORTING.gapMs);
-      const { shared } = grant;
-      const { unkeyed } = this.#core.prefetched.left(q.counters.held);
-      return dequeueRuns(q, { ...grant, max, shared: shared && { ...shared, unkeyed } }).runs;
-    }
-
-    /** Leases what was not leased with its own commit. */
-    #leaseSoon(): void {
-      if (this.#leaseTimer !== undefined || this.#leasable() === 0) return;
-      const ms = Math.max(0, this.#leaseAgainAt - Date.now());
-      this.#leaseTimer = setTimeout(() => {
-        this.#leaseTimer = undefined;
-        this.#deliverRuns(this.#commit((q) => this.#leasePrefetched(q)));
-      }, ms);
-    }
-
-    #deliverRuns(runs: LeasedRun[]): void {
-      const { grant } = this.#core.prefetched;
-      if (runs.length > 0 && grant) this.ctx.waitUntil(this.#deliverTo(grant, runs));
-    }
-
-    async #deliverTo(grant: DequeueGrant, runs: LeasedRun[]): Promise<void> {
-      let answer = { delivered: false, more: false };
-      try {
-        answer = await this.#stubs.dispatcher().deliver(grant.sessionId, runs);
-      } catch (error) {
-        // Should they have arrived after all: their leases end here, and the host is told so.
-        console.error(`Runs could not be delivered to host ${grant.hostId}; they are queued again`, error);
-      }
-      if (!answer.more && this.#core.prefetched.grant?.sessionId === grant.sessionId) this.#dropPrefetched();
-      if (!answer.delivered) this.#commit((q) => returnRuns(q, runs));
-    }
-
-    #dropPrefetched(): void {
-      this.#core.prefetched.revoke();
-      if (!this.#isReported()) this.#reporting.request(this.#isNews());
-    }
-
-    /** The environment will count on it: the queue keeps to it from now on. */
-    #stateToReport(): QueueState {
-      const { state, prefetched } = this.#core;
-      const { unkeyed } = state;
-      prefetched.told({ all: state.held + state.prefetched, unkeyed: unkeyed.held + unkeyed.prefetched });
-      return state;
-    }
-
-    /** Does what a commit leaves to do. The alarm is set in the same turn, so that it is part of the same flush to disk. */
-    #settle(effects: Effects, tell: boolean): void {
+    /** Does what a commit leaves to do. It sets the alarm in the same turn, so that both are in one flush to disk. */
+    #settle(effects: Effects, report: boolean): void {
       if (effects.dueAt !== null) this.#alarm.by(effects.dueAt);
       if (effects.refillAt !== null) this.#refill(effects.refillAt);
       if (effects.messages) {
-        // Should this object die before they are sent, its alarm sends them.
+        // If this object dies before they are sent, its alarm sends them.
         this.#alarm.by(Date.now() + SAFETY_MS);
         this.ctx.waitUntil(this.#messenger.send());
       }
       for (const { sessionId, notice } of effects.notices) {
-        const told = this.#stubs.dispatcher().notifyHost(sessionId, [notice]);
-        // A lost notice is made up for: a cancel by the verdict on the next heartbeat, a result by that on the suspension.
-        this.ctx.waitUntil(told.catch(() => {}));
+        const sent = this.#stubs.dispatcher().notifyHost(sessionId, [notice]);
+        // A notice may be lost: the verdict on the next heartbeat says that a run is canceled, and the one on a suspension
+        // brings results.
+        this.ctx.waitUntil(sent.catch(() => {}));
       }
       if (!effects.changed) return;
       this.#alarm.by(Date.now() + SAFETY_MS);
       this.#projector.schedule();
       this.#live.changed();
-      if (tell && !this.#isReported()) this.#reporting.request(this.#isNews());
-      this.#leaseSoon();
+      if (report) this.#environment.changed();
+      this.#leasing.leaseSoon();
       for (const runId of effects.finished) this.#waiters.finished(runId);
     }
 
-    /** A rate limit lets more start then. */
+    /** A rate limit allows more starts at this time. */
     #refill(at: number): void {
       if (at > Date.now() + NEAR_MS) {
         this.#alarm.by(at);
         return;
       }
-      // The alarm is there if this object dies.
+      // The alarm is for the case that this object dies.
       this.#alarm.by(at + NEAR_MS);
       this.#refillTimer.by(at);
     }
 
-    async #deliver(message: Message): Promise<OperationResult | null> {
-      const { key } = this.#core.context.ref.environment;
-      switch (message.type) {
-        case "finished": {
-          const { finished, waiter } = message;
-          if (waiter.type === "batch") {
-            const batch = this.#stubs.batch(waiter.batchId);
-            await batch.runFinished(key, waiter.index, finished);
-          } else {
-            const { runId, attempt, number } = waiter;
-            await this.#queueOf(runId)?.completeOperation(key, {
-              runId,
-              attempt,
-              number,
-              result: finished.result,
-            });
-          }
-          return null;
-        }
-        case "subscribe": {
-          const token = this.#stubs.waitpoint(message.tokenId);
-          return token.waitForToken(key, message.waiter);
-        }
-        case "cancel":
-          await this.#queueOf(message.runId)?.cancelRun(key, message.runId, message.reason);
-          return null;
-        case "cancel-batch": {
-          const batch = this.#stubs.batch(message.batchId);
-          await batch.cancelBatch(key, message.reason);
-          return null;
-        }
-      }
-    }
-
-    /** Undefined: that is no run's id. */
-    #queueOf(runId: string): QueueRpc | undefined {
-      const queueKey = parseRunId(runId)?.queueKey;
-      return queueKey === undefined ? undefined : this.#stubs.queue(queueKey);
-    }
-
-    /** The environment knows this state; a later one it may have been told meanwhile stands. */
-    #reported(state: QueueState): void {
-      if (this.#lastReported === null || this.#lastReported.seq <= state.seq) this.#lastReported = state;
-    }
-
-    /** The environment would do something with it now: there is work where there was none. */
-    #isNews(): boolean {
-      const { ready, parked } = this.#core.state;
-      return (ready > 0 && !this.#lastReported?.ready) || (parked && !this.#lastReported?.parked);
-    }
-
-    #isReported(): boolean {
-      const { held, ready, parked, prefetched, revision, unkeyed, keyed, misplacedKeys } = this.#core.state;
-      const last = this.#lastReported;
-      return (
-        last !== null &&
-        last.revision === revision &&
-        (!this.#core.isSplit ||
-          (last.unkeyed.held + last.unkeyed.prefetched === unkeyed.held + unkeyed.prefetched &&
-            last.unkeyed.ready === unkeyed.ready &&
-            last.keyed === keyed &&
-            last.misplacedKeys === misplacedKeys)) &&
-        last.held + last.prefetched === held + prefetched &&
-        last.ready === ready &&
-        last.parked === parked
-      );
-    }
-
     #serves(environmentKey: string): boolean {
       return this.#core.exists && this.#core.context.ref.environment.key === environmentKey;
-    }
-
-    #environmentObject(): EnvironmentRpc {
-      return this.#stubs.environment(this.#core.context.ref.environment.key);
     }
   };
 }

@@ -7,24 +7,24 @@ export interface Held {
 }
 
 /**
- * Permits that the environment gave in advance: while nobody else wants them, the queue leases what is triggered to one host
- * session at once, in the trigger's own commit, instead of asking through two objects first.
+ * Permits that the environment granted in advance. While nobody else wants the slots, the queue leases what is triggered to
+ * one host session at once, in the trigger's own commit, instead of asking through two objects first.
  *
- * The environment counts the slots a queue holds plus the permits it may still use. That sum, as it was last told, is never
- * exceeded; a slot that gets free becomes a permit again. In memory only: a queue that starts anew has no permits. Of a queue
- * that is split the same holds for runs without a concurrency key.
+ * The environment counts the slots that a queue holds plus the permits that it may still use. The queue never exceeds that
+ * sum as it last reported it; a slot that becomes free becomes a permit again. Permits are kept in memory only: a queue
+ * object that restarts has none. In a split queue the same holds for runs without a concurrency key.
  */
 export class PrefetchedPermits {
   #grant: DequeueGrant | null = null;
-  /** Held plus left, as the environment knows it at least. */
+  /** Slots held plus permits left: the environment counts at least this much. */
   #sum: Held = { all: 0, unkeyed: 0 };
 
-  /** The host that the permits are for; null: there are none. */
+  /** The grant that the permits came with, which names their host; null: there are no permits. */
   get grant(): DequeueGrant | null {
     return this.#grant;
   }
 
-  /** A grant was answered, after which the queue holds so many slots. One without permits takes earlier ones back. */
+  /** A grant was answered, and the queue holds so many slots since. A grant without permits revokes earlier ones. */
   give(grant: DequeueGrant, held: Held): void {
     this.#grant = grant.prefetched > 0 ? grant : null;
     this.#sum = {
@@ -33,7 +33,7 @@ export class PrefetchedPermits {
     };
   }
 
-  /** Permits that can be used while so many slots are held. */
+  /** Permits that can still be used while so many slots are held. */
   left(held: Held): Held {
     if (!this.#grant) return { all: 0, unkeyed: 0 };
     const { prefetched, shared } = this.#grant;
@@ -45,8 +45,8 @@ export class PrefetchedPermits {
     };
   }
 
-  /** The environment is being told that it may count no more than this. */
-  told(sum: Held): void {
+  /** A state with this sum is being reported: the environment may count no more from now on. */
+  reported(sum: Held): void {
     this.#sum = {
       all: Math.min(this.#sum.all, sum.all),
       unkeyed: Math.min(this.#sum.unkeyed, sum.unkeyed),

@@ -253,8 +253,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a token answers any environment",
     invariant: 9,
     module: `${OBJECTS}/waitpoint/object.ts`,
-    find: "return hasTables(this.#sql) && core.readToken(this.#sql)?.environmentKey === environmentKey;",
-    replace: "return hasTables(this.#sql) && core.readToken(this.#sql) !== null && environmentKey !== '';",
+    find: "return this.#life.exists && core.readToken(this.#life.sql)?.environmentKey === environmentKey;",
+    replace: "return this.#life.exists && core.readToken(this.#life.sql) !== null && environmentKey !== '';",
   },
   {
     name: "a batch answers any environment",

@@ -1,0 +1,117 @@
+import type { EnvironmentRpc } from "../environment/rpc.ts";
+import { StatePublisher } from "../lib/state-publisher.ts";
+import { Throttle } from "../lib/throttle.ts";
+import type { QueueCore } from "./core.ts";
+import type { QueueState } from "./rpc.ts";
+
+/**
+ * The environment receives news at once, and a stream of news in pieces: each report gives three objects and a host
+ * something to do. That a slot became free can wait for the next report.
+ */
+export const REPORT_PACE = { gapMs: 4, lazyMs: 10 };
+
+/**
+ * Keeps the environment informed of the queue's state. That state is, at any moment,
+ *
+ * - **reported**: the environment knows it;
+ * - **changed**: the environment knows an older one, and hears of this one within `lazyMs`;
+ * - **news**: the environment knows of no work and there is some, so it hears within `gapMs`.
+ *
+ * `#acknowledge` is the only place where a state becomes reported. `forget` makes every state a changed one again.
+ */
+export class EnvironmentLink {
+  readonly #core: QueueCore;
+  readonly #environment: () => EnvironmentRpc;
+  readonly #publisher: StatePublisher<QueueState>;
+  readonly #throttle: Throttle;
+  /** The latest state that the environment is known to have, in this life of the object. */
+  #lastReported: QueueState | null = null;
+
+  /** `waitUntil` keeps the object alive until its argument settles. */
+  constructor(
+    core: QueueCore,
+    environment: () => EnvironmentRpc,
+    waitUntil: (work: Promise<unknown>) => void,
+  ) {
+    this.#core = core;
+    this.#environment = environment;
+    this.#publisher = new StatePublisher(
+      () => (this.#isReported() ? null : this.#take()),
+      async (state) => {
+        await this.#environment().reportQueue(state);
+        this.#acknowledge(state);
+      },
+    );
+    this.#throttle = new Throttle(() => waitUntil(this.#publisher.publish()), REPORT_PACE);
+  }
+
+  /** The state, for an answer to a call by the environment, which knows it with that. */
+  answer(): QueueState {
+    const state = this.#take();
+    this.#acknowledge(state);
+    return state;
+  }
+
+  /** The state, for an answer that the environment does not take as the queue's latest. */
+  peek(): QueueState {
+    return this.#take();
+  }
+
+  /** Something may have changed: reports it soon, if so. */
+  changed(): void {
+    if (!this.#isReported()) this.#throttle.request(this.#isNews());
+  }
+
+  /** Reports what has changed. Resolves to false when the environment could not be reached. */
+  publish(): Promise<boolean> {
+    return this.#publisher.publish();
+  }
+
+  /** Reports the state whether or not it has changed. Throws when the environment can't be reached. */
+  async report(): Promise<void> {
+    const state = this.#take();
+    await this.#environment().reportQueue(state);
+    this.#acknowledge(state);
+  }
+
+  /** The environment or the dispatcher may have lost its memory: the state is reported again. */
+  forget(): void {
+    this.#lastReported = null;
+  }
+
+  /** Takes the state to report. The environment will count on it, so the queue keeps to its permits from now on. */
+  #take(): QueueState {
+    const { state, prefetched } = this.#core;
+    const { unkeyed } = state;
+    prefetched.reported({ all: state.held + state.prefetched, unkeyed: unkeyed.held + unkeyed.prefetched });
+    return state;
+  }
+
+  /** The environment knows this state. A later one that it knows already is kept. */
+  #acknowledge(state: QueueState): void {
+    if (this.#lastReported === null || this.#lastReported.seq <= state.seq) this.#lastReported = state;
+  }
+
+  /** Whether the environment would act on the state now: there is work where it knows of none. */
+  #isNews(): boolean {
+    const { ready, parked } = this.#core.state;
+    return (ready > 0 && !this.#lastReported?.ready) || (parked && !this.#lastReported?.parked);
+  }
+
+  #isReported(): boolean {
+    const { held, ready, parked, prefetched, revision, unkeyed, keyed, misplacedKeys } = this.#core.state;
+    const last = this.#lastReported;
+    return (
+      last !== null &&
+      last.revision === revision &&
+      (!this.#core.isSplit ||
+        (last.unkeyed.held + last.unkeyed.prefetched === unkeyed.held + unkeyed.prefetched &&
+          last.unkeyed.ready === unkeyed.ready &&
+          last.keyed === keyed &&
+          last.misplacedKeys === misplacedKeys)) &&
+      last.held + last.prefetched === held + prefetched &&
+      last.ready === ready &&
+      last.parked === parked
+    );
+  }
+}
