@@ -11,7 +11,7 @@ const plain = PACKAGES.filter((name) => !configured.includes(`${name}/vitest.con
 /** Tests of one package that start real processes or containers. All others of the plain packages are unit tests. */
 const STARTS_PROCESSES = [
   "cli/test/build-project.test.ts",
-  "container-host/test/{checkpoints,docker,host,main,suspension,die-with-parent,probe-criu}*.test.ts",
+  "container-host/test/{checkpoints,credentials,docker,host,main,suspension,die-with-parent,probe-criu}*.test.ts",
   "sdk/test/{durable,runtime,indexer}*.test.ts",
   "server/test/part.test.ts",
 ];

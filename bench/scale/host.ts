@@ -1,4 +1,4 @@
-import { HOST_PROTOCOL } from "@acme/sdk/contract";
+import { HOST_PROTOCOL, hostOfCredential } from "@acme/sdk/contract";
 import { expected, HttpClient } from "../http-client.ts";
 
 const POLLS = 4;
@@ -20,10 +20,10 @@ export class NullHost {
   readonly #http: HttpClient;
   readonly #session: { hostId: string; sessionId: string };
 
-  /** @param hostId of the server's own host, whose session ends with this one's beginning */
-  constructor(apiUrl: string, hostToken: string, hostId: string) {
-    this.#http = new HttpClient(apiUrl, { authorization: `Bearer ${hostToken}` });
-    this.#session = { hostId, sessionId: `scale-${Date.now()}` };
+  /** @param credential of the server's own host, whose session ends when this one begins */
+  constructor(apiUrl: string, credential: string) {
+    this.#http = new HttpClient(apiUrl, { authorization: `Bearer ${credential}` });
+    this.#session = { hostId: hostOfCredential(credential) ?? "", sessionId: `scale-${Date.now()}` };
   }
 
   /** Takes over from the server's own host. */

@@ -45,9 +45,9 @@ const server = await startAcmeServer(folder);
 const { worker, host: ownHost } = server.pids();
 // Only the host of this bench asks for runs.
 process.kill(ownHost, "SIGSTOP");
-const hostId = readFileSync(join(folder, "host/host-id"), "utf8").trim();
+const credential = readFileSync(join(folder, "host/host-credential"), "utf8").trim();
 const system = { serverPids: () => [worker], workerPids: () => [] };
-const host = new NullHost(server.access.apiUrl, server.access.hostToken, hostId);
+const host = new NullHost(server.access.apiUrl, credential);
 
 /** How long it took, and the CPU time of workerd. */
 async function timed(work: () => Promise<unknown>): Promise<{ ms: number; cpuMs: number }> {

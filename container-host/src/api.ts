@@ -2,6 +2,9 @@ import {
   type DequeueRequest,
   DequeueResponse,
   HostDeployment,
+  LEASE_HEADER,
+  RegisteredHost,
+  type RegisterHostBody,
   type ReportRequest,
   ReportResponse,
 } from "@acme/sdk/contract";
@@ -15,10 +18,13 @@ const CALL_MS = 30_000;
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
+  /** The server's name for the error; empty where it gave none. */
+  readonly code: string;
 
-  constructor(status: number, message: string) {
+  constructor(status: number, message: string, code = "") {
     super(message);
     this.status = status;
+    this.code = code;
   }
 
   /** Sending the same again can't help: what was sent is refused. */
@@ -34,9 +40,27 @@ export class ApiError extends Error {
 /** The server's side of the host protocol. Every call throws ApiError, or Error when there was no answer. */
 export class WorkerApi {
   readonly #http: HttpClient;
+  readonly #registrationToken: string;
 
-  constructor(apiUrl: string, hostToken: string) {
-    this.#http = new HttpClient(apiUrl, { authorization: `Bearer ${hostToken}`, accept: "application/json" });
+  /** `credential`: the host's own, which all calls but the registration show. */
+  constructor(apiUrl: string, registrationToken: string, credential: string) {
+    this.#registrationToken = registrationToken;
+    this.#http = new HttpClient(apiUrl, {
+      authorization: `Bearer ${credential}`,
+      accept: "application/json",
+    });
+  }
+
+  /** Makes the host's credential known to the server. Doing it again changes nothing. */
+  async register(body: RegisterHostBody): Promise<void> {
+    const answer = await this.#http.call({
+      method: "POST",
+      path: "/engine/v1/hosts",
+      headers: { authorization: `Bearer ${this.#registrationToken}` },
+      body: JSON.stringify(body),
+      timeoutMs: CALL_MS,
+    });
+    parse(RegisteredHost, answer);
   }
 
   async dequeue(request: DequeueRequest, signal?: AbortSignal): Promise<DequeueResponse> {
@@ -62,14 +86,18 @@ export class WorkerApi {
     return parse(ReportResponse, answer);
   }
 
-  async deployment(id: string): Promise<HostDeployment> {
+  /** `apiToken`: of a lease of a run of the deployment's environment. */
+  async deployment(id: string, apiToken: string | undefined): Promise<HostDeployment> {
     const path = `${BASE}/deployments/${encodeURIComponent(id)}`;
-    return parse(HostDeployment, await this.#http.call({ method: "GET", path, timeoutMs: CALL_MS }));
+    const headers = leaseHeaders(apiToken);
+    return parse(HostDeployment, await this.#http.call({ method: "GET", path, headers, timeoutMs: CALL_MS }));
   }
 
-  async bundle(hash: string, maxBytes: number): Promise<Buffer> {
-    const path = `${BASE}/bundles/${encodeURIComponent(hash)}`;
-    const answer = await this.#http.call({ method: "GET", path, timeoutMs: 4 * CALL_MS, maxBytes });
+  /** The bytes of a deployment's bundle. `apiToken`: as for `deployment`. */
+  async bundle(deploymentId: string, maxBytes: number, apiToken: string | undefined): Promise<Buffer> {
+    const path = `${BASE}/deployments/${encodeURIComponent(deploymentId)}/bundle`;
+    const headers = leaseHeaders(apiToken);
+    const answer = await this.#http.call({ method: "GET", path, headers, timeoutMs: 4 * CALL_MS, maxBytes });
     if (answer.status !== 200) throw errorOf(answer);
     return answer.body;
   }
@@ -78,6 +106,9 @@ export class WorkerApi {
     this.#http.close();
   }
 }
+
+const leaseHeaders = (apiToken: string | undefined): Record<string, string> | undefined =>
+  apiToken === undefined ? undefined : { [LEASE_HEADER]: apiToken };
 
 export const reportBody = (request: ReportRequest): string => JSON.stringify(request);
 
@@ -96,14 +127,20 @@ function parse<T extends z.ZodType>(schema: T, answer: HttpAnswer): z.output<T> 
 
 function errorOf(answer: HttpAnswer): ApiError {
   let message = excerpt(answer.body);
+  let code = "";
   try {
-    const body = JSON.parse(answer.body.toString("utf8")) as { error?: unknown; message?: unknown };
+    const body = JSON.parse(answer.body.toString("utf8")) as {
+      error?: unknown;
+      message?: unknown;
+      code?: unknown;
+    };
+    if (typeof body.code === "string") code = body.code;
     if (typeof body.error === "string") message = body.error;
     else if (typeof body.message === "string") message = body.message;
   } catch {
     // No JSON: the text itself.
   }
-  return new ApiError(answer.status, `${answer.status}: ${message}`);
+  return new ApiError(answer.status, `${answer.status}: ${message}`, code);
 }
 
 const excerpt = (body: Buffer): string => body.subarray(0, 300).toString("utf8");

@@ -88,6 +88,8 @@ export class Attempt implements Work {
   readonly #waits = new WaitWatch();
   #phase: Phase = { name: "fetching" };
   #ready: ReadyDeployment | undefined;
+  /** The latest token of the lease. */
+  #apiToken: string | undefined;
   /** Milliseconds since the epoch: when it began, or was resumed. */
   #startedAt: number | null = null;
   #stop: StopReason | null = null;
@@ -104,6 +106,7 @@ export class Attempt implements Work {
 
   constructor(run: DequeuedRun, options: AttemptsOptions, events: AttemptEvents) {
     this.run = run;
+    this.#apiToken = run.apiToken;
     this.#options = options;
     this.#events = events;
     this.#startBy = this.#acceptedAt + run.leaseMs - Math.min(LEASE_MARGIN_MS, run.leaseMs / 10);
@@ -129,7 +132,7 @@ export class Attempt implements Work {
   }
 
   prepare(): void {
-    const ready = this.#options.deployments.peek(this.run.deployment.id);
+    const ready = this.#options.deployments.peek(this.run.deployment.id, this.#apiToken);
     if (ready) this.#fetched(ready);
     else void this.#load();
   }
@@ -209,13 +212,23 @@ export class Attempt implements Work {
     const { runId, attempt } = this.run;
     if (this.#isOver) return;
     const entries = this.#ready?.redactor.entries(message.entries) ?? message.entries;
-    this.#options.logs.add(runId, attempt, entries, size);
+    this.#options.logs.add({ runId, attempt, apiToken: this.#apiToken }, entries, size);
   }
 
   journal(message: Of<"journal">): void {
     if (this.#isOver) return;
     const { runId, token, attempt, seq, entries } = message;
     this.#options.reporter.journal({ runId, token, attempt, seq, entries });
+  }
+
+  /**
+   * The lease was renewed, with the next token for its code. A process that stands still gets it when it resumes.
+   */
+  renewed(apiToken: string): void {
+    this.#apiToken = apiToken;
+    const phase = this.#phase;
+    if (phase.name === "given" || phase.name === "running")
+      phase.runtime.handle.send({ type: "token", runId: this.run.runId, apiToken });
   }
 
   journaled({ runId, seq }: ReportedJournal): void {
@@ -299,7 +312,7 @@ export class Attempt implements Work {
     this.#sendResults([...this.#completed, ...this.#early]);
     const env = {
       [RUNTIME_ENV.apiUrl]: this.#options.apiUrl,
-      [RUNTIME_ENV.secretKey]: this.#ready?.deployment.apiToken ?? "",
+      [RUNTIME_ENV.secretKey]: this.#apiToken ?? "",
     };
     runtime.handle.send({ type: "resume", runId, token, env });
     this.#discardSaved();
@@ -362,7 +375,7 @@ export class Attempt implements Work {
     for (let failures = 1; !this.#isOver; failures++) {
       let ready: ReadyDeployment;
       try {
-        ready = await this.#options.deployments.load(deployment.id);
+        ready = await this.#options.deployments.load(deployment.id, this.#apiToken);
       } catch (error) {
         if (error instanceof HostError || (error instanceof ApiError && error.isFinal)) {
           this.#fail(
@@ -467,7 +480,8 @@ export class Attempt implements Work {
     this.#clock.run(now);
     if (checkpoint) runtime.handle.saving?.attach();
     this.#sendResults(completed);
-    runtime.handle.send({ type: "resume", runId, token });
+    const env = this.#apiToken ? { [RUNTIME_ENV.secretKey]: this.#apiToken } : undefined;
+    runtime.handle.send({ type: "resume", runId, token, env });
   }
 
   #discardSaved(): void {

@@ -2,8 +2,6 @@ import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, readdir, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { LIMITS } from "@acme/sdk/contract";
-import type { WorkerApi } from "./api.ts";
 import { HostError } from "./errors.ts";
 
 const NAME = /^([0-9a-f]{64})\.mjs$/;
@@ -11,26 +9,24 @@ const NAME = /^([0-9a-f]{64})\.mjs$/;
 /** Bundles on disk by content hash, fetched once, the least recently used removed above a size. */
 export class Bundles {
   readonly #folder: string;
-  readonly #api: Pick<WorkerApi, "bundle">;
   readonly #maxBytes: number;
   readonly #fetching = new Map<string, Promise<string>>();
   readonly #used = new Map<string, number>();
 
-  constructor(folder: string, api: Pick<WorkerApi, "bundle">, maxBytes: number) {
+  constructor(folder: string, maxBytes: number) {
     this.#folder = folder;
-    this.#api = api;
     this.#maxBytes = maxBytes;
   }
 
   /**
-   * Path of the bundle, an ES module.
+   * Path of the bundle, an ES module. `fetch` gets its bytes where it is not on disk yet.
    * @throws ApiError, Error when it can't be fetched; HostError when its content is not what its hash says
    */
-  async path(hash: string): Promise<string> {
+  async path(hash: string, fetch: () => Promise<Buffer>): Promise<string> {
     if (!NAME.test(`${hash}.mjs`)) throw new HostError(`"${hash}" is no content hash`);
     const file = join(this.#folder, `${hash}.mjs`);
     if (this.#used.has(hash) && existsSync(file)) return file;
-    const running = this.#fetching.get(hash) ?? this.#open(hash, file);
+    const running = this.#fetching.get(hash) ?? this.#open(hash, file, fetch);
     this.#fetching.set(hash, running);
     try {
       return await running;
@@ -50,13 +46,13 @@ export class Bundles {
     else this.#used.delete(hash);
   }
 
-  async #open(hash: string, file: string): Promise<string> {
+  async #open(hash: string, file: string, fetch: () => Promise<Buffer>): Promise<string> {
     if (existsSync(file)) {
       const now = new Date();
       await utimes(file, now, now);
       return file;
     }
-    const bytes = await this.#api.bundle(hash, LIMITS.bundleBytes);
+    const bytes = await fetch();
     const actual = createHash("sha256").update(bytes).digest("hex");
     if (actual !== hash) throw new HostError(`The bundle ${hash} arrived with other content (${actual})`);
     await writeFile(`${file}.new`, bytes);

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import type { HostDeployment } from "@acme/sdk/contract";
+import { type HostDeployment, LIMITS } from "@acme/sdk/contract";
 import type { WorkerApi } from "./api.ts";
 import type { Bundles } from "./bundles.ts";
 import { Redactor } from "./redactor.ts";
@@ -25,19 +25,19 @@ const MAX_KEPT = 1_000;
  * a refresh; what was not asked for in a while is fetched again.
  */
 export class Deployments {
-  readonly #api: Pick<WorkerApi, "deployment">;
+  readonly #api: Pick<WorkerApi, "deployment" | "bundle">;
   readonly #bundles: Bundles;
   /** `at`: when its fetch began; `askedAt`: when a refresh of it began last. */
   readonly #known = new Map<string, { ready: ReadyDeployment; at: number; askedAt: number }>();
   readonly #loading = new Map<string, Promise<ReadyDeployment>>();
 
-  constructor(api: Pick<WorkerApi, "deployment">, bundles: Bundles) {
+  constructor(api: Pick<WorkerApi, "deployment" | "bundle">, bundles: Bundles) {
     this.#api = api;
     this.#bundles = bundles;
   }
 
   /** The deployment if it is here already, and not too old. */
-  peek(id: string): ReadyDeployment | undefined {
+  peek(id: string, apiToken?: string): ReadyDeployment | undefined {
     const entry = this.#known.get(id);
     if (!entry) return undefined;
     const now = performance.now();
@@ -45,24 +45,29 @@ export class Deployments {
     if (now - entry.askedAt > REFRESH_MS) {
       entry.askedAt = now;
       // What can't be refreshed stays as it was until it is too old.
-      this.load(id).catch(() => {});
+      this.load(id, apiToken).catch(() => {});
     }
     return entry.ready;
   }
 
-  /** @throws ApiError, HostError, Error when it can't be had now; asking again tries again */
-  load(id: string): Promise<ReadyDeployment> {
+  /**
+   * `apiToken`: of a lease of a run of this deployment, which shows that the host may have it.
+   * @throws ApiError, HostError, Error when it can't be had now; asking again tries again
+   */
+  load(id: string, apiToken?: string): Promise<ReadyDeployment> {
     const running = this.#loading.get(id);
     if (running) return running;
-    const loading = this.#load(id).finally(() => this.#loading.delete(id));
+    const loading = this.#load(id, apiToken).finally(() => this.#loading.delete(id));
     this.#loading.set(id, loading);
     return loading;
   }
 
-  async #load(id: string): Promise<ReadyDeployment> {
+  async #load(id: string, apiToken: string | undefined): Promise<ReadyDeployment> {
     const at = performance.now();
-    const deployment = await this.#api.deployment(id);
-    const bundlePath = await this.#bundles.path(deployment.contentHash);
+    const deployment = await this.#api.deployment(id, apiToken);
+    const bundlePath = await this.#bundles.path(deployment.contentHash, () =>
+      this.#api.bundle(id, LIMITS.bundleBytes, apiToken),
+    );
     const variables = Object.entries(deployment.env).sort(([a], [b]) => (a < b ? -1 : 1));
     const envHash = createHash("sha256").update(JSON.stringify(variables)).digest("hex").slice(0, 16);
     const redactor = new Redactor(deployment.env, deployment.secretNames);

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto";
+import { hostname } from "node:os";
 import { DEFAULT_MACHINE, type DequeueResponse, type MachinePreset } from "@acme/sdk/contract";
 import { WorkerApi } from "./api.ts";
 import { Attempts } from "./attempts.ts";
@@ -10,7 +12,7 @@ import { Deployments } from "./deployments.ts";
 import { HostError } from "./errors.ts";
 import type { Executor, RuntimeCheckpoints } from "./executor/executor.ts";
 import { openExecutor } from "./executor/open.ts";
-import { type HostFolders, takeDataFolder } from "./identity.ts";
+import { type HostFolders, type HostIdentity, takeDataFolder } from "./identity.ts";
 import { type HostLog, stderrLog } from "./log.ts";
 import { LogSender } from "./log-sender.ts";
 import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
@@ -43,6 +45,8 @@ export interface RunningHost {
   readonly metricsUrl: string | null;
   /** Resolves when the server knows the host, which polls from then on. Rejects when the server refuses it. */
   readonly ready: Promise<void>;
+  /** Resolves when the host can't continue, because the server revoked it. */
+  readonly failed: Promise<HostError>;
   /** Takes no more runs, lets running attempts end within the drain time, gives back the others. Safe to call twice. */
   stop(): Promise<void>;
   /** Kills what runs and ends, without a word to the server: its leases tell. */
@@ -61,7 +65,7 @@ export async function startHost(options: HostOptions, log: HostLog = stderrLog()
     );
   }
   const settings = parsed.data;
-  const { folders, hostId, unlock } = takeDataFolder(settings.dataDir);
+  const { credential, folders, hostId, unlock } = takeDataFolder(settings.dataDir);
   let executor: Executor | undefined;
   try {
     const opened = await openExecutor({ settings, folders, hostId, log });
@@ -69,7 +73,7 @@ export async function startHost(options: HostOptions, log: HostLog = stderrLog()
     const leftovers = await executor.cleanUp();
     if (leftovers > 0)
       log.warn(`Ended ${leftovers} runtimes that an earlier process of this host left behind`);
-    const host = new Host(settings, executor, opened.warnings, hostId, folders, log);
+    const host = new Host(settings, executor, opened.warnings, { hostId, credential }, folders, log);
     const served =
       settings.metricsPort === null
         ? null
@@ -90,6 +94,7 @@ export async function startHost(options: HostOptions, log: HostLog = stderrLog()
       executor: executor.name,
       metricsUrl: served?.url ?? null,
       ready: host.start(),
+      failed: host.failed,
       stop: () => end(() => host.stop()),
       kill: () => end(() => host.close()),
     };
@@ -115,6 +120,7 @@ class Host {
   readonly #poller: Poller;
   /** Null: this host can't save processes. */
   readonly #checkpoints: { store: Checkpoints; health: CheckpointHealth; saver: ProcessSaver } | null;
+  readonly #failed = Promise.withResolvers<HostError>();
   readonly #timers: NodeJS.Timeout[] = [];
   #draining = false;
   #factor = 1;
@@ -124,20 +130,21 @@ class Host {
     settings: HostSettings,
     executor: Executor,
     warnings: string[],
-    hostId: string,
+    identity: Pick<HostIdentity, "hostId" | "credential">,
     folders: HostFolders,
     log: HostLog,
   ) {
+    const { hostId, credential } = identity;
     this.#settings = settings;
     this.#executor = executor;
     this.#warnings = warnings;
     this.#log = log;
     const { metrics } = this;
-    const api = new WorkerApi(settings.apiUrl, settings.hostToken);
+    const api = new WorkerApi(settings.apiUrl, settings.hostToken, credential);
     const session = new Session(hostId);
     this.#api = api;
     this.#session = session;
-    const bundles = new Bundles(folders.bundles, api, settings.bundleCacheBytes);
+    const bundles = new Bundles(folders.bundles, settings.bundleCacheBytes);
     this.#logs = new LogSender({ api, session, log, onDropped: (count) => metrics.droppedLogs.inc(count) });
     this.#reporter = new Reporter({
       api,
@@ -149,6 +156,7 @@ class Host {
         if (verdict === "canceled") attempt?.cancel();
         else attempt?.lost();
       },
+      onRenewed: (lease, apiToken) => this.#attempts.find(lease)?.renewed(apiToken),
       onJournaled: (journal) => this.#attempts.find(journal)?.journaled(journal),
       onJournalRefused: (journal, message) => this.#attempts.find(journal)?.journalRefused(message),
       onSuspension: (suspension, verdict) => this.#attempts.find(suspension)?.suspensionAnswered(verdict),
@@ -206,6 +214,17 @@ class Host {
       pollMs: settings.pollMs,
       room: () => this.#room(),
       held: () => this.#attempts.size,
+      register: () =>
+        api.register({
+          hostId,
+          credentialHash: createHash("sha256").update(credential).digest("hex"),
+          name: hostname().slice(0, 128),
+        }),
+      onRevoked: (message) => {
+        log.error(`${message} What it runs is stopped.`);
+        this.#attempts.abandonAll();
+        this.#failed.resolve(new HostError(message));
+      },
       onAnswer: (answer, sessionId) => this.#answered(answer, sessionId),
       onPoll: (ms, runs) => {
         if (runs === null) metrics.failedPolls.inc();
@@ -244,6 +263,10 @@ class Host {
       onSaved: (worked) => (worked ? this.metrics.checkpoints : this.metrics.failedCheckpoints).inc(),
     });
     return { store, health, saver };
+  }
+
+  get failed(): Promise<HostError> {
+    return this.#failed.promise;
   }
 
   async start(): Promise<void> {

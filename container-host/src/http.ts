@@ -10,6 +10,8 @@ export interface HttpCall {
   method: "GET" | "POST";
   path: string;
   body?: string;
+  /** Added to, or in place of, the client's own. */
+  headers?: Record<string, string>;
   /** Milliseconds without an answer after which the call fails. */
   timeoutMs: number;
   signal?: AbortSignal;
@@ -48,14 +50,13 @@ export class HttpClient {
         port: this.#base.port || undefined,
         method: call.method,
         path: this.#prefix + call.path,
-        headers:
-          call.body === undefined
-            ? this.#headers
-            : {
-                ...this.#headers,
-                "content-type": "application/json",
-                "content-length": Buffer.byteLength(call.body),
-              },
+        headers: {
+          ...this.#headers,
+          ...call.headers,
+          ...(call.body === undefined
+            ? undefined
+            : { "content-type": "application/json", "content-length": Buffer.byteLength(call.body) }),
+        },
         signal: call.signal,
       });
       const timer = setTimeout(

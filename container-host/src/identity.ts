@@ -1,6 +1,16 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
-import { newId } from "@acme/sdk/contract";
+import { hostOfCredential, newHostCredential, newId } from "@acme/sdk/contract";
 import { HostError } from "./errors.ts";
 import { FolderInUseError, lockFolder } from "./folder-lock.ts";
 
@@ -22,6 +32,8 @@ export interface HostFolders {
 export interface HostIdentity {
   /** Stable across restarts. */
   hostId: string;
+  /** What the host shows the server: made once, before the server hears of it. */
+  credential: string;
   folders: HostFolders;
   /** Lets another host use the folder. */
   unlock(): void;
@@ -47,7 +59,8 @@ export function takeDataFolder(path: string): HostIdentity {
   for (const folder of [folders.bundles, folders.processes, folders.runtime, folders.work])
     mkdirSync(folder, { recursive: true });
   const unlock = lock(root);
-  return { hostId: hostIdOf(root), folders, unlock };
+  const hostId = hostIdOf(root);
+  return { hostId, credential: credentialOf(root, hostId), folders, unlock };
 }
 
 function lock(root: string): () => void {
@@ -68,7 +81,27 @@ function hostIdOf(root: string): string {
     if (/^[\w.-]{1,128}$/.test(id)) return id;
   }
   const id = newId("host");
-  writeFileSync(`${file}.new`, `${id}\n`);
-  renameSync(`${file}.new`, file);
+  writeWhole(file, id);
   return id;
+}
+
+/** A credential of another host id, or a damaged one, is replaced: the server then has to be told under a new id. */
+function credentialOf(root: string, hostId: string): string {
+  const file = join(root, "host-credential");
+  if (existsSync(file)) {
+    const known = readFileSync(file, "utf8").trim();
+    if (hostOfCredential(known) === hostId) return known;
+  }
+  const credential = newHostCredential(hostId);
+  writeWhole(file, credential);
+  return credential;
+}
+
+/** Writes a file that only the host's user can read, whole or not at all, also if the process or the machine dies meanwhile. */
+function writeWhole(file: string, text: string): void {
+  const temporary = openSync(`${file}.new`, "w", 0o600);
+  writeSync(temporary, `${text}\n`);
+  fsyncSync(temporary);
+  closeSync(temporary);
+  renameSync(`${file}.new`, file);
 }

@@ -15,9 +15,14 @@ const GATHER_MS = 20;
 /** An outage may take this many tries; then the logs of that batch are given up. */
 const MAX_TRIES = 20;
 
-interface Waiting {
+/** Whose logs they are. `apiToken`: the latest of the lease. */
+export interface LogSource {
   runId: string;
   attempt: number;
+  apiToken: string | undefined;
+}
+
+interface Waiting extends LogSource {
   entries: LogEntry[];
   size: number;
   dropped: number;
@@ -43,13 +48,14 @@ export class LogSender {
   }
 
   /** `size`: characters of the entries' JSON. */
-  add(runId: string, attempt: number, entries: LogEntry[], size: number): void {
-    const key = `${runId} ${attempt}`;
+  add(source: LogSource, entries: LogEntry[], size: number): void {
+    const key = `${source.runId} ${source.attempt}`;
     let waiting = this.#waiting.get(key);
     if (!waiting) {
-      waiting = { runId, attempt, entries: [], size: 0, dropped: 0 };
+      waiting = { ...source, entries: [], size: 0, dropped: 0 };
       this.#waiting.set(key, waiting);
     }
+    waiting.apiToken = source.apiToken;
     if (this.#size + size > MAX_WAITING || waiting.size + size > MAX_WAITING_OF_RUN) {
       waiting.dropped += entries.length;
       this.#options.onDropped(entries.length);
@@ -91,12 +97,12 @@ export class LogSender {
       if (size > 0 && size + waiting.size > MAX_BATCH) break;
       size += waiting.size;
       this.#waiting.delete(key);
-      const { runId, attempt, entries, dropped } = waiting;
+      const { runId, attempt, apiToken, entries, dropped } = waiting;
       if (dropped > 0) {
         const message = `${dropped} log entries were dropped here: the run logs faster than they can be sent`;
         entries.push({ time: Date.now(), level: "warn", message });
       }
-      batch.push({ runId, attempt, entries });
+      batch.push({ runId, attempt, apiToken, entries });
     }
     this.#size -= size;
     return batch;
@@ -105,16 +111,20 @@ export class LogSender {
   async #sendBatch(logs: RunLogs[]): Promise<void> {
     const { api, session, log, onDropped } = this.#options;
     const { hostId, sessionId } = session;
-    const body = reportBody({ protocol: HOST_PROTOCOL, hostId, sessionId, logs });
+    let left = logs;
     for (let tries = 1; !this.#aborted.signal.aborted; tries++) {
       try {
-        await api.report(body, this.#aborted.signal);
+        const body = reportBody({ protocol: HOST_PROTOCOL, hostId, sessionId, logs: left });
+        const verdicts = (await api.report(body, this.#aborted.signal)).logs;
         session.heard();
-        return;
+        this.#refused(left.filter((_, index) => verdicts[index] === "refused"));
+        left = left.filter((_, index) => verdicts[index] === "retry");
+        if (left.length === 0) return;
+        throw new Error("their feeds could not be reached");
       } catch (error) {
         if ((error instanceof ApiError && error.isFinal) || tries >= MAX_TRIES) {
-          const entries = logs.reduce((sum, run) => sum + run.entries.length, 0);
-          log.warn(`${entries} log entries of ${logs.length} runs could not be sent: ${messageOf(error)}`);
+          const entries = countOf(left);
+          log.warn(`${entries} log entries of ${left.length} runs could not be sent: ${messageOf(error)}`);
           onDropped(entries);
           return;
         }
@@ -122,4 +132,12 @@ export class LogSender {
       }
     }
   }
+
+  #refused(logs: RunLogs[]): void {
+    if (logs.length === 0) return;
+    this.#options.log.warn(`The server refused ${countOf(logs)} log entries of ${logs[0]?.runId} and others`);
+    this.#options.onDropped(countOf(logs));
+  }
 }
+
+const countOf = (logs: RunLogs[]): number => logs.reduce((sum, run) => sum + run.entries.length, 0);

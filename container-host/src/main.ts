@@ -33,8 +33,9 @@ const USAGE = `Usage: container-host [options]
 
   --host-token-file FILE read the host token from there (ACME_HOST_TOKEN_FILE), not from ACME_HOST_TOKEN
 
-ACME_API_URL is the server's address. The host token proves to it that this is one of its hosts. Other processes of this
-user can read environment variables, so a file that only this user can read, or /dev/fd/N, is the safer way to pass it.
+ACME_API_URL is the server's address. The host token registers the host there, once; from then on the host shows a credential of
+its own, which is kept in its data folder and can be revoked. Other processes of this user can read environment variables, so a
+file that only this user can read, or /dev/fd/N, is the safer way to pass the host token.
 `;
 
 /** Options of the command line, and what each is called in the environment (ACME_HOST_…) and in HostOptions. */
@@ -133,6 +134,10 @@ async function main(): Promise<void> {
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
+  void host.failed.then(async (error) => {
+    await host.kill();
+    fail(error);
+  });
   await host.ready;
   const { hostId, executor, metricsUrl } = host;
   process.stdout.write(

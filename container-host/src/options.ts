@@ -24,6 +24,7 @@ const Millis = z.coerce.number().int().min(0);
 export const HostOptions = z.object({
   /** Base URL of the Worker, for example http://127.0.0.1:8787. */
   apiUrl: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")),
+  /** The server's registration token: shown once, when the host registers its own credential. */
   hostToken: z.string().min(1),
   /** `auto`: Docker where its Engine answers, processes otherwise. Default auto. */
   executor: z.enum(EXECUTORS).default("auto"),

@@ -6,6 +6,13 @@ import type { HostLog } from "./log.ts";
 import { nextPoll } from "./poll-plan.ts";
 import type { Session } from "./session.ts";
 
+/** Codes of the server's errors. */
+const NOT_REGISTERED = "host_not_registered";
+const REVOKED = "host_revoked";
+
+const revoked = ({ message }: ApiError): string =>
+  `The server has revoked this host (${message}). To register as a new host, start with an empty data folder.`;
+
 /** Milliseconds between polls for little room. */
 const GATHER_MS = 3;
 
@@ -18,6 +25,10 @@ export interface PollerOptions {
   room(): number;
   /** Runs the host has. */
   held(): number;
+  /** Registers the host's credential with the server. Rejects with ApiError. */
+  register(): Promise<void>;
+  /** The server takes nothing from this host any more. */
+  onRevoked(message: string): void;
   /** `sessionId`: the session that asked. */
   onAnswer(answer: DequeueResponse, sessionId: string): void;
   /** Milliseconds from asking to the answer, and how many runs came; null: it failed. */
@@ -40,8 +51,9 @@ export class Poller {
   }
 
   /**
-   * Makes the host's session known: the server ends the host's earlier ones. Tries until the server answers.
-   * @throws HostError when the server refuses the host's token or request: trying again won't help
+   * Makes the host's session known: the server ends the host's earlier ones. Registers the host where the server does not know
+   * it, and tries until the server answers.
+   * @throws HostError when the server refuses the host's token, credential or request: trying again won't help
    */
   async connect(): Promise<void> {
     const { log, session } = this.#options;
@@ -52,11 +64,10 @@ export class Poller {
         this.#options.onAnswer(answer, sessionId);
         return;
       } catch (error) {
-        if (error instanceof ApiError && error.isUnauthorized) {
-          throw new HostError(
-            `The server refused the host token (${error.message}): is ACME_HOST_TOKEN the server's HOST_TOKEN?`,
-          );
-        }
+        if (error instanceof ApiError && error.code === NOT_REGISTERED && (await this.#register())) continue;
+        if (error instanceof ApiError && error.code === REVOKED) throw new HostError(revoked(error));
+        if (error instanceof ApiError && error.isUnauthorized && error.code !== NOT_REGISTERED)
+          throw new HostError(`The server refused this host's credential (${error.message})`);
         if (error instanceof ApiError && error.isFinal && error.status !== 404) {
           throw new HostError(`The server refused this host (${error.message}): do their versions match?`);
         }
@@ -64,6 +75,28 @@ export class Poller {
           log.warn(`The server can't be reached yet: ${messageOf(error)}`);
         await sleep(backoffMs(failures), this.#stopped.signal);
       }
+    }
+  }
+
+  /**
+   * False where the server could not be reached meanwhile.
+   * @throws HostError when the server refuses the registration
+   */
+  async #register(): Promise<boolean> {
+    try {
+      await this.#options.register();
+      this.#options.log.info("Registered this host with the server");
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApiError)) return false;
+      if (error.code === REVOKED) throw new HostError(revoked(error));
+      if (error.isUnauthorized) {
+        throw new HostError(
+          `The server refused the host token (${error.message}): is ACME_HOST_TOKEN the server's HOST_TOKEN?`,
+        );
+      }
+      if (error.isFinal) throw new HostError(`The server refused to register this host (${error.message})`);
+      return false;
     }
   }
 
@@ -121,6 +154,14 @@ export class Poller {
       this.#waiting.delete(id);
       if (this.#stopped.signal.aborted) return;
       onPoll(performance.now() - begun, null);
+      if (error instanceof ApiError && error.code === REVOKED) {
+        if (!this.#stopped.signal.aborted) this.#options.onRevoked(revoked(error));
+        this.stop();
+        return;
+      }
+      // The server lost its list of hosts; a refusal shows at the next poll.
+      if (error instanceof ApiError && error.code === NOT_REGISTERED)
+        await this.#register().catch(() => false);
       await this.#rest(error);
     }
     this.poke();

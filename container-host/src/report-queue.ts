@@ -274,7 +274,10 @@ function byRun(batch: RunReports): Map<string, PendingOfRun[]> {
 }
 
 /** The part of a batch whose verdict is "retry" (or missing). The server is asked about checkpoints again anyway. */
-export function unanswered(batch: ReportBatch, verdicts: Omit<ReportResponse, "checkpoints">): ReportBatch {
+export function unanswered(
+  batch: ReportBatch,
+  verdicts: Omit<ReportResponse, "checkpoints" | "apiTokens" | "logs">,
+): ReportBatch {
   const open = (list: LeaseVerdict[]) => (_: unknown, index: number) => (list[index] ?? "retry") === "retry";
   return {
     started: batch.started.filter(open(verdicts.started)),

@@ -45,6 +45,8 @@ export interface ReporterOptions {
   executing(): number;
   /** The lease is over, or the run was canceled: stop that attempt. */
   onLost(lease: Lease, verdict: "stale" | "canceled"): void;
+  /** The lease was renewed, with the next token for code inside the run. */
+  onRenewed(lease: Lease, apiToken: string): void;
   /** The entries are durable. */
   onJournaled(journal: ReportedJournal): void;
   /** The server will never take this journal: the attempt can't continue. */
@@ -218,6 +220,10 @@ export class Reporter {
     this.#pass(itemsOf(batch.started), verdicts.started);
     this.#pass(itemsOf(batch.journals), verdicts.journals);
     this.#pass(batch.heartbeats, verdicts.heartbeats);
+    for (const [index, lease] of batch.heartbeats.entries()) {
+      const apiToken = verdicts.apiTokens[index];
+      if (apiToken) this.#options.onRenewed(lease, apiToken);
+    }
     for (const [index, { item }] of batch.journals.entries())
       if (verdicts.journals[index] === "ok") this.#options.onJournaled(item);
     for (const [index, { item }] of batch.suspensions.entries()) {

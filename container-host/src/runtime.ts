@@ -97,7 +97,6 @@ export const specOf = ({ environmentKey, machine, ready }: Lane, id: string): Ru
   bundlePath: ready.bundlePath,
   machine,
   env: ready.deployment.env,
-  apiToken: ready.deployment.apiToken,
 });
 
 /** It is about this work, and of its lease. */

@@ -12,16 +12,13 @@ const [a, b, c] = contents.map(hashOf) as [string, string, string];
 function openBundles(maxBytes: number) {
   const folder = testFolder();
   const fetched: string[] = [];
-  const bundles = new Bundles(
-    folder,
-    {
-      bundle: async (hash) => {
-        fetched.push(hash);
-        return contents.find((bytes) => hashOf(bytes) === hash) ?? Buffer.from("other");
-      },
-    },
-    maxBytes,
-  );
+  const store = new Bundles(folder, maxBytes);
+  const path = (hash: string): Promise<string> =>
+    store.path(hash, async () => {
+      fetched.push(hash);
+      return contents.find((bytes) => hashOf(bytes) === hash) ?? Buffer.from("other");
+    });
+  const bundles = { path, hold: store.hold.bind(store), release: store.release.bind(store) };
   const kept = (): string[] => readdirSync(folder).map((name) => name.replace(".mjs", ""));
   const age = (hash: string, seconds: number) => utimesSync(join(folder, `${hash}.mjs`), seconds, seconds);
   return { age, bundles, fetched, folder, kept };

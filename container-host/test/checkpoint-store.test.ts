@@ -27,7 +27,6 @@ const about = (runId: string): Parameters<Checkpoints["create"]>[1] => ({
     contentHash: "hash",
     machine: "micro",
     env: { KEY: "value" },
-    apiToken: "token",
   },
 });
 

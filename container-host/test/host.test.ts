@@ -53,14 +53,13 @@ describe("an attempt", { timeout: 60_000 }, () => {
     });
     process.env.ACME_HOST_TOKEN = "must not leak";
     await testHost("process", { server });
-    const { env, execArgv } = await server.outputOf<{ env: Record<string, string>; execArgv: string[] }>(
-      server.trigger("whoami", { deploymentId }),
-    );
+    const run = server.trigger("whoami", { deploymentId });
+    const { env, execArgv } = await server.outputOf<{ env: Record<string, string>; execArgv: string[] }>(run);
     delete process.env.ACME_HOST_TOKEN;
     expect(env).toMatchObject({
       GREETING: "hi",
       ACME_API_URL: server.url,
-      ACME_SECRET_KEY: `api-token-of-${deploymentId}`,
+      ACME_SECRET_KEY: `api-token-of-${run.runId}`,
     });
     expect(Object.values(env)).not.toContain("must not leak");
     expect(env.ACME_CHANNEL_TOKEN).toBeUndefined();

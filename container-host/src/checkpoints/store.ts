@@ -40,7 +40,6 @@ const SavedProcess = z.object({
     contentHash: z.string(),
     machine: z.enum(MACHINE_PRESETS),
     env: z.record(z.string(), z.string()),
-    apiToken: z.string(),
   }),
 });
 export type SavedProcess = z.infer<typeof SavedProcess>;

@@ -28,7 +28,6 @@ export const runtimeEnvironment = (
     [RUNTIME_ENV.channelToken]: own.channelToken,
     [RUNTIME_ENV.bundle]: own.bundle,
     [RUNTIME_ENV.apiUrl]: own.apiUrl,
-    [RUNTIME_ENV.secretKey]: spec.apiToken,
   };
   return Object.fromEntries(
     Object.entries(all).filter((entry): entry is [string, string] => entry[1] !== undefined),

@@ -37,8 +37,6 @@ export interface RuntimeSpec {
   machine: MachinePreset;
   /** Variables of the environment. */
   env: Record<string, string>;
-  /** What its tasks call the API with. */
-  apiToken: string;
 }
 
 /** How a runtime ended. */

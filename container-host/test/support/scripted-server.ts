@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import {
@@ -10,12 +11,15 @@ import {
   DequeueRequest,
   type HostDeployment,
   type HostNotice,
+  hostOfCredential,
   type JournalEntry,
   type KeptCheckpoint,
+  LEASE_HEADER,
   type LeaseVerdict,
   type LogEntry,
   type MachinePreset,
   type OperationResult,
+  RegisterHostBody,
   ReportRequest,
   type RunSuspension,
   type SuspensionVerdict,
@@ -56,6 +60,15 @@ let lastRun = 0;
  * are checked against the contract. It keeps journals as a queue does, and decides nothing else that a queue decides.
  */
 export class ScriptedServer {
+  /** By host id: the hash of its credential. */
+  readonly registered = new Map<string, string>();
+  /** Registrations that were asked for, accepted or not. */
+  readonly registrations: RegisterHostBody[] = [];
+  readonly revoked = new Set<string>();
+  /** Hosts that answered for each run's logs: the tokens that they showed. */
+  readonly logTokens = new Map<string, string | undefined>();
+  /** The token that a renewed lease gets; null: none. */
+  renew: (lease: { runId: string; token: number }) => string | null = () => null;
   readonly deployments = new Map<string, HostDeployment>();
   readonly bundles = new Map<string, Buffer>();
   readonly runs: DequeuedRun[] = [];
@@ -140,7 +153,6 @@ export class ScriptedServer {
       },
       env: options.env ?? {},
       secretNames: [],
-      apiToken: `api-token-of-${id}`,
     });
     return id;
   }
@@ -150,8 +162,10 @@ export class ScriptedServer {
     const deployment = this.deployments.get(id ?? "");
     const key = options.environment ?? "env00000";
     lastRun += 1;
+    const runId = options.runId ?? `run_${lastRun}`;
     return {
-      runId: options.runId ?? `run_${lastRun}`,
+      runId,
+      apiToken: `api-token-of-${runId}`,
       taskId,
       token: options.token ?? 1,
       attempt: 1,
@@ -342,23 +356,53 @@ export class ScriptedServer {
       return;
     }
     if (path === "/healthz") return json(response, 200, { ok: true, as: request.headers.authorization });
-    if (request.headers.authorization !== `Bearer ${HOST_TOKEN}`)
-      return json(response, 401, { error: "Invalid host token" });
-    const [, id] = /^\/engine\/v1\/worker-actions\/deployments\/(.+)$/.exec(path) ?? [];
-    const [, hash] = /^\/engine\/v1\/worker-actions\/bundles\/(.+)$/.exec(path) ?? [];
+    const authorization = request.headers.authorization ?? "";
+    if (path === "/engine/v1/hosts") {
+      if (authorization !== `Bearer ${HOST_TOKEN}`)
+        return json(response, 401, { error: "Invalid host token" });
+      this.#register(RegisterHostBody.parse(body), response);
+      return;
+    }
+    const refused = this.#refusal(authorization.slice("Bearer ".length));
+    if (refused) return json(response, 401, { error: refused, code: refused });
+    const [, id, , ofBundle] =
+      /^\/engine\/v1\/worker-actions\/deployments\/([^/]+)((\/bundle)?)$/.exec(path) ?? [];
     if (path.endsWith("/dequeue")) this.#dequeue(DequeueRequest.parse(body), response);
     else if (path.endsWith("/report"))
       this.#report(this.validate ? ReportRequest.parse(body) : (body as Report), response);
     else if (id) {
       const deployment = this.deployments.get(id);
-      if (deployment) json(response, 200, deployment);
-      else json(response, 404, { error: "No such deployment" });
-    } else if (hash) {
-      const bytes = this.bundles.get(hash);
-      if (bytes) response.writeHead(200, { "content-type": "text/javascript" }).end(bytes);
+      const bytes = this.bundles.get(deployment?.contentHash ?? "");
+      if (!String(request.headers[LEASE_HEADER]).startsWith("api-token-of-run_"))
+        json(response, 403, { error: "Show a lease" });
+      else if (!deployment) json(response, 404, { error: "No such deployment" });
+      else if (!ofBundle) json(response, 200, deployment);
+      else if (bytes) response.writeHead(200, { "content-type": "text/javascript" }).end(bytes);
       else json(response, 404, { error: "No such bundle" });
     } else json(response, 404, { error: "Not found" });
     this.#notify();
+  }
+
+  #register(body: RegisterHostBody, response: ServerResponse): void {
+    this.registrations.push(body);
+    const { hostId, credentialHash } = body;
+    const known = this.registered.get(hostId);
+    if (this.revoked.has(hostId)) json(response, 403, { error: "revoked", code: "host_revoked" });
+    else if (known !== undefined && known !== credentialHash)
+      json(response, 409, { error: "Another credential", code: "host_exists" });
+    else {
+      this.registered.set(hostId, credentialHash);
+      json(response, 200, { hostId });
+    }
+    this.#notify();
+  }
+
+  /** Why a host's credential is not accepted; undefined: it is. */
+  #refusal(credential: string): string | undefined {
+    const hostId = hostOfCredential(credential);
+    const hash = createHash("sha256").update(credential).digest("hex");
+    if (hostId === null || this.registered.get(hostId) !== hash) return "host_not_registered";
+    return this.revoked.has(hostId) ? "host_revoked" : undefined;
   }
 
   #dequeue(request: DequeueRequest, response: ServerResponse): void {
@@ -412,13 +456,17 @@ export class ScriptedServer {
         this.suspensions.push({ ...item, hostId: report.hostId, verdict: answer.verdict });
         return answer;
       }),
+      apiTokens: report.heartbeats.map((lease) => this.renew(lease)),
+      logs: (report.logs ?? []).map(() => "ok" as const),
       checkpoints: (report.checkpoints ?? []).map((kept) => {
         this.keptCheckpoints.push(kept);
         return this.keep(kept);
       }),
     };
-    for (const { runId, entries } of report.logs ?? [])
+    for (const { runId, apiToken, entries } of report.logs ?? []) {
+      this.logTokens.set(runId, apiToken);
       this.logs.set(runId, [...(this.logs.get(runId) ?? []), ...entries]);
+    }
     if (report.goodbye) this.goodbyes.push(report.sessionId);
     json(response, 200, answer);
   }

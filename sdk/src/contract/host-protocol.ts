@@ -3,11 +3,13 @@
  * `acme dev`) carry these messages. Unknown fields are ignored, so either side may be newer. `protocol`
  * changes only with breaking changes.
  *
- * HTTP: `Authorization: Bearer HOST_TOKEN`;
- *   POST /engine/v1/worker-actions/dequeue          DequeueRequest → DequeueResponse (held up to waitMs)
- *   POST /engine/v1/worker-actions/report           ReportRequest → ReportResponse
- *   GET  /engine/v1/worker-actions/deployments/:id  → HostDeployment
- *   GET  /engine/v1/worker-actions/bundles/:hash    → the bundle's bytes (a single ES module)
+ * HTTP: `Authorization: Bearer HOST_TOKEN` registers a host, which then shows its own credential (see `host-credentials.ts`):
+ *   POST /engine/v1/hosts                                  RegisterHostBody → RegisteredHost
+ *   POST /engine/v1/worker-actions/dequeue                 DequeueRequest → DequeueResponse (held up to waitMs)
+ *   POST /engine/v1/worker-actions/report                  ReportRequest → ReportResponse
+ *   GET  /engine/v1/worker-actions/deployments/:id         → HostDeployment
+ *   GET  /engine/v1/worker-actions/deployments/:id/bundle  → the bundle's bytes (a single ES module)
+ * The last two also take the `apiToken` of a lease in that environment, in the header `x-acme-lease`.
  */
 import { z } from "zod";
 import { cutString } from "./cut-string.ts";
@@ -74,6 +76,12 @@ export const DequeuedRun = z.object({
    * Set if the attempt resumes: after a suspension, or after its host was lost. Absent: the attempt starts.
    */
   resume: RunResume.nullish(),
+  /**
+   * What code inside the run calls the API with: bound to this lease, valid for minutes, renewed with heartbeats
+   * (`ReportResponse.apiTokens`) and refused after the lease's end. It also proves to the server that this host holds, or
+   * held, the lease.
+   */
+  apiToken: z.string().max(LIMITS.tokenBytes).optional(),
 });
 export type DequeuedRun = z.infer<typeof DequeuedRun>;
 
@@ -170,6 +178,8 @@ export type LogEntry = z.infer<typeof LogEntry>;
 
 export const RunLogs = z.object({
   runId: Id,
+  /** The lease's `apiToken`, the latest one: logs of runs that the host never held are refused. */
+  apiToken: z.string().max(LIMITS.tokenBytes).optional(),
   attempt: z.number().int(),
   entries: z.array(LogEntry).max(LIMITS.entriesPerReport),
 });
@@ -255,6 +265,10 @@ export const ReportResponse = z.object({
   journals: z.array(LeaseVerdict).default([]),
   suspensions: z.array(SuspensionVerdict).default([]),
   checkpoints: z.array(CheckpointVerdict).default([]),
+  /** For each heartbeat the run's next `apiToken`; null where the lease was not renewed. */
+  apiTokens: z.array(z.string().nullable()).default([]),
+  /** `refused`: the host did not hold that run; sending the logs again is of no use. */
+  logs: z.array(z.enum(["ok", "refused", "retry"])).default([]),
 });
 export type ReportResponse = z.infer<typeof ReportResponse>;
 
@@ -268,7 +282,5 @@ export const HostDeployment = z.object({
   env: z.record(z.string(), z.string()),
   /** Those of them whose values must not appear in logs and errors. */
   secretNames: z.array(z.string()).default([]),
-  /** What tasks of this environment call the API with (`ACME_SECRET_KEY` in their process). */
-  apiToken: z.string(),
 });
 export type HostDeployment = z.infer<typeof HostDeployment>;

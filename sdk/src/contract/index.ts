@@ -1,4 +1,5 @@
 export * from "./cut-string.ts";
+export * from "./host-credentials.ts";
 export * from "./host-protocol.ts";
 export * from "./ids.ts";
 export * from "./journal.ts";

@@ -45,6 +45,8 @@ export const LIMITS = {
   reasonBytes: 500,
   /** Run ids, checkpoint ids. */
   idBytes: 128,
+  /** Tokens that the server issued. */
+  tokenBytes: 4_096,
   /** Types of payloads and outputs. */
   typeBytes: 128,
   /** JSON of one operation of a journal, with its result and the recorded values before it. */

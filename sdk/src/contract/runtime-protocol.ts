@@ -20,6 +20,7 @@ export const RUNTIME_ENV = {
   /** Absolute path of the bundle (an ES module) as the runtime sees it. */
   bundle: "ACME_BUNDLE",
   apiUrl: "ACME_API_URL",
+  /** Set by the runtime for each run: its `apiToken`. */
   secretKey: "ACME_SECRET_KEY",
 } as const;
 
@@ -31,6 +32,8 @@ export const HostToRuntime = z.discriminatedUnion("type", [
    * period.
    */
   z.object({ type: z.literal("cancel"), runId: z.string() }),
+  /** What the run calls the API with from now on: the one before expires. */
+  z.object({ type: z.literal("token"), runId: z.string(), apiToken: z.string() }),
   /** The journal messages of this run up to `seq` are durable. */
   z.object({ type: z.literal("journaled"), runId: z.string(), seq: z.number().int() }),
   /** An operation that the run waits for has a result. The runtime ignores results that it knows already. */

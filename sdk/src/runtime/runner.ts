@@ -1,5 +1,5 @@
 import type { DequeuedRun } from "../contract/host-protocol.ts";
-import type { HostToRuntime } from "../contract/runtime-protocol.ts";
+import type { HostToRuntime, RUNTIME_ENV } from "../contract/runtime-protocol.ts";
 import { internal } from "../run/run-error.ts";
 import { state } from "../run/state.ts";
 import { ActiveResources } from "./active-resources.ts";
@@ -42,6 +42,9 @@ export class Runner {
         return;
       case "cancel":
         this.#cancel(message.runId);
+        return;
+      case "token":
+        if (this.#current?.run.runId === message.runId) setApiToken(message.apiToken);
         return;
       case "journaled":
         this.#attempt(message.runId)?.durable.journaled(message.seq);
@@ -151,6 +154,7 @@ export class Runner {
       return;
     }
     this.#resources.note();
+    setApiToken(run.apiToken);
     const attempt = new Attempt(run, task, this.#channel);
     this.#current = { run, attempt };
     this.#channel.send({ type: "started", runId: run.runId, token: run.token, at });
@@ -198,6 +202,15 @@ export class Runner {
     await this.#channel.drained();
     process.exit(code);
   }
+}
+
+// The contract's name, spelled out: importing it would load zod.
+const SECRET_KEY: (typeof RUNTIME_ENV)["secretKey"] = "ACME_SECRET_KEY";
+
+/** A process runs one run at a time, so its environment holds that run's token, which is worth nothing once the run is over. */
+function setApiToken(apiToken: string | undefined): void {
+  if (apiToken === undefined) delete process.env[SECRET_KEY];
+  else process.env[SECRET_KEY] = apiToken;
 }
 
 const completed = (

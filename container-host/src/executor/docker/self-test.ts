@@ -59,7 +59,6 @@ export async function selfTest({
       contentHash: "self-test",
       machine: MACHINE,
       env: {},
-      apiToken: "",
     };
     const events = { onLine: () => greeted.resolve(), onChannelError: () => {}, onExit: ended };
     const run = start(spec, token, events, savedIn);

@@ -1,0 +1,55 @@
+import { z } from "zod";
+import { randomBase36 } from "./ids.ts";
+
+/**
+ * A container host makes its credential itself and shows the server its SHA-256 when it registers, so registering again
+ * with the same one changes nothing, and a host that was killed at any point of it can start over.
+ */
+const CREDENTIAL = /^ahc_([\w.-]{1,128})\.([0-9a-z]{40})$/;
+
+/** Stable name of a host, kept across its restarts. */
+export const HostId = z
+  .string()
+  .regex(/^[\w.-]{1,128}$/, "A host id has 1 to 128 letters, digits, _, . and -");
+
+/** A new credential, `ahc_HOSTID.SECRET`. */
+export const newHostCredential = (hostId: string): string => `ahc_${hostId}.${randomBase36(40)}`;
+
+/** The host whose credential this would be; null where it has not the form of one. */
+export const hostOfCredential = (credential: string): string | null =>
+  CREDENTIAL.exec(credential)?.[1] ?? null;
+
+/** The header that shows a lease's `apiToken` where a host asks for what belongs to the run's environment. */
+export const LEASE_HEADER = "x-acme-lease";
+
+export const RegisterHostBody = z.object({
+  hostId: HostId,
+  /** SHA-256 of the credential, in hexadecimal. */
+  credentialHash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, "Give the SHA-256 of the credential, 64 hexadecimal digits"),
+  /** What people call the machine. */
+  name: z.string().max(128).optional(),
+});
+export type RegisterHostBody = z.infer<typeof RegisterHostBody>;
+
+export const RegisteredHost = z.object({ hostId: z.string() });
+
+export const HOST_STATES = ["connected", "disconnected", "revoked"] as const;
+
+/** A host as administrators see it. Times are ISO 8601. */
+export const HostBody = z.object({
+  hostId: z.string(),
+  name: z.string().optional(),
+  /** `connected`: it polls or reported within the last minute. */
+  state: z.enum(HOST_STATES),
+  registeredAt: z.iso.datetime(),
+  revokedAt: z.iso.datetime().optional(),
+  /** When its session began or ended last, or now where it is connected. */
+  lastSeenAt: z.iso.datetime().optional(),
+  /** Polls that wait for runs now. */
+  polls: z.number(),
+});
+export type HostBody = z.infer<typeof HostBody>;
+
+export const ListHostsResponse = z.object({ data: z.array(HostBody) });
