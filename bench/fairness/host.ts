@@ -42,7 +42,7 @@ export class BusyHost {
       });
       this.#free -= runs.length;
       if (this.#free === 0) this.#hasRoom = Promise.withResolvers();
-      for (const json of runs) void this.#run(JSON.parse(json) as DequeuedRun);
+      for (const { json } of runs) void this.#run(JSON.parse(json) as DequeuedRun);
     }
   }
 

@@ -99,7 +99,7 @@ describe("a host", { timeout: 60_000 }, () => {
 describe("the token of a lease", () => {
   it("is what the run calls the API with, renewed with the lease", async () => {
     const { server } = await testHost("process", { heartbeatMs: 20 });
-    const run = server.trigger("tokens");
+    const run = server.trigger("api-tokens");
     await server.startOf(run);
     server.renew = ({ runId, token }) => `renewed-${runId}-${token}`;
     expect(await server.outputOf(run)).toEqual([run.apiToken, `renewed-${run.runId}-1`]);

@@ -110,7 +110,7 @@ export class Scene {
         waitMs,
       });
       const own = runs
-        .map((json) => JSON.parse(json) as DequeuedRun)
+        .map(({ json }) => JSON.parse(json) as DequeuedRun)
         .filter((run) => run.environment.key === this.key);
       if (own.length > 0 || runs.length === 0) return { ...rest, runs: own };
     }

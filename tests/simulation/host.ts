@@ -112,7 +112,7 @@ export class SimulatedHost {
         return;
       }
       for (const notice of result.notices) this.#noticed(session, notice);
-      for (const json of result.runs) this.#accept(session, JSON.parse(json) as DequeuedRun);
+      for (const { json } of result.runs) this.#accept(session, JSON.parse(json) as DequeuedRun);
     } catch {
       if (session !== this.#session) return;
       this.#polls.delete(id);

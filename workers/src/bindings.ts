@@ -19,7 +19,7 @@ export interface Bindings extends ObjectBindings {
   ASSETS?: Fetcher;
   /** The dashboard's static files on one machine. */
   DASHBOARD?: Fetcher;
-  /** What container hosts authenticate with. */
+  /** What container hosts register with. */
   HOST_TOKEN: string;
   /** What `bootstrap` authenticates with. */
   ADMIN_TOKEN: string;
@@ -44,7 +44,7 @@ export type App = {
   Bindings: Bindings;
   /**
    * What `access` (auth/middleware.ts) sets: what is authenticated, before routes that take a secret key or an access
-   * token; the session, and the membership, before routes that take those; and nothing before others.
+   * token; the session, the membership or the container host, before routes that take those; and nothing before others.
    */
-  Variables: Authenticated & { session: Session; member: OrganizationMember };
+  Variables: Authenticated & { session: Session; member: OrganizationMember; host: { hostId: string } };
 };

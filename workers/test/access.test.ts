@@ -48,7 +48,7 @@ describe("each route that the API document lists", () => {
     },
   );
 
-  it.each(taking("accessToken", "session", "member", "hostToken", "adminToken"))(
+  it.each(taking("accessToken", "session", "member", "host", "hostToken", "adminToken"))(
     "refuses $method $path with a secret key",
     async ({ method, path }) => {
       const url = filled(path, { env: "prod", ref: project.ref });

@@ -1,7 +1,7 @@
 import { abortAllDurableObjects } from "cloudflare:test";
 import { LIMITS, newRunId } from "@acme/sdk/contract";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { call, deploy, HOST_TOKEN, newProject, type Project } from "./client.ts";
+import { call, callAsHost, deploy, newProject, type Project } from "./client.ts";
 
 let project: Project;
 beforeAll(async () => {
@@ -74,9 +74,9 @@ describe("a request that is wrong gets a clear error, and changes nothing", () =
     ],
     ["an unknown route", 404, "route_not_found", () => call("GET", "/api/v9/nothing", project.prod)],
     [
-      "a wrong host token",
+      "a wrong credential of a host",
       401,
-      "invalid_token",
+      "host_not_registered",
       () => call("POST", "/engine/v1/worker-actions/dequeue", "wrong", {}),
     ],
     [
@@ -162,17 +162,15 @@ describe("a trigger that waits", () => {
     });
     const host = { protocol: 1, hostId: "host-w", sessionId: "session-w" };
     const run = await vi.waitUntil(async () => {
-      const { body } = await call<{ runs: { runId: string; token: number }[] }>(
-        "POST",
-        "/engine/v1/worker-actions/dequeue",
-        HOST_TOKEN,
+      const { body } = await callAsHost<{ runs: { runId: string; token: number; apiToken: string }[] }>(
+        "dequeue",
         { ...host, max: 1, waitMs: 500 },
       );
       return body.runs[0];
     });
     const { runId, token } = run;
     const outcome = { type: "success", output: '{"ok":true}', outputType: "application/json" };
-    await call("POST", "/engine/v1/worker-actions/report", HOST_TOKEN, {
+    await callAsHost("report", {
       ...host,
       completed: [{ runId, token, completedAt: Date.now(), outcome }],
     });
@@ -216,16 +214,14 @@ describe("a run", () => {
       .body;
     const host = { protocol: 1, hostId: "host-1", sessionId: "session-1" };
     const dequeued = await vi.waitUntil(async () => {
-      const answer = await call<{ runs: { runId: string; token: number }[] }>(
-        "POST",
-        "/engine/v1/worker-actions/dequeue",
-        HOST_TOKEN,
+      const answer = await callAsHost<{ runs: { runId: string; token: number; apiToken: string }[] }>(
+        "dequeue",
         { ...host, max: 100, waitMs: 500 },
       );
       return answer.body.runs.find((run) => run.runId === id);
     });
     const waiting = call("GET", `/api/v1/runs/${id}/result?wait=20`, project.prod);
-    const report = await call("POST", "/engine/v1/worker-actions/report", HOST_TOKEN, {
+    const report = await callAsHost("report", {
       ...host,
       started: [{ runId: id, token: dequeued.token, startedAt: Date.now() }],
       completed: [
@@ -239,6 +235,7 @@ describe("a run", () => {
       logs: [
         {
           runId: id,
+          apiToken: dequeued.apiToken,
           attempt: 1,
           entries: [{ time: Date.now(), level: "info", message: "hello from the run" }],
         },

@@ -110,7 +110,9 @@ describe("a child triggered by an operation", () => {
     const outcome = { type: "success", output: "1", outputType: "application/json" };
     await report({ completed: [{ runId, token, completedAt: Date.now(), outcome }] });
     const answer = await triggerChild(parent, 0);
-    expect(answer).toMatchObject({ status: 409, body: { code: "stale_operation" } });
+    expect(answer).toMatchObject({ status: 401, body: { code: "run_token_ended" } });
+    const withKey = await triggerChild({ ...parent, token: project.prod }, 0);
+    expect(withKey).toMatchObject({ status: 409, body: { code: "stale_operation" } });
   });
 
   it("can't be the run itself or one that it is a child of", async () => {

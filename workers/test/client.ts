@@ -41,6 +41,27 @@ export async function call<T = Record<string, unknown>>(
   };
 }
 
+/** The credential of a host of the tests: the same for one id. */
+export const hostCredential = (hostId: string): string => `ahc_${hostId}.${"0123456789".repeat(4)}`;
+
+const registered = new Set<string>();
+
+/** A call of a container host, which registers first. */
+export async function callAsHost<T = Record<string, unknown>>(
+  action: "dequeue" | "report",
+  body: { hostId: string; [field: string]: unknown },
+): Promise<Answer<T>> {
+  const { hostId } = body;
+  const credential = hostCredential(hostId);
+  if (!registered.has(hostId)) {
+    const credentialHash = createHash("sha256").update(credential).digest("hex");
+    const answer = await call("POST", "/engine/v1/hosts", HOST_TOKEN, { hostId, credentialHash });
+    if (answer.status !== 200) throw new Error(JSON.stringify(answer.body));
+    registered.add(hostId);
+  }
+  return call<T>("POST", `/engine/v1/worker-actions/${action}`, credential, body);
+}
+
 export interface Project {
   ref: string;
   prod: string;

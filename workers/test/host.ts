@@ -1,24 +1,23 @@
-import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry, parseRunId } from "@acme/sdk/contract";
+import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry } from "@acme/sdk/contract";
 import { vi } from "vitest";
-import { issueToken } from "../src/auth/tokens.ts";
-import { call, HOST_TOKEN, SIGNING } from "./client.ts";
+import { callAsHost } from "./client.ts";
 
 const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };
 
 /** Runs that were handed out while another was waited for. */
 const others = new Map<string, DequeuedRun>();
+const tokens = new Map<string, string>();
 
 /** Waits until the run is handed out to the host of the tests. */
 export function dequeue(runId: string): Promise<DequeuedRun> {
   return vi.waitUntil(
     async () => {
-      const { body } = await call<{ runs: DequeuedRun[] }>(
-        "POST",
-        "/engine/v1/worker-actions/dequeue",
-        HOST_TOKEN,
-        { ...host, max: 100, waitMs: 200 },
-      );
-      for (const run of body.runs) others.set(run.runId, run);
+      const request = { ...host, max: 100, waitMs: 200 };
+      const { body } = await callAsHost<{ runs: DequeuedRun[] }>("dequeue", request);
+      for (const run of body.runs) {
+        others.set(run.runId, run);
+        tokens.set(run.runId, run.apiToken as string);
+      }
       const run = others.get(runId);
       others.delete(runId);
       return run;
@@ -28,7 +27,7 @@ export function dequeue(runId: string): Promise<DequeuedRun> {
 }
 
 export const report = (parts: Record<string, unknown>) =>
-  call("POST", "/engine/v1/worker-actions/report", HOST_TOKEN, { ...host, logs: [], ...parts });
+  callAsHost("report", { ...host, logs: [], ...parts });
 
 /** The run is handed out and its attempt begins. */
 export async function start(runId: string): Promise<DequeuedRun> {
@@ -55,10 +54,9 @@ export async function suspend(run: DequeuedRun, waits: number[]): Promise<unknow
   return (body as { suspensions: unknown[] }).suspensions[0];
 }
 
-/** What code inside the run calls the API with. */
-export const runTokenOf = (runId: string): string =>
-  issueToken(SIGNING, {
-    env: parseRunId(runId)?.environmentKey as string,
-    kind: "run",
-    exp: Math.floor(Date.now() / 1000) + 600,
-  });
+/** What code inside the run calls the API with: the token of the lease that was handed out last. */
+export function runTokenOf(runId: string): string {
+  const token = tokens.get(runId);
+  if (token === undefined) throw new Error(`Run ${runId} was not dequeued`);
+  return token;
+}

@@ -1,7 +1,7 @@
 import { HOST_PROTOCOL, parseRunId } from "@acme/sdk/contract";
 import type { QueueItem } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { call, deploy, deployTasks, HOST_TOKEN, newProject, type Project } from "./client.ts";
+import { call, callAsHost, deploy, deployTasks, newProject, type Project } from "./client.ts";
 import { finish } from "./host.ts";
 
 let project: Project;
@@ -35,10 +35,7 @@ const triggerMany = (count: number, options?: object) =>
 /** Until a poll of a host has come back without any run. */
 const untilPolled = async (): Promise<string> => {
   const body = { protocol: HOST_PROTOCOL, hostId: "host-2", sessionId: "session-2", max: 100, waitMs: 500 };
-  const path = "/engine/v1/worker-actions/dequeue";
-  await vi.waitUntil(
-    async () => (await call<{ runs: [] }>("POST", path, HOST_TOKEN, body)).body.runs.length === 0,
-  );
+  await vi.waitUntil(async () => (await callAsHost<{ runs: [] }>("dequeue", body)).body.runs.length === 0);
   return "polled";
 };
 const objectsOf = (runIds: string[]) => new Set(runIds.map((id) => parseRunId(id)?.queueKey));

@@ -2,6 +2,7 @@ import { parseRunId } from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import { DeficitRoundRobin } from "../lib/drr.ts";
 import { migrate, type Sql } from "../lib/sql.ts";
+import { HostRegistry } from "./hosts.ts";
 import type { HostInfo } from "./rpc.ts";
 import { DISPATCHER_MIGRATIONS } from "./schema.ts";
 
@@ -39,6 +40,7 @@ export class DispatcherCore {
   readonly #sql: Sql;
   readonly #now: () => number;
   readonly #environments = new Map<string, EnvironmentEntry>();
+  readonly hosts: HostRegistry;
   readonly #turns = new DeficitRoundRobin();
   readonly #sessions = new Map<string, Session>();
   /** Polls that wait, oldest first. */
@@ -48,6 +50,7 @@ export class DispatcherCore {
     this.#sql = sql;
     this.#now = now;
     migrate(sql, DISPATCHER_MIGRATIONS);
+    this.hosts = new HostRegistry(sql, now);
     // Sessions get their full time again: while this object was down nobody could have reached it.
     for (const row of sql.exec<{ session_id: string; host_id: string }>(
       "SELECT session_id, host_id FROM sessions WHERE lost = 0",
@@ -93,25 +96,30 @@ export class DispatcherCore {
 
   /**
    * A host session was heard of. Returns the sessions this ends: a host has one session, the last one to start. Null:
-   * this session was ended itself, and doesn't come back.
+   * this session was ended itself, and doesn't come back, or it is another host's.
    */
   seen(hostId: string, sessionId: string): string[] | null {
     const session = this.#sessions.get(sessionId);
     if (session) {
+      if (session.hostId !== hostId) return null;
       session.lastSeenAt = this.#now();
       return [];
     }
+    if (this.hosts.isRevoked(hostId)) return null;
     if (this.#sql.exec("SELECT 1 AS found FROM sessions WHERE session_id = ?", sessionId).length > 0)
       return null;
-    const ended = [...this.#sessions].filter(([, other]) => other.hostId === hostId).map(([id]) => id);
+    const ended = this.sessionsOf(hostId);
     this.#sql.exec("INSERT INTO sessions (session_id, host_id) VALUES (?, ?)", sessionId, hostId);
     this.#sessions.set(sessionId, { hostId, lastSeenAt: this.#now(), polls: 0, queues: new Set() });
+    this.hosts.seen(hostId);
     return ended;
   }
 
   /** Ends a session. Its queues stay on record until all have been told (`sessionsToEnd`, `ended`). */
   end(sessionId: string): void {
     this.#sql.exec("UPDATE sessions SET lost = 1 WHERE session_id = ?", sessionId);
+    const hostId = this.#sessions.get(sessionId)?.hostId;
+    if (hostId !== undefined) this.hosts.seen(hostId);
     this.#sessions.delete(sessionId);
     for (const poll of [...this.#polls.values()])
       if (poll.sessionId === sessionId) this.#polls.delete(poll.id);
@@ -231,7 +239,12 @@ export class DispatcherCore {
     }
   }
 
-  hosts(): HostInfo[] {
+  sessionsOf(hostId: string): string[] {
+    return [...this.#sessions].filter(([, session]) => session.hostId === hostId).map(([id]) => id);
+  }
+
+  /** Hosts that are connected. */
+  connected(): HostInfo[] {
     return [...this.#sessions].map(([sessionId, s]) => ({
       hostId: s.hostId,
       sessionId,

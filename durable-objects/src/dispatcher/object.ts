@@ -6,7 +6,14 @@ import { objectSql } from "../lib/sql.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { type Assignment, DispatcherCore, type Poll } from "./core.ts";
-import type { DispatcherRpc, HostInfo, PollResult } from "./rpc.ts";
+import type {
+  DispatcherRpc,
+  HostInfo,
+  HostRegistration,
+  HostVerdict,
+  PollResult,
+  RegisteredHostRecord,
+} from "./rpc.ts";
 
 const TICK_MS = 10_000;
 /** How long a dispatcher leaves an environment alone that said it had work and then gave none. */
@@ -32,7 +39,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     readonly #waiting = new Map<number, WaitingPoll>();
     readonly #notices = new Map<string, HostNotice[]>();
     /** Runs that queues leased to a session by themselves, by id, until its next poll. */
-    readonly #deliveries = new Map<string, Map<string, string>>();
+    readonly #deliveries = new Map<string, Map<string, LeasedRun>>();
     /** How many runs a session's host would take, as it said last, less those it was given since. */
     readonly #room = new Map<string, number>();
     #lastPoll = 0;
@@ -83,8 +90,8 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       const left = (this.#room.get(sessionId) ?? 0) - runs.length;
       this.#room.set(sessionId, left);
       this.#supersede(runs);
-      const deliveries = this.#deliveries.get(sessionId) ?? new Map<string, string>();
-      for (const run of runs) deliveries.set(run.runId, run.json);
+      const deliveries = this.#deliveries.get(sessionId) ?? new Map<string, LeasedRun>();
+      for (const run of runs) deliveries.set(run.runId, run);
       this.#deliveries.set(sessionId, deliveries);
       const poll = this.#core.pollOf(sessionId);
       if (poll) this.#answer(poll, this.#takePending(sessionId));
@@ -103,7 +110,33 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     }
 
     async hosts(): Promise<HostInfo[]> {
-      return this.#core.hosts();
+      return this.#core.connected();
+    }
+
+    async registerHost(host: HostRegistration): Promise<"ok" | "exists" | "revoked"> {
+      return this.#core.hosts.register(host);
+    }
+
+    async verifyHost(hostId: string, credentialHash: string): Promise<HostVerdict> {
+      return this.#core.hosts.verify(hostId, credentialHash);
+    }
+
+    async revokeHost(hostId: string): Promise<RegisteredHostRecord | null> {
+      const host = this.#core.hosts.revoke(hostId);
+      const sessions = this.#core.sessionsOf(hostId);
+      for (const sessionId of sessions) this.#endSession(sessionId);
+      // The alarm repeats what fails here.
+      if (sessions.length > 0) await this.#informQueues();
+      return host;
+    }
+
+    async listHosts(limit: number): Promise<RegisteredHostRecord[]> {
+      const connected = new Map(this.#core.connected().map((session) => [session.hostId, session]));
+      return this.#core.hosts.list(limit).map((host) => {
+        const session = connected.get(host.hostId);
+        if (!session) return host;
+        return { ...host, isConnected: true, lastSeenAt: session.lastSeenAt, polls: session.polls };
+      });
     }
 
     override async alarm(): Promise<void> {
@@ -228,7 +261,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       this.#room.set(poll.sessionId, (this.#room.get(poll.sessionId) ?? 0) - runs.length);
       this.#answer(poll, {
         ...pendingDelivery,
-        runs: [...pendingDelivery.runs, ...runs.map((run) => run.json)],
+        runs: [...pendingDelivery.runs, ...runs],
       });
     }
 

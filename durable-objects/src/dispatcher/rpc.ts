@@ -2,9 +2,12 @@ import type { DequeueRequest, HostNotice } from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 
-/** What a poll brings: the Worker joins the `DequeuedRun` JSON texts into the body of a `DequeueResponse`. */
+/**
+ * What a poll brings: the Worker joins the `DequeuedRun` JSON texts into the body of a `DequeueResponse`, each with the token of
+ * its lease.
+ */
 export interface PollResult {
-  runs: string[];
+  runs: LeasedRun[];
   notices: HostNotice[];
   now: number;
   /** The host's session was ended (it was silent too long, or the host started anew): it must begin a new one. */
@@ -18,7 +21,37 @@ export interface HostInfo {
   polls: number;
 }
 
+export interface HostRegistration {
+  hostId: string;
+  /** SHA-256 in hexadecimal. */
+  credentialHash: string;
+  name?: string;
+}
+
+/** `unknown`: also where the credential is another host's. */
+export type HostVerdict = "ok" | "unknown" | "revoked";
+
+/** A host that registered once. Times in milliseconds since the epoch. */
+export interface RegisteredHostRecord {
+  hostId: string;
+  name: string | null;
+  registeredAt: number;
+  revokedAt: number | null;
+  /** When a session of it began or ended last, or now where it is connected; null: never. */
+  lastSeenAt: number | null;
+  isConnected: boolean;
+  /** Polls that wait. */
+  polls: number;
+}
+
 export interface DispatcherRpc {
+  /** Idempotent. `exists`: another host has that id; `revoked`: the host was revoked. Nothing is changed then. */
+  registerHost(host: HostRegistration): Promise<"ok" | "exists" | "revoked">;
+  verifyHost(hostId: string, credentialHash: string): Promise<HostVerdict>;
+  /** Ends the host's session at once: what it holds is queued again. Idempotent. Null: there is no such host. */
+  revokeHost(hostId: string): Promise<RegisteredHostRecord | null>;
+  /** At most `limit`, the latest to register first. */
+  listHosts(limit: number): Promise<RegisteredHostRecord[]>;
   reportEnvironment(state: EnvironmentState): Promise<void>;
   poll(request: DequeueRequest): Promise<PollResult>;
   /** A host reported: it is alive. `goodbye` ends its session at once. */

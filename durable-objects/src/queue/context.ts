@@ -102,6 +102,8 @@ export interface QueueContext {
   now: number;
   version: number;
   effects: Effects;
+  /** Whose report is being applied (see `reportedBy`); null: what is done is nobody's report. */
+  reporter: { hostId: string; sessionId: string } | null;
 }
 
 export const noEffects = (): Effects => ({

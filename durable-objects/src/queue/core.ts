@@ -223,6 +223,7 @@ export class QueueCore {
       now,
       version: 0,
       effects: noEffects(),
+      reporter: null,
     };
     const last =
       sql.exec<{ version: number | null }>("SELECT max(version) AS version FROM runs")[0]?.version ?? 0;

@@ -8,10 +8,26 @@ export type Held =
   | { verdict: "ok" }
   | { verdict: "stale" };
 
+/** Applies a host's report. A lease is its host session's alone: what another one reports about it is stale. */
+export function reportedBy<T>(
+  q: QueueContext,
+  { hostId, sessionId }: { hostId: string; sessionId: string },
+  work: () => T,
+): T {
+  q.reporter = { hostId, sessionId };
+  try {
+    return work();
+  } finally {
+    q.reporter = null;
+  }
+}
+
 /** What a lease still means: "ok" when its end is recorded already, so that a repeated report changes nothing. */
 export function checkLease(q: QueueContext, lease: Lease): Held {
   const run = findRun(q, lease.runId);
   if (!run || run.token !== lease.token) return { verdict: "stale" };
+  if (q.reporter && (run.session_id !== q.reporter.sessionId || run.host_id !== q.reporter.hostId))
+    return { verdict: "stale" };
   if (run.done_token === lease.token) return { verdict: "ok" };
   if (run.slot === 0) return { verdict: "stale" };
   return { run, verdict: run.status === RunStatus.CANCELED ? "canceled" : "held" };

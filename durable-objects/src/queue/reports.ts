@@ -2,7 +2,7 @@ import { cutMiddle } from "@acme/sdk/contract";
 import { attemptCompleted, attemptStarted, failReport, heartbeat } from "./attempts.ts";
 import type { QueueContext } from "./context.ts";
 import { appendJournal } from "./journal.ts";
-import type { Lease } from "./lease.ts";
+import { type Lease, reportedBy } from "./lease.ts";
 import type { QueueReport, QueueReportResult } from "./rpc.ts";
 import { checkpointVerdict, suspendRun } from "./suspension.ts";
 
@@ -49,7 +49,7 @@ const mapReport = (
 
 /** Applies a host's report in the commit under way. Throws where one of its items can't be stored. */
 export const applyReport = (q: QueueContext, report: QueueReport): QueueReportResult =>
-  mapReport(report, (handler, item) => handler.apply(q, item));
+  reportedBy(q, report, () => mapReport(report, (handler, item) => handler.apply(q, item)));
 
 /** The answer of a queue that was never triggered. */
 export const answerUnknown = (report: QueueReport): QueueReportResult =>
@@ -67,11 +67,12 @@ export function applyOneByOne(
 ): QueueReportResult {
   return mapReport(report, (handler, item) => {
     try {
-      return commit((q) => handler.apply(q, item));
+      return commit((q) => reportedBy(q, report, () => handler.apply(q, item)));
     } catch (error) {
       if (isStorageFailure(error)) throw error;
       console.error(`A report about run ${item.runId} could not be stored; the run is failed`, error);
-      if ("token" in item) commit((q) => failReport(q, item as Lease, reasonOf(error)));
+      if ("token" in item)
+        commit((q) => reportedBy(q, report, () => failReport(q, item as Lease, reasonOf(error))));
       return handler.refused ?? handler.gone;
     }
   });

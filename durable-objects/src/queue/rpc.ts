@@ -346,6 +346,8 @@ export interface QueueRpc {
     claim: {
       runId: string;
       attempt: number;
+      /** The lease whose code makes the claim: once that is over, nothing may be created for it. Absent: any lease. */
+      lease?: number;
       number: number;
       kind: OperationKind;
       name: string;

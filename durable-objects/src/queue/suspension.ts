@@ -106,6 +106,8 @@ export function completeOperation(
 export interface OperationClaim {
   runId: string;
   attempt: number;
+  /** The lease whose code makes the claim: once that is over, nothing may be created for it. Absent: any lease. */
+  lease?: number;
   number: number;
   kind: JournalEntry["kind"];
   name: string;
@@ -119,7 +121,8 @@ export function claimOperation(
 ): { target: string; claimed: boolean } | RunError | { error: "stale"; message: string } {
   const run = findRun(q, claim.runId);
   if (!run) return { error: "not_found", message: `Run ${claim.runId} was not found.` };
-  if (isFinal(run.status) || attemptOf(run) !== claim.attempt) {
+  const isOver = claim.lease !== undefined && (run.token !== claim.lease || run.slot === 0);
+  if (isFinal(run.status) || attemptOf(run) !== claim.attempt || isOver) {
     const message = `Attempt ${claim.attempt} of run ${claim.runId} is over: nothing was created for it.`;
     return { error: "stale", message };
   }

@@ -150,6 +150,7 @@ export function succeedRun(
        status = 'COMPLETED_SUCCESSFULLY', slot = 0, due_at = max(?2, kept_until), ttl_at = NULL, completed_at = ?3,
        updated_at = ?3, version = ?4, done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
      WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
+       AND (?8 IS NULL OR (session_id = ?8 AND host_id = ?9))
      RETURNING seq, concurrency_key, waited`,
     success.startedAt ?? success.completedAt,
     due(q, q.now + q.timeouts.retentionMs),
@@ -158,6 +159,8 @@ export function succeedRun(
     success.usageMs ?? 0,
     success.runId,
     success.token,
+    q.reporter?.sessionId ?? null,
+    q.reporter?.hostId ?? null,
   )[0];
   if (!row) return false;
   q.effects.changed = true;

@@ -10,13 +10,22 @@
  * - `session`: the session of any person.
  * - `member`: the session of a member of the organization that the path names, by `:organization` or by the `:ref` of one
  *   of its projects, with a role that `people/roles.ts` lets do it.
- * - `hostToken`, `adminToken`: the server's secrets for container hosts and for its administrator.
+ * - `host`: the credential of a container host that registered.
+ * - `hostToken`, `adminToken`: the server's secrets for registering container hosts and for its administrator.
  * - `none`: nothing. The route is public, or checks a signature in its address itself.
  */
 export type Access =
   | { credential: "secretKey"; scopes?: readonly string[] }
   | {
-      credential: "accessToken" | "environment" | "session" | "member" | "hostToken" | "adminToken" | "none";
+      credential:
+        | "accessToken"
+        | "environment"
+        | "session"
+        | "member"
+        | "host"
+        | "hostToken"
+        | "adminToken"
+        | "none";
     };
 
 const secretKey = { credential: "secretKey" } as const;
@@ -24,6 +33,7 @@ const accessToken = { credential: "accessToken" } as const;
 const environment = { credential: "environment" } as const;
 const session = { credential: "session" } as const;
 const member = { credential: "member" } as const;
+const host = { credential: "host" } as const;
 const hostToken = { credential: "hostToken" } as const;
 const adminToken = { credential: "adminToken" } as const;
 const open = { credential: "none" } as const;
@@ -102,10 +112,11 @@ export const ACCESS = {
   createDeployment: accessToken,
   promoteDeployment: accessToken,
 
-  dequeueRuns: hostToken,
-  reportRuns: hostToken,
-  getHostDeployment: hostToken,
-  downloadBundle: hostToken,
+  registerHost: hostToken,
+  dequeueRuns: host,
+  reportRuns: host,
+  getHostDeployment: host,
+  downloadBundle: host,
 
   listVariables: environment,
   createVariable: environment,
@@ -143,6 +154,8 @@ export const ACCESS = {
   createSignInLink: adminToken,
   updateEnvironmentSettings: adminToken,
   setOrganizationWeight: adminToken,
+  listHosts: adminToken,
+  revokeHost: adminToken,
 
   /** Checks the credential itself: a WebSocket brings it in another way, and its refusal is a message. */
   connectLive: open,

@@ -2,19 +2,20 @@ import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Role } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
 import type { App, Bindings } from "../bindings.ts";
+import { hasEnded } from "../hosts/run-tokens.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
 import type { Session } from "../people/session.ts";
 import { openRepository } from "../storage/open.ts";
 import type { AccessToken } from "../storage/repository.ts";
-import { sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
+import { type PublicClaims, sameSecret, sha256, verifyToken } from "./tokens.ts";
 
 /** What a request was authenticated with. */
 export type Credential =
   | { type: "secretKey" }
-  /** The token of code inside a run, which may do what a secret key may. */
-  | { type: "run" }
+  /** The token of a lease: code inside the run may do with it what a secret key may. */
+  | { type: "run"; runId: string; lease: number }
   | { type: "public"; scopes: string[] }
   | { type: "accessToken"; organizationId: string }
   /** A person who is signed in, with their role in the environment's organization. */
@@ -147,18 +148,22 @@ async function bySignedToken(
 ): Promise<Authenticated | null> {
   const claims = verifyToken(env, token, Date.now());
   if (!claims) return null;
-  if (claims.kind !== "run" && !claims.scopes?.some((scope) => scopes.includes(scope))) {
+  if (claims.kind === "run" && hasEnded({ runId: claims.run, token: claims.lease }))
+    throw leaseEnded(claims.run);
+  if (claims.kind === "public" && !claims.scopes.some((scope) => scopes.includes(scope))) {
     throw notAllowed(claims, scopes);
   }
   const environment = await byKey.through(claims.env, () =>
     openRepository(env).findEnvironmentByKey(claims.env),
   );
   const credential: Credential =
-    claims.kind === "run" ? { type: "run" } : { type: "public", scopes: claims.scopes ?? [] };
+    claims.kind === "run"
+      ? { type: "run", runId: claims.run, lease: claims.lease }
+      : { type: "public", scopes: claims.scopes };
   return environment && { environment, credential };
 }
 
-function notAllowed({ scopes: has = [] }: TokenClaims, scopes: readonly string[]): Failure {
+function notAllowed({ scopes: has }: PublicClaims, scopes: readonly string[]): Failure {
   const needs =
     scopes.length === 0
       ? "A secret key (tr_dev_…, tr_prod_…) is required."
@@ -169,6 +174,13 @@ function notAllowed({ scopes: has = [] }: TokenClaims, scopes: readonly string[]
     `This public token does not allow the request: its scopes are ${has.join(", ") || "empty"}. ${needs} Nothing was changed.`,
   );
 }
+
+const leaseEnded = (runId: string): Failure =>
+  new Failure(
+    401,
+    "run_token_ended",
+    `This is the token of an attempt of run ${runId} that is over. Code inside a run must not use its token after the run.`,
+  );
 
 const invalidKey = (): Failure =>
   new Failure(

@@ -2,6 +2,7 @@ import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
 import { authenticateOrganization } from "../control/authenticate-organization.ts";
+import { hostOf } from "../hosts/host-credentials.ts";
 import { Failure } from "../http/failure.ts";
 import { authenticateMember, authenticateProjectMember } from "../people/authenticate-member.ts";
 import { clientAddress } from "../people/client-address.ts";
@@ -12,6 +13,7 @@ import {
   authenticateEnvironment,
   authenticateProject,
   authenticateSecret,
+  bearer,
 } from "./credentials.ts";
 import { sha256 } from "./tokens.ts";
 import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
@@ -53,7 +55,12 @@ async function limitingGuesses<T>(c: Context<App>, work: () => Promise<T>): Prom
 }
 
 /** Codes of the failures that a guessed key ends with. */
-const WRONG_KEY = new Set(["invalid_api_key", "invalid_access_token", "invalid_token"]);
+const WRONG_KEY = new Set([
+  "invalid_api_key",
+  "invalid_access_token",
+  "invalid_token",
+  "host_not_registered",
+]);
 
 /** Null for a route that is not of one environment. Throws the Failure that refuses the request. */
 async function authenticate(c: Context<App>, id: OperationId, rule: Access): Promise<Authenticated | null> {
@@ -84,6 +91,9 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
       c.set("member", member);
       return null;
     }
+    case "host":
+      c.set("host", { hostId: await hostOf(c.env, bearer(c)) });
+      return null;
     case "hostToken":
       authenticateSecret(c, c.env.HOST_TOKEN, "host token");
       return null;

@@ -26,17 +26,32 @@ export function sameSecret(a: string, b: string): boolean {
   return left.byteLength === right.byteLength && timingSafeEqual(left, right);
 }
 
-/** What a token issued by this server allows. */
-export const TokenClaims = z.object({
+const Claims = {
   /** Key of the environment. */
   env: z.string(),
-  /** `run`: everything a secret key may do, for code inside a run. `public`: what the scopes say. */
-  kind: z.enum(["run", "public"]),
-  /** For `public`: such as `read:runs:run_…`. */
-  scopes: z.array(z.string()).optional(),
   /** Seconds since the epoch. */
   exp: z.number(),
+};
+
+/** The token of one lease of a run: code inside the run may do with it what a secret key may. */
+export const RunClaims = z.object({
+  ...Claims,
+  kind: z.literal("run"),
+  /** The run's id. */
+  run: z.string(),
+  /** The lease's fencing token. */
+  lease: z.number(),
+  /** The host that holds the lease. */
+  host: z.string(),
 });
+export type RunClaims = z.infer<typeof RunClaims>;
+
+/** A public token: what its scopes say, such as `read:runs:run_…`. */
+export const PublicClaims = z.object({ ...Claims, kind: z.literal("public"), scopes: z.array(z.string()) });
+export type PublicClaims = z.infer<typeof PublicClaims>;
+
+/** What a token issued by this server allows. */
+export const TokenClaims = z.discriminatedUnion("kind", [RunClaims, PublicClaims]);
 export type TokenClaims = z.infer<typeof TokenClaims>;
 
 /** A JWT signed with the server's current key. */

@@ -132,7 +132,8 @@ export function openApiDocument(version: string) {
           description:
             "The session of a person who signed in at /sign-in; over https its name begins with __Secure-",
         },
-        hostToken: bearer("The token of container hosts"),
+        host: bearer("Credential of a registered container host (ahc_…)"),
+        hostToken: bearer("The token that container hosts register with"),
         adminToken: bearer("The server's admin token"),
       },
     },

@@ -1,7 +1,11 @@
 import {
   DequeueRequest,
   DequeueResponse,
+  HostBody,
   HostDeployment,
+  ListHostsResponse,
+  RegisteredHost,
+  RegisterHostBody,
   ReportRequest,
   ReportResponse,
 } from "@acme/sdk/contract";
@@ -467,6 +471,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.DeploymentBody,
     },
   },
+  "/engine/v1/hosts": {
+    post: {
+      id: "registerHost",
+      summary: "Register a container host's credential. 409: another has its id; 403: it was revoked",
+      body: RegisterHostBody,
+      response: RegisteredHost,
+    },
+  },
   "/engine/v1/worker-actions/dequeue": {
     post: {
       id: "dequeueRuns",
@@ -490,11 +502,21 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: HostDeployment,
     },
   },
-  "/engine/v1/worker-actions/bundles/{hash}": {
+  "/engine/v1/worker-actions/deployments/{id}/bundle": {
     get: {
       id: "downloadBundle",
-      summary: "A bundle",
+      summary: "The bundle of a deployment",
       download: "text/javascript",
+    },
+  },
+  "/admin/v1/hosts": {
+    get: { id: "listHosts", summary: "List container hosts with their state", response: ListHostsResponse },
+  },
+  "/admin/v1/hosts/{hostId}": {
+    delete: {
+      id: "revokeHost",
+      summary: "Revoke a container host; what it runs is queued again",
+      response: HostBody,
     },
   },
   "/admin/v1/bootstrap": {

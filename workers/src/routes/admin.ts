@@ -1,3 +1,5 @@
+import type { RegisteredHostRecord } from "@acme/durable-objects/rpc";
+import type { HostBody, ListHostsResponse } from "@acme/sdk/contract";
 import {
   BootstrapBody,
   EnvironmentSettingsBody,
@@ -11,12 +13,24 @@ import { sha256 } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
-import { environmentObjectOf } from "../objects.ts";
+import { dispatcherObject, environmentObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 import { environmentView } from "../views/environment-view.ts";
 
-/** What sets up a new server: its first organization, project, environments and keys; and shares and limits. */
+const MAX_HOSTS = 1_000;
+
+/** What sets up a new server: its first organization, project, environments and keys; shares and limits; and its hosts. */
 export const adminRoutes = new Hono<App>()
+  .get("/admin/v1/hosts", access("listHosts"), async (c) => {
+    const hosts = await dispatcherObject(c.env).listHosts(MAX_HOSTS);
+    return c.json({ data: hosts.map(hostView) } satisfies z.infer<typeof ListHostsResponse>);
+  })
+  .delete("/admin/v1/hosts/:hostId", access("revokeHost"), async (c) => {
+    const hostId = c.req.param("hostId");
+    const host = await dispatcherObject(c.env).revokeHost(hostId);
+    if (!host) throw new Failure(404, "host_not_found", `There is no host ${hostId}. Nothing was changed.`);
+    return c.json(hostView(host));
+  })
   .post("/admin/v1/bootstrap", access("bootstrap"), async (c) => {
     const { organization, project, secretKeys, accessToken } = await readBody(c, BootstrapBody);
     const keyHashes = Object.fromEntries(
@@ -75,3 +89,16 @@ export const adminRoutes = new Hono<App>()
     };
     return c.json(answer);
   });
+
+const iso = (time: number | null): string | undefined =>
+  time === null ? undefined : new Date(time).toISOString();
+
+const hostView = (host: RegisteredHostRecord): HostBody => ({
+  hostId: host.hostId,
+  name: host.name ?? undefined,
+  state: host.revokedAt !== null ? "revoked" : host.isConnected ? "connected" : "disconnected",
+  registeredAt: new Date(host.registeredAt).toISOString(),
+  revokedAt: iso(host.revokedAt),
+  lastSeenAt: iso(host.lastSeenAt),
+  polls: host.polls,
+});

@@ -15,6 +15,7 @@ import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
 import { openBlobs } from "../storage/blobs.ts";
+import { bundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 import { isoTime } from "../views/time.ts";
@@ -33,7 +34,7 @@ export const deploymentRoutes = new Hono<App>()
         `The bundle's SHA-256 is ${digest}, not ${claimed.data}: it was damaged on its way, or the hash is of another file.`,
       );
     }
-    await openBlobs(c.env).put(`bundles/${digest}`, bytes);
+    await openBlobs(c.env).put(bundleKey(c.var.environment.organization.id, digest), bytes);
     return c.json({ contentHash: digest, size: bytes.byteLength });
   })
   .post("/api/v1/projects/:ref/:env/deployments", access("createDeployment"), async (c) => {
@@ -47,7 +48,7 @@ export const deploymentRoutes = new Hono<App>()
     }
     const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, LIMITS.manifestBytes);
     checkSchedules(manifest);
-    const size = await openBlobs(c.env).size(`bundles/${contentHash}`);
+    const size = await openBlobs(c.env).size(bundleKey(environment.organization.id, contentHash));
     if (size === null) {
       throw new Failure(
         422,

@@ -7,8 +7,14 @@ import { Failure, runNotFound } from "../http/failure.ts";
 import { queueObjectOf } from "../objects.ts";
 import type { RunPreparation } from "./prepare-run.ts";
 
-/** The operation that a call is made for; undefined: it isn't made for one. Throws where it is of another environment. */
-export function operationOf(c: Context<App>, environment: EnvironmentRef): OperationRef | undefined {
+/** `lease`: the lease of the run whose token the call shows; undefined where it shows a secret key. */
+export type LeasedOperation = OperationRef & { lease?: number };
+
+/**
+ * The operation that a call is made for; undefined: it isn't made for one. Throws where it is of another environment, or of
+ * another run than the one whose token the call shows.
+ */
+export function operationOf(c: Context<App>, environment: EnvironmentRef): LeasedOperation | undefined {
   const text = c.req.header(OPERATION_HEADER);
   if (text === undefined) return undefined;
   const operation = parseOperation(text);
@@ -20,7 +26,14 @@ export function operationOf(c: Context<App>, environment: EnvironmentRef): Opera
     );
   }
   if (parseRunId(operation.runId)?.environmentKey !== environment.key) throw runNotFound(operation.runId);
-  return operation;
+  const { credential } = c.var;
+  if (credential.type !== "run") return operation;
+  if (credential.runId === operation.runId) return { ...operation, lease: credential.lease };
+  throw new Failure(
+    403,
+    "not_your_run",
+    `The token is that of run ${credential.runId}, the header ${OPERATION_HEADER} names run ${operation.runId}. Nothing was created.`,
+  );
 }
 
 /** Throws where a call asks for a parent to be resumed and doesn't say which of its operations. */
@@ -38,7 +51,7 @@ export function checkResumable(operation: OperationRef | undefined, resumes: boo
 export async function claimTarget(
   env: Bindings,
   environment: EnvironmentRef,
-  operation: OperationRef,
+  operation: LeasedOperation,
   claim: { kind: OperationKind; name: string; target: string },
 ): Promise<string> {
   const owner = queueObjectOf(env, parseRunId(operation.runId)?.queueKey as string);

@@ -10,7 +10,7 @@ export interface SizedStream {
 }
 
 /**
- * Bytes by key: bundles (`bundles/SHA256`) and large payloads (`packets/ENVIRONMENT/ID`). A key is segments of letters,
+ * Bytes by key: bundles (`bundles/ORGANIZATION/SHA256`) and large payloads (`packets/ENVIRONMENT/ID`). A key is segments of letters,
  * digits, `_`, `-` and `.`, joined by `/`; no segment begins with a dot. Every method throws when the store can't be
  * reached or refuses.
  */

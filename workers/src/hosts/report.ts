@@ -1,0 +1,175 @@
+import type { QueueReport, QueueReportResult } from "@acme/durable-objects/rpc";
+import {
+  type AttemptCompleted,
+  type CheckpointVerdict,
+  type LeaseVerdict,
+  parseRunId,
+  type ReportRequest,
+  type ReportResponse,
+  type SuspensionVerdict,
+} from "@acme/sdk/contract";
+import type { z } from "zod";
+import type { Bindings } from "../bindings.ts";
+import { queueObjectOf, runFeed } from "../objects.ts";
+import { mayBeLarge, offload, STORED } from "../storage/packets.ts";
+import { issueRunToken, markEnded, provesLease } from "./run-tokens.ts";
+
+type Report = z.output<typeof ReportRequest>;
+
+const KINDS = ["started", "journals", "completed", "suspensions", "heartbeats", "checkpoints"] as const;
+type Kind = (typeof KINDS)[number];
+type LeaseKind = Exclude<Kind, "suspensions" | "checkpoints">;
+type Verdict = LeaseVerdict | SuspensionVerdict | CheckpointVerdict;
+type Part = Pick<QueueReport, Kind>;
+
+/** An object or a store that does not answer within this time is asked again with the host's next report. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Passes a host's report on to the queues and feeds of its runs. Each queue, each output and each run's logs are on their own:
+ * what fails or takes too long is answered with "retry" and changes nothing about the others.
+ */
+export async function applyReport(env: Bindings, report: Report): Promise<ReportResponse> {
+  const { hostId, sessionId } = report;
+  const stored = await storeOutputs(env, report.completed);
+  const verdicts = new Map<string, Verdict>();
+  const queues = [...partsOf({ ...report, completed: stored })].map(async ([queueKey, part]) => {
+    const result = queueKey === "" ? null : await answerOf(env, queueKey, { hostId, sessionId, ...part });
+    const missing = queueKey === "" ? "stale" : "retry";
+    for (const kind of KINDS) {
+      for (const [index, item] of part[kind].entries())
+        verdicts.set(`${kind} ${keyOf(item)}`, result?.[kind][index] ?? missing);
+    }
+  });
+  const logs = report.logs.map((entry) => appendLogs(env, hostId, entry));
+  await Promise.all(queues);
+  const verdictsOf = (kind: LeaseKind): LeaseVerdict[] =>
+    report[kind].map((item) => (verdicts.get(`${kind} ${keyOf(item)}`) as LeaseVerdict) ?? "retry");
+  const completed = verdictsOf("completed");
+  const heartbeats = verdictsOf("heartbeats");
+  const suspensions = report.suspensions.map((item): SuspensionVerdict => {
+    const verdict = verdicts.get(`suspensions ${keyOf(item)}`) as SuspensionVerdict | LeaseVerdict;
+    return typeof verdict === "object" ? verdict : { verdict: verdict === "stale" ? "stale" : "retry" };
+  });
+  for (const [index, lease] of report.completed.entries()) if (completed[index] === "ok") markEnded(lease);
+  for (const [index, lease] of report.suspensions.entries())
+    if (suspensions[index]?.verdict === "suspended") markEnded(lease);
+  return {
+    started: verdictsOf("started"),
+    completed,
+    heartbeats,
+    journals: verdictsOf("journals"),
+    suspensions,
+    // A run that no queue can have had is none to keep anything for; a queue that did not answer is asked again later.
+    checkpoints: report.checkpoints.map((item) => {
+      const verdict = verdicts.get(`checkpoints ${keyOf(item)}`);
+      return verdict === "drop" || verdict === "stale" ? "drop" : "keep";
+    }),
+    apiTokens: report.heartbeats.map((lease, index) =>
+      heartbeats[index] === "ok" ? issueRunToken(env, hostId, lease) : null,
+    ),
+    logs: await Promise.all(logs),
+  };
+}
+
+type ParsedLogs = Report["logs"][number];
+
+async function appendLogs(
+  env: Bindings,
+  hostId: string,
+  { apiToken, attempt, entries, runId }: ParsedLogs,
+): Promise<"ok" | "refused" | "retry"> {
+  if (!provesLease(env, apiToken, { hostId, runId })) return "refused";
+  try {
+    await inTime(runFeed(env, runId).appendLogs(attempt, entries));
+    return "ok";
+  } catch (error) {
+    console.error(`The feed of run ${runId} could not take logs; the host sends them again`, error);
+    return "retry";
+  }
+}
+
+type Completed = Report["completed"][number];
+
+/** Outputs that are too large for a queue's database go to the blob store. What can't be stored now is left out. */
+async function storeOutputs(env: Bindings, completed: Completed[]): Promise<Completed[]> {
+  const stored = await Promise.all(
+    completed.map((attempt) => (needsWork(attempt) ? storeOutput(env, attempt) : attempt)),
+  );
+  return stored.filter((attempt) => attempt !== null);
+}
+
+const needsWork = ({ outcome }: AttemptCompleted): boolean =>
+  outcome.type === "success" && (mayBeLarge(outcome.output) || outcome.outputType === STORED);
+
+async function storeOutput(env: Bindings, attempt: Completed): Promise<Completed | null> {
+  const { outcome, runId } = attempt;
+  const environmentKey = parseRunId(runId)?.environmentKey;
+  if (outcome.type !== "success" || !outcome.output || environmentKey === undefined) return attempt;
+  // A task returns values. Only the server writes references: one that comes from outside is text like any other.
+  const packet = {
+    text: outcome.output,
+    type: outcome.outputType === STORED ? "text/plain" : outcome.outputType,
+  };
+  try {
+    const { text, type } = await inTime(offload(env, { key: environmentKey }, packet));
+    return { ...attempt, outcome: { ...outcome, output: text, outputType: type } };
+  } catch (error) {
+    console.error(`The output of run ${runId} could not be stored; the host sends it again`, error);
+    return null;
+  }
+}
+
+const keyOf = (item: { runId: string; token?: number; id?: string }): string =>
+  `${item.runId} ${item.token ?? item.id}`;
+
+/** A report's items by queue, in their order. Under "": those about runs that no queue can have had. */
+function partsOf(report: Pick<Report, Kind>): Map<string, Part> {
+  const parts = new Map<string, Part>();
+  const of = ({ runId }: { runId: string }): Part => {
+    const queueKey = parseRunId(runId)?.queueKey ?? "";
+    let part = parts.get(queueKey);
+    if (!part) {
+      part = { started: [], journals: [], completed: [], suspensions: [], heartbeats: [], checkpoints: [] };
+      parts.set(queueKey, part);
+    }
+    return part;
+  };
+  for (const item of report.started) of(item).started.push(item);
+  for (const item of report.journals) of(item).journals.push(item);
+  for (const item of report.completed) of(item).completed.push(item);
+  for (const item of report.suspensions) of(item).suspensions.push(item);
+  for (const item of report.heartbeats) of(item).heartbeats.push(item);
+  for (const item of report.checkpoints) of(item).checkpoints.push(item);
+  return parts;
+}
+
+/** Null where the queue's object could not be reached: its part is to be sent again. */
+async function answerOf(
+  env: Bindings,
+  queueKey: string,
+  report: QueueReport,
+): Promise<QueueReportResult | null> {
+  try {
+    return await inTime(queueObjectOf(env, queueKey).applyReports(report));
+  } catch (error) {
+    console.error(
+      `Queue ${queueKey} could not take a report of host ${report.hostId}; the host sends it again`,
+      error,
+    );
+    return null;
+  }
+}
+
+/** Rejects when there is no answer in time: the one who does not answer must not delay the others of a report. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`No answer within ${ANSWER_MS} ms`)), ANSWER_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
