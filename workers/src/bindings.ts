@@ -35,6 +35,11 @@ export interface Bindings extends ObjectBindings {
   SIGN_UP?: string;
   /** Header that holds the client's address, where a proxy in front of the server sets it. */
   CLIENT_ADDRESS_HEADER?: string;
+  /**
+   * JSON: US cents for a second by machine preset and for each start of a run (`run`), such as
+   * `{"small-1x": 0.00338, "run": 0.0025}`. Absent: the prices in views/run-cost.ts.
+   */
+  MACHINE_PRICES?: string;
   /** Where the dashboard and API are reached, for links. */
   PUBLIC_URL?: string;
 }

@@ -48,7 +48,11 @@ describe("queues", () => {
     const byName = await get("hello?type=task");
     expect(QueueItem.safeParse(byName.body).success).toBe(true);
     expect((await get(byName.body.id)).body).toEqual(byName.body);
-    expect((await get("task%252Fhello?type=custom")).body.id).toBe(byName.body.id);
+    // As a run's `ctx.queue` and the lists of runs name it, and with its prefix.
+    for (const path of ["task%252Fhello?type=custom", "task%252Fhello?type=task", "task%2Fhello?type=task"]) {
+      expect((await get(path)).body.id).toBe(byName.body.id);
+    }
+    expect((await get("shared?type=task")).status).toBe(404);
     expect((await get("shared?type=custom")).body).toMatchObject({
       concurrencyLimit: 3,
       concurrency: { current: 3, base: 3, override: null },

@@ -22,7 +22,8 @@ import { cutMiddle, fitsBytes } from "./text.ts";
 
 export const HOST_PROTOCOL = 1;
 
-const Millis = z.number().int().min(0);
+/** Milliseconds since the epoch, or of a duration: what a `Date` can hold. */
+const Millis = z.number().int().min(0).max(8_640_000_000_000_000);
 const Id = z.string().max(LIMITS.idBytes);
 const DataType = z.string().max(LIMITS.typeBytes);
 const Reason = cutString(LIMITS.reasonBytes);

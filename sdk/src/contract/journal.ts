@@ -8,7 +8,8 @@ import { LIMITS } from "./limits.ts";
 import { TaskRunError } from "./run-errors.ts";
 import { fitsBytes } from "./text.ts";
 
-const Millis = z.number().int().min(0);
+/** Milliseconds since the epoch, or of a duration: what a `Date` can hold. */
+const Millis = z.number().int().min(0).max(8_640_000_000_000_000);
 
 const OPERATION_KINDS = [
   /** `wait.for`, `wait.until`: complete at `until`. */

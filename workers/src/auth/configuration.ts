@@ -1,12 +1,14 @@
 import { Failure } from "../http/failure.ts";
+import { parsePrices } from "../views/run-cost.ts";
 import { MIN_SECRET_LENGTH, parseSigningKeys, type SigningBindings } from "./signing.ts";
 
 export interface SecretBindings extends SigningBindings {
   HOST_TOKEN?: string;
   ADMIN_TOKEN?: string;
+  MACHINE_PRICES?: string;
 }
 
-/** What keeps the Worker from serving with these secrets; null: nothing. Never contains a secret. */
+/** What keeps the Worker from serving with this configuration; null: nothing. Never contains a secret. */
 export function configurationProblem(env: SecretBindings): string | null {
   const problems: string[] = [];
   for (const name of ["HOST_TOKEN", "ADMIN_TOKEN"] as const) {
@@ -20,6 +22,8 @@ export function configurationProblem(env: SecretBindings): string | null {
   }
   const keys = parseSigningKeys(env);
   if ("problem" in keys) problems.push(keys.problem);
+  const prices = parsePrices(env.MACHINE_PRICES);
+  if ("problem" in prices) problems.push(String(prices.problem));
   return problems.length === 0 ? null : problems.join(" ");
 }
 
@@ -36,6 +40,6 @@ export function requireConfiguration(env: SecretBindings): void {
   throw new Failure(
     500,
     "server_misconfigured",
-    `The server's secrets are not configured, so it answers no request. ${problem} Set them with \`wrangler secret put NAME\` (at least ${MIN_SECRET_LENGTH} random characters).`,
+    `The server is not configured, so it answers no request. ${problem} Set secrets with \`wrangler secret put NAME\` (at least ${MIN_SECRET_LENGTH} random characters).`,
   );
 }

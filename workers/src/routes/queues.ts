@@ -101,14 +101,10 @@ async function change<S extends z.ZodType<{ type: ParamType }>>(
 async function queueOf(c: Context<App>, environment: EnvironmentRef, type: ParamType): Promise<KnownQueue> {
   // The published client encodes slashes twice.
   const param = (c.req.param("queue") as string).replaceAll("%2F", "/");
-  const queueKey =
-    type === "id"
-      ? (ID.exec(param)?.[1] ?? "")
-      : queueKeyOf(environment.key, type === "task" ? defaultQueueName(param) : param);
-  const known =
-    queueKey.slice(0, ENVIRONMENT_KEY_LENGTH) === environment.key
-      ? await environmentObjectOf(c.env, environment.key).findQueue(queueKey)
-      : null;
+  let known: KnownQueue | null = null;
+  for (const queueKey of queueKeysFor(environment, type, param)) {
+    known ??= await environmentObjectOf(c.env, environment.key).findQueue(queueKey);
+  }
   if (known === null) {
     throw new Failure(
       404,
@@ -118,6 +114,18 @@ async function queueOf(c: Context<App>, environment: EnvironmentRef, type: Param
     );
   }
   return known;
+}
+
+/** Keys of the queues that a path's parameter can mean: a task's own queue is named by the task's id, or with its prefix. */
+function queueKeysFor(environment: EnvironmentRef, type: ParamType, param: string): string[] {
+  if (type === "id") {
+    const queueKey = ID.exec(param)?.[1] ?? "";
+    return queueKey.slice(0, ENVIRONMENT_KEY_LENGTH) === environment.key ? [queueKey] : [];
+  }
+  const names = type === "custom" ? [param] : [defaultQueueName(param), param];
+  return names
+    .filter((name) => type === "custom" || name.startsWith(defaultQueueName("")))
+    .map((name) => queueKeyOf(environment.key, name));
 }
 
 /** What its partitions count together, and what stands as the first one knows it, or, where that has no object yet, as it is declared. */

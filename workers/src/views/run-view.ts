@@ -3,6 +3,7 @@ import { isFinal, isSuccess, publicStatus, RunStatus, serializeError } from "@ac
 import type { RetrieveRunResponse, RunSummary } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";
 import { jsonOfPacket, jsonWith, shownPacket } from "./packet-view.ts";
+import { costOf } from "./run-cost.ts";
 import { isoTime, optionalTime } from "./time.ts";
 
 /** A run as lists and related runs show it. */
@@ -32,8 +33,7 @@ export function summaryOf(run: RunRow): RunSummary {
     ttl: run.ttlMs === null ? undefined : `${Math.round(run.ttlMs / 1000)}s`,
     expiredAt: optionalTime(run.expiredAt),
     tags: run.tags,
-    costInCents: 0,
-    baseCostInCents: 0,
+    ...costOf(run),
     durationMs: run.usageMs,
     depth: run.depth,
     batchId: run.batchId ?? undefined,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { hostileText } from "./hostile.ts";
-import { jsonTexts, type Schema, type SchemaContext } from "./json-texts.ts";
+import { hostileText } from "../../../tests/support/fuzz/hostile.ts";
+import { jsonTexts, type Schema, type SchemaContext } from "../../../tests/support/fuzz/json-texts.ts";
 import type { World } from "./world.ts";
 
 interface Parameter {

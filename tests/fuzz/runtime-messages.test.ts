@@ -1,0 +1,84 @@
+import { auth, runs, tasks } from "@acme/sdk";
+import { RuntimeToHost } from "@acme/sdk/contract";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { z } from "zod";
+import { deployTaskFile } from "../support/deploy-task.ts";
+import { hostileText } from "../support/fuzz/hostile.ts";
+import { jsonTexts, type Schema } from "../support/fuzz/json-texts.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+
+/**
+ * A task that writes to its runtime's channel whatever it likes: messages of the protocol, right and wrong in every way, of
+ * its own run and of none. `FUZZ_SEED=N` repeats a run, `FUZZ_ROUNDS=N` makes it longer. Whatever it writes, its host and
+ * the server go on, and everything that was recorded can be read.
+ */
+const seed = Number(process.env.FUZZ_SEED || Math.floor(Math.random() * 2 ** 31));
+const rounds = Number(process.env.FUZZ_ROUNDS || 12);
+const LINES_PER_RUN = 60;
+/** The task's own run id, which it puts in the place of this. */
+const OWN = "run_own";
+
+const TASKS = `
+import { writeSync } from "node:fs";
+import { task } from "@acme/sdk";
+const channel = Number(/^fd:(\\d+)$/.exec(process.env.ACME_CHANNEL ?? "fd:3")[1]);
+export const intruder = task({
+  id: "intruder",
+  retry: { maxAttempts: 1 },
+  maxDuration: 20,
+  run: async ({ lines }: { lines: string[] }, { ctx }) => {
+    for (const line of lines) {
+      const text = line.replaceAll("${OWN}", ctx.run.id) + "\\n";
+      try { writeSync(channel, text); } catch { break; }
+    }
+    return "written";
+  },
+});
+export const honest = task({ id: "honest", run: async () => "fine" });`;
+
+let server: LocalServer;
+beforeAll(async () => {
+  server = await startLocalServer({ example: false });
+  await deployTaskFile(server, TASKS);
+}, 180_000);
+afterAll(() => server?.stop());
+
+const lines: fc.Arbitrary<string> = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: jsonTexts(z.toJSONSchema(RuntimeToHost, { io: "input", unrepresentable: "any" }) as Schema, {
+      resolve: () => ({}),
+      known: (name) =>
+        name === "runId" ? OWN : name === "token" || name === "attempt" ? "1" : name === "seq" ? "1" : null,
+    }),
+  },
+  { weight: 1, arbitrary: hostileText.map((text) => text.replaceAll("\n", " ")) },
+);
+
+it(`a task's ${rounds * LINES_PER_RUN} messages harm nobody (FUZZ_SEED=${seed})`, async () => {
+  await auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, async () => {
+    const statuses = new Map<string, number>();
+    for (let round = 0; round < rounds; round++) {
+      const written = fc.sample(lines, { seed: seed + round, numRuns: LINES_PER_RUN });
+      const handle = await tasks.trigger("intruder", { lines: written });
+      const run = await runs.poll(handle.id, { pollIntervalMs: 200 });
+      statuses.set(run.status, (statuses.get(run.status) ?? 0) + 1);
+      const other = await runs.poll(await tasks.trigger("honest", {}), { pollIntervalMs: 100 });
+      expect([round, other.status, other.output]).toEqual([round, "COMPLETED", "fine"]);
+    }
+    console.log(`fuzz: seed ${seed}, runs ${JSON.stringify(Object.fromEntries(statuses))}`);
+    // Everything that came of it can be read.
+    for await (const run of runs.list({ limit: 100 })) {
+      for (const path of [`v3/runs/${run.id}`, `v1/runs/${run.id}/events`, `v1/runs/${run.id}/attempts`]) {
+        const answer = await fetch(`${server.apiUrl}/api/${path}`, {
+          headers: { authorization: `Bearer ${server.secretKey}` },
+        });
+        expect([path, answer.status]).toEqual([path, 200]);
+        await answer.json();
+      }
+    }
+  });
+  // The host did not die under it.
+  expect(server.output()).not.toMatch(/host .*(crashed|restart)/i);
+}, 400_000);
