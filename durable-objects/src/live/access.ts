@@ -2,6 +2,9 @@ import type { LiveTarget } from "@acme/sdk/contract/live";
 import type { RunRow } from "../rpc.ts";
 import type { LiveFailure, LivePrincipal } from "./rpc.ts";
 
+/** Header in which the Worker says who opens a connection: it has checked that. */
+export const LIVE_PRINCIPAL_HEADER = "x-acme-live-principal";
+
 /** Whether one of the scopes allows to read this: `read`, `*` or `admin`, of the type, with or without the id. */
 function allows(scopes: string[], type: string, id?: string): boolean {
   return scopes.some((scope) => {

@@ -10,6 +10,7 @@ import {
 import { objectSql } from "../lib/sql.ts";
 import { type ObjectBindings, stubs } from "../routing/stubs.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
+import { LIVE_PRINCIPAL_HEADER } from "./access.ts";
 import type { LiveSocket, SavedConnection } from "./connection.ts";
 import { LiveHub } from "./hub.ts";
 import { Interest } from "./interest.ts";
@@ -23,9 +24,6 @@ function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnviron
   }
   return counts;
 }
-
-/** Header in which the Worker says who opens a connection: it has checked that. */
-export const LIVE_PRINCIPAL_HEADER = "x-acme-live-principal";
 
 /**
  * The object of an environment's live side. It holds the sockets of whoever watches; they outlive its sleep, and what it

@@ -1,5 +1,4 @@
-import { LIVE_PRINCIPAL_HEADER } from "@acme/durable-objects";
-import { stubs } from "@acme/durable-objects/routing";
+import { LIVE_PRINCIPAL_HEADER, stubs } from "@acme/durable-objects/routing";
 import type { LivePrincipal } from "@acme/durable-objects/rpc";
 import {
   LIVE_CLOSE,

@@ -1,5 +1,4 @@
-import { mayReadRun, mayWatch } from "@acme/durable-objects";
-import { stubs } from "@acme/durable-objects/routing";
+import { mayReadRun, mayWatch, stubs } from "@acme/durable-objects/routing";
 import type { LivePrincipal, LiveRpc } from "@acme/durable-objects/rpc";
 import { parseDuration } from "@acme/sdk/contract/api";
 import type { LiveFilter } from "@acme/sdk/contract/live";
