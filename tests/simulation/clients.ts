@@ -1,6 +1,9 @@
-import type { QueueRef, QueueRpc, TriggerItem } from "@acme/durable-objects/rpc";
+import type { QueueRef, QueueRpc, TriggerItem, TriggerResult } from "@acme/durable-objects/rpc";
+import { isFinal, RunStatus } from "@acme/sdk/contract";
+import { enqueueRuns } from "../../durable-objects/src/routing/enqueue.ts";
 import { idempotencyHomeOf } from "../../durable-objects/src/routing/keys.ts";
 import { sendBatch } from "./batches.ts";
+import { DEBOUNCE_TAG } from "./checks/debounce.ts";
 import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";
 import { LONG_TTL_MS, MOST_PARTITIONS, type Scene } from "./scene.ts";
@@ -8,7 +11,8 @@ import { LONG_TTL_MS, MOST_PARTITIONS, type Scene } from "./scene.ts";
 /** What one client does, insisting until it is answered. */
 export async function act(scene: Scene): Promise<void> {
   const draw = scene.world.random();
-  if (scene.scenario.kind === "split" && scene.world.chance(0.25)) await split(scene);
+  if (scene.scenario.kind === "debounce" && scene.world.chance(0.8)) await triggerDebounced(scene);
+  else if (scene.scenario.kind === "split" && scene.world.chance(0.25)) await split(scene);
   else if (draw < 0.06) await triggerBatch(scene);
   else if (draw < 0.16) await intrude(scene);
   else if (draw < 0.18) await pause(scene);
@@ -24,9 +28,10 @@ async function triggerAndChange(scene: Scene): Promise<void> {
   const runId = await scene.trigger(scene.item(ref));
   scene.invariants.outcomes.acknowledged(runId);
   if (!world.chance(0.3)) return;
-  await world.sleep(world.between(0, world.chance(0.3) ? 60_000 : 10_000));
   const queue = scene.queue(scene.ownerOf(runId).queueKey);
   const { key } = ref.environment;
+  if (world.chance(0.1)) await cancelWhileRetrying(scene, queue, key, runId);
+  await world.sleep(world.between(0, 10_000));
   const changes: ((queue: QueueRpc) => Promise<unknown>)[] = [
     () => queue.cancelRun(key, runId, "simulated cancel"),
     () => queue.cancelRun(key, runId, "simulated cancel"),
@@ -36,6 +41,25 @@ async function triggerAndChange(scene: Scene): Promise<void> {
   ];
   const change = world.pick(changes);
   await scene.persist(() => change(queue));
+}
+
+/** Cancels a run between two of its attempts, if it has any. */
+async function cancelWhileRetrying(
+  scene: Scene,
+  queue: QueueRpc,
+  environmentKey: string,
+  runId: string,
+): Promise<void> {
+  const { world } = scene;
+  for (let tries = 0; tries < 60; tries++) {
+    const run = await scene.persist(() => queue.retrieveRun(environmentKey, runId));
+    if (!run || isFinal(run.status)) return;
+    if (run.status === RunStatus.RETRYING) {
+      await scene.persist(() => queue.cancelRun(environmentKey, runId, "simulated cancel"));
+      return;
+    }
+    await world.sleep(1_000);
+  }
 }
 
 /** With an idempotency key, sometimes into another queue than the task's own, where the key's home is. */
@@ -65,6 +89,27 @@ async function triggerOnce(scene: Scene): Promise<void> {
   // The claim may be decided by one clock and compared with another's.
   const skewMs = 2 * scene.scenario.faults.skewMs;
   if (runId === item.runId) scene.invariants.idempotency.claimed(claim, runId, expiresAt, skewMs);
+}
+
+/** Debounced triggers of one task into several queues. A client sends the same run again until it is answered. */
+async function triggerDebounced(scene: Scene): Promise<void> {
+  const { world } = scene;
+  const environment = world.pick(scene.environments);
+  const queues = scene.queuesOf(environment.key);
+  const key = `key-${world.between(0, 2)}`;
+  const until = Date.now() + world.between(1_000, 6_000);
+  const item = scene.item(world.pick(queues), {
+    task: (queues[0] as QueueRef).queue.slice("task/".length),
+    // Whichever trigger the run takes over from, the key is the same.
+    tags: [`${DEBOUNCE_TAG}${key}`],
+    delayUntil: until,
+    ttlMs: undefined,
+    debounce: { key, until, trailing: world.chance(0.5), claim: true },
+  });
+  const target = scene.ownerOf(item.runId);
+  const queued = { target, declaration: scene.declarationOf(target), items: [item] };
+  const [result] = await scene.persist(() => enqueueRuns((queueKey) => scene.queue(queueKey), queued));
+  scene.invariants.outcomes.acknowledged((result as TriggerResult).runId);
 }
 
 /** As the Worker does: the claim at the key's home, then the run in its own queue. */

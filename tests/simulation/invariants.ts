@@ -1,6 +1,7 @@
 import type { QueueRef } from "@acme/durable-objects/rpc";
 import { type DequeuedRun, isFinal, type QueueLimits } from "@acme/sdk/contract";
 import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
+import { Debounce } from "./checks/debounce.ts";
 import { Fairness } from "./checks/fairness.ts";
 import { Idempotency } from "./checks/idempotency.ts";
 import { Isolation } from "./checks/isolation.ts";
@@ -22,7 +23,7 @@ export const INVARIANTS: Record<InvariantNumber, string> = {
   1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: all that was acknowledged, and all that came of it, is there and has an outcome.",
   2: "At each start: the lease is new, and of this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
   3: "After each step: slots held, counted from the rows, per key, per queue (over all of its partitions: without a key, and in all) and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
-  4: "Whenever a trigger is told that its key stands for its own run: it stands for no other that has not expired. After each step: a key that does not expire has created one run, in whichever queue.",
+  4: "Whenever a trigger is told that its key stands for its own run: it stands for no other that has not expired. After each step: a key that does not expire has created one run, in whichever queue; of a debounce key at most one run waits. Past the retention of runs: a key that is still valid stands for the run it stood for, which is executed no second time.",
   5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, but for those that passed while all stood still, of which only the last has one.",
   6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues (of all of their partitions) and of a queue's keys, over windows of 20 turns each.",
   7: "Whenever a run's code passes an operation: a recorded step is not performed again (by who holds the run's lease), an operation has one child, batch or token, and returns what it returned before.",
@@ -44,6 +45,7 @@ export class Invariants {
   readonly slots: Slots;
   readonly rates: Rates;
   readonly idempotency: Idempotency;
+  readonly debounce: Debounce;
   readonly ticks: Ticks;
   readonly fairness: Fairness;
   readonly operations = new Operations(this.violations, this.outcomes);
@@ -76,6 +78,7 @@ export class Invariants {
     this.slots = new Slots(this.violations, places, options.environmentLimit);
     this.rates = new Rates(this.violations, places, () => world.now, measuresRates);
     this.idempotency = new Idempotency(this.violations, () => world.now);
+    this.debounce = new Debounce(this.violations);
     this.ticks = new Ticks(this.violations, () => world.now);
     this.fairness = new Fairness(this.violations, places.firstOf, options.measuresShares);
     this.projections = new Projections(this.violations, querySide);
@@ -103,6 +106,7 @@ export class Invariants {
         this.slots.changed(change);
         this.rates.changed(change);
         this.idempotency.changed(change);
+        this.debounce.changed(change);
         this.ticks.changed(change);
         this.fairness.changed(change);
         this.isolation.changed(change);

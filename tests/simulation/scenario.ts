@@ -4,10 +4,10 @@ import type { World } from "./world.ts";
 export interface Scenario {
   /**
    * `storm`: all that can happen, with faults. `crowd`: a storm over thousands of runs, many environments and queues.
-   * `split`: a storm in which queues, all of them limited, are split anew again and again. `backlog`: without faults, everybody
+   * `split`: a storm in which queues, all of them limited, are split anew again and again. `debounce`: a storm of debounced triggers, with few keys. `backlog`: without faults, everybody
    * queued far more than the hosts have room for, one of them first and most.
    */
-  kind: "storm" | "crowd" | "split" | "backlog";
+  kind: "storm" | "crowd" | "split" | "debounce" | "backlog";
   environments: number;
   /** Queues an environment has; in a storm the second half of them limits its concurrency. */
   queues: number;
@@ -32,11 +32,24 @@ export interface Scenario {
 /** A scenario drawn from the seed: from calm to rough, from a few runs to thousands. */
 export function drawScenario(world: World, kind?: Scenario["kind"]): Scenario {
   const draw = world.random();
-  switch (kind ?? (draw < 0.004 ? "crowd" : draw < 0.1 ? "backlog" : draw < 0.15 ? "split" : "storm")) {
+  switch (
+    kind ??
+    (draw < 0.004
+      ? "crowd"
+      : draw < 0.1
+        ? "backlog"
+        : draw < 0.15
+          ? "split"
+          : draw < 0.18
+            ? "debounce"
+            : "storm")
+  ) {
     case "crowd":
       return { ...drawStorm(world), ...drawCrowd(world) };
     case "split":
       return { ...drawStorm(world), ...drawSplit(world) };
+    case "debounce":
+      return drawDebounce(world);
     case "backlog":
       return drawBacklog(world);
     case "storm":
@@ -89,6 +102,20 @@ const drawSplit = (world: World) => ({
   clients: world.between(10, 40),
   environmentLimit: world.between(10, 40),
 });
+
+/** Where clocks differ by more than the grace of a key, two of its runs may wait for a moment: here they agree. */
+function drawDebounce(world: World): Scenario {
+  const storm = drawStorm(world);
+  return {
+    ...storm,
+    kind: "debounce",
+    environments: world.between(1, 2),
+    queues: 3,
+    clients: world.between(40, 120),
+    faults: { ...storm.faults, skewMs: 0 },
+    stormMs: 120_000,
+  };
+}
 
 function drawBacklog(world: World): Scenario {
   return {

@@ -148,6 +148,14 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "if (item.idempotency?.claim && q.random() < 0) {",
   },
   {
+    name: "a later claim of a debounce key wins",
+    invariant: 4,
+    module: `${OBJECTS}/queue/debounce.ts`,
+    find: "run_id = CASE WHEN expires_at <= ?5 OR run_id = ?6 THEN excluded.run_id ELSE run_id END",
+    replace: "run_id = excluded.run_id",
+    kind: "debounce",
+  },
+  {
     name: "a run is deleted before the key that stands for it expires",
     invariant: 4,
     module: `${OBJECTS}/queue/transition.ts`,
