@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
+import { addEnvCommands } from "./commands/env.ts";
 import { addQueueCommands } from "./commands/queues.ts";
 import { addRunCommands } from "./commands/runs.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
@@ -51,6 +52,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addQueueCommands(program);
   addScheduleCommands(program);
   addTokenCommands(program);
+  addEnvCommands(program);
   program.commandsGroup("Other:");
   addServerCommand(program);
   addWhoamiCommand(program);

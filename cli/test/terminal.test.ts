@@ -1,4 +1,7 @@
+import { parseEnv } from "node:util";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { envLine } from "../src/project/env-file.ts";
 import { duration, relativeTime } from "../src/terminal/format.ts";
 import { table } from "../src/terminal/table.ts";
 
@@ -41,5 +44,21 @@ describe("table", () => {
 
   it("shows no control characters, which could rewrite what is on the screen", () => {
     expect(table(columns, [{ id: "a\u001b[2Jb", text: "x\r\ny\u0007" }], 0)).toEqual(["ab  7  x y"]);
+  });
+});
+
+describe("a line of a .env file", () => {
+  it("gives the variable its value back, whatever it is, or is refused", () => {
+    const character = fc.constantFrom("a", " ", "'", '"', "`", "#", "=", "\\", "\n", "$", "ä");
+    fc.assert(
+      fc.property(fc.array(character, { maxLength: 12 }), (characters) => {
+        const value = characters.join("");
+        const line = envLine("NAME", value);
+        if (line !== null)
+          expect(parseEnv(`BEFORE=1\n${line}\nAFTER=1`)).toEqual({ BEFORE: "1", NAME: value, AFTER: "1" });
+      }),
+    );
+    expect(envLine("A", "plain")).toBe("A=plain");
+    expect(envLine("A", "two\nlines # of 'text'")).toBe("A=\"two\nlines # of 'text'\"");
   });
 });

@@ -1,6 +1,6 @@
 /** The command line against a real server, and what a task's own code sees of the platform. */
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -185,6 +185,39 @@ describe("acme", () => {
     await acme(["runs", "logs", id, "--follow"]);
     expect(await json(["runs", "get", id])).toMatchObject({ status: "COMPLETED", output: { ok: true } });
     await eventually(["tokens", "list", "--tag", "cli"], [{ id: token.id, status: "COMPLETED" }]);
+  });
+
+  it("sets, imports, pulls and deletes environment variables, and never shows a secret", async () => {
+    const env = (...args: string[]) => ["env", ...args, "-p", server.projectRef];
+    expect((await acme(env("set", "LEVEL=debug", "EQUATION=a=b"))).stdout).toContain("LEVEL, EQUATION");
+    expect(await acme(env("set", "--secret", "API_KEY=-"), "s3cret\n")).toMatchObject({ code: 0 });
+    const listed = await acme(env("list"));
+    expect(listed.stdout).toMatch(/^EQUATION {2}\S+ {2}a=b$/m);
+    expect(listed.stdout).toMatch(/^API_KEY .* \(secret\)$/m);
+    expect((await acme(env("get", "EQUATION"))).stdout).toBe("a=b\n");
+    const secret = await acme(env("get", "API_KEY"));
+    expect(secret).toMatchObject({ code: 1, stdout: "" });
+    expect(JSON.stringify([secret, listed])).not.toContain("s3cret");
+
+    const file = join(project, ".env.test");
+    expect(await acme(env("pull", file))).toMatchObject({ code: 0 });
+    expect(readFileSync(file, "utf8").split("\n")).toEqual(
+      expect.arrayContaining(["LEVEL=debug", "EQUATION=a=b", "# API_KEY is a secret: set it here by hand"]),
+    );
+    expect((await acme(env("pull", file))).stderr).toContain("exists. Pass --force");
+    writeFileSync(file, 'LEVEL=info\nTEXT="two\nlines"\n');
+    const imported = await acme(env("import", file));
+    expect(imported.stdout).toContain("TEXT");
+    expect(imported.stderr).toContain("LEVEL");
+    expect((await acme(env("get", "LEVEL"))).stdout).toBe("debug\n");
+    expect(await acme(env("import", file, "--override"))).toMatchObject({ code: 0 });
+    expect((await acme(env("get", "LEVEL"))).stdout).toBe("info\n");
+    expect((await acme(env("get", "TEXT"))).stdout).toBe("two\nlines\n");
+
+    expect(await acme(env("rm", "LEVEL", "TEXT"))).toMatchObject({ code: 0 });
+    expect(await json(env("list"))).toMatchObject([{ name: "API_KEY" }, { name: "EQUATION" }]);
+    expect(await acme(env("set", "ACME_X=1"))).toMatchObject({ code: 1, stdout: "" });
+    expect(await acme(env("set", "NOVALUE"))).toMatchObject({ code: 2 });
   });
 
   it("ends quietly when the reader of its output does", async () => {
