@@ -210,6 +210,8 @@ describe("outcomes", () => {
     const { stackTrace } = (error as { error: { stackTrace: string } }).error;
     expect(stackTrace).toContain("fixtures/tasks.ts:");
     expect(stackTrace).toContain("Caused by: Error: deep down");
+    // The runtime's own frames say nothing to the author of a task.
+    expect(stackTrace).not.toMatch(/runtime\/attempt\.ts|#callRun/);
     expect(await outcome("string", 2)).toEqual({
       type: "failure",
       error: { type: "STRING_ERROR", raw: "just text" },

@@ -135,6 +135,7 @@ describe("a task", () => {
     expect(run.error.message).toMatch(/^begin\n.*… \[\d+ bytes cut\] ….*\nend$/s);
     expect(Buffer.byteLength(run.error.message)).toBeLessThanOrEqual(8 * 1024);
     expect(run.error.stackTrace).toContain("src/trigger/tasks.ts");
+    expect(run.error.stackTrace).not.toContain("#callRun");
   });
 });
 

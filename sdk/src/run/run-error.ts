@@ -10,6 +10,23 @@ const MAX_CAUSES = 5;
 /** An error's message, at most 8 KB of it. */
 export const shortMessage = (message: string): string => cutMiddle(message, LIMITS.errorMessageBytes);
 
+/** How frames name the runtime's file; undefined outside of the runtime. */
+let runtimeFiles: string[] | undefined;
+
+/**
+ * Stacks end at the first frame of this file, the caller of the task's function: the frames below it are the
+ * runtime's own. `names`: the file's URL and its path, because frames have either.
+ */
+export function hideFramesFrom(names: string[]): void {
+  runtimeFiles = names;
+}
+
+/** The frames above those of the runtime; all of them if the error comes from the runtime itself. */
+function taskFrames(frames: string[]): string[] {
+  const first = frames.findIndex((frame) => runtimeFiles?.some((name) => frame.includes(name)));
+  return first > 0 ? frames.slice(0, first) : frames;
+}
+
 /**
  * An error's stack: at most 8 KB of the message that it begins with, and at most 50 frames (the first 5 and
  * the last 45) of at most 1 KB each; at most 64 KB in all.
@@ -20,7 +37,7 @@ export function shortStack(stack: string | undefined): string {
   const text = cutMiddle(stack, 4 * LIMITS.errorStackBytes);
   const firstFrame = text.search(/^[ \t]*at /m);
   const head = firstFrame === -1 ? text : text.slice(0, firstFrame);
-  const frames = firstFrame === -1 ? [] : text.slice(firstFrame).split("\n");
+  const frames = firstFrame === -1 ? [] : taskFrames(text.slice(firstFrame).split("\n"));
   const kept =
     frames.length <= MAX_FRAMES
       ? frames

@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { decodePacket, encodePacket, type Packet, STORE_TYPE } from "../client/packet.ts";
 import { downloadPacket, updateRunMetadata } from "../client/runs-api.ts";
 import type { AttemptOutcome, DequeuedRun, LogEntry } from "../contract/host-protocol.ts";
@@ -7,7 +8,7 @@ import type { TaskRunError } from "../contract/run-errors.ts";
 import { MaxDurationExceededError, TaskPayloadParsedError } from "../define/errors.ts";
 import type { AnyOnMiddlewareHookFunction, HookFunctions, HookParams } from "../define/hook-types.ts";
 import type { Context } from "../run/context.ts";
-import { internal, toTaskRunError } from "../run/run-error.ts";
+import { hideFramesFrom, internal, toTaskRunError } from "../run/run-error.ts";
 import { notSaved, RunMetadata } from "../run/run-metadata.ts";
 import { type RegisteredTask, type RunScope, state } from "../run/state.ts";
 import type { Channel } from "./channel.ts";
@@ -23,6 +24,8 @@ import {
   type RetryDecision,
   type RetryFacts,
 } from "./retry-decision.ts";
+
+hideFramesFrom([import.meta.url, fileURLToPath(import.meta.url)]);
 
 /** How long a task function may take to settle after its signal was aborted because of `maxDuration`. */
 const GRACE_MS = 5_000;
