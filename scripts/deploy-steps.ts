@@ -1,4 +1,4 @@
-/** What of wrangler.toml decides how the query side is migrated. */
+/** The parts of wrangler.toml that decide how the query side is migrated. */
 export interface StorageBindings {
   d1_databases?: { binding: string; database_name?: string; database_id?: string }[];
   hyperdrive?: { binding: string }[];
@@ -9,9 +9,9 @@ export interface DeployOptions {
   config: StorageBindings & { env?: Record<string, StorageBindings> };
   /** There is a dashboard to build. */
   dashboard: boolean;
-  /** Nothing leaves this machine. */
+  /** Skips every step that needs an account or a network. */
   dryRun: boolean;
-  /** Postgres' own address; Hyperdrive's is for Workers only. */
+  /** The address of Postgres itself: Hyperdrive's can be used by Workers only. */
   databaseUrl: string | undefined;
   /** Further arguments of `wrangler deploy`. */
   wranglerArgs: string[];
@@ -25,11 +25,11 @@ export interface DeployStep {
 
 const NO_DATABASE_ID = /^[0-]*$/;
 
-/** What a deploy does, in order, decided before anything is done. Throws with what is missing. */
+/** The steps of a deploy, in order, decided before the first one runs. @throws Error that says what is missing */
 export function deploySteps(options: DeployOptions): DeployStep[] {
   const { config, dashboard, dryRun, databaseUrl, wranglerArgs } = options;
   const environment = environmentOf(wranglerArgs);
-  // The bindings of an environment are its own: wrangler takes none from the top level.
+  // An environment of wrangler.toml does not inherit bindings from the top level.
   const bindings = environment === undefined ? config : config.env?.[environment];
   if (!bindings) throw new Error(`wrangler.toml has no environment "${environment}" ([env.${environment}])`);
   const check = {
@@ -47,7 +47,7 @@ export function deploySteps(options: DeployOptions): DeployStep[] {
     program: "wrangler",
     args: ["deploy", ...(dryRun ? ["--dry-run"] : []), ...wranglerArgs],
   } satisfies DeployStep;
-  // Migrations go before the code that needs them; the deployed code keeps serving meanwhile, so they only ever add.
+  // Migrations run before the code that needs them is deployed. The old code keeps serving meanwhile, so they only add.
   const migrate = dryRun ? [] : migrationOf(bindings, databaseUrl, environment);
   return [check, ...(dashboard ? [build] : []), ...migrate, deploy];
 }

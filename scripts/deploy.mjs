@@ -1,7 +1,7 @@
 /**
  * `npm run deploy [-- --dry-run] [-- arguments of wrangler deploy]`: builds the dashboard, migrates the query side (D1, or
  * Postgres at DATABASE_URL where wrangler.toml binds HYPERDRIVE) and deploys the Worker with its objects to Cloudflare.
- * With --dry-run it does all that needs no account and no network. Stops at the first step that fails.
+ * With --dry-run it runs the steps that need no account and no network. Stops at the first step that fails.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -43,7 +43,7 @@ try {
     });
     if (result.error) throw result.error;
     if (result.status !== 0)
-      throw new Error(`It ended with code ${result.status ?? result.signal}; what came before stays done.`);
+      throw new Error(`It ended with code ${result.status ?? result.signal}; the steps before it are done.`);
   }
 } catch (error) {
   console.error(`\nNot deployed: ${error instanceof Error ? error.message : error}`);

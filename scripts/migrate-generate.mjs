@@ -1,8 +1,8 @@
 /**
  * `npm run migrations -- --name NAME`: writes what changed in the schemas (workers/src/storage/*-schema.ts) as SQL
  * to workers/migrations, and all of SQLite's as a module, which the database object applies by itself: workerd, esbuild
- * and vitest then need no loader for .sql files. With --check it writes nothing and fails when the module isn't what the
- * SQL files say.
+ * and vitest then need no loader for .sql files. With --check it writes nothing, and fails when the module differs from
+ * the SQL files.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -29,7 +29,7 @@ export const sqliteMigrations = ${JSON.stringify({ journal, migrations }, null, 
 `;
 }
 
-/** What drizzle-kit has no words for: see runTags in sqlite-schema.ts. */
+/** SQL that drizzle-kit can't express: see runTags in sqlite-schema.ts. */
 function withoutRowid() {
   for (const { tag } of readJournal().entries) {
     const path = join(folder, `${tag}.sql`);

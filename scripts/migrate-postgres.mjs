@@ -1,6 +1,6 @@
 /**
  * `node scripts/migrate-postgres.mjs [URL]`: applies workers/migrations/postgres to the database at URL (default: the
- * environment variable DATABASE_URL). What is applied already is left out; two at once wait for each other.
+ * environment variable DATABASE_URL). Migrations that were applied before are skipped; two calls at once wait for each other.
  */
 import { realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ import postgres from "postgres";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
-/** Any number that nobody else locks by. */
+/** The key of the advisory lock: any number that no other program uses. */
 const LOCK = 4_772_115_301;
 
 /** @param {string} url postgres://USER:PASSWORD@HOST:PORT/DATABASE */

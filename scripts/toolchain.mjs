@@ -75,7 +75,7 @@ function ownerLives(lock) {
     process.kill(Number(readFileSync(join(lock, "pid"), "utf8")), 0);
     return true;
   } catch (error) {
-    // No pid yet: its owner is between the two steps above, or died there; a second look decides.
+    // There is no pid yet: its owner is between the two steps above, or ended there; a second look decides.
     if (error.code !== "ENOENT") return error.code === "EPERM";
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     return existsSync(join(lock, "pid"));
@@ -100,7 +100,7 @@ export function ensureInstalled() {
 }
 
 /**
- * The pids between this process and npm, which change when one of them dies: npm starts a script by a shell, and that
+ * The pids between this process and npm, which change when one of them ends: npm starts a script by a shell, and that
  * does not end with npm. Without /proc, only the parent is known.
  */
 function npmAbove() {

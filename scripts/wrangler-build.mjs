@@ -1,7 +1,7 @@
 /**
- * What wrangler runs before it bundles (wrangler.toml, [build]), so that `wrangler deploy --dry-run` and `wrangler dev`
+ * wrangler runs this before it bundles (wrangler.toml, [build]), so that `wrangler deploy --dry-run` and `wrangler dev`
  * work in a fresh clone: the dashboard is built when its sources changed, and local development
- * needs secrets and a migrated database. It changes nothing that is there already.
+ * needs secrets and a migrated database. Existing files stay as they are.
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
@@ -24,7 +24,7 @@ function migrateLocalDatabase() {
   const { status, stdout, stderr } = spawnSync(process.execPath, args, {
     cwd: root,
     encoding: "utf8",
-    // Without a terminal wrangler asks nothing.
+    // Without a terminal wrangler asks no questions.
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, WRANGLER_SEND_METRICS: "false" },
   });

@@ -1,8 +1,8 @@
 /**
  * Measures what a container host takes to save and to restore a process that waits, against a scripted server:
  * `node container-host/bench/checkpoints.ts [ROUNDS]`. Needs a Docker Engine with CRIU. Prints each round, then medians.
- * Save: from the run's beginning to wait until the server is told of its suspension. Restore: from handing it out again
- * until it goes on, as the server is told of its start.
+ * Save: from the run's beginning to wait until its process is saved. Restore: from handing the run out again until the host
+ * reports that it has resumed.
  */
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -41,7 +41,7 @@ for (let round = 1; round <= rounds; round++) {
   const begun = performance.now();
   run = await server.resume(run);
   const again = run;
-  await server.until("it goes on", () => server.resumedBy(again) !== undefined);
+  await server.until("it resumes", () => server.resumedBy(again) !== undefined);
   restores.push(performance.now() - begun);
   console.log(
     `round ${round}: saved in ${saves.at(-1)} ms (${megabytes.toFixed(1)} MB), restored in ${restores.at(-1)?.toFixed(0)} ms by ${server.resumedBy(again)?.by}`,

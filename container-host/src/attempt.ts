@@ -19,9 +19,9 @@ import type { ReadyDeployment } from "./deployments.ts";
 import { HostError, messageOf } from "./errors.ts";
 import type { RuntimeExit } from "./executor/executor.ts";
 import { errorOfExit } from "./exit-error.ts";
+import type { Runtime, Work } from "./pool/runtime.ts";
 import type { ReportedJournal } from "./report-queue.ts";
 import { RunClock } from "./run-clock.ts";
-import type { Runtime, Work } from "./runtime.ts";
 import { WaitWatch } from "./wait-watch.ts";
 
 type Of<T extends RuntimeToHost["type"]> = Extract<RuntimeToHost, { type: T }>;
@@ -159,7 +159,7 @@ export class Attempt implements Work {
     if (this.#end()) this.#options.onEnd("lost", undefined);
   }
 
-  /** The lease is over, as the answer to another report than its suspension says: the suspension has an answer of its own. */
+  /** The answer to a report says that the lease is over. A suspension that is being reported has an answer of its own. */
   lost(): void {
     if (this.#phase.name !== "suspending") this.abandon();
   }

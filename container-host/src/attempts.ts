@@ -4,7 +4,7 @@ import type { ProcessSaver } from "./checkpoints/saver.ts";
 import type { Deployments } from "./deployments.ts";
 import type { HostLog } from "./log.ts";
 import type { LogSender } from "./log-sender.ts";
-import type { Pool } from "./pool.ts";
+import type { Pool } from "./pool/pool.ts";
 import type { Lease } from "./report-queue.ts";
 import type { Reporter } from "./reporter.ts";
 

@@ -20,7 +20,7 @@ export class Bundles {
 
   /**
    * Path of the bundle, an ES module. `fetch` gets its bytes where it is not on disk yet.
-   * @throws ApiError, Error when it can't be fetched; HostError when its content is not what its hash says
+   * @throws ApiError, Error when it can't be fetched; HostError when its content does not match its hash
    */
   async path(hash: string, fetch: () => Promise<Buffer>): Promise<string> {
     if (!NAME.test(`${hash}.mjs`)) throw new HostError(`"${hash}" is no content hash`);

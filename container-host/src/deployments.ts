@@ -14,7 +14,7 @@ export interface ReadyDeployment {
   redactor: Redactor;
 }
 
-/** After this time what is known is refreshed beside the runs that go on to use it. */
+/** After this time a deployment is refreshed in the background; runs use the known one meanwhile. */
 const REFRESH_MS = 3_000;
 /** What is older is not used: a changed variable reaches every attempt that starts 10 s later. */
 const STALE_MS = 8_000;

@@ -7,7 +7,7 @@ export interface Command {
 
 /**
  * For systems without `setpriv`: a shell that starts the program in the background, prints its pid on descriptor 3, and
- * kills it when its standard input ends, which is when the parent died.
+ * kills it when its standard input ends, which is when the parent has ended.
  */
 const SHELL_GUARD = `exec 4<&0
 "$@" </dev/null 3>&- 4<&- &
@@ -24,12 +24,12 @@ while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
 kill -KILL "$watcher" 2>/dev/null
 exit "$code"`;
 
-/** The parent may have died before the kernel was told to watch it: `$0` is its pid. */
+/** The parent (its pid is `$0`) may have ended before the kernel began to watch it. */
 const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
 
 let hasSetpriv: boolean | undefined;
 
-/** Linux can kill a process when its parent dies; util-linux's setpriv asks for it and then becomes the program. */
+/** Linux can kill a process when its parent ends: setpriv of util-linux asks for that, and then becomes the program. */
 function kernelCan(): boolean {
   hasSetpriv ??=
     process.platform === "linux" &&
@@ -38,7 +38,7 @@ function kernelCan(): boolean {
 }
 
 /**
- * The command that runs a program so that the kernel kills it when this process dies, even by SIGKILL; the spawned process
+ * The command that runs a program so that the kernel kills it when this process ends, even by SIGKILL; the spawned process
  * becomes the program itself. Null where the system can't do that.
  */
 export function killedWithParent(command: Command): Command | null {

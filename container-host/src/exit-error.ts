@@ -20,7 +20,7 @@ const SIGNALS: Readonly<Record<number, string>> = {
   143: "SIGTERM",
 };
 
-/** Why an attempt failed whose runtime ended without reporting, as what it was. */
+/** The error of an attempt whose runtime ended without reporting an outcome. */
 export function errorOfExit(exit: RuntimeExit, machine: MachinePreset): TaskRunError {
   const { code, output } = exit;
   const signal = exit.signal ?? (code === null ? null : (SIGNALS[code] ?? null));

@@ -18,7 +18,7 @@ import { LogSender } from "./log-sender.ts";
 import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
 import { HostOptions, type HostSettings, startsAtOnce } from "./options.ts";
 import { Poller } from "./poller.ts";
-import { Pool } from "./pool.ts";
+import { Pool } from "./pool/pool.ts";
 import { readPressure, roomFactor } from "./pressure.ts";
 import { Reporter } from "./reporter.ts";
 import { NOTHING, plus, roomFor } from "./resources.ts";
@@ -31,7 +31,7 @@ const PRESSURE_MS = 1_000;
 /** Outcomes that the server has not acknowledged, above which no more runs are taken. */
 const MAX_UNACKNOWLEDGED = 5_000;
 const MAX_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024;
-/** What the last words to the server may take. */
+/** How long the last reports to the server may take. */
 const FAREWELL_MS = 3_000;
 /** How long the end of the host waits for processes that are being saved. */
 const SAVES_MS = 5_000;
@@ -47,15 +47,15 @@ export interface RunningHost {
   readonly ready: Promise<void>;
   /** Resolves when the host can't continue, because the server revoked it. */
   readonly failed: Promise<HostError>;
-  /** Takes no more runs, lets running attempts end within the drain time, gives back the others. Safe to call twice. */
+  /** Takes no more runs, lets running attempts end within the drain time, and gives back the others. Can be called twice. */
   stop(): Promise<void>;
-  /** Kills what runs and ends, without a word to the server: its leases tell. */
+  /** Kills all runtimes and ends without a report: the server notices that the leases are not renewed. */
   kill(): Promise<void>;
 }
 
 /**
  * Starts a container host: it asks the server for runs and executes them until it is stopped.
- * @throws HostError where something the operator can put right is in the way
+ * @throws HostError where the operator has to solve a problem first
  */
 export async function startHost(options: HostOptions, log: HostLog = stderrLog()): Promise<RunningHost> {
   const parsed = HostOptions.safeParse(options);
@@ -346,13 +346,13 @@ class Host {
       let used = NOTHING;
       for (const { machine } of this.#attempts.runs()) used = plus(used, this.#executor.cost(machine));
       for (const { cost } of this.#checkpoints?.saver.runtimes() ?? []) used = plus(used, cost);
-      // The server does not say of what size the next runs are: like the last one, until it shows.
+      // The machines of the next runs are not known, so they are assumed to be like the last one.
       const each = this.#executor.cost(this.#usualMachine);
       room = Math.min(room, roomFor(each, used, this.#executor.capacity));
     }
     if (this.#factor >= 1) return Math.max(0, room);
     const allowed = Math.floor((size + room) * this.#factor) - size;
-    // With nothing running it is not the runs that press: one is taken, unless there is no memory at all.
+    // While nothing runs here, the load comes from elsewhere: one run is taken, unless there is no memory at all.
     const least = size === 0 && this.#factor > 0 ? 1 : 0;
     return Math.max(Math.min(room, least), Math.min(room, allowed));
   }
@@ -371,32 +371,32 @@ class Host {
       this.#usualMachine = run.machine;
       this.#attempts.accept(run);
     }
-    // They may be about these runs.
+    // Notices come second, because they may be about these runs.
     for (const notice of answer.notices) {
       const attempt = this.#attempts.find(notice);
       if (notice.type === "cancel") attempt?.cancel();
       else attempt?.operation(notice);
     }
-    // Asked for before the host was told to stop.
+    // The poll was sent before the host began to stop.
     if (this.#draining && answer.runs.length > 0) this.#attempts.drain("the host is stopping");
   }
 
   /**
-   * Runs end, and go on elsewhere, without this host: what was saved of them is deleted. Not asked about are those that it
-   * has a lease of: the server may not know of their checkpoint yet.
+   * Runs end or resume elsewhere without this host, so it asks whether their saved processes are still needed. It skips runs that it
+   * holds a lease of, because their checkpoint may be in use.
    */
   #askAboutCheckpoints(): void {
     const kept = this.#checkpoints?.store.someOfOwn(CHECKPOINTS_AT_ONCE) ?? [];
     this.#reporter.checkpoints(kept.filter(({ runId }) => !this.#attempts.has(runId)));
   }
 
-  /** A host that can't reach the server is about to be counted as lost: what it runs would run twice. */
+  /** The server is about to give the runs of a host that it has not heard from to others: they would run twice. */
   #fence(): void {
     if (this.#attempts.size === 0 || this.#session.silentMs < this.#settings.fenceMs) return;
     this.#log.warn(
       `No contact with the server for ${Math.round(this.#session.silentMs)} ms: ${this.#attempts.size} attempts are stopped`,
     );
-    // Should the server have been away itself, these are still leased to this host: it gives them back when they talk again.
+    // If the server was down itself, they are still leased to this host, which gives them back when the server answers.
     this.#attempts.releaseAll("the host lost contact with the server");
   }
 

@@ -14,16 +14,16 @@ import { hostOfCredential, newHostCredential, newId } from "@acme/sdk/contract";
 import { HostError } from "./errors.ts";
 import { FolderInUseError, lockFolder } from "./folder-lock.ts";
 
-/** Where one host keeps its files. */
+/** The folders in which one host keeps its files. */
 export interface HostFolders {
   root: string;
   /** Fetched bundles, `HASH.mjs`. */
   bundles: string;
-  /** One file for each process that was started, so that a later start can end what a killed host left behind. */
+  /** One file for each process that was started, so that the next start can end the processes of a killed host. */
   processes: string;
   /** The bundled runtime. */
   runtime: string;
-  /** Saved processes, unless they go elsewhere. */
+  /** Saved processes, unless `checkpointDir` is set. */
   checkpoints: string;
   /** Working directory of processes. */
   work: string;
@@ -54,7 +54,7 @@ export function takeDataFolder(path: string): HostIdentity {
     work: join(root, "work"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  // A folder that was there before may be open to others.
+  // An existing folder may be open to others.
   chmodSync(root, 0o700);
   for (const folder of [folders.bundles, folders.processes, folders.runtime, folders.work])
     mkdirSync(folder, { recursive: true });

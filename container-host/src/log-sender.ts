@@ -7,7 +7,7 @@ import type { Session } from "./session.ts";
 
 /** Characters that wait at most. What comes above it is dropped and counted: a chatty run must not take the host down. */
 const MAX_WAITING = 16 * 1024 * 1024;
-/** Of that, one run at most. */
+/** The most that one run may have of that. */
 const MAX_WAITING_OF_RUN = 2 * 1024 * 1024;
 const MAX_BATCH = 1024 * 1024;
 /** Lets the entries of a moment go together. */

@@ -21,7 +21,7 @@ export class HostMetrics {
   readonly warmStarts = this.#counter("acme_host_warm_starts_total", "Runs that a warm runtime took.");
   readonly restores = this.#histogram(
     "acme_host_restore_seconds",
-    "Until saved processes went on, from asking the Engine.",
+    "Restorations of saved processes, until they run again.",
   );
   readonly checkpoints = this.#counter("acme_host_checkpoints_total", "Processes saved.");
   readonly failedCheckpoints = this.#counter(

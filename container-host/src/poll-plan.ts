@@ -1,9 +1,9 @@
 import { LIMITS } from "@acme/sdk/contract";
 
-/** More polls than this at once only make smaller batches. */
+/** More polls than this at once would only make smaller batches. */
 const MAX_POLLS = 3;
 
-/** A poll for less than this share of what the host can hold is held back for a moment: room comes in pieces. */
+/** A poll for less than this share of the host's capacity is delayed for a moment, because more room often follows. */
 const WORTH_IT = 0.25;
 
 /**
@@ -25,7 +25,7 @@ export function nextPoll(
   const isCrumb = free < (room + held) * WORTH_IT;
   if (waiting.length === 0) return { max: free, soon: isCrumb && free > 0 };
   if (free === 0 || waiting.length >= MAX_POLLS) return null;
-  // A second poll for a crumb would be followed by a third: room is left to grow first, unless nobody asks at all.
+  // Polls for very little room would follow each other, so room may grow first, unless no poll is open.
   if (asked > 0 && isCrumb) return null;
   return { max: free, soon: isCrumb };
 }

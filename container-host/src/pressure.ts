@@ -11,7 +11,7 @@ export interface Pressure {
 /** Available memory above which runs are taken without limit, and below which none are. */
 const MEMORY = { easy: 0.15, none: 0.05 };
 const LOAD = { easy: 5, most: 20 };
-/** However busy the processors are, some work is taken: it has to be done somewhere. */
+/** Some runs are taken however busy the processors are, because they have to run somewhere. */
 const LEAST = 0.1;
 
 /** Share of the usual room that a machine under pressure still gives, 0 to 1. */
@@ -26,7 +26,7 @@ export const readPressure = (): Pressure => ({
   loadPerCore: (loadavg()[0] ?? 0) / availableParallelism(),
 });
 
-/** What `freemem` counts as used is mostly caches that would be given up; Linux knows better. */
+/** `freemem` counts caches as used, although they would be given up. Linux has a better figure. */
 function availableMemory(): number {
   if (process.platform !== "linux") return freemem();
   const kilobytes = /^MemAvailable:\s+(\d+) kB$/m.exec(readFileSync("/proc/meminfo", "utf8"))?.[1];

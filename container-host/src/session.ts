@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 
-/** Which host this is and which of its sessions, and when the server was last heard. */
+/** The host's id, its current session at the server, and when the server last answered. */
 export class Session {
   readonly hostId: string;
   #sessionId = randomUUID();
@@ -14,7 +14,7 @@ export class Session {
     return this.#sessionId;
   }
 
-  /** The server ended the session: what ran in it went to others. */
+  /** The server ended the session and gave its runs to other hosts. */
   renew(): void {
     this.#sessionId = randomUUID();
   }

@@ -2,11 +2,11 @@ import type { RuntimeToHost } from "@acme/sdk/contract";
 
 type Waits = Extract<RuntimeToHost, { type: "waiting" }>["waits"];
 
-/** How long a run may wait in memory for what has no known end: a child, a batch, a token. They are often quick. */
+/** How long a run waits in memory for something whose end is not known (a child, a batch, a token): often it is quick. */
 const OPEN_END_MS = 1_000;
 
 /**
- * In how many milliseconds a run that only waits is suspended; null: it goes on soon enough to wait in memory. `now`:
+ * In how many milliseconds a run that only waits is suspended; null: a wait ends soon enough to stay in memory. `now`:
  * milliseconds since the epoch. `suspendAfterMs`: the project's threshold, the longest wait in memory.
  */
 export function suspendInMs(waits: Waits, now: number, suspendAfterMs: number): number | null {

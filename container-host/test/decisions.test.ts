@@ -11,7 +11,7 @@ import { LineReader } from "../src/line-reader.ts";
 import { defaultProcessConcurrency } from "../src/options.ts";
 import { OutputTail } from "../src/output-tail.ts";
 import { nextPoll } from "../src/poll-plan.ts";
-import { averageOf, isExpired, startsWanted } from "../src/pool-plan.ts";
+import { averageOf, isExpired, startsWanted } from "../src/pool/plan.ts";
 import { roomFactor } from "../src/pressure.ts";
 import { roomFor } from "../src/resources.ts";
 import { suspendInMs } from "../src/suspend-plan.ts";

@@ -347,6 +347,14 @@ describe("time limits", { timeout: 60_000 }, () => {
       retry: null,
     });
   });
+
+  it("count the time that a run used before it was suspended", async () => {
+    const { server } = await testHost("process", { timeoutGraceMs: 100 });
+    const run = server.run("blocks", { maxDuration: 3_600 });
+    run.resume = { journal: [], usedMs: 3_599_800, checkpoint: null };
+    server.give(run);
+    expect(await server.outcomeOf(run)).toMatchObject(internal("MAX_DURATION_EXCEEDED"));
+  });
 });
 
 describe("leases", { timeout: 60_000 }, () => {

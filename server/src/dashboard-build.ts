@@ -11,10 +11,10 @@ export async function buildDashboard(root: string, log: (line: string) => void):
     cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
   });
-  let said = "";
+  let output = "";
   let failure = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    said += text;
+    output += text;
   });
   child.stderr.setEncoding("utf8").on("data", (text: string) => {
     failure += text;
@@ -24,6 +24,6 @@ export async function buildDashboard(root: string, log: (line: string) => void):
     child.once("close", resolve);
   });
   if (code !== 0) throw new ServerError(failure.trim() || `The dashboard's build ended with code ${code}`);
-  for (const line of said.split("\n")) if (line) log(line);
+  for (const line of output.split("\n")) if (line) log(line);
   return join(root, "dashboard/build");
 }

@@ -33,7 +33,7 @@ export function openDataDir(path: string): DataDir {
     pidsFile: join(root, "pids.json"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  // A folder that was there before may be open to others.
+  // An existing folder may be open to others.
   chmodSync(root, 0o700);
   for (const path of [dir.objects, dir.blobs, dir.host, dir.generated]) mkdirSync(path, { recursive: true });
   return dir;

@@ -1,4 +1,4 @@
-/** Something the user can put right: the message says what to do, and no stack trace is shown. */
+/** A problem that the user can solve. The message says how, and no stack trace is shown. */
 export class ServerError extends Error {
   override name = "ServerError";
 }

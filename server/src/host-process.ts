@@ -20,7 +20,7 @@ export function hostEnvironment(inherited: NodeJS.ProcessEnv, apiUrl: string): N
 
 const Ready = z.object({ ready: z.literal(true), executor: z.string() });
 
-/** What the host says once it takes runs; null for every other line of its output. */
+/** Parses the line that the host prints once it takes runs; null for every other line. */
 export function readyLine(line: string): { executor: string } | null {
   if (!line.startsWith("{")) return null;
   try {

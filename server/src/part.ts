@@ -2,11 +2,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import type { Readable, Writable } from "node:stream";
 import { type Command, dieWithParent } from "@acme/container-host/die-with-parent";
-import { countDeath, restartDelay } from "./backoff.ts";
+import { countCrash, restartDelay } from "./backoff.ts";
 import { messageOf } from "./errors.ts";
 
 export interface PartSpec {
-  /** As it is named in the server's output. */
+  /** Its name in the server's output. */
   name: string;
   command: Command;
   env: NodeJS.ProcessEnv;
@@ -21,18 +21,18 @@ export interface PartSpec {
   onLine(line: string): void;
   /** It runs, with this pid. */
   onStart(pid: number): void;
-  /** It died without having been asked to; it is started again after `restartInMs`, or not at all for null. */
-  onDeath(how: string, restartInMs: number | null): void;
+  /** It ended without having been stopped. It is restarted after `restartInMs`; null: it is not. */
+  onCrash(how: string, restartInMs: number | null): void;
 }
 
 export interface Part {
-  /** Of the program itself; undefined while it isn't running. */
+  /** The program's pid; undefined while it does not run. */
   readonly pid: number | undefined;
   start(): void;
-  /** From now on it is started again when it dies, with a growing delay. */
+  /** From now on it is restarted when it crashes, with a growing delay. */
   keepAlive(): void;
-  /** Resolves with how it ended, at the next death. */
-  died(): Promise<string>;
+  /** Resolves with how it ended, when it ends next. */
+  ended(): Promise<string>;
   /** Asks it to end, kills it after the grace period, resolves when it is gone. */
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
@@ -43,20 +43,20 @@ export interface Part {
 /** The program's descriptor for `secret`. */
 export const SECRET_FD = 5;
 const KEPT_LINES = 30;
-const LAST_WORDS_MS = 500;
+const LAST_OUTPUT_MS = 500;
 
 /** One child process that is watched, and never outlives this one. */
 export function createPart(spec: PartSpec): Part {
   let child: ChildProcess | undefined;
   let pid: number | undefined;
   let startedAt = 0;
-  let deaths = 0;
+  let crashes = 0;
   let restarting = false;
   let stopping = false;
   let timer: NodeJS.Timeout | undefined;
   const output: string[] = [];
-  let announceDeath: (how: string) => void = () => {};
-  let nextDeath = new Promise<string>((resolve) => (announceDeath = resolve));
+  let announceEnd: (how: string) => void = () => {};
+  let nextEnd = new Promise<string>((resolve) => (announceEnd = resolve));
 
   const print = (line: string): void => {
     output.push(line);
@@ -96,27 +96,27 @@ export function createPart(spec: PartSpec): Part {
     for (const stream of [started.stdout, started.stderr])
       createInterface({ input: stream! }).on("line", print);
     started.stdin!.on("error", () => {});
-    started.once("error", (error) => ended(started, `could not be started: ${error.message}`));
+    started.once("error", (error) => hasEnded(started, `could not be started: ${error.message}`));
     started.once("exit", (code, signal) => {
-      // What it started itself, and can't have stopped if it was killed, is in its process group.
+      // Its own children, which it can't have stopped where it was killed, are in its process group.
       if (started.pid !== undefined) signalPid(-started.pid, "SIGKILL");
       const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
-      // Its last words are still in the pipes; someone who left the group may hold these open for ever.
-      started.once("close", () => ended(started, how));
-      setTimeout(() => ended(started, how), LAST_WORDS_MS).unref();
+      // Its last output is still in the pipes. A process that left the group may keep them open for ever.
+      started.once("close", () => hasEnded(started, how));
+      setTimeout(() => hasEnded(started, how), LAST_OUTPUT_MS).unref();
     });
   }
 
-  function ended(which: ChildProcess, how: string): void {
+  function hasEnded(which: ChildProcess, how: string): void {
     if (child !== which) return;
     child = undefined;
     pid = undefined;
-    announceDeath(how);
-    nextDeath = new Promise((resolve) => (announceDeath = resolve));
+    announceEnd(how);
+    nextEnd = new Promise((resolve) => (announceEnd = resolve));
     if (stopping) return;
-    deaths = countDeath(deaths, Date.now() - startedAt);
-    const delay = restarting ? restartDelay(deaths) : null;
-    spec.onDeath(how, delay);
+    crashes = countCrash(crashes, Date.now() - startedAt);
+    const delay = restarting ? restartDelay(crashes) : null;
+    spec.onCrash(how, delay);
     if (delay !== null) timer = setTimeout(start, delay);
   }
 
@@ -128,12 +128,12 @@ export function createPart(spec: PartSpec): Part {
     keepAlive() {
       restarting = true;
     },
-    died: () => nextDeath,
+    ended: () => nextEnd,
     async stop() {
       stopping = true;
       clearTimeout(timer);
       if (!child) return;
-      const gone = nextDeath;
+      const gone = nextEnd;
       child.kill("SIGTERM");
       const killer = setTimeout(() => {
         if (pid !== undefined) signalPid(pid, "SIGKILL");
@@ -153,7 +153,7 @@ function signalPid(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // Gone already: that is what was wanted.
+    // It has ended already, which is what was wanted.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

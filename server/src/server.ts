@@ -34,7 +34,7 @@ export interface ServerOptions {
   vars?: Record<string, string>;
   /** Aborted: the start is given up. */
   signal?: AbortSignal;
-  /** What the server and its parts have to say, a line at a time. */
+  /** Receives each line of output of the server and its parts. */
   log(line: string): void;
 }
 
@@ -74,8 +74,8 @@ const HOST_GRACE_MS = 30_000;
 
 /**
  * Starts the whole platform on this machine: the Worker with its objects on workerd, and a container host. Both are
- * watched and started again when they die, and end with this process, whatever ends it.
- * @throws ServerError where something the user can put right is in the way; nothing is left running then
+ * supervised: a crashed part is restarted, and both end with this process, however it ends.
+ * @throws ServerError where the user has to solve a problem first; nothing is left running then
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const host = options.host ?? "127.0.0.1";
@@ -84,7 +84,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const parts: Part[] = [];
   let secretFiles: ReturnType<typeof workerSecretFiles> | undefined;
   const stop = once(async () => {
-    // The host goes first: it still has to report what it gives back.
+    // The host stops first, because it reports to the Worker which runs it gives back.
     for (const part of parts.toReversed()) await part.stop();
     secretFiles?.remove();
     unlock();
@@ -143,7 +143,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       env: hostEnvironment(process.env, access.apiUrl),
       secret: access.hostToken,
       graceMs: HOST_GRACE_MS,
-      hears(line) {
+      takesLine(line) {
         const ready = readyLine(line);
         if (!ready) return false;
         options.log(`[host] takes runs, executor: ${ready.executor}`);
@@ -174,7 +174,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   }
 }
 
-/** Makes parts that report to `log`, and keeps the file with the pids true. */
+/** Creates parts that log to `log`, and keeps the file with the pids up to date. */
 function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
   const pids: Record<string, number> = { server: process.pid };
   return (options: {
@@ -185,24 +185,24 @@ function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
     secret?: string;
     beforeStart?(): void;
     started?(): void;
-    /** True: the line was meant for the server, not for its output. */
-    hears?(line: string): boolean;
+    /** Returns true for a line that is meant for the server, not for its output. */
+    takesLine?(line: string): boolean;
   }): Part => {
-    const { name, hears, started, ...spec } = options;
+    const { name, takesLine, started, ...spec } = options;
     const part = createPart({
       ...spec,
       name,
       cwd: dir.root,
       onLine(line) {
-        if (!NOISE.test(line) && !hears?.(line)) log(`[${name}] ${line}`);
+        if (!NOISE.test(line) && !takesLine?.(line)) log(`[${name}] ${line}`);
       },
       onStart(pid) {
         pids[name] = pid;
         writePrivateJson(dir.pidsFile, pids);
         started?.();
       },
-      onDeath(how, restartInMs) {
-        log(`[${name}] ${how}${restartInMs === null ? "" : `; starting it again in ${restartInMs} ms`}`);
+      onCrash(how, restartInMs) {
+        log(`[${name}] ${how}${restartInMs === null ? "" : `; restarting it in ${restartInMs} ms`}`);
       },
     });
     parts.push(part);
@@ -234,7 +234,7 @@ function once(action: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** Waits for a part that was just started. @throws ServerError with its last words where it dies or takes too long */
+/** Waits for a part that was just started. @throws ServerError with its last output where it ends or takes too long */
 async function up(
   part: Part,
   what: string,
@@ -243,7 +243,7 @@ async function up(
 ): Promise<void> {
   const settled = new AbortController();
   const signals = [settled.signal, AbortSignal.timeout(STARTUP_MS), ...(interrupted ? [interrupted] : [])];
-  const dead = part.died().then((how) => {
+  const dead = part.ended().then((how) => {
     throw new ServerError(`${what} ${how} while it was starting:\n${part.recentOutput()}`);
   });
   try {
@@ -256,7 +256,7 @@ async function up(
 
 function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    signal.addEventListener("abort", () => reject(new ServerError("It said nothing in time")), {
+    signal.addEventListener("abort", () => reject(new ServerError("It was not ready in time")), {
       once: true,
     });
     promise.then(resolve, reject);

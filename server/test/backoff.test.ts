@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { BACKOFF, countDeath, restartDelay } from "../src/backoff.ts";
+import { BACKOFF, countCrash, restartDelay } from "../src/backoff.ts";
 
 it("waits twice as long after each death in a row, up to a limit", () => {
   expect([1, 2, 3].map(restartDelay)).toEqual([200, 400, 800]);
@@ -7,6 +7,6 @@ it("waits twice as long after each death in a row, up to a limit", () => {
 });
 
 it("forgets earlier deaths of a part that was healthy since", () => {
-  expect(countDeath(5, BACKOFF.healthyMs - 1)).toBe(6);
-  expect(countDeath(5, BACKOFF.healthyMs)).toBe(1);
+  expect(countCrash(5, BACKOFF.healthyMs - 1)).toBe(6);
+  expect(countCrash(5, BACKOFF.healthyMs)).toBe(1);
 });

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -15,6 +15,14 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "acme-data-"));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe("openDataDir", () => {
+  it("closes a folder that was open to others", () => {
+    chmodSync(folder, 0o755);
+    openDataDir(folder);
+    expect(statSync(folder).mode & 0o777).toBe(0o700);
+  });
+});
 
 describe("loadSecrets", () => {
   it("makes them once and keeps them, readable by the owner only", () => {

@@ -11,7 +11,7 @@ afterEach(async () => {
 
 function part(script: string, graceMs = 5_000) {
   const lines: string[] = [];
-  const deaths: string[] = [];
+  const crashes: string[] = [];
   const created = createPart({
     name: "test",
     command: { file: process.execPath, args: ["-e", script] },
@@ -20,16 +20,16 @@ function part(script: string, graceMs = 5_000) {
     graceMs,
     onLine: (line) => lines.push(line),
     onStart: () => {},
-    onDeath: (how, restartInMs) => deaths.push(`${how}, ${restartInMs}`),
+    onCrash: (how, restartInMs) => crashes.push(`${how}, ${restartInMs}`),
   });
   parts.push(created);
-  return { part: created, lines, deaths };
+  return { part: created, lines, crashes };
 }
 
 const FOREVER = 'console.log("up"); setInterval(() => {}, 1000)';
 
 it("starts a part again after it was killed", async () => {
-  const { part: watched, lines, deaths } = part(FOREVER);
+  const { part: watched, lines, crashes } = part(FOREVER);
   watched.start();
   watched.keepAlive();
   const first = await eventually("it is up", () => lines.length === 1 && watched.pid);
@@ -37,14 +37,14 @@ it("starts a part again after it was killed", async () => {
   const second = await eventually("it is up again", () => lines.length === 2 && watched.pid);
   expect(second).not.toBe(first);
   expect(isAlive(first)).toBe(false);
-  expect(deaths).toEqual(["was killed by SIGKILL, 200"]);
+  expect(crashes).toEqual(["was killed by SIGKILL, 200"]);
 });
 
 it("does not start one again that isn't kept alive, and keeps what it said", async () => {
-  const { part: watched, deaths } = part('console.error("what went wrong"); process.exit(3)');
+  const { part: watched, crashes } = part('console.error("what went wrong"); process.exit(3)');
   watched.start();
-  expect(await watched.died()).toBe("ended with code 3");
-  expect(deaths).toEqual(["ended with code 3, null"]);
+  expect(await watched.ended()).toBe("ended with code 3");
+  expect(crashes).toEqual(["ended with code 3, null"]);
   expect(watched.recentOutput()).toBe("what went wrong");
 });
 
@@ -57,19 +57,19 @@ it("tells when the program can't be found", async () => {
     graceMs: 1_000,
     onLine: () => {},
     onStart: () => {},
-    onDeath: () => {},
+    onCrash: () => {},
   });
   broken.start();
-  expect(await broken.died()).toMatch(/could not be started|ended with code/);
+  expect(await broken.ended()).toMatch(/could not be started|ended with code/);
 });
 
 it("kills a part that doesn't end within its grace period", async () => {
-  const { part: watched, lines, deaths } = part(`process.on("SIGTERM", () => {}); ${FOREVER}`, 100);
+  const { part: watched, lines, crashes } = part(`process.on("SIGTERM", () => {}); ${FOREVER}`, 100);
   watched.start();
   const pid = await eventually("it is up", () => lines.length === 1 && watched.pid);
   await watched.stop();
   expect(isAlive(pid)).toBe(false);
-  expect(deaths).toEqual([]);
+  expect(crashes).toEqual([]);
 });
 
 it("ends what a killed part had started itself", async () => {
@@ -85,10 +85,10 @@ it("ends what a killed part had started itself", async () => {
 });
 
 it("does not start again while it waits to be restarted and is stopped", async () => {
-  const { part: watched, deaths } = part("process.exit(1)");
+  const { part: watched, crashes } = part("process.exit(1)");
   watched.keepAlive();
   watched.start();
-  await eventually("it died", () => deaths.length > 0);
+  await eventually("it died", () => crashes.length > 0);
   await watched.stop();
   expect(watched.pid).toBeUndefined();
 });

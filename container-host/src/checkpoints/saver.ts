@@ -2,8 +2,8 @@ import { type CheckpointRef, newId } from "@acme/sdk/contract";
 import { messageOf } from "../errors.ts";
 import type { HostLog } from "../log.ts";
 import { orLate } from "../or-late.ts";
-import type { Pool } from "../pool.ts";
-import { type Runtime, specOf } from "../runtime.ts";
+import type { Pool } from "../pool/pool.ts";
+import { type Runtime, specOf } from "../pool/runtime.ts";
 import type { CheckpointHealth } from "./health.ts";
 import type { Checkpoints, SavedProcess } from "./store.ts";
 

@@ -15,11 +15,11 @@ import { z } from "zod";
 import { messageOf } from "../errors.ts";
 import type { HostLog } from "../log.ts";
 
-/** What is known of a saved process beside its memory. Its variables hold secrets, as its memory does. */
+/** Describes a saved process. Its variables hold secrets, as its memory does. */
 const SavedProcess = z.object({
   id: z.string(),
   runId: z.string(),
-  /** Who saved it, and keeps it within its disk budget. */
+  /** The host that saved it, and counts it in its disk budget. */
   hostId: z.string(),
   /** Milliseconds since the epoch. */
   savedAt: z.number(),
@@ -27,7 +27,7 @@ const SavedProcess = z.object({
   startedAt: z.number(),
   /** Runs that it has finished before. */
   runs: z.number().int(),
-  /** Of its memory's files. */
+  /** Size of its memory's files. */
   bytes: z.number(),
   /** Machines of another kind can't restore it. */
   kind: z.string(),
@@ -53,7 +53,7 @@ export interface CheckpointsOptions {
   folder: string;
   hostId: string;
   kind: string;
-  /** Of what this host saves; the oldest goes first. */
+  /** The most that this host's checkpoints may take together; the oldest are removed first. */
   maxBytes: number;
   log: HostLog;
   monotonicSeconds(): number;
@@ -143,7 +143,7 @@ export class Checkpoints {
     if (!isName(id)) return "its checkpoint has no valid name";
     const saved = read(join(folder, id));
     if (saved?.runId !== runId) return "its checkpoint is on another host, or was removed to make room";
-    // CRIU reads for ever where a file ends too early.
+    // CRIU never stops reading a file that ends too early.
     if (sizeOf(this.memoryOf(id)) !== saved.bytes) return "its checkpoint is damaged";
     if (saved.kind !== kind) return "its checkpoint is of another kind of machine";
     if (saved.monotonicSeconds > monotonicSeconds()) {
@@ -226,7 +226,7 @@ function closeToOthers(path: string): void {
   if (isFolder) for (const name of readdirSync(path)) closeToOthers(join(path, name));
 }
 
-/** Of all files below; 0 where there is nothing. */
+/** Size of all files below; 0 where there is nothing. */
 function sizeOf(path: string): number {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats?.isDirectory()) return stats?.size ?? 0;

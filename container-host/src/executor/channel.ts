@@ -3,7 +3,7 @@ import { type HostToRuntime, LIMITS } from "@acme/sdk/contract";
 import { LineReader } from "../line-reader.ts";
 import type { RuntimeEvents } from "./executor.ts";
 
-/** An output may double when it is put into JSON, and more is no message of a runtime of ours. */
+/** An output may double in size as JSON. A longer line is no message of the protocol. */
 const MAX_LINE = 4 * LIMITS.outputBytes;
 
 /** The host's end of a channel. What is sent in one turn of the event loop goes out in one write. */
@@ -22,7 +22,7 @@ export class Channel {
         events.onChannelError(error instanceof Error ? error.message : String(error));
       }
     });
-    // A runtime that dies with messages unread gives an error; that it died is told elsewhere.
+    // A runtime that ends with messages unread causes an error here; its end is reported by `onExit`.
     stream.on("error", () => {});
   }
 

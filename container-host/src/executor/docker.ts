@@ -49,7 +49,7 @@ export async function dockerExecutor(
   };
   if (capacity.memory < memoryBytes("micro")) {
     throw new HostError(
-      `Of ${Math.round(machine.memory / 1024 ** 2)} MB of memory --memory-reserve leaves ${Math.round(capacity.memory / 1024 ** 2)} MB to runs: less than the smallest takes`,
+      `--memory-reserve leaves ${Math.round(capacity.memory / 1024 ** 2)} MB of ${Math.round(machine.memory / 1024 ** 2)} MB to runs, which is less than the smallest machine preset needs. Choose a smaller reserve.`,
     );
   }
   const relay =
@@ -96,10 +96,10 @@ interface EngineInfo {
   ServerVersion: string;
 }
 
-/** Where checkpoints are put for the Engine to find them. Null: there are none here, which is said. */
+/** The folder in which the Engine looks for checkpoints. Returns null, and logs why, where processes can't be saved. */
 function checkpointRoot({ DockerRootDir, ExperimentalBuild }: EngineInfo, log: HostLog): string | null {
   if (!ExperimentalBuild) {
-    log.info("Processes are not saved, runs are replayed: the Engine is not in experimental mode");
+    log.info("Suspended runs are replayed, no process is saved: the Engine is not in experimental mode");
     return null;
   }
   try {
@@ -107,7 +107,7 @@ function checkpointRoot({ DockerRootDir, ExperimentalBuild }: EngineInfo, log: H
     return DockerRootDir;
   } catch {
     log.warn(
-      `Processes are not saved, runs are replayed: this user can't write to ${DockerRootDir}/containers`,
+      `Suspended runs are replayed, no process is saved: this user can't write to ${DockerRootDir}/containers`,
     );
     return null;
   }
@@ -235,14 +235,14 @@ class DockerExecutor implements Executor {
   async probe(): Promise<void> {
     const { docker, rebuild } = this.#parts;
     await within(docker.ping(), PING_MS, "the Engine does not answer");
-    // Somebody may have removed them.
+    // Somebody may have removed the image or the network.
     this.#parts.image = await rebuild();
     this.#parts.network = await ensureNetwork(docker);
     await this.#parts.firewall?.follow(this.#parts.network.bridge);
   }
 
   async close(): Promise<void> {
-    // Their removal; an Engine that hangs must not keep the host from ending: the next start removes them.
+    // Waits for the removal of containers. An Engine that hangs must not keep the host from ending; the next start removes them.
     const patience = new AbortController();
     await Promise.race([Promise.all(this.#running), sleep(CLOSE_MS, patience.signal)]);
     patience.abort();

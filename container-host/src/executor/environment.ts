@@ -2,7 +2,7 @@ import { MACHINES, type MachinePreset, RUNTIME_ENV } from "@acme/sdk/contract";
 import type { RuntimeSpec } from "./executor.ts";
 
 const MB = 1024 ** 2;
-/** Of a preset's memory, what V8's heap may take: the rest is for buffers, code and stacks. */
+/** The share of a preset's memory that V8's heap may take. The rest is for buffers, code and stacks. */
 const HEAP_SHARE = 0.75;
 
 export const memoryBytes = (machine: MachinePreset): number =>

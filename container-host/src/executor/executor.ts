@@ -8,14 +8,14 @@ export interface SavedRuntime {
   channelToken: string;
   /** What `save` wrote. */
   folder: string;
-  /** Of its files. */
+  /** Size of its files. */
   bytes: number;
 }
 
 export interface RuntimeCheckpoints {
   /** Machines with the same can restore each other's runtimes. */
   readonly kind: string;
-  /** What runtimes are started from now. */
+  /** The image that new runtimes are started from. */
   readonly image: string;
   /** As `start`; the restored runtime connects to its channel. Where that hangs, `startError` of its exit is a HangError. */
   restore(saved: SavedRuntime, bundlePath: string, events: RuntimeEvents): RuntimeHandle;
@@ -87,17 +87,17 @@ export interface Executor {
   readonly name: "process" | "docker";
   /** The server as runtimes reach it. */
   readonly apiUrl: string;
-  /** What all runtimes together may take. */
+  /** The resources that all runtimes together may take. */
   readonly capacity: Resources;
-  /** What a runtime of this preset takes of it. */
+  /** The part of it that a runtime of this preset takes. */
   cost(machine: MachinePreset): Resources;
-  /** What a cold start takes, in milliseconds, roughly: decides whether waiting for a warm one is better. */
+  /** Roughly how many milliseconds a cold start takes: decides whether waiting for a warm runtime is better. */
   readonly startMs: number;
-  /** Starts one; every failure is told by `onExit`. */
+  /** Starts a runtime. Failures are reported by `onExit`. */
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle;
   /** Absent: it can't save runtimes. */
   readonly checkpoints?: RuntimeCheckpoints;
-  /** Ends what an earlier process of this host left behind. Returns how many. */
+  /** Ends the runtimes that an earlier process of this host left behind. Returns how many. */
   cleanUp(): Promise<number>;
   /** @throws Error when it can start nothing now */
   probe(): Promise<void>;

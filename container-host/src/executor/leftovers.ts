@@ -13,7 +13,7 @@ export class Leftovers {
     this.#folder = folder;
   }
 
-  /** Each leads a process group of its own. */
+  /** Records a process that leads a process group of its own. */
   add(pid: number): void {
     writeFileSync(join(this.#folder, String(pid)), startOf(pid) ?? "");
   }
@@ -22,7 +22,7 @@ export class Leftovers {
     rmSync(join(this.#folder, String(pid)), { force: true });
   }
 
-  /** Kills the groups of those that are recorded. Returns how many were still there. */
+  /** Kills the process groups that are recorded. Returns how many still existed. */
   killAll(): number {
     let killed = 0;
     for (const name of readdirSync(this.#folder)) {
@@ -30,8 +30,8 @@ export class Leftovers {
       if (!Number.isInteger(pid) || pid <= 1) continue;
       const recorded = readFileSync(join(this.#folder, name), "utf8");
       const start = startOf(pid);
-      // A leader that is gone while its group lives keeps its pid from being given to others; after a reboot of the
-      // machine the recorded start can't match, and a group without leader is none of ours.
+      // While a group exists, the pid of its leader is not given to another process, also after the leader has ended. After a
+      // reboot the recorded start can't match, and a group without a leader is not ours.
       const ours = start === null ? bootOf(recorded) === boot() : start === recorded;
       if (ours && killGroup(pid)) killed += 1;
       this.remove(pid);
@@ -40,7 +40,7 @@ export class Leftovers {
   }
 }
 
-/** Kills a process group. False: there is none. */
+/** Kills a process group. Returns false where there is none. */
 export function killGroup(pid: number): boolean {
   try {
     process.kill(-pid, "SIGKILL");

@@ -148,7 +148,7 @@ class RuntimeProcess implements RuntimeHandle {
       });
     };
     child.once("error", (error) => {
-      // Also told when a signal could not be sent; that is no end.
+      // This event also comes when a signal could not be sent, which is no end.
       if (pid === undefined) end(error);
     });
     child.once("exit", () => {

@@ -7,9 +7,9 @@ import type { RuntimeEvents } from "../executor.ts";
 
 export const SOCKET_NAME = "host.sock";
 const MAX_LINE = 4 * LIMITS.outputBytes;
-/** A connection that has not said who it is by then is ended. */
+/** How long a connection may take to prove itself with `hello` before it is closed. */
 const GREETING_MS = 10_000;
-/** What may wait for a runtime that is not connected. */
+/** Characters that may wait for a runtime that is not connected. */
 const MAX_UNSENT = 4 * LIMITS.outputBytes;
 
 /**
@@ -45,7 +45,7 @@ export class ChannelServer {
     chmodSync(path, 0o666);
   }
 
-  /** Nobody can connect until `listen` is called again; what is sent meanwhile waits. */
+  /** Closes all connections and accepts no new ones until `listen` is called again. Messages that are sent meanwhile wait. */
   async pause(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const socket of this.#sockets) socket.destroy();
@@ -55,7 +55,7 @@ export class ChannelServer {
   send(message: HostToRuntime): void {
     this.#unsent += `${JSON.stringify(message)}\n`;
     if (this.#unsent.length > MAX_UNSENT && !this.#current) {
-      this.#events.onChannelError("it does not connect, and too much waits for it");
+      this.#events.onChannelError("it does not connect, and more messages wait for it than are kept");
       return;
     }
     if (this.#scheduled) return;

@@ -14,21 +14,21 @@ const IDENTITY = "core-1.img";
 /** What containerd calls the folders into which it copies a checkpoint once more. */
 const COPY = "ctrd-checkpoint";
 
-/** What has to be the same on a machine that restores a process: its kernel, its processor and the Engine. */
+/** Identifies what has to be the same on a machine that restores a process: its kernel, its processor and the Engine. */
 export async function machineKind(engineVersion: string): Promise<string> {
   const flags = /^flags\s*:\s*(.*)$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[1] ?? "";
   const facts = [release(), arch(), cpus()[0]?.model, flags, engineVersion];
   return createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 24);
 }
 
-/** What dockerode can do, but its types don't say. */
+/** A method of dockerode that its types don't have. */
 interface Checkpointable {
   createCheckpoint(options: { checkpointID: string; checkpointDir: string; exit: boolean }): Promise<void>;
 }
 
 /**
  * Writes the container's processes into `folder` and ends them.
- * @throws HangError after `deadlineMs`, Error that says what CRIU said; the container may be paused then
+ * @throws HangError after `deadlineMs`, Error with CRIU's message; the container may be paused then
  */
 export async function saveContainer(
   container: Docker.Container,
@@ -47,7 +47,7 @@ export async function saveContainer(
 
 export interface SavedFiles {
   folder: string;
-  /** Of the files in it. */
+  /** Size of the files in it. */
   bytes: number;
   /** Where the Engine keeps its containers. */
   engineRoot: string;
@@ -76,7 +76,7 @@ export async function startSaved(
   }
 }
 
-/** containerd leaves its copies where they are, with all that was in the process's memory. `identity`: what its file says. */
+/** Removes the copies that containerd leaves behind, which hold the process's memory. `identity`: content of its IDENTITY file. */
 async function removeCopies(identity: Buffer): Promise<void> {
   // Where the Engine has a folder of its own for these, nothing is found.
   for (const name of await readdir(tmpdir())) {
@@ -86,10 +86,10 @@ async function removeCopies(identity: Buffer): Promise<void> {
   }
 }
 
-/** What CRIU says of every failure, or also where it succeeds. */
+/** Errors that CRIU reports with every failure, or also where it succeeds. */
 const NOISE = /RLIMIT_NOFILE|^Dump files \(pid|^Dumping FAILED/;
 
-/** What stood in the way, from CRIU's log; undefined: it says nothing. */
+/** The reason of a failure, from CRIU's log; undefined where the log has none. */
 export function reasonOf(log: string): string | undefined {
   const errors = log.match(/Error \([^)]*\): .*/g) ?? [];
   const said = errors
@@ -98,7 +98,7 @@ export function reasonOf(log: string): string | undefined {
   return said.length === 0 ? undefined : `CRIU: ${said.slice(-3).join("; ")}`;
 }
 
-/** The Engine only says where CRIU's log is. */
+/** The Engine's message only names the path of CRIU's log: returns the reason from there. */
 async function explained(message: string): Promise<string> {
   const path = /path= (\S+criu-dump\.log)/.exec(message)?.[1];
   if (!path) return message;

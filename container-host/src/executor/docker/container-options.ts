@@ -6,9 +6,9 @@ import { CONTAINER_USER, PATHS } from "./runtime-image.ts";
 
 export const HOST_LABEL = "acme.host";
 
-/** Processes and threads: a Node process has about a dozen. */
+/** Limit of processes and threads. A Node process has about a dozen. */
 const MAX_PIDS = 512;
-/** What is kept of the raw output on disk: two files of this size. */
+/** Docker keeps two files of this size of a container's raw output. */
 const LOG_BYTES = 256 * 1024;
 
 export interface ContainerFacts {
@@ -29,7 +29,7 @@ export interface ContainerFacts {
   code?: string;
 }
 
-/** How a run's container is made: what it may use, and all that it may not do. */
+/** The options of a run's container: its limits, its mounts, and what it is not allowed to do. */
 export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateOptions {
   const {
     apiUrl,
@@ -80,11 +80,11 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
     HostConfig: {
       NetworkMode: network,
       Memory: memory,
-      // Memory and swap together: no swap.
+      // This counts memory and swap together, so there is no swap.
       MemorySwap: memory,
       NanoCpus: Math.floor(cpu * 1e9),
       PidsLimit: MAX_PIDS,
-      // When the machine itself runs short, runs go before what runs them.
+      // When the machine itself runs out of memory, runs are killed before the processes that run them.
       OomScoreAdj: 500,
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
@@ -97,7 +97,7 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
       ],
       LogConfig: {
         Type: "json-file",
-        // A run that prints a lot neither fills the disk nor waits for it.
+        // A run that prints a lot does not fill the disk, and does not wait for it.
         Config: {
           "max-size": String(LOG_BYTES),
           "max-file": "2",

@@ -11,7 +11,7 @@ interface Process {
  * `withRuntime` the container runtime's call itself. Returns how many processes that were.
  *
  * CRIU shares a process group with containerd's shim, which must live on, so it is found as a descendant of the one process
- * that was called with this container's id and `checkpoint` or `restore`. The call fails when CRIU dies, and then thaws the
+ * that was called with this container's id and `checkpoint` or `restore`. The call fails when CRIU ends, and then thaws the
  * container.
  */
 export function killCriuOf(containerId: string, { withRuntime = false } = {}): number {

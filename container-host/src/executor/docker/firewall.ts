@@ -121,7 +121,7 @@ export class Firewall {
     return [(await succeeds(command, ["-n", "-L", "DOCKER-USER"])) ? "DOCKER-USER" : "FORWARD", "INPUT"];
   }
 
-  /** @throws Error that says what iptables said; what ip6tables says matters only where containers have IPv6 */
+  /** @throws Error where iptables fails. Failures of ip6tables are ignored: containers have no IPv6 by default. */
   async #ensure(): Promise<void> {
     for (const { command, rules } of this.#families) {
       try {

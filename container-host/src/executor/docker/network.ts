@@ -36,11 +36,14 @@ export async function ensureNetwork(docker: Docker): Promise<RunNetwork> {
   }
   if (found?.Options?.["com.docker.network.bridge.enable_icc"] !== "false") {
     throw new HostError(
-      `The Docker network ${NAME} exists and lets containers reach each other. Remove it (docker network rm ${NAME}): it is made anew.`,
+      `The Docker network ${NAME} exists and lets containers reach each other. Remove it (docker network rm ${NAME}) and start the host again, which creates it.`,
     );
   }
   const gateway = found.IPAM?.Config?.[0]?.Gateway;
-  if (!gateway) throw new HostError(`The Docker network ${NAME} has no gateway. Remove it: it is made anew.`);
+  if (!gateway)
+    throw new HostError(
+      `The Docker network ${NAME} has no gateway. Remove it (docker network rm ${NAME}) and start the host again, which creates it.`,
+    );
   const bridge = found.Options?.["com.docker.network.bridge.name"] ?? `br-${found.Id.slice(0, 12)}`;
   return { name: NAME, bridge, gateway };
 }
@@ -51,8 +54,8 @@ const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
 export const isLoopback = (url: string): boolean => LOOPBACK.test(new URL(url).hostname);
 
 /**
- * Passes connections from containers on to a server that listens on this machine's loopback address. Only runs can reach
- * it, and what it leads to authenticates every call.
+ * Passes connections from containers on to a server that listens on this machine's loopback address. Only containers can
+ * reach it, and the server authenticates every call.
  */
 export class Relay {
   readonly #server: Server;
@@ -73,7 +76,7 @@ export class Relay {
       });
     } catch (error) {
       throw new HostError(
-        `Containers can't be given a way to ${this.#target.href}: listening on ${address} failed (${messageOf(error)}). Give an address that they reach with --container-api-url.`,
+        `Containers can't reach ${this.#target.href}: listening on ${address} for them failed (${messageOf(error)}). Name an address that they can reach with --container-api-url.`,
       );
     }
     const url = new URL(this.#target);

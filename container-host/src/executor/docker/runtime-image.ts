@@ -9,15 +9,15 @@ import type { HostLog } from "../../log.ts";
 import { bundleRuntime } from "../runtime-file.ts";
 
 const REPOSITORY = "acme-runtime";
-/** To be raised when what is put into the image changes in a way its content does not show. */
+/** Raise this when the image has to be built again although its files are the same. */
 const RECIPE = 1;
-/** Images of this and other versions of the runtime that are kept: each takes about 130 MB. */
+/** How many images, of this and other versions of the runtime, are kept. Each takes about 130 MB. */
 const KEPT_IMAGES = 3;
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
-/** Parts of the C library that it opens by name when it needs them: for looking up names. */
+/** Parts of the C library that it loads at run time, to resolve host names. */
 const OPENED_LATER = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
 
-/** Who runs are inside a container. */
+/** The user that runs have inside a container. */
 export const CONTAINER_USER = { uid: 65_532, gid: 65_532, name: "nonroot" } as const;
 export const PATHS = {
   node: "/usr/local/bin/node",
@@ -60,7 +60,7 @@ async function exists(docker: Docker, name: string): Promise<boolean> {
   }
 }
 
-/** The oldest go. One that a container uses stays: the Engine refuses. Another host that needs one makes it again. */
+/** Removes the oldest images. The Engine keeps one that a container uses; another host that needs one builds it again. */
 async function removeOldImages(docker: Docker): Promise<void> {
   const images = await docker.listImages({ filters: { label: [REPOSITORY] } });
   const old = images.sort((a, b) => b.Created - a.Created).slice(KEPT_IMAGES);
@@ -94,7 +94,7 @@ async function imageFiles(): Promise<ImageFile[]> {
   return files;
 }
 
-/** What this Node has loaded, at the paths where its loader looks for them. */
+/** The shared libraries that this Node has loaded, at the paths where its loader looks for them. */
 function sharedLibraries(): string[] {
   const report = process.report.getReport() as unknown as { sharedObjects: string[] };
   const paths = report.sharedObjects.filter((path) => path.startsWith("/") && !path.endsWith(".node"));
@@ -134,7 +134,7 @@ async function importImage(docker: Docker, files: ImageFile[], name: string): Pr
   });
 }
 
-/** Directories exist before what is in them; those that something is mounted on exist too. */
+/** Directories come before the files in them. Mount points are created too. */
 async function writeFiles(tar: ReturnType<typeof pack>, files: ImageFile[]): Promise<void> {
   const directories = new Map<string, number>([
     ["/tmp", 0o1777],
@@ -155,7 +155,7 @@ async function writeFiles(tar: ReturnType<typeof pack>, files: ImageFile[]): Pro
       );
     });
   }
-  // A mount point for the bundle: a file can only be mounted over a file.
+  // The mount point of the bundle: a file can only be mounted over a file.
   const all = [...files, { name: PATHS.bundle, from: Buffer.alloc(0), mode: 0o644 }];
   for (const { from, mode, name } of all) {
     const size = typeof from === "string" ? statSync(from).size : from.length;

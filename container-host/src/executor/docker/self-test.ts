@@ -13,7 +13,7 @@ const GREETING_MS = 20_000;
 const END_MS = 30_000;
 const MACHINE = "micro";
 
-/** Connects to its channel again and again, as an idle runtime does around its checkpoint, and says which process it is. */
+/** Connects to its channel again and again, as an idle runtime does around its checkpoint, and then sends its `hello`. */
 export const SELF_TEST_CODE = `const { connect } = require("node:net");
 const { ${RUNTIME_ENV.channel}: channel, ${RUNTIME_ENV.channelToken}: token } = process.env;
 const hello = JSON.stringify({ type: "hello", protocol: ${RUNTIME_PROTOCOL}, token, pid: process.pid });

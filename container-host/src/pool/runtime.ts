@@ -1,7 +1,7 @@
-import { type DequeuedRun, RuntimeToHost } from "@acme/sdk/contract";
-import type { ReadyDeployment } from "./deployments.ts";
-import type { RuntimeExit, RuntimeHandle, RuntimeSpec } from "./executor/executor.ts";
-import type { Resources } from "./resources.ts";
+import type { DequeuedRun, RuntimeToHost } from "@acme/sdk/contract";
+import type { ReadyDeployment } from "../deployments.ts";
+import type { RuntimeExit, RuntimeHandle, RuntimeSpec } from "../executor/executor.ts";
+import type { Resources } from "../resources.ts";
 
 /** A message of a runtime of this type. */
 export type Of<T extends RuntimeToHost["type"]> = Extract<RuntimeToHost, { type: T }>;
@@ -18,9 +18,9 @@ export interface Work {
   waiting(message: Of<"waiting">): void;
   working(): void;
   suspended(message: Of<"suspended">): void;
-  /** Its process goes on where it was saved, once it is told to. */
+  /** Its process was restored. It resumes where it was saved once it gets a `resume` message. */
   restored(): void;
-  /** Its process can't be restored: it is not submitted any more. */
+  /** Its process can't be restored, so it has to be submitted again, to be replayed. */
   restoreFailed(reason: string): void;
   completed(message: Of<"completed">): void;
   /** The runtime ended without completing it. */
@@ -31,7 +31,9 @@ export interface Work {
   startFailed(message: string): boolean;
 }
 
-/** Runtimes of one deployment, environment and machine, and what waits for one. */
+/**
+ * Runtimes of one deployment, environment and machine, and the runs that wait for one. `Runtimes` keeps its counters.
+ */
 export interface Lane {
   readonly key: string;
   ready: ReadyDeployment;
@@ -39,6 +41,7 @@ export interface Lane {
   readonly machine: RuntimeSpec["machine"];
   readonly waiting: { work: Work; since: number }[];
   readonly runtimes: Set<Runtime>;
+  /** The one that became idle last is at the end. */
   readonly idle: Runtime[];
   busy: number;
   starting: number;
@@ -49,32 +52,55 @@ export interface Lane {
   unloadable: boolean;
 }
 
-/** One process or container, from its start to its end. */
+/**
+ * - `starting`: it was started and has not loaded its bundle yet.
+ * - `restoring`: it is being restored from a checkpoint.
+ * - `idle`: it waits for a run.
+ * - `busy`: it has a run.
+ * - `saving`: its run is suspended, and it is being saved; it ends by that.
+ * - `leaving`: it was asked to exit.
+ * - `gone`: it has ended.
+ */
+export type RuntimeState = "starting" | "restoring" | "idle" | "busy" | "saving" | "leaving" | "gone";
+
+/** One process or container, from its start to its end. `Runtimes.enter` changes its state. */
 export class Runtime {
   readonly lane: Lane;
   readonly cost: Resources;
+  /** Milliseconds since the epoch: when its process was first started, also where it was restored since. */
+  readonly bornAt: number;
+  /** The secret by which it proves itself to its channel. */
+  readonly channelToken: string;
   readonly startedAt = performance.now();
-  channelToken = "";
-  state: "starting" | "idle" | "busy" | "saving" | "leaving" | "gone" = "starting";
+  /** Null in a new runtime; the run whose process is restored. */
+  readonly restoring: Work | null;
+  state: RuntimeState;
   handle!: RuntimeHandle;
-  /** It starts from what was saved of this. */
-  restoring: Work | null = null;
   work: Work | null = null;
   sentAt = 0;
   idleSince = 0;
-  runs = 0;
+  /** Runs that it has finished, or that were suspended in it. */
+  runs: number;
+  /** It has proved itself. */
   greeted = false;
   broken: Of<"broken"> | null = null;
+  /** When it is killed unless it has ended. */
   leaveBy = Number.POSITIVE_INFINITY;
 
-  constructor(lane: Lane, cost: Resources, bornAt: number) {
+  constructor(
+    lane: Lane,
+    cost: Resources,
+    channelToken: string,
+    restored: { work: Work; bornAt: number; runs: number } | null,
+  ) {
     this.lane = lane;
     this.cost = cost;
-    this.bornAt = bornAt;
+    this.channelToken = channelToken;
+    this.bornAt = restored?.bornAt ?? Date.now();
+    this.runs = restored?.runs ?? 0;
+    this.restoring = restored?.work ?? null;
+    this.state = restored ? "restoring" : "starting";
   }
-
-  /** Milliseconds since the epoch: when its process was first started, also where it was restored since. */
-  readonly bornAt: number;
 
   cancel(runId: string): void {
     this.handle.send({ type: "cancel", runId });
@@ -98,17 +124,3 @@ export const specOf = ({ environmentKey, machine, ready }: Lane, id: string): Ru
   machine,
   env: ready.deployment.env,
 });
-
-/** It is about this work, and of its lease. */
-export const isOf = (work: Work | null, message: { runId: string; token: number }): work is Work =>
-  work !== null && work.run.runId === message.runId && work.run.token === message.token;
-
-/** Null: no message of the protocol. Code of a task could write to the channel, so nothing is taken on trust. */
-export function parseMessage(line: string): RuntimeToHost | null {
-  try {
-    const parsed = RuntimeToHost.safeParse(JSON.parse(line));
-    return parsed.success ? parsed.data : null;
-  } catch {
-    return null;
-  }
-}

@@ -1,14 +1,14 @@
 export interface LaneFacts {
-  /** Of each run without a runtime: milliseconds its task usually takes; undefined: not known yet. */
+  /** For each run without a runtime: milliseconds that its task usually takes; undefined where that is not known yet. */
   waiting: readonly (number | undefined)[];
   starting: number;
-  /** Of each runtime at work: milliseconds its task usually takes, and how long it is at it. */
+  /** For each busy runtime: milliseconds that its task usually takes, and for how many it has been busy. */
   busy: readonly { usualMs: number | undefined; forMs: number }[];
   /** Milliseconds a cold start takes. */
   startMs: number;
 }
 
-/** Beyond what is usual, how long a run may take before its runtime no longer counts as about to be free. */
+/** A runtime does not count as about to be free any more when its run takes this much longer than usual. */
 const PATIENCE_MS = 200;
 const PATIENCE_FACTOR = 4;
 

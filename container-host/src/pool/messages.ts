@@ -1,0 +1,70 @@
+import { RuntimeToHost } from "@acme/sdk/contract";
+import type { Of, Runtime, Work } from "./runtime.ts";
+
+/** What the pool does about a message; all others go to the run that the runtime has. */
+export interface MessageHandlers {
+  greeted(): void;
+  ready(): void;
+  completed(work: Work, message: Of<"completed">): void;
+  /** It broke the protocol. Code of a task can write to the channel, so nothing is taken on trust. */
+  violated(reason: string): void;
+}
+
+/** Handles one line of a runtime's channel. */
+export function receive(runtime: Runtime, line: string, handlers: MessageHandlers): void {
+  const message = parse(line);
+  if (!message) {
+    handlers.violated(`it sent what is no message of the protocol: ${line.slice(0, 200)}`);
+    return;
+  }
+  if (message.type === "hello") {
+    if (message.token === runtime.channelToken) handlers.greeted();
+    else handlers.violated("it does not know the channel's token");
+    return;
+  }
+  if (!runtime.greeted) {
+    handlers.violated("it did not say who it is");
+    return;
+  }
+  const { work } = runtime;
+  switch (message.type) {
+    case "ready":
+      handlers.ready();
+      return;
+    case "broken":
+      runtime.broken = message;
+      return;
+    case "log":
+      if (work?.run.runId === message.runId) work.log(message, line.length);
+      return;
+    case "completed":
+      if (isAbout(work, message)) handlers.completed(work, message);
+      return;
+    case "journal":
+      if (isAbout(work, message)) work.journal(message);
+      return;
+    case "waiting":
+      if (isAbout(work, message)) work.waiting(message);
+      return;
+    case "working":
+      if (isAbout(work, message)) work.working();
+      return;
+    case "suspended":
+      if (isAbout(work, message)) work.suspended(message);
+      return;
+    case "started":
+      if (isAbout(work, message)) work.started(message);
+  }
+}
+
+/** The message is about this run, and of its lease. */
+const isAbout = (work: Work | null, message: { runId: string; token: number }): work is Work =>
+  work !== null && work.run.runId === message.runId && work.run.token === message.token;
+
+function parse(line: string): RuntimeToHost | null {
+  try {
+    return RuntimeToHost.safeParse(JSON.parse(line)).data ?? null;
+  } catch {
+    return null;
+  }
+}
