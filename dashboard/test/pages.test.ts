@@ -1,9 +1,11 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { changesBetween } from "../src/lib/deployments/changes.ts";
 import { payloadOf, problemsOf } from "../src/lib/editor/json-problems.ts";
 import { rateOf } from "../src/lib/queues/queue-text.ts";
+import { placeInLine } from "../src/lib/run/place.ts";
 import { NO_OPTIONS, triggerOptions } from "../src/lib/test/options.ts";
 import { answerOf } from "../src/lib/tokens/answers.ts";
+import { changesOf, parseDotenv } from "../src/lib/variables/dotenv.ts";
 
 it("says where a JSON text is wrong", () => {
   expect(problemsOf("")).toEqual([]);
@@ -53,4 +55,53 @@ it("shows rates and answers", () => {
     value: "hi",
     isError: false,
   });
+});
+
+describe("a .env file", () => {
+  it("is read with quotes, escapes, comments and values over several lines", () => {
+    const { variables, problems } = parseDotenv(
+      [
+        "# comment",
+        "PLAIN=a b # note",
+        'export QUOTED="x # y\\nz"',
+        "SINGLE='raw\\n'",
+        'KEY="-----BEGIN',
+        'two"',
+        "EMPTY=",
+        "PLAIN=last",
+        "not an assignment",
+      ].join("\r\n"),
+    );
+    expect(Object.fromEntries(variables.map(({ name, value }) => [name, value]))).toEqual({
+      PLAIN: "last",
+      QUOTED: "x # y\nz",
+      SINGLE: "raw\\n",
+      KEY: "-----BEGIN\ntwo",
+      EMPTY: "",
+    });
+    expect(problems).toEqual([{ line: 9, text: "not an assignment" }]);
+    expect(parseDotenv('A="open\nB=1').problems).toEqual([{ line: 1, text: "A: the quote is never closed" }]);
+  });
+
+  it("is compared with what is there; secrets can't be", () => {
+    const existing = [
+      { name: "A", value: "1", isSecret: false },
+      { name: "B", value: "<redacted>", isSecret: true },
+      { name: "C", value: "1", isSecret: false },
+    ];
+    const wanted = ["A", "B", "C", "D"].map((name) => ({ name, value: name === "A" ? "1" : "2" }));
+    expect(changesOf(wanted, existing).map(({ kind }) => kind)).toEqual(["same", "secret", "changed", "new"]);
+  });
+});
+
+it("says a place in line", () => {
+  expect([1, 2, 3, 11, 22, 113, 1_001].map(placeInLine)).toEqual([
+    "Next in line",
+    "2nd in line",
+    "3rd in line",
+    "11th in line",
+    "22nd in line",
+    "113th in line",
+    "More than 1,000 wait before it",
+  ]);
 });

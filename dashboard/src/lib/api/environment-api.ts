@@ -18,6 +18,7 @@ import type {
   TriggerBody,
   TriggerResponse,
   UpdateScheduleBody,
+  WhyResponse,
 } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 import { type RequestOptions, request } from "./request.ts";
@@ -64,6 +65,9 @@ export class EnvironmentApi {
   async listAttempts(id: string, signal?: AbortSignal): Promise<Attempt[]> {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
     return (await this.call<{ attempts: Attempt[] }>(path, { signal })).attempts;
+  }
+  why(id: string, signal?: AbortSignal): Promise<WhyResponse> {
+    return this.call(`/api/v1/runs/${encodeURIComponent(id)}/why`, { signal });
   }
   cancelRun(id: string): Promise<{ id: string }> {
     return this.post(`/api/v2/runs/${encodeURIComponent(id)}/cancel`);

@@ -1,4 +1,5 @@
 import Boxes from "@lucide/svelte/icons/boxes";
+import Braces from "@lucide/svelte/icons/braces";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import Inbox from "@lucide/svelte/icons/inbox";
@@ -41,7 +42,10 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
   },
   {
     group: "Develop",
-    pages: [{ path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test" }],
+    pages: [
+      { path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test", least: "developer" },
+      { path: "variables", label: "Variables", icon: Braces, shortcut: "go.variables", least: "developer" },
+    ],
   },
   {
     group: "Organization",

@@ -230,6 +230,8 @@ export interface TraceRow {
   /** It has children, which are shown unless it is collapsed. */
   children: number;
   open: boolean;
+  /** A child run whose spans are not loaded yet. */
+  loadable: boolean;
   /** Number of spans that a group stands for. */
   grouped?: number;
   failedInGroup?: number;
@@ -271,6 +273,7 @@ export function rowsOf(
         depth,
         children: members.length,
         open,
+        loadable: false,
         grouped: members.length,
         failedInGroup: members.filter(({ status }) => status === "failed").length,
       });
@@ -281,7 +284,8 @@ export function rowsOf(
     }
     const children = byParent.get(span.id) ?? [];
     const open = children.length > 0 && !collapsed.has(span.id);
-    rows.push({ span, depth, children: children.length, open });
+    const loadable = children.length === 0 && span.kind === "child" && span.target !== undefined;
+    rows.push({ span, depth, children: children.length, open, loadable });
     if (open) push(children, depth + 1);
   }
   return rows;
