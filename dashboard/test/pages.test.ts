@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { changesBetween } from "../src/lib/deployments/changes.ts";
 import { payloadOf, problemsOf } from "../src/lib/editor/json-problems.ts";
 import { rateOf } from "../src/lib/queues/queue-text.ts";
-import { placeInLine } from "../src/lib/run/place.ts";
 import { NO_OPTIONS, triggerOptions } from "../src/lib/test/options.ts";
 import { answerOf } from "../src/lib/tokens/answers.ts";
 import { changesOf, parseDotenv } from "../src/lib/variables/dotenv.ts";
@@ -92,16 +91,4 @@ describe("a .env file", () => {
     const wanted = ["A", "B", "C", "D"].map((name) => ({ name, value: name === "A" ? "1" : "2" }));
     expect(changesOf(wanted, existing).map(({ kind }) => kind)).toEqual(["same", "secret", "changed", "new"]);
   });
-});
-
-it("says a place in line", () => {
-  expect([1, 2, 3, 11, 22, 113, 1_001].map(placeInLine)).toEqual([
-    "Next in line",
-    "2nd in line",
-    "3rd in line",
-    "11th in line",
-    "22nd in line",
-    "113th in line",
-    "More than 1,000 wait before it",
-  ]);
 });

@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { axeProblems, openBrowser, openPage, type WatchedPage } from "../support/browser.ts";
@@ -207,7 +209,11 @@ describe("the dashboard, on the real stack", () => {
     const id = await trigger("quick", {});
     await open(`runs/${id}`);
     await page.locator('[data-status="QUEUED"]').waitFor();
-    await page.getByTestId("headline").getByText("task/quick").waitFor();
+    await page
+      .getByTestId("headline")
+      .getByText(/paused/)
+      .waitFor();
+    await page.getByTestId("headline").getByRole("link", { name: "Queue task/quick" }).waitFor();
     await open("queues");
     await page.getByRole("button", { name: "Resume task/quick" }).click();
     await open(`runs/${id}`);
@@ -267,6 +273,59 @@ describe("the dashboard, on the real stack", () => {
     expect(await page.locator("img").count()).toBe(0);
   });
 
+  it("sets variables from lines of a .env file, and shows what changes first", async () => {
+    const { page } = watched;
+    await open("variables");
+    await page.keyboard.press("n");
+    await page.getByLabel("Lines of a .env file").fill('REGION=eu\nTOKEN="a b"');
+    await page.getByText("2 changes of prod").waitFor();
+    await page.getByLabel(/^Secret/).uncheck();
+    await page.getByRole("button", { name: "Set 2 variables" }).click();
+    const cell = page.getByRole("button", { name: "Set REGION of Production" });
+    await cell.getByText("eu").waitFor();
+    await cell.click();
+    await page.getByText("Nothing changes").waitFor();
+    await page.getByLabel("Lines of a .env file").fill("REGION=us");
+    await page.getByText("was eu").waitFor();
+    await page.keyboard.press("Escape");
+  });
+
+  it("shows a viewer no button that would be refused, and the API refuses it anyway", async () => {
+    const id = await trigger("hold", {});
+    const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
+      adminToken: string;
+    };
+    const answer = await fetch(`${server.apiUrl}/admin/v1/sign-in-links`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+      body: JSON.stringify({ email: "viewer@example.com", organization: "default", role: "viewer" }),
+    });
+    const { url } = (await answer.json()) as { url: string };
+    const { page } = await openPage(browser);
+    await page.goto(url);
+    await page.waitForURL(/\/runs$/);
+    const me = (await (await page.request.get(`${server.apiUrl}/api/v1/me`)).json()) as {
+      organizations: { projects: { environments: { id: string; slug: string }[] }[] }[];
+    };
+    const environment = me.organizations[0]?.projects[0]?.environments.find(({ slug }) => slug === "prod");
+    await page.goto(`${server.apiUrl}/r/${id}`);
+    await page.locator('[data-status="EXECUTING"]').waitFor();
+    expect(await page.getByRole("button", { name: "Cancel", exact: true }).count()).toBe(0);
+    expect(await page.getByRole("button", { name: "Replay", exact: true }).count()).toBe(0);
+    expect(await page.getByRole("link", { name: "Test" }).count()).toBe(0);
+    await page.keyboard.press("c");
+    const refused = await page.request.post(`${server.apiUrl}/api/v2/runs/${id}/cancel`, {
+      headers: { "x-acme-environment": environment?.id ?? "", origin: server.apiUrl },
+      data: {},
+    });
+    expect(refused.status()).toBe(403);
+    const run = await page.request.get(`${server.apiUrl}/api/v3/runs/${id}`, {
+      headers: { "x-acme-environment": environment?.id ?? "" },
+    });
+    expect(((await run.json()) as { status: string }).status).toBe("EXECUTING");
+    await page.context().close();
+  });
+
   it("goes anywhere by the palette, and lists every shortcut", async () => {
     const { page } = watched;
     await page.keyboard.press("Control+k");
@@ -286,7 +345,7 @@ describe("the dashboard, on the real stack", () => {
       const failed = await trigger("fails", {});
       const paths = ["runs", `runs/${failed}`, "tasks", "inbox", "queues", "schedules", "deployments"];
       const found: string[] = [];
-      for (const path of [...paths, "test/slow", "members", "audit", "settings"]) {
+      for (const path of [...paths, "test/slow", "variables", "members", "audit", "settings"]) {
         await open(path);
         await page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
         await page.waitForLoadState("networkidle").catch(() => {});

@@ -6,7 +6,8 @@ export interface Frame {
   own: boolean;
 }
 
-const FOREIGN = /node_modules|\(node:|\snode:|\/sdk\/src\/|\/host\/runtime\//;
+/** Source maps name the user's files relative to the project; all else is a library, Node.js or the runtime. */
+const FOREIGN = /^(?:file:|node:|\/|[A-Za-z]:[\\/]|\.\.|<)|node_modules|\bnative\b/;
 /** A bundle lies in a folder of its host: what comes before the project's own path says nothing. */
 const BUNDLE = /^(?:file:\/\/)?.*\/bundles\//;
 
@@ -18,7 +19,7 @@ export function framesOf(stack: string): Frame[] {
     if (!match) continue;
     const location = (match[2] ?? "").replace(/^async /, "").replace(BUNDLE, "");
     const call = (match[1] ?? "").replace(/^async /, "").replace("<anonymous>", "");
-    frames.push({ call: call || "anonymous", location, own: !FOREIGN.test(line) });
+    frames.push({ call: call || "anonymous", location, own: !FOREIGN.test(location) });
   }
   return frames;
 }

@@ -100,6 +100,9 @@ const STEPS = [
   172_800_000, 604_800_000,
 ];
 
+/** Room that a tick's label takes. */
+const LABEL_PX = 32;
+
 export interface Tick {
   px: number;
   /** Milliseconds since the scale's start. */
@@ -124,7 +127,8 @@ export function ticksOf(scale: TimeScale, target = 110): Tick[] {
       offset += step
     ) {
       const at = scale.project(scale.from + offset);
-      if (at - lastPx < target / 2 || at > scale.width - 30) continue;
+      const covered = scale.cuts.some(({ left }) => left > at && left < at + LABEL_PX);
+      if (at - lastPx < target / 2 || at > scale.width - LABEL_PX || covered) continue;
       ticks.push({ px: at, offset });
       lastPx = at;
     }
