@@ -276,6 +276,7 @@ describe("the dashboard, on the real stack", () => {
   it("sets variables from lines of a .env file, and shows what changes first", async () => {
     const { page } = watched;
     await open("variables");
+    await page.getByText("No variable yet").waitFor();
     await page.keyboard.press("n");
     await page.getByLabel("Lines of a .env file").fill('REGION=eu\nTOKEN="a b"');
     await page.getByText("2 changes of prod").waitFor();
