@@ -19,6 +19,12 @@ export {
 export type { ApiPromise } from "./client/api-promise.ts";
 export { type ApiClientConfiguration, ApiClientMissingError } from "./client/configuration.ts";
 export type { CursorPage, CursorPageParams, CursorPagePromise } from "./client/cursor-page.ts";
+export type {
+  CreateEnvironmentVariableParams,
+  EnvironmentVariable,
+  ImportEnvironmentVariablesParams,
+  UpdateEnvironmentVariableParams,
+} from "./client/envvars-api.ts";
 export type { OffsetLimitPage, OffsetLimitPagePromise } from "./client/offset-page.ts";
 export type {
   ListQueueOptions,
@@ -73,6 +79,7 @@ export type {
   TaskWithSchemaOptions,
 } from "./define/task-types.ts";
 export { auth, configure } from "./manage/auth.ts";
+export { envvars } from "./manage/envvars.ts";
 export { queues } from "./manage/queues.ts";
 export type {
   RealtimeRun,

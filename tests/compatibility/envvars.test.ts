@@ -1,0 +1,110 @@
+import { configure, envvars, runs, tasks } from "@trigger.dev/sdk";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployTaskFile } from "../support/deploy-task.ts";
+import { eventually } from "../support/eventually.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+
+const TASKS = `
+import { envvars, logger, task } from "@trigger.dev/sdk";
+
+export const read = task({ id: "read", run: async ({ name }: { name: string }) => process.env[name] ?? null });
+export const leak = task({
+  id: "leak",
+  retry: { maxAttempts: 1 },
+  run: async () => {
+    const secret = process.env.API_TOKEN ?? "";
+    console.log("console: " + secret + "\\nnext line " + secret);
+    logger.info("logger", { nested: { secret } });
+    throw new Error("failed with " + secret);
+  },
+});
+export const manage = task({
+  id: "manage",
+  run: async () => {
+    await envvars.create({ name: "FROM_RUN", value: "1" });
+    await envvars.update("FROM_RUN", { value: "2" });
+    return (await envvars.list()).map(({ name, value }) => name + "=" + value);
+  },
+});
+`;
+
+/** Environment variables through the published client of Trigger.dev, down to the processes of tasks. */
+describe("envvars by @trigger.dev/sdk 4.8.3", () => {
+  let server: LocalServer;
+  const SECRET = "tok_4f7d0b1c9a";
+
+  beforeAll(async () => {
+    server = await startLocalServer({ example: false });
+    await deployTaskFile(server, TASKS);
+    configure({ baseURL: server.apiUrl, accessToken: server.secretKey });
+  });
+  afterAll(() => server?.stop());
+
+  const of = () => [server.projectRef, "prod"] as const;
+  const ended = async (task: string, payload: unknown) => {
+    const { id } = await tasks.trigger(task, payload);
+    return runs.poll(id, { pollIntervalMs: 50 });
+  };
+
+  it("creates, lists, retrieves, updates and deletes", async () => {
+    expect(await envvars.create(...of(), { name: "PLAIN", value: "a" })).toMatchObject({ success: true });
+    // Its types do not know of isSecret here; it sends what it is given.
+    const secret: { name: string; value: string } = Object.assign(
+      { name: "API_TOKEN", value: SECRET },
+      { isSecret: true },
+    );
+    await envvars.create(...of(), secret);
+    expect(await envvars.list(...of())).toMatchObject([
+      { name: "API_TOKEN", value: "<redacted>", isSecret: true },
+      { name: "PLAIN", value: "a", isSecret: false },
+    ]);
+    // Outside of a run, this version's own `update` fails with "name is not defined"; `create` overwrites.
+    await envvars.create(...of(), { name: "PLAIN", value: "b" });
+    expect(await envvars.retrieve(...of(), "PLAIN")).toMatchObject({ name: "PLAIN", value: "b" });
+    await envvars.upload(...of(), { variables: { PLAIN: "c", MORE: "d" } });
+    expect((await envvars.retrieve(...of(), "PLAIN")).value).toBe("b");
+    await envvars.upload(...of(), { variables: { PLAIN: "c" }, override: true });
+    expect((await envvars.retrieve(...of(), "PLAIN")).value).toBe("c");
+    await envvars.del(...of(), "MORE");
+    await expect(envvars.retrieve(...of(), "MORE")).rejects.toMatchObject({ status: 404 });
+    await expect(envvars.list(server.projectRef, "dev")).rejects.toMatchObject({ status: 404 });
+  });
+
+  it("reach the processes of tasks, and changes reach the next attempts", async () => {
+    await eventually(
+      "the value is there",
+      async () => (await ended("read", { name: "PLAIN" })).output === "c",
+    );
+    await envvars.create(...of(), { name: "PLAIN", value: "changed" });
+    await eventually(
+      "the new value is there",
+      async () => (await ended("read", { name: "PLAIN" })).output === "changed",
+    );
+    await envvars.del(...of(), "PLAIN");
+    await eventually("it is gone", async () => (await ended("read", { name: "PLAIN" })).output === null);
+  });
+
+  it("that are secret are in no log and no error", async () => {
+    await eventually(
+      "it is there",
+      async () => (await ended("read", { name: "API_TOKEN" })).output === SECRET,
+    );
+    const run = await ended("leak", {});
+    expect(run.error?.message).toBe("failed with [redacted]");
+    let text = "";
+    await eventually("the logs are there", async () => {
+      const response = await fetch(`${server.apiUrl}/api/v1/runs/${run.id}/events`, {
+        headers: { authorization: `Bearer ${server.secretKey}` },
+      });
+      text = await response.text();
+      return text.includes("console: ") && text.includes("nested");
+    });
+    expect(text).toContain("console: [redacted]\\nnext line [redacted]");
+    expect(text).not.toContain(SECRET);
+  });
+
+  it("are managed from inside a run", async () => {
+    const run = await ended("manage", {});
+    expect(run.output).toEqual(["API_TOKEN=<redacted>", "FROM_RUN=2"]);
+  });
+});
