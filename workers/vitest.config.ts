@@ -23,6 +23,8 @@ export default defineConfig({
           BATCH: object("BatchObject"),
           LIVE: object("LiveObject"),
           LIMITER: object("LimiterObject"),
+          BULK_ACTION: object("BulkActionObject"),
+          USER: object("UserObject"),
           DATABASE: object("DatabaseObject"),
         },
         serviceBindings: {

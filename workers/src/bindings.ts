@@ -7,6 +7,8 @@ import type { Session } from "./people/session.ts";
 export interface Bindings extends ObjectBindings {
   DATABASE: DurableObjectNamespace;
   LIMITER: DurableObjectNamespace;
+  BULK_ACTION: DurableObjectNamespace;
+  USER: DurableObjectNamespace;
   /** Query side in Postgres: goes before D1. */
   HYPERDRIVE?: Hyperdrive;
   /** Query side on Cloudflare. */

@@ -20,7 +20,9 @@ export class FeedObject extends feedObject<Bindings>() {}
 export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
 export class LiveObject extends liveObject<Bindings>(liveDependencies) {}
 export class BatchObject extends batchObject<Bindings>() {}
+export { BulkActionObject } from "./bulk-actions/object.ts";
 export { LimiterObject } from "./http/limiter-object.ts";
+export { UserObject } from "./people/user-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";
 
 export default { fetch: app.fetch } satisfies ExportedHandler<Bindings>;

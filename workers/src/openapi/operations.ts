@@ -527,6 +527,73 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.BootstrapResponse,
     },
   },
+  "/api/v1/bulk-actions": {
+    get: {
+      id: "listBulkActions",
+      summary: "List bulk actions, newest first",
+      query: api.ListBulkActionsQuery,
+      response: api.ListBulkActionsResponse,
+    },
+    post: {
+      id: "createBulkAction",
+      summary: "Cancel or replay many runs, by filter or by their ids",
+      body: api.CreateBulkActionBody,
+      response: api.BulkActionId,
+      status: 202,
+    },
+  },
+  "/api/v1/bulk-actions/{id}": {
+    get: {
+      id: "retrieveBulkAction",
+      summary: "How far a bulk action is",
+      response: api.BulkActionResource,
+    },
+  },
+  "/api/v1/bulk-actions/{id}/abort": {
+    post: {
+      id: "abortBulkAction",
+      summary: "Leave alone the runs that a bulk action has not come to",
+      response: api.BulkActionId,
+    },
+  },
+  "/api/v1/me/sessions": {
+    get: { id: "listSessions", summary: "List one's own sessions", response: api.ListSessionsResponse },
+    delete: {
+      id: "revokeOtherSessions",
+      summary: "Sign out everywhere else",
+      response: api.RevokedSessions,
+    },
+  },
+  "/api/v1/me/sessions/{id}": {
+    delete: { id: "revokeSession", summary: "Sign a device out", response: api.RevokedSessions },
+  },
+  "/api/v1/me/preferences": {
+    get: {
+      id: "getPreferences",
+      summary: "What the dashboard remembers of a person",
+      response: api.Preferences,
+    },
+    put: {
+      id: "updatePreferences",
+      summary: "Change it; what is absent stays",
+      body: api.UpdatePreferencesBody,
+      response: api.Preferences,
+    },
+  },
+  "/api/v1/me/recent-payloads": {
+    get: {
+      id: "listRecentPayloads",
+      summary: "Payloads that a person tested a task with, newest first",
+      query: api.RecentPayloadsQuery,
+      response: api.RecentPayloadsResponse,
+    },
+    post: {
+      id: "addRecentPayload",
+      summary: "Remember a payload",
+      body: api.AddRecentPayloadBody,
+      response: api.RecentPayloadsResponse,
+    },
+  },
   "/api/v1/me": {
     get: {
       id: "getMe",

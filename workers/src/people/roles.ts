@@ -63,6 +63,11 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   updateRunMetadata: "developer",
   resetIdempotencyKey: "developer",
 
+  createBulkAction: "developer",
+  listBulkActions: "viewer",
+  retrieveBulkAction: "viewer",
+  abortBulkAction: "developer",
+
   listQueues: "viewer",
   getQueue: "viewer",
   pauseQueue: "developer",

@@ -1,12 +1,21 @@
-import { CreateSignInLinkBody, type MeResponse } from "@acme/sdk/contract/api";
-import { Hono } from "hono";
+import {
+  AddRecentPayloadBody,
+  CreateSignInLinkBody,
+  type MeResponse,
+  RecentPayloadsQuery,
+  UpdatePreferencesBody,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
-import { readBody } from "../http/body.ts";
+import { readBody, readRequiredBody } from "../http/body.ts";
+import { invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
 import { handleAuth } from "../people/handle-auth.ts";
 import { meOf } from "../people/me.ts";
+import { listSessions, revokeOtherSessions, revokeSession } from "../people/session-list.ts";
 import { createSignInLink } from "../people/sign-in-link.ts";
+import type { UserRpc } from "../people/user-object.ts";
 import { openSql } from "../storage/sql-connection.ts";
 
 /** People: signing in (better-auth's own routes), who one is, and the operator's sign-in links. */
@@ -17,7 +26,33 @@ export const peopleRoutes = new Hono<App>()
     const me: MeResponse = await meOf(c.env, openSql(c.env), user);
     return c.json(me);
   })
+  .get("/api/v1/me/sessions", access("listSessions"), async (c) => c.json({ data: await listSessions(c) }))
+  .delete("/api/v1/me/sessions", access("revokeOtherSessions"), async (c) =>
+    c.json(await revokeOtherSessions(c)),
+  )
+  .delete("/api/v1/me/sessions/:id", access("revokeSession"), async (c) =>
+    c.json(await revokeSession(c, c.req.param("id"))),
+  )
+  .get("/api/v1/me/preferences", access("getPreferences"), async (c) =>
+    c.json(await userObjectOf(c).preferences()),
+  )
+  .put("/api/v1/me/preferences", access("updatePreferences"), async (c) =>
+    c.json(await userObjectOf(c).updatePreferences(await readRequiredBody(c, UpdatePreferencesBody))),
+  )
+  .get("/api/v1/me/recent-payloads", access("listRecentPayloads"), async (c) => {
+    const query = RecentPayloadsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { environment, task } = query.data;
+    return c.json({ data: await userObjectOf(c).recentPayloads(environment, task) });
+  })
+  .post("/api/v1/me/recent-payloads", access("addRecentPayload"), async (c) => {
+    const { environment, task, payload } = await readRequiredBody(c, AddRecentPayloadBody);
+    return c.json({ data: await userObjectOf(c).addRecentPayload(environment, task, payload) });
+  })
   .post("/admin/v1/sign-in-links", access("createSignInLink"), async (c) => {
     const body = await readBody(c, CreateSignInLinkBody);
     return c.json(await createSignInLink(c.env, openSql(c.env), baseUrl(c), body));
   });
+
+const userObjectOf = (c: Context<App>): UserRpc =>
+  c.env.USER.getByName(c.var.session.user.id) as unknown as UserRpc;

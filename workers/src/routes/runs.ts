@@ -35,9 +35,8 @@ import {
   runFeed,
   schedulesOf,
 } from "../objects.ts";
-import { triggerRun } from "../runs/trigger-run.ts";
+import { replayRun } from "../runs/replay-run.ts";
 import { openRepository } from "../storage/open.ts";
-import { resolve } from "../storage/packets.ts";
 import type { RunFilter } from "../storage/repository.ts";
 import { resultOf, waitOf } from "../views/run-result.ts";
 import { listedOf, retrievedJson, summaryOf } from "../views/run-view.ts";
@@ -167,7 +166,7 @@ export const runRoutes = new Hono<App>()
     const runId = c.req.param("runId");
     const body = await readBody(c, ReplayBody, LIMITS.triggerBodyBytes);
     const run = await runOf(c.env, environment, runId);
-    const result = await replay(c.env, environment, run, body, requestKeyOf(c));
+    const result = await replayRun(c.env, environment, run, body, requestKeyOf(c));
     return c.json({ id: result.runId });
   })
   .post("/api/v1/runs/:runId/reschedule", access("rescheduleRun"), async (c) => {
@@ -252,49 +251,6 @@ async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord):
   ]);
   const related = { parent, root, children: children.runs.map(summaryOf) };
   return retrievedJson(env, run, related, schedule ? runScheduleView(schedule) : undefined);
-}
-
-async function replay(
-  env: Bindings,
-  environment: EnvironmentRef,
-  run: RunRecord,
-  body: z.infer<typeof ReplayBody>,
-  requestKey: string | undefined,
-) {
-  const original =
-    run.payload === null
-      ? null
-      : await resolve(env, environment.key, { text: run.payload, type: run.payloadType });
-  if (run.payload !== null && !original && body.payload === undefined) {
-    throw new Failure(
-      422,
-      "payload_not_found",
-      `The payload of run ${run.id} is no longer stored. Send \`payload\` to replay the run with another one.`,
-    );
-  }
-  const { payload, payloadType, metadata, queue, version, region: _, ...options } = body;
-  const changed = payload !== undefined;
-  return triggerRun(env, environment, {
-    task: run.task,
-    replayedFrom: run.id,
-    requestKey,
-    body: {
-      payload: changed ? payload : original?.text,
-      options: {
-        payloadType: changed ? payloadType : original?.type,
-        queue: { name: queue ?? run.queue },
-        concurrencyKey: run.concurrencyKey ?? undefined,
-        maxAttempts: run.maxAttempts ?? undefined,
-        maxDuration: run.maxDuration ?? undefined,
-        machine: run.machine as "small-1x",
-        metadata: metadata ?? (run.metadata ? JSON.parse(run.metadata) : undefined),
-        tags: run.tags,
-        test: run.isTest,
-        lockToVersion: version,
-        ...options,
-      },
-    },
-  });
 }
 
 async function updateRelative(

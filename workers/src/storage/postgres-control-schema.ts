@@ -85,3 +85,23 @@ export const auditLog = pgTable(
   },
   (table) => [index("audit_log_newest").on(table.organizationId, table.id)],
 );
+
+export const bulkActions = pgTable(
+  "bulk_actions",
+  {
+    id: text().primaryKey(),
+    environmentKey: text("environment_key")
+      .notNull()
+      .references(() => environments.key),
+    name: text(),
+    type: text().$type<"CANCEL" | "REPLAY">().notNull(),
+    status: text().$type<"PENDING" | "COMPLETED" | "ABORTED">().notNull(),
+    total: integer().notNull(),
+    success: integer().notNull(),
+    failure: integer().notNull(),
+    createdAt: millis("created_at").notNull(),
+    completedAt: millis("completed_at"),
+    failures: jsonb().$type<{ runId: string; error: string }[]>().notNull(),
+  },
+  (table) => [index("bulk_actions_newest").on(table.environmentKey, table.id)],
+);

@@ -73,3 +73,27 @@ export const auditLog = sqliteTable(
   },
   (table) => [index("audit_log_newest").on(table.organizationId, table.id)],
 );
+
+/**
+ * Bulk actions, newest last by their ids. What one is doing its object knows; the end of it is written here, as the object
+ * is gone some time after.
+ */
+export const bulkActions = sqliteTable(
+  "bulk_actions",
+  {
+    id: text().primaryKey(),
+    environmentKey: text("environment_key")
+      .notNull()
+      .references(() => environments.key),
+    name: text(),
+    type: text().$type<"CANCEL" | "REPLAY">().notNull(),
+    status: text().$type<"PENDING" | "COMPLETED" | "ABORTED">().notNull(),
+    total: integer().notNull(),
+    success: integer().notNull(),
+    failure: integer().notNull(),
+    createdAt: integer("created_at").notNull(),
+    completedAt: integer("completed_at"),
+    failures: text({ mode: "json" }).$type<{ runId: string; error: string }[]>().notNull(),
+  },
+  (table) => [index("bulk_actions_newest").on(table.environmentKey, table.id)],
+);

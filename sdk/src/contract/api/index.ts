@@ -1,5 +1,6 @@
 export * from "./answers.ts";
 export * from "./batches.ts";
+export * from "./bulk-actions.ts";
 export * from "./deployments.ts";
 export * from "./durations.ts";
 export * from "./environments.ts";
@@ -8,6 +9,7 @@ export * from "./operations.ts";
 export * from "./organizations.ts";
 export * from "./packets.ts";
 export * from "./people.ts";
+export * from "./preferences.ts";
 export * from "./queries.ts";
 export * from "./queues.ts";
 export * from "./runs.ts";

@@ -1,0 +1,214 @@
+import {
+  defaultQueueName,
+  type PublicRunStatus,
+  type RunStatus,
+  randomBase36,
+  statusesForPublic,
+} from "@acme/sdk/contract";
+import {
+  BULK_LIMITS,
+  type BulkActionResource,
+  type BulkFilter,
+  type CreateBulkActionBody,
+  type ListBulkActionsQuery,
+  type ListBulkActionsResponse,
+  parseDuration,
+} from "@acme/sdk/contract/api";
+import { and, asc, count, desc, eq, gt, lt } from "drizzle-orm";
+import type { Context } from "hono";
+import type { z } from "zod";
+import type { App, Bindings } from "../bindings.ts";
+import { auditStatement } from "../control/audit.ts";
+import { Failure } from "../http/failure.ts";
+import { openRepository } from "../storage/open.ts";
+import type { RunFilter } from "../storage/repository.ts";
+import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
+import { CANCELABLE } from "./object.ts";
+import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
+
+const objectOf = (env: Bindings, id: string): BulkActionRpc =>
+  env.BULK_ACTION.getByName(id) as unknown as BulkActionRpc;
+
+/**
+ * Records it, then starts it. Interrupted between the two, it is listed as aborted, with nothing done: the caller got no
+ * answer and can ask again.
+ */
+export async function createBulkAction(
+  c: Context<App>,
+  body: z.output<typeof CreateBulkActionBody>,
+): Promise<{ id: string }> {
+  const { environment } = c.var;
+  const connection = openSql(c.env);
+  const { db, tables, atomically } = connection;
+  const { bulkActions } = tables;
+  const now = Date.now();
+  const pending = await db
+    .select({ count: count() })
+    .from(bulkActions)
+    .where(and(eq(bulkActions.environmentKey, environment.key), eq(bulkActions.status, "PENDING")));
+  if ((pending[0]?.count ?? 0) >= BULK_LIMITS.perEnvironmentAtOnce) {
+    throw new Failure(
+      429,
+      "too_many_bulk_actions",
+      `${BULK_LIMITS.perEnvironmentAtOnce} bulk actions of this environment are under way, which is as many as may. Nothing was started.`,
+      { headers: { "x-should-retry": "false" } },
+    );
+  }
+  const type = body.action === "cancel" ? "CANCEL" : "REPLAY";
+  const selection: NewBulkAction["selection"] = body.filter
+    ? { filter: filterOf(body.filter, type, now) }
+    : { runIds: [...new Set(body.runIds)] };
+  const total =
+    "filter" in selection ? await countOf(c.env, environment.key, selection.filter) : selection.runIds.length;
+  const id = `bulk_${now.toString(36).padStart(9, "0")}${randomBase36(15)}`;
+  await atomically([
+    db.insert(bulkActions).values({
+      id,
+      environmentKey: environment.key,
+      name: body.name ?? null,
+      type,
+      status: "PENDING",
+      total,
+      success: 0,
+      failure: 0,
+      createdAt: now,
+      completedAt: null,
+      failures: [],
+    }),
+    auditStatement(c, connection, {
+      organizationId: environment.organization.id,
+      action: `bulk_action.${body.action}`,
+      target: { type: "bulk_action", id },
+      scope: `${environment.project.ref}/${environment.slug}`,
+      details: { total, ...(body.filter ? { filter: body.filter } : { runIds: body.runIds?.slice(0, 20) }) },
+    }),
+  ]);
+  await objectOf(c.env, id).start({ id, environment, type, selection, total });
+  return { id };
+}
+
+async function countOf(env: Bindings, environmentKey: string, filter: RunFilter): Promise<number> {
+  const counts = await openRepository(env).countRuns(environmentKey, filter);
+  return Object.values(counts).reduce((sum: number, each) => sum + (each ?? 0), 0);
+}
+
+/** Runs that are created from now on don't match: a replay would never end. */
+function filterOf(filter: z.output<typeof BulkFilter>, type: "CANCEL" | "REPLAY", now: number): RunFilter {
+  const at = (moment: string | number | undefined) =>
+    moment === undefined ? undefined : new Date(moment).getTime();
+  const wanted = filter.status?.flatMap(statusesOf) ?? (type === "CANCEL" ? CANCELABLE : undefined);
+  const period = filter.period === undefined ? undefined : now - (parseDuration(filter.period) ?? 0);
+  return {
+    statuses: wanted,
+    tasks: filter.taskIdentifier,
+    versions: filter.version,
+    tags: filter.tag,
+    queues: filter.queue?.map(({ type, name }) => (type === "task" ? defaultQueueName(name) : name)),
+    machines: filter.machine,
+    batch: filter.batch,
+    schedule: filter.schedule,
+    isTest: filter.isTest,
+    from: period ?? at(filter.from),
+    to: Math.min(at(filter.to) ?? now, now),
+  };
+}
+
+function statusesOf(name: string): RunStatus[] {
+  const statuses = statusesForPublic(name as PublicRunStatus);
+  if (statuses.length > 0) return statuses;
+  throw new Failure(
+    400,
+    "invalid_request",
+    `There is no status "${name.slice(0, 64)}" of runs. Nothing was started.`,
+  );
+}
+
+type Row = SqlConnection["tables"]["bulkActions"]["$inferSelect"];
+
+export async function retrieveBulkAction(c: Context<App>, id: string): Promise<BulkActionResource> {
+  return resourceOf(c.env, await rowOf(c, id));
+}
+
+async function rowOf(c: Context<App>, id: string): Promise<Row> {
+  const { db, tables } = openSql(c.env);
+  const { bulkActions } = tables;
+  const where = and(
+    eq(bulkActions.id, id.slice(0, 64)),
+    eq(bulkActions.environmentKey, c.var.environment.key),
+  );
+  const row = (await db.select().from(bulkActions).where(where))[0];
+  if (row) return row;
+  throw new Failure(
+    404,
+    "bulk_action_not_found",
+    `There is no bulk action ${id.slice(0, 64)} in this environment. Nothing was changed.`,
+  );
+}
+
+/** What was done by then stays done. One that is over stays as it is. */
+export async function abortBulkAction(c: Context<App>, id: string): Promise<{ id: string }> {
+  const row = await rowOf(c, id);
+  const { environment } = c.var;
+  await objectOf(c.env, row.id).abort();
+  const connection = openSql(c.env);
+  await connection.atomically([
+    auditStatement(c, connection, {
+      organizationId: environment.organization.id,
+      action: "bulk_action.aborted",
+      target: { type: "bulk_action", id: row.id },
+      scope: `${environment.project.ref}/${environment.slug}`,
+    }),
+  ]);
+  return { id: row.id };
+}
+
+/** Newest first. */
+export async function listBulkActions(
+  c: Context<App>,
+  query: z.output<typeof ListBulkActionsQuery>,
+): Promise<z.output<typeof ListBulkActionsResponse>> {
+  const { db, tables } = openSql(c.env);
+  const { bulkActions } = tables;
+  const size = query["page[size]"] ?? 25;
+  const { "page[after]": after, "page[before]": before } = query;
+  const backwards = before !== undefined;
+  const found = await db
+    .select()
+    .from(bulkActions)
+    .where(
+      and(
+        eq(bulkActions.environmentKey, c.var.environment.key),
+        backwards ? gt(bulkActions.id, before) : after === undefined ? undefined : lt(bulkActions.id, after),
+      ),
+    )
+    .orderBy(backwards ? asc(bulkActions.id) : desc(bulkActions.id))
+    .limit(size + 1);
+  const page = found.slice(0, size);
+  const rows = backwards ? page.reverse() : page;
+  const more = found.length > size;
+  return {
+    data: await Promise.all(rows.map((row) => resourceOf(c.env, row))),
+    pagination: {
+      ...((backwards || more) && rows.length > 0 ? { next: rows.at(-1)?.id } : {}),
+      ...((backwards ? more : after !== undefined) && rows.length > 0 ? { previous: rows[0]?.id } : {}),
+    },
+  };
+}
+
+async function resourceOf(env: Bindings, row: Row): Promise<BulkActionResource> {
+  const progress: BulkProgress =
+    row.status === "PENDING"
+      ? ((await objectOf(env, row.id).progress()) ?? { ...row, status: "ABORTED", total: 0 })
+      : row;
+  const { status, total, success, failure, completedAt, failures } = progress;
+  return {
+    id: row.id,
+    name: row.name ?? undefined,
+    type: row.type,
+    status,
+    counts: { total, success, failure },
+    createdAt: new Date(row.createdAt).toISOString(),
+    completedAt: completedAt === null ? undefined : new Date(completedAt).toISOString(),
+    failures,
+  };
+}

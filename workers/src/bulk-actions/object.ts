@@ -1,0 +1,200 @@
+import { DurableObject } from "cloudflare:workers";
+import { isFinal, RunStatus } from "@acme/sdk/contract";
+import { eq } from "drizzle-orm";
+import type { Bindings } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { ownerOf } from "../objects.ts";
+import { replayRun } from "../runs/replay-run.ts";
+import { openRepository } from "../storage/open.ts";
+import { openSql } from "../storage/sql-connection.ts";
+import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
+
+/** Runs of one step: what a crash in the middle of it does again. */
+const CHUNK = 25;
+/** Steps of one alarm: an invocation may call so many other objects only. */
+const CHUNKS_PER_ALARM = 10;
+/** Failures that are kept word by word. */
+const KEPT_FAILURES = 50;
+const ERROR_LENGTH = 500;
+/** A step that fails for reasons that are not its runs' is tried again, later and later. */
+const RETRY_MS = { first: 1_000, most: 60_000 };
+/** After so many tries the runs that can't be acted on count as failed. */
+const MAX_TRIES = 6;
+/** How long it can be asked for after its end; the database then still knows how it ended. */
+const KEPT_MS = 24 * 3_600_000;
+
+interface State {
+  action: NewBulkAction;
+  progress: BulkProgress;
+  /** The last run that was acted on: its id, or how many of the given ones. */
+  after: string | number | null;
+  tries: number;
+  /** The end was written to the database. */
+  reported: boolean;
+}
+
+/** What tells a step that it came at a bad time: nothing of it counts, it is done again. */
+class Busy extends Error {}
+
+/**
+ * Cancels or replays many runs, a chunk at a time, each followed by one write of how far it is. What a chunk does to a run
+ * can be done again (a canceled run stays canceled, a replay has a request key), so a crash between costs a repetition and
+ * no count is wrong.
+ */
+export class BulkActionObject extends DurableObject<Bindings> implements BulkActionRpc {
+  get #state(): State | undefined {
+    return this.ctx.storage.kv.get<State>("state");
+  }
+
+  /** One write, and the alarm with it: the object goes on after whatever happens. */
+  #save(state: State, nextAt: number): void {
+    this.ctx.storage.kv.put("state", state);
+    this.ctx.storage.setAlarm(nextAt);
+  }
+
+  async start(action: NewBulkAction) {
+    if (this.#state) return;
+    const progress: BulkProgress = {
+      status: "PENDING",
+      total: action.total,
+      success: 0,
+      failure: 0,
+      completedAt: null,
+      failures: [],
+    };
+    this.#save({ action, progress, after: null, tries: 0, reported: false }, Date.now());
+  }
+
+  async progress() {
+    return this.#state?.progress ?? null;
+  }
+
+  async abort() {
+    const state = this.#state;
+    if (!state) return null;
+    if (state.progress.status === "PENDING") {
+      this.#end(state, "ABORTED");
+      this.#save(state, Date.now());
+    }
+    return state.progress;
+  }
+
+  override async alarm(): Promise<void> {
+    for (let chunk = 0; chunk < CHUNKS_PER_ALARM; chunk++) {
+      const state = this.#state;
+      if (!state) return;
+      if (state.progress.status !== "PENDING") return this.#afterEnd(state);
+      if (!(await this.#step(state))) return;
+    }
+    this.ctx.storage.setAlarm(Date.now());
+  }
+
+  /** One chunk. False: it has to wait. */
+  async #step(before: State): Promise<boolean> {
+    let runIds: string[];
+    let after: State["after"];
+    let results: (string | null)[];
+    try {
+      ({ runIds, after } = await this.#next(before));
+      results = await Promise.all(runIds.map((runId) => this.#act(before, runId)));
+    } catch (error) {
+      const state = this.#state;
+      if (state?.progress.status !== "PENDING") return true;
+      if (!(error instanceof Busy)) {
+        state.tries += 1;
+        console.error(`Bulk action ${state.action.id} could not go on (${state.tries})`, error);
+      }
+      const delay = RETRY_MS.first * 2 ** Math.min(state.tries, 6);
+      this.#save(state, Date.now() + Math.min(delay, RETRY_MS.most));
+      return false;
+    }
+    // It may have been aborted meanwhile: what was done counts, and nothing more is done.
+    const state = this.#state;
+    if (!state) return false;
+    const { progress } = state;
+    for (const [index, error] of results.entries()) {
+      if (error === null) progress.success += 1;
+      else {
+        progress.failure += 1;
+        if (progress.failures.length < KEPT_FAILURES)
+          progress.failures.push({ runId: runIds[index] as string, error: error.slice(0, ERROR_LENGTH) });
+      }
+    }
+    progress.total = Math.max(progress.total, progress.success + progress.failure);
+    state.after = after;
+    state.tries = 0;
+    if (runIds.length === 0 && progress.status === "PENDING") this.#end(state, "COMPLETED");
+    this.#save(state, Date.now());
+    return true;
+  }
+
+  #end(state: State, status: "COMPLETED" | "ABORTED"): void {
+    state.progress.status = status;
+    state.progress.completedAt = Date.now();
+    // Runs that changed meanwhile no longer matched.
+    if (status === "COMPLETED") state.progress.total = state.progress.success + state.progress.failure;
+  }
+
+  /** The runs that come next, none: that was all. */
+  async #next({ action, after }: State): Promise<{ runIds: string[]; after: State["after"] }> {
+    const { selection, environment } = action;
+    if ("runIds" in selection) {
+      const done = typeof after === "number" ? after : 0;
+      const runIds = selection.runIds.slice(done, done + CHUNK);
+      return { runIds, after: done + runIds.length };
+    }
+    const page = { limit: CHUNK, after: typeof after === "string" ? after : undefined };
+    const { runs } = await openRepository(this.env).listRuns(environment.key, selection.filter, page);
+    return { runIds: runs.map(({ id }) => id), after: runs.at(-1)?.id ?? after };
+  }
+
+  /** Null: it is done. A text: why it can't be. Throws Busy where it may work later. */
+  async #act({ action, tries }: State, runId: string): Promise<string | null> {
+    try {
+      return action.type === "CANCEL" ? await this.#cancel(action, runId) : await this.#replay(action, runId);
+    } catch (error) {
+      if (error instanceof Failure && error.status === 429) throw new Busy(error.message);
+      if (error instanceof Failure) return error.message;
+      if (tries < MAX_TRIES) throw error;
+      return error instanceof Error ? error.message : String(error);
+    }
+  }
+
+  async #cancel({ environment, id }: NewBulkAction, runId: string): Promise<string | null> {
+    const owner = ownerOf(this.env, environment.key, runId);
+    const result = await owner.cancelRun(environment.key, runId, `Canceled by bulk action ${id}`);
+    if ("error" in result) return result.message;
+    return result.alreadyFinal && result.status !== RunStatus.CANCELED
+      ? "The run was over before it could be canceled."
+      : null;
+  }
+
+  async #replay({ environment, id }: NewBulkAction, runId: string): Promise<string | null> {
+    const run = await ownerOf(this.env, environment.key, runId).retrieveRun(environment.key, runId);
+    if (!run) return `Run ${runId} was not found in this environment.`;
+    await replayRun(this.env, environment, run, {}, `${id} ${runId}`);
+    return null;
+  }
+
+  async #afterEnd(state: State): Promise<void> {
+    if (state.reported) {
+      await this.ctx.storage.deleteAll();
+      return;
+    }
+    try {
+      const { db, tables } = openSql(this.env);
+      const { status, total, success, failure, completedAt, failures } = state.progress;
+      await db
+        .update(tables.bulkActions)
+        .set({ status, total, success, failure, completedAt, failures })
+        .where(eq(tables.bulkActions.id, state.action.id));
+      this.#save({ ...state, reported: true }, Date.now() + KEPT_MS);
+    } catch (error) {
+      console.error(`The end of bulk action ${state.action.id} could not be written`, error);
+      this.#save(state, Date.now() + RETRY_MS.most);
+    }
+  }
+}
+
+/** Statuses that a run can be canceled in. */
+export const CANCELABLE = Object.values(RunStatus).filter((status) => !isFinal(status));

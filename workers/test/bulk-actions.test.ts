@@ -1,0 +1,129 @@
+import type { BulkActionResource } from "@acme/sdk/contract/api";
+import { describe, expect, it, vi } from "vitest";
+import { call, deploy, newProject, type Project } from "./client.ts";
+
+const PATH = "/api/v1/bulk-actions";
+type Created = { id: string; code: string };
+
+async function withRuns(count: number, tag: string): Promise<{ project: Project; runIds: string[] }> {
+  const project = await newProject();
+  await deploy(project, ["hello"]);
+  const runIds: string[] = [];
+  for (let n = 0; n < count; n++) {
+    const body = { payload: JSON.stringify({ n, text: "日本" }), options: { tags: [tag] } };
+    const { body: run } = await call<{ id: string }>(
+      "POST",
+      "/api/v1/tasks/hello/trigger",
+      project.prod,
+      body,
+    );
+    runIds.push(run.id);
+  }
+  await vi.waitFor(async () => expect(await statuses(project, tag)).toHaveLength(count), { timeout: 20_000 });
+  return { project, runIds };
+}
+
+const statuses = async (project: Project, tag: string) =>
+  (
+    await call<{ data: { id: string; status: string }[] }>(
+      "GET",
+      `/api/v1/runs?filter[tag]=${tag}&page[size]=100`,
+      project.prod,
+    )
+  ).body.data.map(({ status }) => status);
+
+const create = (project: Project, body: object) => call<Created>("POST", PATH, project.prod, body);
+const retrieve = async (project: Project, id: string) =>
+  (await call<BulkActionResource>("GET", `${PATH}/${id}`, project.prod)).body;
+const ended = (project: Project, id: string) =>
+  vi.waitFor(
+    async () => {
+      const action = await retrieve(project, id);
+      expect(action.status).not.toBe("PENDING");
+      return action;
+    },
+    { timeout: 20_000 },
+  );
+
+describe("bulk actions", () => {
+  it("cancel all runs that match, in several steps", async () => {
+    const { project } = await withRuns(60, "many");
+    const created = await create(project, { action: "cancel", filter: { tag: "many" }, name: "Clean up" });
+    expect(created.status).toBe(202);
+    expect(await ended(project, created.body.id)).toMatchObject({
+      name: "Clean up",
+      type: "CANCEL",
+      status: "COMPLETED",
+      counts: { total: 60, success: 60, failure: 0 },
+      completedAt: expect.any(String),
+      failures: [],
+    });
+    await vi.waitFor(
+      async () => expect(new Set(await statuses(project, "many"))).toEqual(new Set(["CANCELED"])),
+      { timeout: 20_000 },
+    );
+  });
+
+  it("replay given runs, each once, and say what they could not do", async () => {
+    const { project, runIds } = await withRuns(3, "again");
+    const other = await withRuns(1, "other");
+    const ids = [...runIds, runIds[0], other.runIds[0], "run_nothing"];
+    const created = await create(project, { action: "replay", runIds: ids });
+    const action = await ended(project, created.body.id);
+    expect(action.counts).toEqual({ total: 5, success: 3, failure: 2 });
+    expect(action.failures.map(({ runId }) => runId)).toEqual([other.runIds[0], "run_nothing"]);
+    await vi.waitFor(async () => expect(await statuses(project, "again")).toHaveLength(6), {
+      timeout: 20_000,
+    });
+  });
+
+  it("don't come to what they made themselves", async () => {
+    const { project } = await withRuns(30, "loop");
+    const created = await create(project, { action: "replay", filter: { tag: "loop" } });
+    expect((await ended(project, created.body.id)).counts).toEqual({ total: 30, success: 30, failure: 0 });
+    await vi.waitFor(async () => expect(await statuses(project, "loop")).toHaveLength(60), {
+      timeout: 20_000,
+    });
+  });
+
+  it("are aborted, and what was done stays done", async () => {
+    const { project } = await withRuns(30, "stop");
+    const created = await create(project, { action: "cancel", filter: { tag: "stop" } });
+    const { id } = created.body;
+    expect((await call("POST", `${PATH}/${id}/abort`, project.prod)).status).toBe(200);
+    const action = await ended(project, id);
+    expect(["ABORTED", "COMPLETED"]).toContain(action.status);
+    expect(action.counts.success).toBeLessThanOrEqual(30);
+    expect((await call("POST", `${PATH}/${id}/abort`, project.prod)).status).toBe(200);
+    expect((await retrieve(project, id)).status).toBe(action.status);
+  });
+
+  it("are listed, newest first, by cursor, for their environment only", async () => {
+    const { project, runIds } = await withRuns(1, "list");
+    const ids: string[] = [];
+    for (let n = 0; n < 3; n++) ids.unshift((await create(project, { action: "cancel", runIds })).body.id);
+    type Page = { data: BulkActionResource[]; pagination: { next?: string; previous?: string } };
+    const page = async (query: string) => (await call<Page>("GET", `${PATH}?${query}`, project.prod)).body;
+    const first = await page("page[size]=2");
+    expect(first.data.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    const second = await page(`page[size]=2&page[after]=${first.pagination.next}`);
+    expect(second.data.map(({ id }) => id)).toEqual(ids.slice(2));
+    expect(second.pagination.next).toBeUndefined();
+    const back = await page(`page[size]=2&page[before]=${second.pagination.previous}`);
+    expect(back.data.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    expect((await call("GET", `${PATH}/${ids[0]}`, project.dev)).status).toBe(404);
+    expect((await call<Page>("GET", PATH, project.dev)).body.data).toEqual([]);
+  });
+
+  it("refuse what they can't understand, and change nothing", async () => {
+    const project = await newProject();
+    const refused = async (body: object) => expect((await create(project, body)).status).toBe(400);
+    await refused({ action: "cancel" });
+    await refused({ action: "cancel", filter: {} });
+    await refused({ action: "cancel", filter: { tag: "a" }, runIds: ["run_x"] });
+    await refused({ action: "delete", filter: { tag: "a" } });
+    await refused({ action: "cancel", filter: { status: "NONSENSE" } });
+    await refused({ action: "cancel", filter: { period: "yesterday" } });
+    expect((await call<{ data: unknown[] }>("GET", PATH, project.prod)).body.data).toEqual([]);
+  });
+});
