@@ -12,7 +12,7 @@ import type { Bindings } from "./bindings.ts";
 import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
 
-/** The objects, with the query side handed to the one that tells it of changes. */
+/** The object classes. Those that publish changes are given the query side. */
 export class QueueObject extends queueObject<Bindings>({ openProjection: openRepository }) {}
 export class EnvironmentObject extends environmentObject<Bindings>() {}
 export class DispatcherObject extends dispatcherObject<Bindings>() {}

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { call, deploy, newProject, type Project } from "./client.ts";
-import { report, start } from "./host.ts";
+import { report, runTokenOf, start } from "./host.ts";
 
 let project: Project;
 beforeAll(async () => {
@@ -116,9 +116,9 @@ describe("what can't be shown", () => {
 
   it("is a log line's time: the others are shown, and it is by the nearest time there is", async () => {
     const { body } = await trigger({});
-    const { token, attempt } = await start(body.id);
+    const { attempt } = await start(body.id);
     const entries = [1e300, -5, Date.now()].map((time) => ({ time, level: "info", message: `at ${time}` }));
-    await report({ logs: [{ runId: body.id, token, attempt, entries }] });
+    await report({ logs: [{ runId: body.id, apiToken: runTokenOf(body.id), attempt, entries }] });
     const events = await call<{ events: { message: string }[] }>(
       "GET",
       `/api/v1/runs/${body.id}/events`,

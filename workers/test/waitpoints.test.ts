@@ -241,13 +241,13 @@ describe("a request that is wrong", () => {
     [
       "a period that is none",
       400,
-      "invalid_period",
+      "invalid_request",
       () => call("GET", `${PATH}?filter[createdAt][period]=x`, project.prod),
     ],
     [
       "a time that is none",
       400,
-      "invalid_time",
+      "invalid_request",
       () => call("GET", `${PATH}?filter[createdAt][from]=x`, project.prod),
     ],
     [

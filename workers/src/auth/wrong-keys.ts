@@ -6,7 +6,7 @@ import { type RateLimit, TokenBucket } from "../http/token-bucket.ts";
 const LIMIT: RateLimit = { burst: 100, perSecond: 5 };
 /** Addresses that are counted at once; with more, counting starts over. */
 const MAX_ADDRESSES = 10_000;
-/** A key that was valid this recently is looked up whatever else comes from its address. */
+/** A key that was valid this recently is looked up even if too many wrong keys came from its address. */
 const TRUSTED_MS = 3_600_000;
 
 const buckets = new Map<string, TokenBucket>();

@@ -12,7 +12,7 @@ import { Failure, invalid } from "../http/failure.ts";
 import { ndjsonLines } from "../http/ndjson.ts";
 import { RunPreparation, type TriggerInput } from "../runs/prepare-run.ts";
 
-/** This much goes to the batch's object in one call, which is one flush to disk; twice as much is in memory. */
+/** The most that goes to the batch's object in one call, which is one flush to disk. Up to twice as much is in memory. */
 const CHUNK_ITEMS = 500;
 const CHUNK_CHARACTERS = 2 * 1024 * 1024;
 
@@ -22,14 +22,14 @@ export interface ReceivedItems {
   batch: BatchRecord;
 }
 
-/** A line whose index is known: what is wrong with the rest of it is this item's error, not the stream's. */
+/** A line whose index is known. An error in the rest of it fails this item, not the stream. */
 interface Line {
   index: number;
   task: string;
   item: z.infer<typeof BatchItemLine> | Failure;
 }
 
-/** Brings the items of a stream to a batch that isn't sealed. */
+/** Adds the items of a stream to a batch that is not sealed. */
 export async function receiveItems(
   env: Bindings,
   environment: EnvironmentRef,
@@ -69,7 +69,7 @@ export async function receiveItems(
       if (lines.length < CHUNK_ITEMS && characters < CHUNK_CHARACTERS) continue;
       await sending;
       sending = send(lines);
-      // Thrown where it is awaited.
+      // A failure is thrown where the promise is awaited.
       sending.catch(() => {});
       lines = [];
       characters = 0;
@@ -77,7 +77,7 @@ export async function receiveItems(
     await sending;
     if (lines.length > 0) await send(lines);
   } finally {
-    // Whatever the answer is, nothing is still being done after it.
+    // No work continues after the answer.
     await Promise.allSettled([sending]);
   }
   return received;
@@ -192,9 +192,9 @@ export async function sendItems(
 export function batchAborted({ id, canceled }: Pick<BatchRecord, "id" | "canceled">): Failure {
   const why =
     canceled === null
-      ? `was given up because its items did not all arrive within ${BATCH_LIMITS.sealMs / 60_000} minutes`
+      ? `was aborted because its items did not all arrive within ${BATCH_LIMITS.sealMs / 60_000} minutes`
       : `was canceled before all of its items had arrived (${canceled})`;
   const message = `Batch ${id} ${why}. None of its runs was created: create a new batch.`;
-  // The published client would send the items again otherwise.
+  // Without this header, the published client would send the items again.
   return new Failure(409, "batch_aborted", message, { headers: { "x-should-retry": "false" } });
 }

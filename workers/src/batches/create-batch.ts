@@ -20,8 +20,8 @@ export interface BatchInput {
 }
 
 /**
- * Creates an empty batch, or finds the one that the operation or the idempotency key stands for. The operation goes first:
- * whoever goes on with it finds its batch, whatever became of the key.
+ * Creates an empty batch, or finds the one that the operation or the idempotency key belongs to. The operation takes
+ * precedence: a later attempt at it finds its batch even if the key has expired.
  */
 export async function createBatch(
   env: Bindings,

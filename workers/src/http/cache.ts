@@ -1,4 +1,4 @@
-/** Values kept for a while in this isolate: what a hot path must not ask a database for. */
+/** Values that are kept in this isolate for a while, so that a hot path does not ask a database for them. */
 export class Cache<T> {
   readonly #entries = new Map<string, { value: T; until: number }>();
   readonly #ttlMs: number;

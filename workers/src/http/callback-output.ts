@@ -3,8 +3,8 @@ import { Failure } from "./failure.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /**
- * What a webhook's body completes a token with, as JSON; null: it was empty. JSON stays as it is, a form becomes an object
- * of its fields, and any other text a string. Throws a 400 for a body that isn't what its type says.
+ * The JSON that a webhook's body completes a token with; null for an empty body. JSON stays as it is, a form becomes an
+ * object of its fields, and any other text a string. Throws a 400 for a body that is not valid for its content type.
  */
 export function callbackOutput(body: Uint8Array, contentType: string): string | null {
   if (body.byteLength === 0) return null;
@@ -17,7 +17,7 @@ export function callbackOutput(body: Uint8Array, contentType: string): string | 
     JSON.parse(text);
     return text;
   } catch (error) {
-    // Senders that don't say what they send are taken at their word only where it is JSON.
+    // Senders that state no type send JSON or text.
     if (!type.endsWith("json")) return JSON.stringify(text);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Failure(400, "invalid_json", `The request body is not valid JSON: ${reason}`);

@@ -6,7 +6,7 @@ interface Issue {
   message: string;
 }
 
-/** An error the caller can act on: answered as `{ error, code, issues? }` with its status; nothing was changed. */
+/** An error that the caller can act on, answered as `{ error, code, issues? }` with its status. Nothing was changed. */
 export class Failure extends Error {
   readonly status: ContentfulStatusCode;
   readonly code: string;

@@ -6,8 +6,8 @@ export const REQUEST_KEY_HEADER = "x-trigger-request-idempotency-key";
 const MAX_LENGTH = 256;
 
 /**
- * What names a call: clients send the same when they repeat it because no answer came, within the hour that it is kept.
- * Undefined where there is none, or none that is worth keeping.
+ * The request's idempotency key: clients send the same one when they repeat a call that was not answered. It is kept for an hour.
+ * Undefined when there is none, or when it is too long to be stored.
  */
 export function requestKeyOf(c: Context<App>): string | undefined {
   const key = c.req.header(REQUEST_KEY_HEADER);

@@ -20,17 +20,17 @@ export interface Operation {
   id: OperationId;
   summary: string;
   body?: z.ZodType;
-  /** No body is an empty one. */
+  /** The body may be left out: that is the same as `{}`. */
   optionalBody?: boolean;
   query?: z.ZodObject;
   response?: z.ZodType;
   status?: number;
   headers?: Record<string, string>;
-  /** The body is not one JSON value. */
+  /** Content type of a body that is not one JSON value. */
   bodyType?: string;
-  /** The body is of this type, and none of ours. */
+  /** Content type of a body that has no schema. */
   bytes?: string;
-  /** So is the answer. */
+  /** Content type of an answer that has no schema. */
   download?: string;
 }
 
@@ -59,7 +59,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v3/batches": {
     post: {
       id: "createBatch",
-      summary: "Create a batch, to which its items are sent next",
+      summary: "Create a batch. Its items are sent next",
       body: api.CreateBatchBody,
       response: api.CreateBatchResponse,
       status: 202,
@@ -69,7 +69,8 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v3/batches/{id}/items": {
     post: {
       id: "streamBatchItems",
-      summary: "Send items of a batch, one JSON object a line; with the last one its runs are created",
+      summary:
+        "Send items of a batch, one JSON object per line. Its runs are created when all items have arrived",
       body: api.BatchItemLine,
       bodyType: "application/x-ndjson",
       response: api.StreamBatchItemsResponse,
@@ -92,7 +93,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/batches/{id}/results": {
     get: {
       id: "listBatchResults",
-      summary: "Results of those items of a batch that are over, in their order",
+      summary: "Results of the items of a batch that have finished, in their order",
       query: api.BatchResultsQuery,
       response: api.BatchResultsResponse,
     },
@@ -226,12 +227,12 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/schedules/{id}/activate": {
     post: {
       id: "activateSchedule",
-      summary: "Let a schedule run again, from its next tick on",
+      summary: "Activate a schedule, from its next tick on",
       response: api.ScheduleObject,
     },
   },
   "/api/v1/schedules/{id}/deactivate": {
-    post: { id: "deactivateSchedule", summary: "Keep a schedule from running", response: api.ScheduleObject },
+    post: { id: "deactivateSchedule", summary: "Deactivate a schedule", response: api.ScheduleObject },
   },
   "/api/v1/timezones": {
     get: {
@@ -298,7 +299,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v2/runs/{runId}/cancel": {
     post: {
       id: "cancelRun",
-      summary: "Cancel a run and what it waits for",
+      summary: "Cancel a run, and the runs and batches that it waits for",
       body: api.CancelBody,
       optionalBody: true,
       response: api.RunIdResponse,
@@ -307,7 +308,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/runs/{runId}/reschedule": {
     post: {
       id: "rescheduleRun",
-      summary: "Move the start of a delayed run",
+      summary: "Change the start of a delayed run",
       body: api.RescheduleBody,
       response: api.RetrieveRunResponse,
     },
@@ -344,7 +345,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues": {
     get: {
       id: "listQueues",
-      summary: "List queues by name: those that had runs, and those that the current deployment declares",
+      summary: "List queues by name: those that had runs and those that the current deployment declares",
       query: api.ListQueuesQuery,
       response: api.ListQueuesResponse,
     },
@@ -360,7 +361,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues/{queue}/pause": {
     post: {
       id: "pauseQueue",
-      summary: "Pause a queue: what runs goes on, nothing is started; or resume it",
+      summary: "Pause a queue (executing runs continue, no more are started), or resume it",
       body: api.PauseQueueBody,
       response: api.QueueItem,
     },
@@ -368,7 +369,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues/{queue}/concurrency/override": {
     post: {
       id: "overrideQueueConcurrency",
-      summary: "Change a queue's concurrency, whatever is deployed, until it is reset",
+      summary: "Override a queue's concurrency limits. Deployments do not change them until they are reset",
       body: api.OverrideConcurrencyBody,
       response: api.QueueItem,
     },
@@ -376,7 +377,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues/{queue}/concurrency/reset": {
     post: {
       id: "resetQueueConcurrency",
-      summary: "Go back to the concurrency that is declared",
+      summary: "Restore the concurrency limits that are declared in code",
       body: api.ResetLimitBody,
       response: api.QueueItem,
     },
@@ -384,7 +385,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues/{queue}/rate-limit/override": {
     post: {
       id: "overrideQueueRateLimit",
-      summary: "Change a queue's rate limits, whatever is deployed, until they are reset",
+      summary: "Override a queue's rate limits. Deployments do not change them until they are reset",
       body: api.OverrideRateLimitBody,
       response: api.QueueItem,
     },
@@ -392,7 +393,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues/{queue}/rate-limit/reset": {
     post: {
       id: "resetQueueRateLimit",
-      summary: "Go back to the rate limits that are declared",
+      summary: "Restore the rate limits that are declared in code",
       body: api.ResetLimitBody,
       response: api.QueueItem,
     },
@@ -401,7 +402,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
     post: {
       id: "overrideQueuePartitions",
       summary:
-        "Spread new runs of a queue over so many objects, whatever is deployed, until it is reset; its limits hold over all",
+        "Override the number of objects that a queue's new runs are spread over. Its limits apply to all of them together",
       body: api.OverridePartitionsBody,
       response: api.QueueItem,
     },
@@ -409,7 +410,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/queues/{queue}/partitions/reset": {
     post: {
       id: "resetQueuePartitions",
-      summary: "Go back to the number of partitions that is declared",
+      summary: "Restore the number of partitions that is declared in code",
       body: api.ResetLimitBody,
       response: api.QueueItem,
     },
@@ -424,14 +425,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/projects/{ref}/{env}/pause": {
     post: {
       id: "pauseEnvironment",
-      summary: "Start no runs of an environment; what runs goes on",
+      summary: "Pause an environment: executing runs continue, no more are started",
       response: api.EnvironmentResponse,
     },
   },
   "/api/v1/projects/{ref}/{env}/resume": {
     post: {
       id: "resumeEnvironment",
-      summary: "Start runs of an environment again",
+      summary: "Resume an environment",
       response: api.EnvironmentResponse,
     },
   },
@@ -482,7 +483,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/engine/v1/worker-actions/dequeue": {
     post: {
       id: "dequeueRuns",
-      summary: "A container host asks for runs, and is held until there are some",
+      summary: "A container host asks for runs; the request is held until there are some",
       body: DequeueRequest,
       response: DequeueResponse,
     },
@@ -490,7 +491,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/engine/v1/worker-actions/report": {
     post: {
       id: "reportRuns",
-      summary: "A container host tells what happened to its runs",
+      summary: "A container host reports what happened to its runs",
       body: ReportRequest,
       response: ReportResponse,
     },
@@ -818,7 +819,8 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/admin/v1/projects/{ref}/{env}/settings": {
     put: {
       id: "updateEnvironmentSettings",
-      summary: "Change an environment's limits, and its share when hosts are short; what is absent stays",
+      summary:
+        "Change an environment's limits and its weight when hosts are short. Absent fields keep their values",
       body: api.EnvironmentSettingsBody,
       response: api.EnvironmentResponse,
     },
@@ -826,7 +828,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/admin/v1/organizations/{slug}/weight": {
     put: {
       id: "setOrganizationWeight",
-      summary: "Set the share of all environments of an organization",
+      summary: "Set the weight of all environments of an organization",
       body: api.OrganizationWeightBody,
       response: api.OrganizationWeightResponse,
     },
@@ -863,7 +865,7 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/healthz": {
     get: {
       id: "checkHealth",
-      summary: "Whether an object and the database answer (503: not)",
+      summary: "Whether an object and the database answer; 503 if not",
       response: api.HealthResponse,
     },
   },

@@ -24,7 +24,7 @@ import { shownPacket } from "../views/packet-view.ts";
 import { isoTime } from "../views/time.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
-/** Of a body that carries all items. */
+/** Largest body that carries all items of a batch. */
 const BODY_BYTES = 30 * 1024 * 1024;
 
 export const batchRoutes = new Hono<App>()
@@ -39,7 +39,7 @@ export const batchRoutes = new Hono<App>()
       {
         id: batch.id,
         runCount: batch.runCount,
-        // One that lacks items, because whoever sent them died, gets them now.
+        // A batch that lacks items, because their sender died, accepts them now.
         isCached: batch.sealed,
         idempotencyKey: batch.idempotencyKey ?? undefined,
       },
@@ -109,7 +109,7 @@ export const batchRoutes = new Hono<App>()
     return c.json({ batchId: id, runs: runs.map(({ runId }) => runId) });
   });
 
-/** Lets whoever triggered the batch hand its progress on, to a browser for instance. */
+/** Adds a public token to the answer, with which for instance a browser can follow the batch. */
 function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: string): void {
   const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
   const scopes = [`read:batch:${batchId}`];
@@ -140,8 +140,7 @@ const viewOf = (
 });
 
 /**
- * A batch whose items came in one body: either all of them can be created, or the Failure of the first that can't is
- * thrown and nothing is.
+ * Creates a batch whose items came in one body. If one of them cannot be created, throws its Failure and creates nothing.
  */
 async function createWhole(
   env: Bindings,
@@ -166,7 +165,7 @@ async function createWhole(
   return { id, runs: (await owner.whenEnqueued(environment.key)) ?? [] };
 }
 
-/** The pieces as they are asked for, in UTF-8. */
+/** A stream of the pieces in UTF-8, each made when it is read. */
 function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({
@@ -179,7 +178,7 @@ function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   });
 }
 
-/** The JSON of a page of results, piece by piece: no more than some results are in memory. */
+/** The JSON of a page of results in pieces, so that only some results are in memory. */
 async function* resultsBody(
   env: Bindings,
   environment: EnvironmentRef,

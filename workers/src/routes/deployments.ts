@@ -107,7 +107,7 @@ async function deploymentOf(
   );
 }
 
-/** Throws a Failure for a task whose `cron` is none. */
+/** Throws a 422 for a task whose `cron` or time zone is invalid. */
 function checkSchedules({ tasks }: WorkerManifest): void {
   for (const { id, filePath, schedule } of tasks) {
     const problem = schedule && timingProblem(schedule.cron, schedule.timezone);

@@ -16,7 +16,7 @@ const ADDRESS_MS = 3_600_000;
 
 type Use = "read" | "write";
 
-/** Payloads and outputs too large to be told inline: their key, as others tell it, leads to an address that needs no token. */
+/** Payloads and outputs that are too large to be sent inline. Their key leads to a signed address that needs no credentials. */
 export const packetRoutes = new Hono<App>()
   .get("/api/v1/packets/:name{.+\\.(?:json|superjson|txt)}", access("getPacketAddress"), async (c) => {
     const { environment } = c.var;
@@ -33,7 +33,7 @@ export const packetRoutes = new Hono<App>()
   .put("/api/v2/packets/:name{.+}", access("createPacketAddress"), async (c) => {
     const { environment } = c.var;
     const name = c.req.param("name");
-    // A name of our own: whatever two clients call theirs, they don't meet.
+    // The server makes the name unique: two clients may choose the same one.
     const unique = `${newId("packet")}${name.endsWith(".txt") ? ".txt" : ".json"}`;
     const storagePath = uploadKeyOf(environment.key, unique);
     return c.json({ presignedUrl: addressOf(c, storagePath, "write"), storagePath });
@@ -62,7 +62,7 @@ function addressOf(c: Context<App>, key: string, use: Use): string {
   return `${baseUrl(c)}/api/v1/packet?${query}`;
 }
 
-/** The key of an address that this server gave for this use. */
+/** The key of a signed address. Throws a 403 when this server did not issue it for this use, or it has expired. */
 function signedKey(c: Context<App>, use: Use): string {
   const query = SignedPacketQuery.safeParse(c.req.query());
   if (!query.success) throw invalid(query.error);

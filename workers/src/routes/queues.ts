@@ -128,7 +128,7 @@ function queueKeysFor(environment: EnvironmentRef, type: ParamType, param: strin
     .map((name) => queueKeyOf(environment.key, name));
 }
 
-/** What its partitions count together, and what stands as the first one knows it, or, where that has no object yet, as it is declared. */
+/** The sums over a queue's partitions, with the settings of the first one; before its first run, with those that are declared. */
 async function retrieve(env: Bindings, environment: EnvironmentRef, known: KnownQueue): Promise<QueueItem> {
   const { queue, partitions } = known;
   const refs = partitions.map((partition) => queueRef(environment, queue, partition));

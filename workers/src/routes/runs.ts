@@ -119,7 +119,7 @@ export const runRoutes = new Hono<App>()
       (attempt, index) => ({
         id: `attempt_${runId.slice(4)}_${index + 1}`,
         number: attempt.number,
-        // An attempt that lost its host is told as failed: the reference knows no other word for it.
+        // The published clients know no status for an attempt that lost its host.
         status: attempt.status === "LOST" ? "FAILED" : attempt.status,
         startedAt: optionalTime(attempt.startedAt),
         completedAt: optionalTime(attempt.completedAt),

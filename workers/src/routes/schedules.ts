@@ -54,7 +54,7 @@ export const scheduleRoutes = new Hono<App>()
   })
   .post(`${PATH}/:id/activate`, access("activateSchedule"), (c) => setActive(c, c.req.param("id"), true))
   .post(`${PATH}/:id/deactivate`, access("deactivateSchedule"), (c) => setActive(c, c.req.param("id"), false))
-  // As in the reference, without a key: it is the same for everyone.
+  // Without a key, as in Trigger.dev's API: the answer is the same for everyone.
   .get("/api/v1/timezones", access("listTimezones"), (c) => {
     const query = TimezonesQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
@@ -68,7 +68,7 @@ async function setActive(c: Context<App>, id: string, active: boolean): Promise<
   return c.json(scheduleView(schedule, environment));
 }
 
-/** What came of a call, or the Failure that says why nothing did. */
+/** The result of a call. Throws a 404 or 422 for an error. */
 function done<T extends ScheduleRecord | { id: string }>(answer: T | ScheduleError): T {
   if (!("error" in answer)) return answer;
   throw new Failure(answer.error === "schedule_not_found" ? 404 : 422, answer.error, answer.message);

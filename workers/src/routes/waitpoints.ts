@@ -121,7 +121,7 @@ async function createToken(
     expiresAt = claim.expiresAt;
     isCached = !claim.claimed;
   }
-  // Also for an earlier claim: whoever made it may have died before creating the token.
+  // Also for an earlier claim: its maker may have died before it created the token.
   const token = await waitpointObjectOf(c.env, id).createToken({
     id,
     environmentKey: environment.key,
@@ -133,7 +133,7 @@ async function createToken(
   return { token, isCached };
 }
 
-/** The first completion stands; a later one is answered alike and changes nothing. */
+/** The first completion counts. A later one gets the same answer and changes nothing. */
 async function complete(
   c: Context<App>,
   environmentKey: string,
@@ -157,7 +157,7 @@ async function complete(
   return c.json({ success: true });
 }
 
-/** The object of a token of this environment. Another's is as unknown as one that never was: throws a 404. */
+/** The object of a token of this environment. Throws a 404 for another environment's token, as for one that never existed. */
 function ownerOf(c: Context<App>, environmentKey: string, id: string): WaitpointOwnerRpc {
   const parts = parseEnvironmentId(id);
   if (parts?.prefix !== "waitpoint" || parts.environmentKey !== environmentKey) throw tokenNotFound(id);

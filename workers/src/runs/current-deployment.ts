@@ -16,7 +16,7 @@ export interface KnownDeployment extends IndexedManifest {
 
 const cache = new Cache<KnownDeployment>(5_000);
 
-/** What the current deployment says about a queue; asked now, as whoever asks changes something. */
+/** What the current deployment declares for a queue. It is not read from the cache, because the caller changes the queue. */
 export async function declarationFor(
   env: Bindings,
   environmentKey: string,
@@ -26,12 +26,12 @@ export async function declarationFor(
   return known ? declarationOf(known, known, queue) : {};
 }
 
-/** From this isolate's cache of seconds, or from the environment's object. Null: nothing was deployed yet. */
+/** The current deployment, at most 5 s old. Null when nothing was deployed yet. */
 export function currentDeployment(env: Bindings, environmentKey: string): Promise<KnownDeployment | null> {
   return cache.through(environmentKey, () => load(env, environmentKey));
 }
 
-/** Asks the environment's object now: for what the cache doesn't know. */
+/** The current deployment as the environment's object has it now. */
 export async function freshDeployment(
   env: Bindings,
   environmentKey: string,

@@ -36,7 +36,7 @@ export function operationOf(c: Context<App>, environment: EnvironmentRef): Lease
   );
 }
 
-/** Throws where a call asks for a parent to be resumed and doesn't say which of its operations. */
+/** Throws a 400 when a call asks for a parent to be resumed without naming the operation that waits. */
 export function checkResumable(operation: OperationRef | undefined, resumes: boolean | undefined): void {
   if (!resumes || operation) return;
   throw new Failure(
@@ -47,7 +47,7 @@ export function checkResumable(operation: OperationRef | undefined, resumes: boo
   );
 }
 
-/** The id of what the operation creates: the given one, or that of an earlier claim. Throws where its attempt is over. */
+/** The id of what the operation creates: the given one, or that of an earlier claim. Throws a 409 when its attempt is over. */
 export async function claimTarget(
   env: Bindings,
   environment: EnvironmentRef,
@@ -77,7 +77,7 @@ export const waitsOnItself = (child: string, runId: string): Failure =>
     409,
     "waits_on_itself",
     child === runId
-      ? `Run ${runId} would wait for itself: the idempotency key stands for this very run. Use another key. Nothing was created.`
+      ? `Run ${runId} would wait for itself: the idempotency key belongs to this run itself. Use another key. Nothing was created.`
       : `Run ${runId} would wait for ${child}, which is one of the runs that it is a child of: neither could ever end. ` +
           "Use another idempotency key. Nothing was created.",
   );

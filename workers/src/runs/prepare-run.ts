@@ -46,7 +46,7 @@ export interface PreparedRun extends Omit<QueuedRuns, "items"> {
   split: boolean;
 }
 
-/** Where a run stands in its tree. */
+/** A run's position in its tree of parents and children. */
 export interface Family {
   parentRunId?: string;
   rootRunId?: string;
@@ -56,8 +56,8 @@ export interface Family {
 }
 
 /**
- * Makes runs of one environment out of what triggers ask for. What it has to look up for one it knows for the next ones:
- * all items of a batch go through the same one. It lives as long as a request.
+ * Prepares the runs of one environment that triggers ask for. It remembers what it looked up, so all items of a batch go through
+ * one instance. It lives as long as a request.
  */
 export class RunPreparation {
   readonly env: Bindings;
@@ -134,7 +134,7 @@ export class RunPreparation {
   }
 
   /**
-   * Where a child of this run stands. Throws a 404 for a parent that is not in this environment, and a 422 where the
+   * The position of a child of this run. Throws a 404 for a parent that is not in this environment, and a 422 where the
    * parent would wait in too long a chain of runs that wait.
    */
   async familyOf(parentRunId: string, parentWaits = false): Promise<Family> {
@@ -166,7 +166,7 @@ export class RunPreparation {
     return queueObjectOf(this.env, parts.queueKey).retrieveRun(this.environment.key, runId);
   }
 
-  /** The current deployment; asked anew before a task counts as unknown. Throws a 404 for a task it doesn't have. */
+  /** The current deployment; asked again before a task counts as unknown. Throws a 404 for a task it doesn't have. */
   async #deploymentFor(task: string): Promise<KnownDeployment | null> {
     const { env, environment } = this;
     const cached = await currentDeployment(env, environment.key);

@@ -6,7 +6,7 @@ import { jsonText } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { offload, STORED, uploadedKey } from "../storage/packets.ts";
 
-/** The payload as it is stored: one over the limit lies in the blob store. */
+/** The payload as it is stored. One above the inline limit is put into the blob store, and its key is stored instead. */
 export async function payloadOf(
   env: Bindings,
   environment: EnvironmentRef,
@@ -52,7 +52,7 @@ export function metadataOf(options: TriggerOptions): string | undefined {
   return text;
 }
 
-/** Undefined where it isn't JSON. */
+/** Undefined for text that is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -9,7 +9,7 @@ import { type PreparedRun, RunPreparation, type TriggerInput } from "./prepare-r
 
 export type { TriggerInput } from "./prepare-run.ts";
 
-/** Creates one run, or finds the one that its idempotency key stands for. One object call, no database read. */
+/** Creates one run, or finds the one that its idempotency key belongs to. One object call, no database read. */
 export async function triggerRun(
   env: Bindings,
   environment: EnvironmentRef,
@@ -20,7 +20,7 @@ export async function triggerRun(
 
 /**
  * The child of an operation of a run, whose parent that run is. Sent again, it is the same child. Its id is known to the
- * parent's journal before it is created, so whoever goes on with the operation finds it.
+ * parent's journal before it is created, so a later attempt at the operation finds it.
  */
 export async function triggerChild(
   env: Bindings,

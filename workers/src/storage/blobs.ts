@@ -2,7 +2,7 @@ import type { Bindings } from "../bindings.ts";
 import { DiskBlobs } from "./disk-blobs.ts";
 import { R2Blobs } from "./r2-blobs.ts";
 
-/** A stream whose length is known: neither store can tell one that broke off from one that ended. */
+/** A stream with its length. Without it, neither store could distinguish a stream that broke off from one that ended. */
 export interface SizedStream {
   stream: ReadableStream<Uint8Array>;
   /** Bytes. */

@@ -101,14 +101,6 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.revokeAccessToken(organizationId, hash);
   }
 
-  async listProjects(organizationId: string) {
-    return this.#repository.listProjects(organizationId);
-  }
-
-  async listEnvironments(organizationId: string, projectRef: string) {
-    return this.#repository.listEnvironments(organizationId, projectRef);
-  }
-
   async findEnvironment(organizationId: string, projectRef: string, slug: string) {
     return this.#repository.findEnvironment(organizationId, projectRef, slug);
   }
@@ -163,10 +155,6 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
 
   async countUnfinished(environmentKey: string) {
     return this.#repository.countUnfinished(environmentKey);
-  }
-
-  async listQueues(environmentKey: string) {
-    return this.#repository.listQueues(environmentKey);
   }
 
   async upsertWaitpoints(rows: WaitpointRow[]) {

@@ -13,7 +13,7 @@ export interface Packet {
 /** The type of a packet whose text is a key in the blob store. */
 export const STORED = "application/store";
 
-/** The end of a packet's key tells its type: the stores keep bytes only. */
+/** The extension of a packet's key is its type, because the stores keep only bytes. */
 const TYPES = {
   json: "application/json",
   superjson: "application/super+json",
@@ -30,11 +30,11 @@ const extensionOf = (type: string): Extension => EXTENSIONS[type] ?? "txt";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
-/** Whether a text has to be measured: one of this many characters can be over the limit in bytes. */
+/** Whether a text has to be measured in bytes: a shorter one cannot exceed the inline limit. */
 export const mayBeLarge = (text: string | null | undefined): boolean =>
   text != null && text.length > LIMITS.inlineBytes / 4;
 
-/** A text too large for a queue's database goes to the blob store, and its key takes its place. */
+/** Puts a text that is too large for a queue's database into the blob store, and returns a reference to it instead. */
 export async function offload(
   env: Bindings,
   environment: Pick<EnvironmentRef, "key">,
@@ -63,8 +63,8 @@ export async function resolve(env: Bindings, environmentKey: string, packet: Pac
 }
 
 /**
- * Where a client's upload goes: `path` is what it was told, or the name it asked for. The address that it gets lets it write
- * there only, so no upload replaces what the server stored.
+ * The key of a client's upload. `path` is the path that the server gave it, or the name that it asked for. The client's signed
+ * address allows writing to this key only, so an upload cannot replace what the server stored.
  */
 export function uploadKeyOf(environmentKey: string, path: string): string {
   const uploads = `packets/${environmentKey}/uploads/`;
@@ -79,7 +79,7 @@ export function uploadKeyOf(environmentKey: string, path: string): string {
   return uploads + name;
 }
 
-/** Stores a client's upload. Its name says nothing of superjson, its type does. */
+/** Stores a client's upload. Whether JSON is superjson follows from the content type, not from the name. */
 export async function storeUpload(
   env: Bindings,
   key: string,
@@ -91,7 +91,7 @@ export async function storeUpload(
   await openBlobs(env).put(withExtension(key, extension), bytes);
 }
 
-/** The key of what was uploaded under this path, whichever type it has. Throws a 400 where nothing was. */
+/** The key of what was uploaded under this path, of any type. Throws a 400 when nothing was. */
 export async function uploadedKey(env: Bindings, environmentKey: string, path: string): Promise<string> {
   const key = uploadKeyOf(environmentKey, path);
   const blobs = openBlobs(env);

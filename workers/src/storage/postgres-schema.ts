@@ -118,7 +118,7 @@ export const deployments = pgTable(
   ],
 );
 
-/** Runs as the objects last told them: a column for each field of `RunRow`. */
+/** Runs as their objects last reported them: a column for each field of `RunRow`. */
 export const runs = pgTable(
   "runs",
   {
@@ -192,7 +192,7 @@ export const runTags = pgTable(
   (table) => [primaryKey({ columns: [table.environmentKey, table.tag, table.createdAt, table.runId] })],
 );
 
-/** Queues that ever had a run. */
+/** No longer written: queues are listed by their environment's object. The next migration can drop it. */
 export const queues = pgTable(
   "queues",
   {

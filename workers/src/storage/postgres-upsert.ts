@@ -1,7 +1,7 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
 import { runs } from "./postgres-schema.ts";
-import { newestOfEach, queuesOf, storableJson, tagsOf } from "./projected-rows.ts";
+import { newestOfEach, storableJson, tagsOf } from "./projected-rows.ts";
 
 const FIELDS = Object.entries(getTableColumns(runs));
 const NAMES = FIELDS.map(([, column]) => column.name);
@@ -23,11 +23,6 @@ export function postgresUpsert(given: RunRow[]): SQL {
   return sql`WITH changed_runs AS (
       INSERT INTO runs (${COLUMNS}) SELECT ${VALUES} FROM jsonb_to_recordset(${storableJson(rows)}::jsonb) AS given(${RECORD})
       ON CONFLICT (id) DO UPDATE SET ${CHANGES} WHERE excluded.version > runs.version
-    ), changed_queues AS (
-      INSERT INTO queues (environment_key, queue, first_seen_at)
-      SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint FROM jsonb_array_elements(${storableJson(queuesOf(rows))}::jsonb)
-      ON CONFLICT (environment_key, queue) DO UPDATE SET first_seen_at = excluded.first_seen_at
-      WHERE excluded.first_seen_at < queues.first_seen_at
     ), changed_tags AS (
       INSERT INTO run_tags (environment_key, tag, created_at, run_id)
       SELECT value ->> 0, value ->> 1, (value ->> 2)::bigint, value ->> 3

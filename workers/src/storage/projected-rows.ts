@@ -21,18 +21,6 @@ export function newestOfEach(rows: RunRow[]): RunRow[] {
   return [...newest.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** When a queue was first seen, from the runs of one call. */
-export function queuesOf(rows: RunRow[]): [environmentKey: string, queue: string, firstSeenAt: number][] {
-  const seen = new Map<string, [string, string, number]>();
-  for (const { environmentKey, queue, createdAt } of rows) {
-    const key = `${environmentKey}\n${queue}`;
-    const other = seen.get(key);
-    if (!other) seen.set(key, [environmentKey, queue, createdAt]);
-    else if (createdAt < other[2]) other[2] = createdAt;
-  }
-  return [...seen.values()].sort(([a, b], [c, d]) => (a < c || (a === c && b < d) ? -1 : 1));
-}
-
 type TagRow = [environmentKey: string, tag: string, createdAt: number, runId: string];
 
 /** A row for each tag of each run. */

@@ -32,13 +32,6 @@ export interface AccessToken {
   organizationId: string;
 }
 
-export interface ProjectRecord {
-  id: string;
-  ref: string;
-  name: string;
-  organizationId: string;
-}
-
 export interface DeploymentInput {
   environmentKey: string;
   /** SHA-256 (hex) of the bundle. */
@@ -113,12 +106,6 @@ export interface WaitpointListing {
   previous: string | null;
 }
 
-export interface QueueSeen {
-  queue: string;
-  /** Creation time of the first run seen of it. */
-  firstSeenAt: number;
-}
-
 /**
  * The query side: lists, search and history of runs, which follow the objects, and the record of accounts, keys and
  * deployments. Every question about runs is scoped by environment key. Calls may be sent again: each but
@@ -142,13 +129,11 @@ export interface Repository extends RunProjection, WaitpointProjection {
   /** False: no such token is valid. */
   revokeAccessToken(organizationId: string, hash: string): Promise<boolean>;
 
-  listProjects(organizationId: string): Promise<ProjectRecord[]>;
-  listEnvironments(organizationId: string, projectRef: string): Promise<EnvironmentRef[]>;
   findEnvironment(organizationId: string, projectRef: string, slug: string): Promise<EnvironmentRef | null>;
   findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null>;
-  /** Of whichever organization: for administrators. Project refs are unique. */
+  /** For administrators: the organization does not matter, because project refs are unique. */
   findEnvironmentOfProject(projectRef: string, slug: string): Promise<EnvironmentRef | null>;
-  /** Of all projects of an organization; empty where there is none of that name. */
+  /** The environments of all projects of an organization; empty for an unknown organization. */
   environmentsOfOrganization(organizationSlug: string): Promise<EnvironmentRef[]>;
 
   /** Allocates the next version of the day (`YYYYMMDD.N`, UTC); two at once get two versions. */
@@ -167,8 +152,6 @@ export interface Repository extends RunProjection, WaitpointProjection {
   countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>>;
   /** Runs that are not over, by status; a status with none is absent. */
   countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>>;
-  /** Queues that ever had a run, by name. */
-  listQueues(environmentKey: string): Promise<QueueSeen[]>;
 
   /** Adds rows and replaces those of lower versions. */
   upsertWaitpoints(rows: WaitpointRow[]): Promise<void>;

@@ -27,7 +27,7 @@ const newestFirst = (a: RunRow, b: RunRow): number =>
 
 /**
  * The page, from what was found in each branch: up to `limit + 1` rows from the anchor on. One row more than asked for
- * tells whether there is another page.
+ * shows whether there is another page.
  */
 export function listingOf(branches: RunRow[][], limit: number, { backwards, anchor }: PageStart): RunListing {
   const found = new Map(branches.flat().map((row) => [row.id, row]));

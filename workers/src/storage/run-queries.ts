@@ -7,7 +7,7 @@ import { type Branch, indexOf } from "./run-filter.ts";
 import type { PageStart } from "./run-pages.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
-/** Every question starts here: one environment's runs, and the filter's conditions but for tags, statuses and tasks. */
+/** The conditions of every query: the environment, and the filter without its tags, statuses and tasks. */
 function conditionsOf(database: SqlDatabase, environmentKey: string, filter: RunFilter): SQL[] {
   const { runs } = database.tables;
   const conditions = [
@@ -86,7 +86,7 @@ function idsWithTag(
     WHERE ${and(...all)} ORDER BY ${runTags.createdAt} ${direction}, ${runTags.runId} ${direction} LIMIT ${limit}`;
 }
 
-/** Past the anchor in the direction of the page. The anchor itself may be gone: then its id tells its place. */
+/** Rows past the anchor, in the direction of the page. If the anchor itself is gone, its id gives its place. */
 function beyond(
   position: unknown[],
   environmentKey: string,

@@ -8,8 +8,6 @@ import type {
   Conflict,
   DeploymentInput,
   DeploymentRecord,
-  ProjectRecord,
-  QueueSeen,
   Repository,
   RunFilter,
   RunListing,
@@ -192,23 +190,6 @@ export class SqlRepository implements Repository {
     return revoked.length > 0;
   }
 
-  async listProjects(organizationId: string): Promise<ProjectRecord[]> {
-    const { projects } = this.#tables;
-    const { id, ref, name } = projects;
-    return this.#db
-      .select({ id, ref, name, organizationId: projects.organizationId })
-      .from(projects)
-      .where(and(eq(projects.organizationId, organizationId), isNull(projects.deletedAt)))
-      .orderBy(asc(ref));
-  }
-
-  async listEnvironments(organizationId: string, projectRef: string): Promise<EnvironmentRef[]> {
-    const { organizations, projects } = this.#tables;
-    return this.#environments(
-      and(eq(organizations.id, organizationId), eq(projects.ref, projectRef), isNull(projects.deletedAt)),
-    );
-  }
-
   async findEnvironment(
     organizationId: string,
     projectRef: string,
@@ -321,15 +302,6 @@ export class SqlRepository implements Repository {
   async countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>> {
     const counts = await countUnfinished(this.#database, environmentKey);
     return Object.fromEntries(counts.map(({ status, count }) => [status, count]));
-  }
-
-  async listQueues(environmentKey: string): Promise<QueueSeen[]> {
-    const { queues } = this.#tables;
-    return this.#db
-      .select({ queue: queues.queue, firstSeenAt: queues.firstSeenAt })
-      .from(queues)
-      .where(eq(queues.environmentKey, environmentKey))
-      .orderBy(asc(queues.queue));
   }
 
   async upsertWaitpoints(rows: WaitpointRow[]): Promise<void> {

@@ -106,14 +106,14 @@ export const deployments = sqliteTable(
 );
 
 /**
- * Runs as the objects last told them: a column for each field of `RunRow`.
+ * Runs as their objects last reported them: a column for each field of `RunRow`.
  *
  * Every run in the system passes here several times, and each index costs a write whenever one of its columns changes
  * (D1 bills it as a row, too). So the indexes are of columns that never change after a run's first row, or of few rows:
  *  - runs_newest: the list, newest first; and, being all of it, the count of an interval.
  *  - runs_of_task: the same for one task, the page that is looked at most.
  *  - runs_not_succeeded: by status, of runs that have not succeeded: what is live and what went wrong, each a small part
- *    of a long history. A run that succeeds leaves it, and one that the objects tell of once (they gather changes for
+ *    of a long history. A run that succeeds leaves it, and one that the objects report once (they gather changes for
  *    250 ms) never enters. A list of successes reads runs_newest, where they are most of what it meets.
  *  - runs_of_batch, _root, _parent, _schedule: only of runs that have one; the others pay nothing.
  * Every list ends in (created_at, id), so any page is one seek. Measured with 200,000 rows on node:sqlite (rows/s,
@@ -197,7 +197,7 @@ export const runTags = sqliteTable(
   (table) => [primaryKey({ columns: [table.environmentKey, table.tag, table.createdAt, table.runId] })],
 );
 
-/** Queues that ever had a run. */
+/** No longer written: queues are listed by their environment's object. The next migration can drop it. */
 export const queues = sqliteTable(
   "queues",
   {
@@ -209,7 +209,7 @@ export const queues = sqliteTable(
 );
 
 /**
- * Waitpoint tokens as their objects last told them. Their ids sort by creation, so every list ends in the id: all tokens
+ * Waitpoint tokens as their objects last reported them. Their ids sort by creation, so every list ends in the id: all tokens
  * are the primary key's, and those of a status or idempotency key have an index each.
  */
 export const waitpoints = sqliteTable(

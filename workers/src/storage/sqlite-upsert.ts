@@ -1,6 +1,6 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
 import { getTableColumns, type SQL, sql } from "drizzle-orm";
-import { jsonChunks, newestOfEach, queuesOf, tagsOf } from "./projected-rows.ts";
+import { jsonChunks, newestOfEach, tagsOf } from "./projected-rows.ts";
 import { runs } from "./sqlite-schema.ts";
 
 /**
@@ -22,17 +22,11 @@ export function sqliteUpsert(given: RunRow[]): SQL[] {
   const rows = newestOfEach(given);
   const encoded = rows.map((row) => FIELDS.map(([field]) => row[field]));
   return [
-    // `WHERE true` tells the parser that ON CONFLICT doesn't belong to a join.
+    // Without `WHERE true`, the parser would take ON CONFLICT for a part of a join.
     ...jsonChunks(encoded).map(
       (json) => sql`WITH given AS MATERIALIZED (SELECT value FROM json_each(${json}))
         INSERT INTO runs (${COLUMNS}) SELECT ${VALUES} FROM given WHERE true
         ON CONFLICT (id) DO UPDATE SET ${CHANGES} WHERE excluded.version > runs.version`,
-    ),
-    ...jsonChunks(queuesOf(rows)).map(
-      (json) => sql`INSERT INTO queues (environment_key, queue, first_seen_at)
-        SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each(${json}) WHERE true
-        ON CONFLICT DO UPDATE SET first_seen_at = excluded.first_seen_at
-        WHERE excluded.first_seen_at < queues.first_seen_at`,
     ),
     ...jsonChunks(tagsOf(rows)).map(
       (json) => sql`WITH given AS MATERIALIZED (SELECT value FROM json_each(${json}))

@@ -11,9 +11,9 @@ export async function shownPacket(env: Bindings, environmentKey: string, packet:
 }
 
 /**
- * JSON that shows a packet's value; undefined for the value `undefined`. JSON is taken over as it was written. Of superjson,
- * what JSON has no notation for is shown as the nearest thing that it has. A text that is not what its type says is shown
- * as a string, so whatever was stored can be read.
+ * JSON that shows a packet's value; undefined for the value `undefined`. JSON is returned as it was written. Values of
+ * superjson that JSON cannot express are replaced by the closest ones that it can. A text that is not valid for its type is
+ * shown as a string, so everything that was stored can be read.
  */
 export function jsonOfPacket({ text, type }: Packet): string | undefined {
   try {

@@ -21,7 +21,7 @@ const DEFAULT_PRICES: PriceList = {
   run: 0.0025,
 };
 
-/** The price list that a text of JSON holds; the default one where there is none. A `problem` says what is wrong with it. */
+/** Parses a price list from JSON; without a text, returns the default one. `problem` says what is wrong with it. */
 export function parsePrices(text: string | undefined): PriceList | { problem: string } {
   if (!text) return DEFAULT_PRICES;
   try {

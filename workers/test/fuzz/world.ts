@@ -1,6 +1,16 @@
 import { randomBase36 } from "@acme/sdk/contract";
 import { issueToken } from "../../src/auth/tokens.ts";
-import { ADMIN_TOKEN, call, deployTasks, HOST_TOKEN, newProject, type Project, SIGNING } from "../client.ts";
+import {
+  ADMIN_TOKEN,
+  call,
+  callAsHost,
+  deployTasks,
+  HOST_TOKEN,
+  hostCredential,
+  newProject,
+  type Project,
+  SIGNING,
+} from "../client.ts";
 import { type SignedIn, signIn } from "../person.ts";
 
 /** A lease of a run, as a host holds it. */
@@ -8,6 +18,7 @@ interface Lease {
   runId: string;
   token: number;
   attempt: number;
+  apiToken: string | undefined;
 }
 
 const MOST_KNOWN = 200;
@@ -61,7 +72,7 @@ export class World {
     ]);
     for (const { body } of made) this.learn(JSON.stringify(body));
     const host = { protocol: 1, hostId: "fuzz", sessionId: "fuzz", max: 10, waitMs: 100 };
-    const { body } = await call("POST", "/engine/v1/worker-actions/dequeue", HOST_TOKEN, host);
+    const { body } = await callAsHost("dequeue", host);
     this.learn(JSON.stringify(body));
   }
 
@@ -77,7 +88,8 @@ export class World {
     for (const [, runId, token, attempt] of text.matchAll(
       /"runId":"(run_[0-9a-z]+)"[^{}]*?"token":(\d+)[^{}]*?"attempt":(\d+)/g,
     )) {
-      this.#leases.push({ runId: runId as string, token: Number(token), attempt: Number(attempt) });
+      const apiToken = /"apiToken":"([^"]+)"/.exec(text)?.[1];
+      this.#leases.push({ runId: runId as string, token: Number(token), attempt: Number(attempt), apiToken });
       if (this.#leases.length > MOST_KNOWN) this.#leases.shift();
     }
   }
@@ -93,6 +105,8 @@ export class World {
         return lease?.runId ?? one(this.#ids.get("run"));
       case "token":
         return lease === undefined ? null : String(lease.token);
+      case "apiToken":
+        return lease?.apiToken ?? null;
       case "attempt":
         return lease === undefined ? null : String(lease.attempt);
       case "id":
@@ -153,10 +167,16 @@ export class World {
         return bearer(this.project.accessToken);
       case "hostToken":
         return bearer(HOST_TOKEN);
+      case "host":
+        return bearer(hostCredential("fuzz"));
       case "adminToken":
         return bearer(ADMIN_TOKEN);
       case "session":
-        return { cookie: this.person.cookie, origin: "http://acme.test" };
+        return {
+          cookie: this.person.cookie,
+          origin: "http://acme.test",
+          "x-acme-environment": this.#ids.get("env")?.[0] ?? "",
+        };
       case "publicToken":
         return bearer(
           issueToken(SIGNING, {

@@ -138,14 +138,6 @@ export function accountSuite(open: () => Promise<Repository>): void {
   });
 
   describe("projects and environments", () => {
-    it("are listed for their organization only", async () => {
-      const [own, other] = [await anAccount(repository), await anAccount(repository)];
-      const { ref } = own.input.project;
-      expect(await repository.listProjects(own.organizationId)).toMatchObject([{ ref, name: "Road" }]);
-      expect(await repository.listEnvironments(own.organizationId, ref)).toEqual(own.environments);
-      expect(await repository.listEnvironments(other.organizationId, ref)).toEqual([]);
-    });
-
     it("are found by project and slug for their organization only", async () => {
       const [own, other] = [await anAccount(repository), await anAccount(repository)];
       const { ref } = own.input.project;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { checkedKey } from "../../src/storage/blob-key.ts";
-import { jsonChunks, newestOfEach, queuesOf, storableJson } from "../../src/storage/projected-rows.ts";
+import { jsonChunks, newestOfEach, storableJson } from "../../src/storage/projected-rows.ts";
 import { branchesOf } from "../../src/storage/run-filter.ts";
 import { listingOf, startOf } from "../../src/storage/run-pages.ts";
 import { aRun } from "./a-run.ts";
@@ -80,11 +80,6 @@ describe("rows of a projection", () => {
       { ...a, version: 2 },
       { ...b, version: 3 },
     ]);
-  });
-
-  it("name each queue once with its earliest run", () => {
-    const rows = [3, 1, 2].map((createdAt) => aRun(environmentKey, { queue: "q", createdAt }));
-    expect(queuesOf(rows)).toEqual([[environmentKey, "q", 1]]);
   });
 });
 

@@ -89,7 +89,6 @@ describe("plans of what each request asks", () => {
     ["a run", () => repository.findRun("env00001", newest)],
     ["a deployment", () => repository.findDeploymentByVersion("env00001", "20261124.1")],
     ["deployments", () => repository.listDeployments("env00001", 10)],
-    ["queues", () => repository.listQueues("env00001")],
   ])("%s scan no table", async (_what, question) => {
     for (const plan of await plansOf(question)) expect(plan).not.toContain("SCAN");
   });

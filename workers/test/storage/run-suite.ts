@@ -98,7 +98,6 @@ export function runSuite(open: () => Promise<Repository>): void {
       ];
       await expect(async () => repository.upsertRuns([good, bad])).rejects.toThrow();
       expect(await repository.findRun(environmentKey, good.id)).toBeNull();
-      expect(await repository.listQueues(environmentKey)).toEqual([]);
     });
 
     it("does not fail a call because another at the same moment does", async () => {
@@ -292,22 +291,6 @@ export function runSuite(open: () => Promise<Repository>): void {
       for (const { status } of history) if (!isFinal(status)) expected[status] = (expected[status] ?? 0) + 1;
       expect(await repository.countUnfinished(own)).toEqual(expected);
       expect(await repository.countUnfinished(await anEnvironment())).toEqual({});
-    });
-  });
-
-  describe("listQueues", () => {
-    it("has each queue once, with the time of its first run, in whichever order they come", async () => {
-      const environmentKey = await anEnvironment();
-      const late = aRun(environmentKey, { queue: "emails", createdAt: 1_795_000_005_000 });
-      const early = aRun(environmentKey, { queue: "emails", createdAt: 1_795_000_001_000 });
-      const other = aRun(environmentKey, { queue: "billing", createdAt: 1_795_000_003_000 });
-      await repository.upsertRuns([late, other]);
-      await repository.upsertRuns([early]);
-      await repository.upsertRuns([late]);
-      expect(await repository.listQueues(environmentKey)).toEqual([
-        { queue: "billing", firstSeenAt: 1_795_000_003_000 },
-        { queue: "emails", firstSeenAt: 1_795_000_001_000 },
-      ]);
     });
   });
 
