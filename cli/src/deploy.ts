@@ -36,10 +36,9 @@ export async function buildProject(path: string, options: { config?: string } = 
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SECRET.test(name)));
     const indexed = await indexBundle({ bundle: file, env });
     if ("problem" in indexed) {
-      // Paths in stack traces are relative to the bundle's folder: they are shown relative to the project's.
       const { message, stackTrace } = indexed.problem;
       throw new CliError(
-        [message, stackTrace?.replaceAll(folder, project.root), indexed.output.trim()]
+        [message, stackTrace && framesOfProject(stackTrace, folder, project.root), indexed.output.trim()]
           .filter(Boolean)
           .join("\n"),
       );
@@ -49,6 +48,14 @@ export async function buildProject(path: string, options: { config?: string } = 
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** The stack without the frames of Node.js and the indexer. Paths in the bundle's folder become those of the project. */
+const framesOfProject = (stack: string, folder: string, root: string): string =>
+  stack
+    .split("\n")
+    .filter((line) => !/^\s+at .*(node:internal\/|\/runtime\/indexer\.)/.test(line))
+    .join("\n")
+    .replaceAll(folder, root);
 
 /** Uploads a built project and creates a version from it. */
 export async function deployProject(

@@ -418,11 +418,13 @@ describe("ends from outside", () => {
 
   test("a run that is canceled before its turn is not started", async () => {
     const runtime = await ready();
-    const [first, second] = [runOf("blocking", { ms: 500 }), runOf("hello", { name: "Ada" })];
+    const [first, second] = [runOf("finishing-when-aborted"), runOf("hello", { name: "Ada" })];
     runtime.send({ type: "run", run: first });
     runtime.send({ type: "run", run: second });
     runtime.send({ type: "cancel", runId: second.runId });
     expect((await runtime.message("completed", second.runId)).outcome).toEqual({ type: "canceled" });
+    runtime.send({ type: "cancel", runId: first.runId });
+    await runtime.message("completed", first.runId);
     expect(runtime.messages.some((m) => m.type === "started" && m.runId === second.runId)).toBe(false);
   });
 

@@ -49,15 +49,15 @@ function scriptOf(shell: Shell, program: Command): string {
   const cases = [...words]
     .map(([path, list]) => `    "${path}") words="${list.map(({ word }) => word).join(" ")}" ;;`)
     .join("\n");
-  // The path of commands is what was typed before the cursor, without options.
-  const body = `  local path="" word words=""
+  // `at` is the path of commands that was typed before the cursor. (zsh reserves the name `path`.)
+  const body = `  local at="" word words=""
   for word in "\${typed[@]}"; do
     case "$word" in
       -*) ;;
-      *) case "$known" in *"|\${path:+$path }$word|"*) path="\${path:+$path }$word" ;; esac ;;
+      *) case "$known" in *"|\${at:+$at }$word|"*) at="\${at:+$at }$word" ;; esac ;;
     esac
   done
-  case "$path" in
+  case "$at" in
 ${cases}
   esac`;
   const known = `|${[...words.keys()].filter(Boolean).join("|")}|`;

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
 import { CliError } from "../errors.ts";
+import { projectRefOf } from "../project/project-ref.ts";
 
 interface DeployOptions {
   env: string;
@@ -54,12 +55,11 @@ async function checkEnvironment(slug: string): Promise<void> {
 }
 
 async function promote(version: string, dir: string, options: DeployOptions): Promise<void> {
-  const [{ projectAccess }, { projectApi }, { loadProject }] = await Promise.all([
+  const [{ projectAccess }, { projectApi }] = await Promise.all([
     import("../access.ts"),
     import("../api/project-api.ts"),
-    import("../project/load-config.ts"),
   ]);
-  const ref = options.projectRef ?? process.env.ACME_PROJECT_REF ?? (await loadProject(dir)).config.project;
+  const ref = await projectRefOf(options.projectRef, dir);
   await checkEnvironment(options.env);
   const promoted = await projectApi(projectAccess({ apiUrl: options.apiUrl }), ref, options.env).promote(
     version,

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../errors.ts";
+import { projectRefOf } from "../project/project-ref.ts";
 import { relativeTime } from "../terminal/format.ts";
 import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
@@ -93,9 +94,7 @@ async function connect(options: EnvOptions) {
     import("../api/variables-api.ts"),
   ]);
   const access = projectAccess({ apiUrl: options.apiUrl });
-  const named = options.projectRef ?? process.env.ACME_PROJECT_REF;
-  const ref = named ?? (await (await import("../project/load-config.ts")).loadProject(".")).config.project;
-  return variablesApi(access, ref, options.env);
+  return variablesApi(access, await projectRefOf(options.projectRef, "."), options.env);
 }
 
 async function list(options: EnvOptions): Promise<void> {

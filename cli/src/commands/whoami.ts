@@ -1,7 +1,8 @@
 import type { Command } from "commander";
+import { projectRefOf } from "../project/project-ref.ts";
 
 interface WhoamiOptions {
-  projectRef: string;
+  projectRef?: string;
   env: string;
   apiUrl?: string;
   json?: boolean;
@@ -11,7 +12,7 @@ export function addWhoamiCommand(program: Command): void {
   program
     .command("whoami")
     .description("show the server and the project that the access token is valid for")
-    .requiredOption("-p, --project-ref <ref>", "project", process.env.ACME_PROJECT_REF)
+    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
     .option("-e, --env <slug>", "environment", "prod")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")
@@ -26,9 +27,10 @@ async function whoami(options: WhoamiOptions): Promise<void> {
     import("../terminal/table.ts"),
   ]);
   const access = projectAccess({ apiUrl: options.apiUrl });
-  const deployments = await projectApi(access, options.projectRef, options.env).deployments();
+  const { env } = options;
+  const projectRef = await projectRefOf(options.projectRef, ".");
+  const deployments = await projectApi(access, projectRef, env).deployments();
   const version = deployments.find((deployment) => deployment.promoted)?.version ?? null;
-  const { projectRef, env } = options;
   if (options.json) {
     console.log(JSON.stringify({ apiUrl: access.apiUrl, projectRef, environment: env, version }, null, 2));
     return;

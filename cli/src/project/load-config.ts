@@ -21,6 +21,10 @@ const NAMES = ["acme.config", "trigger.config"].flatMap((name) =>
   ["ts", "mts", "js", "mjs", "cts", "cjs"].map((extension) => `${name}.${extension}`),
 );
 
+/** Returns the name of the configuration file in a folder, if there is one. */
+export const findConfig = (root: string): string | undefined =>
+  NAMES.find((name) => existsSync(join(root, name)));
+
 /**
  * Reads a project's configuration. The file is bundled and imported, so it can be TypeScript and import other
  * files.
@@ -30,7 +34,7 @@ export async function loadProject(path: string, configPath?: string): Promise<Pr
   const root = resolve(path);
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory())
     throw new CliError(`${root} is not a folder.`);
-  const configFile = configPath ?? NAMES.find((name) => existsSync(join(root, name)));
+  const configFile = configPath ?? findConfig(root);
   if (!configFile || !existsSync(join(root, configFile))) {
     throw new CliError(
       `No ${configPath ?? "acme.config.ts or trigger.config.ts"} in ${root}. Add one:\n\n` +
