@@ -1,10 +1,10 @@
 /**
- * An object's one alarm. Setting it is a write, so it is only ever moved earlier; when it fires, the object does what
- * is due and arms it anew for what comes next.
+ * The one alarm of an object. Setting it is a write, so it is only ever moved earlier. When it fires, the object does what
+ * is due and sets it again for what is due next.
  */
 export class Alarm {
   readonly #storage: DurableObjectStorage;
-  /** What is set; null: nothing, undefined: not known in this life of the object. */
+  /** The time it is set to; null: it is not set; undefined: `load` has not been called yet. */
   #at: number | null | undefined;
 
   constructor(storage: DurableObjectStorage) {
@@ -15,8 +15,8 @@ export class Alarm {
   by(at: number): void {
     if (typeof this.#at === "number" && this.#at <= at) return;
     this.#at = at;
-    // An alarm in storage that is earlier than `at` is lost by this only if this object doesn't know it, which
-    // `load` rules out before the first call.
+    // This would overwrite an earlier alarm in storage that the object doesn't know of. There is none, because the object
+    // calls `load` before anything else.
     this.#storage.setAlarm(at);
   }
 

@@ -62,7 +62,7 @@ export class DeficitRoundRobin {
       const alone = this.#ring.size === 1;
       if (alone) flow.credit = 0;
       else if (flow.credit < 1) flow.credit += flow.weight;
-      // Alone it takes all on no credit: what it saved up so would be spent while a newcomer waits.
+      // A flow that is alone takes everything without credit. Credit saved up now would be spent while a newcomer waits.
       const count = Math.min(alone ? left : Math.floor(flow.credit), flow.ready, left);
       if (count > 0) {
         taken.set(key, (taken.get(key) ?? 0) + count);

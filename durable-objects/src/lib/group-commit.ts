@@ -3,9 +3,10 @@ const MAX_TURNS = 8;
 
 /**
  * Collects the operations that reach an object at one moment and applies them in one transaction, with one flush to
- * disk. Locally a commit costs about one fsync, so this is what an object's throughput hangs on.
+ * disk. Locally a commit costs about one fsync, so this decides an object's throughput.
  *
- * The first operation of a round opens it; what arrives in the next turns of the event loop joins it. Replies leave once the commit is durable (the platform's output gate).
+ * The first operation opens a round; those that arrive in the next turns of the event loop join it. Replies leave once the
+ * commit is durable (the platform's output gate).
  */
 export class GroupCommit<Context> {
   readonly #commit: (work: (context: Context) => void) => void;
@@ -24,7 +25,7 @@ export class GroupCommit<Context> {
     });
   }
 
-  /** Waits as long as more keeps arriving: under load a commit then carries what all clients sent, and alone it waits one turn. */
+  /** Waits while more operations arrive: under load a commit carries those of all clients, and a lone one waits one turn. */
   async #gather(): Promise<void> {
     for (let turn = 0, before = 0; turn < MAX_TURNS && this.#round.length > before; turn++) {
       before = this.#round.length;
@@ -46,7 +47,7 @@ export class GroupCommit<Context> {
         round[0]?.failed(error);
         return;
       }
-      // One operation failed and took the others' work with it: each gets a commit of its own.
+      // One operation failed, and the others were rolled back with it: each gets a commit of its own.
       for (const op of round) {
         try {
           this.#commit((context) => op.apply(context));

@@ -1,9 +1,9 @@
 import type { RateLimit } from "@acme/sdk/contract";
 
 /**
- * The generic cell rate algorithm: all that is kept of a limiter is one time, `tat`, at which it will have recovered
- * completely (milliseconds since the epoch; one in the past: it has). A start moves it on by one interval, and it is never
- * further than `burst` intervals ahead of now.
+ * The generic cell rate algorithm (GCRA). A limiter is one number, `tat` (theoretical arrival time): the time at which it
+ * will have recovered completely, in milliseconds since the epoch. Each start moves it one interval into the future, and it
+ * is never more than `burst` intervals ahead of now.
  */
 export interface Rate {
   /** Milliseconds between two starts, in the long run. */
@@ -13,8 +13,8 @@ export interface Rate {
 }
 
 /**
- * Faster rates than one in this time are kept over this time: a start that comes some milliseconds late, as all do that
- * go through the dispatcher, would otherwise be lost for good.
+ * A rate of more than one start in this time gets a burst of at least what it allows in this time. Starts go through the
+ * dispatcher and come some milliseconds late; without that burst, the rate would lose those milliseconds for good.
  */
 const PIECE_MS = 100;
 
@@ -23,7 +23,7 @@ export function rateOf({ limit, period, burst = 1 }: RateLimit): Rate {
   return { intervalMs, burst: Math.max(burst, Math.ceil(PIECE_MS / intervalMs)) };
 }
 
-/** Keeps the sums of fractions of milliseconds from losing a start. */
+/** Compensates rounding errors of sums of fractional milliseconds, which could lose a start. */
 const EPSILON = 1e-6;
 
 /** Starts that are allowed now. */
@@ -40,6 +40,6 @@ export const spend = ({ intervalMs }: Rate, tat: number, now: number, count: num
 export const availableAt = ({ intervalMs, burst }: Rate, tat: number, count: number): number =>
   tat - (burst - Math.min(count, burst)) * intervalMs;
 
-/** What a limiter that was kept under another rate, or another clock, can be at most. */
+/** Limits a `tat` that was stored under another rate or another clock to what this rate allows. */
 export const clamped = ({ intervalMs, burst }: Rate, tat: number, now: number): number =>
   Math.min(tat, now + burst * intervalMs);

@@ -1,7 +1,10 @@
-/** What refills within this time is waited for by a timer in memory: an alarm costs a write, and waits for what the one before it still does. */
+/**
+ * A refill that is due within this time is awaited by a timer in memory. An alarm costs a write, and does not fire while the
+ * handler of the previous one still runs.
+ */
 export const NEAR_MS = 2_000;
 
-/** Does `work` at the earliest time that was asked for. In memory: it is gone with the object. */
+/** Runs `work` at the earliest of the requested times. It is kept in memory, so it is lost when the object restarts. */
 export class RefillTimer {
   readonly #work: () => void;
   #timer: ReturnType<typeof setTimeout> | undefined;

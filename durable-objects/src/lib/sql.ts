@@ -1,6 +1,6 @@
 /**
- * SQLite as the cores see it: synchronous, one connection, nothing else running. workerd gives it through
- * `ctx.storage.sql`, plain Node through `node:sqlite`, so the same core runs in both.
+ * SQLite as the cores use it: synchronous, over one connection. workerd provides it as `ctx.storage.sql` and plain Node as
+ * `node:sqlite`, so the same core runs in both.
  */
 export type SqlValue = string | number | null;
 export type SqlRow = Record<string, SqlValue>;
@@ -8,7 +8,7 @@ export type SqlRow = Record<string, SqlValue>;
 export interface Sql {
   /** Runs one statement and returns all of its rows. */
   exec<T extends SqlRow = SqlRow>(query: string, ...bindings: SqlValue[]): T[];
-  /** Runs `work` in one transaction: all of it is kept, or (when it throws) nothing. */
+  /** Runs `work` in one transaction. If it throws, nothing is kept. */
   transaction<T>(work: () => T): T;
 }
 
@@ -23,8 +23,7 @@ export function objectSql(storage: DurableObjectStorage): Sql {
 
 /**
  * Applies the migrations an object has not seen yet, by number, each in one transaction with its number.
- * An object that holds nothing yet is left without tables until it is first written to: asking about what does not
- * exist must not create anything.
+ * An object gets its tables when it is first written to: asking about something that does not exist must not create it.
  */
 export function migrate(sql: Sql, migrations: readonly string[]): void {
   sql.transaction(() => {
@@ -46,7 +45,7 @@ const statementsOf = (script: string): string[] =>
     .map((statement) => statement.trim())
     .filter((statement) => statement !== "");
 
-/** Values of objects that fit nowhere else: small, by key, as JSON. */
+/** Small values of an object that fit no other table: JSON by key. */
 export class Meta {
   readonly #sql: Sql;
 

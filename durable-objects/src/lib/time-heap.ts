@@ -1,8 +1,8 @@
-/** Keys by the time they are due: the earliest first. One key may be in it at several times; whoever takes it out checks. */
+/** Keys by the time at which they are due, earliest first. A key may be in it several times: the caller checks what it takes. */
 export class TimeHeap {
   readonly #entries: { at: number; key: string }[] = [];
 
-  /** Undefined: it is empty. */
+  /** Undefined when the heap is empty. */
   get earliest(): { at: number; key: string } | undefined {
     return this.#entries[0];
   }

@@ -38,7 +38,7 @@ function recordResumed(q: QueueContext, run: RunTableRow, report: AttemptStarted
   addEvent(q, run.seq, "resumed", message, { ...data, reason: method?.reason }, at);
 }
 
-/** What the start of an attempt sets. One that is resumed began when it was first started. */
+/** Returns what the start of an attempt sets. An attempt that is resumed keeps the time of its first start. */
 function startOf(
   q: QueueContext,
   run: RunTableRow,
@@ -68,7 +68,7 @@ export function heartbeat(q: QueueContext, lease: Lease): LeaseVerdict {
   if (held.verdict !== "held") return held.verdict;
   const ms =
     held.run.status === RunStatus.DEQUEUED ? q.timeouts.dequeuedLeaseMs : q.timeouts.executingLeaseMs;
-  // The lease is not part of what the query side shows: the row's version stays.
+  // The query side does not show leases, so the row keeps its version.
   q.sql.exec("UPDATE runs SET due_at = ? WHERE seq = ?", due(q, q.now + ms), held.run.seq);
   return "ok";
 }
@@ -89,7 +89,7 @@ export function attemptCompleted(q: QueueContext, report: AttemptCompleted): Lea
     });
     return "ok";
   }
-  // A held lease of a run that succeeded was dealt with above.
+  // `succeedRun` takes every success of a held lease.
   if (outcome.type === "success") return "stale";
   if (outcome.type === "released") {
     giveBack(q, lease.run, outcome.reason);
@@ -115,7 +115,7 @@ function finishAttempt(
     started_at: run.started_at,
     attempt_started_at: run.attempt_started_at,
     done_token: run.token,
-    // The next attempt begins anew.
+    // The next attempt starts from the beginning.
     checkpoint: null,
     usage_ms: run.usage_ms + (report.usageMs ?? 0),
   };
@@ -161,7 +161,7 @@ function failAttempt(
   }
 }
 
-/** The run ran out of memory: its next attempts get a machine that its task names for this. */
+/** Gives the run's next attempts the machine that its task names for runs that ran out of memory. */
 function moveToMachine(q: QueueContext, run: RunTableRow, machine: MachinePreset): void {
   const spec = specOf(run);
   q.sql.exec("UPDATE runs SET spec = ? WHERE seq = ?", JSON.stringify({ ...spec, machine }), run.seq);
@@ -169,13 +169,13 @@ function moveToMachine(q: QueueContext, run: RunTableRow, machine: MachinePreset
   addEvent(q, run.seq, "machine-changed", message, { from: spec.machine, to: machine });
 }
 
-/** The host returns a run it will not finish: queued again at its old place, and no attempt is counted. */
+/** Queues a run that its host returns unfinished, at its old place. No attempt is counted. */
 export function giveBack(q: QueueContext, run: RunTableRow, reason: string): void {
   addEvent(q, run.seq, "released", `Host ${run.host_id} gave the run back: ${reason}`);
   requeue(q, run);
 }
 
-/** The lease ended without a word, or the host is gone: the same attempt goes to another host. */
+/** Handles a lease that expired, or whose host is lost: the same attempt is queued for another host. */
 export function loseLease(q: QueueContext, run: RunTableRow, reason: string): void {
   if (run.status === RunStatus.CANCELED) {
     releaseSlot(q, run);
@@ -209,7 +209,7 @@ function fail(q: QueueContext, run: RunTableRow, error: TaskRunError, changes: C
   transition(q, run, finalStatusOf(error), { ...changes, error_message: firstLine(error) });
 }
 
-/** What a host reported about a run could not be stored: a run that it holds ends, as it would never get any further. */
+/** Ends the run of a report that could not be stored: the host would send the report again for ever. */
 export function failReport(q: QueueContext, report: Lease, reason: string): void {
   const lease = checkLease(q, report);
   if (lease.verdict === "canceled") {
@@ -236,7 +236,7 @@ function requeue(q: QueueContext, run: RunTableRow, losses = run.losses): void {
   });
 }
 
-/** Keeps an attempt that did not succeed. A successful one is told by the run's own columns. */
+/** Stores an attempt that did not succeed. The run's own columns describe a successful one. */
 function recordAttempt(
   q: QueueContext,
   run: RunTableRow,
@@ -260,7 +260,7 @@ function recordAttempt(
 const firstLine = (error: TaskRunError): string =>
   (serializeError(error).message.split("\n", 1)[0] as string).slice(0, 500);
 
-/** Everything leased to a host session that ended. */
+/** Handles the loss of a host session: everything that is leased to it. Returns how many runs that were, at most `limit`. */
 export function loseSession(q: QueueContext, sessionId: string, reason: string, limit: number): number {
   const rows = q.sql.exec<RunTableRow>(
     "SELECT * FROM runs WHERE slot = 1 AND session_id = ? LIMIT ?",
@@ -271,7 +271,7 @@ export function loseSession(q: QueueContext, sessionId: string, reason: string, 
   return rows.length;
 }
 
-/** Runs that were leased but could not be handed over. */
+/** Queues runs again that were leased but could not be delivered. */
 export function returnRuns(q: QueueContext, leases: Lease[]): void {
   for (const lease of leases) {
     const held = checkLease(q, lease);

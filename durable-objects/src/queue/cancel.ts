@@ -6,7 +6,10 @@ import type { RunError } from "./rpc.ts";
 import { runNotFound } from "./run-not-found.ts";
 import { transition } from "./transition.ts";
 
-/** Cancels a run, and what it waits for where `children`. One that executes is CANCELED at once; its slot is free when its host says that it stopped. */
+/**
+ * Cancels a run and, with `children`, the runs and batches that it waits for. A run that executes is CANCELED at once and
+ * keeps its slot until its host confirms that it has stopped.
+ */
 export function cancelRun(
   q: QueueContext,
   runId: string,
@@ -18,7 +21,7 @@ export function cancelRun(
   if (isFinal(run.status)) return { status: run.status, alreadyFinal: true };
   addEvent(q, run.seq, "canceled", reason);
   if (children) {
-    // Nobody would be there for what they bring.
+    // Nobody is left who needs their results.
     const because = `The run that waited for it was canceled: ${runId}`;
     for (const { kind, target } of openChildren(q, run)) {
       if (kind === "run") addMessage(q, { type: "cancel", runId: target, reason: because });

@@ -19,7 +19,7 @@ export function rescheduleRun(q: QueueContext, runId: string, delayUntil: number
   return null;
 }
 
-/** Of a run that is DELAYED. */
+/** Moves the start of a DELAYED run, and its place in the queue with it. */
 export function moveStart(q: QueueContext, run: RunTableRow, dueAt: number): void {
   const orderAt = run.order_at - (run.delay_until ?? run.created_at) + dueAt;
   touch(q, run, "due_at = ?, delay_until = ?, order_at = ?", dueAt, dueAt, orderAt);

@@ -5,7 +5,7 @@ import type { StoredSettings } from "../routing/settings.ts";
 import type { KeyCounters } from "./counters.ts";
 import type { QueueSettings } from "./rpc.ts";
 
-/** The parts of a run that never change and that no statement selects by: one JSON column. */
+/** The parts of a run that no statement selects by: one JSON column. */
 export interface RunSpec {
   machine: MachinePreset;
   maxAttempts?: number;
@@ -61,9 +61,9 @@ export interface RunTableRow extends SqlRow {
   kept_until: number;
 }
 
-/** What a commit leaves to do once it is durable. */
+/** What is left to do once a commit is durable. */
 export interface Effects {
-  /** Some row changed: the projection and the environment are to be told. */
+  /** Some row changed: the query side and the environment must hear of it. */
   changed: boolean;
   /** Runs that became final. */
   finished: string[];
@@ -72,7 +72,7 @@ export interface Effects {
   notices: { sessionId: string; notice: HostNotice }[];
   /** The earliest moment a changed row is due. */
   dueAt: number | null;
-  /** When a rate limit lets more start; null: none holds anything back. */
+  /** When a rate limit allows more starts; null: no rate limit holds anything back. */
   refillAt: number | null;
 }
 
@@ -84,7 +84,7 @@ export interface QueueTimeouts {
   retentionMs: number;
 }
 
-/** What the functions of the queue's core work on. `now` and `version` are those of the commit under way. */
+/** What the functions of the queue's core work on. `now` and `version` are those of the current commit. */
 export interface QueueContext {
   readonly sql: Sql;
   readonly meta: Meta;
@@ -93,11 +93,11 @@ export interface QueueContext {
   readonly timeouts: QueueTimeouts;
   ref: QueueRef;
   stored: StoredSettings;
-  /** What stands of `stored`. */
+  /** The effective settings of `stored`. */
   settings: QueueSettings;
-  /** Tasks that runs were triggered for and that no deployment has brought yet. */
+  /** Tasks of triggered runs that no deployment has contained yet. */
   unknownTasks: ReadonlySet<string>;
-  /** Those of this queue's runs that were asked for in this life of the object: they never change. */
+  /** A cache of the deployments that runs of this queue are locked to. A deployment never changes. */
   readonly deployments: Map<string, DeploymentRef>;
   now: number;
   version: number;
@@ -125,7 +125,7 @@ export const findRun = (q: QueueContext, runId: string): RunTableRow | undefined
 
 export const specOf = (run: RunTableRow): RunSpec => JSON.parse(run.spec) as RunSpec;
 
-/** Adds an entry to a run's timeline: for what its columns and attempts don't already tell. */
+/** Adds an entry to a run's timeline. Its columns and attempts give the other entries. */
 export function addEvent(
   q: QueueContext,
   seq: number,

@@ -28,7 +28,7 @@ export const QUEUE_TIMEOUTS: QueueTimeouts = {
   retentionMs: DEFAULTS.retentionMs,
 };
 
-/** What the core takes from outside. */
+/** What the core gets from outside. */
 export interface QueueCoreOptions {
   sql: Sql;
   now: () => number;
@@ -43,7 +43,7 @@ export interface QueueCoreOptions {
 export class QueueCore {
   readonly #options: QueueCoreOptions;
   readonly prefetched = new PrefetchedPermits();
-  /** The environment wants to know which keys hold slots. */
+  /** The environment asked for the slots that each concurrency key holds. */
   reportsKeys = false;
   #context: QueueContext | null = null;
   #epoch = 0;
@@ -53,7 +53,7 @@ export class QueueCore {
     if (hasTables(options.sql)) this.#open();
   }
 
-  /** The queue exists: it was triggered once. */
+  /** Whether the queue exists: something was triggered in it, or its settings were changed. */
   get exists(): boolean {
     return this.#context !== null;
   }
@@ -90,17 +90,17 @@ export class QueueCore {
         return value;
       });
       q.effects.refillAt = q.settings.paused ? null : q.counters.refillAt;
-      // Versions also number the states told to the environment: only one that a row keeps may be used up.
+      // Versions also number the states that the environment gets, so a version is only used if a row stores it.
       if (!q.effects.changed) q.version -= 1;
       return { result, effects: q.effects };
     } catch (error) {
-      // Counters and version in memory have run ahead of what was rolled back.
+      // Counters and version in memory are ahead of the storage, which was rolled back.
       this.#open();
       throw error;
     }
   }
 
-  /** Others of its partitions may have runs. */
+  /** Whether other partitions of the queue may have runs. */
   get isSplit(): boolean {
     const { ref, stored } = this.context;
     return ref.partition > 0 || stored.wasSplit;
@@ -135,16 +135,16 @@ export class QueueCore {
     };
   }
 
-  /** Permits in advance for which there are runs that may use them. */
+  /** How many of the prefetched permits there are runs for. */
   get usable(): number {
     const { counters } = this.context;
-    // How much of a misplaced key's limit is left is known with a grant only.
+    // Only a grant says how much of a misplaced key's limit is left.
     if (counters.hasMisplacedKeys) return 0;
     const { all, unkeyed } = this.prefetched.left(counters.held);
     return Math.min(all, Math.min(unkeyed, counters.unkeyedReady) + counters.keyedReady);
   }
 
-  /** The grant counted with less than this queue knows: of what is shared, others may have more than it says. */
+  /** Whether the environment made a grant with older settings than this queue knows: the grant may allow too much. */
   isOutdated({ shared }: DequeueGrant): boolean {
     const { stored, counters } = this.context;
     if (counters.hasMisplacedKeys && !shared?.elsewhere) return true;
@@ -152,7 +152,7 @@ export class QueueCore {
     return shared.revision < stored.revision || shared.promotion < (stored.declared.promotion ?? 0);
   }
 
-  /** Refuses what an environment of an earlier epoch granted. True: `epoch` may be used. */
+  /** Returns false for an earlier epoch than the latest known one: grants of it are refused. */
   acceptEpoch(epoch: number): boolean {
     if (epoch < this.#epoch) return false;
     if (epoch > this.#epoch) {
@@ -163,19 +163,19 @@ export class QueueCore {
     return true;
   }
 
-  /** What the caller's deployment declares, unless the queue knows of a later one. */
+  /** Adopts what the caller's deployment declares, unless the queue knows of a later one. */
   declare(declaration: QueueDeclaration): void {
     const next = declare(this.context.stored, declaration);
     if (next) this.#store(next);
   }
 
-  /** A change by the API. */
+  /** Applies a change by the API. */
   change(changed: QueueChange): void {
     const q = this.context;
     this.#store(change(q.stored, changed, q.now));
   }
 
-  /** Changes by the API that partition 0 keeps, unless later ones are known. */
+  /** Adopts the changes by the API that partition 0 keeps, unless the queue knows later ones. */
   adopt(changes: QueueChanges | undefined): void {
     const next = adopt(this.context.stored, changes);
     if (next) this.#store(next);
@@ -191,7 +191,7 @@ export class QueueCore {
     this.#stateChanged(q);
   }
 
-  /** The version also numbers the states told to the environment: a change that touches no row must count too. */
+  /** Uses up the version without a row: it also numbers the states that the environment gets. */
   #stateChanged(q: QueueContext): void {
     q.meta.set("version", q.version);
     q.effects.changed = true;
@@ -230,7 +230,7 @@ export class QueueCore {
     q.version = Math.max(last, projectionCursor(q).version, meta.get<number>("version") ?? 0);
     this.#epoch = meta.get<number>("epoch") ?? 0;
     if (settings.rateLimit || settings.rateLimitPerKey) {
-      // More may be ready than when the environment was last told, with no row changed since: that must count as newer.
+      // As time passed, more may have become ready without a change of any row. That state must count as newer.
       q.version += 1;
       meta.set("version", q.version);
     }
@@ -239,7 +239,7 @@ export class QueueCore {
   }
 }
 
-/** Where keys have no limit it doesn't matter where else they have runs. */
+/** Sets which keys belong to this partition. That matters only while keys have a limit. */
 function setHome({ counters, settings, stored, ref }: QueueContext): void {
   const matters = settings.concurrencyLimit !== null && (stored.wasSplit || ref.partition > 0);
   const partitions = settings.partitions ?? 1;

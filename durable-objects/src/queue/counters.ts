@@ -8,11 +8,11 @@ import type { QueueSettings } from "./rpc.ts";
 interface Counts {
   pending: number;
   running: number;
-  /** Not to be queued yet: DELAYED, and those that wait for a deployment. */
+  /** Runs that are DELAYED or wait for a deployment. */
   notYetQueued: number;
-  /** Of the key's rate limiter, see `Rate`; 0: nothing started lately. */
+  /** `tat` of the key's rate limiter, see `Rate`; 0: nothing started lately. */
   tat: number;
-  /** When the limiter lets more of what is pending start; null: it holds nothing back. */
+  /** When the limiter allows more of the pending runs to start; null: it holds nothing back. */
   refillAt: number | null;
 }
 
@@ -23,40 +23,40 @@ export interface Change {
   notYetQueued?: number;
 }
 
-/** A limiter that refills faster than this is looked after only so often. */
+/** Shortest time between two refills that are acted on. */
 const MIN_REFILL_MS = 10;
 
 /**
- * How many runs are pending and running, by concurrency key: what limits are checked against. Held in memory (counters
- * only, never the runs) and written for the touched keys with each commit, so a restart reads one row a live key and
- * never scans the backlog. Runs without a key share the key ''.
+ * Counts pending and running runs by concurrency key: limits are checked against these. The counters (never the runs) are in
+ * memory, and each commit writes those of the keys that it touched, so a restart reads one row per live key and never scans
+ * the backlog. Runs without a key share the key ''.
  *
- * What is ready changes as time passes too, as rate limiters refill: only `tick` lets time pass, so that between two
- * commits everybody is told the same.
+ * As rate limiters refill, time alone changes what is ready. Only `tick` moves the clock, so all readers between two commits
+ * see the same state.
  */
 export class KeyCounters {
   readonly #keys = new Map<string, Counts>();
   readonly #touched = new Set<string>();
   readonly #turns = new DeficitRoundRobin();
-  /** Keys whose limiter holds something back, by the time it lets more start. */
+  /** Keys whose limiter holds runs back, by the time at which it allows more starts. */
   readonly #refills = new TimeHeap();
-  /** Keys with nothing but a limiter, by the time it has recovered. */
+  /** Keys without runs whose limiter has not recovered, by the time at which it will have. */
   readonly #idle = new TimeHeap();
   #limit = Number.POSITIVE_INFINITY;
   #totalLimit = Number.POSITIVE_INFINITY;
   #rate: Rate | null = null;
   #keyRate: Rate | null = null;
-  /** Of the whole queue's limiter. */
+  /** `tat` of the whole queue's limiter. */
   #tat = 0;
   #savedTat = 0;
   #pending = 0;
   #running = 0;
   #notYetQueued = 0;
-  /** Slots held, of keys that hold any. */
+  /** Slots held, by key, for keys that hold any. */
   readonly #heldByKey = new Map<string, number>();
-  /** Whether a key's place is here; null: all are. */
+  /** Whether a key belongs to this partition; null: all keys do. */
   #isHome: ((key: string) => boolean) | null = null;
-  /** Keys with another place that have runs here. */
+  /** Keys that belong to another partition and have runs here. */
   readonly #misplacedKeys = new Set<string>();
   #now: number;
 
@@ -73,7 +73,7 @@ export class KeyCounters {
     return this.#running;
   }
 
-  /** Slots held, and of those the ones of runs without a key. */
+  /** Slots held in all, and by runs without a key. */
   get held(): Held {
     return { all: this.#running, unkeyed: this.#keys.get("")?.running ?? 0 };
   }
@@ -87,12 +87,12 @@ export class KeyCounters {
     return this.#misplacedKeys.size > 0;
   }
 
-  /** Runs without a key that could be dequeued but for limits over all keys. */
+  /** Runs without a key that could be dequeued under the limits of a key. */
   get unkeyedReady(): number {
     return this.#turns.of("");
   }
 
-  /** The same of runs with one. */
+  /** Runs with a key that could be dequeued under the limits of their keys. */
   get keyedReady(): number {
     return this.#turns.ready - this.#turns.of("");
   }
@@ -141,7 +141,7 @@ export class KeyCounters {
     this.#touched.clear();
   }
 
-  /** From now on these hold: what runs already goes on, what they allow more of is ready at once. */
+  /** Applies new limits. Runs that execute are not affected; runs that the new limits allow are ready at once. */
   setLimits(settings: QueueSettings): void {
     this.#limit = settings.concurrencyLimit ?? Number.POSITIVE_INFINITY;
     this.#totalLimit = settings.totalConcurrencyLimit ?? Number.POSITIVE_INFINITY;
@@ -154,7 +154,7 @@ export class KeyCounters {
     }
   }
 
-  /** From now on these keys have their place here; null: all have. */
+  /** Sets which keys belong to this partition; null: all keys do. */
   setHome(isHome: ((key: string) => boolean) | null): void {
     this.#isHome = isHome;
     this.#misplacedKeys.clear();
@@ -189,8 +189,8 @@ export class KeyCounters {
   }
 
   /**
-   * Which keys take the next `max` slots, and how many each: at most `unkeyed` of those for runs without one, and of a key no
-   * more than its limit leaves beside what it holds `elsewhere`.
+   * Distributes the next `max` slots over the keys. Runs without a key get at most `unkeyed`, and a key gets no more than its
+   * limit leaves beside the slots that it holds `elsewhere`.
    */
   take(
     max: number,
@@ -214,7 +214,7 @@ export class KeyCounters {
     return taken;
   }
 
-  /** Runs of a key start: they count against the rate limits. */
+  /** Counts starts of a key against the rate limits. */
   started(key: string, count: number): void {
     if (this.#rate) this.#tat = spend(this.#rate, this.#tat, this.#now, count);
     const counts = this.#keys.get(key);
@@ -225,10 +225,10 @@ export class KeyCounters {
     this.#turn(key, counts);
   }
 
-  /** It is `now`. True: something else is ready than before, because time has passed. */
+  /** Moves the clock to `now`. Returns true when that changed what is ready. */
   tick(now: number): boolean {
     const before = this.ready;
-    // A clock that went back must not hold everything up until it is where it was.
+    // A clock that was set back must not block the limiters until it reaches its old time again.
     if (now < this.#now) this.#goBack(now);
     this.#now = now;
     for (let due = this.#refills.takeDue(now); due; due = this.#refills.takeDue(now)) {
@@ -253,7 +253,7 @@ export class KeyCounters {
     };
   }
 
-  /** When a rate limit lets more start than now; null: none holds anything back. */
+  /** When a rate limit allows more starts; null: no rate limit holds anything back. */
   get refillAt(): number | null {
     const queue = this.#rate && this.#wanted > this.#tokens ? this.#nextToken(this.#rate, this.#tat) : null;
     for (let first = this.#refills.earliest; first; first = this.#refills.earliest) {
@@ -310,7 +310,7 @@ export class KeyCounters {
     this.#refills.add(at, key);
   }
 
-  /** Whole milliseconds, as timers are. Null: it is full. */
+  /** When the next token arrives, in whole milliseconds as timers take. Null: the limiter is full. */
   #nextToken(rate: Rate, tat: number): number | null {
     const tokens = available(rate, tat, this.#now);
     if (tokens >= rate.burst) return null;

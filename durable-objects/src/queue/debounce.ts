@@ -7,14 +7,14 @@ import type { DebounceClaim, DebouncePush, DebounceVerdict } from "./rpc.ts";
 import { addWaiter } from "./run-waiters.ts";
 
 /**
- * Debounced triggers of one environment, task and key are one run as long as that is DELAYED. The home of the task's keys
- * says which run a key stands for; whether that run still waits is known by its own queue, which may be another.
+ * Debounced triggers of one environment, task and key share one run while it is DELAYED. The home of the task's keys knows
+ * which run a key stands for. Only the run's own queue, which may be another, knows whether it is still DELAYED.
  */
 
-/** A key is kept a little longer than its run waits: that run's own queue decides, not this clock. */
+/** A key outlives its run's delay by this much, because the clock of the run's own queue decides when the delay ends. */
 const GRACE_MS = 5_000;
 
-/** The run a key stands for: that of the claim, unless an earlier one may still wait and is not `replaces`. */
+/** Returns the run that a key stands for: that of the claim, unless an earlier one may still wait and is not `replaces`. */
 export function claimDebounce(q: QueueContext, claim: DebounceClaim): string {
   const expiresAt = claim.until + GRACE_MS;
   const { run_id: runId } = q.sql.exec<{ run_id: string }>(
@@ -32,14 +32,17 @@ export function claimDebounce(q: QueueContext, claim: DebounceClaim): string {
     claim.replaces ?? "",
   )[0] as { run_id: string };
   due(q, expiresAt);
-  // The trigger's idempotency key stands for the run that it becomes part of.
+  // The trigger's idempotency key now stands for the run that the trigger became part of.
   const from = claim.replaces ?? claim.runId;
   if (runId !== from && claim.idempotencyKey !== undefined)
     pointKey(q, { task: claim.task, key: claim.idempotencyKey, from, to: runId });
   return runId;
 }
 
-/** Moves the start of a run that still waits. `over`: it doesn't, or has waited as long as it may; the trigger needs a run of its own. */
+/**
+ * Moves the start of a run that is still DELAYED. Returns `over` when it is not, or has waited as long as it may: the trigger
+ * then needs a run of its own.
+ */
 export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush): DebounceVerdict {
   const run = findRun(q, runId);
   if (!run) return "missing";
@@ -53,7 +56,7 @@ export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush
   return "pushed";
 }
 
-/** The run is that of the latest trigger from now on. What that says nothing about stays. */
+/** Makes the run that of the latest trigger. Options that the trigger does not set keep their values. */
 function take(q: QueueContext, run: RunTableRow, latest: NonNullable<DebouncePush["latest"]>): void {
   const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine } = latest;
   const spec = specOf(run);

@@ -40,7 +40,7 @@ export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
   return leased;
 }
 
-/** What their host is told of each. */
+/** Describes leased runs for their host. */
 function handedOut(q: QueueContext, grant: DequeueGrant, rows: RunTableRow[]): LeasedRun[] {
   if (rows.length === 0) return [];
   const seqs = JSON.stringify(rows.map((row) => row.seq));
@@ -56,7 +56,7 @@ function handedOut(q: QueueContext, grant: DequeueGrant, rows: RunTableRow[]): L
   });
 }
 
-/** The checkpoint is handed out until the run is reported as started: what happens from then on is not in it. */
+/** Describes where the run resumes. Its checkpoint is valid until the host reports the start; later events are not in it. */
 function resumeOf(q: QueueContext, row: RunTableRow): RunResume {
   endDueWaits(q, row);
   return {

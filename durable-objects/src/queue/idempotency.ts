@@ -29,7 +29,7 @@ export function claimKey(q: QueueContext, claim: Claim): { runId: string; expire
   return row;
 }
 
-/** Forgets a key. False: it stood for nothing. */
+/** Deletes a key. Returns false when it stood for no run. */
 export function resetKey(q: QueueContext, task: string, key: string): boolean {
   return (
     q.sql
@@ -42,7 +42,7 @@ export function resetKey(q: QueueContext, task: string, key: string): boolean {
   );
 }
 
-/** Of idempotency or debounce keys. Returns how many there were, at most `limit`. */
+/** Deletes expired idempotency or debounce keys. Returns how many, at most `limit`. */
 export function dropExpiredKeys(q: QueueContext, table: "idempotency" | "debounces", limit: number): number {
   return q.sql.exec(
     `DELETE FROM ${table} WHERE (task, key) IN
@@ -52,7 +52,7 @@ export function dropExpiredKeys(q: QueueContext, table: "idempotency" | "debounc
   ).length;
 }
 
-/** The run that a key was claimed for has become part of another, which it stands for from now on. */
+/** Makes a key stand for run `to`, which the run that it was claimed for has become part of. */
 export function pointKey(
   q: QueueContext,
   { task, key, from, to }: { task: string; key: string; from: string; to: string },

@@ -25,15 +25,15 @@ interface JournalRow extends SqlRow {
   recorded: string | null;
 }
 
-/** The number of the attempt that runs, or that the next dequeue goes on with or starts. */
+/** The number of the attempt that executes, or that the next dequeue resumes or starts. */
 export const attemptOf = (run: RunTableRow): number =>
   run.status === RunStatus.EXECUTING ? run.attempt : run.attempt + 1;
 
-/** The attempt was cut off or suspended: what is dequeued next goes on with it. */
+/** Whether the attempt was interrupted or suspended, so that the next dequeue resumes it. */
 export const isResumable = (run: RunTableRow): boolean =>
   run.journal_attempt > 0 && run.journal_attempt === attemptOf(run);
 
-/** A host tells operations of a run it has. What is known already stays as it is. */
+/** Records operations that a host reports for a run that it holds. Results that are recorded already don't change. */
 export function appendJournal(q: QueueContext, report: RunJournal): LeaseVerdict {
   const lease = checkLease(q, report);
   if (lease.verdict !== "held") return lease.verdict;
@@ -42,7 +42,7 @@ export function appendJournal(q: QueueContext, report: RunJournal): LeaseVerdict
   openJournal(q, run);
   for (const entry of report.entries) {
     saveEntry(q, run, entry);
-    // Subscribing twice changes nothing, so an entry that is told again needs no look at what was there.
+    // Subscribing twice changes nothing, so a repeated entry needs no check.
     if (entry.kind === "token" && entry.target && !entry.result) {
       const waiter = { runId: run.id, attempt: report.attempt, number: entry.number };
       addMessage(q, { type: "subscribe", tokenId: entry.target, waiter });
@@ -51,7 +51,7 @@ export function appendJournal(q: QueueContext, report: RunJournal): LeaseVerdict
   return "ok";
 }
 
-/** The run's attempt has a journal from now on. */
+/** Opens a journal for the run's attempt. */
 export function openJournal(q: QueueContext, run: RunTableRow): void {
   const attempt = attemptOf(run);
   if (run.journal_attempt === attempt) return;
@@ -82,7 +82,7 @@ function saveEntry(q: QueueContext, run: RunTableRow, entry: JournalEntry): void
   );
 }
 
-/** Records what an operation creates elsewhere. Returns the target that stands: an earlier claim's, if there is one. */
+/** Records what an operation creates elsewhere. Returns the recorded target: that of an earlier claim, if there is one. */
 export function claimTarget(
   q: QueueContext,
   run: RunTableRow,
@@ -103,7 +103,7 @@ export function claimTarget(
   return row.target;
 }
 
-/** Entries by number: of the attempt that the journal is open for, or of `attempt`. */
+/** The entries of `attempt` in the order of their numbers; by default of the attempt whose journal is open. */
 export function readJournal(
   q: QueueContext,
   run: RunTableRow,
@@ -114,7 +114,7 @@ export function readJournal(
     .map(toEntry);
 }
 
-/** Sets an operation's result. False: it has one, which stands, or there is no such operation. */
+/** Sets an operation's result. Returns false when it has one already, which is kept, or does not exist. */
 export function setResult(
   q: QueueContext,
   run: RunTableRow,
@@ -134,7 +134,7 @@ export function setResult(
   );
 }
 
-/** Ends the waits whose time has come. Returns the earliest end of those that are left; null: there are none. */
+/** Completes the waits that are due. Returns when the next one is due; null: no wait is left. */
 export function endDueWaits(q: QueueContext, run: RunTableRow): number | null {
   q.sql.exec(
     `UPDATE journal SET result = '{"ok":true}', completed_at = ?1

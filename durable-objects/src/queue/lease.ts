@@ -8,7 +8,7 @@ export type Held =
   | { verdict: "ok" }
   | { verdict: "stale" };
 
-/** Applies a host's report. A lease is its host session's alone: what another one reports about it is stale. */
+/** Applies a host's report. A lease belongs to one host session: what another session reports about it is stale. */
 export function reportedBy<T>(
   q: QueueContext,
   { hostId, sessionId }: { hostId: string; sessionId: string },
@@ -22,7 +22,7 @@ export function reportedBy<T>(
   }
 }
 
-/** What a lease still means: "ok" when its end is recorded already, so that a repeated report changes nothing. */
+/** Checks a lease. "ok" means that its end is recorded already: a repeated report changes nothing. */
 export function checkLease(q: QueueContext, lease: Lease): Held {
   const run = findRun(q, lease.runId);
   if (!run || run.token !== lease.token) return { verdict: "stale" };

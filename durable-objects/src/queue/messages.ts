@@ -1,7 +1,7 @@
 import type { QueueContext } from "./context.ts";
 import type { RunFinished, Waiter } from "./rpc.ts";
 
-/** What another object has to be told, in the transaction that made it so. Told at least once; receivers are idempotent. */
+/** A message to another object, stored in the transaction that causes it. Delivered at least once; receivers are idempotent. */
 export type Message =
   | { type: "finished"; waiter: Waiter; finished: RunFinished }
   | { type: "subscribe"; tokenId: string; waiter: { runId: string; attempt: number; number: number } }
@@ -18,7 +18,7 @@ export function addMessage(q: QueueContext, message: Message): void {
   q.effects.messages = true;
 }
 
-/** The oldest first, after `id`. */
+/** Messages after `id`, oldest first. */
 export const messagesAfter = (q: QueueContext, id: number, limit: number): QueuedMessage[] =>
   q.sql
     .exec<{ id: number; body: string }>(

@@ -5,11 +5,11 @@ const BATCH = 100;
 
 interface Mailbox {
   after(id: number, limit: number): QueuedMessage[];
-  /** These were delivered; `results` answer subscriptions to tokens that are over already. */
+  /** To be called with delivered messages. `results` are those of subscriptions to tokens that are complete already. */
   delivered(ids: number[], results: { message: Message; result: OperationResult }[]): void;
 }
 
-/** Delivers the messages of a queue to other objects, many at once. What could not be delivered stays, for the next time. */
+/** Delivers the messages of a queue to other objects, many at once. Those that can't be delivered are kept for the next time. */
 export class Messenger {
   readonly #mailbox: Mailbox;
   readonly #deliver: (message: Message) => Promise<OperationResult | null>;
@@ -22,7 +22,7 @@ export class Messenger {
     this.#deliver = deliver;
   }
 
-  /** Resolves to false when something is left. */
+  /** Resolves to false when some messages could not be delivered. */
   send(): Promise<boolean> {
     this.#again = true;
     this.#busy ??= this.#sendAll().finally(() => {

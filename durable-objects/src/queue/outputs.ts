@@ -1,7 +1,7 @@
 import type { TaskRunError } from "@acme/sdk/contract";
 import type { QueueContext } from "./context.ts";
 
-/** Keeps what a run ended with, beside its row. */
+/** Stores what a run ended with, beside its row. */
 export function saveOutput(
   q: QueueContext,
   seq: number,

@@ -10,7 +10,7 @@ export const loadUnknownTasks = (meta: Meta): ReadonlySet<string> =>
 
 export const isKnown = (q: QueueContext, task: string): boolean => !q.unknownTasks.has(task);
 
-/** Some runs wait for a deployment that knows their task. */
+/** Whether some runs wait for a deployment that contains their task. */
 export const hasParked = (q: QueueContext): boolean => q.unknownTasks.size > 0;
 
 export function markUnknown(q: QueueContext, task: string): void {
@@ -22,7 +22,7 @@ function save(q: QueueContext, tasks: ReadonlySet<string>): void {
   q.meta.set(META_KEY, [...tasks]);
 }
 
-/** A deployment was promoted: queues the runs that waited for one that knows their task. True: there may be more. */
+/** Queues runs that waited for a deployment with these tasks, at most `limit`. Returns true when there may be more. */
 export function releaseParked(q: QueueContext, tasks: ReadonlySet<string>, limit: number): boolean {
   const brought = [...q.unknownTasks].filter((task) => tasks.has(task));
   if (brought.length === 0) return false;

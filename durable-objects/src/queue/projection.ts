@@ -14,8 +14,8 @@ export const projectionCursor = (q: QueueContext): ProjectionCursor =>
   q.meta.get<ProjectionCursor>("projected") ?? START;
 
 /**
- * The next rows to send, in the order they changed; those that change meanwhile come again, as newer.
- * @param after how far they were sent; null: as it was written down
+ * Returns the next rows to send, in the order in which they changed. A row that changes meanwhile comes again, as newer.
+ * @param after how far rows were sent; null: as it is stored
  */
 export function pendingProjection(
   q: QueueContext,
@@ -36,7 +36,7 @@ export function pendingProjection(
   };
 }
 
-/** The rows up to `cursor` have arrived. */
+/** Stores that the rows up to `cursor` have arrived. */
 export function projectionSent(q: QueueContext, cursor: ProjectionCursor): void {
   q.meta.set("projected", cursor);
 }

@@ -4,13 +4,13 @@ import type { RunProjection, RunRow } from "./rpc.ts";
 /** How long changed rows gather before they are sent: many changes of a run then cost one row. */
 const GATHER_MS = 250;
 /**
- * Rows a call: on one machine the query side shares its thread with every queue, so a call is short enough that a trigger
- * hardly waits for it. One that lags behind has larger ones, which cost less a row.
+ * Rows per call. On one machine the query side shares its thread with every queue, so a call must be short for triggers not to
+ * wait. A queue that lags behind sends larger batches, which cost less per row.
  */
 const BATCH = 50;
 const LARGE_BATCH = 200;
 const LAGS_AFTER = 500;
-/** How far the rows were sent is written down after this many, and at the end: a write for each call would double what it costs. */
+/** The cursor is stored after this many rows, and at the end: a write per call would double the cost. */
 const SAVE_EVERY = 1_000;
 
 interface Source {
@@ -69,14 +69,14 @@ export class Projector {
         cursor = next;
         sent += rows.length;
         unsaved += rows.length;
-        // What changed meanwhile gathers for the next flush: a steady stream would be sent row by row otherwise.
+        // Rows that changed meanwhile wait for the next flush. Otherwise a steady stream would be sent row by row.
         if (rows.length < limit) return;
         if (unsaved >= SAVE_EVERY) {
           this.#source.sent(cursor);
           unsaved = 0;
         }
-        // Calls inside one process are answered before its event loop looks at the network again: requests that came
-        // in meanwhile would wait for all batches.
+        // Calls within one process complete before its event loop polls the network again: without a pause, requests
+        // would wait for all batches.
         await scheduler.wait(1);
       }
     } finally {

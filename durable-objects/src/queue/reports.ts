@@ -12,13 +12,13 @@ type VerdictOf<K extends Kind> = QueueReportResult[K][number];
 
 interface Handler<K extends Kind> {
   apply(q: QueueContext, item: ItemOf<K>): VerdictOf<K>;
-  /** For an item about a run that this queue doesn't have, or that could not be stored. */
+  /** The answer about a run that this queue doesn't have, and about one whose item could not be stored. */
   gone: VerdictOf<K>;
-  /** For an item that could not be stored, where that is another answer: its host is done with the run. */
+  /** The answer about an item that could not be stored, where it differs from `gone`. */
   refused?: VerdictOf<K>;
 }
 
-/** What a report may hold, in the order in which it is applied: that of an attempt's life. */
+/** The parts of a report, in the order in which they are applied: that of an attempt's life. */
 const HANDLERS: { [K in Kind]: Handler<K> } = {
   started: { apply: attemptStarted, gone: "stale" },
   journals: { apply: appendJournal, gone: "stale" },
@@ -57,7 +57,7 @@ export const answerUnknown = (report: QueueReport): QueueReportResult =>
 
 /**
  * Applies a report that failed as a whole: each item in a commit of its own. The run of an item that fails ends as
- * SYSTEM_FAILURE with the reason, because its host would send that item for ever; the others are applied.
+ * SYSTEM_FAILURE with the reason, because its host would send that item for ever. All other items are applied.
  *
  * @param commit runs its argument in one transaction, and throws if that throws, with nothing kept
  */
@@ -82,7 +82,7 @@ const MAX_REASON_BYTES = 1_024;
 const reasonOf = (error: unknown): string =>
   cutMiddle(error instanceof Error ? error.message : String(error), MAX_REASON_BYTES);
 
-/** The storage itself fails, whatever is written to it: the report is to be sent again. */
+/** Whether the storage itself failed, so that the host must send the report again. */
 export const isStorageFailure = (error: unknown): boolean =>
   /SQLITE_(FULL|IOERR|BUSY|LOCKED|NOMEM|CORRUPT|READONLY|CANTOPEN)|storage operation/i.test(
     error instanceof Error ? error.message : String(error),

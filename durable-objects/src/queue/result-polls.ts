@@ -1,8 +1,8 @@
-/** Who waits for a run to end: in memory only, because a waiter lives no longer than its request. */
+/** Requests that wait for a run to end. In memory only, because a waiter lives no longer than its request. */
 export class Waiters {
   readonly #byRun = new Map<string, Set<(finished: boolean) => void>>();
 
-  /** True once the run has ended, false after `timeoutMs`. */
+  /** Resolves to true once the run has ended, and to false after `timeoutMs`. */
   wait(runId: string, timeoutMs: number): Promise<boolean> {
     return new Promise((resolve) => {
       const waiters = this.#byRun.get(runId) ?? new Set();

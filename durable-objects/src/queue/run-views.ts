@@ -11,7 +11,7 @@ import { findDeployment } from "./deployments.ts";
 import { isResumable, readJournal } from "./journal.ts";
 import type { AttemptRecord, RunEvent, RunRecord, RunRow } from "./rpc.ts";
 
-/** A run as the query side keeps it. */
+/** The row of a run on the query side. */
 export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
   const spec = specOf(row);
   return {
@@ -93,7 +93,7 @@ interface AttemptTableRow {
   [column: string]: string | number | null;
 }
 
-/** All attempts, oldest first: those kept when they ended, and the current or successful one from the run's own columns. */
+/** All attempts, oldest first: stored ones that have ended, and the current or successful one from the run's own columns. */
 function attemptsOf(q: QueueContext, row: RunTableRow): AttemptRecord[] {
   const attempts: AttemptRecord[] = q.sql
     .exec<AttemptTableRow>(

@@ -9,7 +9,7 @@ import type { QueueContext, RunTableRow } from "./context.ts";
 import { addMessage } from "./messages.ts";
 import type { RunFinished, Waiter } from "./rpc.ts";
 
-/** Somebody wants to be told when the run is over: at once, if it is. */
+/** Registers a waiter for the run's end. If the run has ended already, the waiter is notified at once. */
 export function addWaiter(q: QueueContext, run: RunTableRow, waiter: Waiter): void {
   if (isFinal(run.status)) {
     addMessage(q, { type: "finished", waiter, finished: finishedOf(q, run) });
@@ -23,7 +23,7 @@ export function addWaiter(q: QueueContext, run: RunTableRow, waiter: Waiter): vo
   q.sql.exec("UPDATE runs SET waited = 1 WHERE seq = ?", run.seq);
 }
 
-/** The run is over, with its output or error saved: its waiters are told. */
+/** Notifies the waiters of a run that has ended, after its output or error was stored. */
 export function notifyWaiters(q: QueueContext, run: RunTableRow): void {
   const waiters = q.sql.exec<{ waiter: string }>(
     "DELETE FROM waiters WHERE seq = ? RETURNING waiter",

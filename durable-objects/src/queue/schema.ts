@@ -1,20 +1,21 @@
 /**
  * Tables of a queue object.
  *
- * `runs` holds what is decided on; payloads and outputs lie beside it, so that an update never rewrites them. `version`
- * is the number of the commit that last changed the row: reading rows by version in order is the outbox to the query
- * side (a run that changed many times between two flushes is sent once, in its last state), and one number, kept in
- * `meta`, says how far it was sent.
+ * `runs` holds what decisions need. Payloads and outputs are in tables of their own, so that an update never rewrites them.
+ * `version` is the number of the commit that last changed the row. Rows in the order of their versions are the outbox to the
+ * query side: a run that changed many times between two flushes is sent once, in its last state. A cursor in `meta` says how
+ * far rows were sent.
  *
- * `due_at` is the one timer of a run in its status: DELAYED until then, RETRYING until then, DEQUEUED and EXECUTING: the
- * lease ends then, CANCELED with a slot: the host must have confirmed by then, final: deleted then.
+ * `due_at` is the run's one timer. Its meaning follows from the status: the end of a delay (DELAYED), a backoff (RETRYING), a
+ * wait (WAITING_ON_WAITPOINT) or a lease (DEQUEUED, EXECUTING); the time by which the host must have confirmed a cancel
+ * (CANCELED with a slot); the time at which the run is deleted (final).
  *
- * `slot` is 1 while the run counts against the limits. It follows the status but for one case: a run canceled while it
- * executes is CANCELED at once and keeps its slot until its host says that it stopped.
+ * `slot` is 1 while the run counts against the limits. It follows the status with one exception: a run that is canceled
+ * while it executes is CANCELED at once and keeps its slot until its host confirms that it has stopped.
  *
- * `journal_attempt` is the attempt that has a journal (0: none has). `attempt` counts those that were started and are not to
- * be gone on with: a run that is suspended, or whose host was lost, has `journal_attempt` = `attempt` + 1, and its next
- * dequeue goes on with that attempt. `waited`: there are rows in `waiters`. `messages` is the outbox to other objects.
+ * `journal_attempt` is the attempt that has a journal (0: none has). `attempt` counts the attempts that were
+ * started and will not be resumed: a run that is suspended, or whose host was lost, has `journal_attempt` = `attempt` + 1,
+ * and its next dequeue resumes that attempt. `waited`: there are rows in `waiters`. `messages` is the outbox to other objects.
  *
  * `keys` counts runs by concurrency key; `later` are DELAYED and PENDING_VERSION ones, `tat` is the key's rate limiter (see
  * `Rate`). `debounces` says which run a debounce key stands for; `expires_at` is when that run starts, at the latest.
@@ -22,10 +23,10 @@
  * `kept_until` is when the last idempotency key that stands for the run expires (0: none does). An ended run is deleted
  * when retention is over, but not before: a key whose run is gone would execute it again.
  *
- * `usage_before_ms` is what `usage_ms` was when the attempt began: the difference is what was used of its `maxDuration`.
+ * `usage_before_ms` is the value of `usage_ms` when the attempt began: the difference counts against its `maxDuration`.
  *
- * `token` fences leases: it grows with each; `done_token` is the one whose completion was recorded, which makes a
- * repeated report "ok" and a late one "stale".
+ * `token` is the fencing token of the latest lease and grows with each lease. `done_token` is the token of the lease whose
+ * end was recorded: a repeated report of it is answered "ok", and a report with an older token "stale".
  */
 export const QUEUE_MIGRATIONS = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -15,7 +15,7 @@ import { checkLease } from "./lease.ts";
 import type { RunError } from "./rpc.ts";
 import { releaseSlot, transition } from "./transition.ts";
 
-/** The run's process was stopped because the run only waits: its slots are free, unless there is something to go on with. */
+/** Suspends a run that only waits, which frees its slots, unless something that it waits for is complete already. */
 export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVerdict {
   const lease = checkLease(q, report);
   if (lease.verdict === "ok") return { verdict: "suspended" };
@@ -31,7 +31,7 @@ export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVe
   const completed = entries.flatMap(({ number, result }) =>
     result ? [{ runId: run.id, number, result }] : [],
   );
-  // A wait that was never told could never end: the host tells its journal first.
+  // The host must report an operation before the run waits for it: otherwise its wait could never end.
   if (completed.length > 0 || entries.length < waits.size) return { verdict: "resume", completed };
   addEvent(q, run.seq, "suspended", `Suspended: waits for ${entries.map(nameOf).join(", ")}`, {
     attempt: run.journal_attempt,
@@ -65,28 +65,28 @@ function nameOf(entry: JournalEntry): string {
   }
 }
 
-/** Whether a host is to keep what it saved of a run: as long as the run may still be resumed from that. */
+/** Decides whether a host keeps a checkpoint: as long as the run may still be resumed from it. */
 export function checkpointVerdict(q: QueueContext, kept: KeptCheckpoint): CheckpointVerdict {
   const run = findRun(q, kept.runId);
   if (!run || isFinal(run.status)) return "drop";
-  // Handed out, and perhaps being restored right now.
+  // The checkpoint was handed out, and may be restored right now.
   if (run.status === RunStatus.DEQUEUED) return "keep";
   const checkpoint = run.checkpoint ? (JSON.parse(run.checkpoint) as CheckpointRef) : null;
   return checkpoint?.id === kept.id ? "keep" : "drop";
 }
 
-/** Something a suspended run waits for is over: it is queued at its old place. */
+/** Queues a suspended run at its old place: something that it waits for is complete. */
 export function wake(q: QueueContext, run: RunTableRow): void {
   transition(q, run, RunStatus.PENDING);
 }
 
-/** The time of a suspended run has come. */
+/** Queues a suspended run whose earliest wait is due. */
 export function wakeDue(q: QueueContext, run: RunTableRow): void {
   endDueWaits(q, run);
   wake(q, run);
 }
 
-/** The first result of an operation stands. `gone`: nobody waits for it any more. */
+/** Sets an operation's result. The first result is kept. Returns `gone` when nobody waits for it any more. */
 export function completeOperation(
   q: QueueContext,
   completed: CompletedOperation & { attempt: number },

@@ -6,10 +6,10 @@ import { isKnown } from "./parked-runs.ts";
 import { wakeDue } from "./suspension.ts";
 import { releaseSlot, transition } from "./transition.ts";
 
-/** Most runs one commit moves: a long list of due runs is worked off in several. */
+/** Most runs that one commit moves: a long list of due runs takes several commits. */
 export const TIMER_BATCH = 500;
 
-/** Does what is due. True: there may be more. */
+/** Does what is due. Returns true when there may be more. */
 export function runTimers(q: QueueContext): boolean {
   const dueRuns = q.sql.exec<RunTableRow>(
     "SELECT * FROM runs WHERE due_at <= ? ORDER BY due_at LIMIT ?",
@@ -28,7 +28,7 @@ export function runTimers(q: QueueContext): boolean {
   return Math.max(dueRuns.length, expired.length, dropped, debounced) === TIMER_BATCH;
 }
 
-/** When the next timer is due; null: none is. Refills of rate limits are no rows: each commit says when the next one is. */
+/** When the next timer is due; null: none is set. Refills of rate limits have no rows: each commit returns the next one. */
 export function nextTimer(q: QueueContext): number | null {
   const row = q.sql.exec<{ at: number | null }>(
     `SELECT min(at) AS at FROM (
@@ -82,7 +82,7 @@ function expire(q: QueueContext, run: RunTableRow): void {
   });
 }
 
-/** Retention is over: the run and all that lies beside it go. */
+/** Deletes a run whose retention is over, with all rows that belong to it. */
 function forget(q: QueueContext, run: RunTableRow): void {
   for (const table of [
     "runs",

@@ -36,7 +36,7 @@ export type Changes = Partial<
  *
  * - `transition` moves one run to any state.
  * - `leaseRuns` and `succeedRun` are the two moves of the hot path, PENDING → DEQUEUED of many runs and the usual end of
- *   one, as single statements. `test/transition.test.ts` holds them against `transition`: they leave the same row.
+ *   one, as single statements. `test/transition.test.ts` checks that they leave the row that `transition` would.
  * - `releaseSlot` changes no status: a canceled run's host has stopped it.
  *
  * A run comes into being in `trigger.ts` and is deleted in `timers.ts`.
@@ -85,7 +85,7 @@ export function releaseSlot(
   count(q, run, next);
 }
 
-/** Who leases runs, and the deployment of those that have none yet. */
+/** The host session that leases runs, and the deployment for runs that have none yet. */
 export interface Lessee {
   hostId: string;
   sessionId: string;
@@ -100,7 +100,7 @@ const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1,
 const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${NEXT}) RETURNING *`;
 const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2) RETURNING *`;
 
-/** Leases the first pending runs of each key, `turns` says how many. Returns them in the order of the queue, as they are now. */
+/** Leases the first pending runs of each key, as many as `turns` says. Returns the new rows in the order of the queue. */
 export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Map<string, number>): RunTableRow[] {
   const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
   const update = (statement: string, from: string, limit: number): RunTableRow[] =>

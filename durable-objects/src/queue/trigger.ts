@@ -10,10 +10,10 @@ import { keepUntil } from "./retention.ts";
 import type { TriggerItem, TriggerResult } from "./rpc.ts";
 import { addWaiter } from "./run-waiters.ts";
 
-/** Keys of calls lie beside those of tasks, under a name that no task can have. */
+/** Keys of requests are stored beside those of tasks, under a name that no task can have. */
 const REQUESTS = "";
 
-/** Creates the run of an item, unless its id, its idempotency key or its call stand for a run already. */
+/** Creates the run of an item, unless its id, its idempotency key or its request stands for a run already. */
 export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
   if (item.idempotency?.claim) {
     const claim = {
@@ -25,27 +25,27 @@ export function triggerRun(q: QueueContext, item: TriggerItem): TriggerResult {
     const { runId: owner, expiresAt } = claimKey(q, claim);
     item = { ...item, idempotency: { ...item.idempotency, expiresAt } };
     if (owner !== item.runId) {
-      // The claim's run may belong to another queue, or its creator may have died: whoever asks next creates it.
+      // The claimed run may belong to another queue. If its creator died before creating it, the next trigger does.
       if (parseRunId(owner)?.queueKey !== q.ref.queueKey) return { runId: owner, cached: true };
       return { ...createRun(q, { ...item, runId: owner }), runId: owner };
     }
   }
   if (item.request) {
     const { runId: owner } = claimKey(q, { task: REQUESTS, runId: item.runId, ...item.request });
-    // Its caller knows of no earlier run: to it, this one is new.
+    // The caller got no answer to its earlier request: to the caller, this run is new.
     if (owner !== item.runId) return { ...createRun(q, { ...item, runId: owner }), cached: false };
   }
   return item.debounce?.claim ? triggerDebounced(q, item, item.debounce) : createRun(q, item);
 }
 
-/** The trigger becomes part of an earlier run that still waits, or has one of its own. */
+/** Makes a trigger part of an earlier run that is still DELAYED, or gives it a run of its own. */
 function triggerDebounced(
   q: QueueContext,
   item: TriggerItem,
   debounce: NonNullable<TriggerItem["debounce"]>,
 ): TriggerResult {
   const { runId } = item;
-  // Sent before, and its answer lost.
+  // The trigger was sent before, and its answer was lost.
   if (findRun(q, runId)) return createRun(q, item);
   const claim = debounceClaimOf(item, debounce);
   const owner = claimDebounce(q, claim);
@@ -100,7 +100,7 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   );
   const seq = inserted[0]?.seq;
   if (item.waiter) addWaiter(q, findRun(q, item.runId) as RunTableRow, item.waiter);
-  // The trigger was sent before, and its answer lost; or an idempotency key stands for this run.
+  // The trigger was sent before and its answer was lost, or an idempotency key stands for this run.
   if (seq === undefined) {
     keepAsLongAsItsKey(q, item);
     return { runId: item.runId, cached: true };
