@@ -33,7 +33,7 @@ export const readBatch = (sql: Sql): BatchRow | undefined => sql.exec<BatchRow>(
 export const environmentOf = (batch: BatchRow): EnvironmentRef =>
   JSON.parse(batch.environment) as EnvironmentRef;
 
-/** An existing batch stays as it is. */
+/** Creates the batch, unless it exists. */
 export function createBatch(sql: Sql, batch: NewBatch, now: number): void {
   sql.exec(
     `INSERT INTO batch (one, id, environment, environment_key, run_count, idempotency_key, parent_run_id, ancestors,
@@ -51,7 +51,7 @@ export function createBatch(sql: Sql, batch: NewBatch, now: number): void {
   );
 }
 
-/** The indexes of which no item is here. */
+/** Returns those of the indexes whose items have not arrived. */
 export function missingItems(sql: Sql, indexes: number[]): number[] {
   const rows = sql.exec<{ value: number }>(
     "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT idx FROM items)",
@@ -60,7 +60,7 @@ export function missingItems(sql: Sql, indexes: number[]): number[] {
   return rows.map(({ value }) => value);
 }
 
-/** Keeps those items that are new, and seals the batch with its last one. Nothing comes to one that was given up. */
+/** Stores new items, and seals the batch with its last one. An aborted batch takes no items. */
 export function addItems(
   sql: Sql,
   batch: BatchRow,
@@ -117,14 +117,14 @@ export function addItems(
   return { accepted, deduplicated: items.length - accepted };
 }
 
-/** A run of it is over. The first end stands. */
+/** Records that a run of the batch has ended. The first end is kept. */
 export function runFinished(sql: Sql, index: number, finished: RunFinished, now: number): void {
   const before = sql.exec<{ state: number }>("SELECT state FROM items WHERE idx = ?", index)[0]?.state;
   if (before !== ITEM.waiting && before !== ITEM.created) return;
   sql.exec("UPDATE items SET state = ?, run_id = ? WHERE idx = ?", ITEM.over, finished.runId, index);
   sql.exec("INSERT INTO results (idx, result) VALUES (?, ?)", index, JSON.stringify(finished.result));
   sql.exec("DELETE FROM waiting WHERE idx = ?", index);
-  // Over before its queue's answer to its creation came: it was created, of course.
+  // The run ended before its queue's answer to its creation arrived, so it was created.
   sql.exec(
     "UPDATE batch SET over_count = over_count + 1, waiting_count = waiting_count - ?, updated_at = ?",
     before === ITEM.waiting ? 1 : 0,
@@ -133,7 +133,7 @@ export function runFinished(sql: Sql, index: number, finished: RunFinished, now:
   completeIfOver(sql, now);
 }
 
-/** Marks what has come to its end: all runs created, and all of them over. */
+/** Records when all runs have been created, and when all of them have ended. */
 export function completeIfOver(sql: Sql, now: number): void {
   sql.exec(
     `UPDATE batch SET enqueued_at = coalesce(enqueued_at, ?1),
@@ -146,7 +146,7 @@ export function completeIfOver(sql: Sql, now: number): void {
 export const sealDueAt = (batch: BatchRow): number | null =>
   batch.sealed_at === null && batch.aborted === 0 ? batch.created_at + BATCH_LIMITS.sealMs : null;
 
-/** Gives up a batch whose items did not all arrive in time. None of its runs was created. */
+/** Aborts a batch whose items did not all arrive in time. None of its runs was created. */
 export function abortUnsealed(sql: Sql, now: number): void {
   const batch = readBatch(sql);
   const due = batch && sealDueAt(batch);
@@ -159,13 +159,16 @@ function abort(sql: Sql, now: number): void {
   sql.exec("DELETE FROM waiting");
 }
 
-/** Its runs are canceled as soon as they are created: each then exists, and says why it ended. An unsealed one has none. */
+/**
+ * Cancels a batch. Its runs are canceled once they are created, so each exists and says why it ended. A batch that is not
+ * sealed has no runs and is aborted.
+ */
 export function cancelBatch(sql: Sql, batch: BatchRow, reason: string, now: number): void {
   sql.exec("UPDATE batch SET canceled = coalesce(canceled, ?), updated_at = ?", reason, now);
   if (batch.sealed_at === null) abort(sql, now);
 }
 
-/** Runs that are still to be canceled, after item `after`. */
+/** Runs after item `after` that are still to be canceled. */
 export const nextToCancel = (sql: Sql, after: number, limit: number): { idx: number; runId: string }[] =>
   sql.exec<{ idx: number; runId: string }>(
     `SELECT idx, run_id AS runId FROM items WHERE idx > ? AND state = ${ITEM.created} ORDER BY idx LIMIT ?`,
@@ -194,13 +197,13 @@ export const recordOf = (batch: BatchRow): BatchRecord => ({
   completedCount: batch.over_count,
   sealed: batch.sealed_at !== null,
   canceled: batch.canceled,
-  // Only a batch that its parent waits for knows ancestors.
+  // Only a batch that its parent waits for has ancestors.
   parentWaits: batch.ancestors !== "[]",
   enqueuedAt: batch.enqueued_at,
   completedAt: batch.completed_at,
 });
 
-/** What an operation that waits for the batch gets; null: nothing yet. */
+/** The result for an operation that waits for the batch; null: there is none yet. */
 export function resultOf(batch: BatchRow): OperationResult | null {
   if (batch.completed_at === null) return null;
   if (batch.aborted === 0) {

@@ -4,16 +4,16 @@ import type { QueuedRuns } from "../routing/enqueue.ts";
 import { type BatchRow, completeIfOver, environmentOf } from "./core.ts";
 import { ITEM } from "./schema.ts";
 
-/** At most this many runs, and characters of them, are in memory and in one call. */
+/** Most runs, and most characters of their items, that are in memory and in one call. */
 const MAX_ITEMS = 500;
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 
-/** Runs of one queue that are to be created, each with the index of its item. */
+/** Runs to create in one queue, each with the index of its item. */
 export interface CreationGroup extends QueuedRuns {
   indexes: number[];
 }
 
-/** The next runs to create, after item `after`, by queue. */
+/** Returns the next runs to create after item `after`, by queue. */
 export function nextToCreate(
   sql: Sql,
   batch: BatchRow,
@@ -62,7 +62,7 @@ function endOfChunk(sql: Sql, after: number): number | null {
   return last;
 }
 
-/** A queue created these runs, found earlier ones for them, or had no room. */
+/** Records a queue's answer: it created these runs, found earlier ones, or had no room. */
 export function markCreated(
   sql: Sql,
   batch: BatchRow,
@@ -76,7 +76,7 @@ export function markCreated(
   for (const [n, index] of group.indexes.entries()) {
     const result = results[n] as TriggerResult;
     const error = refusalOf(group, result, ancestors);
-    // One that is over already stays so: it was told before this.
+    // A run whose end was recorded before this answer stays ended.
     const changed = sql.exec(
       "UPDATE items SET state = ?, run_id = ?, cached = ?, error = ?, error_code = ? WHERE idx = ? AND state = ? RETURNING idx",
       error ? ITEM.refused : ITEM.created,

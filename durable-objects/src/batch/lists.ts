@@ -25,7 +25,7 @@ export const listErrors = (sql: Sql): BatchItemError[] =>
       errorCode: error_code,
     }));
 
-/** Items that are over, in order. Results are up to 128 KB each. */
+/** Items that have ended, in order. A result has up to 128 KB. */
 export const listResults = (sql: Sql, after: number, limit: number): BatchResult[] =>
   sql
     .exec<{

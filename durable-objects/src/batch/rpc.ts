@@ -5,11 +5,11 @@ import type { EnvironmentRef } from "../routing/refs.ts";
 import type { OperationWaiter } from "../shared/operation-waiters.ts";
 import type { KeyClaimRpc } from "../shared/rpc.ts";
 
-/** One object a batch, named by the batch's id. What creates and fills it is the Worker's own business with it. */
+/** One object per batch, named by the batch's id. These are the methods that queues call; the Worker's are in `BatchOwnerRpc`. */
 export interface BatchRpc {
-  /** Nobody waits for the batch any more: its runs are canceled, now or as soon as they are created. Idempotent. */
+  /** Cancels the batch's runs, also those that are not created yet: nobody waits for it any more. Idempotent. */
   cancelBatch(environmentKey: string, reason: string): Promise<void>;
-  /** From a QueueObject: the run of item `index` is over. At least once; idempotent. */
+  /** From a QueueObject: the run of item `index` has ended. Delivered at least once; idempotent. */
   runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export interface NewBatch {
   runCount: number;
   idempotencyKey: string | null;
   parentRunId: string | null;
-  /** Of a batch that its parent waits for: the parent and its ancestors. None of its runs may be one of them. */
+  /** If the parent waits for the batch: the runs that can't end before it. None of the batch's runs may be one of them. */
   ancestors: string[];
   waiter?: OperationWaiter;
 }
@@ -35,11 +35,11 @@ export interface BatchRecord {
   updatedAt: number;
   /** Items that have arrived. */
   itemCount: number;
-  /** Of those, items that no run could be created for. */
+  /** Items among them for which no run could be created. */
   refusedCount: number;
-  /** Runs that are over. */
+  /** Runs that have ended. */
   completedCount: number;
-  /** All items are here. */
+  /** All items have arrived. */
   sealed: boolean;
   /** Why its runs are canceled; null: they are not. */
   canceled: string | null;
@@ -50,13 +50,13 @@ export interface BatchRecord {
   completedAt: number | null;
 }
 
-/** A prepared item: `item` is a `TriggerItem` as JSON, so that it passes on as it is; or why it is refused. */
+/** A prepared item (`item` is a `TriggerItem` as JSON, which is passed on unchanged), or why it is refused. */
 export type BatchItem =
   | { index: number; task: string; runId: string; queueKey: string; item: string }
   | { index: number; task: string; error: string; code: string };
 
 export interface BatchChunk {
-  /** Those that the items name. */
+  /** The queues of the items. */
   queues: { queueKey: string; queue: string; partition: number; declaration: QueueDeclaration }[];
   items: BatchItem[];
 }
@@ -68,7 +68,7 @@ export interface CreatedRun {
   cached: boolean;
 }
 
-/** An item that is over: a run, or one that was refused (`runId` null). */
+/** An item that has ended: its run has, or it was refused (`runId` null). */
 export interface BatchResult {
   index: number;
   task: string;
@@ -76,14 +76,14 @@ export interface BatchResult {
   result: { ok: true; output?: string | null; outputType?: string } | { ok: false; error: TaskRunError };
 }
 
-/** What the Worker says to the objects of the BATCH namespace. Null: there is no such batch in this environment. */
+/** The methods that the Worker calls. Null: there is no such batch in this environment. */
 export interface BatchOwnerRpc extends BatchRpc, KeyClaimRpc {
   /** Idempotent by id; a waiter is added to an existing one. */
   createBatch(batch: NewBatch): Promise<BatchRecord>;
   retrieveBatch(environmentKey: string): Promise<BatchRecord | null>;
-  /** Which of these have not arrived. */
+  /** Returns those of the indexes whose items have not arrived. */
   missingItems(environmentKey: string, indexes: number[]): Promise<number[]>;
-  /** Items that arrived before stay as they were. With the last one, the batch is sealed and its runs are created. */
+  /** Adds items; those that arrived before don't change. The last one seals the batch, and its runs are created. */
   addItems(
     environmentKey: string,
     chunk: BatchChunk,
@@ -93,8 +93,8 @@ export interface BatchOwnerRpc extends BatchRpc, KeyClaimRpc {
   /** Runs created so far, in the order of their items, and items that were refused. */
   listItems(environmentKey: string): Promise<{ runs: string[]; errors: BatchItemError[] } | null>;
   /**
-   * Items that are over, in the order of their indexes, after index `after` (-1: from the start): at most `limit`, and at
-   * most 100. `more`: there are others after these.
+   * Items that have ended, in the order of their indexes, after index `after` (-1: from the start): at most `limit`, and at
+   * most 100. `more`: there are further ones.
    */
   listResults(
     environmentKey: string,

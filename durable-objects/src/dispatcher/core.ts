@@ -34,7 +34,8 @@ interface EnvironmentEntry {
 
 /**
  * The decisions of a worker pool's dispatcher: which waiting host gets runs of which environment, and which hosts are
- * alive. What environments have ready is their truth; a lost or old state here costs an empty question, never a run.
+ * alive. The environments are the authority on what they have ready: a lost or old state here costs a futile request, and
+ * never a run.
  */
 export class DispatcherCore {
   readonly #sql: Sql;
@@ -51,7 +52,7 @@ export class DispatcherCore {
     this.#now = now;
     migrate(sql, DISPATCHER_MIGRATIONS);
     this.hosts = new HostRegistry(sql, now);
-    // Sessions get their full time again: while this object was down nobody could have reached it.
+    // Sessions get their full time again, because no host could reach this object while it was down.
     for (const row of sql.exec<{ session_id: string; host_id: string }>(
       "SELECT session_id, host_id FROM sessions WHERE lost = 0",
     )) {
@@ -89,14 +90,14 @@ export class DispatcherCore {
     this.#turn(entry);
   }
 
-  /** Whether a poll of this session is answered: a session that ended gets nothing any more. */
+  /** Whether the session is alive: a session that has ended gets no runs. */
   isAlive(sessionId: string): boolean {
     return this.#sessions.has(sessionId);
   }
 
   /**
-   * A host session was heard of. Returns the sessions this ends: a host has one session, the last one to start. Null:
-   * this session was ended itself, and doesn't come back, or it is another host's.
+   * Records a sign of life of a host session. Returns the sessions that it ends: a host has one session, the latest. Null:
+   * this session has ended itself, and can't come back, or it is another host's.
    */
   seen(hostId: string, sessionId: string): string[] | null {
     const session = this.#sessions.get(sessionId);
@@ -115,7 +116,7 @@ export class DispatcherCore {
     return ended;
   }
 
-  /** Ends a session. Its queues stay on record until all have been told (`sessionsToEnd`, `ended`). */
+  /** Ends a session. Its queues are kept on record until all have been informed (`sessionsToEnd`, `queueInformed`). */
   end(sessionId: string): void {
     this.#sql.exec("UPDATE sessions SET lost = 1 WHERE session_id = ?", sessionId);
     const hostId = this.#sessions.get(sessionId)?.hostId;
@@ -125,7 +126,7 @@ export class DispatcherCore {
       if (poll.sessionId === sessionId) this.#polls.delete(poll.id);
   }
 
-  /** Sessions that ended and the queues still to be told. */
+  /** Sessions that have ended, with the queues that have not been informed yet. */
   sessionsToEnd(): Map<string, string[]> {
     const rows = this.#sql.exec<{ session_id: string; queue_key: string }>(
       "SELECT session_id, queue_key FROM session_queues JOIN sessions USING (session_id) WHERE lost = 1",
@@ -136,12 +137,12 @@ export class DispatcherCore {
     return sessions;
   }
 
-  /** A queue has taken back what it had leased to an ended session. */
+  /** Records that a queue has taken back what it had leased to an ended session. */
   queueInformed(sessionId: string, queueKey: string): void {
     this.#sql.exec("DELETE FROM session_queues WHERE session_id = ? AND queue_key = ?", sessionId, queueKey);
   }
 
-  /** Ends the sessions not heard of since `lostAfterMs`. Returns them. */
+  /** Ends the sessions that were silent for `lostAfterMs`. Returns them. */
   endSilent(lostAfterMs: number): string[] {
     const before = this.#now() - lostAfterMs;
     const silent = [...this.#sessions]
@@ -168,12 +169,12 @@ export class DispatcherCore {
     return room;
   }
 
-  /** Some environment waits for a host. */
+  /** Whether some environment waits for a host. */
   get isContended(): boolean {
     return this.#turns.ready > 0;
   }
 
-  /** A poll was answered or gave up. */
+  /** Removes a poll that was answered or timed out. */
   removePoll(poll: Poll): void {
     this.#polls.delete(poll.id);
     const session = this.#sessions.get(poll.sessionId);
@@ -213,17 +214,17 @@ export class DispatcherCore {
     for (const [id, other] of others) this.#polls.set(id, other);
   }
 
-  /** An assignment was answered with the environment's state after it, or (null) failed. */
+  /** Records the answer to an assignment: the environment's state after it, or null where the call failed. */
   assigned(assignment: Assignment, state: EnvironmentState | null): void {
     const entry = this.#environments.get(assignment.environmentKey) as EnvironmentEntry;
     entry.inflight -= assignment.max;
     if (state && state.seq > entry.state.seq) entry.state = state;
-    // An environment that can't be asked has nothing ready until it says so again.
+    // An environment that can't be reached counts as having nothing ready until it reports again.
     if (!state) entry.state = { ...entry.state, ready: 0 };
     this.#turn(entry);
   }
 
-  /** Remembers which queues a session holds leases of, before it is given the runs. */
+  /** Records, before a session gets these runs, which queues have leased them to it. */
   remember(sessionId: string, runIds: string[]): void {
     const session = this.#sessions.get(sessionId);
     if (!session) return;

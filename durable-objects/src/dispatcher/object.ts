@@ -16,21 +16,21 @@ import type {
 } from "./rpc.ts";
 
 const TICK_MS = 10_000;
-/** How long a dispatcher leaves an environment alone that said it had work and then gave none. */
+/** Pause after an environment that had reported work gave none. */
 const EMPTY_PAUSE_MS = 50;
 const MAX_NOTICES = 1_000;
-/** A host with room for fewer runs than this gets no more from queues by themselves. */
+/** A host with room for fewer runs than this gets no more by prefetched permits. */
 const LEAST_ROOM = 4;
 
 interface WaitingPoll {
   resolve(result: PollResult): void;
   timer: ReturnType<typeof setTimeout>;
-  /** Its time is over, but runs for it are being asked for: it is answered with those. */
+  /** The poll has timed out while runs are being requested for it: it is answered with those. */
   overdue: boolean;
   serving: boolean;
 }
 
-/** The object of one pool of container hosts: their long polls, fairness over environments, hosts alive. */
+/** The object of one pool of container hosts: their long polls, fairness over environments, and which hosts are alive. */
 export function dispatcherObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements DispatcherRpc {
     readonly #stubs: Stubs;
@@ -38,9 +38,9 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     readonly #alarm: Alarm;
     readonly #waiting = new Map<number, WaitingPoll>();
     readonly #notices = new Map<string, HostNotice[]>();
-    /** Runs that queues leased to a session by themselves, by id, until its next poll. */
+    /** Runs that queues leased to a session by prefetched permits, by id, until its next poll. */
     readonly #deliveries = new Map<string, Map<string, LeasedRun>>();
-    /** How many runs a session's host would take, as it said last, less those it was given since. */
+    /** How many runs a session's host has room for: what it last reported, less the runs that it got since. */
     readonly #room = new Map<string, number>();
     #lastPoll = 0;
     #synced: Promise<void> | null = null;
@@ -146,7 +146,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       if (this.#core.hasSessions || this.#core.sessionsToEnd().size > 0) this.#alarm.by(Date.now() + TICK_MS);
     }
 
-    /** False: the session was ended, its host must start a new one. */
+    /** Records a sign of life. Returns false when the session has ended: its host must start a new one. */
     #seen(hostId: string, sessionId: string): boolean {
       const ended = this.#core.seen(hostId, sessionId);
       if (ended === null) return false;
@@ -164,7 +164,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       this.#forget(sessionId);
     }
 
-    /** A queue that did not hear that its runs had arrived may have leased them anew: what waits here of them is void. */
+    /** Drops waiting deliveries of these runs: a queue that got no answer to a delivery may have leased the runs again. */
     #supersede(runs: LeasedRun[]): void {
       for (const deliveries of this.#deliveries.values())
         for (const { runId } of runs) deliveries.delete(runId);
@@ -176,7 +176,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       this.#room.delete(sessionId);
     }
 
-    /** Tells the queues of ended sessions to take their runs back; what can't be told now is told by the alarm. */
+    /** Has the queues of ended sessions take their runs back. The alarm repeats what fails. */
     async #informQueues(): Promise<void> {
       for (const [sessionId, queueKeys] of this.#core.sessionsToEnd()) {
         await Promise.all(
@@ -186,7 +186,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
               this.#core.queueInformed(sessionId, queueKey);
             } catch (error) {
               console.error(
-                `Queue ${queueKey} could not be told of the lost session ${sessionId}; it is told again`,
+                `Queue ${queueKey} could not be informed of the lost session ${sessionId}; the alarm tries again`,
                 error,
               );
             }
@@ -195,7 +195,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       }
     }
 
-    /** After a restart nobody has told this object anything yet: it asks. */
+    /** Asks the environments for their states: after a restart, none of them has reported yet. */
     async #sync(): Promise<void> {
       await Promise.all(
         this.#core.environmentsToSync().map(async (key) => {
@@ -265,13 +265,13 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       });
     }
 
-    /** Nobody is there for these runs any more: their queues have them back at once. */
+    /** Returns runs to their queues at once: the host that they were for is gone. */
     async #giveBack(runs: LeasedRun[]): Promise<void> {
       const byQueue = Map.groupBy(runs, (run) => parseRunId(run.runId)?.queueKey ?? "");
       const calls = [...byQueue].map(([queueKey, leases]) =>
         this.#stubs.queue(queueKey).returnRuns(leases.map(({ runId, token }) => ({ runId, token }))),
       );
-      // What could not be given back is queued again when its lease ends.
+      // A run that could not be returned is queued again when its lease expires.
       await Promise.allSettled(calls);
     }
 
@@ -279,7 +279,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       const waiting = this.#waiting.get(poll.id);
       if (!waiting) return;
       waiting.serving = false;
-      // It ended while runs were being asked for: this poll was not in line then.
+      // The session ended while runs were being requested for this poll, which was not in line then.
       if (!this.#core.isAlive(poll.sessionId)) {
         this.#answer(poll, { ...nothing(), ended: true });
         return;
@@ -306,7 +306,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       waiting.resolve(result);
     }
 
-    /** What waits for a session. */
+    /** Takes the runs and notices that wait for a session. */
     #takePending(sessionId: string): PollResult {
       const runs = [...(this.#deliveries.get(sessionId)?.values() ?? [])];
       this.#deliveries.delete(sessionId);

@@ -3,14 +3,14 @@ import type { EnvironmentState } from "../environment/rpc.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 
 /**
- * What a poll brings: the Worker joins the `DequeuedRun` JSON texts into the body of a `DequeueResponse`, each with the token of
- * its lease.
+ * The answer to a poll. The Worker joins the `DequeuedRun` JSON texts into the body of a `DequeueResponse`, each with the
+ * token of its lease.
  */
 export interface PollResult {
   runs: LeasedRun[];
   notices: HostNotice[];
   now: number;
-  /** The host's session was ended (it was silent too long, or the host started anew): it must begin a new one. */
+  /** The host's session has ended (it was silent for too long, or the host restarted): the host must begin a new one. */
   ended?: boolean;
 }
 
@@ -54,7 +54,7 @@ export interface DispatcherRpc {
   listHosts(limit: number): Promise<RegisteredHostRecord[]>;
   reportEnvironment(state: EnvironmentState): Promise<void>;
   poll(request: DequeueRequest): Promise<PollResult>;
-  /** A host reported: it is alive. `goodbye` ends its session at once. */
+  /** The host reported, so it is alive. `goodbye` ends its session at once. */
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
   /**
    * From a QueueObject with prefetched permits: runs it leased to this session. `delivered` false: the session is over, the

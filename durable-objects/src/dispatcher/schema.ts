@@ -1,6 +1,7 @@
 /**
- * Tables of a dispatcher: what must survive it. `environments`: whom to ask for work after a restart.
- * `sessions` and `session_queues`: which queues leased runs to which host session, so that all can be told when it is lost.
+ * Tables of a dispatcher: what must survive a restart. `environments`: which environments to ask for work then.
+ * `sessions` and `session_queues`: which queues leased runs to which host session, so that all can be
+ * informed when the session is lost.
  * `hosts`: which hosts registered, with the SHA-256 of their credentials.
  */
 export const DISPATCHER_MIGRATIONS = [

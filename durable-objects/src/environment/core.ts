@@ -15,9 +15,9 @@ import type {
 import { ENVIRONMENT_MIGRATIONS } from "./schema.ts";
 import { SharedRate, type StoredRate } from "./shared-rate.ts";
 
-/** Most permits a queue gets in advance. */
+/** Most prefetched permits of a queue. */
 const MAX_PREFETCHED = 8;
-/** Of the slots that are free, at most one in so many is given in advance to one queue. */
+/** One queue gets at most one in this many of the free slots as prefetched permits. */
 const PREFETCH_SHARE = 4;
 
 const DEFAULT_SETTINGS: EnvironmentSettings = {
@@ -28,16 +28,16 @@ const DEFAULT_SETTINGS: EnvironmentSettings = {
   paused: false,
 };
 
-/** A queue that held nothing for this long is no longer asked after a restart. */
+/** A queue that held nothing for this long is not asked for its state after a restart. */
 const IDLE_AFTER_MS = 60_000;
 
 /**
- * The decisions of an environment: which queue may hand out how many runs, under the environment's limit.
+ * The decisions of an environment: which queue may lease how many runs, under the environment's limit.
  *
- * How many slots a queue holds is the queue's own truth; here are the last states it told, by sequence number, plus the
- * permits of grants still unanswered. The sum never undercounts: a grant counts in full from before it is sent until
- * its answer, which carries the state after it. A grant whose answer was lost counts until the queue has accepted a
- * higher epoch, after which the lost one can't take effect any more.
+ * A queue is the authority on the slots that it holds. The environment keeps the latest state that each queue reported, by
+ * sequence number, and adds the permits of unanswered grants. The sum never undercounts: a grant counts in full from before
+ * it is sent until its answer, which carries the state after it. A grant whose answer was lost counts until the queue has
+ * accepted a higher epoch, after which the lost grant can't take effect any more.
  */
 export class EnvironmentCore {
   readonly #sql: Sql;
@@ -54,7 +54,7 @@ export class EnvironmentCore {
   readonly #turns = new DeficitRoundRobin();
   /** Slots that queues hold. */
   #held = 0;
-  /** Permits that queues have in advance. */
+  /** Prefetched permits of all queues. */
   #prefetched = 0;
   #inflight = 0;
   #settings: EnvironmentSettings;
@@ -62,7 +62,7 @@ export class EnvironmentCore {
   #epoch: number;
   /** By queue name. */
   readonly #changes: Map<string, QueueChanges>;
-  /** Grows as queues are to be told something. */
+  /** Counts the additions to the list of queues to inform. */
   #toInformNumber = 0;
 
   constructor(sql: Sql, now: () => number, declared: (queue: string) => QueueDeclaration) {
@@ -72,8 +72,8 @@ export class EnvironmentCore {
     migrate(sql, ENVIRONMENT_MIGRATIONS);
     this.#meta = new Meta(sql);
     this.#settings = { ...DEFAULT_SETTINGS, ...this.#meta.get<Partial<EnvironmentSettings>>("settings") };
-    // One write a start: what an earlier life of this object granted is refused by the queues that hear of this one,
-    // and its states are older than ours.
+    // One write per start. Queues that learn of the new epoch refuse grants of earlier lives of this object, and states of
+    // those lives count as older.
     this.#epoch = (this.#meta.get<number>("epoch") ?? 0) + 1;
     this.#meta.set("epoch", this.#epoch);
     this.#seq = this.#epoch * 2 ** 30;
@@ -91,7 +91,7 @@ export class EnvironmentCore {
     );
   }
 
-  /** Who this is; null: nobody has said so yet. */
+  /** The environment; null: nobody has named it yet. */
   get environment(): EnvironmentRef | null {
     return this.#meta.get<EnvironmentRef>("environment");
   }
@@ -147,20 +147,20 @@ export class EnvironmentCore {
     };
   }
 
-  /** Queues that may hold slots or have work from before this object started: to be asked before anything is granted. */
+  /** Queues that may hold slots or have work from before this object started. They are asked before anything is granted. */
   queuesToSync(): string[] {
     return this.#sql
       .exec<{ queue_key: string }>("SELECT queue_key FROM queues WHERE active = 1")
       .map((row) => row.queue_key);
   }
 
-  /** The name of a queue that was heard of. */
+  /** The name of a queue that has reported. */
   nameOf(queueKey: string): string | undefined {
     return this.#sql.exec<{ queue: string }>("SELECT queue FROM queues WHERE queue_key = ?", queueKey)[0]
       ?.queue;
   }
 
-  /** Partitions of a queue that were heard of. */
+  /** The partitions of a queue that have reported. */
   partitionsOf(queue: string): number[] {
     return this.#sql
       .exec<{ partition: number }>("SELECT partition FROM queues WHERE queue = ? ORDER BY partition", queue)
@@ -174,8 +174,9 @@ export class EnvironmentCore {
   }
 
   /**
-   * A queue told its state. An older one than known changes nothing. Permits in advance are used up with a new number, and
-   * given back without one: of two states with the same number, the one with less of them is the later.
+   * Applies a state that a queue reported. An older one than the known one changes nothing. Prefetched permits are used with a
+   * new sequence number and given back without one, so of two states with the same number, the one with fewer permits is
+   * the later.
    */
   applyState(state: QueueState): void {
     const partition = this.#partitions.get(state.queueKey) ?? this.#add(state);
@@ -208,7 +209,7 @@ export class EnvironmentCore {
     }
     const partition: Partition = {
       flow,
-      // It has told nothing yet.
+      // The partition has reported nothing yet.
       state: {
         ...state,
         held: 0,
@@ -230,7 +231,7 @@ export class EnvironmentCore {
     return partition;
   }
 
-  /** What is declared of queues, or was changed, may be something else now. */
+  /** Applies limits that a deployment or a change through the API may have altered. */
   limitsChanged(): void {
     for (const flow of this.#flows.values()) {
       this.#setLimits(flow);
@@ -238,12 +239,12 @@ export class EnvironmentCore {
     }
   }
 
-  /** A queue of one partition keeps its limits itself. */
+  /** Sets the limits that are kept here: those of split queues. */
   #setLimits(flow: QueueFlow): void {
     const { queue } = flow;
     const stored = this.#rates.get(queue);
     flow.revision = this.revisionOf(queue);
-    // One partition keeps the limits by itself.
+    // A queue of one partition keeps its limits itself.
     if (!flow.isSplit && !stored) return;
     const declared = this.#declared(queue);
     const { overrides = {}, paused = false } = this.changesOf(queue) ?? {};
@@ -267,7 +268,7 @@ export class EnvironmentCore {
     }
   }
 
-  /** So that what starts is counted whatever becomes of this object. */
+  /** Stores the rate, so that starts still count after this object restarts. */
   #saveRate({ queue, rate }: QueueFlow): void {
     if (!rate) return;
     const { stored } = rate;
@@ -295,7 +296,7 @@ export class EnvironmentCore {
       if (flow.isSplit) this.#turn(flow);
     }
     if (this.#turns.ready > 0) return grants;
-    // Nobody else waits. Whether the host has room for more shows when it is given something.
+    // Nobody else waits. Whether the host has room for more runs shows when it gets some.
     for (const grant of grants) {
       const { flow } = this.#partitions.get(grant.queueKey) as Partition;
       const { all, unkeyed } = flow.free;
@@ -306,19 +307,19 @@ export class EnvironmentCore {
     return grants;
   }
 
-  /** Queues whose permits in advance others wait for: those of the environment, or other partitions of these queues. */
+  /** Queues whose prefetched permits others wait for: all with permits, or other partitions of these queues. */
   queuesToRevoke(queueKeys: Iterable<string> = this.#partitions.keys()): string[] {
     const others = this.#turns.ready > this.#free ? this.queuesWithPrefetched() : [];
     return [...others, ...this.prefetchedOfSiblings(queueKeys)];
   }
 
-  /** The partition is to tell which keys hold slots in it. */
+  /** Whether the partition must report which keys hold slots in it. */
   needsKeysOf(queueKey: string): boolean {
     const partition = this.#partitions.get(queueKey);
     return partition?.flow.needsKeysOf(partition) ?? false;
   }
 
-  /** Partitions with permits in advance that others of these queues wait for, or that have to tell what keys hold. */
+  /** Partitions with prefetched permits that others of these queues wait for, or that must report what keys hold. */
   prefetchedOfSiblings(queueKeys: Iterable<string>): string[] {
     const flows = new Set<QueueFlow>();
     for (const queueKey of queueKeys) {
@@ -335,7 +336,7 @@ export class EnvironmentCore {
       .map(([queueKey]) => queueKey);
   }
 
-  /** Queues with permits that they have not used for a while. */
+  /** Queues with prefetched permits that they have not used for a while. */
   queuesWithIdlePrefetched(): string[] {
     const before = this.#now() - IDLE_AFTER_MS;
     return this.queuesWithPrefetched().filter(
@@ -343,7 +344,7 @@ export class EnvironmentCore {
     );
   }
 
-  /** When the rate of a queue that is split lets more start; null: none holds anything back. */
+  /** When the rate of a split queue allows more starts; null: no rate holds anything back. */
   get refillAt(): number | null {
     let first: number | null = null;
     for (const queue of this.#rates.keys()) {
@@ -353,7 +354,7 @@ export class EnvironmentCore {
     return first;
   }
 
-  /** Time has passed: what rates let start now is ready. */
+  /** Makes ready what rates allow by now. */
   refill(): void {
     for (const queue of this.#rates.keys()) {
       const flow = this.#flows.get(queue);
@@ -361,7 +362,7 @@ export class EnvironmentCore {
     }
   }
 
-  /** A grant's answer: the queue's state after it, what it has leased, and how many of that count against its rate. */
+  /** Applies a grant's answer: the queue's state after it, and how many runs it leased and started. */
   granted(grant: Grant, state: QueueState, { leased, started }: { leased: number; started: number }): void {
     this.#settle(grant, started);
     this.applyState(state);
@@ -370,14 +371,14 @@ export class EnvironmentCore {
     this.#turn(flow);
   }
 
-  /** A grant's answer was lost: its permits stay taken until the queue has accepted the epoch returned here. */
+  /** Begins a new epoch after a grant's answer was lost. The permits count until the queue has accepted that epoch. */
   grantLost(): number {
     this.#epoch += 1;
     this.#meta.set("epoch", this.#epoch);
     return this.#epoch;
   }
 
-  /** The queue accepted a newer epoch after `grant` was lost; null: the queue doesn't exist. */
+  /** Frees the permits of a lost grant: the queue has accepted a newer epoch. Null: the queue doesn't exist. */
   recovered(grant: Grant, state: QueueState | null): void {
     this.#settle(grant, null);
     if (state) this.applyState(state);
@@ -410,13 +411,13 @@ export class EnvironmentCore {
     this.#sql.transaction(() => {
       this.#meta.set("environment", environment);
       this.#meta.set("deployment", promoted);
-      // Whoever triggers with what an earlier promotion declared is behind: the queues can tell.
+      // The number lets queues recognize triggers that still use the declarations of an earlier promotion.
       this.#meta.set("promotion", (this.#meta.get<number>("promotion") ?? 0) + 1);
       this.#toInform(this.allQueues().map((queue) => queue.queueKey));
     });
   }
 
-  /** What was changed through the API of a queue, as its first partition told it. */
+  /** The changes of a queue through the API, as its first partition reported them. */
   changesOf(queue: string): QueueChanges | undefined {
     return this.#changes.get(queue);
   }
@@ -425,7 +426,7 @@ export class EnvironmentCore {
     return this.#changes.get(queue)?.revision ?? 0;
   }
 
-  /** A queue's first partition told what was changed. True: it was not known, and the other partitions are to be told. */
+  /** Applies changes that a queue's first partition reported. Returns true when they are new: other partitions are to be informed. */
   applyChanges({ queue, queueKey, changes }: QueueState): boolean {
     if (!changes || changes.revision <= this.revisionOf(queue)) return false;
     this.#sql.transaction(() => {
@@ -451,23 +452,23 @@ export class EnvironmentCore {
     return true;
   }
 
-  /** Queues still to be told of the current deployment, or of changes. `asOf`: for when they have been. */
+  /** Queues still to be informed of the current deployment or of changes. `asOf` is for `informedAll`. */
   queuesToInform(): { queues: string[]; asOf: number } {
     return { queues: this.#meta.get<string[]>("promoted") ?? [], asOf: this.#toInformNumber };
   }
 
-  /** Those of `queuesToInform` know, unless there have been more since. */
+  /** Clears the list of `queuesToInform`, unless it has grown since. */
   informedAll(asOf: number): void {
     if (asOf === this.#toInformNumber) this.#meta.set("promoted", []);
   }
 
-  /** Queues are told one by one; those left when this object dies are told by its next life. */
+  /** Adds queues to inform. The list is stored: if this object dies, its next life informs the rest. */
   #toInform(queueKeys: string[]): void {
     this.#toInformNumber += 1;
     this.#meta.set("promoted", [...new Set([...this.queuesToInform().queues, ...queueKeys])]);
   }
 
-  /** Forgets as active the queues that have been idle. True: some are still active. */
+  /** Marks queues that were idle for a while as inactive. Returns true when some are still active. */
   retireIdle(): boolean {
     const before = this.#now() - IDLE_AFTER_MS;
     let active = false;

@@ -27,12 +27,12 @@ import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 
 const TICK_MS = 10_000;
-/** Queues asked or told at once: a Worker may hold few calls open. */
+/** Most queues that are called at once: a Worker may hold few calls open. */
 const PARALLEL = 50;
-/** More than this is never told as ready: a dispatcher that has this much to hand out asks again. */
+/** Most runs reported as ready: a dispatcher that has handed out this many asks again. */
 const MAX_REPORTED_READY = 1_000;
 
-/** The object of one environment: concurrency, fairness over its queues, the current deployment, schedules. */
+/** The object of one environment: its concurrency, fairness over its queues, current deployment and schedules. */
 export function environmentObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements EnvironmentRpc, EnvironmentSchedulesRpc {
     readonly #stubs: Stubs;
@@ -43,11 +43,11 @@ export function environmentObject<Env extends ObjectBindings>() {
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
     readonly #refillTimer = new RefillTimer(() => this.#refill());
-    /** What the dispatcher was last told. */
+    /** The latest state that the dispatcher is known to have. */
     #lastReported = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment` and `updateEnvironment`. */
     #deployment: CurrentDeployment | null | undefined;
-    /** Of the deployment: what queues are told is looked up in it. */
+    /** The index of the current deployment's manifest. */
     #manifest: { of: CurrentDeployment; indexed: IndexedManifest } | null = null;
 
     constructor(ctx: DurableObjectState, env: Env) {
@@ -87,7 +87,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         state.promotion < current.promotion || state.revision < this.#core.revisionOf(state.queue);
       if (state.parked || isBehind) await this.#announceDeployment(state.queueKey, current);
       if (news) await this.#announcePromotion();
-      // Those that were behind were granted nothing.
+      // A queue that was behind got no grants.
       if (news || isBehind) this.ctx.waitUntil(this.#dispatcher.publish());
     }
 
@@ -145,12 +145,12 @@ export function environmentObject<Env extends ObjectBindings>() {
       environment: EnvironmentRef,
       changes: Partial<EnvironmentSettings>,
     ): Promise<EnvironmentSettings> {
-      // Those that an earlier life of this object gave permits to are known after this.
+      // After this, queues that got permits from an earlier life of this object are known.
       await this.#sync();
       const settings = this.#core.updateSettings(environment, changes);
       this.#deployment = undefined;
       this.#revoke(this.#core.queuesWithPrefetched());
-      // Its weight may be another, with as much ready as before.
+      // The weight may have changed while as much is ready as before.
       this.#lastReported = { ...this.#lastReported, ready: 0 };
       await this.#dispatcher.publish();
       return settings;
@@ -210,14 +210,14 @@ export function environmentObject<Env extends ObjectBindings>() {
       await Promise.all([this.#schedules.fire(), this.#reconcile()]);
     }
 
-    /** Looks after queues and dispatcher for as long as any of them is active. */
+    /** Repeats what may have been lost, for as long as any queue is active. */
     async #reconcile(): Promise<void> {
       try {
         await this.#sync();
         await this.#announcePromotion();
         this.#refill();
         this.#revoke([...this.#core.queuesToRevoke(), ...this.#core.queuesWithIdlePrefetched()]);
-        // Told again, in case the dispatcher has lost its memory.
+        // The state is reported again, in case the dispatcher has lost its memory.
         this.#lastReported = { ...this.#lastReported, ready: 0 };
         await this.#dispatcher.publish();
       } catch (error) {
@@ -228,7 +228,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         this.#alarm.by(Date.now() + TICK_MS);
     }
 
-    /** The dispatcher knows this state; a later one it may have been told meanwhile stands. */
+    /** The dispatcher knows this state. A later one that it knows already is kept. */
     #reported(state: EnvironmentState): void {
       if (state.seq > this.#lastReported.seq) this.#lastReported = state;
     }
@@ -258,7 +258,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       }
     }
 
-    /** The rate of a queue that is split lets more start then. */
+    /** Sets a timer for when the rate of a split queue allows more starts. */
     #refillLater(): void {
       const at = this.#core.refillAt;
       if (at === null) return;
@@ -272,7 +272,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#refillLater();
     }
 
-    /** Takes permits back from queues. What can't be reached now is asked again by the alarm. */
+    /** Revokes prefetched permits of queues. The alarm asks again those that can't be reached. */
     #revoke(queueKeys: string[]): void {
       for (const queueKey of new Set(queueKeys)) {
         if (this.#revoking.has(queueKey)) continue;
@@ -295,7 +295,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       }
     }
 
-    /** Finds out what became of a grant that was not answered. Its permits stay taken until that is known. */
+    /** Finds out what became of an unanswered grant. Its permits count until that is known. */
     async #recover(grant: Grant): Promise<void> {
       const epoch = this.#core.grantLost();
       for (let delay = 100; ; delay = Math.min(delay * 2, TICK_MS)) {
@@ -334,7 +334,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#core.informedAll(asOf);
     }
 
-    /** And what was changed of the queue: what starts in it hears of neither otherwise. */
+    /** Informs a queue of the current deployment and of its changes through the API. */
     async #announceDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
       const queue = this.#core.nameOf(queueKey);
@@ -372,7 +372,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       return [...new Set([...this.#core.allQueues().map((known) => known.queue), ...declared])].sort();
     }
 
-    /** Those that runs may have been triggered in without this having been told yet are among them. */
+    /** With its partitions, including those where runs may have been triggered that have not reported yet. */
     #knownQueue(queue: string): KnownQueue {
       const current = this.#currentDeployment();
       const count = current ? partitionsOf(current, this.#indexed(current), queue) : 1;

@@ -2,13 +2,13 @@ import { DeficitRoundRobin } from "../lib/drr.ts";
 import type { QueueState, SharedGrant } from "../queue/rpc.ts";
 import type { SharedRate } from "./shared-rate.ts";
 
-/** Slots, or permits for some: of all runs, and of those without a concurrency key among them. */
+/** Slots, or permits for slots: of all runs, and of the runs without a concurrency key among them. */
 export interface Slots {
   all: number;
   unkeyed: number;
 }
 
-/** An object of a queue: its only one, unless the queue is split. */
+/** One object of a queue: its only one, unless the queue is split. */
 export interface Partition {
   readonly flow: QueueFlow;
   state: QueueState;
@@ -22,66 +22,66 @@ export interface Partition {
 export interface Grant {
   queueKey: string;
   max: number;
-  /** Permits in advance, see the queue's `PrefetchedPermits`. */
+  /** Prefetched permits, see the queue's `PrefetchedPermits`. */
   prefetched: number;
-  /** Of a queue that is split. */
+  /** Set for a split queue. */
   shared?: SharedGrant;
-  /** It was counted against a rate that is kept here. */
+  /** The grant was counted against a rate that is kept here. */
   rated?: boolean;
 }
 
-/** What a partition could start now, under what it knows itself. */
+/** What a partition could start now under the limits that it knows itself. */
 interface Wanted extends Slots {
   keyed: number;
 }
 
 /**
- * A queue among those of its environment. What its partitions share is counted here: the limit of runs without a concurrency
- * key, the one over all keys, the rate. As the environment's limit, it counts what each holds, what it may use at any moment
- * (permits in advance), and grants that are not answered, so it is never exceeded; what one does not use is there for the others.
- * The queue has one turn, which goes round among its partitions. One that is not split keeps its limits by itself.
+ * A queue among those of its environment. The limits that its partitions share are counted here: the limit of runs without a
+ * concurrency key, the one over all keys, and the rate. Like the environment's limit, each counts slots held, prefetched
+ * permits and unanswered grants, so it is never exceeded; slots that one partition does not use are free for the others. The
+ * queue has one turn among the queues, which its partitions take by turns. A queue that is not split keeps its limits itself.
  */
 export class QueueFlow {
   readonly queue: string;
   readonly partitions = new Map<string, Partition>();
-  /** Of changes by the API: a partition that knows fewer is granted nothing. */
+  /** Number of changes through the API: a partition that knows fewer gets no grants. */
   revision = 0;
   promotion = 0;
   /** How many partitions new runs are spread over. */
   count = 1;
   rate: SharedRate | null = null;
-  /** What no queue exceeds. */
+  /** The limit of the environment without its burst, which no queue exceeds. */
   #environmentLimit = Number.POSITIVE_INFINITY;
   #limits: Slots = { all: Number.POSITIVE_INFINITY, unkeyed: Number.POSITIVE_INFINITY };
   readonly #turns = new DeficitRoundRobin();
-  /** Some have to wait for what others of its partitions may use. */
+  /** Some partition has to wait for slots that other partitions may use. */
   #waits = false;
-  /** Partitions that were asked in vain since anything changed. */
+  /** Partitions that had nothing to lease when they were asked, since the last change. */
   readonly #fruitless = new Set<string>();
-  /** Grants that are not answered and were not counted against the rate. */
+  /** Unanswered grants that were not counted against the rate. */
   #unrated = 0;
 
   constructor(queue: string) {
     this.queue = queue;
   }
 
-  /** More than one object may have runs of it. */
+  /** Whether more than one object may have runs of the queue. */
   get isSplit(): boolean {
     return this.partitions.size > 1 || this.rate !== null || this.hasMisplacedKeys;
   }
 
-  /** Since the number of partitions changed, some keys have runs where their place was. */
+  /** Whether some keys have runs in a partition that they belonged to before the number of partitions changed. */
   get hasMisplacedKeys(): boolean {
     for (const { state } of this.partitions.values()) if (state.misplacedKeys) return true;
     return false;
   }
 
-  /** A partition's state is another. */
+  /** To be called when a partition's state has changed. */
   changed(): void {
     this.#fruitless.clear();
   }
 
-  /** The last grant brought nothing: what it could start has to wait for what keys hold in other partitions. */
+  /** Records that a grant leased nothing: the runs have to wait for slots that their keys hold in other partitions. */
   wasFruitless({ queueKey, shared }: Grant): void {
     if (shared?.elsewhere) this.#fruitless.add(queueKey);
   }
@@ -118,7 +118,7 @@ export class QueueFlow {
     };
   }
 
-  /** How many runs can be dequeued now. To be asked after each change. */
+  /** Returns how many runs can be dequeued now. To be called after each change. */
   ready(environmentLimit: number, now: number): number {
     this.#environmentLimit = environmentLimit;
     const free = this.free;
@@ -142,20 +142,20 @@ export class QueueFlow {
     return ready;
   }
 
-  /** A limit of each key is to be kept over several partitions. */
+  /** Whether the limit of a key has to be kept over several partitions. */
   get #isMixed(): boolean {
     return this.#limits.unkeyed !== Number.POSITIVE_INFINITY && this.hasMisplacedKeys;
   }
 
   /**
-   * Keys that may have runs in several partitions are counted over all of them: one partition at a time is granted something,
-   * and told what the others hold. False: it is not known yet, or a grant is under way.
+   * Keys that may have runs in several partitions are counted over all of them: one partition at a time gets a grant, with the
+   * slots that the others hold. Returns false while those are unknown or a grant is unanswered.
    */
   #isSettled(isMixed: boolean): boolean {
     if (!this.isSplit || this.#limits.unkeyed === Number.POSITIVE_INFINITY) return true;
     for (const { state, inflight } of this.partitions.values()) {
       const isBusy = state.held > state.unkeyed.held || state.prefetched > 0 || inflight.all > 0;
-      // It does not know yet which of its keys have another place now.
+      // The partition does not know yet which of its keys belong elsewhere now.
       if (state.partitions !== this.count && isBusy) return false;
       if (isMixed && (inflight.all > 0 || state.prefetched > 0)) return false;
       if (isMixed && state.held > state.unkeyed.held && !state.keys) return false;
@@ -163,17 +163,17 @@ export class QueueFlow {
     return true;
   }
 
-  /** The partition has to tell which keys hold slots in it. */
+  /** Whether the partition must report which keys hold slots in it. */
   needsKeysOf({ state }: Partition): boolean {
     return this.#isMixed && state.held > state.unkeyed.held && !state.keys;
   }
 
-  /** When the rate lets more start than now; null: it holds nothing back. */
+  /** When the rate allows more starts; null: it holds nothing back. */
   refillAt(now: number): number | null {
     return this.#waits && this.rate ? this.rate.refillAt(now) : null;
   }
 
-  /** Permits for `count` runs, of what is ready: each partition in its turn. They are taken. */
+  /** Takes permits for `count` ready runs, partition by partition in turn. */
   take(count: number, now: number): Grant[] {
     let { unkeyed: free } = this.free;
     const grants: Grant[] = [];
@@ -203,7 +203,7 @@ export class QueueFlow {
     return grants;
   }
 
-  /** The next partition's turn alone: afterwards it is last. */
+  /** Takes the turn of the next partition only, which is last afterwards. */
   #takeOne(count: number): Map<string, number> {
     const [first] = this.#turns.keys();
     if (first === undefined) return new Map();
@@ -222,7 +222,7 @@ export class QueueFlow {
     return held;
   }
 
-  /** Adds `prefetched` permits in advance to a grant, as many of them for runs without a key as there is room for. */
+  /** Adds prefetched permits to a grant: `prefetched` in all, and at most `unkeyed` of them for runs without a key. */
   addPrefetched(grant: Grant, prefetched: number, unkeyed: number, now: number): void {
     if (this.rate || grant.shared?.elsewhere) return;
     grant.prefetched = prefetched;
@@ -231,7 +231,7 @@ export class QueueFlow {
     reserve(this.partitions.get(grant.queueKey) as Partition, added, now);
   }
 
-  /** A grant was answered, or can't take effect any more. `started`: how many count against the rate; null: not known. */
+  /** Settles a grant that was answered or can't take effect. `started`: starts that count against the rate; null: unknown. */
   settle(grant: Grant, started: number | null, now: number): void {
     const { inflight } = this.partitions.get(grant.queueKey) as Partition;
     const { all, unkeyed } = permitsOf(grant);
@@ -241,7 +241,7 @@ export class QueueFlow {
     else this.#unrated -= 1;
   }
 
-  /** Partitions with permits in advance that others wait for, or that would start more than the rate allows. */
+  /** Partitions with prefetched permits that others wait for, or that would start more than the rate allows. */
   prefetchedToRevoke(): string[] {
     if (!this.isSplit || (!this.#waits && !this.rate)) return [];
     return [...this.partitions]
@@ -251,7 +251,7 @@ export class QueueFlow {
 
   #tokens(now: number): number {
     if (!this.rate) return Number.POSITIVE_INFINITY;
-    // What came before it, and starts are not counted of: permits in advance are revoked, and grants are answered first.
+    // Starts by earlier permits are not counted against the rate: those permits are revoked, and grants answered, first.
     if (this.#unrated > 0) return 0;
     for (const { state } of this.partitions.values()) if (state.prefetched > 0) return 0;
     return this.rate.available(now);
@@ -268,7 +268,7 @@ export class QueueFlow {
   }
 }
 
-/** What a grant may become: one that says nothing of runs without a key may be all of them. */
+/** The slots that a grant may turn into. Without a share for runs without a key, all of them may be such runs. */
 const permitsOf = ({ max, prefetched, shared }: Grant): Slots => ({
   all: max + prefetched,
   unkeyed: shared ? shared.unkeyed + shared.unkeyedPrefetched : max + prefetched,

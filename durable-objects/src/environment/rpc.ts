@@ -8,11 +8,11 @@ export interface EnvironmentState {
   seq: number;
   /** Runs that could be dequeued now under all limits below the dispatcher. */
   ready: number;
-  /** Its share among those with something ready. */
+  /** The environment's share among those with something ready. */
   weight: number;
 }
 
-/** A deployment to be made the current one. */
+/** A deployment that becomes the current one. */
 export interface PromotedDeployment {
   deployment: DeploymentRef;
   manifest: WorkerManifest;
@@ -28,7 +28,7 @@ export interface CurrentDeployment extends PromotedDeployment {
   partitions: Record<string, number>;
 }
 
-/** What is set for one environment. */
+/** The settings of one environment. */
 export interface EnvironmentSettings {
   /** Runs executing at once: no queue ever uses more than this. */
   concurrencyLimit: number;
@@ -72,8 +72,8 @@ export interface QueueHold {
 
 export interface EnvironmentRpc {
   /**
-   * Called by a queue after every change of its state. One with parked runs, or that knows an earlier promotion, is told
-   * the current deployment before this returns: its trigger may have been on its way when that was promoted.
+   * Called by a queue after every change of its state. A queue with parked runs, or that knows an earlier promotion, learns of
+   * the current deployment before this returns: a trigger may have been in flight when that was promoted.
    */
   reportQueue(state: QueueState): Promise<void>;
   currentDeployment(): Promise<CurrentDeployment | null>;
@@ -86,7 +86,7 @@ export interface EnvironmentRpc {
   /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
   listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
   queueHold(queue: string, task: string): Promise<QueueHold>;
-  /** The queue of which one partition has this key; null: there is none. */
+  /** The queue that has a partition with this key; null: there is none. */
   findQueue(queueKey: string): Promise<KnownQueue | null>;
   /** From the DispatcherObject only. */
   dequeueForHost(grant: {

@@ -4,7 +4,7 @@ import { SCHEDULES_TABLES } from "./schedules/schema.ts";
  * Tables of an environment object. Which runs hold slots is known by the queues alone; `active` names the queues that
  * may hold some, so that after a restart only they are asked. It is set before a queue is first granted anything. A queue
  * that is split has a row for each partition; `changes` is what was changed of a queue through the API, as its first
- * partition told it; `rates` the limiters of queues that are split (see `SharedRate`).
+ * partition reported it; `rates` the limiters of queues that are split (see `SharedRate`).
  */
 export const ENVIRONMENT_MIGRATIONS = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

@@ -29,7 +29,7 @@ export interface TriggerItem {
   metadata?: string;
   tags: string[];
   concurrencyKey?: string;
-  /** Head start over others of its key. */
+  /** Head start over other runs of its key. */
   priorityMs: number;
   /** Point in time before which it is DELAYED. */
   delayUntil?: number;
@@ -39,9 +39,9 @@ export interface TriggerItem {
   /** Seconds. */
   maxDuration?: number;
   machine: MachinePreset;
-  /** Already claimed for this run id at its home (see `claimIdempotencyKey`), or to be claimed here when `claim`. */
+  /** An idempotency key: already claimed at its home for this run id (see `claimIdempotencyKey`), or to be claimed here (`claim`). */
   idempotency?: { key: string; expiresAt: number; claim: boolean; userKey?: string; scope?: string };
-  /** Part of an earlier run that still waits, if there is one; to be claimed at its home when `claim`, as `idempotency`. */
+  /** Debounced: the trigger becomes part of an earlier run of the key that is still DELAYED. `claim` as of `idempotency`. */
   debounce?: {
     key: string;
     /** When a run that this trigger becomes part of starts, at the earliest. */
@@ -50,23 +50,23 @@ export interface TriggerItem {
     trailing: boolean;
     claim: boolean;
   };
-  /** The call that asks for it. Sent again, because its answer was lost, it gives the same run. */
+  /** The request that triggers the run. A request that is sent again gives the same run. */
   request?: { key: string; expiresAt: number };
   isTest: boolean;
-  /** False: no deployed worker knows the task: PENDING_VERSION. */
+  /** False: no deployment contains the task, so the run is PENDING_VERSION. */
   known: boolean;
   /** Only this deployment may run it (the `version` / `lockToVersion` option, resolved by the Worker). */
   lockedDeployment?: DeploymentRef;
   parentRunId?: string;
   rootRunId?: string;
   depth: number;
-  /** Runs above it that wait: its parent waits for it, the parent's parent for the parent, and so on. Absent: none does. */
+  /** Number of runs above it that wait: the parent for this run, the parent's parent for the parent, and so on. Default 0. */
   waitDepth?: number;
   batchId?: string;
   replayedFrom?: string;
   /** It is the run of a tick of this schedule. */
   scheduleId?: string;
-  /** Who is told the outcome, once: also when the run existed already, and at once when it is over. */
+  /** Is notified of the outcome once, also when the run existed already; at once when it has ended. */
   waiter?: Waiter;
   /** Milliseconds for which the caller waits for the run's end. */
   waitMs?: number;
@@ -77,7 +77,7 @@ export type Waiter =
   | { type: "operation"; runId: string; attempt: number; number: number }
   | { type: "batch"; batchId: string; index: number };
 
-/** What a finished run tells its waiters. `result` is that of an operation of kind "run". */
+/** What waiters of a run receive at its end. `result` is that of an operation of kind "run". */
 export interface RunFinished {
   runId: string;
   task: string;
@@ -86,7 +86,7 @@ export interface RunFinished {
   result: OperationResult;
 }
 
-/** Which run a debounce key stands for. */
+/** A request for the run that a debounce key stands for. */
 export interface DebounceClaim {
   task: string;
   key: string;
@@ -94,9 +94,9 @@ export interface DebounceClaim {
   runId: string;
   /** When the run starts now. */
   until: number;
-  /** An earlier run whose queue says that it is over: it no longer stands for the key. */
+  /** An earlier run that no longer waits, as its queue says: it no longer stands for the key. */
   replaces?: string;
-  /** Of the same trigger, claimed for `runId`. */
+  /** The idempotency key of the same trigger, claimed for `runId`. */
   idempotencyKey?: string;
 }
 
@@ -116,7 +116,7 @@ export interface DebouncePush {
   keptUntil?: number;
 }
 
-/** `missing`: it was claimed and not created yet; whoever is told creates it with this id. */
+/** `missing`: the run was claimed and not created yet; the caller creates it with this id. */
 export type DebounceVerdict = "pushed" | "over" | "missing";
 
 export interface TriggerResult {
@@ -132,9 +132,9 @@ export interface TriggerResult {
   mayBeOver?: true;
   /** The queue is at its size limit: nothing was created. */
   error?: "queue_full";
-  /** Of one partition: its share. */
+  /** The size limit of the queue; of a split queue, the share of one partition. */
   sizeLimit?: number;
-  /** What came of the run, where the item waits for it and it was created here; null: it was not over by then. */
+  /** The outcome of the run, if the item waits for it and it was created here; null: it has not ended within `waitMs`. */
   finished?: RunFinished | null;
 }
 
@@ -142,27 +142,27 @@ export interface TriggerResult {
 export interface QueueDeclaration extends QueueLimits {
   /** Most runs that have not started; absent or null: the platform's limit. */
   sizeLimit?: number | null;
-  /** Number of the promotion that it comes from; absent: nothing was deployed yet. An earlier one changes nothing. */
+  /** Number of the promotion that declares it; absent: nothing was deployed yet. An earlier declaration changes nothing. */
   promotion?: number;
 }
 
 export type QueueLimitName = keyof QueueLimits;
 
-/** What was changed through the API, and when: it holds whatever is deployed, until it is reset. */
+/** Limits that were set through the API, and when. They override deployments until they are reset. */
 export type QueueOverrides = {
   [Name in QueueLimitName]?: { value: NonNullable<QueueLimits[Name]> | null; at: number };
 };
 
-/** What stands: null is no limit. */
+/** Effective settings. Null: there is no limit. */
 export type QueueSettings = { [Name in QueueLimitName]-?: NonNullable<QueueLimits[Name]> | null } & {
   sizeLimit: number;
   /** No run is started. */
   paused: boolean;
 };
 
-/** What was changed through the API of a queue: its first partition keeps it, the others are told. */
+/** Changes of a queue through the API. Its first partition keeps them; the environment passes them on to the others. */
 export interface QueueChanges {
-  /** Counts the changes: of two the one with the higher is later. */
+  /** Number of changes so far. */
   revision: number;
   overrides: QueueOverrides;
   paused: boolean;
@@ -190,7 +190,7 @@ export interface RunEvent {
   data?: Record<string, unknown>;
 }
 
-/** The row about a run that the query side keeps. `version` grows with every change: a row is only ever replaced by a newer one. */
+/** The row of a run on the query side. `version` grows with every change, and only a newer row replaces an older one. */
 export interface RunRow {
   id: string;
   environmentKey: string;
@@ -290,7 +290,7 @@ export interface RunHold {
   operations: PendingOperation[];
 }
 
-/** Every method but `triggerRuns` and those the environment calls is scoped by environment key: another's run is `not_found`. */
+/** Methods that take an environment key are scoped by it: a run of another environment is `not_found`. */
 export interface QueueRpc {
   triggerRuns(ref: QueueRef, declaration: QueueDeclaration, items: TriggerItem[]): Promise<TriggerResult[]>;
   /**
@@ -303,7 +303,7 @@ export interface QueueRpc {
   ): Promise<{ runId: string; claimed: boolean; expiresAt: number }>;
   /** The run id that a debounce key stands for. */
   claimDebounceKey(ref: QueueRef, claim: DebounceClaim): Promise<string>;
-  /** A debounced trigger asks an earlier run's queue to take it in. */
+  /** Makes a debounced trigger part of an earlier run of this queue. */
   pushDebounced(environmentKey: string, runId: string, push: DebouncePush): Promise<DebounceVerdict>;
   resetIdempotencyKey(environmentKey: string, task: string, key: string): Promise<{ reset: boolean }>;
   retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
@@ -337,9 +337,9 @@ export interface QueueRpc {
   /** Reports of a host about runs of this queue, in one transaction. */
   applyReports(report: QueueReport): Promise<QueueReportResult>;
   /**
-   * An operation of an attempt is about to create something elsewhere (a child run, a batch): records its target, or gives
-   * the one recorded before, so that a repeated call creates nothing twice. Idempotent.
-   * `stale`: the attempt is over; nothing may be created for it.
+   * Records what an operation of an attempt is about to create elsewhere (a child run, a batch), or returns what was recorded
+   * before, so that a repeated call creates nothing twice. Idempotent. `stale`: the attempt has ended, and nothing may be
+   * created for it.
    */
   claimOperation(
     environmentKey: string,
@@ -355,16 +355,16 @@ export interface QueueRpc {
     },
   ): Promise<{ target: string; claimed: boolean } | RunError | { error: "stale"; message: string }>;
   /**
-   * An operation that a run waits for is over. Idempotent: the first result stands. `gone`: nobody waits for it (the run
-   * is over, or a later attempt runs); the sender forgets it.
+   * Sets the result of an operation that a run waits for. Idempotent: the first result is kept. `gone`: nobody waits for it
+   * (the run has ended, or a later attempt executes), and the sender may forget it.
    */
   completeOperation(
     environmentKey: string,
     completed: CompletedOperation & { attempt: number },
   ): Promise<"ok" | "gone">;
   /**
-   * By the API, of partition 0; creates the queue where there was nothing triggered yet. When this returns, the change holds
-   * in all partitions.
+   * Applies a change by the API, at partition 0. Creates the queue if nothing was triggered in it yet. When this returns, the
+   * change is in effect in all partitions.
    */
   changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
@@ -372,16 +372,15 @@ export interface QueueRpc {
   /** From the EnvironmentObject only. `started`: how many of the runs count against rate limits. */
   dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[]; started: number }>;
   /**
-   * From the EnvironmentObject only: takes prefetched permits back. `reportKeys`: from now on the queue tells which keys hold slots.
-   * Null: the queue doesn't exist.
+   * From the EnvironmentObject only: revokes prefetched permits. `reportKeys`: from now on the queue reports which keys hold
+   * slots. Null: the queue doesn't exist.
    */
   revokePrefetched(reportKeys: boolean): Promise<QueueState | null>;
-  /** From the EnvironmentObject only: after it grants with older epochs are refused, and permits of theirs void. */
+  /** From the EnvironmentObject only: returns the state. Grants of older epochs are refused from then on, and their permits void. */
   syncState(epoch: number): Promise<QueueState | null>;
   /**
    * From the EnvironmentObject only: a deployment was promoted, or what another partition keeps was changed. PENDING_VERSION
-   * runs that the deployment knows are queued, and what it declares about the queue holds, as do the changes. Null: the queue
-   * doesn't exist.
+   * runs of its tasks are queued, and its declaration and the changes take effect. Null: the queue doesn't exist.
    */
   deploymentPromoted(
     deployment: DeploymentRef,
@@ -389,9 +388,9 @@ export interface QueueRpc {
     declaration: QueueDeclaration,
     changes: QueueChanges | undefined,
   ): Promise<QueueState | null>;
-  /** From the DispatcherObject only: everything leased to this host session is queued again. */
+  /** From the DispatcherObject only: queues everything that is leased to this host session again. */
   hostSessionLost(sessionId: string): Promise<void>;
-  /** From the DispatcherObject: these runs were granted but could not be delivered. */
+  /** From the DispatcherObject: takes back runs that were leased and could not be delivered. */
   returnRuns(leases: { runId: string; token: number }[]): Promise<void>;
 }
 
@@ -426,7 +425,7 @@ export interface QueueStats {
   overrides: QueueOverrides;
 }
 
-/** A queue's state as its environment needs it. Absolute, with a sequence number: an older one changes nothing. */
+/** A queue's state as its environment needs it: absolute values with a sequence number, so that an older one changes nothing. */
 export interface QueueState {
   queueKey: string;
   /** Queue name as users know it. */
@@ -435,33 +434,33 @@ export interface QueueState {
   seq: number;
   /** Runs that hold a slot. */
   held: number;
-  /** Permits given in advance that are left (see `PrefetchedPermits`): each may become a slot at any moment. */
+  /** Prefetched permits that are left (see `PrefetchedPermits`): each may become a slot at any moment. */
   prefetched: number;
-  /** Runs that could be dequeued now under the queue's own limits, those for which permits are left not counted. */
+  /** Runs that could be dequeued now under the queue's own limits, without those that prefetched permits are left for. */
   ready: number;
-  /** Of those above, runs without a concurrency key: what they share with other partitions. */
+  /** The part of the above that concerns runs without a concurrency key, whose limit partitions share. */
   unkeyed: { held: number; prefetched: number; ready: number };
-  /** Runs with a concurrency key that could be dequeued now, but for limits over all keys. */
+  /** Runs with a concurrency key that could be dequeued now under the limits of their keys. */
   keyed: number;
   /** When its rate limiter will have recovered; 0: it has. */
   recoversAt: number;
-  /** Partitions that its queue has, as far as it knows. */
+  /** Number of partitions of the queue, as far as this one knows. */
   partitions: number;
-  /** It has runs with keys whose place is another partition: they came before there were so many, or so few. */
+  /** It has runs of keys that belong to another partition: they were triggered before the number of partitions changed. */
   misplacedKeys: boolean;
   /** Slots held by concurrency key, where the environment asked for them. */
   keys?: Record<string, number>;
   /** Some runs wait for a deployment that knows their task. */
   parked: boolean;
-  /** Of which promotion it knows what was declared (see `QueueDeclaration`). */
+  /** The promotion whose declaration it has adopted (see `QueueDeclaration`). */
   promotion: number;
-  /** Of how many changes through the API it knows. */
+  /** Number of changes through the API that it knows. */
   revision: number;
-  /** Of partition 0, once there were any. */
+  /** The changes, reported by partition 0 once there are any. */
   changes?: QueueChanges;
 }
 
-/** A run handed out. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
+/** A leased run. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
 export interface LeasedRun {
   runId: string;
   token: number;
@@ -473,27 +472,27 @@ export interface DequeueGrant {
   max: number;
   /** Permits for later runs of the same host session, until they are revoked. */
   prefetched: number;
-  /** Of a queue that is split. */
+  /** Set for a split queue. */
   shared?: SharedGrant;
   hostId: string;
   sessionId: string;
   deployment: DeploymentRef;
 }
 
-/** What partitions of a queue share. */
+/** The part of a grant that concerns limits shared by the queue's partitions. */
 export interface SharedGrant {
   /** Most runs without a concurrency key among those of `max`. */
   unkeyed: number;
-  /** The same of `prefetched`. */
+  /** Most runs without a concurrency key among those of `prefetched`. */
   unkeyedPrefetched: number;
-  /** The settings that it was counted by: a partition that knows later ones takes nothing. */
+  /** Identify the settings under which the grant was made: a partition that knows later ones leases nothing. */
   revision: number;
   promotion: number;
-  /** While keys may have runs in several partitions: slots that they hold in others. The answer tells those held here. */
+  /** Set while keys may have runs in several partitions: the slots that they hold in others. The answer reports those held here. */
   elsewhere?: Record<string, number>;
 }
 
-/** The query side as the objects see it: rows are only ever replaced by rows with a higher version. */
+/** The query side as the objects use it: only a row with a higher version replaces another. */
 export interface RunProjection {
   upsertRuns(rows: RunRow[]): Promise<void>;
 }

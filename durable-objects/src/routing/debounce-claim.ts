@@ -1,6 +1,6 @@
 import type { DebounceClaim, DebouncePush, TriggerItem } from "../queue/rpc.ts";
 
-/** What a trigger asks the home of its key for. */
+/** The claim of a trigger, for the home of its debounce key. */
 export const debounceClaimOf = (
   { task, runId, delayUntil = 0, idempotency }: TriggerItem,
   { key, until }: NonNullable<TriggerItem["debounce"]>,
@@ -12,7 +12,7 @@ export const debounceClaimOf = (
   idempotencyKey: idempotency?.key,
 });
 
-/** What a trigger asks the queue of an earlier run for. */
+/** What a trigger asks of the queue of an earlier run that it is to become part of. */
 export function pushOf(item: TriggerItem): DebouncePush {
   const { until, maxDelayMs, trailing } = item.debounce as NonNullable<TriggerItem["debounce"]>;
   const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine, waiter, idempotency } =

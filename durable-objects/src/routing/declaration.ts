@@ -7,7 +7,7 @@ import {
 import type { CurrentDeployment } from "../environment/rpc.ts";
 import type { QueueDeclaration } from "../queue/rpc.ts";
 
-/** What a manifest lists, by name. */
+/** The contents of a manifest, by name. */
 export interface IndexedManifest {
   tasks: Map<string, TaskManifest>;
   queues: Map<string, QueueManifest>;
@@ -18,7 +18,7 @@ export const indexed = (manifest: WorkerManifest): IndexedManifest => ({
   queues: new Map(manifest.queues.map((queue) => [queue.name, queue])),
 });
 
-/** What the current deployment says about a queue, as the queue is told it. */
+/** The declaration of a queue by the current deployment, as the queue receives it. */
 export function declarationOf(
   { promotion, queueSizeLimit }: Pick<CurrentDeployment, "promotion" | "queueSizeLimit">,
   { tasks, queues }: IndexedManifest,

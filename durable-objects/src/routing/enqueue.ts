@@ -5,7 +5,7 @@ import { idempotencyHomeOf } from "./keys.ts";
 import { queueRef, refOfKey } from "./partitions.ts";
 import type { EnvironmentRef, QueueRef } from "./refs.ts";
 
-/** A queue with runs to create in it. Their ids are made for it. */
+/** A queue, and runs to create in it. Their ids name that queue. */
 export interface QueuedRuns {
   target: QueueRef;
   declaration: QueueDeclaration;
@@ -15,9 +15,9 @@ export interface QueuedRuns {
 type QueueOf = (queueKey: string) => QueueRpc;
 
 /**
- * Creates runs, or finds those that their idempotency and debounce keys stand for: the results in the order of the items.
- * One call for all of them, but for those whose key has its home, or whose run lies, in another queue. May be sent again
- * with the same ids.
+ * Creates runs, or finds those that their idempotency and debounce keys stand for. Results are in the order of the items.
+ * All items are sent in one call, except those whose key has its home, or whose run is, in another queue. The call may be
+ * repeated with the same ids.
  */
 export async function enqueueRuns(
   queueOf: QueueOf,
@@ -40,7 +40,7 @@ export async function enqueueRuns(
         await ensureElsewhere(queueOf, target, item, result.runId);
         return { ...result, cached: true };
       }
-      // The keys' home is here, and the run that they stand for elsewhere: its queue is asked whether it still waits.
+      // The debounce key has its home here and stands for a run in another queue, which knows whether the run still waits.
       const settled = await settleDebounce(queueOf, environment, item);
       const own = { ...withoutClaims(item), runId: settled.runId };
       if (isOf(target, own.runId)) return (await create([own]))[0] as TriggerResult;
@@ -58,7 +58,7 @@ const withoutClaims = (item: TriggerItem): TriggerItem => ({
   debounce: item.debounce && { ...item.debounce, claim: false },
 });
 
-/** Asks the home of the item's keys, where that isn't the queue of its run, which run they stand for. */
+/** Claims the item's keys at their home, where that isn't the queue of its run. */
 async function claimElsewhere(
   queueOf: QueueOf,
   target: QueueRef,
@@ -94,7 +94,7 @@ export async function claimRunId(
   return { claimed: settled.claimed, item: { ...withoutClaims(item), runId: settled.runId } };
 }
 
-/** Finds the run that a debounced trigger becomes part of, in whichever queue, or says that it needs its own. */
+/** Finds the run that a debounced trigger becomes part of, in whichever queue. Claimed: the trigger needs its own run. */
 async function settleDebounce(
   queueOf: QueueOf,
   environment: EnvironmentRef,
@@ -118,8 +118,8 @@ function homeOf(environment: EnvironmentRef, task: string): QueueRef {
 }
 
 /**
- * Creates a claimed run in a queue, or a partition, that isn't the item's target, if it isn't there (whoever claimed the key
- * may have died before), and has its end told to the item's waiter. The queue knows its own name.
+ * Creates a claimed run in a queue (or partition) other than the item's target, unless it exists: whoever claimed the key may
+ * have died before creating it. Registers the item's waiter there. The queue knows its own name.
  */
 async function ensureElsewhere(
   queueOf: QueueOf,

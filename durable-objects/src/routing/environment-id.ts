@@ -1,9 +1,9 @@
 import { randomBase36 } from "@acme/sdk/contract";
 
 /**
- * Ids of things that an environment has and no queue owns: `prefix_` + environment key (8) + time (9) + random (8), all
- * lower-case base 36. They sort by creation in their environment, and another environment's are refused before any
- * object is asked.
+ * Ids of things that belong to an environment and to no queue: `prefix_` + environment key (8) + time (9) + random (8), all
+ * lower-case base 36. They sort by creation within their environment, and ids of another environment are refused without
+ * asking any object.
  */
 export type EnvironmentIdPrefix = "waitpoint" | "batch";
 
@@ -24,7 +24,7 @@ export interface EnvironmentIdParts {
   createdAt: number;
 }
 
-/** Null where it isn't one. */
+/** Returns null when `id` is not such an id. */
 export function parseEnvironmentId(id: string): EnvironmentIdParts | null {
   const match = ID.exec(id);
   if (!match) return null;

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { defaultQueueName, QUEUE_HASH_LENGTH } from "@acme/sdk/contract";
 
 /**
- * Name of the queue object that owns `queue` of an environment: the environment's key, then a hash of the queue's name
- * and partition. The hash is short because it only has to tell the queues of one environment apart.
+ * The name of the queue object that owns a partition of `queue` in an environment: the environment's key, then a hash of the
+ * queue's name and the partition. The hash is short because it only has to distinguish the queues of one environment.
  */
 export function queueKeyOf(environmentKey: string, queue: string, partition = 0): string {
   const name = `${queue}\n${partition}`;
@@ -16,7 +16,7 @@ export function queueKeyOf(environmentKey: string, queue: string, partition = 0)
   return environmentKey + hash;
 }
 
-/** Every trigger asks for a key: the hashes of the queues in use are kept. */
+/** A cache of hashes, because every trigger needs one. */
 const hashes = new Map<string, string>();
 const MAX_HASHES = 10_000;
 

@@ -4,7 +4,7 @@ import type { IndexedManifest } from "./declaration.ts";
 import { queueKeyOf } from "./keys.ts";
 import type { EnvironmentRef, QueueRef } from "./refs.ts";
 
-/** One partition of a queue: by default the first, which also keeps what was changed through the API. */
+/** Refers to one partition of a queue: by default the first, which also keeps changes through the API. */
 export const queueRef = (environment: EnvironmentRef, queue: string, partition = 0): QueueRef => ({
   environment,
   queue,
@@ -27,8 +27,8 @@ export function partitionsOf(
 }
 
 /**
- * The partition of what is spread by `name` (a concurrency key, or what names a call): the same one each time, and with
- * another number of partitions only for as many names another one as must be (Lamping and Veach's jump hash).
+ * The partition for `name` (a concurrency key, or what names a request). The same name always gives the same partition, and
+ * another number of partitions moves as few names as possible (the jump hash by Lamping and Veach).
  */
 export function partitionOf(name: string, partitions: number): number {
   if (partitions === 1) return 0;
@@ -42,7 +42,7 @@ export function partitionOf(name: string, partitions: number): number {
   return partition;
 }
 
-/** 32 bits of the text (FNV-1a). */
+/** A 32-bit hash of the text (FNV-1a). */
 function hashOf(text: string): number {
   let hash = 0x811c9dc5;
   for (let index = 0; index < text.length; index++) {
@@ -51,7 +51,7 @@ function hashOf(text: string): number {
   return hash;
 }
 
-/** All bits of it depend on all of `value` (MurmurHash3's finalizer). */
+/** Mixes the bits: each bit of the result depends on all bits of `value` (the finalizer of MurmurHash3). */
 function mixed(value: number): number {
   let bits = value ^ (value >>> 16);
   bits = Math.imul(bits, 0x85ebca6b);
@@ -60,7 +60,7 @@ function mixed(value: number): number {
   return (bits ^ (bits >>> 16)) >>> 0;
 }
 
-/** Which queue has this key: one of `queues`, or the task's own. */
+/** Finds the queue that has this key: one of `queues`, or the task's own. */
 export function refOfKey(
   environment: EnvironmentRef,
   queueKey: string,

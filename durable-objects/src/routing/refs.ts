@@ -1,4 +1,4 @@
-/** Who an environment is: travels with calls so that objects need no lookup. */
+/** Identifies an environment. It is part of calls, so that objects need no lookup. */
 export interface EnvironmentRef {
   /** 8 base-36 characters; the name of the environment's object. */
   key: string;

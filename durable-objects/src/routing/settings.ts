@@ -12,18 +12,18 @@ import type {
 /** Most runs that a queue holds that have not started, unless the environment says otherwise. */
 export const DEFAULT_SIZE_LIMIT = 1_000_000;
 
-/** What was declared in code, what was changed through the API, and what stands: the latter wins over the former. */
+/** Settings that code declares, and changes of them through the API, which take precedence. */
 export interface StoredSettings {
   declared: QueueDeclaration;
   overrides: QueueOverrides;
   paused: boolean;
   /** Counts the changes through the API. */
   revision: number;
-  /** It had more than one partition at some time. */
+  /** The queue had more than one partition at some time. */
   wasSplit: boolean;
 }
 
-/** What stands. */
+/** Effective settings. */
 export function effectiveSettings({
   declared,
   overrides,
@@ -44,13 +44,13 @@ export function effectiveSettings({
   };
 }
 
-/** With what is to be remembered of what stands now. */
+/** Adds what must be remembered of the effective settings. */
 const remembering = (stored: StoredSettings): StoredSettings => ({
   ...stored,
   wasSplit: stored.wasSplit || (effectiveSettings(stored).partitions ?? 1) > 1,
 });
 
-/** Null: nothing changes. A declaration of an earlier promotion than the one known comes from someone who is behind. */
+/** Returns null when nothing changes. A declaration of an earlier promotion than the known one is outdated. */
 export function declare(stored: StoredSettings, declaration: QueueDeclaration): StoredSettings | null {
   if ((declaration.promotion ?? 0) < (stored.declared.promotion ?? 0)) return null;
   const declared = normalized(declaration);
@@ -72,7 +72,7 @@ function normalized(declaration: QueueDeclaration): QueueDeclaration {
   };
 }
 
-/** Through the API: holds whatever is deployed, until it is reset. */
+/** Applies a change through the API: it overrides deployments until it is reset. */
 export function change(stored: StoredSettings, changed: QueueChange, now: number): StoredSettings {
   return remembering({ ...changedBy(stored, changed, now), revision: stored.revision + 1 });
 }
@@ -96,16 +96,16 @@ function changedBy(stored: StoredSettings, changed: QueueChange, now: number): S
   }
 }
 
-/** What was changed, as its first partition keeps it and the environment tells the others. */
+/** The changes as the first partition keeps them and the environment passes them on to the others. */
 export function changesOf({ revision, overrides, paused }: StoredSettings): QueueChanges | undefined {
   return revision === 0 ? undefined : { revision, overrides, paused };
 }
 
-/** Null: nothing changes. Earlier changes than those known come from someone who is behind. */
+/** Returns null when nothing changes. Fewer changes than the known ones are outdated. */
 export const adopt = (stored: StoredSettings, changes: QueueChanges | undefined): StoredSettings | null =>
   changes && changes.revision > stored.revision ? remembering({ ...stored, ...changes }) : null;
 
-/** Of a queue that doesn't exist yet. */
+/** The settings of a queue that doesn't exist yet. */
 export const initialSettings = (declaration: QueueDeclaration): StoredSettings =>
   remembering({
     declared: normalized(declaration),
@@ -115,11 +115,11 @@ export const initialSettings = (declaration: QueueDeclaration): StoredSettings =
     wasSplit: false,
   });
 
-/** Most runs that one partition holds that have not started: all have the same share. */
+/** Most runs that have not started in one partition. All partitions have the same share. */
 export const sizeShareOf = ({ sizeLimit, partitions }: QueueSettings): number =>
   Math.max(Math.min(sizeLimit, 1), Math.floor(sizeLimit / (partitions ?? 1)));
 
-/** Of a queue that has no object yet. */
+/** The stats of a queue that has no object yet. */
 export function emptyStats(queue: string, declaration: QueueDeclaration): QueueStats {
   const stored = initialSettings(declaration);
   const { declared, overrides } = stored;

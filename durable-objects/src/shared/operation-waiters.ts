@@ -2,7 +2,7 @@ import { type OperationResult, parseRunId } from "@acme/sdk/contract";
 import type { Sql } from "../lib/sql.ts";
 import { type ObjectBindings, stubs } from "../routing/stubs.ts";
 
-/** An operation of a run that is to be told a result. */
+/** An operation of a run that waits for a result. */
 export type OperationWaiter = { runId: string; attempt: number; number: number };
 
 export const WAITERS_TABLE = `CREATE TABLE waiters (
@@ -39,7 +39,7 @@ function waitersAfter(sql: Sql, last: OperationWaiter): OperationWaiter[] {
     .map(({ run_id, ...rest }) => ({ runId: run_id, ...rest }));
 }
 
-/** Tells every waiter, and forgets those that took it (or have no use for it). Throws when one could not be reached. */
+/** Notifies all waiters, and deletes those that acknowledged the result or no longer need it. Throws when one could not be reached. */
 export async function notifyWaiters(
   sql: Sql,
   env: ObjectBindings,
@@ -68,7 +68,7 @@ export async function notifyWaiters(
       }
     });
   }
-  if (failed > 0) throw new Error(`${failed} of those who wait could not be told`);
+  if (failed > 0) throw new Error(`${failed} waiters could not be notified`);
 }
 
 async function notifyWaiter(

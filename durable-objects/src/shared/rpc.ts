@@ -1,4 +1,4 @@
-/** Which id an idempotency key stands for. One object a key, which is none of a token or batch. */
+/** Decides which id an idempotency key stands for. There is one object per key, beside those of tokens and batches. */
 export interface KeyClaimRpc {
   /**
    * The given id, unless a claim that has not expired exists. Idempotent by id. `expiresAt`: when the claim that holds

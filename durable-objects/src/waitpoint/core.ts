@@ -25,7 +25,7 @@ const read = (sql: Sql): TokenTableRow | undefined => sql.exec<TokenTableRow>("S
 export type NewToken = Parameters<WaitpointRpc["createToken"]>[0];
 export type TokenOutput = Parameters<WaitpointRpc["completeToken"]>[1];
 
-/** An existing token stays as it is. */
+/** Creates the token, unless it exists. */
 export function createToken(sql: Sql, token: NewToken, createdAt: number): void {
   sql.exec(
     `INSERT INTO token (one, id, environment_key, status, tags, idempotency_key, idempotency_key_expires_at, created_at,
@@ -41,7 +41,7 @@ export function createToken(sql: Sql, token: NewToken, createdAt: number): void 
   );
 }
 
-/** The first end stands. */
+/** Ends the token. The first end is kept. */
 function end(sql: Sql, status: "COMPLETED" | "TIMED_OUT", output: TokenOutput, now: number): void {
   sql.exec(
     `UPDATE token SET status = ?, output = ?, output_type = ?, output_is_error = ?, completed_at = ?, version = version + 1
@@ -57,7 +57,7 @@ function end(sql: Sql, status: "COMPLETED" | "TIMED_OUT", output: TokenOutput, n
 export const completeToken = (sql: Sql, output: TokenOutput, now: number): void =>
   end(sql, "COMPLETED", output, now);
 
-/** Ends a token whose time is over: also before its alarm says so, so that nothing completes it in between. */
+/** Ends a token whose timeout has passed, also before its alarm fires, so that nothing completes it in between. */
 export function timeOut(sql: Sql, now: number): void {
   const token = read(sql);
   if (token?.status !== "PENDING" || token.timeout_at === null || token.timeout_at > now) return;
@@ -66,7 +66,7 @@ export function timeOut(sql: Sql, now: number): void {
   end(sql, "TIMED_OUT", { data, dataType: "application/json", isError: true }, now);
 }
 
-/** Null: nothing was created here. */
+/** Returns null when no token was created here. */
 export function readToken(sql: Sql): WaitpointRecord | null {
   const row = read(sql);
   return row
@@ -79,7 +79,7 @@ export function readToken(sql: Sql): WaitpointRecord | null {
     : null;
 }
 
-/** What the query side has not got yet; null: it has all. */
+/** The row that the query side does not have yet; null: it has the latest. */
 export function unprojected(sql: Sql): WaitpointRow | null {
   const row = read(sql);
   return row && row.version > row.projected ? { ...shared(row), version: row.version } : null;
@@ -101,7 +101,7 @@ const shared = (row: TokenTableRow): Omit<WaitpointRow, "version"> => ({
   completedAt: row.completed_at,
 });
 
-/** What an operation that waits for the token gets; null: nothing yet. */
+/** The result for an operation that waits for the token; null: there is none yet. */
 export function resultOf(token: WaitpointRecord): OperationResult | null {
   if (token.status === "PENDING") return null;
   if (!token.outputIsError) {

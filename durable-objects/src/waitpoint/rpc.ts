@@ -1,7 +1,7 @@
 import type { OperationResult } from "@acme/sdk/contract";
 import type { KeyClaimRpc } from "../shared/rpc.ts";
 
-/** A token that somebody outside completes. */
+/** A token that is completed from outside. */
 export interface WaitpointRecord {
   id: string;
   environmentKey: string;
@@ -18,7 +18,7 @@ export interface WaitpointRecord {
   outputIsError: boolean;
 }
 
-/** One object a token, named by the token's id. */
+/** One object per token, named by the token's id. */
 export interface WaitpointRpc {
   /** Idempotent by id: an existing one is returned as it is. */
   createToken(token: {
@@ -29,15 +29,15 @@ export interface WaitpointRpc {
     idempotencyKeyExpiresAt: number | null;
     tags: string[];
   }): Promise<WaitpointRecord>;
-  /** The first completion stands; a later one gets the record as it is. Null: there is no such token in this environment. */
+  /** The first completion is kept; a later one returns the record unchanged. Null: there is no such token in this environment. */
   completeToken(
     environmentKey: string,
     output: { data: string | null; dataType: string; isError: boolean },
   ): Promise<WaitpointRecord | null>;
   retrieveToken(environmentKey: string): Promise<WaitpointRecord | null>;
   /**
-   * From a QueueObject: tells `waiter` the result through `completeOperation` as soon as there is one (at least once).
-   * Idempotent. Null: subscribed; a result: it is over already; an error where there is no such token.
+   * From a QueueObject: sends `waiter` the result through `completeOperation` as soon as there is one (at least once).
+   * Idempotent. Null: subscribed. A result: the token is complete already. An error: there is no such token.
    */
   waitForToken(
     environmentKey: string,
@@ -45,15 +45,15 @@ export interface WaitpointRpc {
   ): Promise<OperationResult | null>;
 }
 
-/** The row about a token that the query side keeps: only ever replaced by one of a higher version. */
+/** The row of a token on the query side: only a row with a higher version replaces it. */
 export interface WaitpointRow extends Omit<WaitpointRecord, "output" | "outputType" | "outputIsError"> {
   version: number;
 }
 
-/** The query side as tokens see it. */
+/** The query side as tokens use it. */
 export interface WaitpointProjection {
   upsertWaitpoints(rows: WaitpointRow[]): Promise<void>;
 }
 
-/** What the Worker says to the objects of the WAITPOINT namespace. */
+/** The methods that the Worker calls. */
 export interface WaitpointOwnerRpc extends WaitpointRpc, KeyClaimRpc {}

@@ -130,8 +130,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a pause changes nothing",
     invariant: 3,
     module: `${OBJECTS}/routing/settings.ts`,
-    find: "    paused,\n  };\n}\n\n/** With what is",
-    replace: "    paused: false,\n  };\n}\n\n/** With what is",
+    find: "    paused,\n  };\n}\n\n/** Adds what must",
+    replace: "    paused: false,\n  };\n}\n\n/** Adds what must",
   },
   {
     name: "a later claim of a key wins",

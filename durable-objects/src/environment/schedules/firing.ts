@@ -28,7 +28,7 @@ export interface FiringContext {
   now: number;
 }
 
-/** Picks at most `limit` schedules that are due and makes their runs ready to be created. How many it picked. */
+/** Picks at most `limit` due schedules and prepares the runs of their ticks. Returns how many it picked. */
 export function pickDue(sql: Sql, context: FiringContext, limit: number): number {
   const due = sql.exec<ScheduleRow>(
     "SELECT * FROM schedules WHERE due_at <= ? ORDER BY due_at LIMIT ?",
@@ -69,7 +69,7 @@ export const firingsAfter = (sql: Sql, seq: number, limit: number): Firing[] =>
 export const hasFirings = (sql: Sql): boolean =>
   sql.exec("SELECT 1 AS found FROM firings LIMIT 1").length > 0;
 
-/** Its queue answered: the tick is done, and the schedule is due again at its next one. */
+/** Completes a tick whose queue has answered: the schedule is due again at its next tick. */
 export function fired(sql: Sql, firing: Firing, result: TriggerResult): void {
   sql.exec("DELETE FROM firings WHERE seq = ?", firing.seq);
   if (!result.error) {
@@ -84,7 +84,7 @@ export function fired(sql: Sql, firing: Firing, result: TriggerResult): void {
   setNext(sql, firing.schedule, firing.version, next);
 }
 
-/** Unless the schedule's times were changed meanwhile. */
+/** Sets the next tick, unless the schedule's times were changed meanwhile. */
 function setNext(sql: Sql, seq: number, version: number, next: DueTick | null): void {
   sql.exec(
     "UPDATE schedules SET next_tick = ?, due_at = ? WHERE seq = ? AND version = ?",

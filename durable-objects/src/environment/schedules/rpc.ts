@@ -34,17 +34,17 @@ export interface ScheduleError {
 }
 
 /**
- * What the Worker says to an environment's object about its schedules. `ref`: a schedule's id, or the deduplication key
- * of one that was created.
+ * The methods of an environment's object for its schedules. `ref`: a schedule's id, or the deduplication key of one that was
+ * created.
  */
 export interface EnvironmentSchedulesRpc {
-  /** Updates the one that has this deduplication key, if there is one. */
+  /** Creates a schedule, or updates the one that has this deduplication key. */
   createSchedule(
     environment: EnvironmentRef,
     schedule: CreateScheduleBody,
   ): Promise<ScheduleRecord | ScheduleError>;
   updateSchedule(ref: string, schedule: UpdateScheduleBody): Promise<ScheduleRecord | ScheduleError>;
-  /** The first activation or deactivation stands; a second one changes nothing. */
+  /** Activates or deactivates a schedule. Repeating it changes nothing. */
   setScheduleActive(ref: string, active: boolean): Promise<ScheduleRecord | ScheduleError>;
   deleteSchedule(ref: string): Promise<{ id: string } | ScheduleError>;
   retrieveSchedule(ref: string): Promise<ScheduleRecord | null>;

@@ -13,10 +13,10 @@ import { payloadOf } from "./payload.ts";
 import type { ScheduleRow } from "./store.ts";
 import type { CurrentTick } from "./timing.ts";
 
-/** What the current deployment says of its tasks. */
+/** What the current deployment declares about its tasks. */
 export interface DeployedTasks {
   tasks: Map<string, TaskManifest>;
-  /** Of tasks that say nothing of it. */
+  /** The retry settings of tasks that have none. */
   retry: WorkerManifest["retry"];
   partitionsOf(queue: string): number;
 }
@@ -26,7 +26,7 @@ export interface TickRun {
   item: TriggerItem;
 }
 
-/** The run that a tick makes; null: the current deployment doesn't have its task. */
+/** The run of a tick; null: the current deployment doesn't have its task. */
 export function runOfTick(
   environment: EnvironmentRef,
   deployed: DeployedTasks,

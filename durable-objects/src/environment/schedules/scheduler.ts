@@ -16,9 +16,9 @@ import { timingProblem } from "./timing.ts";
 const CHUNK = 1_000;
 /** Chunks whose runs are being created while the next one is picked. */
 const CHUNKS_AT_ONCE = 4;
-/** An invocation may call this many other objects (Cloudflare's limit is 1,000); the alarm goes on with the rest. */
+/** Calls of other objects per invocation (Cloudflare's limit is 1,000); the alarm continues with the rest. */
 const MAX_CALLS = 800;
-/** Until runs whose queue could not be reached are sent again. */
+/** Delay before runs whose queue could not be reached are sent again. */
 const RETRY_MS = 5_000;
 
 export interface SchedulerHost {
@@ -36,7 +36,7 @@ export class Scheduler {
   readonly #host: SchedulerHost;
   readonly #sql: Sql;
   #firing: Promise<void> | null = null;
-  /** Counted once in this life of the object. */
+  /** Number of schedules, counted once in this life of the object. */
   #count: number | null = null;
 
   constructor(host: SchedulerHost) {
@@ -173,7 +173,7 @@ export class Scheduler {
     const picked = this.#sql.transaction(() =>
       pickDue(this.#sql, { environment, deployed, unserved, now: Date.now() }, CHUNK),
     );
-    // Should this object die before they are created, its next life goes on with them.
+    // If this object dies before they are created, its next life continues with them.
     if (picked > 0) this.#host.wakeAt(Date.now() + RETRY_MS);
   }
 
