@@ -33,8 +33,8 @@ const generate = (): ServerSecrets => ({
   adminToken: randomBytes(32).toString("base64url"),
   signingKey: randomBytes(32).toString("base64url"),
   encryptionKeys: newEncryptionKey(),
-  secretKey: `tr_prod_${randomBase36(32)}`,
-  devSecretKey: `tr_dev_${randomBase36(32)}`,
+  secretKey: `tr_prod_sk_${randomBase36(24)}`,
+  devSecretKey: `tr_dev_sk_${randomBase36(24)}`,
   accessToken: `tr_pat_${randomBase36(40)}`,
 });
 

@@ -30,7 +30,7 @@ describe("loadSecrets", () => {
     const first = loadSecrets(secretsFile);
     expect(loadSecrets(secretsFile)).toEqual(first);
     expect(statSync(secretsFile).mode & 0o777).toBe(0o600);
-    expect(first.secretKey).toMatch(/^tr_prod_[0-9a-z]{32}$/);
+    expect(first.secretKey).toMatch(/^tr_prod_sk_[0-9a-z]{24}$/);
     expect(first.devSecretKey).toMatch(/^tr_dev_/);
     expect(first.accessToken).toMatch(/^tr_pat_/);
     expect(new Set(Object.values(first)).size).toBe(6);

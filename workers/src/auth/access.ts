@@ -15,7 +15,14 @@
  * - `none`: nothing. The route is public, or checks a signature in its address itself.
  */
 export type Access =
-  | { credential: "secretKey"; scopes?: readonly string[] }
+  | {
+      credential: "secretKey";
+      scopes?: readonly string[];
+      /** Also a public token that may do this with the run's task, one of its tags, or (to read) its batch. */
+      ofRun?: "read" | "write";
+      /** Also a public token with a scope of this action for one of these types: the route decides by its body or query. */
+      decides?: readonly [action: string, types: readonly string[]];
+    }
   | {
       credential:
         | "accessToken"
@@ -39,24 +46,28 @@ const adminToken = { credential: "adminToken" } as const;
 const open = { credential: "none" } as const;
 
 const scoped = (...scopes: string[]) => ({ credential: "secretKey", scopes }) as const;
-const runReader = scoped("read:runs", "read:runs:{runId}");
-const batchReader = scoped("read:batch", "read:batch:{id}");
+const runReader = { ...scoped("read:runs", "read:runs:{runId}"), ofRun: "read" } as const;
+const batchReader = scoped("read:batch", "read:batch:{id}", "read:runs");
+const batchTrigger = { credential: "secretKey", decides: ["batchTrigger", ["tasks", "all"]] } as const;
 
 /**
  * Every route of the API, by the id of its operation in `openapi/operations.ts`. A route names its entry where it is
  * registered (`.get(path, access("listRuns"), handler)`), and the OpenAPI document shows it.
  */
 export const ACCESS = {
-  triggerTask: secretKey,
+  triggerTask: scoped("trigger:tasks", "trigger:tasks:{taskId}"),
 
-  createBatch: secretKey,
-  streamBatchItems: secretKey,
+  createBatch: {
+    ...scoped("batchTrigger:tasks", "batchTrigger:batch"),
+    decides: ["batchTrigger", ["tasks"]],
+  },
+  streamBatchItems: scoped("write:batch", "write:batch:{id}"),
   retrieveBatch: batchReader,
   retrieveBatchV1: batchReader,
   listBatchResults: batchReader,
-  batchTriggerV1: secretKey,
-  batchTriggerV2: secretKey,
-  batchTriggerTask: secretKey,
+  batchTriggerV1: batchTrigger,
+  batchTriggerV2: batchTrigger,
+  batchTriggerTask: scoped("batchTrigger:tasks", "batchTrigger:tasks:{taskId}"),
 
   listTokens: secretKey,
   createToken: secretKey,
@@ -79,14 +90,14 @@ export const ACCESS = {
   deactivateSchedule: secretKey,
   listTimezones: open,
 
-  listRuns: secretKey,
+  listRuns: { ...scoped("read:runs", "read:tasks"), decides: ["read", ["tasks"]] },
   retrieveRun: runReader,
   getRunResult: runReader,
   listRunEvents: runReader,
   listRunAttempts: runReader,
   explainRun: runReader,
   replayRun: secretKey,
-  cancelRun: secretKey,
+  cancelRun: { ...scoped("write:runs", "write:runs:{runId}"), ofRun: "write" },
   rescheduleRun: secretKey,
   addRunTags: secretKey,
   getRunMetadata: runReader,
@@ -111,6 +122,9 @@ export const ACCESS = {
   retrieveDeployment: accessToken,
   createDeployment: accessToken,
   promoteDeployment: accessToken,
+
+  createPublicToken: secretKey,
+  createTokenClaims: secretKey,
 
   registerHost: hostToken,
   dequeueRuns: host,

@@ -9,14 +9,22 @@ import { takeToken } from "../http/rate-limit.ts";
 import type { Session } from "../people/session.ts";
 import { openRepository } from "../storage/open.ts";
 import type { AccessToken } from "../storage/repository.ts";
-import { type PublicClaims, sameSecret, sha256, verifyToken } from "./tokens.ts";
+import { type Asked, requirePublicScopes } from "./public-scopes.ts";
+import { verifySelfSigned } from "./self-signed.ts";
+import { digest, type PublicClaims, sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
 
 /** What a request was authenticated with. */
 export type Credential =
   | { type: "secretKey" }
   /** The token of a lease: code inside the run may do with it what a secret key may. */
   | { type: "run"; runId: string; lease: number }
-  | { type: "public"; scopes: string[] }
+  | {
+      type: "public";
+      scopes: string[];
+      realtime?: PublicClaims["realtime"];
+      /** A one-time token: what it is known by, and until when it is remembered that it was used. */
+      once?: { tokenHash: string; expiresAt: number };
+    }
   | { type: "accessToken"; organizationId: string }
   /** A person who is signed in, with their role in the environment's organization. */
   | { type: "session"; session: Session; role: Role };
@@ -47,18 +55,15 @@ export function bearer(c: Context<App>): string {
 }
 
 /**
- * Finds the environment of a secret key, of a run's token, or of a public token that has one of these scopes, and counts
+ * Finds the environment of a secret key, of a run's token, or of a public token whose scopes cover what is asked for, and counts
  * the request against the rate limit of that credential. Throws a 401, 403 or 429.
  */
-export async function authenticateEnvironment(
-  c: Context<App>,
-  scopes: readonly string[],
-): Promise<Authenticated> {
+export async function authenticateEnvironment(c: Context<App>, asked: Asked): Promise<Authenticated> {
   const key = bearer(c);
   const hash = sha256(key);
   const found = key.startsWith("tr_")
     ? await bySecretKey(c.env, hash)
-    : await bySignedToken(c.env, key, scopes);
+    : await bySignedToken(c.env, key, asked);
   if (!found) throw invalidKey();
   await takeToken(c, hash);
   return found;
@@ -127,13 +132,16 @@ export async function tokenHolder(
     const found = await bySecretKey(env, sha256(token));
     return found && { environment: found.environment, scopes: null, expiresAt: null };
   }
-  const claims = verifyToken(env, token, options.expired ? 0 : Date.now());
+  const claims = await claimsOf(env, token, options.expired ? 0 : Date.now());
   if (!claims) return null;
   const environment = await byKey.through(claims.env, () =>
     openRepository(env).findEnvironmentByKey(claims.env),
   );
-  const scopes = claims.kind === "run" ? null : (claims.scopes ?? []);
-  return environment && { environment, scopes, expiresAt: claims.exp * 1000 };
+  if (!environment) return null;
+  const expiresAt = claims.exp * 1000;
+  if (claims.kind === "run") return { environment, scopes: null, expiresAt };
+  const { realtime, scopes } = claims;
+  return { environment, scopes, expiresAt, skipColumns: realtime?.skipColumns };
 }
 
 /** Whether a secret key, known by its hash, is still valid. */
@@ -141,38 +149,37 @@ export const isValidKeyHash = async (env: Bindings, hash: string): Promise<boole
   (await bySecretKey(env, hash)) !== null;
 
 /** Null when this server did not issue the token, or it has expired. Throws a 403 when its scopes are too narrow. */
-async function bySignedToken(
-  env: Bindings,
-  token: string,
-  scopes: readonly string[],
-): Promise<Authenticated | null> {
-  const claims = verifyToken(env, token, Date.now());
+async function bySignedToken(env: Bindings, token: string, asked: Asked): Promise<Authenticated | null> {
+  const claims = await claimsOf(env, token, Date.now());
   if (!claims) return null;
   if (claims.kind === "run" && hasEnded({ runId: claims.run, token: claims.lease }))
     throw leaseEnded(claims.run);
-  if (claims.kind === "public" && !claims.scopes.some((scope) => scopes.includes(scope))) {
-    throw notAllowed(claims, scopes);
-  }
+  if (claims.kind === "public") await requirePublicScopes(env, claims, asked);
   const environment = await byKey.through(claims.env, () =>
     openRepository(env).findEnvironmentByKey(claims.env),
   );
   const credential: Credential =
     claims.kind === "run"
       ? { type: "run", runId: claims.run, lease: claims.lease }
-      : { type: "public", scopes: claims.scopes };
+      : {
+          type: "public",
+          scopes: claims.scopes,
+          realtime: claims.realtime,
+          once: claims.otu ? { tokenHash: digest(token), expiresAt: claims.exp * 1000 } : undefined,
+        };
   return environment && { environment, credential };
 }
 
-function notAllowed({ scopes: has }: PublicClaims, scopes: readonly string[]): Failure {
-  const needs =
-    scopes.length === 0
-      ? "A secret key (tr_dev_…, tr_prod_…) is required."
-      : `One of these scopes is required: ${scopes.join(", ")}.`;
-  return new Failure(
-    403,
-    "not_allowed",
-    `This public token does not allow the request: its scopes are ${has.join(", ") || "empty"}. ${needs} Nothing was changed.`,
-  );
+/** The claims of a token that this server issued, or that a client signed with a secret key that is still valid. */
+async function claimsOf(env: Bindings, token: string, now: number): Promise<TokenClaims | null> {
+  const issued = verifyToken(env, token, now);
+  if (issued) return issued;
+  const signed = verifySelfSigned(env, token, now);
+  if (!signed) return null;
+  const { exp, otu, realtime, scopes, sub } = signed.claims;
+  const found = await bySecretKey(env, sha256(signed.secretKey));
+  if (found?.environment.id !== sub) return null;
+  return { env: found.environment.key, kind: "public", exp, otu, realtime, scopes };
 }
 
 const leaseEnded = (runId: string): Failure =>

@@ -67,7 +67,7 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
   switch (rule.credential) {
     case "secretKey":
       if (hasSessionCookie(c)) return authenticateMember(c, id);
-      return authenticateEnvironment(c, scopesFor(rule.scopes, c.req.param()));
+      return authenticateEnvironment(c, { rule, params: c.req.param() });
     case "accessToken": {
       const { ref = "", env = "" } = c.req.param() as Record<string, string>;
       if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
@@ -78,7 +78,10 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
       if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
       if (c.req.header("authorization")?.startsWith("Bearer tr_pat_"))
         return authenticateProject(c, ref, env);
-      const authenticated = await authenticateEnvironment(c, []);
+      const authenticated = await authenticateEnvironment(c, {
+        rule: { credential: "secretKey" },
+        params: {},
+      });
       checkNamed(authenticated.environment, ref, env);
       return authenticated;
     }
@@ -114,7 +117,3 @@ function checkNamed(environment: EnvironmentRef, projectRef: string, slug: strin
     `This key is not of an environment "${slug.slice(0, 64)}" of project "${projectRef.slice(0, 64)}". Use that environment's key or an access token. Nothing was changed.`,
   );
 }
-
-/** The scopes with the path's parameters in their places. */
-const scopesFor = (scopes: readonly string[] = [], params: Record<string, string>): string[] =>
-  scopes.map((scope) => scope.replace(/\{(\w+)\}/, (_, name: string) => params[name] ?? ""));

@@ -124,3 +124,12 @@ export function signerOf(env: SigningBindings): Signer {
   known = { of, signer: new Signer(keys) };
   return known.signer;
 }
+
+/** Keys for sealing what only this server must read again, by the id of the signing key that each is made of; the first seals. */
+export function sealingKeys(env: SigningBindings): { id: string; key: Buffer }[] {
+  const keys = parseSigningKeys(env);
+  if ("problem" in keys) throw new Error(keys.problem);
+  return keys
+    .filter((key) => isLive(key, Date.now()))
+    .map(({ id, secret }) => ({ id, key: createHmac("sha256", secret).update("seal").digest() }));
+}

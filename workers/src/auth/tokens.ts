@@ -47,7 +47,16 @@ export const RunClaims = z.object({
 export type RunClaims = z.infer<typeof RunClaims>;
 
 /** A public token: what its scopes say, such as `read:runs:run_…`. */
-export const PublicClaims = z.object({ ...Claims, kind: z.literal("public"), scopes: z.array(z.string()) });
+export const PublicClaims = z.object({
+  ...Claims,
+  kind: z.literal("public"),
+  scopes: z.array(z.string()),
+  /** Good for one trigger or one batch. */
+  otu: z.boolean().optional(),
+  jti: z.string().optional(),
+  /** Columns of runs that its holder is not shown. */
+  realtime: z.object({ skipColumns: z.array(z.string()).optional() }).optional(),
+});
 export type PublicClaims = z.infer<typeof PublicClaims>;
 
 /** What a token issued by this server allows. */
@@ -63,3 +72,21 @@ export function verifyToken(env: SigningBindings, token: string, now: number): T
   const claims = TokenClaims.safeParse(signerOf(env).verifyJwt(token, now));
   return claims.success && claims.data.exp * 1000 > now ? claims.data : null;
 }
+
+/** A public token of an environment for so many seconds. */
+export const issuePublicToken = (
+  env: SigningBindings,
+  environmentKey: string,
+  {
+    seconds,
+    ...claims
+  }: { scopes: string[]; seconds: number; realtime?: PublicClaims["realtime"]; otu?: boolean },
+): string =>
+  issueToken(env, {
+    env: environmentKey,
+    kind: "public",
+    exp: Math.floor(Date.now() / 1000) + seconds,
+    ...claims,
+    // Two one-time tokens of the same second must differ: each is good for one use.
+    ...(claims.otu ? { jti: crypto.randomUUID() } : {}),
+  });

@@ -472,6 +472,21 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.DeploymentBody,
     },
   },
+  "/api/v1/auth/public-tokens": {
+    post: {
+      id: "createPublicToken",
+      summary: "Create a public token, which may be handed to a browser",
+      body: api.CreatePublicTokenBody,
+      response: api.PublicTokenResponse,
+    },
+  },
+  "/api/v1/auth/jwt/claims": {
+    post: {
+      id: "createTokenClaims",
+      summary: "What a client puts into public tokens that it signs with its secret key",
+      response: api.TokenClaimsResponse,
+    },
+  },
   "/engine/v1/hosts": {
     post: {
       id: "registerHost",

@@ -23,6 +23,9 @@ type OfEnvironment = {
 export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   triggerTask: "developer",
 
+  createPublicToken: "developer",
+  createTokenClaims: "developer",
+
   createBatch: "developer",
   streamBatchItems: "developer",
   retrieveBatch: "viewer",

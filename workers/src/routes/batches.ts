@@ -11,12 +11,14 @@ import {
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
-import { issueToken } from "../auth/tokens.ts";
+import { realtimeOf, requireScopes, useOnce } from "../auth/public-scopes.ts";
+import { issuePublicToken } from "../auth/tokens.ts";
 import { batchAborted, prepareItem, receiveItems, sendItems } from "../batches/batch-items.ts";
 import { batchOf, createBatch } from "../batches/create-batch.ts";
 import type { App, Bindings } from "../bindings.ts";
 import { discardBody, readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
+import { requestKeyOf } from "../http/request-key.ts";
 import { batchObjectOf } from "../objects.ts";
 import { checkResumable, operationOf } from "../runs/operation.ts";
 import { RunPreparation } from "../runs/prepare-run.ts";
@@ -33,6 +35,7 @@ export const batchRoutes = new Hono<App>()
     const body = await readBody(c, CreateBatchBody);
     const operation = operationOf(c, environment);
     checkResumable(operation, body.resumeParentOnCompletion);
+    await useOnce(c, requestKeyOf(c));
     const batch = await createBatch(c.env, environment, body, operation);
     givePublicToken(c, environment, batch.id);
     return c.json(
@@ -85,7 +88,8 @@ export const batchRoutes = new Hono<App>()
   .post("/api/v1/tasks/batch", access("batchTriggerV1"), async (c) => {
     const { environment } = c.var;
     const { items, parentRunId } = await readBody(c, MixedBatchBody, BODY_BYTES);
-    const { id, runs } = await createWhole(c.env, environment, items, parentRunId);
+    requireScopes(c, batchScopesOf(items));
+    const { id, runs } = await createWhole(c, environment, items, parentRunId);
     givePublicToken(c, environment, id);
     return c.json({
       id,
@@ -96,7 +100,8 @@ export const batchRoutes = new Hono<App>()
   .post("/api/v2/tasks/batch", access("batchTriggerV2"), async (c) => {
     const { environment } = c.var;
     const { items, parentRunId } = await readBody(c, MixedBatchBody, BODY_BYTES);
-    const { id } = await createWhole(c.env, environment, items, parentRunId);
+    requireScopes(c, batchScopesOf(items));
+    const { id } = await createWhole(c, environment, items, parentRunId);
     givePublicToken(c, environment, id);
     return c.json({ id, runCount: items.length }, 202);
   })
@@ -105,15 +110,24 @@ export const batchRoutes = new Hono<App>()
     const { items } = await readBody(c, TaskBatchBody, BODY_BYTES);
     const task = c.req.param("taskId");
     const all = items.map((item) => ({ ...item, task }));
-    const { id, runs } = await createWhole(c.env, environment, all, undefined);
+    const { id, runs } = await createWhole(c, environment, all, undefined);
     return c.json({ batchId: id, runs: runs.map(({ runId }) => runId) });
   });
 
+const batchScopesOf = (items: { task: string }[]): string[] =>
+  [...new Set(items.map(({ task }) => task))].map((task) => `batchTrigger:tasks:${task}`);
+
 /** Adds a public token to the answer, with which for instance a browser can follow the batch. */
 function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: string): void {
-  const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
-  const scopes = [`read:batch:${batchId}`];
-  const token = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
+  const { credential } = c.var;
+  // A browser sends the items with the token that the batch brings back.
+  const sends = credential.type === "public" && c.req.header("x-trigger-client") === "browser";
+  const scopes = [`read:batch:${batchId}`, ...(sends ? [`write:batch:${batchId}`] : [])];
+  const token = issuePublicToken(c.env, environment.key, {
+    scopes,
+    seconds: PUBLIC_TOKEN_SECONDS,
+    realtime: realtimeOf(c),
+  });
   c.header("x-trigger-jwt", token);
 }
 
@@ -143,11 +157,12 @@ const viewOf = (
  * Creates a batch whose items came in one body. If one of them cannot be created, throws its Failure and creates nothing.
  */
 async function createWhole(
-  env: Bindings,
+  c: Context<App>,
   environment: EnvironmentRef,
   items: (TriggerBody & { task: string })[],
   parentRunId: string | undefined,
 ) {
+  const { env } = c;
   const preparation = new RunPreparation(env, environment);
   // Only their preparation says whether the items are right, and that needs nothing of the batch but its id.
   const id = newEnvironmentId("batch", environment.key);
@@ -159,6 +174,7 @@ async function createWhole(
       }),
     ),
   );
+  await useOnce(c, requestKeyOf(c));
   await createBatch(env, environment, { id, runCount: items.length, parentRunId }, undefined);
   const owner = batchObjectOf(env, id);
   await sendItems(owner, environment, id, prepared);

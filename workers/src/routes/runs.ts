@@ -19,9 +19,11 @@ import {
   ResetIdempotencyKeyBody,
   UpdateMetadataBody,
 } from "@acme/sdk/contract/api";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { access } from "../auth/middleware.ts";
+import { requireScopes } from "../auth/public-scopes.ts";
+import { covers } from "../auth/scopes.ts";
 import type { App, Bindings } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { rangeOf } from "../http/created-range.ts";
@@ -46,11 +48,20 @@ import { whyView } from "../views/why-view.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
+/** A public token lists all runs with `read:runs` or `read:tasks`, and those of the tasks that it may read by their filter. */
+function requireListScopes(c: Context<App>, tasks: string[] | undefined): void {
+  const { credential } = c.var;
+  if (credential.type !== "public") return;
+  if (covers(credential.scopes, "read:runs") || covers(credential.scopes, "read:tasks")) return;
+  requireScopes(c, tasks?.map((task) => `read:tasks:${task}`) ?? ["read:runs"]);
+}
+
 export const runRoutes = new Hono<App>()
   .get("/api/v1/runs", access("listRuns"), async (c) => {
     const { environment } = c.var;
     const query = ListRunsQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
+    requireListScopes(c, query.data["filter[taskIdentifier]"]);
     const page = {
       limit: query.data["page[size]"] ?? 20,
       after: query.data["page[after]"],

@@ -3,7 +3,8 @@ import { LIMITS } from "@acme/sdk/contract";
 import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import { access } from "../auth/middleware.ts";
-import { issueToken } from "../auth/tokens.ts";
+import { realtimeOf, useOnce } from "../auth/public-scopes.ts";
+import { issuePublicToken } from "../auth/tokens.ts";
 import type { App, Bindings } from "../bindings.ts";
 import { readRequiredBody } from "../http/body.ts";
 import { requestKeyOf } from "../http/request-key.ts";
@@ -26,13 +27,16 @@ export const triggerRoutes = new Hono<App>().post(
     const input = { task: c.req.param("taskId"), body, waitMs };
     const result = operation
       ? await triggerChild(c.env, environment, operation, input)
-      : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) });
+      : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) }, () =>
+          useOnce(c, requestKeyOf(c)),
+        );
     // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
     // those who say that they are that client.
     if (c.req.header("trigger-version") !== undefined) {
-      const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
-      const scopes = [`read:runs:${result.runId}`];
-      const token = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
+      const scopes = [`read:runs:${result.runId}`, `write:inputStreams:${result.runId}`];
+      const seconds = PUBLIC_TOKEN_SECONDS;
+      const realtime = realtimeOf(c);
+      const token = issuePublicToken(c.env, environment.key, { scopes, seconds, realtime });
       c.header("x-trigger-jwt", token);
     }
     const answer = { id: result.runId, isCached: result.cached };

@@ -18,7 +18,7 @@ import {
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import { signerOf } from "../auth/signing.ts";
-import { digest, issueToken } from "../auth/tokens.ts";
+import { digest, issuePublicToken } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { jsonText, readBody, readBytes } from "../http/body.ts";
 import { callbackOutput } from "../http/callback-output.ts";
@@ -40,9 +40,10 @@ export const waitpointRoutes = new Hono<App>()
     const { environment } = c.var;
     const body = await readBody(c, CreateTokenBody);
     const { token, isCached } = await createToken(c, environment, body);
-    const exp = Math.floor(Date.now() / 1000) + PUBLIC_TOKEN_SECONDS;
-    const scopes = [`write:waitpoints:${token.id}`];
-    const publicAccessToken = issueToken(c.env, { env: environment.key, kind: "public", scopes, exp });
+    const publicAccessToken = issuePublicToken(c.env, environment.key, {
+      scopes: [`write:waitpoints:${token.id}`],
+      seconds: PUBLIC_TOKEN_SECONDS,
+    });
     c.header("x-trigger-jwt", publicAccessToken);
     return c.json({ id: token.id, isCached, url: callbackUrl(c, token.id), publicAccessToken });
   })

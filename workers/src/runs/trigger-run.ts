@@ -9,13 +9,19 @@ import { type PreparedRun, RunPreparation, type TriggerInput } from "./prepare-r
 
 export type { TriggerInput } from "./prepare-run.ts";
 
-/** Creates one run, or finds the one that its idempotency key belongs to. One object call, no database read. */
+/**
+ * Creates one run, or finds the one that its idempotency key belongs to. One object call, no database read. `admit` is called
+ * before anything is created, once the input is known to be right; what it throws refuses the trigger.
+ */
 export async function triggerRun(
   env: Bindings,
   environment: EnvironmentRef,
   input: TriggerInput,
+  admit?: () => Promise<void>,
 ): Promise<TriggerResult> {
-  return create(env, await new RunPreparation(env, environment).prepare(input));
+  const prepared = await new RunPreparation(env, environment).prepare(input);
+  await admit?.();
+  return create(env, prepared);
 }
 
 /**

@@ -10,6 +10,7 @@ export * from "./organizations.ts";
 export * from "./packets.ts";
 export * from "./people.ts";
 export * from "./preferences.ts";
+export * from "./public-tokens.ts";
 export * from "./queries.ts";
 export * from "./queues.ts";
 export * from "./runs.ts";
