@@ -56,7 +56,7 @@ function secondsOf(expirationTime: string | number | undefined): number {
 function secretKeyOf(c: Context<App>): string {
   if (c.var.credential.type === "secretKey") return bearer(c);
   throw new Failure(
-    403,
+    400,
     "secret_key_required",
     "Only with a secret key (tr_dev_…, tr_prod_…) a client can sign public tokens itself. Ask the server for one: POST /api/v1/auth/public-tokens.",
   );
