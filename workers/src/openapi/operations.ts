@@ -279,6 +279,28 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.AttemptsResponse,
     },
   },
+  "/api/v1/deployments": {
+    get: {
+      id: "pageDeployments",
+      summary: "List the environment's deployments, newest first, page by page",
+      query: api.PageDeploymentsQuery,
+      response: api.PageDeploymentsResponse,
+    },
+  },
+  "/api/v1/deployments/current": {
+    get: {
+      id: "retrieveCurrentDeployment",
+      summary: "Retrieve the deployment that new runs start on",
+      response: api.DeploymentListItem,
+    },
+  },
+  "/api/v1/runs/{runId}/packets/{field}": {
+    get: {
+      id: "getRunPacketAddress",
+      summary: "An address to download a run's large `payload` or `output` from, for an hour",
+      response: api.PacketAddress,
+    },
+  },
   "/api/v1/runs/{runId}/why": {
     get: {
       id: "explainRun",

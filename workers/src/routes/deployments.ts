@@ -5,13 +5,15 @@ import {
   ContentHash,
   CreateDeploymentBody,
   type DeploymentBody,
+  type DeploymentListItem,
+  PageDeploymentsQuery,
   type RetrieveDeploymentResponse,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
 import { readBody, readBytes } from "../http/body.ts";
-import { Failure } from "../http/failure.ts";
+import { Failure, invalid } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
 import { openBlobs } from "../storage/blobs.ts";
@@ -21,6 +23,32 @@ import type { DeploymentRecord } from "../storage/repository.ts";
 import { isoTime } from "../views/time.ts";
 
 export const deploymentRoutes = new Hono<App>()
+  .get("/api/v1/deployments", access("pageDeployments"), async (c) => {
+    const { environment } = c.var;
+    const query = PageDeploymentsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { status = "DEPLOYED", "page[size]": size = 20, "page[after]": after } = query.data;
+    const found =
+      status === "DEPLOYED"
+        ? await openRepository(c.env).listDeployments(environment.key, size + 1, after)
+        : [];
+    const page = found.slice(0, size);
+    const next = found.length > size ? page.at(-1)?.id : undefined;
+    return c.json({ data: page.map(itemView), pagination: { next } });
+  })
+  .get("/api/v1/deployments/current", access("retrieveCurrentDeployment"), async (c) => {
+    const { environment } = c.var;
+    const current = await freshDeployment(c.env, environment.key);
+    const found = current && (await openRepository(c.env).findDeployment(current.deployment.id));
+    if (!found) {
+      throw new Failure(
+        404,
+        "nothing_deployed",
+        `Nothing was deployed to environment "${environment.slug}" yet. Deploy with: npx acme deploy --env ${environment.slug}`,
+      );
+    }
+    return c.json(itemView(found));
+  })
   .put("/api/v1/projects/:ref/:env/bundles/:contentHash", access("uploadBundle"), async (c) => {
     const claimed = ContentHash.safeParse(c.req.param("contentHash"));
     if (!claimed.success)
@@ -139,4 +167,16 @@ const view = (deployment: DeploymentRecord, currentId: string | null): Deploymen
   createdAt: isoTime(deployment.createdAt),
   promoted: deployment.id === currentId,
   promotedAt: deployment.promotedAt === null ? undefined : isoTime(deployment.promotedAt),
+});
+
+/** A deployment as Trigger.dev's published client reads it. */
+const itemView = (deployment: DeploymentRecord): DeploymentListItem => ({
+  id: deployment.id,
+  createdAt: isoTime(deployment.createdAt),
+  shortCode: deployment.id.slice(-8),
+  version: deployment.version,
+  runtime: deployment.manifest.runtime,
+  runtimeVersion: null,
+  status: "DEPLOYED",
+  deployedAt: isoTime(deployment.createdAt),
 });

@@ -5,8 +5,9 @@ import { access } from "../auth/middleware.ts";
 import { signerOf } from "../auth/signing.ts";
 import type { App } from "../bindings.ts";
 import { readBytes } from "../http/body.ts";
-import { Failure, invalid } from "../http/failure.ts";
+import { Failure, invalid, runNotFound } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
+import { ownerOf } from "../objects.ts";
 import { isBlobKey } from "../storage/blob-key.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { resolve, STORED, storeUpload, uploadKeyOf } from "../storage/packets.ts";
@@ -24,6 +25,24 @@ export const packetRoutes = new Hono<App>()
     const own = key.startsWith(`packets/${environment.key}/`) && isBlobKey(key);
     if (!own || (await openBlobs(c.env).size(key)) === null) throw packetNotFound(key);
     return c.json({ presignedUrl: addressOf(c, key, "read") });
+  })
+  .get("/api/v1/runs/:runId/packets/:field", access("getRunPacketAddress"), async (c) => {
+    const { environment } = c.var;
+    const { runId, field } = c.req.param();
+    const run = await ownerOf(c.env, environment.key, runId).retrieveRun(environment.key, runId);
+    if (!run) throw runNotFound(runId);
+    const packet =
+      field === "payload"
+        ? { text: run.payload, type: run.payloadType }
+        : { text: field === "output" ? run.output : null, type: run.outputType };
+    if (packet.text === null || packet.type !== STORED) {
+      throw new Failure(
+        404,
+        "packet_not_found",
+        `Run ${runId} has no large ${field === "output" || field === "payload" ? field : "payload or output of that name"}: what it has is in GET /api/v3/runs/${runId}.`,
+      );
+    }
+    return c.json({ presignedUrl: addressOf(c, packet.text, "read") });
   })
   .put("/api/v1/packets/:name{.+}", access("createPacketAddressV1"), async (c) => {
     const { environment } = c.var;

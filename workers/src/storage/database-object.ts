@@ -129,8 +129,8 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.findDeploymentByVersion(environmentKey, version);
   }
 
-  async listDeployments(environmentKey: string, limit: number) {
-    return this.#repository.listDeployments(environmentKey, limit);
+  async listDeployments(environmentKey: string, limit: number, after?: string) {
+    return this.#repository.listDeployments(environmentKey, limit, after);
   }
 
   async markPromoted(id: string) {

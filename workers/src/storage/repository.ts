@@ -140,8 +140,8 @@ export interface Repository extends RunProjection, WaitpointProjection {
   createDeployment(input: DeploymentInput): Promise<DeploymentRecord>;
   findDeployment(id: string): Promise<DeploymentRecord | null>;
   findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null>;
-  /** Newest first. */
-  listDeployments(environmentKey: string, limit: number): Promise<DeploymentRecord[]>;
+  /** Newest first; with `after`, those older than the deployment with this id. */
+  listDeployments(environmentKey: string, limit: number, after?: string): Promise<DeploymentRecord[]>;
   markPromoted(id: string): Promise<void>;
 
   /** Adds rows and replaces those of lower versions, all or none; the same row twice in a call is fine. */

@@ -250,12 +250,16 @@ export class SqlRepository implements Repository {
     return (await this.#db.select().from(deployments).where(where))[0] ?? null;
   }
 
-  async listDeployments(environmentKey: string, limit: number): Promise<DeploymentRecord[]> {
+  async listDeployments(environmentKey: string, limit: number, after?: string): Promise<DeploymentRecord[]> {
     const { deployments } = this.#tables;
+    const older =
+      after === undefined
+        ? undefined
+        : sql`${deployments.createdAt} < (SELECT created_at FROM deployments WHERE id = ${after} AND environment_key = ${environmentKey})`;
     return this.#db
       .select()
       .from(deployments)
-      .where(eq(deployments.environmentKey, environmentKey))
+      .where(and(eq(deployments.environmentKey, environmentKey), older))
       .orderBy(
         desc(deployments.createdAt),
         desc(sql`length(${deployments.version})`),

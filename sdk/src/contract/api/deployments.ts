@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { WorkerManifest } from "../manifest.ts";
+import { QueryText, wholeNumber } from "./queries.ts";
 
 export const ENVIRONMENT_SLUGS = ["dev", "staging", "preview", "prod"] as const;
 
@@ -29,6 +30,43 @@ export type DeploymentBody = z.infer<typeof DeploymentBody>;
 /** With what was declared in its code. */
 export const RetrieveDeploymentResponse = DeploymentBody.extend({ manifest: WorkerManifest });
 export type RetrieveDeploymentResponse = z.infer<typeof RetrieveDeploymentResponse>;
+
+const DEPLOYMENT_STATUSES = [
+  "PENDING",
+  "BUILDING",
+  "DEPLOYING",
+  "DEPLOYED",
+  "FAILED",
+  "CANCELED",
+  "TIMED_OUT",
+] as const;
+
+/** A deployment as Trigger.dev's published client reads it. Bundles are built before they are sent, so all are DEPLOYED. */
+export const DeploymentListItem = z.object({
+  id: z.string(),
+  createdAt: z.iso.datetime(),
+  shortCode: z.string(),
+  version: z.string(),
+  runtime: z.string().nullable(),
+  /** Always null: the host's Node.js runs it. */
+  runtimeVersion: z.null(),
+  status: z.enum(DEPLOYMENT_STATUSES),
+  deployedAt: z.iso.datetime(),
+});
+export type DeploymentListItem = z.infer<typeof DeploymentListItem>;
+
+/** The query of `GET /api/v1/deployments`. */
+export const PageDeploymentsQuery = z.object({
+  status: z.enum(DEPLOYMENT_STATUSES).optional(),
+  "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
+  /** `next` of a page: the id of its last deployment. */
+  "page[after]": QueryText.optional(),
+});
+
+export const PageDeploymentsResponse = z.object({
+  data: z.array(DeploymentListItem),
+  pagination: z.object({ next: z.string().optional() }),
+});
 
 export const UploadedBundle = z.object({ contentHash: z.string(), size: z.number() });
 
