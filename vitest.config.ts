@@ -20,6 +20,8 @@ export default defineConfig({
   test: {
     projects: [
       ...configured,
+      "workers/test/control/vitest.d1.config.ts",
+      "workers/test/control/vitest.postgres.config.ts",
       "workers/test/storage/vitest.node.config.ts",
       "workers/test/storage/vitest.workerd.config.ts",
       {

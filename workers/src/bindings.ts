@@ -35,6 +35,16 @@ export interface Bindings extends ObjectBindings {
   API_RATE_LIMIT?: string;
   /** Who may become known to the server by signing in: `open`: everybody; else those whom somebody invited. */
   SIGN_UP?: string;
+  /** Signing in at GitHub and at Google: each with both, or not at all. */
+  GITHUB_CLIENT_ID?: string;
+  GITHUB_CLIENT_SECRET?: string;
+  GOOGLE_CLIENT_ID?: string;
+  GOOGLE_CLIENT_SECRET?: string;
+  /** Mail goes out by `POST MAIL_URL` with `{from, to, subject, text}` and `Authorization: Bearer MAIL_TOKEN`. */
+  MAIL_URL?: string;
+  MAIL_TOKEN?: string;
+  /** Sender: `Acme <no-reply@example.com>`. */
+  MAIL_FROM?: string;
   /** Header that holds the client's address, where a proxy in front of the server sets it. */
   CLIENT_ADDRESS_HEADER?: string;
   /**

@@ -149,6 +149,7 @@ export const ACCESS = {
   retrieveBulkAction: secretKey,
   abortBulkAction: secretKey,
 
+  getSignInMethods: open,
   getMe: session,
   listSessions: session,
   revokeOtherSessions: session,

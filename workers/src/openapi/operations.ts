@@ -632,6 +632,9 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.RecentPayloadsResponse,
     },
   },
+  "/api/v1/sign-in-methods": {
+    get: { id: "getSignInMethods", summary: "How one may sign in here", response: api.SignInMethods },
+  },
   "/api/v1/me": {
     get: {
       id: "getMe",

@@ -60,6 +60,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       transaction: provider === "pg",
     }),
     emailAndPassword: { enabled: false },
+    socialProviders: socialProviders(env),
     session: { expiresIn: SESSION_SECONDS, updateAge: 24 * 3600, cookieCache: { enabled: false } },
     rateLimit: { enabled: true, window: 60, max: 120, customStorage: { consume: limiterOf(env) } },
     // These answer with tokens of sessions: `/api/v1/me/sessions` lists and revokes them without.
@@ -95,6 +96,19 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       }),
     ],
   });
+}
+
+/** Other places to sign in at: each is off without its credentials. */
+export function socialProviders(env: Bindings) {
+  const { GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET } = env;
+  return {
+    ...(GITHUB_CLIENT_ID && GITHUB_CLIENT_SECRET
+      ? { github: { clientId: GITHUB_CLIENT_ID, clientSecret: GITHUB_CLIENT_SECRET } }
+      : {}),
+    ...(GOOGLE_CLIENT_ID && GOOGLE_CLIENT_SECRET
+      ? { google: { clientId: GOOGLE_CLIENT_ID, clientSecret: GOOGLE_CLIENT_SECRET } }
+      : {}),
+  };
 }
 
 /** Counts in the limiter's objects: in memory, so that counting writes nothing. */

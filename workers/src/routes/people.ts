@@ -3,15 +3,18 @@ import {
   CreateSignInLinkBody,
   type MeResponse,
   RecentPayloadsQuery,
+  type SignInMethods,
   UpdatePreferencesBody,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
+import type { z } from "zod";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
 import { readBody, readRequiredBody } from "../http/body.ts";
 import { invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
 import { handleAuth } from "../people/handle-auth.ts";
+import { socialProviders } from "../people/make-auth.ts";
 import { meOf } from "../people/me.ts";
 import { listSessions, revokeOtherSessions, revokeSession } from "../people/session-list.ts";
 import { createSignInLink } from "../people/sign-in-link.ts";
@@ -21,6 +24,16 @@ import { openSql } from "../storage/sql-connection.ts";
 /** People: signing in (better-auth's own routes), who one is, and the operator's sign-in links. */
 export const peopleRoutes = new Hono<App>()
   .on(["GET", "POST"], "/api/auth/*", handleAuth)
+  .get("/api/v1/sign-in-methods", access("getSignInMethods"), (c) => {
+    const providers = socialProviders(c.env);
+    const methods: z.output<typeof SignInMethods> = {
+      magicLink: true,
+      github: "github" in providers,
+      google: "google" in providers,
+      open: c.env.SIGN_UP === "open",
+    };
+    return c.json(methods);
+  })
   .get("/api/v1/me", access("getMe"), async (c) => {
     const { user } = c.var.session;
     const me: MeResponse = await meOf(c.env, openSql(c.env), user);

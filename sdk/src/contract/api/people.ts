@@ -77,3 +77,13 @@ export const CreateSignInLinkResponse = z.object({
   hasSignedIn: z.boolean(),
 });
 export type CreateSignInLinkResponse = z.infer<typeof CreateSignInLinkResponse>;
+
+/** How one may sign in to this server. */
+export const SignInMethods = z.object({
+  /** By a link that is mailed, or printed by the server of one machine. */
+  magicLink: z.literal(true),
+  github: z.boolean(),
+  google: z.boolean(),
+  /** Anybody may; otherwise those who were invited. */
+  open: z.boolean(),
+});

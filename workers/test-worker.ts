@@ -1,0 +1,40 @@
+import { mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const object = (className: string) => ({ className, useSQLite: true });
+
+/** The whole Worker in workerd, with its own objects. Without another database, the query side is the database object. */
+export const workerOptions = () => ({
+  main: join(import.meta.dirname, "src/index.ts"),
+  miniflare: {
+    compatibilityDate: "2026-11-02",
+    compatibilityFlags: ["nodejs_compat"],
+    durableObjects: {
+      QUEUE: object("QueueObject"),
+      ENVIRONMENT: object("EnvironmentObject"),
+      DISPATCHER: object("DispatcherObject"),
+      FEED: object("FeedObject"),
+      WAITPOINT: object("WaitpointObject"),
+      BATCH: object("BatchObject"),
+      LIVE: object("LiveObject"),
+      LIMITER: object("LimiterObject"),
+      BULK_ACTION: object("BulkActionObject"),
+      USER: object("UserObject"),
+      DATABASE: object("DatabaseObject"),
+    },
+    serviceBindings: {
+      BLOBS: { disk: { path: mkdtempSync(join(tmpdir(), "acme-blobs-")), writable: true } },
+    },
+    bindings: {
+      HOST_TOKEN: "host-token-of-the-tests",
+      ADMIN_TOKEN: "admin-token-of-the-tests",
+      SIGNING_KEY: "signing-key-of-the-tests",
+      ENCRYPTION_KEYS: "k1:encryption-key-of-the-tests",
+      API_RATE_LIMIT: "300,100",
+      CLIENT_ADDRESS_HEADER: "x-test-address",
+      FUZZ_SEED: process.env.FUZZ_SEED ?? "",
+      FUZZ_ROUNDS: process.env.FUZZ_ROUNDS ?? "",
+    },
+  },
+});

@@ -1,0 +1,8 @@
+/** Tests that run on each of the three databases: with the object's in project `worker`, and here with the others. */
+export const CONTROL_PLANE = [
+  "people.test.ts",
+  "sessions.test.ts",
+  "organizations.test.ts",
+  "envvars.test.ts",
+  "bulk-actions.test.ts",
+];
