@@ -20,7 +20,7 @@ export default defineConfig({
     root: join(import.meta.dirname, ".."),
     include: CONTROL_PLANE,
     setupFiles: [join(import.meta.dirname, "migrate-d1.ts")],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });

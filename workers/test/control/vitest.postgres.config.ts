@@ -19,7 +19,7 @@ export default defineConfig({
     root: join(import.meta.dirname, ".."),
     include: CONTROL_PLANE,
     globalSetup: [join(import.meta.dirname, "../storage/postgres-setup.ts")],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
   },
 });
