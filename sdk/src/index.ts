@@ -124,6 +124,8 @@ export type { RecordSettings } from "./run/state.ts";
 export { tags } from "./run/tags.ts";
 export { timeout } from "./run/timeout.ts";
 export { type ComputeUsage, type CurrentUsage, usage } from "./run/usage.ts";
+export type { ReadStreamOptions } from "./streams/read-stream.ts";
+export { type PipedStream, type PipeOptions, type StreamWriterHandle, streams } from "./streams/streams.ts";
 export { batch } from "./trigger/batch.ts";
 export { BatchTriggerError } from "./trigger/batch-trigger-error.ts";
 export type {

@@ -7,6 +7,7 @@ import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
 import { electricRoutes } from "./realtime/electric/routes.ts";
 import { liveRoutes } from "./realtime/live-route.ts";
+import { streamRoutes } from "./realtime/streams/routes.ts";
 import { adminRoutes } from "./routes/admin.ts";
 import { batchRoutes } from "./routes/batches.ts";
 import { bulkActionRoutes } from "./routes/bulk-actions.ts";
@@ -55,6 +56,7 @@ for (const path of ["/api/*", "/engine/*", "/admin/*"]) {
 }
 
 app.route("/", electricRoutes);
+app.route("/", streamRoutes);
 app.route("/", triggerRoutes);
 app.route("/", runRoutes);
 app.route("/", batchRoutes);

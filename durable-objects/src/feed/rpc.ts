@@ -15,4 +15,38 @@ export interface FeedRpc {
    * `logsAppended`, until that says that nobody watches. `more`: there are further lines already.
    */
   watchLogs(runId: string, after: number, limit: number): Promise<LogPage & { more: boolean }>;
+  /** Appends to a stream, which the first append creates. Idempotent for a writer's lines. */
+  appendRecords(key: string, append: AppendRecords): Promise<AppendResult>;
+  /** Number of the last line of a writer that is stored; -1: none is. */
+  lastIndex(key: string, writer: string): Promise<number>;
+  /** Number of the last record; -1: there is none. */
+  lastRecord(key: string): Promise<number>;
+  /** Records after number `after`, as soon as there are any; none after `waitMs`. */
+  readRecords(key: string, after: number, waitMs: number): Promise<StreamRecord[]>;
+  /**
+   * A token waits for the first record after number `after`. The record, where it exists already; the token is then not
+   * kept.
+   */
+  waitForInput(key: string, token: string, after: number): Promise<StreamRecord | null>;
+  /** Appends to an input stream. Gives the tokens that wait for it, which the caller completes and then forgets here. */
+  sendInput(key: string, record: string): Promise<{ error: string } | { seq: number; waiting: string[] }>;
+  forgetInputWaits(key: string, tokens: string[]): Promise<void>;
+}
+
+export interface AppendRecords {
+  /** Where the records are lines of one writer: who, and the number of the first of them. */
+  writer?: { id: string; from: number };
+  /** JSON texts. */
+  records: string[];
+}
+
+/** `lastIndex`: of the writer's lines, or of the records. `created`: the stream is new. `error`: a limit; nothing was stored. */
+export type AppendResult = { lastIndex: number; created: boolean } | { error: string };
+
+export interface StreamRecord {
+  /** From 0, without gaps. */
+  seq: number;
+  time: number;
+  /** JSON. */
+  body: string;
 }

@@ -8,4 +8,24 @@ export const FEED_MIGRATIONS = [
     properties TEXT
   )`,
   "CREATE TABLE watched (run_id TEXT PRIMARY KEY) WITHOUT ROWID",
+  `CREATE TABLE streams (key TEXT PRIMARY KEY, next_seq INTEGER NOT NULL, bytes INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE records (
+    stream TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (stream, seq)
+  ) WITHOUT ROWID;
+  CREATE TABLE writers (
+    stream TEXT NOT NULL,
+    client TEXT NOT NULL,
+    last_index INTEGER NOT NULL,
+    PRIMARY KEY (stream, client)
+  ) WITHOUT ROWID;
+  CREATE TABLE input_waits (
+    stream TEXT NOT NULL,
+    token TEXT NOT NULL,
+    after INTEGER NOT NULL,
+    PRIMARY KEY (stream, token)
+  ) WITHOUT ROWID`,
 ];

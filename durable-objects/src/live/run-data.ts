@@ -4,12 +4,14 @@ import type { RunRecord, RunRow } from "../rpc.ts";
 
 /** Payload, output and the like of a run. `payload` false: whoever gets it has it already, and it never changes. */
 export function dataOf(run: RunRecord, payload: boolean): LiveRunData {
+  const streams = streamsOf(run);
   return {
     ...(payload && run.payload !== null ? { payload: { data: run.payload, dataType: run.payloadType } } : {}),
     ...(run.output !== null
       ? { output: { data: run.output, dataType: run.outputType ?? "application/json" } }
       : {}),
     ...metadataOf(run.metadata),
+    ...(streams ? { streams } : {}),
     ...(run.error ? { error: serializeError(run.error) } : {}),
   };
 }
@@ -32,4 +34,12 @@ function metadataOf(text: string | null): Pick<LiveRunData, "metadata"> {
   } catch {
     return {};
   }
+}
+
+/** Keys of a run's streams, which its metadata lists; null: it has none. */
+export function streamsOf({ metadata }: Pick<RunRecord, "metadata">): string[] | null {
+  if (!metadata?.includes("$$streams")) return null;
+  const keys = metadataOf(metadata).metadata?.$$streams;
+  const known = Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
+  return known.length > 0 ? [...new Set(known)] : null;
 }

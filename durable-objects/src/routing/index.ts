@@ -1,5 +1,6 @@
 /** What the Worker needs to find the object that owns something, and to address it. Pure: no storage, no clock. */
 export { LIVE_PRINCIPAL_HEADER, mayReadRun, mayWatch } from "../live/access.ts";
+export { streamsOf } from "../live/run-data.ts";
 export { declarationOf, type IndexedManifest, indexed } from "./declaration.ts";
 export { claimRunId, enqueueRuns, type QueuedRuns } from "./enqueue.ts";
 export * from "./environment-id.ts";

@@ -14,4 +14,5 @@ export * from "./run-errors.ts";
 export * from "./runtime-protocol.ts";
 export * from "./schedule-window.ts";
 export * from "./states.ts";
+export * from "./stream-limits.ts";
 export * from "./text.ts";

@@ -122,8 +122,15 @@ async function decoded(
     unpacked(data.payload, request),
     unpacked(data.output, request),
   ]);
-  const { metadata, error } = data;
-  return { ...withDates(run), payload, output, metadata, error };
+  const { metadata, error, streams } = data;
+  return {
+    ...withDates(run),
+    payload,
+    output,
+    metadata,
+    error,
+    ...(streams ? { realtimeStreams: streams } : {}),
+  };
 }
 
 function unpacked(packet: LivePacket | undefined, request: ApiRequestOptions | undefined): unknown {

@@ -11,7 +11,16 @@ export type RealtimeRun<T> = Omit<RetrieveRunResult<T>, "relatedRuns" | "schedul
 export interface RunSubscription<T> extends AsyncIterable<RealtimeRun<T>> {
   /** Ends the iteration. */
   unsubscribe(): void;
+  /** Also the chunks of the run's streams, of each from its first one. Ends when the run is over and all is delivered. */
+  withStreams<TStreams extends Record<string, unknown>>(): AsyncIterable<RunOrChunk<T, TStreams>>;
 }
+
+/** A state of the run, or a chunk of one of its streams, by the stream's key. */
+export type RunOrChunk<T, TStreams extends Record<string, unknown>> =
+  | { type: "run"; run: RealtimeRun<T> }
+  | {
+      [Key in keyof TStreams & string]: { type: Key; chunk: TStreams[Key]; run: RealtimeRun<T> };
+    }[keyof TStreams & string];
 
 export interface SubscribeToRunOptions extends ApiRequestOptions {
   /** False: the iteration goes on when the run is over, for changes of its metadata and tags. Default: true. */
@@ -65,6 +74,10 @@ function subscription<T>(what: UpdatesOf, options: ApiRequestOptions): RunSubscr
   const { signal } = controller;
   return {
     unsubscribe: () => controller.abort(),
+    async *withStreams<TStreams extends Record<string, unknown>>() {
+      const { withStreams } = await import("../live/run-streams.ts");
+      yield* withStreams(this, settings, signal) as AsyncGenerator<RunOrChunk<T, TStreams>>;
+    },
     async *[Symbol.asyncIterator]() {
       const stop = () => controller.abort();
       options.signal?.addEventListener("abort", stop, { once: true });

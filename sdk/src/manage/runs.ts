@@ -5,6 +5,7 @@ import { request, sleep } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import { download, listRunPages, runPath, withDates } from "../client/runs-api.ts";
 import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
+import type { ReadStreamOptions } from "../streams/read-stream.ts";
 import type { TriggerOptions } from "../trigger/trigger-options.ts";
 import { subscribeToBatch, subscribeToRun, subscribeToRunsWithTag } from "./run-subscriptions.ts";
 import type {
@@ -179,6 +180,19 @@ async function poll<T extends AnyRunHandle | AnyTask | string>(
   }
 }
 
+/**
+ * The chunks of a run's stream, as they come; ends with the run. A connection that breaks is opened again.
+ * @throws when it is iterated: ApiError
+ */
+async function fetchStream<T>(
+  runId: string,
+  key: string,
+  options?: ReadStreamOptions,
+): Promise<AsyncIterable<T>> {
+  const { streams } = await import("../streams/streams.ts");
+  return streams.read<T>(runId, key, options);
+}
+
 export const runs = {
   retrieve,
   list,
@@ -189,4 +203,5 @@ export const runs = {
   subscribeToRun,
   subscribeToRunsWithTag,
   subscribeToBatch,
+  fetchStream,
 };

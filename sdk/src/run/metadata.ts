@@ -79,6 +79,18 @@ export const metadata = {
     await run.metadata.flush();
     run.metadata.replaceLocal((await getRunMetadata(run.ctx.run.id, options)).metadata);
   },
+  /**
+   * Writes a source to the stream `key` of the run, and returns its chunks.
+   * @deprecated use `streams.pipe`
+   */
+  stream: async <T>(
+    key: string,
+    source: AsyncIterable<T> | ReadableStream<T>,
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<T>> => {
+    const { streams } = await import("../streams/streams.ts");
+    return streams.pipe(key, source, signal ? { signal } : {}).stream;
+  },
   /** Changes the metadata of the run that triggered this one, or its own if there is none. */
   parent: updaterOf("parent"),
   /** Changes the metadata of the first run of the chain. */

@@ -101,6 +101,8 @@ export interface RunScope {
    * changed.
    */
   readonly replaying: boolean;
+  /** What has to be over before the run ends: its streams are being written. */
+  readonly pending: Set<Promise<void>>;
   log(level: LogEntry["level"], message: string, properties?: object): void;
 }
 

@@ -52,6 +52,7 @@ export class Attempt implements RunScope {
   readonly #task: RegisteredTask;
   readonly #logs: LogBuffer;
   readonly #controller = new AbortController();
+  readonly pending = new Set<Promise<void>>();
   #locals: Map<symbol, unknown> | undefined;
   #metadata: RunMetadata | undefined;
   #canceled = false;
@@ -197,6 +198,7 @@ export class Attempt implements RunScope {
     }
     if (this.#timer) clearTimeout(this.#timer);
     if (this.#canceled) outcome = { type: "canceled" };
+    await this.#flushStreams();
     if (this.#metadata) await this.#flushMetadata(this.#metadata);
     this.durable.end();
     this.#logs.flush();
@@ -442,6 +444,24 @@ export class Attempt implements RunScope {
     };
   }
 
+  /** Readers get all that was written: the run does not end before it is stored, within bounds. */
+  async #flushStreams(): Promise<void> {
+    if (this.pending.size === 0) return;
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, STREAMS_MS);
+    const written = Promise.allSettled([...this.pending]);
+    const settled = await Promise.race([written, late.promise]);
+    clearTimeout(timer);
+    if (!settled)
+      this.log(
+        "error",
+        `Streams were still being written after ${STREAMS_MS / 1_000} s; the run ends without the rest`,
+      );
+    for (const result of settled ?? [])
+      if (result.status === "rejected")
+        this.log("error", `A stream was not written to its end: ${String(result.reason)}`);
+  }
+
   async #flushMetadata(metadata: RunMetadata): Promise<void> {
     try {
       await metadata.flush();
@@ -450,6 +470,9 @@ export class Attempt implements RunScope {
     }
   }
 }
+
+/** The run's end waits this long for its streams to be stored. */
+const STREAMS_MS = 60_000;
 
 type Observing =
   | "onStart"

@@ -193,6 +193,15 @@ export const ACCESS = {
   watchRun: open,
   watchRuns: open,
   watchBatch: open,
+  readStream: open,
+  /** What only code inside the run, or whoever has the key, may do. */
+  createStream: secretKey,
+  writeStream: secretKey,
+  appendToStream: secretKey,
+  getStreamPosition: secretKey,
+  waitForInput: secretKey,
+  readInput: open,
+  sendInput: scoped("write:inputStreams", "write:inputStreams:{runId}"),
 
   checkHealth: open,
   getOpenApi: open,

@@ -902,6 +902,50 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       download: "application/json",
     },
   },
+  "/realtime/v1/streams/{runId}/{target}/{key}": {
+    put: {
+      id: "createStream",
+      summary:
+        "Creates a stream of a run (target: self, parent or root) and says which protocol writes to it",
+      download: "application/json",
+      status: 202,
+    },
+    post: {
+      id: "writeStream",
+      summary: "Appends to a stream: newline-delimited JSON, a chunk a line, stored as it comes",
+      download: "application/json",
+    },
+    get: {
+      id: "getStreamPosition",
+      summary: "How far a writer's lines are stored, in the header X-Last-Chunk-Index (also by HEAD)",
+      download: "application/json",
+    },
+  },
+  "/realtime/v1/streams/{runId}/{target}/{key}/append": {
+    post: {
+      id: "appendToStream",
+      summary: "Appends the body, as text, to a stream of a run",
+      download: "application/json",
+    },
+  },
+  "/realtime/v1/streams/{runId}/{key}": {
+    get: { id: "readStream", summary: "A stream as server-sent events", download: "text/event-stream" },
+  },
+  "/realtime/v1/streams/{runId}/input/{key}": {
+    post: { id: "sendInput", summary: "Sends a value to a running task", download: "application/json" },
+    get: {
+      id: "readInput",
+      summary: "What was sent to a task, as server-sent events",
+      download: "text/event-stream",
+    },
+  },
+  "/api/v1/runs/{runId}/input-streams/wait": {
+    post: {
+      id: "waitForInput",
+      summary: "Creates a token that the next value sent to a task completes",
+      download: "application/json",
+    },
+  },
   "/healthz": {
     get: {
       id: "checkHealth",

@@ -74,6 +74,13 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   retrieveBulkAction: "viewer",
   abortBulkAction: "developer",
 
+  createStream: "developer",
+  writeStream: "developer",
+  appendToStream: "developer",
+  getStreamPosition: "viewer",
+  waitForInput: "developer",
+  sendInput: "developer",
+
   listQueues: "viewer",
   getQueue: "viewer",
   pauseQueue: "developer",

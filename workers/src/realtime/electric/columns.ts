@@ -1,3 +1,4 @@
+import { streamsOf } from "@acme/durable-objects/routing";
 import type { RunRecord } from "@acme/durable-objects/rpc";
 import { RunStatus } from "@acme/sdk/contract";
 import { errorColumn } from "./error-column.ts";
@@ -64,6 +65,7 @@ export function columnsOf(run: RunRecord, options: ColumnOptions): Record<string
     baseCostInCents: 0,
     ttl: run.ttlMs === null ? null : `${Math.round(run.ttlMs / 1000)}s`,
     runTags: run.tags,
+    realtimeStreams: streamsOf(run),
     output: run.output,
     outputType: run.outputType ?? "application/json",
     metadata: run.metadata,

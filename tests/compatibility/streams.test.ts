@@ -1,0 +1,187 @@
+/** Streams of runs: written by tasks, read by our client and by the published one of Trigger.dev. */
+import { auth as ourAuth, streams as ourStreams, runs as ours } from "@acme/sdk";
+import { parseRunId } from "@acme/sdk/contract";
+import { auth, runs, streams, tasks } from "@trigger.dev/sdk";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployTaskFile } from "../support/deploy-task.ts";
+import { eventually } from "../support/eventually.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+import { publicToken } from "../support/public-token.ts";
+
+const TASKS = `
+import { metadata, streams, task, wait } from "@trigger.dev/sdk";
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+async function* count(n, ms) {
+  for (let i = 0; i < n; i++) { yield { n: i, text: "é\\n".repeat(3) }; await pause(ms); }
+}
+export const counting = task({
+  id: "counting",
+  retry: { maxAttempts: 1 },
+  run: async ({ n, ms }) => {
+    const { waitUntilComplete } = streams.pipe("numbers", count(n, ms));
+    await waitUntilComplete();
+    await streams.append("notes", "done");
+    return n;
+  },
+});
+export const unfinished = task({
+  id: "unfinished",
+  // The run's function returns before its stream is written.
+  run: async () => { streams.pipe("late", count(5, 100)); },
+});
+export const old = task({
+  id: "old",
+  run: async () => { for await (const chunk of await metadata.stream("old", count(3, 1))) void chunk; },
+});
+const answer = streams.input({ id: "answer" });
+export const asking = task({
+  id: "asking",
+  run: async () => {
+    const first = await answer.wait({ timeout: "1h" });
+    const second = await answer.wait({ timeout: "1h" });
+    return [first, second];
+  },
+});
+export const idle = task({ id: "idle", run: async ({ ms }) => { await pause(ms); } });
+`;
+
+describe("streams", () => {
+  let server: LocalServer;
+  beforeAll(async () => {
+    server = await startLocalServer({ executor: "process", example: false });
+    await deployTaskFile(server, TASKS);
+  });
+  afterAll(() => server?.stop());
+  const settings = (accessToken = server.secretKey) => ({ baseURL: server.apiUrl, accessToken });
+  const as = <T>(work: () => Promise<T>, accessToken?: string): Promise<T> =>
+    auth.withAuth(settings(accessToken), work) as Promise<T>;
+  const all = async <T>(chunks: AsyncIterable<T>): Promise<T[]> => {
+    const found: T[] = [];
+    for await (const chunk of chunks) found.push(chunk);
+    return found;
+  };
+  const numbers = (n: number) => Array.from({ length: n }, (_, i) => ({ n: i, text: "é\n".repeat(3) }));
+
+  it("are read as they are written, and end with the run, by both clients", async () => {
+    const { id } = await as(() => tasks.trigger("counting", { n: 30, ms: 20 }));
+    const [theirs, own, late] = await Promise.all([
+      as(async () => all(await streams.read(id, "numbers"))),
+      ourAuth.withAuth(settings(), async () => all(await ours.fetchStream(id, "numbers"))),
+      as(async () => all(await streams.read(id, "numbers", { startIndex: 25 }))),
+    ]);
+    expect(theirs).toEqual(numbers(30));
+    expect(own).toEqual(numbers(30));
+    expect(late).toEqual(numbers(30).slice(25));
+    // Also after the run.
+    expect(await as(async () => all(await streams.read(id, "numbers")))).toEqual(numbers(30));
+    expect(await as(async () => all(await streams.read(id, "notes")))).toEqual(["done"]);
+    expect(await as(async () => all(await streams.read(id, "never-written")))).toEqual([]);
+  });
+
+  it("hold up the run's end until they are stored", async () => {
+    const { id } = await as(() => tasks.trigger("unfinished", {}));
+    expect(await as(async () => all(await streams.read(id, "late")))).toEqual(numbers(5));
+  });
+
+  it("turn up in a run's subscription", async () => {
+    const { id } = await as(() => tasks.trigger("counting", { n: 10, ms: 50 }));
+    await ourAuth.withAuth(settings(), async () => {
+      const chunks: unknown[] = [];
+      let status: unknown;
+      for await (const item of ours.subscribeToRun(id).withStreams<{ numbers: unknown; notes: unknown }>()) {
+        if (item.type === "run") status = item.run.status;
+        else if (item.type === "numbers") chunks.push(item.chunk);
+      }
+      expect(chunks).toEqual(numbers(10));
+      expect(status).toBe("COMPLETED");
+    });
+    const again = await as(() => tasks.trigger("old", {}));
+    await as(async () => {
+      const chunks: unknown[] = [];
+      for await (const item of runs.subscribeToRun(again.id).withStreams<{ old: unknown }>()) {
+        if (item.type === "old") chunks.push(item.chunk);
+        // The published client never ends by itself here.
+        if (chunks.length === 3) break;
+      }
+      expect(chunks).toEqual(numbers(3));
+    });
+  });
+
+  it("count lines: what is sent again is stored once, and two writers don't mix their numbers", async () => {
+    const { id } = await as(() => tasks.trigger("idle", { ms: 3_000 }));
+    const url = `${server.apiUrl}/realtime/v1/streams/${id}/self/lines`;
+    const headers = { authorization: `Bearer ${server.secretKey}` };
+    const send = (client: string, from: number, lines: unknown[]) =>
+      fetch(url, {
+        method: "POST",
+        headers: { ...headers, "x-client-id": client, "x-resume-from-chunk": String(from) },
+        body: lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+      });
+    expect((await fetch(url, { method: "PUT", headers })).status).toBe(202);
+    expect((await send("a", 0, ["a0", "a1", "a2"])).status).toBe(200);
+    expect((await send("b", 0, ["b0"])).status).toBe(200);
+    expect((await send("a", 1, ["a1", "a2", "a3"])).status).toBe(200);
+    const head = await fetch(url, { method: "HEAD", headers: { ...headers, "x-client-id": "a" } });
+    expect(head.headers.get("x-last-chunk-index")).toBe("3");
+    expect((await send("a", 4, ["x".repeat(1_100_000)])).status).toBe(413);
+    const broken = await fetch(url, {
+      method: "POST",
+      headers: { ...headers, "x-client-id": "c" },
+      body: "no json\n",
+    });
+    expect(broken.status).toBe(400);
+    expect(await as(async () => all(await streams.read(id, "lines")))).toEqual([
+      "a0",
+      "a1",
+      "a2",
+      "b0",
+      "a3",
+    ]);
+  });
+
+  it("go on after the server was killed while they were written and read", async () => {
+    const { id } = await as(() => tasks.trigger("counting", { n: 60, ms: 50 }));
+    let seen = 0;
+    const reading = (async () => {
+      const found: unknown[] = [];
+      for await (const chunk of await as(() => streams.read(id, "numbers", { timeoutInSeconds: 60 }))) {
+        found.push(chunk);
+        seen = found.length;
+      }
+      return found;
+    })();
+    await eventually("some are read", () => seen > 5);
+    server.kill("worker", "SIGKILL");
+    expect(await reading).toEqual(numbers(60));
+  });
+
+  it("are refused to a token that may not read the run", async () => {
+    const { id } = await as(() => tasks.trigger("counting", { n: 1, ms: 0 }));
+    const other = publicToken(server, id, ["read:runs:run_other"], 60);
+    await expect(as(async () => all(await streams.read(id, "numbers")), other)).rejects.toMatchObject({
+      status: 403,
+    });
+    expect(parseRunId(id)).not.toBeNull();
+    const good = publicToken(server, id, [`read:runs:${id}`], 60);
+    expect(await as(async () => all(await streams.read(id, "numbers")), good)).toEqual(numbers(1));
+  });
+
+  it("bring input to a task, which is suspended while it waits", async () => {
+    const { id } = await as(() => tasks.trigger("asking", {}));
+    const answer = streams.input<{ yes: boolean }>({ id: "answer" });
+    // Before the task asks.
+    await as(() => answer.send(id, { yes: true }));
+    await eventually("it waits for the second", async () =>
+      as(async () => (await runs.retrieve(id)).status === "WAITING"),
+    );
+    await ourAuth.withAuth(settings(), () =>
+      ourStreams.input<{ yes: boolean }>({ id: "answer" }).send(id, { yes: false }),
+    );
+    const run = await as(() => runs.poll(id, { pollIntervalMs: 100 }));
+    expect(run.output).toEqual([
+      { ok: true, output: { yes: true } },
+      { ok: true, output: { yes: false } },
+    ]);
+    await expect(as(() => answer.send(id, { yes: true }))).rejects.toMatchObject({ status: 400 });
+  });
+});
