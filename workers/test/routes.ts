@@ -23,4 +23,4 @@ export const taking = (...credentials: Access["credential"][]): Route[] =>
 
 /** The path with something in place of each parameter. */
 export const filled = (path: string, values: Record<string, string> = {}): string =>
-  path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? "x.json");
+  path.replace(/\{(\w+)\}/g, (_, name: string) => values[name] ?? (name === "target" ? "self" : "x.json"));
