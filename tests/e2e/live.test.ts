@@ -1,4 +1,6 @@
 /** Live subscriptions over the real server: our own client, workerd, a host that executes tasks. */
+import { spawn } from "node:child_process";
+import { join } from "node:path";
 import { auth, runs, tasks, wait } from "@acme/sdk";
 import {
   LiveClient,
@@ -11,7 +13,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
-import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
 import { logger, metadata, task } from "@acme/sdk";
@@ -204,6 +206,39 @@ describe("live subscriptions", () => {
         name: "LiveError",
       });
     });
+  });
+
+  it("are what `acme trigger --follow` and `acme runs tail` print", async () => {
+    const env = {
+      ...process.env,
+      ACME_API_URL: server.apiUrl,
+      ACME_SECRET_KEY: server.secretKey,
+      NO_COLOR: "1",
+    };
+    const cli = (...args: string[]) =>
+      spawn(process.execPath, [join(ROOT, "cli/src/main.ts"), ...args], { env });
+    const textOf = (child: ReturnType<typeof cli>) => {
+      let text = "";
+      child.stdout.setEncoding("utf8").on("data", (part: string) => (text += part));
+      child.stderr.setEncoding("utf8").on("data", (part: string) => (text += part));
+      return () => text;
+    };
+    const tail = cli("runs", "tail", "--task", "talk", "--json");
+    const tailed = textOf(tail);
+    try {
+      const follow = cli("trigger", "talk", '{"lines":3}', "--follow");
+      const followed = textOf(follow);
+      const code = await new Promise((resolve) => follow.once("exit", resolve));
+      expect([code, followed()]).toEqual([0, expect.stringMatching(/info +line 1[\s\S]*line 2[\s\S]*line 3/)]);
+      expect(followed()).toMatch(/COMPLETED/);
+      await eventually("the tail has shown a run's end", async () => {
+        if (tailed().includes('"status":"COMPLETED"')) return true;
+        await as(() => tasks.trigger("talk", { lines: 1 }));
+        return false;
+      });
+    } finally {
+      tail.kill();
+    }
   });
 
   it("converge after the server was killed under them", async () => {

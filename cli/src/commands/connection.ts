@@ -29,4 +29,10 @@ export async function connect(options: EnvironmentOptions) {
   return { ...sdk, apiUrl, secretKey };
 }
 
+/** The live client for the environment of {@link connect}. */
+export async function connectLive({ apiUrl, secretKey }: { apiUrl: string; secretKey: string }) {
+  const { LiveClient } = await import("@acme/sdk/live");
+  return new LiveClient({ baseURL: apiUrl, accessToken: secretKey });
+}
+
 export const printJson = (value: unknown): void => console.log(JSON.stringify(value, null, 2));

@@ -5,7 +5,7 @@ import { duration, relativeTime } from "../terminal/format.ts";
 import { isInteractive, statusFormat, style, terminalWidth } from "../terminal/style.ts";
 import { facts, table } from "../terminal/table.ts";
 import { collect, parseJson, parseLimit } from "./arguments.ts";
-import { connect, type EnvironmentOptions, printJson, withEnvironment } from "./connection.ts";
+import { connect, connectLive, type EnvironmentOptions, printJson, withEnvironment } from "./connection.ts";
 
 const FOLLOW_MS = 1_000;
 
@@ -44,6 +44,15 @@ Examples:
   $ acme runs list --task import --json | jq -r '.[].id'`,
     )
     .action(list);
+  withEnvironment(
+    group
+      .command("tail")
+      .description("print what happens to runs as it happens, until you press Ctrl-C")
+      .option("-t, --task <id>", "only runs of this task; can be repeated", collect)
+      .option("--tag <tag>", "only runs with this tag; can be repeated", collect),
+  )
+    .addHelpText("after", "\nExample:\n  $ acme runs tail --task import")
+    .action(tail);
   withEnvironment(group.command("get").description("show a run").argument("<id>", "the run's id, run_…"))
     .addHelpText("after", "\nExample:\n  $ acme runs get run_… --json | jq .output")
     .action(get);
@@ -80,6 +89,16 @@ Examples:
   )
     .addHelpText("after", `\nExample:\n  $ acme runs replay run_… --payload '{"name":"you"}'`)
     .action(replay);
+}
+
+async function tail(options: EnvironmentOptions & { task?: string[]; tag?: string[] }): Promise<void> {
+  const live = await connectLive(await connect(options));
+  const { tailRuns } = await import("./follow.ts");
+  const filter = {
+    ...(options.task ? { tasks: options.task } : {}),
+    ...(options.tag ? { tags: options.tag } : {}),
+  };
+  await tailRuns(live, filter, options.json ?? false);
 }
 
 async function list(options: ListOptions): Promise<void> {

@@ -1,10 +1,11 @@
 import type { Command } from "commander";
 import { CliError } from "../errors.ts";
 import { collect, parseJson } from "./arguments.ts";
-import { connect, type EnvironmentOptions, printJson, withEnvironment } from "./connection.ts";
+import { connect, connectLive, type EnvironmentOptions, printJson, withEnvironment } from "./connection.ts";
 
 interface TriggerCommandOptions extends EnvironmentOptions {
   wait?: boolean;
+  follow?: boolean;
   delay?: string;
   queue?: string;
   key?: string;
@@ -21,6 +22,7 @@ export function addTriggerCommand(program: Command): void {
       .argument("<task>", "the task's id")
       .argument("[payload]", "JSON, or @file.json, or - for standard input", parseJson)
       .option("-w, --wait", "wait until the run has finished, and print its output")
+      .option("-f, --follow", "print its states and logs as they come, and then its output")
       .option("--delay <time>", 'start no earlier: "30s", "1h", or an ISO 8601 date')
       .option("-q, --queue <name>", "another queue than the task's")
       .option("-k, --key <key>", "concurrency key")
@@ -33,6 +35,7 @@ export function addTriggerCommand(program: Command): void {
       `
 Examples:
   $ acme trigger hello-world '{"name":"World"}' --wait
+  $ acme trigger hello-world '{"name":"World"}' --follow
   $ acme trigger import @rows.json --tag nightly --queue imports
   $ acme trigger report --delay 1h`,
     )
@@ -40,7 +43,8 @@ Examples:
 }
 
 async function trigger(task: string, payload: unknown, options: TriggerCommandOptions): Promise<void> {
-  const { runs, tasks } = await connect(options);
+  const connection = await connect(options);
+  const { runs, tasks } = connection;
   const handle = await tasks.trigger(task, payload, {
     delay: options.delay,
     queue: options.queue,
@@ -49,7 +53,12 @@ async function trigger(task: string, payload: unknown, options: TriggerCommandOp
     tags: options.tag,
     version: options.version,
   });
-  if (!options.wait) {
+  if (options.follow) {
+    const live = await connectLive(connection);
+    const { followRun } = await import("./follow.ts");
+    await followRun(live, handle.id, options.json ?? false);
+    live.close();
+  } else if (!options.wait) {
     if (options.json) printJson({ id: handle.id, isCached: handle.isCached ?? false });
     else console.log(handle.id);
     return;
