@@ -229,7 +229,10 @@ describe("live subscriptions", () => {
       const follow = cli("trigger", "talk", '{"lines":3}', "--follow");
       const followed = textOf(follow);
       const code = await new Promise((resolve) => follow.once("exit", resolve));
-      expect([code, followed()]).toEqual([0, expect.stringMatching(/info +line 1[\s\S]*line 2[\s\S]*line 3/)]);
+      expect([code, followed()]).toEqual([
+        0,
+        expect.stringMatching(/info +line 1[\s\S]*line 2[\s\S]*line 3/),
+      ]);
       expect(followed()).toMatch(/COMPLETED/);
       await eventually("the tail has shown a run's end", async () => {
         if (tailed().includes('"status":"COMPLETED"')) return true;
