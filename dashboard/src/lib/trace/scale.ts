@@ -31,7 +31,7 @@ export class TimeScale {
     const cutTime = inside.reduce((sum, cut) => sum + cut.to - cut.from, 0);
     const total = Math.max(1, to - from);
     const used =
-      cutTime / total > CUT_SHARE && inside.length * CUT_PX < width * 0.6 && cutTime < total ? inside : [];
+      cutTime / total > CUT_SHARE && inside.length * CUT_PX < width * 0.7 && cutTime < total ? inside : [];
     const kept = Math.max(1, total - used.reduce((sum, cut) => sum + cut.to - cut.from, 0));
     const perMs = Math.max(0, width - used.length * CUT_PX) / kept;
     const pieces: Piece[] = [];
