@@ -5,6 +5,7 @@ import { filterLines, levelOf, withLinks } from "../src/lib/logs/lines.ts";
 import { destinationOf, search } from "../src/lib/palette/items.ts";
 import { curlOf } from "../src/lib/run/snippets.ts";
 import { framesOf } from "../src/lib/run/stack.ts";
+import { bulkFilter } from "../src/lib/runs/bulk.ts";
 import { apiQuery, chipsOf, NO_FILTERS, parseFilters, serializeFilters } from "../src/lib/runs/filters.ts";
 import { suggestionsOf } from "../src/lib/runs/suggestions.ts";
 import { scrollToShow, visibleRows } from "../src/lib/ui/window.ts";
@@ -32,6 +33,23 @@ describe("filters", () => {
       "filter[status]": "FAILED,CRASHED",
       "filter[taskIdentifier]": undefined,
       "filter[createdAt][period]": "1h",
+    });
+  });
+
+  it("become a bulk action's filter", () => {
+    const filters = {
+      ...NO_FILTERS,
+      statuses: ["FAILED" as const],
+      queues: ["task/mail", "shared"],
+      period: "7d",
+    };
+    expect(JSON.parse(JSON.stringify(bulkFilter(filters)))).toEqual({
+      status: ["FAILED"],
+      queue: [
+        { type: "task", name: "mail" },
+        { type: "custom", name: "shared" },
+      ],
+      period: "7d",
     });
   });
 

@@ -291,6 +291,30 @@ describe("the dashboard, on the real stack", () => {
     await page.keyboard.press("Escape");
   });
 
+  it("cancels all runs that match a filter, also those that are not loaded", async () => {
+    const { page } = watched;
+    const create = () =>
+      fetch(`${server.apiUrl}/api/v1/tasks/quick/trigger`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${server.secretKey}`, "content-type": "application/json" },
+        body: JSON.stringify({ payload: {}, options: { delay: "1h", tags: ["many"] } }),
+      });
+    for (let n = 0; n < 130; n += 26) await Promise.all(Array.from({ length: 26 }, create));
+    await open("runs?tag=many&status=DELAYED");
+    await eventually("there is more than one page of them", async () => {
+      if ((await page.getByText("100+").count()) > 0) return true;
+      await page.reload();
+      await page.locator("[data-run]").first().waitFor();
+      return false;
+    });
+    await page.keyboard.press("Control+a");
+    await page.getByRole("button", { name: "Select all that match" }).click();
+    await page.keyboard.press("c");
+    await page.getByRole("button", { name: "Cancel all runs that match" }).click();
+    await page.getByTestId("bulk").getByText("130 of 130 runs canceled").waitFor();
+    await page.keyboard.press("Escape");
+  });
+
   it("shows a viewer no button that would be refused, and the API refuses it anyway", async () => {
     const id = await trigger("hold", {});
     const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {

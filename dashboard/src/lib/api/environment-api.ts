@@ -1,5 +1,7 @@
 import type {
   AttemptsResponse,
+  BulkActionResource,
+  CreateBulkActionBody,
   DeploymentBody,
   EnvironmentResponse,
   EventsResponse,
@@ -66,6 +68,16 @@ export class EnvironmentApi {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
     return (await this.call<{ attempts: Attempt[] }>(path, { signal })).attempts;
   }
+  createBulkAction(body: z.input<typeof CreateBulkActionBody>): Promise<{ id: string }> {
+    return this.post("/api/v1/bulk-actions", body);
+  }
+  retrieveBulkAction(id: string, signal?: AbortSignal): Promise<BulkActionResource> {
+    return this.call(`/api/v1/bulk-actions/${encodeURIComponent(id)}`, { signal });
+  }
+  abortBulkAction(id: string): Promise<unknown> {
+    return this.post(`/api/v1/bulk-actions/${encodeURIComponent(id)}/abort`);
+  }
+
   why(id: string, signal?: AbortSignal): Promise<WhyResponse> {
     return this.call(`/api/v1/runs/${encodeURIComponent(id)}/why`, { signal });
   }

@@ -1,0 +1,29 @@
+import type { CreateBulkActionBody } from "@acme/sdk/contract/api";
+import type { z } from "zod";
+import type { RunFilters } from "./filters.ts";
+
+type Body = z.input<typeof CreateBulkActionBody>;
+type Filter = NonNullable<Body["filter"]>;
+
+const some = (values: readonly string[]): string[] | undefined =>
+  values.length > 0 ? [...values] : undefined;
+
+/** A list's filters as a bulk action's. A queue of a task is named `task/ID` in lists. */
+export function bulkFilter(filters: RunFilters): Filter {
+  const queue = filters.queues.map((name) =>
+    name.startsWith("task/")
+      ? { type: "task" as const, name: name.slice("task/".length) }
+      : { type: "custom" as const, name },
+  );
+  return {
+    status: some(filters.statuses),
+    taskIdentifier: some(filters.tasks),
+    version: some(filters.versions),
+    tag: some(filters.tags),
+    queue: queue.length > 0 ? queue : undefined,
+    batch: filters.batch,
+    schedule: filters.schedule,
+    isTest: filters.test,
+    period: filters.period,
+  };
+}
