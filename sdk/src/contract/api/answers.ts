@@ -5,7 +5,7 @@ import { DeploymentBody, ENVIRONMENT_SLUGS } from "./deployments.ts";
 /** Most seconds that a request for a result is held. */
 export const MAX_WAIT_SECONDS = 60;
 
-/** The query of what gives a run's result: `GET /api/v1/runs/:id/result` and `POST /api/v1/tasks/:id/trigger`. */
+/** The query of requests that return a run's result: `GET /api/v1/runs/:id/result` and `POST /api/v1/tasks/:id/trigger`. */
 export const ResultQuery = z.object({
   wait: z
     .string()
@@ -22,7 +22,7 @@ const Result = {
   usage: z.object({ durationMs: z.number() }),
 };
 
-/** What came of a finished run. `output` is a text of type `outputType`. */
+/** The result of a finished run. `output` is a text of type `outputType`. */
 export const ResultResponse = z.discriminatedUnion("ok", [
   z.object({ ok: z.literal(true), ...Result, output: z.string().optional(), outputType: z.string() }),
   z.object({ ok: z.literal(false), ...Result, error: TaskRunError }),
@@ -41,7 +41,6 @@ export const BootstrapResponse = z.object({
   ),
 });
 
-/** `ok`, or why it doesn't answer. */
 /** Each part is "ok" or says what is wrong with it. */
 export const HealthResponse = z.object({
   ok: z.boolean(),

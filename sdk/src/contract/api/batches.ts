@@ -5,11 +5,11 @@ import { IdempotencyKey, Reference, TriggerBody, TriggerOptions } from "./trigge
 
 export const BATCH_LIMITS = {
   items: 10_000,
-  /** Of the calls that carry all items in one body. */
+  /** Most items of a request that carries all of them in its body. */
   itemsInBody: 500,
-  /** One item, as it is sent: a line of the stream. */
+  /** Largest line of the stream, which is one item. */
   itemBytes: 3 * 1024 * 1024,
-  /** A batch whose items have not all arrived by then is given up; none of its runs were created. */
+  /** A batch whose items have not all arrived within this time is aborted, and none of its runs is created. */
   sealMs: 30 * 60_000,
 } as const;
 
@@ -18,8 +18,8 @@ export const BATCH_NOT_SEALED = "BATCH_NOT_SEALED";
 
 export const BATCH_STATUSES = ["PENDING", "PROCESSING", "COMPLETED", "PARTIAL_FAILED", "ABORTED"] as const;
 /**
- * PENDING: not all items have arrived. PROCESSING: its runs are created and run. COMPLETED: all are over, however they
- * ended. PARTIAL_FAILED: as COMPLETED, and some items were refused. ABORTED: no run was created.
+ * PENDING: not all items have arrived. PROCESSING: its runs are being created and executed. COMPLETED: all runs have
+ * finished, with any outcome. PARTIAL_FAILED: as COMPLETED, but some items were refused. ABORTED: no run was created.
  */
 export type BatchStatus = (typeof BATCH_STATUSES)[number];
 
@@ -42,12 +42,12 @@ export const CreateBatchBody = z.object({
 export const CreateBatchResponse = z.object({
   id: z.string(),
   runCount: z.number(),
-  /** True: this batch has all of its items already; there is nothing to send. */
+  /** True if the batch already has all of its items, so that none have to be sent. */
   isCached: z.boolean(),
   idempotencyKey: z.string().optional(),
 });
 
-/** Which item a line is: checked before the rest of it, so that what is wrong with the rest is that item's error. */
+/** The index of a line's item. It is checked before the rest of the line, so that an error in the rest fails only this item. */
 export const BatchItemIndex = z.object({ index: z.number().int().min(0) });
 
 /** A line of `POST /api/v3/batches/:id/items` (NDJSON). */
@@ -82,9 +82,9 @@ export const RetrieveBatchResponse = z.object({
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
   runCount: z.number(),
-  /** Those created so far, in the order of their items. */
+  /** Ids of the runs that were created so far, in the order of their items. */
   runs: z.array(z.string()),
-  /** Runs that are over. */
+  /** Number of runs that have finished. */
   completedCount: z.number(),
   processing: z.object({ completedAt: z.iso.datetime().optional(), errors: z.array(BatchItemError) }),
 });
@@ -108,7 +108,7 @@ export const BatchResultItem = z.union([
   z.object({
     ok: z.literal(false),
     index: z.number(),
-    /** Empty: the item was refused; it has no run. */
+    /** Empty if the item was refused and has no run. */
     id: z.string(),
     taskIdentifier: z.string(),
     error: TaskRunError,
@@ -116,7 +116,7 @@ export const BatchResultItem = z.union([
 ]);
 export type BatchResultItem = z.infer<typeof BatchResultItem>;
 
-/** Items that are over, in the order of their indexes. */
+/** Items that have finished, in the order of their indexes. */
 export const BatchResultsResponse = z.object({
   id: z.string(),
   items: z.array(BatchResultItem),

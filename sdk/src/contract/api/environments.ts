@@ -22,7 +22,7 @@ export const OrganizationWeightBody = z.object({ weight: Weight }).strict();
 
 export const OrganizationWeightResponse = z.object({
   weight: z.number(),
-  /** `PROJECTREF/SLUG` of the environments that have it now: those that the organization has today. */
+  /** `PROJECTREF/SLUG` of the organization's environments, all of which have the weight now. */
   environments: z.array(z.string()),
 });
 

@@ -1,13 +1,13 @@
 import { z } from "zod";
 
-/** Where a large payload or output is read from, or written to, for an hour and without a key. */
+/** The address of a large payload or output, for reading or for writing: valid for an hour, without credentials. */
 export const PacketAddress = z.object({
   presignedUrl: z.string(),
   /** What to send as the payload, with the type `application/store`, once it is uploaded. */
   storagePath: z.string().optional(),
 });
 
-/** What makes up such an address. */
+/** The query of such an address. */
 export const SignedPacketQuery = z.object({
   key: z.string().min(1).max(512),
   /** Milliseconds since the epoch. */

@@ -6,7 +6,7 @@ import { PageNumber, wholeNumber } from "./queries.ts";
 /** `task`: a task's own queue, named by the task's id. `custom`: one declared with `queue()`. */
 export const QueueType = z.enum(["task", "custom"]);
 
-/** What `{queue}` in the path is. Default: the queue's id. */
+/** How `{queue}` in the path names the queue: by its id (default), by its task, or by its own name. */
 export const QueueParamType = z.enum(["id", "task", "custom"]).default("id");
 
 export const RetrieveQueueQuery = z.object({ type: QueueParamType });
@@ -32,7 +32,7 @@ export const OverrideConcurrencyBody = z
     message: "Give concurrencyLimit, totalConcurrencyLimit or both",
   });
 
-/** Null: no limit, whatever is declared. */
+/** Null removes the limit, even if one is declared in code. */
 export const OverrideRateLimitBody = z
   .object({
     type: QueueParamType,
@@ -47,21 +47,21 @@ export const OverridePartitionsBody = z.object({ type: QueueParamType, partition
 
 export const ResetLimitBody = z.object({ type: QueueParamType });
 
-/** A limit: what stands, what is declared in code, and what was set through the API. Null: none. */
+/** A limit: the effective value, the one declared in code, and the one set through the API. Null: there is none. */
 const Limit = <T extends z.ZodType>(value: T) =>
   z.object({
     current: value.nullable(),
     base: value.nullable(),
     override: value.nullable(),
     overriddenAt: z.iso.datetime().nullable(),
-    /** Always null: by the API. */
+    /** Always null: the API does not record who changed it. */
     overriddenBy: z.null(),
   });
 
-/** The names are those of Trigger.dev's API; what it doesn't have comes after them. */
+/** The first fields are those of Trigger.dev's API; those after `totalConcurrency` are Acme's. */
 export const QueueItem = z.object({
   id: z.string(),
-  /** Of a task's own queue: the task's id. */
+  /** The name of a task's own queue is the task's id. */
   name: z.string(),
   type: QueueType,
   /** Runs that hold a slot. */

@@ -63,7 +63,7 @@ const SerializedErrorBody = z.object({
   stackTrace: z.string().optional(),
 });
 
-/** The schedule that a run is of. */
+/** The schedule that created a run. */
 export const RunSchedule = z.object({
   id: z.string(),
   externalId: z.string().optional(),
@@ -94,9 +94,9 @@ export const ListRunsResponse = z.object({
 });
 export type ListRunsResponse = z.infer<typeof ListRunsResponse>;
 
-/** May be left out. */
+/** The body may be left out. */
 export const CancelBody = z.object({
-  /** Also what the run waits for: children and batches. Default true. */
+  /** Whether to cancel the children and batches that the run waits for, too. Default true. */
   children: z.boolean().optional(),
 });
 
@@ -104,7 +104,7 @@ const TOO_DEEP = { message: `Metadata is nested at most ${MAX_JSON_DEPTH} deep` 
 const MetadataValue = z.unknown().refine(isShallow, TOO_DEEP);
 const Metadata = z.record(z.string(), z.unknown()).refine(isShallow, TOO_DEEP);
 
-/** What a replay changes; what is absent is the original's. A field that isn't here is refused, not ignored. */
+/** What a replay changes. Absent fields keep the original's values; unknown fields are refused. */
 export const ReplayBody = TriggerOptions.pick({
   tags: true,
   concurrencyKey: true,
@@ -123,7 +123,7 @@ export const ReplayBody = TriggerOptions.pick({
     metadata: Metadata.optional(),
     queue: QueueName.optional(),
     version: Reference.optional(),
-    /** There is one region: this has no effect. */
+    /** Accepted without effect: there is one region. */
     region: z.string().max(128).optional(),
   })
   .strict()

@@ -6,7 +6,7 @@ export const SCHEDULE_TYPES = ["DECLARATIVE", "IMPERATIVE"] as const;
 /** DECLARATIVE: the `cron` of a `schedules.task`, changed by deploying. IMPERATIVE: created through the API. */
 export type ScheduleType = (typeof SCHEDULE_TYPES)[number];
 
-/** `PUT /api/v1/schedules/:id` replaces the schedule by this: what isn't given is as if it never was. */
+/** `PUT /api/v1/schedules/:id` replaces the schedule by this: absent fields get their defaults. */
 export const UpdateScheduleBody = z.object({
   /** Id of a task declared with `schedules.task`. */
   task: z.string().min(1).max(128),
@@ -14,16 +14,16 @@ export const UpdateScheduleBody = z.object({
   cron: z.string().max(256),
   /** IANA name. Default: UTC. */
   timezone: z.string().min(1).max(128).optional(),
-  /** Handed to the task, for instance the id of a user. */
+  /** Passed to the task, for instance the id of a user. */
   externalId: z.string().max(512).optional(),
-  /** Each run is due later by the schedule's own, stable share of this: `30m`, `2h` or `30%` of the time to the next. */
+  /** Spreads the runs of schedules: each is delayed by a part of this window that is fixed for the schedule. `30m`, `2h`, or `30%` of the interval. */
   window: ScheduleWindow.optional(),
 });
 export type UpdateScheduleBody = z.infer<typeof UpdateScheduleBody>;
 
 /** `POST /api/v1/schedules`. */
 export const CreateScheduleBody = UpdateScheduleBody.extend({
-  /** There is one schedule with this key in an environment: a second call updates it. */
+  /** Unique in the environment: a second call with the same key updates the schedule. */
   deduplicationKey: z
     .string({ error: "Give a deduplicationKey: called twice with the same one, there is one schedule" })
     .min(1, "Give a deduplicationKey: called twice with the same one, there is one schedule")
@@ -34,7 +34,7 @@ export type CreateScheduleBody = z.infer<typeof CreateScheduleBody>;
 export const ScheduleGenerator = z.object({
   type: z.literal("CRON"),
   expression: z.string(),
-  /** In words. */
+  /** The expression in English. */
   description: z.string(),
 });
 
@@ -52,7 +52,7 @@ export const ScheduleObject = z.object({
   nextRun: z.iso.datetime().optional(),
   /** When the run of it is due: later than `nextRun` where the schedule has a window. */
   nextRunEffectiveAt: z.iso.datetime().optional(),
-  /** The time that the last run of it was for. */
+  /** The tick of its last run. */
   lastRun: z.iso.datetime().optional(),
   environments: z.array(z.object({ id: z.string(), type: z.string(), userName: z.string().nullish() })),
 });

@@ -43,7 +43,7 @@ const Ttl = z.union([
 const duration = (leastMs: number, message: string) =>
   z.string().refine((text) => (parseDuration(text) ?? -1) >= leastMs, { message });
 
-/** Triggers with the same key, in the same environment and task, become one run as long as that is DELAYED. */
+/** Triggers with the same key, in the same environment and task, become one run while that run is DELAYED. */
 const Debounce = z.object({
   key: z.string().min(1).max(512),
   /** From each trigger to the run's start. */
@@ -51,9 +51,9 @@ const Debounce = z.object({
     1_000,
     'Give a duration of at least one second and at most 10 years, such as "5s" or "1m30s"',
   ),
-  /** Whose payload, metadata, tags, maxAttempts, maxDuration and machine the run has: the first trigger's, or the last one's. */
+  /** `leading`: the run has the payload, metadata, tags, maxAttempts, maxDuration and machine of the first trigger; `trailing`: of the last. */
   mode: z.enum(["leading", "trailing"]).default("leading"),
-  /** Longest the run waits, counted from the first trigger: one that would move it beyond has a run of its own. */
+  /** Longest wait, counted from the first trigger. A trigger that would exceed it creates a run of its own. */
   maxDelay: duration(
     1_000,
     'Give a duration of at least one second and at most 10 years, such as "10m"',
@@ -69,7 +69,7 @@ export const IdempotencyKeyOptions = z.object({
   scope: z.enum(["run", "attempt", "global"]),
 });
 
-/** An option of the reference that there isn't yet: refused, because a run that ignores it is not what was asked for. */
+/** An option of Trigger.dev that Acme does not have yet. It is refused, because ignoring it would change what the run does. */
 const notYet = (name: string) => z.never(`${name} is not available in Acme yet: leave it out`).optional();
 
 export const TriggerOptions = z.object({
@@ -116,7 +116,7 @@ export const TriggerBody = z.object({
 });
 export type TriggerBody = z.infer<typeof TriggerBody>;
 
-/** `result`: of a trigger with `?wait=SECONDS`, where the run was over in that time. */
+/** `result` is present if the request had `?wait=SECONDS` and the run finished within that time. */
 export const TriggerResponse = z.object({
   id: z.string(),
   isCached: z.boolean().optional(),

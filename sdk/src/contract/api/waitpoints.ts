@@ -2,7 +2,7 @@ import { z } from "zod";
 import { commaList, QueryText, RangeQuery, wholeNumber } from "./queries.ts";
 import { Delay, IdempotencyKey, KeyTtl, RunTags } from "./trigger.ts";
 
-/** `code` of the error that a token's wait ends with when its time is over (an INTERNAL_ERROR of the journal). */
+/** `code` of the error that a token's wait ends with after its timeout (an INTERNAL_ERROR of the journal). */
 export const WAITPOINT_TIMEOUT = "TRIGGER_WAITPOINT_TIMEOUT";
 
 export const TOKEN_STATUSES = ["WAITING", "COMPLETED", "TIMED_OUT"] as const;
@@ -41,7 +41,7 @@ export const TokenItem = z.object({
 export type TokenItem = z.infer<typeof TokenItem>;
 
 export const RetrieveTokenResponse = TokenItem.extend({
-  /** Text of type `outputType`; of an error: JSON with `code` and `message`. */
+  /** A text of type `outputType`. For an error: JSON with `code` and `message`. */
   output: z.string().optional(),
   outputType: z.string().optional(),
   outputIsError: z.boolean().optional(),

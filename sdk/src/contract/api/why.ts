@@ -70,7 +70,7 @@ export const WhyResponse = WhyBlocker.extend({
   /** As in `GET /api/v1/queues`. */
   queue: z.object({ id: z.string(), name: z.string(), type: z.enum(["task", "custom"]) }),
   concurrencyKey: z.string().optional(),
-  /** Its place among the runs of its concurrency key that wait in its queue, from 1; 1001 stands for that and more. */
+  /** Its place among the runs of its concurrency key that wait in its queue, from 1; 1001 means that or more. */
   position: z.number().optional(),
   /** When its status changed last. */
   since: Time,
