@@ -126,6 +126,11 @@ export const ACCESS = {
   createDeployment: accessToken,
   promoteDeployment: accessToken,
 
+  listKeys: accessToken,
+  createKey: accessToken,
+  rotateKey: accessToken,
+  revokeKey: accessToken,
+
   createPublicToken: secretKey,
   createTokenClaims: secretKey,
 

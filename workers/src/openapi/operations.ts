@@ -494,6 +494,28 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.DeploymentBody,
     },
   },
+  "/api/v1/projects/{ref}/{env}/keys": {
+    get: { id: "listKeys", summary: "List an environment's secret keys", response: api.ListApiKeysResponse },
+    post: {
+      id: "createKey",
+      summary: "Create a secret key, which is shown this once",
+      response: api.CreatedApiKey,
+      status: 201,
+    },
+  },
+  "/api/v1/projects/{ref}/{env}/keys/{id}/rotate": {
+    post: {
+      id: "rotateKey",
+      summary: "Replace a secret key; the former one is accepted for a while",
+      body: api.RotateApiKeyBody,
+      optionalBody: true,
+      response: api.CreatedApiKey,
+      status: 201,
+    },
+  },
+  "/api/v1/projects/{ref}/{env}/keys/{id}": {
+    delete: { id: "revokeKey", summary: "Revoke a secret key", response: api.CompleteTokenResponse },
+  },
   "/api/v1/auth/public-tokens": {
     post: {
       id: "createPublicToken",

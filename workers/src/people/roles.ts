@@ -23,6 +23,11 @@ type OfEnvironment = {
 export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   triggerTask: "developer",
 
+  listKeys: "developer",
+  createKey: "admin",
+  rotateKey: "admin",
+  revokeKey: "admin",
+
   createPublicToken: "developer",
   createTokenClaims: "developer",
 

@@ -1,6 +1,6 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
-import { and, asc, desc, eq, inArray, isNull, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
 import type {
   AccessToken,
   BootstrapInput,
@@ -133,7 +133,7 @@ export class SqlRepository implements Repository {
     const key = this.#db
       .select({ key: apiKeys.environmentKey })
       .from(apiKeys)
-      .where(and(eq(apiKeys.hash, hash), isNull(apiKeys.revokedAt)));
+      .where(and(eq(apiKeys.hash, hash), or(isNull(apiKeys.revokedAt), gt(apiKeys.revokedAt, Date.now()))));
     const where = and(eq(environments.key, sql`(${key})`), isNull(this.#tables.projects.deletedAt));
     return (await this.#environments(where))[0] ?? null;
   }

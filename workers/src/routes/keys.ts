@@ -1,0 +1,21 @@
+import { RotateApiKeyBody } from "@acme/sdk/contract/api";
+import { Hono } from "hono";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
+import { createKey, listKeys, revokeKey, rotateKey } from "../control/keys.ts";
+import { readBody } from "../http/body.ts";
+
+const PATH = "/api/v1/projects/:ref/:env{(?:(?:dev|preview)(?:-[0-9a-z-]+)?|staging|prod)}/keys" as const;
+
+/** Secret keys of an environment. */
+export const keyRoutes = new Hono<App>()
+  .get(PATH, access("listKeys"), async (c) => c.json({ data: await listKeys(c) }))
+  .post(PATH, access("createKey"), async (c) => c.json(await createKey(c), 201))
+  .post(`${PATH}/:id/rotate`, access("rotateKey"), async (c) => {
+    const { overlapSeconds } = await readBody(c, RotateApiKeyBody);
+    return c.json(await rotateKey(c, c.req.param("id"), overlapSeconds * 1000), 201);
+  })
+  .delete(`${PATH}/:id`, access("revokeKey"), async (c) => {
+    await revokeKey(c, c.req.param("id"));
+    return c.json({ success: true });
+  });

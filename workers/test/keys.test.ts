@@ -1,0 +1,77 @@
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { call, newProject, type Project } from "./client.ts";
+
+let project: Project;
+let other: Project;
+beforeAll(async () => {
+  project = await newProject();
+  other = await newProject();
+});
+
+interface Key {
+  id: string;
+  key: string;
+  revokedAt?: string;
+  code: string;
+}
+const path = (rest = "", of = project) => `/api/v1/projects/${of.ref}/prod/keys${rest}`;
+const create = async (): Promise<Key> => {
+  const { status, body } = await call<Key>("POST", path(), project.accessToken);
+  expect(status).toBe(201);
+  return body;
+};
+const list = async () => (await call<{ data: Key[] }>("GET", path(), project.accessToken)).body.data;
+const works = async (key: string) => (await call("GET", "/api/v1/runs", key)).status === 200;
+/** Isolates know a key for ten seconds. */
+const untilRefused = (key: string) =>
+  vi.waitUntil(async () => !(await works(key)), { timeout: 20_000, interval: 500 });
+
+describe("secret keys of an environment", () => {
+  it("are several at once, of the form that the published client asks the server for tokens with", async () => {
+    const [a, b] = [await create(), await create()];
+    expect(a.key).toMatch(/^tr_prod_sk_[0-9a-zA-Z]{24}$/);
+    expect([await works(a.key), await works(b.key), await works(project.prod)]).toEqual([true, true, true]);
+    const listed = await list();
+    expect(listed.map(({ id }) => id)).toEqual(expect.arrayContaining([a.id, b.id]));
+    expect(listed).toHaveLength(3);
+    expect(JSON.stringify(listed)).not.toContain(a.key);
+  });
+
+  it("are refused within ten seconds of their revocation, and the others work on", async () => {
+    const [gone, stays] = [await create(), await create()];
+    expect(await works(gone.key)).toBe(true);
+    expect((await call("DELETE", path(`/${gone.id}`), project.accessToken)).status).toBe(200);
+    await untilRefused(gone.key);
+    expect(await works(stays.key)).toBe(true);
+    expect((await list()).find(({ id }) => id === gone.id)?.revokedAt).toBeDefined();
+    const again = await call("DELETE", path(`/${gone.id}`), project.accessToken);
+    expect([again.status, again.body.code]).toEqual([404, "key_not_found"]);
+  });
+
+  it("are rotated with an overlap, or without one", async () => {
+    const former = await create();
+    const rotate = (overlapSeconds?: number, id = former.id) =>
+      call<Key>("POST", path(`/${id}/rotate`), project.accessToken, { overlapSeconds });
+    const next = await rotate(3_600);
+    expect(next.status).toBe(201);
+    expect([await works(former.key), await works(next.body.key)]).toEqual([true, true]);
+    const last = await rotate(0, next.body.id);
+    await untilRefused(next.body.key);
+    expect(await works(last.body.key)).toBe(true);
+    expect((await rotate(604_801)).status).toBe(400);
+  });
+
+  it("are their environment's: another organization neither sees nor ends them", async () => {
+    const { id, key } = await create();
+    expect((await call("GET", path(), other.accessToken)).status).toBe(404);
+    for (const [method, rest] of [
+      ["DELETE", ""],
+      ["POST", "/rotate"],
+    ] as const) {
+      const { status, body } = await call(method, `${path("", other)}/${id}${rest}`, other.accessToken);
+      expect([status, body.code]).toEqual([404, "key_not_found"]);
+    }
+    expect((await call("DELETE", path("/%25%25%25%25"), project.accessToken)).status).toBe(404);
+    expect(await works(key)).toBe(true);
+  });
+});
