@@ -7,9 +7,9 @@ import { Scene } from "./scene.ts";
 /** More than workerd's SQLite stores in one row. On Cloudflare that is 2 MB. */
 const TOO_BIG = "x".repeat(12 * 1024 * 1024);
 
-const report = (parts: object) => ({
-  hostId: "host",
-  sessionId: "session",
+const report = (scene: Scene, parts: object) => ({
+  hostId: scene.hostId,
+  sessionId: `${scene.hostId}-session-1`,
   started: [],
   completed: [],
   heartbeats: [],
@@ -31,7 +31,7 @@ describe("a report with an item that can't be stored", () => {
     await Promise.all([scene.trigger(), scene.trigger(), scene.trigger()]);
     const [bad, good, other] = await scene.pollAll();
     const verdicts = await scene.queue.applyReports(
-      report({
+      report(scene, {
         started: [{ ...lease(other!), startedAt: Date.now() }],
         completed: [success(bad!, TOO_BIG), success(good!, '"fine"')],
         heartbeats: [lease(other!)],
@@ -53,7 +53,9 @@ describe("a report with an item that can't be stored", () => {
     expect(await scene.run(other!.runId)).toMatchObject({ status: "EXECUTING" });
     expect(await scene.queue.queueStats(scene.key)).toMatchObject({ pending: 0, running: 1 });
     // Sent again, because the answer was lost, it is the same.
-    expect(await scene.queue.applyReports(report({ completed: [success(bad!, TOO_BIG)] }))).toMatchObject({
+    expect(
+      await scene.queue.applyReports(report(scene, { completed: [success(bad!, TOO_BIG)] })),
+    ).toMatchObject({
       completed: ["ok"],
     });
   });

@@ -8,7 +8,7 @@ interface Batch {
   size: number;
   parentRunId: string | null;
   waiter?: { runId: string; attempt: number; number: number };
-  /** Items are sent until here; fewer than `size`: the rest never comes. */
+  /** Number of items that are sent. If it is less than `size`, the rest never arrives. */
   sent: number;
 }
 
@@ -51,7 +51,7 @@ export async function sendBatch(scene: Scene, batch: Batch): Promise<void> {
 }
 
 function batchItem(scene: Scene, batch: Batch, index: number) {
-  // Whoever sends an item again names the same task.
+  // An item that is sent again names the same task.
   const refs = scene.queuesOf(batch.environmentKey);
   const ref = refs[index % refs.length] as (typeof refs)[number];
   const item: TriggerItem = scene.item(ref, {
@@ -66,7 +66,7 @@ function batchItem(scene: Scene, batch: Batch, index: number) {
   return { ref: target, item: { index, task, runId, queueKey: target.queueKey, item: JSON.stringify(item) } };
 }
 
-/** Waits for the batch's end, and looks whether it came too early and has all results. */
+/** Waits for the batch's end, and checks that it was not too early and has all results. */
 async function watchBatch(scene: Scene, { id, environmentKey, size }: Batch): Promise<void> {
   const { world, invariants } = scene;
   const owner = batchObject(scene, id);

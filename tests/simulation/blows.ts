@@ -1,7 +1,7 @@
 import type { SimulatedHost } from "./host.ts";
 import type { Scene } from "./scene.ts";
 
-/** What befalls machines now and then, until `isOver`. */
+/** Makes machines fail now and then, until `isOver`. */
 export function strike(scene: Scene, hosts: SimulatedHost[], isOver: () => boolean): void {
   const { world, scenario } = scene;
   world.after(world.between(1, scenario.blowEveryMs * 2), () => {
@@ -31,7 +31,7 @@ function blow(scene: Scene, hosts: SimulatedHost[]): void {
   else if (draw < 0.75) platform.setClock(world.pick(running));
   else if (draw < 0.92) platform.crash(world.pick(running));
   else {
-    // The whole server goes down at once, as it does on one machine; its own host with it, or not.
+    // The whole server goes down at once, as on one machine, with or without its own host.
     for (const id of running) platform.crash(id);
     if (!world.chance(0.5)) return;
     for (const host of hosts) {

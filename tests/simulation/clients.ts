@@ -8,7 +8,7 @@ import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";
 import { LONG_TTL_MS, MOST_PARTITIONS, type Scene } from "./scene.ts";
 
-/** What one client does, insisting until it is answered. */
+/** What one client does. It repeats each call until it is answered. */
 export async function act(scene: Scene): Promise<void> {
   const draw = scene.world.random();
   if (scene.scenario.kind === "debounce" && scene.world.chance(0.8)) await triggerDebounced(scene);
@@ -25,11 +25,16 @@ export async function act(scene: Scene): Promise<void> {
 async function triggerAndChange(scene: Scene): Promise<void> {
   const { world } = scene;
   const ref = world.pick(scene.queues);
-  const runId = await scene.trigger(scene.item(ref));
+  const item = scene.item(ref);
+  const runId = await scene.trigger(item);
   scene.invariants.outcomes.acknowledged(runId);
-  if (!world.chance(0.3)) return;
   const queue = scene.queue(scene.ownerOf(runId).queueKey);
   const { key } = ref.environment;
+  if ((item.delayUntil !== undefined || !item.known) && world.chance(0.2)) {
+    await scene.persist(() => queue.cancelRun(key, runId, "simulated cancel before the run was queued"));
+    return;
+  }
+  if (!world.chance(0.3)) return;
   if (world.chance(0.1)) await cancelWhileRetrying(scene, queue, key, runId);
   await world.sleep(world.between(0, 10_000));
   const changes: ((queue: QueueRpc) => Promise<unknown>)[] = [
@@ -100,7 +105,7 @@ async function triggerDebounced(scene: Scene): Promise<void> {
   const until = Date.now() + world.between(1_000, 6_000);
   const item = scene.item(world.pick(queues), {
     task: (queues[0] as QueueRef).queue.slice("task/".length),
-    // Whichever trigger the run takes over from, the key is the same.
+    // A trailing trigger replaces the tags, and has the same key.
     tags: [`${DEBOUNCE_TAG}${key}`],
     delayUntil: until,
     ttlMs: undefined,
@@ -147,14 +152,14 @@ async function pause(scene: Scene): Promise<void> {
   await world.sleep(world.between(0, 30_000));
   invariants.rates.paused(ref.queueKey, false);
   await set(false);
-  // A pause that was late arrives after its end: whoever looks sees it.
+  // A late duplicate of the pause may arrive after its end: a user would see that and end it again.
   await world.sleep(scene.scenario.stormMs + LONG_DELAY_MS);
   await set(false);
 }
 
 /**
- * Changes over how many partitions a queue is spread, while runs of a key come: its place may be another then. Not all Workers
- * hear of it at once.
+ * Changes the number of partitions of a queue while runs of a key arrive: the key may belong to another partition then. Not all
+ * Workers learn of it at once.
  */
 async function split(scene: Scene): Promise<void> {
   const { world } = scene;
@@ -179,7 +184,7 @@ async function split(scene: Scene): Promise<void> {
   await burst();
 }
 
-/** A batch; of some the last items never come. */
+/** Creates a batch. The last items of some batches never arrive. */
 async function triggerBatch(scene: Scene): Promise<void> {
   const { world } = scene;
   const { key } = world.pick(scene.environments);
@@ -190,7 +195,7 @@ async function triggerBatch(scene: Scene): Promise<void> {
   await sendBatch(scene, { id, environmentKey: key, size, sent, parentRunId: null });
 }
 
-/** Everybody's backlog: one environment queued first and most, the others a moment later. */
+/** Fills all queues: one environment queues first and most, the others a moment later. */
 export function fillBacklogs(scene: Scene): void {
   const { world } = scene;
   for (const [index, env] of scene.environments.entries()) {

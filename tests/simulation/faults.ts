@@ -1,4 +1,4 @@
-/** What the network and the machines do to the objects. Probabilities are by call, or by write. */
+/** Faults of the network and of machines. Probabilities are per call or per write. */
 export interface Faults {
   /** A call is lost before it arrives: the caller gets an error. */
   lostRequest: number;
@@ -10,7 +10,7 @@ export interface Faults {
   duplicate: number;
   /** An object dies at the moment a call arrives. */
   crash: number;
-  /** An object dies right after a write: what it was to say then is lost. */
+  /** An object dies right after a write: its answer is lost. */
   crashAfterWrite: number;
   /** A call takes up to this long, each way; now and then 20 times as long, so calls overtake each other. */
   maxLatencyMs: number;
@@ -18,7 +18,7 @@ export interface Faults {
   skewMs: number;
 }
 
-/** Longest that a late call or a duplicate is on its way. */
+/** Longest delay of a late call or a duplicate. */
 export const LONG_DELAY_MS = 120_000;
 
 export const NO_FAULTS: Faults = {

@@ -24,7 +24,7 @@ export interface HostOptions {
 
 interface Attempt {
   run: DequeuedRun;
-  /** Its code runs no more. */
+  /** The attempt's code no longer runs. */
   stopped: boolean;
   results: Map<number, OperationResult>;
 }
@@ -43,7 +43,7 @@ export class SimulatedHost {
   #session = 0;
   /** By run: a host has one attempt of a run. */
   #attempts = new Map<string, Attempt>();
-  /** What the polls that wait asked for. */
+  /** The number of runs that waiting polls asked for. */
   readonly #polls = new Map<symbol, number>();
   #resting = false;
 
@@ -64,7 +64,7 @@ export class SimulatedHost {
     });
   }
 
-  /** Power is gone: nothing more is said, whatever ran is gone. */
+  /** Stops the host as a power failure does: it sends nothing more, and its attempts are lost. */
   kill(): void {
     this.#world.note(`host ${this.#sessionId(this.#session)} is killed`);
     this.#stop();
@@ -78,7 +78,7 @@ export class SimulatedHost {
     this.#resting = false;
   }
 
-  /** Stops what runs and says goodbye. */
+  /** Stops all attempts and ends the session. */
   leave(): void {
     this.#seen(this.#session, true);
     this.kill();
@@ -88,7 +88,7 @@ export class SimulatedHost {
     return `${this.#options.hostId}-${session}`;
   }
 
-  /** Asks for what there is room for, by the plan of the real host; to be called when there may be more room. */
+  /** Polls for as many runs as there is room for, by the plan of the real host. To be called when there may be more room. */
   #pump(session: number): void {
     if (session !== this.#session || this.#resting) return;
     const held = this.#attempts.size;
@@ -146,7 +146,7 @@ export class SimulatedHost {
       await this.#complete(session, attempt, { type: "released", reason: "simulated" }, startedAt, 0);
       return;
     }
-    // Some starts are told on their own, some together with the end.
+    // Some starts are reported on their own, some together with the end.
     if (durationMs > 50 || operations.length > 0) void this.#reportStart(session, run, startedAt);
     await this.#world.sleep(durationMs);
     if (!(await this.#perform(session, attempt, operations))) return;
@@ -162,7 +162,7 @@ export class SimulatedHost {
     await this.#report(session, { started: [{ ...leaseOf(run), startedAt }] });
   }
 
-  /** False: the attempt is over, or suspended. */
+  /** Performs operations in order. Returns false when the attempt has ended or is suspended. */
   async #perform(session: number, attempt: Attempt, operations: Operation[]): Promise<boolean> {
     const { invariants } = this.#options;
     let number = 0;
@@ -198,7 +198,7 @@ export class SimulatedHost {
     const begun = await Promise.all(open.map((number) => this.#options.code.begin(run, number, operation)));
     if (session !== this.#session || attempt.stopped) return false;
     if (begun.some((entries) => entries === null)) return false;
-    // A wait that is in the journal goes on as it was.
+    // A wait that is in the journal keeps its end.
     const entries = begun
       .flatMap((some) => some ?? [])
       .filter(({ number, result }) => result || !known.has(number));
@@ -210,8 +210,8 @@ export class SimulatedHost {
   async #step(session: number, attempt: Attempt, number: number): Promise<boolean> {
     const { run } = attempt;
     const { operations, leases } = this.#options.invariants;
-    // What still runs with a lease from before (a delivery that was late, a host that was cut off) knows nothing of what
-    // came after it, until its first report is answered.
+    // An attempt with an old lease (a late delivery, a host that was cut off) knows nothing of later leases until its first
+    // report is answered.
     if (run.token >= leases.current(run.runId)) operations.performed(run, number);
     const result: OperationResult = { ok: true, output: String(this.#world.random()) };
     const entry = { number, kind: "step", name: "step", startedAt: Date.now(), result } as const;
@@ -226,7 +226,7 @@ export class SimulatedHost {
     for (;;) {
       const open = waits.filter((number) => !attempt.results.has(number));
       if (open.length === 0) return true;
-      // Sometimes it is over while the process is still there.
+      // Sometimes the wait ends while the process still exists.
       await this.#world.sleep(this.#world.between(0, 5_000));
       if (session !== this.#session || attempt.stopped) return false;
       const left = open.filter((number) => !attempt.results.has(number));
@@ -311,7 +311,7 @@ export class SimulatedHost {
       .catch(() => {});
   }
 
-  /** Tells one queue; again and again until it answers. */
+  /** Reports to one queue, and repeats the report until it is answered. */
   async #report(session: number, parts: Partial<QueueReport>): Promise<QueueReportResult | null> {
     const { leases } = this.#options.invariants;
     const report: QueueReport = {
@@ -325,17 +325,17 @@ export class SimulatedHost {
       suspensions: [],
       ...parts,
     };
-    const told = [
+    const reported = [
       ...report.started,
       ...report.completed,
       ...report.heartbeats,
       ...report.journals,
       ...report.suspensions,
     ];
-    const queueKey = parseRunId(told[0]?.runId ?? "")?.queueKey as string;
+    const queueKey = parseRunId(reported[0]?.runId ?? "")?.queueKey as string;
     const queue = this.#platform.stub<QueueRpc>("QUEUE", queueKey);
     for (;;) {
-      const current = told.map(({ runId }) => leases.current(runId));
+      const current = reported.map(({ runId }) => leases.current(runId));
       try {
         const verdicts = await queue.applyReports(report);
         const all = [
@@ -345,7 +345,7 @@ export class SimulatedHost {
           ...verdicts.journals,
           ...verdicts.suspensions.map(({ verdict }) => verdict),
         ];
-        for (const [index, lease] of told.entries()) {
+        for (const [index, lease] of reported.entries()) {
           leases.answered(lease, current[index] as number, all[index] as string);
           if (session === this.#session) this.#obey(session, lease, all[index] as string);
         }

@@ -4,13 +4,13 @@ import type { Clock } from "./world.ts";
 export class Instance {
   object: object = {};
   readonly clock: Clock;
-  /** What the constructor blocks all calls with. */
+  /** Settles when the constructor's `blockConcurrencyWhile` has. */
   ready: Promise<unknown> = Promise.resolve();
   /** It may use its storage. */
   hasStorage = true;
-  /** It still runs, and is heard by others. */
+  /** It still runs, and its calls reach others. */
   alive = true;
-  /** Rejects when the instance dies: whoever waits for it hears of it at once. */
+  /** Rejects when the instance dies, so that its callers notice at once. */
   readonly death: Promise<never>;
   readonly #reject: (error: Error) => void;
 
@@ -22,7 +22,7 @@ export class Instance {
     this.#reject = reject;
   }
 
-  /** Another life has taken over: what is under way may end, but it reaches its storage no more. */
+  /** Another instance has taken over: pending calls may end, but can't reach the storage any more. */
   retire(): void {
     this.hasStorage = false;
     this.clock.ended = true;

@@ -17,7 +17,7 @@ export async function intrude(scene: Scene): Promise<void> {
 
 type Call = [name: string, call: () => Promise<unknown>];
 
-/** The key of an environment that this one isn't. */
+/** The key of another environment. */
 function otherThan(scene: Scene, environmentKey: string): string {
   const others = scene.environments.filter(({ key }) => key !== environmentKey);
   return others.length > 0 ? scene.world.pick(others).key : "intruder";

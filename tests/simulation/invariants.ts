@@ -20,15 +20,15 @@ import type { World } from "./world.ts";
 
 /** The design's invariants, and when each is looked at. The checks are in `checks/`. */
 export const INVARIANTS: Record<InvariantNumber, string> = {
-  1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: all that was acknowledged, and all that came of it, is there and has an outcome.",
-  2: "At each start: the lease is new, and of this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
+  1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: every acknowledged run, and every run that it caused, exists and has an outcome.",
+  2: "At each start: the lease is new, and belongs to this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
   3: "After each step: slots held, counted from the rows, per key, per queue (over all of its partitions: without a key, and in all) and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
-  4: "Whenever a trigger is told that its key stands for its own run: it stands for no other that has not expired. After each step: a key that does not expire has created one run, in whichever queue; of a debounce key at most one run waits. Past the retention of runs: a key that is still valid stands for the run it stood for, which is executed no second time.",
-  5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, but for those that passed while all stood still, of which only the last has one.",
-  6: "After each lease: no run of its key that was pending had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues (of all of their partitions) and of a queue's keys, over windows of 20 turns each.",
-  7: "Whenever a run's code passes an operation: a recorded step is not performed again (by who holds the run's lease), an operation has one child, batch or token, and returns what it returned before.",
+  4: "Whenever a trigger is answered that its key stands for its own run: the key stands for no other run whose claim has not expired. After each step: a key that does not expire has created one run, in whichever queue; at most one run of a debounce key is DELAYED. Past the retention of runs: a valid key stands for the run that it stood for, which is not executed again.",
+  5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, except that of the ticks during a pause of the machine only the last has one.",
+  6: "After each lease: no pending run of its key had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues (over all of their partitions) and of a queue's keys, over windows of 20 turns each.",
+  7: "Whenever a run's code reaches an operation: a recorded step is not performed again (by the holder of the run's lease), an operation has one child, batch or token, and returns what it returned before.",
   8: "At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers.",
-  9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run carries what they wrote.",
+  9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run contains what they wrote.",
 };
 
 /** The first partition of the queue that this is one of. */
@@ -54,7 +54,7 @@ export class Invariants {
   readonly #changes: RunChanges;
   readonly #world: World;
   readonly #platform: Platform;
-  /** Runs that are not over, or hold a slot. */
+  /** Runs that have not ended, or hold a slot. */
   readonly #unfinished = new Set<string>();
 
   constructor(
@@ -121,7 +121,7 @@ export class Invariants {
     this.violations.throwFirst();
   }
 
-  /** What is not over yet; "": all runs have ended, no slot is held, and the query side has every row. */
+  /** Describes something that is not settled. "": all runs have ended, no slot is held, and the query side has every row. */
   unsettled(): string {
     const { open } = this.outcomes;
     if (open) return `${open} was acknowledged and has no outcome: ${this.#describe(open)}`;

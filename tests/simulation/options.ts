@@ -13,7 +13,7 @@ const { values } = parseArgs({
   },
 });
 
-/** Of the command line; threads get it too. */
+/** The options of the command line. Threads get them too. */
 export const options = {
   from: Number(values.seed ?? values.from),
   count: Number(values.seeds),

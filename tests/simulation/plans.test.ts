@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import type { StatementPlan } from "./plans.ts";
 
-/** What may be read from one end to the other, and when. */
+/** Tables that may be scanned, and when. */
 const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["what the caller gave", /^SCAN (json_each|CONSTANT ROW)/],
   ["one row in each object", /^SCAN (batch|token)$/],
@@ -16,9 +16,9 @@ const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["once in an object's life", /^SCAN schedules USING COVERING INDEX sqlite_autoindex_schedules_1$/],
 ];
 
-/** Looks at one row. */
+/** Whether a statement reads one row only. */
 const isGlance = (query: string): boolean => /^SELECT 1 AS found FROM \w+ LIMIT 1$/.test(query);
-/** Of a migration: once for each object that there was then. */
+/** Whether a statement is part of a migration, which runs once per object. */
 const isMigration = (query: string): boolean =>
   query.startsWith("INSERT INTO keys") && query.includes("SELECT");
 

@@ -7,7 +7,7 @@ import type { World } from "./world.ts";
 type ObjectClass = new (ctx: never, env: never) => object;
 type Method = (...args: unknown[]) => unknown;
 
-/** How long an object that is replaced may still end what it has begun. */
+/** How long an object that is replaced may still finish pending calls. */
 const RETIRED_MS = 30_000;
 const ALARM_TRIES = 6;
 
@@ -29,8 +29,8 @@ class Slot {
 
 /**
  * Durable Objects in plain Node, as far as the classes under test use them: SQLite storage that survives its object, one
- * alarm, calls between objects over a network with faults. A crash takes the instance: what it still computes reaches
- * neither its storage nor anybody else, but for what was on its way already.
+ * alarm, calls between objects over a network with faults. After a crash, an instance reaches neither its storage nor other
+ * objects, except by calls that are in flight already.
  */
 export class Platform {
   readonly #world: World;
@@ -85,7 +85,7 @@ export class Platform {
     if (slot?.instance) this.#kill(slot, slot.instance);
   }
 
-  /** Replaces an object's instance, as a deploy does: what it has begun may end, without its storage. */
+  /** Replaces an object's instance, as a deployment does: pending calls may end, without access to the storage. */
   evict(id: string): void {
     const slot = this.#slots.get(id);
     const instance = slot?.instance;
@@ -96,7 +96,7 @@ export class Platform {
     this.#world.after(RETIRED_MS, () => instance.die());
   }
 
-  /** Sets the clock of an object's machine right, or wrong in another way. */
+  /** Changes the clock of an object's machine. */
   setClock(id: string): void {
     const clock = this.#slots.get(id)?.instance?.clock;
     if (clock) clock.skewMs = this.#skew();
@@ -135,7 +135,7 @@ export class Platform {
       throw lost(slot, method);
     }
     await this.#latency();
-    // What a sender said last may arrive after it died, or die with it.
+    // The last call of a dead sender may arrive, or be lost with it.
     if (from && !from.alive && world.chance(0.5)) return never();
     if (world.chance(faults.lostRequest)) throw lost(slot, method);
     if (this.#mayRepeat(method) && world.chance(faults.duplicate)) this.#deliverLater(slot, method, sent);
@@ -174,7 +174,7 @@ export class Platform {
   }
 
   #latency(): Promise<void> {
-    // Mostly fast, now and then very late.
+    // Mostly fast, and sometimes very slow.
     const { maxLatencyMs } = this.faults;
     return this.#world.sleep(
       this.#world.chance(0.02) ? maxLatencyMs * 20 : this.#world.random() * maxLatencyMs,
@@ -221,7 +221,7 @@ export class Platform {
     };
     const wrote = () => {
       this.#written.add(slot);
-      // All that one turn writes is kept or lost together, so the end comes after this turn.
+      // The writes of one turn are kept or lost together, so the crash comes after this turn.
       if (depth === 0 && this.#world.chance(this.faults.crashAfterWrite))
         queueMicrotask(() => {
           if (instance.alive) this.#kill(slot, instance);
@@ -276,7 +276,7 @@ export class Platform {
     });
   }
 
-  /** An alarm is delivered at least once: when its handler dies, it comes again. */
+  /** Fires an alarm. It is delivered at least once: if its handler dies, it fires again. */
   async #fire(slot: Slot, tries: number): Promise<void> {
     let instance = slot.instance;
     try {

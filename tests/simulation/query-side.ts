@@ -6,15 +6,15 @@ import { type Faults, LONG_DELAY_MS } from "./faults.ts";
 import type { World } from "./world.ts";
 
 /**
- * The real query side (the statements that D1 gets) over SQLite in memory, behind a network with faults: calls are lost,
- * carried out without an answer, and arrive long after they were given up.
+ * The real query side (the statements that D1 executes) over SQLite in memory, behind a network with faults: calls are lost,
+ * executed without an answer, or arrive long after the caller gave up.
  */
 export class QuerySide implements RunProjection, WaitpointProjection {
   readonly #world: World;
   readonly #faults: () => Faults;
   readonly #database = new DatabaseSync(":memory:");
   readonly #repository = d1Repository(d1(this.#database));
-  /** Rows that a call under way may still bring. */
+  /** Rows of calls in flight. */
   #late = 0;
 
   constructor(world: World, faults: () => Faults) {
@@ -67,7 +67,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
   }
 }
 
-/** As much of D1 as the repository's writes use. */
+/** The part of D1 that the repository's writes use. */
 function d1(database: DatabaseSync): D1Database {
   const statements = new Map<string, StatementSync>();
   const prepare = (query: string, bound: SQLInputValue[] = []) => {

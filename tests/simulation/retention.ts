@@ -3,7 +3,7 @@ import { LONG_TTL_MS, type Scene } from "./scene.ts";
 
 const DAY_MS = 24 * 3_600_000;
 
-/** What a queue keeps of runs and keys. */
+/** Tables of a queue that must be empty once all runs and keys are gone. */
 const TABLES = [
   ..."runs payloads outputs metadata attempts events journal waiters messages".split(" "),
   ..."idempotency debounces keys".split(" "),

@@ -3,29 +3,30 @@ import type { World } from "./world.ts";
 
 export interface Scenario {
   /**
-   * `storm`: all that can happen, with faults. `crowd`: a storm over thousands of runs, many environments and queues.
-   * `split`: a storm in which queues, all of them limited, are split anew again and again. `debounce`: a storm of debounced triggers, with few keys. `backlog`: without faults, everybody
-   * queued far more than the hosts have room for, one of them first and most.
+   * `storm`: everything that can happen, with faults. `crowd`: a storm with thousands of runs, many environments and queues.
+   * `split`: a storm in which the number of partitions of limited queues changes again and again. `debounce`: a storm of
+   * debounced triggers with few keys. `backlog`: without faults, every environment has queued far more than the hosts have
+   * room for, and one of them queued first and most.
    */
   kind: "storm" | "crowd" | "split" | "debounce" | "backlog";
   environments: number;
-  /** Queues an environment has; in a storm the second half of them limits its concurrency. */
+  /** Queues per environment; in a storm the second half of them have limits. */
   queues: number;
   /** Concurrency keys that runs of a queue are spread over. */
   keys: number;
   hosts: number;
   /** Most slots a host has. */
   slots: number;
-  /** What clients do, each once: trigger a run, a batch, call with a wrong key. */
+  /** Number of clients. Each acts once: it triggers a run or a batch, or calls with a wrong key, and so on. */
   clients: number;
   environmentLimit: number;
   queueLimit: number;
   faults: Faults;
   /** Mean virtual time between two blows (a host or an object dies, is replaced, has its clock set); 0: none. */
   blowEveryMs: number;
-  /** How long clients come and faults go on. */
+  /** How long clients arrive and faults occur. */
   stormMs: number;
-  /** Longest a run is given to end once faults have stopped. */
+  /** How long runs may take to end once faults have stopped. */
   patienceMs: number;
 }
 

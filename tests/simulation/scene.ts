@@ -14,12 +14,12 @@ import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 const DAY_MS = 24 * 3_600_000;
-/** Most that a queue is split into here. */
+/** Most partitions of a queue. */
 export const MOST_PARTITIONS = 4;
 /** Keys with this time to live are valid for longer than an ended run is kept. */
 export const LONG_TTL_MS = 90 * DAY_MS;
 
-/** What all that act in a simulation share: who there is, and how a Worker calls the objects. */
+/** What all actors of a simulation share: environments and queues, and how a Worker calls the objects. */
 export class Scene {
   readonly world: World;
   readonly platform: Platform;
@@ -42,7 +42,7 @@ export class Scene {
   readonly longKeys = new Map<string, { runId: string; again: () => Promise<string> }>();
   /** Queues that somebody has paused, by key. */
   readonly paused = new Set<string>();
-  /** Clients that are not done. */
+  /** Number of clients that have not finished. */
   open = 0;
 
   constructor(world: World, platform: Platform, invariants: Invariants, scenario: Scenario, places: Places) {
@@ -65,7 +65,7 @@ export class Scene {
     return this.#partitions.get(parseRunId(runId)?.queueKey as string) as QueueRef;
   }
 
-  /** Where a Worker puts a run of a queue: with others of its key, or wherever `name` says. */
+  /** The partition in which a Worker puts a run: that of `name`, which is its concurrency key or any other text. */
   partitionFor({ environment, queue, queueKey }: QueueRef, name: string): QueueRef {
     return queueRef(environment, queue, partitionOf(name, this.split.get(queueKey) ?? 1));
   }
@@ -74,14 +74,14 @@ export class Scene {
     return this.queues.filter((queue) => queue.environment.key === environmentKey);
   }
 
-  /** What a Worker knows of the queue's declaration: with the number of the promotion once it has heard of it. */
+  /** The declaration of the queue as a Worker knows it, with the number of the promotion once the Worker knows that. */
   declarationOf({ environment, queue }: QueueRef): QueueDeclaration {
     const { queueKey } = queueRef(environment, queue);
     const promotion = this.deployed.has(environment.key) ? 1 : undefined;
     return { ...this.limits.get(queueKey), promotion };
   }
 
-  /** Runs `work` as one more client, that the simulation waits for. */
+  /** Runs `work` as one more client. The simulation waits for it. */
   client(work: () => Promise<void>): void {
     this.open += 1;
     void work().then(() => {
@@ -89,7 +89,7 @@ export class Scene {
     });
   }
 
-  /** Calls until it is answered, as everybody does who was told that calls are idempotent. */
+  /** Repeats a call until it is answered: calls are idempotent. */
   async persist<T>(call: () => Promise<T>): Promise<T> {
     for (;;) {
       try {

@@ -5,8 +5,8 @@ import { LONG_DELAY_MS } from "./faults.ts";
 import type { Scene } from "./scene.ts";
 
 const CRON = "* * * * *";
-// The library draws a random number for each expression that it reads, and what was read is kept: a thread's first seed would
-// draw one more than the others.
+// The library draws a random number for each expression that it parses, and caches the result. Without this, a thread's first
+// seed would draw one more than the others.
 parseCron(CRON);
 
 /** Has a task run every minute for some minutes. */
@@ -28,13 +28,13 @@ export async function keepSchedule(
   }
   const { id } = created;
   invariants.ticks.created(id);
-  // Now and then all stands still for several ticks.
+  // Sometimes the whole machine is paused for several ticks.
   if (world.chance(0.15))
     world.after(world.between(30_000, 200_000), () => world.jump(world.between(200_000, 900_000)));
   await world.sleep(world.between(60_000, 400_000));
   invariants.ticks.ending(id);
   await scene.persist(() => object.deleteSchedule(id));
-  // A creation that was late arrives after the end: whoever looks sees it.
+  // A late duplicate of the creation may arrive after the deletion: a user would see that and delete it again.
   await world.sleep(scenario.stormMs + LONG_DELAY_MS);
   await scene.persist(() => object.deleteSchedule(deduplicationKey));
 }

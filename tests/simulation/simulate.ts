@@ -34,7 +34,7 @@ export interface Result {
   runs: number;
   /** Moves from one status to another that runs made. */
   edges: Edge[];
-  /** Of all that happened: two runs of a seed have the same. */
+  /** A hash of everything that happened: two runs of a seed have the same. */
   trace: string;
 }
 
@@ -48,17 +48,17 @@ export class SeedFailed extends Error {
 }
 
 /**
- * Calls that the network never delivers twice, because their senders never send them again: an answer that is lost is
- * made up for in another way (leases that end, epochs that are raised).
+ * Calls that the network never delivers twice, because their senders never repeat them. Leases that expire and epochs that are
+ * raised cover a lost answer.
  */
 const SENT_ONCE = new Set(["poll", "deliver", "dequeueForHost", "dequeueRuns"]);
 
-// An object that dies leaves promises behind that nobody waits for.
+// An object that dies leaves promises that nobody awaits.
 process.on("unhandledRejection", (error: unknown) => {
   if (!(error instanceof Error && error.message.startsWith("simulated:"))) throw error;
 });
 
-/** How long all is left to come to rest before the end is looked at. */
+/** How long nothing may happen before the final state is checked. */
 const REST_MS = 60_000;
 const LINES = 40;
 /** More steps than this in one millisecond are no progress. */
@@ -67,7 +67,7 @@ const MOST_AT_ONCE = 50_000;
 export interface SimulateOptions {
   /** What happened to the runs concerned is part of the error. */
   trace?: boolean;
-  /** Whatever the seed would draw. */
+  /** Overrides the kind that the seed would draw. */
   kind?: Scenario["kind"];
   onStatement?: Platform["onStatement"];
 }
@@ -108,7 +108,7 @@ class Simulation {
   readonly #invariants: Invariants;
   readonly #scene: Scene;
   readonly #hosts: SimulatedHost[] = [];
-  /** When time last went on, and at which step. */
+  /** When the clock last moved, and at which step. */
   #movedAt = 0;
   #moved = 0;
 
@@ -222,7 +222,7 @@ class Simulation {
     }
   }
 
-  /** What the query side and the runs' code were told, beside what the owners say. */
+  /** Compares what the query side and the tasks' code received with the answers of the owners. */
   async #compare(): Promise<void> {
     const { projections, operations, violations } = this.#invariants;
     const runs: Record<string, object | null> = {};

@@ -67,7 +67,7 @@ export class TaskCode {
       : { durationMs, end, operations: operationsOf(run), retryMs };
   }
 
-  /** Creates, or finds, what an operation stands for, and says what the journal is to have. Null: the attempt is over. */
+  /** Creates or finds the target of an operation, and returns its journal entries. Null: the attempt has ended. */
   async begin(run: DequeuedRun, number: number, operation: Operation): Promise<JournalEntry[] | null> {
     const startedAt = Date.now();
     switch (operation.kind) {
@@ -94,7 +94,7 @@ export class TaskCode {
     }
   }
 
-  /** The parent's journal knows the child before it is created. */
+  /** Creates a child. The parent's journal has its id before it is created. */
   async #child(run: DequeuedRun, number: number, kind: "run" | "trigger"): Promise<string | null> {
     const scene = this.#scene;
     const ref = scene.world.pick(scene.queuesOf(run.environment.key));
@@ -128,7 +128,7 @@ export class TaskCode {
     const operation = { runId: run.runId, attempt: run.attempt, number, ...claim };
     const owner = this.#scene.queue(queueKey);
     const answer = await this.#scene.persist(() => owner.claimOperation(environmentKey, operation));
-    // The attempt is over: its host is told so by the next report.
+    // The attempt has ended: its host learns so from the answer to its next report.
     if ("error" in answer) return null;
     this.#scene.invariants.operations.target(run, number, answer.target);
     return answer.target;
@@ -163,7 +163,7 @@ function operationsOf(run: DequeuedRun): Operation[] {
     if (kind < 3) return { kind: "step" };
     if (kind < 6) return { kind: "wait", ms: draw.between(0, 60_000) };
     if (kind < 8) return { kind: "token" };
-    // Children have none of their own but for plain ones.
+    // Children have only steps.
     if (run.parentRunId) return { kind: "step" };
     if (kind < 9) return { kind: "run", count: draw.between(1, 3) };
     return kind < 10 ? { kind: "trigger" } : { kind: "batch", size: draw.between(1, 12) };

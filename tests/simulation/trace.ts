@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 
 /**
- * Everything that happened in a seed, in order: its hash tells whether two runs of a seed did the same, and the lines
- * about one run tell how it came to break an invariant. Lines are kept only where somebody will read them.
+ * Everything that happened in a seed, in order. The hash shows whether two runs of a seed did the same, and the lines about one
+ * run show how it came to break an invariant. Lines are kept only when somebody will read them.
  */
 export class Trace {
   readonly #hash = createHash("sha256");

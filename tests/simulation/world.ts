@@ -4,13 +4,13 @@ import { Trace } from "./trace.ts";
 /** The clock of one machine: how far it is ahead of the world's, in milliseconds. */
 export interface Clock {
   skewMs: number;
-  /** The machine is gone, and with it what it would do later. */
+  /** The machine is gone: its timers do nothing any more. */
   ended?: boolean;
 }
 
 /**
- * A world in which nothing is left to chance that the seed doesn't decide: a virtual clock, a seeded generator, and one
- * list of events. Between two events all promises settle, so the order of everything is the same in every run of a seed.
+ * A deterministic world: a virtual clock, a seeded random generator, and one list of events. Between two events all promises
+ * settle, so everything happens in the same order each time a seed runs.
  */
 export class World {
   /** Milliseconds since the epoch, as the code under test sees them. */
@@ -19,7 +19,7 @@ export class World {
   steps = 0;
   readonly trace: Trace;
   readonly jumps: { from: number; to: number }[] = [];
-  /** Whose clock `Date.now` shows: code that runs for a machine runs inside. */
+  /** The machine whose code is running: `Date.now` shows its clock. */
   readonly clock = new AsyncLocalStorage<Clock>();
   readonly #events: Event[] = [];
   readonly #startedAt = this.now;
@@ -75,14 +75,14 @@ export class World {
     return new Promise((resolve) => void this.after(ms, resolve));
   }
 
-  /** Everything stood still for so long, as a machine that was paused: what was due meanwhile is due now. */
+  /** Moves the clock as if the machine had been paused: what became due meanwhile is due now. */
   jump(ms: number): void {
     this.jumps.push({ from: this.now, to: this.now + ms });
     this.now += ms;
     this.note(`the clock jumps by ${ms}`);
   }
 
-  /** Lets the next event happen and everything that follows from it. False: nothing is left. */
+  /** Runs the next event and everything that follows from it. Returns false when no event is left. */
   async step(): Promise<boolean> {
     let event = pop(this.#events);
     while (event?.canceled) event = pop(this.#events);
@@ -99,12 +99,12 @@ export class World {
     try {
       if (!clock.ended) this.clock.run(clock, work);
     } catch (error) {
-      // Its end can come in the middle.
+      // The machine may end while the timer's work runs.
       if (!clock.ended) throw error;
     }
   }
 
-  /** Puts the virtual clock, timers and generator in the place of the real ones; the result puts those back. */
+  /** Replaces the real clock, timers and random generator by virtual ones. The result restores them. */
   install(): () => void {
     const real = {
       setTimeout: globalThis.setTimeout,
@@ -144,7 +144,7 @@ export class World {
       },
       configurable: true,
     });
-    // The code under test reports what it survives; here surviving is the point.
+    // The code under test logs faults that it survives; here they are intended.
     console.error = () => {};
     return () => {
       globalThis.setTimeout = real.setTimeout;

@@ -3,7 +3,7 @@ import { RunStatus } from "@acme/sdk/contract";
 import type { RunChange } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** A window is judged once each sibling should have had so many turns. */
+/** A window is judged once each sibling should have had this many turns. */
 const TURNS = 20;
 /** Least part of its fair share that a sibling must have had by then. */
 const LEAST_SHARE = 0.7;
@@ -65,7 +65,7 @@ export class Fairness {
       if (siblings.size < 2) continue;
       const all = [...siblings.values()];
       const total = all.reduce((sum, sibling) => sum + sibling.leased, 0);
-      // Who has no backlog has no claim: the window begins anew.
+      // A flow without a backlog has no claim, so the window restarts.
       if (all.some((sibling) => sibling.pending === 0)) for (const sibling of all) sibling.leased = 0;
       else if (total >= TURNS * siblings.size) {
         this.#windows += 1;

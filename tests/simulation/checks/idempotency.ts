@@ -5,9 +5,9 @@ import type { Violations } from "./violations.ts";
 export class Idempotency {
   readonly #violations: Violations;
   readonly #now: () => number;
-  /** Until when a key stands for a run, by key and run. */
+  /** When a key's claim for a run expires, by key and run. */
   readonly #claims = new Map<string, Map<string, number>>();
-  /** Runs by key, of keys that never expire here. */
+  /** The run of each key that does not expire during the simulation. */
   readonly #created = new Map<string, string>();
 
   constructor(violations: Violations, now: () => number) {
@@ -15,7 +15,7 @@ export class Idempotency {
     this.#now = now;
   }
 
-  /** A trigger was told that its key stands for its own run. `skewMs`: how far the clock of who decided may be ahead. */
+  /** A trigger was answered that its key stands for its own run. `skewMs`: how far the clock that decided may be ahead. */
   claimed(key: string, runId: string, expiresAt: number, skewMs: number): void {
     const claims = this.#claims.get(key) ?? new Map<string, number>();
     this.#claims.set(key, claims.set(runId, expiresAt));
@@ -24,7 +24,7 @@ export class Idempotency {
       this.#violations.report(4, `key ${key} stands for ${valid.map(([id]) => id).join(" and for ")}`);
   }
 
-  /** Of runs with a key that doesn't expire there is one, whether or not anybody was told of the others. */
+  /** A key that does not expire creates one run, whether or not a client has seen another one. */
   changed({ environmentKey, database, before, after }: RunChange): void {
     if (before) return;
     const row = database.prepare("SELECT payload FROM payloads WHERE seq = ?").get(after.seq);

@@ -2,10 +2,10 @@ import { parseRunId } from "@acme/sdk/contract";
 import type { RunChange } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** What an intruder writes: whatever carries it was changed from another environment. */
+/** The text that an intruder writes: whatever contains it was changed from another environment. */
 export const INTRUDER = "intruder";
 
-/** Invariant 9: what is asked with another environment's key reads and changes nothing. */
+/** Invariant 9: calls with another environment's key read and change nothing. */
 export class Isolation {
   readonly #violations: Violations;
 

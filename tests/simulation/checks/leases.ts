@@ -3,7 +3,7 @@ import { RunStatus } from "@acme/sdk/contract";
 import type { RunChange, RunState } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** Invariant 2: every attempt has a lease of its own, and what comes with an old one is refused. */
+/** Invariant 2: every attempt has its own lease, and reports with an old one are refused. */
 export class Leases {
   readonly #violations: Violations;
   readonly #runs: ReadonlyMap<string, RunState>;
@@ -33,7 +33,7 @@ export class Leases {
     this.#given.set(`${after.id} ${after.token}`, after.session_id);
   }
 
-  /** The lease a run has now: a report that is sent with an older one from now on must be refused. */
+  /** The current lease of a run: a report that is sent with an older one from now on must be refused. */
   current(runId: string): number {
     return this.#runs.get(runId)?.token ?? 0;
   }

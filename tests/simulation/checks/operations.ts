@@ -2,7 +2,7 @@ import type { DequeuedRun, OperationResult } from "@acme/sdk/contract";
 import type { Outcomes } from "./outcomes.ts";
 import type { Violations } from "./violations.ts";
 
-/** Invariant 7: an operation is performed once, and returns the same each time the code comes by. */
+/** Invariant 7: an operation is performed once, and returns the same result each time the code reaches it. */
 export class Operations {
   readonly #violations: Violations;
   readonly #outcomes: Outcomes;
@@ -33,7 +33,7 @@ export class Operations {
     this.#targets.set(key, target);
   }
 
-  /** The task's code got an operation's result: the same one each time, and never before a child is over. */
+  /** The task's code received an operation's result: the same one each time, and never before the child has ended. */
   returned(run: DequeuedRun, number: number, result: OperationResult, waits: boolean): void {
     const key = keyOf(run, number);
     const text = JSON.stringify(result);
@@ -45,7 +45,7 @@ export class Operations {
       this.#violations.report(7, `${key} returned before its child ${target} was over`);
   }
 
-  /** What operations that waited for tokens got. */
+  /** The results that operations received for tokens. */
   *tokenResults(): Generator<[tokenId: string, result: string]> {
     for (const [key, target] of this.#targets) {
       const result = this.#results.get(key);

@@ -36,8 +36,8 @@ export class Outcomes {
   started(run: DequeuedRun, current: number): void {
     this.#started.add(run.runId);
     const outcome = this.#outcomes.get(run.runId);
-    // One that was canceled while it was on its way to the host may start: the notice follows it. And what was on its
-    // way for long, with a lease from before: its host hears at its first report that it has nothing any more.
+    // A run that was canceled while it was in flight to its host may start: the notice follows. So may a late delivery with an
+    // earlier lease: its host learns from its first report that the lease is over.
     if (outcome && outcome !== RunStatus.CANCELED && run.token >= current)
       this.#violations.report(1, `${run.runId} was started after its outcome ${outcome}`);
   }

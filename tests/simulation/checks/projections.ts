@@ -3,7 +3,7 @@ import type { Violations } from "./violations.ts";
 
 type Columns = Record<string, unknown>;
 
-/** Invariant 8: once nothing is on its way, the query side says of each run and token what its owner says. */
+/** Invariant 8: once nothing is in flight, the query side has each run and token as its owner has it. */
 export class Projections {
   readonly #violations: Violations;
   readonly #querySide: QuerySide;
@@ -28,7 +28,7 @@ export class Projections {
     return this.#querySide.isQuiet ? undefined : "a row on its way";
   }
 
-  /** `records`: what the owners say. */
+  /** `records`: the answers of the owners. */
   atEnd(table: "runs" | "waitpoints", records: Record<string, object | null>): void {
     const rows = new Map(this.#querySide.rows(table).map((row) => [row.id as string, row]));
     for (const [id, record] of Object.entries(records)) {

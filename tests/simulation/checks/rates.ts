@@ -7,14 +7,14 @@ import type { Violations } from "./violations.ts";
 const TOLERANCE_MS = 1;
 
 /**
- * Invariant 3, of limits by rate: at each lease, the generic cell rate algorithm over all leases until now has room. And a
- * queue that was paused leases nothing.
+ * Invariant 3 for rate limits: at each lease, the generic cell rate algorithm over all leases so far has room. A paused queue
+ * leases nothing.
  */
 export class Rates {
   readonly #violations: Violations;
   readonly #places: LimitedPlaces;
   readonly #now: () => number;
-  /** False where clocks are set: each time lets some more start. */
+  /** False where clocks are changed: each change allows some more starts. */
   readonly #measures: boolean;
   /** When each limiter will have recovered. */
   readonly #recovered = new Map<string, number>();
@@ -27,7 +27,7 @@ export class Rates {
     this.#measures = measures;
   }
 
-  /** From when a pause was acknowledged until its end is asked for. */
+  /** Queues between the acknowledgment of a pause and the request to end it. */
   paused(queueKey: string, paused: boolean): void {
     if (paused) this.#paused.add(queueKey);
     else this.#paused.delete(queueKey);
@@ -38,7 +38,7 @@ export class Rates {
     const first = this.#places.firstOf(queueKey);
     if (this.#paused.has(first))
       this.#violations.report(3, `${after.id} was leased while its queue ${queueKey} was paused`);
-    // What goes on after a wait has been counted when it began.
+    // A run that resumes after a wait was counted when it started.
     if (after.journal_attempt === after.attempt + 1) return;
     const limits = this.#places.limits.get(first);
     if (!this.#measures || !limits) return;

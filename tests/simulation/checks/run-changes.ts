@@ -63,7 +63,7 @@ export class RunChanges {
     }
   }
 
-  /** Has SQLite tell each change of a status. */
+  /** Has SQLite report each change of a status. */
   #watch(database: DatabaseSync): void {
     database.function("edge", (from, to) => {
       this.edges.add(`${from as RunStatus} → ${to as RunStatus}`);

@@ -5,7 +5,7 @@ import type { Violations } from "./violations.ts";
 
 const HELD = "SELECT concurrency_key AS key, count(*) AS n FROM runs WHERE slot = 1 GROUP BY concurrency_key";
 
-/** Queues, and what holds over all of their partitions. */
+/** Queues, and their limits over all partitions. */
 export interface LimitedPlaces {
   /** By key of the first partition. */
   limits: ReadonlyMap<string, QueueLimits>;
@@ -83,7 +83,7 @@ export class Slots {
       );
   }
 
-  /** All is over: the counters that limits are checked against say so too. */
+  /** All runs have ended: the counters that limits are checked against must be zero. */
   atEnd(databases: Map<string, DatabaseSync>): void {
     for (const [queueKey, database] of databases) {
       if (!hasRuns(database)) continue;

@@ -13,13 +13,13 @@ interface Schedule {
   ticks: Set<number>;
 }
 
-/** A time in which everything stood still. */
+/** A time in which the whole machine was paused. */
 export interface Pause {
   from: number;
   to: number;
 }
 
-/** Invariant 5: each tick of a schedule has one run; of those that passed while all stood still only the last has one. */
+/** Invariant 5: each tick of a schedule has one run; of the ticks during a pause of the machine, only the last has one. */
 export class Ticks {
   readonly #violations: Violations;
   readonly #now: () => number;
@@ -35,7 +35,7 @@ export class Ticks {
     this.#schedule(scheduleId).from = this.#now();
   }
 
-  /** Its end is asked for now. */
+  /** The deletion of the schedule is requested now. */
   ending(scheduleId: string): void {
     this.#schedule(scheduleId).until = this.#now();
   }

@@ -10,7 +10,7 @@ export class Violation extends Error {
   }
 }
 
-/** What the checks found. Much of it is seen in the middle of a step, where nobody could catch it: it is thrown after it. */
+/** The violations that checks found. Many are found in the middle of a step, where nobody could catch them: they are thrown after it. */
 export class Violations {
   #first: Violation | null = null;
 

@@ -16,7 +16,7 @@ export interface Mutation {
   kind?: Scenario["kind"];
 }
 
-/** The module's text with the change. Throws where the text to replace is gone: the mutation has to follow the code. */
+/** Returns the module's text with the change. Throws when the text to replace is missing: the mutation has to follow the code. */
 export function mutate(source: string, { name, module, find, replace }: Mutation): string {
   const parts = source.split(find);
   if (parts.length !== 2) {
