@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import { addAdminCommands } from "./commands/admin.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
 import { addEnvCommands } from "./commands/env.ts";
@@ -55,6 +56,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addEnvCommands(program);
   program.commandsGroup("Other:");
   addServerCommand(program);
+  addAdminCommands(program);
   addWhoamiCommand(program);
   addCompletionCommand(program);
   program.helpCommand("help [command]", "show how a command is used");

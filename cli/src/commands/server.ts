@@ -39,9 +39,10 @@ Examples:
     .command("sign-in-link")
     .description("print a link that signs you in to the server that runs here, once, within a day")
     .option("--email <address>", "who signs in; default: the server's owner")
-    .action(async ({ email }: { email?: string }) => {
+    .option("--data <dir>", "data folder of the server; default: the one of `acme server`")
+    .action(async ({ email, data }: { email?: string; data?: string }) => {
       const { signInLinkOf } = await import("@acme/server");
-      const { data } = server.opts<ServeOptions>();
-      console.log((await signInLinkOf(data, email)).url);
+      const folder = data ?? server.opts<ServeOptions>().data;
+      console.log((await signInLinkOf(folder, email)).url);
     });
 }
