@@ -33,7 +33,18 @@ describe("loadSecrets", () => {
     expect(first.secretKey).toMatch(/^tr_prod_sk_[0-9a-z]{24}$/);
     expect(first.devSecretKey).toMatch(/^tr_dev_/);
     expect(first.accessToken).toMatch(/^tr_pat_/);
-    expect(new Set(Object.values(first)).size).toBe(6);
+    expect(first.encryptionKeys).toMatch(/^k1:/);
+    expect(new Set(Object.values(first)).size).toBe(7);
+  });
+
+  it("get a key for variables where a folder is older than those, and keep the rest", () => {
+    const { secretsFile } = openDataDir(folder);
+    const { encryptionKeys: _, ...older } = loadSecrets(secretsFile);
+    writeFileSync(secretsFile, JSON.stringify(older));
+    const loaded = loadSecrets(secretsFile);
+    expect(loaded).toMatchObject(older);
+    expect(loaded.encryptionKeys).toMatch(/^k1:/);
+    expect(loadSecrets(secretsFile)).toEqual(loaded);
   });
 
   it.each(["", "{", '{"hostToken":"short"}'])(
