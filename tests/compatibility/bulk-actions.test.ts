@@ -60,6 +60,7 @@ describe("runs.bulk by @trigger.dev/sdk 4.8.3", () => {
     expect(retrieved).toMatchObject({ id: newest?.id, status: "COMPLETED" });
     expect(await runs.bulk.abort(retrieved.id)).toEqual({ id: retrieved.id });
     await expect(runs.bulk.retrieve("bulk_nothing")).rejects.toMatchObject({ status: 404 });
-    await expect(runs.bulk.cancel({ filter: {} })).rejects.toMatchObject({ status: 400 });
+    const unknown = runs.bulk.cancel({ filter: { period: "yesterday" } });
+    await expect(unknown).rejects.toMatchObject({ status: 400 });
   });
 });

@@ -1,0 +1,203 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { deployTaskFile } from "../support/deploy-task.ts";
+import { eventually } from "../support/eventually.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+
+const TASKS = `
+import { task } from "@trigger.dev/sdk";
+export const quick = task({ id: "quick", run: async () => "done" });
+`;
+
+interface Answer<T> {
+  status: number;
+  body: T;
+}
+
+/** The Worker is killed with SIGKILL in the middle of what accounts do, again and again; it is started again by itself. */
+describe("accounts, when the Worker is killed", () => {
+  let server: LocalServer;
+  let adminToken: string;
+  let owner: string;
+
+  beforeAll(async () => {
+    server = await startLocalServer({ example: false });
+    await deployTaskFile(server, TASKS);
+    const secrets = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8"));
+    adminToken = (secrets as { adminToken: string }).adminToken;
+    owner = await signIn("owner@acme.localhost");
+  });
+  afterAll(() => server?.stop());
+
+  /** Sends it until it is answered, as a person would: null when the Worker was not there. */
+  async function send<T>(
+    method: string,
+    path: string,
+    credential: { cookie?: string; token?: string },
+    body?: unknown,
+  ): Promise<Answer<T> | null> {
+    try {
+      const response = await fetch(`${server.apiUrl}${path}`, {
+        method,
+        redirect: "manual",
+        headers: {
+          "content-type": "application/json",
+          origin: server.apiUrl,
+          ...(credential.cookie ? { cookie: credential.cookie } : {}),
+          ...(credential.token ? { authorization: `Bearer ${credential.token}` } : {}),
+        },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+      return { status: response.status, body: JSON.parse(await response.text()) as T };
+    } catch {
+      return null;
+    }
+  }
+
+  async function insist<T>(...request: Parameters<typeof send>): Promise<Answer<T>> {
+    return eventually(`${request[0]} ${request[1]} is answered`, async () => {
+      const answer = await send<T>(...request);
+      return answer && answer.status < 500 ? answer : false;
+    });
+  }
+
+  async function signIn(email: string): Promise<string> {
+    return eventually(`${email} is signed in`, async () => {
+      const link = await send<{ url: string }>(
+        "POST",
+        "/admin/v1/sign-in-links",
+        { token: adminToken },
+        { email },
+      );
+      if (link?.status !== 200) return false;
+      const response = await fetch(link.body.url, { redirect: "manual" }).catch(() => null);
+      return response?.headers.getSetCookie()[0]?.split(";")[0] ?? false;
+    });
+  }
+
+  /** Kills the Worker so many milliseconds after `work` began; resolves when `work` has ended one way or the other. */
+  async function killedAfter<T>(ms: number, work: Promise<T>): Promise<T> {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    server.kill("worker", "SIGKILL");
+    return work;
+  }
+
+  const DELAYS = [0, 8, 30];
+
+  it("an invitation is open, or accepted by a member; never half of both", async () => {
+    for (const ms of DELAYS) {
+      const email = `invited-${ms}@acme.localhost`;
+      const made = await insist<{ url: string }>(
+        "POST",
+        "/api/v1/organizations/default/invitations",
+        { cookie: owner },
+        { email, role: "viewer" },
+      );
+      expect(made.status).toBe(201);
+      const cookie = await signIn(email);
+      const token = made.body.url.split("/").at(-1);
+      const accept = () => send("POST", "/api/v1/invitations/accept", { cookie }, { token });
+      await killedAfter(ms, accept());
+      const open = await insist<{ data: { email: string }[] }>(
+        "GET",
+        "/api/v1/organizations/default/invitations",
+        { cookie: owner },
+      );
+      const members = await insist<{ data: { email: string }[] }>(
+        "GET",
+        "/api/v1/organizations/default/members",
+        { cookie: owner },
+      );
+      const isOpen = open.body.data.some((each) => each.email === email);
+      const isMember = members.body.data.some((each) => each.email === email);
+      expect(isOpen).toBe(!isMember);
+      if (isOpen) expect((await accept())?.status).toBe(200);
+    }
+  });
+
+  it("a sign-up can be done again with the same address", async () => {
+    for (const ms of DELAYS) {
+      const email = `new-${ms}@acme.localhost`;
+      await killedAfter(ms, send("POST", "/admin/v1/sign-in-links", { token: adminToken }, { email }));
+      const cookie = await signIn(email);
+      const me = await insist<{ user: { email: string } }>("GET", "/api/v1/me", { cookie });
+      expect(me.body.user.email).toBe(email);
+    }
+  });
+
+  it("variables can be read during and after a rotation that was cut off", async () => {
+    const path = `/api/v1/projects/${server.projectRef}/envvars/prod`;
+    const variables = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`V${n}`, `value ${n}`]));
+    const imported = await insist("POST", `${path}/import`, { token: server.secretKey }, { variables });
+    expect(imported.status).toBe(200);
+    const rotate = () => send("POST", "/api/v1/organizations/default/encryption/rotate", { cookie: owner });
+    for (const ms of DELAYS) {
+      await killedAfter(ms, rotate());
+      const { body } = await insist<{ name: string; value: string }[]>("GET", path, {
+        token: server.secretKey,
+      });
+      expect(Object.fromEntries(body.map(({ name, value }) => [name, value]))).toEqual(variables);
+    }
+    const last = await insist<{ number: number }>("POST", "/api/v1/organizations/default/encryption/rotate", {
+      cookie: owner,
+    });
+    expect(last.status).toBe(200);
+  });
+
+  it("a bulk action goes on, and comes to each run once", async () => {
+    const key = { token: server.secretKey };
+    for (let n = 0; n < 60; n++) {
+      const body = { payload: "{}", options: { delay: "1h", tags: ["bulk"] } };
+      expect((await insist("POST", "/api/v1/tasks/quick/trigger", key, body)).status).toBe(200);
+    }
+    await eventually("all are listed", async () => {
+      const list = await send<{ data: unknown[] }>(
+        "GET",
+        "/api/v1/runs?filter[tag]=bulk&page[size]=100",
+        key,
+      );
+      return list?.body.data.length === 60;
+    });
+    const created = await insist<{ id: string }>("POST", "/api/v1/bulk-actions", key, {
+      action: "replay",
+      filter: { tag: "bulk" },
+    });
+    expect(created.status).toBe(202);
+    interface Progress {
+      status: string;
+      counts: { total: number; success: number; failure: number };
+    }
+    const path = `/api/v1/bulk-actions/${created.body.id}`;
+    for (const ms of [5, 40, 120]) {
+      await killedAfter(ms, Promise.resolve());
+      // It has been started again.
+      await insist("GET", path, key);
+    }
+    const action = await eventually("it is over", async () => {
+      const answer = await send<Progress>("GET", path, key);
+      return answer?.status === 200 && answer.body.status === "COMPLETED" ? answer.body : false;
+    });
+    expect(action.counts).toEqual({ total: 60, success: 60, failure: 0 });
+    await eventually("each run has one copy", async () => {
+      const list = await send<{ data: { id: string }[] }>(
+        "GET",
+        "/api/v1/runs?filter[tag]=bulk&page[size]=100",
+        key,
+      );
+      return list?.body.data.length === 100;
+    });
+    const all = new Set<string>();
+    for (let after = ""; ; ) {
+      const { body } = await insist<{ data: { id: string }[]; pagination: { next?: string } }>(
+        "GET",
+        `/api/v1/runs?filter[tag]=bulk&page[size]=100${after}`,
+        key,
+      );
+      for (const { id } of body.data) all.add(id);
+      if (!body.pagination.next) break;
+      after = `&page[after]=${body.pagination.next}`;
+    }
+    expect(all.size).toBe(120);
+  });
+});
