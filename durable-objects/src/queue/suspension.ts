@@ -39,11 +39,11 @@ export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVe
     checkpoint: report.checkpoint?.id,
     checkpointError: report.checkpointError,
   });
+  // The session is kept: its host may report the suspension again, because the answer was lost.
   transition(q, run, RunStatus.WAITING_ON_WAITPOINT, {
     attempt: run.journal_attempt - 1,
     due_at: dueAt,
     done_token: run.token,
-    session_id: null,
     checkpoint: report.checkpoint ? JSON.stringify(report.checkpoint) : null,
     usage_ms: run.usage_ms + (report.usageMs ?? 0),
   });
