@@ -72,9 +72,9 @@ describe.skipIf(!canStartEngine())("a Docker Engine whose checkpoints hang", DEA
       checkpointsProblem: expect.stringContaining("took longer than"),
     });
     const third = server.trigger("remembers", { payload: { name: "c" } });
-    const told = await server.suspensionOf(third);
-    expect(told.checkpoint ?? null).toBeNull();
-    expect(told.checkpointError).toMatch(
+    const suspension = await server.suspensionOf(third);
+    expect(suspension.checkpoint ?? null).toBeNull();
+    expect(suspension.checkpointError).toMatch(
       /^checkpoints are paused on this host: Saving the process took longer/,
     );
     await server.outputOf(await server.resume(third));

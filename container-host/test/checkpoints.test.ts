@@ -69,13 +69,13 @@ async function savedBy(host: TestHost) {
 }
 
 describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, () => {
-  it("goes on where it was, each time; in between there is no container of it", async () => {
+  it("continues where it was, each time; no container of it exists in between", async () => {
     const host = await testHost("docker");
     const { hostId, server, untilMetric } = host;
     let run = server.trigger("remembers", { payload: { times: 2 } });
     for (const wait of [1, 3]) {
-      const told = await server.suspensionOf(run);
-      expect(told).toMatchObject({ waits: [wait], checkpoint: { hostId, id: expect.any(String) } });
+      const suspension = await server.suspensionOf(run);
+      expect(suspension).toMatchObject({ waits: [wait], checkpoint: { hostId, id: expect.any(String) } });
       await untilNoContainers(hostId);
       await untilMetric("running", 0);
       run = await server.resume(run);
@@ -92,7 +92,7 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
     expect((await containersOf(hostId)).length).toBe(1);
   });
 
-  it("is in files of the host's user alone, and they are gone once it goes on", async () => {
+  it("is in files that only the host's user can read, until the process continues", async () => {
     const copies = copiesOfEngine();
     const host = await testHost("docker");
     const { server, untilMetric } = host;
@@ -151,7 +151,7 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
     expect((await containersOf(second.hostId)).length).toBe(1);
   });
 
-  it("goes on at once where something it waits for is over when that is told", async () => {
+  it("continues at once if an operation it waits for completed before the report", async () => {
     const host = await testHost("docker");
     const { server } = host;
     server.suspend = ({ runId, waits }) => ({
@@ -324,9 +324,9 @@ describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => 
     const host = await testHost("docker", { checkpoints: "off" });
     const { hostId, server } = host;
     const run = server.trigger("remembers");
-    const told = await server.suspensionOf(run);
-    expect(told.checkpoint ?? null).toBeNull();
-    expect(told).not.toHaveProperty("checkpointError");
+    const suspension = await server.suspensionOf(run);
+    expect(suspension.checkpoint ?? null).toBeNull();
+    expect(suspension).not.toHaveProperty("checkpointError");
     const before = await containersOf(hostId);
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
     const again = await server.resume(run);

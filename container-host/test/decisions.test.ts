@@ -20,7 +20,7 @@ describe("nextPoll", () => {
   it("asks for all the room there is", () => {
     expect(nextPoll(10, 0, [])).toEqual({ max: 10, soon: false });
   });
-  it("listens when there is none, once", () => {
+  it("polls once without asking for runs when there is no room", () => {
     expect(nextPoll(0, 10, [])).toEqual({ max: 0, soon: false });
     expect(nextPoll(0, 10, [0])).toBeNull();
   });

@@ -48,7 +48,7 @@ describe.skipIf(process.platform !== "linux")("the Docker executor", { timeout: 
     expect(await server.outcomeOf(heap)).toMatchObject(internal("TASK_PROCESS_OOM_KILLED", /heap was full/));
   });
 
-  it("tells that the memory limit of the container killed it", async () => {
+  it("reports that the memory limit of the container killed the process", async () => {
     const { server } = await testHost("docker");
     const run = server.trigger("fills-memory", { machine: "micro" });
     expect(await server.outcomeOf(run)).toMatchObject(

@@ -91,15 +91,15 @@ describe("an attempt", { timeout: 60_000 }, () => {
     const run = server.trigger("logs", { payload: { lines: 400, length: 20_000 } });
     await server.outcomeOf(run);
     takesLogs = true;
-    const told = () => server.logs.get(run.runId) ?? [];
+    const received = () => server.logs.get(run.runId) ?? [];
     // One notice for each time that the buffer was full.
     const dropped = () =>
-      told()
+      received()
         .map(({ message }) => /(\d+) .*dropped/.exec(message)?.[1] ?? 0)
         .reduce<number>((sum, count) => sum + Number(count), 0);
     await server.until(
       "all are accounted for",
-      () => told().filter(({ level }) => level === "log").length + dropped() === 400,
+      () => received().filter(({ level }) => level === "log").length + dropped() === 400,
     );
     expect(dropped()).toBeGreaterThan(0);
   });
@@ -372,7 +372,7 @@ describe("leases", { timeout: 60_000 }, () => {
     );
   });
 
-  it("that are over stop the attempt, and nothing more is told about it", async () => {
+  it("that are over stop the attempt, and the host reports nothing more about it", async () => {
     const server = await testServer();
     const { metric, untilMetric } = await testHost("process", { server, heartbeatMs: 50 });
     const run = server.trigger("waits", { payload: {} });
@@ -555,7 +555,7 @@ describe("stopping", { timeout: 60_000 }, () => {
 });
 
 describe("metrics", { timeout: 60_000 }, () => {
-  it("tell what ran and how it ended, and whether the host is well", async () => {
+  it("report what ran and how it ended, and whether the host is healthy", async () => {
     const { metric, metricsUrl, server } = await testHost("process");
     await server.outcomeOf(server.trigger("noop"));
     await server.outcomeOf(server.trigger("exits", { payload: { code: 1 } }));

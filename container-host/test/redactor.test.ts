@@ -19,7 +19,7 @@ describe("what is recorded of a run", () => {
     );
   });
 
-  it("keeps values that are too short to be told from other text", () => {
+  it("keeps values that are too short to be distinguished from other text", () => {
     expect(redactor.text("1234 apples")).toBe("1234 apples");
   });
 

@@ -52,13 +52,13 @@ const cancel = (server: ScriptedServer, { runId, token }: DequeuedRun): void =>
   server.notify({ type: "cancel", runId, token });
 
 describe("a long wait", { timeout: 60_000 }, () => {
-  it("suspends the run at once; the process takes another, and goes on with it as a replay", async () => {
+  it("suspends the run at once; the process takes another, then replays the first", async () => {
     const { metric, server, untilMetric } = await testHost("process");
     const run = server.trigger("remembers");
-    const told = await server.suspensionOf(run);
-    expect(told).toMatchObject({ token: run.token, waits: [1], usageMs: expect.any(Number) });
-    expect(told).not.toHaveProperty("checkpoint");
-    expect(told).not.toHaveProperty("checkpointError");
+    const suspension = await server.suspensionOf(run);
+    expect(suspension).toMatchObject({ token: run.token, waits: [1], usageMs: expect.any(Number) });
+    expect(suspension).not.toHaveProperty("checkpoint");
+    expect(suspension).not.toHaveProperty("checkpointError");
     await untilMetric("running", 0);
     expect(server.outcome(run)).toBeUndefined();
 
@@ -84,8 +84,8 @@ describe("a long wait", { timeout: 60_000 }, () => {
     await untilMetric("runtimes", 0);
     expect(isAlive(pid)).toBe(false);
     const again = await server.resume(run);
-    const output = await server.outputOf<{ pid: number; told: string }>(again);
-    expect(output.told).toBe("nothing");
+    const output = await server.outputOf<{ pid: number; connection: string }>(again);
+    expect(output.connection).toBe("nothing");
     expect(output.pid).not.toBe(pid);
   });
 
@@ -106,7 +106,7 @@ describe("a long wait", { timeout: 60_000 }, () => {
 });
 
 describe("a short wait", { timeout: 60_000 }, () => {
-  it("stays in memory, and its end is told", async () => {
+  it("stays in memory, and the host notifies the process of its end", async () => {
     const { server } = await testHost("process");
     const run = server.trigger("remembers", { payload: { times: 2, seconds: 0.05 } });
     const { calls, secrets } = await server.outputOf<Remembered>(run);
@@ -148,7 +148,7 @@ describe("a wait without a known end", { timeout: 60_000 }, () => {
     expect(server.resumedBy(last)).toEqual({ by: "replay" });
   });
 
-  it("goes on in memory where its end is told before", async () => {
+  it("continues in memory if the host learns of its end before that", async () => {
     const { server } = await testHost("process");
     const run = server.trigger("tokens", { payload: { ids: ["waitpoint_a"] } });
     await server.operationOf(run, 0);
@@ -159,7 +159,7 @@ describe("a wait without a known end", { timeout: 60_000 }, () => {
 });
 
 describe("a suspension that is answered with results", { timeout: 60_000 }, () => {
-  it("goes on in the same process, under the same lease", async () => {
+  it("continues in the same process, under the same lease", async () => {
     const { metric, server } = await testHost("process");
     server.suspend = ({ runId, waits }) =>
       server.suspensions.length > 0
@@ -180,7 +180,7 @@ describe("a suspension that is answered with results", { timeout: 60_000 }, () =
     expect(await metric("attempts_started_total")).toBe(2);
   });
 
-  it("is told once more where its owner could not be asked", async () => {
+  it("is reported once more if its owner could not be reached", async () => {
     const { server } = await testHost("process");
     server.suspend = () => (server.suspensions.length < 2 ? { verdict: "retry" } : undefined);
     const run = server.trigger("remembers");
@@ -189,7 +189,7 @@ describe("a suspension that is answered with results", { timeout: 60_000 }, () =
     await server.outputOf(await server.resume(run));
   });
 
-  it("that names none is told again after a pause", async () => {
+  it("that names no completed operation is reported again after a pause", async () => {
     const host = await testHost("process");
     const { server } = host;
     server.suspend = () => ({ verdict: "resume", completed: [] });
@@ -213,7 +213,7 @@ describe("cancellation", { timeout: 60_000 }, () => {
     expect(await pidOfNext(server)).toBe(await pidOf(server, run));
   });
 
-  it("by notice ends a run whose suspension is being told", async () => {
+  it("by notice ends a run whose suspension is being reported", async () => {
     const { server, untilMetric } = await testHost("process");
     const { held, release } = hold(server, "suspensions");
     const run = server.trigger("remembers");
@@ -225,11 +225,11 @@ describe("cancellation", { timeout: 60_000 }, () => {
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
   });
 
-  it("by the answer to the suspension ends it, with nothing more to tell", async () => {
+  it("by the answer to the suspension ends it, with nothing more to report", async () => {
     const { server, untilMetric } = await testHost("process");
     server.suspend = () => ({ verdict: "canceled" });
     const run = server.trigger("remembers");
-    await server.until("it was told", () => server.suspensions.length > 0);
+    await server.until("the suspension was reported", () => server.suspensions.length > 0);
     await untilMetric("running", 0);
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
     expect(server.outcome(run)).toBeUndefined();
@@ -241,14 +241,14 @@ describe("a lease that is over", { timeout: 60_000 }, () => {
     const { server, untilMetric } = await testHost("process");
     server.suspend = () => ({ verdict: "stale" });
     const run = server.trigger("remembers");
-    await server.until("it was told", () => server.suspensions.length > 0);
+    await server.until("the suspension was reported", () => server.suspensions.length > 0);
     const pid = await pidOf(server, run);
     await untilMetric("runtimes", 0);
     expect(isAlive(pid)).toBe(false);
     expect(server.outcome(run)).toBeUndefined();
   });
 
-  it("and followed by the next before the suspension is answered goes on with that", async () => {
+  it("and followed by the next before the suspension is answered leaves the run to that", async () => {
     const { server, untilMetric } = await testHost("process");
     const { held, release } = hold(server, "suspensions");
     const run = server.trigger("remembers");
@@ -258,13 +258,13 @@ describe("a lease that is over", { timeout: 60_000 }, () => {
     await untilMetric("attempts_started_total", 2);
     release();
     const { calls } = await server.outputOf<Remembered>(again);
-    // The process was told to forget the first, and took the second.
+    // The host made the process discard the first lease, and the process took the second.
     expect(calls).toEqual([2, 2]);
   });
 });
 
 describe("a process that ends while its run stands still", { timeout: 60_000 }, () => {
-  async function killedWhileTold(server: ScriptedServer): Promise<DequeuedRun> {
+  async function killedWhileReporting(server: ScriptedServer): Promise<DequeuedRun> {
     const { held, release } = hold(server, "suspensions");
     const run = server.trigger("remembers");
     await held;
@@ -277,14 +277,14 @@ describe("a process that ends while its run stands still", { timeout: 60_000 }, 
 
   it("loses nothing: the run is suspended", async () => {
     const { server } = await testHost("process");
-    const run = await killedWhileTold(server);
+    const run = await killedWhileReporting(server);
     const again = await server.resume(run);
     const { randoms } = await server.outputOf<Remembered>(again);
     expect(randoms[1]).toBe(randoms[0]);
     expect(server.effects).toEqual(["step-1"]);
   });
 
-  it("loses nothing where the run should go on at once: it is given back, and replayed", async () => {
+  it("loses nothing if the run should continue at once: the host releases it for a replay", async () => {
     const { server, untilMetric } = await testHost("process");
     server.suspend = ({ runId, waits }) => ({
       verdict: "resume",
@@ -326,7 +326,7 @@ describe("another host", { timeout: 60_000 }, () => {
     expect(server.effects).toEqual(["step-1", "step-2"]);
   });
 
-  it("goes on with a run whose host was killed with -9 in the middle, from its journal", async () => {
+  it("continues a run from its journal after its host was killed with -9", async () => {
     const server = await testServer();
     const dataDir = testFolder();
     const args = ["--executor", "process", "--spares", "0"];
@@ -398,7 +398,7 @@ describe("a journal", { timeout: 60_000 }, () => {
     await server.outputOf(run);
   });
 
-  it("whose report is lost is told again, and nothing is done twice", async () => {
+  it("whose report is lost is reported again, and nothing is done twice", async () => {
     const { server } = await testHost("process");
     let lost = 0;
     server.trouble = (path, body) => {

@@ -38,7 +38,7 @@ describe("a request that is wrong gets a clear error, and changes nothing", () =
       "payload_too_large",
       () => trigger({ payload: "x".repeat(LIMITS.triggerBodyBytes) }),
     ],
-    ["a delay that is none", 400, "invalid_request", () => trigger({ options: { delay: "soon" } })],
+    ["an invalid delay", 400, "invalid_request", () => trigger({ options: { delay: "soon" } })],
     [
       "too many tags",
       400,
@@ -61,13 +61,13 @@ describe("a request that is wrong gets a clear error, and changes nothing", () =
     ["an unknown machine", 400, "invalid_request", () => trigger({ options: { machine: "huge" } })],
     ["an unknown run", 404, "run_not_found", () => call("GET", "/api/v3/runs/run_nope", project.prod)],
     [
-      "a cursor that is none",
+      "an invalid cursor",
       400,
       "invalid_request",
       () => call("GET", "/api/v1/runs?page[after]=garbage", project.prod),
     ],
     [
-      "a filter that is none",
+      "an invalid filter",
       400,
       "invalid_request",
       () => call("GET", "/api/v1/runs?filter[status]=DONE", project.prod),
@@ -348,7 +348,7 @@ describe("a replay", () => {
     call<{ id: string; code: string }>("POST", `/api/v1/runs/${id}/replay`, project.prod, body);
   const retrieve = async (id: string) => (await call("GET", `/api/v3/runs/${id}`, project.prod)).body;
 
-  it("has the original's payload and options, but for what it is told", async () => {
+  it("has the original's payload and options, except for those that the request overrides", async () => {
     const options = { metadata: { a: 1 }, tags: ["one"], queue: { name: "first" }, maxAttempts: 7 };
     const { id } = (await trigger({ payload: { n: 1 }, options: { ...options, delay: "1h" } })).body;
     const same = await retrieve((await replay(id)).body.id);
@@ -474,7 +474,7 @@ describe("a deployment", () => {
 });
 
 describe("rate limits", () => {
-  it("are told with every answer, also with errors", async () => {
+  it("are in the headers of every response, including errors", async () => {
     const other = await newProject();
     for (const path of ["/api/v1/runs", "/api/v3/runs/run_nope", "/api/v1/runs?page[size]=0"]) {
       const { headers } = await call("GET", path, other.prod);

@@ -327,7 +327,7 @@ describe("an item that is wrong is an error of its own", () => {
   it.each<[string, string, Record<string, unknown>]>([
     ["an unknown task", "task_not_found", { task: "nope" }],
     ["no task", "invalid_request", { task: undefined }],
-    ["a delay that is none", "invalid_request", { options: { delay: "soon" } }],
+    ["an invalid delay", "invalid_request", { options: { delay: "soon" } }],
     ["too many tags", "invalid_request", { options: { tags: Array.from({ length: 11 }, (_, n) => `${n}`) } }],
     [
       "metadata that is too large",
@@ -391,7 +391,7 @@ describe("a request that is wrong", () => {
       () => call("GET", "/api/v1/batches/batch_no/results", project.prod),
     ],
     [
-      "a page that is none",
+      "an invalid page",
       400,
       "invalid_request",
       async () => {

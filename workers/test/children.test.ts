@@ -97,7 +97,7 @@ describe("a child triggered by an operation", () => {
     const verdict = await vi.waitUntil(async () => {
       const { run } = parent;
       const answer = (await suspend(run, [0])) as { verdict: string; completed?: { result: unknown }[] };
-      // Suspended before the child's end was told: the run is handed out again with it.
+      // The run was suspended before the child's end arrived: its queue hands it out again with the result.
       if (answer.verdict !== "suspended") return answer.completed?.[0]?.result;
       return (await dequeue(parent.runId)).resume?.journal[0]?.result;
     });
@@ -216,7 +216,7 @@ describe("a child triggered by an operation", () => {
   });
 });
 
-describe("an output too large to be told inline", () => {
+describe("an output too large to be sent inline", () => {
   it("reaches code in a run by its address", async () => {
     const payload = { text: "ä".repeat(100_000) };
     const { body } = await call<Created>("POST", "/api/v1/tasks/child/trigger", project.prod, { payload });

@@ -71,7 +71,7 @@ describe("environment variables", () => {
     await expect(opened(project.devKey)).rejects.toThrow();
   });
 
-  it("are imported all or none, and keep what is there unless told to override", async () => {
+  it("are imported all or none, and keep existing values unless the request overrides them", async () => {
     const project = await newProject();
     await set(project, { name: "A", value: "old" });
     const load = (body: object) => call("POST", `${pathOf(project)}/import`, project.prod, body);

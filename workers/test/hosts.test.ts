@@ -283,7 +283,7 @@ describe("a host that is revoked", () => {
     expect(await listed(host.hostId)).toMatchObject({ state: "revoked", revokedAt: expect.any(String) });
   });
 
-  it("stays revoked, and others go on", async () => {
+  it("stays revoked, and other hosts continue to work", async () => {
     const [gone, stays] = [newHost(), newHost()];
     await gone.poll(0, 0);
     const first = await call("DELETE", `/admin/v1/hosts/${gone.hostId}`, ADMIN_TOKEN);

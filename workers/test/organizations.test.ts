@@ -258,7 +258,7 @@ describe("projects", () => {
 });
 
 describe("the audit log", () => {
-  it("tells who did what, newest first, and exports it", async () => {
+  it("lists who did what, newest first, and exports it", async () => {
     const { owner, path } = await anOrganization();
     const viewer = await joined(owner, path, "viewer");
     await owner.call("DELETE", `${path}/members/${viewer.userId}`);

@@ -67,7 +67,7 @@ describe("a payload that its client uploads", () => {
     expect(await payloadOf((await trigger(name)).body.id)).toEqual({ n: 2 });
   });
 
-  it("can't be told where there is none, nor by another environment", async () => {
+  it("is refused if it does not exist or belongs to another environment", async () => {
     const stored = await upload("1", "application/json");
     const { storagePath } = (await asked("never.json")).body;
     for (const [path, key] of [
@@ -91,7 +91,7 @@ describe("a payload that its client uploads", () => {
       body: { code: "payload_too_large" },
     });
     expect(await put(path, "{")).toMatchObject({ status: 400, body: { code: "invalid_json" } });
-    // An address to write to is none to read from, and its key is part of what is signed.
+    // An upload address does not permit reads, and the signature covers its key.
     expect(await call("GET", path, null)).toMatchObject({ status: 403, body: { code: "invalid_address" } });
     const other = new URL(presignedUrl);
     other.searchParams.set("key", `packets/${"x".repeat(8)}/uploads/a.json`);
@@ -104,7 +104,7 @@ describe("a payload that its client uploads", () => {
   });
 });
 
-describe("a text too large to be told inline", () => {
+describe("a text too large to be sent inline", () => {
   it("stays text", async () => {
     const text = "no JSON ".repeat(40_000);
     const { body } = await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {
@@ -116,7 +116,7 @@ describe("a text too large to be told inline", () => {
 });
 
 describe("an output too large for its queue", () => {
-  it("is kept in the blob store, and told like any other", async () => {
+  it("is kept in the blob store, and returned like any other", async () => {
     const { body } = await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {});
     const output = { text: "ä".repeat(2_000_000) };
     await finish(body.id, JSON.stringify(output));

@@ -33,7 +33,7 @@ describe("preferences", () => {
 });
 
 describe("recent payloads", () => {
-  it("are kept by task and environment, newest first, each once, and so many", async () => {
+  it("are kept by task and environment, newest first, without duplicates, up to a limit", async () => {
     const person = await signIn();
     const add = (payload: string, task = "hello") =>
       person.call<List<RecentPayload>>("POST", PAYLOADS, { environment: "env_1", task, payload });

@@ -61,7 +61,7 @@ describe("scopes", () => {
     expect(covers([scope], needed)).toBe(expected);
   });
 
-  it("that nobody knows are told apart", () => {
+  it("that are unknown are distinguished from known ones", () => {
     expect(["read:runs", "admin", "*:all", "read:tags:a:b"].every(isScope)).toBe(true);
     expect(["reed:runs", "read", "read:rums", "read:runs:", "", "admin:"].some(isScope)).toBe(false);
   });

@@ -70,7 +70,7 @@ describe("queues", () => {
     expect((await get(id)).body.paused).toBe(false);
   });
 
-  it("tell what is wrong with a change", async () => {
+  it("explain what is wrong with a change", async () => {
     for (const [path, body] of [
       ["shared/pause", { type: "custom", action: "stop" }],
       ["shared/concurrency/override", { type: "custom" }],

@@ -206,13 +206,13 @@ describe("a request that is wrong", () => {
   const cases: [string, number, string, () => Promise<{ status: number; body: { code?: unknown } }>][] = [
     ["no key", 401, "missing_api_key", () => call("POST", PATH, null, {})],
     [
-      "a timeout that is none",
+      "an invalid timeout",
       400,
       "invalid_request",
       () => call("POST", PATH, project.prod, { timeout: "soon" }),
     ],
     [
-      "a time to live that is none",
+      "an invalid time to live",
       400,
       "invalid_request",
       () => call("POST", PATH, project.prod, { idempotencyKey: "k", idempotencyKeyTTL: "soon" }),
@@ -233,19 +233,19 @@ describe("a request that is wrong", () => {
     ["an unknown token", 404, "token_not_found", () => call("GET", `${PATH}/waitpoint_no`, project.prod)],
     ["completing an unknown token", 404, "token_not_found", () => complete("waitpoint_no", 1)],
     [
-      "a status that is none",
+      "an invalid status",
       400,
       "invalid_request",
       () => call("GET", `${PATH}?filter[status]=DONE`, project.prod),
     ],
     [
-      "a period that is none",
+      "an invalid period",
       400,
       "invalid_request",
       () => call("GET", `${PATH}?filter[createdAt][period]=x`, project.prod),
     ],
     [
-      "a time that is none",
+      "an invalid time",
       400,
       "invalid_request",
       () => call("GET", `${PATH}?filter[createdAt][from]=x`, project.prod),

@@ -22,7 +22,7 @@ describe("wrong keys from one address", () => {
     const refused = await list("tr_prod_guess", attacker);
     expect(refused).toMatchObject({ status: 429, body: { code: "too_many_wrong_keys" } });
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
-    // Of whatever kind they are.
+    // The limit applies to every kind of key.
     for (const path of ["/engine/v1/worker-actions/dequeue", "/admin/v1/bootstrap"]) {
       const headers = { "x-test-address": attacker };
       expect((await call("POST", path, "guess", {}, headers)).status).toBe(429);

@@ -43,7 +43,7 @@ export interface RunOptions {
 }
 
 /** What a host said of a run that only waits, and what it was answered. */
-export interface ToldSuspension extends RunSuspension {
+export interface ReportedSuspension extends RunSuspension {
   hostId: string;
   verdict: SuspensionVerdict["verdict"];
 }
@@ -56,8 +56,9 @@ interface Poll {
 let lastRun = 0;
 
 /**
- * The server's side of the host protocol, as a script: hands out the runs it is given, keeps what it is told. Requests
- * are checked against the contract. It keeps journals as a queue does, and decides nothing else that a queue decides.
+ * The server's side of the host protocol, as a script: it hands out the runs it is given, and keeps the reports
+ * it receives. It checks requests against the contract. It keeps journals as a queue does, and decides nothing
+ * else that a queue decides.
  */
 export class ScriptedServer {
   /** By host id: the hash of its credential. */
@@ -85,8 +86,8 @@ export class ScriptedServer {
   readonly requests = new Map<string, number>();
   /** By run: operations by number, those of its latest attempt. */
   readonly journals = new Map<string, Map<number, JournalEntry>>();
-  /** In the order they were told; those that are to be sent again too. */
-  readonly suspensions: ToldSuspension[] = [];
+  /** In the order of their reports, including those that the host has to report again. */
+  readonly suspensions: ReportedSuspension[] = [];
   /** Saved processes that hosts asked about. */
   readonly keptCheckpoints: KeptCheckpoint[] = [];
   /** What tasks did to the world, in order: the names they posted to `/effect/NAME`. */
@@ -207,7 +208,7 @@ export class ScriptedServer {
     this.#pump();
   }
 
-  /** Tells all that poll that their session is over. */
+  /** Answers every pending poll that its session is over. */
   endSession(): void {
     for (const poll of [...this.polls]) poll.answer([], [], true);
   }
@@ -222,7 +223,7 @@ export class ScriptedServer {
     return this.until(`operation ${number} of ${run.runId}`, () => this.journals.get(run.runId)?.get(number));
   }
 
-  /** The result of an operation of a run, which its host is told unless it is suspended. The first one stands. */
+  /** Sets the result of an operation unless it has one. Notifies the run's host unless the run is suspended. */
   complete(
     run: { runId: string; token: number },
     number: number,
@@ -235,12 +236,12 @@ export class ScriptedServer {
 
   isSuspended({ runId, token }: { runId: string; token: number }): boolean {
     return this.suspensions.some(
-      (told) => told.runId === runId && told.token === token && told.verdict === "suspended",
+      (reported) => reported.runId === runId && reported.token === token && reported.verdict === "suspended",
     );
   }
 
-  /** Resolves with what was told with the suspension of a run, when it is suspended. */
-  async suspensionOf(run: { runId: string; token: number }): Promise<ToldSuspension> {
+  /** Resolves with the reported suspension of a run once the run is suspended. */
+  async suspensionOf(run: { runId: string; token: number }): Promise<ReportedSuspension> {
     return this.until(`the suspension of ${run.runId}`, () =>
       this.suspensions.find(
         ({ runId, token, verdict }) => runId === run.runId && token === run.token && verdict === "suspended",
@@ -250,16 +251,17 @@ export class ScriptedServer {
 
   /**
    * Hands a suspended run out again. What it waits for is over; with `results` only those operations are.
-   * `checkpoint`: instead of the one that was told.
+   * `checkpoint`: replaces the reported one.
    */
   async resume(
     run: DequeuedRun,
     options: { results?: Record<number, OperationResult>; checkpoint?: CheckpointRef | null } = {},
   ): Promise<DequeuedRun> {
-    const told = await this.suspensionOf(run);
-    const results = options.results ?? Object.fromEntries(told.waits.map((n) => [n, { ok: true } as const]));
+    const reported = await this.suspensionOf(run);
+    const results =
+      options.results ?? Object.fromEntries(reported.waits.map((n) => [n, { ok: true } as const]));
     for (const [number, result] of Object.entries(results)) this.complete(run, Number(number), result);
-    const checkpoint = options.checkpoint === undefined ? told.checkpoint : options.checkpoint;
+    const checkpoint = options.checkpoint === undefined ? reported.checkpoint : options.checkpoint;
     return this.handOutAgain(run, checkpoint);
   }
 
@@ -271,7 +273,7 @@ export class ScriptedServer {
     return again;
   }
 
-  /** How the host said that it goes on with a run. */
+  /** How the host reported that it resumed a run. */
   resumedBy(run: { runId: string; token: number }): Report["started"][number]["resumed"] {
     return this.started.find(({ runId, token }) => runId === run.runId && token === run.token)?.resumed;
   }
@@ -490,7 +492,7 @@ export class ScriptedServer {
     const completed: CompletedOperation[] = [];
     for (const number of waits) {
       const entry = this.journals.get(runId)?.get(number);
-      if (!entry) throw new Error(`Run ${runId} waits for operation ${number}, which was never told`);
+      if (!entry) throw new Error(`Run ${runId} waits for operation ${number}, which was never reported`);
       if (entry.until !== undefined && entry.until <= Date.now()) entry.result ??= { ok: true };
       if (entry.result) completed.push({ runId, number, result: entry.result });
     }

@@ -39,9 +39,9 @@ export interface Subscription {
   /** The first state was sent; until then changes are not. */
   active: boolean;
   over: boolean;
-  /** What was not sent: runs that changed, or so many that only a snapshot helps. */
+  /** Changed runs that were not sent. "all": they are too many to list, and the client needs a snapshot. */
   missed: Set<string> | "all" | null;
-  /** Of logs: the last line that was not sent. */
+  /** For a subscription to logs: the last line that was not sent. */
   skippedTo: number;
 }
 

@@ -89,7 +89,7 @@ export class Interest {
     );
   }
 
-  /** Queues that keep changes to themselves. Those whose silence is over are forgotten: they ask before they go on. */
+  /** Returns the silent queues. It forgets those whose silence is over: they ask for the interest first. */
   silentQueues(): string[] {
     const now = this.#now();
     const over = [...this.#silent].filter(([, until]) => until < now).map(([queueKey]) => queueKey);

@@ -31,7 +31,7 @@ export class RunReader {
     this.#latest = latest;
   }
 
-  /** A run as its owner has it now, or later. Whoever asks at the same time shares one call. Null: there is none. */
+  /** Reads a run from its owner, as it is now or later. Concurrent callers share one call. Null: no such run. */
   async one(runId: string): Promise<RunRecord | null> {
     const run = await (this.#reading.get(runId) ?? this.#readOnce(runId));
     const known = this.#latest.get(runId);

@@ -55,7 +55,7 @@ interface Entry {
 const PING_MS = 25_000;
 /** A connection that doesn't answer for this long is opened again. */
 const PONG_MS = 10_000;
-/** The server is told after this many messages that they were handled. */
+/** The client acknowledges messages to the server after this many. */
 const ACK_EVERY = 16;
 /** A connection without subscriptions is kept this long. */
 const LINGER_MS = 5_000;

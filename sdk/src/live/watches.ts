@@ -99,7 +99,7 @@ export class RunsWatch implements Watch {
   }
 }
 
-/** Of two states of a run the later one; data that only one of them brings is kept. */
+/** Returns the later of two states of a run, and keeps data that only the earlier one has. */
 const newer = (known: LiveRun | undefined, run: LiveRun): LiveRun => {
   if (!known) return run;
   if (known.position > run.position) return known;

@@ -73,7 +73,7 @@ export function verifyToken(env: SigningBindings, token: string, now: number): T
   return claims.success && claims.data.exp * 1000 > now ? claims.data : null;
 }
 
-/** A public token of an environment for so many seconds. */
+/** Issues a public token of an environment with a lifetime in seconds. */
 export const issuePublicToken = (
   env: SigningBindings,
   environmentKey: string,

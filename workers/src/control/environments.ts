@@ -20,7 +20,7 @@ import { environmentView } from "../views/environment-view.ts";
 import { auditStatement } from "./audit.ts";
 import { projectOf } from "./projects.ts";
 
-/** Of one project, archived ones not counted. */
+/** The maximum number of branches of one project; archived branches do not count. */
 const BRANCHES = 500;
 
 type Row = Awaited<ReturnType<typeof rowsOf>>[number];

@@ -20,7 +20,7 @@ import { auditStatement } from "./audit.ts";
 import { forgetOrganizations } from "./authenticate-organization.ts";
 
 const LIFETIME_MS = 7 * 24 * 3_600_000;
-/** Of one organization, that can still be accepted. */
+/** The maximum number of open invitations of one organization. */
 const OPEN = 200;
 
 type Row = Awaited<ReturnType<typeof openInvitations>>[number];

@@ -10,7 +10,7 @@ import { isoTime } from "../views/time.ts";
 import { auditStatement } from "./audit.ts";
 
 const ID_LENGTH = 16;
-/** Of one environment, those that are accepted. */
+/** The maximum number of valid keys of one environment. */
 const MAX_KEYS = 100;
 const LISTED = 200;
 

@@ -183,7 +183,7 @@ function checkLimits(own: Row[], wanted: Change[]): void {
   }
 }
 
-/** Of a branch, only its own: what it has from its parent shows again after that. */
+/** Deletes a variable. A branch loses only its own value; the parent's value then applies again. */
 export async function deleteVariable(
   c: Context<App>,
   environment: EnvironmentRef,

@@ -60,7 +60,7 @@ export async function applyReport(env: Bindings, report: Report): Promise<Report
     heartbeats,
     journals: verdictsOf("journals"),
     suspensions,
-    // A run that no queue can have had is none to keep anything for; a queue that did not answer is asked again later.
+    // The host drops the checkpoint of a run that no queue can own, and asks again if a queue did not answer.
     checkpoints: report.checkpoints.map((item) => {
       const verdict = verdicts.get(`checkpoints ${keyOf(item)}`);
       return verdict === "drop" || verdict === "stale" ? "drop" : "keep";

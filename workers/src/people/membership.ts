@@ -17,7 +17,7 @@ const memberships = new Cache<Membership>(MEMBERSHIP_CACHE_MS);
 /** For when memberships, projects or environments were changed: this isolate then knows of it at once. */
 export const forgetMemberships = (): void => memberships.clear();
 
-/** An environment and a person's role in its organization; null: there is none of this id that they are a member of. */
+/** An environment and the person's role in its organization. Null: not found, or the person is no member. */
 export const membershipOf = (
   connection: () => SqlConnection,
   userId: string,

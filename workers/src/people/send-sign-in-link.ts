@@ -5,12 +5,12 @@ import type { SqlConnection } from "../storage/sql-connection.ts";
 import { mailerOf } from "./mail.ts";
 import { maySignUp } from "./sign-up.ts";
 
-/** Mails to one address: so many at once, and as many an hour. */
+/** Mails to one address: the size of a burst, and the number per hour. */
 const MAILS_PER_HOUR = 6;
 
 /**
- * Mails a sign-in link to whom it may let in. For everyone else nothing happens, and the caller is told the same: who
- * is known to the server is nobody's business.
+ * Mails a sign-in link if this address may sign in or sign up. Otherwise it does nothing. The caller gets the
+ * same answer either way, so that the answer does not reveal which addresses have accounts.
  */
 export async function sendSignInLink(
   env: Bindings,

@@ -8,8 +8,8 @@ import type { SqlConnection } from "../storage/sql-connection.ts";
 import { makeAuth } from "./make-auth.ts";
 
 /**
- * A link that signs a person in once, made for the server's operator: the person is made if there is none of this
- * address, and made a member of the organization that is named. Sent again, it makes another link and nothing else.
+ * Creates a link that signs a person in once, for the server's operator. It creates the person if nobody has
+ * this address, and adds the person to the named organization. A repeated call only creates another link.
  */
 export async function createSignInLink(
   env: Bindings,

@@ -11,7 +11,7 @@ export interface UserRpc {
   preferences(): Promise<Preferences>;
   /** What is absent stays as it is. */
   updatePreferences(changes: Partial<Preferences>): Promise<Preferences>;
-  /** Of one task in one environment, newest first. */
+  /** Returns the recent payloads of one task in one environment, newest first. */
   recentPayloads(environment: string, task: string): Promise<RecentPayload[]>;
   /** One that is there already becomes the newest. */
   addRecentPayload(environment: string, task: string, payload: string): Promise<RecentPayload[]>;

@@ -4,7 +4,7 @@ import { defaultQueueName, newRunId } from "@acme/sdk/contract";
 
 let now = Date.parse("2026-11-24T12:00:00Z");
 
-/** A run as its queue would tell of it: just triggered, a millisecond after the one before. */
+/** A run as its queue would report it: just triggered, a millisecond after the previous run. */
 export function aRun(environmentKey: string, given: Partial<RunRow> = {}): RunRow {
   const createdAt = given.createdAt ?? now++;
   const task = given.task ?? "send-email";

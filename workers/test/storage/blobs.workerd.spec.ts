@@ -5,7 +5,7 @@ import { bindings } from "./test-bindings.ts";
 const text = async (stream: ReadableStream | null) => (stream ? new Response(stream).text() : null);
 const bytes = (content: string) => new TextEncoder().encode(content);
 
-/** A stream of the text's bytes, in pieces, which fails after them if it is told to. */
+/** A stream of the text's bytes in chunks, which closes or fails after the last chunk. */
 function streamOf(content: string, end: "closes" | "breaks" = "closes"): ReadableStream<Uint8Array> {
   const pieces = content.match(/.{1,1000}/gs) ?? [];
   return new ReadableStream({

@@ -8,11 +8,11 @@ import { aRun } from "./a-run.ts";
 const environmentKey = "env00001";
 
 describe("branchesOf", () => {
-  it("is all runs for an empty filter", () => {
+  it("returns one branch with all runs for an empty filter", () => {
     expect(branchesOf({})).toEqual([{}]);
   });
 
-  it("is none when a list is empty", () => {
+  it("returns no branches when a list is empty", () => {
     expect(branchesOf({ machines: [], tags: ["a"] })).toEqual([]);
   });
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface PostgresServer {
-  /** Of a new, empty database. */
+  /** The URL of a new, empty database. */
   url: string;
   stop(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { startPostgres } from "./postgres-server.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Of a real server, with the migrations applied. */
+    /** The URL of a database on a real server, with the migrations applied. */
     postgresUrl: string;
   }
 }

@@ -238,7 +238,7 @@ export function runSuite(open: () => Promise<Repository>): void {
       }
     });
 
-    it("goes on from a run that is gone", async () => {
+    it("continues a list after a run that was deleted", async () => {
       const environmentKey = await anEnvironment();
       const [oldest, gone, newest] = [aRun(environmentKey), aRun(environmentKey), aRun(environmentKey)];
       await repository.upsertRuns([oldest, newest]);

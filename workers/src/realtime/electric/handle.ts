@@ -9,11 +9,11 @@ import type { Bindings } from "../../bindings.ts";
 export const Handle = z.object({
   /** Key of the environment. */
   env: z.string(),
-  /** Of the token that it was given to. */
+  /** Identifies the token that the handle was issued to. */
   token: z.string(),
   /** The shape: `run:ID`, `batch:ID` or `runs:TAGS`. */
   shape: z.string(),
-  /** Of the LiveObject's life that offsets of a list are of. */
+  /** The epoch of the LiveObject in which the offsets of a list are valid. */
   epoch: z.string().optional(),
   /** Lower bound of the creation time. */
   from: z.number().optional(),

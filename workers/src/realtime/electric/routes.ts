@@ -167,7 +167,7 @@ function listOf(c: Context<App>, name: string): string[] {
   return [...new Set(items)];
 }
 
-/** The lower bound of `createdAt=1h`; undefined: there is none, also where it can't be read. */
+/** The lower bound of `createdAt=1h`. Undefined: the parameter is absent or invalid. */
 function createdAfter(c: Context<App>): number | undefined {
   const period = c.req.query("createdAt");
   const ms = period && period.length <= 100 ? parseDuration(period) : null;

@@ -2,8 +2,9 @@ import { STREAM_LIMITS } from "@acme/sdk/contract";
 import { Failure } from "../../http/failure.ts";
 
 /**
- * The lines of a body as they arrive: of each piece that comes, those that it ends. Pieces split lines anywhere. The last
- * line needs no line feed, unless the body breaks off: half a line is none. Throws a 400 for a line that is no JSON, a 413.
+ * Yields the lines of a body as they arrive: for each chunk, the lines that the chunk completes. A chunk may end
+ * anywhere in a line. The last line needs no line feed; if the body breaks off, the incomplete line is dropped.
+ * Throws a 400 for a line that is not JSON, and a 413 for a line that is too long.
  */
 export async function* incomingLines(body: ReadableStream<Uint8Array>): AsyncGenerator<string[]> {
   const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
