@@ -158,7 +158,7 @@ describe("what a task gets", () => {
     const stored = { payload: "payloads/a b.json", payloadType: "application/store" };
     expect(await runtime.result(runOf("echo", undefined, stored))).toEqual({ large: true });
     expect(api.received.map((r) => [r.path, r.headers.authorization])).toEqual([
-      ["/api/v1/packets/payloads%2Fa%20b.json", "Bearer key"],
+      ["/api/v1/packets/payloads%2Fa%20b.json", "Bearer tr_prod_x"],
       ["/blob", undefined],
     ]);
   });

@@ -15,6 +15,7 @@ export const runOf = (taskId: string, payload?: unknown, more: Partial<DequeuedR
   runId: `run_${++runs}`,
   taskId,
   token: 7,
+  apiToken: "tr_prod_x",
   attempt: 1,
   leaseMs: 60_000,
   queue: `task/${taskId}`,
