@@ -285,6 +285,10 @@ describe("metadata and tags", () => {
     expect(await change([{ type: "set", key: "big", value: "x".repeat(300_000) }])).toMatchObject({
       error: "too_large",
     });
+    // The limit counts bytes: each of these characters has three.
+    expect(await change([{ type: "set", key: "big", value: "日".repeat(100_000) }])).toMatchObject({
+      error: "too_large",
+    });
     const many = Array.from({ length: 11 }, (_, n) => `t${n}`);
     expect(await scene.queue.addTags(scene.key, runId, many)).toMatchObject({ error: "too_many_tags" });
     expect((await scene.run(runId)).tags).toEqual([]);

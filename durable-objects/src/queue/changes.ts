@@ -1,4 +1,10 @@
-import { applyMetadataOperation, LIMITS, type MetadataOperation, RunStatus } from "@acme/sdk/contract";
+import {
+  applyMetadataOperation,
+  LIMITS,
+  type MetadataOperation,
+  RunStatus,
+  utf8Bytes,
+} from "@acme/sdk/contract";
 import { addEvent, due, findRun, type QueueContext, type RunTableRow } from "./context.ts";
 import type { RunError } from "./rpc.ts";
 import { runNotFound } from "./run-not-found.ts";
@@ -51,10 +57,11 @@ export function updateMetadata(
   const before = row ? (JSON.parse(row.metadata) as Record<string, unknown>) : {};
   const metadata = operations.reduce((at, operation) => applyMetadataOperation(at, operation) ?? at, before);
   const text = JSON.stringify(metadata);
-  if (text.length > LIMITS.metadataBytes) {
+  const bytes = utf8Bytes(text);
+  if (bytes > LIMITS.metadataBytes) {
     return {
       error: "too_large",
-      message: `The metadata of run ${runId} would have ${text.length} bytes: at most ${LIMITS.metadataBytes} are allowed. Nothing was changed.`,
+      message: `The metadata of run ${runId} would have ${bytes} bytes: at most ${LIMITS.metadataBytes} are allowed. Nothing was changed.`,
     };
   }
   q.sql.exec("INSERT OR REPLACE INTO metadata (seq, metadata) VALUES (?, ?)", run.seq, text);
