@@ -2,7 +2,8 @@
 import { LIVE_LIMITS, type LiveServerMessage, type RunSummary } from "@acme/sdk/contract/live";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type LiveSocket, type SavedConnection, WINDOW } from "../src/live/connection.ts";
-import { type HubHost, LiveHub } from "../src/live/hub.ts";
+import { LiveHub } from "../src/live/hub.ts";
+import type { HubHost } from "../src/live/hub-host.ts";
 import { Interest } from "../src/live/interest.ts";
 import type { LiveInterest, LivePrincipal } from "../src/live/rpc.ts";
 import type { RunRecord, RunRow } from "../src/rpc.ts";

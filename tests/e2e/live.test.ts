@@ -197,7 +197,8 @@ describe("live subscriptions", () => {
       );
       const id = await eventually(
         "it naps",
-        async () => (await runs.list({ tag, status: "EXECUTING" })).data[0]?.id,
+        // The query side may still list an earlier run as executing: the filter has to name the task.
+        async () => (await runs.list({ tag, taskIdentifier: "nap", status: "EXECUTING" })).data[0]?.id,
       );
       controller.abort(new Error("enough"));
       await expect(napping).rejects.toThrow("enough");

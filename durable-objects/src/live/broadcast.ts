@@ -1,0 +1,117 @@
+import type { RunRow } from "../rpc.ts";
+import type { Subscription } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
+import type { EnvironmentCounts } from "./environment-counts.ts";
+import { type HubHost, RETRY_MS } from "./hub-host.ts";
+import { sleep } from "./in-parallel.ts";
+import type { LatestRuns } from "./latest-runs.ts";
+import type { MessageTexts, RunChange } from "./message-texts.ts";
+import type { RunReader } from "./run-reader.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+/** Changes of a moment are sent together; with many watchers the moment is longer, as each of them costs a message. */
+const GATHER_MS = 10;
+const GATHER_MS_A_WATCHER = 0.1;
+const MAX_GATHER_MS = 250;
+
+interface Parts {
+  host: HubHost;
+  latest: LatestRuns;
+  reader: RunReader;
+  texts: MessageTexts;
+  subscriptions: Subscriptions;
+  delivery: Delivery;
+  counts: EnvironmentCounts;
+  /** The number of connections. */
+  watchers: () => number;
+}
+
+/**
+ * Sends changed runs to the subscriptions that they concern. It is idle, or broadcasting: it then gathers changes for a
+ * moment, sends them, and repeats that until no change is pending.
+ */
+export class Broadcast {
+  readonly #parts: Parts;
+  /** Changed since the last broadcast, each with its state at that time. */
+  #pending = new Map<string, RunChange>();
+  #broadcasting = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Adds a change to those that `soon` sends. */
+  add(row: RunRow, previous: RunRow | null): void {
+    const pending = this.#pending.get(row.id);
+    if (pending) pending.row = row;
+    else this.#pending.set(row.id, { row, previous });
+  }
+
+  /** Sends the pending changes, if there are any, in the background. */
+  soon(): void {
+    if (this.#pending.size === 0 || this.#broadcasting) return;
+    this.#broadcasting = true;
+    this.#parts.host.keepAlive(this.#broadcastAll());
+  }
+
+  async #broadcastAll(): Promise<void> {
+    try {
+      while (this.#pending.size > 0) {
+        const watchers = this.#parts.watchers();
+        await sleep(Math.min(MAX_GATHER_MS, Math.max(GATHER_MS, watchers * GATHER_MS_A_WATCHER)));
+        const unread = await this.#broadcast();
+        if (unread) await sleep(RETRY_MS);
+      }
+    } finally {
+      this.#broadcasting = false;
+    }
+  }
+
+  /** Sends what has changed. True: some run could not be read; it is sent with a later broadcast. */
+  async #broadcast(): Promise<boolean> {
+    const { latest, reader, texts, subscriptions, delivery, counts } = this.#parts;
+    const changes = [...this.#pending.values()];
+    const seq = latest.seq;
+    this.#pending = new Map();
+    if (subscriptions.environments.size > 0) counts.soon();
+    const watched = changes.filter(({ row }) => subscriptions.ofRun(row.id)).map(({ row }) => row.id);
+    const records = await reader.many([...watched, ...this.#needData(changes)]);
+    const unread = changes.filter(({ row }) => records.failed.has(row.id));
+    for (const change of unread)
+      if (!this.#pending.has(change.row.id)) this.#pending.set(change.row.id, change);
+    for (const runId of watched) {
+      const run = records.found.get(runId);
+      if (!run) continue;
+      const rest = texts.run(run, false);
+      for (const subscription of subscriptions.ofRun(runId) ?? [])
+        if (subscription.active) delivery.deliver(subscription, "run", rest, null);
+    }
+    for (const group of subscriptions.groups.values()) {
+      if (group.subscriptions.size === 0) continue;
+      const readable = group.data ? changes.filter(({ row }) => !records.failed.has(row.id)) : changes;
+      if (readable.length === changes.length) group.position = seq;
+      const text = texts.changesWith(group, readable, group.position, records.found);
+      if (!text) continue;
+      const ids = readable.map(({ row }) => row.id);
+      for (const subscription of group.subscriptions) {
+        if (subscription.active) delivery.deliver(subscription, "changes", text, ids);
+        // Its first state is being read: it may have been too early for these.
+        else note(subscription, ids);
+      }
+    }
+    return unread.length > 0;
+  }
+
+  /** Returns the changed runs that some list sends with their data. */
+  #needData(changes: RunChange[]): string[] {
+    const groups = [...this.#parts.subscriptions.groups.values()].filter(({ data }) => data);
+    if (groups.length === 0) return [];
+    return changes
+      .filter(({ row }) => groups.some(({ compiled }) => compiled.matches(row)))
+      .map(({ row }) => row.id);
+  }
+}
+
+function note({ missed }: Subscription, runIds: string[]): void {
+  if (missed !== null && missed !== "all") for (const runId of runIds) missed.add(runId);
+}

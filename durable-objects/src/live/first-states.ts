@@ -1,0 +1,198 @@
+import { LIVE_LIMITS } from "@acme/sdk/contract/live";
+import type { RunRecord } from "../rpc.ts";
+import { mayReadRun, notAllowed } from "./access.ts";
+import type { Connection, ListGroup, Subscription } from "./connection.ts";
+import type { Delivery } from "./delivery.ts";
+import { type HubHost, RETRY_MS } from "./hub-host.ts";
+import { sleep } from "./in-parallel.ts";
+import { queueOf } from "./interest.ts";
+import type { LatestRuns } from "./latest-runs.ts";
+import { logsText, type MessageTexts } from "./message-texts.ts";
+import type { RunLists } from "./run-lists.ts";
+import type { RunReader } from "./run-reader.ts";
+import type { SilentQueues } from "./silent-queues.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+
+interface Parts {
+  host: HubHost;
+  latest: LatestRuns;
+  reader: RunReader;
+  lists: RunLists;
+  texts: MessageTexts;
+  queues: SilentQueues;
+  subscriptions: Subscriptions;
+  delivery: Delivery;
+}
+
+/**
+ * Takes subscriptions from starting to active: it reads and sends the state that a subscription begins with. A lagging
+ * subscription whose client has room again gets the changes that it missed, or starts again with a new first state.
+ */
+export class FirstStates {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Sends the state that a subscription begins with; it repeats a read that failed until the subscription is over.
+   * `resume`: from the position that the client named.
+   */
+  async begin(subscription: Subscription, resume: boolean): Promise<void> {
+    while (!subscription.over) {
+      try {
+        await this.#start(subscription, resume);
+        return;
+      } catch (error) {
+        console.error("A live subscription could not read its first state; it is tried again", error);
+        await sleep(RETRY_MS);
+      }
+    }
+  }
+
+  /** Starts all active lists again: their snapshots may lack changes. */
+  resync(): void {
+    for (const group of this.#parts.subscriptions.groups.values()) {
+      for (const subscription of group.subscriptions) {
+        if (!subscription.active) continue;
+        subscription.active = false;
+        this.#parts.host.keepAlive(this.begin(subscription, false));
+      }
+    }
+  }
+
+  /** Sends a client that lagged the latest of what it missed. */
+  catchUp(connection: Connection): void {
+    for (const subscription of connection.subscriptions.values()) {
+      if (!subscription.active || subscription.missed === null) continue;
+      if (!connection.hasRoom || connection.expiredSince !== null) return;
+      this.#parts.host.keepAlive(this.#sendMissed(subscription, take(subscription) ?? "all"));
+    }
+    connection.caughtUp();
+  }
+
+  async #start(subscription: Subscription, resume: boolean): Promise<void> {
+    const { target } = subscription;
+    switch (target.kind) {
+      case "run":
+        return this.#startRun(subscription, target.runId, resume ? target.position : undefined);
+      case "runs":
+      case "batch":
+        return this.#startList(subscription, target.limit, resume ? target.position : undefined);
+      case "environment":
+        return this.#startEnvironment(subscription);
+      case "logs":
+        return this.#startLogs(subscription, target.runId, target.after ?? 0);
+    }
+  }
+
+  async #startRun(subscription: Subscription, runId: string, position = -1): Promise<void> {
+    const run = await this.#readable(subscription, runId);
+    if (!run || subscription.over) return;
+    subscription.active = true;
+    subscription.missed = null;
+    const { delivery, texts } = this.#parts;
+    if (run.version > position) delivery.send(subscription, "run", texts.run(run, true));
+  }
+
+  /** Returns the run if it exists and the client may read it; ends the subscription otherwise. */
+  async #readable(subscription: Subscription, runId: string): Promise<RunRecord | null> {
+    const { host, reader, subscriptions } = this.#parts;
+    const run = queueOf(runId).startsWith(host.environmentKey) ? await reader.one(runId) : null;
+    if (!run) {
+      subscriptions.end(subscription, {
+        status: 404,
+        code: "run_not_found",
+        message: `Run ${runId} was not found in this environment.`,
+      });
+      return null;
+    }
+    const { principal } = subscription.connection;
+    if (mayReadRun(principal, run)) return run;
+    subscriptions.end(subscription, notAllowed(principal.scopes ?? [], `read:runs:${runId}`).error);
+    return null;
+  }
+
+  async #startList(
+    subscription: Subscription,
+    limit: number = LIVE_LIMITS.defaultSnapshotRuns,
+    position?: string,
+  ): Promise<void> {
+    const { queues, lists, latest, texts, delivery } = this.#parts;
+    const group = subscription.group as ListGroup;
+    await queues.open();
+    const since = lists.changesSince(position);
+    const listed = since ? null : await lists.listed(group.compiled, limit);
+    if (subscription.over) return;
+    // What changes from here on is noted, and sent after this state.
+    subscription.missed = new Set();
+    const { seq } = latest;
+    if (since) {
+      const text = await texts.changes(group, since, seq);
+      if (text) delivery.send(subscription, "changes", text);
+    }
+    if (listed) {
+      const { rows, cut } = lists.overlaid(group.compiled, listed.runs, limit);
+      const text = await texts.snapshot(group, rows, listed.more || cut, seq);
+      delivery.send(subscription, "snapshot", text);
+    }
+    subscription.active = true;
+    const missed = take(subscription);
+    if (missed === "all" || (missed && missed.size > 0)) await this.#sendMissed(subscription, missed);
+  }
+
+  async #startEnvironment(subscription: Subscription): Promise<void> {
+    await this.#parts.queues.open();
+    const environment = await this.#parts.host.environment();
+    if (subscription.over) return;
+    subscription.active = true;
+    this.#parts.delivery.send(subscription, "environment", `,"environment":${JSON.stringify(environment)}}`);
+  }
+
+  async #startLogs(subscription: Subscription, runId: string, after: number): Promise<void> {
+    if (!(await this.#readable(subscription, runId))) return;
+    const { host, delivery } = this.#parts;
+    let from = after;
+    for (;;) {
+      subscription.missed = null;
+      const { previous, lines, more } = await host.watchLogs(runId, from, LIVE_LIMITS.logLines);
+      if (subscription.over) return;
+      // Also without lines: the client then knows where what follows begins.
+      delivery.send(subscription, "logs", logsText(previous, lines));
+      from = lines.at(-1)?.seq ?? previous;
+      // A line that came meanwhile was not sent: it is read.
+      if (!more && subscription.missed === null) break;
+    }
+    subscription.active = true;
+  }
+
+  async #sendMissed(subscription: Subscription, missed: Set<string> | "all"): Promise<void> {
+    const { latest, texts, delivery } = this.#parts;
+    const { target, group } = subscription;
+    if (target.kind === "logs") {
+      // The client sees the gap, and asks for what it lacks.
+      delivery.send(subscription, "logs", logsText(subscription.skippedTo, []));
+      return;
+    }
+    const rows = missed === "all" ? [] : [...missed].map((runId) => latest.get(runId));
+    const known = rows.filter((row) => row !== undefined);
+    if (group && missed !== "all" && known.length === rows.length) {
+      try {
+        const text = await texts.changes(group, known, group.position);
+        if (text) delivery.send(subscription, "changes", text);
+        return;
+      } catch (error) {
+        console.error("Changes that a client missed could not be read; it gets a snapshot", error);
+      }
+    }
+    subscription.active = false;
+    await this.begin(subscription, false);
+  }
+}
+
+function take(subscription: Subscription): Subscription["missed"] {
+  const { missed } = subscription;
+  subscription.missed = null;
+  return missed;
+}

@@ -1,0 +1,29 @@
+import type { LiveEnvironment, LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
+import type { RunRecord, RunRow } from "../rpc.ts";
+import type { LiveFailure, LiveInterest, LivePrincipal } from "./rpc.ts";
+
+/** What the hub asks of others. */
+export interface HubHost {
+  readonly environmentKey: string;
+  now(): number;
+  /** Unique in the life of an object: positions of another life mean nothing. */
+  readonly epoch: string;
+  listRuns(filter: LiveFilter, limit: number): Promise<{ runs: RunRow[]; more: boolean }>;
+  summaryOf(run: RunRow): RunSummary;
+  /** Gives a queue an interest, and retrieves runs of it: those that exist. */
+  listen(queueKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
+  environment(): Promise<LiveEnvironment>;
+  /** Log lines after `after`, and from then on each one through `logsAppended`. */
+  watchLogs(
+    runId: string,
+    after: number,
+    limit: number,
+  ): Promise<{ previous: number; lines: LiveLogLine[]; more: boolean }>;
+  authenticate(token: string): Promise<LivePrincipal | LiveFailure>;
+  isValid(principal: LivePrincipal): Promise<boolean>;
+  /** Keeps the object awake until this is over. */
+  keepAlive(work: Promise<unknown>): void;
+}
+
+/** The hub waits this long before it repeats a read that failed. */
+export const RETRY_MS = 500;
