@@ -4,7 +4,6 @@ import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/
 import { Alarm } from "../lib/alarm.ts";
 import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
-import { StatePublisher } from "../lib/state-publisher.ts";
 import type { LeasedRun, QueueDeclaration, QueueState } from "../queue/rpc.ts";
 import { declarationOf, type IndexedManifest, indexed } from "../routing/declaration.ts";
 import { queueKeyOf } from "../routing/keys.ts";
@@ -12,6 +11,7 @@ import { partitionsOf } from "../routing/partitions.ts";
 import type { EnvironmentRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { EnvironmentCore } from "./core.ts";
+import { DispatcherLink } from "./dispatcher-link.ts";
 import type { Grant } from "./queue-flow.ts";
 import type {
   CurrentDeployment,
@@ -39,12 +39,10 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #core: EnvironmentCore;
     readonly #alarm: Alarm;
     readonly #schedules: Scheduler;
-    readonly #dispatcher: StatePublisher<EnvironmentState>;
+    readonly #dispatcher: DispatcherLink;
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
     readonly #refillTimer = new RefillTimer(() => this.#refill());
-    /** The latest state that the dispatcher is known to have. */
-    #lastReported = { seq: 0, ready: 0 };
     /** Read from storage once: it changes only through `promoteDeployment` and `updateEnvironment`. */
     #deployment: CurrentDeployment | null | undefined;
     /** The index of the current deployment's manifest. */
@@ -64,13 +62,11 @@ export function environmentObject<Env extends ObjectBindings>() {
         current: () => this.#currentDeployment(),
         indexed: (current) => this.#indexed(current),
       });
-      this.#dispatcher = new StatePublisher(
-        () => (this.#ready() > 0 && this.#ready() !== this.#lastReported.ready ? this.#state() : null),
-        async (state) => {
-          await this.#stubs.dispatcher().reportEnvironment(state);
-          this.#reported(state);
-        },
-      );
+      this.#dispatcher = new DispatcherLink({
+        dispatcher: this.#stubs.dispatcher,
+        ready: () => this.#ready(),
+        state: () => this.#state(),
+      });
     }
 
     async reportQueue(state: QueueState): Promise<void> {
@@ -79,12 +75,12 @@ export function environmentObject<Env extends ObjectBindings>() {
       if (news) this.#deployment = undefined;
       this.#alarm.by(Date.now() + TICK_MS);
       this.ctx.waitUntil(this.#dispatcher.publish());
-      this.#revoke(this.#core.queuesToRevoke([state.queueKey]));
+      this.#revoke(this.#core.revocations.due([state.queueKey]));
       this.#refillLater();
       const current = this.#currentDeployment();
       if (!current) return;
       const isBehind =
-        state.promotion < current.promotion || state.revision < this.#core.revisionOf(state.queue);
+        state.promotion < current.promotion || state.revision < this.#core.changes.revisionOf(state.queue);
       if (state.parked || isBehind) await this.#announceDeployment(state.queueKey, current);
       if (news) await this.#announcePromotion();
       // A queue that was behind got no grants.
@@ -111,7 +107,7 @@ export function environmentObject<Env extends ObjectBindings>() {
     async environmentStats(): Promise<EnvironmentStats> {
       await this.#sync();
       return {
-        queues: new Set(this.#core.allQueues().map(({ queue }) => queue)).size,
+        queues: new Set(this.#core.registry.allQueues().map(({ queue }) => queue)).size,
         held: this.#core.held,
         ready: this.#core.ready,
         settings: this.#core.settings,
@@ -137,7 +133,8 @@ export function environmentObject<Env extends ObjectBindings>() {
     async findQueue(queueKey: string): Promise<KnownQueue | null> {
       const key = this.ctx.id.name ?? "";
       const name =
-        this.#core.nameOf(queueKey) ?? this.#queueNames().find((name) => queueKeyOf(key, name) === queueKey);
+        this.#core.registry.nameOf(queueKey) ??
+        this.#queueNames().find((name) => queueKeyOf(key, name) === queueKey);
       return name === undefined ? null : this.#knownQueue(name);
     }
 
@@ -149,9 +146,9 @@ export function environmentObject<Env extends ObjectBindings>() {
       await this.#sync();
       const settings = this.#core.updateSettings(environment, changes);
       this.#deployment = undefined;
-      this.#revoke(this.#core.queuesWithPrefetched());
+      this.#revoke(this.#core.revocations.allPrefetched());
       // The weight may have changed while as much is ready as before.
-      this.#lastReported = { ...this.#lastReported, ready: 0 };
+      this.#dispatcher.forget();
       await this.#dispatcher.publish();
       return settings;
     }
@@ -167,18 +164,14 @@ export function environmentObject<Env extends ObjectBindings>() {
       const runs = await Promise.all(
         grants.map((grant) => this.#dequeue(grant, host, current as CurrentDeployment)),
       );
-      this.#revoke(this.#core.prefetchedOfSiblings(grants.map(({ queueKey }) => queueKey)));
+      this.#revoke(this.#core.revocations.ofSiblings(grants.map(({ queueKey }) => queueKey)));
       this.#refillLater();
-      const state = this.#state();
-      this.#reported(state);
-      return { ...state, runs: runs.flat() };
+      return { ...this.#dispatcher.answer(), runs: runs.flat() };
     }
 
     async syncState(): Promise<EnvironmentState | null> {
       await this.#sync();
-      const state = this.#state();
-      this.#reported(state);
-      return state;
+      return this.#dispatcher.answer();
     }
 
     async createSchedule(environment: EnvironmentRef, schedule: CreateScheduleBody) {
@@ -216,21 +209,16 @@ export function environmentObject<Env extends ObjectBindings>() {
         await this.#sync();
         await this.#announcePromotion();
         this.#refill();
-        this.#revoke([...this.#core.queuesToRevoke(), ...this.#core.queuesWithIdlePrefetched()]);
+        this.#revoke([...this.#core.revocations.due(), ...this.#core.revocations.idlePrefetched()]);
         // The state is reported again, in case the dispatcher has lost its memory.
-        this.#lastReported = { ...this.#lastReported, ready: 0 };
+        this.#dispatcher.forget();
         await this.#dispatcher.publish();
       } catch (error) {
         console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
         this.#alarm.by(Date.now() + TICK_MS);
       }
-      if (this.#core.retireIdle() || this.#core.queuesToInform().queues.length > 0)
+      if (this.#core.registry.retireIdle() || this.#core.announcements.queuesToInform().queues.length > 0)
         this.#alarm.by(Date.now() + TICK_MS);
-    }
-
-    /** The dispatcher knows this state. A later one that it knows already is kept. */
-    #reported(state: EnvironmentState): void {
-      if (state.seq > this.#lastReported.seq) this.#lastReported = state;
     }
 
     async #dequeue(
@@ -282,7 +270,7 @@ export function environmentObject<Env extends ObjectBindings>() {
             try {
               const state = await this.#stubs
                 .queue(queueKey)
-                .revokePrefetched(this.#core.needsKeysOf(queueKey));
+                .revokePrefetched(this.#core.revocations.needsKeysOf(queueKey));
               if (state) this.#core.applyState(state);
               await this.#dispatcher.publish();
             } catch (error) {
@@ -320,7 +308,7 @@ export function environmentObject<Env extends ObjectBindings>() {
     }
 
     async #syncAll(): Promise<void> {
-      await inParallel(this.#core.queuesToSync(), async (queueKey) => {
+      await inParallel(this.#core.registry.queuesToSync(), async (queueKey) => {
         const state = await this.#stubs.queue(queueKey).syncState(this.#core.epoch);
         if (state) this.#core.applyState(state);
       });
@@ -328,18 +316,18 @@ export function environmentObject<Env extends ObjectBindings>() {
 
     async #announcePromotion(): Promise<void> {
       const current = this.#currentDeployment();
-      const { queues, asOf } = this.#core.queuesToInform();
+      const { queues, asOf } = this.#core.announcements.queuesToInform();
       if (!current || queues.length === 0) return;
       await inParallel(queues, (queueKey) => this.#announceDeployment(queueKey, current));
-      this.#core.informedAll(asOf);
+      this.#core.announcements.informedAll(asOf);
     }
 
     /** Informs a queue of the current deployment and of its changes through the API. */
     async #announceDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
-      const queue = this.#core.nameOf(queueKey);
+      const queue = this.#core.registry.nameOf(queueKey);
       const declaration = queue === undefined ? {} : this.#declared(queue);
-      const changes = queue === undefined ? undefined : this.#core.changesOf(queue);
+      const changes = queue === undefined ? undefined : this.#core.changes.of(queue);
       const state = await this.#stubs
         .queue(queueKey)
         .deploymentPromoted(current.deployment, tasks, declaration, changes);
@@ -369,7 +357,9 @@ export function environmentObject<Env extends ObjectBindings>() {
         ...(manifest?.queues ?? []).map((queue) => queue.name),
         ...(manifest?.tasks ?? []).map((task) => task.queue?.name ?? defaultQueueName(task.id)),
       ];
-      return [...new Set([...this.#core.allQueues().map((known) => known.queue), ...declared])].sort();
+      return [
+        ...new Set([...this.#core.registry.allQueues().map((known) => known.queue), ...declared]),
+      ].sort();
     }
 
     /** With its partitions, including those where runs may have been triggered that have not reported yet. */
@@ -377,7 +367,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       const current = this.#currentDeployment();
       const count = current ? partitionsOf(current, this.#indexed(current), queue) : 1;
       const used = Array.from({ length: count }, (_, partition) => partition);
-      const partitions = new Set([...used, ...this.#core.partitionsOf(queue)]);
+      const partitions = new Set([...used, ...this.#core.registry.partitionsOf(queue)]);
       return { queue, partitions: [...partitions].sort((a, b) => a - b) };
     }
 

@@ -50,7 +50,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "grants that are not answered yet do not count",
     invariant: 3,
-    module: `${OBJECTS}/environment/core.ts`,
+    module: `${OBJECTS}/environment/slot-account.ts`,
     find: "this.#held + this.#prefetched + this.#inflight",
     replace: "this.#held + this.#prefetched",
   },
@@ -65,7 +65,7 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "an environment that starts anew does not ask its queues what they hold",
     invariant: 3,
     module: `${OBJECTS}/environment/object.ts`,
-    find: "await inParallel(this.#core.queuesToSync(),",
+    find: "await inParallel(this.#core.registry.queuesToSync(),",
     replace: "await inParallel([] as string[],",
   },
   {
