@@ -1,9 +1,10 @@
-import { rmSync } from "node:fs";
+import { chmodSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:net";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { now } from "./clock.ts";
 
-/** Hears from task functions (`project/src/trigger/mark.ts`) when they started. */
+/** Receives the start times that task functions send (`project/src/trigger/mark.ts`). */
 export class Marks {
   readonly path: string;
   readonly #server: Server;
@@ -25,6 +26,9 @@ export class Marks {
     rmSync(path, { force: true });
     const marks = new Marks(path);
     await new Promise<void>((resolve) => marks.#server.listen(path, resolve));
+    // A host that runs as root executes tasks as unprivileged users.
+    chmodSync(dirname(path), 0o755);
+    chmodSync(path, 0o777);
     return marks;
   }
 
