@@ -25,30 +25,57 @@ export async function runEndToEnd(root: string, log: (line: string) => void): Pr
   const queue = [...files];
   const worker = async (): Promise<void> => {
     for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const run = await runFile(root, file, log);
+      const run = await runFile(root, "e2e", file, log);
       if (run.failed.length === 0 && run.trouble === null) result.passed += run.passed.length;
       else again.push({ file, first: run });
     }
   };
   await Promise.all(Array.from({ length: AT_A_TIME }, worker));
 
-  for (const { file, first } of again) {
-    log(`Running ${file} once more`);
-    const second = await runFile(root, file, log);
-    result.passed += second.passed.length;
-    result.failed += second.failed.length || (second.trouble === null ? 0 : 1);
-    const passed = new Set(second.passed);
-    if (first.trouble !== null && second.trouble === null) result.flaky.push(`${file} (${first.trouble})`);
-    result.flaky.push(...first.failed.filter((name) => passed.has(name)));
-  }
+  for (const { file, first } of again) add(result, await runAgain(root, "e2e", file, first, log));
   return result;
 }
 
-async function runFile(root: string, file: string, log: (line: string) => void): Promise<VitestRun> {
+/**
+ * Runs a file with failures once more, alone. Tests that pass then are flaky; those that fail again have failed. Only for
+ * files that start real processes, where a busy machine can be the cause.
+ */
+export async function runAgain(
+  root: string,
+  project: "e2e" | "processes",
+  file: string,
+  first: Pick<VitestRun, "failed" | "trouble">,
+  log: (line: string) => void,
+): Promise<EndToEndResult> {
+  log(`Running ${file} once more`);
+  const second = await runFile(root, project, file, log);
+  const passed = new Set(second.passed);
+  const flaky = first.failed.filter((name) => passed.has(name));
+  if (first.trouble !== null && second.trouble === null) flaky.push(`${file} (${first.trouble})`);
+  return {
+    passed: second.passed.length,
+    failed: second.failed.length || (second.trouble === null ? 0 : 1),
+    flaky,
+  };
+}
+
+/** Adds the second result to the first. */
+export function add(to: EndToEndResult, more: EndToEndResult): void {
+  to.passed += more.passed;
+  to.failed += more.failed;
+  to.flaky.push(...more.flaky);
+}
+
+async function runFile(
+  root: string,
+  project: string,
+  file: string,
+  log: (line: string) => void,
+): Promise<VitestRun> {
   const started = Date.now();
   const run = await runVitest({
     root,
-    args: ["--project", "e2e", file],
+    args: ["--project", project, file],
     deadlineMs: FILE_DEADLINE_MS,
     output: "collect",
   });
