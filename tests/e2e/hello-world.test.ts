@@ -52,7 +52,7 @@ describe.each<["process" | "docker"]>([["process"], ["docker"]])(
           const run = await poll(handle.id);
           expect(run).toMatchObject({ status: "FAILED", attemptCount: 2 });
           expect(run.error?.message).toBe("Attempt 2 fails on purpose");
-          expect(run.error?.stackTrace).toMatch(/src\/trigger\/flaky\.ts:9:/);
+          expect(run.error?.stackTrace).toMatch(/src\/trigger\/flaky\.ts:12:/);
         }));
 
       it("cancels a run that executes", () =>

@@ -13,6 +13,7 @@ const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["at an object's start: what lives, never a backlog", /^SCAN queues USING COVERING INDEX queues_active$/],
   ["at a promotion, or where queues are listed", /^SCAN queues USING COVERING INDEX queues_name$/],
   ["at the dispatcher's start, and when a host is lost", /^SCAN session_queues$/],
+  ["at the dispatcher's start: registered hosts, never a backlog", /^SCAN hosts$/],
   ["once in an object's life", /^SCAN schedules USING COVERING INDEX sqlite_autoindex_schedules_1$/],
 ];
 
@@ -20,7 +21,9 @@ const MAY_SCAN: [why: string, detail: RegExp][] = [
 const isGlance = (query: string): boolean => /^SELECT 1 AS found FROM \w+ LIMIT 1$/.test(query);
 /** Whether a statement is part of a migration, which runs once per object. */
 const isMigration = (query: string): boolean =>
-  query.startsWith("INSERT INTO keys") && query.includes("SELECT");
+  (query.startsWith("INSERT INTO keys") && query.includes("SELECT")) ||
+  query.startsWith("UPDATE runs SET kept_until = json_extract(") ||
+  query.startsWith("UPDATE runs SET due_at = kept_until ");
 
 let plans: StatementPlan[];
 beforeAll(async () => {
