@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import type { App, Bindings } from "../bindings.ts";
 import { Failure } from "./failure.ts";
-import type { LimiterRpc } from "./limiter-object.ts";
+import { limiterOf } from "./limiter.ts";
 import type { RateLimit, Taken } from "./token-bucket.ts";
 
 const DEFAULT: RateLimit = { burst: 5_000, perSecond: 1_000 };
@@ -77,7 +77,7 @@ async function lend(
   count: number,
   lease: Lease,
 ): Promise<Taken> {
-  const limiter = env.LIMITER.getByName(keyHash) as unknown as LimiterRpc;
+  const limiter = limiterOf(env, keyHash);
   const taken = await limiter.take(count, limit);
   const now = Date.now();
   lease.tokens += taken.granted;

@@ -4,7 +4,7 @@ import { APIError } from "better-auth/api";
 import { betterAuth } from "better-auth/minimal";
 import { magicLink } from "better-auth/plugins/magic-link";
 import type { Bindings } from "../bindings.ts";
-import type { LimiterRpc } from "../http/limiter-object.ts";
+import { limiterOf } from "../http/limiter.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 import { cookieSecret } from "./session-cookie.ts";
 import { maySignUp } from "./sign-up.ts";
@@ -62,7 +62,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
     emailAndPassword: { enabled: false },
     socialProviders: socialProviders(env),
     session: { expiresIn: SESSION_SECONDS, updateAge: 24 * 3600, cookieCache: { enabled: false } },
-    rateLimit: { enabled: true, window: 60, max: 120, customStorage: { consume: limiterOf(env) } },
+    rateLimit: { enabled: true, window: 60, max: 120, customStorage: { consume: signInCounter(env) } },
     // These answer with tokens of sessions: `/api/v1/me/sessions` lists and revokes them without.
     disabledPaths: ["/list-sessions", "/revoke-session", "/revoke-sessions"],
     advanced: {
@@ -112,9 +112,9 @@ export function socialProviders(env: Bindings) {
 }
 
 /** Counts in the limiter's objects: in memory, so that counting writes nothing. */
-function limiterOf(env: Bindings) {
+function signInCounter(env: Bindings) {
   return async (key: string, rule: { window: number; max: number }) => {
-    const limiter = env.LIMITER.getByName(`sign-in:${key}`) as unknown as LimiterRpc;
+    const limiter = limiterOf(env, `sign-in:${key}`);
     const taken = await limiter.take(1, { burst: rule.max, perSecond: rule.max / rule.window });
     const retryAfter = taken.granted > 0 ? null : Math.ceil(taken.retryAfterMs / 1000);
     return { allowed: taken.granted > 0, retryAfter };

@@ -1,6 +1,6 @@
 import { eq } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
-import type { LimiterRpc } from "../http/limiter-object.ts";
+import { limiterOf } from "../http/limiter.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 import { mailerOf } from "./mail.ts";
 import { maySignUp } from "./sign-up.ts";
@@ -20,7 +20,7 @@ export async function sendSignInLink(
   const { users } = connection.tables;
   const known = await connection.db.select({ id: users.id }).from(users).where(eq(users.email, email));
   if (known.length === 0 && !(await maySignUp(env, connection, email))) return;
-  const limiter = env.LIMITER.getByName(`mail:${email}`) as unknown as LimiterRpc;
+  const limiter = limiterOf(env, `mail:${email}`);
   const taken = await limiter.take(1, { burst: MAILS_PER_HOUR, perSecond: MAILS_PER_HOUR / 3600 });
   if (taken.granted === 0) return;
   await mailerOf(env)({
