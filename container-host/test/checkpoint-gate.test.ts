@@ -5,19 +5,25 @@ import { RunClock } from "../src/run-clock.ts";
 
 const hung: CheckpointEvent = { type: "hung", reason: "it took too long" };
 const worked: CheckpointEvent = { type: "worked" };
-const failed: CheckpointEvent = { type: "test-failed", reason: "no CRIU" };
+const failed: CheckpointEvent = { type: "test-failed", reason: "no CRIU", isLate: false };
+const late: CheckpointEvent = { type: "test-failed", reason: "too slow", isLate: true };
 const tick: CheckpointEvent = { type: "tick" };
 
 const after = (gate: CheckpointGate, ...events: CheckpointEvent[]): CheckpointGate =>
   events.reduce((before, event) => nextGate(before, event, 1_000), gate);
 
 describe("the gate of checkpoints", () => {
-  const testing: CheckpointGate = { state: "testing" };
+  const testing: CheckpointGate = { state: "testing", lateTests: 0 };
   const open: CheckpointGate = { state: "open", hangs: 0 };
 
   it("opens when the self-test works, and pauses when it fails", () => {
     expect(after(testing, worked)).toEqual(open);
-    expect(after(testing, failed)).toEqual({ state: "paused", reason: "no CRIU", until: 1_000 + PAUSE_MS });
+    expect(after(testing, failed)).toEqual({
+      state: "paused",
+      reason: "no CRIU",
+      until: 1_000 + PAUSE_MS,
+      lateTests: 0,
+    });
   });
 
   it("pauses after two hangs in a row, not after two with a success between", () => {
@@ -27,7 +33,22 @@ describe("the gate of checkpoints", () => {
       state: "paused",
       reason: "it took too long",
       until: 1_000 + PAUSE_MS,
+      lateTests: 0,
     });
+  });
+
+  it("is tested again soon after a self-test that was late, then less and less often", () => {
+    const pauses: number[] = [];
+    let gate: CheckpointGate = testing;
+    for (let test = 0; test < 6; test++) {
+      gate = after(gate, late);
+      if (gate.state !== "paused") throw new Error(`The gate is ${gate.state}`);
+      pauses.push(gate.until - 1_000);
+      gate = nextGate(gate, tick, gate.until);
+    }
+    expect(pauses).toEqual([5_000, 30_000, 120_000, PAUSE_MS, PAUSE_MS, PAUSE_MS]);
+    expect(after(gate, worked)).toEqual(open);
+    expect(after(gate, failed)).toMatchObject({ until: 1_000 + PAUSE_MS, lateTests: 0 });
   });
 
   it("is not opened by what was under way when the pause began", () => {

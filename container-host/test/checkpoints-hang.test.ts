@@ -116,12 +116,8 @@ describe.skipIf(!canStartEngine())("a Docker Engine whose checkpoints hang", DEA
     expect(await hangs(host, "save")).toBe(1);
     engine.hang(false);
     expect(engine.stopped().some(isAlive)).toBe(false);
-  });
-
-  it("whose checkpoints work is found out too", async () => {
-    engine.hang(false);
-    const host = await testHost("docker", { selfTest: true });
-    await eventually("the self-test is over", async () => (await healthOf(host)).checkpoints === "open");
+    // It may only have been busy: a second self-test follows soon, and works.
+    await eventually("checkpoints are on", async () => (await healthOf(host)).checkpoints === "open");
     expect(host.said.join("\n")).toMatch(/a self-test saved one in \d+ ms and restored it in \d+ ms/);
     await eventually("nothing of it is left", async () => (await states(host)).length === 0);
   });

@@ -1,7 +1,7 @@
 import { HangError, messageOf } from "../errors.ts";
 import type { HostLog } from "../log.ts";
 import { orLate } from "../or-late.ts";
-import { type CheckpointEvent, type CheckpointGate, nextGate, PAUSE_MS } from "./gate.ts";
+import { type CheckpointEvent, type CheckpointGate, nextGate } from "./gate.ts";
 
 export interface SelfTestResult {
   saveMs: number;
@@ -29,7 +29,7 @@ export class CheckpointHealth {
 
   constructor(options: CheckpointHealthOptions) {
     this.#options = options;
-    this.#gate = options.selfTest ? { state: "testing" } : { state: "open", hangs: 0 };
+    this.#gate = options.selfTest ? { state: "testing", lateTests: 0 } : { state: "open", hangs: 0 };
   }
 
   get state(): CheckpointGate["state"] {
@@ -72,7 +72,8 @@ export class CheckpointHealth {
 
   #apply(event: CheckpointEvent): void {
     const before = this.#gate;
-    this.#gate = nextGate(before, event, performance.now());
+    const now = performance.now();
+    this.#gate = nextGate(before, event, now);
     if (this.#gate.state === before.state) return;
     if (this.#gate.state === "testing") {
       this.#settled = Promise.withResolvers();
@@ -81,10 +82,10 @@ export class CheckpointHealth {
     }
     if (before.state === "testing") this.#settled.resolve();
     if (this.#gate.state !== "paused") return;
-    const { reason } = this.#gate;
+    const { reason, until } = this.#gate;
     if (reason !== this.#lastFailure)
       this.#options.log.warn(
-        `Suspended runs are replayed, no process is saved or restored for ${PAUSE_MS / 60_000} minutes: ${reason}`,
+        `Suspended runs are replayed, and no process is saved or restored before a self-test in ${Math.round((until - now) / 1_000)} s: ${reason}`,
       );
     this.#lastFailure = reason;
   }
@@ -103,8 +104,9 @@ export class CheckpointHealth {
       this.#lastFailure = undefined;
       this.#apply({ type: "worked" });
     } catch (error) {
-      if (error instanceof HangError) onHang(error.step);
-      this.#apply({ type: "test-failed", reason: `a self-test failed (${messageOf(error)})` });
+      const isLate = error instanceof HangError;
+      if (isLate) onHang(error.step);
+      this.#apply({ type: "test-failed", reason: `a self-test failed (${messageOf(error)})`, isLate });
     }
   }
 }
