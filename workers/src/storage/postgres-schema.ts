@@ -192,17 +192,6 @@ export const runTags = pgTable(
   (table) => [primaryKey({ columns: [table.environmentKey, table.tag, table.createdAt, table.runId] })],
 );
 
-/** No longer written: queues are listed by their environment's object. The next migration can drop it. */
-export const queues = pgTable(
-  "queues",
-  {
-    environmentKey: text("environment_key").notNull(),
-    queue: text().notNull(),
-    firstSeenAt: millis("first_seen_at").notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.environmentKey, table.queue] })],
-);
-
 export const waitpoints = pgTable(
   "waitpoints",
   {

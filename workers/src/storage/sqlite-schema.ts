@@ -197,17 +197,6 @@ export const runTags = sqliteTable(
   (table) => [primaryKey({ columns: [table.environmentKey, table.tag, table.createdAt, table.runId] })],
 );
 
-/** No longer written: queues are listed by their environment's object. The next migration can drop it. */
-export const queues = sqliteTable(
-  "queues",
-  {
-    environmentKey: text("environment_key").notNull(),
-    queue: text().notNull(),
-    firstSeenAt: integer("first_seen_at").notNull(),
-  },
-  (table) => [primaryKey({ columns: [table.environmentKey, table.queue] })],
-);
-
 /**
  * Waitpoint tokens as their objects last reported them. Their ids sort by creation, so every list ends in the id: all tokens
  * are the primary key's, and those of a status or idempotency key have an index each.
