@@ -627,6 +627,22 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
   "/api/v1/me/sessions/{id}": {
     delete: { id: "revokeSession", summary: "Sign a device out", response: api.RevokedSessions },
   },
+  "/api/v1/me/passkeys": {
+    get: { id: "listPasskeys", summary: "List one's own passkeys", response: api.ListPasskeysResponse },
+  },
+  "/api/v1/me/passkeys/{id}": {
+    put: {
+      id: "renamePasskey",
+      summary: "Rename a passkey",
+      body: api.RenamePasskeyBody,
+      response: api.PasskeyObject,
+    },
+    delete: {
+      id: "deletePasskey",
+      summary: "Delete a passkey: it signs nobody in any more",
+      response: api.PasskeyObject,
+    },
+  },
   "/api/v1/me/preferences": {
     get: {
       id: "getPreferences",

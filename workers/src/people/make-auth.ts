@@ -6,6 +6,7 @@ import { magicLink } from "better-auth/plugins/magic-link";
 import type { Bindings } from "../bindings.ts";
 import { limiterOf } from "../http/limiter.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
+import { passkeyPlugin } from "./passkeys.ts";
 import { cookieSecret } from "./session-cookie.ts";
 import { maySignUp } from "./sign-up.ts";
 
@@ -16,11 +17,18 @@ export const SESSION_SECONDS = 30 * 24 * 3600;
 /** How long a link that was mailed signs in. */
 const LINK_SECONDS = 15 * 60;
 
+/** Of one address. Each request for options writes a row. */
+const PASSKEY_LIMITS = {
+  "/passkey/generate-authenticate-options": { window: 60, max: 30 },
+  "/passkey/verify-authentication": { window: 60, max: 10 },
+};
+
 const PREFIXES: Record<string, string> = {
   user: "user",
   session: "session",
   account: "account",
   verification: "verification",
+  passkey: "passkey",
 };
 
 export interface AuthOptions {
@@ -55,6 +63,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
         session: tables.sessions,
         account: tables.accounts,
         verification: tables.verifications,
+        passkey: tables.passkeys,
       },
       // D1 has none, and a SQLite object's can't span calls: what a crash leaves there is harmless, see the tests.
       transaction: provider === "pg",
@@ -62,9 +71,13 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
     emailAndPassword: { enabled: false },
     socialProviders: socialProviders(env),
     session: { expiresIn: SESSION_SECONDS, updateAge: 24 * 3600, cookieCache: { enabled: false } },
-    rateLimit: { enabled: true, window: 60, max: 120, customStorage: { consume: signInCounter(env) } },
-    // These answer with tokens of sessions: `/api/v1/me/sessions` lists and revokes them without.
-    disabledPaths: ["/list-sessions", "/revoke-session", "/revoke-sessions"],
+    rateLimit: {
+      enabled: true,
+      window: 60,
+      max: 120,
+      customRules: PASSKEY_LIMITS,
+      customStorage: { consume: signInCounter(env) },
+    },
     advanced: {
       cookiePrefix: "acme",
       useSecureCookies: options.origin.startsWith("https:"),
@@ -85,6 +98,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       },
     },
     plugins: [
+      passkeyPlugin(connection, options.origin),
       magicLink({
         expiresIn: options.linkSeconds ?? LINK_SECONDS,
         storeToken: "hashed",

@@ -3,6 +3,7 @@ import {
   CreateSignInLinkBody,
   type MeResponse,
   RecentPayloadsQuery,
+  RenamePasskeyBody,
   type SignInMethods,
   UpdatePreferencesBody,
 } from "@acme/sdk/contract/api";
@@ -16,6 +17,7 @@ import { baseUrl } from "../http/links.ts";
 import { handleAuth } from "../people/handle-auth.ts";
 import { socialProviders } from "../people/make-auth.ts";
 import { meOf } from "../people/me.ts";
+import { deletePasskey, listPasskeys, renamePasskey } from "../people/passkey-list.ts";
 import { listSessions, revokeOtherSessions, revokeSession } from "../people/session-list.ts";
 import { createSignInLink } from "../people/sign-in-link.ts";
 import type { UserRpc } from "../people/user-object.ts";
@@ -45,6 +47,14 @@ export const peopleRoutes = new Hono<App>()
   )
   .delete("/api/v1/me/sessions/:id", access("revokeSession"), async (c) =>
     c.json(await revokeSession(c, c.req.param("id"))),
+  )
+  .get("/api/v1/me/passkeys", access("listPasskeys"), async (c) => c.json({ data: await listPasskeys(c) }))
+  .put("/api/v1/me/passkeys/:id", access("renamePasskey"), async (c) => {
+    const { name } = await readRequiredBody(c, RenamePasskeyBody);
+    return c.json(await renamePasskey(c, c.req.param("id"), name));
+  })
+  .delete("/api/v1/me/passkeys/:id", access("deletePasskey"), async (c) =>
+    c.json(await deletePasskey(c, c.req.param("id"))),
   )
   .get("/api/v1/me/preferences", access("getPreferences"), async (c) =>
     c.json(await userObjectOf(c).preferences()),

@@ -70,6 +70,30 @@ export const accounts = pgTable(
   ],
 );
 
+/** Keys of a person's devices, each of which signs them in. better-auth's plugin gives the fields their names. */
+export const passkeys = pgTable(
+  "passkeys",
+  {
+    id: text().primaryKey(),
+    name: text(),
+    publicKey: text("public_key").notNull(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    credentialID: text("credential_id").notNull().unique(),
+    /** Counts the key's signatures, where its device counts. */
+    counter: bigint({ mode: "number" }).notNull(),
+    deviceType: text("device_type").notNull(),
+    backedUp: boolean("backed_up").notNull(),
+    transports: text(),
+    createdAt: date("created_at"),
+    /** The model of the authenticator. */
+    aaguid: text(),
+    lastUsedAt: date("last_used_at"),
+  },
+  (table) => [index("passkeys_of_user").on(table.userId, table.createdAt)],
+);
+
 /** One-time links and states of a sign-in that is under way. */
 export const verifications = pgTable(
   "verifications",

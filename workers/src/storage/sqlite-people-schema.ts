@@ -2,8 +2,8 @@ import { index, integer, primaryKey, sqliteTable, text, uniqueIndex } from "driz
 import { organizations } from "./sqlite-schema.ts";
 
 /**
- * People and what they are members of, on SQLite. better-auth reads and writes `users`, `sessions`, `accounts` and
- * `verifications` through Drizzle, by the names of their fields, and wants their times as dates; its own generator makes
+ * People and what they are members of, on SQLite. better-auth reads and writes `users`, `sessions`, `accounts`, `passkeys`
+ * and `verifications` through Drizzle, by the names of their fields, and wants their times as dates; its own generator makes
  * no indexes. `postgres-people-schema.ts` has the same tables.
  */
 
@@ -62,6 +62,30 @@ export const accounts = sqliteTable(
     uniqueIndex("accounts_of_provider").on(table.providerId, table.accountId),
     index("accounts_of_user").on(table.userId),
   ],
+);
+
+/** Keys of a person's devices, each of which signs them in. better-auth's plugin gives the fields their names. */
+export const passkeys = sqliteTable(
+  "passkeys",
+  {
+    id: text().primaryKey(),
+    name: text(),
+    publicKey: text("public_key").notNull(),
+    userId: text("user_id")
+      .notNull()
+      .references(() => users.id, { onDelete: "cascade" }),
+    credentialID: text("credential_id").notNull().unique(),
+    /** Counts the key's signatures, where its device counts. */
+    counter: integer().notNull(),
+    deviceType: text("device_type").notNull(),
+    backedUp: integer("backed_up", { mode: "boolean" }).notNull(),
+    transports: text(),
+    createdAt: date("created_at"),
+    /** The model of the authenticator. */
+    aaguid: text(),
+    lastUsedAt: date("last_used_at"),
+  },
+  (table) => [index("passkeys_of_user").on(table.userId, table.createdAt)],
 );
 
 /** One-time links and states of a sign-in that is under way. */

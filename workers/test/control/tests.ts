@@ -2,6 +2,7 @@
 export const CONTROL_PLANE = [
   "people.test.ts",
   "sessions.test.ts",
+  "passkeys.test.ts",
   "organizations.test.ts",
   "envvars.test.ts",
   "bulk-actions.test.ts",

@@ -87,3 +87,18 @@ export const SignInMethods = z.object({
   /** Anybody may; otherwise those who were invited. */
   open: z.boolean(),
 });
+
+export const PasskeyObject = z.object({
+  id: z.string(),
+  /** What the person calls it, or what holds it: "iCloud Keychain". */
+  name: z.string(),
+  createdAt: z.iso.datetime().nullable(),
+  lastUsedAt: z.iso.datetime().nullable(),
+  /** Whether its holder keeps copies of it on the person's other devices. */
+  synced: z.boolean(),
+});
+export type PasskeyObject = z.infer<typeof PasskeyObject>;
+
+export const ListPasskeysResponse = z.object({ data: z.array(PasskeyObject) });
+
+export const RenamePasskeyBody = z.object({ name: z.string().trim().min(1).max(100) }).strict();
