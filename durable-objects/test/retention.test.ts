@@ -29,13 +29,13 @@ const ENDINGS: [how: string, end: (scene: CoreScene, runId: string) => void][] =
   ],
   [
     "was canceled before it started",
-    (scene, runId) => void scene.commit((q) => cancelRun(q, runId, "no", false)),
+    (scene, runId) => void scene.commit((q) => cancelRun(q, runId, "no", { children: false })),
   ],
   [
     "was canceled while it executed",
     (scene, runId) => {
       const [run] = scene.dequeue();
-      scene.commit((q) => cancelRun(q, runId, "no", false));
+      scene.commit((q) => cancelRun(q, runId, "no", { children: false }));
       scene.complete(run!, { type: "canceled" });
     },
   ],

@@ -1,4 +1,4 @@
-import { configure, runs, tasks } from "@trigger.dev/sdk";
+import { auth, configure, runs, tasks } from "@trigger.dev/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
@@ -39,6 +39,8 @@ describe("runs.bulk by @trigger.dev/sdk 4.8.3", () => {
       counts: { total: 5, success: 5, failure: 0 },
     });
     expect(action.completedAt).toBeInstanceOf(Date);
+    const canceled = async () => (await runs.list({ bulkAction: id, status: "CANCELED" })).data;
+    await eventually("what it canceled is listed", async () => (await canceled()).length === 5);
   });
 
   it("replays runs by their ids", async () => {
@@ -51,6 +53,17 @@ describe("runs.bulk by @trigger.dev/sdk 4.8.3", () => {
     for (const each of await tagged("again")) {
       expect((await runs.poll(each, { pollIntervalMs: 50 })).output).toEqual({ text: "日本" });
     }
+  });
+
+  it("lists the runs of a project, by a personal access token", async () => {
+    const listed = await auth.withAuth({ accessToken: server.accessToken }, async () => {
+      const ids: string[] = [];
+      const found = runs.list(server.projectRef, { env: ["dev", "prod"], tag: "again", limit: 1 });
+      for await (const run of found) ids.push(`${run.env.name} ${run.id}`);
+      return ids;
+    });
+    expect(listed).toEqual((await tagged("again")).map((id) => `prod ${id}`));
+    expect(listed.length).toBeGreaterThan(1);
   });
 
   it("lists, retrieves and aborts", async () => {

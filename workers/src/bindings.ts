@@ -1,4 +1,4 @@
-import type { ObjectBindings } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, ObjectBindings } from "@acme/durable-objects/rpc";
 import type { Authenticated } from "./auth/credentials.ts";
 import type { OrganizationMember } from "./control/authenticate-organization.ts";
 import type { Session } from "./people/session.ts";
@@ -61,7 +61,13 @@ export type App = {
   Bindings: Bindings;
   /**
    * What `access` (auth/middleware.ts) sets: what is authenticated, before routes that take a secret key or an access
-   * token; the session, the membership or the container host, before routes that take those; and nothing before others.
+   * token; the environments of a project, before routes of all of them; the session, the membership or the container host,
+   * before routes that take those; and nothing before others.
    */
-  Variables: Authenticated & { session: Session; member: OrganizationMember; host: { hostId: string } };
+  Variables: Authenticated & {
+    session: Session;
+    member: OrganizationMember;
+    projectEnvironments: EnvironmentRef[];
+    host: { hostId: string };
+  };
 };

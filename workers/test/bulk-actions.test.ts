@@ -77,6 +77,34 @@ describe("bulk actions", () => {
     });
   });
 
+  it("find by their id the runs that they canceled and the copies that they made", async () => {
+    const { project, runIds } = await withRuns(3, "found");
+    const found = async (id: string, more = "") =>
+      (
+        await call<{ data: { id: string; status: string }[] }>(
+          "GET",
+          `/api/v1/runs?filter%5BbulkAction%5D=${id}${more}`,
+          project.prod,
+        )
+      ).body.data;
+    const replay = (await create(project, { action: "replay", runIds: runIds.slice(0, 2) })).body.id;
+    await ended(project, replay);
+    await vi.waitFor(async () => expect(await found(replay)).toHaveLength(2), { timeout: 20_000 });
+    const copies = (await found(replay)).map(({ id }) => id);
+    expect(copies.filter((id) => runIds.includes(id))).toEqual([]);
+
+    // A filter may name a bulk action too. A run then belongs to both.
+    const cancel = (await create(project, { action: "cancel", filter: { bulkAction: replay } })).body.id;
+    expect((await ended(project, cancel)).counts).toEqual({ total: 2, success: 2, failure: 0 });
+    await vi.waitFor(async () => expect(await found(cancel)).toHaveLength(2), { timeout: 20_000 });
+    expect((await found(cancel)).map(({ id, status }) => [id, status])).toEqual(
+      copies.map((id) => [id, "CANCELED"]),
+    );
+    expect((await found(replay)).map(({ id }) => id)).toEqual(copies);
+    expect(await found(cancel, "&filter%5Bstatus%5D=COMPLETED")).toEqual([]);
+    expect(await found("bulk_nothing")).toEqual([]);
+  });
+
   it("don't come to what they made themselves", async () => {
     const { project } = await withRuns(30, "loop");
     const created = await create(project, { action: "replay", filter: { tag: "loop" } });

@@ -21,6 +21,8 @@ export interface RunSpec {
   waitDepth?: number;
   batchId?: string;
   replayedFrom?: string;
+  /** Bulk actions that made the run as a copy of another, or canceled it. */
+  bulkActions?: string[];
   scheduleId?: string;
 }
 

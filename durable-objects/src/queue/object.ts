@@ -8,7 +8,7 @@ import type { LiveInterest } from "../live/rpc.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { loseSession, returnRuns } from "./attempts.ts";
-import { cancelRun } from "./cancel.ts";
+import { type CancelOptions, cancelRun } from "./cancel.ts";
 import { addTags, rescheduleRun, updateMetadata } from "./changes.ts";
 import { type Effects, findRun, type QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
@@ -212,9 +212,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return finished === undefined ? runNotFound(runId) : finished;
     }
 
-    async cancelRun(environmentKey: string, runId: string, reason: string, children = true) {
+    async cancelRun(environmentKey: string, runId: string, reason: string, options: CancelOptions = {}) {
       if (!this.#serves(environmentKey)) return runNotFound(runId);
-      return this.#group.run((q) => cancelRun(q, runId, reason, children));
+      return this.#group.run((q) => cancelRun(q, runId, reason, options));
     }
 
     async rescheduleRun(

@@ -64,6 +64,8 @@ export interface TriggerItem {
   waitDepth?: number;
   batchId?: string;
   replayedFrom?: string;
+  /** The bulk action that makes the run, as a copy of another. */
+  bulkAction?: string;
   /** It is the run of a tick of this schedule. */
   scheduleId?: string;
   /** Is notified of the outcome once, also when the run existed already; at once when it has ended. */
@@ -227,6 +229,8 @@ export interface RunRow {
   batchId: string | null;
   scheduleId: string | null;
   replayedFrom: string | null;
+  /** Bulk actions that made the run as a copy of another, or canceled it. */
+  bulkActions: string[];
   /** First line of the error of a failed run. */
   errorMessage: string | null;
 }
@@ -320,12 +324,12 @@ export interface QueueRpc {
     runId: string,
     timeoutMs: number,
   ): Promise<RunFinished | null | RunError>;
-  /** `children` (default true): also the runs and batches that the run waits for. */
+  /** `children` (default true): also the runs and batches that the run waits for. `bulkAction`: the one that cancels it. */
   cancelRun(
     environmentKey: string,
     runId: string,
     reason: string,
-    children?: boolean,
+    options?: { children?: boolean; bulkAction?: string },
   ): Promise<{ status: RunStatus; alreadyFinal: boolean } | RunError>;
   rescheduleRun(environmentKey: string, runId: string, delayUntil: number): Promise<RunRecord | RunError>;
   addTags(environmentKey: string, runId: string, tags: string[]): Promise<{ tags: string[] } | RunError>;

@@ -50,6 +50,7 @@ export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
     batchId: spec.batchId ?? null,
     scheduleId: spec.scheduleId ?? null,
     replayedFrom: spec.replayedFrom ?? null,
+    bulkActions: spec.bulkActions ?? [],
     errorMessage: isFinal(row.status) ? row.error_message : null,
   };
 }

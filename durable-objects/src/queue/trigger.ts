@@ -149,7 +149,7 @@ function specFrom(item: TriggerItem): RunSpec {
     depth,
     waitDepth,
   } = item;
-  const { batchId, replayedFrom, scheduleId, idempotency } = item;
+  const { batchId, replayedFrom, bulkAction, scheduleId, idempotency } = item;
   return {
     machine,
     maxAttempts,
@@ -164,6 +164,7 @@ function specFrom(item: TriggerItem): RunSpec {
     waitDepth,
     batchId,
     replayedFrom,
+    bulkActions: bulkAction === undefined ? undefined : [bulkAction],
     scheduleId,
     idempotency: idempotency && {
       key: idempotency.key,

@@ -3,6 +3,7 @@
  * - `secretKey`: a secret key of the environment, or the token of code inside a run. With `scopes`, also a public token
  *   that has one of them; `{name}` in a scope stands for that parameter of the path.
  * - `accessToken`: a personal access token whose organization has the environment `:env` of the project `:ref`.
+ *   Of a path that names no environment: one whose organization has the project.
  *   Both of these also take the session of a member of the environment's organization whose role `people/roles.ts` lets do
  *   it: the header `x-acme-environment` or, for an access token's routes, the path names the environment.
  * - `environment`: for a path with a project's `:ref` and an environment's `:env`: that environment's secret key, a run's
@@ -91,6 +92,7 @@ export const ACCESS = {
   listTimezones: open,
 
   listRuns: { ...scoped("read:runs", "read:tasks"), decides: ["read", ["tasks"]] },
+  listProjectRuns: accessToken,
   retrieveRun: runReader,
   getRunResult: runReader,
   listRunEvents: runReader,

@@ -69,15 +69,10 @@ export async function authenticateEnvironment(c: Context<App>, asked: Asked): Pr
   return found;
 }
 
-/** Finds a project's environment for the owner of a personal access token. Throws a 401, 404 or 429. */
-export async function authenticateProject(
-  c: Context<App>,
-  projectRef: string,
-  slug: string,
-): Promise<Authenticated> {
+/** Finds the personal access token that a request is sent with. Throws a 401 or 429. */
+export async function authenticateAccessToken(c: Context<App>): Promise<AccessToken> {
   const hash = sha256(bearer(c));
-  const repository = openRepository(c.env);
-  const token = await accessTokens.through(hash, () => repository.findAccessToken(hash));
+  const token = await accessTokens.through(hash, () => openRepository(c.env).findAccessToken(hash));
   if (!token) {
     throw new Failure(
       401,
@@ -86,7 +81,17 @@ export async function authenticateProject(
     );
   }
   await takeToken(c, hash);
-  const environment = await repository.findEnvironment(token.organizationId, projectRef, slug);
+  return token;
+}
+
+/** Finds a project's environment for the owner of a personal access token. Throws a 401, 404 or 429. */
+export async function authenticateProject(
+  c: Context<App>,
+  projectRef: string,
+  slug: string,
+): Promise<Authenticated> {
+  const token = await authenticateAccessToken(c);
+  const environment = await openRepository(c.env).findEnvironment(token.organizationId, projectRef, slug);
   if (!environment) {
     throw new Failure(
       404,

@@ -16,12 +16,14 @@ import {
   authenticateSecret,
   bearer,
 } from "./credentials.ts";
+import { authenticateWholeProject } from "./project.ts";
 import { sha256 } from "./tokens.ts";
 import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
  * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
- * `c.var.environment` and `c.var.credential` where that belongs to an environment, or `c.var.session` and `c.var.member` where it takes those.
+ * `c.var.environment` and `c.var.credential` where that belongs to an environment, `c.var.projectEnvironments`
+ * where it belongs to a whole project, or `c.var.session` and `c.var.member` where it takes those.
  */
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
@@ -71,7 +73,11 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
       if (hasSessionCookie(c)) return authenticateMember(c, id);
       return authenticateEnvironment(c, { rule, params: c.req.param() });
     case "accessToken": {
-      const { ref = "", env = "" } = c.req.param() as Record<string, string>;
+      const { ref = "", env } = c.req.param() as Record<string, string>;
+      if (env === undefined) {
+        c.set("projectEnvironments", await authenticateWholeProject(c, id, ref));
+        return null;
+      }
       if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
       return authenticateProject(c, ref, env);
     }

@@ -107,6 +107,7 @@ function filterOf(filter: z.output<typeof BulkFilter>, type: "CANCEL" | "REPLAY"
     machines: filter.machine,
     batch: filter.batch,
     schedule: filter.schedule,
+    bulkAction: filter.bulkAction,
     isTest: filter.isTest,
     from: period ?? at(filter.from),
     to: Math.min(at(filter.to) ?? now, now),

@@ -162,7 +162,9 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
 
   async #cancel({ environment, id }: NewBulkAction, runId: string): Promise<string | null> {
     const owner = ownerOf(this.env, environment.key, runId);
-    const result = await owner.cancelRun(environment.key, runId, `Canceled by bulk action ${id}`);
+    const result = await owner.cancelRun(environment.key, runId, `Canceled by bulk action ${id}`, {
+      bulkAction: id,
+    });
     if ("error" in result) return result.message;
     return result.alreadyFinal && result.status !== RunStatus.CANCELED
       ? "The run was over before it could be canceled."
@@ -172,7 +174,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
   async #replay({ environment, id }: NewBulkAction, runId: string): Promise<string | null> {
     const run = await ownerOf(this.env, environment.key, runId).retrieveRun(environment.key, runId);
     if (!run) return `Run ${runId} was not found in this environment.`;
-    await replayRun(this.env, environment, run, {}, `${id} ${runId}`);
+    await replayRun(this.env, environment, run, {}, `${id} ${runId}`, id);
     return null;
   }
 

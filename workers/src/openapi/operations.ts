@@ -250,6 +250,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.ListRunsResponse,
     },
   },
+  "/api/v1/projects/{ref}/runs": {
+    get: {
+      id: "listProjectRuns",
+      summary: "List runs of all environments of a project, newest first",
+      query: api.ListProjectRunsQuery,
+      response: api.ListRunsResponse,
+    },
+  },
   "/api/v3/runs/{runId}": {
     get: {
       id: "retrieveRun",

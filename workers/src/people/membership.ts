@@ -13,9 +13,15 @@ export interface Membership {
 }
 
 const memberships = new Cache<Membership>(MEMBERSHIP_CACHE_MS);
+const projectMemberships = new Cache<Membership[]>(MEMBERSHIP_CACHE_MS);
+const projectEnvironments = new Cache<EnvironmentRef[]>(MEMBERSHIP_CACHE_MS);
 
 /** For when memberships, projects or environments were changed: this isolate then knows of it at once. */
-export const forgetMemberships = (): void => memberships.clear();
+export function forgetMemberships(): void {
+  memberships.clear();
+  projectMemberships.clear();
+  projectEnvironments.clear();
+}
 
 /** An environment and the person's role in its organization. Null: not found, or the person is no member. */
 export const membershipOf = (
@@ -44,6 +50,36 @@ export const membershipByPath = (
     return (await memberEnvironments(opened, userId, named))[0] ?? null;
   });
 
+/** All environments of a project, archived branches too, with the person's role. Empty: not found, or the person is no member. */
+export const membershipsOfProject = async (
+  connection: () => SqlConnection,
+  userId: string,
+  ref: string,
+): Promise<Membership[]> =>
+  (await projectMemberships.through(`${userId} ${ref}`, () => {
+    const opened = connection();
+    return memberEnvironments(opened, userId, eq(opened.tables.projects.ref, ref), { archived: true });
+  })) ?? [];
+
+/** The same for an organization, whose access token asks. */
+export const environmentsOfProject = async (
+  connection: () => SqlConnection,
+  organizationId: string,
+  ref: string,
+): Promise<EnvironmentRef[]> =>
+  (await projectEnvironments.through(`${organizationId} ${ref}`, async () => {
+    const { db, tables } = connection();
+    const { organizations, projects, environments } = tables;
+    const rows = await db
+      .select(environmentColumns(tables))
+      .from(environments)
+      .innerJoin(projects, eq(projects.id, environments.projectId))
+      .innerJoin(organizations, eq(organizations.id, projects.organizationId))
+      .where(and(eq(organizations.id, organizationId), eq(projects.ref, ref), isNull(projects.deletedAt)))
+      .orderBy(asc(environments.slug));
+    return rows.map(refOf);
+  })) ?? [];
+
 /** Environments that match, of the organizations that a person is a member of; archived branches only when asked for. */
 export async function memberEnvironments(
   { db, tables }: SqlConnection,
@@ -53,17 +89,7 @@ export async function memberEnvironments(
 ): Promise<Membership[]> {
   const { organizations, projects, environments, members } = tables;
   const rows = await db
-    .select({
-      role: members.role,
-      environment: {
-        key: environments.key,
-        id: environments.id,
-        slug: environments.slug,
-        type: environments.type,
-      },
-      project: { id: projects.id, ref: projects.ref, name: projects.name },
-      organization: { id: organizations.id, slug: organizations.slug, name: organizations.name },
-    })
+    .select({ role: members.role, ...environmentColumns(tables) })
     .from(members)
     .innerJoin(organizations, eq(organizations.id, members.organizationId))
     .innerJoin(projects, eq(projects.organizationId, organizations.id))
@@ -77,8 +103,24 @@ export async function memberEnvironments(
       ),
     )
     .orderBy(asc(organizations.slug), asc(projects.ref), asc(environments.slug));
-  return rows.map(({ role, environment, project, organization }) => ({
-    role,
-    environment: { ...environment, project, organization },
-  }));
+  return rows.map(({ role, ...row }) => ({ role, environment: refOf(row) }));
 }
+
+const environmentColumns = ({ organizations, projects, environments }: SqlConnection["tables"]) => ({
+  environment: {
+    key: environments.key,
+    id: environments.id,
+    slug: environments.slug,
+    type: environments.type,
+  },
+  project: { id: projects.id, ref: projects.ref, name: projects.name },
+  organization: { id: organizations.id, slug: organizations.slug, name: organizations.name },
+});
+
+const refOf = ({
+  environment,
+  project,
+  organization,
+}: Pick<EnvironmentRef, "project" | "organization"> & {
+  environment: Omit<EnvironmentRef, "project" | "organization">;
+}): EnvironmentRef => ({ ...environment, project, organization });

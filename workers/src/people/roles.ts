@@ -58,6 +58,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   deactivateSchedule: "developer",
 
   listRuns: "viewer",
+  listProjectRuns: "viewer",
   retrieveRun: "viewer",
   getRunResult: "viewer",
   listRunEvents: "viewer",

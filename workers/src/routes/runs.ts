@@ -12,6 +12,7 @@ import {
   type AttemptsResponse,
   CancelBody,
   type EventsResponse,
+  ListProjectRunsQuery,
   ListRunsQuery,
   parseDelay,
   ReplayBody,
@@ -39,7 +40,7 @@ import {
 } from "../objects.ts";
 import { replayRun } from "../runs/replay-run.ts";
 import { openRepository } from "../storage/open.ts";
-import type { RunFilter } from "../storage/repository.ts";
+import type { RunFilter, RunPage } from "../storage/repository.ts";
 import { resultOf, waitOf } from "../views/run-result.ts";
 import { listedOf, retrievedJson, summaryOf } from "../views/run-view.ts";
 import { runScheduleView } from "../views/schedule-view.ts";
@@ -62,14 +63,28 @@ export const runRoutes = new Hono<App>()
     const query = ListRunsQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
     requireListScopes(c, query.data["filter[taskIdentifier]"]);
-    const page = {
-      limit: query.data["page[size]"] ?? 20,
-      after: query.data["page[after]"],
-      before: query.data["page[before]"],
-    };
-    const listing = await openRepository(c.env).listRuns(environment.key, filterOf(query.data), page);
+    const listing = await openRepository(c.env).listRuns(
+      environment.key,
+      filterOf(query.data),
+      pageOf(query.data),
+    );
     return c.json({
       data: listing.runs.map((run) => listedOf(run, environment)),
+      pagination: { next: listing.next ?? undefined, previous: listing.previous ?? undefined },
+    });
+  })
+  .get("/api/v1/projects/:ref/runs", access("listProjectRuns"), async (c) => {
+    const query = ListProjectRunsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const environments = environmentsNamed(c.var.projectEnvironments, query.data["filter[env]"]);
+    const byKey = new Map(environments.map((environment) => [environment.key, environment]));
+    const listing = await openRepository(c.env).listRunsOf(
+      [...byKey.keys()],
+      filterOf(query.data),
+      pageOf(query.data),
+    );
+    return c.json({
+      data: listing.runs.map((run) => listedOf(run, byKey.get(run.environmentKey) as EnvironmentRef)),
       pagination: { next: listing.next ?? undefined, previous: listing.previous ?? undefined },
     });
   })
@@ -167,7 +182,7 @@ export const runRoutes = new Hono<App>()
       environment.key,
       runId,
       "Canceled by the API",
-      children,
+      { children },
     );
     if ("error" in result) throw failureOf(result);
     return c.json({ id: runId });
@@ -286,6 +301,34 @@ const CODE = {
 
 const failureOf = ({ error, message }: RunError): Failure => new Failure(STATUS[error], CODE[error], message);
 
+const pageOf = (query: z.infer<typeof ListRunsQuery>): RunPage => ({
+  limit: query["page[size]"] ?? 20,
+  after: query["page[after]"],
+  before: query["page[before]"],
+});
+
+const TYPE_NAMES: Record<string, EnvironmentRef["type"]> = {
+  dev: "DEVELOPMENT",
+  staging: "STAGING",
+  preview: "PREVIEW",
+  prod: "PRODUCTION",
+};
+
+/** The environments that `filter[env]` names. Throws a 404 for a name of none. */
+function environmentsNamed(environments: EnvironmentRef[], names: string[] | undefined): EnvironmentRef[] {
+  if (!names) return environments;
+  return names.flatMap((name) => {
+    const type = TYPE_NAMES[name];
+    const named = environments.filter((one) => one.slug === name || (type && one.type === type));
+    if (named.length > 0 || type) return named;
+    throw new Failure(
+      404,
+      "environment_not_found",
+      `The project has no environment "${name.slice(0, 64)}" that you may see. Name slugs, or dev, staging, preview and prod.`,
+    );
+  });
+}
+
 function filterOf(query: z.infer<typeof ListRunsQuery>): RunFilter {
   const isTest = query["filter[isTest]"];
   return {
@@ -297,6 +340,7 @@ function filterOf(query: z.infer<typeof ListRunsQuery>): RunFilter {
     machines: query["filter[machine]"],
     batch: query["filter[batch]"],
     schedule: query["filter[schedule]"],
+    bulkAction: query["filter[bulkAction]"],
     isTest: isTest === undefined ? undefined : isTest === "true",
     ...rangeOf(query),
   };

@@ -29,6 +29,8 @@ export interface TriggerInput {
   task: string;
   body: TriggerBody;
   replayedFrom?: string;
+  /** The bulk action that replays it. */
+  bulkAction?: string;
   /** Names the call: see `requestKeyOf`. */
   requestKey?: string;
   /** Milliseconds for which the caller waits for the run's end. */
@@ -128,6 +130,7 @@ export class RunPreparation {
       batchId: options.parentBatch,
       waitMs: input.waitMs || undefined,
       replayedFrom: input.replayedFrom,
+      bulkAction: input.bulkAction,
     };
     const declaration = current ? declarationOf(current, current, target.queue) : {};
     return { target, declaration, item, split: partitions > 1 };

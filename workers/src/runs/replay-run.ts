@@ -13,6 +13,7 @@ export async function replayRun(
   run: RunRecord,
   body: z.infer<typeof ReplayBody>,
   requestKey: string | undefined,
+  bulkAction?: string,
 ): Promise<TriggerResult> {
   const original =
     run.payload === null
@@ -31,6 +32,7 @@ export async function replayRun(
     task: run.task,
     replayedFrom: run.id,
     requestKey,
+    bulkAction,
     body: {
       payload: changed ? payload : original?.text,
       options: {

@@ -149,6 +149,10 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.listRuns(environmentKey, filter, page);
   }
 
+  async listRunsOf(environmentKeys: string[], filter: RunFilter, page: RunPage) {
+    return this.#repository.listRunsOf(environmentKeys, filter, page);
+  }
+
   async countRuns(environmentKey: string, filter: RunFilter) {
     return this.#repository.countRuns(environmentKey, filter);
   }

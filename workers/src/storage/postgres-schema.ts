@@ -157,6 +157,7 @@ export const runs = pgTable(
     batchId: text("batch_id"),
     scheduleId: text("schedule_id"),
     replayedFrom: text("replayed_from"),
+    bulkActions: jsonb("bulk_actions").$type<string[]>().notNull().default([]),
     errorMessage: text("error_message"),
   },
   (table) => [

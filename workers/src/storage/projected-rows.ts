@@ -23,9 +23,11 @@ export function newestOfEach(rows: RunRow[]): RunRow[] {
 
 type TagRow = [environmentKey: string, tag: string, createdAt: number, runId: string];
 
-/** A row for each tag of each run. */
+/** A row for each tag and each bulk action of each run: both find runs by the same table. */
 export const tagsOf = (rows: RunRow[]): TagRow[] =>
-  rows.flatMap((row) => row.tags.map((tag): TagRow => [row.environmentKey, tag, row.createdAt, row.id]));
+  rows.flatMap((row) =>
+    [...row.tags, ...row.bulkActions].map((tag): TagRow => [row.environmentKey, tag, row.createdAt, row.id]),
+  );
 
 /** JSON of the value, with what databases can't store replaced by U+FFFD. */
 export function storableJson(value: unknown): string {

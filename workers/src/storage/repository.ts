@@ -62,6 +62,8 @@ export interface RunFilter {
   machines?: string[];
   batch?: string;
   schedule?: string;
+  /** Runs that this bulk action canceled, or copies that it made. */
+  bulkAction?: string;
   isTest?: boolean;
   rootRunId?: string;
   parentRunId?: string;
@@ -148,6 +150,8 @@ export interface Repository extends RunProjection, WaitpointProjection {
   upsertRuns(rows: RunRow[]): Promise<void>;
   findRun(environmentKey: string, runId: string): Promise<RunRow | null>;
   listRuns(environmentKey: string, filter: RunFilter, page: RunPage): Promise<RunListing>;
+  /** The same over several environments, in one statement. */
+  listRunsOf(environmentKeys: string[], filter: RunFilter, page: RunPage): Promise<RunListing>;
   /** Runs that match, by status; a status with none is absent. */
   countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>>;
   /** Runs that are not over, by status; a status with none is absent. */

@@ -3,10 +3,11 @@ import { RunStatus as Status } from "@acme/sdk/contract";
 import type { RunFilter } from "./repository.ts";
 
 /**
- * Part of a list: the runs with any of some tags, of one status or of one task. An index has them in the list's order; the
- * lists of several tags are merged by the database.
+ * Part of a list: the runs of one bulk action, with any of some tags, of one status or of one task. An index has them in the
+ * list's order; the lists of several tags are merged by the database.
  */
 export interface Branch {
+  bulkAction?: string;
   tags?: string[];
   status?: RunStatus;
   task?: string;
@@ -18,13 +19,14 @@ const MOST_BRANCHES = 16;
 /**
  * The lists that, merged, hold what the filter asks for. A database asked for several values of an index's column at
  * once would have to collect and sort all that match, however many; asked for each by itself, it reads a page. The
- * narrowest comes first: tags, then statuses (unless it asks for successes, which are most of all), then tasks. One
+ * narrowest comes first: a bulk action, tags, then statuses (unless it asks for successes, which are most of all), then tasks. One
  * branch without a condition is all runs. None: nothing can match.
  */
 export function branchesOf(filter: RunFilter): Branch[] {
   const lists = [filter.statuses, filter.tasks, filter.versions, filter.tags, filter.queues, filter.machines];
   if (lists.some((list) => list?.length === 0)) return [];
-  const { tags, statuses, tasks } = filter;
+  const { bulkAction, tags, statuses, tasks } = filter;
+  if (bulkAction !== undefined) return [{ bulkAction }];
   if (tags) return [{ tags: unique(tags) }];
   if (few(statuses) && !statuses.includes(Status.COMPLETED_SUCCESSFULLY)) {
     return unique(statuses).map((status) => ({ status }));
@@ -33,7 +35,7 @@ export function branchesOf(filter: RunFilter): Branch[] {
   return [{}];
 }
 
-/** The index that has a branch without tags in the list's order. A batch and the like are few runs: they go first. */
+/** The index that has a branch without a bulk action or tags in the list's order. A batch and the like are few runs: they go first. */
 export function indexOf(filter: RunFilter, branch: Branch): string {
   if (filter.batch !== undefined) return "runs_of_batch";
   if (filter.parentRunId !== undefined) return "runs_of_parent";

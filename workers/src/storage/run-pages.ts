@@ -6,17 +6,18 @@ import type { RunListing, RunPage } from "./repository.ts";
 export interface PageStart {
   backwards: boolean;
   /** The run next to the page; null: it begins at the newest. */
-  anchor: { id: string; createdAt: number } | null;
+  anchor: { id: string; environmentKey: string; createdAt: number } | null;
 }
 
-/** Null: the page is next to something that isn't a run of this environment. */
-export function startOf(environmentKey: string, page: RunPage): PageStart | null {
+/** Null: the page is next to something that isn't a run of these environments. */
+export function startOf(environmentKeys: readonly string[], page: RunPage): PageStart | null {
   const backwards = page.before !== undefined;
   const id = page.before ?? page.after;
   if (id === undefined) return { backwards, anchor: null };
   const parts = parseRunId(id);
-  if (parts?.environmentKey !== environmentKey) return null;
-  return { backwards, anchor: { id, createdAt: parts.createdAt } };
+  if (!parts || !environmentKeys.includes(parts.environmentKey)) return null;
+  const { environmentKey, createdAt } = parts;
+  return { backwards, anchor: { id, environmentKey, createdAt } };
 }
 
 export const EMPTY_LISTING: RunListing = { runs: [], next: null, previous: null };

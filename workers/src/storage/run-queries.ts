@@ -1,6 +1,6 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
 import { isFinal, RUN_STATUSES, RunStatus } from "@acme/sdk/contract";
-import { and, eq, getTableColumns, gte, inArray, lte, type SQL, sql } from "drizzle-orm";
+import { and, type Column, eq, getTableColumns, gte, inArray, lte, type SQL, sql } from "drizzle-orm";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 import type { RunFilter } from "./repository.ts";
 import { type Branch, indexOf } from "./run-filter.ts";
@@ -8,10 +8,10 @@ import type { PageStart } from "./run-pages.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
 /** The conditions of every query: the environment, and the filter without its tags, statuses and tasks. */
-function conditionsOf(database: SqlDatabase, environmentKey: string, filter: RunFilter): SQL[] {
+function conditionsOf(database: SqlDatabase, environment: SQL, filter: RunFilter): SQL[] {
   const { runs } = database.tables;
   const conditions = [
-    eq(runs.environmentKey, environmentKey),
+    eq(runs.environmentKey, environment),
     filter.versions && database.isOneOf(runs.deploymentVersion, filter.versions),
     filter.queues && database.isOneOf(runs.queue, filter.queues),
     filter.machines && database.isOneOf(runs.machine, filter.machines),
@@ -32,71 +32,141 @@ export async function selectBranch(
   environmentKey: string,
   filter: RunFilter,
   branch: Branch,
-  { backwards, anchor }: PageStart,
+  start: PageStart,
   limit: number,
 ): Promise<RunRow[]> {
   const { runs } = database.tables;
-  const conditions = conditionsOf(database, environmentKey, filter);
-  if (branch.status !== undefined) conditions.push(eq(runs.status, branch.status), NOT_SUCCEEDED);
-  else if (filter.statuses) conditions.push(database.isOneOf(runs.status, filter.statuses));
-  if (branch.task !== undefined) conditions.push(eq(runs.task, branch.task));
-  else if (filter.tasks) conditions.push(database.isOneOf(runs.task, filter.tasks));
-
-  const select = database.db.select(getTableColumns(runs));
-  const direction = sql.raw(backwards ? "ASC" : "DESC");
-  const order = [sql`${runs.createdAt} ${direction}`, sql`${runs.id} ${direction}`];
-  if (branch.tags) {
-    const ids = database.idsForEach(branch.tags, (tag) =>
-      idsWithTag(database, environmentKey, tag, conditions, { backwards, anchor }, limit),
+  const list: List = { environment: sql`${environmentKey}`, status: branch.status, task: branch.task };
+  const labels = labelsOf(branch);
+  if (labels) {
+    const ids = database.idsForEach(labels, (label) =>
+      idsWithLabel(database, { ...list, label }, filter, branch, start, limit),
     );
-    return select
-      .from(runs)
-      .where(sql`${runs.id} IN (${ids})`)
-      .orderBy(...order)
-      .limit(limit);
+    return selectById(database, ids, start, limit);
   }
-  if (anchor) conditions.push(beyond([runs.createdAt, runs.id], environmentKey, anchor, backwards));
-  return select
+  return database.db
+    .select(getTableColumns(runs))
     .from(database.runsBy(indexOf(filter, branch)))
-    .where(and(...conditions))
-    .orderBy(...order)
+    .where(and(...conditionsOfList(database, list, filter), ...beyond([runs.createdAt, runs.id], start)))
+    .orderBy(...orderOf([runs.createdAt, runs.id], start))
     .limit(limit);
 }
 
-/** A query of the ids of up to `limit` runs with a tag, from the anchor on: it walks the tag's list and sorts nothing. */
-function idsWithTag(
+/** Characters of an environment's key. */
+const KEY_LENGTH = 8;
+
+/**
+ * Up to `limit` runs of several environments, from the anchor on, in one statement: each environment's list of each branch
+ * gives as many ids at most, and what is sorted is those. A list's name is the environment's key and what its branch is of.
+ */
+export function selectOfEnvironments(
   database: SqlDatabase,
-  environmentKey: string,
-  tag: SQL,
-  conditions: SQL[],
-  { backwards, anchor }: PageStart,
+  environmentKeys: string[],
+  filter: RunFilter,
+  branches: Branch[],
+  start: PageStart,
+  limit: number,
+): PromiseLike<RunRow[]> | RunRow[] {
+  const { runs } = database.tables;
+  // The branches of a filter are of one kind.
+  const kind = branches[0] as Branch;
+  const labels = labelsOf(kind);
+  const names = labels ?? branches.map(({ status, task }) => status ?? task ?? "");
+  const lists = environmentKeys.flatMap((key) => names.map((name) => `${key}${name}`));
+  const ids = database.idsForEach(lists, (wanted) => {
+    const environment = sql`substr(${wanted}, 1, ${sql.raw(String(KEY_LENGTH))})`;
+    const name = sql<never>`substr(${wanted}, ${sql.raw(String(KEY_LENGTH + 1))})`;
+    if (labels) return idsWithLabel(database, { environment, label: name }, filter, kind, start, limit);
+    const list: List = {
+      environment,
+      status: kind.status && name,
+      task: kind.task === undefined ? undefined : name,
+    };
+    const position = [runs.createdAt, runs.id];
+    const conditions = [...conditionsOfList(database, list, filter), ...beyond(position, start)];
+    return sql`SELECT ${runs.id} AS run_id FROM ${database.runsBy(indexOf(filter, kind))} WHERE ${and(...conditions)}
+      ORDER BY ${sql.join(orderOf(position, start), sql`, `)} LIMIT ${limit}`;
+  });
+  return selectById(database, ids, start, limit);
+}
+
+/** Part of a branch: of one environment, one status or one task. */
+interface List {
+  environment: SQL;
+  status?: RunStatus | SQL<never>;
+  task?: string | SQL<never>;
+}
+
+/** Bulk actions or tags that `run_tags` lists the runs of. */
+const labelsOf = ({ bulkAction, tags }: Branch): string[] | undefined =>
+  bulkAction === undefined ? tags : [bulkAction];
+
+function conditionsOfList(
+  database: SqlDatabase,
+  { environment, status, task }: List,
+  filter: RunFilter,
+): SQL[] {
+  const { runs } = database.tables;
+  const conditions = conditionsOf(database, environment, filter);
+  if (status !== undefined) conditions.push(eq(runs.status, status), NOT_SUCCEEDED);
+  else if (filter.statuses) conditions.push(database.isOneOf(runs.status, filter.statuses));
+  if (task !== undefined) conditions.push(eq(runs.task, task));
+  else if (filter.tasks) conditions.push(database.isOneOf(runs.task, filter.tasks));
+  return conditions;
+}
+
+function selectById(
+  { db, tables: { runs } }: SqlDatabase,
+  ids: SQL,
+  start: PageStart,
+  limit: number,
+): PromiseLike<RunRow[]> | RunRow[] {
+  return db
+    .select(getTableColumns(runs))
+    .from(runs)
+    .where(sql`${runs.id} IN (${ids})`)
+    .orderBy(...orderOf([runs.createdAt, runs.id], start))
+    .limit(limit);
+}
+
+/**
+ * A query of the ids of up to `limit` runs with a tag or of a bulk action, from the anchor on: it walks the list of that and
+ * sorts nothing.
+ */
+function idsWithLabel(
+  database: SqlDatabase,
+  list: List & { label: SQL },
+  filter: RunFilter,
+  { bulkAction }: Branch,
+  start: PageStart,
   limit: number,
 ): SQL {
   const { runs, runTags } = database.tables;
   const position = [runTags.createdAt, runTags.runId];
+  const ofBulkAction = bulkAction !== undefined;
   const all = [
-    eq(runTags.environmentKey, environmentKey),
-    sql`${runTags.tag} = ${tag}`,
-    database.holds(runs.tags, tag),
-    ...conditions,
-    ...(anchor ? [beyond(position, environmentKey, anchor, backwards)] : []),
+    eq(runTags.environmentKey, list.environment),
+    sql`${runTags.tag} = ${list.label}`,
+    database.holds(ofBulkAction ? runs.bulkActions : runs.tags, list.label),
+    ...(ofBulkAction && filter.tags ? [database.holdsOneOf(runs.tags, filter.tags)] : []),
+    ...conditionsOfList(database, list, filter),
+    ...beyond(position, start),
   ];
-  const direction = sql.raw(backwards ? "ASC" : "DESC");
   return sql`SELECT ${runTags.runId} AS run_id FROM ${runTags} JOIN ${runs} ON ${runs.id} = ${runTags.runId}
-    WHERE ${and(...all)} ORDER BY ${runTags.createdAt} ${direction}, ${runTags.runId} ${direction} LIMIT ${limit}`;
+    WHERE ${and(...all)} ORDER BY ${sql.join(orderOf(position, start), sql`, `)} LIMIT ${limit}`;
 }
 
+const orderOf = ([createdAt, id]: Column[], { backwards }: PageStart): SQL[] => {
+  const direction = sql.raw(backwards ? "ASC" : "DESC");
+  return [sql`${createdAt} ${direction}`, sql`${id} ${direction}`];
+};
+
 /** Rows past the anchor, in the direction of the page. If the anchor itself is gone, its id gives its place. */
-function beyond(
-  position: unknown[],
-  environmentKey: string,
-  anchor: { id: string; createdAt: number },
-  backwards: boolean,
-): SQL {
-  const [createdAt, id] = position;
-  const known = sql`(SELECT created_at FROM runs WHERE id = ${anchor.id} AND environment_key = ${environmentKey})`;
+function beyond([createdAt, id]: Column[], { backwards, anchor }: PageStart): SQL[] {
+  if (!anchor) return [];
+  const known = sql`(SELECT created_at FROM runs WHERE id = ${anchor.id} AND environment_key = ${anchor.environmentKey})`;
   const past = sql.raw(backwards ? ">" : "<");
-  return sql`(${createdAt}, ${id}) ${past} (coalesce(${known}, ${anchor.createdAt}), ${anchor.id})`;
+  return [sql`(${createdAt}, ${id}) ${past} (coalesce(${known}, ${anchor.createdAt}), ${anchor.id})`];
 }
 
 /**
@@ -109,16 +179,15 @@ export async function countByStatus(
   filter: RunFilter,
 ): Promise<Map<RunStatus, number>> {
   const { runs, runTags } = database.tables;
-  const conditions = conditionsOf(database, environmentKey, filter);
+  const conditions = conditionsOf(database, sql`${environmentKey}`, filter);
   if (filter.tasks) conditions.push(database.isOneOf(runs.task, filter.tasks));
-  if (filter.tags) {
-    const tagged = and(
-      eq(runTags.environmentKey, environmentKey),
-      database.isOneOf(runTags.tag, filter.tags),
-    );
-    const ids = database.db.select({ id: runTags.runId }).from(runTags).where(tagged);
-    conditions.push(sql`${runs.id} IN (${ids})`, database.holdsOneOf(runs.tags, filter.tags));
-  }
+  const labelled = (labels: string[], column: Column) => {
+    const listed = and(eq(runTags.environmentKey, environmentKey), database.isOneOf(runTags.tag, labels));
+    const ids = database.db.select({ id: runTags.runId }).from(runTags).where(listed);
+    conditions.push(sql`${runs.id} IN (${ids})`, database.holdsOneOf(column, labels));
+  };
+  if (filter.tags) labelled(filter.tags, runs.tags);
+  if (filter.bulkAction !== undefined) labelled([filter.bulkAction], runs.bulkActions);
   const count = sql<number>`count(*)`.mapWith(Number);
   const all = database.db
     .select({ status: sql<RunStatus>`'all'`, count })

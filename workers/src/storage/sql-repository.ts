@@ -18,7 +18,7 @@ import type {
 } from "./repository.ts";
 import { branchesOf } from "./run-filter.ts";
 import { EMPTY_LISTING, listingOf, startOf } from "./run-pages.ts";
-import { countByStatus, countUnfinished, selectBranch } from "./run-queries.ts";
+import { countByStatus, countUnfinished, selectBranch, selectOfEnvironments } from "./run-queries.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
 
@@ -284,7 +284,7 @@ export class SqlRepository implements Repository {
   }
 
   async listRuns(environmentKey: string, filter: RunFilter, page: RunPage): Promise<RunListing> {
-    const start = startOf(environmentKey, page);
+    const start = startOf([environmentKey], page);
     if (!start) return EMPTY_LISTING;
     const found = await Promise.all(
       branchesOf(filter).map((branch) =>
@@ -292,6 +292,15 @@ export class SqlRepository implements Repository {
       ),
     );
     return listingOf(found, page.limit, start);
+  }
+
+  async listRunsOf(environmentKeys: string[], filter: RunFilter, page: RunPage): Promise<RunListing> {
+    const start = startOf(environmentKeys, page);
+    const branches = branchesOf(filter);
+    if (!start || branches.length === 0 || environmentKeys.length === 0) return EMPTY_LISTING;
+    const limit = page.limit + 1;
+    const runs = await selectOfEnvironments(this.#database, environmentKeys, filter, branches, start, limit);
+    return listingOf([runs], page.limit, start);
   }
 
   async countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>> {

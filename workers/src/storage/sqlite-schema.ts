@@ -158,6 +158,7 @@ export const runs = sqliteTable(
     batchId: text("batch_id"),
     scheduleId: text("schedule_id"),
     replayedFrom: text("replayed_from"),
+    bulkActions: text("bulk_actions", { mode: "json" }).$type<string[]>().notNull().default([]),
     errorMessage: text("error_message"),
   },
   (table) => [
@@ -182,8 +183,8 @@ export const runs = sqliteTable(
 );
 
 /**
- * Tags of runs that have any, in the order of their lists; a run without costs nothing. It may name tags that a run has
- * no more, so a list by tag tests the run's own tags too. WITHOUT ROWID (which drizzle-kit can't say: it is added to the
+ * Tags and bulk actions of runs that have any, in the order of their lists; a run without costs nothing. It may name tags that a run has
+ * no more, so a list by tag or by bulk action tests the run's own columns too. WITHOUT ROWID (which drizzle-kit can't say: it is added to the
  * generated SQL, and a test looks for it) makes the primary key the table: half the bytes and one write a tag, not two.
  */
 export const runTags = sqliteTable(

@@ -45,6 +45,7 @@ export function aRun(environmentKey: string, given: Partial<RunRow> = {}): RunRo
     batchId: null,
     scheduleId: null,
     replayedFrom: null,
+    bulkActions: [],
     errorMessage: null,
     ...given,
   };
@@ -85,6 +86,7 @@ export function aFullRun(environmentKey: string): RunRow {
     batchId: "batch_1",
     scheduleId: "sched_1",
     replayedFrom: aRun(environmentKey).id,
+    bulkActions: ["bulk_1", "bulk_2"],
     errorMessage: 'Error: it\'s "broken" \\ badly',
   };
 }

@@ -34,20 +34,20 @@ describe("startOf", () => {
   const run = aRun(environmentKey);
 
   it("takes a run's place from its id", () => {
-    const anchor = { id: run.id, createdAt: run.createdAt };
-    expect(startOf(environmentKey, { limit: 1, after: run.id })).toEqual({ backwards: false, anchor });
-    expect(startOf(environmentKey, { limit: 1, before: run.id })).toEqual({ backwards: true, anchor });
+    const anchor = { id: run.id, environmentKey, createdAt: run.createdAt };
+    expect(startOf([environmentKey], { limit: 1, after: run.id })).toEqual({ backwards: false, anchor });
+    expect(startOf([environmentKey], { limit: 1, before: run.id })).toEqual({ backwards: true, anchor });
   });
 
   it("refuses what isn't a run of the environment", () => {
-    expect(startOf("env00002", { limit: 1, after: run.id })).toBeNull();
-    expect(startOf(environmentKey, { limit: 1, before: "run_" })).toBeNull();
+    expect(startOf(["env00002"], { limit: 1, after: run.id })).toBeNull();
+    expect(startOf([environmentKey], { limit: 1, before: "run_" })).toBeNull();
   });
 });
 
 describe("listingOf", () => {
   const [old, middle, recent] = [aRun(environmentKey), aRun(environmentKey), aRun(environmentKey)];
-  const anchor = { id: "run_x", createdAt: 1 };
+  const anchor = { id: "run_x", environmentKey, createdAt: 1 };
 
   it("merges branches, each run once, newest first", () => {
     const listing = listingOf(

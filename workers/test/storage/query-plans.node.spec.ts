@@ -51,6 +51,26 @@ describe("plans of a page of runs", () => {
     }
   });
 
+  it.each(LISTS)("of several environments, %j walks %s of each, in one statement", async (filter, index) => {
+    for (const page of pages) {
+      const plans = await plansOf(() => repository.listRunsOf(["env00001", "env00002"], filter, page));
+      expect(plans).toHaveLength(1);
+      const [found, sorted] = (plans[0] as string).split(/(?=USE TEMP B-TREE FOR ORDER BY)/);
+      expect(found).toContain(`SEARCH runs USING COVERING INDEX ${index} (environment_key=?`);
+      expect(found).not.toMatch(/SCAN runs/);
+      expect(sorted).toBe("USE TEMP B-TREE FOR ORDER BY");
+    }
+  });
+
+  it("by bulk action walks its list", async () => {
+    for (const page of pages) {
+      const plans = await plansOf(() => repository.listRuns("env00001", { bulkAction: "bulk_a" }, page));
+      expect(plans).toHaveLength(1);
+      expect(plans[0]).toMatch(/SEARCH run_tags USING PRIMARY KEY \(environment_key=\? AND tag=\?/);
+      expect(plans[0]).not.toMatch(/SCAN runs|SCAN run_tags/);
+    }
+  });
+
   it("by tag walks each tag's list, in one statement", async () => {
     for (const page of pages) {
       const plans = await plansOf(() =>

@@ -23,6 +23,7 @@ export const matches = (run: RunRow, filter: RunFilter): boolean =>
   (filter.tags === undefined || filter.tags.some((tag) => run.tags.includes(tag))) &&
   equals(filter.batch, run.batchId) &&
   equals(filter.schedule, run.scheduleId) &&
+  (filter.bulkAction === undefined || run.bulkActions.includes(filter.bulkAction)) &&
   equals(filter.rootRunId, run.rootRunId) &&
   equals(filter.parentRunId, run.parentRunId) &&
   equals(filter.isTest, run.isTest) &&
@@ -44,6 +45,7 @@ export function aHistory(environmentKey: string, count: number): RunRow[] {
       deploymentVersion: i % 7 === 0 ? null : `20261124.${i % 3}`,
       batchId: i % 8 === 0 ? "batch_a" : null,
       scheduleId: i % 9 === 0 ? "sched_a" : null,
+      bulkActions: i % 4 === 1 ? [`bulk_${i % 3}`, "user:1"] : [],
       parentRunId: i % 10 === 0 ? parent : null,
       rootRunId: i % 5 === 0 ? parent : null,
     }),
@@ -70,6 +72,10 @@ export function filters(history: RunRow[]): RunFilter[] {
     { batch: "batch_a" },
     { batch: "batch_a", tasks: ["task-0", "task-3"] },
     { schedule: "sched_a" },
+    { bulkAction: "bulk_1" },
+    { bulkAction: "user:1" },
+    { bulkAction: "bulk_2", tags: ["user:1", "org:1"], tasks: ["task-1", "task-3"] },
+    { bulkAction: "none" },
     { isTest: true },
     { isTest: false, tasks: ["task-2"] },
     { rootRunId },

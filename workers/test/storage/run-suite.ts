@@ -268,6 +268,36 @@ export function runSuite(open: () => Promise<Repository>): void {
     });
   });
 
+  describe("listRunsOf", () => {
+    it("goes through the pages of several environments as through one, and shows no other's", async () => {
+      const own = [await anEnvironment(), await anEnvironment(), await anEnvironment()];
+      const histories = own.map((environmentKey) => aHistory(environmentKey, 30));
+      const other = aHistory(await anEnvironment(), 30);
+      await repository.upsertRuns([...histories.flat(), ...other]);
+      const history = histories.flat();
+      for (const filter of [{}, ...filters(history)]) {
+        const expected = ids(inOrder(history.filter((run) => matches(run, filter))));
+        const forward: string[][] = [];
+        let listing = await repository.listRunsOf(own, filter, { limit: 7 });
+        for (;;) {
+          forward.push(ids(listing.runs));
+          if (listing.next === null) break;
+          listing = await repository.listRunsOf(own, filter, { limit: 7, after: listing.next });
+        }
+        expect(forward.flat(), JSON.stringify(filter)).toEqual(expected);
+        const backward: string[][] = [ids(listing.runs)];
+        while (listing.previous !== null) {
+          listing = await repository.listRunsOf(own, filter, { limit: 7, before: listing.previous });
+          backward.unshift(ids(listing.runs));
+        }
+        expect(backward, JSON.stringify(filter)).toEqual(forward);
+      }
+      const nextToOther = { limit: 7, after: other[0]?.id };
+      expect((await repository.listRunsOf(own, {}, nextToOther)).runs).toEqual([]);
+      expect((await repository.listRunsOf([], {}, { limit: 7 })).runs).toEqual([]);
+    });
+  });
+
   describe("countRuns", () => {
     it("counts what the filter describes", async () => {
       const environmentKey = await anEnvironment();

@@ -24,6 +24,8 @@ export const BulkFilter = z
     schedule: Text.optional(),
     isTest: z.boolean().optional(),
     batch: Text.optional(),
+    /** Runs that this bulk action canceled, or copies that it made. */
+    bulkAction: Text.optional(),
     queue: z
       .union([
         z.object({ type: z.enum(["task", "custom"]), name: Text }).transform((one) => [one]),

@@ -181,11 +181,19 @@ export const ListRunsQuery = z.object({
   "filter[machine]": commaList(QueryText).optional(),
   "filter[batch]": QueryText.optional(),
   "filter[schedule]": QueryText.optional(),
+  /** Runs that this bulk action canceled, or copies that it made. */
+  "filter[bulkAction]": QueryText.optional(),
   "filter[isTest]": z.enum(["true", "false"]).optional(),
   ...RangeQuery,
   "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
   "page[after]": Cursor.optional(),
   "page[before]": Cursor.optional(),
+});
+
+/** The query of `GET /api/v1/projects/{ref}/runs`. */
+export const ListProjectRunsQuery = ListRunsQuery.extend({
+  /** Slugs of environments, or `dev`, `staging`, `preview` and `prod` for all of that type. */
+  "filter[env]": commaList(QueryText).optional(),
 });
 
 export const ErrorBody = z.object({

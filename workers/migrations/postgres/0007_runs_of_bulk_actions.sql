@@ -1,0 +1,1 @@
+ALTER TABLE "runs" ADD COLUMN "bulk_actions" jsonb DEFAULT '[]'::jsonb NOT NULL;

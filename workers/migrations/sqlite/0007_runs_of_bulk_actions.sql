@@ -1,0 +1,1 @@
+ALTER TABLE `runs` ADD `bulk_actions` text DEFAULT '[]' NOT NULL;
