@@ -56,7 +56,9 @@ describe("plans of a page of runs", () => {
       const plans = await plansOf(() => repository.listRunsOf(["env00001", "env00002"], filter, page));
       expect(plans).toHaveLength(1);
       const [found, sorted] = (plans[0] as string).split(/(?=USE TEMP B-TREE FOR ORDER BY)/);
-      expect(found).toMatch(new RegExp(`SEARCH runs USING (COVERING )?INDEX ${index} \\(environment_key=\\?`));
+      expect(found).toMatch(
+        new RegExp(`SEARCH runs USING (COVERING )?INDEX ${index} \\(environment_key=\\?`),
+      );
       expect(found).not.toMatch(/SCAN runs/);
       expect(sorted).toBe("USE TEMP B-TREE FOR ORDER BY");
     }
