@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { HOST_PROTOCOL, type LogEntry, type RunLogs } from "@acme/sdk/contract";
 import { ApiError, reportBody, type WorkerApi } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
@@ -40,7 +41,9 @@ export class LogSender {
   readonly #options: LogSenderOptions;
   readonly #waiting = new Map<string, Waiting>();
   readonly #aborted = new AbortController();
+  readonly #sender = randomUUID();
   #size = 0;
+  #batches = 0;
   #sending: Promise<void> | undefined;
 
   constructor(options: LogSenderOptions) {
@@ -91,7 +94,8 @@ export class LogSender {
   }
 
   #take(): RunLogs[] {
-    const batch: RunLogs[] = [];
+    const taken: RunLogs[] = [];
+    const number = this.#batches++;
     let size = 0;
     for (const [key, waiting] of this.#waiting) {
       if (size > 0 && size + waiting.size > MAX_BATCH) break;
@@ -102,10 +106,12 @@ export class LogSender {
         const message = `${dropped} log entries were dropped here: the run logs faster than they can be sent`;
         entries.push({ time: Date.now(), level: "warn", message });
       }
-      batch.push({ runId, attempt, apiToken, entries });
+      // A feed that has this batch already skips it: an answer may be lost.
+      const batch = { sender: `${this.#sender} ${attempt}`, number };
+      taken.push({ runId, attempt, apiToken, entries, batch });
     }
     this.#size -= size;
-    return batch;
+    return taken;
   }
 
   async #sendBatch(logs: RunLogs[]): Promise<void> {

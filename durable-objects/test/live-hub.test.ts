@@ -1,6 +1,7 @@
 /** What the live side of an environment does with slow clients, expired tokens, sleep, and queues that fail. */
 import { LIVE_LIMITS, type LiveServerMessage, type RunSummary } from "@acme/sdk/contract/live";
 import { beforeEach, describe, expect, it, vi } from "vitest";
+import type { StreamRecord } from "../src/feed/rpc.ts";
 import { type LiveSocket, type SavedConnection, WINDOW } from "../src/live/connection.ts";
 import { LiveHub } from "../src/live/hub.ts";
 import type { HubHost } from "../src/live/hub-host.ts";
@@ -69,6 +70,8 @@ class Socket implements LiveSocket {
 let runs: Map<string, RunRecord>;
 let away: boolean;
 let interests: LiveInterest[];
+/** Of the one stream that there is. */
+let records: StreamRecord[];
 let now: number;
 let principals: Map<string, LivePrincipal>;
 let valid: boolean;
@@ -92,6 +95,8 @@ function newHub(): LiveHub {
     },
     environment: async () => ({ counts: {}, concurrencyLimit: 1, burstFactor: 1, paused: false }),
     watchLogs: async (_runId, after) => ({ previous: after, lines: [], more: false }),
+    watchStream: async () => records.length - 1,
+    readStream: async (_runId, _key, after) => records.slice(after + 1, after + 4),
     authenticate: async (token) =>
       principals.get(token) ?? { error: { status: 401, code: "invalid_api_key", message: "unknown" } },
     isValid: async () => valid,
@@ -105,6 +110,7 @@ beforeEach(() => {
   runs = new Map();
   away = false;
   interests = [];
+  records = [];
   now = 1_000_000;
   principals = new Map();
   valid = true;
@@ -290,4 +296,98 @@ it("refuses what is too much, or no message, and goes on", async () => {
     [`s${LIVE_LIMITS.subscriptionsPerSocket}`, "too_many_subscriptions"],
   ]);
   expect(socket.closed).toBeNull();
+});
+
+describe("a stream", () => {
+  const stream = { kind: "stream", runId: runId(1), key: "tokens" };
+  const write = (count: number): boolean => {
+    const previous = records.length - 1;
+    const added = Array.from({ length: count }, (_, i) => ({
+      seq: previous + 1 + i,
+      time: 1,
+      body: JSON.stringify(`chunk ${previous + 1 + i}`),
+    }));
+    records.push(...added);
+    return hub.streamAppended(runId(1), "tokens", previous, added);
+  };
+  const seqsOf = (socket: Socket) =>
+    socket.of("stream").flatMap(({ records }) => records.map(({ seq }) => seq));
+  const upTo = (count: number) => Array.from({ length: count }, (_, i) => i);
+  const handled = (socket: Socket, seq: number) =>
+    hub.message(socket, JSON.stringify({ type: "handled", id: "1", seq }));
+
+  beforeEach(() => runs.set(runId(1), record(1, { status: "EXECUTING" })));
+
+  it("brings what exists and what comes, from a position or the latest, and ends with its run", async () => {
+    write(5);
+    const [all, late, latest] = [await connected(), await connected(), await connected()];
+    await subscribe(all, stream);
+    await subscribe(late, { ...stream, after: 3 });
+    await subscribe(latest, { ...stream, from: "latest" });
+    expect(write(2)).toBe(true);
+    expect(seqsOf(all)).toEqual(upTo(7));
+    expect(all.of("stream")[1]?.records[0]).toEqual({ seq: 0, time: 1, chunk: "chunk 0" });
+    expect(seqsOf(late)).toEqual([4, 5, 6]);
+    expect(latest.of("stream")[0]).toMatchObject({ previous: 3, records: [] });
+    expect(seqsOf(latest)).toEqual([4, 5, 6]);
+    change(record(1, { version: 2, status: "COMPLETED_SUCCESSFULLY" }));
+    for (const socket of [all, late, latest]) {
+      await settled(() => expect(socket.of("stream").at(-1)).toMatchObject({ previous: 6, end: true }));
+      expect(socket.of("stream").filter(({ end }) => end)).toHaveLength(1);
+    }
+    expect(write(0)).toBe(false);
+    const after = await connected();
+    await subscribe(after, stream);
+    await settled(() => expect(after.of("stream").at(-1)?.end).toBe(true));
+    expect(seqsOf(after)).toEqual(upTo(7));
+  });
+
+  it("waits for a reader that handles nothing, and then goes on where it stopped, each record once", async () => {
+    const [slow, quick] = [await connected(), await connected()];
+    await subscribe(slow, stream);
+    await subscribe(quick, stream);
+    for (let n = 0; n < 3 * LIVE_LIMITS.streamWindow; n++) {
+      write(1);
+      await handled(quick, n);
+    }
+    await settled(() => expect(seqsOf(quick)).toEqual(upTo(3 * LIVE_LIMITS.streamWindow)));
+    expect(seqsOf(slow)).toEqual(upTo(LIVE_LIMITS.streamWindow));
+    // Other subscriptions of the connection are not held up.
+    change(record(2));
+    await subscribe(slow, { kind: "run", runId: runId(2) }, "2");
+    expect(slow.of("run")).toHaveLength(1);
+    for (let seen = LIVE_LIMITS.streamWindow; seen < records.length; seen = seqsOf(slow).length) {
+      await handled(slow, seen - 1);
+      await settled(() => expect(seqsOf(slow).length).toBeGreaterThan(seen));
+    }
+    expect(seqsOf(slow)).toEqual(upTo(records.length));
+  });
+
+  it("shows a gap to a client that missed records while this object slept", async () => {
+    const socket = await connected();
+    await subscribe(socket, stream);
+    write(2);
+    hub = newHub();
+    hub.restore(socket, socket.saved as SavedConnection);
+    records.push({ seq: 2, time: 1, body: "2" });
+    // The notice of that was lost.
+    write(1);
+    expect(socket.of("stream").at(-1)).toMatchObject({ previous: 2, records: [{ seq: 3 }] });
+    await subscribe(socket, { ...stream, after: 1 });
+    expect(seqsOf(socket).slice(-2)).toEqual([2, 3]);
+    hub = newHub();
+    hub.restore(socket, socket.saved as SavedConnection);
+    change(record(1, { version: 2, status: "COMPLETED_SUCCESSFULLY" }));
+    await settled(() => expect(socket.of("stream").at(-1)).toMatchObject({ previous: 3, end: true }));
+  });
+
+  it("is refused where its run may not be read", async () => {
+    const socket = await connected({ ...everything, scopes: ["read:runs:run_other"] });
+    await subscribe(socket, stream);
+    await subscribe(socket, { ...stream, key: "$input:x" }, "2");
+    expect(socket.of("error")).toMatchObject([
+      { id: "1", status: 403, code: "not_allowed" },
+      { id: "2", status: 400, code: "invalid_message" },
+    ]);
+  });
 });

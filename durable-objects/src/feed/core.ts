@@ -1,4 +1,4 @@
-import type { LogEntry } from "@acme/sdk/contract";
+import type { LogBatch, LogEntry } from "@acme/sdk/contract";
 import type { LiveLogLine } from "@acme/sdk/contract/live";
 import type { Sql } from "../lib/sql.ts";
 import type { LogPage } from "./rpc.ts";
@@ -16,8 +16,10 @@ interface LogRow {
   [column: string]: string | number | null;
 }
 
-export function appendLogs(sql: Sql, attempt: number, entries: LogEntry[]): void {
+/** Stores entries, but none of a batch that is stored already: its sender did not get the answer and sends it again. */
+export function appendLogs(sql: Sql, attempt: number, entries: LogEntry[], batch?: LogBatch): void {
   sql.transaction(() => {
+    if (batch && !isNew(sql, batch)) return;
     for (const entry of entries) {
       sql.exec(
         "INSERT INTO logs (attempt, time, level, message, properties) VALUES (?, ?, ?, ?, ?)",
@@ -30,6 +32,18 @@ export function appendLogs(sql: Sql, attempt: number, entries: LogEntry[]): void
     }
     sql.exec("DELETE FROM logs WHERE id <= (SELECT max(id) FROM logs) - ?", MAX_LOGS);
   });
+}
+
+/** Whether a batch is none of those that are stored; it is then noted as stored. A sender numbers its batches in order. */
+function isNew(sql: Sql, { sender, number }: LogBatch): boolean {
+  const known = sql.exec<{ last: number }>("SELECT last FROM log_batches WHERE sender = ?", sender)[0];
+  if (known && number <= known.last) return false;
+  sql.exec(
+    "INSERT INTO log_batches (sender, last) VALUES (?, ?) ON CONFLICT (sender) DO UPDATE SET last = excluded.last",
+    sender,
+    number,
+  );
+  return true;
 }
 
 /** The latest entries, oldest first. */

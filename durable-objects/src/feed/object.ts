@@ -1,12 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
-import { DEFAULTS, type LogEntry, parseRunId } from "@acme/sdk/contract";
+import { DEFAULTS, type LogBatch, type LogEntry, parseRunId } from "@acme/sdk/contract";
 import { hasTables, migrate, objectSql, type Sql } from "../lib/sql.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { appendLogs, listLogs, logsAfter } from "./core.ts";
-import { LogWatch } from "./log-watch.ts";
 import type { AppendRecords, AppendResult, FeedRpc, LogPage, StreamRecord } from "./rpc.ts";
 import { FEED_MIGRATIONS } from "./schema.ts";
 import { appendRecords, lastIndexOf, lastRecordOf, recordsAfter } from "./streams.ts";
+import { Watches } from "./watches.ts";
 
 /** Characters of one answer to a reader. */
 const READ_CHARACTERS = 1024 * 1024;
@@ -17,7 +17,7 @@ export function feedObject<Env extends ObjectBindings>() {
     readonly #sql: Sql;
     readonly #stubs: Stubs;
     /** Null: nothing is stored yet. */
-    #watch: LogWatch | null = null;
+    #watches: Watches | null = null;
     /** Who waits for the next record, by stream. */
     readonly #readers = new Map<string, Set<() => void>>();
 
@@ -28,40 +28,52 @@ export function feedObject<Env extends ObjectBindings>() {
       if (hasTables(this.#sql)) this.#open();
     }
 
-    async appendLogs(attempt: number, entries: LogEntry[]): Promise<void> {
-      const watch = this.#watch ?? this.#create();
-      appendLogs(this.#sql, attempt, entries);
-      this.ctx.waitUntil(watch.appended());
+    async appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<void> {
+      const watches = this.#watches ?? this.#create();
+      appendLogs(this.#sql, attempt, entries, batch);
+      this.ctx.waitUntil(watches.logsAppended());
     }
 
     async listLogs({ limit }: { limit: number }): Promise<{ attempt: number; entry: LogEntry }[]> {
-      return this.#watch ? listLogs(this.#sql, limit) : [];
+      return this.#watches ? listLogs(this.#sql, limit) : [];
     }
 
     async watchLogs(runId: string, after: number, limit: number): Promise<LogPage & { more: boolean }> {
-      const watch = this.#watch ?? this.#create();
-      watch.begin(runId);
+      const watches = this.#watches ?? this.#create();
+      watches.watchLogs(runId);
       const page = logsAfter(this.#sql, after, limit);
       return { ...page, more: page.lines.length === limit };
     }
 
     async appendRecords(key: string, append: AppendRecords): Promise<AppendResult> {
-      if (!this.#watch) this.#create();
+      const watches = this.#watches ?? this.#create();
       const result = this.#sql.transaction(() => appendRecords(this.#sql, key, append, Date.now()));
       this.#wakeReaders(key);
+      this.ctx.waitUntil(watches.recordsAppended(key));
       return result;
     }
 
     async lastIndex(key: string, writer: string): Promise<number> {
-      return this.#watch ? lastIndexOf(this.#sql, key, writer) : -1;
+      return this.#watches ? lastIndexOf(this.#sql, key, writer) : -1;
     }
 
     async lastRecord(key: string): Promise<number> {
-      return this.#watch ? lastRecordOf(this.#sql, key) : -1;
+      return this.#watches ? lastRecordOf(this.#sql, key) : -1;
     }
 
-    async readRecords(key: string, after: number, waitMs: number): Promise<StreamRecord[]> {
-      const read = () => (this.#watch ? recordsAfter(this.#sql, key, after, READ_CHARACTERS) : []);
+    async watchStream(runId: string, key: string): Promise<number> {
+      const watches = this.#watches ?? this.#create();
+      watches.watchStream(runId, key);
+      return lastRecordOf(this.#sql, key);
+    }
+
+    async readRecords(
+      key: string,
+      after: number,
+      waitMs: number,
+      characters = READ_CHARACTERS,
+    ): Promise<StreamRecord[]> {
+      const read = () => (this.#watches ? recordsAfter(this.#sql, key, after, characters) : []);
       const records = read();
       if (records.length > 0 || waitMs === 0) return records;
       await this.#nextRecord(key, waitMs);
@@ -69,7 +81,7 @@ export function feedObject<Env extends ObjectBindings>() {
     }
 
     async waitForInput(key: string, token: string, after: number): Promise<StreamRecord | null> {
-      if (!this.#watch) this.#create();
+      if (!this.#watches) this.#create();
       return this.#sql.transaction(() => {
         const [record] = recordsAfter(this.#sql, key, after, 1);
         if (record) return record;
@@ -87,7 +99,7 @@ export function feedObject<Env extends ObjectBindings>() {
       key: string,
       record: string,
     ): Promise<{ error: string } | { seq: number; waiting: string[] }> {
-      if (!this.#watch) this.#create();
+      if (!this.#watches) this.#create();
       const sent = this.#sql.transaction(() => {
         const result = appendRecords(this.#sql, key, { records: [record] }, Date.now());
         if ("error" in result) return result;
@@ -127,21 +139,23 @@ export function feedObject<Env extends ObjectBindings>() {
     }
 
     override async alarm(): Promise<void> {
-      this.#watch = null;
+      this.#watches = null;
       await this.ctx.storage.deleteAll();
     }
 
-    #create(): LogWatch {
+    #create(): Watches {
       this.ctx.storage.setAlarm(Date.now() + DEFAULTS.retentionMs);
       return this.#open();
     }
 
-    #open(): LogWatch {
+    #open(): Watches {
       migrate(this.#sql, FEED_MIGRATIONS);
-      this.#watch = new LogWatch(this.#sql, (runId, { previous, lines }) =>
-        this.#stubs.live(parseRunId(runId)?.environmentKey ?? "").logsAppended(runId, previous, lines),
-      );
-      return this.#watch;
+      const live = (runId: string) => this.#stubs.live(parseRunId(runId)?.environmentKey ?? "");
+      this.#watches = new Watches(this.#sql, {
+        logs: (runId, { previous, lines }) => live(runId).logsAppended(runId, previous, lines),
+        stream: (runId, key, previous, records) => live(runId).streamAppended(runId, key, previous, records),
+      });
+      return this.#watches;
     }
   };
 }

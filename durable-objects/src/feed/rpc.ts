@@ -1,4 +1,4 @@
-import type { LogEntry } from "@acme/sdk/contract";
+import type { LogBatch, LogEntry } from "@acme/sdk/contract";
 import type { LiveLogLine } from "@acme/sdk/contract/live";
 
 /** Log lines in order. `previous`: the sequence number before the first of them. */
@@ -8,7 +8,8 @@ export interface LogPage {
 }
 
 export interface FeedRpc {
-  appendLogs(attempt: number, entries: LogEntry[]): Promise<void>;
+  /** Idempotent for entries that come with a batch: those of a batch that is stored already are skipped. */
+  appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<void>;
   listLogs(options: { limit: number }): Promise<{ attempt: number; entry: LogEntry }[]>;
   /**
    * From the LiveObject: lines after the sequence number `after`, and from then on each new one through its
@@ -21,8 +22,13 @@ export interface FeedRpc {
   lastIndex(key: string, writer: string): Promise<number>;
   /** Number of the last record; -1: there is none. */
   lastRecord(key: string): Promise<number>;
-  /** Records after number `after`, as soon as there are any; none after `waitMs`. */
-  readRecords(key: string, after: number, waitMs: number): Promise<StreamRecord[]>;
+  /** Records after number `after`, as soon as there are any; none after `waitMs`. At least one, and about `characters`. */
+  readRecords(key: string, after: number, waitMs: number, characters?: number): Promise<StreamRecord[]>;
+  /**
+   * From the LiveObject: the number of the last record of a stream, -1 if there is none. From then on each new one is sent
+   * through its `streamAppended`, until that says that nobody watches.
+   */
+  watchStream(runId: string, key: string): Promise<number>;
   /**
    * A token waits for the first record after number `after`. The record, where it exists already; the token is then not
    * kept.

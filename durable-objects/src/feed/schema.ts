@@ -28,4 +28,6 @@ export const FEED_MIGRATIONS = [
     after INTEGER NOT NULL,
     PRIMARY KEY (stream, token)
   ) WITHOUT ROWID`,
+  `CREATE TABLE watched_streams (key TEXT PRIMARY KEY, run_id TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE log_batches (sender TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID`,
 ];

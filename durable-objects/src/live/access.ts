@@ -36,6 +36,7 @@ export function mayWatch(principal: LivePrincipal, target: LiveTarget): LiveFail
   switch (target.kind) {
     case "run":
     case "logs":
+    case "stream":
       return null;
     case "batch":
       return allows(scopes, "batch", target.batchId) || allows(scopes, "runs")

@@ -43,6 +43,21 @@ export interface Subscription {
   missed: Set<string> | "all" | null;
   /** For a subscription to logs: the last line that was not sent. */
   skippedTo: number;
+  /** For a subscription to a stream. */
+  progress?: StreamProgress;
+}
+
+/** How far a subscription to a stream has come. */
+export interface StreamProgress {
+  /** Number of the last record that was sent; null: it is not known, because this object slept since. */
+  sent: number | null;
+  /** The last record of each message that the client has not handled yet, oldest first. */
+  unhandled: number[];
+  /** Nothing is written to the stream any more. */
+  runOver: boolean;
+  /** Records are being read; `again`: there may be more than those. */
+  reading: boolean;
+  again: boolean;
 }
 
 /** One client's socket: what it watches, and how far it has come. */

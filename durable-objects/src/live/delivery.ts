@@ -28,22 +28,23 @@ export class Delivery {
     if (!subscription.over) subscription.connection.sendText(head(type, subscription.id) + rest);
   }
 
-  /** Sends a change, or notes that it was missed if the client lags or its token has expired. */
-  deliver(subscription: Subscription, type: string, rest: string, changed: Iterable<string> | null): void {
+  /** Sends a change. False: it was noted as missed, because the client lags or its token has expired. */
+  deliver(subscription: Subscription, type: string, rest: string, changed: Iterable<string> | null): boolean {
     const { connection } = subscription;
     const now = this.#host.now();
     const { expiresAt } = connection.principal;
     if (expiresAt !== null && expiresAt <= now) {
       this.#expired(connection, now);
       connection.miss(subscription, changed);
-      return;
+      return false;
     }
     if (now - connection.checkedAt > CHECK_MS) this.#check(connection, now);
     if (subscription.missed !== null || !connection.hasRoom) {
       connection.miss(subscription, changed);
-      return;
+      return false;
     }
     connection.sendText(head(type, subscription.id) + rest);
+    return true;
   }
 
   #expired(connection: Connection, now: number): void {

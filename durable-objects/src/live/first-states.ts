@@ -1,4 +1,5 @@
-import { LIVE_LIMITS } from "@acme/sdk/contract/live";
+import { isFinal } from "@acme/sdk/contract";
+import { LIVE_LIMITS, type LiveTarget } from "@acme/sdk/contract/live";
 import type { RunRecord } from "../rpc.ts";
 import { mayReadRun, notAllowed } from "./access.ts";
 import type { Connection, ListGroup, Subscription } from "./connection.ts";
@@ -11,6 +12,7 @@ import { logsText, type MessageTexts } from "./message-texts.ts";
 import type { RunLists } from "./run-lists.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { SilentQueues } from "./silent-queues.ts";
+import type { Streams } from "./streams.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 interface Parts {
@@ -22,6 +24,7 @@ interface Parts {
   queues: SilentQueues;
   subscriptions: Subscriptions;
   delivery: Delivery;
+  streams: Streams;
 }
 
 /**
@@ -84,6 +87,8 @@ export class FirstStates {
         return this.#startEnvironment(subscription);
       case "logs":
         return this.#startLogs(subscription, target.runId, target.after ?? 0);
+      case "stream":
+        return this.#startStream(subscription, target);
     }
   }
 
@@ -167,9 +172,18 @@ export class FirstStates {
     subscription.active = true;
   }
 
+  async #startStream(
+    subscription: Subscription,
+    target: Extract<LiveTarget, { kind: "stream" }>,
+  ): Promise<void> {
+    const run = await this.#readable(subscription, target.runId);
+    if (run && !subscription.over) await this.#parts.streams.start(subscription, target, isFinal(run.status));
+  }
+
   async #sendMissed(subscription: Subscription, missed: Set<string> | "all"): Promise<void> {
-    const { latest, texts, delivery } = this.#parts;
+    const { latest, texts, delivery, streams } = this.#parts;
     const { target, group } = subscription;
+    if (target.kind === "stream") return streams.proceed(subscription);
     if (target.kind === "logs") {
       // The client sees the gap, and asks for what it lacks.
       delivery.send(subscription, "logs", logsText(subscription.skippedTo, []));

@@ -1,4 +1,5 @@
 import type { LiveEnvironment, LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
+import type { StreamRecord } from "../feed/rpc.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 import type { LiveFailure, LiveInterest, LivePrincipal } from "./rpc.ts";
 
@@ -19,6 +20,10 @@ export interface HubHost {
     after: number,
     limit: number,
   ): Promise<{ previous: number; lines: LiveLogLine[]; more: boolean }>;
+  /** Number of the last record of a stream; from then on each one comes through `streamAppended`. */
+  watchStream(runId: string, key: string): Promise<number>;
+  /** Records after number `after`: at least one if there is any, and as many as have `LIVE_LIMITS.streamCharacters`. */
+  readStream(runId: string, key: string, after: number): Promise<StreamRecord[]>;
   authenticate(token: string): Promise<LivePrincipal | LiveFailure>;
   isValid(principal: LivePrincipal): Promise<boolean>;
   /** Keeps the object awake until this is over. */

@@ -1,3 +1,4 @@
+import { isFinal } from "@acme/sdk/contract";
 import {
   LIVE_CLOSE,
   LIVE_LIMITS,
@@ -6,6 +7,7 @@ import {
   type LiveLogLine,
   type LiveTarget,
 } from "@acme/sdk/contract/live";
+import type { StreamRecord } from "../feed/rpc.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 import { mayWatch } from "./access.ts";
 import { Broadcast } from "./broadcast.ts";
@@ -24,6 +26,7 @@ import type { LiveInterest, LivePrincipal, RunsPage } from "./rpc.ts";
 import { RunLists } from "./run-lists.ts";
 import { RunReader } from "./run-reader.ts";
 import { SilentQueues } from "./silent-queues.ts";
+import { Streams } from "./streams.ts";
 import { refuse, Subscriptions } from "./subscriptions.ts";
 
 /**
@@ -45,6 +48,7 @@ export class LiveHub {
   readonly #states: FirstStates;
   readonly #broadcast: Broadcast;
   readonly #polls: LongPolls;
+  readonly #streams: Streams;
 
   constructor(host: HubHost, interest: Interest) {
     const latest = this.#latest;
@@ -55,12 +59,24 @@ export class LiveHub {
     const subscriptions = new Subscriptions(interest, latest);
     const delivery = new Delivery(host, (connection, reason) => this.#disconnect(connection, reason));
     const counts = new EnvironmentCounts(host, subscriptions, delivery);
+    const streams = new Streams(host, subscriptions, delivery);
     const watchers = () => this.connections;
     this.#host = host;
     this.#interest = interest;
     this.#subscriptions = subscriptions;
     this.#delivery = delivery;
-    this.#states = new FirstStates({ host, latest, reader, lists, texts, queues, subscriptions, delivery });
+    this.#streams = streams;
+    this.#states = new FirstStates({
+      host,
+      latest,
+      reader,
+      lists,
+      texts,
+      queues,
+      subscriptions,
+      delivery,
+      streams,
+    });
     this.#broadcast = new Broadcast({
       host,
       latest,
@@ -134,6 +150,9 @@ export class LiveHub {
       case "ack":
         connection.acknowledged(message.count);
         this.#states.catchUp(connection);
+        return;
+      case "handled":
+        this.#streams.handled(connection.subscriptions.get(message.id), message.seq);
     }
   }
 
@@ -145,6 +164,7 @@ export class LiveHub {
       if (!changed) continue;
       this.#signals.changed(row);
       this.#broadcast.add(row, previous);
+      if (isFinal(row.status)) this.#streams.runOver(row.id);
     }
     this.#broadcast.soon();
     const interest = this.#interest.of(queueKey);
@@ -165,6 +185,11 @@ export class LiveHub {
       else subscription.missed = "all";
     }
     return true;
+  }
+
+  /** See `LiveRpc`. */
+  streamAppended(runId: string, key: string, previous: number, records: StreamRecord[]): boolean {
+    return this.#streams.appended(runId, key, previous, records);
   }
 
   /** See `LiveRpc`. */

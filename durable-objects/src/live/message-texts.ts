@@ -1,5 +1,6 @@
 import { isFinal } from "@acme/sdk/contract";
 import type { LiveLogLine, LiveRun } from "@acme/sdk/contract/live";
+import type { StreamRecord } from "../feed/rpc.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 import type { ListGroup } from "./connection.ts";
 import type { HubHost } from "./hub-host.ts";
@@ -76,6 +77,12 @@ export class MessageTexts {
     if (!group.data || !record) return liveRun(this.#host.summaryOf, row);
     return liveRun(this.#host.summaryOf, record, dataOf(record, true));
   }
+}
+
+/** The chunks are JSON texts already. */
+export function streamText(previous: number, records: StreamRecord[], end: boolean): string {
+  const items = records.map(({ seq, time, body }) => `{"seq":${seq},"time":${time},"chunk":${body}}`);
+  return `,"previous":${previous},"records":[${items.join(",")}],"end":${end}}`;
 }
 
 export const logsText = (previous: number, lines: LiveLogLine[]): string =>

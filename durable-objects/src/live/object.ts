@@ -2,11 +2,13 @@ import { DurableObject } from "cloudflare:workers";
 import { publicStatus, type RunStatus } from "@acme/sdk/contract";
 import {
   LIVE_CLOSE,
+  LIVE_LIMITS,
   LIVE_SUBPROTOCOL,
   type LiveEnvironment,
   type LiveFilter,
   type LiveLogLine,
 } from "@acme/sdk/contract/live";
+import type { StreamRecord } from "../feed/rpc.ts";
 import { objectSql } from "../lib/sql.ts";
 import { type ObjectBindings, stubs } from "../routing/stubs.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
@@ -55,6 +57,9 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
             return { counts: publicCounts(byStatus), concurrencyLimit, burstFactor, paused };
           },
           watchLogs: (runId, after, limit) => stubs(env).feed(runId).watchLogs(runId, after, limit),
+          watchStream: (runId, key) => stubs(env).feed(runId).watchStream(runId, key),
+          readStream: (runId, key, after) =>
+            stubs(env).feed(runId).readRecords(key, after, 0, LIVE_LIMITS.streamCharacters),
           authenticate: (token) => dependencies.authenticate(env, token),
           isValid: (principal) => dependencies.isValid(env, principal),
           keepAlive: (work) => ctx.waitUntil(work),
@@ -92,6 +97,15 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
 
     async logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean> {
       return this.#hub.logsAppended(runId, previous, lines);
+    }
+
+    async streamAppended(
+      runId: string,
+      key: string,
+      previous: number,
+      records: StreamRecord[],
+    ): Promise<boolean> {
+      return this.#hub.streamAppended(runId, key, previous, records);
     }
 
     async waitForRun(runId: string, after: number, waitMs: number): Promise<RunRecord | "missing" | null> {

@@ -1,5 +1,6 @@
 import type { RunStatus } from "@acme/sdk/contract";
 import type { LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
+import type { StreamRecord } from "../feed/rpc.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 
 /**
@@ -26,6 +27,11 @@ export interface LiveRpc {
    * False: nobody watches any more.
    */
   logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean>;
+  /**
+   * From a FeedObject: records were appended to a stream. `previous`: the number before the first of them. Without
+   * records, those up to `previous` are to be read from the feed. False: nobody watches any more.
+   */
+  streamAppended(runId: string, key: string, previous: number, records: StreamRecord[]): Promise<boolean>;
   /**
    * From the Worker, for clients that poll: the run as soon as its version is higher than `after`. Null: it was not within
    * `waitMs`.

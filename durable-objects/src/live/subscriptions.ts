@@ -17,6 +17,7 @@ export class Subscriptions {
   readonly environments = new Set<Subscription>();
   readonly #runs = new Map<string, Set<Subscription>>();
   readonly #logs = new Map<string, Set<Subscription>>();
+  readonly #streams = new Map<string, Set<Subscription>>();
   readonly #interest: Interest;
   readonly #latest: LatestRuns;
 
@@ -33,6 +34,11 @@ export class Subscriptions {
   /** Returns the subscriptions to the logs of one run. Undefined: there are none. */
   ofLogs(runId: string): Set<Subscription> | undefined {
     return this.#logs.get(runId);
+  }
+
+  /** Returns the subscriptions to the streams of one run. Undefined: there are none. */
+  ofStreams(runId: string): Set<Subscription> | undefined {
+    return this.#streams.get(runId);
   }
 
   /** Adds a subscription that is starting. */
@@ -54,6 +60,12 @@ export class Subscriptions {
         break;
       case "logs":
         addTo(this.#logs, target.runId, subscription);
+        break;
+      case "stream":
+        subscription.progress = { sent: null, unhandled: [], runOver: false, reading: false, again: false };
+        addTo(this.#streams, target.runId, subscription);
+        // A stream ends with its run.
+        this.#interest.addRun(target.runId);
         break;
       case "environment":
         this.environments.add(subscription);
@@ -117,6 +129,10 @@ export class Subscriptions {
         break;
       case "logs":
         removeFrom(this.#logs, target.runId, subscription);
+        break;
+      case "stream":
+        removeFrom(this.#streams, target.runId, subscription);
+        this.#interest.removeRun(target.runId);
         break;
       case "environment":
         this.environments.delete(subscription);

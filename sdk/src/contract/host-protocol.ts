@@ -177,12 +177,17 @@ export const LogEntry = z.object({
 });
 export type LogEntry = z.infer<typeof LogEntry>;
 
+/** A host sends a batch again, with the same number, when it did not get the answer. Later batches have higher numbers. */
+export const LogBatch = z.object({ sender: z.string().min(1).max(64), number: z.number().int().min(0) });
+export type LogBatch = z.infer<typeof LogBatch>;
+
 export const RunLogs = z.object({
   runId: Id,
   /** The lease's `apiToken`, the latest one: logs of runs that the host never held are refused. */
   apiToken: z.string().max(LIMITS.tokenBytes).optional(),
   attempt: z.number().int(),
   entries: z.array(LogEntry).max(LIMITS.entriesPerReport),
+  batch: LogBatch.optional(),
 });
 export type RunLogs = z.infer<typeof RunLogs>;
 

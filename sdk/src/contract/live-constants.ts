@@ -14,6 +14,10 @@ export const LIVE_LIMITS = {
   defaultSnapshotRuns: 100,
   /** Log lines of one message. */
   logLines: 1_000,
+  /** Characters of the records of one message of a stream, unless a single record has more. */
+  streamCharacters: 64 * 1024,
+  /** Messages of one stream that a client may have without having handled them. */
+  streamWindow: 8,
 } as const;
 
 /**

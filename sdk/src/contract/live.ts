@@ -17,6 +17,7 @@ import { LogEntry } from "./host-protocol.ts";
 import { parseRunId } from "./ids.ts";
 import { LIVE_LIMITS } from "./live-constants.ts";
 import { QueueName } from "./manifest.ts";
+import { STREAM_LIMITS } from "./stream-limits.ts";
 
 export * from "./live-constants.ts";
 export type { RunSummary };
@@ -44,6 +45,11 @@ export const LiveFilter = z.object({
   from: z.number().optional(),
 });
 export type LiveFilter = z.infer<typeof LiveFilter>;
+
+const StreamKey = text(STREAM_LIMITS.keyLength).refine(
+  (key) => !key.startsWith("$"),
+  "A stream's key does not begin with $.",
+);
 
 const SubscriptionId = text(64);
 const Limit = z.number().int().min(1).max(LIVE_LIMITS.snapshotRuns).optional();
@@ -75,6 +81,17 @@ export const LiveTarget = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("environment") }),
   /** The log lines of a run, in order. `after`: the sequence number of the last line known; absent: from the first kept. */
   z.object({ kind: z.literal("logs"), runId: RunId, after: z.number().int().min(0).optional() }),
+  /**
+   * The records of a stream of a run, in order. `after`: the number of the last record known, -1 for none. Without it the
+   * subscription begins at the first record, or at the last that exists if `from` is `latest`.
+   */
+  z.object({
+    kind: z.literal("stream"),
+    runId: RunId,
+    key: StreamKey,
+    after: z.number().int().min(-1).optional(),
+    from: z.enum(["start", "latest"]).optional(),
+  }),
 ]);
 export type LiveTarget = z.infer<typeof LiveTarget>;
 export type LiveTargetInput = z.input<typeof LiveTarget>;
@@ -89,6 +106,11 @@ export const LiveClientMessage = z.discriminatedUnion("type", [
    * nothing until it has caught up, and then the latest state instead of every change.
    */
   z.object({ type: z.literal("ack"), count: z.number().int().min(1) }),
+  /**
+   * The client has handled the records of a stream up to this number. The server sends each subscription to a stream at
+   * most `LIVE_LIMITS.streamWindow` messages more than that.
+   */
+  z.object({ type: z.literal("handled"), id: SubscriptionId, seq: z.number().int().min(-1) }),
 ]);
 export type LiveClientMessage = z.infer<typeof LiveClientMessage>;
 export type LiveClientMessageInput = z.input<typeof LiveClientMessage>;
@@ -120,6 +142,16 @@ export const LiveLogLine = LogEntry.extend({
   attempt: z.number().int(),
 });
 export type LiveLogLine = z.infer<typeof LiveLogLine>;
+
+/** A record of a stream. `chunk` is what the task wrote. */
+export const LiveStreamRecord = z.object({
+  /** From 0, without gaps. */
+  seq: z.number().int(),
+  /** Milliseconds since the epoch. */
+  time: z.number(),
+  chunk: z.unknown(),
+});
+export type LiveStreamRecord = z.infer<typeof LiveStreamRecord>;
 
 /** What an environment does now: runs that are not over by their state, and its settings. */
 export const LiveEnvironment = z.object({
@@ -173,6 +205,18 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
     id: SubscriptionId,
     previous: z.number().int(),
     lines: z.array(LiveLogLine),
+  }),
+  /**
+   * Records of a stream, in order. `previous`: the number before the first of them; a client that knows an earlier one as
+   * the last has missed some and subscribes again after that one. Also without records: all there is. `end`: the run is
+   * over, and no further message comes.
+   */
+  z.object({
+    type: z.literal("stream"),
+    id: SubscriptionId,
+    previous: z.number().int(),
+    records: z.array(LiveStreamRecord),
+    end: z.boolean(),
   }),
   /** With `id`: that subscription ended; without: the connection ends. `code` and `status` as in the HTTP API. */
   z.object({

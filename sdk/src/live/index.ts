@@ -3,8 +3,9 @@ export {
   LiveClient,
   type LiveClientOptions,
   type LiveStatus,
+  type LiveStreamOptions,
   type LiveSubscribeOptions,
   type LiveSubscription,
 } from "./live-client.ts";
 export { LiveError } from "./live-error.ts";
-export type { LiveRunState, LiveRunsState } from "./watches.ts";
+export type { LiveChunk, LiveRunState, LiveRunsState } from "./watches.ts";

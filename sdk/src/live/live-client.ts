@@ -11,11 +11,13 @@ import { LIVE_CLOSE, LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL } from "../contrac
 import { LiveError } from "./live-error.ts";
 import {
   EnvironmentWatch,
+  type LiveChunk,
   type LiveRunState,
   type LiveRunsState,
   LogsWatch,
   RunsWatch,
   RunWatch,
+  StreamWatch,
   type Watch,
 } from "./watches.ts";
 
@@ -44,6 +46,15 @@ export interface LiveSubscription {
 export interface LiveSubscribeOptions {
   /** The subscription ended: the run doesn't exist, or may not be read; the token is invalid or has expired. */
   onError?: (error: LiveError) => void;
+}
+
+export interface LiveStreamOptions extends LiveSubscribeOptions {
+  /** Only chunks after this number. */
+  after?: number;
+  /** `latest`: begins at the last chunk that exists. Default: `start`. */
+  from?: "start" | "latest";
+  /** The run is over, and all chunks were handled. */
+  onEnd?: () => void;
 }
 
 interface Entry {
@@ -148,6 +159,20 @@ export class LiveClient {
     return this.#subscribe(new LogsWatch(runId, options.after ?? 0, listener), options);
   }
 
+  /**
+   * The chunks of a run's stream, in order, each once. A listener that returns a promise gets the next chunks when it has
+   * resolved; meanwhile the server holds back what does not fit into its window.
+   */
+  stream<T = unknown>(
+    runId: string,
+    key: string,
+    listener: (chunks: LiveChunk<T>[]) => void | Promise<void>,
+    options: LiveStreamOptions = {},
+  ): LiveSubscription {
+    const { after, from, onEnd } = options;
+    return this.#subscribe(new StreamWatch<T>({ runId, key, after, from, listener, onEnd }), options);
+  }
+
   /** Ends all subscriptions and the connection. */
   close(): void {
     this.#entries.clear();
@@ -162,12 +187,29 @@ export class LiveClient {
     else if (this.#status === "open") this.#send({ type: "subscribe", id: entry.id, target: watch.target() });
     return {
       unsubscribe: () => {
-        if (!this.#entries.delete(entry.id)) return;
+        if (!this.#remove(entry)) return;
         if (this.#status === "open") this.#send({ type: "unsubscribe", id: entry.id });
-        if (this.#entries.size === 0)
-          this.#lingerTimer = setTimeout(() => this.#disconnect("idle"), LINGER_MS);
       },
     };
+  }
+
+  /** False: it was removed before. Without subscriptions the connection ends after a while. */
+  #remove(entry: Entry): boolean {
+    if (!this.#entries.delete(entry.id)) return false;
+    if (this.#entries.size === 0) {
+      clearTimeout(this.#lingerTimer);
+      this.#lingerTimer = setTimeout(() => this.#disconnect("idle"), LINGER_MS);
+    }
+    return true;
+  }
+
+  /** Under another id: messages of the earlier subscription that are on their way are then ignored. */
+  #resubscribe(entry: Entry): void {
+    this.#entries.delete(entry.id);
+    this.#send({ type: "unsubscribe", id: entry.id });
+    entry.id = String(this.#nextId++);
+    this.#entries.set(entry.id, entry);
+    this.#send({ type: "subscribe", id: entry.id, target: entry.watch.target() });
   }
 
   #connect(): void {
@@ -288,9 +330,12 @@ export class LiveClient {
   #dispatch(message: LiveServerMessage & { id?: string | undefined }): void {
     const entry = this.#entries.get(message.id ?? "");
     if (!entry) return;
-    const { resubscribe } = entry.watch.receive(message);
-    if (resubscribe && this.#entries.has(entry.id))
-      this.#send({ type: "subscribe", id: entry.id, target: entry.watch.target() });
+    const { resubscribe, over } = entry.watch.receive(message, (seq) => {
+      if (this.#status === "open" && this.#entries.has(entry.id))
+        this.#send({ type: "handled", id: entry.id, seq });
+    });
+    if (over) this.#remove(entry);
+    else if (resubscribe && this.#entries.has(entry.id)) this.#resubscribe(entry);
   }
 
   #errorReceived({ id, status, code, message }: Extract<LiveServerMessage, { type: "error" }>): void {
@@ -301,8 +346,7 @@ export class LiveClient {
       return;
     }
     const entry = this.#entries.get(id);
-    this.#entries.delete(id);
-    entry?.onError?.(error);
+    if (entry && this.#remove(entry)) entry.onError?.(error);
   }
 
   #opened(expiresAt: number | undefined): void {

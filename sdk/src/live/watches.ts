@@ -3,6 +3,7 @@ import type {
   LiveLogLine,
   LiveRun,
   LiveServerMessage,
+  LiveStreamRecord,
   LiveTargetInput,
 } from "../contract/live.ts";
 import { LIVE_LIMITS } from "../contract/live-constants.ts";
@@ -11,9 +12,17 @@ import { LIVE_LIMITS } from "../contract/live-constants.ts";
 export interface Watch {
   /** What the server is asked for now: from where the last message left off. */
   target(): LiveTargetInput;
-  /** Takes a message in. `resubscribe`: something was missed; the server is to be asked again. */
-  receive(message: LiveServerMessage): { resubscribe: boolean };
+  /** Takes a message in. `handled`: of a stream, what its listener has handled is reported to the server with it. */
+  receive(message: LiveServerMessage, handled: (seq: number) => void): Receipt;
 }
+
+/** `resubscribe`: something was missed; the server is asked again. `over`: the server sends nothing more. */
+export interface Receipt {
+  resubscribe?: boolean;
+  over?: boolean;
+}
+
+const NOTHING: Receipt = {};
 
 export interface LiveRunState {
   run: LiveRun;
@@ -36,14 +45,13 @@ export class RunWatch implements Watch {
     return { kind: "run", runId: this.#runId, ...(position === undefined ? {} : { position }) };
   }
 
-  receive(message: LiveServerMessage) {
-    if (message.type !== "run" || (this.#run && message.run.position <= this.#run.position))
-      return { resubscribe: false };
+  receive(message: LiveServerMessage): Receipt {
+    if (message.type !== "run" || (this.#run && message.run.position <= this.#run.position)) return NOTHING;
     // The payload comes once: it never changes.
     const payload = message.run.data?.payload ?? this.#run?.data?.payload;
     this.#run = { ...message.run, data: { ...message.run.data, ...(payload ? { payload } : {}) } };
     this.#listener({ run: this.#run, final: message.final });
-    return { resubscribe: false };
+    return NOTHING;
   }
 }
 
@@ -85,7 +93,7 @@ export class RunsWatch implements Watch {
       this.#position = message.position;
       this.#emit();
     }
-    return { resubscribe: false };
+    return NOTHING;
   }
 
   #emit(): void {
@@ -122,7 +130,7 @@ export class EnvironmentWatch implements Watch {
 
   receive(message: LiveServerMessage) {
     if (message.type === "environment") this.#listener(message.environment);
-    return { resubscribe: false };
+    return NOTHING;
   }
 }
 
@@ -146,13 +154,82 @@ export class LogsWatch implements Watch {
   }
 
   receive(message: LiveServerMessage) {
-    if (message.type !== "logs") return { resubscribe: false };
+    if (message.type !== "logs") return NOTHING;
     if (message.previous > this.#last && !this.#starts) return { resubscribe: true };
     this.#starts = false;
     this.#last = Math.max(this.#last, message.previous);
     const lines = message.lines.filter(({ seq }) => seq > this.#last);
     this.#last = lines.at(-1)?.seq ?? this.#last;
     if (lines.length > 0) this.#listener(lines);
-    return { resubscribe: false };
+    return NOTHING;
+  }
+}
+
+/** A chunk of a stream. `index`: from 0, without gaps. */
+export interface LiveChunk<T> {
+  index: number;
+  chunk: T;
+  /** Milliseconds since the epoch. */
+  time: number;
+}
+
+export interface StreamWatchOptions<T> {
+  runId: string;
+  key: string;
+  after: number | undefined;
+  from: "start" | "latest" | undefined;
+  listener: (chunks: LiveChunk<T>[]) => void | Promise<void>;
+  onEnd: (() => void) | undefined;
+}
+
+/** The server hears of handled records when this many messages of its window are handled. */
+const HANDLED_EVERY = LIVE_LIMITS.streamWindow / 2;
+
+export class StreamWatch<T> implements Watch {
+  readonly #options: StreamWatchOptions<T>;
+  /** The last record that was received; undefined: where to begin is not known yet. */
+  #last: number | undefined;
+  /** Resolves when the listener has handled all that was received. */
+  #handling: Promise<void> = Promise.resolve();
+  #unreported = 0;
+
+  constructor(options: StreamWatchOptions<T>) {
+    this.#options = options;
+    this.#last = options.after ?? (options.from === "latest" ? undefined : -1);
+  }
+
+  target(): LiveTargetInput {
+    const { runId, key } = this.#options;
+    this.#unreported = 0;
+    return {
+      kind: "stream",
+      runId,
+      key,
+      ...(this.#last === undefined ? { from: "latest" } : { after: this.#last }),
+    };
+  }
+
+  receive(message: LiveServerMessage, handled: (seq: number) => void): Receipt {
+    if (message.type !== "stream") return NOTHING;
+    const last = this.#last ?? message.previous;
+    if (message.previous > last) return { resubscribe: true };
+    const records = message.records.filter(({ seq }) => seq > last);
+    this.#last = records.at(-1)?.seq ?? last;
+    if (records.length > 0) this.#hand(records, handled);
+    if (message.end) void this.#handling.then(() => this.#options.onEnd?.());
+    return { over: message.end };
+  }
+
+  #hand(records: LiveStreamRecord[], handled: (seq: number) => void): void {
+    const chunks = records.map(({ seq, time, chunk }) => ({ index: seq, chunk: chunk as T, time }));
+    this.#handling = this.#handling
+      .then(() => this.#options.listener(chunks))
+      .catch((error: unknown) => console.error("A listener of a stream failed", error))
+      .then(() => {
+        this.#unreported += 1;
+        if (this.#unreported < HANDLED_EVERY) return;
+        this.#unreported = 0;
+        handled(chunks.at(-1)?.index ?? -1);
+      });
   }
 }

@@ -77,11 +77,11 @@ type ParsedLogs = Report["logs"][number];
 async function appendLogs(
   env: Bindings,
   hostId: string,
-  { apiToken, attempt, entries, runId }: ParsedLogs,
+  { apiToken, attempt, batch, entries, runId }: ParsedLogs,
 ): Promise<"ok" | "refused" | "retry"> {
   if (!provesLease(env, apiToken, { hostId, runId })) return "refused";
   try {
-    await inTime(runFeed(env, runId).appendLogs(attempt, entries));
+    await inTime(runFeed(env, runId).appendLogs(attempt, entries, batch));
     return "ok";
   } catch (error) {
     console.error(`The feed of run ${runId} could not take logs; the host sends them again`, error);

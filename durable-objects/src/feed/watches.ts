@@ -1,0 +1,103 @@
+import type { Sql } from "../lib/sql.ts";
+import { lastLine, logsAfter } from "./core.ts";
+import type { LogPage, StreamRecord } from "./rpc.ts";
+import { lastRecordOf, recordsAfter } from "./streams.ts";
+import { type Piece, Watch } from "./watch.ts";
+
+const LINES_AT_ONCE = 500;
+/** Characters of records that are sent at once. Of more than that the watcher hears, and reads them at its pace. */
+const RECORD_CHARACTERS = 64 * 1024;
+
+/** Where the items of a feed are sent: the environment's LiveObject. False: nobody watches any more. */
+export interface Watcher {
+  logs(runId: string, page: LogPage): Promise<boolean>;
+  stream(runId: string, key: string, previous: number, records: StreamRecord[]): Promise<boolean>;
+}
+
+interface StreamPiece extends Piece {
+  records: StreamRecord[];
+}
+
+/** Who watches the log and the streams of one run. */
+export class Watches {
+  readonly #sql: Sql;
+  readonly #watcher: Watcher;
+  #logs: Watch<LogPage & Piece> | null = null;
+  readonly #streams = new Map<string, Watch<StreamPiece>>();
+
+  /** The tables exist. */
+  constructor(sql: Sql, watcher: Watcher) {
+    this.#sql = sql;
+    this.#watcher = watcher;
+    const log = sql.exec<{ run_id: string }>("SELECT run_id FROM watched")[0];
+    if (log) this.#logs = this.#watchOfLog(log.run_id);
+    for (const { key, run_id } of sql.exec<{ key: string; run_id: string }>(
+      "SELECT key, run_id FROM watched_streams",
+    ))
+      this.#streams.set(key, this.#watchOfStream(run_id, key));
+  }
+
+  watchLogs(runId: string): void {
+    if (this.#logs) {
+      this.#logs.join();
+      return;
+    }
+    this.#logs = this.#watchOfLog(runId);
+    this.#sql.exec("INSERT INTO watched (run_id) VALUES (?)", runId);
+  }
+
+  watchStream(runId: string, key: string): void {
+    const known = this.#streams.get(key);
+    if (known) {
+      known.join();
+      return;
+    }
+    this.#streams.set(key, this.#watchOfStream(runId, key));
+    this.#sql.exec("INSERT INTO watched_streams (key, run_id) VALUES (?, ?)", key, runId);
+  }
+
+  async logsAppended(): Promise<void> {
+    await this.#logs?.appended();
+  }
+
+  async recordsAppended(key: string): Promise<void> {
+    await this.#streams.get(key)?.appended();
+  }
+
+  #watchOfLog(runId: string): Watch<LogPage & Piece> {
+    const sql = this.#sql;
+    return new Watch({
+      last: () => lastLine(sql),
+      after: (sent) => {
+        const { lines } = logsAfter(sql, sent, LINES_AT_ONCE);
+        const last = lines.at(-1)?.seq;
+        return last === undefined ? null : { previous: sent, lines, last };
+      },
+      send: ({ previous, lines }) => this.#watcher.logs(runId, { previous, lines }),
+      forget: () => {
+        this.#logs = null;
+        sql.exec("DELETE FROM watched");
+      },
+    });
+  }
+
+  #watchOfStream(runId: string, key: string): Watch<StreamPiece> {
+    const sql = this.#sql;
+    return new Watch({
+      last: () => lastRecordOf(sql, key),
+      after: (sent) => {
+        const last = lastRecordOf(sql, key);
+        if (last <= sent) return null;
+        const records = recordsAfter(sql, key, sent, RECORD_CHARACTERS);
+        return records.at(-1)?.seq === last
+          ? { previous: sent, records, last }
+          : { previous: last, records: [], last };
+      },
+      send: ({ previous, records }) => this.#watcher.stream(runId, key, previous, records),
+      forget: () => {
+        this.#streams.delete(key);
+        sql.exec("DELETE FROM watched_streams WHERE key = ?", key);
+      },
+    });
+  }
+}
