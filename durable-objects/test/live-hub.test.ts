@@ -356,7 +356,7 @@ describe("a stream", () => {
     change(record(2));
     await subscribe(slow, { kind: "run", runId: runId(2) }, "2");
     expect(slow.of("run")).toHaveLength(1);
-    for (let seen = LIVE_LIMITS.streamWindow; seen < records.length; seen = seqsOf(slow).length) {
+    for (let seen: number = LIVE_LIMITS.streamWindow; seen < records.length; seen = seqsOf(slow).length) {
       await handled(slow, seen - 1);
       await settled(() => expect(seqsOf(slow).length).toBeGreaterThan(seen));
     }

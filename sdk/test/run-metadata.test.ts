@@ -51,6 +51,14 @@ describe("the local copy and the server's", () => {
   });
 });
 
+test("the list of the run's streams stays when the task replaces its metadata", async () => {
+  const { metadata, stored } = metadataOf({ initial: { $$streams: ["tokens"], old: 1 } });
+  metadata.apply("self", { type: "update", value: { new: 2 } });
+  await metadata.flush();
+  expect(stored()).toEqual({ $$streams: ["tokens"], new: 2 });
+  expect(metadata.current()).toEqual(stored());
+});
+
 describe("what cannot be stored", () => {
   test("is reported, and does not keep the rest from being saved", async () => {
     const { metadata, warnings, stored } = metadataOf({ hasParent: true });

@@ -16,7 +16,7 @@ import { eventually } from "../support/eventually.ts";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
-import { logger, metadata, task } from "@acme/sdk";
+import { logger, metadata, streams, task } from "@acme/sdk";
 export const greet = task({
   id: "greet",
   retry: { maxAttempts: 1 },
@@ -33,6 +33,20 @@ export const talk = task({
       logger.info("line " + n, { n });
       if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
     }
+  },
+});
+export const tell = task({
+  id: "tell",
+  retry: { maxAttempts: 1 },
+  run: async ({ chunks }: { chunks: number }) => {
+    async function* words() {
+      for (let n = 0; n < chunks; n++) {
+        logger.info("line " + n);
+        yield { n };
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+    }
+    await streams.pipe("words", words()).waitUntilComplete();
   },
 });
 export const nap = task({ id: "nap", run: async ({ ms }: { ms: number }) => {
@@ -125,6 +139,46 @@ describe("live subscriptions", () => {
     connect().logs(id, (more) => rest.push(...more), { after: 90 });
     await eventually("the rest", () => rest.length === 10);
     expect(rest[0]?.message).toBe("line 91");
+  });
+
+  it("bring the chunks of a stream and the lines of a log once, also when the server was killed meanwhile", async () => {
+    const chunks = 120;
+    const upTo = (first: number) => Array.from({ length: chunks - first }, (_, i) => i + first);
+    const { id } = await as(() => tasks.trigger("tell", { chunks }));
+    const [all, late, slow, lines]: [number[], number[], number[], string[]] = [[], [], [], []];
+    const ended: string[] = [];
+    const client = connect();
+    const onEnd = (name: string) => ({ onEnd: () => void ended.push(name) });
+    client.stream<{ n: number }>(id, "words", (more) => void all.push(...more.map(({ chunk }) => chunk.n)), {
+      ...onEnd("all"),
+    });
+    client.stream(id, "words", (more) => void late.push(...more.map(({ index }) => index)), {
+      after: 49,
+      ...onEnd("late"),
+    });
+    client.stream<{ n: number }>(
+      id,
+      "words",
+      async (more) => {
+        await new Promise((resolve) => setTimeout(resolve, 30));
+        slow.push(...more.map(({ chunk }) => chunk.n));
+      },
+      onEnd("slow"),
+    );
+    client.logs(id, (more) => lines.push(...more.map(({ message }) => message)));
+    await eventually("some came", () => all.length > 20);
+    server.kill("worker", "SIGKILL");
+    await eventually("the streams have ended", () => ended.length === 3);
+    expect(all).toEqual(upTo(0));
+    expect(late).toEqual(upTo(50));
+    expect(slow).toEqual(upTo(0));
+    await eventually("all lines", () => lines.length >= chunks);
+    expect(lines).toEqual(upTo(0).map((n) => `line ${n}`));
+    // Whoever comes after the end gets the same.
+    const after: number[] = [];
+    client.stream(id, "words", (more) => void after.push(...more.map(({ index }) => index)), onEnd("after"));
+    await eventually("it has ended as well", () => ended.includes("after"));
+    expect(after).toEqual(upTo(0));
   });
 
   it("count what the environment does", async () => {

@@ -1,4 +1,4 @@
-import { serializeError } from "@acme/sdk/contract";
+import { STREAMS_KEY, serializeError } from "@acme/sdk/contract";
 import type { LiveRun, LiveRunData, RunSummary } from "@acme/sdk/contract/live";
 import type { RunRecord, RunRow } from "../rpc.ts";
 
@@ -38,8 +38,8 @@ function metadataOf(text: string | null): Pick<LiveRunData, "metadata"> {
 
 /** Keys of a run's streams, which its metadata lists; null: it has none. */
 export function streamsOf({ metadata }: Pick<RunRecord, "metadata">): string[] | null {
-  if (!metadata?.includes("$$streams")) return null;
-  const keys = metadataOf(metadata).metadata?.$$streams;
+  if (!metadata?.includes(STREAMS_KEY)) return null;
+  const keys = metadataOf(metadata).metadata?.[STREAMS_KEY];
   const known = Array.isArray(keys) ? keys.filter((key) => typeof key === "string") : [];
   return known.length > 0 ? [...new Set(known)] : null;
 }

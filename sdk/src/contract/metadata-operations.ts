@@ -14,6 +14,8 @@ export type MetadataOperation =
   | { type: "update"; value: Record<string, unknown> };
 
 type Json = Record<string, unknown>;
+/** Where a run's metadata lists its streams: published clients read it there. */
+export const STREAMS_KEY = "$$streams";
 const UNSAFE = new Set(["__proto__", "prototype", "constructor"]);
 /**
  * The API's limit for `key`, and the limit for the nesting of a path: JSON that is much deeper cannot be
@@ -60,7 +62,10 @@ export function sameJson(a: unknown, b: unknown): boolean {
 export function applyMetadataOperation(metadata: Json, operation: MetadataOperation): Json | null {
   switch (operation.type) {
     case "update":
-      return operation.value;
+      // The streams are the run's, whatever its code makes of its metadata.
+      return STREAMS_KEY in metadata
+        ? { [STREAMS_KEY]: metadata[STREAMS_KEY], ...operation.value }
+        : operation.value;
     case "set":
       return changed(metadata, operation.key, () => ({ value: operation.value }));
     case "delete":

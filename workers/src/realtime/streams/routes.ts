@@ -1,6 +1,6 @@
 import { mayReadRun, newEnvironmentId, streamsOf, stubs } from "@acme/durable-objects/routing";
 import type { EnvironmentRef, FeedRpc, LiveRpc, RunRecord } from "@acme/durable-objects/rpc";
-import { isFinal, STREAM_LIMITS } from "@acme/sdk/contract";
+import { isFinal, STREAM_LIMITS, STREAMS_KEY } from "@acme/sdk/contract";
 import { parseDelay } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { z } from "zod";
@@ -155,9 +155,6 @@ async function append(
     ]);
   }
 }
-
-/** Where a run's metadata lists its streams: the published client reads it there. */
-const STREAMS_KEY = "$$streams";
 
 /** A run that a public token, too, may read. Throws a 401, 403 or 404. */
 async function readableRun(c: Context<App>, runId: string): Promise<RunRecord> {
