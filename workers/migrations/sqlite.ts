@@ -59,6 +59,13 @@ export const sqliteMigrations = {
         "when": 1795802593184,
         "tag": "0007_runs_of_bulk_actions",
         "breakpoints": true
+      },
+      {
+        "idx": 8,
+        "version": "6",
+        "when": 1795802905291,
+        "tag": "0008_operators",
+        "breakpoints": true
       }
     ]
   },
@@ -70,6 +77,7 @@ export const sqliteMigrations = {
     "m0004": "CREATE TABLE `bulk_actions` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`environment_key` text NOT NULL,\n\t`name` text,\n\t`type` text NOT NULL,\n\t`status` text NOT NULL,\n\t`total` integer NOT NULL,\n\t`success` integer NOT NULL,\n\t`failure` integer NOT NULL,\n\t`created_at` integer NOT NULL,\n\t`completed_at` integer,\n\t`failures` text NOT NULL,\n\tFOREIGN KEY (`environment_key`) REFERENCES `environments`(`key`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nCREATE INDEX `bulk_actions_newest` ON `bulk_actions` (`environment_key`,`id`);",
     "m0005": "DROP TABLE `queues`;",
     "m0006": "CREATE TABLE `passkeys` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`name` text,\n\t`public_key` text NOT NULL,\n\t`user_id` text NOT NULL,\n\t`credential_id` text NOT NULL,\n\t`counter` integer NOT NULL,\n\t`device_type` text NOT NULL,\n\t`backed_up` integer NOT NULL,\n\t`transports` text,\n\t`created_at` integer,\n\t`aaguid` text,\n\t`last_used_at` integer,\n\tFOREIGN KEY (`user_id`) REFERENCES `users`(`id`) ON UPDATE no action ON DELETE cascade\n);\n--> statement-breakpoint\nCREATE UNIQUE INDEX `passkeys_credential_id_unique` ON `passkeys` (`credential_id`);--> statement-breakpoint\nCREATE INDEX `passkeys_of_user` ON `passkeys` (`user_id`,`created_at`);",
-    "m0007": "ALTER TABLE `runs` ADD `bulk_actions` text DEFAULT '[]' NOT NULL;"
+    "m0007": "ALTER TABLE `runs` ADD `bulk_actions` text DEFAULT '[]' NOT NULL;",
+    "m0008": "CREATE TABLE `__new_audit_log` (\n\t`id` text PRIMARY KEY NOT NULL,\n\t`organization_id` text,\n\t`at` integer NOT NULL,\n\t`actor_type` text NOT NULL,\n\t`actor_id` text,\n\t`actor_name` text NOT NULL,\n\t`action` text NOT NULL,\n\t`target_type` text NOT NULL,\n\t`target_id` text NOT NULL,\n\t`scope` text,\n\t`details` text NOT NULL,\n\t`address` text,\n\t`user_agent` text,\n\t`announced` integer DEFAULT false NOT NULL,\n\tFOREIGN KEY (`organization_id`) REFERENCES `organizations`(`id`) ON UPDATE no action ON DELETE no action\n);\n--> statement-breakpoint\nINSERT INTO `__new_audit_log`(\"id\", \"organization_id\", \"at\", \"actor_type\", \"actor_id\", \"actor_name\", \"action\", \"target_type\", \"target_id\", \"scope\", \"details\", \"address\", \"user_agent\") SELECT \"id\", \"organization_id\", \"at\", \"actor_type\", \"actor_id\", \"actor_name\", \"action\", \"target_type\", \"target_id\", \"scope\", \"details\", \"address\", \"user_agent\" FROM `audit_log`;\n--> statement-breakpoint\nDROP TABLE `audit_log`;\n--> statement-breakpoint\nALTER TABLE `__new_audit_log` RENAME TO `audit_log`;\n--> statement-breakpoint\nCREATE INDEX `audit_log_newest` ON `audit_log` (`organization_id`,`id`);\n--> statement-breakpoint\nALTER TABLE `organizations` ADD `weight` real;\n--> statement-breakpoint\nCREATE TABLE `audit_outcomes` (\n\t`audit_id` text PRIMARY KEY NOT NULL,\n\t`at` integer NOT NULL,\n\t`outcome` text NOT NULL,\n\t`details` text NOT NULL,\n\tFOREIGN KEY (`audit_id`) REFERENCES `audit_log`(`id`) ON UPDATE no action ON DELETE no action\n);"
   }
 };

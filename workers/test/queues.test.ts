@@ -196,10 +196,15 @@ describe("an environment", () => {
 
   it("has the share of its organization, once that is set", async () => {
     const slug = project.ref.slice("proj_".length);
-    const set = await call("PUT", `/admin/v1/organizations/${slug}/weight`, ADMIN_TOKEN, { weight: 2 });
-    expect(set.body).toEqual({ weight: 2, environments: [`${project.ref}/dev`, `${project.ref}/prod`] });
+    const set = await call("PUT", `/admin/v1/organizations/${slug}/limits`, ADMIN_TOKEN, { weight: 2 });
+    expect(set.body).toEqual({
+      weight: 2,
+      concurrencyCeiling: null,
+      environments: [`${project.ref}/dev`, `${project.ref}/prod`],
+      lowered: [],
+    });
     expect((await own("GET")).body.weight).toBe(2);
-    const nobody = await call("PUT", "/admin/v1/organizations/nobody/weight", ADMIN_TOKEN, { weight: 2 });
+    const nobody = await call("PUT", "/admin/v1/organizations/nobody/limits", ADMIN_TOKEN, { weight: 2 });
     expect([nobody.status, nobody.body.code]).toEqual([404, "organization_not_found"]);
   });
 });

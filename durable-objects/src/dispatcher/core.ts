@@ -95,6 +95,12 @@ export class DispatcherCore {
     return this.#sessions.has(sessionId);
   }
 
+  /** Whether the session is alive and its host is not draining. */
+  takesRuns(sessionId: string): boolean {
+    const session = this.#sessions.get(sessionId);
+    return session !== undefined && !this.hosts.isDraining(session.hostId);
+  }
+
   /**
    * Records a sign of life of a host session. Returns the sessions that it ends: a host has one session, the latest. Null:
    * this session has ended itself, and can't come back, or it is another host's.

@@ -8,6 +8,7 @@ interface HostRow {
   registered_at: number;
   revoked_at: number | null;
   last_seen_at: number | null;
+  draining_at: number | null;
   [column: string]: string | number | null;
 }
 
@@ -17,12 +18,15 @@ export class HostRegistry {
   readonly #now: () => number;
   /** Asked about with every poll. */
   readonly #revoked: Set<string>;
+  readonly #draining: Set<string>;
 
   constructor(sql: Sql, now: () => number) {
     this.#sql = sql;
     this.#now = now;
     const rows = sql.exec<{ host_id: string }>("SELECT host_id FROM hosts WHERE revoked_at IS NOT NULL");
     this.#revoked = new Set(rows.map((row) => row.host_id));
+    const draining = sql.exec<{ host_id: string }>("SELECT host_id FROM hosts WHERE draining_at IS NOT NULL");
+    this.#draining = new Set(draining.map((row) => row.host_id));
   }
 
   /** Idempotent. `exists`: the id belongs to a host with another credential; nothing was changed. */
@@ -64,6 +68,22 @@ export class HostRegistry {
     return recordOf(row);
   }
 
+  /** Whether the host is to get no more runs. */
+  isDraining(hostId: string): boolean {
+    return this.#draining.has(hostId);
+  }
+
+  /** Null: there is no such host. The time at which it first began to drain stays until it takes runs again. */
+  drain(hostId: string, draining: boolean): RegisteredHostRecord | null {
+    const before = this.#find(hostId);
+    if (!before) return null;
+    const at = draining ? (before.draining_at ?? this.#now()) : null;
+    this.#sql.exec("UPDATE hosts SET draining_at = ? WHERE host_id = ?", at, hostId);
+    if (draining) this.#draining.add(hostId);
+    else this.#draining.delete(hostId);
+    return recordOf({ ...before, draining_at: at });
+  }
+
   /** A session of the host begins or ends. */
   seen(hostId: string): void {
     this.#sql.exec("UPDATE hosts SET last_seen_at = ? WHERE host_id = ?", this.#now(), hostId);
@@ -86,6 +106,7 @@ const recordOf = (row: HostRow): RegisteredHostRecord => ({
   name: row.name,
   registeredAt: row.registered_at,
   revokedAt: row.revoked_at,
+  drainingAt: row.draining_at,
   lastSeenAt: row.last_seen_at,
   isConnected: false,
   polls: 0,

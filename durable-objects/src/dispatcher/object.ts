@@ -60,13 +60,14 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     async poll(request: DequeueRequest): Promise<PollResult> {
       if (!this.#seen(request.hostId, request.sessionId)) return { ...nothing(), ended: true };
-      this.#room.set(request.sessionId, this.#core.roomOf(request.sessionId) + request.max);
+      const max = this.#core.hosts.isDraining(request.hostId) ? 0 : request.max;
+      this.#room.set(request.sessionId, this.#core.roomOf(request.sessionId) + max);
       const pendingDelivery = this.#takePending(request.sessionId);
       if (pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0) return pendingDelivery;
       this.#synced ??= this.#sync();
       return new Promise<PollResult>((resolve) => {
         this.#lastPoll += 1;
-        const { hostId, sessionId, max } = request;
+        const { hostId, sessionId } = request;
         const poll: Poll = { id: this.#lastPoll, hostId, sessionId, max };
         const timer = setTimeout(() => this.#timeOut(poll), request.waitMs);
         this.#waiting.set(poll.id, { resolve, timer, overdue: false, serving: false });
@@ -82,7 +83,7 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     }
 
     async deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }> {
-      if (!this.#core.isAlive(sessionId)) return { delivered: false, more: false };
+      if (!this.#core.takesRuns(sessionId)) return { delivered: false, more: false };
       this.#core.remember(
         sessionId,
         runs.map((run) => run.runId),
@@ -130,9 +131,25 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       return host;
     }
 
+    async drainHost(hostId: string, draining: boolean): Promise<RegisteredHostRecord | null> {
+      const host = this.#core.hosts.drain(hostId, draining);
+      if (!host) return null;
+      // Polls that wait were asked with the room that the host had, or had not, before.
+      for (const sessionId of this.#core.sessionsOf(hostId)) {
+        for (let poll = this.#core.pollOf(sessionId); poll; poll = this.#core.pollOf(sessionId))
+          this.#answer(poll, this.#takePending(sessionId));
+        this.#room.set(sessionId, 0);
+      }
+      return this.#withSessions([host])[0] ?? host;
+    }
+
     async listHosts(limit: number): Promise<RegisteredHostRecord[]> {
+      return this.#withSessions(this.#core.hosts.list(limit));
+    }
+
+    #withSessions(hosts: RegisteredHostRecord[]): RegisteredHostRecord[] {
       const connected = new Map(this.#core.connected().map((session) => [session.hostId, session]));
-      return this.#core.hosts.list(limit).map((host) => {
+      return hosts.map((host) => {
         const session = connected.get(host.hostId);
         if (!session) return host;
         return { ...host, isConnected: true, lastSeenAt: session.lastSeenAt, polls: session.polls };

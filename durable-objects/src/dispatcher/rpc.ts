@@ -37,6 +37,8 @@ export interface RegisteredHostRecord {
   name: string | null;
   registeredAt: number;
   revokedAt: number | null;
+  /** Since when it gets no more runs; null: it gets runs. */
+  drainingAt: number | null;
   /** When a session of it began or ended last, or now where it is connected; null: never. */
   lastSeenAt: number | null;
   isConnected: boolean;
@@ -50,6 +52,11 @@ export interface DispatcherRpc {
   verifyHost(hostId: string, credentialHash: string): Promise<HostVerdict>;
   /** Ends the host's session at once: what it holds is queued again. Idempotent. Null: there is no such host. */
   revokeHost(hostId: string): Promise<RegisteredHostRecord | null>;
+  /**
+   * A host that drains gets no more runs; what it runs goes on. `draining` false: it gets runs again. Idempotent. Null:
+   * there is no such host.
+   */
+  drainHost(hostId: string, draining: boolean): Promise<RegisteredHostRecord | null>;
   /** At most `limit`, the latest to register first. */
   listHosts(limit: number): Promise<RegisteredHostRecord[]>;
   reportEnvironment(state: EnvironmentState): Promise<void>;
@@ -57,8 +64,8 @@ export interface DispatcherRpc {
   /** The host reported, so it is alive. `goodbye` ends its session at once. */
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
   /**
-   * From a QueueObject with prefetched permits: runs it leased to this session. `delivered` false: the session is over, the
-   * queue takes them back. `more` false: the host has no room left, or others wait for it.
+   * From a QueueObject with prefetched permits: runs it leased to this session. `delivered` false: the session is over or its
+   * host drains, the queue takes them back. `more` false: the host has no room left, or others wait for it.
    */
   deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }>;
   notifyHost(sessionId: string, notices: HostNotice[]): Promise<void>;

@@ -2,7 +2,7 @@
  * Tables of a dispatcher: what must survive a restart. `environments`: which environments to ask for work then.
  * `sessions` and `session_queues`: which queues leased runs to which host session, so that all can be
  * informed when the session is lost.
- * `hosts`: which hosts registered, with the SHA-256 of their credentials.
+ * `hosts`: which hosts registered, with the SHA-256 of their credentials, and which of them get no more runs.
  */
 export const DISPATCHER_MIGRATIONS = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -17,4 +17,5 @@ export const DISPATCHER_MIGRATIONS = [
     revoked_at INTEGER,
     last_seen_at INTEGER
   ) WITHOUT ROWID`,
+  "ALTER TABLE hosts ADD COLUMN draining_at INTEGER",
 ] as const;

@@ -25,6 +25,7 @@ import { PrefetchedLeasing } from "./prefetched-leasing.ts";
 import { pendingProjection, projectionCursor, projectionSent } from "./projection.ts";
 import { Projector } from "./projector.ts";
 import { answerUnknown, applyOneByOne, applyReport, isStorageFailure } from "./reports.ts";
+import { isReprojecting, Reprojector, startReprojection } from "./reprojection.ts";
 import { Waiters } from "./result-polls.ts";
 import type {
   DebounceClaim,
@@ -39,6 +40,7 @@ import type {
   QueueRpc,
   QueueState,
   QueueStats,
+  Reprojection,
   RunError,
   RunEvent,
   RunFinished,
@@ -75,6 +77,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
     readonly #group: GroupCommit<QueueContext>;
     readonly #waiters = new Waiters();
     readonly #projector: Projector;
+    readonly #reprojector: Reprojector;
     readonly #live: LiveNotifier;
     readonly #messenger: Messenger;
     readonly #environment: EnvironmentLink;
@@ -105,12 +108,17 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           return this.#stubs.live(environment.key).runsChanged(queueKey, rows);
         },
       );
+      const projection = dependencies.openProjection(env);
       this.#projector = new Projector(
         {
           next: (from, limit) => pendingProjection(this.#core.context, from, limit),
           sent: (cursor) => this.#commit((q) => projectionSent(q, this.#live.limit(cursor))),
         },
-        dependencies.openProjection(env),
+        projection,
+      );
+      this.#reprojector = new Reprojector(
+        { context: () => this.#core.context, commit: (work) => this.#commit(work) },
+        projection,
       );
       this.#messenger = new Messenger(
         {
@@ -296,6 +304,17 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return { ...this.#environment.answer(), runs, started };
     }
 
+    async reproject(environmentKey: string, id: string): Promise<Reprojection | null> {
+      if (!this.#serves(environmentKey)) return null;
+      const progress = this.#commit((q) => startReprojection(q, id));
+      if (!progress.done) {
+        // If this object dies, its alarm goes on.
+        this.#alarm.by(Date.now() + SAFETY_MS);
+        this.ctx.waitUntil(this.#reproject());
+      }
+      return progress;
+    }
+
     async syncState(epoch: number): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       this.#core.acceptEpoch(epoch);
@@ -352,11 +371,23 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         console.error(`Alarm of queue ${this.#core.context.ref.queueKey} failed; it is tried again`, error);
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
+      await this.#reproject();
       const next = nextTimer(this.#core.context);
       if (next !== null) this.#alarm.by(next);
       // Work that nobody asks for is reported again: the environment or the dispatcher may have lost its memory.
       if (this.#core.state.ready > 0) {
         this.#environment.forget();
+        this.#alarm.by(Date.now() + SAFETY_MS);
+      }
+    }
+
+    /** Sends rows again for as long as a rebuild of the query side asks for it. The alarm begins each turn after the first. */
+    async #reproject(): Promise<void> {
+      if (!isReprojecting(this.#core.context)) return;
+      try {
+        if (!(await this.#reprojector.run())) this.#alarm.by(Date.now());
+      } catch (error) {
+        console.error("The query side could not be reached; the rebuild goes on later", error);
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
     }

@@ -372,6 +372,11 @@ export interface QueueRpc {
    */
   changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
+  /**
+   * Begins to send all rows to the query side again, or tells how far the rebuild of this id is. Null: the queue doesn't
+   * exist.
+   */
+  reproject(environmentKey: string, id: string): Promise<Reprojection | null>;
 
   /** From the EnvironmentObject only. `started`: how many of the runs count against rate limits. */
   dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[]; started: number }>;
@@ -494,6 +499,14 @@ export interface SharedGrant {
   promotion: number;
   /** Set while keys may have runs in several partitions: the slots that they hold in others. The answer reports those held here. */
   elsewhere?: Record<string, number>;
+}
+
+/** How far a queue is with a rebuild of the query side. */
+export interface Reprojection {
+  id: string;
+  /** Rows that were sent. */
+  rows: number;
+  done: boolean;
 }
 
 /** The query side as the objects use it: only a row with a higher version replaces another. */

@@ -35,16 +35,18 @@ export type RegisterHostBody = z.infer<typeof RegisterHostBody>;
 
 export const RegisteredHost = z.object({ hostId: z.string() });
 
-export const HOST_STATES = ["connected", "disconnected", "revoked"] as const;
+export const HOST_STATES = ["connected", "draining", "disconnected", "revoked"] as const;
 
 /** A host as administrators see it. Times are ISO 8601. */
 export const HostBody = z.object({
   hostId: z.string(),
   name: z.string().optional(),
-  /** `connected`: it polls or reported within the last minute. */
+  /** `connected`: it polls or reported within the last minute. `draining`: also, and it gets no more runs. */
   state: z.enum(HOST_STATES),
   registeredAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),
+  /** Since when it gets no more runs. */
+  drainingAt: z.iso.datetime().optional(),
   /** When its session began or ended last, or now where it is connected. */
   lastSeenAt: z.iso.datetime().optional(),
   /** Polls that wait for runs now. */

@@ -193,9 +193,15 @@ export const ACCESS = {
   bootstrap: adminToken,
   createSignInLink: adminToken,
   updateEnvironmentSettings: adminToken,
-  setOrganizationWeight: adminToken,
+  listOrganizations: adminToken,
+  addOrganization: adminToken,
+  inspectOrganization: adminToken,
+  setOrganizationLimits: adminToken,
   listHosts: adminToken,
+  drainHost: adminToken,
   revokeHost: adminToken,
+  rebuildQuerySide: adminToken,
+  listOperatorAudit: adminToken,
 
   /** Checks the credential itself: a WebSocket brings it in another way, and its refusal is a message. */
   connectLive: open,

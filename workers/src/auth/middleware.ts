@@ -1,7 +1,6 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
-import { auditOperation } from "../control/audited.ts";
 import { authenticateOrganization } from "../control/authenticate-organization.ts";
 import { hostOf } from "../hosts/host-credentials.ts";
 import { Failure } from "../http/failure.ts";
@@ -35,7 +34,6 @@ export function access(id: OperationId): MiddlewareHandler<App> {
       c.set("credential", authenticated.credential);
     }
     await next();
-    await auditOperation(c, id);
   };
 }
 

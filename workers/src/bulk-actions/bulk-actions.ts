@@ -18,7 +18,8 @@ import { and, asc, count, desc, eq, gt, lt } from "drizzle-orm";
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { App, Bindings } from "../bindings.ts";
-import { auditStatement } from "../control/audit.ts";
+import { announced } from "../control/announced.ts";
+import { auditRow, deedIn } from "../control/audit.ts";
 import { Failure } from "../http/failure.ts";
 import { openRepository } from "../storage/open.ts";
 import type { RunFilter } from "../storage/repository.ts";
@@ -29,17 +30,14 @@ import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 const objectOf = (env: Bindings, id: string): BulkActionRpc =>
   env.BULK_ACTION.getByName(id) as unknown as BulkActionRpc;
 
-/**
- * Records it, then starts it. Interrupted between the two, it is listed as aborted, with nothing done: the caller got no
- * answer and can ask again.
- */
+/** Hands it to its object, which records it in this database and does it, whatever happens to the request from then on. */
 export async function createBulkAction(
   c: Context<App>,
   body: z.output<typeof CreateBulkActionBody>,
 ): Promise<{ id: string }> {
   const { environment } = c.var;
   const connection = openSql(c.env);
-  const { db, tables, atomically } = connection;
+  const { db, tables } = connection;
   const { bulkActions } = tables;
   const now = Date.now();
   const pending = await db
@@ -61,29 +59,13 @@ export async function createBulkAction(
   const total =
     "filter" in selection ? await countOf(c.env, environment.key, selection.filter) : selection.runIds.length;
   const id = `bulk_${now.toString(36).padStart(9, "0")}${randomBase36(15)}`;
-  await atomically([
-    db.insert(bulkActions).values({
-      id,
-      environmentKey: environment.key,
-      name: body.name ?? null,
-      type,
-      status: "PENDING",
-      total,
-      success: 0,
-      failure: 0,
-      createdAt: now,
-      completedAt: null,
-      failures: [],
-    }),
-    auditStatement(c, connection, {
-      organizationId: environment.organization.id,
-      action: `bulk_action.${body.action}`,
-      target: { type: "bulk_action", id },
-      scope: `${environment.project.ref}/${environment.slug}`,
-      details: { total, ...(body.filter ? { filter: body.filter } : { runIds: body.runIds?.slice(0, 20) }) },
-    }),
-  ]);
-  await objectOf(c.env, id).start({ id, environment, type, selection, total });
+  const deed = deedIn(environment, {
+    action: `bulk_action.${body.action}`,
+    target: { type: "bulk_action", id },
+    details: { total, ...(body.filter ? { filter: body.filter } : { runIds: body.runIds?.slice(0, 20) }) },
+  });
+  const record = { name: body.name ?? null, createdAt: now, audit: auditRow(c, deed) };
+  await objectOf(c.env, id).start({ id, environment, type, selection, total, record });
   return { id };
 }
 
@@ -149,17 +131,11 @@ async function rowOf(c: Context<App>, id: string): Promise<Row> {
 /** What was done by then stays done. One that is over stays as it is. */
 export async function abortBulkAction(c: Context<App>, id: string): Promise<{ id: string }> {
   const row = await rowOf(c, id);
-  const { environment } = c.var;
-  await objectOf(c.env, row.id).abort();
-  const connection = openSql(c.env);
-  await connection.atomically([
-    auditStatement(c, connection, {
-      organizationId: environment.organization.id,
-      action: "bulk_action.aborted",
-      target: { type: "bulk_action", id: row.id },
-      scope: `${environment.project.ref}/${environment.slug}`,
-    }),
-  ]);
+  const deed = deedIn(c.var.environment, {
+    action: "bulk_action.aborted",
+    target: { type: "bulk_action", id: row.id },
+  });
+  await announced(c, deed, () => objectOf(c.env, row.id).abort());
   return { id: row.id };
 }
 

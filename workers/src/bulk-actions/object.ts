@@ -29,6 +29,8 @@ interface State {
   /** The last run that was acted on: its id, or how many of the given ones. */
   after: string | number | null;
   tries: number;
+  /** Its beginning was written to the database. Nothing is done before that. */
+  recorded: boolean;
   /** The end was written to the database. */
   reported: boolean;
 }
@@ -62,7 +64,38 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       completedAt: null,
       failures: [],
     };
-    this.#save({ action, progress, after: null, tries: 0, reported: false }, Date.now());
+    // If the object dies before it is recorded, the alarm does that.
+    const recorded = action.record === undefined;
+    this.#save({ action, progress, after: null, tries: 0, recorded, reported: false }, Date.now());
+    await this.#record();
+  }
+
+  /** Makes it visible, once: the row that lists it and the entry of the audit log in one transaction. */
+  async #record(): Promise<void> {
+    const before = this.#state;
+    const record = before?.action.record;
+    if (!before || !record || before.recorded) return;
+    const { id, environment, type, total } = before.action;
+    const { name, createdAt } = record;
+    const { db, tables, atomically } = openSql(this.env);
+    const row = {
+      id,
+      environmentKey: environment.key,
+      name,
+      type,
+      status: "PENDING" as const,
+      total,
+      createdAt,
+    };
+    await atomically([
+      db
+        .insert(tables.bulkActions)
+        .values({ ...row, success: 0, failure: 0, completedAt: null, failures: [] })
+        .onConflictDoNothing({ target: tables.bulkActions.id }),
+      db.insert(tables.auditLog).values(record.audit).onConflictDoNothing({ target: tables.auditLog.id }),
+    ]);
+    const state = this.#state;
+    if (state && !state.recorded) this.#save({ ...state, recorded: true }, Date.now());
   }
 
   async progress() {
@@ -80,6 +113,13 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
   }
 
   override async alarm(): Promise<void> {
+    try {
+      await this.#record();
+    } catch (error) {
+      console.error("A bulk action could not be recorded yet", error);
+      this.ctx.storage.setAlarm(Date.now() + RETRY_MS.first);
+      return;
+    }
     for (let chunk = 0; chunk < CHUNKS_PER_ALARM; chunk++) {
       const state = this.#state;
       if (!state) return;

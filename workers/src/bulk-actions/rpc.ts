@@ -1,4 +1,5 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { AuditRow } from "../control/audit.ts";
 import type { RunFilter } from "../storage/repository.ts";
 
 export interface NewBulkAction {
@@ -8,6 +9,8 @@ export interface NewBulkAction {
   /** Which runs: those that match, or these. */
   selection: { filter: RunFilter } | { runIds: string[] };
   total: number;
+  /** What the object records in the database before anything is done. Actions of earlier versions were recorded before. */
+  record?: { name: string | null; createdAt: number; audit: AuditRow };
 }
 
 export interface BulkProgress {
@@ -23,7 +26,7 @@ export interface BulkProgress {
 
 /** One object a bulk action, named by its id. */
 export interface BulkActionRpc {
-  /** Idempotent: the first one stands. */
+  /** Idempotent: the first one stands. When this returns, it is listed and in the audit log. */
   start(action: NewBulkAction): Promise<void>;
   /** Null: it was never started, or is over since long. */
   progress(): Promise<BulkProgress | null>;

@@ -1,5 +1,5 @@
 import type { AuditEntry, ListAuditQuery, ListAuditResponse } from "@acme/sdk/contract/api";
-import { and, desc, eq, lt, or } from "drizzle-orm";
+import { and, desc, eq, isNull, lt, or } from "drizzle-orm";
 import type { z } from "zod";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
@@ -9,10 +9,10 @@ const EXPORT_PAGE = 500;
 
 type Filter = Pick<z.output<typeof ListAuditQuery>, "action" | "actor">;
 
-/** Newest first. */
+/** Newest first. `organizationId` null: what was done to the server as a whole. */
 export async function listAudit(
   connection: SqlConnection,
-  organizationId: string,
+  organizationId: string | null,
   query: z.output<typeof ListAuditQuery>,
 ): Promise<z.output<typeof ListAuditResponse>> {
   const size = query["page[size]"] ?? PAGE;
@@ -24,7 +24,7 @@ export async function listAudit(
 /** All entries, newest first, one JSON object a line. A page is read when the one before it was taken. */
 export function exportAudit(
   connection: SqlConnection,
-  organizationId: string,
+  organizationId: string | null,
   filter: Filter,
 ): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -40,18 +40,21 @@ export function exportAudit(
 }
 
 async function page(
-  { db, tables: { auditLog } }: SqlConnection,
-  organizationId: string,
+  { db, tables: { auditLog, auditOutcomes } }: SqlConnection,
+  organizationId: string | null,
   { action, actor }: Filter,
   after: string | undefined,
   limit: number,
 ): Promise<AuditEntry[]> {
   const rows = await db
-    .select()
+    .select({ entry: auditLog, outcome: auditOutcomes.outcome, results: auditOutcomes.details })
     .from(auditLog)
+    .leftJoin(auditOutcomes, eq(auditOutcomes.auditId, auditLog.id))
     .where(
       and(
-        eq(auditLog.organizationId, organizationId),
+        organizationId === null
+          ? isNull(auditLog.organizationId)
+          : eq(auditLog.organizationId, organizationId),
         after === undefined ? undefined : lt(auditLog.id, after),
         action === undefined ? undefined : eq(auditLog.action, action),
         actor === undefined ? undefined : or(eq(auditLog.actorId, actor), eq(auditLog.actorName, actor)),
@@ -59,14 +62,15 @@ async function page(
     )
     .orderBy(desc(auditLog.id))
     .limit(limit);
-  return rows.map((row) => ({
+  return rows.map(({ entry: row, outcome, results }) => ({
     id: row.id,
     at: new Date(row.at).toISOString(),
     actor: { type: row.actorType, id: row.actorId, name: row.actorName },
     action: row.action,
     target: { type: row.targetType, id: row.targetId },
     scope: row.scope,
-    details: row.details,
+    details: { ...row.details, ...results },
+    outcome: row.announced ? (outcome ?? "unknown") : "succeeded",
     address: row.address,
     userAgent: row.userAgent,
   }));

@@ -1,12 +1,14 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { randomBase36 } from "@acme/sdk/contract";
 import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 import { clientAddress } from "../people/client-address.ts";
-import { openSql, type SqlConnection, type Statement } from "../storage/sql-connection.ts";
+import type { SqlConnection, Statement } from "../storage/sql-connection.ts";
 
 /** What was done to what. */
 export interface Deed {
-  organizationId: string;
+  /** Null: it concerns the server as a whole. */
+  organizationId: string | null;
   /** Such as `member.role_changed`. */
   action: string;
   target: { type: string; id: string };
@@ -25,10 +27,15 @@ interface Actor {
 /** Ids sort by time, so that the newest entries are one walk of an index. */
 const newAuditId = (now: number): string => `audit_${now.toString(36).padStart(9, "0")}${randomBase36(12)}`;
 
+export type AuditRow = SqlConnection["tables"]["auditLog"]["$inferInsert"];
+
 /** The statement that records a deed: it goes into the transaction that does it. */
-export function auditStatement(c: Context<App>, { db, tables }: SqlConnection, deed: Deed): Statement {
+export const auditStatement = (c: Context<App>, { db, tables }: SqlConnection, deed: Deed): Statement =>
+  db.insert(tables.auditLog).values(auditRow(c, deed));
+
+export function auditRow(c: Context<App>, deed: Deed): AuditRow {
   const now = Date.now();
-  return db.insert(tables.auditLog).values({
+  return {
     id: newAuditId(now),
     organizationId: deed.organizationId,
     at: now,
@@ -40,14 +47,15 @@ export function auditStatement(c: Context<App>, { db, tables }: SqlConnection, d
     details: deed.details ?? {},
     address: clientAddress(c) ?? null,
     userAgent: c.req.header("user-agent")?.slice(0, 300) ?? null,
-  });
+  };
 }
 
-/** Records what an object has done, which has no transaction with this database. */
-export async function audit(c: Context<App>, deed: Deed): Promise<void> {
-  const connection = openSql(c.env);
-  await connection.atomically([auditStatement(c, connection, deed)]);
-}
+/** What was done to something of one environment. */
+export const deedIn = (environment: EnvironmentRef, deed: Omit<Deed, "organizationId" | "scope">): Deed => ({
+  organizationId: environment.organization.id,
+  scope: `${environment.project.ref}/${environment.slug}`,
+  ...deed,
+});
 
 /** Who makes a request, as the audit log and rows that say who changed them name it. */
 export function actorOf(c: Context<App>): Actor {

@@ -13,11 +13,13 @@ import type { z } from "zod";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
+import { beginWithLimits } from "../operator/organization-limits.ts";
 import { nameOf } from "../people/me.ts";
 import { forgetMemberships, memberEnvironments } from "../people/membership.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { environmentView } from "../views/environment-view.ts";
-import { auditStatement } from "./audit.ts";
+import { announced } from "./announced.ts";
+import { auditStatement, deedIn } from "./audit.ts";
 import { projectOf } from "./projects.ts";
 
 /** The maximum number of branches of one project; archived branches do not count. */
@@ -126,17 +128,22 @@ async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironme
       auditStatement(c, connection, { ...deed, action: "branch.restored" }),
     ]);
   } else {
+    const made = { key: randomBase36(8), id: newId("env"), ...wanted };
+    const { slug, type } = wanted;
+    const { organization } = c.var.member;
+    await beginWithLimits(c.env, connection, {
+      key: made.key,
+      id: made.id,
+      slug,
+      type,
+      project,
+      organization,
+    });
     await atomically([
       required(
         db
           .insert(environments)
-          .values({
-            key: randomBase36(8),
-            id: newId("env"),
-            projectId: project.id,
-            createdAt: Date.now(),
-            ...wanted,
-          })
+          .values({ projectId: project.id, createdAt: Date.now(), ...made })
           .onConflictDoNothing({ target: [environments.projectId, environments.slug] }),
       ),
       auditStatement(c, connection, {
@@ -225,16 +232,12 @@ export async function changeLimits(
       `An environment of this organization may execute ${ceiling} runs at once, bursts included; this would be ${Math.floor(wanted.concurrencyLimit * wanted.burstFactor)}. Ask the server's operator for more. Nothing was changed.`,
     );
   }
-  const settings = await object.updateEnvironment(environment, changes);
-  await connection.atomically([
-    auditStatement(c, connection, {
-      organizationId: environment.organization.id,
-      action: "environment.limits_changed",
-      target: { type: "environment", id: environment.id },
-      scope: `${environment.project.ref}/${environment.slug}`,
-      details: changes,
-    }),
-  ]);
+  const deed = deedIn(environment, {
+    action: "environment.limits_changed",
+    target: { type: "environment", id: environment.id },
+    details: changes,
+  });
+  const settings = await announced(c, deed, () => object.updateEnvironment(environment, changes));
   return environmentView(environment, settings);
 }
 

@@ -6,6 +6,7 @@ import type { z } from "zod";
 import type { App, Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf, schedulesOf } from "../objects.ts";
+import { beginWithLimits } from "../operator/organization-limits.ts";
 import { forgetMemberships, memberEnvironments } from "../people/membership.ts";
 import { openSql, required } from "../storage/sql-connection.ts";
 import { auditStatement } from "./audit.ts";
@@ -43,14 +44,16 @@ export async function createProject(c: Context<App>, name: string): Promise<Proj
   }
   const createdAt = Date.now();
   const row = { id: newId("project"), ref: `proj_${randomBase36(20)}`, name, organizationId, createdAt };
-  const environment = (slug: string, type: "PRODUCTION" | "DEVELOPMENT") =>
-    db
-      .insert(environments)
-      .values({ key: randomBase36(8), id: newId("env"), projectId: row.id, slug, type, createdAt });
+  const made = [
+    { key: randomBase36(8), id: newId("env"), slug: "prod", type: "PRODUCTION" as const },
+    { key: randomBase36(8), id: newId("env"), slug: "dev", type: "DEVELOPMENT" as const },
+  ];
+  const { organization } = c.var.member;
+  for (const environment of made)
+    await beginWithLimits(c.env, connection, { ...environment, project: row, organization });
   await atomically([
     db.insert(projects).values(row),
-    environment("prod", "PRODUCTION"),
-    environment("dev", "DEVELOPMENT"),
+    ...made.map((each) => db.insert(environments).values({ ...each, projectId: row.id, createdAt })),
     auditStatement(c, connection, {
       organizationId,
       action: "project.created",

@@ -587,6 +587,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: HostBody,
     },
   },
+  "/admin/v1/hosts/{hostId}/drain": {
+    post: {
+      id: "drainHost",
+      summary: "Give a container host no more runs; what it runs goes on. Or give it runs again",
+      body: api.DrainHostBody,
+      response: HostBody,
+    },
+  },
   "/admin/v1/bootstrap": {
     post: {
       id: "bootstrap",
@@ -911,12 +919,52 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.EnvironmentResponse,
     },
   },
-  "/admin/v1/organizations/{slug}/weight": {
+  "/admin/v1/organizations": {
+    get: {
+      id: "listOrganizations",
+      summary: "All organizations with their members, limits and use",
+      query: api.ListOrganizationsQuery,
+      response: api.OperatorOrganizationsResponse,
+    },
+    post: {
+      id: "addOrganization",
+      summary: "Create an organization without members",
+      body: api.OperatorCreateOrganizationBody,
+      response: api.OperatorOrganization,
+      status: 201,
+    },
+  },
+  "/admin/v1/organizations/{slug}": {
+    get: {
+      id: "inspectOrganization",
+      summary: "One organization with the limits and the use of its environments",
+      response: api.OperatorOrganizationDetails,
+    },
+  },
+  "/admin/v1/organizations/{slug}/limits": {
     put: {
-      id: "setOrganizationWeight",
-      summary: "Set the weight of all environments of an organization",
-      body: api.OrganizationWeightBody,
-      response: api.OrganizationWeightResponse,
+      id: "setOrganizationLimits",
+      summary:
+        "Set an organization's share when hosts are short, and how many runs each of its environments may execute at once. Absent fields keep their values",
+      body: api.OrganizationLimitsBody,
+      response: api.OrganizationLimitsResponse,
+    },
+  },
+  "/admin/v1/rebuild": {
+    post: {
+      id: "rebuildQuerySide",
+      summary:
+        "Have all queues send their runs to the query side again, or tell how far they are: sent again with the same id, it goes on",
+      body: api.RebuildBody,
+      response: api.RebuildResponse,
+    },
+  },
+  "/admin/v1/audit": {
+    get: {
+      id: "listOperatorAudit",
+      summary: "What was done to the server as a whole, or to one organization; newest first",
+      query: api.OperatorAuditQuery,
+      response: api.ListAuditResponse,
     },
   },
   "/api/v1/live": {

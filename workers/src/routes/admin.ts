@@ -2,34 +2,76 @@ import type { RegisteredHostRecord } from "@acme/durable-objects/rpc";
 import type { HostBody, ListHostsResponse } from "@acme/sdk/contract";
 import {
   BootstrapBody,
+  DrainHostBody,
   EnvironmentSettingsBody,
-  OrganizationWeightBody,
-  type OrganizationWeightResponse,
+  ListOrganizationsQuery,
+  OperatorAuditQuery,
+  OperatorCreateOrganizationBody,
+  OrganizationLimitsBody,
+  RebuildBody,
 } from "@acme/sdk/contract/api";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { access } from "../auth/middleware.ts";
 import { sha256 } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
-import { readBody } from "../http/body.ts";
-import { Failure } from "../http/failure.ts";
+import { announced } from "../control/announced.ts";
+import { deedIn } from "../control/audit.ts";
+import { listAudit } from "../control/audit-list.ts";
+import { readBody, readRequiredBody } from "../http/body.ts";
+import { Failure, invalid } from "../http/failure.ts";
 import { dispatcherObject, environmentObjectOf } from "../objects.ts";
+import { changeOrganizationLimits } from "../operator/organization-limits.ts";
+import {
+  addOrganization,
+  listOrganizations,
+  organizationBySlug,
+  organizationDetails,
+} from "../operator/organizations.ts";
+import { rebuildPage } from "../operator/rebuild.ts";
 import { openRepository } from "../storage/open.ts";
+import { openSql } from "../storage/sql-connection.ts";
 import { environmentView } from "../views/environment-view.ts";
 
 const MAX_HOSTS = 1_000;
 
-/** What sets up a new server: its first organization, project, environments and keys; shares and limits; and its hosts. */
+/** What a server's operator does: organizations with their limits, container hosts, and the query side. */
 export const adminRoutes = new Hono<App>()
-  .get("/admin/v1/hosts", access("listHosts"), async (c) => {
-    const hosts = await dispatcherObject(c.env).listHosts(MAX_HOSTS);
-    return c.json({ data: hosts.map(hostView) } satisfies z.infer<typeof ListHostsResponse>);
+  .get("/admin/v1/organizations", access("listOrganizations"), async (c) => {
+    const query = ListOrganizationsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    return c.json(await listOrganizations(openSql(c.env), query.data));
   })
-  .delete("/admin/v1/hosts/:hostId", access("revokeHost"), async (c) => {
-    const hostId = c.req.param("hostId");
-    const host = await dispatcherObject(c.env).revokeHost(hostId);
-    if (!host) throw new Failure(404, "host_not_found", `There is no host ${hostId}. Nothing was changed.`);
-    return c.json(hostView(host));
+  .post("/admin/v1/organizations", access("addOrganization"), async (c) =>
+    c.json(await addOrganization(c, await readRequiredBody(c, OperatorCreateOrganizationBody)), 201),
+  )
+  .get("/admin/v1/organizations/:slug", access("inspectOrganization"), async (c) =>
+    c.json(await organizationDetails(c.env, openSql(c.env), c.req.param("slug"))),
+  )
+  .put("/admin/v1/organizations/:slug/limits", access("setOrganizationLimits"), async (c) => {
+    const changes = await readRequiredBody(c, OrganizationLimitsBody);
+    return c.json(await changeOrganizationLimits(c, c.req.param("slug"), changes));
+  })
+  .put("/admin/v1/projects/:ref/:env/settings", access("updateEnvironmentSettings"), async (c) => {
+    const changes = await readBody(c, EnvironmentSettingsBody);
+    const { ref, env: slug } = c.req.param();
+    const environment = await openRepository(c.env).findEnvironmentOfProject(ref, slug);
+    if (!environment) {
+      throw new Failure(
+        404,
+        "environment_not_found",
+        `There is no environment "${slug}" of a project "${ref}". Nothing was changed.`,
+      );
+    }
+    const deed = deedIn(environment, {
+      action: "environment.settings_changed",
+      target: { type: "environment", id: environment.id },
+      details: changes,
+    });
+    const settings = await announced(c, deed, () =>
+      environmentObjectOf(c.env, environment.key).updateEnvironment(environment, changes),
+    );
+    return c.json(environmentView(environment, settings));
   })
   .post("/admin/v1/bootstrap", access("bootstrap"), async (c) => {
     const { organization, project, secretKeys, accessToken } = await readBody(c, BootstrapBody);
@@ -50,55 +92,69 @@ export const adminRoutes = new Hono<App>()
       environments: created.environments.map(({ slug, key, id, type }) => ({ slug, key, id, type })),
     });
   })
-  .put("/admin/v1/projects/:ref/:env/settings", access("updateEnvironmentSettings"), async (c) => {
-    const changes = await readBody(c, EnvironmentSettingsBody);
-    const { ref, env: slug } = c.req.param();
-    const environment = await openRepository(c.env).findEnvironmentOfProject(ref, slug);
-    if (!environment) {
-      throw new Failure(
-        404,
-        "environment_not_found",
-        `There is no environment "${slug}" of a project "${ref}". Nothing was changed.`,
-      );
-    }
-    const settings = await environmentObjectOf(c.env, environment.key).updateEnvironment(
-      environment,
-      changes,
-    );
-    return c.json(environmentView(environment, settings));
+  .get("/admin/v1/hosts", access("listHosts"), async (c) => {
+    const hosts = await dispatcherObject(c.env).listHosts(MAX_HOSTS);
+    return c.json({ data: hosts.map(hostView) } satisfies z.infer<typeof ListHostsResponse>);
   })
-  .put("/admin/v1/organizations/:slug/weight", access("setOrganizationWeight"), async (c) => {
-    const { weight } = await readBody(c, OrganizationWeightBody);
-    const slug = c.req.param("slug");
-    const environments = await openRepository(c.env).environmentsOfOrganization(slug);
-    if (environments.length === 0) {
-      throw new Failure(
-        404,
-        "organization_not_found",
-        `There is no organization "${slug}" with environments. Nothing was changed.`,
-      );
-    }
-    await Promise.all(
-      environments.map((environment) =>
-        environmentObjectOf(c.env, environment.key).updateEnvironment(environment, { weight }),
-      ),
+  .post("/admin/v1/hosts/:hostId/drain", access("drainHost"), async (c) => {
+    const { draining } = await readBody(c, DrainHostBody);
+    return changeHost(c, c.req.param("hostId"), draining ? "host.drained" : "host.resumed", (hostId) =>
+      dispatcherObject(c.env).drainHost(hostId, draining),
     );
-    const answer: z.infer<typeof OrganizationWeightResponse> = {
-      weight,
-      environments: environments.map(({ project, slug: name }) => `${project.ref}/${name}`).sort(),
-    };
-    return c.json(answer);
+  })
+  .delete("/admin/v1/hosts/:hostId", access("revokeHost"), (c) =>
+    changeHost(c, c.req.param("hostId"), "host.revoked", (hostId) =>
+      dispatcherObject(c.env).revokeHost(hostId),
+    ),
+  )
+  .post("/admin/v1/rebuild", access("rebuildQuerySide"), async (c) =>
+    c.json(await rebuildPage(c, await readRequiredBody(c, RebuildBody))),
+  )
+  .get("/admin/v1/audit", access("listOperatorAudit"), async (c) => {
+    const query = OperatorAuditQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { organization, ...filter } = query.data;
+    const connection = openSql(c.env);
+    const id = organization === undefined ? null : (await organizationBySlug(connection, organization)).id;
+    return c.json(await listAudit(connection, id, filter));
   });
+
+/** Changes a host, with its entry in the server's audit log. Throws a 404. */
+async function changeHost(
+  c: Context<App>,
+  hostId: string,
+  action: string,
+  change: (hostId: string) => Promise<RegisteredHostRecord | null>,
+): Promise<Response> {
+  const deed = { organizationId: null, action, target: { type: "host", id: hostId.slice(0, 128) } };
+  const host = await announced(c, deed, async () => {
+    const changed = await change(hostId);
+    if (changed) return changed;
+    throw new Failure(
+      404,
+      "host_not_found",
+      `There is no host ${hostId.slice(0, 128)}. Nothing was changed.`,
+    );
+  });
+  return c.json(hostView(host));
+}
 
 const iso = (time: number | null): string | undefined =>
   time === null ? undefined : new Date(time).toISOString();
 
+function stateOf({ revokedAt, isConnected, drainingAt }: RegisteredHostRecord): HostBody["state"] {
+  if (revokedAt !== null) return "revoked";
+  if (!isConnected) return "disconnected";
+  return drainingAt === null ? "connected" : "draining";
+}
+
 const hostView = (host: RegisteredHostRecord): HostBody => ({
   hostId: host.hostId,
   name: host.name ?? undefined,
-  state: host.revokedAt !== null ? "revoked" : host.isConnected ? "connected" : "disconnected",
+  state: stateOf(host),
   registeredAt: new Date(host.registeredAt).toISOString(),
   revokedAt: iso(host.revokedAt),
+  drainingAt: iso(host.drainingAt),
   lastSeenAt: iso(host.lastSeenAt),
   polls: host.polls,
 });

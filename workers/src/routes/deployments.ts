@@ -12,6 +12,8 @@ import {
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
+import { deedIn } from "../control/audit.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
@@ -84,15 +86,26 @@ export const deploymentRoutes = new Hono<App>()
         `Bundle ${contentHash} was not uploaded. PUT it first, then create the deployment.`,
       );
     }
-    const repository = openRepository(c.env);
-    const created = await repository.createDeployment({
-      environmentKey: environment.key,
-      contentHash,
-      bundleBytes: size,
-      manifest,
+    const deed = deedIn(environment, {
+      action: "deployment.created",
+      target: { type: "environment", id: environment.id },
+      details: { contentHash, promote },
     });
-    if (!promote) return c.json(view(created, null), 201);
-    return c.json(view(await promoteTo(c, environment, created), created.id), 201);
+    const created = await announced(
+      c,
+      deed,
+      async () => {
+        const made = await openRepository(c.env).createDeployment({
+          environmentKey: environment.key,
+          contentHash,
+          bundleBytes: size,
+          manifest,
+        });
+        return promote ? promoteTo(c, environment, made) : made;
+      },
+      ({ version }) => ({ version }),
+    );
+    return c.json(view(created, promote ? created.id : null), 201);
   })
   .get("/api/v1/projects/:ref/:env/deployments", access("listDeployments"), async (c) => {
     const { environment } = c.var;
@@ -118,7 +131,11 @@ export const deploymentRoutes = new Hono<App>()
   .post("/api/v1/projects/:ref/:env/deployments/:version/promote", access("promoteDeployment"), async (c) => {
     const { environment } = c.var;
     const found = await deploymentOf(c, environment, c.req.param("version"));
-    return c.json(view(await promoteTo(c, environment, found), found.id));
+    const deed = deedIn(environment, {
+      action: "deployment.promoted",
+      target: { type: "deployment", id: found.version },
+    });
+    return c.json(view(await announced(c, deed, () => promoteTo(c, environment, found)), found.id));
   });
 
 async function deploymentOf(

@@ -2,6 +2,8 @@ import { EnvironmentLimitsBody } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
+import { deedIn } from "../control/audit.ts";
 import { changeLimits } from "../control/environments.ts";
 import { readRequiredBody } from "../http/body.ts";
 import { environmentObjectOf } from "../objects.ts";
@@ -25,8 +27,12 @@ export const environmentRoutes = new Hono<App>()
 
 async function setPaused(c: Context<App>, paused: boolean): Promise<Response> {
   const { environment } = c.var;
-  const settings = await environmentObjectOf(c.env, environment.key).updateEnvironment(environment, {
-    paused,
+  const deed = deedIn(environment, {
+    action: paused ? "environment.paused" : "environment.resumed",
+    target: { type: "environment", id: environment.id },
   });
+  const settings = await announced(c, deed, () =>
+    environmentObjectOf(c.env, environment.key).updateEnvironment(environment, { paused }),
+  );
   return c.json(environmentView(environment, settings));
 }

@@ -2,6 +2,7 @@ import { CreateVariableBody, ImportVariablesBody, UpdateVariableBody } from "@ac
 import { Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
 import { rewrapAll } from "../control/sealing.ts";
 import {
   deleteVariable,
@@ -67,5 +68,16 @@ export const envvarRoutes = new Hono<App>()
     c.json(await rotateEncryption(c, c.var.member.organization.id)),
   )
   .post("/admin/v1/encryption/rewrap", access("rewrapEncryption"), async (c) =>
-    c.json({ keys: await rewrapAll(c.env, openSql(c.env)) }),
+    c.json({
+      keys: await announced(
+        c,
+        {
+          organizationId: null,
+          action: "encryption.rewrapped",
+          target: { type: "server", id: "encryption" },
+        },
+        () => rewrapAll(c.env, openSql(c.env)),
+        (keys) => ({ keys }),
+      ),
+    }),
   );

@@ -11,9 +11,11 @@ import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
 import { readBody, readRequiredBody } from "../http/body.ts";
 import { invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
+import { organizationBySlug } from "../operator/organizations.ts";
 import { handleAuth } from "../people/handle-auth.ts";
 import { socialProviders } from "../people/make-auth.ts";
 import { meOf } from "../people/me.ts";
@@ -74,7 +76,16 @@ export const peopleRoutes = new Hono<App>()
   })
   .post("/admin/v1/sign-in-links", access("createSignInLink"), async (c) => {
     const body = await readBody(c, CreateSignInLinkBody);
-    return c.json(await createSignInLink(c.env, openSql(c.env), baseUrl(c), body));
+    const { email, organization: slug, role } = body;
+    const connection = openSql(c.env);
+    const organizationId = slug === undefined ? null : (await organizationBySlug(connection, slug)).id;
+    const deed = {
+      organizationId,
+      action: "sign_in_link.created",
+      target: { type: "person", id: email },
+      details: slug === undefined ? {} : { role },
+    };
+    return c.json(await announced(c, deed, () => createSignInLink(c.env, connection, baseUrl(c), body)));
   });
 
 const userObjectOf = (c: Context<App>): UserRpc =>

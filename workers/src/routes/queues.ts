@@ -17,6 +17,8 @@ import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { access } from "../auth/middleware.ts";
 import type { App, Bindings } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
+import { deedIn } from "../control/audit.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { environmentObjectOf, queueObjectOf } from "../objects.ts";
@@ -91,10 +93,25 @@ async function change<S extends z.ZodType<{ type: ParamType }>>(
   const known = await queueOf(c, environment, body.type);
   const declaration = await declarationFor(c.env, environment.key, known.queue);
   const first = queueRef(environment, known.queue);
-  await queueObjectOf(c.env, first.queueKey).changeSettings(first, declaration, toChange(body));
+  const change = toChange(body);
+  await announced(c, deedIn(environment, deedOf(known.queue, change)), () =>
+    queueObjectOf(c.env, first.queueKey).changeSettings(first, declaration, change),
+  );
   // Triggers that come here next know of it.
   await freshDeployment(c.env, environment.key);
   return c.json(await retrieve(c.env, environment, known));
+}
+
+function deedOf(queue: string, change: QueueChange) {
+  const target = { type: "queue", id: queue };
+  switch (change.type) {
+    case "pause":
+      return { action: change.paused ? "queue.paused" : "queue.resumed", target };
+    case "override":
+      return { action: "queue.limits_overridden", target, details: { ...change.limits } };
+    case "reset":
+      return { action: "queue.limits_reset", target, details: { limits: change.limits } };
+  }
 }
 
 /** The queue that the path names: one that had runs, or that the current deployment declares. Throws a 404. */

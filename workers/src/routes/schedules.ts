@@ -8,6 +8,8 @@ import {
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
+import { deedIn } from "../control/audit.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { schedulesOf } from "../objects.ts";
@@ -19,7 +21,14 @@ export const scheduleRoutes = new Hono<App>()
   .post(PATH, access("createSchedule"), async (c) => {
     const { environment } = c.var;
     const body = await readBody(c, CreateScheduleBody);
-    const schedule = done(await schedulesOf(c.env, environment.key).createSchedule(environment, body));
+    const { task, cron, timezone, externalId, deduplicationKey } = body;
+    const schedule = await changed(
+      c,
+      "schedule.created_or_updated",
+      deduplicationKey,
+      () => schedulesOf(c.env, environment.key).createSchedule(environment, body),
+      { task, cron, timezone, externalId },
+    );
     return c.json(scheduleView(schedule, environment));
   })
   .get(PATH, access("listSchedules"), async (c) => {
@@ -45,12 +54,24 @@ export const scheduleRoutes = new Hono<App>()
   .put(`${PATH}/:id`, access("updateSchedule"), async (c) => {
     const { environment } = c.var;
     const body = await readBody(c, UpdateScheduleBody);
-    const schedules = schedulesOf(c.env, environment.key);
-    return c.json(scheduleView(done(await schedules.updateSchedule(c.req.param("id"), body)), environment));
+    const id = c.req.param("id");
+    const { task, cron, timezone, externalId } = body;
+    const schedule = await changed(
+      c,
+      "schedule.updated",
+      id,
+      () => schedulesOf(c.env, environment.key).updateSchedule(id, body),
+      { task, cron, timezone, externalId },
+    );
+    return c.json(scheduleView(schedule, environment));
   })
   .delete(`${PATH}/:id`, access("deleteSchedule"), async (c) => {
     const { environment } = c.var;
-    return c.json(done(await schedulesOf(c.env, environment.key).deleteSchedule(c.req.param("id"))));
+    const id = c.req.param("id");
+    const deleted = await changed(c, "schedule.deleted", id, () =>
+      schedulesOf(c.env, environment.key).deleteSchedule(id),
+    );
+    return c.json(deleted);
   })
   .post(`${PATH}/:id/activate`, access("activateSchedule"), (c) => setActive(c, c.req.param("id"), true))
   .post(`${PATH}/:id/deactivate`, access("deactivateSchedule"), (c) => setActive(c, c.req.param("id"), false))
@@ -64,8 +85,27 @@ export const scheduleRoutes = new Hono<App>()
 
 async function setActive(c: Context<App>, id: string, active: boolean): Promise<Response> {
   const { environment } = c.var;
-  const schedule = done(await schedulesOf(c.env, environment.key).setScheduleActive(id, active));
+  const schedule = await changed(c, active ? "schedule.activated" : "schedule.deactivated", id, () =>
+    schedulesOf(c.env, environment.key).setScheduleActive(id, active),
+  );
   return c.json(scheduleView(schedule, environment));
+}
+
+/** Changes a schedule, with its entry in the audit log. Throws as `done`. */
+function changed<T extends ScheduleRecord | { id: string }>(
+  c: Context<App>,
+  action: string,
+  id: string,
+  call: () => Promise<T | ScheduleError>,
+  details: Record<string, unknown> = {},
+): Promise<T> {
+  const target = { type: "schedule", id: id.slice(0, 256) };
+  return announced(
+    c,
+    deedIn(c.var.environment, { action, target, details }),
+    async () => done(await call()),
+    (schedule) => ({ id: schedule.id }),
+  );
 }
 
 /** The result of a call. Throws a 404 or 422 for an error. */

@@ -33,6 +33,8 @@ export const organizations = pgTable("organizations", {
   createdAt: millis("created_at").notNull(),
   /** Most runs that one of its environments may execute at once, set by the operator; null: no such limit. */
   concurrencyCeiling: integer("concurrency_ceiling"),
+  /** Weight of its environments, set by the operator; null: the default. */
+  weight: doublePrecision(),
 });
 
 export const projects = pgTable(

@@ -45,14 +45,13 @@ export const variables = sqliteTable(
   ],
 );
 
-/** Who did what: rows are only added. Their ids sort by time. */
+/** Who did what: rows are only added. Their ids sort by time. What objects do is announced here before they do it. */
 export const auditLog = sqliteTable(
   "audit_log",
   {
     id: text().primaryKey(),
-    organizationId: text("organization_id")
-      .notNull()
-      .references(() => organizations.id),
+    /** Null: what the operator did to the server as a whole. */
+    organizationId: text("organization_id").references(() => organizations.id),
     at: integer().notNull(),
     actorType: text("actor_type").$type<"user" | "key" | "access_token" | "operator">().notNull(),
     /** Id of the person, key or token; null: the operator. */
@@ -70,9 +69,22 @@ export const auditLog = sqliteTable(
     /** Network address; null: unknown. */
     address: text(),
     userAgent: text("user_agent"),
+    /** Whether it was announced: its outcome, once it is known, is in `audit_outcomes`. Otherwise it was done with this row. */
+    announced: integer("announced", { mode: "boolean" }).notNull().default(false),
   },
   (table) => [index("audit_log_newest").on(table.organizationId, table.id)],
 );
+
+/** How what was announced ended: rows are only added. Without one, it is unknown whether it was done. */
+export const auditOutcomes = sqliteTable("audit_outcomes", {
+  auditId: text("audit_id")
+    .primaryKey()
+    .references(() => auditLog.id),
+  at: integer().notNull(),
+  outcome: text().$type<"succeeded" | "failed">().notNull(),
+  /** What became known by doing it, such as the id of what was created. */
+  details: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
+});
 
 /**
  * Bulk actions, newest last by their ids. What one is doing its object knows; the end of it is written here, as the object

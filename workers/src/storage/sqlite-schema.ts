@@ -20,6 +20,8 @@ export const organizations = sqliteTable("organizations", {
   createdAt: integer("created_at").notNull(),
   /** Most runs that one of its environments may execute at once, set by the operator; null: no such limit. */
   concurrencyCeiling: integer("concurrency_ceiling"),
+  /** Weight of its environments, set by the operator; null: the default. */
+  weight: real(),
 });
 
 export const projects = sqliteTable(

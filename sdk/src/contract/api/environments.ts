@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConcurrencyLimit } from "../manifest.ts";
 
 /** Environments of an organization with a weight of 2 get twice the share of those with 1 when hosts are short. */
-const Weight = z.number().min(0.1).max(100);
+export const Weight = z.number().min(0.1).max(100);
 
 export const EnvironmentSettingsBody = z
   .object({
@@ -17,14 +17,6 @@ export const EnvironmentSettingsBody = z
   })
   .partial()
   .strict();
-
-export const OrganizationWeightBody = z.object({ weight: Weight }).strict();
-
-export const OrganizationWeightResponse = z.object({
-  weight: z.number(),
-  /** `PROJECTREF/SLUG` of the organization's environments, all of which have the weight now. */
-  environments: z.array(z.string()),
-});
 
 export const EnvironmentResponse = z.object({
   id: z.string(),

@@ -1,3 +1,4 @@
+export * from "./admin.ts";
 export * from "./answers.ts";
 export * from "./batches.ts";
 export * from "./bulk-actions.ts";

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ConcurrencyLimit } from "../manifest.ts";
 import { EmailAddress, Role } from "./people.ts";
 
-const Name = z.string().trim().min(1).max(100);
+export const DisplayName = z.string().trim().min(1).max(100);
 
 export const OrganizationSlug = z
   .string()
@@ -12,10 +12,10 @@ export const OrganizationSlug = z
   );
 
 export const CreateOrganizationBody = z
-  .object({ name: Name, /** Default: made of the name. */ slug: OrganizationSlug.optional() })
+  .object({ name: DisplayName, /** Default: made of the name. */ slug: OrganizationSlug.optional() })
   .strict();
 
-export const UpdateOrganizationBody = z.object({ name: Name }).strict();
+export const UpdateOrganizationBody = z.object({ name: DisplayName }).strict();
 
 export const OrganizationObject = z.object({
   id: z.string(),
@@ -85,8 +85,8 @@ export const AcceptInvitationResponse = z.object({
   role: Role,
 });
 
-export const CreateProjectBody = z.object({ name: Name }).strict();
-export const UpdateProjectBody = z.object({ name: Name }).strict();
+export const CreateProjectBody = z.object({ name: DisplayName }).strict();
+export const UpdateProjectBody = z.object({ name: DisplayName }).strict();
 
 export const ProjectObject = z.object({
   id: z.string(),
@@ -168,6 +168,8 @@ export const AuditEntry = z.object({
   /** `PROJECTREF/ENVIRONMENT`, or the project's ref; null: of the whole organization. */
   scope: z.string().nullable(),
   details: z.record(z.string(), z.unknown()),
+  /** `unknown`: it was asked for, and the server died or lost a connection before it knew whether it was done. */
+  outcome: z.enum(["succeeded", "failed", "unknown"]),
   address: z.string().nullable(),
   userAgent: z.string().nullable(),
 });

@@ -1,0 +1,46 @@
+import type { Context } from "hono";
+import type { App } from "../bindings.ts";
+import { Failure } from "../http/failure.ts";
+import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
+import { auditRow, type Deed } from "./audit.ts";
+
+/**
+ * Does what has no transaction with this database, because an object does it. The audit log has it before it is done, and
+ * how it ended afterwards. If the server dies between, the log says that it was asked for and that its outcome is
+ * unknown: nothing is ever done that the log does not have.
+ * @param results small facts about the result that the log keeps, such as the id of what was created
+ */
+export async function announced<T>(
+  c: Context<App>,
+  deed: Deed,
+  work: () => Promise<T>,
+  results: (result: T) => Record<string, unknown> = () => ({}),
+): Promise<T> {
+  const connection = openSql(c.env);
+  const row = auditRow(c, deed);
+  await connection.db.insert(connection.tables.auditLog).values({ ...row, announced: true });
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    // A refusal changed nothing. After any other error, an object may have done it all the same.
+    if (error instanceof Failure) await conclude(connection, row.id, "failed", { code: error.code });
+    throw error;
+  }
+  await conclude(connection, row.id, "succeeded", results(result));
+  return result;
+}
+
+/** It is done by now: that this could not be written must not make it look as if it had failed. */
+async function conclude(
+  { db, tables }: SqlConnection,
+  auditId: string,
+  outcome: "succeeded" | "failed",
+  details: Record<string, unknown>,
+): Promise<void> {
+  try {
+    await db.insert(tables.auditOutcomes).values({ auditId, at: Date.now(), outcome, details });
+  } catch (error) {
+    console.error(`The outcome of ${auditId} could not be written to the audit log`, error);
+  }
+}
