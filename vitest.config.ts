@@ -1,5 +1,17 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { defineConfig } from "vitest/config";
+
+/** Miniflare reads this file when it is loaded: the Worker of the tests trusts the tests' own mail servers. */
+function trustCertificate(path: string): void {
+  const { NODE_EXTRA_CA_CERTS: others } = process.env;
+  const certificates = [...(others ? [others] : []), path].map((each) => readFileSync(each, "utf8"));
+  const all = join(mkdtempSync(join(tmpdir(), "acme-certificates-")), "trusted.pem");
+  writeFileSync(all, certificates.join("\n"));
+  process.env.NODE_EXTRA_CA_CERTS = all;
+}
+trustCertificate(join(import.meta.dirname, "workers/test/outside/localhost-certificate.pem"));
 
 const PACKAGES = ["sdk", "durable-objects", "workers", "container-host", "cli", "server", "dashboard"];
 /** Packages whose tests need another environment than Node (workerd, a browser) configure it themselves. */

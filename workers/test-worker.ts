@@ -1,11 +1,15 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Outside } from "./test/outside/setup.ts";
 
 const object = (className: string) => ({ className, useSQLite: true });
 
-/** The whole Worker in workerd, with its own objects. Without another database, the query side is the database object. */
-export const workerOptions = () => ({
+/**
+ * The whole Worker in workerd, with its own objects, and `outside` as what it can talk to. Without another database, the
+ * query side is the database object.
+ */
+export const workerOptions = (outside: Outside) => ({
   main: join(import.meta.dirname, "src/index.ts"),
   miniflare: {
     compatibilityDate: "2026-11-02",
@@ -31,6 +35,7 @@ export const workerOptions = () => ({
       ADMIN_TOKEN: "admin-token-of-the-tests",
       SIGNING_KEY: "signing-key-of-the-tests",
       ENCRYPTION_KEYS: "k1:encryption-key-of-the-tests",
+      OUTSIDE: JSON.stringify(outside),
       API_RATE_LIMIT: "300,100",
       CLIENT_ADDRESS_HEADER: "x-test-address",
       FUZZ_SEED: process.env.FUZZ_SEED ?? "",

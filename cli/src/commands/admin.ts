@@ -245,6 +245,22 @@ function addSecretCommands(group: Command): void {
     });
   withServer(
     group
+      .command("test-mail")
+      .description("send a mail to see whether the server's mails arrive")
+      .argument("<email>"),
+  )
+    .addHelpText("after", "\nExample:\n  $ acme admin test-mail ada@example.com")
+    .action(async (email: string, options: AdminOptions) => {
+      const client = await AdminClient.open(options);
+      const { links } = (await client.call("POST", "/test-mails", { email })) as { links: string };
+      console.log(
+        links === "sent"
+          ? `The mail server has taken a mail to ${email}.`
+          : "This server sends no mail: it printed the mail into its output. Set MAIL_URL to send mail.",
+      );
+    });
+  withServer(
+    group
       .command("rewrap-encryption")
       .description("wrap the keys of all organizations with the first of ENCRYPTION_KEYS"),
   )

@@ -192,6 +192,7 @@ export const ACCESS = {
 
   bootstrap: adminToken,
   createSignInLink: adminToken,
+  sendTestMail: adminToken,
   updateEnvironmentSettings: adminToken,
   listOrganizations: adminToken,
   addOrganization: adminToken,

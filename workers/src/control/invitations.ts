@@ -13,7 +13,9 @@ import { digest } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
-import { mailerOf } from "../people/mail.ts";
+import { mayMail } from "../mail/limit.ts";
+import { MailError } from "../mail/mail.ts";
+import { mailerOf } from "../mail/mailer.ts";
 import { forgetMemberships } from "../people/membership.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { auditStatement } from "./audit.ts";
@@ -110,31 +112,37 @@ export async function createInvitation(
     }),
   ]);
   const url = `${baseUrl(c)}/invite/${token}`;
-  const mailed = await mailInvitation(c, email, organization.name, url);
+  const mailProblem = await mailInvitation(c, email, organization.name, url);
   return {
     ...invitationObject({ ...row, acceptedAt: null, acceptedBy: null, revokedAt: null }),
     url,
-    mailed,
+    mailed: mailProblem === null,
+    mailProblem,
   };
 }
 
-/** The link is in the answer too: that a mail can't be sent must not undo the invitation. */
+/** Returns why the link could not be mailed; null: it was. It is in the answer too, so this does not undo the invitation. */
 async function mailInvitation(
   c: Context<App>,
   to: string,
   organization: string,
   url: string,
-): Promise<boolean> {
+): Promise<string | null> {
   try {
-    await mailerOf(c.env)({
+    const send = mailerOf(c.env);
+    if (!(await mayMail(c.env, to))) return `${to} was sent enough mails for now.`;
+    await send({
       to,
       subject: `Join ${organization} on Acme`,
       text: `${c.var.session.user.email} invites you to ${organization} on Acme. Accept within a week:\n\n${url}`,
     });
-    return true;
+    return null;
   } catch (error) {
-    if (!(error instanceof Failure)) console.error("An invitation could not be mailed", error);
-    return false;
+    if (error instanceof Failure) return error.message;
+    console.error(
+      `The invitation of ${to} was not mailed. ${error instanceof Error ? error.message : error}`,
+    );
+    return error instanceof MailError ? error.message : "The mail could not be sent.";
   }
 }
 

@@ -901,6 +901,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.RewrappedEncryption,
     },
   },
+  "/admin/v1/test-mails": {
+    post: {
+      id: "sendTestMail",
+      summary: "Send a mail to see whether mails arrive",
+      body: api.SendTestMailBody,
+      response: api.SendTestMailResponse,
+    },
+  },
   "/admin/v1/sign-in-links": {
     post: {
       id: "createSignInLink",

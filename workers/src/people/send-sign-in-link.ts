@@ -1,31 +1,36 @@
 import { eq } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
-import { limiterOf } from "../http/limiter.ts";
+import { mayMail } from "../mail/limit.ts";
+import type { SendMail } from "../mail/mail.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
-import { mailerOf } from "./mail.ts";
 import { maySignUp } from "./sign-up.ts";
 
-/** Mails to one address: the size of a burst, and the number per hour. */
-const MAILS_PER_HOUR = 6;
-
 /**
- * Mails a sign-in link if this address may sign in or sign up. Otherwise it does nothing. The caller gets the
- * same answer either way, so that the answer does not reveal which addresses have accounts.
+ * Mails a sign-in link if this address may sign in or sign up, and does nothing otherwise. It is for after the answer:
+ * neither what the caller gets nor when says which addresses have accounts. What fails is logged.
  */
 export async function sendSignInLink(
   env: Bindings,
   connection: SqlConnection,
+  send: SendMail,
   { email, url }: { email: string; url: string },
 ): Promise<void> {
+  try {
+    if (!(await mayReceiveLink(env, connection, email))) return;
+    await send({
+      to: email,
+      subject: "Sign in to Acme",
+      text: `Sign in with this link. It works once, for 15 minutes:\n\n${url}\n\nIf you did not ask for it, do nothing.`,
+    });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    console.error(`A sign-in link for ${email} was not mailed. ${reason}`);
+  }
+}
+
+async function mayReceiveLink(env: Bindings, connection: SqlConnection, email: string): Promise<boolean> {
   const { users } = connection.tables;
   const known = await connection.db.select({ id: users.id }).from(users).where(eq(users.email, email));
-  if (known.length === 0 && !(await maySignUp(env, connection, email))) return;
-  const limiter = limiterOf(env, `mail:${email}`);
-  const taken = await limiter.take(1, { burst: MAILS_PER_HOUR, perSecond: MAILS_PER_HOUR / 3600 });
-  if (taken.granted === 0) return;
-  await mailerOf(env)({
-    to: email,
-    subject: "Sign in to Acme",
-    text: `Sign in with this link. It works once, for 15 minutes:\n\n${url}\n\nIf you did not ask for it, do nothing.`,
-  });
+  if (known.length === 0 && !(await maySignUp(env, connection, email))) return false;
+  return mayMail(env, email);
 }

@@ -4,6 +4,8 @@ import {
   type MeResponse,
   RecentPayloadsQuery,
   RenamePasskeyBody,
+  SendTestMailBody,
+  type SendTestMailResponse,
   type SignInMethods,
   UpdatePreferencesBody,
 } from "@acme/sdk/contract/api";
@@ -15,6 +17,8 @@ import { announced } from "../control/announced.ts";
 import { readBody, readRequiredBody } from "../http/body.ts";
 import { invalid } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
+import { mailDelivery } from "../mail/mailer.ts";
+import { sendTestMail } from "../mail/test-mail.ts";
 import { organizationBySlug } from "../operator/organizations.ts";
 import { handleAuth } from "../people/handle-auth.ts";
 import { socialProviders } from "../people/make-auth.ts";
@@ -30,8 +34,11 @@ export const peopleRoutes = new Hono<App>()
   .on(["GET", "POST"], "/api/auth/*", handleAuth)
   .get("/api/v1/sign-in-methods", access("getSignInMethods"), (c) => {
     const providers = socialProviders(c.env);
+    const links = mailDelivery(c.env);
     const methods: z.output<typeof SignInMethods> = {
-      magicLink: true,
+      magicLink: links !== "none",
+      links,
+      passkey: true,
       github: "github" in providers,
       google: "google" in providers,
       open: c.env.SIGN_UP === "open",
@@ -86,6 +93,12 @@ export const peopleRoutes = new Hono<App>()
       details: slug === undefined ? {} : { role },
     };
     return c.json(await announced(c, deed, () => createSignInLink(c.env, connection, baseUrl(c), body)));
+  })
+  .post("/admin/v1/test-mails", access("sendTestMail"), async (c) => {
+    const { email } = await readRequiredBody(c, SendTestMailBody);
+    await sendTestMail(c.env, email);
+    const sent: z.output<typeof SendTestMailResponse> = { links: c.env.MAIL_URL ? "sent" : "printed" };
+    return c.json(sent);
   });
 
 const userObjectOf = (c: Context<App>): UserRpc =>

@@ -4,21 +4,22 @@ import { defineConfig } from "vitest/config";
 import { workerOptions } from "../../test-worker.ts";
 import { CONTROL_PLANE } from "./tests.ts";
 
-const { main, miniflare } = workerOptions();
-
 /** The tests of accounts and the control plane, with a real Postgres below. */
 export default defineConfig({
   plugins: [
-    cloudflareTest(({ inject }) => ({
-      main,
-      miniflare: { ...miniflare, hyperdrives: { HYPERDRIVE: inject("postgresUrl") } },
-    })),
+    cloudflareTest(({ inject }) => {
+      const { main, miniflare } = workerOptions(inject("outside"));
+      return { main, miniflare: { ...miniflare, hyperdrives: { HYPERDRIVE: inject("postgresUrl") } } };
+    }),
   ],
   test: {
     name: "control-postgres",
     root: join(import.meta.dirname, ".."),
     include: CONTROL_PLANE,
-    globalSetup: [join(import.meta.dirname, "../storage/postgres-setup.ts")],
+    globalSetup: [
+      join(import.meta.dirname, "../outside/setup.ts"),
+      join(import.meta.dirname, "../storage/postgres-setup.ts"),
+    ],
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -63,6 +63,8 @@ export const CreateInvitationResponse = InvitationObject.extend({
   url: z.string(),
   /** Whether it was also mailed to the person. */
   mailed: z.boolean(),
+  /** Why it was not mailed. */
+  mailProblem: z.string().nullable(),
 });
 export type CreateInvitationResponse = z.infer<typeof CreateInvitationResponse>;
 

@@ -80,12 +80,22 @@ export type CreateSignInLinkResponse = z.infer<typeof CreateSignInLinkResponse>;
 
 /** How one may sign in to this server. */
 export const SignInMethods = z.object({
-  /** By a link that is mailed, or printed by the server of one machine. */
-  magicLink: z.literal(true),
+  /** By a link. */
+  magicLink: z.boolean(),
+  /** Links are mailed, printed by the server of one machine for its operator, or neither. */
+  links: z.enum(["sent", "printed", "none"]),
+  passkey: z.literal(true),
   github: z.boolean(),
   google: z.boolean(),
   /** Anybody may; otherwise those who were invited. */
   open: z.boolean(),
+});
+
+export const SendTestMailBody = z.object({ email: EmailAddress }).strict();
+
+export const SendTestMailResponse = z.object({
+  /** Whether it was handed to the mail server, or printed where the server prints its mails. */
+  links: z.enum(["sent", "printed"]),
 });
 
 export const PasskeyObject = z.object({
