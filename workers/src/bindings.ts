@@ -1,7 +1,8 @@
 import type { EnvironmentRef, ObjectBindings } from "@acme/durable-objects/rpc";
+import type { HeldToken } from "./auth/access-token.ts";
 import type { Authenticated } from "./auth/credentials.ts";
 import type { OrganizationMember } from "./control/authenticate-organization.ts";
-import type { Session } from "./people/session.ts";
+import type { Person, Session } from "./people/session.ts";
 
 /** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
 export interface Bindings extends ObjectBindings {
@@ -61,11 +62,13 @@ export type App = {
   Bindings: Bindings;
   /**
    * What `access` (auth/middleware.ts) sets: what is authenticated, before routes that take a secret key or an access
-   * token; the environments of a project, before routes of all of them; the session, the membership or the container host,
-   * before routes that take those; and nothing before others.
+   * token; the environments of a project, before routes of all of them; the session, the access token, the person, the
+   * membership or the container host, before routes that take those; and nothing before others.
    */
   Variables: Authenticated & {
     session: Session;
+    token: HeldToken;
+    person: Person;
     member: OrganizationMember;
     projectEnvironments: EnvironmentRef[];
     host: { hostId: string };

@@ -43,18 +43,31 @@ describe("each route that the API document lists", () => {
     "refuses $method $path with a token of another kind",
     async ({ method, path }) => {
       expect((await call(method, filled(path), "tr_prod_unknown")).status).toBe(401);
-      expect((await call(method, filled(path), project.accessToken)).status).toBe(401);
+      expect((await call(method, filled(path), "tr_pat_unknown")).status).toBe(401);
       expect((await call(method, filled(path), ADMIN_TOKEN)).status).toBe(401);
     },
   );
 
-  it.each(taking("accessToken", "session", "member", "host", "hostToken", "adminToken"))(
+  it.each(taking("accessToken", "session", "token", "member", "host", "hostToken", "adminToken"))(
     "refuses $method $path with a secret key",
     async ({ method, path }) => {
       const url = filled(path, { env: "prod", ref: project.ref });
       expect((await call(method, url, project.prod)).status).toBe(401);
     },
   );
+
+  it.each(taking("secretKey"))(
+    "takes an access token at $method $path only with the name of an environment",
+    async ({ method, path }) => {
+      const { status, body } = await call(method, filled(path), project.accessToken);
+      expect([status, body.code]).toEqual([400, "environment_missing"]);
+    },
+  );
+
+  it.each(taking("session"))("refuses $method $path with an access token", async ({ method, path }) => {
+    const { status, body } = await call(method, filled(path), project.accessToken);
+    expect([status, body.code]).toEqual([401, "not_signed_in"]);
+  });
 
   it.each(taking("secretKey"))(
     "refuses $method $path with a public token for something else",

@@ -1,4 +1,10 @@
+import { env } from "cloudflare:workers";
+import type { CreatedApiKey } from "@acme/sdk/contract/api";
+import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { digest } from "../src/auth/tokens.ts";
+import type { Bindings } from "../src/bindings.ts";
+import { openSql } from "../src/storage/sql-connection.ts";
 import { call, newProject, type Project } from "./client.ts";
 
 let project: Project;
@@ -8,17 +14,12 @@ beforeAll(async () => {
   other = await newProject();
 });
 
-interface Key {
-  id: string;
-  key: string;
-  revokedAt?: string;
-  code: string;
-}
+type Key = CreatedApiKey & { code: string };
 const path = (rest = "", of = project) => `/api/v1/projects/${of.ref}/prod/keys${rest}`;
-const create = async (): Promise<Key> => {
-  const { status, body } = await call<Key>("POST", path(), project.accessToken);
+const create = async (body?: object): Promise<Key> => {
+  const { status, body: key } = await call<Key>("POST", path(), project.accessToken, body);
   expect(status).toBe(201);
-  return body;
+  return key;
 };
 const list = async () => (await call<{ data: Key[] }>("GET", path(), project.accessToken)).body.data;
 const works = async (key: string) => (await call("GET", "/api/v1/runs", key)).status === 200;
@@ -59,6 +60,47 @@ describe("secret keys of an environment", () => {
     await untilRefused(next.body.key);
     expect(await works(last.body.key)).toBe(true);
     expect((await rotate(604_801)).status).toBe(400);
+  });
+
+  it("have a name, which the key that replaces one has too", async () => {
+    const key = await create({ name: " Web server " });
+    expect(key).toMatchObject({
+      name: "Web server",
+      start: key.key.slice(0, 15),
+      createdBy: "access token",
+      lastUsedAt: null,
+    });
+    expect((await create()).name).toBe("default");
+    const { body } = await call<Key>("POST", path(`/${key.id}/rotate`), project.accessToken, {});
+    expect(body).toMatchObject({ name: "Web server", start: body.key.slice(0, 15) });
+    expect((await list()).filter(({ name }) => name === "Web server")).toHaveLength(2);
+    for (const name of ["", " ", "n".repeat(101), 1]) {
+      expect((await call("POST", path(), project.accessToken, { name })).status).toBe(400);
+    }
+  });
+
+  it("that have an end get no later one by a rotation", async () => {
+    const { id } = await create();
+    const rotate = async (overlapSeconds: number) => {
+      await call("POST", path(`/${id}/rotate`), project.accessToken, { overlapSeconds });
+      return (await list()).find((each) => each.id === id)?.revokedAt;
+    };
+    const end = await rotate(600);
+    expect(await rotate(3_600)).toBe(end);
+    expect(Date.parse((await rotate(60)) ?? "")).toBeLessThan(Date.parse(end ?? ""));
+  });
+
+  it("are recorded as used, and not written again within the minute", async () => {
+    const { id, key } = await create();
+    await works(key);
+    const used = async () => (await list()).find((each) => each.id === id)?.lastUsedAt;
+    await vi.waitUntil(used, { timeout: 10_000 });
+    const { db, tables } = openSql(env as unknown as Bindings);
+    const own = eq(tables.apiKeys.hash, digest(key));
+    await db.update(tables.apiKeys).set({ lastUsedAt: 1 }).where(own);
+    await works(key);
+    await works(key);
+    expect(await used()).toBe(new Date(1).toISOString());
   });
 
   it("are their environment's: another organization neither sees nor ends them", async () => {

@@ -4,13 +4,15 @@
  *   that has one of them; `{name}` in a scope stands for that parameter of the path.
  * - `accessToken`: a personal access token whose organization has the environment `:env` of the project `:ref`.
  *   Of a path that names no environment: one whose organization has the project.
- *   Both of these also take the session of a member of the environment's organization whose role `people/roles.ts` lets do
- *   it: the header `x-acme-environment` or, for an access token's routes, the path names the environment.
+ *   Both of these also take the session or the access token of a member of the environment's organization whose role
+ *   `people/roles.ts` lets do it, and for a token its scopes too (`people/token-scopes.ts`): the header
+ *   `x-acme-environment` or, for an access token's routes, the path names the environment.
  * - `environment`: for a path with a project's `:ref` and an environment's `:env`: that environment's secret key, a run's
  *   token of it, an access token, or the session of a member as above.
  * - `session`: the session of any person.
- * - `member`: the session of a member of the organization that the path names, by `:organization` or by the `:ref` of one
- *   of its projects, with a role that `people/roles.ts` lets do it.
+ * - `token`: any access token.
+ * - `member`: the session or access token of a member of the organization that the path names, by `:organization` or by
+ *   the `:ref` of one of its projects, with a role, and a token with scopes, that let do it.
  * - `host`: the credential of a container host that registered.
  * - `hostToken`, `adminToken`: the server's secrets for registering container hosts and for its administrator.
  * - `none`: nothing. The route is public, or checks a signature in its address itself.
@@ -29,6 +31,7 @@ export type Access =
         | "accessToken"
         | "environment"
         | "session"
+        | "token"
         | "member"
         | "host"
         | "hostToken"
@@ -40,6 +43,7 @@ const secretKey = { credential: "secretKey" } as const;
 const accessToken = { credential: "accessToken" } as const;
 const environment = { credential: "environment" } as const;
 const session = { credential: "session" } as const;
+const token = { credential: "token" } as const;
 const member = { credential: "member" } as const;
 const host = { credential: "host" } as const;
 const hostToken = { credential: "hostToken" } as const;
@@ -168,6 +172,16 @@ export const ACCESS = {
   updatePreferences: session,
   listRecentPayloads: session,
   addRecentPayload: session,
+  listAccessTokens: session,
+  createAccessToken: session,
+  revokeAccessToken: session,
+  getOwnAccessToken: token,
+  revokeOwnAccessToken: token,
+  startDeviceLogin: open,
+  pollDeviceLogin: open,
+  lookUpDeviceLogin: session,
+  approveDeviceLogin: session,
+  denyDeviceLogin: session,
   createOrganization: session,
   getOrganization: member,
   updateOrganization: member,

@@ -8,7 +8,8 @@ import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
 import type { Session } from "../people/session.ts";
 import { openRepository } from "../storage/open.ts";
-import type { AccessToken } from "../storage/repository.ts";
+import type { HeldToken } from "./access-token.ts";
+import { noteUse } from "./key-use.ts";
 import { type Asked, requirePublicScopes } from "./public-scopes.ts";
 import { verifySelfSigned } from "./self-signed.ts";
 import { digest, type PublicClaims, sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
@@ -25,7 +26,7 @@ export type Credential =
       /** A one-time token: what it is known by, and until when it is remembered that it was used. */
       once?: { tokenHash: string; expiresAt: number };
     }
-  | { type: "accessToken"; organizationId: string }
+  | { type: "accessToken"; token: HeldToken }
   /** A person who is signed in, with their role in the environment's organization. */
   | { type: "session"; session: Session; role: Role };
 
@@ -35,12 +36,14 @@ export interface Authenticated {
   credential: Credential;
 }
 
+/** For when keys were revoked: this isolate then knows of it at once. */
+export const forgetKeys = (): void => byKeyHash.clear();
+
 /** A revoked key is accepted for at most this long after its revocation. */
 const KEY_CACHE_MS = 10_000;
 
 const byKeyHash = new Cache<EnvironmentRef>(KEY_CACHE_MS);
 const byKey = new Cache<EnvironmentRef>(60_000);
-const accessTokens = new Cache<AccessToken>(KEY_CACHE_MS);
 
 export function bearer(c: Context<App>): string {
   const header = c.req.header("authorization");
@@ -69,39 +72,6 @@ export async function authenticateEnvironment(c: Context<App>, asked: Asked): Pr
   return found;
 }
 
-/** Finds the personal access token that a request is sent with. Throws a 401 or 429. */
-export async function authenticateAccessToken(c: Context<App>): Promise<AccessToken> {
-  const hash = sha256(bearer(c));
-  const token = await accessTokens.through(hash, () => openRepository(c.env).findAccessToken(hash));
-  if (!token) {
-    throw new Failure(
-      401,
-      "invalid_access_token",
-      "The access token is invalid or revoked. Set ACME_ACCESS_TOKEN to a personal access token (tr_pat_…) of this server.",
-    );
-  }
-  await takeToken(c, hash);
-  return token;
-}
-
-/** Finds a project's environment for the owner of a personal access token. Throws a 401, 404 or 429. */
-export async function authenticateProject(
-  c: Context<App>,
-  projectRef: string,
-  slug: string,
-): Promise<Authenticated> {
-  const token = await authenticateAccessToken(c);
-  const environment = await openRepository(c.env).findEnvironment(token.organizationId, projectRef, slug);
-  if (!environment) {
-    throw new Failure(
-      404,
-      "environment_not_found",
-      `There is no environment "${slug}" of project "${projectRef}" that this token may use. Check \`project\` in acme.config.ts and --env.`,
-    );
-  }
-  return { environment, credential: { type: "accessToken", organizationId: token.organizationId } };
-}
-
 /** Checks one of the server's own secrets. Throws a 401. */
 export function authenticateSecret(c: Context<App>, secret: string, what: string): void {
   if (!secret || !sameSecret(bearer(c), secret)) {
@@ -111,7 +81,9 @@ export function authenticateSecret(c: Context<App>, secret: string, what: string
 
 async function bySecretKey(env: Bindings, hash: string): Promise<Authenticated | null> {
   const environment = await byKeyHash.through(hash, () => openRepository(env).findEnvironmentByKeyHash(hash));
-  return environment && { environment, credential: { type: "secretKey" } };
+  if (!environment) return null;
+  noteUse(env, "key", hash);
+  return { environment, credential: { type: "secretKey" } };
 }
 
 /** What a key or token allows to watch. `scopes` null: everything in the environment. */

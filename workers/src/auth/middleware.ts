@@ -9,20 +9,20 @@ import { clientAddress } from "../people/client-address.ts";
 import { authenticateSession, hasSessionCookie } from "../people/session.ts";
 import { ACCESS, type Access, type OperationId } from "./access.ts";
 import {
-  type Authenticated,
-  authenticateEnvironment,
-  authenticateProject,
-  authenticateSecret,
-  bearer,
-} from "./credentials.ts";
+  authenticateNamedToken,
+  authenticateProjectToken,
+  authenticateToken,
+  hasAccessToken,
+} from "./access-token.ts";
+import { type Authenticated, authenticateEnvironment, authenticateSecret, bearer } from "./credentials.ts";
 import { authenticateWholeProject } from "./project.ts";
 import { sha256 } from "./tokens.ts";
 import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
  * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
- * `c.var.environment` and `c.var.credential` where that belongs to an environment, `c.var.projectEnvironments`
- * where it belongs to a whole project, or `c.var.session` and `c.var.member` where it takes those.
+ * `c.var.environment` and `c.var.credential` where that belongs to an environment, `c.var.projectEnvironments` where it belongs to a
+ * whole project, or `c.var.session`, `c.var.token`, `c.var.person` and `c.var.member` where it takes those.
  */
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
@@ -69,6 +69,7 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
   switch (rule.credential) {
     case "secretKey":
       if (hasSessionCookie(c)) return authenticateMember(c, id);
+      if (hasAccessToken(c)) return authenticateNamedToken(c, id);
       return authenticateEnvironment(c, { rule, params: c.req.param() });
     case "accessToken": {
       const { ref = "", env } = c.req.param() as Record<string, string>;
@@ -77,13 +78,12 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
         return null;
       }
       if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
-      return authenticateProject(c, ref, env);
+      return authenticateProjectToken(c, id, ref, env);
     }
     case "environment": {
       const { ref = "", env = "" } = c.req.param() as Record<string, string>;
       if (hasSessionCookie(c)) return authenticateProjectMember(c, id, ref, env);
-      if (c.req.header("authorization")?.startsWith("Bearer tr_pat_"))
-        return authenticateProject(c, ref, env);
+      if (hasAccessToken(c)) return authenticateProjectToken(c, id, ref, env);
       const authenticated = await authenticateEnvironment(c, {
         rule: { credential: "secretKey" },
         params: {},
@@ -91,13 +91,20 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
       checkNamed(authenticated.environment, ref, env);
       return authenticated;
     }
-    case "session":
-      c.set("session", await authenticateSession(c));
+    case "session": {
+      const session = await authenticateSession(c);
+      c.set("session", session);
+      c.set("person", session.user);
+      return null;
+    }
+    case "token":
+      c.set("token", await authenticateToken(c));
       return null;
     case "member": {
-      const { session, member } = await authenticateOrganization(c, id);
-      c.set("session", session);
+      const { person, token, member } = await authenticateOrganization(c, id);
+      c.set("person", person);
       c.set("member", member);
+      if (token) c.set("token", token);
       return null;
     }
     case "host":

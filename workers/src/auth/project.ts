@@ -7,7 +7,7 @@ import { requireRole } from "../people/roles.ts";
 import { authenticateSession, hasSessionCookie } from "../people/session.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import type { OperationId } from "./access.ts";
-import { authenticateAccessToken } from "./credentials.ts";
+import { authenticateScopedToken } from "./access-token.ts";
 
 /**
  * The environments of a project, archived branches too, that a signed-in member of its organization or the owner of an
@@ -18,7 +18,9 @@ export async function authenticateWholeProject(
   operation: OperationId,
   ref: string,
 ): Promise<EnvironmentRef[]> {
-  const found = hasSessionCookie(c) ? await bySession(c, operation, ref) : await byAccessToken(c, ref);
+  const found = hasSessionCookie(c)
+    ? await ofPerson(c, operation, ref, (await authenticateSession(c)).user.id)
+    : await byAccessToken(c, operation, ref);
   if (found.length > 0) return found;
   throw new Failure(
     404,
@@ -27,15 +29,26 @@ export async function authenticateWholeProject(
   );
 }
 
-async function bySession(c: Context<App>, operation: OperationId, ref: string): Promise<EnvironmentRef[]> {
-  const session = await authenticateSession(c);
-  const memberships = await membershipsOfProject(() => openSql(c.env), session.user.id, ref);
-  const role = memberships[0]?.role;
-  if (role !== undefined) requireRole(role, operation);
+async function ofPerson(
+  c: Context<App>,
+  operation: OperationId,
+  ref: string,
+  userId: string,
+  organizationId?: string,
+): Promise<EnvironmentRef[]> {
+  const memberships = await membershipsOfProject(() => openSql(c.env), userId, ref);
+  const first = memberships[0];
+  if (organizationId !== undefined && first?.environment.organization.id !== organizationId) return [];
+  if (first) requireRole(first.role, operation);
   return memberships.map(({ environment }) => environment);
 }
 
-async function byAccessToken(c: Context<App>, ref: string): Promise<EnvironmentRef[]> {
-  const { organizationId } = await authenticateAccessToken(c);
+async function byAccessToken(
+  c: Context<App>,
+  operation: OperationId,
+  ref: string,
+): Promise<EnvironmentRef[]> {
+  const { person, organizationId } = await authenticateScopedToken(c, operation);
+  if (person) return ofPerson(c, operation, ref, person.id, organizationId);
   return environmentsOfProject(() => openSql(c.env), organizationId, ref);
 }

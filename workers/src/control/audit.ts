@@ -1,6 +1,7 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { randomBase36 } from "@acme/sdk/contract";
 import type { Context } from "hono";
+import type { HeldToken } from "../auth/access-token.ts";
 import type { App } from "../bindings.ts";
 import { clientAddress } from "../people/client-address.ts";
 import type { SqlConnection, Statement } from "../storage/sql-connection.ts";
@@ -59,12 +60,12 @@ export const deedIn = (environment: EnvironmentRef, deed: Omit<Deed, "organizati
 
 /** Who makes a request, as the audit log and rows that say who changed them name it. */
 export function actorOf(c: Context<App>): Actor {
-  const { session, credential } = c.var as Partial<typeof c.var>;
-  const person = session ?? (credential?.type === "session" ? credential.session : undefined);
-  if (person) return { actorType: "user", actorId: person.user.id, actorName: person.user.email };
+  const { person, token, credential } = c.var as Partial<typeof c.var>;
+  const held = token ?? (credential?.type === "accessToken" ? credential.token : undefined);
+  if (held) return { actorType: "access_token", actorId: held.id, actorName: tokenName(held) };
+  const signedIn = person ?? (credential?.type === "session" ? credential.session.user : undefined);
+  if (signedIn) return { actorType: "user", actorId: signedIn.id, actorName: signedIn.email };
   switch (credential?.type) {
-    case "accessToken":
-      return { actorType: "access_token", actorId: null, actorName: "access token" };
     case "secretKey":
       return { actorType: "key", actorId: null, actorName: "secret key" };
     case "run":
@@ -75,3 +76,6 @@ export function actorOf(c: Context<App>): Actor {
       return { actorType: "operator", actorId: null, actorName: "operator" };
   }
 }
+
+const tokenName = ({ person, name }: HeldToken): string =>
+  person ? `${person.email} (access token "${name}")` : name;

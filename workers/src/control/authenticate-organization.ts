@@ -2,12 +2,13 @@ import type { Role } from "@acme/sdk/contract/api";
 import { and, eq, isNull, or } from "drizzle-orm";
 import type { Context } from "hono";
 import type { OperationId } from "../auth/access.ts";
+import { authenticateScopedToken, type HeldToken, hasAccessToken } from "../auth/access-token.ts";
 import type { App } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { MEMBERSHIP_CACHE_MS } from "../people/membership.ts";
 import { requireRole } from "../people/roles.ts";
-import { authenticateSession, type Session } from "../people/session.ts";
+import { authenticateSession, type Person } from "../people/session.ts";
 import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 
 export interface OrganizationMember {
@@ -22,24 +23,36 @@ const cache = new Cache<OrganizationMember>(MEMBERSHIP_CACHE_MS);
 export const forgetOrganizations = (): void => cache.clear();
 
 /**
- * The organization that the path names, by its slug or id or by the ref of one of its projects, if the signed-in person
- * is a member with a role that may do the operation. Throws a 401, 403, 404 or 429.
+ * The organization that the path names, by its slug or id or by the ref of one of its projects, if the person is a member
+ * with a role that may do the operation. Somebody who is signed in, or the person of an access token of that organization
+ * whose scopes allow it. Throws a 401, 403, 404 or 429.
  */
 export async function authenticateOrganization(
   c: Context<App>,
   operation: OperationId,
-): Promise<{ session: Session; member: OrganizationMember }> {
-  const session = await authenticateSession(c);
+): Promise<{ person: Person; token?: HeldToken; member: OrganizationMember }> {
+  const token = hasAccessToken(c) ? await authenticateScopedToken(c, operation) : undefined;
+  const person = token ? personOf(token) : (await authenticateSession(c)).user;
   const { organization = "", ref } = c.req.param() as Record<string, string>;
-  const userId = session.user.id;
-  const member = await cache.through(`${userId} ${ref ?? ""} ${organization}`, () =>
+  const member = await cache.through(`${person.id} ${ref ?? ""} ${organization}`, () =>
     ref === undefined
-      ? byOrganization(openSql(c.env), userId, organization)
-      : byProject(openSql(c.env), userId, ref),
+      ? byOrganization(openSql(c.env), person.id, organization)
+      : byProject(openSql(c.env), person.id, ref),
   );
-  if (!member) throw ref === undefined ? organizationNotFound(organization) : projectNotFound(ref);
+  if (!member || (token && member.organization.id !== token.organizationId)) {
+    throw ref === undefined ? organizationNotFound(organization) : projectNotFound(ref);
+  }
   requireRole(member.role, operation);
-  return { session, member };
+  return { person, token, member };
+}
+
+function personOf({ person }: HeldToken): Person {
+  if (person) return person;
+  throw new Failure(
+    403,
+    "person_required",
+    "This access token is the organization's own and has no person, whose role would decide this. Use a personal access token: `acme login`. Nothing was changed.",
+  );
 }
 
 async function byOrganization(

@@ -61,7 +61,7 @@ export async function createEnvironment(
   body: z.output<typeof CreateEnvironmentBody>,
 ): Promise<ProjectEnvironment> {
   if (body.type === "dev") {
-    const userId = c.var.session.user.id;
+    const userId = c.var.person.id;
     // The end of an id is random: what people see of it stays short.
     return ensure(c, { slug: `dev-${userId.slice(-8)}`, type: "DEVELOPMENT", userId });
   }
@@ -161,7 +161,7 @@ async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironme
 async function refOf(c: Context<App>, id: string): Promise<EnvironmentRef | undefined> {
   const connection = openSql(c.env);
   const { environments } = connection.tables;
-  const found = await memberEnvironments(connection, c.var.session.user.id, eq(environments.id, id), {
+  const found = await memberEnvironments(connection, c.var.person.id, eq(environments.id, id), {
     archived: true,
   });
   return found[0]?.environment;

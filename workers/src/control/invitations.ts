@@ -88,7 +88,7 @@ export async function createInvitation(
     email,
     role,
     tokenHash: digest(token),
-    invitedBy: c.var.session.user.email,
+    invitedBy: c.var.person.email,
     createdAt: now,
     expiresAt: now + LIFETIME_MS,
   };
@@ -134,7 +134,7 @@ async function mailInvitation(
     await send({
       to,
       subject: `Join ${organization} on Acme`,
-      text: `${c.var.session.user.email} invites you to ${organization} on Acme. Accept within a week:\n\n${url}`,
+      text: `${c.var.person.email} invites you to ${organization} on Acme. Accept within a week:\n\n${url}`,
     });
     return null;
   } catch (error) {
@@ -194,7 +194,7 @@ export async function acceptInvitation(
   const connection = openSql(c.env);
   const { db, tables, atomically } = connection;
   const { invitations, members } = tables;
-  const { user } = c.var.session;
+  const { person: user } = c.var;
   const { invitation, organization } = await openInvitation(connection, token);
   if (invitation.email !== user.email) {
     throw new Failure(

@@ -1,13 +1,15 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { ApiKeyBody, CreatedApiKey } from "@acme/sdk/contract/api";
-import { and, desc, eq, gt, isNull, like, or } from "drizzle-orm";
+import { and, desc, eq, gt, isNull, like, or, sql } from "drizzle-orm";
 import type { Context } from "hono";
+import { forgetKeys } from "../auth/credentials.ts";
+import { randomSecret } from "../auth/random-secret.ts";
 import { digest } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { isoTime } from "../views/time.ts";
-import { auditStatement } from "./audit.ts";
+import { actorOf, auditStatement } from "./audit.ts";
 
 const ID_LENGTH = 16;
 /** The maximum number of valid keys of one environment. */
@@ -16,32 +18,45 @@ const LISTED = 200;
 
 /** In a key, by the environment's type: the published client then asks the server for public tokens. */
 const KEY_NAMES = { DEVELOPMENT: "dev", STAGING: "stg", PREVIEW: "preview", PRODUCTION: "prod" } as const;
-const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const SECRET_LENGTH = 24;
+/** Of the secret part, how much people are shown later. */
+const SHOWN_LENGTH = 4;
 
-/** `tr_prod_sk_` and 24 random letters and digits. */
-export function newSecretKey(type: EnvironmentRef["type"]): string {
-  let secret = "";
-  while (secret.length < SECRET_LENGTH) {
-    for (const byte of crypto.getRandomValues(new Uint8Array(SECRET_LENGTH * 2))) {
-      // 248 is the largest multiple of 62 in a byte: what lies above would skew the distribution.
-      if (byte < 248 && secret.length < SECRET_LENGTH) secret += ALPHABET[byte % ALPHABET.length];
-    }
-  }
-  return `tr_${KEY_NAMES[type]}_sk_${secret}`;
+/** `tr_prod_sk_` and 24 random letters and digits, and how it begins. */
+function newSecretKey(type: EnvironmentRef["type"]): { key: string; start: string } {
+  const prefix = `tr_${KEY_NAMES[type]}_sk_`;
+  const secret = randomSecret(SECRET_LENGTH);
+  return { key: prefix + secret, start: prefix + secret.slice(0, SHOWN_LENGTH) };
 }
 
-interface KeyRow {
-  hash: string;
-  createdAt: number;
-  revokedAt: number | null;
-}
+type KeyRow = SqlConnection["tables"]["apiKeys"]["$inferSelect"];
 
-const view = ({ createdAt, hash, revokedAt }: KeyRow): ApiKeyBody => ({
-  id: hash.slice(0, ID_LENGTH),
-  createdAt: isoTime(createdAt),
-  revokedAt: revokedAt === null ? undefined : isoTime(revokedAt),
+const view = (row: KeyRow): ApiKeyBody => ({
+  id: row.hash.slice(0, ID_LENGTH),
+  name: row.name,
+  start: row.start,
+  createdAt: isoTime(row.createdAt),
+  createdBy: row.createdBy,
+  lastUsedAt: row.lastUsedAt === null ? null : isoTime(row.lastUsedAt),
+  revokedAt: row.revokedAt === null ? undefined : isoTime(row.revokedAt),
 });
+
+/** A key that is not stored yet. */
+function newKey(c: Context<App>, name: string): { key: string; row: KeyRow } {
+  const { key: environmentKey, type } = c.var.environment;
+  const { key, start } = newSecretKey(type);
+  const row = {
+    hash: digest(key),
+    environmentKey,
+    name,
+    start,
+    createdAt: Date.now(),
+    createdBy: actorOf(c).actorName,
+    lastUsedAt: null,
+    revokedAt: null,
+  };
+  return { key, row };
+}
 
 const accepted = ({ tables: { apiKeys } }: SqlConnection, now: number) =>
   or(isNull(apiKeys.revokedAt), gt(apiKeys.revokedAt, now));
@@ -58,45 +73,56 @@ export async function listKeys(c: Context<App>): Promise<ApiKeyBody[]> {
   return rows.map(view);
 }
 
-/** Adds a key beside those that there are. Throws a 422 where there are too many. */
-export async function createKey(c: Context<App>): Promise<CreatedApiKey> {
+/** Adds a key beside those that exist. Throws a 422 if there are too many. */
+export async function createKey(c: Context<App>, name: string): Promise<CreatedApiKey> {
   const connection = openSql(c.env);
-  const { apiKeys } = connection.tables;
-  const now = Date.now();
-  const { key: environmentKey, type } = c.var.environment;
-  const own = and(eq(apiKeys.environmentKey, environmentKey), accepted(connection, now));
-  if ((await connection.db.select().from(apiKeys).where(own).limit(MAX_KEYS)).length === MAX_KEYS) {
-    throw new Failure(
-      422,
-      "too_many_keys",
-      `The environment has ${MAX_KEYS} keys, which is the limit. Revoke one that is not used. Nothing was created.`,
-    );
-  }
-  const key = newSecretKey(type);
-  const row = { hash: digest(key), environmentKey, createdAt: now };
+  await checkCount(c, connection);
+  const { key, row } = newKey(c, name);
   await connection.atomically([
-    connection.db.insert(apiKeys).values(row),
-    auditStatement(c, connection, deed(c, "key.created", row.hash)),
+    connection.db.insert(connection.tables.apiKeys).values(row),
+    auditStatement(c, connection, deed(c, "key.created", row.hash, { name })),
   ]);
-  return { ...view({ ...row, revokedAt: null }), key };
+  return { ...view(row), key };
 }
 
-/** Adds a key in place of another one, which is accepted for the overlap. Throws a 404. */
+/** Adds a key in place of another one, which is accepted for the overlap. Throws a 404, or a 422 if there are too many. */
 export async function rotateKey(c: Context<App>, id: string, overlapMs: number): Promise<CreatedApiKey> {
   const connection = openSql(c.env);
-  const { apiKeys } = connection.tables;
+  const { db, tables } = connection;
   const now = Date.now();
-  const { key: environmentKey, type } = c.var.environment;
-  const key = newSecretKey(type);
-  const row = { hash: digest(key), environmentKey, createdAt: now };
+  const former = await db
+    .select()
+    .from(tables.apiKeys)
+    .where(ownKey(c, connection, id, now))
+    .limit(1);
+  if (!former[0]) throw keyNotFound(id);
+  if (overlapMs > 0) await checkCount(c, connection);
+  const { key, row } = newKey(c, former[0].name);
   // One transaction: a server that dies leaves either the former key alone or both.
   const done = await connection.atomically([
     required(endStatement(c, connection, id, now, now + overlapMs)),
-    connection.db.insert(apiKeys).values(row),
-    auditStatement(c, connection, deed(c, "key.rotated", row.hash, { former: id, overlapMs })),
+    db.insert(tables.apiKeys).values(row),
+    auditStatement(
+      c,
+      connection,
+      deed(c, "key.rotated", row.hash, { name: row.name, former: id, overlapMs }),
+    ),
   ]);
   if (done === null) throw keyNotFound(id);
-  return { ...view({ ...row, revokedAt: null }), key };
+  forgetKeys();
+  return { ...view(row), key };
+}
+
+async function checkCount(c: Context<App>, connection: SqlConnection): Promise<void> {
+  const { apiKeys } = connection.tables;
+  const own = and(eq(apiKeys.environmentKey, c.var.environment.key), accepted(connection, Date.now()));
+  const keys = await connection.db.select({ hash: apiKeys.hash }).from(apiKeys).where(own).limit(MAX_KEYS);
+  if (keys.length < MAX_KEYS) return;
+  throw new Failure(
+    422,
+    "too_many_keys",
+    `The environment has ${MAX_KEYS} keys, which is the limit. Revoke one that is not used. Nothing was created.`,
+  );
 }
 
 /** Ends a key now: it is refused everywhere within 10 s. Throws a 404. */
@@ -108,17 +134,28 @@ export async function revokeKey(c: Context<App>, id: string): Promise<void> {
     auditStatement(c, connection, deed(c, "key.revoked", id)),
   ]);
   if (done === null) throw keyNotFound(id);
+  forgetKeys();
 }
 
-/** Changes no row where the environment has no such key, or it has ended before. */
-function endStatement(c: Context<App>, connection: SqlConnection, id: string, now: number, at: number) {
+/** The accepted key of this id. Throws a 404 for what is no id. */
+function ownKey(c: Context<App>, connection: SqlConnection, id: string, now: number) {
   if (!/^[0-9a-f]{16}$/.test(id)) throw keyNotFound(id);
   const { apiKeys } = connection.tables;
-  const own = and(eq(apiKeys.environmentKey, c.var.environment.key), like(apiKeys.hash, `${id}%`));
+  return and(
+    eq(apiKeys.environmentKey, c.var.environment.key),
+    like(apiKeys.hash, `${id}%`),
+    accepted(connection, now),
+  );
+}
+
+/** Changes no row if the environment has no such key, or it has ended before. A key that has an end never gets a later one. */
+function endStatement(c: Context<App>, connection: SqlConnection, id: string, now: number, at: number) {
+  const { apiKeys } = connection.tables;
+  const end = sql`CASE WHEN ${apiKeys.revokedAt} < ${at} THEN ${apiKeys.revokedAt} ELSE ${at} END`;
   return connection.db
     .update(apiKeys)
-    .set({ revokedAt: at })
-    .where(and(own, accepted(connection, now)));
+    .set({ revokedAt: end })
+    .where(ownKey(c, connection, id, now));
 }
 
 const deed = (c: Context<App>, action: string, hash: string, details?: Record<string, unknown>) => ({

@@ -72,7 +72,7 @@ export async function removeMember(c: Context<App>, userId: string): Promise<Mem
   const { members } = connection.tables;
   const { organization, role } = c.var.member;
   const before = await memberOf(connection, organization.id, userId);
-  if (userId !== c.var.session.user.id) {
+  if (userId !== c.var.person.id) {
     if (role !== "admin" && role !== "owner")
       throw ownersOnly("Only admins and owners remove other members.");
     if (before.role === "owner") requireOwner(c);

@@ -18,7 +18,7 @@ export async function createOrganization(
 ): Promise<OrganizationObject> {
   const connection = openSql(c.env);
   const { db, tables, atomically } = connection;
-  const userId = c.var.session.user.id;
+  const userId = c.var.person.id;
   const owned = await db
     .select({ count: count() })
     .from(tables.members)

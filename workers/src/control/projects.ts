@@ -105,7 +105,7 @@ export async function deleteProject(c: Context<App>): Promise<z.output<typeof De
   const { projects, environments, apiKeys, variables } = tables;
   const project = projectOf(c.var.member);
   const all = (
-    await memberEnvironments(connection, c.var.session.user.id, eq(projects.id, project.id), {
+    await memberEnvironments(connection, c.var.person.id, eq(projects.id, project.id), {
       archived: true,
     })
   ).map(({ environment }) => environment);

@@ -84,7 +84,8 @@ function describe(schemas: Schemas, path: string, operation: Operation) {
 function securityOf(access: Access): Record<string, readonly string[]>[] {
   if (access.credential === "none") return [];
   if (access.credential === "environment") return [{ secretKey: [] }, { accessToken: [] }, { session: [] }];
-  if (access.credential === "member") return [{ session: [] }];
+  if (access.credential === "member") return [{ session: [] }, { accessToken: [] }];
+  if (access.credential === "token") return [{ accessToken: [] }];
   const own = { [access.credential]: [] };
   return access.credential === "secretKey" && access.scopes ? [own, { publicToken: access.scopes }] : [own];
 }

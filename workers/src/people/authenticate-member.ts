@@ -5,27 +5,27 @@ import type { Authenticated } from "../auth/credentials.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql } from "../storage/sql-connection.ts";
-import { type Membership, membershipByPath, membershipOf } from "./membership.ts";
+import { type Membership, membershipByName, membershipByPath } from "./membership.ts";
 import { requireRole } from "./roles.ts";
 import { authenticateSession } from "./session.ts";
 
 /**
- * Finds the environment that a signed-in person names by header (a WebSocket or a download: by `?environment=`), if it is
- * of an organization that they are a member of, with a role that may do the operation. Throws a 400, 401, 403, 404 or 429.
+ * Finds the environment that a signed-in person names by header (a WebSocket or a download: by `?environment=`), by its id
+ * or as `PROJECTREF/SLUG`, if it is of an organization that they are a member of, with a role that may do the operation. Throws a 400, 401, 403, 404 or 429.
  */
 export async function authenticateMember(c: Context<App>, operation: OperationId): Promise<Authenticated> {
   const session = await authenticateSession(c);
   const byQuery = c.req.method === "GET" ? c.req.query("environment") : undefined;
-  const id = c.req.header(ENVIRONMENT_HEADER) ?? byQuery;
-  if (!id) {
+  const named = (c.req.header(ENVIRONMENT_HEADER) ?? byQuery)?.slice(0, 256);
+  if (!named) {
     throw new Failure(
       400,
       "environment_missing",
       `Say which environment is meant: its id (env_…) in the header ${ENVIRONMENT_HEADER}, or in ?environment= of a WebSocket's address. Nothing was changed.`,
     );
   }
-  const membership = await membershipOf(() => openSql(c.env), session.user.id, id.slice(0, 64));
-  if (!membership) throw environmentNotFound(id.slice(0, 64));
+  const membership = await membershipByName(() => openSql(c.env), session.user.id, named);
+  if (!membership) throw environmentNotFound(named.slice(0, 128));
   return authenticated(session, membership, operation);
 }
 

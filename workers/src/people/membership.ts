@@ -80,6 +80,18 @@ export const environmentsOfProject = async (
     return rows.map(refOf);
   })) ?? [];
 
+/** The same, by the environment's id or by `PROJECTREF/SLUG`. */
+export function membershipByName(
+  connection: () => SqlConnection,
+  userId: string,
+  name: string,
+): Promise<Membership | null> {
+  const slash = name.indexOf("/");
+  return slash < 0
+    ? membershipOf(connection, userId, name)
+    : membershipByPath(connection, userId, name.slice(0, slash), name.slice(slash + 1));
+}
+
 /** Environments that match, of the organizations that a person is a member of; archived branches only when asked for. */
 export async function memberEnvironments(
   { db, tables }: SqlConnection,

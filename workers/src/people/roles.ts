@@ -2,7 +2,8 @@ import { ROLES, type Role } from "@acme/sdk/contract/api";
 import type { ACCESS, OperationId } from "../auth/access.ts";
 import { Failure } from "../http/failure.ts";
 
-type OfEnvironment = {
+/** Operations in an organization: who may do them depends on the role there. */
+export type OfEnvironment = {
   [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends
     | "secretKey"
     | "accessToken"
@@ -13,7 +14,7 @@ type OfEnvironment = {
 }[OperationId];
 
 /**
- * The least role that may do an operation by session; each role may do what the ones before it may. It fails to compile
+ * The least role that may do an operation by session or access token; each role may do what the ones before it may. It fails to compile
  * when an operation is missing.
  *  - viewer: looks at everything but secrets.
  *  - developer: works with runs, queues, schedules, tokens and deployments.
@@ -138,6 +139,10 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
 };
 
 const LEAST: Partial<Record<OperationId, Role>> = LEAST_ROLE;
+
+/** Whether the role decides who may do it. */
+export const isOfEnvironment = (operation: OperationId): operation is OfEnvironment =>
+  operation in LEAST_ROLE;
 
 /** Whether a role may do what takes `least`. */
 export const mayAs = (role: Role, least: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(least);

@@ -1,4 +1,4 @@
-import { RotateApiKeyBody } from "@acme/sdk/contract/api";
+import { CreateApiKeyBody, RotateApiKeyBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
@@ -10,7 +10,10 @@ const PATH = "/api/v1/projects/:ref/:env{(?:(?:dev|preview)(?:-[0-9a-z-]+)?|stag
 /** Secret keys of an environment. */
 export const keyRoutes = new Hono<App>()
   .get(PATH, access("listKeys"), async (c) => c.json({ data: await listKeys(c) }))
-  .post(PATH, access("createKey"), async (c) => c.json(await createKey(c), 201))
+  .post(PATH, access("createKey"), async (c) => {
+    const { name } = await readBody(c, CreateApiKeyBody);
+    return c.json(await createKey(c, name), 201);
+  })
   .post(`${PATH}/:id/rotate`, access("rotateKey"), async (c) => {
     const { overlapSeconds } = await readBody(c, RotateApiKeyBody);
     return c.json(await rotateKey(c, c.req.param("id"), overlapSeconds * 1000), 201);

@@ -93,12 +93,8 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.findAccessToken(hash);
   }
 
-  async createAccessToken(organizationId: string, hash: string) {
-    return this.#repository.createAccessToken(organizationId, hash);
-  }
-
-  async revokeAccessToken(organizationId: string, hash: string) {
-    return this.#repository.revokeAccessToken(organizationId, hash);
+  async markUsed(kind: "key" | "accessToken", hash: string) {
+    return this.#repository.markUsed(kind, hash);
   }
 
   async findEnvironment(organizationId: string, projectRef: string, slug: string) {

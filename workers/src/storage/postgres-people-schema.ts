@@ -153,3 +153,28 @@ export const invitations = pgTable(
     index("invitations_of_email").on(table.email),
   ],
 );
+
+/** Logins of programs that wait for a person to allow them (RFC 8628), by the SHA-256 of the program's code. */
+export const deviceLogins = pgTable(
+  "device_logins",
+  {
+    hash: text().primaryKey(),
+    /** What the person types, without its hyphen. */
+    userCode: text("user_code").notNull().unique(),
+    clientName: text("client_name").notNull(),
+    /** Asked for, then granted; with spaces between them. */
+    scopes: text().notNull(),
+    address: text(),
+    userAgent: text("user_agent"),
+    createdAt: millis("created_at").notNull(),
+    expiresAt: millis("expires_at").notNull(),
+    decision: text().$type<"approved" | "denied">(),
+    /** Who decided. */
+    userId: text("user_id"),
+    /** Which organization the token is for. */
+    organizationId: text("organization_id"),
+    /** When the token was handed out, which happens once. */
+    usedAt: millis("used_at"),
+  },
+  (table) => [index("device_logins_by_expiry").on(table.expiresAt)],
+);

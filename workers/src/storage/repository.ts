@@ -30,6 +30,14 @@ export interface Conflict {
 export interface AccessToken {
   id: string;
   organizationId: string;
+  name: string;
+  /** With spaces between them. */
+  scopes: string;
+  expiresAt: number | null;
+  /** Null: the token is the organization's own. */
+  userId: string | null;
+  /** Null also for a person who is not there any more. */
+  user: { id: string; email: string; name: string; image: string | null } | null;
 }
 
 export interface DeploymentInput {
@@ -124,12 +132,10 @@ export interface Repository extends RunProjection, WaitpointProjection {
   /** False: no such key is valid. */
   revokeApiKey(environmentKey: string, hash: string): Promise<boolean>;
 
-  /** Revoked tokens are unknown. */
+  /** Revoked tokens are unknown; expired ones are not. */
   findAccessToken(hash: string): Promise<AccessToken | null>;
-  /** Null: the token exists already, revoked or not. */
-  createAccessToken(organizationId: string, hash: string): Promise<AccessToken | null>;
-  /** False: no such token is valid. */
-  revokeAccessToken(organizationId: string, hash: string): Promise<boolean>;
+  /** Records that a key or token was used now, unless that was recorded a moment ago. */
+  markUsed(kind: "key" | "accessToken", hash: string): Promise<void>;
 
   findEnvironment(organizationId: string, projectRef: string, slug: string): Promise<EnvironmentRef | null>;
   findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null>;

@@ -1,6 +1,6 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
-import { and, asc, desc, eq, gt, inArray, isNull, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
 import type {
   AccessToken,
   BootstrapInput,
@@ -28,6 +28,9 @@ const ENVIRONMENT_TYPES: Record<string, EnvironmentRef["type"]> = {
   preview: "PREVIEW",
   prod: "PRODUCTION",
 };
+
+/** When a key or token was used is recorded once in this time at most. */
+const USE_RESOLUTION_MS = 60_000;
 
 /** The query side over a SQL database. */
 export class SqlRepository implements Repository {
@@ -161,33 +164,32 @@ export class SqlRepository implements Repository {
   }
 
   async findAccessToken(hash: string): Promise<AccessToken | null> {
-    const { accessTokens } = this.#tables;
+    const { accessTokens, users } = this.#tables;
+    const { id, organizationId, name, scopes, expiresAt, userId } = accessTokens;
     const rows = await this.#db
-      .select({ id: accessTokens.id, organizationId: accessTokens.organizationId })
+      .select({
+        id,
+        organizationId,
+        name,
+        scopes,
+        expiresAt,
+        userId,
+        user: { id: users.id, email: users.email, name: users.name, image: users.image },
+      })
       .from(accessTokens)
+      .leftJoin(users, eq(users.id, userId))
       .where(and(eq(accessTokens.hash, hash), isNull(accessTokens.revokedAt)));
     return rows[0] ?? null;
   }
 
-  async createAccessToken(organizationId: string, hash: string): Promise<AccessToken | null> {
-    const { accessTokens } = this.#tables;
-    const created = await this.#db
-      .insert(accessTokens)
-      .values({ hash, id: newId("pat"), organizationId, createdAt: Date.now() })
-      .onConflictDoNothing({ target: accessTokens.hash })
-      .returning({ id: accessTokens.id, organizationId: accessTokens.organizationId });
-    return created[0] ?? null;
-  }
-
-  async revokeAccessToken(organizationId: string, hash: string): Promise<boolean> {
-    const { accessTokens } = this.#tables;
-    const own = and(eq(accessTokens.hash, hash), eq(accessTokens.organizationId, organizationId));
-    const revoked = await this.#db
-      .update(accessTokens)
-      .set({ revokedAt: Date.now() })
-      .where(and(own, isNull(accessTokens.revokedAt)))
-      .returning({ hash: accessTokens.hash });
-    return revoked.length > 0;
+  async markUsed(kind: "key" | "accessToken", hash: string): Promise<void> {
+    const table = kind === "key" ? this.#tables.apiKeys : this.#tables.accessTokens;
+    const now = Date.now();
+    const isDue = or(isNull(table.lastUsedAt), lt(table.lastUsedAt, now - USE_RESOLUTION_MS));
+    await this.#db
+      .update(table)
+      .set({ lastUsedAt: now })
+      .where(and(eq(table.hash, hash), isDue));
   }
 
   async findEnvironment(

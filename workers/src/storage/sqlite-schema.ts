@@ -67,25 +67,52 @@ export const environments = sqliteTable(
 );
 
 /** Secret keys, by the SHA-256 of the key: the key itself is shown once and kept nowhere. */
-export const apiKeys = sqliteTable("api_keys", {
-  hash: text().primaryKey(),
-  environmentKey: text("environment_key")
-    .notNull()
-    .references(() => environments.key),
-  createdAt: integer("created_at").notNull(),
-  revokedAt: integer("revoked_at"),
-});
+export const apiKeys = sqliteTable(
+  "api_keys",
+  {
+    hash: text().primaryKey(),
+    environmentKey: text("environment_key")
+      .notNull()
+      .references(() => environments.key),
+    createdAt: integer("created_at").notNull(),
+    revokedAt: integer("revoked_at"),
+    /** What it is for. Keys that replace one another have the same name. */
+    name: text().notNull().default("default"),
+    /** How the key begins, for people; null: only its hash was ever known here. */
+    start: text(),
+    /** As the audit log names them; null: the operator. */
+    createdBy: text("created_by"),
+    /** Written once a minute at most. */
+    lastUsedAt: integer("last_used_at"),
+  },
+  (table) => [index("api_keys_newest").on(table.environmentKey, table.createdAt, table.hash)],
+);
 
-/** Personal access tokens, by their SHA-256. */
-export const accessTokens = sqliteTable("access_tokens", {
-  hash: text().primaryKey(),
-  id: text().notNull().unique(),
-  organizationId: text("organization_id")
-    .notNull()
-    .references(() => organizations.id),
-  createdAt: integer("created_at").notNull(),
-  revokedAt: integer("revoked_at"),
-});
+/** Access tokens of one organization, by their SHA-256. */
+export const accessTokens = sqliteTable(
+  "access_tokens",
+  {
+    hash: text().primaryKey(),
+    id: text().notNull().unique(),
+    organizationId: text("organization_id")
+      .notNull()
+      .references(() => organizations.id),
+    createdAt: integer("created_at").notNull(),
+    revokedAt: integer("revoked_at"),
+    /** Whose it is; null: the organization's own, made by the operator. */
+    userId: text("user_id"),
+    name: text().notNull().default("access token"),
+    /** How the token begins, for people; null: only its hash was ever known here. */
+    start: text(),
+    /** With spaces between them. */
+    scopes: text().notNull().default("admin"),
+    /** Written once a minute at most. */
+    lastUsedAt: integer("last_used_at"),
+    /** Null: it does not expire. */
+    expiresAt: integer("expires_at"),
+  },
+  (table) => [index("access_tokens_of_user").on(table.userId, table.createdAt)],
+);
 
 export const deployments = sqliteTable(
   "deployments",

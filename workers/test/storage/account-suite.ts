@@ -123,17 +123,19 @@ export function accountSuite(open: () => Promise<Repository>): void {
   });
 
   describe("access tokens", () => {
-    it("work until they are revoked", async () => {
-      const { organizationId } = await anAccount(repository);
-      const hash = aHash();
-      const token = await repository.createAccessToken(organizationId, hash);
-      expect(token).toEqual({ id: expect.stringMatching(/^pat_/), organizationId });
-      expect(await repository.findAccessToken(hash)).toEqual(token);
-      expect(await repository.createAccessToken(organizationId, hash)).toBeNull();
-      expect(await repository.revokeAccessToken("org_of_someone_else", hash)).toBe(false);
-      expect(await repository.revokeAccessToken(organizationId, hash)).toBe(true);
-      expect(await repository.findAccessToken(hash)).toBeNull();
-      expect(await repository.revokeAccessToken(organizationId, hash)).toBe(false);
+    it("of the operator are the organization's own, and may everything", async () => {
+      const { input, organizationId } = await anAccount(repository);
+      await repository.markUsed("accessToken", input.accessTokenHash);
+      expect(await repository.findAccessToken(input.accessTokenHash)).toEqual({
+        id: expect.stringMatching(/^pat_/),
+        organizationId,
+        name: "access token",
+        scopes: "admin",
+        expiresAt: null,
+        userId: null,
+        user: null,
+      });
+      expect(await repository.findAccessToken(aHash())).toBeNull();
     });
   });
 

@@ -1,10 +1,20 @@
 import { z } from "zod";
 
+/** What a key is for, as its owner says it. Keys that replace one another have the same name. */
+const KeyName = z.string().trim().min(1, "Give the key a name").max(100);
+
 /** A secret key of an environment, without the key itself. Times are ISO 8601. */
 export const ApiKeyBody = z.object({
   /** The first 16 digits of the key's SHA-256. */
   id: z.string(),
+  name: z.string(),
+  /** How the key begins, such as `tr_prod_sk_4fQz`; null: not known of keys that were not created here. */
+  start: z.string().nullable(),
   createdAt: z.iso.datetime(),
+  /** Who created it, as the audit log names them; null: the operator, or not known. */
+  createdBy: z.string().nullable(),
+  /** To a minute or so; null: never used. */
+  lastUsedAt: z.iso.datetime().nullable(),
   /** After it the key is refused, everywhere within 10 s. Absent: it has no end. */
   revokedAt: z.iso.datetime().optional(),
 });
@@ -12,6 +22,8 @@ export type ApiKeyBody = z.infer<typeof ApiKeyBody>;
 
 /** Keys that are accepted, and those that ended; the newest first. */
 export const ListApiKeysResponse = z.object({ data: z.array(ApiKeyBody) });
+
+export const CreateApiKeyBody = z.object({ name: KeyName.default("default") }).strict();
 
 /** `key` is shown this once: the server keeps only its hash. */
 export const CreatedApiKey = ApiKeyBody.extend({ key: z.string() });

@@ -11,7 +11,7 @@ export const EmailAddress = z
   .max(254)
   .transform((email) => email.toLowerCase());
 
-/** Header that names the environment (its `id`) a session acts on. A WebSocket says it by `?environment=`. */
+/** Header that names the environment that a session or an access token acts on: its `id`, or `PROJECTREF/SLUG`. A WebSocket says it by `?environment=`. */
 export const ENVIRONMENT_HEADER = "x-acme-environment";
 
 export const Person = z.object({

@@ -1,0 +1,14 @@
+const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+
+/** Random letters and digits, each as likely as the others. */
+export function randomSecret(length: number, alphabet = ALPHABET): string {
+  // What lies above the largest multiple of the alphabet's length in a byte would skew the distribution.
+  const limit = 256 - (256 % alphabet.length);
+  let secret = "";
+  while (secret.length < length) {
+    for (const byte of crypto.getRandomValues(new Uint8Array(length * 2))) {
+      if (byte < limit && secret.length < length) secret += alphabet[byte % alphabet.length];
+    }
+  }
+  return secret;
+}

@@ -1,0 +1,69 @@
+import { type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api";
+import { Failure } from "../http/failure.ts";
+import { LEAST_ROLE, type OfEnvironment } from "./roles.ts";
+
+/** The scope of an operation follows from the least role that may do it, unless it is listed below. */
+const OF_ROLE: Record<Role, TokenScope> = {
+  viewer: "read",
+  developer: "write",
+  admin: "admin",
+  owner: "admin",
+};
+
+/** Any one of these scopes allows the operation. */
+const ALLOWED_BY: Partial<Record<OfEnvironment, readonly TokenScope[]>> = {
+  uploadBundle: ["deploy"],
+  createDeployment: ["deploy"],
+  promoteDeployment: ["deploy"],
+  createProjectEnvironment: ["deploy"],
+  archiveBranch: ["deploy"],
+  // What `acme deploy` and extensions that sync variables need besides.
+  importVariables: ["write", "deploy"],
+  getEnvironment: ["read", "deploy"],
+  listDeployments: ["read", "deploy"],
+  retrieveDeployment: ["read", "deploy"],
+  listProjectEnvironments: ["read", "deploy"],
+  // A viewer may leave the organization, and a token that only reads may not do it for them.
+  removeMember: ["admin"],
+};
+
+/** What a scope includes. `deploy` stands beside `read` and `write`: a token of a CI needs neither. */
+const INCLUDES: Record<TokenScope, readonly TokenScope[]> = {
+  read: ["read"],
+  write: ["read", "write"],
+  deploy: ["deploy"],
+  admin: TOKEN_SCOPES,
+};
+
+/** The scopes of which a token needs one for an operation, the narrowest first. */
+export const scopesFor = (operation: OfEnvironment): readonly TokenScope[] =>
+  ALLOWED_BY[operation] ?? [OF_ROLE[LEAST_ROLE[operation]]];
+
+export const scopesAllow = (scopes: readonly TokenScope[], operation: OfEnvironment): boolean => {
+  const needed = scopesFor(operation);
+  return scopes.some((scope) => INCLUDES[scope].some((included) => needed.includes(included)));
+};
+
+/** Throws a 403 that names the missing scope. */
+export function requireTokenScope(
+  { name, scopes }: { name: string; scopes: readonly TokenScope[] },
+  operation: OfEnvironment,
+): void {
+  if (scopesAllow(scopes, operation)) return;
+  const needed = scopesFor(operation);
+  throw new Failure(
+    403,
+    "scope_missing",
+    `This access token ("${name}") lacks the scope ${needed.join(" or ")}: it has ${scopes.join(", ") || "none"}. Create a token with that scope, or log in with \`acme login --scope ${needed[0]}\`. Nothing was changed.`,
+  );
+}
+
+/** Scopes as they are stored. What a later version of the server wrote is left out. */
+export const scopesOf = (stored: string): TokenScope[] => {
+  const words = stored.split(" ");
+  return TOKEN_SCOPES.filter((scope) => words.includes(scope));
+};
+
+/** Each once, in one order. */
+export const storedScopes = (scopes: readonly TokenScope[]): string =>
+  TOKEN_SCOPES.filter((scope) => scopes.includes(scope)).join(" ");
