@@ -1,5 +1,5 @@
-export * from "./admin.ts";
 export * from "./access-tokens.ts";
+export * from "./admin.ts";
 export * from "./answers.ts";
 export * from "./batches.ts";
 export * from "./bulk-actions.ts";
