@@ -3,6 +3,7 @@ import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 import { apiServer } from "./support/api.ts";
@@ -25,6 +26,25 @@ test("the SDK needs no module of Node and no zod", async () => {
   expect(inputs.filter((path) => path.includes("node_modules/zod/"))).toEqual([]);
   expect(Object.values(metafile.outputs).flatMap((output) => output.imports)).toEqual([]);
   expect(outputFiles[0]!.contents.length).toBeLessThan(250_000);
+});
+
+test("what a page loads stays small, and has no zod", async () => {
+  // Kilobytes of gzip, without the framework: the sizes that the README states.
+  const limits = { live: 6, svelte: 15, react: 20 };
+  for (const [entry, limit] of Object.entries(limits)) {
+    const { outputFiles, metafile } = await build({
+      entryPoints: [source(`${entry}/index.ts`)],
+      bundle: true,
+      minify: true,
+      write: false,
+      metafile: true,
+      format: "esm",
+      platform: "browser",
+      external: ["react", "svelte"],
+    });
+    expect(Object.keys(metafile.inputs).filter((path) => path.includes("node_modules/zod/"))).toEqual([]);
+    expect(gzipSync(outputFiles[0]!.contents).length, entry).toBeLessThan(limit * 1_000);
+  }
 });
 
 test("the runtime loads no zod, which would slow its start", async () => {

@@ -46,6 +46,17 @@ export async function downloadPacket(
   return download(data.presignedUrl, options?.signal);
 }
 
+/** The same for a run's payload or output: also with a public token that may read the run. */
+export async function downloadRunPacket(
+  runId: string,
+  field: "payload" | "output",
+  options?: ApiRequestOptions,
+): Promise<unknown> {
+  const call = { method: "GET", path: runPath("v1", runId, `/packets/${field}`) } as const;
+  const { data } = await request<{ presignedUrl: string }>(call, options);
+  return download(data.presignedUrl, options?.signal);
+}
+
 /** Downloads a packet from an address that needs no key, and decodes it by its content type. */
 export async function download(url: string, signal: AbortSignal | undefined): Promise<unknown> {
   const response = await fetch(url, { signal });

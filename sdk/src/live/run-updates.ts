@@ -1,9 +1,10 @@
-import { decodePacket, JSON_TYPE, STORE_TYPE } from "../client/packet.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
-import { downloadPacket, withDates } from "../client/runs-api.ts";
-import type { LivePacket, LiveRun } from "../contract/live.ts";
-import { LiveClient, type LiveClientOptions, type LiveSubscription } from "./live-client.ts";
+import { downloadRunPacket } from "../client/runs-api.ts";
+import type { LiveRun } from "../contract/live.ts";
+import { type Download, decodedRun } from "./decoded-run.ts";
+import type { LiveClient, LiveSubscription } from "./live-client.ts";
 import type { LiveError } from "./live-error.ts";
+import { type LiveConnection, sharedClient } from "./shared-client.ts";
 
 /** States of runs that nobody has taken yet: of a run only the latest. */
 class LatestStates {
@@ -44,16 +45,6 @@ class LatestStates {
   }
 }
 
-/** One client for each server and token: all subscriptions of a process share its connection. */
-const clients = new Map<string, LiveClient>();
-
-function clientFor(options: LiveClientOptions): LiveClient {
-  const key = `${options.baseURL} ${options.accessToken}`;
-  const client = clients.get(key) ?? new LiveClient(options);
-  clients.set(key, client);
-  return client;
-}
-
 export type UpdatesOf =
   | { runId: string; stopOnCompletion: boolean }
   | { tags: string[]; from: number | undefined }
@@ -68,12 +59,13 @@ const LIST = { limit: 1_000, data: true };
  */
 export async function* runUpdates(
   what: UpdatesOf,
-  connection: LiveClientOptions,
+  connection: LiveConnection,
   signal: AbortSignal,
   request: ApiRequestOptions | undefined,
 ): AsyncGenerator<Record<string, unknown>> {
   const states = new LatestStates();
-  const subscription = subscribe(clientFor(connection), what, states);
+  const subscription = subscribe(sharedClient(connection), what, states);
+  const download: Download = (runId, field) => downloadRunPacket(runId, field, request);
   const onAbort = () => states.end();
   signal.addEventListener("abort", onAbort);
   if (signal.aborted) states.end();
@@ -81,7 +73,7 @@ export async function* runUpdates(
     for (;;) {
       const run = await states.take();
       if (!run) return;
-      yield await decoded(run, request);
+      yield await decodedRun(run, download);
       if ("runId" in what && what.stopOnCompletion && run.finishedAt !== undefined) return;
     }
   } finally {
@@ -112,28 +104,4 @@ function subscribe(client: LiveClient, what: UpdatesOf, states: LatestStates): L
     ...(what.from === undefined ? {} : { from: what.from }),
   };
   return client.runs({ ...LIST, filter }, ({ runs }) => put(runs), { onError });
-}
-
-async function decoded(
-  { data = {}, position: _, ...run }: LiveRun,
-  request: ApiRequestOptions | undefined,
-): Promise<Record<string, unknown>> {
-  const [payload, output] = await Promise.all([
-    unpacked(data.payload, request),
-    unpacked(data.output, request),
-  ]);
-  const { metadata, error, streams } = data;
-  return {
-    ...withDates(run),
-    payload,
-    output,
-    metadata,
-    error,
-    ...(streams ? { realtimeStreams: streams } : {}),
-  };
-}
-
-function unpacked(packet: LivePacket | undefined, request: ApiRequestOptions | undefined): unknown {
-  if (packet?.dataType === STORE_TYPE) return downloadPacket(packet.data, request);
-  return decodePacket(packet?.data, packet?.dataType ?? JSON_TYPE);
 }

@@ -1,0 +1,46 @@
+import type { ApiRequestOptions } from "../client/request-options.ts";
+import { LiveClient, type LiveClientOptions } from "./live-client.ts";
+
+export type LiveConnection = Pick<LiveClientOptions, "baseURL" | "accessToken" | "environment">;
+
+/** Options of a request to the same server with the same token. */
+export async function requestOptionsOf({ baseURL, accessToken }: LiveConnection): Promise<ApiRequestOptions> {
+  const token = typeof accessToken === "function" ? await accessToken() : accessToken;
+  return {
+    clientConfig: {
+      ...(baseURL === undefined ? {} : { baseURL }),
+      ...(token === undefined ? {} : { accessToken: token }),
+    },
+  };
+}
+
+interface Shared {
+  connection: LiveConnection;
+  client: LiveClient;
+}
+
+/** Clients that are in use: few, because a page or a process has few tokens. */
+const shared = new Set<Shared>();
+
+const isSame = (a: LiveConnection, b: LiveConnection): boolean =>
+  a.baseURL === b.baseURL && a.accessToken === b.accessToken && a.environment === b.environment;
+
+/**
+ * The one client of this page or process for a server and a token: all its subscriptions share a connection. It is
+ * forgotten when it has been without subscriptions for a while, so ask for it whenever a subscription begins.
+ */
+export function sharedClient(connection: LiveConnection): LiveClient {
+  for (const known of shared) if (isSame(known.connection, connection)) return known.client;
+  const client = new LiveClient(connection);
+  const entry: Shared = { connection: { ...connection }, client };
+  shared.add(entry);
+  let wasUsed = false;
+  const end = client.onStatus((status) => {
+    if (status !== "idle" && status !== "refused") wasUsed = true;
+    else if (wasUsed) {
+      shared.delete(entry);
+      end();
+    }
+  });
+  return client;
+}

@@ -1,0 +1,286 @@
+import { downloadRunPacket } from "../client/runs-api.ts";
+import type { LiveFilter, LiveLogLine, LiveRun } from "../contract/live.ts";
+import { type DecodedRun, type Download, decodedRun } from "./decoded-run.ts";
+import type { LiveSubscription } from "./live-client.ts";
+import { type LiveConnection, requestOptionsOf, sharedClient } from "./shared-client.ts";
+
+/**
+ * The state of a subscription for a user interface. The subscription is open while somebody listens, and goes on where
+ * it stopped when somebody listens again.
+ */
+export interface LiveStore<S> {
+  /** The same object until something changes. */
+  get(): S;
+  /** Returns a function that ends it. */
+  subscribe(listener: () => void): () => void;
+  /** Ends the subscription for good; the state stays. */
+  stop(): void;
+}
+
+type Open<S> = (store: Store<S>) => LiveSubscription;
+
+class Store<S> implements LiveStore<S> {
+  readonly #open: Open<S>;
+  readonly #throttleMs: number;
+  readonly #listeners = new Set<() => void>();
+  #state: S;
+  #next: (() => S) | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #subscription: LiveSubscription | null = null;
+  #stopped = false;
+
+  /** `throttleMs`: listeners are called this often at most; 0: at each change. */
+  constructor(initial: S, throttleMs: number, open: Open<S>) {
+    this.#state = initial;
+    this.#throttleMs = throttleMs;
+    this.#open = open;
+  }
+
+  get(): S {
+    return this.#state;
+  }
+
+  subscribe(listener: () => void): () => void {
+    // A function of its own, because the same listener may come twice.
+    const own = () => listener();
+    this.#listeners.add(own);
+    if (!this.#stopped) this.#subscription ??= this.#open(this);
+    return () => {
+      this.#listeners.delete(own);
+      if (this.#listeners.size === 0) this.#close();
+    };
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#close();
+  }
+
+  /** `next` is called when listeners are about to be. */
+  change(next: () => S): void {
+    this.#next = next;
+    if (this.#throttleMs === 0) this.#publish();
+    else this.#timer ??= setTimeout(() => this.#publish(), this.#throttleMs);
+  }
+
+  #publish(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#next) return;
+    this.#state = this.#next();
+    this.#next = null;
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  #close(): void {
+    this.#subscription?.unsubscribe();
+    this.#subscription = null;
+    this.#publish();
+  }
+}
+
+const downloadWith =
+  (connection: LiveConnection): Download =>
+  async (runId, field) =>
+    downloadRunPacket(runId, field, await requestOptionsOf(connection));
+
+export interface RunState {
+  run: DecodedRun | undefined;
+  error: Error | undefined;
+}
+
+/** `stopOnCompletion`: the subscription ends with the run. */
+export function runStore(
+  runId: string,
+  connection: LiveConnection,
+  stopOnCompletion: boolean,
+): LiveStore<RunState> {
+  const download = downloadWith(connection);
+  let shown = -1;
+  return new Store<RunState>({ run: undefined, error: undefined }, 0, (store) => {
+    const failed = (error: unknown) => store.change(() => ({ ...store.get(), error: asError(error) }));
+    const show = (run: DecodedRun, { position, finishedAt }: LiveRun): void => {
+      // A download may take longer than the next change.
+      if (position < shown) return;
+      shown = position;
+      store.change(() => ({ run, error: undefined }));
+      if (stopOnCompletion && finishedAt !== undefined) store.stop();
+    };
+    return sharedClient(connection).run(
+      runId,
+      ({ run }) =>
+        whenReady(
+          () => decodedRun(run, download),
+          (decoded) => show(decoded, run),
+          failed,
+        ),
+      { onError: failed },
+    );
+  });
+}
+
+export interface RunsState {
+  /** Newest first. */
+  runs: DecodedRun[];
+  /** Older runs match as well. */
+  more: boolean;
+  error: Error | undefined;
+}
+
+export type RunsTarget = { filter: LiveFilter } | { batchId: string };
+
+/** At most `limit` runs: 1 to 1,000. */
+export function runsStore(
+  target: RunsTarget,
+  connection: LiveConnection,
+  limit: number | undefined,
+): LiveStore<RunsState> {
+  const download = downloadWith(connection);
+  let decoded = new Map<string, { position: number; run: DecodedRun | Promise<DecodedRun> }>();
+  let turn = 0;
+  const initial: RunsState = { runs: [], more: false, error: undefined };
+  return new Store(initial, 0, (store) => {
+    const failed = (error: unknown) => store.change(() => ({ ...store.get(), error: asError(error) }));
+    const listener = ({ runs, more }: { runs: LiveRun[]; more: boolean }): void => {
+      turn += 1;
+      const current = turn;
+      const next: typeof decoded = new Map();
+      const values = () =>
+        runs.map((run) => {
+          const known = decoded.get(run.id);
+          const same = known?.position === run.position ? known : undefined;
+          const entry = same ?? { position: run.position, run: decodedRun(run, download) };
+          next.set(run.id, entry);
+          return entry.run;
+        });
+      whenReady(
+        () => {
+          const all = values();
+          decoded = next;
+          return all.some((run) => run instanceof Promise) ? Promise.all(all) : (all as DecodedRun[]);
+        },
+        (shown) => {
+          if (current === turn) store.change(() => ({ runs: shown, more, error: undefined }));
+        },
+        failed,
+      );
+    };
+    const client = sharedClient(connection);
+    const options = { ...(limit === undefined ? {} : { limit }), data: true };
+    return "batchId" in target
+      ? client.batch(target.batchId, listener, { ...options, onError: failed })
+      : client.runs({ ...options, filter: target.filter }, listener, { onError: failed });
+  });
+}
+
+export interface LogsState {
+  lines: LiveLogLine[];
+  error: Error | undefined;
+}
+
+/** Keeps the newest `maxLines`. */
+export function logsStore(
+  runId: string,
+  connection: LiveConnection,
+  { maxLines = 10_000, throttleMs = THROTTLE_MS }: { maxLines?: number; throttleMs?: number } = {},
+): LiveStore<LogsState> {
+  const lines: LiveLogLine[] = [];
+  let last = 0;
+  return new Store<LogsState>({ lines: [], error: undefined }, throttleMs, (store) =>
+    sharedClient(connection).logs(
+      runId,
+      (more) => {
+        last = more.at(-1)?.seq ?? last;
+        append(lines, more, maxLines);
+        store.change(() => ({ lines: lines.slice(), error: undefined }));
+      },
+      {
+        after: last,
+        onError: (error) => store.change(() => ({ lines: lines.slice(), error })),
+      },
+    ),
+  );
+}
+
+export interface StreamState<T> {
+  parts: T[];
+  /** Number of the last part. */
+  last: number | undefined;
+  /** The run is over, and all parts are here. */
+  ended: boolean;
+  error: Error | undefined;
+}
+
+export interface StreamStoreOptions<T> {
+  /** Only parts after this number. */
+  after?: number;
+  from?: "start" | "latest";
+  /** Keeps the newest. Default: all. */
+  maxParts?: number;
+  /** Default 16. */
+  throttleMs?: number;
+  onParts?: (parts: T[]) => void;
+}
+
+export function streamStore<T>(
+  runId: string,
+  key: string,
+  connection: LiveConnection,
+  { after, from, maxParts, throttleMs = THROTTLE_MS, onParts }: StreamStoreOptions<T> = {},
+): LiveStore<StreamState<T>> {
+  const parts: T[] = [];
+  const state = { last: after, ended: false, error: undefined as Error | undefined };
+  const initial: StreamState<T> = { parts: [], ...state };
+  return new Store(initial, throttleMs, (store) => {
+    const changed = () => store.change(() => ({ parts: parts.slice(), ...state }));
+    return sharedClient(connection).stream<T>(
+      runId,
+      key,
+      (chunks) => {
+        const values = chunks.map(({ chunk }) => chunk);
+        state.last = chunks.at(-1)?.index ?? state.last;
+        state.error = undefined;
+        append(parts, values, maxParts);
+        onParts?.(values);
+        changed();
+      },
+      {
+        ...(state.last === undefined ? {} : { after: state.last }),
+        ...(from ? { from } : {}),
+        onEnd: () => {
+          state.ended = true;
+          changed();
+        },
+        onError: (error) => {
+          state.error = error;
+          changed();
+        },
+      },
+    );
+  });
+}
+
+/** A frame of a display: text that streams is not shown more often. */
+const THROTTLE_MS = 16;
+
+function append<T>(list: T[], more: T[], max = Number.POSITIVE_INFINITY): void {
+  for (const item of more) list.push(item);
+  if (list.length > max) list.splice(0, list.length - max);
+}
+
+/** Calls `use` at once where nothing has to be waited for. */
+function whenReady<T>(
+  value: () => T | Promise<T>,
+  use: (value: T) => void,
+  failed: (error: unknown) => void,
+): void {
+  try {
+    const found = value();
+    if (found instanceof Promise) found.then(use).catch(failed);
+    else use(found);
+  } catch (error) {
+    failed(error);
+  }
+}
+
+const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

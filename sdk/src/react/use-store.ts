@@ -1,0 +1,17 @@
+import { useCallback, useMemo, useSyncExternalStore } from "react";
+import type { LiveStore } from "../live/stores.ts";
+
+/** The state of a store. `create` makes it, anew when one of `keys` changes; without a store the state is `empty`. */
+export function useStore<S>(
+  create: () => LiveStore<S> | null,
+  empty: S,
+  keys: readonly unknown[],
+): S & { stop: () => void } {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the caller names what the store depends on.
+  const store = useMemo(create, keys);
+  const subscribe = useCallback((listener: () => void) => store?.subscribe(listener) ?? (() => {}), [store]);
+  const get = useCallback(() => store?.get() ?? empty, [store, empty]);
+  const state = useSyncExternalStore(subscribe, get, get);
+  const stop = useCallback(() => store?.stop(), [store]);
+  return { ...state, stop };
+}

@@ -1,0 +1,142 @@
+/**
+ * Live subscriptions for Svelte 5. A store opens its subscription when an effect or a template reads it, and closes it when
+ * none does any more. Make it in `$derived` where what it watches may change:
+ *
+ *   const live = createLive({ baseURL, accessToken });
+ *   const run = $derived(live.run(runId));
+ *   {run.current?.status}
+ */
+import { createSubscriber } from "svelte/reactivity";
+import type { LiveFilter, LiveLogLine } from "../contract/live.ts";
+import {
+  type LiveStore,
+  logsStore,
+  type RunsState,
+  runStore,
+  runsStore,
+  type StreamStoreOptions,
+  streamStore,
+} from "../live/stores.ts";
+import type { RealtimeRun } from "../manage/run-subscriptions.ts";
+
+export type { RealtimeRun };
+
+export interface LiveOptions {
+  /** The server. */
+  baseURL?: string;
+  /** A public token, or a function that gets one. */
+  accessToken?: string | (() => string | Promise<string>);
+}
+
+export interface LiveValue<T> {
+  readonly current: T;
+  /** Why the subscription ended, for example because the token does not allow it. */
+  readonly error: Error | undefined;
+  /** Ends the subscription; what it has stays. */
+  stop(): void;
+}
+
+export interface LiveRuns<T> extends LiveValue<RealtimeRun<T>[]> {
+  /** Older runs match as well. */
+  readonly more: boolean;
+}
+
+export interface LiveStream<T> extends LiveValue<T[]> {
+  /** The run is over, and all parts are here. */
+  readonly ended: boolean;
+}
+
+export interface Live {
+  /** One run. `stopOnCompletion`: the subscription ends with the run. Default: true. */
+  run<T = unknown>(
+    runId: string,
+    options?: { stopOnCompletion?: boolean },
+  ): LiveValue<RealtimeRun<T> | undefined>;
+  /** The newest runs that a filter matches, newest first. `limit`: 1 to 1000, 100 by default. */
+  runs<T = unknown>(filter: LiveFilter, options?: { limit?: number }): LiveRuns<T>;
+  /** The runs of a batch, newest first. */
+  batch<T = unknown>(batchId: string, options?: { limit?: number }): LiveRuns<T>;
+  /** The log of a run: its newest `maxLines`, 10,000 by default. */
+  logs(runId: string, options?: { maxLines?: number; throttleMs?: number }): LiveValue<LiveLogLine[]>;
+  /** The parts of a run's stream. */
+  stream<T = unknown>(runId: string, key: string, options?: StreamStoreOptions<T>): LiveStream<T>;
+}
+
+/** All stores of a server and a token share one connection. */
+export function createLive(connection: LiveOptions): Live {
+  return {
+    run<T>(runId: string, { stopOnCompletion = true } = {}): LiveValue<RealtimeRun<T> | undefined> {
+      return liveValue(
+        runStore(runId, connection, stopOnCompletion),
+        ({ run }) => run as RealtimeRun<T> | undefined,
+      );
+    },
+    runs: (filter, { limit } = {}) => liveRuns(runsStore({ filter }, connection, limit)),
+    batch: (batchId, { limit } = {}) => liveRuns(runsStore({ batchId }, connection, limit)),
+    logs: (runId, options) => liveValue(logsStore(runId, connection, options), ({ lines }) => lines),
+    stream<T>(runId: string, key: string, options?: StreamStoreOptions<T>): LiveStream<T> {
+      const store = tracked(streamStore<T>(runId, key, connection, options));
+      return {
+        get current() {
+          return store.get().parts;
+        },
+        get ended() {
+          return store.get().ended;
+        },
+        get error() {
+          return store.get().error;
+        },
+        stop: store.stop,
+      };
+    },
+  };
+}
+
+interface Tracked<S> {
+  /** Whatever effect calls this runs again when the state changes. */
+  get(): S;
+  stop(): void;
+}
+
+function tracked<S>(store: LiveStore<S>): Tracked<S> {
+  const track = createSubscriber((update) => store.subscribe(update));
+  return {
+    get: () => {
+      track();
+      return store.get();
+    },
+    stop: () => store.stop(),
+  };
+}
+
+function liveValue<S extends { error: Error | undefined }, T>(
+  untracked: LiveStore<S>,
+  read: (state: S) => T,
+): LiveValue<T> {
+  const store = tracked(untracked);
+  return {
+    get current() {
+      return read(store.get());
+    },
+    get error() {
+      return store.get().error;
+    },
+    stop: store.stop,
+  };
+}
+
+function liveRuns<T>(untracked: LiveStore<RunsState>): LiveRuns<T> {
+  const store = tracked(untracked);
+  return {
+    get current() {
+      return store.get().runs as RealtimeRun<T>[];
+    },
+    get more() {
+      return store.get().more;
+    },
+    get error() {
+      return store.get().error;
+    },
+    stop: store.stop,
+  };
+}

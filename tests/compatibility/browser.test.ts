@@ -1,0 +1,282 @@
+/** Hooks and stores in a real page of another origin: ours for React and Svelte, and those that Trigger.dev publishes. */
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { auth, batch, runs, tasks, wait } from "@acme/sdk";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openBrowser, openPage } from "../support/browser.ts";
+import { deployTaskFile } from "../support/deploy-task.ts";
+import { eventually } from "../support/eventually.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+import { publicToken } from "../support/public-token.ts";
+import { bundleForPage } from "./browser/bundle.ts";
+import type { PageComponent } from "./browser/page.ts";
+import type { PageSettings } from "./browser/settings.ts";
+
+const TASKS = `
+import { logger, metadata, streams, task, wait } from "@acme/sdk";
+export const work = task({
+  id: "work",
+  retry: { maxAttempts: 1 },
+  run: async ({ n, ms }: { n: number; ms: number }) => {
+    metadata.set("step", "counting");
+    async function* numbers() {
+      for (let i = 0; i < n; i++) {
+        logger.info("line " + i);
+        yield { n: i };
+        await new Promise((resolve) => setTimeout(resolve, ms));
+      }
+    }
+    await streams.pipe("numbers", numbers()).waitUntilComplete();
+    return { counted: n, at: new Date(0) };
+  },
+});
+export const asking = task({
+  id: "asking",
+  run: async ({ token }: { token: string }) => wait.forToken(token),
+});
+`;
+
+interface Run {
+  id: string;
+  status: string;
+  output?: unknown;
+  metadata?: unknown;
+}
+
+const COUNT = 40;
+const NUMBERS = Array.from({ length: COUNT }, (_, n) => ({ n }));
+const DONE = {
+  status: "COMPLETED",
+  output: { counted: COUNT, at: new Date(0).toISOString() },
+  metadata: { step: "counting" },
+};
+
+describe("in a page", () => {
+  let server: LocalServer;
+  let site: Server;
+  let browser: Browser;
+  let page: Page;
+  let problems: string[];
+  const sockets: string[] = [];
+  beforeAll(async () => {
+    const script = await bundleForPage(join(import.meta.dirname, "browser/page.ts"));
+    site = createServer((request, response) => {
+      const isScript = request.url === "/page.js";
+      response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+      response.end(isScript ? script : '<!doctype html><script type="module" src="/page.js"></script>');
+    });
+    await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+    server = await startLocalServer({ executor: "process", example: false });
+    await deployTaskFile(server, TASKS);
+    browser = await openBrowser();
+    ({ page, problems } = await openPage(browser));
+    page.on("websocket", (socket) => sockets.push(socket.url()));
+    await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    site?.close();
+    await server?.stop();
+  });
+
+  const as = <T>(work: () => Promise<T>): Promise<T> =>
+    auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, work) as Promise<T>;
+
+  /** Triggers what the page is to show, and mounts a component that shows it. */
+  async function shown(name: PageComponent): Promise<PageSettings> {
+    const tag = `${name}-${Date.now()}`;
+    const settings = await as(async () => {
+      const { id: otherRunId } = await tasks.trigger("work", { n: 0, ms: 0 });
+      const { id: runId } = await tasks.trigger("work", { n: COUNT, ms: 30 }, { tags: [tag] });
+      const { batchId } = await batch.trigger([
+        { id: "work", payload: { n: 1, ms: 0 } },
+        { id: "work", payload: { n: 2, ms: 0 } },
+      ]);
+      const waitToken = await wait.createToken();
+      const scopes = [`read:tags:${tag}`, `read:batch:${batchId}`];
+      return {
+        baseURL: server.apiUrl,
+        accessToken: publicToken(server, runId, scopes, 600),
+        triggerToken: publicToken(server, runId, ["trigger:tasks:work"], 600),
+        runId,
+        otherRunId,
+        tag,
+        batchId,
+        waitToken,
+      };
+    });
+    await page.evaluate(
+      ([component, given]) => {
+        (globalThis as unknown as { show: (...args: unknown[]) => void }).show(component, given);
+      },
+      [name, settings] as const,
+    );
+    return settings;
+  }
+
+  /** Waits until what the page shows is as expected; its last state is part of the failure. */
+  async function state<T>(what: string, isSo: (state: T) => boolean): Promise<T> {
+    let last: T | undefined;
+    const text = page.locator("pre");
+    try {
+      await eventually(what, async () => {
+        last = JSON.parse((await text.textContent()) ?? "null") as T;
+        return isSo(last);
+      });
+      return last as T;
+    } catch (error) {
+      throw new Error(`${String(error)}\n${JSON.stringify(last, summary)}\n${problems.join("\n")}`);
+    }
+  }
+
+  const summary = (_key: string, value: unknown) =>
+    typeof value === "object" && value !== null && "taskIdentifier" in value
+      ? `${(value as unknown as Run).id} ${(value as unknown as Run).status}`
+      : value;
+  const press = (name: string) => page.locator(`button[name=${name}]`).click();
+  const isDone = (run: Run | undefined) => run?.status === "COMPLETED";
+
+  it("our hooks for React show runs, streams and what they trigger, over one connection for each token", async () => {
+    interface State {
+      run?: Run;
+      completed: number;
+      tagged: Run[];
+      batch: Run[];
+      stream: { parts: unknown[]; ended: boolean; lastEventId?: string };
+      latest: unknown[];
+      forbidden?: string;
+      refused?: string;
+      triggered: { id?: string; run?: Run; error?: string };
+      token: { isReady: boolean; isCompleted: boolean; error?: string };
+    }
+    const before = sockets.length;
+    const { runId, waitToken } = await shown("Ours");
+    const { id: asking } = await as(() => tasks.trigger("asking", { token: waitToken.id }));
+    await state<State>("the stream comes while the run executes", ({ run, stream }) =>
+      Boolean(run?.status === "EXECUTING" && stream.parts.length > 1),
+    );
+    await press("trigger");
+    await press("trigger-refused");
+    await press("complete");
+    const last = await state<State>(
+      "all is over",
+      ({ run, stream, batch, tagged, triggered, token, forbidden, refused }) =>
+        isDone(run) &&
+        stream.ended &&
+        batch.filter(isDone).length === 2 &&
+        tagged.filter(isDone).length === 2 &&
+        isDone(triggered.run) &&
+        token.isCompleted &&
+        forbidden !== undefined &&
+        refused !== undefined,
+    );
+    expect(last.run).toMatchObject({ id: runId, ...DONE });
+    expect(last.completed).toBe(1);
+    expect(last.stream).toEqual({ parts: NUMBERS, ended: true, lastEventId: String(COUNT - 1) });
+    expect(last.latest).toEqual([NUMBERS.at(-1)]);
+    expect(last.tagged.map(({ id }) => id)).toEqual([runId, last.triggered.id]);
+    expect(last.tagged[0]).toMatchObject(DONE);
+    expect(last.batch.map(({ output }) => output)).toMatchObject([{ counted: 1 }, { counted: 2 }]);
+    expect(last.triggered).toMatchObject({ run: { output: { counted: 3 } } });
+    expect(last.forbidden).toContain("read:runs:");
+    expect(last.refused).toContain("not allow");
+    expect(sockets.length - before).toBe(2);
+    await eventually("the run got the answer", () => as(async () => isDone(await runs.retrieve(asking))));
+    expect(await as(() => runs.retrieve(asking))).toMatchObject({
+      output: { ok: true, output: { answer: 42 } },
+    });
+  });
+
+  it("our stores for Svelte show runs, logs and streams, and end with their component", async () => {
+    interface State {
+      run?: Run;
+      tagged: Run[];
+      more: boolean;
+      batch: Run[];
+      lines: string[];
+      parts: unknown[];
+      ended: boolean;
+      forbidden?: string;
+    }
+    const before = sockets.length;
+    const ended = new Promise((resolve) => {
+      page.once("websocket", (socket) =>
+        socket.on("framesent", ({ payload }) => {
+          if (String(payload).includes('"unsubscribe"')) resolve(true);
+        }),
+      );
+    });
+    const { runId } = await shown("Svelte");
+    await state<State>("parts come while the run executes", ({ run, parts }) =>
+      Boolean(run?.status === "EXECUTING" && parts.length > 1),
+    );
+    const last = await state<State>(
+      "all is over",
+      ({ run, tagged, batch, ended, lines, forbidden }) =>
+        isDone(run) &&
+        tagged.every(isDone) &&
+        batch.filter(isDone).length === 2 &&
+        ended &&
+        lines.length === COUNT &&
+        forbidden !== undefined,
+    );
+    expect(last.run).toMatchObject({ id: runId, ...DONE });
+    expect(last.tagged).toMatchObject([{ id: runId, ...DONE }]);
+    expect(last.batch).toMatchObject([{ output: { counted: 2 } }, { output: { counted: 1 } }]);
+    expect(last.parts).toEqual(NUMBERS);
+    expect(last.lines).toEqual(NUMBERS.map(({ n }) => `line ${n}`));
+    expect(last.forbidden).toContain("read:runs:");
+    expect(sockets.length - before).toBe(1);
+    await page.evaluate(() => (globalThis as unknown as { show: (name: string) => void }).show("nothing"));
+    await ended;
+  });
+
+  it("the published hooks show runs and trigger one", async () => {
+    interface State {
+      run?: Run;
+      completed: number;
+      tagged: Run[];
+      batch: Run[];
+      forbidden?: string;
+      triggered: { id?: string; error?: string };
+    }
+    const { runId } = await shown("PublishedRuns");
+    await state<State>("the run executes", ({ run }) => run?.status === "EXECUTING");
+    await press("trigger");
+    const last = await state<State>(
+      "all is over",
+      ({ run, tagged, batch, completed, forbidden }) =>
+        isDone(run) &&
+        tagged.filter(isDone).length === 2 &&
+        batch.filter(isDone).length === 2 &&
+        completed === 1 &&
+        forbidden !== undefined,
+    );
+    expect(last.run).toMatchObject({ id: runId, ...DONE, metadata: { step: "counting" } });
+    expect(last.tagged.map(({ id }) => id)).toEqual([runId, last.triggered.id]);
+    expect(last.forbidden).toContain("read:runs:");
+  });
+
+  it("the published hooks show streams", async () => {
+    interface State {
+      parts: unknown[];
+      run?: Run;
+      streams: { numbers?: unknown[] };
+    }
+    const { runId } = await shown("PublishedStreams");
+    const last = await state<State>(
+      "all came",
+      ({ parts, run, streams }) => parts.length === COUNT && streams.numbers?.length === COUNT && isDone(run),
+    );
+    expect(last.parts).toEqual(NUMBERS);
+    expect(last.streams.numbers).toEqual(NUMBERS);
+    expect(last.run).toMatchObject({ id: runId, ...DONE });
+  });
+
+  it("nothing else went wrong", () => {
+    // What a token may not is refused over HTTP, which the browser reports.
+    expect(problems.filter((problem) => !problem.includes("status of 403"))).toEqual([]);
+  });
+});

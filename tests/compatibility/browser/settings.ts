@@ -1,0 +1,14 @@
+/** What the test gives a page. */
+export interface PageSettings {
+  baseURL: string;
+  /** May read runs by tag and batch, and one run. */
+  accessToken: string;
+  /** May trigger the task once. */
+  triggerToken: string;
+  runId: string;
+  /** A run that the token may not read. */
+  otherRunId: string;
+  tag: string;
+  batchId: string;
+  waitToken: { id: string; publicAccessToken: string };
+}
