@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { CliError } from "./errors.ts";
+import { type Profile, profileInUse, readProfiles } from "./profiles.ts";
 
 const Local = z.object({
   apiUrl: z.string(),
@@ -15,9 +16,7 @@ type Local = z.infer<typeof Local>;
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
-/**
- * Returns the access data of the server that was started in this folder or in the checkout, if there is one.
- */
+/** The access data of the server that was started in this folder or in the checkout, if there is one. */
 function localServer(cwd: string): Local | undefined {
   const file = [join(cwd, ".acme/local.json"), join(ROOT, ".acme/local.json")].find((path) =>
     existsSync(path),
@@ -30,21 +29,6 @@ type Environment = Record<string, string | undefined>;
 const first = (env: Environment, names: string[]): string | undefined =>
   names.map((name) => env[name]?.trim()).find((value) => value);
 
-function apiUrlOf(option: string | undefined, env: Environment, local: Local | undefined): string {
-  const value = option ?? first(env, ["ACME_API_URL", "TRIGGER_API_URL"]) ?? local?.apiUrl;
-  if (!value) {
-    throw new CliError(
-      "The server's address is missing: set ACME_API_URL, pass --api-url, or start a server here with `acme server`.",
-    );
-  }
-  if (!URL.canParse(value) || !/^https?:/.test(value)) {
-    throw new CliError(
-      `"${value}" is not the address of a server: it has to look like http://127.0.0.1:8787.`,
-    );
-  }
-  return value.replace(/\/+$/, "");
-}
-
 interface Sources {
   /** From the command line. */
   apiUrl?: string;
@@ -54,46 +38,90 @@ interface Sources {
   cwd?: string;
 }
 
+/** What says which server is meant, and with which credentials it may be called. */
+interface Found {
+  apiUrl: string;
+  env: Environment;
+  /** The server that was started here, if it is that one. */
+  local: Local | undefined;
+  /** The login in use, if it is at that server. */
+  profile: Profile | undefined;
+}
+
 /**
- * Reads the environment variables, or else the local server's file, whose secret is used for that server
- * only.
+ * Finds the server: from the command line or the environment; else of the profile that ACME_PROFILE names, of the server that was
+ * started here, or of the current profile. Credentials of a file are sent to the server that they are of, and to no other.
  */
-function access(sources: Sources, names: string[], ofLocal: (local: Local) => string | undefined) {
+function find(sources: Sources): Found {
   const env = sources.env ?? process.env;
   const local = localServer(sources.cwd ?? process.cwd());
-  const apiUrl = apiUrlOf(sources.apiUrl, env, local);
-  return { apiUrl, secret: first(env, names) ?? (local?.apiUrl === apiUrl ? ofLocal(local) : undefined) };
+  const named = first(env, ["ACME_PROFILE"]);
+  const used = profileInUse(readProfiles(env), named)?.profile;
+  const value =
+    sources.apiUrl ??
+    first(env, ["ACME_API_URL", "TRIGGER_API_URL"]) ??
+    (named ? used?.apiUrl : undefined) ??
+    local?.apiUrl ??
+    used?.apiUrl;
+  if (!value) {
+    throw new CliError(
+      "The server's address is missing: log in with `acme login --api-url URL`, set ACME_API_URL, or start a server here with `acme server`.",
+    );
+  }
+  const apiUrl = serverAddress(value);
+  return {
+    apiUrl,
+    env,
+    local: local?.apiUrl === apiUrl && !(named && used?.apiUrl === apiUrl) ? local : undefined,
+    profile: used?.apiUrl === apiUrl ? used : undefined,
+  };
 }
 
-/** Returns the server's address and a personal access token. @throws CliError that says what to set */
+/** @throws CliError if it is no address of a server */
+export function serverAddress(value: string): string {
+  if (!URL.canParse(value) || !/^https?:/.test(value)) {
+    throw new CliError(
+      `"${value}" is not the address of a server: it has to look like http://127.0.0.1:8787.`,
+    );
+  }
+  return value.replace(/\/+$/, "");
+}
+
+const accessTokenOf = ({ env, local, profile }: Found): string | undefined =>
+  first(env, ["ACME_ACCESS_TOKEN", "TRIGGER_ACCESS_TOKEN"]) ?? local?.accessToken ?? profile?.accessToken;
+
+/** The server to log in to. @throws CliError that says how to name one */
+export const loginServer = (sources: Sources = {}): string => find(sources).apiUrl;
+
+/** Returns the server's address and an access token. @throws CliError that says what to do */
 export function projectAccess(sources: Sources = {}): { apiUrl: string; accessToken: string } {
-  const { apiUrl, secret } = access(
-    sources,
-    ["ACME_ACCESS_TOKEN", "TRIGGER_ACCESS_TOKEN"],
-    (local) => local.accessToken,
-  );
-  if (secret) return { apiUrl, accessToken: secret };
+  const found = find(sources);
+  const accessToken = accessTokenOf(found);
+  if (accessToken) return { apiUrl: found.apiUrl, accessToken };
   throw new CliError(
-    "The access token is missing: set ACME_ACCESS_TOKEN to a personal access token (tr_pat_…).",
+    `You are not logged in at ${found.apiUrl}: run \`acme login\`, or set ACME_ACCESS_TOKEN to a personal access token (tr_pat_…).`,
   );
 }
 
 /**
- * Returns the server's address and the secret key of an environment. `environment` selects one of a local
- * server's keys.
- * @throws CliError that says what to set
+ * Returns the server's address and what an environment is called with: its secret key, or else an access token, which needs to be
+ * told the environment. `environment` selects one of a local server's keys.
+ * @throws CliError that says what to do
  */
 export function environmentAccess(sources: Sources & { environment: string }): {
   apiUrl: string;
-  secretKey: string;
+  token: string;
+  kind: "secretKey" | "accessToken";
 } {
-  const { apiUrl, secret } = access(
-    sources,
-    ["ACME_SECRET_KEY", "TRIGGER_SECRET_KEY"],
-    (local) => ({ prod: local.secretKey, dev: local.devSecretKey })[sources.environment],
-  );
-  if (secret) return { apiUrl, secretKey: secret };
+  const found = find(sources);
+  const { apiUrl, env, local } = found;
+  const secretKey =
+    first(env, ["ACME_SECRET_KEY", "TRIGGER_SECRET_KEY"]) ??
+    { prod: local?.secretKey, dev: local?.devSecretKey }[sources.environment];
+  if (secretKey) return { apiUrl, token: secretKey, kind: "secretKey" };
+  const token = accessTokenOf(found);
+  if (token) return { apiUrl, token, kind: "accessToken" };
   throw new CliError(
-    "The environment's secret key is missing: set ACME_SECRET_KEY to its tr_prod_…, tr_stg_… or tr_dev_… key.",
+    `You are not logged in at ${apiUrl}: run \`acme login\`, or set ACME_SECRET_KEY to the environment's tr_prod_…, tr_stg_… or tr_dev_… key.`,
   );
 }

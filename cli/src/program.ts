@@ -3,6 +3,8 @@ import { addAdminCommands } from "./commands/admin.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
 import { addEnvCommands } from "./commands/env.ts";
+import { addKeyCommands } from "./commands/keys.ts";
+import { addLoginCommands } from "./commands/login.ts";
 import { addQueueCommands } from "./commands/queues.ts";
 import { addRunCommands } from "./commands/runs.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
@@ -35,12 +37,13 @@ Examples:
 
 Environment variables:
   ACME_API_URL        the server, like http://127.0.0.1:8787
-  ACME_ACCESS_TOKEN   personal access token (tr_pat_…), for projects
+  ACME_ACCESS_TOKEN   personal access token (tr_pat_…), instead of a login
   ACME_SECRET_KEY     an environment's key (tr_prod_…), for runs and the rest
+  ACME_PROFILE        login to use, of those that \`acme profiles\` lists
   ACME_PROJECT_REF    project, instead of the configuration's
   NO_COLOR            no colors
-Without the first three, the server that was started here is used
-(with \`acme server\` or \`npm start\`).
+Without the first three, the server that was started here is used (with
+\`acme server\` or \`npm start\`), or else the current login (\`acme login\`).
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
     );
@@ -54,10 +57,13 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addScheduleCommands(program);
   addTokenCommands(program);
   addEnvCommands(program);
+  addKeyCommands(program);
+  program.commandsGroup("Account:");
+  addLoginCommands(program);
+  addWhoamiCommand(program);
   program.commandsGroup("Other:");
   addServerCommand(program);
   addAdminCommands(program);
-  addWhoamiCommand(program);
   addCompletionCommand(program);
   program.helpCommand("help [command]", "show how a command is used");
   return program;

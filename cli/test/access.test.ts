@@ -1,8 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { dirname, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { environmentAccess, projectAccess } from "../src/access.ts";
+import { profilesFile, readProfiles, writeProfiles } from "../src/profiles.ts";
 
 const local = {
   apiUrl: "http://127.0.0.1:8787",
@@ -20,40 +21,118 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const elsewhere = { ACME_API_URL: "https://acme.example.com/" };
+/** Nobody's logins: those of whoever runs the tests must not count. */
+const noLogin = () => ({ ACME_CONFIG_DIR: join(folder, "config") });
+
+const elsewhere = () => ({ ...noLogin(), ACME_API_URL: "https://acme.example.com/" });
 
 it("takes the environment's variables, Trigger.dev's names too", () => {
-  expect(projectAccess({ env: { ...elsewhere, ACME_ACCESS_TOKEN: "tr_pat_a" }, cwd: folder })).toEqual({
+  expect(projectAccess({ env: { ...elsewhere(), ACME_ACCESS_TOKEN: "tr_pat_a" }, cwd: folder })).toEqual({
     apiUrl: "https://acme.example.com",
     accessToken: "tr_pat_a",
   });
-  const env = { TRIGGER_API_URL: "https://t.example.com", TRIGGER_SECRET_KEY: "tr_prod_t" };
+  const env = { ...noLogin(), TRIGGER_API_URL: "https://t.example.com", TRIGGER_SECRET_KEY: "tr_prod_t" };
   expect(environmentAccess({ environment: "prod", env, cwd: folder })).toEqual({
     apiUrl: "https://t.example.com",
-    secretKey: "tr_prod_t",
+    token: "tr_prod_t",
+    kind: "secretKey",
   });
 });
 
 it("takes the local server's address and keys where nothing is said", () => {
-  expect(projectAccess({ env: {}, cwd: folder })).toEqual({
+  expect(projectAccess({ env: noLogin(), cwd: folder })).toEqual({
     apiUrl: local.apiUrl,
     accessToken: "tr_pat_local",
   });
-  const keyOf = (environment: string) => environmentAccess({ environment, env: {}, cwd: folder }).secretKey;
-  expect([keyOf("prod"), keyOf("dev")]).toEqual(["tr_prod_local", "tr_dev_local"]);
-  expect(() => keyOf("staging")).toThrow("secret key is missing");
+  const tokenOf = (environment: string) =>
+    environmentAccess({ environment, env: noLogin(), cwd: folder }).token;
+  expect([tokenOf("prod"), tokenOf("dev")]).toEqual(["tr_prod_local", "tr_dev_local"]);
+  expect(environmentAccess({ environment: "staging", env: noLogin(), cwd: folder })).toMatchObject({
+    token: "tr_pat_local",
+    kind: "accessToken",
+  });
+});
+
+describe("logins", () => {
+  const work = { email: "ada@example.com", organization: "acme", source: "login" } as const;
+  const profiles = {
+    current: "remote",
+    profiles: {
+      remote: { ...work, apiUrl: "https://acme.example.com", accessToken: "tr_pat_remote" },
+      here: { ...work, apiUrl: local.apiUrl, accessToken: "tr_pat_here" },
+    },
+  };
+  const elsewhereFolder = () => {
+    const empty = join(folder, "empty");
+    mkdirSync(join(empty, ".acme"), { recursive: true });
+    // A damaged file counts as no server: the checkout's own, which may be running, is not looked for.
+    writeFileSync(join(empty, ".acme/local.json"), "{}");
+    return empty;
+  };
+
+  it("are kept in a file that only its owner reads", () => {
+    const env = noLogin();
+    writeProfiles(profiles, env);
+    expect(statSync(profilesFile(env)).mode & 0o777).toBe(0o600);
+    expect(statSync(dirname(profilesFile(env))).mode & 0o777).toBe(0o700);
+    chmodSync(profilesFile(env), 0o644);
+    writeProfiles(profiles, env);
+    expect(statSync(profilesFile(env)).mode & 0o777).toBe(0o600);
+    expect(readProfiles(env)).toEqual(profiles);
+    writeFileSync(profilesFile(env), "{");
+    expect(() => readProfiles(env)).toThrow("is damaged");
+  });
+
+  it("are used after the environment's variables and the server that was started here", () => {
+    const env = noLogin();
+    writeProfiles(profiles, env);
+    const cwd = elsewhereFolder();
+    expect(projectAccess({ env, cwd }).accessToken).toBe("tr_pat_remote");
+    expect(environmentAccess({ environment: "prod", env, cwd })).toEqual({
+      apiUrl: "https://acme.example.com",
+      token: "tr_pat_remote",
+      kind: "accessToken",
+    });
+    expect(projectAccess({ env, cwd: folder }).accessToken).toBe("tr_pat_local");
+    expect(projectAccess({ env: { ...env, ACME_ACCESS_TOKEN: "tr_pat_a" }, cwd }).accessToken).toBe(
+      "tr_pat_a",
+    );
+    expect(projectAccess({ env: { ...env, ACME_PROFILE: "remote" }, cwd: folder }).accessToken).toBe(
+      "tr_pat_remote",
+    );
+    expect(projectAccess({ env: { ...env, ACME_PROFILE: "here" }, cwd: folder }).accessToken).toBe(
+      "tr_pat_here",
+    );
+    expect(() => projectAccess({ env: { ...env, ACME_PROFILE: "no" }, cwd })).toThrow(
+      'There is no profile "no". Profiles: remote, here.',
+    );
+  });
+
+  it("are never sent to another server", () => {
+    const env = noLogin();
+    writeProfiles(profiles, env);
+    const cwd = elsewhereFolder();
+    for (const sources of [
+      { env: { ...env, ACME_API_URL: "https://other.example.com" }, cwd },
+      { env, cwd, apiUrl: "https://other.example.com" },
+      { env: { ...env, ACME_PROFILE: "remote" }, cwd: folder, apiUrl: "https://other.example.com" },
+    ]) {
+      expect(() => projectAccess(sources)).toThrow("not logged in at https://other.example.com");
+      expect(() => environmentAccess({ ...sources, environment: "prod" })).toThrow("acme login");
+    }
+  });
 });
 
 it("never sends the local server's keys elsewhere", () => {
-  expect(() => projectAccess({ env: elsewhere, cwd: folder })).toThrow("set ACME_ACCESS_TOKEN");
-  expect(() => environmentAccess({ environment: "prod", env: elsewhere, cwd: folder })).toThrow(
+  expect(() => projectAccess({ env: elsewhere(), cwd: folder })).toThrow("set ACME_ACCESS_TOKEN");
+  expect(() => environmentAccess({ environment: "prod", env: elsewhere(), cwd: folder })).toThrow(
     "set ACME_SECRET_KEY",
   );
 });
 
 it("refuses what is no address", () => {
   for (const ACME_API_URL of ["nonsense", "ftp://x", "file:///etc/passwd"]) {
-    expect(() => projectAccess({ env: { ACME_API_URL }, cwd: folder })).toThrow(
+    expect(() => projectAccess({ env: { ...noLogin(), ACME_API_URL }, cwd: folder })).toThrow(
       "is not the address of a server",
     );
   }

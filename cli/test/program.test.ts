@@ -1,9 +1,12 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
+import { RotateApiKeyBody, TOKEN_SCOPES } from "@acme/sdk/contract/api";
 import { DEFAULT_PORT, EXECUTORS } from "@acme/server";
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { wordsByPath } from "../src/commands/completion.ts";
+import { MAX_OVERLAP_SECONDS } from "../src/commands/keys.ts";
+import { SCOPES } from "../src/commands/login.ts";
 import * as server from "../src/commands/server.ts";
 import { createProgram } from "../src/program.ts";
 
@@ -29,6 +32,12 @@ describe("acme", () => {
   it("repeats the defaults of the server, which it does not load for --help", () => {
     expect(server.DEFAULT_PORT).toBe(DEFAULT_PORT);
     expect(server.EXECUTORS).toEqual(EXECUTORS);
+  });
+
+  it("repeats limits of the API, which it does not load for --help either", () => {
+    expect(SCOPES).toEqual(TOKEN_SCOPES);
+    const accepts = (overlapSeconds: number) => RotateApiKeyBody.safeParse({ overlapSeconds }).success;
+    expect([accepts(MAX_OVERLAP_SECONDS), accepts(MAX_OVERLAP_SECONDS + 1)]).toEqual([true, false]);
   });
 
   it("loads neither the SDK nor the server for --help", async () => {
@@ -62,6 +71,14 @@ describe("acme", () => {
     expect(refusalOf("runs", "list", "--limit", "0")).toMatchObject({
       output: expect.stringContaining("a number from 1 to 100"),
     });
+    expect(refusalOf("login", "--scope", "root")).toMatchObject({
+      output: expect.stringContaining("Allowed choices are read, write, deploy, admin"),
+    });
+    for (const overlap of ["8d", "-1", "1w", "soon", ""]) {
+      expect(refusalOf("keys", "rotate", "x", "--overlap", overlap)).toMatchObject({
+        output: expect.stringContaining("up to 7 days"),
+      });
+    }
     expect(refusalOf("trigger", "--help")).toMatchObject({
       code: 0,
       output: expect.stringContaining("Examples:"),

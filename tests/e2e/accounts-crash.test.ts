@@ -126,6 +126,89 @@ describe("accounts, when the Worker is killed", () => {
     }
   });
 
+  /** Both at once, as each kill costs the time of a restart. */
+  it("a rotation of a key is done or can be done again, and a device login gives one token", async () => {
+    for (const ms of DELAYS) {
+      const key = await keyToRotate(`rotated-${ms}`);
+      const login = await allowedLogin(`device-${ms}`);
+      const [rotated, polled] = await killedAfter(ms, Promise.all([key.rotate(), login.poll()]));
+      await key.check(rotated);
+      await login.check(polled);
+    }
+  });
+
+  interface Key {
+    id: string;
+    key: string;
+    name: string;
+    revokedAt?: string;
+  }
+
+  async function keyToRotate(name: string) {
+    const token = { token: server.accessToken };
+    const path = `/api/v1/projects/${server.projectRef}/prod/keys`;
+    const { body: former } = await insist<Key>("POST", path, token, { name });
+    const request = ["POST", `${path}/${former.id}/rotate`, token, { overlapSeconds: 3_600 }] as const;
+    const keys = async () =>
+      (await insist<{ data: Key[] }>("GET", path, token)).body.data.filter((key) => key.name === name);
+    const endOf = (listed: Key[]) => listed.find(({ id }) => id === former.id)?.revokedAt;
+    const works = async (key: string) =>
+      (await insist("GET", "/api/v1/runs?page[size]=1", { token: key })).status === 200;
+    return {
+      rotate: () => send<Key>(...request),
+      async check(cut: Answer<Key> | null) {
+        const after = await keys();
+        const end = endOf(after);
+        // Both writes or none: there is a new key if and only if the former one has an end. It is accepted either way.
+        expect(after).toHaveLength(end === undefined ? 1 : 2);
+        expect(await works(former.key)).toBe(true);
+        if (cut?.status === 201) {
+          expect(end).toBeDefined();
+          expect(await works(cut.body.key)).toBe(true);
+          return;
+        }
+        const again = await insist<Key>(...request);
+        expect(again.status).toBe(201);
+        expect(await works(again.body.key)).toBe(true);
+        const ended = endOf(await keys());
+        expect(ended).toBeDefined();
+        // What the first attempt decided stays.
+        if (end !== undefined) expect(ended).toBe(end);
+      },
+    };
+  }
+
+  async function allowedLogin(clientName: string) {
+    interface Polled {
+      token?: string;
+      code?: string;
+    }
+    const begun = await insist<{ deviceCode: string; userCode: string }>(
+      "POST",
+      "/api/v1/device/code",
+      {},
+      { clientName },
+    );
+    const { deviceCode, userCode } = begun.body;
+    const approval = { userCode, organization: "default" };
+    expect((await insist("POST", "/api/v1/device/approve", { cookie: owner }, approval)).status).toBe(200);
+    const request = ["POST", "/api/v1/device/token", {}, { deviceCode }] as const;
+    return {
+      poll: () => send<Polled>(...request),
+      async check(cut: Answer<Polled> | null) {
+        const next = await insist<Polled>(...request);
+        const { body } = await insist<{ data: { name: string }[] }>("GET", "/api/v1/me/access-tokens", {
+          cookie: owner,
+        });
+        expect(body.data.filter(({ name }) => name === clientName)).toHaveLength(1);
+        const token = cut?.body.token ?? next.body.token;
+        // If the answer that had the token was lost, nobody has it, and the person begins again.
+        if (token === undefined) expect(next.body.code).toBe("invalid_grant");
+        else expect((await insist("GET", "/api/v1/access-token", { token })).status).toBe(200);
+      },
+    };
+  }
+
   it("variables can be read during and after a rotation that was cut off", async () => {
     const path = `/api/v1/projects/${server.projectRef}/envvars/prod`;
     const variables = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`V${n}`, `value ${n}`]));

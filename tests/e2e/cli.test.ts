@@ -1,9 +1,10 @@
 /** The command line against a real server, and what a task's own code sees of the platform. */
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Profile, Profiles } from "../../cli/src/profiles.ts";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
@@ -77,7 +78,7 @@ interface Result {
   stdout: string;
   stderr: string;
 }
-function acme(args: string[], input?: string): Promise<Result> {
+function acme(args: string[], input?: string, env?: Record<string, string>): Promise<Result> {
   return new Promise((resolve) => {
     const child = execFile(
       process.execPath,
@@ -88,8 +89,7 @@ function acme(args: string[], input?: string): Promise<Result> {
         env: {
           ...process.env,
           ACME_API_URL: server.apiUrl,
-          ACME_ACCESS_TOKEN: server.accessToken,
-          ACME_SECRET_KEY: server.secretKey,
+          ...(env ?? { ACME_ACCESS_TOKEN: server.accessToken, ACME_SECRET_KEY: server.secretKey }),
         },
       },
       (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
@@ -229,3 +229,171 @@ describe("acme", () => {
     expect(code).toBe(0);
   });
 });
+
+describe("a login", () => {
+  it("is allowed in a browser, does what a key does, and ends with its token", async () => {
+    const config = mkdtempSync(join(tmpdir(), "acme-config-"));
+    const env = { ACME_CONFIG_DIR: config, ACME_PROJECT_REF: server.projectRef };
+    const asked = async <T>(args: string[]): Promise<T> => {
+      const { code, stdout, stderr } = await acme([...args, "--json"], undefined, env);
+      expect({ args, code, stderr }).toEqual({ args, code: 0, stderr: "" });
+      return JSON.parse(stdout) as T;
+    };
+    try {
+      expect(await acme(["runs", "list"], undefined, env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("You are not logged in"),
+      });
+      const cookie = await signIn("owner@acme.localhost");
+      const { stderr } = await login(env, async (userCode) => {
+        const approved = await fetch(`${server.apiUrl}/api/v1/device/approve`, {
+          method: "POST",
+          headers: { cookie, origin: server.apiUrl, "content-type": "application/json" },
+          body: JSON.stringify({ userCode, organization: "default" }),
+        });
+        expect(approved.status).toBe(200);
+      });
+      expect(stderr).toContain(`${server.apiUrl}/device?code=`);
+      const file = join(config, "profiles.json");
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+      const { accessToken } = (JSON.parse(readFileSync(file, "utf8")) as Profiles).profiles
+        .default as Profile;
+
+      expect(await asked(["whoami"])).toMatchObject({
+        user: { email: "owner@acme.localhost" },
+        role: "owner",
+        organization: { slug: "default" },
+        token: { scopes: ["read", "write", "deploy"] },
+        projectRef: server.projectRef,
+      });
+      const run = await asked<{ output: unknown }>(["trigger", "greet", '{"name":"Ada"}', "--wait"]);
+      expect(run).toEqual({ message: "Hello, Ada" });
+      const followed = await acme(["trigger", "greet", '{"name":"Bob"}', "--follow"], undefined, env);
+      expect(followed).toMatchObject({ code: 0, stdout: expect.stringContaining("COMPLETED") });
+      expect(await acme(["keys", "create"], undefined, env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("lacks the scope admin"),
+      });
+
+      expect(await asked(["logout"])).toMatchObject({ profile: "default", revoked: true, current: null });
+      const refused = await acme(["whoami"], undefined, { ...env, ACME_ACCESS_TOKEN: accessToken });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("invalid or revoked") });
+      expect(await acme(["logout"], undefined, env)).toMatchObject({ code: 1 });
+    } finally {
+      rmSync(config, { recursive: true, force: true });
+    }
+  });
+
+  it("is made with a token, and is one of several", async () => {
+    const config = mkdtempSync(join(tmpdir(), "acme-config-"));
+    const env = { ACME_CONFIG_DIR: config };
+    try {
+      const given = ["login", "--token", "-", "--profile", "ci"];
+      expect(await acme(given, server.accessToken, env)).toMatchObject({
+        code: 0,
+        stdout: expect.stringContaining("Logged in"),
+      });
+      expect(await acme(["login", "--token", "tr_prod_no"], "", env)).toMatchObject({ code: 1 });
+      expect(await acme(["login", "--token", "tr_pat_no"], "", env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("invalid or revoked"),
+      });
+      await acme(["login", "--token", server.accessToken, "--profile", "other"], "", env);
+      const profiles = async () =>
+        JSON.parse((await acme(["profiles", "--json"], "", env)).stdout) as unknown;
+      expect(await profiles()).toMatchObject([
+        { name: "ci", current: false, organization: "default", email: null, apiUrl: server.apiUrl },
+        { name: "other", current: true },
+      ]);
+      expect((await acme(["switch", "ci"], "", env)).code).toBe(0);
+      expect(await profiles()).toMatchObject([{ current: true }, { current: false }]);
+      expect(await acme(["switch", "none"], "", env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("Profiles: ci, other"),
+      });
+      // A token that was given is not revoked: others use it.
+      expect((await acme(["logout"], "", env)).stdout).toContain("was not revoked");
+      expect((await acme(["whoami"])).code).toBe(0);
+    } finally {
+      rmSync(config, { recursive: true, force: true });
+    }
+  });
+});
+
+describe("keys", () => {
+  it("are created, listed, rotated and revoked", async () => {
+    const of = ["-p", server.projectRef];
+    const created = await acme(["keys", "create", "--name", "web", ...of]);
+    // Standard output is the key and nothing else.
+    expect(created).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^tr_prod_sk_[0-9a-zA-Z]{24}\n$/),
+    });
+    const key = created.stdout.trim();
+    const runs = (secret: string) => acme(["runs", "list"], "", { ACME_SECRET_KEY: secret });
+    expect((await runs(key)).code).toBe(0);
+    interface Listed {
+      id: string;
+      name: string;
+      start: string;
+      revokedAt?: string;
+    }
+    const list = async (...more: string[]) => (await json(["keys", "list", ...more, ...of])) as Listed[];
+    const own = (await list()).find(({ start }) => start !== null && key.startsWith(start));
+    expect(own).toMatchObject({ name: "web", start: key.slice(0, 15) });
+    const id = own?.id ?? "";
+    const next = (await json(["keys", "rotate", id, "--overlap", "1h", ...of])) as Listed & { key: string };
+    expect(next).toMatchObject({ name: "web", key: expect.stringMatching(/^tr_prod_sk_/) });
+    expect([(await runs(key)).code, (await runs(next.key)).code]).toEqual([0, 0]);
+    expect((await acme(["keys", "revoke", id, ...of])).code).toBe(0);
+    await expect.poll(async () => (await runs(key)).code, { timeout: 20_000 }).toBe(1);
+    expect((await list()).map((each) => each.id)).not.toContain(id);
+    expect((await list("--all")).map((each) => each.id)).toContain(id);
+    expect(await acme(["keys", "revoke", id, ...of])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("is not an accepted key"),
+    });
+  });
+});
+
+/** The cookie of somebody who has followed a sign-in link. */
+async function signIn(email: string): Promise<string> {
+  const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
+    adminToken: string;
+  };
+  const link = await fetch(`${server.apiUrl}/admin/v1/sign-in-links`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+    body: JSON.stringify({ email, organization: "default", role: "owner" }),
+  });
+  const { url } = (await link.json()) as { url: string };
+  const response = await fetch(url, { redirect: "manual" });
+  return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
+}
+
+/** Runs `acme login`; `allow` is what the person does once the code is shown. */
+async function login(
+  env: Record<string, string>,
+  allow: (userCode: string) => Promise<void>,
+): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      process.execPath,
+      [join(ROOT, "cli/bin/acme.mjs"), "login"],
+      { cwd: tmpdir(), env: { ...process.env, ACME_API_URL: server.apiUrl, ...env }, timeout: 120_000 },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(stderr));
+        else resolve({ code: 0, stdout, stderr });
+      },
+    );
+    let shown = "";
+    let asked = false;
+    child.stderr?.on("data", (text: string) => {
+      shown += text;
+      const code = /the code ([A-Z]{4}-[A-Z]{4})/.exec(shown)?.[1];
+      if (code === undefined || asked) return;
+      asked = true;
+      allow(code).catch(reject);
+    });
+  });
+}

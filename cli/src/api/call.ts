@@ -1,18 +1,36 @@
+import { ENVIRONMENT_HEADER } from "@acme/sdk/contract/api";
 import { z } from "zod";
 import { CliError } from "../errors.ts";
 import { causeOf } from "./cause.ts";
 
-const Refusal = z.object({ error: z.string() });
+const Refusal = z.object({ error: z.string(), code: z.string().optional() });
 
 export interface ApiAccess {
   apiUrl: string;
-  /** A personal access token or a secret key. */
-  token: string;
+  /** An access token or a secret key. Absent: the route takes none. */
+  token?: string;
+  /** What an access token acts on, where the path does not say it: `PROJECTREF/SLUG`. */
+  environment?: string;
 }
+
+/** The server refused a call. */
+export class RefusalError extends CliError {
+  readonly status: number;
+  /** Undefined: the answer is not one of an Acme server. */
+  readonly code: string | undefined;
+
+  constructor(message: string, status: number, code: string | undefined) {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+export class UnreachableError extends CliError {}
 
 /** Calls the API. `path` begins with a slash. @throws CliError that says what to do */
 export async function call<T>(
-  { apiUrl, token }: ApiAccess,
+  { apiUrl, token, environment }: ApiAccess,
   schema: z.ZodType<T>,
   method: string,
   path: string,
@@ -25,18 +43,19 @@ export async function call<T>(
     response = await fetch(apiUrl + path, {
       method,
       headers: {
-        authorization: `Bearer ${token}`,
+        ...(token && { authorization: `Bearer ${token}` }),
+        ...(environment && { [ENVIRONMENT_HEADER]: environment }),
         ...(body && { "content-type": binary ? "application/javascript" : "application/json" }),
       },
       body: binary ? Uint8Array.from(body) : body && JSON.stringify(body),
     });
     text = await response.text();
   } catch (error) {
-    throw new CliError(
+    throw new UnreachableError(
       `${apiUrl} could not be reached (${causeOf(error)}). Check that the server is running and that ACME_API_URL is correct.`,
     );
   }
-  if (!response.ok) throw new CliError(refusalOf(response.status, text, apiUrl));
+  if (!response.ok) throw refusalOf(response.status, text, apiUrl);
   const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   throw new CliError(`${apiUrl} did not answer like an Acme server. Check that ACME_API_URL is correct.`);
@@ -50,8 +69,11 @@ function jsonOf(text: string): unknown {
   }
 }
 
-function refusalOf(status: number, text: string, apiUrl: string): string {
+function refusalOf(status: number, text: string, apiUrl: string): RefusalError {
   const refusal = Refusal.safeParse(jsonOf(text));
-  if (refusal.success) return `${refusal.data.error} (${status})`;
-  return `${apiUrl} answered with status ${status} and without a reason. Check that it is an Acme server. ${text.slice(0, 200)}`.trim();
+  if (refusal.success) {
+    return new RefusalError(`${refusal.data.error} (${status})`, status, refusal.data.code);
+  }
+  const message = `${apiUrl} answered with status ${status} and without a reason. Check that it is an Acme server. ${text.slice(0, 200)}`;
+  return new RefusalError(message.trim(), status, undefined);
 }

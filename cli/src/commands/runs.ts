@@ -177,7 +177,7 @@ async function get(id: string, options: EnvironmentOptions): Promise<void> {
 }
 
 async function logs(id: string, options: EnvironmentOptions & { follow?: boolean }): Promise<void> {
-  const { runs, ...access } = await connect(options);
+  const { runs, access } = await connect(options);
   const { runEvents } = await import("../api/run-events.ts");
   let printed = 0;
   for (;;) {

@@ -1,5 +1,6 @@
 import type { Command } from "commander";
-import { projectRefOf } from "../project/project-ref.ts";
+import { facts } from "../terminal/table.ts";
+import { printJson } from "./connection.ts";
 
 interface WhoamiOptions {
   projectRef?: string;
@@ -11,36 +12,71 @@ interface WhoamiOptions {
 export function addWhoamiCommand(program: Command): void {
   program
     .command("whoami")
-    .description("show the server and the project that the access token is valid for")
+    .description("show the server, whose access token is used there, and the project here")
     .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
     .option("-e, --env <slug>", "environment", "prod")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")
-    .addHelpText("after", "\nExample:\n  $ acme whoami --project-ref proj_default")
-    .action(whoami);
+    .addHelpText("after", "\nExamples:\n  $ acme whoami\n  $ acme whoami --project-ref proj_default --json")
+    .action(show);
 }
 
-async function whoami(options: WhoamiOptions): Promise<void> {
-  const [{ projectAccess }, { projectApi }, { facts }] = await Promise.all([
+async function show(options: WhoamiOptions): Promise<void> {
+  const [{ projectAccess }, { whoami }] = await Promise.all([
     import("../access.ts"),
-    import("../api/project-api.ts"),
-    import("../terminal/table.ts"),
+    import("../api/access-tokens-api.ts"),
   ]);
-  const access = projectAccess({ apiUrl: options.apiUrl });
-  const { env } = options;
-  const projectRef = await projectRefOf(options.projectRef, ".");
-  const deployments = await projectApi(access, projectRef, env).deployments();
-  const version = deployments.find((deployment) => deployment.promoted)?.version ?? null;
+  const { apiUrl, accessToken } = projectAccess({ apiUrl: options.apiUrl });
+  const me = await whoami({ apiUrl, token: accessToken });
+  const { user, role, organization, scopes, expiresAt, name } = me;
+  const project = await projectHere({ apiUrl, accessToken }, options);
   if (options.json) {
-    console.log(JSON.stringify({ apiUrl: access.apiUrl, projectRef, environment: env, version }, null, 2));
+    printJson({
+      apiUrl,
+      user,
+      role,
+      organization,
+      token: { id: me.id, name, scopes, expiresAt },
+      ...project,
+    });
     return;
   }
   console.log(
     facts([
-      ["Server", access.apiUrl],
-      ["Access token", `${access.accessToken.slice(0, 11)}… (valid)`],
-      ["Project", projectRef],
-      ["Environment", `${env}: ${version === null ? "nothing deployed yet" : `version ${version}`}`],
+      ["Server", apiUrl],
+      ["Person", user ? user.email : "none: the token is the organization's own"],
+      ["Organization", `${organization.slug}${role ? ` (${role})` : ""}`],
+      ["Access token", `${accessToken.slice(0, 11)}… "${name}"`],
+      ["Scopes", scopes.join(", ")],
+      ["Expires", expiresAt === null ? "never" : expiresAt.slice(0, 10)],
+      ["Project", project?.projectRef],
+      ["Environment", project && `${options.env}: ${versionText(project)}`],
     ]).join("\n"),
   );
+}
+
+interface Here {
+  projectRef: string;
+  environment: string;
+  version: string | null;
+}
+
+const versionText = ({ version }: Here): string =>
+  version === null ? "nothing deployed yet" : `version ${version}`;
+
+/** Undefined: there is no project in this folder, and none was named. */
+async function projectHere(
+  access: { apiUrl: string; accessToken: string },
+  { projectRef: named, env }: WhoamiOptions,
+): Promise<Here | undefined> {
+  const [{ projectApi }, { projectRefOf }, { findConfig }] = await Promise.all([
+    import("../api/project-api.ts"),
+    import("../project/project-ref.ts"),
+    import("../project/load-config.ts"),
+  ]);
+  if (!named && !process.env.ACME_PROJECT_REF && findConfig(".") === undefined) return undefined;
+  const projectRef = await projectRefOf(named, ".");
+  const deployments = await projectApi(access, projectRef, env).deployments();
+  const version = deployments.find((deployment) => deployment.promoted)?.version ?? null;
+  return { projectRef, environment: env, version };
 }

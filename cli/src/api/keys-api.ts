@@ -1,0 +1,35 @@
+import {
+  type ApiKeyBody,
+  CompleteTokenResponse,
+  CreatedApiKey,
+  ListApiKeysResponse,
+} from "@acme/sdk/contract/api";
+import { call } from "./call.ts";
+
+export interface KeysApi {
+  /** Newest first. */
+  list(): Promise<ApiKeyBody[]>;
+  create(name: string): Promise<CreatedApiKey>;
+  rotate(id: string, overlapSeconds: number): Promise<CreatedApiKey>;
+  revoke(id: string): Promise<void>;
+}
+
+/** The secret keys of one environment. Its errors say what to do. */
+export function keysApi(
+  { apiUrl, accessToken }: { apiUrl: string; accessToken: string },
+  projectRef: string,
+  environment: string,
+): KeysApi {
+  const access = { apiUrl, token: accessToken };
+  const base = `/api/v1/projects/${encodeURIComponent(projectRef)}/${encodeURIComponent(environment)}/keys`;
+  const one = (id: string): string => `${base}/${encodeURIComponent(id)}`;
+  return {
+    list: async () => (await call(access, ListApiKeysResponse, "GET", base)).data,
+    create: (name) => call(access, CreatedApiKey, "POST", base, { name }),
+    rotate: (id, overlapSeconds) =>
+      call(access, CreatedApiKey, "POST", `${one(id)}/rotate`, { overlapSeconds }),
+    revoke: async (id) => {
+      await call(access, CompleteTokenResponse, "DELETE", one(id));
+    },
+  };
+}

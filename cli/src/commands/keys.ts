@@ -1,0 +1,151 @@
+import type { ApiKeyBody, CreatedApiKey } from "@acme/sdk/contract/api";
+import { type Command, InvalidArgumentError } from "commander";
+import { projectRefOf } from "../project/project-ref.ts";
+import { relativeTime } from "../terminal/format.ts";
+import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
+import { table } from "../terminal/table.ts";
+import { type EnvironmentOptions, printJson } from "./connection.ts";
+
+/** As in the contract, which `--help` does not load. A test compares them. */
+export const MAX_OVERLAP_SECONDS = 604_800;
+
+const withProject = (command: Command): Command =>
+  command
+    .option("-e, --env <slug>", "environment", "prod")
+    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
+    .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
+    .option("--json", "print JSON");
+
+export function addKeyCommands(program: Command): void {
+  const group = program
+    .command("keys")
+    .description("list, create, rotate and revoke the secret keys of an environment");
+  withProject(
+    group
+      .command("list")
+      .alias("ls")
+      .description("list the keys, the newest first; the keys themselves are not shown")
+      .option("--all", "also those that have ended"),
+  )
+    .addHelpText("after", "\nExample:\n  $ acme keys list --env staging")
+    .action(list);
+  withProject(
+    group
+      .command("create")
+      .description("create a key, and print it this once")
+      .option("-n, --name <name>", "what the key is for", "default"),
+  )
+    .addHelpText("after", "\nExample:\n  $ acme keys create --name web > key.txt")
+    .action(create);
+  withProject(
+    group
+      .command("rotate")
+      .description(
+        "create a key in place of another one, which is accepted for an overlap, and print the new one",
+      )
+      .argument("<id>", "the key's id, as `acme keys list` shows it")
+      .option(
+        "--overlap <time>",
+        'how long the former key is accepted, like "30m", "24h", "7d" or "0"',
+        parseOverlap,
+        86_400,
+      ),
+  )
+    .addHelpText("after", "\nExample:\n  $ acme keys rotate 3f1c0a9be2d47788 --overlap 1h")
+    .action(rotate);
+  withProject(
+    group
+      .command("revoke")
+      .alias("rm")
+      .description("end a key now: it is refused everywhere within 10 seconds")
+      .argument("<id>", "the key's id"),
+  )
+    .addHelpText("after", "\nExample:\n  $ acme keys revoke 3f1c0a9be2d47788")
+    .action(revoke);
+}
+
+const UNIT_SECONDS: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600, d: 86_400 };
+
+function parseOverlap(text: string): number {
+  const [, amount, unit = ""] = /^(\d+)([smhd]?)$/.exec(text) ?? [];
+  const seconds = Number(amount) * (UNIT_SECONDS[unit] ?? Number.NaN);
+  if (seconds <= MAX_OVERLAP_SECONDS) return seconds;
+  throw new InvalidArgumentError('give a time up to 7 days, like "30m", "24h", "7d" or "0".');
+}
+
+async function connect(options: EnvironmentOptions) {
+  const [{ projectAccess }, { keysApi }] = await Promise.all([
+    import("../access.ts"),
+    import("../api/keys-api.ts"),
+  ]);
+  const access = projectAccess({ apiUrl: options.apiUrl });
+  return keysApi(access, await projectRefOf(options.projectRef, "."), options.env);
+}
+
+const hasEnded = ({ revokedAt }: ApiKeyBody, now: number): boolean =>
+  revokedAt !== undefined && Date.parse(revokedAt) <= now;
+
+async function list(options: EnvironmentOptions & { all?: boolean }): Promise<void> {
+  const now = Date.now();
+  const keys = (await (await connect(options)).list()).filter((key) => options.all || !hasEnded(key, now));
+  if (options.json) {
+    printJson(keys);
+    return;
+  }
+  if (keys.length === 0) {
+    console.error(`The environment "${options.env}" has no keys. Create one with \`acme keys create\`.`);
+    return;
+  }
+  const time = (iso: string | null | undefined, none: string): string => {
+    if (!iso) return none;
+    return isInteractive() ? relativeTime(new Date(iso), now) : iso;
+  };
+  const lines = table(
+    [
+      { title: "ID", value: ({ id }) => id },
+      { title: "NAME", value: ({ name }) => name },
+      { title: "KEY", value: ({ start }) => (start === null ? "–" : `${start}…`) },
+      { title: "LAST USED", value: ({ lastUsedAt }) => time(lastUsedAt, "never") },
+      {
+        title: "ENDS",
+        value: ({ revokedAt }) => time(revokedAt, "–"),
+        style: (text, key) => (key.revokedAt === undefined ? text : style("yellow", text)),
+      },
+      { title: "CREATED", value: ({ createdAt }) => time(createdAt, "–") },
+      { title: "BY", value: ({ createdBy }) => createdBy ?? "–", flexible: true },
+    ],
+    keys,
+    terminalWidth(),
+  );
+  console.log(lines.join("\n"));
+}
+
+async function create({ name, ...options }: EnvironmentOptions & { name: string }): Promise<void> {
+  printCreated(options, await (await connect(options)).create(name), "It is shown this once.");
+}
+
+async function rotate(
+  id: string,
+  { overlap, ...options }: EnvironmentOptions & { overlap: number },
+): Promise<void> {
+  const created = await (await connect(options)).rotate(id, overlap);
+  const end = new Date(Date.now() + overlap * 1000);
+  const former = overlap === 0 ? "is refused from now on" : `is accepted until ${end.toISOString()} at most`;
+  printCreated(options, created, `It is shown this once. The former key ${former}.`);
+}
+
+/** Standard output is the key and nothing else, so that it can go into a file or another command. */
+function printCreated({ env, json }: EnvironmentOptions, created: CreatedApiKey, more: string): void {
+  if (json) {
+    printJson(created);
+    return;
+  }
+  console.error(`Key "${created.name}" of ${env} (${created.id}). ${more}`);
+  console.log(created.key);
+}
+
+async function revoke(id: string, options: EnvironmentOptions): Promise<void> {
+  await (await connect(options)).revoke(id);
+  if (options.json) printJson({ revoked: id });
+  else console.log(`Key ${id} is revoked: within 10 seconds it is refused everywhere.`);
+}
