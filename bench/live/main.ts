@@ -1,85 +1,79 @@
 /**
- * Live subscriptions on a real server: how long a change takes from its commit to a callback, what 1,000 watchers of one
- * tag cost while runs go by, and what idle connections take.
+ * Live subscriptions on a real server, with a host that executes nothing: how long a change takes from its commit to a
+ * callback, what watchers of one tag cost while runs go by, and what idle connections take.
  *
- *   node scripts/bootstrap.mjs bench/live/main.ts [--watchers 1000] [--rate 200] [--seconds 10] [--idle 10000]
+ *   node scripts/bootstrap.mjs bench/live/main.ts [--phase latency|watchers|idle]… [--watchers 1000] [--rate 200]
+ *     [--seconds 10] [--rounds 2] [--idle 10000]
  */
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { auth, runs, tasks } from "@acme/sdk";
-import { LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
-import { LiveClient, type LiveRun } from "@acme/sdk/live";
-import { deployTaskFile } from "../../tests/support/deploy-task.ts";
+import { LiveClient } from "@acme/sdk/live";
 import { eventually } from "../../tests/support/eventually.ts";
-import { startLocalServer } from "../../tests/support/local-server.ts";
+import { profiled } from "../profile/inspector.ts";
+import { freePort } from "../profile/profile.ts";
+import { untilQuiet } from "../quiet.ts";
+import { NullHost } from "../scale/host.ts";
+import { Place } from "../scale/place.ts";
+import { startAcmeServer } from "../systems/acme-process.ts";
+import { cpuMs } from "../systems/process.ts";
+import { Crowd } from "./crowd.ts";
+import { objectShares } from "./object-shares.ts";
 
 const { values } = parseArgs({
   options: {
+    phase: { type: "string", multiple: true },
     watchers: { type: "string", default: "1000" },
     rate: { type: "string", default: "200" },
     seconds: { type: "string", default: "10" },
+    rounds: { type: "string", default: "2" },
     idle: { type: "string", default: "10000" },
   },
 });
-const watchers = Number(values.watchers);
+const wanted = (phase: string): boolean => !values.phase || values.phase.includes(phase);
 const rate = Number(values.rate);
 const seconds = Number(values.seconds);
-const idle = Number(values.idle);
+/** Runs of a list, as a page shows them. */
+const LIMIT = 100;
 
-const TASK = `
-import { task } from "@acme/sdk";
-export const noop = task({ id: "noop", run: async () => {} });
-`;
-
-const server = await startLocalServer({ executor: "process", example: false, env: { ACME_LOG: "error" } });
-const connection = { baseURL: server.apiUrl, accessToken: server.secretKey };
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-const worker = () => server.pids().worker;
-/** Seconds of CPU that the Worker's process has taken. */
-const cpu = (): number => {
-  const fields = readFileSync(`/proc/${worker()}/stat`, "utf8").split(") ")[1]!.split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100;
-};
-const rss = (): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${worker()}/status`, "utf8"))?.[1]) / 1024;
+const folder = mkdtempSync(join(tmpdir(), "acme-bench-live-"));
+const inspector = await freePort();
+const server = await startAcmeServer(folder, { env: { BENCH_WORKERD_INSPECTOR: String(inspector) } });
+const { worker, host: ownHost } = server.pids();
+process.kill(ownHost, "SIGSTOP");
+const credential = readFileSync(join(folder, "host/host-credential"), "utf8").trim();
+const host = new NullHost(server.access.apiUrl, credential);
+const place = await Place.create(server, folder, 1);
+const url = `${server.access.apiUrl.replace("http", "ws")}/api/v1/live`;
+const quiet = () => untilQuiet([{ serverPids: () => [worker], workerPids: () => [] }]);
+const statusOf = (name: string): number =>
+  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${worker}/status`, "utf8"))?.[1]);
+const memory = (): number => statusOf("VmRSS") / 1_024;
 const quantile = (sorted: number[], q: number): number =>
   sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
 
-async function load(tag: string, perSecond: number, forSeconds: number): Promise<string[]> {
-  const ids: string[] = [];
+/** Triggers runs at a steady rate. Resolves when they are over. */
+async function runs(tag: string, perSecond: number, forSeconds: number): Promise<void> {
+  const count = perSecond * forSeconds;
   const began = performance.now();
+  const working = host.work(count);
   const pending: Promise<void>[] = [];
-  for (let n = 0; n < perSecond * forSeconds; n++) {
+  for (let n = 0; n < count; n++) {
     const due = began + (n * 1_000) / perSecond;
     if (due > performance.now()) await sleep(due - performance.now());
-    pending.push(
-      tasks.trigger("noop", {}, { tags: [tag] }).then(({ id }) => {
-        ids.push(id);
-      }),
-    );
+    pending.push(place.trigger({ tags: [tag] }));
   }
-  await Promise.all(pending);
-  return ids;
+  await Promise.all([...pending, working]);
 }
 
-const finished = (tag: string, ids: string[]) =>
-  eventually(
-    "all runs are over",
-    async () =>
-      (await runs.list({ tag, status: ["QUEUED", "DEQUEUED", "EXECUTING"], limit: 1 })).data.length === 0 &&
-      ids.length > 0,
-    120_000,
-  );
-
-await auth.withAuth(connection, async () => {
-  await deployTaskFile(server, TASK);
-  await finished("warm", await load("warm", 20, 2));
-
-  // From the commit (the row's time of change, in milliseconds of the same clock) to the callback.
-  const one = new LiveClient(connection);
+/** From the commit (the row's time of change, in milliseconds of the same clock) to the callback. */
+async function latency(): Promise<void> {
+  const client = new LiveClient({ baseURL: server.access.apiUrl, accessToken: place.secretKey });
   const delays: number[] = [];
   const seen = new Map<string, number>();
-  one.runs({ filter: { tags: ["latency"] }, limit: 1_000 }, ({ runs: list }) => {
+  client.runs({ filter: { tags: ["latency"] }, limit: 1_000 }, ({ runs: list }) => {
     const now = Date.now();
     for (const run of list) {
       if (seen.get(run.id) === run.position) continue;
@@ -87,83 +81,113 @@ await auth.withAuth(connection, async () => {
       delays.push(now - Date.parse(run.updatedAt));
     }
   });
-  await eventually("it is open", () => one.status === "open");
+  await eventually("it is open", () => client.status === "open");
   await sleep(500);
-  await finished("latency", await load("latency", 20, 15));
+  await runs("latency", 20, 15);
   await sleep(1_000);
-  one.close();
+  client.close();
   delays.sort((a, b) => a - b);
   console.log(
     `commit → callback, 20 runs/s, ${delays.length} states: p50 ${quantile(delays, 0.5)} ms, p99 ${quantile(delays, 0.99)} ms, max ${delays.at(-1)} ms`,
   );
+}
 
-  for (const count of [0, watchers]) {
-    const tag = `load-${count}`;
-    const clients = Array.from({ length: count }, () => new LiveClient(connection));
-    const states = clients.map((): LiveRun[] => []);
-    for (const [index, client] of clients.entries())
-      client.runs({ filter: { tags: [tag] }, limit: 100 }, ({ runs: list }) => {
-        states[index] = list;
-      });
-    await eventually("all are open", () => clients.every(({ status }) => status === "open"), 120_000);
-    await sleep(3_000);
-    const [cpuBefore, rssBefore, began] = [cpu(), rss(), performance.now()];
-    const ids = await load(tag, rate, seconds);
-    await finished(tag, ids);
-    const elapsed = (performance.now() - began) / 1_000;
-    const newest = (await runs.list({ tag, limit: 100 })).data;
-    let right = 0;
-    await eventually(
-      "all watchers have the last state",
-      () => {
-        right = states.filter(
-          (list) =>
-            list.length === newest.length &&
-            list.every((run, i) => run.id === newest[i]?.id && run.isCompleted),
-        ).length;
-        return right === count;
-      },
-      60_000,
-    ).catch(() => {});
-    console.log(
-      `${count} watchers, ${ids.length} runs at ${rate}/s: ${elapsed.toFixed(1)} s, Worker's CPU ${(cpu() - cpuBefore).toFixed(1)} s, memory ${rssBefore.toFixed(0)} → ${rss().toFixed(0)} MB, watchers with the right last state: ${right}`,
-    );
-    for (const client of clients) client.close();
-    await sleep(2_000);
-  }
+async function watched(count: number, round: number): Promise<void> {
+  const tag = `load-${count}-${round}`;
+  const crowd = new Crowd(Math.min(4, Math.max(1, Math.ceil(count / 250))));
+  const target = { kind: "runs", filter: { tags: [tag] }, limit: LIMIT };
+  const { opened, failures } = await crowd.open(count, { url, token: place.secretKey, target });
+  if (opened < count) console.log(failures);
+  await sleep(2_000);
+  await quiet();
+  const before = { cpu: cpuMs([worker]), rss: memory(), crowd: await crowd.report() };
+  const began = performance.now();
+  let elapsed = 0;
+  const profile = await profiled(inspector, async () => {
+    await runs(tag, rate, seconds);
+    elapsed = (performance.now() - began) / 1_000;
+    await quiet();
+  });
+  const after = { cpu: cpuMs([worker]), rss: memory(), crowd: await crowd.report() };
+  const newest = (await place.listRuns(tag, LIMIT)).map(({ id, isCompleted }) => `${id} ${isCompleted}`);
+  const states = await crowd.states();
+  const right = Object.entries(states)
+    .filter(([state]) => state.split("\n").slice(0, LIMIT).join("\n") === newest.join("\n"))
+    .reduce((sum, [, watchers]) => sum + watchers, 0);
+  const messages = after.crowd.messages - before.crowd.messages;
+  const megabytes = (after.crowd.bytes - before.crowd.bytes) / 1_048_576;
+  const total = rate * seconds;
+  const shares = Object.entries(objectShares(profile, join(folder, "generated/worker.mjs")))
+    .sort(([, a], [, b]) => b - a)
+    .map(([owner, ms]) => `${owner} ${((ms * 1_000) / total).toFixed(0)} µs`);
+  console.log(
+    [
+      `${count} watchers, ${total} runs at ${rate}/s: ${elapsed.toFixed(1)} s; right last state: ${right} of ${count}`,
+      `  workerd: CPU ${((after.cpu - before.cpu) / 1_000).toFixed(2)} s, memory ${before.rss.toFixed(0)} → ${after.rss.toFixed(0)} MB; thread, each run: ${shares.join(", ")}`,
+      `  clients: CPU ${((after.crowd.cpuMs - before.crowd.cpuMs) / 1_000).toFixed(2)} s, ${messages} messages, ${megabytes.toFixed(0)} MB`,
+    ].join("\n"),
+  );
+  await crowd.close();
+  crowd.end();
+  await quiet();
+}
 
-  const before = rss();
-  const url = `${server.apiUrl.replace("http", "ws")}/api/v1/live`;
-  const sockets: WebSocket[] = [];
-  let opened = 0;
-  for (let n = 0; n < idle; n++) {
-    const socket = new WebSocket(url, [LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL + server.secretKey]);
-    socket.onopen = () => {
-      opened += 1;
-      socket.send(
-        JSON.stringify({ type: "subscribe", id: "1", target: { kind: "runs", filter: { tags: ["idle"] } } }),
-      );
-    };
-    sockets.push(socket);
-    if (n % 200 === 199) await eventually("these are open", () => opened >= n - 100, 60_000);
-  }
-  await eventually("all are open", () => opened === idle, 120_000).catch(() => {});
-  const full = rss();
+async function idle(count: number): Promise<void> {
+  const before = memory();
+  const crowd = new Crowd(2);
+  const target = { kind: "runs", filter: { tags: ["idle"] } };
+  const began = performance.now();
+  const { opened, failures } = await crowd.open(count, { url, token: place.secretKey, target, atOnce: 32 });
+  const took = performance.now() - began;
+  if (opened < count) console.log(failures);
+  await eventually(
+    "all have their first state",
+    async () => (await crowd.report()).answered >= opened,
+    60_000,
+  );
+  const full = memory();
   // Objects that have nothing to do are put to sleep after 10 s.
   await sleep(20_000);
-  const cpuIdle = cpu();
+  const cpuBefore = cpuMs([worker]);
   await sleep(10_000);
+  const { open, messages } = await crowd.report();
   console.log(
-    `${opened} of ${idle} idle sockets: memory ${before.toFixed(0)} → ${full.toFixed(0)} MB (asleep ${rss().toFixed(0)} MB), ${(((full - before) * 1024) / Math.max(1, opened)).toFixed(1)} KB each, CPU in 10 s: ${(cpu() - cpuIdle).toFixed(2)} s`,
+    `${open} of ${count} idle sockets held, opened in ${(took / 1_000).toFixed(1)} s: memory ${before.toFixed(0)} → ${full.toFixed(0)} MB (asleep ${memory().toFixed(0)} MB), ${(((full - before) * 1_024) / Math.max(1, opened)).toFixed(1)} KB each, file descriptors allowed ${/open files\s+(\d+)/.exec(readFileSync(`/proc/${worker}/limits`, "utf8"))?.[1]}, CPU in 10 s: ${((cpuMs([worker]) - cpuBefore) / 1_000).toFixed(2)} s`,
   );
-  let heard = 0;
-  for (const socket of sockets) socket.onmessage = () => (heard += 1);
   const woken = performance.now();
-  await tasks.trigger("noop", {}, { tags: ["idle"] });
-  await eventually("all hear of a run", () => heard >= opened, 120_000).catch(() => {});
+  const working = host.work(1);
+  const answer = await place.tryTrigger({ tags: ["idle"] });
+  const triggered = performance.now() - woken;
+  let heard = 0;
+  await eventually(
+    "all hear of a run",
+    async () => {
+      heard = (await crowd.report()).messages - messages;
+      return heard >= open;
+    },
+    60_000,
+  ).catch(() => {});
   console.log(
-    `a run after that reached ${Math.min(heard, opened)} of them within ${(performance.now() - woken).toFixed(0)} ms`,
+    `a trigger then answers ${answer.status} after ${triggered.toFixed(0)} ms (${answer.body.slice(0, 200)}), and its run has reached all ${open} (${heard} messages) after ${(performance.now() - woken).toFixed(0)} ms`,
   );
-  for (const socket of sockets) socket.close();
-});
-process.exit(await server.stop());
+  await working;
+  await crowd.close();
+  crowd.end();
+}
+
+try {
+  await host.begin();
+  await runs("warm", 50, 4);
+  if (wanted("latency")) await latency();
+  if (wanted("watchers"))
+    for (let round = 1; round <= Number(values.rounds); round++)
+      for (const count of [0, 1, Number(values.watchers)]) await watched(count, round);
+  if (wanted("idle")) await idle(Number(values.idle));
+} finally {
+  process.kill(ownHost, "SIGCONT");
+  await host.close();
+  await place.close();
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit();

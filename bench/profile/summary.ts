@@ -87,7 +87,7 @@ function shortened(url: string): string {
 }
 
 /** esbuild writes each source's path as a comment before its code. */
-function sourcesIn(bundle: string): (url: string, line: number) => string | undefined {
+export function sourcesIn(bundle: string): (url: string, line: number) => string | undefined {
   const starts: { line: number; path: string }[] = [];
   readFileSync(bundle, "utf8")
     .split("\n")

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expected, HttpClient } from "../http-client.ts";
+import { type Answer, expected, HttpClient } from "../http-client.ts";
 import { load } from "../load.ts";
 import type { AcmeServer } from "../systems/acme-process.ts";
 
@@ -10,14 +10,17 @@ const UNLIMITED = 100_000;
 
 export interface TriggerOptions {
   concurrencyKey?: string;
+  tags?: string[];
 }
 
 /** An environment of its own with one task, in a queue with `partitions` partitions. */
 export class Place {
   readonly #http: HttpClient;
+  readonly secretKey: string;
 
-  private constructor(http: HttpClient) {
+  private constructor(http: HttpClient, secretKey: string) {
     this.#http = http;
+    this.secretKey = secretKey;
   }
 
   static async create(server: AcmeServer, folder: string, partitions: number): Promise<Place> {
@@ -49,12 +52,26 @@ export class Place {
     } finally {
       await Promise.all([admin.close(), developer.close()]);
     }
-    return new Place(new HttpClient(server.access.apiUrl, { authorization: `Bearer ${secretKey}` }));
+    return new Place(
+      new HttpClient(server.access.apiUrl, { authorization: `Bearer ${secretKey}` }),
+      secretKey,
+    );
   }
 
   async trigger(options: TriggerOptions = {}): Promise<void> {
-    const body = JSON.stringify({ payload: { n: 1 }, options });
-    expected(await this.#http.post("/api/v1/tasks/task/trigger", body), 200);
+    expected(await this.tryTrigger(options), 200);
+  }
+
+  /** Whatever the server answers. */
+  tryTrigger(options: TriggerOptions = {}): Promise<Answer> {
+    return this.#http.post("/api/v1/tasks/task/trigger", JSON.stringify({ payload: { n: 1 }, options }));
+  }
+
+  /** The newest runs with a tag. */
+  async listRuns(tag: string, count: number): Promise<{ id: string; isCompleted: boolean }[]> {
+    const query = `filter[tag]=${encodeURIComponent(tag)}&page[size]=${count}`;
+    const answer = await this.#http.get(`/api/v1/runs?${query}`);
+    return (JSON.parse(expected(answer, 200)) as { data: { id: string; isCompleted: boolean }[] }).data;
   }
 
   async pause(action: "pause" | "resume"): Promise<void> {

@@ -1,8 +1,14 @@
 /** What the live side of an environment does with slow clients, expired tokens, sleep, and queues that fail. */
-import { LIVE_LIMITS, type LiveServerMessage, type RunSummary } from "@acme/sdk/contract/live";
+import {
+  LIVE_CLOSE,
+  LIVE_LIMITS,
+  type LiveEnvironment,
+  type LiveServerMessage,
+  type RunSummary,
+} from "@acme/sdk/contract/live";
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import type { StreamRecord } from "../src/feed/rpc.ts";
-import { type LiveSocket, type SavedConnection, WINDOW } from "../src/live/connection.ts";
+import { type LiveSocket, type SavedConnection, WINDOW, WINDOW_CHARACTERS } from "../src/live/connection.ts";
 import { LiveHub } from "../src/live/hub.ts";
 import type { HubHost } from "../src/live/hub-host.ts";
 import { Interest } from "../src/live/interest.ts";
@@ -75,13 +81,19 @@ let records: StreamRecord[];
 let now: number;
 let principals: Map<string, LivePrincipal>;
 let valid: boolean;
+let checks: number;
+let counts: LiveEnvironment["counts"];
+
+/** Names the life of the hub. */
+let life: string;
 
 const noTables = { exec: () => [], transaction: <T>(work: () => T) => work() };
 
 function newHub(): LiveHub {
+  life = crypto.randomUUID().slice(0, 8);
   const host: HubHost = {
     environmentKey: ENVIRONMENT,
-    epoch: crypto.randomUUID().slice(0, 8),
+    epoch: life,
     now: () => now,
     listRuns: async (_filter, limit) => {
       const all = [...runs.values()].sort((a, b) => b.createdAt - a.createdAt);
@@ -93,16 +105,19 @@ function newHub(): LiveHub {
       interests.push(interest);
       return runIds.flatMap((id) => runs.get(id) ?? []);
     },
-    environment: async () => ({ counts: {}, concurrencyLimit: 1, burstFactor: 1, paused: false }),
+    environment: async () => ({ counts, concurrencyLimit: 1, burstFactor: 1, paused: false }),
     watchLogs: async (_runId, after) => ({ previous: after, lines: [], more: false }),
     watchStream: async () => records.length - 1,
     readStream: async (_runId, _key, after) => records.slice(after + 1, after + 4),
     authenticate: async (token) =>
       principals.get(token) ?? { error: { status: 401, code: "invalid_api_key", message: "unknown" } },
-    isValid: async () => valid,
+    isValid: async () => {
+      checks += 1;
+      return valid;
+    },
     keepAlive: () => {},
   };
-  return new LiveHub(host, new Interest(noTables, () => now));
+  return new LiveHub(host, new Interest(noTables, () => now, life));
 }
 
 let hub: LiveHub;
@@ -114,12 +129,14 @@ beforeEach(() => {
   now = 1_000_000;
   principals = new Map();
   valid = true;
+  checks = 0;
+  counts = {};
   hub = newHub();
 });
 
 const change = (run: RunRecord): void => {
   runs.set(run.id, run);
-  hub.runsChanged(QUEUE, [run]);
+  hub.runsChanged(QUEUE, [run], life);
 };
 
 async function connected(principal = everything): Promise<Socket> {
@@ -151,6 +168,29 @@ describe("a client that lags", () => {
     await settled(() => expect(socket.of("changes").at(-1)?.runs[0]?.position).toBe(10_000));
     expect(socket.messages.length).toBe(before + 1);
     expect(socket.saved?.behind).toBe(false);
+  });
+
+  it("is told of no more than it has room for, and is closed if it never reads", async () => {
+    const socket = await connected();
+    await subscribe(socket, { kind: "runs", data: true });
+    const payload = JSON.stringify("x".repeat(WINDOW_CHARACTERS / 4));
+    for (let version = 1; version <= 8; version++) {
+      change(record(1, { version, payload }));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    // The characters of what it has not acknowledged are bounded, not only the number of messages.
+    await settled(() => expect(socket.saved?.behind).toBe(true));
+    expect(socket.of("changes").length).toBeLessThanOrEqual(5);
+    now += 121_000;
+    change(record(1, { version: 9 }));
+    await settled(() => expect(socket.closed).toBe(LIVE_CLOSE.unavailable));
+  });
+
+  it("can't fill the memory by asking again and again", async () => {
+    const socket = await connected();
+    for (let n = 0; n < 1_000; n++) await subscribe(socket, { kind: "runs" });
+    expect(socket.closed).toBe(LIVE_CLOSE.unavailable);
+    expect(socket.messages.length).toBeLessThan(600);
   });
 
   it("gets a snapshot after this object slept meanwhile", async () => {
@@ -227,6 +267,40 @@ describe("a token", () => {
     expect(socket.closed).toBe(4401);
   });
 
+  it("that was revoked while nothing was sent gets nothing more", async () => {
+    const socket = await connected();
+    await subscribe(socket, { kind: "runs" });
+    valid = false;
+    now += 61_000;
+    change(record(1));
+    await settled(() => expect(socket.closed).toBe(LIVE_CLOSE.unauthorized));
+    expect(socket.of("changes")).toEqual([]);
+  });
+
+  it("that is still valid after a long silence gets what came while that was found out", async () => {
+    const socket = await connected();
+    await subscribe(socket, { kind: "runs" });
+    now += 61_000;
+    change(record(1));
+    await settled(() => expect(socket.of("changes").at(-1)?.runs[0]?.id).toBe(runId(1)));
+  });
+
+  it("is checked once for all connections that have it", async () => {
+    const sockets: Socket[] = [];
+    for (let n = 0; n < 100; n++) {
+      const socket = await connected();
+      await subscribe(socket, { kind: "runs" });
+      sockets.push(socket);
+    }
+    now += 31_000;
+    checks = 0;
+    change(record(1));
+    await settled(() => {
+      for (const socket of sockets) expect(socket.of("changes")).toHaveLength(1);
+    });
+    expect(checks).toBe(1);
+  });
+
   it("that was revoked ends the connection", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
@@ -237,14 +311,132 @@ describe("a token", () => {
   });
 });
 
+describe("a list that a run may leave", () => {
+  const executing = { kind: "runs", filter: { statuses: ["EXECUTING"] } };
+  const removed = (socket: Socket) => socket.of("changes").flatMap((message) => message.removed);
+
+  it("reports that it did, and nothing of runs that were never in it", async () => {
+    const socket = await connected();
+    runs.set(runId(1), record(1, { status: "EXECUTING" }));
+    hub.runsChanged(QUEUE, [record(1, { status: "EXECUTING" })], life);
+    await subscribe(socket, executing);
+    change(record(2, { status: "PENDING" }));
+    change(record(1, { version: 2, status: "COMPLETED_SUCCESSFULLY" }));
+    change(record(3, { status: "COMPLETED_SUCCESSFULLY" }));
+    await settled(() => expect(removed(socket)).toEqual([runId(1)]));
+  });
+
+  it("by its tags or its machine too", async () => {
+    const socket = await connected();
+    change(record(1, { tags: ["a"], machine: "small-1x" }));
+    await subscribe(socket, { kind: "runs", filter: { tags: ["a"] } }, "tags");
+    await subscribe(socket, { kind: "runs", filter: { machines: ["small-1x"] } }, "machine");
+    change(record(1, { version: 2, tags: ["b"], machine: "large-1x" }));
+    await settled(() => expect(removed(socket)).toEqual([runId(1), runId(1)]));
+  });
+
+  it("is told so also where the list is of before this object slept", async () => {
+    const socket = await connected();
+    change(record(1, { status: "EXECUTING" }));
+    await subscribe(socket, executing);
+    hub = newHub();
+    hub.restore(socket, socket.saved as SavedConnection);
+    change(record(1, { version: 2, status: "COMPLETED_SUCCESSFULLY" }));
+    await settled(() => expect(removed(socket)).toEqual([runId(1)]));
+  });
+
+  it("is not filled with states of before a queue kept silent", async () => {
+    const first = await connected();
+    await subscribe(first, executing);
+    change(record(1, { version: 3, status: "EXECUTING" }));
+    hub.closed(first);
+    // The queue hears that nobody listens, and keeps the run's end to itself.
+    hub.runsChanged(QUEUE, [], life);
+    runs.delete(runId(1));
+    const later = await connected();
+    await subscribe(later, executing);
+    expect(later.of("snapshot")[0]?.runs).toEqual([]);
+  });
+
+  it("begins anew for a client that was away while a queue kept silent", async () => {
+    const first = await connected();
+    await subscribe(first, { kind: "runs" });
+    change(record(1));
+    await settled(() => expect(first.of("changes")).toHaveLength(1));
+    const position = first.of("changes")[0]?.position;
+    hub.closed(first);
+    hub.runsChanged(QUEUE, [], life);
+    runs.set(runId(2), record(2));
+    const again = await connected();
+    await subscribe(again, { kind: "runs", position });
+    expect(again.of("snapshot")[0]?.runs).toHaveLength(2);
+  });
+});
+
+it("costs a queue the same with 1,000 watchers as with one", async () => {
+  const asked: LiveInterest[][] = [];
+  for (const watchers of [1, 1_000]) {
+    hub = newHub();
+    runs.set(runId(1), record(1));
+    const sockets: Socket[] = [];
+    for (let n = 0; n < watchers; n++) {
+      const socket = await connected();
+      await subscribe(socket, { kind: "runs", filter: { tags: ["t"] }, data: true }, "list");
+      await subscribe(socket, { kind: "run", runId: runId(1) }, "run");
+      sockets.push(socket);
+    }
+    interests = [];
+    const answer = hub.runsChanged(QUEUE, [record(1, { version: 2 })], life);
+    runs.set(runId(1), record(1, { version: 2 }));
+    await settled(() => {
+      for (const socket of sockets) expect(socket.of("run").at(-1)?.run.position).toBe(2);
+    });
+    for (const socket of sockets) expect(socket.of("changes").at(-1)?.runs[0]?.position).toBe(2);
+    asked.push([answer, ...interests].map((interest) => ({ ...interest, at: 0, life: "" })));
+  }
+  // The answer to its call, and one read of the run for all of them.
+  expect(asked[0]).toHaveLength(2);
+  expect(asked[1]).toEqual(asked[0]);
+});
+
+it("takes no rows that were meant for another life of it: they may be older than what that one had", async () => {
+  const socket = await connected();
+  await subscribe(socket, { kind: "runs" });
+  expect(hub.runsChanged(QUEUE, [record(1)], "another life")).toMatchObject({ life, all: true });
+  change(record(2));
+  await settled(() => expect(socket.of("changes")).toHaveLength(1));
+  expect(socket.of("changes")[0]?.runs.map(({ id }) => id)).toEqual([runId(2)]);
+});
+
+describe("the counts of the environment", () => {
+  it("are read again until the query side must have followed", async () => {
+    vi.useFakeTimers();
+    try {
+      const socket = await connected();
+      await subscribe(socket, { kind: "environment" });
+      counts = { QUEUED: 1 };
+      change(record(1));
+      await vi.advanceTimersByTimeAsync(3_000);
+      expect(socket.of("environment").at(-1)?.environment.counts).toEqual({ QUEUED: 1 });
+      // The query side was away for a while.
+      await vi.advanceTimersByTimeAsync(10_000);
+      counts = {};
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(socket.of("environment").at(-1)?.environment.counts).toEqual({});
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+});
+
 describe("the query side and the owners", () => {
   it("are overlaid with what is known to be newer, of which nothing older is shown", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
     // Changed and not on the query side yet; and one that the query side still has in an earlier state.
-    hub.runsChanged(QUEUE, [record(1, { version: 4, status: "EXECUTING" })]);
+    hub.runsChanged(QUEUE, [record(1, { version: 4, status: "EXECUTING" })], life);
     runs.set(runId(1), record(1, { version: 2 }));
-    hub.runsChanged(QUEUE, [record(1, { version: 3 })]);
+    hub.runsChanged(QUEUE, [record(1, { version: 3 })], life);
     const later = await connected();
     await subscribe(later, { kind: "runs" });
     expect(later.of("snapshot")[0]?.runs).toMatchObject([{ id: runId(1), position: 4 }]);
@@ -267,9 +459,9 @@ describe("the query side and the owners", () => {
   it("hear that nobody listens as soon as that is so", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
-    expect(hub.runsChanged(QUEUE, [])).toMatchObject({ all: true });
+    expect(hub.runsChanged(QUEUE, [], life)).toMatchObject({ all: true });
     hub.closed(socket);
-    expect(hub.runsChanged(QUEUE, [])).toMatchObject({ all: false, runs: [] });
+    expect(hub.runsChanged(QUEUE, [], life)).toMatchObject({ all: false, runs: [] });
     // From now on this queue keeps silent; whoever comes next makes it speak before the list is read.
     interests = [];
     await subscribe(await connected(), { kind: "runs" });

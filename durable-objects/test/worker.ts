@@ -22,8 +22,10 @@ export const querySide = {
   away: false,
 };
 
-/** Who may open live connections, by token. */
+/** Who may open live connections, by token; keys and sessions that are over; and how many may be open. */
 export const livePrincipals = new Map<string, LivePrincipal>();
+export const overProofs = new Set<string>();
+export const mostSockets = { each: 1_000, all: 1_000 };
 
 const projection = {
   async upsertRuns(rows: RunRow[]) {
@@ -66,8 +68,9 @@ export class LiveObject extends liveObject<ObjectBindings>({
     return principal ?? { error: { status: 401, code: "invalid_api_key", message: "Unknown token" } };
   },
   async isValid(_env, { proof }) {
-    return proof !== "revoked";
+    return !overProofs.has(proof);
   },
+  mostSockets: () => mostSockets,
 }) {}
 export class BatchObject extends batchObject<ObjectBindings>() {}
 

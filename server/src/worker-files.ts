@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildDashboard } from "./dashboard-build.ts";
 import type { DataDir } from "./data-dir.ts";
+import { mostSockets, openFilesLimit } from "./file-descriptors.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 import { SECRET_BINDINGS, SECRETS_FOLDER } from "./worker-secrets.ts";
 import { workerdConfig } from "./workerd-config.ts";
@@ -32,11 +33,16 @@ export async function writeWorkerFiles(options: {
     compatibilityFlags: settings.compatibilityFlags,
     objects: settings.objects,
     secrets: Object.fromEntries(SECRET_BINDINGS.map((name) => [name, join(SECRETS_FOLDER, name)])),
-    vars: { ...settings.vars, ...options.vars },
+    vars: { ...settings.vars, ...socketsVar(), ...options.vars },
     objectsPath: dir.objects,
     blobsPath: dir.blobs,
     dashboardPath,
   });
   writeFileSync(configFile, config);
   return configFile;
+}
+
+function socketsVar(): Record<string, string> {
+  const most = mostSockets(openFilesLimit());
+  return most === null ? {} : { MAX_LIVE_SOCKETS: String(most) };
 }

@@ -8,3 +8,6 @@ export class DurableObject<Env> {
     this.env = env;
   }
 }
+
+/** The Worker has no variables here. */
+export const env = {};

@@ -10,6 +10,12 @@ export class Instance {
   hasStorage = true;
   /** It still runs, and its calls reach others. */
   alive = true;
+  /** When it last began something. */
+  activeAt = 0;
+  /** The platform looks whether it may sleep. */
+  sleepsSoon = false;
+  /** Calls that it has not answered, and work that goes on after its answers. */
+  #busy = 0;
   /** Rejects when the instance dies, so that its callers notice at once. */
   readonly death: Promise<never>;
   readonly #reject: (error: Error) => void;
@@ -20,6 +26,21 @@ export class Instance {
     promise.catch(() => {});
     this.death = promise;
     this.#reject = reject;
+  }
+
+  get isIdle(): boolean {
+    return this.#busy === 0 && (this.clock.timers ?? 0) === 0;
+  }
+
+  /** It is called, or goes on with something after its answer. */
+  begins(now: number): void {
+    this.activeAt = now;
+    this.#busy += 1;
+  }
+
+  /** That is over. */
+  ends(): void {
+    this.#busy -= 1;
   }
 
   /** Another instance has taken over: pending calls may end, but can't reach the storage any more. */

@@ -6,6 +6,6 @@ export class NobodyListens {
 
   async runsChanged(): Promise<LiveInterest> {
     this.#at += 1;
-    return { at: this.#at, all: false, runs: [], forMs: 60_000 };
+    return { at: this.#at, life: "", all: false, runs: [], forMs: 60_000 };
   }
 }

@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { nodeSql } from "../../durable-objects/test/node-sql.ts";
 import { type Faults, LONG_DELAY_MS } from "./faults.ts";
 import { Instance } from "./instance.ts";
+import { Link, type ObjectSocket, OPEN, socketOf } from "./sockets.ts";
 import type { World } from "./world.ts";
 
 type ObjectClass = new (ctx: never, env: never) => object;
@@ -10,6 +11,8 @@ type Method = (...args: unknown[]) => unknown;
 /** How long an object that is replaced may still finish pending calls. */
 const RETIRED_MS = 30_000;
 const ALARM_TRIES = 6;
+/** An object with sockets that has nothing to do for this long sleeps: only its sockets and its storage are kept. */
+const SLEEPS_AFTER_MS = 10_000;
 
 /** One named object: its storage outlives its instances. */
 class Slot {
@@ -19,6 +22,8 @@ class Slot {
   readonly database = new DatabaseSync(":memory:");
   alarmAt: number | null = null;
   instance: Instance | null = null;
+  /** Null: the connection is not open yet. */
+  readonly sockets = new Map<ObjectSocket, Link | null>();
 
   constructor(binding: string, name: string) {
     this.id = `${binding}/${name}`;
@@ -75,6 +80,41 @@ export class Platform {
     }
   }
 
+  /**
+   * Opens a WebSocket to an object, whose `fetch` gets these headers. `client` takes what the object sends, and the code
+   * with which the connection ends.
+   */
+  async connect(
+    binding: string,
+    name: string,
+    headers: Headers,
+    client: (frame: { text: string } | { code: number }) => void,
+  ): Promise<Link> {
+    const slot = this.#slot(binding, name);
+    const faults = () => this.faults;
+    await this.#latency();
+    if (this.#world.chance(faults().lostRequest)) throw lost(slot, "fetch");
+    const socket = socketOf(await this.#deliver(slot, "fetch", [{ headers }], "connects"));
+    if (!socket) throw new Error("simulated: no socket was opened");
+    const server = {
+      message: (on: ObjectSocket, text: string) =>
+        void this.#deliver(slot, "webSocketMessage", [on, text], text).catch(() => {}),
+      closed: (on: ObjectSocket, code: number) => {
+        slot.sockets.delete(on);
+        void this.#deliver(slot, "webSocketClose", [on, code], `${code}`).catch(() => {});
+      },
+    };
+    const link = new Link({ world: this.#world, faults }, socket, server, client);
+    if (slot.sockets.has(socket)) slot.sockets.set(socket, link);
+    else link.objectLost();
+    await this.#latency();
+    if (this.#world.chance(faults().lostReply)) {
+      link.break();
+      throw lost(slot, "fetch");
+    }
+    return link;
+  }
+
   get running(): string[] {
     return [...this.#slots.values()].filter((slot) => slot.instance).map((slot) => slot.id);
   }
@@ -93,6 +133,7 @@ export class Platform {
     this.#world.note(`${id} is replaced`);
     slot.instance = null;
     instance.retire();
+    dropSockets(slot);
     this.#world.after(RETIRED_MS, () => instance.die());
   }
 
@@ -105,7 +146,26 @@ export class Platform {
   #kill(slot: Slot, instance: Instance): void {
     this.#world.note(`${slot.id} dies`);
     instance.die();
-    if (slot.instance === instance) slot.instance = null;
+    if (slot.instance !== instance) return;
+    slot.instance = null;
+    dropSockets(slot);
+  }
+
+  /** Takes an object with sockets out of memory as soon as it has had nothing to do for a while. */
+  #sleepSoon(slot: Slot, instance: Instance): void {
+    if (slot.sockets.size === 0 || instance.sleepsSoon) return;
+    instance.sleepsSoon = true;
+    this.#world.after(SLEEPS_AFTER_MS, () => {
+      instance.sleepsSoon = false;
+      if (slot.instance !== instance || slot.sockets.size === 0) return;
+      if (!instance.isIdle || this.#world.now < instance.activeAt + SLEEPS_AFTER_MS) {
+        this.#sleepSoon(slot, instance);
+        return;
+      }
+      this.#world.note(`${slot.id} sleeps`);
+      slot.instance = null;
+      instance.retire();
+    });
   }
 
   #skew(): number {
@@ -156,20 +216,31 @@ export class Platform {
     );
   }
 
-  async #deliver(slot: Slot, method: string, args: unknown[]): Promise<unknown> {
+  /** Calls a method of the object, which is started if it does not run. `told`: the arguments in the trace. */
+  async #deliver(
+    slot: Slot,
+    method: string,
+    args: unknown[],
+    told: string = JSON.stringify(args),
+  ): Promise<unknown> {
     const world = this.#world;
     if (world.chance(this.faults.crash)) this.crash(slot.id);
     const instance = slot.instance ?? this.#start(slot);
     await instance.ready;
-    world.note(`${slot.id}.${method} ${JSON.stringify(args)}`);
+    world.note(`${slot.id}.${method} ${told}`);
     const call = () => (Reflect.get(instance.object, method) as Method).apply(instance.object, args);
+    instance.begins(world.now);
+    this.#sleepSoon(slot, instance);
     try {
       const result: unknown = await Promise.race([world.clock.run(instance.clock, call), instance.death]);
+      if (result instanceof Response) return result;
       world.note(`${slot.id}.${method} = ${JSON.stringify(result)}`);
       return structuredClone(result);
     } catch (error) {
       world.note(`${slot.id}.${method} failed: ${error instanceof Error ? error.message : error}`);
       throw error;
+    } finally {
+      instance.ends();
     }
   }
 
@@ -229,7 +300,13 @@ export class Platform {
     };
     return {
       id: { name: slot.name },
-      waitUntil: (work: Promise<unknown>) => void work.catch(() => {}),
+      waitUntil: (work: Promise<unknown>) => {
+        instance.begins(this.#world.now);
+        void work.catch(() => {}).then(() => instance.ends());
+      },
+      acceptWebSocket: (socket: ObjectSocket) => slot.sockets.set(socket, null),
+      getWebSockets: () => [...slot.sockets.keys()].filter(({ readyState }) => readyState === OPEN),
+      setWebSocketAutoResponse: () => {},
       blockConcurrencyWhile: (work: () => Promise<unknown>) => {
         instance.ready = work();
         return instance.ready;
@@ -294,6 +371,12 @@ export class Platform {
       }
     }
   }
+}
+
+/** An object that is gone takes its connections with it. */
+function dropSockets(slot: Slot): void {
+  for (const link of slot.sockets.values()) link?.objectLost();
+  slot.sockets.clear();
 }
 
 const reads = new Map<string, boolean>();

@@ -1,6 +1,9 @@
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import type { RunProjection, RunRow, WaitpointProjection, WaitpointRow } from "@acme/durable-objects/rpc";
+import type { RunStatus } from "@acme/sdk/contract";
+import type { LiveFilter } from "@acme/sdk/contract/live";
 import { sqliteMigrations } from "../../workers/migrations/sqlite.ts";
+import { listRuns } from "../../workers/src/realtime/list-runs.ts";
 import { d1Repository } from "../../workers/src/storage/sqlite-repository.ts";
 import { type Faults, LONG_DELAY_MS } from "./faults.ts";
 import type { World } from "./world.ts";
@@ -37,6 +40,19 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     return this.#carry(() => this.#repository.upsertWaitpoints(copy));
   }
 
+  /** What the LiveObject reads: its real statements. */
+  listRuns(
+    environmentKey: string,
+    filter: LiveFilter,
+    limit: number,
+  ): Promise<{ runs: RunRow[]; more: boolean }> {
+    return this.#carry(() => listRuns(this.#repository, environmentKey, filter, limit));
+  }
+
+  countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>> {
+    return this.#carry(() => this.#repository.countUnfinished(environmentKey));
+  }
+
   /** Version of a run's row; undefined: there is none. */
   versionOf(runId: string): number | undefined {
     return this.#database.prepare("SELECT version FROM runs WHERE id = ?").get(runId)?.version as
@@ -49,7 +65,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     return this.#database.prepare(`SELECT * FROM ${table}`).all();
   }
 
-  async #carry(work: () => Promise<void>): Promise<void> {
+  async #carry<T>(work: () => Promise<T>): Promise<T> {
     const world = this.#world;
     const faults = this.#faults();
     await world.sleep(world.random() * 50);
@@ -62,12 +78,13 @@ export class QuerySide implements RunProjection, WaitpointProjection {
       });
       throw new Error("simulated: the query side did not answer in time");
     }
-    await work();
+    const result = await work();
     if (world.chance(faults.lostReply)) throw new Error("simulated: the query side's answer was lost");
+    return result;
   }
 }
 
-/** The part of D1 that the repository's writes use. */
+/** The part of D1 that the repository uses here. */
 function d1(database: DatabaseSync): D1Database {
   const statements = new Map<string, StatementSync>();
   const prepare = (query: string, bound: SQLInputValue[] = []) => {
@@ -77,6 +94,14 @@ function d1(database: DatabaseSync): D1Database {
       bind: (...values: unknown[]) => prepare(query, values as SQLInputValue[]),
       run: async () => ({ results: statement.all(...bound), success: true, meta: {} }),
       all: async () => ({ results: statement.all(...bound), success: true, meta: {} }),
+      raw: async () => {
+        statement.setReturnArrays(true);
+        try {
+          return statement.all(...bound);
+        } finally {
+          statement.setReturnArrays(false);
+        }
+      },
       apply: () => statement.all(...bound),
     };
   };

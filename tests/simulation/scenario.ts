@@ -5,10 +5,10 @@ export interface Scenario {
   /**
    * `storm`: everything that can happen, with faults. `crowd`: a storm with thousands of runs, many environments and queues.
    * `split`: a storm in which the number of partitions of limited queues changes again and again. `debounce`: a storm of
-   * debounced triggers with few keys. `backlog`: without faults, every environment has queued far more than the hosts have
-   * room for, and one of them queued first and most.
+   * debounced triggers with few keys. `watched`: a storm whose runs are watched by listeners. `backlog`: without faults, every
+   * environment has queued far more than the hosts have room for, and one of them queued first and most.
    */
-  kind: "storm" | "crowd" | "split" | "debounce" | "backlog";
+  kind: "storm" | "crowd" | "split" | "debounce" | "watched" | "backlog";
   environments: number;
   /** Queues per environment; in a storm the second half of them have limits. */
   queues: number;
@@ -43,7 +43,9 @@ export function drawScenario(world: World, kind?: Scenario["kind"]): Scenario {
           ? "split"
           : draw < 0.18
             ? "debounce"
-            : "storm")
+            : draw > 0.77 && draw < 0.85
+              ? "watched"
+              : "storm")
   ) {
     case "crowd":
       return { ...drawStorm(world), ...drawCrowd(world) };
@@ -51,6 +53,8 @@ export function drawScenario(world: World, kind?: Scenario["kind"]): Scenario {
       return { ...drawStorm(world), ...drawSplit(world) };
     case "debounce":
       return drawDebounce(world);
+    case "watched":
+      return { ...drawStorm(world), kind: "watched" };
     case "backlog":
       return drawBacklog(world);
     case "storm":

@@ -1,8 +1,9 @@
-import type { EnvironmentRef, EnvironmentRpc } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, EnvironmentRpc, RunRecord } from "@acme/durable-objects/rpc";
 import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { batchObject } from "../../durable-objects/src/batch/object.ts";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
+import { liveObject } from "../../durable-objects/src/live/object.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
 import { queueKeyOf } from "../../durable-objects/src/routing/keys.ts";
 import { resultOf } from "../../durable-objects/src/waitpoint/core.ts";
@@ -14,6 +15,7 @@ import { act, fillBacklogs } from "./clients.ts";
 import { NO_FAULTS } from "./faults.ts";
 import { SimulatedHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
+import { Listeners, liveDependencies } from "./listeners.ts";
 import { NobodyListens } from "./nobody-listens.ts";
 import { Platform } from "./platform.ts";
 import { QuerySide } from "./query-side.ts";
@@ -60,6 +62,8 @@ process.on("unhandledRejection", (error: unknown) => {
 
 /** How long nothing may happen before the final state is checked. */
 const REST_MS = 60_000;
+/** How long after that a listener may have another state than the owners. */
+const LISTENERS_MS = 120_000;
 const LINES = 40;
 /** More steps than this in one millisecond are no progress. */
 const MOST_AT_ONCE = 50_000;
@@ -126,7 +130,8 @@ class Simulation {
     this.#platform.define("QUEUE", queueObject({ openProjection }));
     this.#platform.define("ENVIRONMENT", environmentObject());
     this.#platform.define("DISPATCHER", dispatcherObject());
-    this.#platform.define("LIVE", NobodyListens);
+    const isWatched = scenario.kind === "watched";
+    this.#platform.define("LIVE", isWatched ? liveObject(liveDependencies(this.#querySide)) : NobodyListens);
     this.#platform.define("WAITPOINT", waitpointObject({ openProjection }));
     this.#platform.define("BATCH", batchObject());
     const places = placesOf(scenario, world);
@@ -165,6 +170,8 @@ class Simulation {
       });
     }
     if (kind !== "backlog") this.#keepSchedules();
+    const listeners = kind === "watched" ? new Listeners(scene) : null;
+    listeners?.start();
     let storming = true;
     if (blowEveryMs > 0) strike(scene, this.#hosts, () => !storming);
     while (world.elapsed < stormMs) await this.#step();
@@ -172,7 +179,8 @@ class Simulation {
     this.#platform.faults = NO_FAULTS;
     await this.#rest();
     this.#invariants.atEnd();
-    await this.#compare();
+    const owners = await this.#compare();
+    if (listeners) await this.#listen(listeners, owners);
     if (kind !== "backlog") await outliveRetention(scene, () => this.#rest());
     return {
       seed: this.#seed,
@@ -223,9 +231,9 @@ class Simulation {
   }
 
   /** Compares what the query side and the tasks' code received with the answers of the owners. */
-  async #compare(): Promise<void> {
+  async #compare(): Promise<RunRecord[]> {
     const { projections, operations, violations } = this.#invariants;
-    const runs: Record<string, object | null> = {};
+    const runs: Record<string, RunRecord | null> = {};
     for (const runId of this.#invariants.runs.keys()) {
       const { queueKey, environmentKey } = parseRunId(runId) as { queueKey: string; environmentKey: string };
       runs[runId] = await this.#answer(this.#scene.queue(queueKey).retrieveRun(environmentKey, runId));
@@ -243,6 +251,21 @@ class Simulation {
     }
     projections.atEnd("waitpoints", tokens);
     violations.throwFirst();
+    return Object.values(runs).filter((run) => run !== null);
+  }
+
+  /** Waits until every listener has the owners' state. */
+  async #listen(listeners: Listeners, owners: RunRecord[]): Promise<void> {
+    const deadline = this.#world.elapsed + LISTENERS_MS;
+    for (;;) {
+      const difference = listeners.difference(owners);
+      if (difference === null) break;
+      if (this.#world.elapsed > deadline) throw new Violation(8, difference);
+      // Many steps of one moment make no difference.
+      const until = this.#world.elapsed + 100;
+      while (this.#world.elapsed < until) await this.#step();
+    }
+    listeners.stop();
   }
 
   async #answer<T>(call: Promise<T>): Promise<T> {

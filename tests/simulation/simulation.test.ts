@@ -47,6 +47,16 @@ test(
   },
 );
 
+test(
+  `every listener ends with the owners' state in ${SEEDS_OF_A_KIND} seeds that are watched`,
+  PATIENCE,
+  async () => {
+    const { stdout, stderr } = await simulate("--kind", "watched", "--seeds", String(SEEDS_OF_A_KIND));
+    expect(stderr).toBe("");
+    expect(stdout).toMatch(`${SEEDS_OF_A_KIND} of ${SEEDS_OF_A_KIND} seeds passed`);
+  },
+);
+
 test("a seed does the same in another process, to the last message", PATIENCE, async () => {
   const [first, second] = await Promise.all([simulate("--seed", "3"), simulate("--seed", "3")]);
   expect(first.stdout).toMatch(/^Seed 3 passed: .* trace [0-9a-f]{32}\n$/);

@@ -6,6 +6,8 @@ export interface Clock {
   skewMs: number;
   /** The machine is gone: its timers do nothing any more. */
   ended?: boolean;
+  /** Timers of the machine that have not fired. */
+  timers?: number;
 }
 
 /**
@@ -96,6 +98,7 @@ export class World {
 
   /** A timer of a machine. */
   #tick(clock: Clock, work: () => void): void {
+    clock.timers = (clock.timers ?? 0) - 1;
     try {
       if (!clock.ended) this.clock.run(clock, work);
     } catch (error) {
@@ -109,26 +112,48 @@ export class World {
     const real = {
       setTimeout: globalThis.setTimeout,
       clearTimeout: globalThis.clearTimeout,
+      setInterval: globalThis.setInterval,
+      clearInterval: globalThis.clearInterval,
       now: Date.now,
       random: Math.random,
       performance: performance.now,
       scheduler: Object.getOwnPropertyDescriptor(globalThis, "scheduler"),
       error: console.error,
     };
-    const timers = new Map<number, Event>();
+    const timers = new Map<number, { event: Event; clock: Clock | undefined }>();
     let lastTimer = 0;
-    Object.assign(globalThis, {
-      setTimeout: (work: () => void, ms = 0) => {
-        lastTimer += 1;
-        const clock = this.clock.getStore();
-        timers.set(lastTimer, this.after(ms, clock ? () => this.#tick(clock, work) : work));
-        return lastTimer;
-      },
-      clearTimeout: (timer: number) => {
-        const event = timers.get(timer);
-        if (event) event.canceled = true;
+    const set = (timer: number, work: () => void, ms: number) => {
+      const clock = this.clock.getStore();
+      if (clock) clock.timers = (clock.timers ?? 0) + 1;
+      const fire = () => {
         timers.delete(timer);
-      },
+        if (clock) this.#tick(clock, work);
+        else work();
+      };
+      timers.set(timer, { event: this.after(ms, fire), clock });
+      return timer;
+    };
+    const clear = (timer: number) => {
+      const set = timers.get(timer);
+      if (!set) return;
+      timers.delete(timer);
+      set.event.canceled = true;
+      if (set.clock) set.clock.timers = (set.clock.timers ?? 0) - 1;
+    };
+    const repeat = (timer: number, work: () => void, ms: number): number =>
+      set(
+        timer,
+        () => {
+          repeat(timer, work, ms);
+          work();
+        },
+        ms,
+      );
+    Object.assign(globalThis, {
+      setTimeout: (work: () => void, ms = 0) => set(++lastTimer, work, ms),
+      clearTimeout: clear,
+      setInterval: (work: () => void, ms = 0) => repeat(++lastTimer, work, ms),
+      clearInterval: clear,
     });
     Object.defineProperty(globalThis, "scheduler", {
       value: { wait: (ms: number) => this.sleep(ms) },
@@ -144,15 +169,23 @@ export class World {
       },
       configurable: true,
     });
+    Object.defineProperty(crypto, "randomUUID", {
+      value: () =>
+        "xxxxxxxx-xxxx-4xxx-8xxx-xxxxxxxxxxxx".replace(/x/g, () => this.between(0, 15).toString(16)),
+      configurable: true,
+    });
     // The code under test logs faults that it survives; here they are intended.
     console.error = () => {};
     return () => {
       globalThis.setTimeout = real.setTimeout;
       globalThis.clearTimeout = real.clearTimeout;
+      globalThis.setInterval = real.setInterval;
+      globalThis.clearInterval = real.clearInterval;
       Date.now = real.now;
       Math.random = real.random;
       performance.now = real.performance;
       Reflect.deleteProperty(crypto, "getRandomValues");
+      Reflect.deleteProperty(crypto, "randomUUID");
       console.error = real.error;
       if (real.scheduler) Object.defineProperty(globalThis, "scheduler", real.scheduler);
       else Reflect.deleteProperty(globalThis, "scheduler");

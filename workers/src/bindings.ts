@@ -53,6 +53,8 @@ export interface Bindings extends ObjectBindings {
    * `{"small-1x": 0.00338, "run": 0.0025}`. Absent: the prices in views/run-cost.ts.
    */
   MACHINE_PRICES?: string;
+  /** Live connections of all environments, where they share the file descriptors of one process. Absent: no such limit. */
+  MAX_LIVE_SOCKETS?: string;
   /** Where the dashboard and API are reached, for links. */
   PUBLIC_URL?: string;
 }

@@ -5,7 +5,7 @@ import type { EnvironmentCounts } from "./environment-counts.ts";
 import { type HubHost, RETRY_MS } from "./hub-host.ts";
 import { sleep } from "./in-parallel.ts";
 import type { LatestRuns } from "./latest-runs.ts";
-import type { MessageTexts, RunChange } from "./message-texts.ts";
+import type { MessageTexts } from "./message-texts.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
@@ -32,8 +32,8 @@ interface Parts {
  */
 export class Broadcast {
   readonly #parts: Parts;
-  /** Changed since the last broadcast, each with its state at that time. */
-  #pending = new Map<string, RunChange>();
+  /** The latest state of each run that changed since the last broadcast. */
+  #pending = new Map<string, RunRow>();
   #broadcasting = false;
 
   constructor(parts: Parts) {
@@ -41,10 +41,8 @@ export class Broadcast {
   }
 
   /** Adds a change to those that `soon` sends. */
-  add(row: RunRow, previous: RunRow | null): void {
-    const pending = this.#pending.get(row.id);
-    if (pending) pending.row = row;
-    else this.#pending.set(row.id, { row, previous });
+  add(row: RunRow): void {
+    this.#pending.set(row.id, row);
   }
 
   /** Sends the pending changes, if there are any, in the background. */
@@ -74,11 +72,10 @@ export class Broadcast {
     const seq = latest.seq;
     this.#pending = new Map();
     if (subscriptions.environments.size > 0) counts.soon();
-    const watched = changes.filter(({ row }) => subscriptions.ofRun(row.id)).map(({ row }) => row.id);
+    const watched = changes.filter(({ id }) => subscriptions.ofRun(id)).map(({ id }) => id);
     const records = await reader.many([...watched, ...this.#needData(changes)]);
-    const unread = changes.filter(({ row }) => records.failed.has(row.id));
-    for (const change of unread)
-      if (!this.#pending.has(change.row.id)) this.#pending.set(change.row.id, change);
+    const unread = changes.filter(({ id }) => records.failed.has(id));
+    for (const row of unread) if (!this.#pending.has(row.id)) this.#pending.set(row.id, row);
     for (const runId of watched) {
       const run = records.found.get(runId);
       if (!run) continue;
@@ -88,13 +85,13 @@ export class Broadcast {
     }
     for (const group of subscriptions.groups.values()) {
       if (group.subscriptions.size === 0) continue;
-      const readable = group.data ? changes.filter(({ row }) => !records.failed.has(row.id)) : changes;
+      const readable = group.data ? changes.filter(({ id }) => !records.failed.has(id)) : changes;
       if (readable.length === changes.length) group.position = seq;
-      const text = texts.changesWith(group, readable, group.position, records.found);
-      if (!text) continue;
-      const ids = readable.map(({ row }) => row.id);
+      const sent = texts.changes(group, readable, group.position, records.found);
+      if (!sent) continue;
+      const ids = [...sent.runs, ...sent.removed];
       for (const subscription of group.subscriptions) {
-        if (subscription.active) delivery.deliver(subscription, "changes", text, ids);
+        if (subscription.active) delivery.deliver(subscription, "changes", sent.text, ids);
         // Its first state is being read: it may have been too early for these.
         else note(subscription, ids);
       }
@@ -103,12 +100,10 @@ export class Broadcast {
   }
 
   /** Returns the changed runs that some list sends with their data. */
-  #needData(changes: RunChange[]): string[] {
+  #needData(changes: RunRow[]): string[] {
     const groups = [...this.#parts.subscriptions.groups.values()].filter(({ data }) => data);
     if (groups.length === 0) return [];
-    return changes
-      .filter(({ row }) => groups.some(({ compiled }) => compiled.matches(row)))
-      .map(({ row }) => row.id);
+    return changes.filter((row) => groups.some(({ compiled }) => compiled.matches(row))).map(({ id }) => id);
   }
 }
 

@@ -1,9 +1,14 @@
 import type { LiveServerMessage, LiveTarget } from "@acme/sdk/contract/live";
 import type { CompiledFilter } from "./filter.ts";
 import type { LivePrincipal } from "./rpc.ts";
+import type { ShownRuns } from "./shown-runs.ts";
 
 /** Messages that a client may have before it says that it has handled some. */
 export const WINDOW = 64;
+/** Characters of such messages. */
+export const WINDOW_CHARACTERS = 4 * 1024 * 1024;
+/** A client that has so many messages and asks for more is disconnected: each subscription begins with one. */
+const MAX_OUTSTANDING = 512;
 /** Changed runs that are remembered for a client that lags; with more it gets a snapshot when it has caught up. */
 const MAX_MISSED = 1_000;
 
@@ -27,6 +32,8 @@ export interface ListGroup {
   readonly compiled: CompiledFilter;
   readonly data: boolean;
   readonly subscriptions: Set<Subscription>;
+  /** What its subscriptions may show; kept only where runs may stop matching. */
+  readonly shown: ShownRuns | null;
   /** Number of the last change that was sent. */
   position: number;
 }
@@ -68,7 +75,13 @@ export class Connection {
   /** When the principal was last looked at. */
   checkedAt: number;
   expiredSince: number | null = null;
-  #outstanding = 0;
+  /** Nothing is sent until it is known whether the principal is still valid. */
+  held = false;
+  /** Since when the client has a whole window of messages and has acknowledged none of them. */
+  lagsSince: number | null = null;
+  /** Characters of each message that the client has not acknowledged. */
+  readonly #outstanding: number[] = [];
+  #outstandingCharacters = 0;
   #savedBehind = false;
 
   constructor(socket: LiveSocket, principal: LivePrincipal, now: number) {
@@ -82,16 +95,23 @@ export class Connection {
   }
 
   sendText(text: string): void {
-    this.#outstanding += 1;
+    this.#outstanding.push(text.length);
+    this.#outstandingCharacters += text.length;
     this.socket.send(text);
   }
 
   get hasRoom(): boolean {
-    return this.#outstanding < WINDOW;
+    return this.#outstanding.length < WINDOW && this.#outstandingCharacters < WINDOW_CHARACTERS;
+  }
+
+  /** The client asks for more than it takes. */
+  get isFlooded(): boolean {
+    return this.#outstanding.length >= MAX_OUTSTANDING;
   }
 
   acknowledged(count: number): void {
-    this.#outstanding = Math.max(0, this.#outstanding - count);
+    for (const characters of this.#outstanding.splice(0, count)) this.#outstandingCharacters -= characters;
+    this.lagsSince = null;
   }
 
   /** `changed`: null for all there is. */

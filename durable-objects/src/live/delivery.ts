@@ -1,26 +1,42 @@
+import { LIVE_CLOSE } from "@acme/sdk/contract/live";
 import type { Connection, Subscription } from "./connection.ts";
 import type { HubHost } from "./hub-host.ts";
+import { Validity } from "./validity.ts";
 
 /** A principal is checked again this often while messages are sent to it. */
 const CHECK_MS = 30_000;
+/** One that has not been checked for this long gets nothing before it has been. */
+const UNCHECKED_MS = 60_000;
 /** A socket whose token has expired waits this long for another token. */
 const EXPIRED_MS = 60_000;
+/** A client that takes nothing for this long is disconnected. */
+const LAG_MS = 120_000;
+
+interface Connections {
+  /** Closes a connection. */
+  disconnect(connection: Connection, code: number, reason: string): void;
+  /** Sends what was missed while the connection was held. */
+  catchUp(connection: Connection): void;
+}
 
 /**
  * Decides whether a message is sent on a connection now. A connection
  * - has room: it gets every message;
- * - lags, because its client has not acknowledged a whole window of messages: changes are noted as missed;
+ * - lags, because its client has not acknowledged a whole window of messages: changes are noted as missed, and after
+ *   `LAG_MS` without any acknowledgement the connection is closed;
+ * - is held, until it is known whether its key or session is still valid: changes are noted as missed;
  * - has expired, because its token has: changes are noted as missed, until the client sends another token or
  *   `EXPIRED_MS` pass, after which the connection is closed.
  */
 export class Delivery {
   readonly #host: HubHost;
-  readonly #disconnect: (connection: Connection, reason: string) => void;
+  readonly #connections: Connections;
+  readonly #validity: Validity;
 
-  /** `disconnect`: closes a connection whose token or key is no longer valid. */
-  constructor(host: HubHost, disconnect: (connection: Connection, reason: string) => void) {
+  constructor(host: HubHost, connections: Connections) {
     this.#host = host;
-    this.#disconnect = disconnect;
+    this.#connections = connections;
+    this.#validity = new Validity(host);
   }
 
   /** Sends the state that begins a subscription: it doesn't wait for room. */
@@ -38,8 +54,11 @@ export class Delivery {
       connection.miss(subscription, changed);
       return false;
     }
-    if (now - connection.checkedAt > CHECK_MS) this.#check(connection, now);
-    if (subscription.missed !== null || !connection.hasRoom) {
+    const unchecked = now - connection.checkedAt;
+    if (unchecked > UNCHECKED_MS) connection.held = true;
+    if (unchecked > CHECK_MS) this.check(connection);
+    if (!connection.hasRoom) this.#lags(connection, now);
+    if (subscription.missed !== null || !connection.hasRoom || connection.held) {
       connection.miss(subscription, changed);
       return false;
     }
@@ -52,13 +71,20 @@ export class Delivery {
       connection.expiredSince = now;
       connection.send({ type: "expired" });
     } else if (now - connection.expiredSince > EXPIRED_MS) {
-      this.#disconnect(connection, "token_expired");
+      this.#connections.disconnect(connection, LIVE_CLOSE.unauthorized, "token_expired");
     }
   }
 
-  #check(connection: Connection, now: number): void {
-    connection.checkedAt = now;
-    const check = this.#host.isValid(connection.principal).then(
+  #lags(connection: Connection, now: number): void {
+    connection.lagsSince ??= now;
+    if (now - connection.lagsSince > LAG_MS)
+      this.#connections.disconnect(connection, LIVE_CLOSE.unavailable, "slow_reader");
+  }
+
+  /** Closes the connection if its key, session or membership is over. */
+  check(connection: Connection): void {
+    connection.checkedAt = this.#host.now();
+    const check = this.#validity.isValid(connection.principal).then(
       (valid) => {
         if (valid) return;
         connection.send({
@@ -67,12 +93,20 @@ export class Delivery {
           code: "invalid_api_key",
           message: "The key or session of this connection is no longer valid.",
         });
-        this.#disconnect(connection, "invalid_api_key");
+        this.#connections.disconnect(connection, LIVE_CLOSE.unauthorized, "invalid_api_key");
       },
       // A check that failed is repeated the next time.
-      () => {},
+      () => {
+        connection.checkedAt = 0;
+      },
     );
-    this.#host.keepAlive(check);
+    this.#host.keepAlive(
+      check.then(() => {
+        if (!connection.held) return;
+        connection.held = false;
+        this.#connections.catchUp(connection);
+      }),
+    );
   }
 }
 

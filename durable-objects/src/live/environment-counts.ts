@@ -5,10 +5,12 @@ import type { Subscriptions } from "./subscriptions.ts";
 
 /** The counts of the environment are sent at most this often. */
 const ENVIRONMENT_MS = 1_000;
+/** After the last change they are read again after twice as long each time, as long as this. */
+const MAX_WAIT_MS = 32_000;
 
 /**
  * Sends the counts of the environment after changes. It is idle, or counting: the query side follows its queues a moment
- * later, so that it reads the counts until no run changes any more and two reads are equal.
+ * later, or a minute where it was away, so that it reads the counts for some time after the last change.
  */
 export class EnvironmentCounts {
   readonly #host: HubHost;
@@ -17,6 +19,8 @@ export class EnvironmentCounts {
   #sent = "";
   #changed = false;
   #counting = false;
+  /** Ends a wait for the next change. */
+  #wake: () => void = () => {};
 
   constructor(host: HubHost, subscriptions: Subscriptions, delivery: Delivery) {
     this.#host = host;
@@ -27,6 +31,7 @@ export class EnvironmentCounts {
   /** Some run has changed: sends the counts in the background. */
   soon(): void {
     this.#changed = true;
+    this.#wake();
     if (this.#counting) return;
     this.#counting = true;
     this.#host.keepAlive(this.#count());
@@ -34,24 +39,39 @@ export class EnvironmentCounts {
 
   async #count(): Promise<void> {
     const { environments } = this.#subscriptions;
-    let before: string | null = null;
-    let rest: string | null = null;
-    while (environments.size > 0 && (this.#changed || rest === null || rest !== before)) {
+    let waitMs = ENVIRONMENT_MS;
+    while (environments.size > 0 && (this.#changed || waitMs <= MAX_WAIT_MS)) {
+      if (this.#changed) waitMs = ENVIRONMENT_MS;
       this.#changed = false;
       await sleep(ENVIRONMENT_MS);
-      before = rest;
-      rest = await this.#host.environment().then(
-        (environment) => `,"environment":${JSON.stringify(environment)}}`,
-        (error: unknown) => {
-          console.error("The counts of an environment could not be read; they are read again", error);
-          return null;
-        },
-      );
-      if (rest === null || rest === this.#sent) continue;
-      this.#sent = rest;
-      for (const subscription of environments)
-        if (subscription.active) this.#delivery.deliver(subscription, "environment", rest, null);
+      await this.#changeWithin(waitMs - ENVIRONMENT_MS);
+      waitMs *= 2;
+      await this.#send();
     }
     this.#counting = false;
+  }
+
+  async #changeWithin(ms: number): Promise<void> {
+    if (this.#changed || ms === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, ms);
+    this.#wake = resolve;
+    await promise;
+    clearTimeout(timer);
+    this.#wake = () => {};
+  }
+
+  async #send(): Promise<void> {
+    const rest = await this.#host.environment().then(
+      (environment) => `,"environment":${JSON.stringify(environment)}}`,
+      (error: unknown) => {
+        console.error("The counts of an environment could not be read; they are read again", error);
+        return null;
+      },
+    );
+    if (rest === null || rest === this.#sent) return;
+    this.#sent = rest;
+    for (const subscription of this.#subscriptions.environments)
+      if (subscription.active) this.#delivery.deliver(subscription, "environment", rest, null);
   }
 }

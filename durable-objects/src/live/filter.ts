@@ -7,7 +7,10 @@ export interface CompiledFilter {
   /** The same for filters that ask for the same. */
   readonly key: string;
   readonly filter: LiveFilter;
-  /** A run that matches may stop matching: by its status, or by the version that runs it. */
+  /**
+   * A run that matches may stop matching: by its status, by the version or the machine that runs it, or by its tags, which a
+   * debounced trigger replaces.
+   */
   readonly isMutable: boolean;
   matches(run: RunRow): boolean;
 }
@@ -37,7 +40,7 @@ export function compileFilter(filter: LiveFilter): CompiledFilter {
   return {
     key: JSON.stringify(Object.entries(normal).filter(([, value]) => value !== undefined)),
     filter: normal,
-    isMutable: statuses !== undefined || versions !== undefined,
+    isMutable: [statuses, versions, machines, tags, allTags].some((condition) => condition !== undefined),
     matches: (run) =>
       (!statuses || statuses.has(run.status)) &&
       (!tasks || tasks.has(run.task)) &&

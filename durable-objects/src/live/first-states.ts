@@ -69,7 +69,7 @@ export class FirstStates {
   catchUp(connection: Connection): void {
     for (const subscription of connection.subscriptions.values()) {
       if (!subscription.active || subscription.missed === null) continue;
-      if (!connection.hasRoom || connection.expiredSince !== null) return;
+      if (!connection.hasRoom || connection.held || connection.expiredSince !== null) return;
       this.#parts.host.keepAlive(this.#sendMissed(subscription, take(subscription) ?? "all"));
     }
     connection.caughtUp();
@@ -124,7 +124,7 @@ export class FirstStates {
     limit: number = LIVE_LIMITS.defaultSnapshotRuns,
     position?: string,
   ): Promise<void> {
-    const { queues, lists, latest, texts, delivery } = this.#parts;
+    const { host, queues, lists, latest, texts, delivery } = this.#parts;
     const group = subscription.group as ListGroup;
     await queues.open();
     const since = lists.changesSince(position);
@@ -134,7 +134,9 @@ export class FirstStates {
     subscription.missed = new Set();
     const { seq } = latest;
     if (since) {
-      const text = await texts.changes(group, since, seq);
+      // The client shows what it was sent earlier.
+      group.shown?.forget(host.now());
+      const text = await texts.missed(group, since, seq);
       if (text) delivery.send(subscription, "changes", text);
     }
     if (listed) {
@@ -193,7 +195,7 @@ export class FirstStates {
     const known = rows.filter((row) => row !== undefined);
     if (group && missed !== "all" && known.length === rows.length) {
       try {
-        const text = await texts.changes(group, known, group.position);
+        const text = await texts.missed(group, known, group.position);
         if (text) delivery.send(subscription, "changes", text);
         return;
       } catch (error) {

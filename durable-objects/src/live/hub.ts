@@ -57,10 +57,14 @@ export class LiveHub {
     const lists = new RunLists(host, latest);
     const queues = new SilentQueues(host, interest, reader, () => this.#states.resync());
     const subscriptions = new Subscriptions(interest, latest);
-    const delivery = new Delivery(host, (connection, reason) => this.#disconnect(connection, reason));
+    const delivery = new Delivery(host, {
+      disconnect: (connection, code, reason) => this.#disconnect(connection, code, reason),
+      catchUp: (connection) => this.#states.catchUp(connection),
+    });
     const counts = new EnvironmentCounts(host, subscriptions, delivery);
     const streams = new Streams(host, subscriptions, delivery);
     const watchers = () => this.connections;
+    interest.onSilence((queueKey) => latest.silent(queueKey));
     this.#host = host;
     this.#interest = interest;
     this.#subscriptions = subscriptions;
@@ -114,6 +118,7 @@ export class LiveHub {
     for (const [id, target] of saved.subscriptions) {
       const subscription = this.#subscriptions.add(connection, id, target);
       subscription.active = true;
+      subscription.group?.shown?.forget(this.#host.now());
       if (saved.behind) subscription.missed = "all";
     }
     if (saved.behind) this.#states.catchUp(connection);
@@ -156,14 +161,24 @@ export class LiveHub {
     }
   }
 
+  /** People who have open connections: whether they are still members is checked also if nothing is sent to them. */
+  get hasMembers(): boolean {
+    for (const { principal } of this.#connections.values()) if (isMember(principal)) return true;
+    return false;
+  }
+
+  checkMembers(): void {
+    for (const connection of this.#connections.values())
+      if (isMember(connection.principal)) this.#delivery.check(connection);
+  }
+
   /** See `LiveRpc`. */
-  runsChanged(queueKey: string, rows: RunRow[]): LiveInterest {
+  runsChanged(queueKey: string, rows: RunRow[], life: string | null): LiveInterest {
     const now = this.#host.now();
-    for (const row of rows) {
-      const { changed, previous } = this.#latest.put(row, now);
-      if (!changed) continue;
+    for (const row of life === this.#host.epoch ? rows : []) {
+      if (!this.#latest.put(queueKey, row, now)) continue;
       this.#signals.changed(row);
-      this.#broadcast.add(row, previous);
+      this.#broadcast.add(row);
       if (isFinal(row.status)) this.#streams.runOver(row.id);
     }
     this.#broadcast.soon();
@@ -204,6 +219,10 @@ export class LiveHub {
 
   async #subscribe(connection: Connection, id: string, target: LiveTarget): Promise<void> {
     this.#subscriptions.remove(connection, id, false);
+    if (connection.isFlooded) {
+      this.#disconnect(connection, LIVE_CLOSE.unavailable, "slow_reader");
+      return;
+    }
     if (connection.subscriptions.size >= LIVE_LIMITS.subscriptionsPerSocket) {
       refuse(connection, id, {
         status: 422,
@@ -238,7 +257,7 @@ export class LiveHub {
           ? principal.error
           : { status: 403, code: "other_environment", message: "This token is of another environment." };
       connection.send({ type: "error", ...error });
-      this.#disconnect(connection, error.code);
+      this.#disconnect(connection, LIVE_CLOSE.unauthorized, error.code);
       return;
     }
     connection.principal = principal;
@@ -253,11 +272,12 @@ export class LiveHub {
     this.#states.catchUp(connection);
   }
 
-  /** Closes a connection whose token or key is not valid. */
-  #disconnect({ socket }: Connection, reason: string): void {
-    socket.close(LIVE_CLOSE.unauthorized, reason);
+  #disconnect({ socket }: Connection, code: number, reason: string): void {
+    socket.close(code, reason);
     this.closed(socket);
   }
 }
+
+const isMember = ({ proof }: LivePrincipal): boolean => proof.startsWith("session ");
 
 const expiry = ({ expiresAt }: LivePrincipal) => (expiresAt === null ? {} : { expiresAt });

@@ -16,6 +16,7 @@ const MIGRATIONS = [
 export class Interest {
   readonly #sql: Sql;
   readonly #now: () => number;
+  readonly #life: string;
   /** Subscriptions that need every change. */
   #lists = 0;
   /** Subscriptions by run, by queue. */
@@ -23,10 +24,13 @@ export class Interest {
   /** Queues that don't send every change, and until when. */
   readonly #silent = new Map<string, number>();
   #at = 0;
+  #silenced: (queueKey: string) => void = () => {};
 
-  constructor(sql: Sql, now: () => number) {
+  /** `life`: unique in the life of an object. */
+  constructor(sql: Sql, now: () => number, life: string) {
     this.#sql = sql;
     this.#now = now;
+    this.#life = life;
     if (!hasTables(sql)) return;
     for (const row of sql.exec<{ queue_key: string; until: number }>("SELECT queue_key, until FROM silent"))
       this.#silent.set(row.queue_key, row.until);
@@ -66,10 +70,16 @@ export class Interest {
     this.#at = Math.max(this.#at + 1, now);
     return {
       at: this.#at,
+      life: this.#life,
       all: this.needsAll,
       runs: [...(this.#runs.get(queueKey)?.keys() ?? [])],
       forMs: SILENCE_MS,
     };
+  }
+
+  /** Calls `listener` with each queue that no longer sends every change. */
+  onSilence(listener: (queueKey: string) => void): void {
+    this.#silenced = listener;
   }
 
   /** A queue was given this interest, or will be with the answer under way. */
@@ -78,6 +88,7 @@ export class Interest {
       if (this.#silent.delete(queueKey)) this.#sql.exec("DELETE FROM silent WHERE queue_key = ?", queueKey);
       return;
     }
+    this.#silenced(queueKey);
     // The queue counts from when it hears, which is later: what is kept here must not end before that.
     const until = this.#now() + interest.forMs * 2;
     this.#silent.set(queueKey, until);

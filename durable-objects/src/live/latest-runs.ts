@@ -2,6 +2,7 @@ import type { RunRow } from "../rpc.ts";
 
 interface Entry {
   row: RunRow;
+  queueKey: string;
   /** Number of the change, over all queues of the environment. */
   seq: number;
   heardAt: number;
@@ -30,15 +31,15 @@ export class LatestRuns {
     return this.#entries.size;
   }
 
-  /** Keeps a row, unless that version or a later one is known. */
-  put(row: RunRow, now: number): { changed: boolean; previous: RunRow | null } {
+  /** Keeps a row, unless that version or a later one is known. False: it is. */
+  put(queueKey: string, row: RunRow, now: number): boolean {
     const known = this.#entries.get(row.id);
-    if (known && known.row.version >= row.version) return { changed: false, previous: known.row };
+    if (known && known.row.version >= row.version) return false;
     this.#entries.delete(row.id);
     this.#seq += 1;
-    this.#entries.set(row.id, { row, seq: this.#seq, heardAt: now });
+    this.#entries.set(row.id, { row, queueKey, seq: this.#seq, heardAt: now });
     this.#forget(now);
-    return { changed: true, previous: known?.row ?? null };
+    return true;
   }
 
   get(runId: string): RunRow | undefined {
@@ -56,6 +57,16 @@ export class LatestRuns {
     const rows: RunRow[] = [];
     for (const entry of this.#entries.values()) if (entry.seq > seq) rows.push(entry.row);
     return rows;
+  }
+
+  /**
+   * A queue sends nothing more for a while: what is known of its runs will be outdated, and no position of before says
+   * what changed.
+   */
+  silent(queueKey: string): void {
+    for (const [id, entry] of this.#entries) if (entry.queueKey === queueKey) this.#entries.delete(id);
+    this.#seq += 1;
+    this.#floor = this.#seq;
   }
 
   #forget(now: number): void {

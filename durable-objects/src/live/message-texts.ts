@@ -10,10 +10,11 @@ import { type RunReader, sizeOf } from "./run-reader.ts";
 /** Characters of run data in one snapshot; older runs come without. */
 export const SNAPSHOT_DATA = 4 * 1024 * 1024;
 
-/** A run that changed; `previous`: its state before. Null: that state is unknown. */
-export interface RunChange {
-  row: RunRow;
-  previous: RunRow | null;
+/** The text of changes, and the runs that it adds to a list and removes from it. */
+export interface ChangesText {
+  text: string;
+  runs: string[];
+  removed: string[];
 }
 
 /**
@@ -34,47 +35,72 @@ export class MessageTexts {
     return `,"run":${JSON.stringify(live)},"final":${isFinal(run.status)}}`;
   }
 
-  /** Changes of runs whose previous states are unknown. Null: none of them concerns the group. */
-  async changes(group: ListGroup, rows: RunRow[], seq: number): Promise<string | null> {
+  /**
+   * Changes for one subscription of the group, which may show any of these runs. Null: none of them concerns it.
+   */
+  async missed(group: ListGroup, rows: RunRow[], seq: number): Promise<string | null> {
     const matching = group.data ? rows.filter((row) => group.compiled.matches(row)) : [];
     const { found, failed } = await this.#reader.many(matching.map(({ id }) => id));
     if (failed.size > 0) throw new Error("Some runs could not be read");
-    const changes = rows.map((row) => ({ row, previous: null }));
-    return this.changesWith(group, changes, seq, found);
+    const { compiled, shown } = group;
+    const changes = this.#changes(group, rows, seq, found, () => compiled.isMutable);
+    for (const runId of changes?.runs ?? []) shown?.add(runId);
+    return changes?.text ?? null;
   }
 
-  /** Changes of runs with the records that were read of them. Null: none of them concerns the group. */
-  changesWith(
+  /** Changes for all subscriptions of the group, with the records that were read. Null: none of them concerns the group. */
+  changes(
     group: ListGroup,
-    changes: RunChange[],
+    rows: RunRow[],
     seq: number,
     records: Map<string, RunRecord>,
-  ): string | null {
-    const { compiled } = group;
+  ): ChangesText | null {
+    const { shown } = group;
+    const changes = this.#changes(group, rows, seq, records, (row) => shown?.mayShow(row) ?? false);
+    if (!changes) return null;
+    for (const runId of changes.runs) shown?.add(runId);
+    for (const runId of changes.removed) shown?.remove(runId);
+    shown?.bound(this.#host.now());
+    return changes;
+  }
+
+  #changes(
+    { compiled, data }: ListGroup,
+    rows: RunRow[],
+    seq: number,
+    records: Map<string, RunRecord>,
+    mayShow: (row: RunRow) => boolean,
+  ): ChangesText | null {
     const runs: LiveRun[] = [];
     const removed: string[] = [];
-    for (const { row, previous } of changes) {
-      if (compiled.matches(row)) runs.push(this.#listed(group, row, records.get(row.id)));
-      else if (compiled.isMutable && (previous === null || compiled.matches(previous))) removed.push(row.id);
+    for (const row of rows) {
+      if (compiled.matches(row)) runs.push(this.#listed(data, row, records.get(row.id)));
+      else if (mayShow(row)) removed.push(row.id);
     }
     if (runs.length === 0 && removed.length === 0) return null;
-    return `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"removed":${JSON.stringify(removed)}}`;
+    return {
+      text: `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"removed":${JSON.stringify(removed)}}`,
+      runs: runs.map(({ id }) => id),
+      removed,
+    };
   }
 
   async snapshot(group: ListGroup, rows: RunRow[], more: boolean, seq: number): Promise<string> {
+    // Before the data are read: a run that stops matching meanwhile has to be removed.
+    for (const { id } of rows) group.shown?.add(id);
     const { found, failed } = await this.#reader.many(group.data ? rows.map(({ id }) => id) : []);
     if (failed.size > 0) throw new Error("Some runs could not be read");
     let left = SNAPSHOT_DATA;
     const runs = rows.map((row) => {
       const record = found.get(row.id);
       left -= record ? sizeOf(record) : 0;
-      return this.#listed(group, row, left > 0 ? record : undefined);
+      return this.#listed(group.data, row, left > 0 ? record : undefined);
     });
     return `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"more":${more}}`;
   }
 
-  #listed(group: ListGroup, row: RunRow, record: RunRecord | undefined): LiveRun {
-    if (!group.data || !record) return liveRun(this.#host.summaryOf, row);
+  #listed(data: boolean, row: RunRow, record: RunRecord | undefined): LiveRun {
+    if (!data || !record) return liveRun(this.#host.summaryOf, row);
     return liveRun(this.#host.summaryOf, record, dataOf(record, true));
   }
 }

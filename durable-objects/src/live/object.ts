@@ -16,7 +16,11 @@ import { LIVE_PRINCIPAL_HEADER } from "./access.ts";
 import type { LiveSocket, SavedConnection } from "./connection.ts";
 import { LiveHub } from "./hub.ts";
 import { Interest } from "./interest.ts";
+import { allSocketsOpen, socketsOpen } from "./open-sockets.ts";
 import type { LiveDependencies, LiveInterest, LivePrincipal, LiveRpc, RunsPage } from "./rpc.ts";
+
+/** Whoever is no longer a member is disconnected within a minute. */
+const MEMBERS_CHECK_MS = 45_000;
 
 function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnvironment["counts"] {
   const counts: LiveEnvironment["counts"] = {};
@@ -39,10 +43,11 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       const environmentKey = ctx.id.name ?? "";
+      const epoch = crypto.randomUUID().slice(0, 13);
       this.#hub = new LiveHub(
         {
           environmentKey,
-          epoch: crypto.randomUUID().slice(0, 13),
+          epoch,
           now: Date.now,
           listRuns: (filter, limit) => dependencies.listRuns(env, environmentKey, filter, limit),
           summaryOf: dependencies.summaryOf,
@@ -64,7 +69,7 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
           isValid: (principal) => dependencies.isValid(env, principal),
           keepAlive: (work) => ctx.waitUntil(work),
         },
-        new Interest(objectSql(ctx.storage), Date.now),
+        new Interest(objectSql(ctx.storage), Date.now, epoch),
       );
       // Answered without waking this object.
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
@@ -72,18 +77,24 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
         const saved = socket.deserializeAttachment() as string | null;
         if (saved) this.#hub.restore(this.#socketOf(socket), JSON.parse(saved) as SavedConnection);
       }
+      this.#counted();
     }
 
-    /** From the Worker only: opens a connection for a principal that it has authenticated. */
+    /** From the Worker only: opens a connection for a principal that it has authenticated. 503: there is no room. */
     override async fetch(request: Request): Promise<Response> {
       const principal = JSON.parse(
         request.headers.get(LIVE_PRINCIPAL_HEADER) ?? "null",
       ) as LivePrincipal | null;
       if (!principal || principal.environment.key !== this.ctx.id.name)
         return new Response(null, { status: 403 });
+      const most = dependencies.mostSockets(this.env);
+      if (this.#sockets.size >= most.each || allSocketsOpen() >= most.all)
+        return new Response(null, { status: 503 });
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
       this.#hub.connect(this.#socketOf(server), principal);
+      this.#counted();
+      await this.#checkMembersSoon();
       return new Response(null, {
         status: 101,
         webSocket: client,
@@ -91,8 +102,8 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
       });
     }
 
-    async runsChanged(queueKey: string, rows: RunRow[]): Promise<LiveInterest> {
-      return this.#hub.runsChanged(queueKey, rows);
+    async runsChanged(queueKey: string, rows: RunRow[], life: string | null): Promise<LiveInterest> {
+      return this.#hub.runsChanged(queueKey, rows, life);
     }
 
     async logsAppended(runId: string, previous: number, lines: LiveLogLine[]): Promise<boolean> {
@@ -128,15 +139,34 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
     }
 
     override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
-      this.#hub.closed(this.#socketOf(socket));
-      this.#sockets.delete(socket);
+      this.#closed(socket);
       // 1005 and 1006 say that no code came: they may not be sent.
       socket.close(code === 1005 || code === 1006 ? 1000 : code);
     }
 
     override async webSocketError(socket: WebSocket): Promise<void> {
+      this.#closed(socket);
+    }
+
+    /** Wakes this object where people are connected, so that those who are no longer members are soon gone. */
+    override async alarm(): Promise<void> {
+      this.#hub.checkMembers();
+      await this.#checkMembersSoon();
+    }
+
+    async #checkMembersSoon(): Promise<void> {
+      if (!this.#hub.hasMembers || (await this.ctx.storage.getAlarm()) !== null) return;
+      await this.ctx.storage.setAlarm(Date.now() + MEMBERS_CHECK_MS);
+    }
+
+    #closed(socket: WebSocket): void {
       this.#hub.closed(this.#socketOf(socket));
       this.#sockets.delete(socket);
+      this.#counted();
+    }
+
+    #counted(): void {
+      socketsOpen(this.ctx.id.name ?? "", this.#sockets.size);
     }
 
     #socketOf(socket: WebSocket): LiveSocket {

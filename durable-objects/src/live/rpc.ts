@@ -10,6 +10,8 @@ import type { RunRecord, RunRow } from "../rpc.ts";
 export interface LiveInterest {
   /** Grows with each interest that an environment's LiveObject gives, also across its restarts. */
   at: number;
+  /** Names the life of the LiveObject, which ends when it is evicted: a later one has not what an earlier one was sent. */
+  life: string;
   /** All runs of the queue. */
   all: boolean;
   /** Where not all: these. */
@@ -20,8 +22,11 @@ export interface LiveInterest {
 
 /** One object an environment, named by the environment's key: who watches, and what changed lately. */
 export interface LiveRpc {
-  /** From a QueueObject: rows that changed, latest state only; none: it only asks. At least once, idempotent. */
-  runsChanged(queueKey: string, rows: RunRow[]): Promise<LiveInterest>;
+  /**
+   * From a QueueObject: rows that changed, latest state only; none: it only asks. At least once, idempotent. `life`: that of
+   * the interest which it keeps to. Another life takes no rows: they may be older than what it was sent.
+   */
+  runsChanged(queueKey: string, rows: RunRow[], life: string | null): Promise<LiveInterest>;
   /**
    * From a FeedObject: lines were appended to a run's log. `previous`: the sequence number before the first of them.
    * False: nobody watches any more.
@@ -81,6 +86,8 @@ export interface LiveDependencies<Env> {
   /** Runs that are not over, by status. */
   countUnfinished(env: Env, environmentKey: string): Promise<Partial<Record<RunStatus, number>>>;
   summaryOf(run: RunRow): RunSummary;
+  /** Sockets that may be open at the same time: of an environment, and of all environments in this process. */
+  mostSockets(env: Env): { each: number; all: number };
   authenticate(env: Env, token: string): Promise<LivePrincipal | LiveFailure>;
   /** False: the key was revoked, or the session or the membership is over. */
   isValid(env: Env, principal: LivePrincipal): Promise<boolean>;

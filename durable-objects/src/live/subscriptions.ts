@@ -4,6 +4,7 @@ import { compileFilter } from "./filter.ts";
 import type { Interest } from "./interest.ts";
 import type { LatestRuns } from "./latest-runs.ts";
 import type { LiveFailure } from "./rpc.ts";
+import { ShownRuns } from "./shown-runs.ts";
 
 /**
  * The subscriptions of an environment by what they watch, and the interest that each of them adds. A subscription is
@@ -110,6 +111,7 @@ export class Subscriptions {
       compiled,
       data,
       subscriptions: new Set(),
+      shown: compiled.isMutable ? new ShownRuns() : null,
       position: this.#latest.seq,
     };
     group.subscriptions.add(subscription);

@@ -9,10 +9,11 @@ const GATHER_MS_A_ROW = 0.5;
 const MAX_GATHER_MS = 100;
 const BATCH = 200;
 const RETRY_MS = 500;
-/** A LiveObject that can't be reached for this long has lost its listeners, who come back with a snapshot. */
-const GIVE_UP_MS = 60_000;
-/** After that, the next change asks it again this much later. */
+/** A LiveObject that can't be reached for this long is called less often. */
+const FAILING_MS = 60_000;
 const PAUSE_MS = 10_000;
+/** Rows that have reached the query side are safe once the LiveObject has answered after that: it is called this much later. */
+const CONFIRM_MS = 1_000;
 
 interface Source {
   /** The state of the object: changes up to here were made. */
@@ -33,7 +34,7 @@ interface Known extends LiveInterest {
  */
 export class LiveNotifier {
   readonly #source: Source;
-  readonly #send: (rows: RunRow[]) => Promise<LiveInterest>;
+  readonly #send: (rows: RunRow[], life: string | null) => Promise<LiveInterest>;
   readonly #now: () => number;
   /** Null: not known, in this life of the object or any more. */
   #interest: Known | null = null;
@@ -42,10 +43,23 @@ export class LiveNotifier {
   #scheduled = false;
   #lastRows = 0;
   #failingSince: number | null = null;
-  /** Counts how often somebody began to want what was kept back. */
-  #widened = 0;
+  /** Counts how often the cursor was moved back. */
+  #movedBack = 0;
+  /** Rows up to here have reached the query side. */
+  #projected: ProjectionCursor | null = null;
+  /**
+   * Rows up to here had reached the query side when the LiveObject answered last. What was sent after that is known to
+   * that life of the LiveObject only: listeners of a later one would find it nowhere.
+   */
+  #safe: ProjectionCursor | null = null;
+  #confirming = false;
+  #mustAsk = false;
 
-  constructor(source: Source, send: (rows: RunRow[]) => Promise<LiveInterest>, now: () => number = Date.now) {
+  constructor(
+    source: Source,
+    send: (rows: RunRow[], life: string | null) => Promise<LiveInterest>,
+    now: () => number = Date.now,
+  ) {
     this.#source = source;
     this.#send = send;
     this.#now = now;
@@ -59,20 +73,20 @@ export class LiveNotifier {
 
   /** The object was started again, or its alarm fired: what an earlier life left unsent is sent. */
   wake(): void {
-    this.#cursor ??= this.#source.projected();
-    if (!this.#isSilent() && this.#cursor.version < this.#source.now().version) this.#schedule();
+    const cursor = this.#begin();
+    if (this.#isSilent()) return;
+    if (this.#mustAsk || cursor.version < this.#source.now().version) this.#schedule();
   }
 
   /** The LiveObject says what is watched from now on. An earlier word that comes late changes nothing. */
   listen(interest: LiveInterest): void {
-    if (this.#interest && interest.at <= this.#interest.at) return;
-    const widened = this.#interest !== null && !this.#interest.all && interest.all;
+    const known = this.#interest;
+    if (known && interest.at <= known.at) return;
     this.#interest = { ...interest, until: this.#now() + interest.forMs, ids: new Set(interest.runs) };
-    if (!widened || this.#cursor === null) return;
+    if (!known || !interest.all) return;
     // Of what was kept back, a list of the query side may lack what was not sent there yet.
-    this.#cursor = earlier(this.#cursor, this.#source.projected());
-    this.#widened += 1;
-    this.#schedule();
+    if (!known.all) this.#moveBack(this.#source.projected());
+    else if (known.life !== interest.life) this.#moveBack(this.#safe ?? this.#source.projected());
   }
 
   /**
@@ -80,8 +94,46 @@ export class LiveNotifier {
    * were sent to the LiveObject too, so that an object that dies between the two sends them again.
    */
   limit(projected: ProjectionCursor): ProjectionCursor {
+    const cursor = this.#begin();
+    this.#projected = projected;
+    if (this.#isSilent()) return projected;
+    this.#confirmSoon();
+    return earlier(cursor, projected);
+  }
+
+  /** An earlier life of this object has sent at least what it stored as projected. */
+  #begin(): ProjectionCursor {
     this.#cursor ??= this.#source.projected();
-    return this.#isSilent() ? projected : earlier(this.#cursor, projected);
+    this.#safe ??= this.#cursor;
+    return this.#cursor;
+  }
+
+  /** Calls the LiveObject in a while, unless it answers until then because of another change. */
+  #confirmSoon(): void {
+    if (this.#confirming || !this.#isUnsafe()) return;
+    this.#confirming = true;
+    setTimeout(() => {
+      this.#confirming = false;
+      if (!this.#isUnsafe()) return;
+      this.#mustAsk = true;
+      this.#schedule();
+    }, CONFIRM_MS);
+  }
+
+  #isUnsafe(): boolean {
+    const projected = this.#projected;
+    return (
+      projected !== null &&
+      this.#interest?.all === true &&
+      (this.#safe === null || isBefore(this.#safe, projected))
+    );
+  }
+
+  #moveBack(to: ProjectionCursor): void {
+    if (this.#cursor === null || !isBefore(to, this.#cursor)) return;
+    this.#cursor = to;
+    this.#movedBack += 1;
+    this.#schedule();
   }
 
   #isSilent(): boolean {
@@ -92,8 +144,13 @@ export class LiveNotifier {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    const gather = Math.min(MAX_GATHER_MS, GATHER_MS + this.#lastRows * GATHER_MS_A_ROW);
-    setTimeout(() => void this.#run(), this.#failingSince === null ? gather : RETRY_MS);
+    setTimeout(() => void this.#run(), this.#delay());
+  }
+
+  #delay(): number {
+    if (this.#failingSince === null)
+      return Math.min(MAX_GATHER_MS, GATHER_MS + this.#lastRows * GATHER_MS_A_ROW);
+    return this.#now() - this.#failingSince < FAILING_MS ? RETRY_MS : PAUSE_MS;
   }
 
   async #run(): Promise<void> {
@@ -110,10 +167,10 @@ export class LiveNotifier {
   }
 
   async #flush(): Promise<void> {
-    this.#cursor ??= this.#source.projected();
+    this.#begin();
     const known = this.#interest;
     // Nobody may listen: no rows have to be sent to learn that.
-    if (!known || (!known.all && known.until <= this.#now())) this.listen(await this.#send([]));
+    if (this.#mustAsk || !known || (!known.all && known.until <= this.#now())) await this.#tell([]);
     for (;;) {
       const { all, ids } = this.#interest as Known;
       const now = this.#source.now();
@@ -121,29 +178,35 @@ export class LiveNotifier {
         this.#cursor = now;
         return;
       }
-      const widened = this.#widened;
-      const { rows, cursor } = this.#source.next(this.#cursor, BATCH);
+      const movedBack = this.#movedBack;
+      const { rows, cursor } = this.#source.next(this.#begin(), BATCH);
       const wanted = all ? rows : rows.filter(({ id }) => ids.has(id));
       this.#lastRows = wanted.length;
-      if (wanted.length > 0) this.listen(await this.#send(wanted));
-      // Somebody wants more than was sent: it is read again from where that begins.
-      if (this.#widened !== widened) continue;
+      // Somebody wants more than was sent, or did not take it: it is read again from where that begins.
+      if (wanted.length > 0 && !(await this.#tell(wanted))) continue;
+      if (this.#movedBack !== movedBack) continue;
       this.#cursor = rows.length < BATCH ? now : cursor;
       if (rows.length < BATCH) return;
     }
   }
 
+  /** False: another life of the LiveObject answered than the one that the rows were for, which took none of them. */
+  async #tell(rows: RunRow[]): Promise<boolean> {
+    const projected = this.#projected;
+    const life = this.#interest?.life ?? null;
+    const interest = await this.#send(rows, life);
+    this.#mustAsk = false;
+    this.listen(interest);
+    // An answer that was overtaken says nothing of the life that answered since.
+    if (this.#interest?.at === interest.at) this.#safe = projected ?? this.#safe;
+    else if (life !== interest.life) throw new Error("The LiveObject was restarted, and its clock is behind");
+    return life === interest.life;
+  }
+
   #failed(error: unknown): void {
-    const now = this.#now();
-    if (this.#failingSince === null) {
-      this.#failingSince = now;
-      console.error("Watchers could not be notified of changed runs; it is tried again", error);
-    }
-    if (now - this.#failingSince < GIVE_UP_MS) return;
-    this.#failingSince = null;
-    this.#cursor = this.#source.now();
-    const at = this.#interest?.at ?? 0;
-    this.#interest = { at, all: false, runs: [], forMs: PAUSE_MS, until: now + PAUSE_MS, ids: new Set() };
+    if (this.#failingSince !== null) return;
+    this.#failingSince = this.#now();
+    console.error("Watchers could not be notified of changed runs; it is tried again", error);
   }
 }
 

@@ -103,9 +103,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
           projected: () => projectionCursor(this.#core.context),
           next: (from, limit) => pendingProjection(this.#core.context, from, limit),
         },
-        (rows) => {
+        (rows, life) => {
           const { queueKey, environment } = this.#core.context.ref;
-          return this.#stubs.live(environment.key).runsChanged(queueKey, rows);
+          return this.#stubs.live(environment.key).runsChanged(queueKey, rows, life);
         },
       );
       const projection = dependencies.openProjection(env);

@@ -1,42 +1,26 @@
-import type {
-  EnvironmentRef,
-  LiveDependencies,
-  LiveFailure,
-  LivePrincipal,
-  RunRow,
-} from "@acme/durable-objects/rpc";
-import { statusesForPublic } from "@acme/sdk/contract";
-import type { LiveFilter } from "@acme/sdk/contract/live";
+import type { EnvironmentRef, LiveDependencies, LiveFailure, LivePrincipal } from "@acme/durable-objects/rpc";
 import { isValidKeyHash, type TokenHolder, tokenHolder } from "../auth/credentials.ts";
 import { sha256 } from "../auth/tokens.ts";
 import type { Bindings } from "../bindings.ts";
 import type { Session } from "../people/session.ts";
 import { isMemberBySession } from "../people/session-check.ts";
 import { openRepository } from "../storage/open.ts";
-import type { RunFilter } from "../storage/repository.ts";
 import { summaryOf } from "../views/run-view.ts";
+import { listRuns } from "./list-runs.ts";
 
-/** Pages that are read for a filter that the query side knows only in part. */
-const MAX_PAGES = 10;
+/** Cloudflare takes 32,768 for one object. */
+const MOST_SOCKETS = 30_000;
 
 /** What the LiveObject takes from the Worker. */
 export const liveDependencies: LiveDependencies<Bindings> = {
-  async listRuns(env, environmentKey, filter, limit) {
-    const repository = openRepository(env);
-    const runs: RunRow[] = [];
-    let after: string | undefined;
-    for (let page = 0; page < MAX_PAGES; page++) {
-      const listing = await repository.listRuns(environmentKey, runFilter(filter), { limit, after });
-      runs.push(
-        ...listing.runs.filter(({ tags }) => filter.allTags?.every((tag) => tags.includes(tag)) ?? true),
-      );
-      after = listing.next ?? undefined;
-      if (after === undefined || runs.length >= limit) break;
-    }
-    return { runs: runs.slice(0, limit), more: after !== undefined || runs.length > limit };
-  },
+  listRuns: (env, environmentKey, filter, limit) =>
+    listRuns(openRepository(env), environmentKey, filter, limit),
   countUnfinished: (env, environmentKey) => openRepository(env).countUnfinished(environmentKey),
   summaryOf,
+  mostSockets: ({ MAX_LIVE_SOCKETS }) => ({
+    each: MOST_SOCKETS,
+    all: MAX_LIVE_SOCKETS ? Number(MAX_LIVE_SOCKETS) : Number.POSITIVE_INFINITY,
+  }),
   authenticate: livePrincipal,
   async isValid(env, { proof, environment }) {
     const [kind, id = "", userId = ""] = proof.split(" ");
@@ -79,21 +63,3 @@ export const livePrincipalOf = (
   expiresAt,
   proof: token.startsWith("tr_") ? `key ${sha256(token)}` : "token",
 });
-
-function runFilter(filter: LiveFilter): RunFilter {
-  const { statuses, tags, allTags, tasks, versions, queues, machines, batch, schedule } = filter;
-  return {
-    statuses: statuses?.flatMap(statusesForPublic),
-    tags: tags ?? allTags?.slice(0, 1),
-    tasks,
-    versions,
-    queues,
-    machines,
-    batch,
-    schedule,
-    isTest: filter.isTest,
-    rootRunId: filter.rootRunId,
-    parentRunId: filter.parentRunId,
-    from: filter.from,
-  };
-}

@@ -16,6 +16,9 @@ import { authenticateMember } from "../people/authenticate-member.ts";
 import { hasSessionCookie } from "../people/session.ts";
 import { livePrincipal, sessionPrincipal } from "./dependencies.ts";
 
+/** Seconds after which a client that found no room may come again, and half of the most. */
+const RETRY_AFTER_S = 15;
+
 /** `GET /api/v1/live`: opens a connection to the environment's LiveObject. See `sdk/src/contract/live.ts`. */
 export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLive"), async (c) => {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
@@ -34,13 +37,22 @@ export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLiv
       `Offer the WebSocket subprotocol ${LIVE_SUBPROTOCOL}: this server speaks no other.`,
     );
   }
+  let response: Response;
   try {
     const principal = await principalOfRequest(c, offered);
     const headers = new Headers({ upgrade: "websocket", [LIVE_PRINCIPAL_HEADER]: JSON.stringify(principal) });
-    return await stubs(c.env).live(principal.environment.key).fetch("https://live/", { headers });
+    response = await stubs(c.env).live(principal.environment.key).fetch("https://live/", { headers });
   } catch (error) {
     return refuse(error);
   }
+  if (response.status !== 503) return response;
+  // No connection is opened to say why there is no room for one.
+  throw new Failure(
+    503,
+    "too_many_connections",
+    "The server holds as many live connections as it can. Try again later, and share one connection for many subscriptions.",
+    { headers: { "retry-after": String(RETRY_AFTER_S + Math.floor(Math.random() * RETRY_AFTER_S)) } },
+  );
 });
 
 async function principalOfRequest(c: Context<App>, offered: string[]): Promise<LivePrincipal> {
