@@ -60,6 +60,7 @@ describe("in a page", () => {
   let page: Page;
   let problems: string[];
   const sockets: string[] = [];
+  const statuses = new Set<number>();
   beforeAll(async () => {
     const script = await bundleForPage(join(import.meta.dirname, "browser/page.ts"));
     site = createServer((request, response) => {
@@ -73,6 +74,7 @@ describe("in a page", () => {
     browser = await openBrowser();
     ({ page, problems } = await openPage(browser));
     page.on("websocket", (socket) => sockets.push(socket.url()));
+    page.on("response", (response) => statuses.add(response.status()));
     await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
   });
   afterAll(async () => {
@@ -244,6 +246,13 @@ describe("in a page", () => {
     }
     const { runId } = await shown("PublishedRuns");
     await state<State>("the run executes", ({ run }) => run?.status === "EXECUTING");
+    // A tab that is hidden ends its poll, and asks once without `live` when it is shown again.
+    const hide = (isHidden: boolean) =>
+      page.evaluate(`Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));`);
+    await hide(true);
+    await eventually("the run is over", () => as(async () => isDone(await runs.retrieve(runId))));
+    await hide(false);
     await press("trigger");
     const last = await state<State>(
       "all is over",
@@ -276,6 +285,7 @@ describe("in a page", () => {
   });
 
   it("nothing else went wrong", () => {
+    expect(statuses).not.toContain(409);
     // What a token may not is refused over HTTP, which the browser reports.
     expect(problems.filter((problem) => !problem.includes("status of 403"))).toEqual([]);
   });

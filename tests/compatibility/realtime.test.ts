@@ -1,4 +1,8 @@
 /** Run subscriptions through the published client of Trigger.dev, unchanged. */
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { INTERNAL_ERRORS, type InternalErrorCode, internalError } from "@acme/sdk/contract";
 import { TaskRunError } from "@trigger.dev/core/v3";
 import { type AnyRealtimeRun, auth, batch, queues, runs, tasks } from "@trigger.dev/sdk";
@@ -9,8 +13,13 @@ import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { publicToken } from "../support/public-token.ts";
 
+/** While this file exists, the tasks can't be imported. */
+const BROKEN = join(mkdtempSync(join(tmpdir(), "acme-realtime-")), "broken");
+
 const TASKS = `
+import { existsSync } from "node:fs";
 import { metadata, task } from "@trigger.dev/sdk";
+if (existsSync(${JSON.stringify(BROKEN)})) throw new Error("this file is broken");
 export const work = task({
   id: "work",
   retry: { maxAttempts: 1 },
@@ -106,6 +115,25 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
       expect((await seen(id)).at(-1)).toMatchObject({ status: "EXPIRED", expiredAt: expect.any(Date) });
     } finally {
       await as(() => queues.resume({ type: "task", name: "work" }));
+    }
+  });
+
+  it("end with SYSTEM_FAILURE", async () => {
+    writeFileSync(BROKEN, "");
+    try {
+      // A process that was started before has imported the tasks already.
+      const last = await eventually("a run whose tasks can't be imported", async () => {
+        const { id } = await as(() => tasks.trigger("work", {}));
+        const end = (await seen(id)).at(-1);
+        return end?.status === "SYSTEM_FAILURE" ? end : undefined;
+      });
+      expect(last).toMatchObject({
+        isFailed: true,
+        finishedAt: expect.any(Date),
+        error: { message: expect.stringContaining("COULD_NOT_IMPORT_TASK") },
+      });
+    } finally {
+      rmSync(BROKEN);
     }
   });
 
@@ -206,12 +234,56 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     expect(first.body[0]?.value).toHaveProperty("status");
     const handle = encodeURIComponent(first.answer.headers.get("electric-handle") ?? "");
     const offset = first.answer.headers.get("electric-offset");
+    // A handle or an offset that means nothing here brings all rows, and never a 409.
+    for (const query of [
+      "offset=7_0&handle=unknown&live=true&cursor=1",
+      "offset=x&handle=",
+      `offset=0_inf&handle=${handle}`,
+    ]) {
+      const { answer, body } = await ask(query);
+      expect([answer.status, body[0]?.headers.operation], query).toEqual([200, "insert"]);
+    }
     const shown = await ask(`offset=${offset}&handle=${handle}&cursor=1`);
     expect(shown.answer.status).toBe(200);
     expect(shown.answer.headers.get("electric-schema")).toBeTruthy();
     const polled = await ask(`offset=${offset}&handle=${handle}&live=true&cursor=1`);
     expect(polled.answer.headers.get("electric-cursor")).toBeTruthy();
     expect(polled.body[0]?.headers.operation).toBe("update");
+  });
+
+  it("go on where a connection is cut, between answers and in the middle of one", async () => {
+    const { port } = new URL(server.apiUrl);
+    const sockets = new Set<Socket>();
+    let cuts = 0;
+    const proxy = createServer((client) => {
+      const upstream = connect(Number(port), "127.0.0.1");
+      for (const socket of [client, upstream]) {
+        sockets.add(socket);
+        socket.on("error", () => {}).on("close", () => sockets.delete(socket));
+      }
+      client.pipe(upstream);
+      upstream.pipe(client);
+    });
+    await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    const cutting = setInterval(() => {
+      cuts += sockets.size > 0 ? 1 : 0;
+      for (const socket of sockets) socket.destroy();
+    }, 300);
+    try {
+      const { id } = await as(() => tasks.trigger("work", { ms: 1_500 }));
+      const baseURL = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+      const last = await auth.withAuth({ baseURL, accessToken: server.secretKey }, async () => {
+        let run: AnyRealtimeRun | undefined;
+        for await (run of runs.subscribeToRun(id));
+        return run;
+      });
+      expect(last).toMatchObject({ id, status: "COMPLETED", output: { ok: true } });
+      expect(cuts).toBeGreaterThan(1);
+    } finally {
+      clearInterval(cutting);
+      for (const socket of sockets) socket.destroy();
+      proxy.close();
+    }
   });
 
   it("reconnect when the server was killed under them", async () => {

@@ -1,12 +1,17 @@
 /** Streams of runs: written by tasks, read by our client and by the published one of Trigger.dev. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { auth as ourAuth, streams as ourStreams, runs as ours } from "@acme/sdk";
 import { parseRunId } from "@acme/sdk/contract";
 import { auth, runs, streams, tasks } from "@trigger.dev/sdk";
+import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { publicToken } from "../support/public-token.ts";
+import { outputOf, type Runtime } from "../support/runtimes.ts";
 
 const TASKS = `
 import { metadata, streams, task, wait } from "@trigger.dev/sdk";
@@ -138,6 +143,67 @@ describe("streams", () => {
       "a3",
     ]);
   });
+
+  it("have each line once when the server is killed in the middle of one, and the writer goes on there", async () => {
+    const { id } = await as(() => tasks.trigger("idle", { ms: 15_000 }));
+    const url = `${server.apiUrl}/realtime/v1/streams/${id}/self/torn`;
+    const headers = { authorization: `Bearer ${server.secretKey}`, "x-client-id": "a" };
+    const found: unknown[] = [];
+    const reading = (async () => {
+      for await (const chunk of await as(() => streams.read(id, "torn", { timeoutInSeconds: 60 })))
+        if (found.push(chunk) === 4) return;
+    })();
+    const pieces = new TransformStream<Uint8Array, Uint8Array>();
+    const body = pieces.writable.getWriter();
+    const writing = fetch(url, {
+      method: "POST",
+      headers,
+      body: pieces.readable,
+      duplex: "half",
+    } as RequestInit);
+    await body.write(new TextEncoder().encode('"a0"\n"a1"\n"half of a'));
+    await eventually("two lines are read", () => found.length === 2);
+    server.kill("worker", "SIGKILL");
+    await expect(writing).rejects.toThrow();
+    const last = await eventually("the server is back", async () => {
+      const head = await fetch(url, { method: "HEAD", headers }).catch(() => undefined);
+      return head?.headers.get("x-last-chunk-index") ?? undefined;
+    });
+    expect(last).toBe("1");
+    // Another writer, at the same time.
+    const send = (client: string, from: number, lines: string[]) =>
+      fetch(url, {
+        method: "POST",
+        headers: { ...headers, "x-client-id": client, "x-resume-from-chunk": String(from) },
+        body: lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
+      });
+    const answers = await Promise.all([send("a", 1, ["a1", "a2"]), send("b", 0, ["b0"])]);
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    await reading;
+    expect(found.slice(0, 2)).toEqual(["a0", "a1"]);
+    expect(new Set(found.slice(2))).toEqual(new Set(["a2", "b0"]));
+  });
+
+  it.each<Runtime>(["Node.js", "Bun", "Deno", "workerd"])(
+    "and runs are triggered and watched from %s",
+    async (runtime) => {
+      const { outputFiles } = await build({
+        entryPoints: [join(import.meta.dirname, "runtime-client.ts")],
+        bundle: true,
+        write: false,
+        format: "esm",
+        platform: "browser",
+        define: { CONNECTION: JSON.stringify(settings()) },
+      });
+      const folder = mkdtempSync(join(tmpdir(), "acme-runtime-"));
+      try {
+        const output = await outputOf(runtime, outputFiles[0]!.text, folder);
+        expect(output).toContain("COMPLETED 0,1,2,3,4");
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    },
+  );
 
   it("go on after the server was killed while they were written and read", async () => {
     const { id } = await as(() => tasks.trigger("counting", { n: 60, ms: 50 }));
