@@ -1,5 +1,5 @@
 /** Run subscriptions through the published client of Trigger.dev, unchanged. */
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,8 +13,11 @@ import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { publicToken } from "../support/public-token.ts";
 
+const FOLDER = mkdtempSync(join(tmpdir(), "acme-realtime-"));
+// Tasks are executed as another user.
+chmodSync(FOLDER, 0o755);
 /** While this file exists, the tasks can't be imported. */
-const BROKEN = join(mkdtempSync(join(tmpdir(), "acme-realtime-")), "broken");
+const BROKEN = join(FOLDER, "broken");
 
 const TASKS = `
 import { existsSync } from "node:fs";
@@ -49,7 +52,10 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     server = await startLocalServer({ executor: "process", example: false });
     await deployTaskFile(server, TASKS);
   });
-  afterAll(() => server?.stop());
+  afterAll(() => {
+    rmSync(FOLDER, { recursive: true, force: true });
+    return server?.stop();
+  });
   const as = <T>(work: () => Promise<T>, accessToken = server.secretKey): Promise<T> =>
     auth.withAuth({ baseURL: server.apiUrl, accessToken }, work) as Promise<T>;
   const seen = async (runId: string, accessToken?: string): Promise<AnyRealtimeRun[]> =>
