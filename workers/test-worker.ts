@@ -24,6 +24,7 @@ export const workerOptions = (outside: Outside) => ({
       LIVE: object("LiveObject"),
       LIMITER: object("LimiterObject"),
       BULK_ACTION: object("BulkActionObject"),
+      DELETION: object("ProjectDeletionObject"),
       USER: object("UserObject"),
       DATABASE: object("DatabaseObject"),
     },

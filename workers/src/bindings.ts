@@ -9,6 +9,7 @@ export interface Bindings extends ObjectBindings {
   DATABASE: DurableObjectNamespace;
   LIMITER: DurableObjectNamespace;
   BULK_ACTION: DurableObjectNamespace;
+  DELETION: DurableObjectNamespace;
   USER: DurableObjectNamespace;
   /** Query side in Postgres: goes before D1. */
   HYPERDRIVE?: Hyperdrive;

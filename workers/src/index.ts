@@ -21,6 +21,7 @@ export class WaitpointObject extends waitpointObject<Bindings>({ openProjection:
 export class LiveObject extends liveObject<Bindings>(liveDependencies) {}
 export class BatchObject extends batchObject<Bindings>() {}
 export { BulkActionObject } from "./bulk-actions/object.ts";
+export { ProjectDeletionObject } from "./control/deletion/object.ts";
 export { LimiterObject } from "./http/limiter-object.ts";
 export { UserObject } from "./people/user-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";

@@ -1,17 +1,12 @@
-import { env } from "cloudflare:workers";
 import type { HostBody } from "@acme/sdk/contract";
 import type {
   AuditEntry,
   OperatorOrganization,
   OperatorOrganizationDetails,
   ProjectObject,
-  RebuildResponse,
 } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import type { Bindings } from "../src/bindings.ts";
 import { loweredTo } from "../src/operator/organization-limits.ts";
-import { DatabaseObject } from "../src/storage/database-object.ts";
-import { openSql } from "../src/storage/sql-connection.ts";
 import { ADMIN_TOKEN, call, callAsHost, deploy, newProject, type Project } from "./client.ts";
 import { signIn } from "./person.ts";
 
@@ -145,86 +140,5 @@ describe("a host that drains", () => {
     expect((await admin("POST", "/hosts/nobody/drain", {})).status).toBe(404);
     const entries = (await serverAudit("host.drained")).filter(({ target }) => target.id === hostId);
     expect(entries).toMatchObject([{ actor: { type: "operator" }, outcome: "succeeded" }]);
-  });
-});
-
-describe("a rebuild of the query side", () => {
-  const rebuild = async (id: string) => {
-    const total = { queues: 0, done: 0, runs: 0 };
-    for (let after: string | undefined; ; ) {
-      const { status, body } = await admin<RebuildResponse>("POST", "/rebuild", {
-        id,
-        organization: slug,
-        after,
-      });
-      expect(status).toBe(200);
-      total.queues += body.queues;
-      total.done += body.done;
-      total.runs += body.runs;
-      if (body.next === undefined) return total;
-      after = body.next;
-    }
-  };
-  const listed = async () =>
-    (
-      await call<{ data: { id: string }[] }>("GET", "/api/v1/runs?page[size]=100", project.prod)
-    ).body.data.map(({ id }) => id);
-  const complete = (id: string) =>
-    vi.waitUntil(
-      async () => {
-        const progress = await rebuild(id);
-        return progress.queues > 0 && progress.done === progress.queues && progress;
-      },
-      { timeout: 20_000, interval: 50 },
-    );
-  const lose = async () => {
-    const connection = openSql(env as unknown as Bindings);
-    const { runs, runTags } = connection.tables;
-    await connection.atomically([connection.db.delete(runs), connection.db.delete(runTags)]);
-  };
-
-  it("brings back what was lost, and can be asked for again at any time", async () => {
-    for (let n = 0; n < 5; n++) await trigger({ delay: "1h", tags: ["kept"] });
-    const before = await vi.waitUntil(
-      async () => {
-        const ids = await listed();
-        return ids.length >= 5 && ids;
-      },
-      { timeout: 20_000, interval: 50 },
-    );
-    await lose();
-    expect(await listed()).toEqual([]);
-    const { runs } = await complete("first");
-    expect(runs).toBeGreaterThanOrEqual(before.length);
-    expect(await listed()).toEqual(before);
-    expect(
-      (await call<{ data: unknown[] }>("GET", "/api/v1/runs?filter[tag]=kept", project.prod)).body.data,
-    ).toHaveLength(5);
-    // The same one again only says that it is done; another one sends everything again and changes nothing.
-    expect((await rebuild("first")).runs).toBe(runs);
-    await complete("second");
-    expect(await listed()).toEqual(before);
-    expect((await serverAudit("query_side.rebuilt")).map(({ target }) => target.id).sort()).toEqual([
-      "first",
-      "second",
-    ]);
-  });
-
-  it("goes on by itself once the database can be reached again", async () => {
-    const before = await listed();
-    await lose();
-    const upsert = vi
-      .spyOn(DatabaseObject.prototype, "upsertRuns")
-      .mockRejectedValue(new Error("Not reachable"));
-    await rebuild("third");
-    await vi.waitUntil(() => upsert.mock.calls.length > 0);
-    expect(await listed()).toEqual([]);
-    upsert.mockRestore();
-    // Nobody asks for it again: the queue's alarm does.
-    await vi.waitUntil(async () => (await listed()).length === before.length, {
-      timeout: 25_000,
-      interval: 100,
-    });
-    expect(await listed()).toEqual(before);
   });
 });

@@ -196,6 +196,7 @@ export const ACCESS = {
   listProjects: member,
   createProject: member,
   updateProject: member,
+  countProjectDeletion: member,
   deleteProject: member,
   listProjectEnvironments: member,
   createProjectEnvironment: member,

@@ -20,7 +20,7 @@ import { openSql, required, type SqlConnection } from "../storage/sql-connection
 import { environmentView } from "../views/environment-view.ts";
 import { announced } from "./announced.ts";
 import { auditStatement, deedIn } from "./audit.ts";
-import { projectOf } from "./projects.ts";
+import { projectOf } from "./project-of.ts";
 
 /** The maximum number of branches of one project; archived branches do not count. */
 const BRANCHES = 500;

@@ -1,16 +1,19 @@
 import { newId, randomBase36 } from "@acme/sdk/contract";
 import type { DeletedProject, ProjectObject } from "@acme/sdk/contract/api";
-import { and, asc, count, eq, inArray, isNull } from "drizzle-orm";
+import { and, asc, count, eq, isNull } from "drizzle-orm";
 import type { Context } from "hono";
 import type { z } from "zod";
-import type { App, Bindings } from "../bindings.ts";
+import { forgetKeys } from "../auth/credentials.ts";
+import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
-import { environmentObjectOf, schedulesOf } from "../objects.ts";
 import { beginWithLimits } from "../operator/organization-limits.ts";
-import { forgetMemberships, memberEnvironments } from "../people/membership.ts";
+import { forgetMemberships } from "../people/membership.ts";
 import { openSql, required } from "../storage/sql-connection.ts";
-import { auditStatement } from "./audit.ts";
-import { forgetOrganizations, type OrganizationMember } from "./authenticate-organization.ts";
+import { auditRow, auditStatement } from "./audit.ts";
+import { forgetOrganizations } from "./authenticate-organization.ts";
+import { environmentsOfProject } from "./deletion/environments.ts";
+import type { ProjectDeletionRpc } from "./deletion/rpc.ts";
+import { projectOf } from "./project-of.ts";
 
 const PROJECTS = 100;
 
@@ -66,12 +69,6 @@ export async function createProject(c: Context<App>, name: string): Promise<Proj
   return projectObject(row);
 }
 
-/** The project that the path names: `authenticateOrganization` has found it. */
-export const projectOf = ({ project }: OrganizationMember): NonNullable<OrganizationMember["project"]> => {
-  if (!project) throw new Error("The route's path names no project");
-  return project;
-};
-
 export async function renameProject(c: Context<App>, name: string): Promise<ProjectObject> {
   const connection = openSql(c.env);
   const { projects } = connection.tables;
@@ -95,68 +92,25 @@ export async function renameProject(c: Context<App>, name: string): Promise<Proj
 }
 
 /**
- * Stops what a project does, then deletes it. Its environments are paused and their schedules turned off first: if that
- * is interrupted, the project is still there, quiet, and can be deleted again. What is left of it, its runs, goes as
- * their retention ends.
+ * Deletes a project: at once for everybody, and then, step by step, what its environments do and what they leave behind
+ * (see `deletion/object.ts`). It is complete once its object has it, whatever happens to the server or the request.
  */
 export async function deleteProject(c: Context<App>): Promise<z.output<typeof DeletedProject>> {
-  const connection = openSql(c.env);
-  const { db, tables, atomically } = connection;
-  const { projects, environments, apiKeys, variables } = tables;
-  const project = projectOf(c.var.member);
-  const all = (
-    await memberEnvironments(connection, c.var.person.id, eq(projects.id, project.id), {
-      archived: true,
-    })
-  ).map(({ environment }) => environment);
-  for (const environment of all) {
-    await environmentObjectOf(c.env, environment.key).updateEnvironment(environment, { paused: true });
-    await stopSchedules(c.env, environment.key);
-  }
-  const now = Date.now();
-  const keys = db
-    .select({ key: environments.key })
-    .from(environments)
-    .where(eq(environments.projectId, project.id));
-  const changed = await atomically([
-    required(
-      db
-        .update(projects)
-        .set({ deletedAt: now })
-        .where(and(eq(projects.id, project.id), isNull(projects.deletedAt))),
-    ),
-    db
-      .update(apiKeys)
-      .set({ revokedAt: now })
-      .where(and(inArray(apiKeys.environmentKey, keys), isNull(apiKeys.revokedAt))),
-    db.delete(variables).where(inArray(variables.environmentKey, keys)),
-    auditStatement(c, connection, {
-      organizationId: c.var.member.organization.id,
-      action: "project.deleted",
-      target: { type: "project", id: project.id },
-      scope: project.ref,
-      details: { name: project.name, environments: all.map(({ slug }) => slug) },
-    }),
-  ]);
+  const deletion = await environmentsOfProject(c);
+  const { project, environments } = deletion;
+  const audit = auditRow(c, {
+    organizationId: c.var.member.organization.id,
+    action: "project.deleted",
+    target: { type: "project", id: project.id },
+    scope: project.ref,
+    details: { name: project.name, environments: environments.length },
+  });
+  const object = c.env.DELETION.getByName(project.id) as unknown as ProjectDeletionRpc;
+  const rows = await object.start({ ...deletion, audit });
   forgetMemberships();
   forgetOrganizations();
-  if (!changed) throw new Failure(404, "project_not_found", "The project was deleted by somebody else.");
-  return {
-    ref: project.ref,
-    environments: all.map(({ slug }) => slug),
-    apiKeysRevoked: changed[1] as number,
-    variablesDeleted: changed[2] as number,
-  };
-}
-
-/** Turns the schedules of an environment off, a page at a time. */
-async function stopSchedules(env: Bindings, environmentKey: string): Promise<void> {
-  const object = schedulesOf(env, environmentKey);
-  for (let page = 1; ; page += 1) {
-    const { schedules } = await object.listSchedules(page, 100);
-    for (const { id, active } of schedules) if (active) await object.setScheduleActive(id, false);
-    if (schedules.length < 100) return;
-  }
+  forgetKeys();
+  return { ref: project.ref, environments: environments.map(({ slug }) => slug), ...rows };
 }
 
 const projectObject = (row: { id: string; ref: string; name: string; createdAt: number }): ProjectObject => ({

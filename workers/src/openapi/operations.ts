@@ -891,8 +891,16 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
     },
     delete: {
       id: "deleteProject",
-      summary: "Delete a project: its environments are paused, its keys revoked, its variables deleted",
+      summary:
+        "Delete a project: at once for everybody; its runs are canceled and removed in the minutes after it",
       response: api.DeletedProject,
+    },
+  },
+  "/api/v1/projects/{ref}/deletion": {
+    get: {
+      id: "countProjectDeletion",
+      summary: "What would be deleted with a project",
+      response: api.ProjectDeletionCounts,
     },
   },
   "/api/v1/projects/{ref}/environments": {

@@ -129,6 +129,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   listProjects: "viewer",
   createProject: "admin",
   updateProject: "admin",
+  countProjectDeletion: "owner",
   deleteProject: "owner",
   listProjectEnvironments: "viewer",
   createProjectEnvironment: "developer",

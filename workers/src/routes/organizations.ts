@@ -14,6 +14,7 @@ import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
 import { exportAudit, listAudit } from "../control/audit-list.ts";
+import { deletionCounts } from "../control/deletion/counts.ts";
 import { archiveBranch, createEnvironment, listEnvironments } from "../control/environments.ts";
 import {
   acceptInvitation,
@@ -81,6 +82,7 @@ export const organizationRoutes = new Hono<App>()
     const { name } = await readRequiredBody(c, UpdateProjectBody);
     return c.json(await renameProject(c, name));
   })
+  .get(`${PROJECT}/deletion`, access("countProjectDeletion"), async (c) => c.json(await deletionCounts(c)))
   .delete(PROJECT, access("deleteProject"), async (c) => c.json(await deleteProject(c)))
   .get(`${PROJECT}/environments`, access("listProjectEnvironments"), async (c) =>
     c.json({ data: await listEnvironments(c) }),

@@ -26,6 +26,8 @@ export interface BlobStore {
   size(key: string): Promise<number | null>;
   /** Deleting what isn't there is fine. */
   delete(key: string): Promise<void>;
+  /** Deletes some of what is in a folder, and of the folders in it. True: nothing is left. */
+  deleteUnder(folder: string): Promise<boolean>;
 }
 
 /** The blob store this Worker is bound to: R2 on Cloudflare, a folder on one machine. */

@@ -1,6 +1,12 @@
-import { checkedKey } from "./blob-key.ts";
+import { z } from "zod";
+import { checkedKey, isBlobKey } from "./blob-key.ts";
 import type { BlobStore, SizedStream } from "./blobs.ts";
 import { wholeStream } from "./whole-stream.ts";
+
+/** Files that one call of `deleteUnder` deletes: each is a request to the disk service. */
+const DELETED_AT_ONCE = 200;
+
+const Listing = z.array(z.object({ name: z.string(), type: z.string() }));
 
 /**
  * Blobs in the folder of a writable disk service of plain workerd, which makes folders as needed and moves a finished
@@ -36,6 +42,32 @@ export class DiskBlobs implements BlobStore {
 
   async delete(key: string): Promise<void> {
     await this.#send(key, "DELETE", null, [204, 404]);
+  }
+
+  async deleteUnder(folder: string): Promise<boolean> {
+    let left = DELETED_AT_ONCE;
+    const visit = async (at: string): Promise<void> => {
+      for (const { name, type } of await this.#list(at)) {
+        if (left <= 0) return;
+        if (type === "directory") await visit(`${at}/${name}`);
+        else {
+          left -= 1;
+          await this.delete(`${at}/${name}`);
+        }
+      }
+    };
+    await visit(folder);
+    return left > 0;
+  }
+
+  /** What is in a folder. Files that are being written have names with a dot in front: they are none of ours. */
+  async #list(folder: string): Promise<z.infer<typeof Listing>> {
+    const response = await this.#send(folder, "GET", null, [200, 404]);
+    if (response.status === 200 && sizeOf(response) === null) {
+      return Listing.parse(await response.json()).filter(({ name }) => isBlobKey(name));
+    }
+    await response.body?.cancel();
+    return [];
   }
 
   async #send(key: string, method: string, body: BodyInit | null, expected: number[]): Promise<Response> {

@@ -31,4 +31,10 @@ export class R2Blobs implements BlobStore {
   async delete(key: string): Promise<void> {
     await this.#bucket.delete(checkedKey(key));
   }
+
+  async deleteUnder(folder: string): Promise<boolean> {
+    const { objects, truncated } = await this.#bucket.list({ prefix: `${checkedKey(folder)}/` });
+    if (objects.length > 0) await this.#bucket.delete(objects.map(({ key }) => key));
+    return !truncated;
+  }
 }

@@ -220,7 +220,9 @@ export class SqlRepository implements Repository {
   }
 
   async findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null> {
-    return (await this.#environments(eq(this.#tables.environments.key, environmentKey)))[0] ?? null;
+    const { projects, environments } = this.#tables;
+    const where = and(eq(environments.key, environmentKey), isNull(projects.deletedAt));
+    return (await this.#environments(where))[0] ?? null;
   }
 
   async createDeployment(input: DeploymentInput): Promise<DeploymentRecord> {

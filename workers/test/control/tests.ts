@@ -9,4 +9,6 @@ export const CONTROL_PLANE = [
   "organizations.test.ts",
   "envvars.test.ts",
   "bulk-actions.test.ts",
+  "operator.test.ts",
+  "rebuild.test.ts",
 ];

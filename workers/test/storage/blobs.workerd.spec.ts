@@ -52,6 +52,18 @@ describe.each(Object.entries(stores))("blobs in a %s", (_name, open) => {
     expect(await text(await store.get(at))).toBe("second");
   });
 
+  it("are deleted by folder, with the folders in it, and nothing beside it", async () => {
+    const store = open();
+    const folder = `packets/${crypto.randomUUID()}`;
+    const beside = `${folder}-2/a.json`;
+    const inside = [`${folder}/a.json`, `${folder}/uploads/b.json`, `${folder}/uploads/deep/c.json`];
+    for (const at of [...inside, beside]) await store.put(at, bytes("x"));
+    while (!(await store.deleteUnder(folder)));
+    for (const at of inside) expect(await store.size(at)).toBeNull();
+    expect(await store.size(beside)).toBe(1);
+    expect(await store.deleteUnder(`packets/${crypto.randomUUID()}`)).toBe(true);
+  });
+
   it("are streamed in", async () => {
     const [store, at] = [open(), key()];
     const content = "0123456789".repeat(30_000);

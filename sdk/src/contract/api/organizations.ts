@@ -100,10 +100,27 @@ export type ProjectObject = z.infer<typeof ProjectObject>;
 
 export const ListProjectsResponse = z.object({ data: z.array(ProjectObject) });
 
-/** What went with a project. Runs and their logs are removed as their retention ends; nothing shows them any more. */
+/** What would be deleted with a project. */
+export const ProjectDeletionCounts = z.object({
+  ref: z.string(),
+  name: z.string(),
+  environments: z.array(z.string()),
+  apiKeys: z.number(),
+  variables: z.number(),
+  deployments: z.number(),
+  schedules: z.number(),
+  runs: z.number(),
+  /** Runs that would be canceled. */
+  unfinishedRuns: z.number(),
+});
+export type ProjectDeletionCounts = z.infer<typeof ProjectDeletionCounts>;
+
+/**
+ * What went with a project at once. In the minutes after it, its runs are canceled, its schedules are deleted, and its runs,
+ * tokens and stored payloads are removed; the audit log then has `project.deletion_completed`.
+ */
 export const DeletedProject = z.object({
   ref: z.string(),
-  /** Paused, with their schedules off. */
   environments: z.array(z.string()),
   apiKeysRevoked: z.number(),
   variablesDeleted: z.number(),
