@@ -12,6 +12,7 @@ import { queueObject } from "../../durable-objects/src/queue/object.ts";
 import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import { NO_FAULTS } from "../../tests/simulation/faults.ts";
+import { NO_TUNNELS } from "../../tests/simulation/no-tunnels.ts";
 import { NobodyListens } from "../../tests/simulation/nobody-listens.ts";
 import { Platform } from "../../tests/simulation/platform.ts";
 import { World } from "../../tests/simulation/world.ts";
@@ -92,7 +93,7 @@ class Competition {
     this.#platform = new Platform(world, { ...NO_FAULTS, maxLatencyMs: 2 }, () => false);
     this.#platform.define("QUEUE", queueObject({ openProjection: () => ({ upsertRuns: async () => {} }) }));
     this.#platform.define("ENVIRONMENT", environmentObject());
-    this.#platform.define("DISPATCHER", dispatcherObject());
+    this.#platform.define("DISPATCHER", dispatcherObject(NO_TUNNELS));
     this.#platform.define("LIVE", NobodyListens);
     this.#starts = Array<number>(options.environments).fill(0);
   }

@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { WorkerManifest } from "@acme/sdk/contract";
 import type { DeploymentBody } from "@acme/sdk/contract/api";
 import { indexBundle } from "@acme/sdk/runtime";
@@ -33,20 +33,34 @@ export async function buildProject(path: string, options: { config?: string } = 
   try {
     const file = join(folder, "bundle.mjs");
     writeFileSync(file, bundle.code);
-    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !SECRET.test(name)));
-    const indexed = await indexBundle({ bundle: file, env });
-    if ("problem" in indexed) {
-      const { message, stackTrace } = indexed.problem;
-      throw new CliError(
-        [message, stackTrace && framesOfProject(stackTrace, folder, project.root), indexed.output.trim()]
-          .filter(Boolean)
-          .join("\n"),
-      );
-    }
-    return { project, bundle, manifest: indexed.manifest, output: indexed.output };
+    return { project, bundle, ...(await indexProject(project, file, withoutSecrets(process.env))) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The variables without those that give access to the platform: code that is only loaded does not need them. */
+export const withoutSecrets = (env: NodeJS.ProcessEnv): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && !SECRET.test(entry[0]),
+    ),
+  );
+
+/**
+ * Finds the tasks of a bundle by loading it in a separate process.
+ * @throws CliError that has the file, the line and the remedy
+ */
+export async function indexProject(
+  { root }: Project,
+  file: string,
+  env: Record<string, string>,
+): Promise<Pick<BuiltProject, "manifest" | "output">> {
+  const indexed = await indexBundle({ bundle: file, env });
+  if ("manifest" in indexed) return { manifest: indexed.manifest, output: indexed.output };
+  const { message, stackTrace } = indexed.problem;
+  const frames = stackTrace && framesOfProject(stackTrace, dirname(file), root);
+  throw new CliError([message, frames, indexed.output.trim()].filter(Boolean).join("\n"));
 }
 
 /** The stack without the frames of Node.js and the indexer. Paths in the bundle's folder become those of the project. */

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addAdminCommands } from "./commands/admin.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
+import { addDevCommand } from "./commands/dev.ts";
 import { addEnvCommands } from "./commands/env.ts";
 import { addKeyCommands } from "./commands/keys.ts";
 import { addLoginCommands } from "./commands/login.ts";
@@ -31,6 +32,7 @@ export function createProgram(): Command {
       `
 Examples:
   $ acme server --example                 run the platform here, with an example
+  $ acme dev                              run the tasks of this folder here
   $ acme deploy --env prod                deploy the project in this folder
   $ acme trigger hello-world '{"name":"you"}' --wait
   $ acme runs list --status failed        acme runs logs run_… --follow
@@ -48,6 +50,7 @@ Without the first three, the server that was started here is used (with
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
     );
   program.commandsGroup("Projects:");
+  addDevCommand(program);
   addDeployCommands(program);
   program.commandsGroup("Runs:");
   addTriggerCommand(program);

@@ -38,7 +38,21 @@ export class ApiError extends Error {
 }
 
 /** The server's side of the host protocol. Every call throws ApiError, or Error when there was no answer. */
-export class WorkerApi {
+export interface HostApi {
+  /** Makes the host's credential known to the server. Doing it again changes nothing. */
+  register(body: RegisterHostBody): Promise<void>;
+  dequeue(request: DequeueRequest, signal?: AbortSignal): Promise<DequeueResponse>;
+  /** `body`: the JSON text of a ReportRequest. */
+  report(body: string, signal?: AbortSignal): Promise<ReportResponse>;
+  /** `apiToken`: of a lease of a run of the deployment's environment. */
+  deployment(id: string, apiToken: string | undefined): Promise<HostDeployment>;
+  /** The bytes of a deployment's bundle. `apiToken`: as for `deployment`. */
+  bundle(deploymentId: string, maxBytes: number, apiToken: string | undefined): Promise<Buffer>;
+  close(): void;
+}
+
+/** The host protocol over HTTP. */
+export class WorkerApi implements HostApi {
   readonly #http: HttpClient;
   readonly #registrationToken: string;
 
@@ -51,7 +65,6 @@ export class WorkerApi {
     });
   }
 
-  /** Makes the host's credential known to the server. Doing it again changes nothing. */
   async register(body: RegisterHostBody): Promise<void> {
     const answer = await this.#http.call({
       method: "POST",
@@ -74,7 +87,6 @@ export class WorkerApi {
     return parse(DequeueResponse, answer);
   }
 
-  /** `body`: the JSON text of a ReportRequest. */
   async report(body: string, signal?: AbortSignal): Promise<ReportResponse> {
     const answer = await this.#http.call({
       method: "POST",
@@ -86,14 +98,12 @@ export class WorkerApi {
     return parse(ReportResponse, answer);
   }
 
-  /** `apiToken`: of a lease of a run of the deployment's environment. */
   async deployment(id: string, apiToken: string | undefined): Promise<HostDeployment> {
     const path = `${BASE}/deployments/${encodeURIComponent(id)}`;
     const headers = leaseHeaders(apiToken);
     return parse(HostDeployment, await this.#http.call({ method: "GET", path, headers, timeoutMs: CALL_MS }));
   }
 
-  /** The bytes of a deployment's bundle. `apiToken`: as for `deployment`. */
   async bundle(deploymentId: string, maxBytes: number, apiToken: string | undefined): Promise<Buffer> {
     const path = `${BASE}/deployments/${encodeURIComponent(deploymentId)}/bundle`;
     const headers = leaseHeaders(apiToken);

@@ -156,7 +156,7 @@ export class Attempt implements Work {
 
   /** Stops it without a report: the server knows that the lease is over. */
   abandon(): void {
-    if (this.#end()) this.#options.onEnd("lost", undefined);
+    if (this.#end()) this.#options.observer.ended(this.run, { type: "lost" });
   }
 
   /** The answer to a report says that the lease is over. A suspension that is being reported has an answer of its own. */
@@ -198,7 +198,7 @@ export class Attempt implements Work {
       return false;
     }
     this.#enter({ name: "given", runtime });
-    this.#options.onStart();
+    this.#options.observer.started(this.run);
     return true;
   }
 
@@ -213,6 +213,7 @@ export class Attempt implements Work {
     if (this.#isOver) return;
     const entries = this.#ready?.redactor.entries(message.entries) ?? message.entries;
     this.#options.logs.add({ runId, attempt, apiToken: this.#apiToken }, entries, size);
+    this.#options.observer.logged(this.run, entries);
   }
 
   journal(message: Of<"journal">): void {
@@ -454,7 +455,7 @@ export class Attempt implements Work {
     }
     if (runtime) saver.save(checkpoint, this.run.runId, runtime);
     else saver.failed(checkpoint, "it ended while the run was being suspended");
-    if (this.#end("free")) this.#options.onEnd("suspended", undefined);
+    if (this.#end("free")) this.#options.observer.ended(this.run, { type: "suspended" });
   }
 
   /** Nothing of the run stays here; the server knows. */
@@ -462,7 +463,7 @@ export class Attempt implements Work {
     if (this.#phase.name !== "suspending") return;
     const { reusable, runtime } = this.#phase;
     if (runtime && reusable) this.#options.pool.forget(runtime, this.run.runId);
-    if (this.#end(reusable ? "free" : "kill")) this.#options.onEnd(outcome, undefined);
+    if (this.#end(reusable ? "free" : "kill")) this.#options.observer.ended(this.run, { type: outcome });
   }
 
   /** Something that the run waits for is over: it continues in its process, under the same lease. */
@@ -499,8 +500,7 @@ export class Attempt implements Work {
     const outcome = this.#ready?.redactor.outcome(result) ?? result;
     const startedAt = this.#startedAt === null ? undefined : Math.round(this.#startedAt);
     this.#options.reporter.completed({ runId, token, startedAt, completedAt: Date.now(), outcome, usageMs });
-    const error = outcome.type === "failure" ? outcome.error : undefined;
-    this.#options.onEnd(outcome.type, error?.type === "INTERNAL_ERROR" ? error.code : undefined);
+    this.#options.observer.ended(this.run, outcome);
   }
 
   /** Returns false where it was over before. `free`: its runtime, if it has one, is used for something else. */

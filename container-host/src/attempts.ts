@@ -1,4 +1,4 @@
-import type { AttemptOutcome, DequeuedRun } from "@acme/sdk/contract";
+import type { DequeuedRun } from "@acme/sdk/contract";
 import { Attempt } from "./attempt.ts";
 import type { ProcessSaver } from "./checkpoints/saver.ts";
 import type { Deployments } from "./deployments.ts";
@@ -7,6 +7,7 @@ import type { LogSender } from "./log-sender.ts";
 import type { Pool } from "./pool/pool.ts";
 import type { Lease } from "./report-queue.ts";
 import type { Reporter } from "./reporter.ts";
+import type { RunObserver } from "./run-observer.ts";
 
 const KEPT_START_FAILURES = 1_000;
 
@@ -22,12 +23,7 @@ export interface AttemptsOptions {
   apiUrl: string;
   cancelGraceMs: number;
   timeoutGraceMs: number;
-  onStart(): void;
-  /**
-   * `outcome`: its type, "suspended" where the run waits and nothing of it is left here, or "lost" where there was nothing to
-   * report. `errorCode`: of a failure.
-   */
-  onEnd(outcome: AttemptOutcome["type"] | "suspended" | "lost", errorCode: string | undefined): void;
+  observer: RunObserver;
 }
 
 /** What this host holds leases of. */

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type HostDeployment, LIMITS } from "@acme/sdk/contract";
-import type { WorkerApi } from "./api.ts";
+import type { HostApi } from "./api.ts";
 import type { Bundles } from "./bundles.ts";
 import { Redactor } from "./redactor.ts";
 
@@ -25,13 +25,13 @@ const MAX_KEPT = 1_000;
  * a refresh; what was not asked for in a while is fetched again.
  */
 export class Deployments {
-  readonly #api: Pick<WorkerApi, "deployment" | "bundle">;
+  readonly #api: Pick<HostApi, "deployment" | "bundle">;
   readonly #bundles: Bundles;
   /** `at`: when its fetch began; `askedAt`: when a refresh of it began last. */
   readonly #known = new Map<string, { ready: ReadyDeployment; at: number; askedAt: number }>();
   readonly #loading = new Map<string, Promise<ReadyDeployment>>();
 
-  constructor(api: Pick<WorkerApi, "deployment" | "bundle">, bundles: Bundles) {
+  constructor(api: Pick<HostApi, "deployment" | "bundle">, bundles: Bundles) {
     this.#api = api;
     this.#bundles = bundles;
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { DEFAULT_MACHINE, type DequeueResponse, type MachinePreset } from "@acme/sdk/contract";
-import { WorkerApi } from "./api.ts";
+import { type HostApi, WorkerApi } from "./api.ts";
 import { Attempts } from "./attempts.ts";
 import { sleep } from "./backoff.ts";
 import { Bundles } from "./bundles.ts";
@@ -22,6 +22,7 @@ import { Pool } from "./pool/pool.ts";
 import { readPressure, roomFactor } from "./pressure.ts";
 import { Reporter } from "./reporter.ts";
 import { NOTHING, plus, roomFor } from "./resources.ts";
+import type { RunObserver } from "./run-observer.ts";
 import { Session } from "./session.ts";
 
 const SWEEP_MS = 250;
@@ -37,6 +38,17 @@ const FAREWELL_MS = 3_000;
 const SAVES_MS = 5_000;
 const MAX_RUNS_PER_RUNTIME = 10_000;
 const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
+
+export interface HostExtras {
+  /** Another transport than HTTP. */
+  api?: HostApi;
+  observer?: RunObserver;
+  /**
+   * Processes: the variables that a new one gets beside those of its environment. Default: PATH, HOME and the like of this
+   * process.
+   */
+  taskVariables?: () => Record<string, string>;
+}
 
 export interface RunningHost {
   readonly hostId: string;
@@ -57,7 +69,11 @@ export interface RunningHost {
  * Starts a container host: it asks the server for runs and executes them until it is stopped.
  * @throws HostError where the operator has to solve a problem first
  */
-export async function startHost(options: HostOptions, log: HostLog = stderrLog()): Promise<RunningHost> {
+export async function startHost(
+  options: HostOptions,
+  log: HostLog = stderrLog(),
+  extras: HostExtras = {},
+): Promise<RunningHost> {
   const parsed = HostOptions.safeParse(options);
   if (!parsed.success) {
     throw new HostError(
@@ -68,12 +84,18 @@ export async function startHost(options: HostOptions, log: HostLog = stderrLog()
   const { credential, folders, hostId, unlock } = takeDataFolder(settings.dataDir);
   let executor: Executor | undefined;
   try {
-    const opened = await openExecutor({ settings, folders, hostId, log });
+    const opened = await openExecutor({
+      settings,
+      folders,
+      hostId,
+      log,
+      taskVariables: extras.taskVariables,
+    });
     executor = opened.executor;
     const leftovers = await executor.cleanUp();
     if (leftovers > 0)
       log.warn(`Ended ${leftovers} runtimes that an earlier process of this host left behind`);
-    const host = new Host(settings, executor, opened.warnings, { hostId, credential }, folders, log);
+    const host = new Host(settings, executor, opened.warnings, { hostId, credential }, folders, log, extras);
     const served =
       settings.metricsPort === null
         ? null
@@ -111,7 +133,7 @@ class Host {
   readonly #executor: Executor;
   readonly #warnings: string[];
   readonly #log: HostLog;
-  readonly #api: WorkerApi;
+  readonly #api: HostApi;
   readonly #session: Session;
   readonly #pool: Pool;
   readonly #attempts: Attempts;
@@ -133,6 +155,7 @@ class Host {
     identity: Pick<HostIdentity, "hostId" | "credential">,
     folders: HostFolders,
     log: HostLog,
+    extras: HostExtras,
   ) {
     const { hostId, credential } = identity;
     this.#settings = settings;
@@ -140,7 +163,8 @@ class Host {
     this.#warnings = warnings;
     this.#log = log;
     const { metrics } = this;
-    const api = new WorkerApi(settings.apiUrl, settings.hostToken, credential);
+    const api = extras.api ?? new WorkerApi(settings.apiUrl, settings.hostToken, credential);
+    const { observer } = extras;
     const session = new Session(hostId);
     this.#api = api;
     this.#session = session;
@@ -201,10 +225,18 @@ class Host {
       log,
       cancelGraceMs: settings.cancelGraceMs,
       timeoutGraceMs: settings.timeoutGraceMs,
-      onStart: () => metrics.started.inc(),
-      onEnd: (outcome, code) => {
-        metrics.ended.inc({ outcome, code: code ?? "" });
-        this.#poller.poke();
+      observer: {
+        started: (run) => {
+          metrics.started.inc();
+          observer?.started(run);
+        },
+        logged: (run, entries) => observer?.logged(run, entries),
+        ended: (run, end) => {
+          const error = end.type === "failure" ? end.error : undefined;
+          metrics.ended.inc({ outcome: end.type, code: error?.type === "INTERNAL_ERROR" ? error.code : "" });
+          this.#poller.poke();
+          observer?.ended(run, end);
+        },
       },
     });
     this.#poller = new Poller({

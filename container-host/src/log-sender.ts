@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { HOST_PROTOCOL, type LogEntry, type RunLogs } from "@acme/sdk/contract";
-import { ApiError, reportBody, type WorkerApi } from "./api.ts";
+import { ApiError, type HostApi, reportBody } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { messageOf } from "./errors.ts";
 import type { HostLog } from "./log.ts";
@@ -30,7 +30,7 @@ interface Waiting extends LogSource {
 }
 
 export interface LogSenderOptions {
-  api: Pick<WorkerApi, "report">;
+  api: Pick<HostApi, "report">;
   session: Session;
   log: HostLog;
   onDropped(entries: number): void;

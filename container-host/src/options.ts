@@ -32,6 +32,10 @@ export const HostOptions = z.object({
   separateUsers: z
     .union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")])
     .default(true),
+  /** Processes: arguments of Node.js, beside those for the memory. */
+  nodeArguments: z.array(z.string()).default([]),
+  /** Processes: their working directory. Default: an empty folder of the host. */
+  taskFolder: z.string().min(1).optional(),
   /** Folder of this host alone: its id, fetched bundles, sockets. Default `.acme/host`. */
   dataDir: z.string().min(1).default(".acme/host"),
   /** Most runs at once. Default: by memory, at most 100. Docker also keeps to what CPU and memory allow. */

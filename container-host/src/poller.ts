@@ -1,5 +1,5 @@
 import { type DequeueResponse, HOST_PROTOCOL } from "@acme/sdk/contract";
-import { ApiError, type WorkerApi } from "./api.ts";
+import { ApiError, type HostApi } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { HostError, messageOf } from "./errors.ts";
 import type { HostLog } from "./log.ts";
@@ -17,7 +17,7 @@ const revoked = ({ message }: ApiError): string =>
 const GATHER_MS = 3;
 
 export interface PollerOptions {
-  api: WorkerApi;
+  api: HostApi;
   session: Session;
   log: HostLog;
   pollMs: number;

@@ -9,7 +9,7 @@ import {
   type RunSuspension,
   type SuspensionVerdict,
 } from "@acme/sdk/contract";
-import { ApiError, type WorkerApi } from "./api.ts";
+import { ApiError, type HostApi } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { messageOf } from "./errors.ts";
 import type { HostLog } from "./log.ts";
@@ -38,7 +38,7 @@ const GATHER_MS = 8;
 const GATHER_ITEMS = 64;
 
 export interface ReporterOptions {
-  api: WorkerApi;
+  api: HostApi;
   session: Session;
   log: HostLog;
   /** How many attempts run. */
@@ -209,7 +209,7 @@ export class Reporter {
 
   /** @throws Error when the server did not answer: the whole batch is to be sent again */
   async #send(batch: ReportBatch): Promise<void> {
-    let verdicts: Awaited<ReturnType<WorkerApi["report"]>>;
+    let verdicts: Awaited<ReturnType<HostApi["report"]>>;
     try {
       verdicts = await this.#call(batch, false);
     } catch (error) {
@@ -276,7 +276,7 @@ export class Reporter {
     });
   }
 
-  async #call(batch: ReportBatch, goodbye: boolean): ReturnType<WorkerApi["report"]> {
+  async #call(batch: ReportBatch, goodbye: boolean): ReturnType<HostApi["report"]> {
     const { api, onReport, session } = this.#options;
     const { hostId, sessionId } = session;
     const head = { protocol: HOST_PROTOCOL, hostId, sessionId, ...(goodbye ? { goodbye } : undefined) };

@@ -1,6 +1,6 @@
 /** The Worker of the object tests: all objects, and a query side that the tests can look at and take away. */
 
-import { publicStatus } from "@acme/sdk/contract";
+import { parseRunId, publicStatus } from "@acme/sdk/contract";
 import type { RunSummary } from "@acme/sdk/contract/live";
 import {
   batchObject,
@@ -46,7 +46,28 @@ const projection = {
 
 export class QueueObject extends queueObject<ObjectBindings>({ openProjection: () => projection }) {}
 export class EnvironmentObject extends environmentObject<ObjectBindings>() {}
-export class DispatcherObject extends dispatcherObject<ObjectBindings>() {}
+export class DispatcherObject extends dispatcherObject<ObjectBindings>({
+  dequeueResponse: (_env, _hostId, result) =>
+    `{"runs":[${result.runs.map(({ json }) => json).join(",")}],"notices":${JSON.stringify(result.notices)},"now":${result.now}${result.ended ? ',"ended":true' : ""}}`,
+  async applyReport(env, report) {
+    const [lease] = report.completed;
+    const queueKey = lease && parseRunId(lease.runId)?.queueKey;
+    if (!queueKey)
+      return {
+        started: [],
+        completed: [],
+        heartbeats: [],
+        journals: [],
+        suspensions: [],
+        checkpoints: [],
+        apiTokens: [],
+        logs: [],
+      };
+    const result = await env.QUEUE.getByName(queueKey).applyReports(report);
+    return { ...result, apiTokens: [], logs: [] };
+  },
+  deployment: async () => null,
+}) {}
 export class FeedObject extends feedObject<ObjectBindings>() {}
 export class WaitpointObject extends waitpointObject<ObjectBindings>({ openProjection: () => projection }) {}
 /** What the tests of the live side set: rows that the query side lists, and who may connect. */

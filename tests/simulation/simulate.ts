@@ -16,6 +16,7 @@ import { NO_FAULTS } from "./faults.ts";
 import { SimulatedHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { Listeners, liveDependencies } from "./listeners.ts";
+import { NO_TUNNELS } from "./no-tunnels.ts";
 import { NobodyListens } from "./nobody-listens.ts";
 import { Platform } from "./platform.ts";
 import { QuerySide } from "./query-side.ts";
@@ -129,7 +130,7 @@ class Simulation {
     const openProjection = () => this.#querySide;
     this.#platform.define("QUEUE", queueObject({ openProjection }));
     this.#platform.define("ENVIRONMENT", environmentObject());
-    this.#platform.define("DISPATCHER", dispatcherObject());
+    this.#platform.define("DISPATCHER", dispatcherObject(NO_TUNNELS));
     const isWatched = scenario.kind === "watched";
     this.#platform.define("LIVE", isWatched ? liveObject(liveDependencies(this.#querySide)) : NobodyListens);
     this.#platform.define("WAITPOINT", waitpointObject({ openProjection }));

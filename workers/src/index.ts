@@ -9,13 +9,14 @@ import {
 } from "@acme/durable-objects";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
+import { tunnelDependencies } from "./hosts/tunnel-dependencies.ts";
 import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
 
 /** The object classes. Those that publish changes are given the query side. */
 export class QueueObject extends queueObject<Bindings>({ openProjection: openRepository }) {}
 export class EnvironmentObject extends environmentObject<Bindings>() {}
-export class DispatcherObject extends dispatcherObject<Bindings>() {}
+export class DispatcherObject extends dispatcherObject<Bindings>(tunnelDependencies) {}
 export class FeedObject extends feedObject<Bindings>() {}
 export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
 export class LiveObject extends liveObject<Bindings>(liveDependencies) {}

@@ -1,7 +1,8 @@
-import { stubs } from "@acme/durable-objects/routing";
+import { HOST_POOL, poolOf, stubs } from "@acme/durable-objects/routing";
 import type {
   BatchOwnerRpc,
   DispatcherRpc,
+  EnvironmentRef,
   EnvironmentRpc,
   EnvironmentSchedulesRpc,
   FeedRpc,
@@ -21,7 +22,12 @@ export const environmentObjectOf = (env: Bindings, environmentKey: string): Envi
 export const schedulesOf = (env: Bindings, environmentKey: string): EnvironmentSchedulesRpc =>
   stubs(env).environment(environmentKey);
 
-export const dispatcherObject = (env: Bindings): DispatcherRpc => stubs(env).dispatcher();
+/** The dispatcher of the container hosts. */
+export const dispatcherObject = (env: Bindings): DispatcherRpc => stubs(env).dispatcher(HOST_POOL);
+
+/** The dispatcher of the hosts that execute an environment's runs. */
+export const dispatcherOf = (env: Bindings, environment: EnvironmentRef): DispatcherRpc =>
+  stubs(env).dispatcher(poolOf(environment));
 
 export const runFeed = (env: Bindings, runId: string): FeedRpc => stubs(env).feed(runId);
 

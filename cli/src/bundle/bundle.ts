@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { LIMITS } from "@acme/sdk/contract";
-import { build, type Message } from "esbuild";
+import { type BuildOptions, build, type Message, type OutputFile } from "esbuild";
 import { CliError, formatProblem, ProblemsError } from "../errors.ts";
 import type { Project } from "../project/load-config.ts";
 import { findTaskFiles } from "../project/task-files.ts";
@@ -22,7 +22,7 @@ export interface Bundle {
 /**
  * Returns the source of the entry module, which registers the configuration and each task file with the SDK.
  */
-function entryModule(configFile: string, files: string[]): string {
+export function entryModule(configFile: string, files: string[]): string {
   return [
     'import { registerConfig, registerFile } from "@acme/sdk/bundle";',
     `import * as configuration from ${JSON.stringify(`./${configFile}`)};`,
@@ -41,12 +41,22 @@ export async function bundleProject(project: Project): Promise<Bundle> {
   const { root, config, configFile } = project;
   const files = findTaskFiles(root, config);
   const result = await build({
+    ...bundleOptions(project),
     stdin: {
       contents: entryModule(configFile, files),
       resolveDir: root,
       sourcefile: "acme-entry.js",
       loader: "js",
     },
+  }).catch((error: unknown) => {
+    throw new ProblemsError(`${root} could not be bundled:`, problemsOf(error));
+  });
+  return bundleOf(project, files, result);
+}
+
+/** The options of esbuild for a project's bundle, without its entry. */
+export const bundleOptions = ({ root, config }: Project) =>
+  ({
     absWorkingDir: root,
     // Paths in source maps are relative to this name, so stack traces show paths relative to the project.
     outfile: join(root, "bundle.mjs"),
@@ -66,9 +76,14 @@ export async function bundleProject(project: Project): Promise<Bundle> {
     ...jsxOptions(config.build?.jsx),
     plugins: [sdkPlugin(root)],
     logLevel: "silent",
-  }).catch((error: unknown) => {
-    throw new ProblemsError(`${root} could not be bundled:`, problemsOf(error));
-  });
+  }) satisfies BuildOptions;
+
+/** @throws CliError when the bundle is too large */
+export function bundleOf(
+  { config, configFile }: Project,
+  files: string[],
+  result: { outputFiles: OutputFile[]; warnings: Message[] },
+): Bundle {
   const code = result.outputFiles[0]!.contents;
   if (code.byteLength > LIMITS.bundleBytes) {
     throw new CliError(

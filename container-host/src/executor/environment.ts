@@ -21,8 +21,8 @@ export const runtimeEnvironment = (
   own: { channel: string; channelToken: string; bundle: string; apiUrl: string },
 ): Record<string, string> => {
   const all = {
-    ...base,
     NODE_ENV: "production",
+    ...base,
     ...spec.env,
     [RUNTIME_ENV.channel]: own.channel,
     [RUNTIME_ENV.channelToken]: own.channelToken,

@@ -10,6 +10,8 @@ export interface ExecutorContext {
   folders: HostFolders;
   hostId: string;
   log: HostLog;
+  /** See HostExtras. */
+  taskVariables?: () => Record<string, string>;
 }
 
 /**
@@ -20,9 +22,10 @@ export interface ExecutorContext {
 export async function openExecutor(
   context: ExecutorContext,
 ): Promise<{ executor: Executor; warnings: string[] }> {
-  const { settings, folders } = context;
-  const { apiUrl, concurrency: slots, separateUsers } = settings;
-  const processes = () => processExecutor({ folders, apiUrl, slots, separateUsers });
+  const { settings, folders, taskVariables } = context;
+  const { apiUrl, concurrency: slots, nodeArguments, separateUsers, taskFolder } = settings;
+  const processes = () =>
+    processExecutor({ folders, apiUrl, slots, separateUsers, nodeArguments, taskFolder, taskVariables });
   if (settings.executor === "process") return { executor: await processes(), warnings: [] };
   const { dockerExecutor } = await import("./docker.ts");
   try {

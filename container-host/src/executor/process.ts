@@ -24,6 +24,11 @@ export interface ProcessExecutorOptions {
   slots: number;
   /** Tasks run as other users than root. */
   separateUsers: boolean;
+  /** See HostExtras. */
+  taskVariables?: () => Record<string, string>;
+  /** See HostOptions. */
+  nodeArguments: string[];
+  taskFolder?: string;
 }
 
 /**
@@ -50,7 +55,7 @@ class ProcessExecutor implements Executor {
   readonly #node: string;
   readonly #users: TaskUsers | null;
   readonly #leftovers: Leftovers;
-  readonly #base: Record<string, string | undefined>;
+  readonly #base: () => Record<string, string | undefined>;
 
   constructor(options: ProcessExecutorOptions, entry: string, users: TaskUsers | null) {
     this.#options = options;
@@ -60,7 +65,8 @@ class ProcessExecutor implements Executor {
     this.#node = users?.share(process.execPath) ?? process.execPath;
     this.#leftovers = new Leftovers(options.folders.processes);
     this.capacity = { slots: options.slots, cpu: Number.POSITIVE_INFINITY, memory: Number.POSITIVE_INFINITY };
-    this.#base = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
+    const own = Object.fromEntries(PASSED_ON.map((name) => [name, process.env[name]]));
+    this.#base = options.taskVariables ?? (() => own);
   }
 
   cost(_machine: MachinePreset): Resources {
@@ -69,7 +75,10 @@ class ProcessExecutor implements Executor {
 
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
     const users = this.#users;
-    const node = { file: this.#node, args: [...nodeArguments(memoryBytes(spec.machine)), this.#entry] };
+    const node = {
+      file: this.#node,
+      args: [...nodeArguments(memoryBytes(spec.machine)), ...this.#options.nodeArguments, this.#entry],
+    };
     // A task that blocks its thread doesn't notice that its channel has ended.
     const command = killedWithParent(node) ?? node;
     let child: ChildProcess;
@@ -77,7 +86,7 @@ class ProcessExecutor implements Executor {
       const user = users?.of(spec.environmentKey);
       const env = runtimeEnvironment(
         spec,
-        user ? { ...this.#base, HOME: user.home, TMPDIR: user.home } : this.#base,
+        user ? { ...this.#base(), HOME: user.home, TMPDIR: user.home } : this.#base(),
         {
           channel: "fd:3",
           channelToken,
@@ -86,7 +95,7 @@ class ProcessExecutor implements Executor {
         },
       );
       child = spawn(command.file, command.args, {
-        cwd: user?.home ?? this.#options.folders.work,
+        cwd: user?.home ?? this.#options.taskFolder ?? this.#options.folders.work,
         env,
         uid: user?.uid,
         gid: user?.gid,

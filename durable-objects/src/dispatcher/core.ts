@@ -148,11 +148,11 @@ export class DispatcherCore {
     this.#sql.exec("DELETE FROM session_queues WHERE session_id = ? AND queue_key = ?", sessionId, queueKey);
   }
 
-  /** Ends the sessions that were silent for `lostAfterMs`. Returns them. */
-  endSilent(lostAfterMs: number): string[] {
+  /** Ends the sessions that were silent for `lostAfterMs` and have no connection. Returns them. */
+  endSilent(lostAfterMs: number, isConnected: (sessionId: string) => boolean): string[] {
     const before = this.#now() - lostAfterMs;
     const silent = [...this.#sessions]
-      .filter(([, s]) => s.polls === 0 && s.lastSeenAt < before)
+      .filter(([id, s]) => s.polls === 0 && s.lastSeenAt <= before && !isConnected(id))
       .map(([id]) => id);
     for (const sessionId of silent) this.end(sessionId);
     return silent;

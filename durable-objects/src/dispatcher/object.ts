@@ -1,9 +1,17 @@
 import { DurableObject } from "cloudflare:workers";
-import { DEFAULTS, type DequeueRequest, type HostNotice, parseRunId } from "@acme/sdk/contract";
+import {
+  DEFAULTS,
+  type DequeueRequest,
+  type HostNotice,
+  parseRunId,
+  TUNNEL_CLOSE,
+  TUNNEL_SUBPROTOCOL,
+} from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import { Alarm } from "../lib/alarm.ts";
 import { objectSql } from "../lib/sql.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
+import { HOST_POOL, poolOf } from "../routing/pool.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { type Assignment, DispatcherCore, type Poll } from "./core.ts";
 import type {
@@ -14,24 +22,42 @@ import type {
   PollResult,
   RegisteredHostRecord,
 } from "./rpc.ts";
+import {
+  type SavedTunnel,
+  TUNNEL_PRINCIPAL_HEADER,
+  type TunnelDependencies,
+  type TunnelPrincipal,
+  type TunnelSocket,
+  Tunnels,
+} from "./tunnels.ts";
 
 const TICK_MS = 10_000;
 /** Pause after an environment that had reported work gave none. */
 const EMPTY_PAUSE_MS = 50;
 const MAX_NOTICES = 1_000;
+/** A developer's machine that lost its connection may come back within this time without losing its runs. */
+const TUNNEL_GRACE_MS = 5_000;
+/** How often it is checked that the machines at the other end of tunnels still send pings. */
+const TUNNEL_CHECK_MS = 60_000;
+/** A machine sends a ping every 20 s. */
+const TUNNEL_SILENT_MS = 70_000;
 /** A host with room for fewer runs than this gets no more by prefetched permits. */
 const LEAST_ROOM = 4;
 
 interface WaitingPoll {
   resolve(result: PollResult): void;
-  timer: ReturnType<typeof setTimeout>;
+  /** Undefined: the poll waits for as long as its connection is open. */
+  timer?: ReturnType<typeof setTimeout>;
   /** The poll has timed out while runs are being requested for it: it is answered with those. */
   overdue: boolean;
   serving: boolean;
 }
 
-/** The object of one pool of container hosts: their long polls, fairness over environments, and which hosts are alive. */
-export function dispatcherObject<Env extends ObjectBindings>() {
+/**
+ * The object of one pool of hosts: their long polls or tunnels, fairness over environments, and which hosts are alive. There is
+ * the pool of the container hosts, and one for each development environment (`routing/pool.ts`).
+ */
+export function dispatcherObject<Env extends ObjectBindings>(dependencies: TunnelDependencies<Env>) {
   return class extends DurableObject<Env> implements DispatcherRpc {
     readonly #stubs: Stubs;
     readonly #core: DispatcherCore;
@@ -42,6 +68,8 @@ export function dispatcherObject<Env extends ObjectBindings>() {
     readonly #deliveries = new Map<string, Map<string, LeasedRun>>();
     /** How many runs a session's host has room for: what it last reported, less the runs that it got since. */
     readonly #room = new Map<string, number>();
+    readonly #tunnels: Tunnels;
+    readonly #sockets = new Map<WebSocket, TunnelSocket>();
     #lastPoll = 0;
     #synced: Promise<void> | null = null;
 
@@ -51,6 +79,57 @@ export function dispatcherObject<Env extends ObjectBindings>() {
       this.#core = new DispatcherCore(objectSql(ctx.storage), Date.now);
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
+      this.#tunnels = new Tunnels({
+        now: Date.now,
+        poll: (request, answer) => this.#tunnelPoll(request, answer),
+        giveBack: (runs) => this.ctx.waitUntil(this.#giveBack(runs)),
+        endOthers: (hostId) => this.#endOthers(hostId),
+        hostSeen: (hostId, sessionId, goodbye) => this.hostSeen(hostId, sessionId, goodbye),
+        disconnected: () => this.#alarm.by(Date.now() + TUNNEL_GRACE_MS),
+        dequeueResponse: (hostId, result) => dependencies.dequeueResponse(env, hostId, result),
+        applyReport: (report) => dependencies.applyReport(env, report),
+        deployment: (environmentKey, id) => dependencies.deployment(env, environmentKey, id),
+      });
+      if (!this.#isOfTunnels) return;
+      // Answered without waking this object.
+      ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+      for (const socket of ctx.getWebSockets()) {
+        const saved = socket.deserializeAttachment() as string | null;
+        if (saved) this.#tunnels.restore(this.#socketOf(socket), JSON.parse(saved) as SavedTunnel);
+      }
+    }
+
+    /** From the Worker only: opens a tunnel for a machine that it has authenticated. */
+    override async fetch(request: Request): Promise<Response> {
+      const principal = JSON.parse(
+        request.headers.get(TUNNEL_PRINCIPAL_HEADER) ?? "null",
+      ) as TunnelPrincipal | null;
+      if (!principal || this.ctx.id.name !== poolOf({ key: principal.environment.key, type: "DEVELOPMENT" }))
+        return new Response(null, { status: 403 });
+      const { 0: client, 1: server } = new WebSocketPair();
+      this.ctx.acceptWebSocket(server);
+      this.#tunnels.open(this.#socketOf(server), principal, request.headers.has("x-acme-take-over"));
+      this.#alarm.by(Date.now() + TUNNEL_CHECK_MS);
+      return new Response(null, {
+        status: 101,
+        webSocket: client,
+        headers: { "sec-websocket-protocol": TUNNEL_SUBPROTOCOL },
+      });
+    }
+
+    override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+      const text = typeof message === "string" ? message : new TextDecoder().decode(message);
+      await this.#tunnels.message(this.#socketOf(socket), text);
+    }
+
+    override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
+      this.#closed(socket);
+      // 1005 and 1006 say that no code came: they may not be sent.
+      socket.close(code === 1005 || code === 1006 ? 1000 : code);
+    }
+
+    override async webSocketError(socket: WebSocket): Promise<void> {
+      this.#closed(socket);
     }
 
     async reportEnvironment(state: EnvironmentState): Promise<void> {
@@ -60,19 +139,10 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     async poll(request: DequeueRequest): Promise<PollResult> {
       if (!this.#seen(request.hostId, request.sessionId)) return { ...nothing(), ended: true };
-      const max = this.#core.hosts.isDraining(request.hostId) ? 0 : request.max;
-      this.#room.set(request.sessionId, this.#core.roomOf(request.sessionId) + max);
-      const pendingDelivery = this.#takePending(request.sessionId);
-      if (pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0) return pendingDelivery;
-      this.#synced ??= this.#sync();
       return new Promise<PollResult>((resolve) => {
-        this.#lastPoll += 1;
-        const { hostId, sessionId } = request;
-        const poll: Poll = { id: this.#lastPoll, hostId, sessionId, max };
-        const timer = setTimeout(() => this.#timeOut(poll), request.waitMs);
-        this.#waiting.set(poll.id, { resolve, timer, overdue: false, serving: false });
-        this.#core.addPoll(poll);
-        this.#pump();
+        const poll = this.#wait(request, resolve);
+        const waiting = this.#waiting.get(poll.id);
+        if (waiting) waiting.timer = setTimeout(() => this.#timeOut(poll), request.waitMs);
       });
     }
 
@@ -158,16 +228,97 @@ export function dispatcherObject<Env extends ObjectBindings>() {
 
     override async alarm(): Promise<void> {
       this.#alarm.fired();
-      for (const sessionId of this.#core.endSilent(DEFAULTS.hostLostMs)) this.#forget(sessionId);
+      if (this.#isOfTunnels) this.#closeSilentTunnels();
+      const lostAfterMs = this.#isOfTunnels ? TUNNEL_GRACE_MS : DEFAULTS.hostLostMs;
+      const connected = (sessionId: string) => this.#tunnels.isOpen(sessionId);
+      for (const sessionId of this.#core.endSilent(lostAfterMs, connected)) this.#forget(sessionId);
       await this.#informQueues();
-      if (this.#core.hasSessions || this.#core.sessionsToEnd().size > 0) this.#alarm.by(Date.now() + TICK_MS);
+      if (this.#core.sessionsToEnd().size > 0) this.#alarm.by(Date.now() + TICK_MS);
+      else if (!this.#core.hasSessions) return;
+      else if (!this.#isOfTunnels) this.#alarm.by(Date.now() + TICK_MS);
+      else this.#alarm.by(Date.now() + (this.#tunnels.size > 0 ? TUNNEL_CHECK_MS : TUNNEL_GRACE_MS));
+    }
+
+    get #isOfTunnels(): boolean {
+      return this.ctx.id.name !== HOST_POOL;
+    }
+
+    #socketOf(socket: WebSocket): TunnelSocket {
+      const known = this.#sockets.get(socket);
+      if (known) return known;
+      const tunnel: TunnelSocket = {
+        send: (text) => {
+          // One that closes at this moment can't take anything. What is not confirmed is given back.
+          if (socket.readyState === WebSocket.OPEN) socket.send(text);
+        },
+        close: (code, reason) => socket.close(code, reason),
+        save: (state) => {
+          if (socket.readyState === WebSocket.OPEN) socket.serializeAttachment(JSON.stringify(state));
+        },
+      };
+      this.#sockets.set(socket, tunnel);
+      return tunnel;
+    }
+
+    #closed(socket: WebSocket): void {
+      this.#tunnels.closed(this.#socketOf(socket));
+      this.#sockets.delete(socket);
+    }
+
+    /** A machine that is gone without a word, as when its cable was pulled, sends no pings. */
+    #closeSilentTunnels(): void {
+      for (const socket of this.ctx.getWebSockets()) {
+        const ping = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();
+        if (ping === undefined || Date.now() - ping < TUNNEL_SILENT_MS) continue;
+        socket.close(TUNNEL_CLOSE.unavailable, "no_pings");
+        this.#closed(socket);
+      }
+    }
+
+    #endOthers(hostId: string): void {
+      const others = this.#core.connected().filter((session) => session.hostId !== hostId);
+      for (const { sessionId } of others) this.#endSession(sessionId);
+      if (others.length > 0) this.ctx.waitUntil(this.#informQueues());
+    }
+
+    #tunnelPoll(
+      request: Pick<DequeueRequest, "hostId" | "sessionId" | "max">,
+      answer: (result: PollResult) => void,
+    ): (() => void) | null {
+      if (!this.#seen(request.hostId, request.sessionId)) return null;
+      const poll = this.#wait(request, answer);
+      return () => {
+        if (this.#waiting.delete(poll.id)) this.#core.removePoll(poll);
+      };
+    }
+
+    /** Puts a poll in line, and answers it when there is something for it. */
+    #wait(
+      request: Pick<DequeueRequest, "hostId" | "sessionId" | "max">,
+      resolve: (result: PollResult) => void,
+    ): Poll {
+      const { hostId, sessionId } = request;
+      const max = this.#core.hosts.isDraining(hostId) ? 0 : request.max;
+      this.#room.set(sessionId, this.#core.roomOf(sessionId) + max);
+      this.#lastPoll += 1;
+      const poll: Poll = { id: this.#lastPoll, hostId, sessionId, max };
+      const pendingDelivery = this.#takePending(sessionId);
+      if (pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0) {
+        resolve(pendingDelivery);
+        return poll;
+      }
+      this.#synced ??= this.#sync();
+      this.#waiting.set(poll.id, { resolve, overdue: false, serving: false });
+      this.#core.addPoll(poll);
+      this.#pump();
+      return poll;
     }
 
     /** Records a sign of life. Returns false when the session has ended: its host must start a new one. */
     #seen(hostId: string, sessionId: string): boolean {
       const ended = this.#core.seen(hostId, sessionId);
       if (ended === null) return false;
-      this.#alarm.by(Date.now() + TICK_MS);
+      this.#alarm.by(Date.now() + (this.#isOfTunnels ? TUNNEL_CHECK_MS : TICK_MS));
       for (const other of ended) this.#endSession(other);
       if (ended.length > 0) this.ctx.waitUntil(this.#informQueues());
       return true;

@@ -8,6 +8,7 @@ import type { LeasedRun, QueueDeclaration, QueueState } from "../queue/rpc.ts";
 import { declarationOf, type IndexedManifest, indexed } from "../routing/declaration.ts";
 import { queueKeyOf } from "../routing/keys.ts";
 import { partitionsOf } from "../routing/partitions.ts";
+import { HOST_POOL, poolOf } from "../routing/pool.ts";
 import type { EnvironmentRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { EnvironmentCore } from "./core.ts";
@@ -40,6 +41,7 @@ export function environmentObject<Env extends ObjectBindings>() {
     readonly #alarm: Alarm;
     readonly #schedules: Scheduler;
     readonly #dispatcher: DispatcherLink;
+    #poolName: string | null = null;
     #synced: Promise<void> | null = null;
     readonly #revoking = new Set<string>();
     readonly #refillTimer = new RefillTimer(() => this.#refill());
@@ -63,7 +65,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         indexed: (current) => this.#indexed(current),
       });
       this.#dispatcher = new DispatcherLink({
-        dispatcher: this.#stubs.dispatcher,
+        dispatcher: () => this.#stubs.dispatcher(this.#pool()),
         ready: () => this.#ready(),
         state: () => this.#state(),
       });
@@ -369,6 +371,16 @@ export function environmentObject<Env extends ObjectBindings>() {
       const used = Array.from({ length: count }, (_, partition) => partition);
       const partitions = new Set([...used, ...this.#core.registry.partitionsOf(queue)]);
       return { queue, partitions: [...partitions].sort((a, b) => a - b) };
+    }
+
+    /** The pool of hosts that execute the environment's runs. Nothing is ready before anybody has named the environment. */
+    #pool(): string {
+      if (this.#poolName === null) {
+        const { environment } = this.#core;
+        if (!environment) return HOST_POOL;
+        this.#poolName = poolOf(environment);
+      }
+      return this.#poolName;
     }
 
     #ready(): number {

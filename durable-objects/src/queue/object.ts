@@ -1,10 +1,12 @@
 import { DurableObject } from "cloudflare:workers";
 import { type CompletedOperation, isFinal, type MetadataOperation } from "@acme/sdk/contract";
+import type { DispatcherRpc } from "../dispatcher/rpc.ts";
 import { Alarm } from "../lib/alarm.ts";
 import { GroupCommit } from "../lib/group-commit.ts";
 import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
 import type { LiveInterest } from "../live/rpc.ts";
+import { poolOf } from "../routing/pool.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { loseSession, returnRuns } from "./attempts.ts";
@@ -141,7 +143,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       this.#leasing = new PrefetchedLeasing({
         core: this.#core,
         commit: (work) => this.#commit(work),
-        dispatcher: this.#stubs.dispatcher,
+        dispatcher: () => this.#dispatcher(),
         permitsDropped: () => this.#environment.changed(),
         waitUntil,
       });
@@ -415,6 +417,11 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       };
     }
 
+    /** The dispatcher of the hosts that execute this queue's runs. */
+    #dispatcher(): DispatcherRpc {
+      return this.#stubs.dispatcher(poolOf(this.#core.context.ref.environment));
+    }
+
     #commit<T>(work: (q: QueueContext) => T, options = { report: true }): T {
       const { result, effects } = this.#core.commit(work);
       this.#settle(effects, options.report);
@@ -431,7 +438,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.ctx.waitUntil(this.#messenger.send());
       }
       for (const { sessionId, notice } of effects.notices) {
-        const sent = this.#stubs.dispatcher().notifyHost(sessionId, [notice]);
+        const sent = this.#dispatcher().notifyHost(sessionId, [notice]);
         // A notice may be lost: the verdict on the next heartbeat says that a run is canceled, and the one on a suspension
         // brings results.
         this.ctx.waitUntil(sent.catch(() => {}));

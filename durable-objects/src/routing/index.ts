@@ -1,4 +1,6 @@
 /** What the Worker needs to find the object that owns something, and to address it. Pure: no storage, no clock. */
+
+export { TUNNEL_PRINCIPAL_HEADER } from "../dispatcher/tunnels.ts";
 export { LIVE_PRINCIPAL_HEADER, mayReadRun, mayWatch } from "../live/access.ts";
 export { streamsOf } from "../live/run-data.ts";
 export { declarationOf, type IndexedManifest, indexed } from "./declaration.ts";
@@ -6,5 +8,6 @@ export { claimRunId, enqueueRuns, type QueuedRuns } from "./enqueue.ts";
 export * from "./environment-id.ts";
 export { idempotencyHomeOf, queueKeyOf } from "./keys.ts";
 export { partitionOf, partitionsOf, queueRef, refOfKey } from "./partitions.ts";
+export { HOST_POOL, poolOf } from "./pool.ts";
 export { emptyStats } from "./settings.ts";
 export { type Stubs, stubs } from "./stubs.ts";

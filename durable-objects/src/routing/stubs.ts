@@ -26,8 +26,8 @@ export const stubs = (env: ObjectBindings) => ({
   queue: (queueKey: string): QueueRpc => env.QUEUE.getByName(queueKey),
   environment: (environmentKey: string): EnvironmentRpc & EnvironmentSchedulesRpc =>
     env.ENVIRONMENT.getByName(environmentKey),
-  /** The worker pool's dispatcher. There is one pool. */
-  dispatcher: (): DispatcherRpc => env.DISPATCHER.getByName("default"),
+  /** The dispatcher of a pool of hosts: see `pool.ts`. */
+  dispatcher: (pool: string) => env.DISPATCHER.getByName(pool),
   /** The feed of one run. */
   feed: (runId: string): FeedRpc => env.FEED.getByName(`run:${runId}`),
   /** `name`: the token's id, or the home of a token's idempotency key. */

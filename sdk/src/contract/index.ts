@@ -16,3 +16,4 @@ export * from "./schedule-window.ts";
 export * from "./states.ts";
 export * from "./stream-limits.ts";
 export * from "./text.ts";
+export * from "./tunnel-protocol.ts";

@@ -140,6 +140,9 @@ export const ACCESS = {
   createPublicToken: secretKey,
   createTokenClaims: secretKey,
 
+  registerDevelopment: secretKey,
+  openTunnel: open,
+
   registerHost: hostToken,
   dequeueRuns: host,
   reportRuns: host,

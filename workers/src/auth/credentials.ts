@@ -72,6 +72,15 @@ export async function authenticateEnvironment(c: Context<App>, asked: Asked): Pr
   return found;
 }
 
+/** Finds the environment of a secret key. Throws a 401 or 429. */
+export async function authenticateKey(c: Context<App>, key: string): Promise<Authenticated> {
+  const hash = sha256(key);
+  const found = await bySecretKey(c.env, hash);
+  if (!found) throw invalidKey();
+  await takeToken(c, hash);
+  return found;
+}
+
 /** Checks one of the server's own secrets. Throws a 401. */
 export function authenticateSecret(c: Context<App>, secret: string, what: string): void {
   if (!secret || !sameSecret(bearer(c), secret)) {

@@ -488,6 +488,23 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       status: 201,
     },
   },
+  "/engine/v1/dev/versions": {
+    post: {
+      id: "registerDevelopment",
+      summary: "Register the tasks of a developer's machine with a development environment (acme dev)",
+      body: api.RegisterDevelopmentBody,
+      response: api.RegisteredDevelopment,
+      status: 201,
+    },
+  },
+  "/ws": {
+    get: {
+      id: "openTunnel",
+      summary:
+        "Opens the WebSocket through which acme dev gets runs (subprotocol acme.dev.1; see the SDK's contract/tunnel-protocol.ts)",
+      download: "application/json",
+    },
+  },
   "/api/v1/projects/{ref}/{env}/deployments/{version}": {
     get: {
       id: "retrieveDeployment",

@@ -29,6 +29,8 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   rotateKey: "admin",
   revokeKey: "admin",
 
+  registerDevelopment: "developer",
+
   createPublicToken: "developer",
   createTokenClaims: "developer",
 

@@ -1,6 +1,5 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import { timingProblem } from "@acme/durable-objects/schedules";
-import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
+import { LIMITS } from "@acme/sdk/contract";
 import {
   ContentHash,
   CreateDeploymentBody,
@@ -16,8 +15,8 @@ import { announced } from "../control/announced.ts";
 import { deedIn } from "../control/audit.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
-import { environmentObjectOf } from "../objects.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
+import { checkSchedules, promoteTo } from "../runs/deployments.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
@@ -73,7 +72,7 @@ export const deploymentRoutes = new Hono<App>()
       throw new Failure(
         422,
         "development_environment",
-        'The "dev" environment runs on your machine. Deploy to staging, preview or prod.',
+        'Runs of the "dev" environment execute on your machine: run `npx acme dev`, or deploy to staging, preview or prod.',
       );
     }
     const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, LIMITS.manifestBytes);
@@ -101,7 +100,7 @@ export const deploymentRoutes = new Hono<App>()
           bundleBytes: size,
           manifest,
         });
-        return promote ? promoteTo(c, environment, made) : made;
+        return promote ? promoteTo(c.env, environment, made) : made;
       },
       ({ version }) => ({ version }),
     );
@@ -135,7 +134,7 @@ export const deploymentRoutes = new Hono<App>()
       action: "deployment.promoted",
       target: { type: "deployment", id: found.version },
     });
-    return c.json(view(await announced(c, deed, () => promoteTo(c, environment, found)), found.id));
+    return c.json(view(await announced(c, deed, () => promoteTo(c.env, environment, found)), found.id));
   });
 
 async function deploymentOf(
@@ -150,30 +149,6 @@ async function deploymentOf(
     "version_not_found",
     `Version ${version} was never deployed to environment "${environment.slug}".`,
   );
-}
-
-/** Throws a 422 for a task whose `cron` or time zone is invalid. */
-function checkSchedules({ tasks }: WorkerManifest): void {
-  for (const { id, filePath, schedule } of tasks) {
-    const problem = schedule && timingProblem(schedule.cron, schedule.timezone);
-    if (!problem) continue;
-    const message = `Task "${id}" in ${filePath}: ${problem.message} Nothing was deployed.`;
-    throw new Failure(422, problem.error, message);
-  }
-}
-
-/** New runs go to this deployment from here on. */
-async function promoteTo(
-  c: Context<App>,
-  environment: EnvironmentRef,
-  target: DeploymentRecord,
-): Promise<DeploymentRecord> {
-  const { id, version, contentHash, manifest } = target;
-  const current = { deployment: { id, version, contentHash }, manifest };
-  await environmentObjectOf(c.env, environment.key).promoteDeployment(environment, current);
-  await openRepository(c.env).markPromoted(id);
-  await freshDeployment(c.env, environment.key);
-  return { ...target, promotedAt: Date.now() };
 }
 
 const view = (deployment: DeploymentRecord, currentId: string | null): DeploymentBody => ({

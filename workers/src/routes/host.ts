@@ -1,17 +1,12 @@
-import {
-  DequeueRequest,
-  type HostDeployment,
-  LEASE_HEADER,
-  RegisterHostBody,
-  ReportRequest,
-} from "@acme/sdk/contract";
+import { DequeueRequest, LEASE_HEADER, RegisterHostBody, ReportRequest } from "@acme/sdk/contract";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
 import type { App, Bindings } from "../bindings.ts";
-import { openVariables } from "../control/variables.ts";
+import { dequeueResponse } from "../hosts/dequeue-response.ts";
 import { requireOwnHost } from "../hosts/host-credentials.ts";
+import { hostDeployment } from "../hosts/host-deployment.ts";
 import { applyReport } from "../hosts/report.ts";
-import { issueRunToken, provesEnvironment } from "../hosts/run-tokens.ts";
+import { provesEnvironment } from "../hosts/run-tokens.ts";
 import { readBody } from "../http/body.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
@@ -20,7 +15,6 @@ import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey, formerBundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
-import { openSql } from "../storage/sql-connection.ts";
 
 const REPORT_BYTES = 32 * 1024 * 1024;
 /** A host says it is alive through its polls; reports repeat it at most this often. */
@@ -46,13 +40,7 @@ export const hostRoutes = new Hono<App>()
   .post("/engine/v1/worker-actions/dequeue", access("dequeueRuns"), async (c) => {
     const request = await readBody(c, DequeueRequest);
     requireOwnHost(c, request.hostId);
-    const { runs, notices, now, ended } = await dispatcherObject(c.env).poll(request);
-    const texts = runs.map(({ json, ...lease }) => {
-      const apiToken = issueRunToken(c.env, request.hostId, lease);
-      // A run's JSON may be large: the token is added to the text.
-      return `${json.slice(0, -1)},"apiToken":"${apiToken}"}`;
-    });
-    const body = `{"runs":[${texts.join(",")}],"notices":${JSON.stringify(notices)},"now":${now}${ended ? ',"ended":true' : ""}}`;
+    const body = dequeueResponse(c.env, request.hostId, await dispatcherObject(c.env).poll(request));
     return c.body(body, 200, { "content-type": "application/json" });
   })
   .post("/engine/v1/worker-actions/report", access("reportRuns"), async (c) => {
@@ -67,17 +55,7 @@ export const hostRoutes = new Hono<App>()
   })
   .get("/engine/v1/worker-actions/deployments/:id", access("getHostDeployment"), async (c) => {
     const found = await leasedDeployment(c);
-    const variables = await openVariables(c.env, openSql(c.env), found.environmentKey);
-    const body: HostDeployment = {
-      id: found.id,
-      version: found.version,
-      contentHash: found.contentHash,
-      bundleBytes: found.bundleBytes,
-      manifest: found.manifest,
-      env: variables.env,
-      secretNames: variables.secretNames,
-    };
-    return c.json(body);
+    return c.json(await hostDeployment(c.env, found));
   })
   .get("/engine/v1/worker-actions/deployments/:id/bundle", access("downloadBundle"), async (c) => {
     const { contentHash, environmentKey, id } = await leasedDeployment(c);

@@ -31,7 +31,7 @@ import { rangeOf } from "../http/created-range.ts";
 import { Failure, invalid, runNotFound } from "../http/failure.ts";
 import { requestKeyOf } from "../http/request-key.ts";
 import {
-  dispatcherObject,
+  dispatcherOf,
   environmentObjectOf,
   ownerOf,
   queueObjectOf,
@@ -169,7 +169,7 @@ export const runRoutes = new Hono<App>()
     if (!run) throw runNotFound(runId);
     const [hold, hosts] = await Promise.all([
       environmentObjectOf(c.env, environment.key).queueHold(run.queue, run.task),
-      dispatcherObject(c.env).hosts(),
+      dispatcherOf(c.env, environment).hosts(),
     ]);
     const facts = { run, environment: environment.slug, hold, hosts: hosts.length, now: Date.now() };
     return c.json(whyView(runId, facts, environment));

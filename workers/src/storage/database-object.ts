@@ -117,6 +117,10 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.createDeployment(input);
   }
 
+  async pruneDeployments(environmentKey: string, keep: number) {
+    return this.#repository.pruneDeployments(environmentKey, keep);
+  }
+
   async findDeployment(id: string) {
     return this.#repository.findDeployment(id);
   }

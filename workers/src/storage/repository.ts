@@ -146,6 +146,8 @@ export interface Repository extends RunProjection, WaitpointProjection {
 
   /** Allocates the next version of the day (`YYYYMMDD.N`, UTC); two at once get two versions. */
   createDeployment(input: DeploymentInput): Promise<DeploymentRecord>;
+  /** Deletes all deployments of an environment but the newest `keep`. */
+  pruneDeployments(environmentKey: string, keep: number): Promise<void>;
   findDeployment(id: string): Promise<DeploymentRecord | null>;
   findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null>;
   /** Newest first; with `after`, those older than the deployment with this id. */

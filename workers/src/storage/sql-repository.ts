@@ -1,6 +1,6 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
-import { and, asc, desc, eq, gt, inArray, isNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, inArray, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
 import type {
   AccessToken,
   BootstrapInput,
@@ -241,6 +241,18 @@ export class SqlRepository implements Repository {
         .returning(),
     );
     return this.#one(rows);
+  }
+
+  async pruneDeployments(environmentKey: string, keep: number): Promise<void> {
+    const { deployments } = this.#tables;
+    const ofEnvironment = eq(deployments.environmentKey, environmentKey);
+    const kept = this.#db
+      .select({ id: deployments.id })
+      .from(deployments)
+      .where(ofEnvironment)
+      .orderBy(desc(deployments.createdAt), desc(deployments.id))
+      .limit(keep);
+    await this.#db.delete(deployments).where(and(ofEnvironment, notInArray(deployments.id, kept)));
   }
 
   async findDeployment(id: string): Promise<DeploymentRecord | null> {

@@ -14,6 +14,21 @@ export const CreateDeploymentBody = z.object({
   promote: z.boolean().default(true),
 });
 
+/** What `acme dev` registers: the tasks of the developer's machine. The bundle stays there. */
+export const RegisterDevelopmentBody = z.object({
+  contentHash: ContentHash,
+  bundleBytes: z.number().int().min(0),
+  manifest: WorkerManifest,
+});
+
+export const RegisteredDevelopment = z.object({
+  deploymentId: z.string(),
+  version: z.string(),
+  environment: z.object({ key: z.string(), id: z.string(), slug: z.string() }),
+  project: z.object({ ref: z.string(), name: z.string() }),
+});
+export type RegisteredDevelopment = z.infer<typeof RegisteredDevelopment>;
+
 export const DeploymentBody = z.object({
   id: z.string(),
   version: z.string(),

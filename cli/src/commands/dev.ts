@@ -1,0 +1,103 @@
+import { type Command, InvalidArgumentError } from "commander";
+import { isInteractive } from "../terminal/style.ts";
+
+interface DevCommandOptions {
+  config?: string;
+  apiUrl?: string;
+  envFile?: string[];
+  maxConcurrentRuns: number;
+  takeOver?: boolean;
+  inspect?: boolean | string;
+  logs?: boolean;
+  json?: boolean;
+}
+
+const MOST_RUNS = 100;
+
+function numberOfRuns(text: string): number {
+  const number = Number(text);
+  if (Number.isInteger(number) && number >= 1 && number <= MOST_RUNS) return number;
+  throw new InvalidArgumentError(`Give a whole number from 1 to ${MOST_RUNS}.`);
+}
+
+export function addDevCommand(program: Command): void {
+  program
+    .command("dev")
+    .description("run the tasks of a project on this machine, and again whenever a file changes")
+    .argument("[dir]", "the project's folder", ".")
+    .option("-c, --config <file>", "configuration file, relative to the folder")
+    .option(
+      "--env-file <file...>",
+      "variables of the tasks, instead of .env, .env.development and .env.local",
+    )
+    .option("--max-concurrent-runs <n>", "most runs at once", numberOfRuns, 25)
+    .option("--take-over", "end another machine's `acme dev` for the same environment")
+    .option("--inspect [address]", "let a debugger attach to the processes of tasks")
+    .option("--logs", "show what tasks log (in a terminal, l switches it)")
+    .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
+    .option("--json", "print an event a line, as JSON")
+    .addHelpText(
+      "after",
+      `
+The secret key of a development environment (ACME_SECRET_KEY=tr_dev_…) says
+where runs come from; without it, a server that was started here is used.
+
+Examples:
+  $ acme dev
+  $ acme dev ./jobs --logs
+  $ acme dev --inspect
+  $ acme dev --json | jq -c 'select(.type == "run")'`,
+    )
+    .action(run);
+}
+
+async function run(dir: string, options: DevCommandOptions): Promise<void> {
+  const [{ dev }, { jsonScreen, textScreen }] = await Promise.all([
+    import("../dev/dev.ts"),
+    import("../dev/screen.ts"),
+  ]);
+  let showsLogs = options.logs ?? false;
+  const write = (line: string) => console.log(line);
+  const screen = options.json ? jsonScreen(write) : textScreen(write, () => showsLogs);
+  const restore = options.json
+    ? () => {}
+    : onKey("l", () => {
+        showsLogs = !showsLogs;
+        write(showsLogs ? "Logs are shown." : "Logs are hidden.");
+      });
+  const { inspect } = options;
+  try {
+    await dev({
+      dir,
+      config: options.config,
+      apiUrl: options.apiUrl,
+      envFiles: options.envFile,
+      maxConcurrentRuns: options.maxConcurrentRuns,
+      takeOver: options.takeOver ?? false,
+      // Each process needs a port of its own.
+      nodeArguments: inspect ? [`--inspect=${typeof inspect === "string" ? inspect : "127.0.0.1:0"}`] : [],
+      screen,
+    });
+  } finally {
+    restore();
+  }
+}
+
+/** Calls `action` when a key is pressed in a terminal. Ctrl-C still interrupts. Returns what ends it. */
+function onKey(key: string, action: () => void): () => void {
+  const { stdin } = process;
+  if (!isInteractive() || !stdin.isTTY) return () => {};
+  const listen = (data: Buffer): void => {
+    const text = data.toString();
+    if (text === key) action();
+    // In raw mode the terminal does not send the signal itself.
+    if (text === "\u0003") process.kill(process.pid, "SIGINT");
+  };
+  stdin.setRawMode(true);
+  stdin.on("data", listen);
+  return () => {
+    stdin.off("data", listen);
+    stdin.setRawMode(false);
+    stdin.pause();
+  };
+}

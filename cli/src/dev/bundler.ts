@@ -1,0 +1,75 @@
+import { join } from "node:path";
+import { type BuildContext, type BuildOptions, context, type Plugin } from "esbuild";
+import { type Bundle, bundleOf, bundleOptions, entryModule } from "../bundle/bundle.ts";
+import { problemsOf } from "../bundle/messages.ts";
+import { BANNER } from "../bundle/options.ts";
+import { CliError, ProblemsError } from "../errors.ts";
+import type { Project } from "../project/load-config.ts";
+import { findTaskFiles } from "../project/task-files.ts";
+
+const ENTRY = "acme-entry";
+
+/** Bundles a project again and again: esbuild keeps what has not changed. Task files are looked for each time. */
+export class Bundler {
+  readonly #project: Project;
+  readonly #context: BuildContext<BuildOptions & { write: false }>;
+  readonly #entry: Entry;
+
+  private constructor(project: Project, entry: Entry, made: BuildContext<BuildOptions & { write: false }>) {
+    this.#project = project;
+    this.#entry = entry;
+    this.#context = made;
+  }
+
+  /** `variablesHash`: part of the bundle, because a version is its code with the variables that it runs with. */
+  static async open(project: Project, variablesHash: string): Promise<Bundler> {
+    const entry: Entry = { files: [], problem: null };
+    const options = bundleOptions(project);
+    const made = await context({
+      ...options,
+      entryPoints: [ENTRY],
+      banner: { js: `${BANNER} /* ${variablesHash} */` },
+      plugins: [entryPlugin(project, entry), ...options.plugins],
+    });
+    return new Bundler(project, entry, made);
+  }
+
+  /** @throws CliError that has the file, the line and the remedy of every problem */
+  async build(): Promise<Bundle> {
+    this.#entry.problem = null;
+    const result = await this.#context.rebuild().catch((error: unknown) => {
+      if (this.#entry.problem) throw this.#entry.problem;
+      throw new ProblemsError("The project could not be bundled:", problemsOf(error));
+    });
+    return bundleOf(this.#project, this.#entry.files, result);
+  }
+
+  async close(): Promise<void> {
+    await this.#context.dispose();
+  }
+}
+
+interface Entry {
+  files: string[];
+  /** Why there is no entry module. */
+  problem: CliError | null;
+}
+
+/** Provides the entry module, which imports the task files that there are now. */
+const entryPlugin = ({ root, config, configFile }: Project, entry: Entry): Plugin => ({
+  name: "acme-entry",
+  setup(build) {
+    build.onResolve({ filter: new RegExp(`^${ENTRY}$`) }, ({ kind }) =>
+      kind === "entry-point" ? { path: join(root, `${ENTRY}.js`), namespace: ENTRY } : undefined,
+    );
+    build.onLoad({ filter: /.*/, namespace: ENTRY }, () => {
+      try {
+        entry.files = findTaskFiles(root, config);
+      } catch (error) {
+        if (error instanceof CliError) entry.problem = error;
+        throw error;
+      }
+      return { contents: entryModule(configFile, entry.files), resolveDir: root, loader: "js" };
+    });
+  },
+});

@@ -1,0 +1,363 @@
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { basename, join } from "node:path";
+import {
+  type AttemptEnd,
+  HostError,
+  logTo,
+  type RunningHost,
+  type RunObserver,
+  startHost,
+  TunnelApi,
+} from "@acme/container-host";
+import { type DequeuedRun, randomBase36, type TunnelFailure, type WorkerManifest } from "@acme/sdk/contract";
+import { RegisteredDevelopment } from "@acme/sdk/contract/api";
+import { environmentAccess } from "../access.ts";
+import { call } from "../api/call.ts";
+import type { Bundle } from "../bundle/bundle.ts";
+import { indexProject } from "../deploy.ts";
+import { CliError } from "../errors.ts";
+import { interruption } from "../interruption.ts";
+import { loadProject, type Project } from "../project/load-config.ts";
+import { Bundler } from "./bundler.ts";
+import type { Screen } from "./screen.ts";
+import { type LocalVariables, readVariables } from "./variables.ts";
+import { watchProject } from "./watch.ts";
+
+export interface DevOptions {
+  /** The project's folder. */
+  dir: string;
+  config?: string;
+  apiUrl?: string;
+  envFiles?: string[];
+  maxConcurrentRuns: number;
+  takeOver: boolean;
+  /** Arguments of Node.js for the processes of tasks. */
+  nodeArguments: string[];
+  screen: Screen;
+  /** Default: Ctrl-C, SIGTERM and the end of the parent. */
+  signal?: AbortSignal;
+}
+
+/** What was registered last. */
+interface Current {
+  contentHash: string;
+  registered: RegisteredDevelopment;
+}
+
+/**
+ * Runs the tasks of a project on this machine: registers them with the development environment, executes its runs in local
+ * processes, and registers them again whenever a file changes. Resolves when it is interrupted.
+ * @throws CliError that says what to do
+ */
+export async function dev(options: DevOptions): Promise<void> {
+  const { screen } = options;
+  const signal = options.signal ?? interruption();
+  const project = await loadProject(options.dir, options.config);
+  const access = environmentAccess({ apiUrl: options.apiUrl, environment: "dev", cwd: project.root });
+  const session = new DevSession(options, project, access);
+  const refused = session.refused.then((failure) => {
+    throw new CliError(`${failure.error} (${failure.status})`);
+  });
+  try {
+    await Promise.race([session.start(), refused, aborted(signal)]);
+    await Promise.race([session.failed, refused, aborted(signal)]);
+    if (session.isRunning)
+      screen.show({ type: "notice", message: "Stopping: runs that execute are given back…" });
+  } finally {
+    await session.stop();
+  }
+}
+
+class DevSession {
+  readonly #options: DevOptions;
+  readonly #access: { apiUrl: string; secretKey: string };
+  readonly #refused = Promise.withResolvers<TunnelFailure>();
+  /** The versions that were built since the start, by the deployment's id: their bundles. */
+  readonly #bundles = new Map<string, string>();
+  readonly #startedAt = new Map<string, number>();
+  #project: Project;
+  #variables: LocalVariables;
+  #bundler: Bundler | null = null;
+  #current: Current | null = null;
+  #host: RunningHost | null = null;
+  #building: Promise<void> = Promise.resolve();
+  #watching: ReturnType<typeof watchProject> | null = null;
+  /** What a problem of the code says, until it is solved. */
+  #problem: string | null = null;
+  /** Null: nothing is known yet. */
+  #isConnected: boolean | null = null;
+  #connecting: Promise<void> | null = null;
+  /** Resolves when the server knows this machine. */
+  #ready: Promise<void> | null = null;
+  #isRefused = false;
+  readonly #failed = Promise.withResolvers<never>();
+
+  constructor(options: DevOptions, project: Project, access: { apiUrl: string; secretKey: string }) {
+    this.#options = options;
+    this.#project = project;
+    this.#access = access;
+    this.#variables = readVariables(project.root, options.envFiles);
+    this.#refused.promise.catch(() => {});
+    this.#failed.promise.catch(() => {});
+  }
+
+  /** Rejects with what no change of the code solves. */
+  get failed(): Promise<never> {
+    return this.#failed.promise;
+  }
+
+  get isRunning(): boolean {
+    return this.#startedAt.size > 0;
+  }
+
+  /** The server refuses this machine: its tunnel is over. */
+  get refused(): Promise<TunnelFailure> {
+    return this.#refused.promise;
+  }
+
+  async start(): Promise<void> {
+    const { root } = this.#project;
+    this.#watching = watchProject(root, (paths) => this.#changed(paths));
+    this.#connecting = this.#connect();
+    await Promise.all([this.#watching.ready, this.#connecting]);
+    await Promise.race([this.#ready, this.#refused.promise]);
+    if (this.#isRefused) return;
+    this.#building = this.#building.then(() => this.#rebuild(true));
+    await this.#building;
+  }
+
+  async stop(): Promise<void> {
+    await this.#watching?.close();
+    // A host that is being started has to be stopped too.
+    await this.#connecting?.catch(() => {});
+    await this.#building.catch(() => {});
+    await this.#host?.stop();
+    await this.#bundler?.close();
+  }
+
+  /** One build after the other: what changes during one is built by the next. */
+  #changed(paths: string[]): void {
+    const { configFile, root } = this.#project;
+    const isConfiguration = paths.includes(configFile);
+    const isVariables = paths.some((path) => basename(path).startsWith(".env"));
+    this.#building = this.#building.then(() =>
+      this.#rebuild(isConfiguration || isVariables, async () => {
+        if (isConfiguration) this.#project = await loadProject(root, this.#options.config);
+        if (isVariables) this.#variables = readVariables(root, this.#options.envFiles);
+      }),
+    );
+  }
+
+  /** Builds the project and registers it where it has changed. `anew`: the bundler starts without what it knows. */
+  async #rebuild(anew: boolean, before?: () => Promise<void>): Promise<void> {
+    const begun = performance.now();
+    let built: { bundle: Bundle; file: string; manifest: WorkerManifest };
+    try {
+      await before?.();
+      if (anew || !this.#bundler) {
+        await this.#bundler?.close();
+        this.#bundler = null;
+        this.#bundler = await Bundler.open(this.#project, this.#variables.hash);
+      }
+      const bundle = await this.#bundler.build();
+      if (bundle.contentHash === this.#current?.contentHash) {
+        if (this.#problem !== null) this.#solved();
+        return;
+      }
+      const file = this.#keep(bundle.contentHash, bundle.code);
+      const { manifest, output } = await indexProject(this.#project, file, this.#variables.variables);
+      if (output.trim()) this.#options.screen.show({ type: "output", text: output });
+      built = { bundle, file, manifest };
+    } catch (error) {
+      if (error instanceof CliError) this.#show(error);
+      else this.#failed.reject(error);
+      return;
+    }
+    try {
+      await this.#register(built, begun);
+    } catch (error) {
+      // Where the server is away, this is done again when it is back.
+      if (error instanceof CliError && this.#current !== null) this.#show(error);
+      else this.#failed.reject(error);
+    }
+  }
+
+  async #register(
+    { bundle, file, manifest }: { bundle: Bundle; file: string; manifest: WorkerManifest },
+    begun: number,
+  ): Promise<void> {
+    const { screen } = this.#options;
+    const { apiUrl, secretKey } = this.#access;
+    const { contentHash } = bundle;
+    const registered = await call(
+      { apiUrl, token: secretKey },
+      RegisteredDevelopment,
+      "POST",
+      "/engine/v1/dev/versions",
+      { contentHash, bundleBytes: bundle.code.byteLength, manifest },
+    );
+    this.#bundles.set(registered.deploymentId, file);
+    const isFirst = this.#current === null;
+    this.#current = { contentHash, registered };
+    this.#problem = null;
+    if (isFirst) {
+      const { environment, project } = registered;
+      screen.show({ type: "connected", project: project.name, environment: environment.slug, apiUrl });
+    }
+    screen.show({
+      type: "version",
+      version: registered.version,
+      tasks: manifest.tasks.map(({ id }) => id),
+      files: bundle.files,
+      isFirst,
+      ms: performance.now() - begun,
+    });
+    for (const warning of bundle.warnings) screen.show({ type: "notice", message: warning });
+  }
+
+  /** Shows a problem of the code, once: editors save a file more than once. */
+  #show(error: CliError): void {
+    if (error.message === this.#problem) return;
+    this.#problem = error.message;
+    this.#options.screen.show({ type: "problem", message: error.message });
+  }
+
+  #solved(): void {
+    this.#problem = null;
+    const version = this.#current?.registered.version;
+    this.#options.screen.show({ type: "notice", message: `Solved; version ${version} is in use.` });
+  }
+
+  /** Writes the bundle where the host looks for it, so that it fetches nothing. */
+  #keep(contentHash: string, code: Uint8Array): string {
+    const folder = join(this.#dataFolder, "bundles");
+    const file = join(folder, `${contentHash}.mjs`);
+    if (existsSync(file)) return file;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(`${file}.new`, code);
+    renameSync(`${file}.new`, file);
+    return file;
+  }
+
+  get #dataFolder(): string {
+    return join(this.#project.root, ".acme", "dev");
+  }
+
+  async #connect(): Promise<void> {
+    const { maxConcurrentRuns, nodeArguments, screen, takeOver } = this.#options;
+    const { apiUrl, secretKey } = this.#access;
+    const api = new TunnelApi({
+      apiUrl,
+      secretKey,
+      query: {
+        name: hostname().slice(0, 128) || "a machine",
+        machine: machineOf(this.#dataFolder),
+        takeOver: takeOver ? "1" : "0",
+      },
+      bundle: (deploymentId) => {
+        const file = this.#bundles.get(deploymentId);
+        return file === undefined ? undefined : readFileSync(file);
+      },
+      onConnection: (isOpen) => {
+        if (this.#isConnected === isOpen) return;
+        if (this.#isConnected !== null || !isOpen) screen.show({ type: "connection", isOpen, apiUrl });
+        // What could not be registered while the server was away is registered now.
+        if (this.#current !== null && isOpen) this.#changed([]);
+        this.#isConnected = isOpen;
+      },
+      onRefused: (failure) => this.#refuse(failure),
+    });
+    try {
+      this.#host = await startHost(
+        {
+          apiUrl,
+          // A tunnel has no registration.
+          hostToken: "tunnel",
+          executor: "process",
+          separateUsers: false,
+          dataDir: this.#dataFolder,
+          concurrency: maxConcurrentRuns,
+          metricsPort: null,
+          drainMs: 0,
+          taskFolder: this.#project.root,
+          nodeArguments,
+        },
+        // The connection's state is shown by `onConnection`.
+        logTo((level, message) => {
+          if (level === "error") screen.show({ type: "notice", message });
+        }),
+        { api, observer: this.#observer(), taskVariables: () => this.#variables.variables },
+      );
+    } catch (error) {
+      api.close();
+      if (!(error instanceof HostError)) throw error;
+      throw new CliError(
+        error.message.includes("in use")
+          ? `\`acme dev\` is running in this folder already${/ \(process \d+\)/.exec(error.message)?.[0] ?? ""}: stop it first.`
+          : error.message,
+      );
+    }
+    this.#ready = this.#host.ready.catch((error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      this.#refuse({ id: 0, status: 503, code: "unavailable", error: message });
+    });
+  }
+
+  #refuse(failure: TunnelFailure): void {
+    this.#isRefused = true;
+    this.#refused.resolve(failure);
+  }
+
+  /** Paths in a bundle's stack traces are relative to its folder, as they are to the project's. */
+  #withPathsOfProject(end: AttemptEnd): AttemptEnd {
+    if (end.type !== "failure" || !("stackTrace" in end.error)) return end;
+    const folder = `${join(this.#dataFolder, "bundles")}/`;
+    return {
+      ...end,
+      error: { ...end.error, stackTrace: end.error.stackTrace?.replaceAll(folder, "") ?? "" },
+    };
+  }
+
+  #observer(): RunObserver {
+    const { screen } = this.#options;
+    const url = ({ runId }: DequeuedRun): string => `${this.#access.apiUrl}/r/${runId}`;
+    return {
+      started: (run) => {
+        this.#startedAt.set(run.runId, performance.now());
+        screen.show({ type: "run", state: "started", run, url: url(run) });
+      },
+      logged: (run, entries) => screen.show({ type: "log", run, entries }),
+      ended: (run, found: AttemptEnd) => {
+        const end = this.#withPathsOfProject(found);
+        const begun = this.#startedAt.get(run.runId);
+        this.#startedAt.delete(run.runId);
+        if (end.type === "suspended") screen.show({ type: "run", state: "suspended", run, url: url(run) });
+        else {
+          const ms = begun === undefined ? 0 : performance.now() - begun;
+          screen.show({ type: "run", state: "ended", run, url: url(run), end, ms });
+        }
+      },
+    };
+  }
+}
+
+/** A name of this machine and folder for the server, the same at each start. */
+function machineOf(folder: string): string {
+  const file = join(folder, "machine");
+  if (existsSync(file)) {
+    const known = readFileSync(file, "utf8").trim();
+    if (/^[\w-]{1,64}$/.test(known)) return known;
+  }
+  mkdirSync(folder, { recursive: true });
+  const machine = `${createHash("sha256").update(hostname()).digest("hex").slice(0, 8)}-${randomBase36(12)}`;
+  writeFileSync(file, machine);
+  return machine;
+}
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });

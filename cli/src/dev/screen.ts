@@ -1,0 +1,155 @@
+import { stripVTControlCharacters } from "node:util";
+import type { AttemptEnd } from "@acme/container-host";
+import type { DequeuedRun, LogEntry, TaskRunError } from "@acme/sdk/contract";
+import { duration } from "../terminal/format.ts";
+import { style } from "../terminal/style.ts";
+
+/** What `acme dev` has to say. */
+export type DevEvent =
+  | { type: "connected"; project: string; environment: string; apiUrl: string }
+  | { type: "version"; version: string; tasks: string[]; files: string[]; isFirst: boolean; ms: number }
+  | { type: "problem"; message: string }
+  | { type: "output"; text: string }
+  | { type: "connection"; isOpen: boolean; apiUrl: string }
+  | { type: "notice"; message: string }
+  | { type: "run"; state: "started"; run: DequeuedRun; url: string }
+  | { type: "run"; state: "suspended"; run: DequeuedRun; url: string }
+  | { type: "run"; state: "ended"; run: DequeuedRun; url: string; end: AttemptEnd; ms: number }
+  | { type: "log"; run: DequeuedRun; entries: LogEntry[] };
+
+export interface Screen {
+  show(event: DevEvent): void;
+}
+
+const clock = (): string => style("dim", new Date().toTimeString().slice(0, 8));
+
+/** One line of JSON an event. */
+export const jsonScreen = (write: (line: string) => void): Screen => ({
+  show(event) {
+    if (event.type === "run" || event.type === "log") {
+      const { run, ...rest } = event;
+      const { runId, taskId, attempt, deployment } = run;
+      write(JSON.stringify({ ...rest, runId, taskId, attempt, version: deployment.version }));
+    } else write(JSON.stringify(event));
+  },
+});
+
+/** Lines for people. `logs`: whether the lines that tasks log are shown, asked for each. */
+export const textScreen = (write: (line: string) => void, logs: () => boolean): Screen => ({
+  show(event) {
+    switch (event.type) {
+      case "connected":
+        write(
+          `${style("bold", "acme dev")}  ${event.project}  ${style("magenta", event.environment)}  ${style("dim", event.apiUrl)}`,
+        );
+        write("");
+        return;
+      case "version": {
+        const { isFirst, ms, tasks, version } = event;
+        const what = `${tasks.length} ${tasks.length === 1 ? "task" : "tasks"}`;
+        write(`${clock()} ${style("green", "●")} ${version}  ${what} ${style("dim", duration(ms))}`);
+        if (isFirst) for (const task of tasks) write(style("dim", `            ${task}`));
+        return;
+      }
+      case "problem":
+        write(`${clock()} ${style("red", "✗")} ${indented(event.message)}`);
+        write(style("dim", "            The last version that worked stays in use. Waiting for changes…"));
+        return;
+      case "output":
+        write(style("dim", indented(stripVTControlCharacters(event.text.trimEnd()), true)));
+        return;
+      case "connection":
+        write(
+          event.isOpen
+            ? `${clock()} ${style("green", "●")} Connected to the server`
+            : `${clock()} ${style("yellow", "○")} No connection to ${event.apiUrl}; trying again…`,
+        );
+        return;
+      case "notice":
+        write(`${clock()} ${style("yellow", "!")} ${event.message}`);
+        return;
+      case "log":
+        if (logs()) for (const entry of event.entries) write(logLine(event.run, entry));
+        return;
+      case "run":
+        write(runLine(event));
+        if (event.state === "ended" && event.end.type === "failure") write(errorText(event.end.error));
+    }
+  },
+});
+
+function runLine(event: Extract<DevEvent, { type: "run" }>): string {
+  const { run, url } = event;
+  const name = `${run.taskId.padEnd(24)} ${style("dim", run.runId)}`;
+  const attempt = run.attempt > 1 ? style("dim", ` attempt ${run.attempt}`) : "";
+  if (event.state === "started") {
+    const verb = run.resume ? "↻" : "▶";
+    return `${clock()} ${style("cyan", verb)} ${name}${attempt}`;
+  }
+  if (event.state === "suspended")
+    return `${clock()} ${style("magenta", "⏸")} ${name} ${style("dim", "waits")}`;
+  const [mark, format, word] = MARKS[event.end.type];
+  const retry = event.end.type === "failure" && event.end.retry;
+  const next = retry ? style("yellow", `, retried in ${duration(retry.delayMs)}`) : "";
+  const took = event.ms > 0 ? ` ${duration(event.ms)}` : "";
+  return `${clock()} ${style(format, mark)} ${name}${attempt} ${style(format, word)}${took}${next}  ${style("dim", url)}`;
+}
+
+const MARKS = {
+  success: ["✓", "green", "completed"],
+  failure: ["✗", "red", "failed"],
+  canceled: ["■", "gray", "canceled"],
+  released: ["↩", "yellow", "given back"],
+  suspended: ["⏸", "magenta", "waits"],
+  lost: ["✗", "red", "lost"],
+} as const;
+
+const LEVELS: Record<LogEntry["level"], Parameters<typeof style>[0]> = {
+  trace: "gray",
+  debug: "gray",
+  log: "cyan",
+  info: "cyan",
+  warn: "yellow",
+  error: "red",
+};
+
+function logLine(run: DequeuedRun, { level, message, properties }: LogEntry): string {
+  const more =
+    properties && Object.keys(properties).length > 0 ? ` ${style("dim", JSON.stringify(properties))}` : "";
+  const text = indented(stripVTControlCharacters(message));
+  return `${" ".repeat(9)}${style("dim", "│")} ${style("dim", run.taskId)} ${style(LEVELS[level], level)} ${text}${more}`;
+}
+
+/** The message, then the frames of the project, without those of Node.js and packages. */
+export function errorText(error: TaskRunError): string {
+  const { message, stackTrace } = textsOf(error);
+  const frames = stackTrace.split("\n").filter((line) => /^\s+at /.test(line));
+  const own = frames.filter((line) => !/node:|node_modules\/|\/runtime\//.test(line));
+  const shown = (own.length > 0 ? own : frames).slice(0, 8).map((line) => style("dim", `    ${line.trim()}`));
+  return [
+    style("red", indented(message, true)),
+    ...shown.map((line) => `            ${line.trimStart()}`),
+  ].join("\n");
+}
+
+function textsOf(error: TaskRunError): { message: string; stackTrace: string } {
+  switch (error.type) {
+    case "BUILT_IN_ERROR":
+      return { message: `${error.name}: ${error.message}`, stackTrace: error.stackTrace };
+    case "INTERNAL_ERROR":
+      return {
+        message: `${error.code}: ${error.message ?? "The platform ended the run"}`,
+        stackTrace: error.stackTrace ?? "",
+      };
+    case "STRING_ERROR":
+      return { message: error.raw, stackTrace: "" };
+    case "CUSTOM_ERROR":
+      return { message: error.raw, stackTrace: "" };
+  }
+}
+
+/** Lines after the first stand below its text; with `first`, the first one too. */
+function indented(text: string, first = false): string {
+  const lines = text.split("\n");
+  return lines.map((line, index) => (index === 0 && !first ? line : `            ${line}`)).join("\n");
+}

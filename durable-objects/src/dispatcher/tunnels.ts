@@ -1,0 +1,298 @@
+import {
+  DequeueRequest,
+  type HostDeployment,
+  parseRunId,
+  ReportRequest,
+  type ReportResponse,
+  TUNNEL_CLOSE,
+  type TunnelFailure,
+  TunnelRequest,
+} from "@acme/sdk/contract";
+import type { z } from "zod";
+import type { LeasedRun } from "../queue/rpc.ts";
+import type { EnvironmentRef } from "../routing/refs.ts";
+import type { PollResult } from "./rpc.ts";
+
+/** Header in which the Worker says who opens a tunnel: it has checked that. */
+export const TUNNEL_PRINCIPAL_HEADER = "x-acme-tunnel-principal";
+
+/** The machine at the other end. It lies in the socket's attachment, so it is small. */
+export interface TunnelPrincipal {
+  environment: Pick<EnvironmentRef, "key" | "slug">;
+  hostId: string;
+  /** What people call the machine. */
+  name: string;
+}
+
+/** What tunnels need of the Worker. */
+export interface TunnelDependencies<Env> {
+  /** Returns the JSON text of a DequeueResponse. */
+  dequeueResponse(env: Env, hostId: string, result: PollResult): string;
+  applyReport(env: Env, report: Report): Promise<ReportResponse>;
+  /** Null: the environment has no such deployment. */
+  deployment(env: Env, environmentKey: string, deploymentId: string): Promise<HostDeployment | null>;
+}
+
+export type Report = z.output<typeof ReportRequest>;
+type Dequeue = z.output<typeof DequeueRequest>;
+
+export interface TunnelSocket {
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  save(state: SavedTunnel): void;
+}
+
+/** What a tunnel is restored from when its object wakes up. */
+export interface SavedTunnel {
+  principal: TunnelPrincipal;
+  openedAt: number;
+  /** The host's session; null: it has not sent a request yet. */
+  sessionId: string | null;
+  /** Requests for runs that have no answer yet: their ids, and how many runs they have room for. */
+  polls: [id: number, max: number][];
+}
+
+/** What tunnels need of their object. */
+interface Owner {
+  now(): number;
+  /**
+   * Asks for runs until `answer` is called, once. Returns what withdraws the request; null: the session has ended.
+   */
+  poll(
+    request: Pick<Dequeue, "hostId" | "sessionId" | "max">,
+    answer: (result: PollResult) => void,
+  ): (() => void) | null;
+  /** Returns runs to their queues that did not reach the machine. */
+  giveBack(runs: LeasedRun[]): void;
+  /** Ends the sessions of all hosts but this one. */
+  endOthers(hostId: string): void;
+  hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
+  /** The session has no connection any more. It ends unless it gets another one soon. */
+  disconnected(sessionId: string): void;
+  dequeueResponse(hostId: string, result: PollResult): string;
+  applyReport(report: Report): Promise<ReportResponse>;
+  deployment(environmentKey: string, deploymentId: string): Promise<HostDeployment | null>;
+}
+
+interface Tunnel extends Omit<SavedTunnel, "polls"> {
+  /** Requests for runs, by id. `withdraw` ends the wait without an answer. */
+  polls: Map<number, { max: number; withdraw(): void }>;
+  /** Runs that were sent and whose arrival the machine has not confirmed, by the id of the request. */
+  unconfirmed: Map<number, LeasedRun[]>;
+}
+
+/** Most requests for runs that wait on one connection. */
+const MAX_POLLS = 16;
+const MAX_MESSAGE_CHARACTERS = 32 * 1024 * 1024;
+
+/**
+ * The tunnels of one development environment's pool. A tunnel is
+ *
+ * - **open**: its machine gets the environment's runs. There is at most one: a connection of the same machine replaces the
+ *   earlier one, and one of another machine is refused, unless it takes over;
+ * - **closed**: the machine's session stays for a moment, so that a connection that was cut is opened again without losing a
+ *   run. Runs that were on their way are queued again.
+ */
+export class Tunnels {
+  readonly #owner: Owner;
+  readonly #tunnels = new Map<TunnelSocket, Tunnel>();
+
+  constructor(owner: Owner) {
+    this.#owner = owner;
+  }
+
+  /** Takes a socket that was open when the object went to sleep. */
+  restore(socket: TunnelSocket, saved: SavedTunnel): void {
+    const tunnel: Tunnel = { ...saved, polls: new Map(), unconfirmed: new Map() };
+    this.#tunnels.set(socket, tunnel);
+    for (const [id, max] of saved.polls) this.#poll(socket, tunnel, id, max);
+  }
+
+  open(socket: TunnelSocket, principal: TunnelPrincipal, takeOver: boolean): void {
+    const { hostId } = principal;
+    for (const [other, tunnel] of [...this.#tunnels]) {
+      if (tunnel.principal.hostId === hostId) {
+        const message = "Another connection of this machine replaced this one.";
+        this.#end(other, "tunnel_replaced", message, TUNNEL_CLOSE.replaced);
+      } else if (takeOver) {
+        const message = `${principal.name} took over the runs of this environment.`;
+        this.#end(other, "tunnel_taken_over", message, TUNNEL_CLOSE.takenOver);
+      } else {
+        const since = new Date(tunnel.openedAt).toISOString();
+        const message = `${tunnel.principal.name} executes the runs of this environment, since ${since}. Stop \`acme dev\` there, or take over with \`acme dev --take-over\`.`;
+        refuse(socket, 409, "tunnel_busy", message, TUNNEL_CLOSE.busy);
+        return;
+      }
+    }
+    this.#owner.endOthers(hostId);
+    const tunnel: Tunnel = {
+      principal,
+      openedAt: this.#owner.now(),
+      sessionId: null,
+      polls: new Map(),
+      unconfirmed: new Map(),
+    };
+    this.#tunnels.set(socket, tunnel);
+    this.#save(socket, tunnel);
+  }
+
+  /** Whether a session has a connection. */
+  isOpen(sessionId: string): boolean {
+    return [...this.#tunnels.values()].some((tunnel) => tunnel.sessionId === sessionId);
+  }
+
+  get size(): number {
+    return this.#tunnels.size;
+  }
+
+  async message(socket: TunnelSocket, text: string): Promise<void> {
+    const tunnel = this.#tunnels.get(socket);
+    if (!tunnel) return;
+    const parsed = text.length <= MAX_MESSAGE_CHARACTERS ? TunnelRequest.safeParse(jsonOf(text)) : null;
+    if (!parsed?.success) {
+      const message = parsed
+        ? "The message is not a request of the tunnel's protocol: do the versions of the CLI and the server match?"
+        : `The message is longer than ${MAX_MESSAGE_CHARACTERS} characters.`;
+      refuse(socket, 400, "invalid_message", message, TUNNEL_CLOSE.protocol);
+      this.closed(socket);
+      return;
+    }
+    const request = parsed.data;
+    if (request.call === "received") {
+      tunnel.unconfirmed.delete(request.id);
+      return;
+    }
+    try {
+      await this.#handle(socket, tunnel, request);
+    } catch (error) {
+      console.error(`A request of the tunnel of ${tunnel.principal.hostId} failed`, error);
+      fail(socket, request.id, 503, "unavailable", "The server could not do that now. Send it again.");
+    }
+  }
+
+  /** The socket is closed. */
+  closed(socket: TunnelSocket): void {
+    const tunnel = this.#tunnels.get(socket);
+    if (!tunnel) return;
+    this.#tunnels.delete(socket);
+    for (const { withdraw } of tunnel.polls.values()) withdraw();
+    this.#owner.giveBack([...tunnel.unconfirmed.values()].flat());
+    const { sessionId } = tunnel;
+    if (sessionId !== null && !this.isOpen(sessionId)) this.#owner.disconnected(sessionId);
+  }
+
+  async #handle(
+    socket: TunnelSocket,
+    tunnel: Tunnel,
+    request: Exclude<TunnelRequest, { call: "received" }>,
+  ): Promise<void> {
+    const { id } = request;
+    const { environment, hostId } = tunnel.principal;
+    switch (request.call) {
+      case "dequeue": {
+        const asked = DequeueRequest.safeParse(request.body);
+        if (!asked.success) return fail(socket, id, 400, "invalid_body", asked.error.message);
+        if (tunnel.polls.size >= MAX_POLLS || tunnel.polls.has(id))
+          return fail(
+            socket,
+            id,
+            429,
+            "too_many_polls",
+            `At most ${MAX_POLLS} requests for runs wait at once.`,
+          );
+        tunnel.sessionId = asked.data.sessionId;
+        this.#poll(socket, tunnel, id, asked.data.max);
+        // Nothing is waited for: it makes the session known.
+        if (asked.data.waitMs === 0) this.#answerNow(socket, tunnel, id);
+        this.#save(socket, tunnel);
+        return;
+      }
+      case "report": {
+        const report = ReportRequest.safeParse(request.body);
+        if (!report.success) return fail(socket, id, 400, "invalid_body", report.error.message);
+        if (!isOf(report.data, environment.key))
+          return fail(socket, id, 403, "foreign_run", "The report names a run of another environment.");
+        const { sessionId, goodbye = false } = report.data;
+        const [answer] = await Promise.all([
+          this.#owner.applyReport({ ...report.data, hostId }),
+          this.#owner.hostSeen(hostId, sessionId, goodbye),
+        ]);
+        return succeed(socket, id, JSON.stringify(answer));
+      }
+      case "deployment": {
+        const { deploymentId } = request.body;
+        const found = await this.#owner.deployment(environment.key, deploymentId);
+        if (found) return succeed(socket, id, JSON.stringify(found));
+        return fail(socket, id, 404, "deployment_not_found", `Deployment ${deploymentId} was not found.`);
+      }
+    }
+  }
+
+  #poll(socket: TunnelSocket, tunnel: Tunnel, id: number, max: number): void {
+    const { hostId } = tunnel.principal;
+    let isAnswered = false;
+    const answer = (result: PollResult): void => {
+      isAnswered = true;
+      if (tunnel.polls.delete(id)) this.#save(socket, tunnel);
+      if (result.runs.length > 0) tunnel.unconfirmed.set(id, result.runs);
+      succeed(socket, id, this.#owner.dequeueResponse(hostId, result));
+    };
+    const withdraw = this.#owner.poll({ hostId, sessionId: tunnel.sessionId ?? "", max }, answer);
+    if (withdraw && !isAnswered) tunnel.polls.set(id, { max, withdraw });
+    else if (!withdraw) answer({ runs: [], notices: [], now: this.#owner.now(), ended: true });
+  }
+
+  #answerNow(socket: TunnelSocket, tunnel: Tunnel, id: number): void {
+    const poll = tunnel.polls.get(id);
+    if (!poll) return;
+    poll.withdraw();
+    tunnel.polls.delete(id);
+    const nothing = { runs: [], notices: [], now: this.#owner.now() };
+    succeed(socket, id, this.#owner.dequeueResponse(tunnel.principal.hostId, nothing));
+  }
+
+  #end(socket: TunnelSocket, code: string, message: string, close: number): void {
+    refuse(socket, 409, code, message, close);
+    this.closed(socket);
+  }
+
+  #save(socket: TunnelSocket, { principal, openedAt, sessionId, polls }: Tunnel): void {
+    const waiting = [...polls].map(([id, { max }]): [number, number] => [id, max]);
+    socket.save({ principal, openedAt, sessionId, polls: waiting });
+  }
+}
+
+/** Whether every run of the report is of the environment. */
+function isOf(report: Report, environmentKey: string): boolean {
+  const { started, completed, heartbeats, journals, suspensions, checkpoints, logs } = report;
+  return [started, completed, heartbeats, journals, suspensions, checkpoints, logs]
+    .flat()
+    .every(({ runId }) => parseRunId(runId)?.environmentKey === environmentKey);
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** `body` is JSON text, which may be large: it is put into the message as it is. */
+const succeed = (socket: TunnelSocket, id: number, body: string): void =>
+  socket.send(`{"id":${id},"status":200,"body":${body}}`);
+
+const fail = (socket: TunnelSocket, id: number, status: number, code: string, error: string): void =>
+  socket.send(JSON.stringify({ id, status, code, error } satisfies TunnelFailure));
+
+/** Says why before the connection is closed. */
+export function refuse(
+  socket: Pick<TunnelSocket, "send" | "close">,
+  status: number,
+  code: string,
+  message: string,
+  close: number,
+): void {
+  socket.send(JSON.stringify({ id: 0, status, code, error: message } satisfies TunnelFailure));
+  socket.close(close, code);
+}

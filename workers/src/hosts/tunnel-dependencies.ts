@@ -1,0 +1,16 @@
+import type { TunnelDependencies } from "@acme/durable-objects/rpc";
+import type { Bindings } from "../bindings.ts";
+import { openRepository } from "../storage/open.ts";
+import { dequeueResponse } from "./dequeue-response.ts";
+import { hostDeployment } from "./host-deployment.ts";
+import { applyReport } from "./report.ts";
+
+/** What the tunnels of development environments take from the Worker. */
+export const tunnelDependencies: TunnelDependencies<Bindings> = {
+  dequeueResponse,
+  applyReport,
+  async deployment(env, environmentKey, deploymentId) {
+    const found = await openRepository(env).findDeployment(deploymentId);
+    return found?.environmentKey === environmentKey ? hostDeployment(env, found) : null;
+  },
+};

@@ -1,0 +1,144 @@
+import { poolOf, stubs, TUNNEL_PRINCIPAL_HEADER } from "@acme/durable-objects/routing";
+import type { EnvironmentRef, TunnelPrincipal } from "@acme/durable-objects/rpc";
+import {
+  LIMITS,
+  TUNNEL_CLOSE,
+  TUNNEL_PATH,
+  TUNNEL_SUBPROTOCOL,
+  type TunnelFailure,
+  TunnelQuery,
+  tunnelHostPrefix,
+} from "@acme/sdk/contract";
+import { RegisterDevelopmentBody, type RegisteredDevelopment } from "@acme/sdk/contract/api";
+import { LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
+import { type Context, Hono } from "hono";
+import { authenticateKey } from "../auth/credentials.ts";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
+import { readBody } from "../http/body.ts";
+import { Failure, invalid } from "../http/failure.ts";
+import { freshDeployment } from "../runs/current-deployment.ts";
+import { checkSchedules, promoteTo } from "../runs/deployments.ts";
+import { openRepository } from "../storage/open.ts";
+
+/** Versions of a development environment that are kept: each change of a file that is saved makes one. */
+const KEPT_VERSIONS = 200;
+
+/** What `acme dev` calls: registering the tasks of the developer's machine, and the tunnel through which it gets their runs. */
+export const developmentRoutes = new Hono<App>()
+  .post("/engine/v1/dev/versions", access("registerDevelopment"), async (c) => {
+    const { environment } = c.var;
+    requireDevelopment(environment);
+    const { contentHash, bundleBytes, manifest } = await readBody(
+      c,
+      RegisterDevelopmentBody,
+      LIMITS.manifestBytes,
+    );
+    checkSchedules(manifest);
+    const { key, id, slug, project } = environment;
+    const about = { environment: { key, id, slug }, project: { ref: project.ref, name: project.name } };
+    const current = await freshDeployment(c.env, key);
+    if (current?.deployment.contentHash === contentHash) {
+      const { id: deploymentId, version } = current.deployment;
+      return c.json({ ...about, deploymentId, version } satisfies RegisteredDevelopment);
+    }
+    const repository = openRepository(c.env);
+    const created = await repository.createDeployment({
+      environmentKey: key,
+      contentHash,
+      bundleBytes,
+      manifest,
+    });
+    await promoteTo(c.env, environment, created);
+    await repository.pruneDeployments(key, KEPT_VERSIONS);
+    const { id: deploymentId, version } = created;
+    return c.json({ ...about, deploymentId, version } satisfies RegisteredDevelopment, 201);
+  })
+  .get(TUNNEL_PATH, access("openTunnel"), async (c) => {
+    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+      throw new Failure(
+        426,
+        "upgrade_required",
+        "This address takes the WebSocket of `acme dev` only: run `npx acme dev` in your project.",
+        { headers: { upgrade: "websocket" } },
+      );
+    }
+    const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+    if (!offered.includes(TUNNEL_SUBPROTOCOL)) {
+      throw new Failure(
+        400,
+        "unknown_subprotocol",
+        `Offer the WebSocket subprotocol ${TUNNEL_SUBPROTOCOL}: this server speaks no other here. Do the versions of the CLI and the server match?`,
+      );
+    }
+    try {
+      const environment = await environmentOf(c, offered);
+      const query = TunnelQuery.safeParse(c.req.query());
+      if (!query.success) throw invalid(query.error);
+      const { machine, name, takeOver } = query.data;
+      const principal: TunnelPrincipal = {
+        environment: { key: environment.key, slug: environment.slug },
+        hostId: tunnelHostPrefix(environment.key) + machine,
+        name,
+      };
+      const headers = new Headers({
+        upgrade: "websocket",
+        [TUNNEL_PRINCIPAL_HEADER]: JSON.stringify(principal),
+      });
+      if (takeOver === "1") headers.set("x-acme-take-over", "1");
+      return await stubs(c.env).dispatcher(poolOf(environment)).fetch("https://tunnel/", { headers });
+    } catch (error) {
+      return refuse(error);
+    }
+  });
+
+async function environmentOf(c: Context<App>, offered: string[]): Promise<EnvironmentRef> {
+  const key = offered
+    .find((name) => name.startsWith(LIVE_TOKEN_SUBPROTOCOL))
+    ?.slice(LIVE_TOKEN_SUBPROTOCOL.length);
+  if (!key) {
+    throw new Failure(
+      401,
+      "missing_api_key",
+      `No key was given: offer it as the WebSocket subprotocol ${LIVE_TOKEN_SUBPROTOCOL}KEY.`,
+    );
+  }
+  const { environment } = await authenticateKey(c, key);
+  requireDevelopment(environment);
+  return environment;
+}
+
+/** Throws a 403. */
+function requireDevelopment({ slug, type }: EnvironmentRef): void {
+  if (type === "DEVELOPMENT") return;
+  throw new Failure(
+    403,
+    "not_development",
+    `This is a key of environment "${slug}", whose runs execute on container hosts. \`acme dev\` takes the secret key of a development environment (tr_dev_…); to run there, use: npx acme deploy --env ${slug}`,
+  );
+}
+
+/** Opens the connection only to say why it is closed: a WebSocket client sees nothing of an HTTP answer. */
+function refuse(error: unknown): Response {
+  if (!(error instanceof Failure)) console.error("A tunnel could not be opened", error);
+  const { status, code, message } =
+    error instanceof Failure
+      ? error
+      : new Failure(503, "unavailable", "The server could not open the tunnel. Try again.");
+  const { 0: client, 1: server } = new WebSocketPair();
+  server.accept();
+  server.send(JSON.stringify({ id: 0, status, code, error: message } satisfies TunnelFailure));
+  server.close(closeCode(status), code);
+  return new Response(null, {
+    status: 101,
+    webSocket: client,
+    headers: { "sec-websocket-protocol": TUNNEL_SUBPROTOCOL },
+  });
+}
+
+function closeCode(status: number): number {
+  if (status === 401) return TUNNEL_CLOSE.unauthorized;
+  if (status === 403) return TUNNEL_CLOSE.forbidden;
+  if (status < 500) return TUNNEL_CLOSE.protocol;
+  return TUNNEL_CLOSE.unavailable;
+}
