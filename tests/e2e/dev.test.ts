@@ -1,0 +1,248 @@
+/** `acme dev`: the tasks of a folder, executed on this machine through the tunnel, as they are edited. */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { configure, runs, tasks } from "@acme/sdk";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { type CutProxy, startCutProxy } from "../support/cut-proxy.ts";
+import { type DevCommand, type DevLine, startDev } from "../support/dev-command.ts";
+import { eventually } from "../support/eventually.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+
+const tasksFile = (greeting: string) => `
+import { appendFileSync, existsSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { logger, task, wait } from "@acme/sdk";
+
+export const greet = task({
+  id: "greet",
+  run: async ({ name }: { name: string }) => {
+    logger.info("Greeting " + name);
+    return { text: "${greeting}, " + name, local: process.env.LOCAL_VARIABLE };
+  },
+});
+
+export const pause = task({
+  id: "pause",
+  run: async () => {
+    await wait.for({ seconds: 6 });
+    return "woken";
+  },
+});
+
+/** Ends when the file exists. */
+export const until = task({
+  id: "until",
+  run: async ({ file }: { file: string }) => {
+    while (!existsSync(file)) await sleep(20);
+    return "${greeting}";
+  },
+});
+
+export const count = task({
+  id: "count",
+  retry: { maxAttempts: 1 },
+  run: async ({ file, index }: { file: string; index: number }) => {
+    await sleep(20);
+    appendFileSync(file, index + "\\n");
+    return index;
+  },
+});
+`;
+
+let server: LocalServer;
+let proxy: CutProxy;
+let access: { apiUrl: string; secretKey: string };
+let folder: string;
+const started: DevCommand[] = [];
+
+const taskFile = () => join(folder, "trigger/tasks.ts");
+const isVersion = (line: DevLine) => line.type === "version";
+const isStarted = (runId: string) => (line: DevLine) =>
+  line.type === "run" && line.state === "started" && line.runId === runId;
+
+function dev(...args: string[]): DevCommand {
+  const command = startDev(folder, access, args);
+  started.push(command);
+  return command;
+}
+
+async function result(id: string): Promise<{ status: string; output?: unknown }> {
+  return eventually(`run ${id} is over`, async () => {
+    const run = await runs.retrieve(id);
+    return run.isCompleted && run;
+  });
+}
+
+beforeAll(async () => {
+  server = await startLocalServer({ example: false });
+  proxy = await startCutProxy(server.apiUrl);
+  access = { apiUrl: proxy.url, secretKey: server.devSecretKey };
+  configure({ baseURL: server.apiUrl, accessToken: server.devSecretKey });
+});
+afterAll(async () => {
+  await proxy?.close();
+  await server?.stop();
+});
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "acme-dev-"));
+  mkdirSync(join(folder, "trigger"));
+  writeFileSync(
+    join(folder, "acme.config.ts"),
+    `export default { project: ${JSON.stringify(server.projectRef)} };`,
+  );
+  writeFileSync(join(folder, ".env"), "LOCAL_VARIABLE=from a file");
+  writeFileSync(taskFile(), tasksFile("Hello"));
+});
+afterEach(async () => {
+  for (const command of started.splice(0)) await command.end("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe("the loop", () => {
+  it("executes runs, registers what is edited, and lets running ones finish on their code", async () => {
+    const command = dev();
+    const first = await command.line("the first version", isVersion);
+    expect(first.tasks).toEqual(["greet", "pause", "until", "count"]);
+    const hello = await tasks.trigger("greet", { name: "you" });
+    expect((await result(hello.id)).output).toEqual({ text: "Hello, you", local: "from a file" });
+    await command.line(
+      "its log",
+      ({ type, entries }) => type === "log" && entries?.[0]?.message === "Greeting you",
+    );
+
+    const file = join(folder, "go-on");
+    const old = await tasks.trigger("until", { file });
+    await command.line("the old code executes", isStarted(old.id));
+    writeFileSync(taskFile(), tasksFile("Good day"));
+    const second = await command.line("the second version", isVersion, command.lines.indexOf(first) + 1);
+    expect(second.version).not.toBe(first.version);
+    const edited = await tasks.trigger("greet", { name: "you" });
+    expect((await result(edited.id)).output).toMatchObject({ text: "Good day, you" });
+    writeFileSync(file, "");
+    expect((await result(old.id)).output).toBe("Hello");
+
+    writeFileSync(taskFile(), "export const broken = (;\n");
+    const problem = await command.line("the problem", ({ type }) => type === "problem");
+    expect(problem.message).toContain("trigger/tasks.ts:1:24");
+    const still = await tasks.trigger("greet", { name: "you" });
+    expect((await result(still.id)).output).toMatchObject({ text: "Good day, you" });
+
+    writeFileSync(taskFile(), tasksFile("Good day"));
+    await command.line(
+      "it is solved",
+      ({ type, message }) => type === "notice" && /^Solved/.test(message ?? ""),
+    );
+    writeFileSync(join(folder, ".env"), "LOCAL_VARIABLE=changed");
+    await command.line("a version with the variable", isVersion, command.lines.indexOf(second) + 1);
+    const changed = await tasks.trigger("greet", { name: "you" });
+    expect((await result(changed.id)).output).toMatchObject({ local: "changed" });
+  });
+
+  it("suspends a run that waits, with no process, and continues it", async () => {
+    const command = dev();
+    await command.line("the first version", isVersion);
+    const { id } = await tasks.trigger("pause", undefined);
+    await command.line("it is suspended", ({ runId, state }) => runId === id && state === "suspended");
+    expect((await result(id)).output).toBe("woken");
+  });
+
+  it("gives back what it executes when it is interrupted", async () => {
+    const file = join(folder, "go-on");
+    const first = dev();
+    await first.line("the first version", isVersion);
+    const { id } = await tasks.trigger("until", { file });
+    await first.line("it executes", isStarted(id));
+    expect(await first.end("SIGINT")).toBe(0);
+    // At once, not when a lease expires.
+    await eventually(
+      "the run is queued again",
+      async () => (await runs.retrieve(id)).status === "QUEUED",
+      5_000,
+    );
+    writeFileSync(file, "");
+    dev();
+    expect((await result(id)).output).toBe("Hello");
+  });
+});
+
+describe("failures", () => {
+  it("ends with what to do for a wrong key, another environment's, and a missing configuration", async () => {
+    access = { ...access, secretKey: "tr_dev_000000000000000000000000" };
+    const wrong = dev();
+    expect(await wrong.exited).toBe(1);
+    expect(wrong.errors.join("\n")).toMatch(/The API key is invalid or revoked/);
+
+    access = { ...access, secretKey: server.secretKey };
+    const production = dev();
+    expect(await production.exited).toBe(1);
+    expect(production.errors.join("\n")).toMatch(/key of environment "prod"/);
+
+    access = { ...access, secretKey: server.devSecretKey };
+    rmSync(join(folder, "acme.config.ts"));
+    const without = dev();
+    expect(await without.exited).toBe(1);
+    expect(without.errors.join("\n")).toMatch(/No acme.config.ts or trigger.config.ts/);
+  });
+
+  it("refuses a second machine, unless it takes over", async () => {
+    const first = dev();
+    await first.line("the first version", isVersion);
+    const other = mkdtempSync(join(tmpdir(), "acme-dev-"));
+    const own = folder;
+    try {
+      mkdirSync(join(other, "trigger"));
+      writeFileSync(join(other, "acme.config.ts"), readFileSync(join(own, "acme.config.ts")));
+      writeFileSync(join(other, "trigger/tasks.ts"), tasksFile("Elsewhere"));
+      folder = other;
+      const refused = dev();
+      expect(await refused.exited).toBe(1);
+      expect(refused.errors.join("\n")).toMatch(/executes the runs of this environment.*--take-over/);
+      // The refused one changed nothing.
+      const { id } = await tasks.trigger("greet", { name: "you" });
+      expect((await result(id)).output).toMatchObject({ text: "Hello, you" });
+
+      const taking = dev("--take-over");
+      await taking.line("its version", isVersion);
+      expect(await first.exited).toBe(1);
+      expect(first.errors.join("\n")).toMatch(/took over/);
+      const later = await tasks.trigger("greet", { name: "you" });
+      expect((await result(later.id)).output).toMatchObject({ text: "Elsewhere, you" });
+      await taking.end("SIGINT");
+    } finally {
+      folder = own;
+      rmSync(other, { recursive: true, force: true });
+    }
+  });
+
+  it("gives each of 200 runs one outcome while the connection is cut and the command killed", async () => {
+    const file = join(folder, "done");
+    let command = dev();
+    await command.line("the first version", isVersion);
+    const handles = [];
+    for (let index = 0; index < 200; index++) {
+      handles.push(await tasks.trigger("count", { file, index }));
+      if (index % 40 === 20) {
+        const at = command.lines.length;
+        expect(proxy.cut()).toBeGreaterThan(0);
+        await command.line("the cut", ({ isOpen }) => isOpen === false, at);
+        await command.line("the connection", ({ isOpen }) => isOpen === true, at);
+      }
+      if (index === 70 || index === 150) {
+        await command.end("SIGKILL");
+        command = dev();
+        await command.line("its version", isVersion);
+      }
+    }
+    const ended = [];
+    for (const { id } of handles) ended.push(await result(id));
+    // A run that executed when the command was killed has crashed; all others completed.
+    const others = ended.filter(({ status }) => status !== "COMPLETED" && status !== "CRASHED");
+    expect(others).toEqual([]);
+    // One whose start was not reported yet when the command was killed is executed again: no run is lost.
+    const done = new Set(readFileSync(file, "utf8").trim().split("\n").map(Number));
+    const completed = ended.flatMap(({ status }, index) => (status === "COMPLETED" ? [index] : []));
+    expect(completed.filter((index) => !done.has(index))).toEqual([]);
+    expect(completed.length).toBeGreaterThan(100);
+  });
+});
