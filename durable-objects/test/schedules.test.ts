@@ -13,6 +13,7 @@ import { objectSql } from "../src/lib/sql.ts";
 import { indexed } from "../src/routing/declaration.ts";
 import { enqueueRuns } from "../src/routing/enqueue.ts";
 import { queueKeyOf } from "../src/routing/keys.ts";
+import { poolOf } from "../src/routing/pool.ts";
 import type { EnvironmentRef, PromotedDeployment } from "../src/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
 
@@ -432,6 +433,13 @@ describe("a tick", () => {
     await dev.fire();
     expect((await dev.all())[0]).toMatchObject({ lastTick: null, nextTick: newYears(tick, 1)[0] });
     expect(await dev.firings()).toBe(0);
+
+    // A developer's machine is connected.
+    const pool = bindings.DISPATCHER.getByName(poolOf(dev.ref.environment));
+    await pool.hostSeen("dev.machine", "session", false);
+    await dev.setDue(tick);
+    await dev.fire();
+    expect((await dev.all())[0]).toMatchObject({ lastTick: tick });
   });
 
   it("passes without a run where the queue is full; the next one is tried again", async () => {

@@ -63,6 +63,7 @@ export function environmentObject<Env extends ObjectBindings>() {
         environment: () => this.#core.environment,
         current: () => this.#currentDeployment(),
         indexed: (current) => this.#indexed(current),
+        isServed: async () => (await this.#stubs.dispatcher(this.#pool()).hosts()).length > 0,
       });
       this.#dispatcher = new DispatcherLink({
         dispatcher: () => this.#stubs.dispatcher(this.#pool()),

@@ -29,6 +29,8 @@ export interface SchedulerHost {
   environment(): EnvironmentRef | null;
   current(): CurrentDeployment | null;
   indexed(current: CurrentDeployment): IndexedManifest;
+  /** Whether a host that could execute the environment's runs is connected now. */
+  isServed(): Promise<boolean>;
 }
 
 /** The schedules of an environment: keeps them, and creates the runs that are due. */
@@ -135,10 +137,12 @@ export class Scheduler {
   }
 
   async #fireAll(): Promise<void> {
+    // As long as no developer's machine can serve it, a run would only wait until it is out of date.
+    const unserved = this.#host.environment()?.type === "DEVELOPMENT" && !(await this.#host.isServed());
     const creating = new Set<Promise<void>>();
     let calls = 0;
     for (let after = 0; ; ) {
-      this.#pick();
+      this.#pick(unserved);
       const chunk = firingsAfter(this.#sql, after, CHUNK);
       if (chunk.length === 0) break;
       const groups = [...Map.groupBy(chunk, ({ queue, partition }) => `${queue}\n${partition}`).values()];
@@ -158,12 +162,10 @@ export class Scheduler {
   }
 
   /** One transaction: its ticks are taken, and the ids of their runs are known, before any of them is created. */
-  #pick(): void {
+  #pick(unserved: boolean): void {
     const environment = this.#host.environment();
     const current = this.#host.current();
     if (!environment || !current) return;
-    // As long as no developer's machine can serve it, a run would only wait until it is out of date.
-    const unserved = environment.type === "DEVELOPMENT";
     const { tasks } = this.#host.indexed(current);
     const deployed = {
       tasks,
