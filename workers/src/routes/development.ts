@@ -108,11 +108,11 @@ async function environmentOf(c: Context<App>, offered: string[]): Promise<Enviro
   return environment;
 }
 
-/** Throws a 403. */
+/** Throws a 422. */
 function requireDevelopment({ slug, type }: EnvironmentRef): void {
   if (type === "DEVELOPMENT") return;
   throw new Failure(
-    403,
+    422,
     "not_development",
     `This is a key of environment "${slug}", whose runs execute on container hosts. \`acme dev\` takes the secret key of a development environment (tr_dev_…); to run there, use: npx acme deploy --env ${slug}`,
   );
