@@ -55,7 +55,17 @@ export async function dev(options: DevOptions): Promise<void> {
   const { screen } = options;
   const signal = options.signal ?? interruption();
   const project = await loadProject(options.dir, options.config);
-  const access = environmentAccess({ apiUrl: options.apiUrl, environment: "dev", cwd: project.root });
+  const { apiUrl, kind, token } = environmentAccess({
+    apiUrl: options.apiUrl,
+    environment: "dev",
+    cwd: project.root,
+  });
+  if (kind === "accessToken") {
+    throw new CliError(
+      `\`acme dev\` takes the secret key of a development environment of ${apiUrl}: create one with \`acme keys create --env dev\`, and set ACME_SECRET_KEY to it.`,
+    );
+  }
+  const access = { apiUrl, secretKey: token };
   const session = new DevSession(options, project, access);
   const refused = session.refused.then((failure) => {
     throw new CliError(`${failure.error} (${failure.status})`);
