@@ -210,6 +210,21 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     expect((await ask("offset=-1", server.devSecretKey)).status).toBe(404);
   });
 
+  it.each([
+    ["run that does not exist", "refused: HTTP 404", () => runs.subscribeToRun("run_unknown")],
+    ["tag that the token does not allow", "refused: HTTP 403", () => runs.subscribeToRunsWithTag("x")],
+    ["batch that the token does not allow", "refused: HTTP 403", () => runs.subscribeToBatch("batch_x")],
+    ["token that has expired", "refused: HTTP 401", () => runs.subscribeToRun("run_unknown")],
+  ] as const)("throw for a %s", async (what, reason, subscribe) => {
+    const { id } = await as(() => tasks.trigger("work", {}));
+    const scopes = [`read:runs:${id}`];
+    const token = publicToken(server, id, scopes, what.includes("expired") ? -60 : 60);
+    const iterate = async () => {
+      for await (const run of subscribe()) throw new Error(`It yields ${run.id}`);
+    };
+    await expect(as(iterate, token)).rejects.toThrow(reason);
+  });
+
   it("answer whole, with what browsers and the client need, and a hidden tab at once", async () => {
     const { id } = await as(() => tasks.trigger("work", { ms: 2_000 }));
     const preflight = await fetch(`${server.apiUrl}/realtime/v1/runs/${id}?offset=-1`, {

@@ -10,6 +10,7 @@ import { Failure, runNotFound } from "../../http/failure.ts";
 import { answerOf } from "./answer.ts";
 import { authenticateShape } from "./authenticate.ts";
 import { HANDLE_MS, type Handle, readHandle, writeHandle } from "./handle.ts";
+import { refusals } from "./refusal.ts";
 
 /**
  * The routes that Trigger.dev's published clients poll for runs: the Electric protocol, without Electric. A client that
@@ -41,6 +42,8 @@ export const electricRoutes = new Hono<App>()
       maxAge: 86_400,
     }),
   )
+  .use("/realtime/v1/runs/*", refusals)
+  .use("/realtime/v1/batches/*", refusals)
   .get("/realtime/v1/runs/:runId", access("watchRun"), async (c) => {
     const runId = c.req.param("runId");
     const shape = await shapeOf(c, `run:${runId}`);
