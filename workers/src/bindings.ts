@@ -2,10 +2,11 @@ import type { EnvironmentRef, ObjectBindings } from "@acme/durable-objects/rpc";
 import type { HeldToken } from "./auth/access-token.ts";
 import type { Authenticated } from "./auth/credentials.ts";
 import type { OrganizationMember } from "./control/authenticate-organization.ts";
+import type { ProviderVariables } from "./people/providers.ts";
 import type { Person, Session } from "./people/session.ts";
 
 /** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
-export interface Bindings extends ObjectBindings {
+export interface Bindings extends ObjectBindings, ProviderVariables {
   DATABASE: DurableObjectNamespace;
   LIMITER: DurableObjectNamespace;
   BULK_ACTION: DurableObjectNamespace;
@@ -37,12 +38,7 @@ export interface Bindings extends ObjectBindings {
   API_RATE_LIMIT?: string;
   /** Who may become known to the server by signing in: `open`: everybody; else those whom somebody invited. */
   SIGN_UP?: string;
-  /** Signing in at GitHub and at Google: each with both, or not at all. */
-  GITHUB_CLIENT_ID?: string;
-  GITHUB_CLIENT_SECRET?: string;
-  GOOGLE_CLIENT_ID?: string;
-  GOOGLE_CLIENT_SECRET?: string;
-  /** Mail goes out by `POST MAIL_URL` with `{from, to, subject, text}` and `Authorization: Bearer MAIL_TOKEN`. */
+  /** Mail: see `mail/settings.ts`. */
   MAIL_URL?: string;
   MAIL_TOKEN?: string;
   /** Sender: `Acme <no-reply@example.com>`. */

@@ -1,8 +1,5 @@
-import { createExecutionContext, waitOnExecutionContext } from "cloudflare:test";
-import { env } from "cloudflare:workers";
 import type { CreateInvitationResponse } from "@acme/sdk/contract/api";
 import { describe, expect, it } from "vitest";
-import { app } from "../src/app.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { MailError } from "../src/mail/mail.ts";
 import { mailDelivery, mailerOf } from "../src/mail/mailer.ts";
@@ -10,8 +7,9 @@ import { messageText } from "../src/mail/message.ts";
 import { mailSettings, type SmtpSettings } from "../src/mail/settings.ts";
 import { sendBySmtp } from "../src/mail/smtp-connection.ts";
 import { ADMIN_TOKEN } from "./client.ts";
+import { request } from "./configured.ts";
 import { outside, receivedBy, textOf } from "./outside.ts";
-import { anAddress, anEmail, ORIGIN, open, signIn, signInLink } from "./person.ts";
+import { anEmail, ORIGIN, open, signIn, signInLink } from "./person.ts";
 
 const { ports } = outside;
 const USER = { user: "acme@mail.test", password: "pass word/%ü" };
@@ -199,27 +197,6 @@ describe("the settings of mail", () => {
     expect(smtp("smtp://[::1]:2525")).toMatchObject({ hostname: "::1", port: 2525 });
   });
 });
-
-/** One request to the Worker as it is with these variables; resolves when what goes on after the answer is over. */
-async function request(
-  more: Partial<Bindings>,
-  path: string,
-  body: unknown,
-  credential: Record<string, string> = {},
-): Promise<Response> {
-  const context = createExecutionContext();
-  const headers = {
-    "content-type": "application/json",
-    origin: ORIGIN,
-    "x-test-address": anAddress(),
-    ...credential,
-  };
-  const init = { method: "POST", headers, body: JSON.stringify(body) };
-  const bindings = { ...(env as unknown as Bindings), ...more };
-  const response = await app.fetch(new Request(`${ORIGIN}${path}`, init), bindings, context);
-  await waitOnExecutionContext(context);
-  return response;
-}
 
 const askForLink = (email: string, more: Partial<Bindings>) =>
   request(more, "/api/auth/sign-in/magic-link", { email, callbackURL: "/" });

@@ -5,7 +5,7 @@ import { Failure } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
 import { mailerOf } from "../mail/mailer.ts";
 import { openSql } from "../storage/sql-connection.ts";
-import { answersWithSecrets, isOffered } from "./auth-paths.ts";
+import { answersWithSecrets, asksProvider, isOffered } from "./auth-paths.ts";
 import { clientAddress } from "./client-address.ts";
 import { ADDRESS_HEADER, makeAuth } from "./make-auth.ts";
 import { sendSignInLink } from "./send-sign-in-link.ts";
@@ -13,6 +13,8 @@ import { forgetSession } from "./session.ts";
 import { sessionCookieOf } from "./session-cookie.ts";
 
 const BODY_BYTES = 64 * 1024;
+/** How long the endpoints of another provider may take for one step of a sign-in. */
+const PROVIDER_MS = 15_000;
 
 /** better-auth's routes. What a request says of the client's address is replaced by what the server knows of it. */
 export async function handleAuth(c: Context<App>): Promise<Response> {
@@ -29,6 +31,7 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
   const connection = openSql(c.env);
   const auth = makeAuth(c.env, connection, {
     origin: baseUrl(c),
+    atProvider: asksProvider(path),
     cookie: sessionCookieOf(c),
     sendLink: send
       ? async (link) => c.executionCtx.waitUntil(sendSignInLink(c.env, connection, send, link))
@@ -40,11 +43,42 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
   request.headers.delete(ADDRESS_HEADER);
   const address = clientAddress(c);
   if (address !== undefined) request.headers.set(ADDRESS_HEADER, address);
-  const response = await auth.handler(request);
+  const response = asksProvider(path)
+    ? await askProvider(c, path, auth.handler(request))
+    : await auth.handler(request);
   // Signing out, and whatever else they change of it, holds in this isolate at once.
   if (c.req.method !== "GET") forgetSession(c);
   if (!response.ok || !answersWithSecrets(path)) return response;
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   return new Response(JSON.stringify({ status: true }), { status: response.status, headers });
+}
+
+/** Null where there is no answer in time, or none at all. */
+export async function answeredWithin(answer: Promise<Response>, ms: number): Promise<Response | null> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ms, null);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } catch (error) {
+    console.error("A provider of sign-ins could not be asked.", error);
+    return null;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The answer of a route that asks another provider. A person whom one sent back is shown why on the sign-in page. */
+async function askProvider(c: Context<App>, path: string, answer: Promise<Response>): Promise<Response> {
+  const response = await answeredWithin(answer, PROVIDER_MS);
+  // better-auth knows no provider whose endpoints it could not find out.
+  if (response && response.status < 500 && response.status !== 404) return response;
+  if (path !== "/sign-in/social") return c.redirect(`${baseUrl(c)}/sign-in?error=provider_unreachable`, 302);
+  throw new Failure(
+    502,
+    "provider_unreachable",
+    "The place to sign in at does not answer, or is not set up here. Try again, or sign in another way.",
+  );
 }

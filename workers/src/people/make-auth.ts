@@ -2,11 +2,13 @@ import { newId } from "@acme/sdk/contract";
 import { drizzleAdapter } from "@better-auth/drizzle-adapter";
 import { APIError } from "better-auth/api";
 import { betterAuth } from "better-auth/minimal";
+import { genericOAuth } from "better-auth/plugins/generic-oauth";
 import { magicLink } from "better-auth/plugins/magic-link";
 import type { Bindings } from "../bindings.ts";
 import { limiterOf } from "../http/limiter.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 import { passkeyPlugin } from "./passkeys.ts";
+import { providersOf } from "./providers.ts";
 import { cookieSecret } from "./session-cookie.ts";
 import { maySignUp } from "./sign-up.ts";
 
@@ -38,6 +40,8 @@ export interface AuthOptions {
   cookie?: string;
   /** Brings a sign-in link to a person. Default: links are refused. */
   sendLink?: (link: { email: string; url: string }) => Promise<void>;
+  /** Whether the request is about signing in at another provider, which may have to be asked where its endpoints are. */
+  atProvider?: boolean;
   /** How long the link signs in. Default 15 minutes. */
   linkSeconds?: number;
 }
@@ -65,11 +69,17 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
         verification: tables.verifications,
         passkey: tables.passkeys,
       },
-      // D1 has none, and a SQLite object's can't span calls: what a crash leaves there is harmless, see the tests.
-      transaction: provider === "pg",
+      // D1 has none, a SQLite object's can't span calls, and on Postgres the check below would wait for the connection
+      // that its transaction holds. What a crash leaves between two writes is harmless, see the tests.
+      transaction: false,
     }),
     emailAndPassword: { enabled: false },
-    socialProviders: socialProviders(env),
+    account: {
+      // By the address, if both sides have checked it: better-auth's default, which nothing here widens.
+      accountLinking: { enabled: true, trustedProviders: [], requireLocalEmailVerified: true },
+      updateAccountOnSignIn: false,
+    },
+    onAPIError: { errorURL: `${options.origin}/sign-in` },
     session: { expiresIn: SESSION_SECONDS, updateAge: 24 * 3600, cookieCache: { enabled: false } },
     rateLimit: {
       enabled: true,
@@ -87,7 +97,14 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
     databaseHooks: {
       user: {
         create: {
-          before: async ({ email }) => {
+          before: async ({ email, emailVerified }) => {
+            // Else whoever enters somebody's address at a provider would be that somebody here.
+            if (!emailVerified) {
+              throw new APIError("FORBIDDEN", {
+                code: "email_not_verified",
+                message: `${email} is not confirmed at the provider that you signed in with.`,
+              });
+            }
             if (await maySignUp(env, connection, email)) return;
             throw new APIError("FORBIDDEN", {
               code: "sign_up_closed",
@@ -96,8 +113,17 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
           },
         },
       },
+      account: {
+        create: {
+          // Nothing is asked of a provider after a sign-in: its tokens are not kept.
+          before: async (account) => ({
+            data: { ...account, accessToken: null, refreshToken: null, idToken: null },
+          }),
+        },
+      },
     },
     plugins: [
+      ...(options.atProvider ? [genericOAuth({ config: providersOf(env) })] : []),
       passkeyPlugin(connection, options.origin),
       magicLink({
         expiresIn: options.linkSeconds ?? LINK_SECONDS,
@@ -110,19 +136,6 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       }),
     ],
   });
-}
-
-/** Other places to sign in at: each is off without its credentials. */
-export function socialProviders(env: Bindings) {
-  const { GITHUB_CLIENT_ID, GITHUB_CLIENT_SECRET, GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET } = env;
-  return {
-    ...(GITHUB_CLIENT_ID && GITHUB_CLIENT_SECRET
-      ? { github: { clientId: GITHUB_CLIENT_ID, clientSecret: GITHUB_CLIENT_SECRET } }
-      : {}),
-    ...(GOOGLE_CLIENT_ID && GOOGLE_CLIENT_SECRET
-      ? { google: { clientId: GOOGLE_CLIENT_ID, clientSecret: GOOGLE_CLIENT_SECRET } }
-      : {}),
-  };
 }
 
 /** Counts in the limiter's objects: in memory, so that counting writes nothing. */

@@ -21,9 +21,9 @@ import { mailDelivery } from "../mail/mailer.ts";
 import { sendTestMail } from "../mail/test-mail.ts";
 import { organizationBySlug } from "../operator/organizations.ts";
 import { handleAuth } from "../people/handle-auth.ts";
-import { socialProviders } from "../people/make-auth.ts";
 import { meOf } from "../people/me.ts";
 import { deletePasskey, listPasskeys, renamePasskey } from "../people/passkey-list.ts";
+import { providersOf } from "../people/providers.ts";
 import { listSessions, revokeOtherSessions, revokeSession } from "../people/session-list.ts";
 import { createSignInLink } from "../people/sign-in-link.ts";
 import type { UserRpc } from "../people/user-object.ts";
@@ -33,14 +33,16 @@ import { openSql } from "../storage/sql-connection.ts";
 export const peopleRoutes = new Hono<App>()
   .on(["GET", "POST"], "/api/auth/*", handleAuth)
   .get("/api/v1/sign-in-methods", access("getSignInMethods"), (c) => {
-    const providers = socialProviders(c.env);
+    const providers = providersOf(c.env);
+    const has = (id: string): boolean => providers.some(({ providerId }) => providerId === id);
     const links = mailDelivery(c.env);
     const methods: z.output<typeof SignInMethods> = {
       magicLink: links !== "none",
       links,
       passkey: true,
-      github: "github" in providers,
-      google: "google" in providers,
+      github: has("github"),
+      google: has("google"),
+      oidc: providers.find(({ providerId }) => providerId === "oidc")?.name ?? null,
       open: c.env.SIGN_UP === "open",
     };
     return c.json(methods);

@@ -6,6 +6,7 @@ export const CONTROL_PLANE = [
   "people.test.ts",
   "sessions.test.ts",
   "passkeys.test.ts",
+  "providers.test.ts",
   "organizations.test.ts",
   "envvars.test.ts",
   "bulk-actions.test.ts",

@@ -1,11 +1,14 @@
 import type { TestProject } from "vitest/node";
 import { startMailServers } from "./mail-servers.ts";
+import { startSignInProviders } from "./sign-in-providers.ts";
 
 export interface Outside {
   /** Ports of the mail servers, by what they are like. */
   ports: Awaited<ReturnType<typeof startMailServers>>["ports"];
   /** Where what they received can be read; also an HTTP provider. */
   mailbox: string;
+  /** Where people can sign in: a GitHub at `/github`, an issuer at `/oidc`. */
+  providers: string;
 }
 
 declare module "vitest" {
@@ -14,9 +17,9 @@ declare module "vitest" {
   }
 }
 
-/** What the Worker talks to in the world outside: mail servers. */
+/** What the Worker talks to in the world outside: mail servers, and places to sign in at. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const mail = await startMailServers();
-  project.provide("outside", { ports: mail.ports, mailbox: mail.mailbox });
-  return mail.stop;
+  const [mail, providers] = await Promise.all([startMailServers(), startSignInProviders()]);
+  project.provide("outside", { ports: mail.ports, mailbox: mail.mailbox, providers: providers.origin });
+  return async () => void (await Promise.all([mail.stop(), providers.stop()]));
 }

@@ -87,6 +87,8 @@ export const SignInMethods = z.object({
   passkey: z.literal(true),
   github: z.boolean(),
   google: z.boolean(),
+  /** The name of the OpenID Connect provider that this server is set up with. */
+  oidc: z.string().nullable(),
   /** Anybody may; otherwise those who were invited. */
   open: z.boolean(),
 });

@@ -1,0 +1,194 @@
+import { env, exports } from "cloudflare:workers";
+import type { MeResponse } from "@acme/sdk/contract/api";
+import { eq } from "drizzle-orm";
+import { beforeAll, describe, expect, it } from "vitest";
+import type { Bindings } from "../src/bindings.ts";
+import { openSql, type SqlConnection } from "../src/storage/sql-connection.ts";
+import type { PersonThere } from "./outside/sign-in-providers.ts";
+import { anAddress, anEmail, cookieOf, ORIGIN, type SignedIn, signIn, signInLink } from "./person.ts";
+
+const worker = exports as unknown as { default: Fetcher };
+const PROVIDERS = ["github", "google", "oidc"];
+
+let people = Math.floor(Math.random() * 1e9);
+
+const someone = (email: string, more: Partial<PersonThere> = {}): PersonThere => ({
+  id: ++people,
+  name: "Ada",
+  emails: [
+    { email: `other-${email}`, primary: false, verified: true },
+    { email, primary: true, verified: true },
+  ],
+  ...more,
+});
+
+interface Started {
+  url: URL;
+  cookie: string;
+}
+
+const browser = (method: string, path: string, { cookie = "", body }: { cookie?: string; body?: unknown }) =>
+  worker.default.fetch(`${ORIGIN}${path}`, {
+    method,
+    redirect: "manual",
+    headers: { cookie, origin: ORIGIN, "x-test-address": anAddress(), "content-type": "application/json" },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+
+let owner: SignedIn;
+let invitations: string;
+beforeAll(async () => {
+  owner = await signIn();
+  const made = await owner.call<{ slug: string }>("POST", "/api/v1/organizations", { name: "Roads" });
+  invitations = `/api/v1/organizations/${made.body.slug}/invitations`;
+});
+
+/** An address that may sign up. */
+async function invited(): Promise<string> {
+  const email = anEmail();
+  const { status } = await owner.call("POST", invitations, { email, role: "viewer" });
+  expect(status).toBe(201);
+  return email;
+}
+
+/** Presses the button of a provider. */
+async function start(provider: string): Promise<Started> {
+  const body = { provider, callbackURL: "/", errorCallbackURL: "/sign-in" };
+  const response = await browser("POST", "/api/auth/sign-in/social", { body });
+  if (!response.ok) throw new Error(await response.text());
+  const { url } = await response.json<{ url: string }>();
+  const cookie = response.headers.getSetCookie().map((each) => each.split(";")[0]);
+  return { url: new URL(url), cookie: cookie.join("; ") };
+}
+
+/** Where the provider sends the person's browser back to. */
+async function there({ url }: Started, person: PersonThere): Promise<URL> {
+  url.searchParams.set("as", JSON.stringify(person));
+  const response = await fetch(url, { redirect: "manual" });
+  return new URL(response.headers.get("location") ?? "");
+}
+
+const back = (url: URL, cookie: string): Promise<Response> =>
+  browser("GET", `${url.pathname}${url.search}`, { cookie });
+
+async function signInAt(provider: string, person: PersonThere): Promise<Response> {
+  const started = await start(provider);
+  return back(await there(started, person), started.cookie);
+}
+
+/** The code with which the sign-in page explains what went wrong. Nobody is signed in then. */
+function problemOf(response: Response): string | null {
+  expect(response.status).toBe(302);
+  expect(response.headers.getSetCookie().filter((each) => /session_token=[^;]/.test(each))).toEqual([]);
+  const location = new URL(response.headers.get("location") ?? "", ORIGIN);
+  expect([location.origin, location.pathname]).toEqual([ORIGIN, "/sign-in"]);
+  return location.searchParams.get("error");
+}
+
+async function userOf(response: Response): Promise<MeResponse["user"]> {
+  expect(new URL(response.headers.get("location") ?? "", ORIGIN).href).toBe(`${ORIGIN}/`);
+  const me = await browser("GET", "/api/v1/me", { cookie: cookieOf(response) });
+  return (await me.json<MeResponse>()).user;
+}
+
+describe.each(PROVIDERS)("sign-in at %s", (provider) => {
+  it("makes a person, and finds them again", async () => {
+    const email = await invited();
+    const person = someone(email);
+    const user = await userOf(await signInAt(provider, person));
+    expect(user).toMatchObject({ email, name: "Ada" });
+    // Who they are, their id there says, whatever became of the address.
+    const moved = { ...person, emails: [{ email: anEmail(), primary: true, verified: true }] };
+    expect(await userOf(await signInAt(provider, moved))).toEqual(user);
+  });
+
+  it("signs in the person of the same address, if both sides have checked it", async () => {
+    const known = await signIn();
+    const user = await userOf(await signInAt(provider, someone(known.email.toUpperCase())));
+    expect(user.id).toBe(known.userId);
+  });
+
+  it("refuses an address that the provider has not checked", async () => {
+    const known = await signIn();
+    const emails = [{ email: known.email, primary: true, verified: false }];
+    expect(problemOf(await signInAt(provider, someone("", { emails })))).toBe("account_not_linked");
+    const email = await invited();
+    const person = someone("", { emails: [{ email, primary: true, verified: false }] });
+    expect(problemOf(await signInAt(provider, person))).toBe("email_not_verified");
+    // It left nothing behind that would sign that somebody in later.
+    await signIn(email);
+    expect(problemOf(await signInAt(provider, person))).toBe("account_not_linked");
+  });
+
+  it("refuses the address of a person who has never shown here that it is theirs", async () => {
+    const email = anEmail();
+    await signInLink(email);
+    expect(problemOf(await signInAt(provider, someone(email)))).toBe("account_not_linked");
+  });
+
+  it("needs an address", async () => {
+    const problem = problemOf(await signInAt(provider, someone("", { emails: [] })));
+    expect(problem).toBe(provider === "github" ? "email_not_found" : "unable_to_get_user_info");
+  });
+
+  it("is for who was invited", async () => {
+    expect(problemOf(await signInAt(provider, someone(anEmail())))).toBe("sign_up_closed");
+    const email = await invited();
+    expect((await userOf(await signInAt(provider, someone(email)))).email).toBe(email);
+  });
+
+  it("says that the person denied it", async () => {
+    expect(problemOf(await signInAt(provider, someone(anEmail(), { denies: true })))).toBe("access_denied");
+  });
+
+  it("is for the browser that began it, once", async () => {
+    const started = await start(provider);
+    const url = await there(started, someone(await invited()));
+    expect(problemOf(await back(url, ""))).toBe("state_mismatch");
+    const other = new URL(url);
+    other.searchParams.set("state", "made-up");
+    expect(problemOf(await back(other, started.cookie))).toBe("state_mismatch");
+    other.searchParams.delete("state");
+    expect(problemOf(await back(other, started.cookie))).toBe("state_not_found");
+    await userOf(await back(url, started.cookie));
+    expect(problemOf(await back(url, started.cookie))).toBe("state_mismatch");
+  });
+
+  it("says that the provider fails", async () => {
+    const problem = problemOf(await signInAt(provider, someone(anEmail(), { fails: 500 })));
+    expect(problem).toMatch(/^(invalid_code|oauth_provider_error|unable_to_get_user_info)$/);
+  });
+
+  it("keeps none of the provider's tokens", async () => {
+    const person = someone(await invited());
+    await signInAt(provider, person);
+    await signInAt(provider, person);
+    const connection = openSql(env as unknown as Bindings);
+    const { db, tables } = connection;
+    const rows = await db
+      .select()
+      .from(tables.accounts)
+      .where(eq(tables.accounts.accountId, String(person.id)));
+    // No request ends the connection of a test.
+    if ("end" in connection) await (connection as SqlConnection & { end(): Promise<void> }).end();
+    expect(rows).toMatchObject([
+      { providerId: provider, accessToken: null, refreshToken: null, idToken: null },
+    ]);
+  });
+
+  it("leads back to no other site", async () => {
+    const body = { provider, callbackURL: "https://evil.example/", errorCallbackURL: "/sign-in" };
+    expect((await browser("POST", "/api/auth/sign-in/social", { body })).status).toBe(403);
+  });
+});
+
+describe("an OpenID Connect issuer", () => {
+  it.each(["unsigned", "nonce", "audience", "issuer", "expired"] as const)(
+    "is not believed a token with a wrong one: %s",
+    async (token) => {
+      expect(problemOf(await signInAt("oidc", someone(await invited(), { token })))).toBe(
+        "unable_to_get_user_info",
+      );
+    },
+  );
+});
