@@ -1,7 +1,9 @@
 /** A run's feed: what is stored once however often it is sent, and who hears of it. */
+import { runInDurableObject } from "cloudflare:test";
 import { newRunId } from "@acme/sdk/contract";
 import { expect, it, vi } from "vitest";
 import { Watch } from "../src/feed/watch.ts";
+import { MAX_WATCHED_STREAMS } from "../src/feed/watches.ts";
 import { stubs } from "../src/routing/stubs.ts";
 import { bindings, Scene } from "./scene.ts";
 
@@ -29,6 +31,24 @@ it("a batch of log lines that is sent again, because its answer was lost, is sto
     "2 e",
     "2 e",
   ]);
+});
+
+it("watches no more streams than its limit, however many keys are asked for", async () => {
+  const scene = new Scene();
+  const runId = newRunId(scene.ref.queueKey);
+  const feed = bindings.FEED.getByName(`run:${runId}`);
+  const watched = () =>
+    runInDurableObject(feed, (_, { storage }) =>
+      storage.sql
+        .exec("SELECT key FROM watched_streams")
+        .toArray()
+        .map(({ key }) => String(key)),
+    );
+  for (let n = 0; n <= MAX_WATCHED_STREAMS; n++) await feed.watchStream(runId, `key ${n}`);
+  const keys = await watched();
+  expect(keys).toHaveLength(MAX_WATCHED_STREAMS);
+  expect(keys).not.toContain("key 0");
+  expect(keys).toContain(`key ${MAX_WATCHED_STREAMS}`);
 });
 
 it("whoever begins to watch while the feed hears that nobody does is not forgotten", async () => {

@@ -43,6 +43,12 @@ export class Watch<T extends Piece> {
     this.#begun += 1;
   }
 
+  /** Nothing more is sent, whoever watches. */
+  end(): void {
+    this.#over = true;
+    this.#watched.forget();
+  }
+
   /** Items were added. */
   async appended(): Promise<void> {
     if (this.#sending) return;
@@ -58,22 +64,17 @@ export class Watch<T extends Piece> {
           this.#sent = piece.last;
           tries = 0;
           // Somebody who began meanwhile was not known of when this was answered.
-          if (!isWatched && begun === this.#begun) this.#end();
+          if (!isWatched && begun === this.#begun) this.end();
         } catch (error) {
           tries += 1;
           if (tries === 1)
             console.error("A feed could not be sent to its watchers; it is tried again", error);
-          if (tries >= MAX_TRIES) this.#end();
+          if (tries >= MAX_TRIES) this.end();
           else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         }
       }
     } finally {
       this.#sending = false;
     }
-  }
-
-  #end(): void {
-    this.#over = true;
-    this.#watched.forget();
   }
 }

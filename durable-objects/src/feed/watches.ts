@@ -5,6 +5,11 @@ import { lastRecordOf, recordsAfter } from "./streams.ts";
 import { type Piece, Watch } from "./watch.ts";
 
 const LINES_AT_ONCE = 500;
+/**
+ * Streams that are watched at most, of which nobody has to have written any: of more than that, the one watched for the
+ * longest is left, and its watchers read it when the run ends.
+ */
+export const MAX_WATCHED_STREAMS = 500;
 /** Characters of records that are sent at once. Of more than that the watcher hears, and reads them at its pace. */
 const RECORD_CHARACTERS = 64 * 1024;
 
@@ -52,6 +57,8 @@ export class Watches {
       known.join();
       return;
     }
+    const [oldest] = this.#streams.values();
+    if (oldest && this.#streams.size >= MAX_WATCHED_STREAMS) oldest.end();
     this.#streams.set(key, this.#watchOfStream(runId, key));
     this.#sql.exec("INSERT INTO watched_streams (key, run_id) VALUES (?, ?)", key, runId);
   }
