@@ -1,4 +1,13 @@
+import { RotateApiKeyBody, TOKEN_LIMITS, TOKEN_SCOPES } from "@acme/sdk/contract/api";
 import { describe, expect, it } from "vitest";
+import {
+  effectiveScopes,
+  LIFETIMES,
+  OVERLAPS,
+  SCOPES,
+  stateOf,
+  tidyUserCode,
+} from "../src/lib/access/scopes.ts";
 import { changesBetween } from "../src/lib/deployments/changes.ts";
 import { payloadOf, problemsOf } from "../src/lib/editor/json-problems.ts";
 import { rateOf } from "../src/lib/queues/queue-text.ts";
@@ -90,5 +99,38 @@ describe("a .env file", () => {
     ];
     const wanted = ["A", "B", "C", "D"].map((name) => ({ name, value: name === "A" ? "1" : "2" }));
     expect(changesOf(wanted, existing).map(({ kind }) => kind)).toEqual(["same", "secret", "changed", "new"]);
+  });
+});
+
+describe("keys and tokens", () => {
+  it("offer what the API takes", () => {
+    expect(SCOPES.map(({ scope }) => scope)).toEqual(TOKEN_SCOPES);
+    for (const { seconds } of OVERLAPS)
+      expect(RotateApiKeyBody.safeParse({ overlapSeconds: seconds }).success).toBe(true);
+    for (const { days } of LIFETIMES) expect(days ?? 0).toBeLessThanOrEqual(TOKEN_LIMITS.maxDays);
+  });
+
+  it("are accepted, end or have ended", () => {
+    expect(stateOf(undefined, 1_000)).toBe("ongoing");
+    expect(stateOf(null, 1_000)).toBe("ongoing");
+    expect(stateOf(new Date(1_001).toISOString(), 1_000)).toBe("ending");
+    expect(stateOf(new Date(1_000).toISOString(), 1_000)).toBe("ended");
+  });
+
+  it("have the scopes that a role lets them use", () => {
+    expect(effectiveScopes(["read", "write", "deploy"], "viewer")).toEqual(["read"]);
+    expect(effectiveScopes(["deploy", "read"], "developer")).toEqual(["read", "deploy"]);
+    expect(effectiveScopes(["admin"], "developer")).toEqual([]);
+  });
+
+  it("tidy a code as it is typed", () => {
+    expect(["b", "bcdf", "bcdfg", " bcdf ghjk ", "BCDF-GHJKL", "bc-df-gh-jk"].map(tidyUserCode)).toEqual([
+      "B",
+      "BCDF",
+      "BCDF-G",
+      "BCDF-GHJK",
+      "BCDF-GHJK",
+      "BCDF-GHJK",
+    ]);
   });
 });

@@ -291,6 +291,71 @@ describe("the dashboard, on the real stack", () => {
     await page.keyboard.press("Escape");
   });
 
+  it("creates, rotates and revokes keys, and shows each once", async () => {
+    const { page } = watched;
+    const works = async (key: string) =>
+      (await fetch(`${server.apiUrl}/api/v1/runs`, { headers: { authorization: `Bearer ${key}` } })).ok;
+    await open("keys");
+    await page.getByRole("button", { name: /^New key/ }).click();
+    await page.getByLabel("What it is for").fill("web");
+    await page.getByRole("button", { name: "Create the key" }).click();
+    const shown = page.getByLabel("The key", { exact: true });
+    const first = (await shown.textContent()) ?? "";
+    expect(first).toMatch(/^tr_prod_sk_[0-9a-zA-Z]{24}$/);
+    await page.getByRole("button", { name: "Done" }).click();
+    const row = (key: string) => page.locator("[data-row]").filter({ hasText: key.slice(0, 15) });
+    await row(first).getByText("accepted").waitFor();
+    expect(await page.getByText(first).count()).toBe(0);
+    await row(first)
+      .getByRole("button", { name: /^Rotate/ })
+      .click();
+    await page.getByRole("button", { name: "Rotate the key" }).click();
+    const second = (await shown.textContent()) ?? "";
+    await page.getByRole("button", { name: "Done" }).click();
+    await row(first).getByText("ends").waitFor();
+    expect([await works(first), await works(second)]).toEqual([true, true]);
+    await row(second)
+      .getByRole("button", { name: /^Revoke/ })
+      .click();
+    await page.getByRole("button", { name: "Revoke the key" }).click();
+    await row(second).waitFor({ state: "detached" });
+    await eventually("it is refused", async () => !(await works(second)));
+    expect(await works(first)).toBe(true);
+  });
+
+  it("allows the login of a terminal once its code was compared, and revokes its token", async () => {
+    const { page } = watched;
+    const post = async <T>(path: string, body: object): Promise<T> => {
+      const headers = { "content-type": "application/json" };
+      const init = { method: "POST", headers, body: JSON.stringify(body) };
+      return (await fetch(`${server.apiUrl}${path}`, init)).json() as Promise<T>;
+    };
+    const begun = await post<{ deviceCode: string; userCode: string }>("/api/v1/device/code", {
+      clientName: "ada@laptop",
+    });
+    await page.goto(`${server.apiUrl}/device`);
+    await page.getByLabel("Code").fill(begun.userCode.toLowerCase().replace("-", ""));
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByRole("heading", { name: "Allow ada@laptop to log in as you?" }).waitFor();
+    await page.getByText(begun.userCode).waitFor();
+    await page.getByRole("checkbox", { name: /^deploy/ }).uncheck();
+    expect(await axeProblems(page)).toEqual([]);
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.getByRole("heading", { name: "You are logged in" }).waitFor();
+    const { token, scopes } = await post<{ token: string; scopes: string[] }>("/api/v1/device/token", {
+      deviceCode: begun.deviceCode,
+    });
+    expect(scopes).toEqual(["read", "write"]);
+    await open("access-tokens");
+    await page.getByRole("button", { name: /^Revoke ada@laptop/ }).click();
+    await page.getByRole("button", { name: "Revoke the token" }).click();
+    await page.getByText("You have no access token").waitFor();
+    const headers = { authorization: `Bearer ${token}` };
+    const refused = async () =>
+      (await fetch(`${server.apiUrl}/api/v1/access-token`, { headers })).status === 401;
+    await eventually("it is refused", refused);
+  });
+
   it("cancels all runs that match a filter, also those that are not loaded", async () => {
     const { page } = watched;
     const create = () =>
@@ -339,6 +404,9 @@ describe("the dashboard, on the real stack", () => {
     expect(await page.getByRole("button", { name: "Replay", exact: true }).count()).toBe(0);
     expect(await page.getByRole("link", { name: "Test" }).count()).toBe(0);
     await page.keyboard.press("c");
+    await page.goto(`${server.apiUrl}/orgs/default/projects/${server.projectRef}/env/prod/keys`);
+    await page.locator("[data-row]").first().waitFor();
+    expect(await page.getByRole("button", { name: /New key|Rotate|Revoke/ }).count()).toBe(0);
     const refused = await page.request.post(`${server.apiUrl}/api/v2/runs/${id}/cancel`, {
       headers: { "x-acme-environment": environment?.id ?? "", origin: server.apiUrl },
       data: {},
@@ -370,7 +438,16 @@ describe("the dashboard, on the real stack", () => {
       const failed = await trigger("fails", {});
       const paths = ["runs", `runs/${failed}`, "tasks", "inbox", "queues", "schedules", "deployments"];
       const found: string[] = [];
-      for (const path of [...paths, "test/slow", "variables", "members", "audit", "settings"]) {
+      for (const path of [
+        ...paths,
+        "test/slow",
+        "variables",
+        "keys",
+        "access-tokens",
+        "members",
+        "audit",
+        "settings",
+      ]) {
         await open(path);
         await page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
         await page.waitForLoadState("networkidle").catch(() => {});

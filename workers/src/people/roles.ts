@@ -24,7 +24,7 @@ export type OfEnvironment = {
 export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   triggerTask: "developer",
 
-  listKeys: "developer",
+  listKeys: "viewer",
   createKey: "admin",
   rotateKey: "admin",
   revokeKey: "admin",

@@ -3,6 +3,7 @@ import Braces from "@lucide/svelte/icons/braces";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import Inbox from "@lucide/svelte/icons/inbox";
+import KeyRound from "@lucide/svelte/icons/key-round";
 import Layers from "@lucide/svelte/icons/layers";
 import List from "@lucide/svelte/icons/list";
 import Rocket from "@lucide/svelte/icons/rocket";
@@ -45,6 +46,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
     pages: [
       { path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test", least: "developer" },
       { path: "variables", label: "Variables", icon: Braces, shortcut: "go.variables", least: "developer" },
+      { path: "keys", label: "Keys", icon: KeyRound, shortcut: "go.keys" },
     ],
   },
   {
