@@ -36,8 +36,8 @@ const FINAL: number[] = [
 export interface TunnelOptions {
   /** Base URL of the Worker. */
   apiUrl: string;
-  /** Of a development environment. */
-  secretKey: string;
+  /** Asked for each connection. Undefined: there is none now; it is tried again. */
+  token(): Promise<string | undefined>;
   query: TunnelQuery;
   /** Returns a version's bundle; undefined: it was not built on this machine. */
   bundle(deploymentId: string): Buffer | undefined;
@@ -63,6 +63,7 @@ export class TunnelApi implements HostApi {
   /** Why the connection is about to be closed, or was, for good. */
   #failure: TunnelFailure | null = null;
   #isOver = false;
+  #hasToken = false;
   #pingTimer: NodeJS.Timeout | undefined;
   #pongTimer: NodeJS.Timeout | undefined;
 
@@ -71,15 +72,14 @@ export class TunnelApi implements HostApi {
     const url = new URL(`${options.apiUrl}${TUNNEL_PATH}`);
     url.protocol = url.protocol === "http:" ? "ws:" : "wss:";
     for (const [name, value] of Object.entries(options.query)) url.searchParams.set(name, value);
-    const protocols = [TUNNEL_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL + options.secretKey];
     this.#open.promise.catch(() => {});
-    this.#socket = new ReconnectingWebSocket(url.toString(), protocols, {
+    this.#socket = new ReconnectingWebSocket(url.toString(), () => this.#protocols(), {
       minReconnectionDelay: 100 + Math.random() * 200,
       maxReconnectionDelay: 5_000,
       reconnectionDelayGrowFactor: 1.6,
       connectionTimeout: 15_000,
       maxEnqueuedMessages: 0,
-      shouldReconnectOnClose: (event) => !FINAL.includes(event.code),
+      shouldReconnectOnClose: (event) => !this.#isOver && !this.#isFinal(event.code),
     });
     this.#socket.addEventListener("open", () => this.#opened());
     this.#socket.addEventListener("message", ({ data }) => this.#received(String(data)));
@@ -155,7 +155,31 @@ export class TunnelApi implements HostApi {
     }
   }
 
+  async #protocols(): Promise<string[]> {
+    const token = await this.#options.token().catch(() => undefined);
+    this.#hasToken = token !== undefined;
+    return token === undefined ? [TUNNEL_SUBPROTOCOL] : [TUNNEL_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL + token];
+  }
+
+  /** Whether another connection would be refused too. */
+  #isFinal(code: number): boolean {
+    return this.#hasToken && FINAL.includes(code);
+  }
+
+  /** Ends the tunnel, because the server gives no token. */
+  refuse(failure: TunnelFailure): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const error = errorOf(failure);
+    this.#rejectAll(error);
+    this.#open.reject(error);
+    this.#options.onRefused(failure);
+    this.#socket.close(1000, "refused");
+  }
+
   #opened(): void {
+    // Without a token the server says so and closes it.
+    if (!this.#hasToken) return;
     this.#isOpen = true;
     this.#open.resolve();
     this.#options.onConnection(true);
@@ -194,7 +218,7 @@ export class TunnelApi implements HostApi {
     if (this.#isOver) return;
     const failure = this.#failure;
     this.#failure = null;
-    if (FINAL.includes(code)) {
+    if (this.#isFinal(code)) {
       this.#isOver = true;
       const refusal = failure ?? {
         id: 0,

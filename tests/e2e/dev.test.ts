@@ -52,7 +52,7 @@ export const count = task({
 
 let server: LocalServer;
 let proxy: CutProxy;
-let access: { apiUrl: string; secretKey: string };
+let access: { apiUrl: string; secretKey?: string; accessToken?: string };
 let folder: string;
 const started: DevCommand[] = [];
 
@@ -77,7 +77,6 @@ async function result(id: string): Promise<{ status: string; output?: unknown }>
 beforeAll(async () => {
   server = await startLocalServer({ example: false });
   proxy = await startCutProxy(server.apiUrl);
-  access = { apiUrl: proxy.url, secretKey: server.devSecretKey };
   configure({ baseURL: server.apiUrl, accessToken: server.devSecretKey });
 });
 afterAll(async () => {
@@ -85,6 +84,7 @@ afterAll(async () => {
   await server?.stop();
 });
 beforeEach(() => {
+  access = { apiUrl: proxy.url, secretKey: server.devSecretKey };
   folder = mkdtempSync(join(tmpdir(), "acme-dev-"));
   mkdirSync(join(folder, "trigger"));
   writeFileSync(
@@ -166,6 +166,14 @@ describe("the loop", () => {
   });
 });
 
+it("takes an access token in place of a key", async () => {
+  access = { apiUrl: proxy.url, accessToken: server.accessToken };
+  const command = dev();
+  await command.line("the first version", isVersion);
+  const { id } = await tasks.trigger("greet", { name: "you" });
+  expect((await result(id)).output).toMatchObject({ text: "Hello, you" });
+});
+
 describe("failures", () => {
   it("ends with what to do for a wrong key, another environment's, and a missing configuration", async () => {
     access = { ...access, secretKey: "tr_dev_000000000000000000000000" };
@@ -176,7 +184,7 @@ describe("failures", () => {
     access = { ...access, secretKey: server.secretKey };
     const production = dev();
     expect(await production.exited).toBe(1);
-    expect(production.errors.join("\n")).toMatch(/key of environment "prod"/);
+    expect(production.errors.join("\n")).toMatch(/environment "prod" execute on container hosts/);
 
     access = { ...access, secretKey: server.devSecretKey };
     rmSync(join(folder, "acme.config.ts"));

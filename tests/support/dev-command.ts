@@ -30,7 +30,7 @@ export interface DevCommand {
 /** Starts `acme dev` in a folder. */
 export function startDev(
   folder: string,
-  access: { apiUrl: string; secretKey: string },
+  access: { apiUrl: string; secretKey?: string; accessToken?: string },
   args: string[] = [],
 ): DevCommand {
   const child: ChildProcess = spawn(
@@ -38,7 +38,12 @@ export function startDev(
     [join(ROOT, "cli/src/main.ts"), "dev", "--json", ...args],
     {
       cwd: folder,
-      env: { ...process.env, ACME_API_URL: access.apiUrl, ACME_SECRET_KEY: access.secretKey },
+      env: {
+        ...process.env,
+        ACME_API_URL: access.apiUrl,
+        ACME_SECRET_KEY: access.secretKey,
+        ACME_ACCESS_TOKEN: access.accessToken,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );

@@ -39,8 +39,9 @@ export function addDevCommand(program: Command): void {
     .addHelpText(
       "after",
       `
-The secret key of a development environment (ACME_SECRET_KEY=tr_dev_…) says
-where runs come from; without it, a server that was started here is used.
+Runs come from your development environment of the project: by \`acme login\`,
+by a secret key of one (ACME_SECRET_KEY=tr_dev_…), or, without both, from a
+server that was started here.
 
 Examples:
   $ acme dev

@@ -12,9 +12,9 @@ import {
   TunnelApi,
 } from "@acme/container-host";
 import { type DequeuedRun, randomBase36, type TunnelFailure, type WorkerManifest } from "@acme/sdk/contract";
-import { RegisteredDevelopment } from "@acme/sdk/contract/api";
+import { ProjectEnvironment, RegisteredDevelopment, TunnelTicket } from "@acme/sdk/contract/api";
 import { environmentAccess } from "../access.ts";
-import { call } from "../api/call.ts";
+import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { indexProject } from "../deploy.ts";
 import { CliError } from "../errors.ts";
@@ -55,20 +55,11 @@ export async function dev(options: DevOptions): Promise<void> {
   const { screen } = options;
   const signal = options.signal ?? interruption();
   const project = await loadProject(options.dir, options.config);
-  const { apiUrl, kind, token } = environmentAccess({
-    apiUrl: options.apiUrl,
-    environment: "dev",
-    cwd: project.root,
-  });
-  if (kind === "accessToken") {
-    throw new CliError(
-      `\`acme dev\` takes the secret key of a development environment of ${apiUrl}: create one with \`acme keys create --env dev\`, and set ACME_SECRET_KEY to it.`,
-    );
-  }
-  const access = { apiUrl, secretKey: token };
+  const access = await accessTo(project, options.apiUrl);
   const session = new DevSession(options, project, access);
   const refused = session.refused.then((failure) => {
-    throw new CliError(`${failure.error} (${failure.status})`);
+    const status = ` (${failure.status})`;
+    throw new CliError(failure.error.endsWith(status) ? failure.error : failure.error + status);
   });
   try {
     await Promise.race([session.start(), refused, aborted(signal)]);
@@ -82,7 +73,7 @@ export async function dev(options: DevOptions): Promise<void> {
 
 class DevSession {
   readonly #options: DevOptions;
-  readonly #access: { apiUrl: string; secretKey: string };
+  readonly #access: ApiAccess;
   readonly #refused = Promise.withResolvers<TunnelFailure>();
   /** The versions that were built since the start, by the deployment's id: their bundles. */
   readonly #bundles = new Map<string, string>();
@@ -101,10 +92,11 @@ class DevSession {
   #connecting: Promise<void> | null = null;
   /** Resolves when the server knows this machine. */
   #ready: Promise<void> | null = null;
+  #isIntroduced = false;
   #isRefused = false;
   readonly #failed = Promise.withResolvers<never>();
 
-  constructor(options: DevOptions, project: Project, access: { apiUrl: string; secretKey: string }) {
+  constructor(options: DevOptions, project: Project, access: ApiAccess) {
     this.#options = options;
     this.#project = project;
     this.#access = access;
@@ -199,23 +191,16 @@ class DevSession {
     begun: number,
   ): Promise<void> {
     const { screen } = this.#options;
-    const { apiUrl, secretKey } = this.#access;
     const { contentHash } = bundle;
-    const registered = await call(
-      { apiUrl, token: secretKey },
-      RegisteredDevelopment,
-      "POST",
-      "/engine/v1/dev/versions",
-      { contentHash, bundleBytes: bundle.code.byteLength, manifest },
-    );
+    const registered = await call(this.#access, RegisteredDevelopment, "POST", "/engine/v1/dev/versions", {
+      contentHash,
+      bundleBytes: bundle.code.byteLength,
+      manifest,
+    });
     this.#bundles.set(registered.deploymentId, file);
     const isFirst = this.#current === null;
     this.#current = { contentHash, registered };
     this.#problem = null;
-    if (isFirst) {
-      const { environment, project } = registered;
-      screen.show({ type: "connected", project: project.name, environment: environment.slug, apiUrl });
-    }
     screen.show({
       type: "version",
       version: registered.version,
@@ -240,6 +225,22 @@ class DevSession {
     this.#options.screen.show({ type: "notice", message: `Solved; version ${version} is in use.` });
   }
 
+  async #ticket(): Promise<string> {
+    const path = "/engine/v1/dev/tunnel";
+    const { token, environment, project } = await call(this.#access, TunnelTicket, "POST", path);
+    if (!this.#isIntroduced) {
+      this.#isIntroduced = true;
+      const { apiUrl } = this.#access;
+      this.#options.screen.show({
+        type: "connected",
+        project: project.name,
+        environment: environment.slug,
+        apiUrl,
+      });
+    }
+    return token;
+  }
+
   /** Writes the bundle where the host looks for it, so that it fetches nothing. */
   #keep(contentHash: string, code: Uint8Array): string {
     const folder = join(this.#dataFolder, "bundles");
@@ -257,10 +258,24 @@ class DevSession {
 
   async #connect(): Promise<void> {
     const { maxConcurrentRuns, nodeArguments, screen, takeOver } = this.#options;
-    const { apiUrl, secretKey } = this.#access;
+    const { apiUrl } = this.#access;
     const api = new TunnelApi({
       apiUrl,
-      secretKey,
+      token: async () => {
+        try {
+          return await this.#ticket();
+        } catch (error) {
+          // What the server refuses now, it will refuse again; anything else passes.
+          if (
+            error instanceof RefusalError &&
+            error.status >= 400 &&
+            error.status < 500 &&
+            error.status !== 429
+          )
+            api.refuse({ id: 0, status: error.status, code: error.code ?? "", error: error.message });
+          return undefined;
+        }
+      },
       query: {
         name: hostname().slice(0, 128) || "a machine",
         machine: machineOf(this.#dataFolder),
@@ -351,6 +366,24 @@ class DevSession {
       },
     };
   }
+}
+
+/**
+ * The development environment: of the secret key, or, for an access token, the person's own in the project. A token of an
+ * organization belongs to nobody, and uses the shared one.
+ */
+async function accessTo({ config, root }: Project, apiUrl: string | undefined): Promise<ApiAccess> {
+  const found = environmentAccess({ apiUrl, environment: "dev", cwd: root });
+  const access: ApiAccess = { apiUrl: found.apiUrl, token: found.token };
+  if (found.kind === "secretKey") return access;
+  const path = `/api/v1/projects/${encodeURIComponent(config.project)}/environments`;
+  const own = await call(access, ProjectEnvironment, "POST", path, { type: "dev" }).catch(
+    (error: unknown) => {
+      if (error instanceof RefusalError && error.code === "person_required") return { slug: "dev" };
+      throw error;
+    },
+  );
+  return { ...access, environment: `${config.project}/${own.slug}` };
 }
 
 /** A name of this machine and folder for the server, the same at each start. */

@@ -3,8 +3,9 @@
  * message of the client is a request with an id, each message of the server the answer to one. A `dequeue` is answered when there
  * is something to say; its `waitMs` has no meaning here.
  *
- *   GET /ws   WebSocket with the subprotocols `acme.dev.1` and `acme.token.KEY`, KEY a secret key of a development environment.
- *             Query: TunnelQuery.
+ *   GET /ws   WebSocket with the subprotocols `acme.dev.1` and `acme.token.TOKEN`: the token of a TunnelTicket, or a secret
+ *             key of a development environment. Query: TunnelQuery.
+ *   POST /engine/v1/dev/tunnel   → TunnelTicket
  */
 import { z } from "zod";
 

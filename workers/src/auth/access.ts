@@ -141,6 +141,7 @@ export const ACCESS = {
   createTokenClaims: secretKey,
 
   registerDevelopment: secretKey,
+  createTunnelTicket: secretKey,
   openTunnel: open,
 
   registerHost: hostToken,

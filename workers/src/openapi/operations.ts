@@ -497,6 +497,13 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       status: 201,
     },
   },
+  "/engine/v1/dev/tunnel": {
+    post: {
+      id: "createTunnelTicket",
+      summary: "Create the token with which acme dev opens its tunnel, good for a minute",
+      response: api.TunnelTicket,
+    },
+  },
   "/ws": {
     get: {
       id: "openTunnel",

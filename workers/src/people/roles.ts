@@ -30,6 +30,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   revokeKey: "admin",
 
   registerDevelopment: "developer",
+  createTunnelTicket: "developer",
 
   createPublicToken: "developer",
   createTokenClaims: "developer",

@@ -9,11 +9,16 @@ import {
   TunnelQuery,
   tunnelHostPrefix,
 } from "@acme/sdk/contract";
-import { RegisterDevelopmentBody, type RegisteredDevelopment } from "@acme/sdk/contract/api";
+import {
+  RegisterDevelopmentBody,
+  type RegisteredDevelopment,
+  type TunnelTicket,
+} from "@acme/sdk/contract/api";
 import { LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
 import { type Context, Hono } from "hono";
-import { authenticateKey } from "../auth/credentials.ts";
+import { authenticateKey, tokenHolder } from "../auth/credentials.ts";
 import { access } from "../auth/middleware.ts";
+import { issuePublicToken } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
@@ -21,6 +26,9 @@ import { freshDeployment } from "../runs/current-deployment.ts";
 import { checkSchedules, promoteTo } from "../runs/deployments.ts";
 import { openRepository } from "../storage/open.ts";
 
+/** The only scope of a ticket's token: it opens a tunnel and does nothing else. */
+const TUNNEL_SCOPE = "open:tunnel";
+const TICKET_SECONDS = 60;
 /** Versions of a development environment that are kept: each change of a file that is saved makes one. */
 const KEPT_VERSIONS = 200;
 
@@ -35,12 +43,11 @@ export const developmentRoutes = new Hono<App>()
       LIMITS.manifestBytes,
     );
     checkSchedules(manifest);
-    const { key, id, slug, project } = environment;
-    const about = { environment: { key, id, slug }, project: { ref: project.ref, name: project.name } };
+    const { key } = environment;
     const current = await freshDeployment(c.env, key);
     if (current?.deployment.contentHash === contentHash) {
       const { id: deploymentId, version } = current.deployment;
-      return c.json({ ...about, deploymentId, version } satisfies RegisteredDevelopment);
+      return c.json({ deploymentId, version } satisfies RegisteredDevelopment);
     }
     const repository = openRepository(c.env);
     const created = await repository.createDeployment({
@@ -52,7 +59,18 @@ export const developmentRoutes = new Hono<App>()
     await promoteTo(c.env, environment, created);
     await repository.pruneDeployments(key, KEPT_VERSIONS);
     const { id: deploymentId, version } = created;
-    return c.json({ ...about, deploymentId, version } satisfies RegisteredDevelopment, 201);
+    return c.json({ deploymentId, version } satisfies RegisteredDevelopment, 201);
+  })
+  .post("/engine/v1/dev/tunnel", access("createTunnelTicket"), async (c) => {
+    const { environment } = c.var;
+    requireDevelopment(environment);
+    const { key, id, slug, project } = environment;
+    const ticket: TunnelTicket = {
+      token: issuePublicToken(c.env, key, { scopes: [TUNNEL_SCOPE], seconds: TICKET_SECONDS }),
+      environment: { key, id, slug },
+      project: { ref: project.ref, name: project.name },
+    };
+    return c.json(ticket);
   })
   .get(TUNNEL_PATH, access("openTunnel"), async (c) => {
     if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
@@ -103,9 +121,16 @@ async function environmentOf(c: Context<App>, offered: string[]): Promise<Enviro
       `No key was given: offer it as the WebSocket subprotocol ${LIVE_TOKEN_SUBPROTOCOL}KEY.`,
     );
   }
-  const { environment } = await authenticateKey(c, key);
+  const { environment } = key.startsWith("tr_") ? await authenticateKey(c, key) : await ofTicket(c, key);
   requireDevelopment(environment);
   return environment;
+}
+
+/** Throws a 401. */
+async function ofTicket(c: Context<App>, token: string): Promise<{ environment: EnvironmentRef }> {
+  const holder = await tokenHolder(c.env, token);
+  if (holder?.scopes?.includes(TUNNEL_SCOPE)) return holder;
+  throw new Failure(401, "invalid_ticket", "The tunnel's token is invalid or expired. Run `acme dev` again.");
 }
 
 /** Throws a 422. */
@@ -114,7 +139,7 @@ function requireDevelopment({ slug, type }: EnvironmentRef): void {
   throw new Failure(
     422,
     "not_development",
-    `This is a key of environment "${slug}", whose runs execute on container hosts. \`acme dev\` takes the secret key of a development environment (tr_dev_…); to run there, use: npx acme deploy --env ${slug}`,
+    `Runs of environment "${slug}" execute on container hosts: \`acme dev\` takes a development environment, by your login or its secret key (tr_dev_…). To run there, use: npx acme deploy --env ${slug}`,
   );
 }
 

@@ -21,11 +21,17 @@ export const RegisterDevelopmentBody = z.object({
   manifest: WorkerManifest,
 });
 
+/** What `acme dev` opens its tunnel with: good for a minute. */
+export const TunnelTicket = z.object({
+  token: z.string(),
+  environment: z.object({ key: z.string(), id: z.string(), slug: z.string() }),
+  project: z.object({ ref: z.string(), name: z.string() }),
+});
+export type TunnelTicket = z.infer<typeof TunnelTicket>;
+
 export const RegisteredDevelopment = z.object({
   deploymentId: z.string(),
   version: z.string(),
-  environment: z.object({ key: z.string(), id: z.string(), slug: z.string() }),
-  project: z.object({ ref: z.string(), name: z.string() }),
 });
 export type RegisteredDevelopment = z.infer<typeof RegisteredDevelopment>;
 
