@@ -5,6 +5,7 @@ import type { App } from "./bindings.ts";
 import { discardBody } from "./http/body.ts";
 import { serveDashboard } from "./http/dashboard.ts";
 import { Failure } from "./http/failure.ts";
+import { RememberingRouter } from "./http/remembering-router.ts";
 import { electricRoutes } from "./realtime/electric/routes.ts";
 import { liveRoutes } from "./realtime/live-route.ts";
 import { streamRoutes } from "./realtime/streams/routes.ts";
@@ -32,7 +33,7 @@ import { waitpointRoutes } from "./routes/waitpoints.ts";
 
 const API = /^\/(api|engine|admin|realtime)\//;
 
-export const app = new Hono<App>();
+export const app = new Hono<App>({ router: new RememberingRouter() });
 
 // Before all else that touches answers: the answer that opens a WebSocket must be passed on as it is.
 app.route("/", liveRoutes);
@@ -49,9 +50,15 @@ const anyOrigin = cors({
   ],
   maxAge: 86_400,
 });
-app.use("/api/*", (c, next) => (c.req.header("origin") === undefined ? next() : anyOrigin(c, next)));
-
-for (const path of ["/api/*", "/engine/*", "/admin/*"]) {
+// One middleware per path: each one of a request's costs it closures and promises.
+app.use("/api/*", (c, next) => {
+  const configured = () => {
+    requireConfiguration(c.env);
+    return next();
+  };
+  return c.req.header("origin") === undefined ? configured() : anyOrigin(c, configured);
+});
+for (const path of ["/engine/*", "/admin/*"]) {
   app.use(path, (c, next) => {
     requireConfiguration(c.env);
     return next();

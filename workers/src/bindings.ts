@@ -71,5 +71,7 @@ export type App = {
     member: OrganizationMember;
     projectEnvironments: EnvironmentRef[];
     host: { hostId: string };
+    /** See `http/authorization.ts`; null: the request has none. */
+    authorization?: string | null;
   };
 };

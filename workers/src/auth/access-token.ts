@@ -1,6 +1,7 @@
 import { ENVIRONMENT_HEADER, type TokenScope } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
 import type { App } from "../bindings.ts";
+import { bearerOf } from "../http/authorization.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
@@ -38,7 +39,7 @@ export const ACCESS_TOKEN_PREFIX = "tr_pat_";
 
 /** Whether a request comes with an access token, good or not. */
 export const hasAccessToken = (c: Context<App>): boolean =>
-  c.req.header("authorization")?.startsWith(`Bearer ${ACCESS_TOKEN_PREFIX}`) ?? false;
+  bearerOf(c)?.startsWith(ACCESS_TOKEN_PREFIX) ?? false;
 
 /** The request's access token. Counts against its rate limit. Throws a 401 or 429. */
 export async function authenticateToken(c: Context<App>): Promise<HeldToken> {

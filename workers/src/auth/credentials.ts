@@ -3,6 +3,7 @@ import type { Role } from "@acme/sdk/contract/api";
 import type { Context } from "hono";
 import type { App, Bindings } from "../bindings.ts";
 import { hasEnded } from "../hosts/run-tokens.ts";
+import { bearerOf } from "../http/authorization.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
@@ -46,15 +47,15 @@ const byKeyHash = new Cache<EnvironmentRef>(KEY_CACHE_MS);
 const byKey = new Cache<EnvironmentRef>(60_000);
 
 export function bearer(c: Context<App>): string {
-  const header = c.req.header("authorization");
-  if (!header?.startsWith("Bearer ") || header.length === 7) {
+  const key = bearerOf(c);
+  if (key === undefined) {
     throw new Failure(
       401,
       "missing_api_key",
       "The Authorization header is missing. Send `Authorization: Bearer tr_…` with a secret key of the environment.",
     );
   }
-  return header.slice(7);
+  return key;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
 import { authenticateOrganization } from "../control/authenticate-organization.ts";
 import { hostOf } from "../hosts/host-credentials.ts";
+import { bearerOf } from "../http/authorization.ts";
 import { Failure } from "../http/failure.ts";
 import { authenticateMember, authenticateProjectMember } from "../people/authenticate-member.ts";
 import { clientAddress } from "../people/client-address.ts";
@@ -17,7 +18,7 @@ import {
 import { type Authenticated, authenticateEnvironment, authenticateSecret, bearer } from "./credentials.ts";
 import { authenticateWholeProject } from "./project.ts";
 import { sha256 } from "./tokens.ts";
-import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
+import { countsGuesses, countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
  * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
@@ -27,33 +28,36 @@ import { countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
   return async (c, next) => {
-    const authenticated =
-      rule.credential === "none" ? null : await limitingGuesses(c, () => authenticate(c, id, rule));
+    const authenticated = rule.credential === "none" ? null : await limitingGuesses(c, id, rule);
     if (authenticated) {
       c.set("environment", authenticated.environment);
       c.set("credential", authenticated.credential);
     }
-    await next();
+    return next();
   };
 }
 
-/** Counts wrong keys by address, and refuses more of them before they are looked up. */
-async function limitingGuesses<T>(c: Context<App>, work: () => Promise<T>): Promise<T> {
-  const address = clientAddress(c);
-  const keyHash = () => {
-    const header = c.req.header("authorization");
-    return header?.startsWith("Bearer ") ? sha256(header.slice(7)) : undefined;
-  };
-  refuseGuesses(address, keyHash, Date.now());
+/** Authenticates, counts wrong keys by address, and refuses more of them before they are looked up. */
+async function limitingGuesses(
+  c: Context<App>,
+  id: OperationId,
+  rule: Access,
+): Promise<Authenticated | null> {
+  if (countsGuesses(Date.now())) refuseGuesses(clientAddress(c), keyHashOf(c), Date.now());
   try {
-    const result = await work();
-    const hash = keyHash();
+    const result = await authenticate(c, id, rule);
+    const hash = keyHashOf(c);
     if (hash !== undefined) trustKey(hash);
     return result;
   } catch (error) {
-    if (error instanceof Failure && WRONG_KEY.has(error.code)) countWrongKey(address, Date.now());
+    if (error instanceof Failure && WRONG_KEY.has(error.code)) countWrongKey(clientAddress(c), Date.now());
     throw error;
   }
+}
+
+function keyHashOf(c: Context<App>): string | undefined {
+  const key = bearerOf(c);
+  return key === undefined ? undefined : sha256(key);
 }
 
 /** Codes of the failures that a guessed key ends with. */

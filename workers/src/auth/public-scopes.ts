@@ -67,11 +67,11 @@ export function requireScopes(c: Context<App>, needed: string[]): void {
  * token was used by another one.
  */
 export async function useOnce(c: Context<App>, requestKey: string | undefined): Promise<void> {
-  const { credential, environment } = c.var;
+  const credential = c.get("credential");
   if (credential.type !== "public" || !credential.once) return;
   const { tokenHash, expiresAt } = credential.once;
   const id = requestKey === undefined ? crypto.randomUUID() : digest(requestKey);
-  const home = waitpointObjectOf(c.env, `once:${environment.key}:${tokenHash}`);
+  const home = waitpointObjectOf(c.env, `once:${c.get("environment").key}:${tokenHash}`);
   const claim = await home.claimKey({ id, expiresAt });
   if (claim.claimed) return;
   throw new Failure(

@@ -10,23 +10,27 @@ const MAX_ADDRESSES = 10_000;
 const TRUSTED_MS = 3_600_000;
 
 const buckets = new Map<string, TokenBucket>();
+/** After this time every bucket is full again, which is the same as none. */
+const REFILL_MS = (LIMIT.burst / LIMIT.perSecond) * 1_000;
+let fullAt = 0;
 const trusted = new Cache<true>(TRUSTED_MS);
+
+/** Whether wrong keys came lately, from any address. While none did, no request has to find out its own. */
+export function countsGuesses(now: number): boolean {
+  if (buckets.size > 0 && now >= fullAt) buckets.clear();
+  return buckets.size > 0;
+}
 
 /**
  * Throws a 429 if too many wrong keys came from the address, unless the key was valid a while ago. Others behind the same
- * address keep working with the keys they use. Costs valid keys one look into memory.
+ * address keep working with the keys they use.
  */
-export function refuseGuesses(
-  address: string | undefined,
-  keyHash: () => string | undefined,
-  now: number,
-): void {
+export function refuseGuesses(address: string | undefined, keyHash: string | undefined, now: number): void {
   const bucket = address === undefined ? undefined : buckets.get(address);
   if (!bucket) return;
   const { remaining, retryAfterMs } = bucket.take(0, LIMIT, now);
   if (remaining > 0) return;
-  const hash = keyHash();
-  if (hash !== undefined && trusted.get(hash)) return;
+  if (keyHash !== undefined && trusted.get(keyHash)) return;
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1000));
   throw new Failure(
     429,
@@ -46,6 +50,7 @@ export function countWrongKey(address: string | undefined, now: number): void {
     buckets.set(address, bucket);
   }
   bucket.take(1, LIMIT, now);
+  fullAt = now + REFILL_MS;
 }
 
 /** Remembers a key that turned out to be valid. */

@@ -29,10 +29,11 @@ export async function hostOf(env: Bindings, credential: string): Promise<string>
 
 /** Throws a 403 where a request names another host than the one whose credential it shows. */
 export function requireOwnHost(c: Context<App>, hostId: string): void {
-  if (c.var.host.hostId === hostId) return;
+  const own = c.get("host").hostId;
+  if (own === hostId) return;
   throw new Failure(
     403,
     "not_your_host",
-    `The credential is that of host ${c.var.host.hostId}, the request is about host ${hostId}. Nothing was changed.`,
+    `The credential is that of host ${own}, the request is about host ${hostId}. Nothing was changed.`,
   );
 }

@@ -24,8 +24,16 @@ const ASKING_MS = 1_000;
 
 const leases = new Map<string, Lease>();
 
+let parsed: { text: string; limit: RateLimit } | undefined;
+
+/** Every request asks, so the last text is kept with its meaning. */
 export function parseRateLimit(text: string | undefined): RateLimit {
   if (!text) return DEFAULT;
+  if (parsed?.text !== text) parsed = { text, limit: rateLimitOf(text) };
+  return parsed.limit;
+}
+
+function rateLimitOf(text: string): RateLimit {
   const [burst, perSecond] = text.split(",").map(Number);
   if (!burst || !perSecond || burst < 1 || perSecond <= 0) {
     throw new Error(`API_RATE_LIMIT is "${text}": give BURST,PER_SECOND such as 5000,1000`);

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { sha256 } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
+import { authorizationOf } from "../http/authorization.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { baseUrl } from "../http/links.ts";
@@ -28,7 +29,7 @@ const sessions = new Cache<Session>(SESSION_CACHE_MS);
 
 /** Whether a request comes with a session, good or not, and with nothing that goes before it. */
 export const hasSessionCookie = (c: Context<App>): boolean =>
-  c.req.header("authorization") === undefined && sessionCookieOf(c) !== undefined;
+  authorizationOf(c) === undefined && sessionCookieOf(c) !== undefined;
 
 /**
  * The session of a request's cookie. Counts against the session's rate limit. Throws a 401 where it has none that is

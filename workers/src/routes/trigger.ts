@@ -19,17 +19,17 @@ export const triggerRoutes = new Hono<App>().post(
   "/api/v1/tasks/:taskId/trigger",
   access("triggerTask"),
   async (c) => {
-    const { environment } = c.var;
+    // `c.var` would copy all variables.
+    const environment = c.get("environment");
     const waitMs = waitOf(c);
     const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
     const operation = operationOf(c, environment);
     checkResumable(operation, body.options?.resumeParentOnCompletion);
     const input = { task: c.req.param("taskId"), body, waitMs };
+    const requestKey = requestKeyOf(c);
     const result = operation
       ? await triggerChild(c.env, environment, operation, input)
-      : await triggerRun(c.env, environment, { ...input, requestKey: requestKeyOf(c) }, () =>
-          useOnce(c, requestKeyOf(c)),
-        );
+      : await triggerRun(c.env, environment, { ...input, requestKey }, () => useOnce(c, requestKey));
     // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
     // those who say that they are that client. Whoever triggers with a public token can watch the run only with this one.
     if (c.req.header("trigger-version") !== undefined || c.var.credential.type === "public") {
