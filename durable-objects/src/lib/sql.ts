@@ -16,9 +16,23 @@ export interface Sql {
 export function objectSql(storage: DurableObjectStorage): Sql {
   return {
     exec: <T extends SqlRow>(query: string, ...bindings: SqlValue[]) =>
-      storage.sql.exec(query, ...bindings).toArray() as unknown as T[],
+      rowsOf<T>(storage.sql.exec(query, ...bindings)),
     transaction: (work) => storage.transactionSync(work),
   };
+}
+
+/** The cursor's rows as objects. workerd makes arrays of values in half the time that its own objects take. */
+function rowsOf<T extends SqlRow>(cursor: SqlStorageCursor<Record<string, SqlStorageValue>>): T[] {
+  const rows: T[] = [];
+  let names: string[] | undefined;
+  for (const values of cursor.raw()) {
+    names ??= cursor.columnNames;
+    const row: SqlRow = {};
+    for (let column = 0; column < names.length; column++)
+      row[names[column] as string] = values[column] as SqlValue;
+    rows.push(row as T);
+  }
+  return rows;
 }
 
 /**

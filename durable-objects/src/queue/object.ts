@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { type CompletedOperation, isFinal, type MetadataOperation } from "@acme/sdk/contract";
+import type { CompletedOperation, MetadataOperation } from "@acme/sdk/contract";
 import type { DispatcherRpc } from "../dispatcher/rpc.ts";
 import { Alarm } from "../lib/alarm.ts";
 import { GroupCommit } from "../lib/group-commit.ts";
@@ -12,7 +12,7 @@ import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { loseSession, returnRuns } from "./attempts.ts";
 import { type CancelOptions, cancelRun } from "./cancel.ts";
 import { addTags, rescheduleRun, updateMetadata } from "./changes.ts";
-import { type Effects, findRun, type QueueContext } from "./context.ts";
+import type { Effects, QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
 import { claimDebounce, pushDebounced } from "./debounce.ts";
 import { dequeueRuns, type Leased } from "./dequeue.ts";
@@ -55,7 +55,7 @@ import type {
 import { holdOf } from "./run-hold.ts";
 import { runNotFound } from "./run-not-found.ts";
 import { retrieveRun, runEvents } from "./run-views.ts";
-import { finishedOf } from "./run-waiters.ts";
+import { endOf } from "./run-waiters.ts";
 import { claimOperation, completeOperation, type OperationClaim } from "./suspension.ts";
 import { nextTimer, runTimers, TIMER_BATCH } from "./timers.ts";
 import { triggerRun } from "./trigger.ts";
@@ -159,10 +159,16 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.#core.declare(declaration);
         return items.map((item) => triggerRun(q, item));
       });
-      for (const [index, { waitMs }] of items.entries()) {
-        const result = results[index] as TriggerResult;
-        if (waitMs && !result.error) result.finished = await this.#endOf(result.runId, waitMs);
-      }
+      const waiting = results.map(async (result, index) => {
+        const { runId, waitMs } = items[index] as TriggerItem;
+        if (!waitMs || result.error) return;
+        // A run that was created by this call has not ended yet: nothing has happened since its commit.
+        const created = !result.cached && result.runId === runId;
+        result.finished = created
+          ? await this.#endWithin(runId, waitMs)
+          : await this.#endOf(result.runId, waitMs);
+      });
+      await Promise.all(waiting);
       return results;
     }
 
@@ -396,12 +402,14 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     /** Waits for a run's end. Null: it has not ended within that time; undefined: there is no such run here. */
     async #endOf(runId: string, timeoutMs: number): Promise<RunFinished | null | undefined> {
-      const run = findRun(this.#core.context, runId);
-      if (!run) return undefined;
-      if (isFinal(run.status)) return finishedOf(this.#core.context, run);
+      const end = endOf(this.#core.context, runId);
+      return end === null ? this.#endWithin(runId, timeoutMs) : end;
+    }
+
+    /** Waits for the end of a run that has not ended. */
+    async #endWithin(runId: string, timeoutMs: number): Promise<RunFinished | null> {
       if (timeoutMs === 0 || !(await this.#waiters.wait(runId, timeoutMs))) return null;
-      const finished = findRun(this.#core.context, runId);
-      return finished ? finishedOf(this.#core.context, finished) : null;
+      return endOf(this.#core.context, runId) ?? null;
     }
 
     #stats(): QueueStats {

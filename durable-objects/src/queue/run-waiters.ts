@@ -35,21 +35,37 @@ export function notifyWaiters(q: QueueContext, run: RunTableRow): void {
     addMessage(q, { type: "finished", waiter: JSON.parse(waiter) as Waiter, finished });
 }
 
-export function finishedOf(q: QueueContext, run: RunTableRow): RunFinished {
-  return {
-    runId: run.id,
-    task: run.task,
-    status: run.status,
-    usageMs: run.usage_ms,
-    result: resultOf(q, run),
-  };
+type Ended = Pick<RunTableRow, "id" | "task" | "status" | "usage_ms" | "error_message">;
+/** What a run ended with, as it is stored. */
+type Output = { output: string | null; output_type: string | null; error: string | null };
+
+/** How a run ended. Null: it has not ended; undefined: there is no such run. One statement: every request that waits asks. */
+export function endOf(q: QueueContext, runId: string): RunFinished | null | undefined {
+  const row = q.sql.exec<Ended & Output>(
+    `SELECT id, task, status, usage_ms, error_message, output, output_type, error
+     FROM runs LEFT JOIN outputs USING (seq) WHERE id = ?`,
+    runId,
+  )[0];
+  return row && (isFinal(row.status) ? finished(row, row) : null);
 }
 
-function resultOf(q: QueueContext, run: RunTableRow): OperationResult {
-  const row = q.sql.exec<{ output: string | null; output_type: string | null; error: string | null }>(
+function finishedOf(q: QueueContext, run: RunTableRow): RunFinished {
+  const output = q.sql.exec<Output>(
     "SELECT output, output_type, error FROM outputs WHERE seq = ?",
     run.seq,
   )[0];
+  return finished(run, output);
+}
+
+const finished = (run: Ended, output: Output | undefined): RunFinished => ({
+  runId: run.id,
+  task: run.task,
+  status: run.status,
+  usageMs: run.usage_ms,
+  result: resultOf(run, output),
+});
+
+function resultOf(run: Ended, row: Output | undefined): OperationResult {
   if (isSuccess(run.status))
     return { ok: true, output: row?.output ?? null, outputType: row?.output_type ?? undefined };
   if (row?.error) return { ok: false, error: JSON.parse(row.error) as TaskRunError };
