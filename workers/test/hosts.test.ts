@@ -189,9 +189,9 @@ describe("a lease", () => {
     const stranger = newHost();
     await stranger.poll(0, 0);
     for (const suffix of ["", "/bundle"]) {
-      expect((await get(suffix)).status).toBe(403);
-      expect((await get(suffix, elsewhere.apiToken)).status).toBe(403);
-      expect((await get(suffix, run.apiToken, stranger.credential)).status).toBe(403);
+      expect((await get(suffix)).status).toBe(404);
+      expect((await get(suffix, elsewhere.apiToken)).status).toBe(404);
+      expect((await get(suffix, run.apiToken, stranger.credential)).status).toBe(404);
     }
     await host.report({ completed: [endOf(run), endOf(elsewhere)] });
   });

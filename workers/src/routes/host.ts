@@ -68,18 +68,18 @@ export const hostRoutes = new Hono<App>()
     return c.body(bytes, 200, { "content-type": "text/javascript" });
   });
 
-/** The deployment, for a host that shows a lease of its environment. Throws a 403, or a 404. */
+/** The deployment, for a host that shows a lease of its environment: for others it is not there. Throws a 404. */
 async function leasedDeployment(c: Context<App>): Promise<DeploymentRecord> {
   const id = c.req.param("id") ?? "";
   const found = await openRepository(c.env).findDeployment(id);
-  if (!found) throw new Failure(404, "deployment_not_found", `Deployment ${id} was not found.`);
   const { hostId } = c.var.host;
-  const { environmentKey } = found;
-  if (provesEnvironment(c.env, c.req.header(LEASE_HEADER), { hostId, environmentKey })) return found;
+  const lease = c.req.header(LEASE_HEADER);
+  if (found && provesEnvironment(c.env, lease, { hostId, environmentKey: found.environmentKey }))
+    return found;
   throw new Failure(
-    403,
-    "lease_required",
-    `Show the apiToken of a run of this deployment's environment in the header ${LEASE_HEADER}: a host gets only what its runs need.`,
+    404,
+    "deployment_not_found",
+    `Deployment ${id.slice(0, 64)} was not found among what this host runs: show the apiToken of a run of its environment in the header ${LEASE_HEADER}.`,
   );
 }
 
