@@ -4,6 +4,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     name: "dashboard",
+    root: import.meta.dirname,
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/build.mjs"],
     testTimeout: 30_000,

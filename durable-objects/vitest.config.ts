@@ -28,6 +28,9 @@ export default defineConfig({
     name: "objects",
     root: import.meta.dirname,
     include: ["test/**/*.test.ts"],
+    // One workerd for all files: starting one takes longer than most files do. Each test has objects of its own.
+    isolate: false,
+    maxWorkers: 1,
     testTimeout: 30_000,
   },
 });

@@ -1,64 +1,65 @@
 /**
- * `npm test`: format and lint, types of every package, then all tests. `npm test -- ARGUMENTS` passes the arguments to
- * vitest and skips the checks: `npm test -- cli`. The last line is `N passed, N failed`. Files of tests that start real
- * processes are run once more where they fail. A run that exceeds its deadline is killed with everything it started.
+ * `npm test`: format and lint, types of every package, and all tests, in as many lanes as there are processors.
+ * `npm test -- ARGUMENTS` passes the arguments to vitest and skips the checks: `npm test -- cli`. The last line is
+ * `N passed, N failed`. Files of tests that start real processes are run once more where they fail. A job that exceeds its
+ * deadline is killed with everything it started.
  */
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { formatAndLint, runChecks, typeChecks } from "./test/checks.ts";
-import { add, type EndToEndResult, runAgain, runEndToEnd } from "./test/end-to-end.ts";
-import { runVitest, type VitestRun } from "./test/vitest-run.ts";
+import { type JobResult, succeeded } from "./test/job.ts";
+import { allJobs } from "./test/jobs.ts";
+import { runInLanes } from "./test/lanes.ts";
+import { Outcome } from "./test/outcome.ts";
+import { runVitest } from "./test/vitest-run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
-/** Generous: on a busy machine of two cores, the tests besides the end-to-end ones took 14 minutes together. */
 const DEADLINE_MS = 20 * 60_000;
+/** Servers and containers of more files than that get in each other's way. */
+const MOST_LANES = 4;
+const SLOWEST = 30;
 
-interface Count {
-  passed: number;
-  failed: number;
-}
+type Counts = Pick<Outcome, "passed" | "failed">;
 
 const log = (line: string): void => console.log(line);
 
-async function vitest(args: string[]): Promise<VitestRun> {
-  const run = await runVitest({ root: ROOT, args, deadlineMs: DEADLINE_MS, output: "terminal" });
-  if (run.trouble !== null) log(`✗ vitest ${args.join(" ")}: ${run.trouble}`);
-  return run;
-}
-
-const countOf = (run: VitestRun): Count => ({
-  passed: run.passed.length,
-  failed: run.failed.length || (run.trouble === null ? 0 : 1),
-});
-
-/** All tests but the end-to-end ones. Files that start real processes are run once more where they fail, as those are. */
-async function packageTests(): Promise<EndToEndResult> {
-  const units = await vitest(["--project", "!e2e", "--project", "!processes"]);
-  const processes = await vitest(["--project", "processes"]);
-  const result: EndToEndResult = { ...countOf(units), flaky: [] };
-  const failedFiles = new Set(processes.failed.map((name) => name.slice(0, name.indexOf(" > "))));
-  const isOf = (file: string) => (name: string) => name.startsWith(`${file} > `);
-  const kept = processes.passed.filter((name) => ![...failedFiles].some((file) => isOf(file)(name)));
-  result.passed += kept.length;
-  for (const file of failedFiles) {
-    const first = { failed: processes.failed.filter(isOf(file)), trouble: null };
-    add(result, await runAgain(ROOT, "processes", file, first, log));
+async function everything(): Promise<Counts> {
+  const lanes = Math.min(MOST_LANES, Math.max(2, availableParallelism()));
+  const outcome = new Outcome();
+  await runInLanes(allJobs(ROOT), lanes, async (job) => {
+    const started = performance.now();
+    const result = await job.run();
+    const seconds = (performance.now() - started) / 1_000;
+    log(describe(job.name, result, seconds));
+    outcome.ran(job, result, seconds);
+  });
+  for (const { job, first } of outcome.toRunAgain()) {
+    log(`Running ${job.name} once more`);
+    const second = await job.run();
+    log(describe(job.name, second));
+    outcome.ranAgain(job, first, second);
   }
-  if (processes.trouble !== null) result.failed += 1;
-  return result;
+  log(`\nSlowest tests:\n${outcome.slowest(SLOWEST).join("\n")}`);
+  log(`\nSeconds of each job: ${JSON.stringify(outcome.seconds())}`);
+  if (outcome.flaky.length > 0)
+    log(`\nFlaky (failed, then passed):\n${outcome.flaky.map((name) => `  ${name}`).join("\n")}`);
+  return outcome;
 }
 
-async function everything(): Promise<Count[]> {
-  const checks = runChecks([formatAndLint(ROOT), ...typeChecks(ROOT)]);
-  const tests = await packageTests();
-  add(tests, await runEndToEnd(ROOT, log));
-  if (tests.flaky.length > 0)
-    log(`\nFlaky (failed, then passed):\n${tests.flaky.map((name) => `  ${name}`).join("\n")}`);
-  return [checks, tests];
+function describe(name: string, result: JobResult, seconds?: number): string {
+  const took = seconds === undefined ? "" : `, ${seconds.toFixed(1)} s`;
+  const line = `${name}: ${result.passed.length} passed, ${result.failed.length} failed${took}`;
+  if (succeeded(result)) return `✓ ${line}`;
+  const trouble = result.trouble === null ? "" : `\n${name} ${result.trouble}`;
+  return `✗ ${line}\n${result.output.trim()}${trouble}`;
+}
+
+async function vitestAlone(args: string[]): Promise<Counts> {
+  const result = await runVitest({ root: ROOT, args, deadlineMs: DEADLINE_MS, output: "terminal" });
+  if (result.trouble !== null) log(`✗ vitest ${args.join(" ")}: ${result.trouble}`);
+  return { passed: result.passed.length, failed: result.failed.length || (result.trouble === null ? 0 : 1) };
 }
 
 const args = process.argv.slice(2);
-const counts = args.length > 0 ? [countOf(await vitest(args))] : await everything();
-const passed = counts.reduce((sum, count) => sum + count.passed, 0);
-const failed = counts.reduce((sum, count) => sum + count.failed, 0);
+const { failed, passed } = args.length > 0 ? await vitestAlone(args) : await everything();
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;

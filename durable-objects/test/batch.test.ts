@@ -1,6 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { type DequeuedRun, newRunId, parseRunId, randomBase36 } from "@acme/sdk/contract";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import * as core from "../src/batch/core.ts";
 import type { BatchItem, BatchOwnerRpc, NewBatch } from "../src/batch/rpc.ts";
 import { objectSql } from "../src/lib/sql.ts";
@@ -237,9 +238,9 @@ describe("a batch", () => {
       if (one.runId === runId) resumed.push(one);
       return one.payload !== "1";
     });
-    await vi.waitUntil(async () => (await batch.record()).completedAt !== null);
+    await until(async () => (await batch.record()).completedAt !== null);
     expect(await batch.record()).toMatchObject({ status: "PARTIAL_FAILED", completedCount: 3 });
-    await vi.waitUntil(async () => {
+    await until(async () => {
       await drain(scene, (one) => {
         if (one.runId === runId) resumed.push(one);
         return true;
@@ -273,7 +274,7 @@ describe("a batch", () => {
     await scene.report({ suspended: { run, waits: [0] } });
     await batch.add([batch.refused(0)]);
     expect(await batch.record()).toMatchObject({ status: "ABORTED", sealed: true });
-    await vi.waitUntil(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
   });
 
   it("that is over tells an operation that comes to wait for it later", async () => {
@@ -284,7 +285,7 @@ describe("a batch", () => {
     const { run, runId, operation } = await waitingParent(scene, batch);
     await batch.create(1, { waiter: operation });
     await scene.report({ suspended: { run, waits: [0] } });
-    await vi.waitUntil(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
   });
 
   it("whose items don't arrive in time is given up: nothing runs, its parent gets an error", async () => {
@@ -301,7 +302,7 @@ describe("a batch", () => {
     expect(await batch.record()).toMatchObject({ status: "ABORTED", sealed: false });
     expect(await batch.add([batch.item(1)])).toMatchObject({ accepted: 0, status: "ABORTED" });
     expect(await runsIn(scene.ref.queueKey)).toEqual([runId]);
-    await vi.waitUntil(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
     const { runs } = await scene.poll();
     expect(runs[0]?.resume?.journal[0]?.result).toMatchObject({
       ok: false,
@@ -318,7 +319,7 @@ describe("a batch", () => {
     await sealed.owner.cancelBatch(scene.key, "no more");
     await runDurableObjectAlarm(sealed.stub);
     for (const { runId } of runs) expect((await scene.run(runId)).status).toBe("CANCELED");
-    await vi.waitUntil(async () => (await sealed.record()).completedCount === 2);
+    await until(async () => (await sealed.record()).completedCount === 2);
 
     const open = new Batch(scene);
     await open.create(2);
@@ -406,7 +407,7 @@ describe("a batch whose object died", () => {
     await batch.owner.whenEnqueued(scene.key);
     expect(await runsIn(scene.ref.queueKey)).toEqual(items.map(({ runId }) => runId));
     await drain(scene);
-    await vi.waitUntil(async () => (await batch.record()).completedAt !== null);
+    await until(async () => (await batch.record()).completedAt !== null);
     expect(await batch.record()).toMatchObject({ status: "COMPLETED", completedCount: 30 });
   });
 
@@ -451,7 +452,7 @@ describe("items with idempotency keys", () => {
       [false, false],
     ]);
     await drain(scene);
-    await vi.waitUntil(async () => (await batch.record()).completedAt !== null);
+    await until(async () => (await batch.record()).completedAt !== null);
     const { results } = (await batch.owner.listResults(scene.key, -1, 10)) ?? {};
     expect(results?.map(({ result }) => result.ok && result.output)).toEqual([
       '"earlier"',

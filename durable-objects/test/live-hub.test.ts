@@ -75,6 +75,8 @@ class Socket implements LiveSocket {
 /** What the owners and the query side have, and which queues can't be reached. */
 let runs: Map<string, RunRecord>;
 let away: boolean;
+/** Calls that failed because a queue is away. */
+let refusals: number;
 let interests: LiveInterest[];
 /** Of the one stream that there is. */
 let records: StreamRecord[];
@@ -101,7 +103,10 @@ function newHub(): LiveHub {
     },
     summaryOf: (run: RunRow) => ({ id: run.id, status: run.status, tags: run.tags }) as unknown as RunSummary,
     listen: async (_queueKey, interest, runIds) => {
-      if (away) throw new Error("the queue is away");
+      if (away) {
+        refusals += 1;
+        throw new Error("the queue is away");
+      }
       interests.push(interest);
       return runIds.flatMap((id) => runs.get(id) ?? []);
     },
@@ -124,6 +129,7 @@ let hub: LiveHub;
 beforeEach(() => {
   runs = new Map();
   away = false;
+  refusals = 0;
   interests = [];
   records = [];
   now = 1_000_000;
@@ -155,14 +161,19 @@ describe("a client that lags", () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
     for (let version = 1; version <= 2 * WINDOW; version++) {
+      const { length } = socket.messages;
       change(record(1, { version }));
-      await new Promise((resolve) => setTimeout(resolve, 12));
+      // Changes of one moment share a message: this one is sent before the next happens.
+      await settled(() => expect(socket.saved?.behind || socket.messages.length > length).toBe(true));
     }
     await settled(() => expect(socket.saved?.behind).toBe(true));
     const before = socket.messages.length;
     expect(before).toBeLessThanOrEqual(WINDOW + 1);
+    const other = await connected();
+    await subscribe(other, { kind: "runs" });
     change(record(1, { version: 10_000, status: "EXECUTING" }));
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    // Everybody else has it by now.
+    await settled(() => expect(other.of("changes").at(-1)?.runs[0]?.position).toBe(10_000));
     expect(socket.messages.length).toBe(before);
     await hub.message(socket, JSON.stringify({ type: "ack", count: before }));
     await settled(() => expect(socket.of("changes").at(-1)?.runs[0]?.position).toBe(10_000));
@@ -450,7 +461,7 @@ describe("the query side and the owners", () => {
     await subscribe(socket, { kind: "run", runId: runId(1) });
     away = true;
     change(record(1, { version: 2 }));
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await settled(() => expect(refusals).toBeGreaterThan(1));
     expect(socket.of("run")).toHaveLength(1);
     away = false;
     await settled(() => expect(socket.of("run").at(-1)?.run.position).toBe(2));

@@ -1,5 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { Scene } from "./scene.ts";
 import { querySide } from "./worker.ts";
 
@@ -103,7 +104,7 @@ describe("a lease", () => {
     const runId = await scene.trigger();
     const [lost] = (await scene.poll({ sessionId: "session-1" })).runs;
     await scene.report({ started: lost });
-    const again = await vi.waitUntil(async () => (await scene.poll({ sessionId: "session-2" })).runs[0], {
+    const again = await until(async () => (await scene.poll({ sessionId: "session-2" })).runs[0], {
       timeout: 10_000,
     });
     expect(again).toMatchObject({ runId, attempt: 1, token: 2 });
@@ -223,14 +224,14 @@ describe("a deployment", () => {
     const runId = await scene.trigger({ known: false });
     expect((await scene.run(runId)).status).toBe("PENDING_VERSION");
     await scene.deploy();
-    await vi.waitUntil(async () => (await scene.run(runId)).status === "PENDING");
+    await until(async () => (await scene.run(runId)).status === "PENDING");
     expect((await scene.poll()).runs).toHaveLength(1);
   });
 
   it("promoted while a trigger was on its way reaches that run too", async () => {
     const scene = await new Scene().deploy();
     const runId = await scene.trigger({ known: false });
-    await vi.waitUntil(async () => (await scene.run(runId)).status === "PENDING");
+    await until(async () => (await scene.run(runId)).status === "PENDING");
   });
 });
 
@@ -245,7 +246,7 @@ describe("the query side", () => {
     await runDurableObjectAlarm(scene.queueStub);
     expect(querySide.rows.get(runId)).toMatchObject({ status: "PENDING", task: "task" });
     await scene.queue.cancelRun(scene.key, runId, "by a test");
-    await vi.waitUntil(() => querySide.rows.get(runId)?.status === "CANCELED", { timeout: 10_000 });
+    await until(() => querySide.rows.get(runId)?.status === "CANCELED", { timeout: 10_000 });
   });
 });
 

@@ -1,7 +1,8 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import type { DequeuedRun, TaskManifest } from "@acme/sdk/contract";
 import { deserialize } from "superjson";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { type Firing, firingsAfter, itemOf, pickDue } from "../src/environment/schedules/firing.ts";
 import type {
   EnvironmentSchedulesRpc,
@@ -331,7 +332,7 @@ describe("a tick", () => {
     const due = Date.now() + 300;
     await clock.setDue(due);
     await runInDurableObject(clock.environmentStub, (_, state) => state.storage.setAlarm(due));
-    const [run] = await vi.waitUntil(async () => {
+    const [run] = await until(async () => {
       const { runs } = await clock.poll({ waitMs: 200 });
       return runs.length > 0 && runs;
     });

@@ -1,6 +1,7 @@
 import { evictDurableObject } from "cloudflare:test";
 import { type DequeuedRun, parseRunId, type QueueLimits } from "@acme/sdk/contract";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { partitionOf, queueRef } from "../src/routing/partitions.ts";
 import type { QueueChange, QueueDeclaration, TriggerItem } from "../src/rpc.ts";
 import { Scene } from "./scene.ts";
@@ -61,7 +62,7 @@ class Split {
 
   /** Polls until there is something, and what else there is then. */
   async pollSome(): Promise<DequeuedRun[]> {
-    return vi.waitUntil(async () => {
+    return until(async () => {
       const runs = await this.pollAll();
       return runs.length > 0 && runs;
     });
@@ -88,7 +89,7 @@ describe("the limits of a queue that is split", () => {
     }
     await split.trigger(0, 20);
     const all: DequeuedRun[] = [];
-    await vi.waitUntil(async () => all.push(...(await split.pollAll())) >= 10);
+    await until(async () => all.push(...(await split.pollAll())) >= 10);
     expect(await split.pollAll()).toEqual([]);
     expect(all).toHaveLength(10);
     expect(new Set(split.partitionsOf(all))).toEqual(new Set([0]));
@@ -171,7 +172,7 @@ describe("the limits of a queue that is split", () => {
     for (const partition of [0, 1, 2, 3]) await split.trigger(partition, 1);
     const began = Date.now();
     const runs: DequeuedRun[] = [];
-    await vi.waitUntil(async () => runs.push(...(await split.scene.poll()).runs) === 4, { timeout: 10_000 });
+    await until(async () => runs.push(...(await split.scene.poll()).runs) === 4, { timeout: 10_000 });
     // Four are three intervals of 500 ms apart.
     expect(Date.now() - began).toBeGreaterThanOrEqual(1_400);
   });

@@ -1,6 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { randomBase36 } from "@acme/sdk/contract";
-import { beforeEach, describe, expect, it, vi } from "vitest";
+import { beforeEach, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { newEnvironmentId } from "../src/routing/environment-id.ts";
 import type { WaitpointOwnerRpc } from "../src/waitpoint/rpc.ts";
 import { bindings, Scene } from "./scene.ts";
@@ -107,19 +108,19 @@ describe("a token", () => {
     const token = new Token(scene.key);
     await token.create();
     const { run, runId, waits } = await waitingRun(scene, [token]);
-    await vi.waitUntil(async () => (await subscribers(token)) === 1);
+    await until(async () => (await subscribers(token)) === 1);
     expect(await scene.report({ suspended: { run, waits } })).toEqual([{ verdict: "suspended" }]);
 
     const ends = await Promise.all(Array.from({ length: 20 }, (_, n) => token.complete(`${n}`)));
     expect(new Set(ends.map((end) => end?.output)).size).toBe(1);
-    await vi.waitUntil(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
     const { runs } = await scene.poll();
     expect(runs).toHaveLength(1);
     expect(runs[0]?.resume?.journal).toMatchObject([
       { number: 0, result: { ok: true, output: ends[0]?.output } },
     ]);
     expect((await scene.poll()).runs).toEqual([]);
-    await vi.waitUntil(async () => (await subscribers(token)) === 0);
+    await until(async () => (await subscribers(token)) === 0);
   });
 
   it("completed before it is waited for answers at once", async () => {
@@ -128,7 +129,7 @@ describe("a token", () => {
     await token.create();
     await token.complete('{"approved":true}');
     const { run, waits } = await waitingRun(scene, [token]);
-    await vi.waitUntil(async () => {
+    await until(async () => {
       const [verdict] = await scene.report({ suspended: { run, waits } });
       return typeof verdict === "object" && verdict.verdict === "resume";
     });
@@ -143,7 +144,7 @@ describe("a token", () => {
       await Promise.all([waiting, token.complete()]);
       const { run, runId, waits } = await waiting;
       await scene.report({ suspended: { run, waits } });
-      await vi.waitUntil(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
+      await until(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
     }
   });
 
@@ -153,7 +154,7 @@ describe("a token", () => {
     const timeoutAt = Date.now() + 60_000;
     await token.create({ timeoutAt });
     const { run, runId, waits } = await waitingRun(scene, [token]);
-    await vi.waitUntil(async () => (await subscribers(token)) === 1);
+    await until(async () => (await subscribers(token)) === 1);
     await scene.report({ suspended: { run, waits } });
     const dueAt = await runInDurableObject(token.stub, (_, { storage }) => storage.getAlarm());
     expect(dueAt).toBeLessThanOrEqual(timeoutAt);
@@ -169,7 +170,7 @@ describe("a token", () => {
       outputIsError: true,
       output: JSON.stringify({ code: "TRIGGER_WAITPOINT_TIMEOUT", message }),
     });
-    await vi.waitUntil(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
     const { runs } = await scene.poll();
     expect(runs[0]?.resume?.journal[0]?.result).toEqual({
       ok: false,
@@ -189,7 +190,7 @@ describe("a token", () => {
     const token = new Token(scene.key);
     await token.create();
     const { run, runId, waits } = await waitingRun(scene, [token]);
-    await vi.waitUntil(async () => (await subscribers(token)) === 1);
+    await until(async () => (await subscribers(token)) === 1);
     await scene.report({ suspended: { run, waits } });
     // As if the object had died after its commit and before it told anyone.
     await runInDurableObject(token.stub, (_, { storage }) => {
@@ -201,7 +202,7 @@ describe("a token", () => {
     });
     await evictDurableObject(token.stub);
     await runDurableObjectAlarm(token.stub);
-    await vi.waitUntil(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
     expect(await subscribers(token)).toBe(0);
     expect(querySide.waitpoints.get(token.id)).toMatchObject({ status: "COMPLETED", version: 2 });
   });
@@ -211,11 +212,11 @@ describe("a token", () => {
     const token = new Token(scene.key);
     await token.create();
     const { run, runId, waits } = await waitingRun(scene, [token]);
-    await vi.waitUntil(async () => (await subscribers(token)) === 1);
+    await until(async () => (await subscribers(token)) === 1);
     await scene.report({ suspended: { run, waits } });
     await evictDurableObject(token.stub);
     await token.complete();
-    await vi.waitUntil(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
+    await until(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
   });
 
   it("reaches the query side, also when that was away", async () => {
@@ -237,7 +238,7 @@ describe("a token", () => {
     const token = new Token();
     await token.create();
     await token.complete();
-    await vi.waitUntil(() => querySide.waitpoints.get(token.id)?.status === "COMPLETED");
+    await until(() => querySide.waitpoints.get(token.id)?.status === "COMPLETED");
     await runDurableObjectAlarm(token.stub);
     expect(await token.retrieve()).toMatchObject({ status: "COMPLETED" });
     await runInDurableObject(token.stub, (_, { storage }) => {
@@ -250,7 +251,7 @@ describe("a token", () => {
   it("without a timeout waits for ever: its alarm deletes nothing", async () => {
     const token = new Token();
     await token.create();
-    await vi.waitUntil(() => querySide.waitpoints.has(token.id));
+    await until(() => querySide.waitpoints.has(token.id));
     await runDurableObjectAlarm(token.stub);
     await runDurableObjectAlarm(token.stub);
     expect(await token.retrieve()).toMatchObject({ status: "PENDING" });

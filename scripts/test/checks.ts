@@ -1,19 +1,22 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { runProcess } from "./process.ts";
 
-/** A check besides the tests: passed if `run` returns true. Its output goes to the terminal. */
+/** A check besides the tests: passed if each of its commands ends with 0. */
 export interface Check {
   name: string;
-  run(): boolean;
+  commands: [file: string, ...args: string[]][];
 }
 
-const command = (root: string, file: string, args: string[]) => (): boolean =>
-  spawnSync(join(root, "node_modules/.bin", file), args, { cwd: root, stdio: "inherit" }).status === 0;
+/** Generous: the longest check takes half a minute on two quiet cores. */
+const DEADLINE_MS = 10 * 60_000;
+
+const tool = (root: string, name: string): string => join(root, "node_modules/.bin", name);
 
 export const formatAndLint = (root: string): Check => ({
   name: "format and lint",
-  run: command(root, "biome", ["check", "."]),
+  commands: [[tool(root, "biome"), "check", "."]],
 });
 
 /** Its types are checked together with its components, by svelte-check. */
@@ -27,26 +30,24 @@ export function typeChecks(root: string): Check[] {
     .filter((path) => path !== "" && existsSync(join(root, path)))
     .map((path) =>
       path === DASHBOARD
-        ? { name: "dashboard: build and types", run: () => buildDashboard(root) && checkDashboard(root) }
-        : { name: `types: ${path}`, run: command(root, "tsc", ["-p", path]) },
+        ? {
+            name: "dashboard: build and types",
+            commands: [
+              [process.execPath, join(root, "dashboard/build.mjs")],
+              ["npm", "run", "--silent", "check", "--workspace", "dashboard"],
+            ],
+          }
+        : { name: `types: ${path}`, commands: [[tool(root, "tsc"), "-p", path]] },
     );
 }
 
-const buildDashboard = (root: string): boolean =>
-  spawnSync(process.execPath, [join(root, "dashboard/build.mjs")], { cwd: root, stdio: "inherit" }).status ===
-  0;
-
-const checkDashboard = (root: string): boolean =>
-  spawnSync("npm", ["run", "--silent", "check", "--workspace", "dashboard"], { cwd: root, stdio: "inherit" })
-    .status === 0;
-
-/** Runs the checks one after the other and prints a line for each. */
-export function runChecks(checks: Check[]): { passed: number; failed: number } {
-  const count = { passed: 0, failed: 0 };
-  for (const check of checks) {
-    const ok = check.run();
-    console.log(`${ok ? "✓" : "✗"} ${check.name}`);
-    count[ok ? "passed" : "failed"] += 1;
+/** Runs a check's commands until one fails. */
+export async function runCheck(root: string, { commands }: Check): Promise<{ ok: boolean; output: string }> {
+  let output = "";
+  for (const [file, ...args] of commands) {
+    const ended = await runProcess({ file, args, root, deadlineMs: DEADLINE_MS, output: "collect" });
+    output += ended.output;
+    if (ended.code !== 0) return { ok: false, output };
   }
-  return count;
+  return { ok: true, output };
 }

@@ -6,7 +6,8 @@ import type {
   WhoamiResponse,
 } from "@acme/sdk/contract/api";
 import { eq } from "drizzle-orm";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { createToken } from "./access-token.ts";
@@ -60,7 +61,7 @@ describe("a personal access token", () => {
     const { id, token } = await createToken(ada, { organization, scopes: ["read"] });
     await whoami(token);
     const used = async () => (await list()).find((each) => each.id === id)?.lastUsedAt;
-    await vi.waitUntil(used, { timeout: 10_000 });
+    await until(used, { timeout: 10_000 });
     await setTimes(id, { lastUsedAt: 1 });
     await whoami(token);
     await whoami(token);

@@ -1,6 +1,7 @@
 import { abortAllDurableObjects } from "cloudflare:test";
-import { LIMITS, newRunId } from "@acme/sdk/contract";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { LIMITS, newRunId, parseRunId } from "@acme/sdk/contract";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { call, callAsHost, deploy, newProject, type Project } from "./client.ts";
 
 let project: Project;
@@ -160,13 +161,13 @@ describe("a trigger that waits", () => {
     const answer = call<{ id: string; result: unknown }>("POST", `${path}?wait=20`, project.prod, {
       options,
     });
-    const host = { protocol: 1, hostId: "host-w", sessionId: "session-w" };
-    const run = await vi.waitUntil(async () => {
+    const host = { protocol: 1, hostId: "host-1", sessionId: "session-1" };
+    const run = await until(async () => {
       const { body } = await callAsHost<{ runs: { runId: string; token: number; apiToken: string }[] }>(
         "dequeue",
-        { ...host, max: 1, waitMs: 500 },
+        { ...host, max: 100, waitMs: 500 },
       );
-      return body.runs[0];
+      return body.runs.find(({ runId }) => parseRunId(runId)?.environmentKey === project.prodKey);
     });
     const { runId, token } = run;
     const outcome = { type: "success", output: '{"ok":true}', outputType: "application/json" };
@@ -213,7 +214,7 @@ describe("a run", () => {
     const { id } = (await trigger({ payload: { n: 1 }, options: { metadata: { step: 0 }, tags: ["a"] } }))
       .body;
     const host = { protocol: 1, hostId: "host-1", sessionId: "session-1" };
-    const dequeued = await vi.waitUntil(async () => {
+    const dequeued = await until(async () => {
       const answer = await callAsHost<{ runs: { runId: string; token: number; apiToken: string }[] }>(
         "dequeue",
         { ...host, max: 100, waitMs: 500 },
@@ -256,7 +257,7 @@ describe("a run", () => {
     expect(events.map((event) => event.message)).toContain("hello from the run");
     const attempts = (await call("GET", `/api/v1/runs/${id}/attempts`, project.prod)).body;
     expect(attempts).toMatchObject({ attempts: [{ number: 1, status: "COMPLETED", hostId: "host-1" }] });
-    await vi.waitUntil(async () => JSON.stringify(await listed()).includes(id));
+    await until(async () => JSON.stringify(await listed()).includes(id));
   });
 
   it("with a payload too large for its queue keeps it in the blob store", async () => {

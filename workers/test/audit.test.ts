@@ -1,5 +1,6 @@
 import type { AuditEntry, BulkActionResource, QueueItem } from "@acme/sdk/contract/api";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { DatabaseObject } from "../src/storage/database-object.ts";
 import { call, deployTasks, newProject, type Project } from "./client.ts";
 import { type SignedIn, signIn } from "./person.ts";
@@ -101,7 +102,7 @@ describe("a bulk action", () => {
     });
     expect(failed.status).toBe(500);
     vi.restoreAllMocks();
-    const listed = await vi.waitUntil(
+    const listed = await until(
       async () => {
         const { body } = await call<{ data: BulkActionResource[] }>(
           "GET",

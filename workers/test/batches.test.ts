@@ -1,7 +1,8 @@
 import { exports } from "cloudflare:workers";
 import { LIMITS } from "@acme/sdk/contract";
 import { BATCH_LIMITS, OPERATION_HEADER } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, finish, runTokenOf, start, suspend } from "./host.ts";
 
@@ -51,7 +52,7 @@ const retrieve = async (id: string, key = project.prod) =>
 const results = async (id: string, query = "") =>
   (await call<Results>("GET", `/api/v1/batches/${id}/results?${query}`, project.prod)).body;
 const created = (id: string) =>
-  vi.waitUntil(async () => {
+  until(async () => {
     const batch = await retrieve(id);
     return batch.processing.completedAt ? batch : null;
   });
@@ -101,7 +102,7 @@ describe("a batch in two phases", () => {
     const third = await send(id, lines);
     expect(third.body).toMatchObject({ itemsAccepted: 0, itemsDeduplicated: 1_000, sealed: true });
     expect((await retrieve(id)).runs).toEqual(batch.runs);
-    const listed = await vi.waitUntil(async () => {
+    const listed = await until(async () => {
       const { body } = await call<{ data: unknown[] }>(
         "GET",
         `/api/v1/runs?filter[batch]=${id}&filter[tag]=n:999,n:0,n:1,n:3`,
@@ -144,7 +145,7 @@ describe("a batch in two phases", () => {
     expect((await results(id)).items.map(({ index }) => index)).toEqual([1]);
     const large = JSON.stringify("ä".repeat(100_000));
     for (const [n, run] of [...runs.entries()].reverse()) await finish(run, n === 0 ? large : `"${n}"`);
-    await vi.waitUntil(async () => (await retrieve(id)).status === "PARTIAL_FAILED");
+    await until(async () => (await retrieve(id)).status === "PARTIAL_FAILED");
     const all = await results(id);
     expect(all.items.map(({ index, ok, id }) => [index, ok, id])).toEqual([
       [0, true, runs[0]],
@@ -249,7 +250,7 @@ describe("a batch that a run waits for", () => {
     const { id } = await createFor(parent.runId, 0);
     await send(id, [line(0)], runTokenOf(parent.runId));
     await call("POST", `/api/v2/runs/${parent.runId}/cancel`, project.prod, { children: true });
-    await vi.waitUntil(async () => (await retrieve(id)).status === "ABORTED");
+    await until(async () => (await retrieve(id)).status === "ABORTED");
     const { status, body } = await send(id, [line(1)]);
     expect({ status, code: body.code }).toEqual({ status: 409, code: "batch_aborted" });
     expect(body.error).toMatch(

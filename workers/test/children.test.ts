@@ -3,7 +3,8 @@ import { env } from "cloudflare:workers";
 import { stubs } from "@acme/durable-objects/routing";
 import { LIMITS, newRunId, parseRunId } from "@acme/sdk/contract";
 import { OPERATION_HEADER } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, finish, report, runTokenOf, start, suspend } from "./host.ts";
@@ -94,7 +95,7 @@ describe("a child triggered by an operation", () => {
       queue: { name: "elsewhere" },
     });
     expect(child.body).toMatchObject({ id: early.body.id, isCached: true });
-    const verdict = await vi.waitUntil(async () => {
+    const verdict = await until(async () => {
       const { run } = parent;
       const answer = (await suspend(run, [0])) as { verdict: string; completed?: { result: unknown }[] };
       // The run was suspended before the child's end arrived: its queue hands it out again with the result.

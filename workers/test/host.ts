@@ -1,5 +1,8 @@
+import { evictDurableObject, runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
 import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry } from "@acme/sdk/contract";
-import { vi } from "vitest";
+import { until } from "../../tests/support/until.ts";
+import type { Bindings } from "../src/bindings.ts";
 import { callAsHost } from "./client.ts";
 
 const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };
@@ -10,7 +13,7 @@ const tokens = new Map<string, string>();
 
 /** Waits until the run is handed out to the host of the tests. */
 export function dequeue(runId: string): Promise<DequeuedRun> {
-  return vi.waitUntil(
+  return until(
     async () => {
       const request = { ...host, max: 100, waitMs: 200 };
       const { body } = await callAsHost<{ runs: DequeuedRun[] }>("dequeue", request);
@@ -59,4 +62,13 @@ export function runTokenOf(runId: string): string {
   const token = tokens.get(runId);
   if (token === undefined) throw new Error(`Run ${runId} was not dequeued`);
   return token;
+}
+
+/** No host is connected, as before any has come: all files share one dispatcher. */
+export async function disconnectHosts(): Promise<void> {
+  const dispatcher = (env as unknown as Bindings).DISPATCHER.getByName("default");
+  await runInDurableObject(dispatcher, (_, { storage }) => {
+    storage.sql.exec("DELETE FROM session_queues; DELETE FROM sessions");
+  });
+  await evictDurableObject(dispatcher);
 }

@@ -1,7 +1,8 @@
 import { env } from "cloudflare:workers";
 import { createHash } from "node:crypto";
 import { type DequeuedRun, HOST_PROTOCOL, LEASE_HEADER } from "@acme/sdk/contract";
-import { beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { issueRunToken } from "../src/hosts/run-tokens.ts";
 import {
   ADMIN_TOKEN,
@@ -43,7 +44,7 @@ function newHost() {
   /** Triggers a run that this host gets. */
   const lease = async (project: Project): Promise<DequeuedRun> => {
     const { id } = (await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {})).body;
-    return vi.waitUntil(async () => (await poll()).find((run) => run.runId === id), { timeout: 20_000 });
+    return until(async () => (await poll()).find((run) => run.runId === id), { timeout: 20_000 });
   };
   // What it is handed in advance goes to others.
   onTestFinished(async () => void (await report({ goodbye: true })));
@@ -271,12 +272,9 @@ describe("a host that is revoked", () => {
     });
     expect(answer.body).toMatchObject({ runs: [], ended: true });
     const next = newHost();
-    const again = await vi.waitUntil(
-      async () => (await next.poll()).find(({ runId }) => runId === run.runId),
-      {
-        timeout: 20_000,
-      },
-    );
+    const again = await until(async () => (await next.poll()).find(({ runId }) => runId === run.runId), {
+      timeout: 20_000,
+    });
     expect(again.token).toBeGreaterThan(run.token);
     await next.report({ completed: [endOf(again)] });
     expect((await register(host.hostId)).body.code).toBe("host_revoked");

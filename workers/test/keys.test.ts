@@ -1,10 +1,12 @@
 import { env } from "cloudflare:workers";
 import type { CreatedApiKey } from "@acme/sdk/contract/api";
 import { eq } from "drizzle-orm";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { digest } from "../src/auth/tokens.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
+
 import { call, newProject, type Project } from "./client.ts";
 
 let project: Project;
@@ -25,7 +27,7 @@ const list = async () => (await call<{ data: Key[] }>("GET", path(), project.acc
 const works = async (key: string) => (await call("GET", "/api/v1/runs", key)).status === 200;
 /** Isolates know a key for ten seconds. */
 const untilRefused = (key: string) =>
-  vi.waitUntil(async () => !(await works(key)), { timeout: 20_000, interval: 500 });
+  until(async () => !(await works(key)), { timeout: 20_000, interval: 500 });
 
 describe("secret keys of an environment", () => {
   it("are several at once, of the form that the published client asks the server for tokens with", async () => {
@@ -94,7 +96,7 @@ describe("secret keys of an environment", () => {
     const { id, key } = await create();
     await works(key);
     const used = async () => (await list()).find((each) => each.id === id)?.lastUsedAt;
-    await vi.waitUntil(used, { timeout: 10_000 });
+    await until(used, { timeout: 10_000 });
     const { db, tables } = openSql(env as unknown as Bindings);
     const own = eq(tables.apiKeys.hash, digest(key));
     await db.update(tables.apiKeys).set({ lastUsedAt: 1 }).where(own);

@@ -5,7 +5,8 @@ import type {
   OperatorOrganizationDetails,
   ProjectObject,
 } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { loweredTo } from "../src/operator/organization-limits.ts";
 import { ADMIN_TOKEN, call, callAsHost, deploy, newProject, type Project } from "./client.ts";
 import { signIn } from "./person.ts";
@@ -29,7 +30,7 @@ const trigger = (options: object = {}) =>
 describe("organizations", () => {
   it("are listed with what they have and use, a page at a time", async () => {
     for (let n = 0; n < 3; n++) await trigger({ delay: "1h" });
-    await vi.waitUntil(
+    await until(
       async () => {
         const { body } = await admin<OperatorOrganizationDetails>("GET", `/organizations/${slug}`);
         return body.runs.unfinished === 3 && body.runsOfLastDay === 3;
@@ -119,7 +120,7 @@ describe("a host that drains", () => {
     await poll(0);
     // A poll that waits is answered, so that nothing is handed to it any more.
     const waiting = poll(30_000);
-    await vi.waitUntil(async () => {
+    await until(async () => {
       const { body } = await admin<{ data: HostBody[] }>("GET", "/hosts");
       return body.data.some((host) => host.hostId === hostId && host.polls === 1);
     });
@@ -131,7 +132,7 @@ describe("a host that drains", () => {
     const { id } = (await trigger()).body;
     expect(await poll(500)).toEqual([]);
     expect((await admin("POST", `/hosts/${hostId}/drain`, { draining: false })).status).toBe(200);
-    const runs = await vi.waitUntil(async () => {
+    const runs = await until(async () => {
       const got = await poll(1_000);
       return got.length > 0 && got;
     });

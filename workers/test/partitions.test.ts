@@ -1,6 +1,7 @@
 import { HOST_PROTOCOL, parseRunId } from "@acme/sdk/contract";
 import type { QueueItem } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { call, callAsHost, deploy, deployTasks, newProject, type Project } from "./client.ts";
 import { finish } from "./host.ts";
 
@@ -35,7 +36,7 @@ const triggerMany = (count: number, options?: object) =>
 /** Until a poll of a host has come back without any run. */
 const untilPolled = async (): Promise<string> => {
   const body = { protocol: HOST_PROTOCOL, hostId: "host-2", sessionId: "session-2", max: 100, waitMs: 500 };
-  await vi.waitUntil(async () => (await callAsHost<{ runs: [] }>("dequeue", body)).body.runs.length === 0);
+  await until(async () => (await callAsHost<{ runs: [] }>("dequeue", body)).body.runs.length === 0);
   return "polled";
 };
 const objectsOf = (runIds: string[]) => new Set(runIds.map((id) => parseRunId(id)?.queueKey));
@@ -49,7 +50,7 @@ describe("a queue with partitions", () => {
     const runIds = await triggerMany(40, { tags: ["spread"] });
     expect(objectsOf(runIds).size).toBe(4);
     expect(await get("hot")).toMatchObject({ queued: 40, partitions: { current: 4, base: 4 } });
-    await vi.waitUntil(async () => {
+    await until(async () => {
       const found = await listed("filter[queue]=hot&filter[tag]=spread&page[size]=100");
       return runIds.every((id) => found.includes(id));
     });

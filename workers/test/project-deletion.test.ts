@@ -3,6 +3,7 @@ import { env } from "cloudflare:workers";
 import type { AuditEntry, DeletedProject, ProjectDeletionCounts } from "@acme/sdk/contract/api";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { z } from "zod";
+import { until } from "../../tests/support/until.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { ownerOf } from "../src/objects.ts";
 import { openBlobs } from "../src/storage/blobs.ts";
@@ -43,7 +44,7 @@ async function aProject(): Promise<{ project: Project; owner: SignedIn; path: st
     );
     runIds.push(run.id);
   }
-  await vi.waitUntil(
+  await until(
     async () => (await call<{ data: unknown[] }>("GET", "/api/v1/runs", project.prod)).body.data.length === 3,
     { timeout: 20_000, interval: 50 },
   );
@@ -102,13 +103,13 @@ describe("a project", () => {
     expect((await owner.call("DELETE", path)).status).toBe(404);
     expect((await call("GET", "/api/v1/runs", project.prod)).status).toBe(401);
     for (const runId of runIds)
-      await vi.waitUntil(async () => (await statusOf(project, runId)) === "CANCELED", {
+      await until(async () => (await statusOf(project, runId)) === "CANCELED", {
         timeout: 20_000,
         interval: 50,
       });
     // Once no cached key can trigger anything any more, the rest goes.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 100_000 });
-    await vi.waitUntil(
+    await until(
       async () => {
         await runDurableObjectAlarm(stub);
         return (await auditOf(owner, project)).some(({ action }) => action === "project.deletion_completed");
@@ -136,7 +137,7 @@ describe("a project", () => {
     expect(await statusOf(project, runIds[0] ?? "")).toBe("DELAYED");
     // Nobody asks for it again: the object's alarm does.
     await runDurableObjectAlarm(stub);
-    await vi.waitUntil(async () => (await statusOf(project, runIds[0] ?? "")) === "CANCELED", {
+    await until(async () => (await statusOf(project, runIds[0] ?? "")) === "CANCELED", {
       timeout: 20_000,
       interval: 50,
     });

@@ -1,5 +1,6 @@
 import { type EnvironmentResponse, ListQueuesResponse, QueueItem } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { ADMIN_TOKEN, type Answer, call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, finish } from "./host.ts";
 
@@ -102,7 +103,7 @@ describe("queues", () => {
     });
     await trigger({ queue: { name: "shared" }, delay: "1h" });
     await deploy(project, ["hello"], [{ name: "shared", concurrencyLimit: 5 }, { name: "never-used" }]);
-    const limit = await vi.waitUntil(async () => {
+    const limit = await until(async () => {
       const { concurrency } = (await get("shared?type=custom")).body;
       return concurrency.base === 5 && concurrency;
     });

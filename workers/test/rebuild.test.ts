@@ -1,6 +1,7 @@
 import { env } from "cloudflare:workers";
 import type { AuditEntry, RebuildResponse } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it, vi } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { DatabaseObject } from "../src/storage/database-object.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
@@ -24,7 +25,7 @@ beforeAll(async () => {
     const options = { delay: "1h", tags: ["kept"] };
     await call("POST", "/api/v1/tasks/hello/trigger", project.prod, { options });
   }
-  await vi.waitUntil(async () => (await listed()).length === 5, { timeout: 20_000, interval: 50 });
+  await until(async () => (await listed()).length === 5, { timeout: 20_000, interval: 50 });
   runIds = await listed();
 });
 
@@ -55,7 +56,7 @@ describe("a rebuild of the query side", () => {
     }
   };
   const complete = (id: string) =>
-    vi.waitUntil(
+    until(
       async () => {
         const progress = await rebuild(id);
         return progress.queues > 0 && progress.done === progress.queues && progress;
@@ -88,11 +89,11 @@ describe("a rebuild of the query side", () => {
       .spyOn(DatabaseObject.prototype, "upsertRuns")
       .mockRejectedValue(new Error("Not reachable"));
     await rebuild("third");
-    await vi.waitUntil(() => upsert.mock.calls.length > 0);
+    await until(() => upsert.mock.calls.length > 0);
     expect(await listed()).toEqual([]);
     upsert.mockRestore();
     // Nobody asks for it again: the queue's alarm does.
-    await vi.waitUntil(async () => (await listed()).length === 5, { timeout: 25_000, interval: 100 });
+    await until(async () => (await listed()).length === 5, { timeout: 25_000, interval: 100 });
     expect(await listed()).toEqual(runIds);
   });
 });

@@ -2,7 +2,8 @@ import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { parseRunId } from "@acme/sdk/contract";
 import { ScheduleObject } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { call, deployTasks, newProject, type Project } from "./client.ts";
 
@@ -190,7 +191,7 @@ describe("the run of a tick", () => {
       state.storage.sql.exec("UPDATE schedules SET next_tick = ?, due_at = ? WHERE id = ?", tick, tick, id);
     });
     await runDurableObjectAlarm(stub);
-    const run = await vi.waitUntil(async () => {
+    const run = await until(async () => {
       const list = await call<{ data: { id: string }[] }>(
         "GET",
         `/api/v1/runs?filter[schedule]=${id}`,

@@ -1,5 +1,6 @@
 import { LIMITS } from "@acme/sdk/contract";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, journal, start, suspend } from "./host.ts";
 
@@ -184,8 +185,8 @@ describe("the list of tokens", () => {
     await complete(made[0] as string, 1, own.prod);
     const list = async (query: string) => (await call<Listed>("GET", `${PATH}?${query}`, own.prod)).body;
     const ids = (page: Listed) => page.data.map(({ id }) => id);
-    await vi.waitUntil(async () => (await list("filter[status]=COMPLETED")).data.length === 1);
-    await vi.waitUntil(async () => (await list("")).data.length === 5);
+    await until(async () => (await list("filter[status]=COMPLETED")).data.length === 1);
+    await until(async () => (await list("")).data.length === 5);
     expect(ids(await list(""))).toEqual(made);
     expect(ids(await list("filter[status]=WAITING"))).toEqual(made.slice(1));
     expect(ids(await list("filter[status]=WAITING,COMPLETED"))).toEqual(made);

@@ -1,9 +1,10 @@
 import type { QueueHold, RunHold } from "@acme/durable-objects/rpc";
 import type { WhyResponse } from "@acme/sdk/contract/api";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
+import { until } from "../../tests/support/until.ts";
 import { blockersOf, positionOf, type WhyFacts } from "../src/runs/why.ts";
 import { ADMIN_TOKEN, call, deploy, newProject, type Project } from "./client.ts";
-import { journal, report, start, suspend } from "./host.ts";
+import { disconnectHosts, journal, report, start, suspend } from "./host.ts";
 
 const NOW = Date.UTC(2026, 0, 1);
 const IDLE: RunHold = {
@@ -207,6 +208,7 @@ describe("GET /api/v1/runs/:id/why", () => {
   };
 
   it("names what is missing, from nobody to run it to its end", async () => {
+    await disconnectHosts();
     const id = await trigger({ tags: ["a"] }, "other");
     expect(await why(id)).toMatchObject({
       id,
@@ -242,7 +244,7 @@ describe("GET /api/v1/runs/:id/why", () => {
       const options = { queue: { name: queue }, concurrencyKey: key };
       await start(await trigger(options));
       const [, second] = [await trigger(options), await trigger(options)];
-      const answer = await vi.waitUntil(async () => {
+      const answer = await until(async () => {
         const found = await why(second);
         return found.reason === reason ? found : null;
       });

@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { cloudflareTest, readD1Migrations } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { workerOptions } from "../../test-worker.ts";
+import { cloudflareTest, readD1Migrations } from "../outside/cloudflare-test.ts";
 import { CONTROL_PLANE } from "./tests.ts";
 
 const MIGRATIONS = await readD1Migrations(join(import.meta.dirname, "../../migrations/sqlite"));
@@ -21,6 +21,9 @@ export default defineConfig({
     include: CONTROL_PLANE,
     globalSetup: [join(import.meta.dirname, "../outside/setup.ts")],
     setupFiles: [join(import.meta.dirname, "migrate-d1.ts")],
+    // One workerd for all files, as in workers/vitest.config.ts.
+    isolate: false,
+    maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

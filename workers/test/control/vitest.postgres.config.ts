@@ -1,7 +1,7 @@
 import { join } from "node:path";
-import { cloudflareTest } from "@cloudflare/vitest-plugin";
 import { defineConfig } from "vitest/config";
 import { workerOptions } from "../../test-worker.ts";
+import { cloudflareTest } from "../outside/cloudflare-test.ts";
 import { CONTROL_PLANE } from "./tests.ts";
 
 /** The tests of accounts and the control plane, with a real Postgres below. */
@@ -20,6 +20,9 @@ export default defineConfig({
       join(import.meta.dirname, "../outside/setup.ts"),
       join(import.meta.dirname, "../storage/postgres-setup.ts"),
     ],
+    // One workerd for all files, as in workers/vitest.config.ts.
+    isolate: false,
+    maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -1,0 +1,66 @@
+import { globSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { type Check, formatAndLint, runCheck, typeChecks } from "./checks.ts";
+import type { Job, JobResult } from "./job.ts";
+import { PROCESS_FILES } from "./process-files.ts";
+import { runVitest } from "./vitest-run.ts";
+
+/** Seconds that each job took, by name, when it was last measured. */
+const SECONDS = JSON.parse(readFileSync(new URL("seconds.json", import.meta.url), "utf8")) as Record<
+  string,
+  number
+>;
+/** What a job that was never measured is taken to last. */
+const UNKNOWN_SECONDS = 30;
+/** Generous: the longest job takes two minutes on two quiet cores. */
+const DEADLINE_MS = 10 * 60_000;
+
+const WORKER = "workers/vitest.config.ts";
+/** What it leaves behind would disturb others of its project, so it has a workerd of its own. */
+const FUZZER = "workers/test/fuzz.test.ts";
+
+/** Projects whose files share one process of vitest. */
+const PROJECTS = [
+  "vitest.unit.config.ts",
+  "dashboard/vitest.config.ts",
+  "durable-objects/vitest.config.ts",
+  "workers/test/control/vitest.d1.config.ts",
+  "workers/test/control/vitest.postgres.config.ts",
+  "workers/test/storage/vitest.node.config.ts",
+  "workers/test/storage/vitest.workerd.config.ts",
+];
+
+const job = (fields: Pick<Job, "name" | "run"> & Partial<Job>): Job => ({
+  mayRunAgain: false,
+  seconds: SECONDS[fields.name] ?? UNKNOWN_SECONDS,
+  ...fields,
+});
+
+const checkJob = (root: string, check: Check): Job =>
+  job({
+    name: check.name,
+    async run(): Promise<JobResult> {
+      const { ok, output } = await runCheck(root, check);
+      const names = [check.name];
+      return { passed: ok ? names : [], failed: ok ? [] : names, trouble: null, output, durations: [] };
+    },
+  });
+
+const vitest = (root: string, ...args: string[]): Promise<JobResult> =>
+  runVitest({ root, args, deadlineMs: DEADLINE_MS, output: "collect" });
+
+const ofFile = (root: string, config: string, file: string): Job =>
+  job({ name: file, mayRunAgain: true, run: () => vitest(root, "--config", config, file) });
+
+/** All that `npm test` runs. */
+export function allJobs(root: string): Job[] {
+  const files = (patterns: string | string[]): string[] => globSync(patterns, { cwd: root }).sort();
+  return [
+    ...[formatAndLint(root), ...typeChecks(root)].map((check) => checkJob(root, check)),
+    ...PROJECTS.map((config) => job({ name: config, run: () => vitest(root, "--config", config) })),
+    job({ name: WORKER, run: () => vitest(root, "--config", WORKER, "--exclude", `**/${basename(FUZZER)}`) }),
+    job({ name: FUZZER, run: () => vitest(root, "--config", WORKER, FUZZER) }),
+    ...files(PROCESS_FILES).map((file) => ofFile(root, "vitest.processes.config.ts", file)),
+    ...files("tests/**/*.test.ts").map((file) => ofFile(root, "tests/vitest.config.ts", file)),
+  ];
+}
