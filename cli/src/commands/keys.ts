@@ -9,6 +9,9 @@ import { type EnvironmentOptions, printJson } from "./connection.ts";
 /** As in the contract, which `--help` does not load. A test compares them. */
 export const MAX_OVERLAP_SECONDS = 604_800;
 
+/** Columns of a terminal that also shows who created a key. */
+const WIDE = 120;
+
 const withProject = (command: Command): Command =>
   command
     .option("-e, --env <slug>", "environment", "prod")
@@ -100,10 +103,12 @@ async function list(options: EnvironmentOptions & { all?: boolean }): Promise<vo
     if (!iso) return none;
     return isInteractive() ? relativeTime(new Date(iso), now) : iso;
   };
+  const width = terminalWidth();
+  const by = { title: "BY", value: ({ createdBy }: ApiKeyBody) => createdBy ?? "–" };
   const lines = table(
     [
       { title: "ID", value: ({ id }) => id },
-      { title: "NAME", value: ({ name }) => name },
+      { title: "NAME", value: ({ name }) => name, flexible: true },
       { title: "KEY", value: ({ start }) => (start === null ? "–" : `${start}…`) },
       { title: "LAST USED", value: ({ lastUsedAt }) => time(lastUsedAt, "never") },
       {
@@ -112,10 +117,10 @@ async function list(options: EnvironmentOptions & { all?: boolean }): Promise<vo
         style: (text, key) => (key.revokedAt === undefined ? text : style("yellow", text)),
       },
       { title: "CREATED", value: ({ createdAt }) => time(createdAt, "–") },
-      { title: "BY", value: ({ createdBy }) => createdBy ?? "–", flexible: true },
+      ...(width === 0 || width >= WIDE ? [by] : []),
     ],
     keys,
-    terminalWidth(),
+    width,
   );
   console.log(lines.join("\n"));
 }
