@@ -127,9 +127,9 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
   it("end with SYSTEM_FAILURE", async () => {
     writeFileSync(BROKEN, "");
     try {
-      // A process that was started before has imported the tasks already.
+      // A process that has imported the tasks before is used again: this run ends it.
       const last = await eventually("a run whose tasks can't be imported", async () => {
-        const { id } = await as(() => tasks.trigger("work", {}));
+        const { id } = await as(() => tasks.trigger("work", { exit: 7 }));
         const end = (await seen(id)).at(-1);
         return end?.status === "SYSTEM_FAILURE" ? end : undefined;
       });
