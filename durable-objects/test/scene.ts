@@ -6,6 +6,7 @@ import {
   defaultQueueName,
   HOST_PROTOCOL,
   type JournalEntry,
+  type NamedLimitManifest,
   newRunId,
   type QueueLimits,
   randomBase36,
@@ -68,15 +69,21 @@ export class Scene {
   }
 
   async deploy(
-    options: { concurrencyLimit?: number; burstFactor?: number; queue?: QueueLimits } = {},
+    options: {
+      concurrencyLimit?: number;
+      burstFactor?: number;
+      queue?: QueueLimits;
+      limits?: NamedLimitManifest[];
+    } = {},
   ): Promise<this> {
-    const { queue, ...settings } = options;
+    const { queue, limits, ...settings } = options;
     await this.environment.updateEnvironment(this.ref.environment, settings);
     await this.environment.promoteDeployment(this.ref.environment, {
       deployment: { id: "deployment_1", version: "20270101.1", contentHash: "0".repeat(64) },
       manifest: {
         tasks: [{ id: "task", filePath: "task.ts", queue }],
         queues: [],
+        limits,
         runtime: "node",
         sdkVersion: "0.1.0",
       },

@@ -75,7 +75,9 @@ describe("the moves of the hot path leave what `transition` leaves", () => {
         fc.property(fc.record(columns), (values) => {
           const both = [
             (q: QueueContext) => {
-              leaseRuns(q, { hostId: "h", sessionId: "s", deploymentId: "d" }, new Map([["key", 1]]));
+              leaseRuns(q, { hostId: "h", sessionId: "s", deploymentId: "d" }, [
+                { key: "key", limits: "", count: 1 },
+              ]);
             },
             (q: QueueContext, run: RunTableRow) =>
               transition(q, run, RunStatus.DEQUEUED, {

@@ -1,8 +1,10 @@
+import type { NamedLimitManifest } from "@acme/sdk/contract";
 import { DeficitRoundRobin } from "../lib/drr.ts";
 import { Meta, migrate, type Sql } from "../lib/sql.ts";
 import type { QueueDeclaration, QueueState } from "../queue/rpc.ts";
 import type { EnvironmentRef } from "../routing/refs.ts";
 import { Announcements } from "./announcements.ts";
+import { NamedLimits } from "./named-limits.ts";
 import { loadPromotion, savePromotion } from "./promotions.ts";
 import type { Grant, Partition, QueueFlow } from "./queue-flow.ts";
 import { QueueRegistry } from "./queue-registry.ts";
@@ -12,6 +14,7 @@ import type {
   CurrentDeployment,
   EnvironmentSettings,
   EnvironmentState,
+  LimitChange,
   PromotedDeployment,
   QueueHold,
 } from "./rpc.ts";
@@ -47,6 +50,8 @@ export class EnvironmentCore {
   readonly announcements: Announcements;
   /** The changes of queues through the API. */
   readonly changes: ReportedChanges;
+  /** The concurrency limits with names. */
+  readonly named: NamedLimits;
   /** The prefetched permits that are to be given back. */
   readonly revocations: Revocations;
   readonly #sql: Sql;
@@ -60,8 +65,16 @@ export class EnvironmentCore {
   #seq: number;
   #epoch: number;
 
-  /** `declared` returns what the current deployment declares of a queue. */
-  constructor(sql: Sql, now: () => number, declared: (queue: string) => QueueDeclaration) {
+  /** Queues with runs that hold named limits: the one that was granted some last is last. */
+  readonly #limited = new Set<QueueFlow>();
+
+  /** What the current deployment declares: of a queue, and of the concurrency limits with names. */
+  constructor(
+    sql: Sql,
+    now: () => number,
+    declared: (queue: string) => QueueDeclaration,
+    declaredLimits: () => ReadonlyMap<string, NamedLimitManifest>,
+  ) {
     this.#sql = sql;
     this.#now = now;
     migrate(sql, ENVIRONMENT_MIGRATIONS);
@@ -72,7 +85,13 @@ export class EnvironmentCore {
     this.#epoch = (this.#meta.get<number>("epoch") ?? 0) + 1;
     this.#meta.set("epoch", this.#epoch);
     this.#seq = this.#epoch * 2 ** 30;
-    this.registry = new QueueRegistry(sql, now);
+    this.named = new NamedLimits({
+      sql,
+      now,
+      declared: declaredLimits,
+      environmentLimit: () => this.#settings.concurrencyLimit,
+    });
+    this.registry = new QueueRegistry(sql, now, this.named);
     this.announcements = new Announcements(this.#meta);
     this.changes = new ReportedChanges(sql, this.registry, this.announcements);
     this.#limits = new SplitLimits({ sql, now, declared, changes: this.changes });
@@ -113,7 +132,11 @@ export class EnvironmentCore {
   }
 
   /** What the limits kept here say of a queue. Reads only. */
-  limitsOf(queue: string): Pick<QueueHold, "paused" | "environment" | "queue" | "shared"> {
+  limitsOf(
+    queue: string,
+    limits: string[],
+    concurrencyKey: string,
+  ): Pick<QueueHold, "paused" | "environment" | "queue" | "shared" | "limits"> {
     const { concurrencyLimit, paused } = this.#settings;
     const flow = this.registry.flow(queue);
     let running = 0;
@@ -123,6 +146,10 @@ export class EnvironmentCore {
       environment: { running: this.held, limit: slotLimit(this.#settings), free: this.#free },
       queue: { running, limit: concurrencyLimit },
       shared: flow?.isSplit ? { running, ...flow.sharedLimits(this.#now()) } : null,
+      limits: limits.flatMap((name) => {
+        const [state, key] = [this.named.state(name), this.named.keyState(name, concurrencyKey)];
+        return state && key ? [{ ...state, key }] : [];
+      }),
     };
   }
 
@@ -133,6 +160,7 @@ export class EnvironmentCore {
       saveSettings(this.#meta, settings);
     });
     this.#settings = settings;
+    this.named.changed();
     for (const flow of this.registry.flows) this.#turn(flow);
     return settings;
   }
@@ -156,7 +184,15 @@ export class EnvironmentCore {
 
   /** Applies limits that a deployment or a change through the API may have altered. */
   limitsChanged(): void {
+    this.named.changed();
     for (const flow of this.registry.flows) this.#applyLimits(flow);
+  }
+
+  /** Applies a change of a named limit by the API. */
+  changeLimit(name: string, change: LimitChange): "ok" | "not_found" | "too_many_keys" {
+    const result = this.named.change(name, change);
+    this.#turnLimited();
+    return result;
   }
 
   /** Applies changes that a queue's first partition reported. Returns true when they are new: other partitions are to be informed. */
@@ -180,12 +216,17 @@ export class EnvironmentCore {
     this.#slots.reported(partition.state, state);
     const { flow } = partition;
     const hadMisplacedKeys = flow.hasMisplacedKeys;
+    const { limits } = partition.state;
     partition.state = state;
+    this.named.reported(limits, state.limits);
     flow.changed();
     if (flow.hasMisplacedKeys !== hadMisplacedKeys) this.#limits.apply(flow);
     flow.rate?.atLeast(state.recoversAt);
     this.registry.used(partition);
-    this.#turn(flow);
+    if (!flow.isLimited) this.#limited.delete(flow);
+    else this.#limited.add(flow);
+    if (limits && !state.limits) this.#turnLimited();
+    this.#turnWithOthers(flow);
   }
 
   /** Permits for up to `max` runs, fair over the queues. Each must be answered or reported lost. */
@@ -200,7 +241,13 @@ export class EnvironmentCore {
       grants.push(...own);
       this.#limits.saveRate(flow);
       if (flow.isSplit) this.#turn(flow);
+      if (own.some(({ limits }) => limits !== undefined)) {
+        this.#limited.delete(flow);
+        this.#limited.add(flow);
+      }
     }
+    // What is granted of named limits is not left for other queues.
+    this.#turnLimited();
     // When nobody else waits, queues get prefetched permits too. Whether the host has room shows when it gets some runs.
     if (this.#turns.ready === 0) for (const grant of grants) this.#addPrefetched(grant);
     return grants;
@@ -214,13 +261,20 @@ export class EnvironmentCore {
     this.#slots.sent(grant.prefetched);
   }
 
-  /** Applies a grant's answer: the queue's state after it, and how many runs it leased and started. */
-  granted(grant: Grant, state: QueueState, { leased, started }: { leased: number; started: number }): void {
+  /**
+   * Applies a grant's answer: the queue's state after it, and how many runs it leased and started. `refused`: it did not look
+   * for any, because it knows later settings.
+   */
+  granted(
+    grant: Grant,
+    state: QueueState,
+    { leased, started, refused = false }: { leased: number; started: number; refused?: boolean },
+  ): void {
     this.#settle(grant, started);
     this.applyState(state);
     const flow = this.#flowOf(grant);
-    if (leased === 0) flow.wasFruitless(grant);
-    this.#turn(flow);
+    if (leased === 0 && !refused) flow.wasFruitless(grant);
+    this.#turnWithOthers(flow);
   }
 
   /** Begins a new epoch after a grant's answer was lost. The permits count until the queue has accepted that epoch. */
@@ -234,7 +288,7 @@ export class EnvironmentCore {
   recovered(grant: Grant, state: QueueState | null): void {
     this.#settle(grant, null);
     if (state) this.applyState(state);
-    this.#turn(this.#flowOf(grant));
+    this.#turnWithOthers(this.#flowOf(grant));
   }
 
   /** When the rate of a split queue allows more starts; null: no rate holds anything back. */
@@ -247,12 +301,16 @@ export class EnvironmentCore {
     return first;
   }
 
-  /** Makes ready what rates allow by now. */
+  /** Makes ready what rates, and overrides of limits that have expired, allow by now. */
   refill(): void {
     for (const queue of this.#limits.rated) {
       const flow = this.registry.flow(queue);
       if (flow) this.#turn(flow);
     }
+    const { expiresAt } = this.named;
+    if (expiresAt === null || expiresAt > this.#now()) return;
+    this.named.expire();
+    this.#turnLimited();
   }
 
   #add(state: QueueState): Partition {
@@ -269,6 +327,7 @@ export class EnvironmentCore {
   #settle(grant: Grant, started: number | null): void {
     this.#flowOf(grant).settle(grant, started, this.#now());
     this.#slots.settled(grant);
+    this.named.settled(grant.limits);
   }
 
   #flowOf({ queueKey }: Grant): QueueFlow {
@@ -278,5 +337,16 @@ export class EnvironmentCore {
   /** Sets how many runs of the queue are ready. To be called after each change of the queue or of its limits. */
   #turn(flow: QueueFlow): void {
     this.#turns.set(flow.queue, flow.ready(this.#settings.concurrencyLimit, this.#now()));
+  }
+
+  /** The same for the queues that share named limits, in the order in which they are to get their turns. */
+  #turnLimited(): void {
+    for (const flow of this.#limited) this.#turn(flow);
+  }
+
+  /** The same for a queue and, if it holds named limits, for those that share them. */
+  #turnWithOthers(flow: QueueFlow): void {
+    if (this.#limited.has(flow)) this.#turnLimited();
+    else this.#turn(flow);
   }
 }

@@ -1,5 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
-import { defaultQueueName } from "@acme/sdk/contract";
+import { defaultQueueName, type NamedLimitManifest } from "@acme/sdk/contract";
 import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
 import { Alarm } from "../lib/alarm.ts";
 import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
@@ -21,6 +21,9 @@ import type {
   EnvironmentState,
   EnvironmentStats,
   KnownQueue,
+  LimitChange,
+  LimitKeyState,
+  LimitState,
   PromotedDeployment,
   QueueHold,
 } from "./rpc.ts";
@@ -32,6 +35,8 @@ const TICK_MS = 10_000;
 const PARALLEL = 50;
 /** Most runs reported as ready: a dispatcher that has handed out this many asks again. */
 const MAX_REPORTED_READY = 1_000;
+
+const NO_LIMITS: ReadonlyMap<string, NamedLimitManifest> = new Map();
 
 /** The object of one environment: its concurrency, fairness over its queues, current deployment and schedules. */
 export function environmentObject<Env extends ObjectBindings>() {
@@ -53,7 +58,12 @@ export function environmentObject<Env extends ObjectBindings>() {
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
       this.#stubs = stubs(env);
-      this.#core = new EnvironmentCore(objectSql(ctx.storage), Date.now, (queue) => this.#declared(queue));
+      this.#core = new EnvironmentCore(
+        objectSql(ctx.storage),
+        Date.now,
+        (queue) => this.#declared(queue),
+        () => this.#declaredLimits(),
+      );
       this.#alarm = new Alarm(ctx.storage);
       ctx.blockConcurrencyWhile(() => this.#alarm.load());
       this.#schedules = new Scheduler({
@@ -123,14 +133,47 @@ export function environmentObject<Env extends ObjectBindings>() {
       return { queues, count: names.length };
     }
 
-    async queueHold(queue: string, task: string): Promise<QueueHold> {
+    async queueHold(
+      queue: string,
+      task: string,
+      limits: string[],
+      concurrencyKey: string,
+    ): Promise<QueueHold> {
       await this.#sync();
       const current = this.#currentDeployment();
       return {
-        ...this.#core.limitsOf(queue),
+        ...this.#core.limitsOf(queue, limits, concurrencyKey),
         version: current?.deployment.version ?? null,
         knowsTask: current?.manifest.tasks.some(({ id }) => id === task) ?? false,
       };
+    }
+
+    async listLimits(offset: number, limit: number): Promise<{ limits: LimitState[]; count: number }> {
+      await this.#sync();
+      const { names } = this.#core.named;
+      const limits = names
+        .slice(offset, offset + limit)
+        .flatMap((name) => this.#core.named.state(name) ?? []);
+      return { limits, count: names.length };
+    }
+
+    async findLimit(name: string): Promise<LimitState | null> {
+      await this.#sync();
+      return this.#core.named.state(name);
+    }
+
+    async findLimitKey(name: string, concurrencyKey: string): Promise<LimitKeyState | null> {
+      await this.#sync();
+      return this.#core.named.keyState(name, concurrencyKey);
+    }
+
+    async changeLimit(name: string, change: LimitChange): Promise<"ok" | "not_found" | "too_many_keys"> {
+      await this.#sync();
+      const result = this.#core.changeLimit(name, change);
+      const { expiresAt } = this.#core.named;
+      if (expiresAt !== null) this.#alarm.by(expiresAt);
+      await this.#dispatcher.publish();
+      return result;
     }
 
     async findQueue(queueKey: string): Promise<KnownQueue | null> {
@@ -220,6 +263,8 @@ export function environmentObject<Env extends ObjectBindings>() {
         console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
         this.#alarm.by(Date.now() + TICK_MS);
       }
+      const { expiresAt } = this.#core.named;
+      if (expiresAt !== null) this.#alarm.by(expiresAt);
       if (this.#core.registry.retireIdle() || this.#core.announcements.queuesToInform().queues.length > 0)
         this.#alarm.by(Date.now() + TICK_MS);
     }
@@ -231,16 +276,17 @@ export function environmentObject<Env extends ObjectBindings>() {
     ): Promise<LeasedRun[]> {
       const { hostId, sessionId } = host;
       try {
-        const { runs, started, ...state } = await this.#stubs.queue(grant.queueKey).dequeueRuns({
+        const { runs, started, refused, ...state } = await this.#stubs.queue(grant.queueKey).dequeueRuns({
           epoch: this.#core.epoch,
           max: grant.max,
           prefetched: grant.prefetched,
           shared: grant.shared,
+          limits: grant.limits,
           hostId,
           sessionId,
           deployment: current.deployment,
         });
-        this.#core.granted(grant, state, { leased: runs.length, started });
+        this.#core.granted(grant, state, { leased: runs.length, started, refused });
         return runs;
       } catch (error) {
         console.error(`A grant to queue ${grant.queueKey} was not answered`, error);
@@ -328,18 +374,26 @@ export function environmentObject<Env extends ObjectBindings>() {
     /** Informs a queue of the current deployment and of its changes through the API. */
     async #announceDeployment(queueKey: string, current: CurrentDeployment): Promise<void> {
       const tasks = current.manifest.tasks.map((task) => task.id);
+      const limits = Object.fromEntries(
+        current.manifest.tasks.flatMap(({ id, limits }) => (limits ? [[id, limits]] : [])),
+      );
       const queue = this.#core.registry.nameOf(queueKey);
       const declaration = queue === undefined ? {} : this.#declared(queue);
       const changes = queue === undefined ? undefined : this.#core.changes.of(queue);
       const state = await this.#stubs
         .queue(queueKey)
-        .deploymentPromoted(current.deployment, tasks, declaration, changes);
+        .deploymentPromoted(current.deployment, tasks, declaration, changes, limits);
       if (state) this.#core.applyState(state);
     }
 
     #declared(queue: string): QueueDeclaration {
       const current = this.#currentDeployment();
       return current ? declarationOf(current, this.#indexed(current), queue) : {};
+    }
+
+    #declaredLimits(): ReadonlyMap<string, NamedLimitManifest> {
+      const current = this.#currentDeployment();
+      return current ? this.#indexed(current).limits : NO_LIMITS;
     }
 
     #indexed(current: CurrentDeployment): IndexedManifest {

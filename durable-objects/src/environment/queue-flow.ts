@@ -1,5 +1,6 @@
 import { DeficitRoundRobin } from "../lib/drr.ts";
 import type { QueueState, SharedGrant } from "../queue/rpc.ts";
+import type { LimitsOfGrant, NamedLimits } from "./named-limits.ts";
 import type { SharedRate } from "./shared-rate.ts";
 
 /** Slots, or permits for slots: of all runs, and of the runs without a concurrency key among them. */
@@ -19,7 +20,7 @@ export interface Partition {
   usedAt: number;
 }
 
-export interface Grant {
+export interface Grant extends LimitsOfGrant {
   queueKey: string;
   max: number;
   /** Prefetched permits, see the queue's `PrefetchedPermits`. */
@@ -43,6 +44,7 @@ interface Wanted extends Slots {
  */
 export class QueueFlow {
   readonly queue: string;
+  readonly #named: NamedLimits;
   readonly partitions = new Map<string, Partition>();
   /** Number of changes through the API: a partition that knows fewer gets no grants. */
   revision = 0;
@@ -56,13 +58,20 @@ export class QueueFlow {
   readonly #turns = new DeficitRoundRobin();
   /** Some partition has to wait for slots that other partitions may use. */
   #waits = false;
-  /** Partitions that had nothing to lease when they were asked, since the last change. */
-  readonly #fruitless = new Set<string>();
+  /** Partitions that had nothing to lease when they were asked, since the last change, with the version of the named limits. */
+  readonly #fruitless = new Map<string, number>();
   /** Unanswered grants that were not counted against the rate. */
   #unrated = 0;
 
-  constructor(queue: string) {
+  constructor(queue: string, named: NamedLimits) {
     this.queue = queue;
+    this.#named = named;
+  }
+
+  /** Whether some of its runs hold named limits. */
+  get isLimited(): boolean {
+    for (const { state } of this.partitions.values()) if (state.limits) return true;
+    return false;
   }
 
   /** Whether more than one object may have runs of the queue. */
@@ -81,9 +90,9 @@ export class QueueFlow {
     this.#fruitless.clear();
   }
 
-  /** Records that a grant leased nothing: the runs have to wait for slots that their keys hold in other partitions. */
-  wasFruitless({ queueKey, shared }: Grant): void {
-    if (shared?.elsewhere) this.#fruitless.add(queueKey);
+  /** Records that a grant leased nothing: the runs have to wait for slots that their keys hold elsewhere. */
+  wasFruitless({ queueKey, shared, complete = true, limits }: Grant): void {
+    if (complete && (shared?.elsewhere || limits)) this.#fruitless.set(queueKey, this.#named.version);
   }
 
   setLimits(limits: Slots): void {
@@ -126,7 +135,7 @@ export class QueueFlow {
     let possible = 0;
     for (const [queueKey, partition] of this.partitions) {
       const wanted = this.#wantedOf(partition);
-      const isFruitless = this.#fruitless.has(queueKey);
+      const isFruitless = this.#fruitless.get(queueKey) === this.#named.version;
       const ready = isFruitless
         ? 0
         : Math.min(wanted.all, wanted.keyed + Math.min(wanted.unkeyed, free.unkeyed));
@@ -180,10 +189,12 @@ export class QueueFlow {
     const isMixed = this.#isMixed;
     for (const [queueKey, share] of isMixed ? this.#takeOne(count) : this.#turns.take(count)) {
       const partition = this.partitions.get(queueKey) as Partition;
+      const wanted = this.#wantedOf(partition);
       if (!this.isSplit) {
-        grants.push({ queueKey, max: share, prefetched: 0 });
+        // Another queue may have been granted what was left of a named limit.
+        const max = partition.state.limits ? Math.min(share, wanted.all) : share;
+        if (max > 0) grants.push({ queueKey, max, prefetched: 0, ...this.#named.grant(partition.state) });
       } else {
-        const wanted = this.#wantedOf(partition);
         const unkeyed = Math.min(share, wanted.unkeyed, free);
         const max = Math.min(share, wanted.keyed + unkeyed);
         if (max === 0) continue;
@@ -191,7 +202,7 @@ export class QueueFlow {
         const { revision, promotion } = this;
         const shared: SharedGrant = { unkeyed, unkeyedPrefetched: 0, revision, promotion };
         if (isMixed) shared.elsewhere = this.#heldElsewhere(queueKey);
-        grants.push({ queueKey, max, prefetched: 0, shared });
+        grants.push({ queueKey, max, prefetched: 0, shared, ...this.#named.grant(partition.state) });
       }
     }
     for (const grant of grants) {
@@ -224,7 +235,7 @@ export class QueueFlow {
 
   /** Adds prefetched permits to a grant: `prefetched` in all, and at most `unkeyed` of them for runs without a key. */
   addPrefetched(grant: Grant, prefetched: number, unkeyed: number, now: number): void {
-    if (this.rate || grant.shared?.elsewhere) return;
+    if (this.rate || grant.shared?.elsewhere || grant.limits) return;
     grant.prefetched = prefetched;
     if (grant.shared) grant.shared.unkeyedPrefetched = Math.min(prefetched, unkeyed);
     const added = { all: prefetched, unkeyed: grant.shared?.unkeyedPrefetched ?? prefetched };
@@ -259,7 +270,13 @@ export class QueueFlow {
 
   #wantedOf({ state, inflight }: Partition): Wanted {
     const isBehind = state.revision < this.revision;
-    const all = isBehind ? 0 : Math.max(0, state.ready - inflight.all);
+    let all = isBehind ? 0 : Math.max(0, state.ready - inflight.all);
+    if (state.limits) {
+      let possible = Math.max(0, state.open - inflight.all);
+      for (const [set, { ready }] of Object.entries(state.limits))
+        possible += Math.min(ready, this.#named.available(set));
+      all = Math.min(all, possible);
+    }
     return {
       all,
       keyed: Math.min(all, state.keyed),

@@ -1,5 +1,6 @@
 import type { Sql } from "../lib/sql.ts";
 import type { QueueState } from "../queue/rpc.ts";
+import type { NamedLimits } from "./named-limits.ts";
 import { type Partition, QueueFlow } from "./queue-flow.ts";
 
 /** A queue that held nothing for this long is not asked for its state after a restart. */
@@ -19,14 +20,16 @@ const IDLE_AFTER_MS = 60_000;
 export class QueueRegistry {
   readonly #sql: Sql;
   readonly #now: () => number;
+  readonly #named: NamedLimits;
   /** By queue name. */
   readonly #flows = new Map<string, QueueFlow>();
   /** By queue key. */
   readonly #partitions = new Map<string, Partition>();
 
-  constructor(sql: Sql, now: () => number) {
+  constructor(sql: Sql, now: () => number, named: NamedLimits) {
     this.#sql = sql;
     this.#now = now;
+    this.#named = named;
   }
 
   get flows(): Iterable<QueueFlow> {
@@ -47,7 +50,7 @@ export class QueueRegistry {
     const { queue, queueKey } = state;
     let flow = this.#flows.get(queue);
     if (!flow) {
-      flow = new QueueFlow(queue);
+      flow = new QueueFlow(queue, this.#named);
       this.#flows.set(queue, flow);
     }
     const partition: Partition = {
@@ -59,6 +62,8 @@ export class QueueRegistry {
         ready: 0,
         unkeyed: { held: 0, prefetched: 0, ready: 0 },
         keyed: 0,
+        open: 0,
+        limits: undefined,
         misplacedKeys: false,
         keys: undefined,
         seq: -1,

@@ -68,7 +68,44 @@ export interface QueueHold {
   version: string | null;
   /** Whether the current deployment has the task. */
   knowsTask: boolean;
+  /** The limits with names that the run holds; `key` is the bound of its concurrency key. */
+  limits: (LimitState & { key: LimitKeyState })[];
 }
+
+/** One bound of a concurrency limit with a name. Times in milliseconds since the epoch; null: none. */
+export interface LimitBound {
+  /** What holds now: never more than the environment's limit. */
+  current: number | null;
+  /** What the current deployment declares. */
+  base: number | null;
+  override: number | null;
+  overriddenAt: number | null;
+}
+
+export interface LimitState {
+  name: string;
+  perKey: LimitBound;
+  total: LimitBound;
+  running: number;
+  queued: number;
+  paused: boolean;
+}
+
+/** The bound of a limit for one concurrency key. */
+export interface LimitKeyState {
+  name: string;
+  concurrencyKey: string;
+  perKey: { current: number | null; base: number | null; override: number | null; expiresAt: number | null };
+  running: number;
+  paused: boolean;
+}
+
+export type LimitChange =
+  | { type: "pause"; paused: boolean }
+  | { type: "override"; perKey?: number; total?: number }
+  | { type: "reset" }
+  | { type: "override-key"; key: string; perKey: number; ttlMs: number }
+  | { type: "reset-key"; key: string };
 
 export interface EnvironmentRpc {
   /**
@@ -85,7 +122,14 @@ export interface EnvironmentRpc {
   ): Promise<EnvironmentSettings>;
   /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
   listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
-  queueHold(queue: string, task: string): Promise<QueueHold>;
+  queueHold(queue: string, task: string, limits: string[], concurrencyKey: string): Promise<QueueHold>;
+  /** Concurrency limits with names, in alphabetical order. */
+  listLimits(offset: number, limit: number): Promise<{ limits: LimitState[]; count: number }>;
+  /** Null: there is no limit with this name. */
+  findLimit(name: string): Promise<LimitState | null>;
+  findLimitKey(name: string, concurrencyKey: string): Promise<LimitKeyState | null>;
+  /** When this returns, no run starts under the former limit. */
+  changeLimit(name: string, change: LimitChange): Promise<"ok" | "not_found" | "too_many_keys">;
   /** The queue that has a partition with this key; null: there is none. */
   findQueue(queueKey: string): Promise<KnownQueue | null>;
   /** From the DispatcherObject only. */

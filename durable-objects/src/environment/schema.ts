@@ -4,7 +4,8 @@ import { SCHEDULES_TABLES } from "./schedules/schema.ts";
  * Tables of an environment object. Which runs hold slots is known by the queues alone; `active` names the queues that
  * may hold some, so that after a restart only they are asked. It is set before a queue is first granted anything. A queue
  * that is split has a row for each partition; `changes` is what was changed of a queue through the API, as its first
- * partition reported it; `rates` the limiters of queues that are split (see `SharedRate`).
+ * partition reported it; `rates` the limiters of queues that are split (see `SharedRate`); `limits` and `limit_keys` what was changed of
+ * concurrency limits with names.
  */
 export const ENVIRONMENT_MIGRATIONS = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -16,4 +17,12 @@ export const ENVIRONMENT_MIGRATIONS = [
   CREATE TABLE changes (queue TEXT PRIMARY KEY, changes TEXT NOT NULL) WITHOUT ROWID;
   ALTER TABLE firings ADD COLUMN partition INTEGER NOT NULL DEFAULT 0`,
   `CREATE TABLE rates (queue TEXT PRIMARY KEY, recovers_at REAL NOT NULL, reserved INTEGER NOT NULL) WITHOUT ROWID`,
+  `CREATE TABLE limits (name TEXT PRIMARY KEY, changes TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE limit_keys (
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    per_key INTEGER NOT NULL,
+    expires_at INTEGER NOT NULL,
+    PRIMARY KEY (name, key)
+  ) WITHOUT ROWID`,
 ] as const;

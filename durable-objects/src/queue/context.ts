@@ -34,6 +34,7 @@ export interface RunTableRow extends SqlRow {
   status: RunStatus;
   slot: number;
   concurrency_key: string;
+  limits: string;
   order_at: number;
   due_at: number | null;
   ttl_at: number | null;

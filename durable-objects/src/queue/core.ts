@@ -109,7 +109,9 @@ export class QueueCore {
   get state(): QueueState {
     const { ref, version, counters, settings, stored } = this.context;
     const prefetched = this.prefetched.left(counters.held);
-    const ready = settings.paused ? 0 : Math.max(0, counters.ready - this.usable);
+    const { usable } = this;
+    const ready = settings.paused ? 0 : Math.max(0, counters.ready - usable);
+    const { open, limited } = counters.readyByKind;
     return {
       queueKey: ref.queueKey,
       queue: ref.queue,
@@ -121,9 +123,11 @@ export class QueueCore {
       unkeyed: {
         held: counters.held.unkeyed,
         prefetched: prefetched.unkeyed,
-        ready: counters.unkeyedReady,
+        ready: open.unkeyed + limited.unkeyed,
       },
-      keyed: counters.keyedReady,
+      keyed: open.keyed + limited.keyed,
+      open: Math.min(ready, Math.max(0, open.unkeyed + open.keyed - usable)),
+      limits: counters.limitedUse,
       recoversAt: settings.rateLimit ? counters.recoversAt : 0,
       partitions: settings.partitions ?? 1,
       misplacedKeys: counters.hasMisplacedKeys,
@@ -135,13 +139,14 @@ export class QueueCore {
     };
   }
 
-  /** How many of the prefetched permits there are runs for. */
+  /** How many of the prefetched permits there are runs for. Runs with named limits need a grant that counts those. */
   get usable(): number {
     const { counters } = this.context;
     // Only a grant says how much of a misplaced key's limit is left.
     if (counters.hasMisplacedKeys) return 0;
     const { all, unkeyed } = this.prefetched.left(counters.held);
-    return Math.min(all, Math.min(unkeyed, counters.unkeyedReady) + counters.keyedReady);
+    const { open } = counters.readyByKind;
+    return Math.min(all, Math.min(unkeyed, open.unkeyed) + open.keyed);
   }
 
   /** Whether the environment made a grant with older settings than this queue knows: the grant may allow too much. */

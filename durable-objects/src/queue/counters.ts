@@ -2,8 +2,9 @@ import { DeficitRoundRobin } from "../lib/drr.ts";
 import { available, availableAt, clamped, type Rate, rateOf, spend } from "../lib/rate.ts";
 import type { Sql } from "../lib/sql.ts";
 import { TimeHeap } from "../lib/time-heap.ts";
+import { LimitedRuns, type Turn } from "./limited-runs.ts";
 import type { Held } from "./prefetched-permits.ts";
-import type { QueueSettings } from "./rpc.ts";
+import type { LimitedUse, LimitsGrant, QueueSettings } from "./rpc.ts";
 
 interface Counts {
   pending: number;
@@ -23,6 +24,16 @@ export interface Change {
   notYetQueued?: number;
 }
 
+/** What `take` may take, beside the limits that are counted here. */
+export interface TakeLimits {
+  /** Most runs without a concurrency key. */
+  unkeyed?: number;
+  /** Slots that keys hold in other partitions. */
+  elsewhere?: Record<string, number>;
+  /** What is left of named limits; absent: only runs without those are taken. */
+  limits?: LimitsGrant;
+}
+
 /** Shortest time between two refills that are acted on. */
 const MIN_REFILL_MS = 10;
 
@@ -37,7 +48,11 @@ const MIN_REFILL_MS = 10;
 export class KeyCounters {
   readonly #keys = new Map<string, Counts>();
   readonly #touched = new Set<string>();
+  /** The turns of the keys, for their runs without named limits. */
   readonly #turns = new DeficitRoundRobin();
+  readonly #limited = new LimitedRuns();
+  /** Runs with named limits come first in the next dequeue that has too few slots for all. */
+  #limitedFirst = false;
   /** Keys whose limiter holds runs back, by the time at which it allows more starts. */
   readonly #refills = new TimeHeap();
   /** Keys without runs whose limiter has not recovered, by the time at which it will have. */
@@ -87,14 +102,18 @@ export class KeyCounters {
     return this.#misplacedKeys.size > 0;
   }
 
-  /** Runs without a key that could be dequeued under the limits of a key. */
-  get unkeyedReady(): number {
-    return this.#turns.of("");
+  /** Runs that could be dequeued under the limits of their keys: with and without a key, with and without named limits. */
+  get readyByKind(): Record<"open" | "limited", { unkeyed: number; keyed: number }> {
+    const [open, limited] = [this.#turns.of(""), this.#limited.readyOf("")];
+    return {
+      open: { unkeyed: open, keyed: this.#turns.ready - open },
+      limited: { unkeyed: limited, keyed: this.#limited.ready - limited },
+    };
   }
 
-  /** Runs with a key that could be dequeued under the limits of their keys. */
-  get keyedReady(): number {
-    return this.#turns.ready - this.#turns.of("");
+  /** Runs that hold named limits, by those; undefined: there are none. The same object until something changes. */
+  get limitedUse(): Record<string, LimitedUse> | undefined {
+    return this.#limited.use;
   }
 
   /** When the limiter of the whole queue will have recovered. */
@@ -114,7 +133,7 @@ export class KeyCounters {
 
   /** What could be dequeued if the whole queue had no rate limit. */
   get #wanted(): number {
-    return Math.min(this.#turns.ready, this.#totalLimit - this.#running);
+    return Math.min(this.#turns.ready + this.#limited.ready, this.#totalLimit - this.#running);
   }
 
   get #tokens(): number {
@@ -122,6 +141,7 @@ export class KeyCounters {
   }
 
   load(sql: Sql): void {
+    this.#limited.load(sql);
     const rows = sql.exec<{
       concurrency_key: string;
       pending: number;
@@ -167,8 +187,11 @@ export class KeyCounters {
     else this.#misplacedKeys.delete(key);
   }
 
-  add(key: string, change: Change): void {
+  /** `limits`: the named limits of the runs (see `limitSetOf`). */
+  add(key: string, change: Change, limits = ""): void {
     const { pending = 0, running = 0, notYetQueued = 0 } = change;
+    if (limits !== "" && (pending !== 0 || running !== 0))
+      this.#limited.add(key, limits, { pending, running });
     let counts = this.#keys.get(key);
     if (!counts) {
       counts = { pending: 0, running: 0, notYetQueued: 0, tat: 0, refillAt: null };
@@ -188,30 +211,51 @@ export class KeyCounters {
     this.#updateMisplaced(key, counts);
   }
 
-  /**
-   * Distributes the next `max` slots over the keys. Runs without a key get at most `unkeyed`, and a key gets no more than its
-   * limit leaves beside the slots that it holds `elsewhere`.
-   */
-  take(
-    max: number,
-    unkeyed = Number.POSITIVE_INFINITY,
-    elsewhere: Record<string, number> = {},
-  ): Map<string, number> {
+  /** Distributes the next `max` slots over the keys, and over the named limits that their runs hold. */
+  take(max: number, { unkeyed = Number.POSITIVE_INFINITY, elsewhere = {}, limits }: TakeLimits = {}): Turn[] {
     const most = Math.min(max, this.ready);
-    const held: [string, number][] = [];
-    const hold = (key: string, counts: Counts | undefined, ready: number): void => {
-      if (!counts || ready >= this.#turns.of(key)) return;
-      held.push([key, this.#turns.of(key) - Math.max(0, ready)]);
-      this.#turns.set(key, ready);
-    };
-    hold("", this.#keys.get(""), unkeyed);
-    for (const [key, slots] of Object.entries(elsewhere)) {
+    const taken = new Map<string, number>();
+    /** How many more runs of a key may be taken. */
+    const roomOf = (key: string): number => {
       const counts = this.#keys.get(key);
-      if (counts) hold(key, counts, this.#limit - counts.running - slots);
+      if (!counts) return 0;
+      const room = this.#roomOf(counts, elsewhere[key] ?? 0);
+      return Math.min(room, key === "" ? unkeyed : room) - (taken.get(key) ?? 0);
+    };
+    const turns: Turn[] = [];
+    const add = (more: Turn[]): void => {
+      turns.push(...more);
+      for (const { key, count } of more) taken.set(key, (taken.get(key) ?? 0) + count);
+    };
+    const left = () => most - turns.reduce((sum, { count }) => sum + count, 0);
+    const takeOpen = (upTo: number) =>
+      add(this.#takeOpen(upTo, ["", ...Object.keys(elsewhere), ...taken.keys()], roomOf));
+    if (!limits || this.#limited.ready === 0) {
+      takeOpen(most);
+      return turns;
     }
-    const taken = this.#turns.take(most);
+    // Runs with and without named limits take turns: each kind gets half of the slots, and what the other one leaves.
+    this.#limitedFirst = !this.#limitedFirst;
+    const half = Math.floor((most + Number(!this.#limitedFirst)) / 2);
+    takeOpen(Math.max(half, most - this.#limited.ready));
+    add(this.#limited.take(left(), limits, roomOf));
+    if (left() > 0) takeOpen(left());
+    return turns;
+  }
+
+  /** Takes runs without named limits. Of these keys no more than `roomOf` says. */
+  #takeOpen(max: number, limitedKeys: Iterable<string>, roomOf: (key: string) => number): Turn[] {
+    const held: [string, number][] = [];
+    for (const key of new Set(limitedKeys)) {
+      const ready = this.#turns.of(key);
+      const room = Math.max(0, roomOf(key));
+      if (room >= ready) continue;
+      held.push([key, ready - room]);
+      this.#turns.set(key, room);
+    }
+    const taken = this.#turns.take(max);
     for (const [key, more] of held) this.#turns.set(key, this.#turns.of(key) + more);
-    return taken;
+    return [...taken].map(([key, count]) => ({ key, limits: "", count }));
   }
 
   /** Counts starts of a key against the rate limits. */
@@ -266,6 +310,7 @@ export class KeyCounters {
 
   /** Writes the counts of the keys touched since the last call. */
   save(sql: Sql): void {
+    this.#limited.save(sql);
     for (const key of this.#touched) {
       const counts = this.#keys.get(key);
       if (!counts) continue;
@@ -295,11 +340,20 @@ export class KeyCounters {
     this.#savedTat = this.#tat;
   }
 
+  /** Runs that the limits of a key allow to be dequeued, beside the slots that it holds `elsewhere`. */
+  #roomOf({ running, tat }: Counts, elsewhere: number): number {
+    const rate = this.#keyRate;
+    const tokens = rate ? available(rate, tat, this.#now) : Number.POSITIVE_INFINITY;
+    return Math.min(this.#limit - running - elsewhere, tokens);
+  }
+
   #turn(key: string, counts: Counts): void {
     const wanted = Math.min(counts.pending, this.#limit - counts.running);
     const rate = this.#keyRate;
     const tokens = rate ? available(rate, counts.tat, this.#now) : Number.POSITIVE_INFINITY;
-    this.#turns.set(key, Math.min(wanted, tokens));
+    const open = counts.pending - this.#limited.pendingOf(key);
+    this.#turns.set(key, Math.min(open, wanted, tokens));
+    if (this.#limited.has(key)) this.#limited.setRoom(key, Math.min(wanted, tokens));
     const at = rate && wanted > tokens ? this.#nextToken(rate, counts.tat) : null;
     if (at === null) {
       counts.refillAt = null;

@@ -16,8 +16,9 @@ export interface Leased {
 export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
   const leased: Leased = { runs: [], started: 0 };
   if (q.settings.paused) return leased;
-  const turns = q.counters.take(grant.max, grant.shared?.unkeyed, grant.shared?.elsewhere);
-  if (turns.size === 0) return leased;
+  const { shared, limits } = grant;
+  const turns = q.counters.take(grant.max, { ...shared, limits });
+  if (turns.length === 0) return leased;
   const { hostId, sessionId, deployment } = grant;
   const rows = Map.groupBy(
     leaseRuns(q, { hostId, sessionId, deploymentId: deployment.id }, turns),
@@ -29,11 +30,12 @@ export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
     if (started > 0) q.counters.started(key, started);
     leased.started += started;
   }
+  const keys = new Set(turns.map(({ key }) => key));
   leased.runs.push(
     ...handedOut(
       q,
       grant,
-      [...turns.keys()].flatMap((key) => rows.get(key) ?? []),
+      [...keys].flatMap((key) => rows.get(key) ?? []),
     ),
   );
   if (leased.runs.length > 0) saveDeployment(q, grant.deployment);

@@ -99,11 +99,13 @@ export class EnvironmentLink {
   }
 
   #isReported(): boolean {
-    const { held, ready, parked, prefetched, revision, unkeyed, keyed, misplacedKeys } = this.#core.state;
+    const { held, ready, parked, prefetched, revision, unkeyed, keyed, misplacedKeys, limits } =
+      this.#core.state;
     const last = this.#lastReported;
     return (
       last !== null &&
       last.revision === revision &&
+      last.limits === limits &&
       (!this.#core.isSplit ||
         (last.unkeyed.held + last.unkeyed.prefetched === unkeyed.held + unkeyed.prefetched &&
           last.unkeyed.ready === unkeyed.ready &&

@@ -299,9 +299,9 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return this.#serves(environmentKey) ? this.#stats() : null;
     }
 
-    async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased> {
+    async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased & { refused?: boolean }> {
       if (!this.#core.acceptEpoch(grant.epoch) || this.#core.isOutdated(grant))
-        return { ...this.#environment.peek(), runs: [], started: 0 };
+        return { ...this.#environment.peek(), runs: [], started: 0, refused: true };
       this.#core.reportsKeys = grant.shared?.elsewhere !== undefined;
       const { runs, started } = this.#commit((q) => dequeueRuns(q, grant), { report: false });
       // Permits are taken with a new version only: of two states with the same version, the environment takes the one with
@@ -341,6 +341,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       tasks: string[],
       declaration: QueueDeclaration,
       changes: QueueChanges | undefined,
+      limits: Record<string, string[]>,
     ): Promise<QueueState | null> {
       if (!this.#core.exists) return null;
       // The permits were granted under the settings so far.
@@ -350,7 +351,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
         this.#core.adopt(changes);
       });
       const known = new Set(tasks);
-      while (this.#commit((q) => releaseParked(q, known, TIMER_BATCH))) await scheduler.wait(0);
+      while (this.#commit((q) => releaseParked(q, known, limits, TIMER_BATCH))) await scheduler.wait(0);
       return this.#environment.answer();
     }
 

@@ -1,5 +1,6 @@
 import { RunStatus } from "@acme/sdk/contract";
 import type { Meta } from "../lib/sql.ts";
+import { limitSetOf } from "../routing/limit-sets.ts";
 import { type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { transition } from "./transition.ts";
 
@@ -22,8 +23,16 @@ function save(q: QueueContext, tasks: ReadonlySet<string>): void {
   q.meta.set(META_KEY, [...tasks]);
 }
 
-/** Queues runs that waited for a deployment with these tasks, at most `limit`. Returns true when there may be more. */
-export function releaseParked(q: QueueContext, tasks: ReadonlySet<string>, limit: number): boolean {
+/**
+ * Queues runs that waited for a deployment with these tasks, at most `limit`. They hold the named limits that the deployment
+ * declares of their task, unless their trigger named others. Returns true when there may be more.
+ */
+export function releaseParked(
+  q: QueueContext,
+  tasks: ReadonlySet<string>,
+  limitsOfTasks: Record<string, string[]>,
+  limit: number,
+): boolean {
   const brought = [...q.unknownTasks].filter((task) => tasks.has(task));
   if (brought.length === 0) return false;
   const parked = q.sql.exec<RunTableRow>(
@@ -31,11 +40,18 @@ export function releaseParked(q: QueueContext, tasks: ReadonlySet<string>, limit
     JSON.stringify(brought),
     limit,
   );
-  for (const run of parked) {
-    const { ttlMs } = specOf(run);
+  for (const parkedRun of parked) {
+    const { ttlMs } = specOf(parkedRun);
+    const run = withLimits(q, parkedRun, limitSetOf(limitsOfTasks[parkedRun.task] ?? []));
     transition(q, run, RunStatus.PENDING, { queued_at: q.now, ttl_at: ttlMs ? q.now + ttlMs : null });
   }
   if (parked.length === limit) return true;
   save(q, new Set([...q.unknownTasks].filter((task) => !tasks.has(task))));
   return false;
+}
+
+function withLimits(q: QueueContext, run: RunTableRow, limits: string): RunTableRow {
+  if (limits === "" || run.limits !== "") return run;
+  q.sql.exec("UPDATE runs SET limits = ? WHERE seq = ?", limits, run.seq);
+  return { ...run, limits };
 }

@@ -39,7 +39,8 @@ export class PrefetchedLeasing {
     this.#nextLeaseAt = q.now + (max > 1 ? REPORT_PACE.lazyMs : REPORT_PACE.gapMs);
     const { shared } = grant;
     const { unkeyed } = prefetched.left(q.counters.held);
-    return dequeueRuns(q, { ...grant, max, shared: shared && { ...shared, unkeyed } }).runs;
+    return dequeueRuns(q, { ...grant, max, limits: undefined, shared: shared && { ...shared, unkeyed } })
+      .runs;
   }
 
   /** Leases soon what was not leased by its own commit. */

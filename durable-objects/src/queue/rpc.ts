@@ -29,6 +29,8 @@ export interface TriggerItem {
   metadata?: string;
   tags: string[];
   concurrencyKey?: string;
+  /** Names of the concurrency limits that it holds beside those of its queue. Absent: none, or those of its unknown task. */
+  limits?: string[];
   /** Head start over other runs of its key. */
   priorityMs: number;
   /** Point in time before which it is DELAYED. */
@@ -290,6 +292,8 @@ export interface RunHold {
   /** Of its concurrency key, and of the whole queue; of a split queue: of this partition. */
   key: LimitUse;
   all: LimitUse;
+  /** Names of the limits that it holds beside those of its queue. */
+  limits: string[];
   /** Only of a run that is suspended; at most 20. */
   operations: PendingOperation[];
 }
@@ -378,8 +382,13 @@ export interface QueueRpc {
    */
   reproject(environmentKey: string, id: string): Promise<Reprojection | null>;
 
-  /** From the EnvironmentObject only. `started`: how many of the runs count against rate limits. */
-  dequeueRuns(grant: DequeueGrant): Promise<QueueState & { runs: LeasedRun[]; started: number }>;
+  /**
+   * From the EnvironmentObject only. `started`: how many of the runs count against rate limits. `refused`: the grant was made with
+   * older settings than the queue knows.
+   */
+  dequeueRuns(
+    grant: DequeueGrant,
+  ): Promise<QueueState & { runs: LeasedRun[]; started: number; refused?: boolean }>;
   /**
    * From the EnvironmentObject only: revokes prefetched permits. `reportKeys`: from now on the queue reports which keys hold
    * slots. Null: the queue doesn't exist.
@@ -389,13 +398,15 @@ export interface QueueRpc {
   syncState(epoch: number): Promise<QueueState | null>;
   /**
    * From the EnvironmentObject only: a deployment was promoted, or what another partition keeps was changed. PENDING_VERSION
-   * runs of its tasks are queued, and its declaration and the changes take effect. Null: the queue doesn't exist.
+   * runs of its tasks are queued, and its declaration and the changes take effect. `limits`: the named limits of those of its
+   * tasks that have any. Null: the queue doesn't exist.
    */
   deploymentPromoted(
     deployment: DeploymentRef,
     tasks: string[],
     declaration: QueueDeclaration,
     changes: QueueChanges | undefined,
+    limits: Record<string, string[]>,
   ): Promise<QueueState | null>;
   /** From the DispatcherObject only: queues everything that is leased to this host session again. */
   hostSessionLost(sessionId: string): Promise<void>;
@@ -451,6 +462,10 @@ export interface QueueState {
   unkeyed: { held: number; prefetched: number; ready: number };
   /** Runs with a concurrency key that could be dequeued now under the limits of their keys. */
   keyed: number;
+  /** The part of `ready` without runs that hold named limits. */
+  open: number;
+  /** Runs that hold named limits, by those (see `limitSetOf`). Absent: there are none. */
+  limits?: Record<string, LimitedUse>;
   /** When its rate limiter will have recovered; 0: it has. */
   recoversAt: number;
   /** Number of partitions of the queue, as far as this one knows. */
@@ -469,6 +484,28 @@ export interface QueueState {
   changes?: QueueChanges;
 }
 
+/** Runs of a queue that hold the same named limits. */
+export interface LimitedUse {
+  /** Slots held. */
+  held: number;
+  /** Runs that could be dequeued if there were no named limits. */
+  ready: number;
+  queued: number;
+  /** Slots held, by concurrency key. */
+  keys: Record<string, number>;
+}
+
+/** What is left of named limits, by name: a run that holds a limit which is not named here is not dequeued. */
+export type LimitsGrant = Record<string, LimitLeft>;
+
+export interface LimitLeft {
+  /** Null: the limit has no total. */
+  free: number | null;
+  /** Of each concurrency key that `keys` doesn't name; null: keys have no limit. */
+  perKey: number | null;
+  keys: Record<string, number>;
+}
+
 /** A leased run. It passes through three objects, so it is serialized once: `json` is a `DequeuedRun`. */
 export interface LeasedRun {
   runId: string;
@@ -483,6 +520,8 @@ export interface DequeueGrant {
   prefetched: number;
   /** Set for a split queue. */
   shared?: SharedGrant;
+  /** Set for a queue with runs that hold named limits. */
+  limits?: LimitsGrant;
   hostId: string;
   sessionId: string;
   deployment: DeploymentRef;

@@ -1,5 +1,6 @@
 import { RunStatus } from "@acme/sdk/contract";
 import type { SqlRow } from "../lib/sql.ts";
+import { limitNamesOf } from "../routing/limit-sets.ts";
 import { findRun, type QueueContext, type RunTableRow } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
 import type { PendingOperation, RunHold } from "./rpc.ts";
@@ -29,16 +30,19 @@ export function holdOf(q: QueueContext, runId: string, now: number): RunHold | n
     paused,
     key: { running: counts.running, limit: concurrencyLimit, nextStartAt: counts.keyStartAt },
     all: { running: q.counters.running, limit: totalConcurrencyLimit, nextStartAt: counts.startAt },
+    limits: limitNamesOf(run.limits),
     operations: operationsOf(q, run),
   };
 }
 
-/** Runs of its concurrency key that are dequeued before it. */
+/** Runs of its concurrency key, with the same named limits, that are dequeued before it. */
 function aheadOf(q: QueueContext, run: RunTableRow): number {
   const [row] = q.sql.exec<{ ahead: number }>(
     `SELECT count(*) AS ahead FROM (
-       SELECT 1 FROM runs WHERE status = 'PENDING' AND concurrency_key = ? AND (order_at, seq) < (?, ?) LIMIT ${MAX_AHEAD})`,
+       SELECT 1 FROM runs WHERE status = 'PENDING' AND concurrency_key = ? AND limits = ?
+         AND (order_at, seq) < (?, ?) LIMIT ${MAX_AHEAD})`,
     run.concurrency_key,
+    run.limits,
     run.order_at,
     run.seq,
   );

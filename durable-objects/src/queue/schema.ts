@@ -20,6 +20,9 @@
  * `keys` counts runs by concurrency key; `later` are DELAYED and PENDING_VERSION ones, `tat` is the key's rate limiter (see
  * `Rate`). `debounces` says which run a debounce key stands for; `expires_at` is when that run starts, at the latest.
  *
+ * `limits` names the concurrency limits that the run holds beside those of its queue (see `limitSetOf`). `lanes` counts the runs
+ * that hold any, by key and limits.
+ *
  * `kept_until` is when the last idempotency key that stands for the run expires (0: none does). An ended run is deleted
  * when retention is over, but not before: a key whose run is gone would execute it again.
  *
@@ -140,4 +143,14 @@ export const QUEUE_MIGRATIONS = [
   UPDATE runs SET kept_until = json_extract(spec, '$.idempotency.expiresAt')
     WHERE json_extract(spec, '$.idempotency.expiresAt') IS NOT NULL;
   UPDATE runs SET due_at = kept_until WHERE completed_at IS NOT NULL AND slot = 0 AND due_at < kept_until`,
+  `ALTER TABLE runs ADD COLUMN limits TEXT NOT NULL DEFAULT '';
+  DROP INDEX runs_pending;
+  CREATE INDEX runs_pending ON runs (concurrency_key, limits, order_at, seq) WHERE status = 'PENDING';
+  CREATE TABLE lanes (
+    concurrency_key TEXT NOT NULL,
+    limits TEXT NOT NULL,
+    pending INTEGER NOT NULL,
+    running INTEGER NOT NULL,
+    PRIMARY KEY (concurrency_key, limits)
+  ) WITHOUT ROWID`,
 ] as const;

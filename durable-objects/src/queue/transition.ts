@@ -1,5 +1,6 @@
 import { type AttemptCompleted, canFollow, holdsSlot, isFinal, RunStatus } from "@acme/sdk/contract";
 import { due, findRun, type QueueContext, type RunTableRow } from "./context.ts";
+import type { Turn } from "./limited-runs.ts";
 import { saveOutput } from "./outputs.ts";
 import { deletedAt } from "./retention.ts";
 import { notifyWaiters } from "./run-waiters.ts";
@@ -92,18 +93,20 @@ export interface Lessee {
   deploymentId: string;
 }
 
-/** The first runs of a key. */
-const NEXT = `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 ORDER BY order_at, seq LIMIT ?2`;
+/** The first runs of a key, of those with the same named limits. */
+const next = (limits: string): string =>
+  `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 AND limits = ${limits} ORDER BY order_at, seq LIMIT ?2`;
+const NEXT = next("?3");
 /** A run keeps the deployment of its first dequeue for all of its attempts. */
 const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?3, ttl_at = NULL, version = ?4,
    updated_at = ?5, host_id = ?6, session_id = ?7, deployment_id = coalesce(deployment_id, ?8)`;
-const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${NEXT}) RETURNING *`;
+const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${next("?9")}) RETURNING *`;
 const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2) RETURNING *`;
 
-/** Leases the first pending runs of each key, as many as `turns` says. Returns the new rows in the order of the queue. */
-export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Map<string, number>): RunTableRow[] {
+/** Leases the first pending runs of each key and its limits, as many as `turns` says. Returns the new rows in the order of the queue. */
+export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Turn[]): RunTableRow[] {
   const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
-  const update = (statement: string, from: string, limit: number): RunTableRow[] =>
+  const update = (statement: string, from: string, limit: number, ...more: string[]): RunTableRow[] =>
     q.sql.exec<RunTableRow>(
       statement,
       from,
@@ -114,20 +117,24 @@ export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Map<string, nu
       lessee.hostId,
       lessee.sessionId,
       lessee.deploymentId,
+      ...more,
     );
-  const keys = [...turns];
-  const [first] = keys;
+  const [first] = turns;
   let rows: RunTableRow[];
-  if (first && keys.length === 1) rows = update(LEASE_OF_KEY, ...first);
+  if (first && turns.length === 1) rows = update(LEASE_OF_KEY, first.key, first.count, first.limits);
   else {
     // One statement for all keys: where there are many, each has few runs.
-    const picked = keys.flatMap(([key, count]) => q.sql.exec<{ seq: number }>(NEXT, key, count));
+    const picked = turns.flatMap(({ key, limits, count }) =>
+      q.sql.exec<{ seq: number }>(NEXT, key, count, limits),
+    );
     rows = update(LEASE_PICKED, JSON.stringify(picked.map(({ seq }) => seq)), picked.length);
   }
-  const leased = Map.groupBy(rows, (row) => row.concurrency_key);
-  for (const key of turns.keys()) {
-    const count = leased.get(key)?.length ?? 0;
-    q.counters.add(key, { pending: -count, running: count });
+  for (const [first, ...others] of Map.groupBy(
+    rows,
+    (row) => `${row.limits} ${row.concurrency_key}`,
+  ).values()) {
+    const count = others.length + 1;
+    if (first) q.counters.add(first.concurrency_key, { pending: -count, running: count }, first.limits);
   }
   if (rows.length > 0) q.effects.changed = true;
   return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
@@ -139,7 +146,7 @@ export function succeedRun(
   success: Pick<AttemptCompleted, "runId" | "token" | "startedAt" | "completedAt" | "usageMs">,
   output: { data: string | null; type: string },
 ): boolean {
-  const row = q.sql.exec<Pick<RunTableRow, "seq" | "concurrency_key" | "waited">>(
+  const row = q.sql.exec<Pick<RunTableRow, "seq" | "concurrency_key" | "limits" | "waited">>(
     `UPDATE runs SET
        attempt = attempt + (status = 'DEQUEUED'),
        started_at = coalesce(started_at, max(created_at, min(?1, ?3))),
@@ -151,7 +158,7 @@ export function succeedRun(
        updated_at = ?3, version = ?4, done_token = token, usage_ms = usage_ms + ?5, error_message = NULL
      WHERE id = ?6 AND token = ?7 AND done_token <> token AND slot = 1 AND status IN ('DEQUEUED', 'EXECUTING')
        AND (?8 IS NULL OR (session_id = ?8 AND host_id = ?9))
-     RETURNING seq, concurrency_key, waited`,
+     RETURNING seq, concurrency_key, limits, waited`,
     success.startedAt ?? success.completedAt,
     due(q, q.now + q.timeouts.retentionMs),
     q.now,
@@ -165,7 +172,7 @@ export function succeedRun(
   if (!row) return false;
   q.effects.changed = true;
   q.effects.finished.push(success.runId);
-  q.counters.add(row.concurrency_key, { running: -1 });
+  q.counters.add(row.concurrency_key, { running: -1 }, row.limits);
   saveOutput(q, row.seq, output.data, output.type, null);
   if (row.waited === 1) notifyWaiters(q, findRun(q, success.runId) as RunTableRow);
   return true;
@@ -213,7 +220,7 @@ function count(q: QueueContext, before: RunTableRow, after: RunTableRow): void {
   const running = after.slot - before.slot;
   const notYetQueued = Number(isNotYetQueued(after.status)) - Number(isNotYetQueued(before.status));
   if (pending !== 0 || running !== 0 || notYetQueued !== 0)
-    q.counters.add(after.concurrency_key, { pending, running, notYetQueued });
+    q.counters.add(after.concurrency_key, { pending, running, notYetQueued }, after.limits);
 }
 
 /** Whether a run in this state has never been in the queue. */

@@ -1,5 +1,6 @@
 import { parseRunId, RunStatus } from "@acme/sdk/contract";
 import { debounceClaimOf, pushOf } from "../routing/debounce-claim.ts";
+import { limitSetOf } from "../routing/limit-sets.ts";
 import { sizeShareOf } from "../routing/settings.ts";
 import { due, findRun, type QueueContext, type RunSpec, type RunTableRow } from "./context.ts";
 import { claimDebounce, pushDebounced } from "./debounce.ts";
@@ -75,16 +76,18 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   const { status, dueAt } = startingPoint(q, item);
   const pending = status === RunStatus.PENDING;
   const ttlAt = pending && item.ttlMs ? q.now + item.ttlMs : null;
+  const limits = limitSetOf(item.limits ?? []);
   if (item.lockedDeployment) saveDeployment(q, item.lockedDeployment);
   const inserted = q.sql.exec<{ seq: number }>(
-    `INSERT INTO runs (id, task, status, concurrency_key, order_at, due_at, ttl_at, deployment_id, version, created_at,
+    `INSERT INTO runs (id, task, status, concurrency_key, limits, order_at, due_at, ttl_at, deployment_id, version, created_at,
        queued_at, delay_until, updated_at, tags, spec, kept_until)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
      ON CONFLICT (id) DO NOTHING RETURNING seq`,
     item.runId,
     item.task,
     status,
     item.concurrencyKey ?? "",
+    limits,
     (item.delayUntil ?? q.now) - item.priorityMs,
     dueAt,
     ttlAt,
@@ -115,7 +118,7 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
   }
   if (item.metadata !== undefined)
     q.sql.exec("INSERT INTO metadata (seq, metadata) VALUES (?, ?)", seq, item.metadata);
-  q.counters.add(item.concurrencyKey ?? "", pending ? { pending: 1 } : { notYetQueued: 1 });
+  q.counters.add(item.concurrencyKey ?? "", pending ? { pending: 1 } : { notYetQueued: 1 }, limits);
   if (!item.known) markUnknown(q, item.task);
   if (dueAt !== null) due(q, dueAt);
   if (ttlAt !== null) due(q, ttlAt);

@@ -1,5 +1,6 @@
 import {
   limitsOfQueue,
+  type NamedLimitManifest,
   type QueueManifest,
   type TaskManifest,
   type WorkerManifest,
@@ -11,11 +12,13 @@ import type { QueueDeclaration } from "../queue/rpc.ts";
 export interface IndexedManifest {
   tasks: Map<string, TaskManifest>;
   queues: Map<string, QueueManifest>;
+  limits: Map<string, NamedLimitManifest>;
 }
 
 export const indexed = (manifest: WorkerManifest): IndexedManifest => ({
   tasks: new Map(manifest.tasks.map((task) => [task.id, task])),
   queues: new Map(manifest.queues.map((queue) => [queue.name, queue])),
+  limits: new Map((manifest.limits ?? []).map((limit) => [limit.name, limit])),
 });
 
 /** The declaration of a queue by the current deployment, as the queue receives it. */

@@ -168,7 +168,12 @@ export const runRoutes = new Hono<App>()
     const run = await ownerOf(c.env, environment.key, runId).runHold(environment.key, runId);
     if (!run) throw runNotFound(runId);
     const [hold, hosts] = await Promise.all([
-      environmentObjectOf(c.env, environment.key).queueHold(run.queue, run.task),
+      environmentObjectOf(c.env, environment.key).queueHold(
+        run.queue,
+        run.task,
+        run.limits,
+        run.concurrencyKey ?? "",
+      ),
       dispatcherOf(c.env, environment).hosts(),
     ]);
     const facts = { run, environment: environment.slug, hold, hosts: hosts.length, now: Date.now() };

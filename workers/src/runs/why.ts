@@ -82,6 +82,20 @@ function limits({ run, hold, environment, now }: WhyFacts, queue: string): WhyBl
     found.push(rate("concurrency_key_rate", key, run.key.nextStartAt, now));
   }
   if (all.nextStartAt !== null) found.push(rate("queue_rate", queue, all.nextStartAt, now));
+  for (const { name, paused, running, total, key: ofKey } of hold.limits) {
+    if (paused)
+      found.push({ reason: "shared_limit_paused", message: `Concurrency limit ${name} is paused.` });
+    const whose = `concurrency limit ${name}`;
+    if (isFull({ running, limit: total.current }))
+      slots("shared_limit", whose, running, total.current as number);
+    const { current } = ofKey.perKey;
+    if (!isFull({ running: ofKey.running, limit: current })) continue;
+    const keyName =
+      run.concurrencyKey === null
+        ? `${whose} (runs without a key)`
+        : `key "${run.concurrencyKey}" of ${whose}`;
+    slots("shared_limit_key", keyName, ofKey.running, current as number);
+  }
   const { running, limit, free } = hold.environment;
   if (free === 0) slots("environment_limit", `environment ${environment}`, running, limit);
   else if (isFull(hold.queue)) {

@@ -47,6 +47,7 @@ export function runOfTick(
       payload: payloadOf(schedule, tick, upcoming),
       payloadType: "application/super+json",
       tags: [],
+      limits: task.limits,
       priorityMs: 0,
       ttlMs: task.ttlMs || undefined,
       retry: task.retry ?? deployed.retry,

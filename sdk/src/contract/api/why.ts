@@ -23,6 +23,10 @@ export const WHY_REASONS = [
   "concurrency_key_limit",
   "queue_limit",
   "environment_limit",
+  /** A concurrency limit that it shares with runs of other tasks is paused, or its slots are in use: all, or its key's. */
+  "shared_limit_paused",
+  "shared_limit",
+  "shared_limit_key",
   /** The rate limit of its concurrency key, or of its queue, allows the next start later. */
   "concurrency_key_rate",
   "queue_rate",
