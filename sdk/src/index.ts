@@ -25,6 +25,12 @@ export type {
   ImportEnvironmentVariablesParams,
   UpdateEnvironmentVariableParams,
 } from "./client/envvars-api.ts";
+export type {
+  ConcurrencyLimitBound,
+  ConcurrencyLimitItem,
+  ConcurrencyLimitKeyItem,
+  ListConcurrencyLimitOptions,
+} from "./client/limits-api.ts";
 export type { OffsetLimitPage, OffsetLimitPagePromise } from "./client/offset-page.ts";
 export type {
   ListQueueOptions,
@@ -41,6 +47,13 @@ export type {
   WaitpointTokenStatus,
 } from "./client/tokens-api.ts";
 export type { MachinePreset } from "./contract/machines.ts";
+export {
+  type ConcurrencyLimit,
+  type ConcurrencyLimitOptions,
+  type ConcurrencyShape,
+  concurrencyLimit,
+  type TaskConcurrency,
+} from "./define/concurrency.ts";
 export { type AcmeConfig, defineConfig, type TriggerConfig } from "./define/config.ts";
 export {
   AbortTaskRunError,
@@ -79,6 +92,12 @@ export type {
   TaskWithSchemaOptions,
 } from "./define/task-types.ts";
 export { auth, configure } from "./manage/auth.ts";
+export {
+  type ConcurrencyLimitKeyOptions,
+  concurrencyLimits,
+  type OverrideConcurrencyLimitBounds,
+  type OverrideConcurrencyLimitKey,
+} from "./manage/concurrency-limits.ts";
 export { envvars } from "./manage/envvars.ts";
 export { queues } from "./manage/queues.ts";
 export type {

@@ -1,11 +1,12 @@
 import type { QueueRef } from "@acme/durable-objects/rpc";
-import { type DequeuedRun, isFinal, type QueueLimits } from "@acme/sdk/contract";
+import { type DequeuedRun, isFinal, type NamedLimitManifest, type QueueLimits } from "@acme/sdk/contract";
 import { queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { Debounce } from "./checks/debounce.ts";
 import { Fairness } from "./checks/fairness.ts";
 import { Idempotency } from "./checks/idempotency.ts";
 import { Isolation } from "./checks/isolation.ts";
 import { Leases } from "./checks/leases.ts";
+import { NamedLimitSlots } from "./checks/named-limits.ts";
 import { Operations } from "./checks/operations.ts";
 import { Outcomes } from "./checks/outcomes.ts";
 import { Projections } from "./checks/projections.ts";
@@ -22,7 +23,7 @@ import type { World } from "./world.ts";
 export const INVARIANTS: Record<InvariantNumber, string> = {
   1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: every acknowledged run, and every run that it caused, exists and has an outcome.",
   2: "At each start: the lease is new, and belongs to this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
-  3: "After each step: slots held, counted from the rows, per key, per queue (over all of its partitions: without a key, and in all) and per environment; a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
+  3: "After each step: slots held, counted from the rows, per key, per queue (over all of its partitions: without a key, and in all), per environment, and per limit with a name (over all queues that share it, and per key); a suspended run holds none. At each lease: the rate limits of queue and key have room, and the queue is not paused. At the end: the counters are at zero.",
   4: "Whenever a trigger is answered that its key stands for its own run: the key stands for no other run whose claim has not expired. After each step: a key that does not expire has created one run, in whichever queue; at most one run of a debounce key is DELAYED. Past the retention of runs: a valid key stands for the run that it stood for, which is not executed again.",
   5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, except that of the ticks during a pause of the machine only the last has one.",
   6: "After each lease: no pending run of its key had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues (over all of their partitions) and of a queue's keys, over windows of 20 turns each.",
@@ -43,6 +44,7 @@ export class Invariants {
   readonly outcomes = new Outcomes(this.violations);
   readonly leases: Leases;
   readonly slots: Slots;
+  readonly named: NamedLimitSlots;
   readonly rates: Rates;
   readonly idempotency: Idempotency;
   readonly debounce: Debounce;
@@ -63,6 +65,7 @@ export class Invariants {
     querySide: QuerySide,
     options: {
       limits: ReadonlyMap<string, QueueLimits>;
+      named: readonly NamedLimitManifest[];
       partitions: ReadonlyMap<string, QueueRef>;
       environmentLimit: number;
       measuresShares: boolean;
@@ -76,6 +79,7 @@ export class Invariants {
     const { partitions, limits, measuresRates } = options;
     const places = { limits, firstOf: (queueKey: string) => firstOf(partitions, queueKey) };
     this.slots = new Slots(this.violations, places, options.environmentLimit);
+    this.named = new NamedLimitSlots(this.violations, options.named);
     this.rates = new Rates(this.violations, places, () => world.now, measuresRates);
     this.idempotency = new Idempotency(this.violations, () => world.now);
     this.debounce = new Debounce(this.violations);
@@ -115,7 +119,10 @@ export class Invariants {
         if (isFinal(status) && slot === 0) this.#unfinished.delete(id);
         else this.#unfinished.add(id);
       },
-      (queueKey, database) => this.slots.written(queueKey, database),
+      (queueKey, database) => {
+        this.slots.written(queueKey, database);
+        this.named.written(queueKey, database);
+      },
     );
     this.fairness.check();
     this.violations.throwFirst();
@@ -136,6 +143,7 @@ export class Invariants {
     this.outcomes.atEnd(this.runs);
     this.ticks.atEnd(this.#world.jumps);
     this.slots.atEnd(this.#platform.databases("QUEUE"));
+    this.named.atEnd(this.#platform.databases("QUEUE"));
     this.violations.throwFirst();
   }
 

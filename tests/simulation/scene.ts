@@ -5,7 +5,14 @@ import type {
   QueueRpc,
   TriggerItem,
 } from "@acme/durable-objects/rpc";
-import { defaultQueueName, newRunId, parseRunId, type QueueLimits, type RateLimit } from "@acme/sdk/contract";
+import {
+  defaultQueueName,
+  type NamedLimitManifest,
+  newRunId,
+  parseRunId,
+  type QueueLimits,
+  type RateLimit,
+} from "@acme/sdk/contract";
 import { partitionOf, queueRef } from "../../durable-objects/src/routing/partitions.ts";
 import { plainEnvironment, plainItem } from "../../durable-objects/test/fixtures.ts";
 import type { Invariants } from "./invariants.ts";
@@ -33,6 +40,8 @@ export class Scene {
   /** How many partitions Workers spread runs over, by key of the first one. */
   readonly split = new Map<string, number>();
   readonly limits: ReadonlyMap<string, QueueLimits>;
+  /** Limits that runs of several queues share. */
+  readonly named: readonly NamedLimitManifest[];
   /** Environments whose deployment the Workers know of. */
   readonly deployed = new Set<string>();
   /** Environment key by token and by batch. */
@@ -53,6 +62,7 @@ export class Scene {
     this.environments = places.environments;
     this.queues = places.queues;
     this.limits = places.limits;
+    this.named = places.named;
     this.#partitions = places.partitions;
     for (const [queueKey, { partitions }] of places.limits) this.split.set(queueKey, partitions ?? 1);
   }
@@ -123,6 +133,7 @@ export class Scene {
         task,
       ),
       concurrencyKey,
+      limits: this.#drawNamed(),
       priorityMs: world.chance(0.2) ? world.between(0, 60) * 1_000 : 0,
       delayUntil: world.chance(0.1) ? Date.now() + world.between(0, 30_000) : undefined,
       ttlMs: world.chance(0.05) ? world.between(1_000, 60_000) : undefined,
@@ -131,6 +142,14 @@ export class Scene {
       known: this.deployed.has(ref.environment.key),
       ...changes,
     };
+  }
+
+  /** Names of limits that a run holds: none, one or two. */
+  #drawNamed(): string[] | undefined {
+    const { named, world } = this;
+    if (named.length === 0 || world.chance(0.5)) return undefined;
+    const names = named.map(({ name }) => name);
+    return world.chance(0.3) ? names : [world.pick(names)];
   }
 
   /** 8 characters of base 36. */
@@ -148,6 +167,8 @@ export interface Places {
   partitions: Map<string, QueueRef>;
   /** By key of the first partition; others have no limits of their own. */
   limits: Map<string, QueueLimits>;
+  /** Limits with names, of every environment. */
+  named: NamedLimitManifest[];
 }
 
 export function placesOf(scenario: Scenario, world: World): Places {
@@ -172,7 +193,7 @@ export function placesOf(scenario: Scenario, world: World): Places {
       partitions.set(ref.queueKey, ref);
     }
   }
-  return { environments, queues, partitions, limits };
+  return { environments, queues, partitions, limits, named: drawNamedLimits(world, scenario) };
 }
 
 function drawLimits(world: World, concurrencyLimit: number): QueueLimits {
@@ -187,6 +208,16 @@ function drawLimits(world: World, concurrencyLimit: number): QueueLimits {
     rateLimit: world.chance(0.3) ? rate() : undefined,
     rateLimitPerKey: world.chance(0.3) ? rate() : undefined,
   };
+}
+
+/** In a backlog, only the room of the hosts is short. */
+function drawNamedLimits(world: World, { kind }: Scenario): NamedLimitManifest[] {
+  if (kind === "backlog" || world.chance(0.3)) return [];
+  const total = () => world.between(1, 4);
+  return [
+    { name: "shared", total: total() },
+    { name: "by-key", perKey: world.between(1, 2), ...(world.chance(0.5) && { total: total() }) },
+  ];
 }
 
 const environment = (index: number): EnvironmentRef =>

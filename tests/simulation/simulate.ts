@@ -139,6 +139,7 @@ class Simulation {
     const { environmentLimit, kind } = scenario;
     const options = {
       limits: places.limits,
+      named: places.named,
       partitions: places.partitions,
       environmentLimit,
       measuresShares: kind === "backlog",
@@ -286,8 +287,11 @@ class Simulation {
       filePath: "t.ts",
       triggerSource: "schedule" as const,
       queue: this.#scene.limits.get(queueKeyOf(env.key, defaultQueueName(`task-${index}`))),
+      // Of runs that schedules create, and of those that wait for the deployment.
+      limits: index % 2 === 0 ? this.#scene.named.slice(0, 1).map(({ name }) => name) : undefined,
     }));
-    const manifest = { tasks, queues: [], runtime: "node" as const, sdkVersion: "0" };
+    const limits = [...this.#scene.named];
+    const manifest = { tasks, limits, queues: [], runtime: "node" as const, sdkVersion: "0" };
     const deployment = { id: "deployment_1", version: "20270115.1", contentHash: "0" };
     await scene.persist(() =>
       stub.updateEnvironment(env, { concurrencyLimit: this.#scenario.environmentLimit }),

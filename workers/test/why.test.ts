@@ -21,6 +21,7 @@ const IDLE: RunHold = {
   paused: false,
   key: { running: 0, limit: null, nextStartAt: null },
   all: { running: 0, limit: null, nextStartAt: null },
+  limits: [],
   operations: [],
 };
 const OPEN: QueueHold = {
@@ -30,7 +31,31 @@ const OPEN: QueueHold = {
   shared: null,
   version: "20260101.1",
   knowsTask: true,
+  limits: [],
 };
+
+const bound = (current: number | null) => ({ current, base: current, override: null, overriddenAt: null });
+
+/** A limit that runs of several tasks hold, and what a run's key has of it. */
+const sharedLimit = (
+  paused: boolean,
+  [running, total]: [number, number | null],
+  [ofKey, perKey]: [number, number | null],
+): QueueHold["limits"][number] => ({
+  name: "openai",
+  perKey: bound(perKey),
+  total: bound(total),
+  running,
+  queued: 3,
+  paused,
+  key: {
+    name: "openai",
+    concurrencyKey: "",
+    perKey: { current: perKey, base: perKey, override: null, expiresAt: null },
+    running: ofKey,
+    paused,
+  },
+});
 
 describe("the reasons that objects give, in words", () => {
   const because = (run: Partial<RunHold>, hold: Partial<QueueHold> = {}, hosts = 1): string[] => {
@@ -68,6 +93,19 @@ describe("the reasons that objects give, in words", () => {
         'concurrency_key_limit: Waits for a slot: key "customer-7" of queue mail uses 5 of 5 slots; third in line of its key.',
       ],
       { concurrencyKey: "customer-7", key: full(5), ahead: 2 },
+    ],
+    [
+      [
+        "shared_limit: Waits for a slot: concurrency limit openai uses 4 of 4 slots; first in line.",
+        "shared_limit_key: Waits for a slot: concurrency limit openai (runs without a key) uses its only slot; first in line.",
+      ],
+      {},
+      { limits: [sharedLimit(false, [4, 4], [1, 1])] },
+    ],
+    [
+      ["shared_limit_paused: Concurrency limit openai is paused."],
+      {},
+      { limits: [sharedLimit(true, [3, 4], [0, null])] },
     ],
     [
       ["concurrency_key_limit: Waits for a slot: the queue of task send uses its only slot; first in line."],

@@ -241,6 +241,7 @@ export interface RunRow {
 export interface RunRecord extends RunRow {
   /** See `TriggerItem`. */
   waitDepth: number;
+  limits: string[];
   payload: string | null;
   payloadType: string;
   output: string | null;

@@ -6,6 +6,7 @@ import {
   serializeError,
   type TaskRunError,
 } from "@acme/sdk/contract";
+import { limitNamesOf } from "../routing/limit-sets.ts";
 import { findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
 import { isResumable, readJournal } from "./journal.ts";
@@ -73,6 +74,7 @@ export function retrieveRun(q: QueueContext, runId: string): RunRecord | null {
   return {
     ...toRunRow(q, row),
     waitDepth: specOf(row).waitDepth ?? 0,
+    limits: limitNamesOf(row.limits),
     payload: payload?.payload ?? null,
     payloadType: payload?.payload_type ?? "application/json",
     output: output?.output ?? null,

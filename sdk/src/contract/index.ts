@@ -4,6 +4,7 @@ export * from "./host-protocol.ts";
 export * from "./ids.ts";
 export * from "./journal.ts";
 export * from "./json-depth.ts";
+export * from "./limit-names.ts";
 export * from "./limits.ts";
 export * from "./machines.ts";
 export * from "./manifest.ts";

@@ -59,14 +59,17 @@ export const LimitName = z
     "The name of a concurrency limit has 1 to 122 letters, digits, underscores and hyphens",
   );
 
-/** The names of the concurrency limits that a run holds beside those of its queue. */
+/** The names of the shared concurrency limits that a run holds beside those of its queue. */
 export const LimitNames = z.array(LimitName).max(2, "A run holds at most two concurrency limits with names");
+
+/** Also a name by `taskLimitName`. */
+const DeclaredLimitName = z.union([LimitName, z.string().regex(/^task\/[^\s,]{1,1200}$/)]);
 
 const SharedBound = z.number().int().min(1).max(100_000);
 
 /** A concurrency limit declared with `concurrencyLimit()`. */
 export const NamedLimitManifest = z.object({
-  name: LimitName,
+  name: DeclaredLimitName,
   /** How many runs of each concurrency key may execute at once. Runs without a key count as runs of one key. */
   perKey: SharedBound.optional(),
   /** How many runs of all concurrency keys together may execute at once. */
@@ -98,8 +101,8 @@ export const TaskManifest = z.object({
   description: z.string().max(4_096).optional(),
   /** Absent: the task has a queue of its own, `task/ID`. */
   queue: QueueManifest.partial({ name: true }).optional(),
-  /** Concurrency limits of other tasks too that its runs hold. */
-  limits: LimitNames.optional(),
+  /** Names of the concurrency limits that its runs hold beside those of its queue: two that are shared, and one of its own. */
+  limits: z.array(DeclaredLimitName).max(3).optional(),
   retry: RetryOptions.optional(),
   machine: z.enum(MACHINE_PRESETS).optional(),
   /** Seconds. */
@@ -119,8 +122,8 @@ export const WorkerManifest = z.object({
   tasks: z.array(TaskManifest).max(5_000),
   /** Queues declared with `queue()`. */
   queues: z.array(QueueManifest).max(5_000).default([]),
-  /** Concurrency limits declared with `concurrencyLimit()`. */
-  limits: z.array(NamedLimitManifest).max(1_000).optional(),
+  /** Concurrency limits declared with `concurrencyLimit()`, and those of tasks in shared queues. */
+  limits: z.array(NamedLimitManifest).max(5_000).optional(),
   /** The default retry settings of `acme.config.ts`. */
   retry: RetryOptions.optional(),
   /** A run that waits for longer than this many milliseconds is suspended. */

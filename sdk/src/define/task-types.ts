@@ -13,6 +13,7 @@ import type {
 } from "../trigger/batch-types.ts";
 import type { TaskRunPromise } from "../trigger/task-run-promise.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "../trigger/trigger-options.ts";
+import type { TaskConcurrency } from "./concurrency.ts";
 import type {
   InitOutput,
   OnCancelHookFunction,
@@ -46,16 +47,6 @@ export interface TaskQueueOptions extends QueueLimitOptions {
   name?: string;
 }
 
-/** The limits of a task that has a queue of its own. */
-interface TaskConcurrency {
-  /**
-   * How many runs of each `concurrencyKey` may execute at once. Runs without a key count as runs of one key.
-   */
-  perKey?: number;
-  /** How many runs of all keys together may execute at once. */
-  total?: number;
-}
-
 export interface CommonTaskOptions<
   TIdentifier extends string,
   TPayload,
@@ -74,7 +65,10 @@ export interface CommonTaskOptions<
    * A queue, or the name of one that is declared with `queue()`. Default: the task has a queue of its own.
    */
   queue?: string | TaskQueueOptions;
-  /** Short for `queue: { concurrencyLimit: perKey, totalConcurrencyLimit: total }`. */
+  /**
+   * How many of the task's runs may execute at once: `{ perKey, total }` for the task itself, what `concurrencyLimit()`
+   * returned (or its name) for a limit that tasks share, or several of these.
+   */
   concurrency?: TaskConcurrency;
   /** Default: `small-1x`. */
   machine?: MachinePreset | { preset?: MachinePreset };

@@ -4,13 +4,13 @@ import type { BatchItems, BatchResult } from "../trigger/batch-types.ts";
 import { triggerTask, triggerTaskAndWait } from "../trigger/trigger.ts";
 import type { TriggerOptions } from "../trigger/trigger-options.ts";
 import { callSite } from "../wait/durable.ts";
+import { concurrencyOf } from "./concurrency.ts";
 import { HOOK_NAMES, type HookFunctions, type InitOutput } from "./hook-types.ts";
 import { type inferSchemaIn, parseFunctionOf, type TaskSchema } from "./schema.ts";
 import type {
   CommonTaskOptions,
   Task,
   TaskOptions,
-  TaskQueueOptions,
   TaskWithSchema,
   TaskWithSchemaOptions,
 } from "./task-types.ts";
@@ -134,7 +134,7 @@ function register(
     if (typeof hook === "function") Object.assign(hooks, { [name]: hook });
   }
   if (!hooks.catchError && options.handleError) hooks.catchError = options.handleError;
-  const queue = queueOf(options);
+  const { queue, limits } = concurrencyOf(options);
   const registered: RegisteredTask = {
     id: options.id,
     description: options.description,
@@ -144,6 +144,7 @@ function register(
     hooks,
     retry: options.retry,
     queue,
+    limits,
     machine: typeof options.machine === "object" ? options.machine.preset : options.machine,
     maxDuration: options.maxDuration,
     ttl: options.ttl,
@@ -162,18 +163,4 @@ function register(
   // A name refers to a queue that is declared elsewhere; an object with a name declares it.
   if (typeof options.queue === "object" && options.queue.name)
     state.queues.push({ ...options.queue, name: options.queue.name });
-}
-
-function queueOf({ id, queue, concurrency }: Erased): TaskQueueOptions | undefined {
-  const named = typeof queue === "string" ? { name: queue } : queue;
-  if (concurrency === undefined) return named;
-  const plain = typeof concurrency === "object" && !Array.isArray(concurrency) && !("name" in concurrency);
-  if (!plain || named?.name) {
-    throw new Error(
-      `Task "${id}": "concurrency" takes { perKey, total }, and only for a task with a queue of its own. To share limits between tasks, declare a queue: ` +
-        'queue({ name: "shared", totalConcurrencyLimit: 10 })',
-    );
-  }
-  const { perKey, total } = concurrency;
-  return { ...named, concurrencyLimit: perKey, totalConcurrencyLimit: total };
 }

@@ -18,6 +18,8 @@ export interface SdkState {
   tasks: Map<string, RegisteredTask>;
   /** Every `queue()` call. */
   queues: DeclaredQueue[];
+  /** Every `concurrencyLimit()` call, and the limits of tasks in shared queues. */
+  limits?: DeclaredLimit[];
   hooks: { [K in keyof HookFunctions]: HookFunctions[K][] };
   /** Defaults from the project's configuration file. */
   config: ProjectDefaults;
@@ -26,6 +28,12 @@ export interface SdkState {
 }
 
 export type DeclaredQueue = QueueOptions;
+
+export interface DeclaredLimit {
+  name: string;
+  perKey?: number;
+  total?: number;
+}
 
 interface ProjectDefaults {
   retry?: RetryOptions;
@@ -77,6 +85,8 @@ export interface RegisteredTask {
   hooks: { [K in keyof HookFunctions]?: HookFunctions[K] };
   retry?: RetryOptions;
   queue?: QueueLimitOptions & { name?: string };
+  /** Names of the concurrency limits that its runs hold beside those of the queue. */
+  limits?: string[];
   machine?: MachinePreset;
   /** Seconds. */
   maxDuration?: number;

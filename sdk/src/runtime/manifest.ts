@@ -1,10 +1,16 @@
 import { MAX_PARTITIONS } from "../contract/limits.ts";
-import type { QueueLimits, QueueManifest, TaskManifest, WorkerManifest } from "../contract/manifest.ts";
+import type {
+  NamedLimitManifest,
+  QueueLimits,
+  QueueManifest,
+  TaskManifest,
+  WorkerManifest,
+} from "../contract/manifest.ts";
 import type { RateLimit as RateLimitManifest } from "../contract/rate-limit.ts";
 import { durationMs } from "../define/duration.ts";
 import type { QueueLimitOptions, RateLimit } from "../define/queue.ts";
 import { jsonSchemaOf } from "../define/schema.ts";
-import type { DeclaredQueue, RegisteredTask, SdkState } from "../run/state.ts";
+import type { DeclaredLimit, DeclaredQueue, RegisteredTask, SdkState } from "../run/state.ts";
 
 /** Why a bundle cannot be deployed. */
 export interface IndexProblem {
@@ -16,6 +22,8 @@ export interface IndexProblem {
     | "DUPLICATE_TASK"
     | "CONFLICTING_QUEUE"
     | "INVALID_QUEUE"
+    | "CONFLICTING_LIMIT"
+    | "INVALID_LIMIT"
     | "INVALID_TASK";
   /** Says what to do. */
   message: string;
@@ -43,8 +51,16 @@ export function manifestOf(state: SdkState): { manifest: WorkerManifest } | { pr
   }
   const queues = mergeQueues(state.queues);
   if ("problem" in queues) return queues;
+  const limits = mergeLimits(state.limits ?? []);
+  if ("problem" in limits) return limits;
   const tasks: TaskManifest[] = [];
   for (const task of seen.values()) {
+    const undeclared = task.limits?.find((name) => !limits.byName.has(name));
+    if (undeclared !== undefined)
+      return problem(
+        "INVALID_TASK",
+        `Task "${task.id}" in ${placeOf(task)} names the concurrency limit "${undeclared}", which is not declared: concurrencyLimit({ name: "${undeclared}", total: 10 })`,
+      );
     try {
       tasks.push(taskManifest(task, state));
     } catch (error) {
@@ -53,7 +69,15 @@ export function manifestOf(state: SdkState): { manifest: WorkerManifest } | { pr
   }
   const { retry, suspendAfterMs } = state.config;
   return {
-    manifest: { tasks, queues: queues.queues, retry, suspendAfterMs, runtime: "node", sdkVersion: "0.1.0" },
+    manifest: {
+      tasks,
+      queues: queues.queues,
+      ...(limits.byName.size > 0 && { limits: [...limits.byName.values()] }),
+      retry,
+      suspendAfterMs,
+      runtime: "node",
+      sdkVersion: "0.1.0",
+    },
   };
 }
 
@@ -73,6 +97,7 @@ function taskManifest(task: RegisteredTask, state: SdkState): TaskManifest {
     exportName: task.exportName,
     description: task.description,
     queue: task.queue && { ...limitsOf(task.queue), ...(task.queue.name && { name: task.queue.name }) },
+    ...(task.limits && { limits: task.limits }),
     retry: task.retry,
     machine: task.machine ?? config.machine,
     maxDuration: task.maxDuration ?? config.maxDuration,
@@ -109,6 +134,34 @@ function mergeQueues(declared: DeclaredQueue[]): { queues: QueueManifest[] } | {
     byName.set(name, { ...known, ...limits });
   }
   return { queues: [...byName.values()] };
+}
+
+/** Returns the limits that tasks share, by name. A limit that is declared twice has to be declared alike. */
+function mergeLimits(
+  declared: DeclaredLimit[],
+): { byName: Map<string, NamedLimitManifest> } | { problem: IndexProblem } {
+  const byName = new Map<string, NamedLimitManifest>();
+  for (const { name, perKey, total } of declared) {
+    for (const bound of [perKey, total]) {
+      if (bound === undefined || (Number.isInteger(bound) && bound >= 1 && bound <= 100_000)) continue;
+      return problem(
+        "INVALID_LIMIT",
+        `The concurrency limit "${name}": a bound has to be a whole number from 1 to 100,000, not ${JSON.stringify(bound)}`,
+      );
+    }
+    const known = byName.get(name);
+    if (known && (known.perKey !== perKey || known.total !== total))
+      return problem(
+        "CONFLICTING_LIMIT",
+        `The concurrency limit "${name}" is declared twice, with other bounds. Declare it once with concurrencyLimit() and use that declaration everywhere`,
+      );
+    byName.set(name, {
+      name,
+      ...(perKey !== undefined && { perKey }),
+      ...(total !== undefined && { total }),
+    });
+  }
+  return { byName };
 }
 
 const LIMIT_NAMES: Record<keyof QueueLimits, string> = {

@@ -32,6 +32,11 @@ export interface TriggerOptions {
   queue?: string | { name: string };
   /** The queue's limits apply to each key separately, as if every key had a queue of its own. */
   concurrencyKey?: string;
+  /**
+   * The names of the concurrency limits that the run holds, at most two, in the place of those that its task names. A limit
+   * of the task itself holds too.
+   */
+  concurrency?: string | string[];
   /** The run starts no earlier than this: `"1h"`, `"30d"`, or a date. */
   delay?: string | Date;
   /** Triggers of a task with the same key become one run, as long as its delay has not passed. */

@@ -6,6 +6,7 @@ import type { ApiRequestOptions } from "../client/request-options.ts";
 import { downloadPacket, runPath } from "../client/runs-api.ts";
 import { OPERATION_HEADER } from "../contract/api/operations.ts";
 import type { OperationResult } from "../contract/journal.ts";
+import { checkLimitName } from "../define/concurrency.ts";
 import type { RunHandle } from "../define/task-types.ts";
 import { currentRun } from "../run/state.ts";
 import { durableScope, waitScope } from "../wait/durable.ts";
@@ -214,7 +215,7 @@ export const withOperation = (
     ? options
     : { ...options, additionalHeaders: { ...options?.additionalHeaders, [OPERATION_HEADER]: operation } };
 
-const NOT_YET = ["concurrency", "externalDeploymentId"] as const;
+const NOT_YET = ["externalDeploymentId"] as const;
 
 /**
  * Returns the trigger options as the API names them. `defaultKey` is the idempotency key if the options have
@@ -234,6 +235,7 @@ export async function sentOptions(
   return {
     queue: typeof queue === "string" ? { name: queue } : queue,
     concurrencyKey: options?.concurrencyKey,
+    concurrency: limitsOf(options?.concurrency),
     test: currentRun()?.ctx.run.isTest,
     idempotencyKey: key,
     idempotencyKeyTTL: options?.idempotencyKeyTTL,
@@ -250,4 +252,12 @@ export async function sentOptions(
     lockToVersion:
       options?.version ?? environmentVariable("ACME_VERSION") ?? environmentVariable("TRIGGER_VERSION"),
   };
+}
+
+function limitsOf(concurrency: TriggerOptions["concurrency"]): string[] | undefined {
+  if (concurrency === undefined) return undefined;
+  const names = [concurrency].flat();
+  for (const name of names) checkLimitName(name);
+  if (names.length > 2) throw new Error('The trigger option "concurrency" takes at most two limits');
+  return names;
 }

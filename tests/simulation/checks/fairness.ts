@@ -82,19 +82,19 @@ export class Fairness {
     }
   }
 
-  /** No run that was pending before this lease had an earlier place in its key. */
+  /** No run of its key, with the same named limits, that was pending before this lease had an earlier place. */
   #checkOrder({ database, queueKey, after }: RunChange): void {
-    const first = firstPending(database, after.concurrency_key);
+    const first = firstPending(database, after.concurrency_key, after.limits);
     if (!first || first.version >= after.version) return;
     if (first.order_at < after.order_at || (first.order_at === after.order_at && first.seq < after.seq))
       this.#violations.report(6, `${after.id} of queue ${queueKey} was leased before ${first.id}`);
   }
 }
 
-const firstPending = (database: DatabaseSync, key: string) =>
+const firstPending = (database: DatabaseSync, key: string, limits: string) =>
   database
     .prepare(
-      `SELECT id, seq, order_at, version FROM runs WHERE status = 'PENDING' AND concurrency_key = ?
+      `SELECT id, seq, order_at, version FROM runs WHERE status = 'PENDING' AND concurrency_key = ? AND limits = ?
        ORDER BY order_at, seq LIMIT 1`,
     )
-    .get(key) as { id: string; seq: number; order_at: number; version: number } | undefined;
+    .get(key, limits) as { id: string; seq: number; order_at: number; version: number } | undefined;

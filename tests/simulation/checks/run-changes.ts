@@ -10,6 +10,7 @@ export interface RunState {
   status: RunStatus;
   slot: number;
   concurrency_key: string;
+  limits: string;
   order_at: number;
   token: number;
   attempt: number;
@@ -82,7 +83,7 @@ export class RunChanges {
       this.#watch(database);
       queue = {
         changed: database.prepare(
-          `SELECT seq, id, task, status, slot, concurrency_key, order_at, token, attempt, journal_attempt,
+          `SELECT seq, id, task, status, slot, concurrency_key, limits, order_at, token, attempt, journal_attempt,
              session_id, version, tags, error_message
            FROM runs WHERE version > ? ORDER BY version, seq`,
         ),

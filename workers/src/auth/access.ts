@@ -123,6 +123,12 @@ export const ACCESS = {
   overrideQueuePartitions: secretKey,
   resetQueuePartitions: secretKey,
 
+  listConcurrencyLimits: secretKey,
+  retrieveConcurrencyLimit: secretKey,
+  overrideConcurrencyLimit: secretKey,
+  pauseConcurrencyLimit: secretKey,
+  resetConcurrencyLimit: secretKey,
+
   getEnvironment: accessToken,
   pauseEnvironment: accessToken,
   resumeEnvironment: accessToken,

@@ -101,6 +101,12 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   overrideQueuePartitions: "developer",
   resetQueuePartitions: "developer",
 
+  listConcurrencyLimits: "viewer",
+  retrieveConcurrencyLimit: "viewer",
+  overrideConcurrencyLimit: "developer",
+  pauseConcurrencyLimit: "developer",
+  resetConcurrencyLimit: "developer",
+
   getEnvironment: "viewer",
   pauseEnvironment: "admin",
   resumeEnvironment: "admin",

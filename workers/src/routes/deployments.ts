@@ -16,7 +16,7 @@ import { deedIn } from "../control/audit.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
-import { checkSchedules, promoteTo } from "../runs/deployments.ts";
+import { checkDeclaredLimits, checkSchedules, promoteTo } from "../runs/deployments.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
@@ -77,6 +77,7 @@ export const deploymentRoutes = new Hono<App>()
     }
     const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, LIMITS.manifestBytes);
     checkSchedules(manifest);
+    checkDeclaredLimits(manifest);
     const size = await openBlobs(c.env).size(bundleKey(environment.organization.id, contentHash));
     if (size === null) {
       throw new Failure(

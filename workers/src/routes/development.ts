@@ -23,7 +23,7 @@ import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
-import { checkSchedules, promoteTo } from "../runs/deployments.ts";
+import { checkDeclaredLimits, checkSchedules, promoteTo } from "../runs/deployments.ts";
 import { openRepository } from "../storage/open.ts";
 
 /** The only scope of a ticket's token: it opens a tunnel and does nothing else. */
@@ -43,6 +43,7 @@ export const developmentRoutes = new Hono<App>()
       LIMITS.manifestBytes,
     );
     checkSchedules(manifest);
+    checkDeclaredLimits(manifest);
     const { key } = environment;
     const current = await freshDeployment(c.env, key);
     if (current?.deployment.contentHash === contentHash) {

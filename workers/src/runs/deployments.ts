@@ -18,6 +18,20 @@ export function checkSchedules({ tasks }: WorkerManifest): void {
   }
 }
 
+/** Throws a 422 for a task that holds a concurrency limit which is not declared. */
+export function checkDeclaredLimits({ tasks, limits = [] }: WorkerManifest): void {
+  const declared = new Set(limits.map(({ name }) => name));
+  for (const task of tasks) {
+    const missing = task.limits?.find((name) => !declared.has(name));
+    if (missing === undefined) continue;
+    throw new Failure(
+      422,
+      "concurrency_limit_not_declared",
+      `Task "${task.id}" in ${task.filePath} holds the concurrency limit "${missing}", which is not declared. Nothing was deployed.`,
+    );
+  }
+}
+
 /** New runs go to this deployment from here on. */
 export async function promoteTo(
   env: Bindings,

@@ -12,6 +12,7 @@ import {
   DEFAULT_MACHINE,
   DEFAULTS,
   defaultQueueName,
+  isTaskLimit,
   LIMITS,
   newRunId,
   parseRunId,
@@ -29,6 +30,8 @@ export interface TriggerInput {
   task: string;
   body: TriggerBody;
   replayedFrom?: string;
+  /** The concurrency limits of the run that it is a copy of: those that are still declared hold, if the body names none. */
+  limits?: string[];
   /** The bulk action that replays it. */
   bulkAction?: string;
   /** Names the call: see `requestKeyOf`. */
@@ -87,6 +90,7 @@ export class RunPreparation {
     const known = locked ?? current;
     const task = known?.tasks.get(input.task);
     const queue = queueOf(input.task, options, task);
+    const limits = await this.#limitsOf(input, task, current);
     const partitions = current ? partitionsOf(current, current, queue) : 1;
     const target = queueRef(
       environment,
@@ -103,6 +107,7 @@ export class RunPreparation {
       metadata: metadataOf(options),
       tags: options.tags ?? [],
       concurrencyKey: options.concurrencyKey,
+      limits,
       priorityMs: (options.priority ?? 0) * 1000,
       delayUntil: delayUntilOf(options, now),
       ttlMs: ttlMs || undefined,
@@ -167,6 +172,34 @@ export class RunPreparation {
     const parts = parseRunId(runId);
     if (parts?.environmentKey !== this.environment.key) return null;
     return queueObjectOf(this.env, parts.queueKey).retrieveRun(this.environment.key, runId);
+  }
+
+  /**
+   * The concurrency limits of a run: those that its trigger names, or its task, and the task's own. Throws a 404 for a name that
+   * the current deployment does not declare.
+   */
+  async #limitsOf(
+    { body, limits }: TriggerInput,
+    task: TaskManifest | undefined,
+    current: KnownDeployment | null,
+  ): Promise<string[] | undefined> {
+    const kept = limits?.filter((name) => !isTaskLimit(name) && current?.limits.has(name));
+    const named = body.options?.concurrency ?? kept;
+    if (!named) return task?.limits;
+    const missing = (known: KnownDeployment) => named.find((name) => !known.limits.has(name));
+    if (current && missing(current) !== undefined) {
+      const { env, environment } = this;
+      const fresh = await remembered(this.#missing, "", () => freshDeployment(env, environment.key));
+      const name = fresh && missing(fresh);
+      if (name) {
+        throw new Failure(
+          404,
+          "concurrency_limit_not_found",
+          `Concurrency limit "${name}" is not declared in deployment ${fresh.deployment.version} of environment "${environment.slug}". Declare it with concurrencyLimit() and deploy. Nothing was created.`,
+        );
+      }
+    }
+    return [...named, ...(task?.limits?.filter(isTaskLimit) ?? [])];
   }
 
   /** The current deployment; asked again before a task counts as unknown. Throws a 404 for a task it doesn't have. */

@@ -31,6 +31,7 @@ export async function replayRun(
   return triggerRun(env, environment, {
     task: run.task,
     replayedFrom: run.id,
+    limits: run.limits.length > 0 ? run.limits : undefined,
     requestKey,
     bulkAction,
     body: {

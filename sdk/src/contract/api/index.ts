@@ -3,6 +3,7 @@ export * from "./admin.ts";
 export * from "./answers.ts";
 export * from "./batches.ts";
 export * from "./bulk-actions.ts";
+export * from "./concurrency-limits.ts";
 export * from "./deployments.ts";
 export * from "./durations.ts";
 export * from "./environments.ts";

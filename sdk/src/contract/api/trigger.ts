@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { LIMITS } from "../limits.ts";
 import { MACHINE_PRESETS } from "../machines.ts";
-import { QueueName } from "../manifest.ts";
+import { LimitNames, QueueName } from "../manifest.ts";
 import { ResultResponse } from "./answers.ts";
 import { MAX_DURATION_MS, parseDelay, parseDuration } from "./durations.ts";
 
@@ -105,7 +105,8 @@ export const TriggerOptions = z.object({
   resumeParentOnCompletion: z.boolean().optional(),
   parentBatch: Reference.optional(),
   gates: notYet("gates"),
-  concurrency: notYet("concurrency"),
+  /** Names of shared concurrency limits, in the place of those that its task names. */
+  concurrency: LimitNames.optional(),
 });
 export type TriggerOptions = z.infer<typeof TriggerOptions>;
 
