@@ -166,14 +166,12 @@ describe("trigger", () => {
   });
 
   test("what can't be done yet says so", async () => {
-    const limits = { concurrency: "paid" } as object;
-    await expect(hello.trigger({}, limits)).rejects.toThrow(
-      'The trigger option "concurrency" is not available in Acme yet',
+    const pinned = { externalDeploymentId: "abc" } as object;
+    await expect(hello.trigger({}, pinned)).rejects.toThrow(
+      'The trigger option "externalDeploymentId" is not available in Acme yet',
     );
-    const shared = { id: "limited", queue: "shared", concurrency: { total: 1 }, run: async () => {} };
-    expect(() => task(shared)).toThrow(
-      'Task "limited": "concurrency" takes { perKey, total }, and only for a task with a queue of its own',
-    );
+    await expect(hello.trigger({}, { concurrency: ["a", "b", "c"] })).rejects.toThrow("at most two limits");
+    await expect(hello.trigger({}, { concurrency: "a b" })).rejects.toThrow("1 to 122 letters");
     const later = hello as unknown as { triggerAndSubscribe(payload: unknown): unknown };
     expect(() => later.triggerAndSubscribe({})).toThrow(
       'Task "hello/world": triggerAndSubscribe() is not available in Acme yet',

@@ -11,7 +11,7 @@ async function index(code: string, timeoutMs?: number) {
   const more = JSON.stringify(source("define/bundle.ts"));
   await writeFile(
     bundle,
-    `import { task, schemaTask, schedules, queue } from ${sdk};\nimport { registerFile, registerConfig } from ${more};\n${code}`,
+    `import { task, schemaTask, schedules, queue, concurrencyLimit } from ${sdk};\nimport { registerFile, registerConfig } from ${more};\n${code}`,
   );
   return indexBundle({ bundle, timeoutMs });
 }
@@ -162,6 +162,49 @@ describe("problems", () => {
       { concurrencyLimit: 2, totalConcurrencyLimit: 4 },
       { rateLimitPerKey: { limit: 1, period: 500, burst: 2 } },
     ]);
+  });
+
+  test("concurrency limits that tasks share, and those of tasks in a shared queue", async () => {
+    const code = `
+      const openai = concurrencyLimit({ name: "openai", total: 25 });
+      registerFile("src/a.ts", {
+        a: task({ id: "a", concurrency: [{ total: 5 }, openai, { name: "inline", perKey: 2 }], ${run} }),
+        b: task({ id: "b", concurrency: "openai", queue: "q", ${run} }),
+        c: task({ id: "c, d", concurrency: { perKey: 1 }, queue: { name: "q" }, ${run} }),
+      });`;
+    const { manifest } = (await index(code)) as {
+      manifest: { tasks: { queue?: object; limits?: string[] }[]; limits: object[] };
+    };
+    expect(manifest.limits).toEqual([
+      { name: "openai", total: 25 },
+      { name: "inline", perKey: 2 },
+      { name: "task/c%2C%20d", perKey: 1 },
+    ]);
+    expect(manifest.tasks.map(({ queue, limits }) => [queue, limits])).toEqual([
+      [{ totalConcurrencyLimit: 5 }, ["openai", "inline"]],
+      [{ name: "q" }, ["openai"]],
+      [{ name: "q" }, ["task/c%2C%20d"]],
+    ]);
+  });
+
+  test.each([
+    ["task({ id: 'a', concurrency: 'none', RUN })", "INVALID_TASK", '"none", which is not declared'],
+    ["concurrencyLimit({ name: 'a b', total: 1 })", "IMPORT_FAILED", "1 to 122 letters"],
+    ["concurrencyLimit({ name: 'a', total: 0 })", "INVALID_LIMIT", "from 1 to 100,000, not 0"],
+    [
+      "concurrencyLimit({ name: 'a', total: 1 }); concurrencyLimit({ name: 'a', total: 2 })",
+      "CONFLICTING_LIMIT",
+      '"a" is declared twice',
+    ],
+    [
+      "task({ id: 'a', concurrency: [{ total: 1 }, { total: 2 }], RUN })",
+      "IMPORT_FAILED",
+      "one limit without a name",
+    ],
+    ["task({ id: 'a', concurrency: ['a', 'b', 'c'], RUN })", "IMPORT_FAILED", "at most two limits"],
+  ])("%s is refused", async (code, problem, message) => {
+    const found = await index(`${code.replace("RUN", run)}; task({ id: "z", ${run} });`);
+    expect(found).toMatchObject({ problem: { code: problem, message: expect.stringContaining(message) } });
   });
 
   test("a rate limit whose period is not a duration", async () => {

@@ -1,11 +1,11 @@
-import { configure, idempotencyKeys, queues, runs, tasks } from "@trigger.dev/sdk";
+import { concurrencyLimits, configure, idempotencyKeys, queues, runs, tasks } from "@trigger.dev/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
-import { queue, task } from "@trigger.dev/sdk";
+import { concurrencyLimit, queue, task } from "@trigger.dev/sdk";
 
 export const slow = queue({ name: "slow", concurrencyLimit: 1 });
 export const limited = queue({ name: "limited", rateLimit: { limit: 2, period: "1h", burst: 2 } });
@@ -13,6 +13,15 @@ export const limited = queue({ name: "limited", rateLimit: { limit: 2, period: "
 export const echo = task({ id: "echo", run: async (payload: unknown, { ctx }) => ({ payload, ctx }) });
 export const limitedTask = task({ id: "limited-task", queue: limited, run: async () => "done" });
 export const slowTask = task({ id: "slow-task", queue: slow, run: async () => Date.now() });
+const openai = concurrencyLimit({ name: "openai", total: 1 });
+export const paid = concurrencyLimit({ name: "paid", perKey: 2, total: 8 });
+const held = async () => {
+  const startedAt = Date.now();
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  return { startedAt, endedAt: Date.now() };
+};
+export const summarize = task({ id: "summarize", queue: slow, concurrency: [{ perKey: 5 }, openai], run: held });
+export const translate = task({ id: "translate", concurrency: "openai", run: held });
 export const fails = task({
   id: "fails",
   retry: { maxAttempts: 5, minTimeoutInMs: 1, maxTimeoutInMs: 2 },
@@ -38,7 +47,14 @@ describe("flow control by @trigger.dev/sdk 4.8.3", () => {
   it("lists and retrieves queues, by id and by type and name", async () => {
     const names: string[] = [];
     for await (const queue of queues.list({ perPage: 2 })) names.push(`${queue.type} ${queue.name}`);
-    expect(names).toEqual(["custom limited", "custom slow", "task echo", "task endless", "task fails"]);
+    expect(names).toEqual([
+      "custom limited",
+      "custom slow",
+      "task echo",
+      "task endless",
+      "task fails",
+      "task translate",
+    ]);
     const byName = await queues.retrieve({ type: "custom", name: "slow" });
     expect(byName).toMatchObject({ concurrencyLimit: 1, paused: false, queued: 0, running: 0 });
     expect(await queues.retrieve(byName.id)).toEqual(byName);
@@ -67,6 +83,37 @@ describe("flow control by @trigger.dev/sdk 4.8.3", () => {
     expect(await queues.retrieve(queue)).toMatchObject({ concurrency: { current: 3, base: 2, override: 3 } });
     const reset = await queues.resetConcurrencyLimit(queue);
     expect(reset).toMatchObject({ concurrencyLimit: 2, concurrency: { current: 2, override: null } });
+  });
+
+  it("shares a concurrency limit between tasks", async () => {
+    const names: string[] = [];
+    for await (const limit of concurrencyLimits.list({ perPage: 2 })) names.push(limit.name);
+    expect(names).toEqual(["openai", "paid", "task/summarize"]);
+    const ids: string[] = [];
+    for (const task of ["summarize", "translate", "translate"]) ids.push((await tasks.trigger(task, {})).id);
+    const spans = await Promise.all(
+      ids.map(async (id) => (await ended(id)).output as { startedAt: number; endedAt: number }),
+    );
+    spans.sort((a, b) => a.startedAt - b.startedAt);
+    for (const [index, span] of spans.slice(1).entries())
+      expect(span.startedAt).toBeGreaterThanOrEqual(spans[index]?.endedAt ?? 0);
+  });
+
+  it("changes a concurrency limit that tasks share", async () => {
+    const set = await concurrencyLimits.override("openai", { total: 3 });
+    expect(set.total).toMatchObject({ current: 3, base: 1, override: 3, overriddenAt: expect.any(Date) });
+    expect((await concurrencyLimits.reset("openai")).total).toMatchObject({ current: 1, override: null });
+    const key = await concurrencyLimits.override("paid", { concurrencyKey: "a", perKey: 5, ttl: "1h" });
+    expect(key.perKey).toMatchObject({ base: 2, override: 5, expiresAt: expect.any(Date) });
+    expect(await concurrencyLimits.retrieve("paid", { concurrencyKey: "a" })).toEqual(key);
+    expect((await concurrencyLimits.reset("paid", { concurrencyKey: "a" })).perKey.override).toBeNull();
+    expect((await concurrencyLimits.pause("paid")).paused).toBe(true);
+    const { id } = await tasks.trigger("echo", {}, { concurrency: "paid" });
+    await eventually("it waits", async () => (await concurrencyLimits.retrieve("paid")).queued === 1);
+    expect((await concurrencyLimits.resume("paid")).paused).toBe(false);
+    expect((await ended(id)).status).toBe("COMPLETED");
+    await expect(concurrencyLimits.retrieve("none")).rejects.toMatchObject({ status: 404 });
+    await expect(tasks.trigger("echo", {}, { concurrency: "none" })).rejects.toMatchObject({ status: 404 });
   });
 
   it("delays what is beyond a rate limit, and drops nothing", async () => {

@@ -1,6 +1,6 @@
 import { exports } from "cloudflare:workers";
 import { createHash } from "node:crypto";
-import { type QueueManifest, randomBase36 } from "@acme/sdk/contract";
+import { type NamedLimitManifest, type QueueManifest, randomBase36 } from "@acme/sdk/contract";
 import type { BootstrapResponse } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 
@@ -113,6 +113,7 @@ export async function deployTasks(
   project: Project,
   tasks: { id: string; [field: string]: unknown }[],
   queues: Queues = [],
+  limits?: NamedLimitManifest[],
 ): Promise<Answer<{ version: string; code: string; error: string }>> {
   const bundle = `export const tasks = ${JSON.stringify(tasks)};`;
   const contentHash = createHash("sha256").update(bundle).digest("hex");
@@ -120,6 +121,6 @@ export async function deployTasks(
   await call("PUT", `${base}/bundles/${contentHash}`, project.accessToken, bundle);
   return call("POST", `${base}/deployments`, project.accessToken, {
     contentHash,
-    manifest: { tasks: tasks.map((task) => ({ filePath: `${task.id}.ts`, ...task })), queues },
+    manifest: { tasks: tasks.map((task) => ({ filePath: `${task.id}.ts`, ...task })), queues, limits },
   });
 }

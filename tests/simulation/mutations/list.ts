@@ -128,7 +128,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     name: "a run that ends keeps the limits with names that it held",
-    invariant: 3,
+    invariant: 1,
     module: `${OBJECTS}/queue/transition.ts`,
     find: "q.counters.add(row.concurrency_key, { running: -1 }, row.limits);",
     replace: "q.counters.add(row.concurrency_key, { running: -1 });",
