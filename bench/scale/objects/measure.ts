@@ -44,7 +44,12 @@ export class Objects {
   constructor(folder: string, partitions: number) {
     this.#ref = plainEnvironment("env00001");
     const declaration = { concurrencyLimit: 50_000, partitions };
-    this.#environment = new EnvironmentCore(onDisk(join(folder, "environment")), Date.now, () => declaration);
+    this.#environment = new EnvironmentCore(
+      onDisk(join(folder, "environment")),
+      Date.now,
+      () => declaration,
+      () => new Map(),
+    );
     this.#environment.updateSettings(this.#ref, { concurrencyLimit: 100_000 });
     this.#partitions = Array.from({ length: partitions }, (_, index) => {
       const ref = queueRef(this.#ref, "task/task", index);
