@@ -45,6 +45,7 @@ export async function call<T>(
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(environment && { [ENVIRONMENT_HEADER]: environment }),
+        ...branchHeader(),
         ...(body && { "content-type": binary ? "application/javascript" : "application/json" }),
       },
       body: binary ? Uint8Array.from(body) : body && JSON.stringify(body),
@@ -59,6 +60,12 @@ export async function call<T>(
   const parsed = schema.safeParse(jsonOf(text));
   if (parsed.success) return parsed.data;
   throw new CliError(`${apiUrl} did not answer like an Acme server. Check that ACME_API_URL is correct.`);
+}
+
+/** The branch of a preview environment that the command is for: other environments have none. */
+function branchHeader(): Record<string, string> {
+  const branch = process.env.ACME_PREVIEW_BRANCH || process.env.TRIGGER_PREVIEW_BRANCH;
+  return branch ? { "x-trigger-branch": branch } : {};
 }
 
 function jsonOf(text: string): unknown {

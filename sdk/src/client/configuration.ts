@@ -9,7 +9,7 @@ export interface ApiClientConfiguration {
   accessToken?: string;
   /** @deprecated use `accessToken` */
   secretKey?: string;
-  /** The branch of a preview environment. */
+  /** The branch of a preview environment. Default: `ACME_PREVIEW_BRANCH`, else `TRIGGER_PREVIEW_BRANCH`. */
   previewBranch?: string;
   /** Default options of every call. */
   requestOptions?: Omit<ApiRequestOptions, "clientConfig">;
@@ -84,7 +84,10 @@ export function resolveSettings(call: ApiClientConfiguration | undefined): ApiCl
   return {
     baseURL: baseURL.replace(/\/+$/, ""),
     accessToken,
-    previewBranch: config.previewBranch ?? environmentVariable("TRIGGER_PREVIEW_BRANCH"),
+    previewBranch:
+      config.previewBranch ??
+      environmentVariable("ACME_PREVIEW_BRANCH") ??
+      environmentVariable("TRIGGER_PREVIEW_BRANCH"),
     requestOptions: config.requestOptions,
   };
 }

@@ -10,6 +10,7 @@ import { takeToken } from "../http/rate-limit.ts";
 import type { Session } from "../people/session.ts";
 import { openRepository } from "../storage/open.ts";
 import type { HeldToken } from "./access-token.ts";
+import { branchOf } from "./branch.ts";
 import { noteUse } from "./key-use.ts";
 import { type Asked, requirePublicScopes } from "./public-scopes.ts";
 import { verifySelfSigned } from "./self-signed.ts";
@@ -108,16 +109,19 @@ export interface TokenHolder {
 
 /**
  * Finds whose key or token this is, whatever its scopes. Null: this server does not know it, or it has expired, unless
- * `expired` accepts that.
+ * `expired` accepts that. `branch`: what the header of a branch names.
  */
 export async function tokenHolder(
   env: Bindings,
   token: string,
-  options: { expired?: boolean } = {},
+  options: { expired?: boolean; branch?: string } = {},
 ): Promise<TokenHolder | null> {
   if (token.startsWith("tr_")) {
     const found = await bySecretKey(env, sha256(token));
-    return found && { environment: found.environment, scopes: null, expiresAt: null };
+    if (!found) return null;
+    const { environment } = found;
+    const branch = environment.type === "PREVIEW" ? await branchOf(env, environment, options.branch) : null;
+    return { environment: { ...environment, ...branch?.environment }, scopes: null, expiresAt: null };
   }
   const claims = await claimsOf(env, token, options.expired ? 0 : Date.now());
   if (!claims) return null;

@@ -15,6 +15,7 @@ import {
   authenticateToken,
   hasAccessToken,
 } from "./access-token.ts";
+import { inBranch } from "./branch.ts";
 import { type Authenticated, authenticateEnvironment, authenticateSecret, bearer } from "./credentials.ts";
 import { authenticateWholeProject } from "./project.ts";
 import { sha256 } from "./tokens.ts";
@@ -30,12 +31,23 @@ export function access(id: OperationId): MiddlewareHandler<App> {
   return async (c, next) => {
     const authenticated = rule.credential === "none" ? null : await limitingGuesses(c, id, rule);
     if (authenticated) {
-      c.set("environment", authenticated.environment);
+      const { environment } = authenticated;
+      c.set(
+        "environment",
+        environment.type === "PREVIEW" ? await branchNamed(c, authenticated) : environment,
+      );
       c.set("credential", authenticated.credential);
     }
     return next();
   };
 }
+
+/** A token that is signed for an environment is of that one, whatever the header of the process says that holds it. */
+const branchNamed = (
+  c: Context<App>,
+  { environment, credential: { type } }: Authenticated,
+): EnvironmentRef | Promise<EnvironmentRef> =>
+  type === "run" || type === "public" ? environment : inBranch(c, environment);
 
 /** Authenticates, counts wrong keys by address, and refuses more of them before they are looked up. */
 async function limitingGuesses(

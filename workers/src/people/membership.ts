@@ -1,6 +1,7 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Role } from "@acme/sdk/contract/api";
 import { and, asc, eq, isNull, type SQL } from "drizzle-orm";
+import { forgetBranches } from "../auth/branch.ts";
 import { Cache } from "../http/cache.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
@@ -21,6 +22,7 @@ export function forgetMemberships(): void {
   memberships.clear();
   projectMemberships.clear();
   projectEnvironments.clear();
+  forgetBranches();
 }
 
 /** An environment and the person's role in its organization. Null: not found, or the person is no member. */

@@ -1,5 +1,6 @@
 import type { LivePrincipal } from "@acme/durable-objects/rpc";
 import type { Context } from "hono";
+import { BRANCH_HEADER } from "../../auth/branch.ts";
 import { bearer, tokenHolder } from "../../auth/credentials.ts";
 import { sha256 } from "../../auth/tokens.ts";
 import type { App } from "../../bindings.ts";
@@ -21,7 +22,8 @@ export async function authenticateShape(
   const hash = sha256(token).slice(0, 32);
   const isGood = handle?.token === hash && handle.until > now;
   const holder =
-    (await tokenHolder(c.env, token)) ?? (isGood ? await tokenHolder(c.env, token, { expired: true }) : null);
+    (await tokenHolder(c.env, token, { branch: c.req.header(BRANCH_HEADER) })) ??
+    (isGood ? await tokenHolder(c.env, token, { expired: true }) : null);
   if (!holder) {
     throw new Failure(
       401,
