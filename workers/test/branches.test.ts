@@ -38,7 +38,7 @@ async function withBranch() {
 type Listed = { data: { id: string }[] };
 
 describe("a branch of a preview environment", () => {
-  it("is selected by a header, with the key of the preview environment", async () => {
+  it("is selected by a header, with the key of the preview environment", { timeout: 60_000 }, async () => {
     const { project, preview, branch, ask } = await withBranch();
     const { id } = (await ask<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", {})).body;
     expect(id).toContain(branch.key);
