@@ -36,6 +36,9 @@ export type {
   ListQueueOptions,
   QueueItem,
   QueueLimit,
+  QueueMetrics,
+  QueueMetricsOptions,
+  QueueMetricsPoint,
   RetrieveQueueParam,
 } from "./client/queues-api.ts";
 export type { ApiRequestOptions, TriggerApiRequestOptions } from "./client/request-options.ts";

@@ -3,6 +3,7 @@ import type { Meta, Sql, SqlRow } from "../lib/sql.ts";
 import type { DeploymentRef, QueueRef } from "../routing/refs.ts";
 import type { StoredSettings } from "../routing/settings.ts";
 import type { KeyCounters } from "./counters.ts";
+import type { QueueMetrics } from "./metrics.ts";
 import type { QueueSettings } from "./rpc.ts";
 
 /** The parts of a run that no statement selects by: one JSON column. */
@@ -92,6 +93,7 @@ export interface QueueContext {
   readonly sql: Sql;
   readonly meta: Meta;
   readonly counters: KeyCounters;
+  readonly metrics: QueueMetrics;
   readonly random: () => number;
   readonly timeouts: QueueTimeouts;
   ref: QueueRef;

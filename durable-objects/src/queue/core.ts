@@ -13,6 +13,7 @@ import {
 } from "../routing/settings.ts";
 import { type Effects, noEffects, type QueueContext, type QueueTimeouts } from "./context.ts";
 import { KeyCounters } from "./counters.ts";
+import { QueueMetrics } from "./metrics.ts";
 import { hasParked, loadUnknownTasks } from "./parked-runs.ts";
 import { PrefetchedPermits } from "./prefetched-permits.ts";
 import { projectionCursor } from "./projection.ts";
@@ -87,6 +88,10 @@ export class QueueCore {
         if (q.counters.tick(q.now)) this.#stateChanged(q);
         const value = work(q);
         q.counters.save(q.sql);
+        if (q.effects.changed) {
+          const { pending: queued, running } = q.counters;
+          q.metrics.observe(q.now, { queued, running, ended: q.effects.finished.length });
+        }
         return value;
       });
       q.effects.refillAt = q.settings.paused ? null : q.counters.refillAt;
@@ -218,6 +223,7 @@ export class QueueCore {
       sql,
       meta,
       counters,
+      metrics: new QueueMetrics(sql),
       random,
       timeouts: { ...QUEUE_TIMEOUTS, ...timeouts },
       ref,

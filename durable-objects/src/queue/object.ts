@@ -34,6 +34,7 @@ import type {
   DebouncePush,
   DebounceVerdict,
   DequeueGrant,
+  MetricsMinute,
   QueueChange,
   QueueChanges,
   QueueDeclaration,
@@ -299,6 +300,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       return this.#serves(environmentKey) ? this.#stats() : null;
     }
 
+    async queueMetrics(environmentKey: string, from: number, to: number): Promise<MetricsMinute[]> {
+      return this.#serves(environmentKey) ? this.#core.context.metrics.read(from, to) : [];
+    }
+
     async dequeueRuns(grant: DequeueGrant): Promise<QueueState & Leased & { refused?: boolean }> {
       if (!this.#core.acceptEpoch(grant.epoch) || this.#core.isOutdated(grant))
         return { ...this.#environment.peek(), runs: [], started: 0, refused: true };
@@ -373,6 +378,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       try {
         while (this.#commit((q) => runTimers(q))) await scheduler.wait(0);
         if (!(await this.#messenger.send())) this.#alarm.by(Date.now() + SAFETY_MS);
+        this.#core.context.metrics.flush();
         this.#live.wake();
         await this.#projector.flush();
         if (!(await this.#environment.publish())) this.#alarm.by(Date.now() + SAFETY_MS);

@@ -377,6 +377,8 @@ export interface QueueRpc {
    */
   changeSettings(ref: QueueRef, declaration: QueueDeclaration, change: QueueChange): Promise<QueueStats>;
   queueStats(environmentKey: string): Promise<QueueStats | null>;
+  /** Minutes from `from` to before `to` in which something happened, and the last one before them; a day is kept. */
+  queueMetrics(environmentKey: string, from: number, to: number): Promise<MetricsMinute[]>;
   /**
    * Begins to send all rows to the query side again, or tells how far the rebuild of this id is. Null: the queue doesn't
    * exist.
@@ -433,6 +435,22 @@ export interface QueueReportResult {
   journals: LeaseVerdict[];
   suspensions: SuspensionVerdict[];
   checkpoints: CheckpointVerdict[];
+}
+
+/** What happened in a queue in one minute. */
+export interface MetricsMinute {
+  /** Minutes since the epoch. */
+  minute: number;
+  /** Runs that waited, and that held a slot: the most, and at the end of the minute. */
+  queuedMost: number;
+  queuedLast: number;
+  runningMost: number;
+  runningLast: number;
+  /** Runs that were dequeued for the first time, and runs that ended. */
+  started: number;
+  ended: number;
+  /** Of those that were dequeued for the first time: how many waited for how long, by class (see `DELAY_CLASSES_MS`). */
+  delays: number[];
 }
 
 export interface QueueStats {

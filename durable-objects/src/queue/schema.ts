@@ -23,6 +23,8 @@
  * `limits` names the concurrency limits that the run holds beside those of its queue (see `limitSetOf`). `lanes` counts the runs
  * that hold any, by key and limits.
  *
+ * `metrics` has what happened in the queue, minute by minute, for a day (see `QueueMetrics`).
+ *
  * `kept_until` is when the last idempotency key that stands for the run expires (0: none does). An ended run is deleted
  * when retention is over, but not before: a key whose run is gone would execute it again.
  *
@@ -153,4 +155,14 @@ export const QUEUE_MIGRATIONS = [
     running INTEGER NOT NULL,
     PRIMARY KEY (concurrency_key, limits)
   ) WITHOUT ROWID`,
+  `CREATE TABLE metrics (
+    minute INTEGER PRIMARY KEY,
+    queued_most INTEGER NOT NULL,
+    queued_last INTEGER NOT NULL,
+    running_most INTEGER NOT NULL,
+    running_last INTEGER NOT NULL,
+    started INTEGER NOT NULL,
+    ended INTEGER NOT NULL,
+    delays TEXT NOT NULL
+  )`,
 ] as const;

@@ -136,6 +136,9 @@ export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Turn[]): RunTa
     const count = others.length + 1;
     if (first) q.counters.add(first.concurrency_key, { pending: -count, running: count }, first.limits);
   }
+  for (const { attempt, losses, journal_attempt, queued_at, created_at } of rows)
+    if (attempt === 0 && losses === 0 && journal_attempt === 0)
+      q.metrics.started(q.now, Math.max(0, q.now - (queued_at ?? created_at)));
   if (rows.length > 0) q.effects.changed = true;
   return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
 }

@@ -7,6 +7,7 @@ export { declarationOf, type IndexedManifest, indexed } from "./declaration.ts";
 export { claimRunId, enqueueRuns, type QueuedRuns } from "./enqueue.ts";
 export * from "./environment-id.ts";
 export { idempotencyHomeOf, queueKeyOf } from "./keys.ts";
+export { DELAY_CLASSES_MS, METRICS_MINUTE_MS } from "./metrics-classes.ts";
 export { partitionOf, partitionsOf, queueRef, refOfKey } from "./partitions.ts";
 export { HOST_POOL, poolOf } from "./pool.ts";
 export { emptyStats } from "./settings.ts";

@@ -76,6 +76,55 @@ export function getQueue(queue: RetrieveQueueParam, options?: ApiRequestOptions)
   return item(request<QueueItem>({ method: "GET", path: `${path}?type=${type}` }, options));
 }
 
+export interface QueueMetricsPoint {
+  /** When it begins. */
+  time: Date;
+  /** The most runs that waited, and that held a slot, at a time. */
+  queued: number;
+  running: number;
+  /** Runs that were started for the first time, and runs that ended. */
+  started: number;
+  ended: number;
+  /** How long half, and 95 %, of the started runs had waited at most. Null: none was started. */
+  delayP50Ms: number | null;
+  delayP95Ms: number | null;
+}
+
+/** A queue over time. */
+export interface QueueMetrics {
+  /** Minutes of a point. */
+  resolutionMinutes: number;
+  /** Of the whole period. */
+  delayP50Ms: number | null;
+  delayP95Ms: number | null;
+  points: QueueMetricsPoint[];
+}
+
+export interface QueueMetricsOptions {
+  /** How far back, in whole minutes: `"30m"`, `"24h"` (the most). Default: `"1h"`. */
+  period?: string;
+  /** The time of a point: `"1m"`, `"15m"`. Default: what gives 60 points. At most 300 points. */
+  resolution?: string;
+}
+
+export function getQueueMetrics(
+  queue: RetrieveQueueParam,
+  { period, resolution }: QueueMetricsOptions,
+  options?: ApiRequestOptions,
+): ApiPromise<QueueMetrics> {
+  const { type, path } = addressOf(queue);
+  const query = new URLSearchParams({ type });
+  if (period !== undefined) query.set("period", period);
+  if (resolution !== undefined) query.set("resolution", resolution);
+  const metrics = async () => {
+    const call = { method: "GET", path: `${path}/metrics?${query}` } as const;
+    const { data, response } = await request<QueueMetrics>(call, options);
+    const points = data.points.map((point) => ({ ...point, time: new Date(point.time) }));
+    return { data: { ...data, points }, response };
+  };
+  return new ApiPromise(metrics());
+}
+
 /** Changes a queue. `change` is the end of the path, and the body without the queue's type. */
 export function postQueue(
   queue: RetrieveQueueParam,

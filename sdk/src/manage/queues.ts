@@ -2,10 +2,13 @@ import type { ApiPromise } from "../client/api-promise.ts";
 import type { OffsetLimitPagePromise } from "../client/offset-page.ts";
 import {
   getQueue,
+  getQueueMetrics,
   type ListQueueOptions,
   listQueuePages,
   postQueue,
   type QueueItem,
+  type QueueMetrics,
+  type QueueMetricsOptions,
   type RetrieveQueueParam,
 } from "../client/queues-api.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
@@ -25,6 +28,13 @@ export const queues = {
 
   retrieve: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     getQueue(queue, requestOptions),
+
+  /** How many runs waited and executed over the last hours, and how long runs waited until they were started. */
+  metrics: (
+    queue: RetrieveQueueParam,
+    metrics?: QueueMetricsOptions,
+    requestOptions?: ApiRequestOptions,
+  ): ApiPromise<QueueMetrics> => getQueueMetrics(queue, metrics ?? {}, requestOptions),
 
   /** Pauses a queue: no more of its runs start. Executing runs continue, and runs that are triggered wait. */
   pause: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>

@@ -115,6 +115,7 @@ export const ACCESS = {
 
   listQueues: secretKey,
   getQueue: secretKey,
+  getQueueMetrics: secretKey,
   pauseQueue: secretKey,
   overrideQueueConcurrency: secretKey,
   resetQueueConcurrency: secretKey,

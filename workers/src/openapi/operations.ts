@@ -388,6 +388,14 @@ export const OPERATIONS: Record<string, Record<string, Operation>> = {
       response: api.QueueItem,
     },
   },
+  "/api/v1/queues/{queue}/metrics": {
+    get: {
+      id: "getQueueMetrics",
+      summary: "A queue over the last hours: how many runs waited and executed, and how long runs waited",
+      query: api.QueueMetricsQuery,
+      response: api.QueueMetrics,
+    },
+  },
   "/api/v1/queues/{queue}/pause": {
     post: {
       id: "pauseQueue",

@@ -93,6 +93,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
 
   listQueues: "viewer",
   getQueue: "viewer",
+  getQueueMetrics: "viewer",
   pauseQueue: "developer",
   overrideQueueConcurrency: "developer",
   resetQueueConcurrency: "developer",

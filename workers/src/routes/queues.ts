@@ -1,4 +1,10 @@
-import { declarationOf, emptyStats, queueKeyOf, queueRef } from "@acme/durable-objects/routing";
+import {
+  declarationOf,
+  emptyStats,
+  METRICS_MINUTE_MS,
+  queueKeyOf,
+  queueRef,
+} from "@acme/durable-objects/routing";
 import type { EnvironmentRef, KnownQueue, QueueChange, QueueStats } from "@acme/durable-objects/rpc";
 import { defaultQueueName, ENVIRONMENT_KEY_LENGTH, QUEUE_KEY_LENGTH } from "@acme/sdk/contract";
 import {
@@ -9,6 +15,7 @@ import {
   OverrideRateLimitBody,
   PauseQueueBody,
   type QueueItem,
+  QueueMetricsQuery,
   type QueueParamType,
   ResetLimitBody,
   RetrieveQueueQuery,
@@ -23,6 +30,7 @@ import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { environmentObjectOf, queueObjectOf } from "../objects.ts";
 import { currentDeployment, declarationFor, freshDeployment } from "../runs/current-deployment.ts";
+import { metricsView } from "../views/queue-metrics-view.ts";
 import { queueView } from "../views/queue-view.ts";
 
 const PATH = "/api/v1/queues";
@@ -49,6 +57,26 @@ export const queueRoutes = new Hono<App>()
     if (!query.success) throw invalid(query.error);
     const target = await queueOf(c, environment, query.data.type);
     return c.json(await retrieve(c.env, environment, target));
+  })
+  .get(`${PATH}/:queue/metrics`, access("getQueueMetrics"), async (c) => {
+    const { environment } = c.var;
+    const query = QueueMetricsQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { type, period = 60, resolution = Math.max(1, Math.ceil(period / 60)) } = query.data;
+    const { queue, partitions } = await queueOf(c, environment, type);
+    const to = Math.floor(Date.now() / METRICS_MINUTE_MS) + 1;
+    // Points begin at full multiples, so that the same ones are asked for again.
+    const from = Math.floor((to - period) / resolution) * resolution;
+    const counted = await Promise.all(
+      partitions.map((partition) =>
+        queueObjectOf(c.env, queueRef(environment, queue, partition).queueKey).queueMetrics(
+          environment.key,
+          from,
+          to,
+        ),
+      ),
+    );
+    return c.json(metricsView(counted, { from, to, resolution }));
   })
   .post(`${PATH}/:queue/pause`, access("pauseQueue"), (c) =>
     change(c, PauseQueueBody, ({ action }) => ({ type: "pause", paused: action === "pause" })),

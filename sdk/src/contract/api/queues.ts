@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ConcurrencyLimit, Partitions } from "../manifest.ts";
 import { RateLimit } from "../rate-limit.ts";
+import { parseDuration } from "./durations.ts";
 import { PageNumber, wholeNumber } from "./queries.ts";
 
 /** `task`: a task's own queue, named by the task's id. `custom`: one declared with `queue()`. */
@@ -86,3 +87,56 @@ export const ListQueuesResponse = z.object({
   data: z.array(QueueItem),
   pagination: z.object({ currentPage: z.number(), totalPages: z.number(), count: z.number() }),
 });
+
+/** Minutes of a day: what a queue keeps. */
+const DAY_MINUTES = 24 * 60;
+/** Most points of an answer. */
+const MOST_POINTS = 300;
+
+const minutes = (name: string, least: number) =>
+  z
+    .string()
+    .transform((text) => (parseDuration(text) ?? 0) / 60_000)
+    .refine(
+      (value) => Number.isInteger(value) && value >= least && value <= DAY_MINUTES,
+      `${name} is a duration of whole minutes, such as "1h", of at most 24 hours`,
+    );
+
+export const QueueMetricsQuery = z
+  .object({
+    type: QueueParamType,
+    /** How far back: at most `24h`. Default: `1h`. */
+    period: minutes("period", 1).optional(),
+    /** The time of a point. Default: what gives 60 points. */
+    resolution: minutes("resolution", 1).optional(),
+  })
+  .refine(({ period = 60, resolution = period }) => period / resolution <= MOST_POINTS, {
+    path: ["resolution"],
+    message: `That is more than ${MOST_POINTS} points: ask for a shorter period or a longer resolution`,
+  });
+
+export const QueueMetricsPoint = z.object({
+  /** When it begins. */
+  time: z.iso.datetime(),
+  /** The most runs that waited, and that held a slot, at a time. */
+  queued: z.number(),
+  running: z.number(),
+  /** Runs that were started for the first time, and runs that ended. */
+  started: z.number(),
+  ended: z.number(),
+  /** How long half, and 95 %, of the started runs had waited at most. Null: none was started. */
+  delayP50Ms: z.number().nullable(),
+  delayP95Ms: z.number().nullable(),
+});
+export type QueueMetricsPoint = z.output<typeof QueueMetricsPoint>;
+
+/** A queue over time. */
+export const QueueMetrics = z.object({
+  /** Minutes of a point. */
+  resolutionMinutes: z.number(),
+  /** Of the whole period. */
+  delayP50Ms: z.number().nullable(),
+  delayP95Ms: z.number().nullable(),
+  points: z.array(QueueMetricsPoint),
+});
+export type QueueMetrics = z.output<typeof QueueMetrics>;
