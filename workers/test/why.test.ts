@@ -63,11 +63,32 @@ describe("the reasons that objects give, in words", () => {
       run: { ...IDLE, ...run },
       hold: { ...OPEN, ...hold },
       environment: "prod",
+      isDevelopment: false,
       hosts,
       now: NOW,
     };
     return blockersOf(facts).map(({ reason, message }) => `${reason}: ${message}`);
   };
+
+  it("names `acme dev` in a development environment", () => {
+    const said = (hold: Partial<QueueHold>, hosts: number): string[] =>
+      blockersOf({
+        run: IDLE,
+        hold: { ...OPEN, ...hold },
+        environment: "dev",
+        isDevelopment: true,
+        hosts,
+        now: NOW,
+      }).map(({ message }) => message);
+    expect(said({}, 0)).toEqual([
+      "No machine executes the runs of this development environment: run `npx acme dev` in the project.",
+    ]);
+    expect(said({}, 1)).toEqual(["Waits for room in `acme dev`; first in line."]);
+    expect(said({ version: null }, 1)).toEqual([
+      "Waits for the first version: run `npx acme dev` in the project.",
+    ]);
+  });
+
   const full = (running: number, limit = running) => ({ running, limit, nextStartAt: null });
 
   it.each<[string[], Partial<RunHold>, Partial<QueueHold>?, number?]>([

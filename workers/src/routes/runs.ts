@@ -176,7 +176,14 @@ export const runRoutes = new Hono<App>()
       ),
       dispatcherOf(c.env, environment).hosts(),
     ]);
-    const facts = { run, environment: environment.slug, hold, hosts: hosts.length, now: Date.now() };
+    const facts = {
+      run,
+      environment: environment.slug,
+      isDevelopment: environment.type === "DEVELOPMENT",
+      hold,
+      hosts: hosts.length,
+      now: Date.now(),
+    };
     return c.json(whyView(runId, facts, environment));
   })
   .post("/api/v2/runs/:runId/cancel", access("cancelRun"), async (c) => {

@@ -235,12 +235,15 @@ export class RunPreparation {
   }
 
   #taskNotFound(task: string, version: string): Failure {
-    const { slug } = this.environment;
+    const { slug, type } = this.environment;
+    const remedy =
+      type === "DEVELOPMENT"
+        ? "run the project that defines it: npx acme dev"
+        : `deploy the project that defines it: npx acme deploy --env ${slug}`;
     return new Failure(
       404,
       "task_not_found",
-      `Task "${task}" is not in deployment ${version} of environment "${slug}". Check the id, or deploy the project ` +
-        `that defines it: npx acme deploy --env ${slug}. Nothing was created.`,
+      `Task "${task}" is not in deployment ${version} of environment "${slug}". Check the id, or ${remedy}. Nothing was created.`,
     );
   }
 }

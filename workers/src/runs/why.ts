@@ -9,7 +9,9 @@ export interface WhyFacts {
   /** Slug of its environment. */
   environment: string;
   hold: QueueHold;
-  /** Container hosts that are connected. */
+  /** Its runs execute on a developer's machine, by `acme dev`. */
+  isDevelopment: boolean;
+  /** Hosts that are connected and could execute it. */
   hosts: number;
   now: number;
 }
@@ -57,10 +59,14 @@ function ofQueued(facts: WhyFacts): WhyBlocker[] {
   if (hold.version === null) found.push(version(facts));
   found.push(...limits(facts, queue));
   if (hosts === 0) {
-    const message = "No container host is connected. Start one, or look at the logs of those that should be.";
+    const message = facts.isDevelopment
+      ? "No machine executes the runs of this development environment: run `npx acme dev` in the project."
+      : "No container host is connected. Start one, or look at the logs of those that should be.";
     found.push({ reason: "no_host", message });
   }
   if (found.length > 0) return found;
+  if (facts.isDevelopment)
+    return [{ reason: "host", message: `Waits for room in \`acme dev\`; ${place(run)}.` }];
   const connected =
     hosts === 1 ? "the one host that is connected" : `one of the ${hosts} hosts that are connected`;
   return [{ reason: "host", message: `Waits for room on ${connected}; ${place(run)}.` }];
@@ -108,9 +114,11 @@ function limits({ run, hold, environment, now }: WhyFacts, queue: string): WhyBl
 const rate = (reason: WhyReason, whose: string, at: number, now: number): WhyBlocker =>
   until(reason, `Waits for the rate limit of ${whose}: its next start is ${inTime(at, now)}.`, at);
 
-function version({ run, hold, environment }: WhyFacts): WhyBlocker {
+function version({ run, hold, environment, isDevelopment }: WhyFacts): WhyBlocker {
   if (hold.version === null) {
-    const message = `Waits for a deployment: nothing was deployed to environment ${environment} yet.`;
+    const message = isDevelopment
+      ? "Waits for the first version: run `npx acme dev` in the project."
+      : `Waits for a deployment: nothing was deployed to environment ${environment} yet.`;
     return { reason: "version", message };
   }
   const message = run.lockedVersion
