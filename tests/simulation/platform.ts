@@ -119,6 +119,14 @@ export class Platform {
     return [...this.#slots.values()].filter((slot) => slot.instance).map((slot) => slot.id);
   }
 
+  /** Ends all objects and deletes their storage. Functions that a database calls would keep this platform in memory. */
+  close(): void {
+    for (const { database, instance } of this.#slots.values()) {
+      instance?.retire();
+      database.close();
+    }
+  }
+
   /** Kills one object's instance, if it has one. The next call or alarm starts a new one. */
   crash(id: string): void {
     const slot = this.#slots.get(id);

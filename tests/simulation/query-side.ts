@@ -26,6 +26,10 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     for (const script of Object.values(sqliteMigrations.migrations)) this.#database.exec(script);
   }
 
+  close(): void {
+    this.#database.close();
+  }
+
   get isQuiet(): boolean {
     return this.#late === 0;
   }

@@ -86,8 +86,9 @@ export async function simulate(
 ): Promise<Result> {
   const world = new World(seed, { trace });
   const restore = world.install();
+  let simulation: Simulation | undefined;
   try {
-    const simulation = new Simulation(world, seed, drawScenario(world, kind));
+    simulation = new Simulation(world, seed, drawScenario(world, kind));
     if (onStatement) simulation.platform.onStatement = onStatement;
     return await simulation.run();
   } catch (error) {
@@ -101,6 +102,7 @@ export async function simulate(
     );
   } finally {
     restore();
+    simulation?.close();
   }
 }
 
@@ -193,6 +195,11 @@ class Simulation {
       edges: [...this.#invariants.edges],
       trace: world.trace.digest(),
     };
+  }
+
+  close(): void {
+    this.#platform.close();
+    this.#querySide.close();
   }
 
   #keepSchedules(): void {

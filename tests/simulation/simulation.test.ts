@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { firstSeedOfCommit, SEEDS, SEEDS_OF_A_KIND, SEEDS_OF_COMMIT, simulate } from "./command.ts";
 
@@ -83,3 +86,10 @@ test(
     expect(second.stderr).toBe(first.stderr);
   },
 );
+
+test("a seed leaves nothing in memory, so any number can run in one process", PATIENCE, async () => {
+  const args = [join(import.meta.dirname, "leftovers.ts"), "3"];
+  const { stdout } = await promisify(execFile)(process.execPath, args);
+  // The world of the last seed may still be on the stack.
+  expect(Number(stdout)).toBeLessThanOrEqual(1);
+});
