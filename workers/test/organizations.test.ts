@@ -10,7 +10,7 @@ import type {
   ProjectObject,
   Role,
 } from "@acme/sdk/contract/api";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { z } from "zod";
 import { call, newProject } from "./client.ts";
 import { anEmail, type SignedIn, signIn } from "./person.ts";
@@ -218,10 +218,30 @@ describe("projects", () => {
     const branch = (await create()).body;
     expect(branch).toMatchObject({ type: "PREVIEW", name: "feat/Ü-1", branch: "feat/Ü-1", archivedAt: null });
     expect((await owner.call("GET", `${base}/${branch.slug}`)).body).toMatchObject({ id: branch.id });
+    const key = (await owner.call<{ key: string }>("POST", `${base}/${branch.slug}/keys`, {})).body.key;
+    const options = { delay: "1h" };
+    const run = await call<{ id: string }>("POST", "/api/v1/tasks/any/trigger", key, { options });
+    expect(run.status).toBe(200);
+    await vi.waitUntil(
+      async () => (await call<List<unknown>>("GET", "/api/v1/runs", key)).body.data.length === 1,
+      { timeout: 20_000, interval: 50 },
+    );
     const archive = () => owner.call("POST", `${base}/branches/archive`, { branch: "feat/Ü-1" });
     expect((await archive()).status).toBe(200);
     expect((await archive()).status).toBe(200);
-    expect((await owner.call("GET", `${base}/${branch.slug}`)).status).toBe(404);
+    // It can be looked at, and nothing can be changed; what had not ended is canceled.
+    expect((await owner.call("GET", `${base}/${branch.slug}`)).body).toMatchObject({ paused: true });
+    const header = { "x-acme-environment": branch.id };
+    const refused = await owner.call("POST", "/api/v1/tasks/any/trigger", {}, header);
+    expect([refused.status, refused.body.code]).toEqual([409, "branch_archived"]);
+    await vi.waitUntil(
+      async () => {
+        const shown = await owner.call("GET", `/api/v3/runs/${run.body.id}`, undefined, header);
+        return shown.body.status === "CANCELED";
+      },
+      { timeout: 20_000, interval: 50 },
+    );
+    expect((await call("GET", "/api/v1/runs", key)).status).toBe(401);
     const list = await owner.call<List<ProjectEnvironment>>("GET", `${base}/environments`);
     expect(list.body.data.find(({ id }) => id === branch.id)?.archivedAt).not.toBeNull();
     expect((await create()).body).toMatchObject({ id: branch.id, archivedAt: null });

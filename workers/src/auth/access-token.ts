@@ -5,7 +5,7 @@ import { bearerOf } from "../http/authorization.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
-import { type Membership, membershipByName, membershipByPath } from "../people/membership.ts";
+import { type Membership, membershipByName, membershipByPath, requireInUse } from "../people/membership.ts";
 import { isOfEnvironment, requireRole } from "../people/roles.ts";
 import type { Person } from "../people/session.ts";
 import { requireTokenScope, scopesOf } from "../people/token-scopes.ts";
@@ -79,7 +79,7 @@ export async function authenticateProjectToken(
   const token = await authenticateScopedToken(c, operation);
   if (token.person === null) return ofOrganization(c, token, projectRef, slug);
   const found = await membershipByPath(() => openSql(c.env), token.person.id, projectRef, slug);
-  return ofMember(token, operation, found, `${projectRef}/${slug}`);
+  return ofMember(c, token, operation, found, `${projectRef}/${slug}`);
 }
 
 /** The same, where a header names the environment: `env_…`, or `PROJECTREF/SLUG`. */
@@ -102,7 +102,7 @@ export async function authenticateNamedToken(
     return ofOrganization(c, token, ref, slug);
   }
   const found = await membershipByName(() => openSql(c.env), token.person.id, named);
-  return ofMember(token, operation, found, named);
+  return ofMember(c, token, operation, found, named);
 }
 
 async function ofOrganization(
@@ -118,6 +118,7 @@ async function ofOrganization(
 }
 
 function ofMember(
+  c: Context<App>,
   token: HeldToken,
   operation: OperationId,
   found: Membership | null,
@@ -125,6 +126,7 @@ function ofMember(
 ): Authenticated {
   if (found?.environment.organization.id !== token.organizationId) throw environmentNotFound(name);
   requireRole(found.role, operation);
+  requireInUse(c.req.method, found);
   return { environment: found.environment, credential: { type: "accessToken", token } };
 }
 

@@ -1,3 +1,4 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import {
   defaultQueueName,
   type PublicRunStatus,
@@ -30,7 +31,7 @@ import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 const objectOf = (env: Bindings, id: string): BulkActionRpc =>
   env.BULK_ACTION.getByName(id) as unknown as BulkActionRpc;
 
-/** Hands it to its object, which records it in this database and does it, whatever happens to the request from then on. */
+/** Starts a bulk action, if not too many of the environment are under way. */
 export async function createBulkAction(
   c: Context<App>,
   body: z.output<typeof CreateBulkActionBody>,
@@ -58,14 +59,41 @@ export async function createBulkAction(
     : { runIds: [...new Set(body.runIds)] };
   const total =
     "filter" in selection ? await countOf(c.env, environment.key, selection.filter) : selection.runIds.length;
+  const details = body.filter ? { filter: body.filter } : { runIds: body.runIds?.slice(0, 20) };
+  return start(c, { environment, name: body.name ?? null, type, selection, total, details });
+}
+
+/** Cancels what is not over in an environment. Null: everything is. */
+export async function cancelUnfinished(
+  c: Context<App>,
+  environment: EnvironmentRef,
+  name: string,
+): Promise<{ id: string } | null> {
+  const filter: RunFilter = { statuses: CANCELABLE, to: Date.now() };
+  const total = await countOf(c.env, environment.key, filter);
+  if (total === 0) return null;
+  return start(c, { environment, name, type: "CANCEL", selection: { filter }, total, details: { name } });
+}
+
+interface Wanted extends Omit<NewBulkAction, "id" | "record"> {
+  name: string | null;
+  details: Record<string, unknown>;
+}
+
+/** Hands it to its object, which records it in this database and does it, whatever happens to the request from then on. */
+async function start(c: Context<App>, { name, details, ...action }: Wanted): Promise<{ id: string }> {
+  const now = Date.now();
   const id = `bulk_${now.toString(36).padStart(9, "0")}${randomBase36(15)}`;
-  const deed = deedIn(environment, {
-    action: `bulk_action.${body.action}`,
+  const deed = deedIn(action.environment, {
+    action: `bulk_action.${action.type.toLowerCase()}`,
     target: { type: "bulk_action", id },
-    details: { total, ...(body.filter ? { filter: body.filter } : { runIds: body.runIds?.slice(0, 20) }) },
+    details: { total: action.total, ...details },
   });
-  const record = { name: body.name ?? null, createdAt: now, audit: auditRow(c, deed) };
-  await objectOf(c.env, id).start({ id, environment, type, selection, total, record });
+  await objectOf(c.env, id).start({
+    id,
+    ...action,
+    record: { name, createdAt: now, audit: auditRow(c, deed) },
+  });
   return { id };
 }
 

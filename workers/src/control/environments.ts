@@ -10,7 +10,9 @@ import type {
 import { and, asc, count, eq, isNotNull, isNull, type SQL } from "drizzle-orm";
 import type { Context } from "hono";
 import type { z } from "zod";
+import { forgetKeys } from "../auth/credentials.ts";
 import type { App } from "../bindings.ts";
+import { cancelUnfinished } from "../bulk-actions/bulk-actions.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { beginWithLimits } from "../operator/organization-limits.ts";
@@ -174,8 +176,8 @@ async function resume(c: Context<App>, id: string): Promise<void> {
 }
 
 /**
- * Pauses a branch and takes it out of use: nothing can be triggered there until it is created again. What ran there
- * stays to be seen until its retention ends. If this is interrupted, the branch is paused and can be archived again.
+ * Pauses a branch, cancels its unfinished runs and takes it out of use: its keys are refused until it is created again. What
+ * ran there stays to be seen until its retention ends. If this is interrupted, the branch is paused and can be archived again.
  */
 export async function archiveBranch(c: Context<App>, branch: string): Promise<ProjectEnvironment> {
   const connection = openSql(c.env);
@@ -188,7 +190,11 @@ export async function archiveBranch(c: Context<App>, branch: string): Promise<Pr
   }
   if (row.archivedAt !== null) return projectEnvironment(row);
   const environment = await refOf(c, row.id);
-  if (environment) await environmentObjectOf(c.env, row.key).updateEnvironment(environment, { paused: true });
+  if (environment) {
+    await environmentObjectOf(c.env, row.key).updateEnvironment(environment, { paused: true });
+    // Runs that wait would otherwise wait for ever, and never come to the end of their retention.
+    await cancelUnfinished(c, environment, `Branch ${branch} was archived`.slice(0, 100));
+  }
   const archivedAt = Date.now();
   await atomically([
     required(
@@ -206,6 +212,7 @@ export async function archiveBranch(c: Context<App>, branch: string): Promise<Pr
     }),
   ]);
   forgetMemberships();
+  forgetKeys();
   return projectEnvironment({ ...row, archivedAt });
 }
 

@@ -5,7 +5,7 @@ import type { Authenticated } from "../auth/credentials.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql } from "../storage/sql-connection.ts";
-import { type Membership, membershipByName, membershipByPath } from "./membership.ts";
+import { type Membership, membershipByName, membershipByPath, requireInUse } from "./membership.ts";
 import { requireRole } from "./roles.ts";
 import { authenticateSession } from "./session.ts";
 
@@ -26,7 +26,7 @@ export async function authenticateMember(c: Context<App>, operation: OperationId
   }
   const membership = await membershipByName(() => openSql(c.env), session.user.id, named);
   if (!membership) throw environmentNotFound(named.slice(0, 128));
-  return authenticated(session, membership, operation);
+  return authenticated(c, session, membership, operation);
 }
 
 /** The same for routes whose path names the project and the environment. */
@@ -39,15 +39,18 @@ export async function authenticateProjectMember(
   const session = await authenticateSession(c);
   const membership = await membershipByPath(() => openSql(c.env), session.user.id, projectRef, slug);
   if (!membership) throw environmentNotFound(`${projectRef}/${slug}`);
-  return authenticated(session, membership, operation);
+  return authenticated(c, session, membership, operation);
 }
 
 function authenticated(
+  c: Context<App>,
   session: Awaited<ReturnType<typeof authenticateSession>>,
-  { role, environment }: Membership,
+  membership: Membership,
   operation: OperationId,
 ): Authenticated {
+  const { role, environment } = membership;
   requireRole(role, operation);
+  requireInUse(c.req.method, membership);
   return { environment, credential: { type: "session", session, role } };
 }
 

@@ -3,6 +3,7 @@ import type { Role } from "@acme/sdk/contract/api";
 import { and, asc, eq, isNull, type SQL } from "drizzle-orm";
 import { forgetBranches } from "../auth/branch.ts";
 import { Cache } from "../http/cache.ts";
+import { Failure } from "../http/failure.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
 /** What a person is a member of is asked for again after this time at most. */
@@ -11,6 +12,8 @@ export const MEMBERSHIP_CACHE_MS = 10_000;
 export interface Membership {
   role: Role;
   environment: EnvironmentRef;
+  /** It is a branch that is out of use: it can be looked at. */
+  archived: boolean;
 }
 
 const memberships = new Cache<Membership>(MEMBERSHIP_CACHE_MS);
@@ -25,6 +28,16 @@ export function forgetMemberships(): void {
   forgetBranches();
 }
 
+/** Throws a 409 for a change of a branch that is archived. */
+export function requireInUse(method: string, { archived, environment }: Membership): void {
+  if (!archived || method === "GET" || method === "HEAD") return;
+  throw new Failure(
+    409,
+    "branch_archived",
+    `The branch "${environment.slug}" is archived: it can only be looked at. Create the branch again to use it. Nothing was changed.`,
+  );
+}
+
 /** An environment and the person's role in its organization. Null: not found, or the person is no member. */
 export const membershipOf = (
   connection: () => SqlConnection,
@@ -33,9 +46,8 @@ export const membershipOf = (
 ): Promise<Membership | null> =>
   memberships.through(`${userId} ${environmentId}`, async () => {
     const opened = connection();
-    return (
-      (await memberEnvironments(opened, userId, eq(opened.tables.environments.id, environmentId)))[0] ?? null
-    );
+    const named = eq(opened.tables.environments.id, environmentId);
+    return (await memberEnvironments(opened, userId, named, { archived: true }))[0] ?? null;
   });
 
 /** The same, by the project's ref and the environment's slug. */
@@ -49,7 +61,7 @@ export const membershipByPath = (
     const opened = connection();
     const { projects, environments } = opened.tables;
     const named = and(eq(projects.ref, projectRef), eq(environments.slug, slug));
-    return (await memberEnvironments(opened, userId, named))[0] ?? null;
+    return (await memberEnvironments(opened, userId, named, { archived: true }))[0] ?? null;
   });
 
 /** All environments of a project, archived branches too, with the person's role. Empty: not found, or the person is no member. */
@@ -103,7 +115,7 @@ export async function memberEnvironments(
 ): Promise<Membership[]> {
   const { organizations, projects, environments, members } = tables;
   const rows = await db
-    .select({ role: members.role, ...environmentColumns(tables) })
+    .select({ role: members.role, archivedAt: environments.archivedAt, ...environmentColumns(tables) })
     .from(members)
     .innerJoin(organizations, eq(organizations.id, members.organizationId))
     .innerJoin(projects, eq(projects.organizationId, organizations.id))
@@ -117,7 +129,11 @@ export async function memberEnvironments(
       ),
     )
     .orderBy(asc(organizations.slug), asc(projects.ref), asc(environments.slug));
-  return rows.map(({ role, ...row }) => ({ role, environment: refOf(row) }));
+  return rows.map(({ role, archivedAt, ...row }) => ({
+    role,
+    environment: refOf(row),
+    archived: archivedAt !== null,
+  }));
 }
 
 const environmentColumns = ({ organizations, projects, environments }: SqlConnection["tables"]) => ({

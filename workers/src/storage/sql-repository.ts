@@ -137,7 +137,11 @@ export class SqlRepository implements Repository {
       .select({ key: apiKeys.environmentKey })
       .from(apiKeys)
       .where(and(eq(apiKeys.hash, hash), or(isNull(apiKeys.revokedAt), gt(apiKeys.revokedAt, Date.now()))));
-    const where = and(eq(environments.key, sql`(${key})`), isNull(this.#tables.projects.deletedAt));
+    const where = and(
+      eq(environments.key, sql`(${key})`),
+      isNull(this.#tables.projects.deletedAt),
+      isNull(environments.archivedAt),
+    );
     return (await this.#environments(where))[0] ?? null;
   }
 
