@@ -6,7 +6,7 @@ import type {
   WhoamiResponse,
 } from "@acme/sdk/contract/api";
 import { eq } from "drizzle-orm";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { digest } from "../src/auth/tokens.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
@@ -118,7 +118,7 @@ describe("a device login", () => {
     expect((await approve(userCode)).status).toBe(200);
   });
 
-  it("is not found by guessing: codes are counted for each person, and logins for each address", async () => {
+  it("is not found by guessing: what is entered, asked and begun is counted", async () => {
     const guesser = await signIn(anEmail(), { organization });
     const guess = () => guesser.call("POST", "/api/v1/device/lookup", { userCode: "BBBB-BBBB" });
     const statuses = (await Promise.all(Array.from({ length: 25 }, guess))).map(({ status }) => status);
@@ -126,6 +126,13 @@ describe("a device login", () => {
     const { userCode } = await start();
     expect((await approve(userCode, {}, guesser)).status).toBe(429);
     expect((await approve(userCode)).status).toBe(200);
+
+    const prober = { "x-test-address": anAddress() };
+    const probe = () => call("POST", "/api/v1/device/token", null, { deviceCode: "unknown" }, prober);
+    expect((await probe()).body.code).toBe("invalid_grant");
+    const probed = async () =>
+      (await Promise.all(Array.from({ length: 100 }, probe))).map(({ status }) => status);
+    await vi.waitUntil(async () => (await probed()).includes(429), { timeout: 60_000 });
 
     const headers = { "x-test-address": anAddress() };
     const begin = () => call("POST", "/api/v1/device/code", null, {}, headers);

@@ -54,7 +54,8 @@ export async function waitForToken(
       return await call({ apiUrl }, CreatedAccessToken, "POST", "/api/v1/device/token", { deviceCode });
     } catch (error) {
       if (error instanceof RefusalError) {
-        if (error.code === "slow_down") pause += SLOWER_MS;
+        // Others behind the same address may have asked too much.
+        if (error.code === "slow_down" || error.status === 429) pause += SLOWER_MS;
         else if (error.code !== "authorization_pending" && error.status < 500) throw failed(error);
       } else if (!(error instanceof UnreachableError)) throw error;
     }

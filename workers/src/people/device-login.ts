@@ -13,6 +13,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { randomSecret } from "../auth/random-secret.ts";
 import { digest } from "../auth/tokens.ts";
+import { countWrongKey, refuseGuesses } from "../auth/wrong-keys.ts";
 import type { App } from "../bindings.ts";
 import { checkCount, newAccessToken, ownOrganization } from "../control/access-tokens.ts";
 import { Failure } from "../http/failure.ts";
@@ -100,9 +101,15 @@ export async function pollDeviceLogin(c: Context<App>, deviceCode: string): Prom
   const { db, tables } = connection;
   const { deviceLogins, organizations } = tables;
   const hash = digest(deviceCode);
-  const login = (await db.select().from(deviceLogins).where(eq(deviceLogins.hash, hash)))[0];
-  if (!login) throw refusal("invalid_grant", "The server does not know this device code. Start again.");
   const now = Date.now();
+  const address = clientAddress(c);
+  // As with keys: a code that nobody knows costs a read of the database, so an address has only so many.
+  refuseGuesses(address, undefined, now);
+  const login = (await db.select().from(deviceLogins).where(eq(deviceLogins.hash, hash)))[0];
+  if (!login) {
+    countWrongKey(address, now);
+    throw refusal("invalid_grant", "The server does not know this device code. Start again.");
+  }
   if (login.usedAt !== null) {
     throw refusal("invalid_grant", "This device code has been used: it gives one token. Start again.");
   }
