@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { accessPath, jsonRows } from "../src/lib/json/rows.ts";
 import { filterLines, levelOf, withLinks } from "../src/lib/logs/lines.ts";
 import { destinationOf, search } from "../src/lib/palette/items.ts";
+import { axisEnd, stepPaths } from "../src/lib/queues/chart.ts";
 import { curlOf } from "../src/lib/run/snippets.ts";
 import { framesOf } from "../src/lib/run/stack.ts";
 import { bulkFilter } from "../src/lib/runs/bulk.ts";
@@ -172,4 +173,14 @@ it("loads every page with less than 200 KB of compressed JavaScript", () => {
   }[];
   expect(loads.length).toBeGreaterThan(3);
   for (const { page, bytes } of loads) expect(bytes, page).toBeLessThan(200 * 1_024);
+});
+
+describe("the chart of a queue", () => {
+  it("is steps that hold until the next value, below the end of a round axis", () => {
+    const { line, area } = stepPaths([0, 5, 10], { width: 30, height: 100, max: 10 });
+    expect(line).toBe("M0.0 100.0H10.0L10.0 50.0H20.0L20.0 0.0H30.0");
+    expect(area).toBe(`${line}V100H0Z`);
+    expect(stepPaths([], { width: 30, height: 100, max: 10 })).toEqual({ line: "", area: "" });
+    expect([0, 3, 4, 5, 7, 10, 11, 201, 1_000].map(axisEnd)).toEqual([4, 5, 5, 5, 10, 10, 20, 500, 1_000]);
+  });
 });

@@ -44,6 +44,15 @@ describe("a queue over time", () => {
     });
   });
 
+  it("has a last point that reaches beyond the end", () => {
+    const points = metricsPoints([[minute(11, { queuedMost: 2, queuedLast: 1 })]], {
+      from: 10,
+      to: 14,
+      resolution: 3,
+    });
+    expect(points.map(({ queued }) => queued)).toEqual([2, 1]);
+  });
+
   it("has delays by class, interpolated", () => {
     expect(quantile([], 0.5)).toBeNull();
     expect(quantile([10], 0.5)).toBe(5);

@@ -25,6 +25,9 @@ export function metricsView(partitions: MetricsMinute[][], span: MinuteSpan): Qu
   };
 }
 
+/** Later than any minute. */
+const NONE = Number.POSITIVE_INFINITY;
+
 /** A queue over time, from what its partitions counted. What did not change is what it was before. */
 export function metricsPoints(partitions: MetricsMinute[][], span: MinuteSpan): QueueMetricsPoint[] {
   const points: QueueMetricsPoint[] = [];
@@ -34,9 +37,9 @@ export function metricsPoints(partitions: MetricsMinute[][], span: MinuteSpan): 
     const delays: number[] = [];
     for (const state of states) {
       // Those before the span say how it began.
-      for (; (state.minutes[state.next]?.minute ?? start) < start; state.next++) follow(state);
+      for (; (state.minutes[state.next]?.minute ?? NONE) < start; state.next++) follow(state);
       let { queued, running } = state;
-      for (; (state.minutes[state.next]?.minute ?? span.to) < start + span.resolution; state.next++) {
+      for (; (state.minutes[state.next]?.minute ?? NONE) < start + span.resolution; state.next++) {
         const minute = state.minutes[state.next] as MetricsMinute;
         queued = Math.max(queued, minute.queuedMost);
         running = Math.max(running, minute.runningMost);

@@ -10,6 +10,7 @@ import type {
   ListSchedulesResponse,
   ListTokensResponse,
   QueueItem,
+  QueueMetrics,
   ReplayBody,
   RetrieveBatchResponse,
   RetrieveDeploymentResponse,
@@ -96,6 +97,9 @@ export class EnvironmentApi {
 
   listQueues(page: number, signal?: AbortSignal): Promise<z.infer<typeof ListQueuesResponse>> {
     return this.call("/api/v1/queues", { query: { page, perPage: 100 }, signal });
+  }
+  queueMetrics(id: string, period: string, signal?: AbortSignal): Promise<QueueMetrics> {
+    return this.call(`/api/v1/queues/${encodeURIComponent(id)}/metrics`, { query: { period }, signal });
   }
   pauseQueue(id: string, action: "pause" | "resume"): Promise<Queue> {
     return this.post(`/api/v1/queues/${encodeURIComponent(id)}/pause`, { action });

@@ -12,6 +12,14 @@ export const deploymentsQuery = (api: EnvironmentApi) =>
 export const queuesQuery = (api: EnvironmentApi) =>
   queryOptions({ queryKey: [api.id, "queues"], queryFn: ({ signal }) => api.listQueues(1, signal) });
 
+/** A queue over the last hours; a point is a minute at least, so it is asked for again that often. */
+export const queueMetricsQuery = (api: EnvironmentApi, id: string, period: string) =>
+  queryOptions({
+    queryKey: [api.id, "queue-metrics", id, period],
+    queryFn: ({ signal }) => api.queueMetrics(id, period, signal),
+    refetchInterval: 15_000,
+  });
+
 export const schedulesQuery = (api: EnvironmentApi) =>
   queryOptions({ queryKey: [api.id, "schedules"], queryFn: ({ signal }) => api.listSchedules(1, signal) });
 

@@ -1,0 +1,22 @@
+/** An area below a line of values that hold until the next one, as the paths of an SVG: `max` is at the top. */
+export function stepPaths(
+  values: readonly number[],
+  { width, height, max }: { width: number; height: number; max: number },
+): { line: string; area: string } {
+  if (values.length === 0) return { line: "", area: "" };
+  const step = width / values.length;
+  const at = (value: number): string => (height - (max === 0 ? 0 : (value / max) * height)).toFixed(1);
+  let line = "";
+  for (const [index, value] of values.entries()) {
+    const [from, to] = [(index * step).toFixed(1), ((index + 1) * step).toFixed(1)];
+    line += `${index === 0 ? "M" : "L"}${from} ${at(value)}H${to}`;
+  }
+  return { line, area: `${line}V${height}H0Z` };
+}
+
+/** The end of an axis that such a value fits under: 1, 2 or 5 with zeros, and at least 4. */
+export function axisEnd(value: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
+  const end = [1, 2, 5, 10].find((factor) => factor * power >= value) ?? 10;
+  return Math.max(4, end * power);
+}
