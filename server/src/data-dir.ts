@@ -13,6 +13,8 @@ export interface DataDir {
   /** Generated at every start: the Worker's module and workerd's configuration. */
   generated: string;
   secretsFile: string;
+  /** What its operator sets: mail, sign-in, networks. */
+  settingsFile: string;
   /** What a client needs to talk to this server. */
   localFile: string;
   /** Process ids of the server and its parts, as they are now. */
@@ -29,6 +31,7 @@ export function openDataDir(path: string): DataDir {
     host: join(root, "host"),
     generated: join(root, "generated"),
     secretsFile: join(root, "secrets.json"),
+    settingsFile: join(root, "settings.env"),
     localFile: join(root, "local.json"),
     pidsFile: join(root, "pids.json"),
   };

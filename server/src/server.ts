@@ -10,6 +10,7 @@ import { createPart, type Part } from "./part.ts";
 import { claimPort } from "./ports.ts";
 import { writePrivateJson } from "./private-file.ts";
 import { loadSecrets } from "./secrets.ts";
+import { loadSettings } from "./settings.ts";
 import { writeWorkerFiles } from "./worker-files.ts";
 import { workerSecretFiles } from "./worker-secrets.ts";
 
@@ -92,6 +93,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 
   try {
     const secrets = loadSecrets(dir.secretsFile);
+    const settings = loadSettings(dir.settingsFile);
     const port = await claimPort(host, options.port ?? DEFAULT_PORT);
     const apiUrl = `http://${urlHost(host)}:${port}`;
     const access: LocalAccess = {
@@ -109,10 +111,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       dir,
       address,
       vars: options.vars,
+      settings,
       log: options.log,
     });
     const create = partFactory(dir, parts, options.log);
-    const files = workerSecretFiles(dir.generated, secrets);
+    const files = workerSecretFiles(dir.generated, secrets, settings.worker);
     secretFiles = files;
 
     const worker = create({

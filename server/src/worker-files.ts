@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { buildDashboard } from "./dashboard-build.ts";
 import type { DataDir } from "./data-dir.ts";
 import { mostSockets, openFilesLimit } from "./file-descriptors.ts";
+import type { Settings } from "./settings.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 import { SECRET_BINDINGS, SECRETS_FOLDER } from "./worker-secrets.ts";
 import { workerdConfig } from "./workerd-config.ts";
@@ -17,6 +18,7 @@ export async function writeWorkerFiles(options: {
   address: string;
   /** Variables that differ from wrangler.toml's. */
   vars: Record<string, string> | undefined;
+  settings: Settings;
   log(line: string): void;
 }): Promise<string> {
   const { root, dir } = options;
@@ -26,14 +28,19 @@ export async function writeWorkerFiles(options: {
     bundleWorker({ root, main: settings.main, outfile: join(dir.generated, "worker.mjs") }),
   ]);
   const configFile = join(dir.generated, "workerd.capnp");
+  const fromFiles = [...SECRET_BINDINGS, ...Object.keys(options.settings.worker)];
+  const vars = { ...settings.vars, ...socketsVar(), ...options.vars };
+  for (const name of fromFiles) delete vars[name];
   const config = workerdConfig({
     address: options.address,
     module: "worker.mjs",
     compatibilityDate: settings.compatibilityDate,
     compatibilityFlags: settings.compatibilityFlags,
     objects: settings.objects,
-    secrets: Object.fromEntries(SECRET_BINDINGS.map((name) => [name, join(SECRETS_FOLDER, name)])),
-    vars: { ...settings.vars, ...socketsVar(), ...options.vars },
+    secrets: Object.fromEntries(fromFiles.map((name) => [name, join(SECRETS_FOLDER, name)])),
+    vars,
+    networks: options.settings.networks,
+    certificates: options.settings.certificates,
     objectsPath: dir.objects,
     blobsPath: dir.blobs,
     dashboardPath,

@@ -24,17 +24,22 @@ const valuesOf = (secrets: ServerSecrets): Record<SecretBinding, string> => ({
 });
 
 /**
- * The Worker's secrets as files that workerd reads while it starts. They exist only during that time: other processes of the
- * same user can read a process's environment variables and arguments, so secrets are passed in neither.
+ * The Worker's secrets, and the settings of its operator, as files that workerd reads while it starts. They exist only
+ * during that time: other processes of the same user can read a process's environment variables and arguments, so secrets
+ * are passed in neither.
  */
-export function workerSecretFiles(generated: string, secrets: ServerSecrets) {
+export function workerSecretFiles(
+  generated: string,
+  secrets: ServerSecrets,
+  settings: Record<string, string>,
+) {
   const folder = join(generated, SECRETS_FOLDER);
   const remove = (): void => rmSync(folder, { recursive: true, force: true });
   return {
     write(): void {
       remove();
       mkdirSync(folder, { recursive: true, mode: 0o700 });
-      for (const [name, value] of Object.entries(valuesOf(secrets)))
+      for (const [name, value] of Object.entries({ ...settings, ...valuesOf(secrets) }))
         writeFileSync(join(folder, name), value, { mode: 0o600 });
     },
     remove,

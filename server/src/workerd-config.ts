@@ -15,6 +15,10 @@ export interface WorkerdConfig {
   /** Bindings whose values workerd reads from files when it starts. Paths are relative to the configuration file. */
   secrets: Record<string, string>;
   vars: Record<string, string>;
+  /** What the Worker may connect to: `public`, `private`, ranges of addresses. */
+  networks: string[];
+  /** PEM of certificates that it trusts beside those of browsers. */
+  certificates: string[];
   /** Absolute path of the folder that holds the objects' SQLite files. */
   objectsPath: string;
   blobsPath: string;
@@ -41,6 +45,7 @@ export function workerdConfig(config: WorkerdConfig): string {
   const services = [
     `(name = "main", worker = .worker)`,
     `(name = "objects", disk = (path = ${text(config.objectsPath)}, writable = true))`,
+    `(name = "internet", network = (allow = [${config.networks.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true, trustedCertificates = [${config.certificates.map(text).join(", ")}])))`,
     `(name = "blobs", disk = (path = ${text(config.blobsPath)}, writable = true))`,
     ...(config.dashboardPath ? [`(name = "dashboard", disk = (path = ${text(config.dashboardPath)}))`] : []),
   ];

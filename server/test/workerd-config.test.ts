@@ -9,6 +9,8 @@ const config = {
   objects: [{ binding: "QUEUE", className: "QueueObject" }],
   secrets: { HOST_TOKEN: "secrets/HOST_TOKEN" },
   vars: { GREETING: 'say "hi" \\ grüß' },
+  networks: ["public", "10.0.0.0/8"],
+  certificates: ["-----BEGIN\nCERTIFICATE-----"],
   objectsPath: "/data/objects",
   blobsPath: "/data/blobs",
 };
@@ -21,6 +23,8 @@ it("binds objects, secrets from files, variables and disks", () => {
   expect(text).toContain('(name = "objects", disk = (path = "/data/objects", writable = true))');
   expect(text).toContain('(name = "BLOBS", service = "blobs")');
   expect(text).not.toContain("DASHBOARD");
+  expect(text).toContain('(name = "internet", network = (allow = ["public", "10.0.0.0/8"], tlsOptions =');
+  expect(text).toContain(String.raw`trustedCertificates = ["-----BEGIN\x0aCERTIFICATE-----"]`);
 });
 
 it("escapes what is not plain text", () => {

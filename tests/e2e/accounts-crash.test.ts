@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startSignInProviders } from "../../workers/test/outside/sign-in-providers.ts";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
@@ -20,15 +21,26 @@ describe("accounts, when the Worker is killed", () => {
   let server: LocalServer;
   let adminToken: string;
   let owner: string;
+  let providers: Awaited<ReturnType<typeof startSignInProviders>>;
 
   beforeAll(async () => {
-    server = await startLocalServer({ example: false });
+    providers = await startSignInProviders();
+    const settings = {
+      NETWORKS: "public,private",
+      OIDC_ISSUER: `${providers.origin}/oidc`,
+      OIDC_CLIENT_ID: "oidc-client",
+      OIDC_CLIENT_SECRET: "oidc-secret",
+    };
+    server = await startLocalServer({ example: false, settings });
     await deployTaskFile(server, TASKS);
     const secrets = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8"));
     adminToken = (secrets as { adminToken: string }).adminToken;
     owner = await signIn("owner@acme.localhost");
   });
-  afterAll(() => server?.stop());
+  afterAll(async () => {
+    await server?.stop();
+    await providers?.stop();
+  });
 
   /** Sends it until it is answered, as a person would: null when the Worker was not there. */
   async function send<T>(
@@ -208,6 +220,76 @@ describe("accounts, when the Worker is killed", () => {
       },
     };
   }
+
+  const invite = (email: string) =>
+    insist("POST", "/api/v1/organizations/default/invitations", { cookie: owner }, { email, role: "viewer" });
+
+  const sessionOf = (response: Response | null): string | false =>
+    response?.headers
+      .getSetCookie()
+      .find((each) => each.includes("session_token="))
+      ?.split(";")[0] ?? false;
+
+  /** The browser's way back from the issuer, where somebody has signed in with this address. */
+  async function backFromIssuer(email: string): Promise<() => Promise<Response | null>> {
+    return eventually(`${email} comes back from the issuer`, async () => {
+      const begun = await fetch(`${server.apiUrl}/api/auth/sign-in/social`, {
+        method: "POST",
+        headers: { "content-type": "application/json", origin: server.apiUrl },
+        body: JSON.stringify({ provider: "oidc", callbackURL: "/" }),
+      }).catch(() => null);
+      if (begun?.status !== 200) return false;
+      const { url } = (await begun.json()) as { url: string };
+      const there = await fetch(`${url}&email=${encodeURIComponent(email)}`, { redirect: "manual" });
+      const cookie = begun.headers.getSetCookie().map((each) => each.split(";")[0]);
+      const back = there.headers.get("location") ?? "";
+      return () =>
+        fetch(back, { redirect: "manual", headers: { cookie: cookie.join("; ") } }).catch(() => null);
+    });
+  }
+
+  it("a sign-up at an issuer makes one person, whenever it is cut off", async () => {
+    for (const ms of DELAYS) {
+      const email = `issuer-${ms}@acme.localhost`;
+      await invite(email);
+      const finish = await backFromIssuer(email);
+      await killedAfter(ms, finish());
+      const again = async (): Promise<string> =>
+        eventually(`${email} is signed in`, async () => sessionOf(await (await backFromIssuer(email))()));
+      const ids: string[] = [];
+      for (const cookie of [await again(), await again(), await signIn(email)]) {
+        const me = await insist<{ user: { id: string; email: string } }>("GET", "/api/v1/me", { cookie });
+        expect(me.body.user.email).toBe(email);
+        ids.push(me.body.user.id);
+      }
+      expect(new Set(ids).size).toBe(1);
+    }
+  });
+
+  it("a sign-up by a mailed link makes one person, whenever it is cut off", async () => {
+    for (const ms of DELAYS) {
+      const email = `mailed-${ms}@acme.localhost`;
+      await invite(email);
+      /** The newest link that the server printed for this person. */
+      const linkFor = async (): Promise<string> => {
+        const printed = () =>
+          [...server.output().matchAll(/Mail to (\S+) [\s\S]*?(https?:\/\/\S+magic-link\S+)/g)]
+            .filter(([, to]) => to === email)
+            .map(([, , url]) => url as string);
+        const before = printed().length;
+        const body = { email, callbackURL: "/" };
+        await insist("POST", "/api/auth/sign-in/magic-link", {}, body);
+        return eventually("the link is printed", () => printed()[before]);
+      };
+      const open = (url: string) => fetch(url, { redirect: "manual" }).catch(() => null);
+      await killedAfter(ms, open(await linkFor()));
+      const cookie = await eventually(`${email} is signed in`, async () =>
+        sessionOf(await open(await linkFor())),
+      );
+      const me = await insist<{ user: { id: string; email: string } }>("GET", "/api/v1/me", { cookie });
+      expect(me.body.user.email).toBe(email);
+    }
+  });
 
   it("variables can be read during and after a rotation that was cut off", async () => {
     const path = `/api/v1/projects/${server.projectRef}/envvars/prod`;

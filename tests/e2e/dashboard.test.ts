@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Browser } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startSignInProviders } from "../../workers/test/outside/sign-in-providers.ts";
 import { axeProblems, openBrowser, openPage, type WatchedPage } from "../support/browser.ts";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
@@ -45,15 +46,25 @@ describe("the dashboard, on the real stack", () => {
   let server: LocalServer;
   let browser: Browser;
   let watched: WatchedPage;
+  let providers: Awaited<ReturnType<typeof startSignInProviders>>;
 
   beforeAll(async () => {
-    [server, browser] = await Promise.all([startLocalServer({ example: false }), openBrowser()]);
+    providers = await startSignInProviders();
+    const settings = {
+      NETWORKS: "public,private",
+      OIDC_ISSUER: `${providers.origin}/oidc`,
+      OIDC_CLIENT_ID: "oidc-client",
+      OIDC_CLIENT_SECRET: "oidc-secret",
+      OIDC_NAME: "Keycloak",
+    };
+    [server, browser] = await Promise.all([startLocalServer({ example: false, settings }), openBrowser()]);
     await deployTaskFile(server, TASKS);
     watched = await openPage(browser);
   });
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
+    await providers?.stop();
   });
 
   /** The pill in which new runs collect. */
@@ -417,6 +428,148 @@ describe("the dashboard, on the real stack", () => {
     });
     expect(((await run.json()) as { status: string }).status).toBe("EXECUTING");
     await page.context().close();
+  });
+
+  describe("people who sign in", () => {
+    const EMAIL = "ada@acme.localhost";
+    let page: Page;
+    /** Passkeys belong to a name: the same server by its name. */
+    let site: string;
+
+    beforeAll(async () => {
+      site = server.apiUrl.replace("127.0.0.1", "localhost");
+      ({ page } = await openPage(browser));
+    });
+    afterAll(() => page?.context().close());
+
+    const isIn = () => page.waitForURL(/\/env\/prod\/runs$/);
+    /** A link that signs a member in once. */
+    async function linkFor(email: string): Promise<string> {
+      const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
+        adminToken: string;
+      };
+      const answer = await fetch(`${server.apiUrl}/admin/v1/sign-in-links`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+        body: JSON.stringify({ email, organization: "default", role: "developer" }),
+      });
+      return ((await answer.json()) as { url: string }).url.replace("127.0.0.1", "localhost");
+    }
+    async function signOut(): Promise<void> {
+      await page.goto(`${site}/`);
+      await isIn();
+      await page
+        .getByRole("button", { name: /^(Ada|ada|A)\b/i })
+        .last()
+        .click();
+      await page.getByRole("menuitem", { name: "Sign out" }).click();
+      await page.waitForURL(/\/sign-in/);
+    }
+
+    it("are shown what this server is set up with, and why a sign-in failed", async () => {
+      await page.goto(`${site}/sign-in?error=state_mismatch`);
+      await page.getByRole("alert").getByText("Start again").waitFor();
+      await page.getByRole("button", { name: "Sign in with Keycloak" }).waitFor();
+      await page.getByRole("button", { name: "Sign in with a passkey" }).waitFor();
+      await page.getByRole("button", { name: "Print a sign-in link" }).waitFor();
+      expect(await page.getByRole("button", { name: /GitHub|Google/ }).count()).toBe(0);
+      expect(await axeProblems(page)).toEqual([]);
+      await page.getByRole("button", { name: "Sign in with Keycloak" }).click();
+      await page.getByLabel("Address at the issuer").fill(EMAIL);
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByText("You did not allow it there").waitFor();
+      await page.getByRole("button", { name: "Sign in with Keycloak" }).click();
+      await page.getByLabel("Address at the issuer").fill(EMAIL);
+      await page.getByRole("button", { name: "Continue" }).click();
+      await page.getByText("Nobody has invited this address").waitFor();
+    });
+
+    it("come in at an OpenID Connect issuer once they are members", async () => {
+      await page.goto(await linkFor(EMAIL));
+      await isIn();
+      await signOut();
+      await page.getByRole("button", { name: "Sign in with Keycloak" }).click();
+      await page.getByLabel("Address at the issuer").fill(EMAIL);
+      await page.getByRole("button", { name: "Continue" }).click();
+      await isIn();
+    });
+
+    it("add a passkey, sign in with it, rename and delete it", async () => {
+      const devtools = await page.context().newCDPSession(page);
+      await devtools.send("WebAuthn.enable");
+      await devtools.send("WebAuthn.addVirtualAuthenticator", {
+        options: {
+          protocol: "ctap2",
+          transport: "internal",
+          hasResidentKey: true,
+          hasUserVerification: true,
+          isUserVerified: true,
+          automaticPresenceSimulation: true,
+        },
+      });
+      await page.goto(`${site}/account`);
+      await page.getByText("You have no passkey yet.").waitFor();
+      await page.getByRole("button", { name: "Add a passkey" }).click();
+      await page.getByRole("textbox", { name: "Name" }).fill("Laptop");
+      await page.getByRole("button", { name: "Continue" }).click();
+      const passkeys = page.getByRole("list", { name: "Passkeys" });
+      await passkeys.getByText("Laptop").waitFor();
+      expect(await axeProblems(page)).toEqual([]);
+      await passkeys.getByRole("button", { name: "Rename Laptop" }).click();
+      await page.getByRole("textbox", { name: "Name" }).fill("Work laptop");
+      await page.getByRole("button", { name: "Rename", exact: true }).click();
+      await passkeys.getByText("Work laptop").waitFor();
+      await passkeys.getByText("never used").waitFor();
+
+      await signOut();
+      await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+      await isIn();
+      await page.goto(`${site}/account`);
+      await passkeys.getByText("last used").waitFor();
+      await passkeys.getByRole("button", { name: "Delete Work laptop" }).click();
+      await page.getByRole("button", { name: "Delete the passkey" }).click();
+      await page.getByText("You have no passkey yet.").waitFor();
+
+      await signOut();
+      await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+      await page.getByRole("alert").getByText("Passkey not found").waitFor();
+    });
+
+    it("see their sessions, and end the others", async () => {
+      await page.goto(await linkFor(EMAIL));
+      await isIn();
+      const other = await openPage(browser);
+      await other.page.goto(await linkFor(EMAIL));
+      await other.page.waitForURL(/\/env\/prod\/runs$/);
+      await page.goto(`${site}/account`);
+      const sessions = page.getByRole("list", { name: "Sessions" });
+      await sessions.getByText("this one").waitFor();
+      const before = await sessions.getByRole("listitem").count();
+      expect(before).toBeGreaterThanOrEqual(2);
+      await sessions
+        .getByRole("button", { name: /^Sign out/ })
+        .first()
+        .click();
+      await eventually(
+        "it is gone",
+        async () => (await sessions.getByRole("listitem").count()) === before - 1,
+      );
+      await eventually("the other browser is asked to sign in", async () => {
+        await other.page.goto(`${site}/`);
+        return other.page.waitForURL(/\/sign-in/, { timeout: 2_000 }).then(
+          () => true,
+          () => false,
+        );
+      });
+      await other.page.context().close();
+    });
+
+    it("are told where passkeys work", async () => {
+      await watched.page.goto(`${server.apiUrl}/account`);
+      await watched.page.getByRole("link", { name: `${site}/account` }).waitFor();
+      await watched.page.goto(`${server.apiUrl}/`);
+      await watched.page.waitForURL(/\/env\/prod\/runs$/);
+    });
   });
 
   it("goes anywhere by the palette, and lists every shortcut", async () => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -31,18 +31,24 @@ export interface LocalServerOptions {
   /** Deploys and runs examples/hello-world before it is ready. Default true. */
   example?: boolean;
   env?: Record<string, string>;
+  /** Written to the settings file of the data folder. */
+  settings?: Record<string, string>;
+  /** Default: any free one. */
+  port?: number;
 }
 
 /** Starts the real server on a free port with a data folder of its own, and waits until it is ready. */
 export async function startLocalServer(options: LocalServerOptions = {}): Promise<LocalServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "acme-server-"));
+  const settings = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}='${value}'\n`);
+  if (settings.length > 0) writeFileSync(join(dataDir, "settings.env"), settings.join(""));
   const child = spawn(
     process.execPath,
     [
       CLI,
       "server",
       "--port",
-      "0",
+      String(options.port ?? 0),
       "--data",
       dataDir,
       "--executor",

@@ -24,6 +24,8 @@ export function addServerCommand(program: Command): void {
     .addHelpText(
       "after",
       `
+Mail, sign-in and networks are set in DIR/settings.env (docs/accounts.md).
+
 Examples:
   $ acme server --example
   $ acme server --port 9000 --data /var/lib/acme

@@ -60,9 +60,34 @@ export async function startSignInProviders() {
     return `${body}.${sign("sha256", Buffer.from(body), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
   }
 
+  /** Where a browser is asked who uses it. */
+  function askPerson(url: URL, response: ServerResponse): void {
+    const hidden = [...url.searchParams].map(
+      ([name, value]) => `<input type="hidden" name="${name}" value="${value.replaceAll('"', "&quot;")}">`,
+    );
+    response.setHeader("content-type", "text/html");
+    response.end(`<form>${hidden.join("")}<label>Address at the issuer <input name="email" required></label>
+      <button>Continue</button><button name="cancel" value="1" formnovalidate>Cancel</button></form>`);
+  }
+
+  function typed(url: URL): PersonThere {
+    const email = url.searchParams.get("email") ?? "";
+    const id = Number.parseInt(createHash("sha256").update(email).digest("hex").slice(0, 12), 16);
+    return {
+      id,
+      name: "Ada",
+      emails: [{ email, primary: true, verified: true }],
+      denies: url.searchParams.has("cancel"),
+    };
+  }
+
   function authorize(url: URL, response: ServerResponse): void {
     const query = (name: string): string => url.searchParams.get(name) ?? "";
-    const person = JSON.parse(query("as")) as PersonThere;
+    if (!url.searchParams.has("as") && !url.searchParams.has("email")) {
+      askPerson(url, response);
+      return;
+    }
+    const person = url.searchParams.has("as") ? (JSON.parse(query("as")) as PersonThere) : typed(url);
     const back = new URL(query("redirect_uri"));
     back.searchParams.set("state", query("state"));
     if (person.denies) {

@@ -1,0 +1,38 @@
+import type { PasskeyObject, SessionObject, SignInMethods } from "@acme/sdk/contract/api";
+import { request } from "./request.ts";
+
+export type { PasskeyObject as Passkey, SessionObject as Session } from "@acme/sdk/contract/api";
+export type Methods = ReturnType<(typeof SignInMethods)["parse"]>;
+export type Provider = "github" | "google" | "oidc";
+
+interface List<T> {
+  data: T[];
+}
+
+/** How one may sign in to this server. */
+export const fetchMethods = (signal?: AbortSignal): Promise<Methods> =>
+  request<Methods>("/api/v1/sign-in-methods", { signal });
+
+/** Where the browser goes to sign in at another place, which then sends it back to `next`. */
+export async function addressAt(provider: Provider, next: string): Promise<string> {
+  const body = { provider, callbackURL: next, errorCallbackURL: "/sign-in" };
+  return (await request<{ url: string }>("/api/auth/sign-in/social", { method: "POST", body })).url;
+}
+
+export const listPasskeys = async (signal?: AbortSignal): Promise<PasskeyObject[]> =>
+  (await request<List<PasskeyObject>>("/api/v1/me/passkeys", { signal })).data;
+
+export const renamePasskey = (id: string, name: string): Promise<PasskeyObject> =>
+  request(`/api/v1/me/passkeys/${encodeURIComponent(id)}`, { method: "PUT", body: { name } });
+
+export const deletePasskey = (id: string): Promise<PasskeyObject> =>
+  request(`/api/v1/me/passkeys/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export const listSessions = async (signal?: AbortSignal): Promise<SessionObject[]> =>
+  (await request<List<SessionObject>>("/api/v1/me/sessions", { signal })).data;
+
+export const revokeSession = (id: string): Promise<unknown> =>
+  request(`/api/v1/me/sessions/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export const revokeOtherSessions = (): Promise<{ revoked: number }> =>
+  request("/api/v1/me/sessions", { method: "DELETE" });
