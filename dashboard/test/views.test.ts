@@ -181,6 +181,8 @@ describe("the chart of a queue", () => {
     expect(line).toBe("M0.0 100.0H10.0L10.0 50.0H20.0L20.0 0.0H30.0");
     expect(area).toBe(`${line}V100H0Z`);
     expect(stepPaths([], { width: 30, height: 100, max: 10 })).toEqual({ line: "", area: "" });
-    expect([0, 3, 4, 5, 7, 10, 11, 201, 1_000].map(axisEnd)).toEqual([4, 5, 5, 5, 10, 10, 20, 500, 1_000]);
+    expect([0, 3, 4, 5, 7, 10, 11, 21, 201, 1_000].map(axisEnd)).toEqual([
+      4, 4, 4, 5, 8, 10, 15, 25, 250, 1_000,
+    ]);
   });
 });

@@ -1,4 +1,5 @@
-import { configure, envvars, runs, tasks } from "@trigger.dev/sdk";
+import { ApiClient } from "@trigger.dev/core/v3";
+import { auth, configure, envvars, runs, tasks } from "@trigger.dev/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
@@ -8,6 +9,7 @@ const TASKS = `
 import { envvars, logger, task } from "@trigger.dev/sdk";
 
 export const read = task({ id: "read", run: async ({ name }: { name: string }) => process.env[name] ?? null });
+export const large = task({ id: "large", run: async ({ text }: { text: string }) => text + text });
 export const leak = task({
   id: "leak",
   retry: { maxAttempts: 1 },
@@ -106,5 +108,58 @@ describe("envvars by @trigger.dev/sdk 4.8.3", () => {
   it("are managed from inside a run", async () => {
     const run = await ended("manage", {});
     expect(run.output).toEqual(["API_TOKEN=<redacted>", "FROM_RUN=2"]);
+  });
+
+  it("gives the addresses of a large payload and output to a public token", async () => {
+    const text = "x".repeat(600_000);
+    const { id } = await tasks.trigger("large", { text });
+    expect((await runs.poll(id, { pollIntervalMs: 50 })).output).toHaveLength(2 * text.length);
+    const token = await auth.createPublicToken({ scopes: { read: { runs: [id] } } });
+    const client = new ApiClient(server.apiUrl, token);
+    const fetched = async (field: "payload" | "output") => {
+      const { presignedUrl } = await client.getRunPacketUrl(id, field, "none");
+      return (await fetch(presignedUrl)).text();
+    };
+    expect(await fetched("payload")).toContain(text);
+    expect(await fetched("output")).toContain(text + text);
+  });
+
+  it("acts in a branch of the preview environment", async () => {
+    const link = await eventually(
+      "the sign-in link is printed",
+      () => /https?:\/\/\S+magic-link\S+/.exec(server.output())?.[0],
+    );
+    const signedIn = await fetch(link, { redirect: "manual" });
+    const cookie = signedIn.headers
+      .getSetCookie()
+      .map((each) => each.split(";")[0])
+      .join("; ");
+    const ofProject = async (path: string, body: object) => {
+      const response = await fetch(`${server.apiUrl}/api/v1/projects/${server.projectRef}/${path}`, {
+        method: "POST",
+        headers: { cookie, origin: new URL(link).origin, "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+      expect(response.ok, await response.clone().text()).toBe(true);
+      return (await response.json()) as { key: string; slug: string };
+    };
+    const branch = await ofProject("environments", { type: "branch", branch: "feat/search" });
+    const { key: accessToken } = await ofProject("preview/keys", { name: "branches" });
+    await auth.withAuth({ accessToken, previewBranch: "feat/search" }, async () => {
+      const { id } = await tasks.trigger("read", { name: "A" });
+      expect(id).toContain(branch.key);
+      expect((await runs.retrieve(id)).status).toBe("PENDING_VERSION");
+      await envvars.create(server.projectRef, "preview", { name: "ONLY_BRANCH", value: "1" });
+    });
+    const branched = await auth.withAuth({ accessToken, previewBranch: "feat/search" }, () =>
+      envvars.list(server.projectRef, "preview"),
+    );
+    expect(branched.map(({ name }) => name)).toEqual(["ONLY_BRANCH"]);
+    expect(await auth.withAuth({ accessToken }, () => envvars.list(server.projectRef, "preview"))).toEqual(
+      [],
+    );
+    await auth.withAuth({ accessToken, previewBranch: "other" }, () =>
+      expect(tasks.trigger("read", { name: "A" })).rejects.toMatchObject({ status: 404 }),
+    );
   });
 });

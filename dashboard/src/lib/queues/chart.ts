@@ -14,9 +14,11 @@ export function stepPaths(
   return { line, area: `${line}V${height}H0Z` };
 }
 
-/** The end of an axis that such a value fits under: 1, 2 or 5 with zeros, and at least 4. */
+const ENDS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
+
+/** The end of an axis that such a value fits under: a round number, at least 4, of which the value is at least two thirds. */
 export function axisEnd(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
-  const end = [1, 2, 5, 10].find((factor) => factor * power >= value) ?? 10;
+  const end = ENDS.find((factor) => factor * power >= value) ?? 10;
   return Math.max(4, end * power);
 }
