@@ -30,6 +30,7 @@ const list = async (person = ada) => (await person.call<{ data: AccessTokenObjec
 const whoami = (token: string) =>
   call<WhoamiResponse & { code: string; error: string }>("GET", "/api/v1/access-token", token);
 const keys = (token: string) => call("GET", `/api/v1/projects/${project.ref}/prod/keys`, token);
+const variables = (token: string) => call("GET", `/api/v1/projects/${project.ref}/envvars/prod`, token);
 
 /** Changes stored times: nobody can wait for them. */
 async function setTimes(id: string, times: { expiresAt?: number; lastUsedAt?: number }): Promise<void> {
@@ -112,13 +113,13 @@ describe("a personal access token", () => {
   it("is worth nothing more than its person's role is at that time", async () => {
     const eve = await signIn(anEmail(), { organization, role: "admin" });
     const { token } = await createToken(eve, { organization, scopes: ["admin"] });
-    expect((await keys(token)).status).toBe(200);
+    expect((await variables(token)).status).toBe(200);
     const boss = await signIn(anEmail(), { organization, role: "owner" });
     const member = `/api/v1/organizations/${organization}/members/${eve.userId}`;
     expect((await boss.call("PUT", member, { role: "viewer" })).status).toBe(200);
-    expect(await keys(token)).toMatchObject({ status: 403, body: { code: "role_not_allowed" } });
+    expect(await variables(token)).toMatchObject({ status: 403, body: { code: "role_not_allowed" } });
     expect((await boss.call("DELETE", member)).status).toBe(200);
-    expect(await keys(token)).toMatchObject({ status: 404, body: { code: "environment_not_found" } });
+    expect(await variables(token)).toMatchObject({ status: 404, body: { code: "environment_not_found" } });
     expect(await whoami(token)).toMatchObject({ status: 403, body: { code: "not_a_member" } });
   });
 
