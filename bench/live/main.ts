@@ -110,10 +110,18 @@ async function watched(count: number, round: number): Promise<void> {
   });
   const after = { cpu: cpuMs([worker]), rss: memory(), crowd: await crowd.report() };
   const newest = (await place.listRuns(tag, LIMIT)).map(({ id, isCompleted }) => `${id} ${isCompleted}`);
-  const states = await crowd.states();
-  const right = Object.entries(states)
-    .filter(([state]) => state.split("\n").slice(0, LIMIT).join("\n") === newest.join("\n"))
-    .reduce((sum, [, watchers]) => sum + watchers, 0);
+  let right = 0;
+  await eventually(
+    "all have the last state",
+    async () => {
+      right = Object.entries(await crowd.states())
+        .filter(([state]) => state.split("\n").slice(0, LIMIT).join("\n") === newest.join("\n"))
+        .reduce((sum, [, watchers]) => sum + watchers, 0);
+      return right === count;
+    },
+    30_000,
+  ).catch(() => {});
+  const settledIn = (performance.now() - began) / 1_000;
   const messages = after.crowd.messages - before.crowd.messages;
   const megabytes = (after.crowd.bytes - before.crowd.bytes) / 1_048_576;
   const total = rate * seconds;
@@ -122,7 +130,7 @@ async function watched(count: number, round: number): Promise<void> {
     .map(([owner, ms]) => `${owner} ${((ms * 1_000) / total).toFixed(0)} µs`);
   console.log(
     [
-      `${count} watchers, ${total} runs at ${rate}/s: ${elapsed.toFixed(1)} s; right last state: ${right} of ${count}`,
+      `${count} watchers, ${total} runs at ${rate}/s: over in ${elapsed.toFixed(1)} s; right last state: ${right} of ${count}, checked after ${settledIn.toFixed(1)} s`,
       `  workerd: CPU ${((after.cpu - before.cpu) / 1_000).toFixed(2)} s, memory ${before.rss.toFixed(0)} → ${after.rss.toFixed(0)} MB; thread, each run: ${shares.join(", ")}`,
       `  clients: CPU ${((after.crowd.cpuMs - before.crowd.cpuMs) / 1_000).toFixed(2)} s, ${messages} messages, ${megabytes.toFixed(0)} MB`,
     ].join("\n"),

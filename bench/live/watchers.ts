@@ -3,7 +3,12 @@
  * the same for all of them, so each process parses it once, when it is asked for the states.
  */
 import { crc32 } from "node:zlib";
-import { LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL, type LiveServerMessage } from "@acme/sdk/contract/live";
+import {
+  LIVE_LIMITS,
+  LIVE_SUBPROTOCOL,
+  LIVE_TOKEN_SUBPROTOCOL,
+  type LiveServerMessage,
+} from "@acme/sdk/contract/live";
 import { RawSocket } from "./raw-socket.ts";
 
 export type Order =
@@ -27,12 +32,12 @@ export interface Report {
 /** How many watchers have this list: ids and whether the run is over, newest first. */
 export type States = Record<string, number>;
 
-const ACK_EVERY = 16;
-
 class Watcher {
   socket: RawSocket | null = null;
   readonly texts: Text[] = [];
   received = 0;
+  unacknowledged = 0;
+  characters = 0;
 }
 
 interface Text {
@@ -51,7 +56,16 @@ function received(watcher: Watcher, data: Buffer): void {
   messages += 1;
   bytes += data.length;
   watcher.received += 1;
-  if (watcher.received % ACK_EVERY === 0) watcher.socket?.send(`{"type":"ack","count":${ACK_EVERY}}`);
+  watcher.unacknowledged += 1;
+  watcher.characters += data.length;
+  if (
+    watcher.unacknowledged >= LIVE_LIMITS.acknowledgeMessages ||
+    watcher.characters >= LIVE_LIMITS.acknowledgeCharacters
+  ) {
+    watcher.socket?.send(`{"type":"ack","count":${watcher.unacknowledged}}`);
+    watcher.unacknowledged = 0;
+    watcher.characters = 0;
+  }
   const key = `${data.length} ${crc32(data)}`;
   let text = texts.get(key);
   if (!text) {

@@ -84,6 +84,7 @@ let now: number;
 let principals: Map<string, LivePrincipal>;
 let valid: boolean;
 let checks: number;
+let listings: number;
 let counts: LiveEnvironment["counts"];
 
 /** Names the life of the hub. */
@@ -98,6 +99,7 @@ function newHub(): LiveHub {
     epoch: life,
     now: () => now,
     listRuns: async (_filter, limit) => {
+      listings += 1;
       const all = [...runs.values()].sort((a, b) => b.createdAt - a.createdAt);
       return { runs: all.slice(0, limit), more: all.length > limit };
     },
@@ -136,6 +138,7 @@ beforeEach(() => {
   principals = new Map();
   valid = true;
   checks = 0;
+  listings = 0;
   counts = {};
   hub = newHub();
 });
@@ -154,6 +157,8 @@ async function connected(principal = everything): Promise<Socket> {
 const subscribe = (socket: Socket, target: object, id = "1") =>
   hub.message(socket, JSON.stringify({ type: "subscribe", id, target }));
 
+/** A restored connection is held until its key is known to be valid. */
+const keyChecked = () => new Promise((resolve) => setTimeout(resolve));
 const settled = (what: () => void) => vi.waitFor(what, { timeout: 5_000, interval: 5 });
 
 describe("a client that lags", () => {
@@ -192,8 +197,17 @@ describe("a client that lags", () => {
     // The characters of what it has not acknowledged are bounded, not only the number of messages.
     await settled(() => expect(socket.saved?.behind).toBe(true));
     expect(socket.of("changes").length).toBeLessThanOrEqual(5);
+    // One that reads gets the latest state.
+    const reader = socket.messages.length;
+    await hub.message(socket, JSON.stringify({ type: "ack", count: reader }));
+    await settled(() => expect(socket.of("changes").at(-1)?.runs[0]?.position).toBe(8));
+    for (let version = 9; version <= 16; version++) {
+      change(record(1, { version, payload }));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    await settled(() => expect(socket.saved?.behind).toBe(true));
     now += 121_000;
-    change(record(1, { version: 9 }));
+    change(record(1, { version: 17 }));
     await settled(() => expect(socket.closed).toBe(LIVE_CLOSE.unavailable));
   });
 
@@ -283,6 +297,17 @@ describe("a token", () => {
     await subscribe(socket, { kind: "runs" });
     valid = false;
     now += 61_000;
+    change(record(1));
+    await settled(() => expect(socket.closed).toBe(LIVE_CLOSE.unauthorized));
+    expect(socket.of("changes")).toEqual([]);
+  });
+
+  it("that was revoked while this object slept gets nothing more", async () => {
+    const socket = await connected();
+    await subscribe(socket, { kind: "runs" });
+    valid = false;
+    hub = newHub();
+    hub.restore(socket, socket.saved as SavedConnection);
     change(record(1));
     await settled(() => expect(socket.closed).toBe(LIVE_CLOSE.unauthorized));
     expect(socket.of("changes")).toEqual([]);
@@ -408,6 +433,24 @@ it("costs a queue the same with 1,000 watchers as with one", async () => {
   // The answer to its call, and one read of the run for all of them.
   expect(asked[0]).toHaveLength(2);
   expect(asked[1]).toEqual(asked[0]);
+});
+
+it("reads and writes a list once for all who come while nothing changes", async () => {
+  runs.set(runId(1), record(1));
+  listings = 0;
+  const sockets: Socket[] = [];
+  for (let n = 0; n < 100; n++) {
+    const socket = await connected();
+    await subscribe(socket, { kind: "runs" });
+    sockets.push(socket);
+  }
+  expect(listings).toBe(1);
+  for (const socket of sockets)
+    expect(socket.of("snapshot")[0]?.runs.map(({ id }) => id)).toEqual([runId(1)]);
+  change(record(2));
+  const later = await connected();
+  await subscribe(later, { kind: "runs" });
+  expect(later.of("snapshot")[0]?.runs.map(({ id }) => id)).toEqual([runId(2), runId(1)]);
 });
 
 it("takes no rows that were meant for another life of it: they may be older than what that one had", async () => {
@@ -572,6 +615,7 @@ describe("a stream", () => {
     write(2);
     hub = newHub();
     hub.restore(socket, socket.saved as SavedConnection);
+    await keyChecked();
     records.push({ seq: 2, time: 1, body: "2" });
     // The notice of that was lost.
     write(1);

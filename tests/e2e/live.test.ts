@@ -299,25 +299,62 @@ describe("live subscriptions", () => {
     }
   });
 
-  it("converge after the server was killed under them", async () => {
+  it("converge without a gap after the server was killed under 100 of them", async () => {
     const tag = `kill-${Date.now()}`;
-    const states = Array.from({ length: 20 }, (): LiveRunsState => ({ runs: [], more: false }));
-    for (const index of states.keys()) {
-      connect().runs({ filter: { tags: [tag] } }, (state) => {
-        states[index] = state;
+    const trigger = (task: string, payload: object) =>
+      as(() => tasks.trigger(task, payload, { tags: [tag] }));
+    const [napping, talking] = await Promise.all([
+      trigger("nap", { ms: 4_000 }),
+      trigger("talk", { lines: 1_500 }),
+    ]);
+    const lists: LiveRunsState[] = [];
+    const ones: { run: LiveRun; final: boolean }[] = [];
+    const logs: LiveLogLine[][] = [];
+    for (let index = 0; index < 25; index++) {
+      const client = connect();
+      for (const more of [0, 1])
+        client.runs({ filter: { tags: [tag] }, data: more === 1 }, (state) => {
+          lists[2 * index + more] = state;
+        });
+      client.run(napping.id, (state) => {
+        ones[index] = state;
       });
+      const lines: LiveLogLine[] = [];
+      logs.push(lines);
+      client.logs(talking.id, (more) => lines.push(...more));
     }
-    const trigger = () => as(() => tasks.trigger("greet", { name: "Di" }, { tags: [tag] }));
-    const first = await trigger();
-    await eventually("all see it", () => states.every(({ runs: [run] }) => run?.id === first.id));
+    await eventually(
+      "all see the runs, and lines of the log",
+      () =>
+        lists.filter(({ runs }) => runs.length === 2).length === 50 &&
+        ones.filter(({ run }) => run.status === "EXECUTING").length === 25 &&
+        logs.every((lines) => lines.length > 0),
+    );
     server.kill("worker", "SIGKILL");
-    const second = await eventually("it is triggered", async () => trigger().catch(() => undefined));
-    await eventually("all see both as they are", async () => {
-      const truth = await as(() => Promise.all([runs.retrieve(first.id), runs.retrieve(second.id)]));
-      return (
-        truth.every(({ status }) => status === "COMPLETED") &&
-        states.every(({ runs }) => runs.length === 2 && runs.every(({ status }) => status === "COMPLETED"))
-      );
+    const last = await eventually("it is triggered", async () =>
+      trigger("greet", { name: "Di" }).catch(() => undefined),
+    );
+    const ids = [napping.id, talking.id, last.id];
+    await eventually("the runs are over", async () => {
+      const truth = await as(() => Promise.all(ids.map((id) => runs.retrieve(id))));
+      return truth.every(({ status }) => status === "COMPLETED");
     });
+    const truth = await as(() => Promise.all(ids.map((id) => runs.retrieve(id))));
+    const shown = ({ id, status, updatedAt }: { id: string; status: string; updatedAt: Date | string }) =>
+      `${id} ${status} ${new Date(updatedAt).toISOString()}`;
+    const expected = truth.map(shown).sort();
+    await eventually("all lists are as the runs are", () =>
+      lists.every(({ runs }) => runs.map(shown).sort().join() === expected.join()),
+    );
+    await eventually("all who watch one run have its end", () =>
+      ones.every(({ run, final }) => final && shown(run) === shown(truth[0] as (typeof truth)[0])),
+    );
+    // Whoever comes now reads the log from its owner.
+    const whole: LiveLogLine[] = [];
+    connect().logs(talking.id, (more) => whole.push(...more));
+    await eventually("the whole log", () => whole.at(-1)?.message === "line 1500");
+    await eventually("all have the last line", () => logs.every((lines) => lines.length >= whole.length));
+    expect(whole.map(({ seq }) => seq)).toEqual(whole.map((_, index) => index + 1));
+    for (const lines of logs) expect(lines).toEqual(whole);
   });
 });

@@ -9,10 +9,13 @@ import type { MessageTexts } from "./message-texts.ts";
 import type { RunReader } from "./run-reader.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
-/** Changes of a moment are sent together; with many watchers the moment is longer, as each of them costs a message. */
+/**
+ * Changes of a moment are sent together. The more the last broadcast had to send to all watchers, the longer is the moment:
+ * of each run only the latest state is sent, so that what watchers cost in a second is bounded, whatever changes.
+ */
 const GATHER_MS = 10;
-const GATHER_MS_A_WATCHER = 0.1;
-const MAX_GATHER_MS = 250;
+const CHARACTERS_A_MS = 64 * 1024;
+const MAX_GATHER_MS = 1_000;
 
 interface Parts {
   host: HubHost;
@@ -22,8 +25,6 @@ interface Parts {
   subscriptions: Subscriptions;
   delivery: Delivery;
   counts: EnvironmentCounts;
-  /** The number of connections. */
-  watchers: () => number;
 }
 
 /**
@@ -35,6 +36,8 @@ export class Broadcast {
   /** The latest state of each run that changed since the last broadcast. */
   #pending = new Map<string, RunRow>();
   #broadcasting = false;
+  /** Not before this does the next broadcast begin. */
+  #nextAt = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -55,9 +58,12 @@ export class Broadcast {
   async #broadcastAll(): Promise<void> {
     try {
       while (this.#pending.size > 0) {
-        const watchers = this.#parts.watchers();
-        await sleep(Math.min(MAX_GATHER_MS, Math.max(GATHER_MS, watchers * GATHER_MS_A_WATCHER)));
+        const { host, delivery } = this.#parts;
+        await sleep(Math.max(GATHER_MS, this.#nextAt - host.now()));
+        const before = delivery.cost;
         const unread = await this.#broadcast();
+        const pauseMs = Math.min(MAX_GATHER_MS, (delivery.cost - before) / CHARACTERS_A_MS);
+        this.#nextAt = host.now() + pauseMs;
         if (unread) await sleep(RETRY_MS);
       }
     } finally {

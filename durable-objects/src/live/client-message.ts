@@ -1,12 +1,17 @@
 import { LIVE_LIMITS, LiveClientMessage } from "@acme/sdk/contract/live";
 import type { LiveFailure } from "./rpc.ts";
 
+/** By far the most frequent message. */
+const ACK = /^\{"type":"ack","count":([1-9]\d{0,5})\}$/;
+
 /** Parses and validates a client's message. `id`: the subscription that an invalid message is about. */
 export function parseClientMessage(text: string): LiveClientMessage | (LiveFailure & { id?: string }) {
   const failure = (code: string, message: string): LiveFailure => ({ error: { status: 400, code, message } });
   if (text.length > LIVE_LIMITS.messageLength) {
     return failure("message_too_large", `A message has at most ${LIVE_LIMITS.messageLength} characters.`);
   }
+  const ack = ACK.exec(text);
+  if (ack) return { type: "ack", count: Number(ack[1]) };
   let value: unknown;
   try {
     value = JSON.parse(text);

@@ -1,4 +1,4 @@
-import type { LiveServerMessage, LiveTarget } from "@acme/sdk/contract/live";
+import { LIVE_LIMITS, type LiveServerMessage, type LiveTarget } from "@acme/sdk/contract/live";
 import type { CompiledFilter } from "./filter.ts";
 import type { LivePrincipal } from "./rpc.ts";
 import type { ShownRuns } from "./shown-runs.ts";
@@ -6,11 +6,18 @@ import type { ShownRuns } from "./shown-runs.ts";
 /** Messages that a client may have before it says that it has handled some. */
 export const WINDOW = 64;
 /** Characters of such messages. */
-export const WINDOW_CHARACTERS = 4 * 1024 * 1024;
+export const WINDOW_CHARACTERS = 1024 * 1024;
+/** Characters of such messages of all clients: above that, a client has no more than it may have without acknowledging. */
+const ALL_CHARACTERS = 64 * 1024 * 1024;
 /** A client that has so many messages and asks for more is disconnected: each subscription begins with one. */
 const MAX_OUTSTANDING = 512;
 /** Changed runs that are remembered for a client that lags; with more it gets a snapshot when it has caught up. */
 const MAX_MISSED = 1_000;
+
+/** Characters that were sent to all clients and are not acknowledged. */
+export interface Outstanding {
+  characters: number;
+}
 
 /** A WebSocket as the hub uses it. */
 export interface LiveSocket {
@@ -36,6 +43,8 @@ export interface ListGroup {
   readonly shown: ShownRuns | null;
   /** Number of the last change that was sent. */
   position: number;
+  /** The last snapshot, for all who come before anything changes. */
+  snapshot: { seq: number; limit: number; at: number; text: Promise<string> } | null;
 }
 
 export interface Subscription {
@@ -81,10 +90,12 @@ export class Connection {
   lagsSince: number | null = null;
   /** Characters of each message that the client has not acknowledged. */
   readonly #outstanding: number[] = [];
-  #outstandingCharacters = 0;
+  #characters = 0;
+  readonly #all: Outstanding;
   #savedBehind = false;
 
-  constructor(socket: LiveSocket, principal: LivePrincipal, now: number) {
+  constructor(socket: LiveSocket, principal: LivePrincipal, now: number, all: Outstanding) {
+    this.#all = all;
     this.socket = socket;
     this.principal = principal;
     this.checkedAt = now;
@@ -96,12 +107,14 @@ export class Connection {
 
   sendText(text: string): void {
     this.#outstanding.push(text.length);
-    this.#outstandingCharacters += text.length;
+    this.#count(text.length);
     this.socket.send(text);
   }
 
   get hasRoom(): boolean {
-    return this.#outstanding.length < WINDOW && this.#outstandingCharacters < WINDOW_CHARACTERS;
+    if (this.#outstanding.length >= WINDOW) return false;
+    if (this.#characters < LIVE_LIMITS.acknowledgeCharacters) return true;
+    return this.#characters < WINDOW_CHARACTERS && this.#all.characters < ALL_CHARACTERS;
   }
 
   /** The client asks for more than it takes. */
@@ -110,8 +123,18 @@ export class Connection {
   }
 
   acknowledged(count: number): void {
-    for (const characters of this.#outstanding.splice(0, count)) this.#outstandingCharacters -= characters;
+    for (const characters of this.#outstanding.splice(0, count)) this.#count(-characters);
     this.lagsSince = null;
+  }
+
+  /** The client is gone. */
+  closed(): void {
+    this.#count(-this.#characters);
+  }
+
+  #count(characters: number): void {
+    this.#characters += characters;
+    this.#all.characters += characters;
   }
 
   /** `changed`: null for all there is. */

@@ -12,6 +12,9 @@ const EXPIRED_MS = 60_000;
 /** A client that takes nothing for this long is disconnected. */
 const LAG_MS = 120_000;
 
+/** A message costs as much as this many characters of a message do. */
+const MESSAGE_COST = 4_096;
+
 interface Connections {
   /** Closes a connection. */
   disconnect(connection: Connection, code: number, reason: string): void;
@@ -32,6 +35,9 @@ export class Delivery {
   readonly #host: HubHost;
   readonly #connections: Connections;
   readonly #validity: Validity;
+  #cost = 0;
+  /** The message that was sent last, by subscription id. */
+  #last = { type: "", rest: "", texts: new Map<string, string>() };
 
   constructor(host: HubHost, connections: Connections) {
     this.#host = host;
@@ -41,7 +47,7 @@ export class Delivery {
 
   /** Sends the state that begins a subscription: it doesn't wait for room. */
   send(subscription: Subscription, type: string, rest: string): void {
-    if (!subscription.over) subscription.connection.sendText(head(type, subscription.id) + rest);
+    if (!subscription.over) subscription.connection.sendText(this.#text(subscription, type, rest));
   }
 
   /** Sends a change. False: it was noted as missed, because the client lags or its token has expired. */
@@ -62,8 +68,24 @@ export class Delivery {
       connection.miss(subscription, changed);
       return false;
     }
-    connection.sendText(head(type, subscription.id) + rest);
+    const text = this.#text(subscription, type, rest);
+    this.#cost += MESSAGE_COST + text.length;
+    connection.sendText(text);
     return true;
+  }
+
+  /** What the changes that were sent so far have cost, in characters. */
+  get cost(): number {
+    return this.#cost;
+  }
+
+  /** Many clients give their subscriptions the same ids: what is the same for them is one string. */
+  #text({ id }: Subscription, type: string, rest: string): string {
+    if (this.#last.rest !== rest || this.#last.type !== type) this.#last = { type, rest, texts: new Map() };
+    const { texts } = this.#last;
+    const text = texts.get(id) ?? head(type, id) + rest;
+    texts.set(id, text);
+    return text;
   }
 
   #expired(connection: Connection, now: number): void {

@@ -15,6 +15,9 @@ import type { SilentQueues } from "./silent-queues.ts";
 import type { Streams } from "./streams.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
+/** A snapshot is given to others for this long. */
+const SHARED_MS = 1_000;
+
 interface Parts {
   host: HubHost;
   latest: LatestRuns;
@@ -128,25 +131,47 @@ export class FirstStates {
     const group = subscription.group as ListGroup;
     await queues.open();
     const since = lists.changesSince(position);
-    const listed = since ? null : await lists.listed(group.compiled, limit);
-    if (subscription.over) return;
-    // What changes from here on is noted, and sent after this state.
-    subscription.missed = new Set();
-    const { seq } = latest;
     if (since) {
+      if (subscription.over) return;
+      // What changes from here on is noted, and sent after this state.
+      subscription.missed = new Set();
       // The client shows what it was sent earlier.
       group.shown?.forget(host.now());
-      const text = await texts.missed(group, since, seq);
+      const text = await texts.missed(group, since, latest.seq);
       if (text) delivery.send(subscription, "changes", text);
-    }
-    if (listed) {
-      const { rows, cut } = lists.overlaid(group.compiled, listed.runs, limit);
-      const text = await texts.snapshot(group, rows, listed.more || cut, seq);
+    } else {
+      const text = await this.#snapshot(group, limit, () => {
+        subscription.missed = new Set();
+      });
       delivery.send(subscription, "snapshot", text);
     }
+    if (subscription.over) return;
     subscription.active = true;
     const missed = take(subscription);
     if (missed === "all" || (missed && missed.size > 0)) await this.#sendMissed(subscription, missed);
+  }
+
+  /**
+   * The runs of a list. Those who come while nothing changes get the same text. `taken`: called when it is decided what the
+   * snapshot contains; what changes after that is not in it.
+   */
+  async #snapshot(group: ListGroup, limit: number, taken: () => void): Promise<string> {
+    const { host, lists, latest, texts } = this.#parts;
+    const { snapshot } = group;
+    if (snapshot?.seq === latest.seq && snapshot.limit === limit && host.now() - snapshot.at < SHARED_MS) {
+      taken();
+      return snapshot.text;
+    }
+    const listed = await lists.listed(group.compiled, limit);
+    taken();
+    const { seq } = latest;
+    const { rows, cut } = lists.overlaid(group.compiled, listed.runs, limit);
+    const text = texts.snapshot(group, rows, listed.more || cut, seq);
+    group.snapshot = { seq, limit, at: host.now(), text };
+    text.catch(() => {
+      group.snapshot = null;
+    });
+    return text;
   }
 
   async #startEnvironment(subscription: Subscription): Promise<void> {

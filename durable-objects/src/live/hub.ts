@@ -13,7 +13,7 @@ import { mayWatch } from "./access.ts";
 import { Broadcast } from "./broadcast.ts";
 import { ChangeSignals } from "./change-signals.ts";
 import { parseClientMessage } from "./client-message.ts";
-import { Connection, type LiveSocket, type SavedConnection, WINDOW } from "./connection.ts";
+import { Connection, type LiveSocket, type Outstanding, type SavedConnection, WINDOW } from "./connection.ts";
 import { Delivery } from "./delivery.ts";
 import { EnvironmentCounts } from "./environment-counts.ts";
 import { FirstStates } from "./first-states.ts";
@@ -42,6 +42,7 @@ export class LiveHub {
   readonly #interest: Interest;
   readonly #latest = new LatestRuns();
   readonly #connections = new Map<LiveSocket, Connection>();
+  readonly #outstanding: Outstanding = { characters: 0 };
   readonly #signals = new ChangeSignals();
   readonly #subscriptions: Subscriptions;
   readonly #delivery: Delivery;
@@ -63,7 +64,6 @@ export class LiveHub {
     });
     const counts = new EnvironmentCounts(host, subscriptions, delivery);
     const streams = new Streams(host, subscriptions, delivery);
-    const watchers = () => this.connections;
     interest.onSilence((queueKey) => latest.silent(queueKey));
     this.#host = host;
     this.#interest = interest;
@@ -89,17 +89,12 @@ export class LiveHub {
       subscriptions,
       delivery,
       counts,
-      watchers,
     });
     this.#polls = new LongPolls({ host, interest, latest, reader, lists, queues, signals: this.#signals });
   }
 
-  get connections(): number {
-    return this.#connections.size;
-  }
-
   connect(socket: LiveSocket, principal: LivePrincipal): void {
-    const connection = new Connection(socket, principal, this.#host.now());
+    const connection = new Connection(socket, principal, this.#host.now(), this.#outstanding);
     this.#connections.set(socket, connection);
     connection.save();
     connection.send({
@@ -113,7 +108,7 @@ export class LiveHub {
 
   /** Restores a connection from before this object slept. It has all that was sent, and gets changes from now on. */
   restore(socket: LiveSocket, saved: SavedConnection): void {
-    const connection = new Connection(socket, saved.principal, this.#host.now());
+    const connection = new Connection(socket, saved.principal, this.#host.now(), this.#outstanding);
     this.#connections.set(socket, connection);
     for (const [id, target] of saved.subscriptions) {
       const subscription = this.#subscriptions.add(connection, id, target);
@@ -121,13 +116,16 @@ export class LiveHub {
       subscription.group?.shown?.forget(this.#host.now());
       if (saved.behind) subscription.missed = "all";
     }
-    if (saved.behind) this.#states.catchUp(connection);
+    // It may have been long ago that the key or the session was looked at.
+    connection.held = true;
+    this.#delivery.check(connection);
   }
 
   closed(socket: LiveSocket): void {
     const connection = this.#connections.get(socket);
     if (!connection) return;
     this.#connections.delete(socket);
+    connection.closed();
     this.#subscriptions.removeAll(connection);
   }
 

@@ -113,6 +113,7 @@ export class Subscriptions {
       subscriptions: new Set(),
       shown: compiled.isMutable ? new ShownRuns() : null,
       position: this.#latest.seq,
+      snapshot: null,
     };
     group.subscriptions.add(subscription);
     this.groups.set(key, group);

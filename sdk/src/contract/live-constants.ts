@@ -14,6 +14,9 @@ export const LIVE_LIMITS = {
   defaultSnapshotRuns: 100,
   /** Log lines of one message. */
   logLines: 1_000,
+  /** A client acknowledges at the latest when it has handled so many messages, or so many characters. */
+  acknowledgeMessages: 16,
+  acknowledgeCharacters: 128 * 1024,
   /** Characters of the records of one message of a stream, unless a single record has more. */
   streamCharacters: 64 * 1024,
   /** Messages of one stream that a client may have without having handled them. */

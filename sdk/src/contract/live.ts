@@ -102,7 +102,8 @@ export const LiveClientMessage = z.discriminatedUnion("type", [
   /** A newer token for the same environment: subscriptions stay. */
   z.object({ type: z.literal("auth"), token: text(8_192) }),
   /**
-   * The client has handled this many messages since it said so last. The server sends a client that lags by its window
+   * The client has handled this many messages since it said so last. It says so at the latest after 16 messages or
+   * 128 Ki characters. The server sends a client that lags by its window
    * nothing until it has caught up, and then the latest state instead of every change.
    */
   z.object({ type: z.literal("ack"), count: z.number().int().min(1) }),

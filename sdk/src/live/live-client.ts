@@ -7,7 +7,12 @@ import type {
   LiveLogLine,
   LiveServerMessage,
 } from "../contract/live.ts";
-import { LIVE_CLOSE, LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL } from "../contract/live-constants.ts";
+import {
+  LIVE_CLOSE,
+  LIVE_LIMITS,
+  LIVE_SUBPROTOCOL,
+  LIVE_TOKEN_SUBPROTOCOL,
+} from "../contract/live-constants.ts";
 import { LiveError } from "./live-error.ts";
 import {
   EnvironmentWatch,
@@ -66,8 +71,6 @@ interface Entry {
 const PING_MS = 25_000;
 /** A connection that doesn't answer for this long is opened again. */
 const PONG_MS = 10_000;
-/** The client acknowledges messages to the server after this many. */
-const ACK_EVERY = 16;
 /** A connection without subscriptions is kept this long. */
 const LINGER_MS = 5_000;
 /** A token is replaced this long before it expires. */
@@ -89,6 +92,7 @@ export class LiveClient {
   #status: LiveStatus = "idle";
   #nextId = 1;
   #unacknowledged = 0;
+  #unacknowledgedCharacters = 0;
   #refused = 0;
   #failure: LiveError | null = null;
   #pingTimer: ReturnType<typeof setInterval> | undefined;
@@ -304,11 +308,7 @@ export class LiveClient {
       return;
     }
     const message = JSON.parse(text) as LiveServerMessage;
-    this.#unacknowledged += 1;
-    if (this.#unacknowledged >= ACK_EVERY) {
-      this.#send({ type: "ack", count: this.#unacknowledged });
-      this.#unacknowledged = 0;
-    }
+    this.#acknowledge(text.length);
     switch (message.type) {
       case "welcome":
         this.#opened(message.expiresAt);
@@ -325,6 +325,17 @@ export class LiveClient {
       default:
         this.#dispatch(message);
     }
+  }
+
+  #acknowledge(characters: number): void {
+    this.#unacknowledged += 1;
+    this.#unacknowledgedCharacters += characters;
+    const { acknowledgeMessages, acknowledgeCharacters } = LIVE_LIMITS;
+    if (this.#unacknowledged < acknowledgeMessages && this.#unacknowledgedCharacters < acknowledgeCharacters)
+      return;
+    this.#send({ type: "ack", count: this.#unacknowledged });
+    this.#unacknowledged = 0;
+    this.#unacknowledgedCharacters = 0;
   }
 
   #dispatch(message: LiveServerMessage & { id?: string | undefined }): void {
@@ -353,6 +364,7 @@ export class LiveClient {
     this.#refused = 0;
     this.#failure = null;
     this.#unacknowledged = 0;
+    this.#unacknowledgedCharacters = 0;
     this.#setStatus("open");
     for (const { id, watch } of this.#entries.values())
       this.#send({ type: "subscribe", id, target: watch.target() });
