@@ -57,8 +57,12 @@ export class Crowd {
 /** One order at a time. */
 function ask<T>(child: ChildProcess, order: Order): Promise<T> {
   return new Promise((resolve, reject) => {
-    child.once("message", (answer) => resolve(answer as T));
-    child.once("exit", () => reject(new Error("a process of watchers ended")));
+    const ended = () => reject(new Error("a process of watchers ended"));
+    child.once("exit", ended);
+    child.once("message", (answer) => {
+      child.off("exit", ended);
+      resolve(answer as T);
+    });
     child.send(order);
   });
 }
