@@ -18,7 +18,7 @@ import { untilQuiet } from "../quiet.ts";
 import { NullHost } from "../scale/host.ts";
 import { Place } from "../scale/place.ts";
 import { startAcmeServer } from "../systems/acme-process.ts";
-import { cpuMs } from "../systems/process.ts";
+import { cpuMs, TICK_MS } from "../systems/process.ts";
 import { Crowd } from "./crowd.ts";
 import { objectShares } from "./object-shares.ts";
 
@@ -51,6 +51,11 @@ const quiet = () => untilQuiet([{ serverPids: () => [worker], workerPids: () => 
 const statusOf = (name: string): number =>
   Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${worker}/status`, "utf8"))?.[1]);
 const memory = (): number => statusOf("VmRSS") / 1_024;
+/** Milliseconds of CPU time that workerd has spent in the kernel. */
+const systemMs = (): number => {
+  const stat = readFileSync(`/proc/${worker}/stat`, "utf8");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[12]) * TICK_MS;
+};
 const quantile = (sorted: number[], q: number): number =>
   sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
 
@@ -100,7 +105,7 @@ async function watched(count: number, round: number): Promise<void> {
   if (opened < count) console.log(failures);
   await sleep(2_000);
   await quiet();
-  const before = { cpu: cpuMs([worker]), rss: memory(), crowd: await crowd.report() };
+  const before = { cpu: cpuMs([worker]), system: systemMs(), rss: memory(), crowd: await crowd.report() };
   const began = performance.now();
   let elapsed = 0;
   const profile = await profiled(inspector, async () => {
@@ -108,7 +113,7 @@ async function watched(count: number, round: number): Promise<void> {
     elapsed = (performance.now() - began) / 1_000;
     await quiet();
   });
-  const after = { cpu: cpuMs([worker]), rss: memory(), crowd: await crowd.report() };
+  const after = { cpu: cpuMs([worker]), system: systemMs(), rss: memory(), crowd: await crowd.report() };
   const newest = (await place.listRuns(tag, LIMIT)).map(({ id, isCompleted }) => `${id} ${isCompleted}`);
   let right = 0;
   await eventually(
@@ -135,7 +140,7 @@ async function watched(count: number, round: number): Promise<void> {
   console.log(
     [
       `${count} watchers, ${total} runs at ${rate}/s: over in ${elapsed.toFixed(1)} s; right last state: ${right} of ${count}, checked after ${settledIn.toFixed(1)} s`,
-      `  workerd: CPU ${(cpu / 1_000).toFixed(2)} s, memory ${before.rss.toFixed(0)} → ${after.rss.toFixed(0)} MB; of which each run: ${shares.join(", ")}`,
+      `  workerd: CPU ${(cpu / 1_000).toFixed(2)} s (${((after.system - before.system) / 1_000).toFixed(2)} s of it in the kernel), memory ${before.rss.toFixed(0)} → ${after.rss.toFixed(0)} MB; of which each run: ${shares.join(", ")}`,
       `  clients: CPU ${((after.crowd.cpuMs - before.crowd.cpuMs) / 1_000).toFixed(2)} s, ${messages} messages, ${megabytes.toFixed(0)} MB`,
     ].join("\n"),
   );

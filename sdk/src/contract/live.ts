@@ -5,7 +5,8 @@
  * token), or, in a browser that is signed in, with `?environment=env_…` and the session's cookie. A token travels as a
  * subprotocol because browsers can set no other header of a WebSocket, and an address would end up in logs.
  * A connection that may not be opened is opened all the same, gets one `error` message and is closed with code 4401,
- * 4403, 4404 or 4503: a browser shows a page nothing of a handshake that failed.
+ * 4403, 4404 or 4503: a browser shows a page nothing of a handshake that failed. Only a server that has no room for another
+ * connection answers with 503 and `retry-after` instead.
  *
  * All messages are JSON texts. Unknown fields are ignored, so either side may be newer; a message of an unknown type is
  * ignored by the client and answered with an error by the server. The text `ping` is answered with `pong`, without
