@@ -52,7 +52,7 @@ export class RawSocket {
         const status = head.toString("latin1", 0, head.indexOf("\r\n"));
         if (!status.includes(" 101 ")) {
           socket.destroy();
-          reject(new Error(head.toString("latin1", 0, 500)));
+          reject(new Error(status));
           return;
         }
         raw.#isOpen = true;
