@@ -365,4 +365,77 @@ describe("accounts, when the Worker is killed", () => {
     }
     expect(all.size).toBe(120);
   });
+
+  const ORGANIZATION = "/api/v1/organizations/default";
+
+  interface Entry {
+    action: string;
+    outcome: string;
+    target: { id: string };
+    scope: string | null;
+  }
+  async function audit(action: string): Promise<Entry[]> {
+    const path = `${ORGANIZATION}/audit?action=${action}&page[size]=100`;
+    return (await insist<{ data: Entry[] }>("GET", path, { cookie: owner })).body.data;
+  }
+
+  interface BulkActions {
+    data: { id: string; name?: string; status: string }[];
+  }
+
+  /** One kill for three requests that are under way: each restart takes a while. */
+  it("bulk actions, queues and projects that were cut off are as they were, or done and in the audit log", async () => {
+    const key = { token: server.secretKey };
+    const pausePath = "/api/v1/queues/quick/pause";
+    const bulkPath = "/api/v1/bulk-actions";
+    for (const ms of DELAYS) {
+      const projects = `${ORGANIZATION}/projects`;
+      const made = await insist<{ ref: string }>("POST", projects, { cookie: owner }, { name: `Cut ${ms}` });
+      const path = `/api/v1/projects/${made.body.ref}`;
+      const keys = await insist<{ key: string }>("POST", `${path}/prod/keys`, { cookie: owner }, {});
+      const token = { token: keys.body.key };
+      const options = { delay: "1h" };
+      expect((await insist("POST", "/api/v1/tasks/quick/trigger", token, { options })).status).toBe(200);
+      const pausesBefore = (await audit("queue.paused")).length;
+      const name = `cut off after ${ms}`;
+      const [, pause] = await killedAfter(
+        ms,
+        Promise.all([
+          send("POST", bulkPath, key, { action: "cancel", runIds: ["run_x"], name }),
+          send("POST", pausePath, key, { type: "task", action: "pause" }),
+          send("DELETE", path, { cookie: owner }),
+        ]),
+      );
+
+      const queue = await insist<{ paused: boolean }>("GET", "/api/v1/queues/quick?type=task", key);
+      const pauses = await audit("queue.paused");
+      if (queue.body.paused) expect(pauses).toHaveLength(pausesBefore + 1);
+      if (pause?.status === 200) expect(pauses[0]?.outcome).toBe("succeeded");
+      await insist("POST", pausePath, key, { type: "task", action: "resume" });
+
+      await eventually("no bulk action is left half done", async () => {
+        const list = await send<BulkActions>("GET", bulkPath, key);
+        return list?.body.data?.every(({ status }) => status === "COMPLETED");
+      });
+      const listed = await insist<BulkActions>("GET", bulkPath, key);
+      const cut = listed.body.data.filter((each) => each.name === name).map(({ id }) => id);
+      const canceled = (await audit("bulk_action.cancel")).map(({ target }) => target.id);
+      expect(canceled.filter((id) => cut.includes(id))).toEqual(cut);
+
+      const there = await insist("GET", `${path}/deletion`, { cookie: owner });
+      expect([200, 404]).toContain(there.status);
+      if (there.status === 404) expect((await insist("GET", "/api/v1/runs", token)).status).toBe(401);
+      // It may be deleted between the two: its object goes on by itself.
+      if (there.status === 200) await insist("DELETE", path, { cookie: owner });
+      await eventually("the project is gone", async () => {
+        const [project, runs] = await Promise.all([
+          send("GET", `${path}/deletion`, { cookie: owner }),
+          send("GET", "/api/v1/runs", token),
+        ]);
+        return project?.status === 404 && runs?.status === 401;
+      });
+      const deleted = await audit("project.deleted");
+      expect(deleted.filter(({ scope }) => scope === made.body.ref)).toHaveLength(1);
+    }
+  });
 });
