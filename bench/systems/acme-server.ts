@@ -3,28 +3,30 @@
  * `ready at PATH_OF_LOCAL_JSON`, stops at SIGTERM.
  *
  * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the container host, for
- * `--profile`.
+ * `--profile`. BENCH_COUNTS makes the Worker count what it does (see `bench/counts`).
  */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 const dataDir = process.argv[2]!;
-const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR } = process.env;
+const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR, BENCH_COUNTS } = process.env;
 
-if (BENCH_WORKERD_INSPECTOR) {
-  // The server takes the path of workerd's binary from its package: here it finds a script that adds the flag.
+if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
+  // The server takes the path of workerd's binary from its package: here it finds a script that starts it in another way.
   const require = createRequire(import.meta.url);
   const path = require.resolve("workerd");
-  const script = join(dataDir, "workerd-with-inspector.sh");
+  const script = join(dataDir, "workerd.sh");
   const real = (require(path) as { default: string }).default;
-  writeFileSync(
-    script,
-    `#!/bin/sh\nexec "${real}" "$@" --inspector-addr=127.0.0.1:${BENCH_WORKERD_INSPECTOR}\n`,
-    {
-      mode: 0o755,
-    },
-  );
+  const lines = ["#!/bin/sh"];
+  if (BENCH_COUNTS) {
+    const instrument = fileURLToPath(new URL("../counts/instrument.ts", import.meta.url));
+    lines.push(`"${process.execPath}" "${instrument}" "${join(dataDir, "generated/worker.mjs")}" || exit 1`);
+  }
+  const flags = BENCH_WORKERD_INSPECTOR ? ` --inspector-addr=127.0.0.1:${BENCH_WORKERD_INSPECTOR}` : "";
+  lines.push(`exec "${real}" "$@"${flags}`, "");
+  writeFileSync(script, lines.join("\n"), { mode: 0o755 });
   require.cache[path]!.exports = { default: script };
 }
 // Of this server's children only the host is given its environment, and the host keeps it from its runtimes.

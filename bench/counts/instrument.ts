@@ -1,0 +1,65 @@
+/**
+ * Makes a bundled Worker count what it does: `node instrument.ts WORKER.mjs`. It answers `GET /__counts` with the counts since
+ * the last time, as JSON. It works on the text of the bundle, so that nothing of it is in the product.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+
+/** Runs in the Worker, before its code. */
+const PRELUDE = `
+const __counts = {};
+const __count = (what) => void (__counts[what] = (__counts[what] ?? 0) + 1);
+const __taken = () => {
+  const taken = JSON.stringify(__counts);
+  for (const what of Object.keys(__counts)) delete __counts[what];
+  return taken;
+};
+const __served = (fetch) => (request, ...rest) => {
+  const { pathname } = new URL(request.url);
+  if (pathname === "/__counts") return new Response(__taken());
+  __count("HTTP " + pathname.replace(/^\\/(?:api|engine)\\/v\\d+\\//, "").replace(/^tasks\\/[^/]+/, "tasks/:id").replace(/(?:run|deployment)_\\w+/, ":id"));
+  return fetch(request, ...rest);
+};
+const __calls = (namespace, name) => ({
+  getByName: (of) =>
+    new Proxy(namespace.getByName(of), {
+      get: (stub, method) => {
+        const member = stub[method];
+        if (typeof method !== "string" || typeof member !== "function") return member;
+        return (...args) => {
+          __count("call " + name.toLowerCase() + "." + method);
+          return stub[method](...args);
+        };
+      },
+    }),
+});
+const __setTimeout = globalThis.setTimeout;
+globalThis.setTimeout = (...args) => {
+  __count("timers set");
+  return __setTimeout(...args);
+};
+`;
+
+/** What is counted where. Each must be in the bundle, or the counts would lack it without a word. */
+const PLACES: [what: string, place: RegExp, counted: string][] = [
+  ["HTTP requests", /fetch: (\w+)\.fetch\b/g, "fetch: __served($1.fetch)"],
+  ["calls of objects", /\b([\w$.]+)\.([A-Z_]{2,})\.getByName\(/g, '__calls($1.$2, "$2").getByName('],
+  ["statements", /\b((?:[\w$.]+\.)?storage)\.sql\.exec\(/g, '(__count("statements"), $1).sql.exec('],
+  [
+    "transactions",
+    /\b((?:[\w$.]+\.)?storage)\.transactionSync\(/g,
+    '(__count("transactions"), $1).transactionSync(',
+  ],
+  ["alarms", /(this\.#storage|this\.ctx\.storage)\.setAlarm\(/g, '(__count("alarms set"), $1).setAlarm('],
+];
+
+const file = process.argv[2] as string;
+let text = readFileSync(file, "utf8");
+// A server that restarts workerd starts the same file again.
+if (text.startsWith(PRELUDE)) process.exit(0);
+for (const [what, place, counted] of PLACES) {
+  const before = text;
+  text = text.replace(place, counted);
+  if (text === before)
+    throw new Error(`Nothing in ${file} looks like ${what}: adapt bench/counts/instrument.ts.`);
+}
+writeFileSync(file, PRELUDE + text);
