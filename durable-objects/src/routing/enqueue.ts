@@ -14,13 +14,6 @@ export interface QueuedRuns {
 
 type QueueOf = (queueKey: string) => QueueRpc;
 
-/** How runs are created in their own queue. */
-type Create = (
-  target: QueueRef,
-  declaration: QueueDeclaration,
-  items: TriggerItem[],
-) => Promise<TriggerResult[]>;
-
 /**
  * Creates runs, or finds those that their idempotency and debounce keys stand for. Results are in the order of the items.
  * All items are sent in one call, except those whose key has its home, or whose run is, in another queue. The call may be
@@ -29,11 +22,12 @@ type Create = (
 export async function enqueueRuns(
   queueOf: QueueOf,
   { target, declaration, items }: QueuedRuns,
-  createIn: Create = (queue, declared, group) => queueOf(queue.queueKey).triggerRuns(queue, declared, group),
 ): Promise<TriggerResult[]> {
   const { environment } = target;
   const create = (group: TriggerItem[]) =>
-    group.length === 0 ? Promise.resolve([]) : createIn(target, declaration, group);
+    group.length === 0
+      ? Promise.resolve([])
+      : queueOf(target.queueKey).triggerRuns(target, declaration, group);
   const claimed = await Promise.all(items.map((item) => claimElsewhere(queueOf, target, item)));
   const here = claimed.filter(({ item }) => isOf(target, item.runId));
   const created = await create(here.map(({ item }) => item));

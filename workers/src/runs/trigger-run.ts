@@ -1,10 +1,9 @@
 import { claimRunId, enqueueRuns } from "@acme/durable-objects/routing";
-import type { EnvironmentRef, TriggerItem, TriggerResult } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, TriggerResult } from "@acme/durable-objects/rpc";
 import type { OperationRef } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { queueObjectOf } from "../objects.ts";
-import { GatheredCalls } from "./gathered-calls.ts";
 import { ancestorsOf, claimTarget, waitsOnItself } from "./operation.ts";
 import { type PreparedRun, RunPreparation, type TriggerInput } from "./prepare-run.ts";
 
@@ -69,21 +68,8 @@ export async function triggerChild(
   return { ...created, cached: !asked.claimed };
 }
 
-const calls = new GatheredCalls();
-
 async function create(env: Bindings, { item, ...queue }: PreparedRun): Promise<TriggerResult> {
-  const [result] = await enqueueRuns(
-    (key) => queueObjectOf(env, key),
-    { ...queue, items: [item] },
-    async (target, declaration, [own]) => [
-      await calls.send(
-        (...call) => queueObjectOf(env, target.queueKey).triggerRuns(...call),
-        target,
-        declaration,
-        own as TriggerItem,
-      ),
-    ],
-  );
+  const [result] = await enqueueRuns((key) => queueObjectOf(env, key), { ...queue, items: [item] });
   if (result?.error === "queue_full") {
     throw new Failure(
       429,
