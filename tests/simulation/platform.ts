@@ -325,7 +325,10 @@ export class Platform {
             check();
             const rows = sql.exec(query, ...bindings);
             if (!isRead(query)) wrote();
-            return { toArray: () => rows };
+            return {
+              columnNames: Object.keys(rows[0] ?? {}),
+              raw: () => rows.map((row) => Object.values(row)),
+            };
           },
         },
         transactionSync: <T>(work: () => T): T => {
