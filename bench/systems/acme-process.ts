@@ -18,16 +18,20 @@ export interface AcmeServer {
   stop(): Promise<void>;
 }
 
-/** `folder`: its data, which stays. `env`: more variables, which its container host sees too. */
+/**
+ * `folder`: its data, which stays. `env`: more variables, which its container host sees too. `root`: the checkout whose server
+ * it is; default: this one.
+ */
 export async function startAcmeServer(
   folder: string,
-  options: { executor?: "process" | "docker"; env?: Record<string, string> } = {},
+  options: { executor?: "process" | "docker"; env?: Record<string, string>; root?: string } = {},
 ): Promise<AcmeServer> {
   mkdirSync(folder, { recursive: true });
+  const { root = ROOT } = options;
   const server = await startProcess(
     process.execPath,
-    [join(ROOT, "bench/systems/acme-server.ts"), folder, options.executor ?? "process"],
-    { cwd: ROOT, env: options.env, ready: /^ready at (.*)/ },
+    [join(root, "bench/systems/acme-server.ts"), folder, options.executor ?? "process"],
+    { cwd: root, env: options.env, ready: /^ready at (.*)/ },
   );
   const access = JSON.parse(readFileSync(server.match[1] as string, "utf8")) as LocalAccess;
   const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
