@@ -2,18 +2,34 @@ import { env, exports } from "cloudflare:workers";
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { call } from "./client.ts";
-import { type Document, type FuzzRequest, requests } from "./fuzz/requests.ts";
+import {
+  type Document,
+  type FuzzRequest,
+  requests,
+  requestTo,
+  type Target,
+  targetsOf,
+} from "./fuzz/requests.ts";
 import { World } from "./fuzz/world.ts";
 
 /**
- * Requests made from the API's own document, right and wrong in every way, to all of its routes, those of hosts included.
+ * Requests made from the API's own document to all of its routes, those of hosts included: most of them as they should be
+ * except for one field, which has a value that is chosen for it; the others right and wrong in every way.
  * `FUZZ_SEED=N` repeats a run, `FUZZ_ROUNDS=N` makes it longer. Whatever is sent, the server says what is wrong with it:
  * no answer is a 500, and everything that was accepted can be read.
  */
 const { FUZZ_SEED, FUZZ_ROUNDS } = env as unknown as { FUZZ_SEED?: string; FUZZ_ROUNDS?: string };
 const seed = Number(FUZZ_SEED || Math.floor(Math.random() * 2 ** 31));
-const rounds = Number(FUZZ_ROUNDS || 8);
-const REQUESTS_PER_ROUND = 250;
+const rounds = Number(FUZZ_ROUNDS || 12);
+/** Requests with one wrong field, which leave the round its keys and its project. */
+const KEEPING_PER_ROUND = 280;
+/** Requests that are wrong in any way, and those that may end the round's access to its project. */
+const OTHERS_PER_ROUND = 120;
+const REQUESTS_PER_ROUND = KEEPING_PER_ROUND + OTHERS_PER_ROUND;
+
+/** What is sent afterwards may be refused before it is looked at, because a key or a project is gone. */
+const endsAccess = ({ method, operation }: Target): boolean =>
+  method === "delete" || /delete|revoke|rotate|remove|archive|leave|signOut/i.test(operation);
 
 const worker = exports as unknown as { default: Fetcher };
 
@@ -49,28 +65,64 @@ it(`no request of ${rounds * REQUESTS_PER_ROUND} is answered with a 500 (FUZZ_SE
   const statuses = new Map<number, number>();
   const failures: string[] = [];
   const operations = new Map<string, number>();
+  // Every field has its turn, in an order of the seed's.
+  const targets = shuffled(targetsOf(document), randomOf(seed));
+  const [ending, keeping] = [true, false].map((is) => targets.filter((target) => endsAccess(target) === is));
+  const turns = { ending: 0, keeping: 0 };
+  const check = async (world: World, request: FuzzRequest): Promise<void> => {
+    const { status, text } = await send(request);
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    const [operation] = request.operation.split(" ") as [string];
+    if (status < 300) operations.set(operation, (operations.get(operation) ?? 0) + 1);
+    if (status < 300) world.learn(text);
+    if (status >= 500) failures.push(`${status} ${describe(request)}\n  → ${text.slice(0, 500)}`);
+    else if (status >= 400 && !isFailure(text))
+      failures.push(`${status} without a reason: ${describe(request)}\n  → ${text.slice(0, 500)}`);
+  };
+  // One at a time, because what a request is made from is what the answers before it named.
   for (let round = 0; round < rounds; round++) {
     const world = await World.create();
-    // One at a time, because what a request is made from is what the answers before it named.
-    for (let n = 0; n < REQUESTS_PER_ROUND; n++) {
-      const step = seed + round * REQUESTS_PER_ROUND + n;
-      const [request] = fc.sample(requests(document, world), { seed: step, numRuns: 1 }) as [FuzzRequest];
-      const { status, text } = await send(request);
-      statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      if (status < 300) operations.set(request.operation, (operations.get(request.operation) ?? 0) + 1);
-      if (status < 300) world.learn(text);
-      if (status >= 500) failures.push(`${status} ${describe(request)}\n  → ${text.slice(0, 500)}`);
-      else if (status >= 400 && !isFailure(text))
-        failures.push(`${status} without a reason: ${describe(request)}\n  → ${text.slice(0, 500)}`);
+    const random = randomOf(seed + round);
+    for (let n = 0; n < KEEPING_PER_ROUND; n++) {
+      const target = keeping![turns.keeping++ % keeping!.length]!;
+      await check(world, requestTo(target, document, world, random));
+    }
+    failures.push(...(await unreadable(world)));
+    for (let n = 0; n < OTHERS_PER_ROUND; n++) {
+      const step = seed + round * OTHERS_PER_ROUND + n;
+      const request =
+        n % 2 === 0
+          ? (fc.sample(requests(document, world), { seed: step, numRuns: 1 })[0] as FuzzRequest)
+          : requestTo(ending![turns.ending++ % ending!.length]!, document, world, random);
+      await check(world, request);
     }
     failures.push(...(await unreadable(world)));
   }
   const counts = [...statuses].sort(([a], [b]) => a - b).map(([status, count]) => `${status}: ${count}`);
   console.log(
-    `fuzz: seed ${seed}, ${counts.join(", ")}; ${operations.size} operations succeeded at least once`,
+    `fuzz: seed ${seed}, ${counts.join(", ")}; ${turns.keeping + turns.ending} turns of ${targets.length} fields, ${operations.size} operations succeeded at least once`,
   );
   expect(failures).toEqual([]);
 }, 500_000);
+
+/** mulberry32. */
+function randomOf(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+function shuffled<T>(items: T[], random: () => number): T[] {
+  return items
+    .map((item) => ({ item, at: random() }))
+    .sort((a, b) => a.at - b.at)
+    .map(({ item }) => item);
+}
 
 const describe = ({ operation, method, path, headers, body }: FuzzRequest): string =>
   `${operation}: ${method} ${path.slice(0, 300)} ${JSON.stringify(headers).slice(0, 300)}\n  ${String(body).slice(0, 1_500)}`;

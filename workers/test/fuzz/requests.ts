@@ -1,4 +1,6 @@
 import fc from "fast-check";
+import { fieldValues } from "../../../tests/support/fuzz/field-values.ts";
+import { type Field, fieldsOf, type Random, textWithField } from "../../../tests/support/fuzz/fields.ts";
 import { hostileText } from "../../../tests/support/fuzz/hostile.ts";
 import { jsonTexts, type Schema, type SchemaContext } from "../../../tests/support/fuzz/json-texts.ts";
 import type { World } from "./world.ts";
@@ -31,12 +33,15 @@ export interface FuzzRequest {
   body: string | Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** What is not encoded as it should be. */
+const ODD_SEGMENTS = ["%", "%zz", "%00", "%2F%2F", "%252F", "a%20b", "%F0%9F", "x.json", "x%20y.json"];
+
 const chance = (percent: number): fc.Arbitrary<boolean> => fc.nat(99).map((n) => n < percent);
 
 /** Requests to all operations of the document, in the proportion of one each. */
 export function requests(document: Document, world: World): fc.Arbitrary<FuzzRequest> {
   const context: SchemaContext = {
-    resolve: (ref) => document.components.schemas[ref.slice(ref.lastIndexOf("/") + 1)] ?? {},
+    resolve: resolverOf(document),
     known: (name, thing) => world.known(name, thing),
   };
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
@@ -72,6 +77,89 @@ function requestsTo(
     }));
 }
 
+/** One part of one operation that a request can get wrong: a field of the body, a parameter of the query or of the path. */
+export interface Target {
+  operation: string;
+  method: string;
+  path: string;
+  described: Described;
+  field: Field;
+  in: "body" | "query" | "path";
+}
+
+/** All parts of all operations. */
+export function targetsOf(document: Document): Target[] {
+  const context = { resolve: resolverOf(document) };
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).flatMap(([method, described]) => {
+      const target = (field: Field, where: Target["in"]): Target => ({
+        operation: described.operationId,
+        method,
+        path,
+        described,
+        field,
+        in: where,
+      });
+      const parameters = described.parameters
+        .filter((parameter) => parameter.in !== "header")
+        .map(({ in: where, name, schema }) =>
+          target({ path: [name], name, schema }, where === "path" ? "path" : "query"),
+        );
+      const body = jsonBodyOf(described);
+      return [...parameters, ...(body ? fieldsOf(body, context).map((field) => target(field, "body")) : [])];
+    }),
+  );
+}
+
+/** Callers who are seldom refused before the rest of a request is looked at. */
+const MAY_DO_MOST = ["secretKey", "session", "host"];
+
+/** A request that is as it should be, except for one field. */
+export function requestTo(target: Target, document: Document, world: World, random: Random): FuzzRequest {
+  const { described, field, method } = target;
+  const context: SchemaContext = {
+    resolve: resolverOf(document),
+    known: (name, thing) => world.known(name, thing),
+  };
+  const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
+  const value = pick(pick(fieldValues(field.name, field.schema)));
+  const thing = Math.floor(random() * 1_000);
+  const path = target.path.replace(/\{(\w+)\}/g, (_, name: string) => {
+    if (target.in === "path" && field.name === name) return pick([segment(unquoted(value)), ...ODD_SEGMENTS]);
+    const about = name === "id" ? `${/\/([\w-]+)\/\{id\}/.exec(target.path)?.[1]}.id` : name;
+    return segment(context.known(about, thing) ?? "x");
+  });
+  const query =
+    target.in === "query"
+      ? `?${encodeURIComponent(field.name)}=${encodeURIComponent(unquoted(value).toWellFormed())}`
+      : "";
+  const schema = jsonBodyOf(described);
+  const schemes = described.security.flatMap((one) => Object.keys(one));
+  const strongest = MAY_DO_MOST.find((one) => schemes.includes(one));
+  const scheme = strongest && random() < 0.85 ? strongest : pick(schemes);
+  const text = schema
+    ? textWithField(schema, context, { path: target.in === "body" ? field.path : ["\0"], value, random })
+    : undefined;
+  return {
+    operation: `${target.operation} (${target.in} ${field.path.join(".")})`,
+    method: method.toUpperCase(),
+    path: `${path}${query}`,
+    headers: { "content-type": "application/json", ...(scheme ? world.headersOf(scheme) : {}) },
+    body: method === "get" ? undefined : text,
+  };
+}
+
+const resolverOf =
+  (document: Document) =>
+  (ref: string): Schema =>
+    document.components.schemas[ref.slice(ref.lastIndexOf("/") + 1)] ?? {};
+
+/** The schema of a body that is JSON, or of its lines. */
+function jsonBodyOf({ requestBody }: Described): Schema | undefined {
+  const [content] = Object.values(requestBody?.content ?? {});
+  return content?.schema.format === "binary" ? undefined : content?.schema;
+}
+
 /** A text as a segment of a path. One that is dots only would be resolved by the client. */
 const segment = (text: string): string =>
   /^\.{1,2}$/.test(text) ? text.replaceAll(".", "%2E") : encodeURIComponent(text.toWellFormed()) || "%20";
@@ -89,7 +177,7 @@ function pathTexts(path: string, context: SchemaContext): fc.Arbitrary<string> {
         // What is not encoded as it should be.
         {
           weight: 5,
-          arbitrary: fc.constantFrom("%", "%zz", "%00", "%2F%2F", "%252F", "a%20b", "%F0%9F", "x.json"),
+          arbitrary: fc.constantFrom(...ODD_SEGMENTS),
         },
       );
     });
@@ -116,7 +204,7 @@ function queryTexts(parameters: Parameter[], context: SchemaContext): fc.Arbitra
 }
 
 function unquoted(json: string): string {
-  const value: unknown = JSON.parse(json);
+  const value: unknown = json.startsWith('"') ? JSON.parse(json) : json;
   return typeof value === "string" ? value : json;
 }
 

@@ -28,6 +28,8 @@ const IDS = /\b(?:run|batch|waitpoint|sched|queue|deployment|env|org|packet)_[0-
 export class World {
   readonly project: Project;
   readonly person: SignedIn;
+  /** Its own host: a round may revoke it. */
+  readonly #hostId = `fuzz-${randomBase36(8)}`;
   readonly #ids = new Map<string, string[]>();
   readonly #leases: Lease[] = [];
 
@@ -71,7 +73,7 @@ export class World {
       call("POST", "/api/v1/schedules", prod, { task: "tick", cron: "0 9 * * *", deduplicationKey: "k" }),
     ]);
     for (const { body } of made) this.learn(JSON.stringify(body));
-    const host = { protocol: 1, hostId: "fuzz", sessionId: "fuzz", max: 10, waitMs: 100 };
+    const host = { protocol: 1, hostId: this.#hostId, sessionId: this.#hostId, max: 10, waitMs: 100 };
     const { body } = await callAsHost("dequeue", host);
     this.learn(JSON.stringify(body));
   }
@@ -144,7 +146,7 @@ export class World {
         return this.project.ref.slice("proj_".length);
       case "hostId":
       case "sessionId":
-        return "fuzz";
+        return this.#hostId;
       case "waitMs":
         return one(["0", "20"]);
       case "wait":
@@ -168,7 +170,7 @@ export class World {
       case "hostToken":
         return bearer(HOST_TOKEN);
       case "host":
-        return bearer(hostCredential("fuzz"));
+        return bearer(hostCredential(this.#hostId));
       case "adminToken":
         return bearer(ADMIN_TOKEN);
       case "session":
