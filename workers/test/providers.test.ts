@@ -1,9 +1,6 @@
-import { env, exports } from "cloudflare:workers";
+import { exports } from "cloudflare:workers";
 import type { MeResponse } from "@acme/sdk/contract/api";
-import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Bindings } from "../src/bindings.ts";
-import { openSql, type SqlConnection } from "../src/storage/sql-connection.ts";
 import type { PersonThere } from "./outside/sign-in-providers.ts";
 import { anAddress, anEmail, cookieOf, ORIGIN, type SignedIn, signIn, signInLink } from "./person.ts";
 
@@ -157,23 +154,6 @@ describe.each(PROVIDERS)("sign-in at %s", (provider) => {
   it("says that the provider fails", async () => {
     const problem = problemOf(await signInAt(provider, someone(anEmail(), { fails: 500 })));
     expect(problem).toMatch(/^(invalid_code|oauth_provider_error|unable_to_get_user_info)$/);
-  });
-
-  it("keeps none of the provider's tokens", async () => {
-    const person = someone(await invited());
-    await signInAt(provider, person);
-    await signInAt(provider, person);
-    const connection = openSql(env as unknown as Bindings);
-    const { db, tables } = connection;
-    const rows = await db
-      .select()
-      .from(tables.accounts)
-      .where(eq(tables.accounts.accountId, String(person.id)));
-    // No request ends the connection of a test.
-    if ("end" in connection) await (connection as SqlConnection & { end(): Promise<void> }).end();
-    expect(rows).toMatchObject([
-      { providerId: provider, accessToken: null, refreshToken: null, idToken: null },
-    ]);
   });
 
   it("leads back to no other site", async () => {

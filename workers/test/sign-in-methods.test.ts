@@ -1,8 +1,11 @@
+import { env } from "cloudflare:workers";
 import type { SignInMethods } from "@acme/sdk/contract/api";
+import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import type { Bindings } from "../src/bindings.ts";
 import { answeredWithin } from "../src/people/handle-auth.ts";
+import { openSql, type SqlConnection } from "../src/storage/sql-connection.ts";
 import { request } from "./configured.ts";
 import { outside } from "./outside.ts";
 import { anEmail, cookieOf, ORIGIN } from "./person.ts";
@@ -12,6 +15,12 @@ const OFF = {
   GOOGLE_CLIENT_SECRET: undefined,
   OIDC_ISSUER: undefined,
 };
+
+const tokensOf = ({ accessToken, refreshToken, idToken }: SqlConnection["tables"]["accounts"]) => ({
+  accessToken,
+  refreshToken,
+  idToken,
+});
 
 /** Signs in at the issuer, as somebody with this address, which the issuer does not call verified. */
 async function signInAtIssuer(email: string, variables: Partial<Bindings>): Promise<Response> {
@@ -34,6 +43,23 @@ describe("an OpenID Connect issuer", () => {
     expect(doubted.headers.get("location")).toMatch(/\/sign-in\?error=email_not_verified/);
     const trusted = await signInAtIssuer(anEmail(), { ...open, OIDC_TRUST_EMAIL: "true" });
     expect(cookieOf(trusted)).toMatch(/session_token=./);
+  });
+
+  it("is asked nothing later: its tokens are not kept", async () => {
+    const email = anEmail();
+    const trusting = { SIGN_UP: "open", OIDC_TRUST_EMAIL: "true" };
+    for (let n = 0; n < 2; n++) expect((await signInAtIssuer(email, trusting)).status).toBe(302);
+    const { db, tables } = openSql(env as unknown as Bindings);
+    const { accounts, users } = tables;
+    const rows = await db
+      .select({ provider: accounts.providerId, ...tokensOf(accounts) })
+      .from(accounts)
+      .innerJoin(users, eq(users.id, accounts.userId))
+      .where(eq(users.email, email));
+    expect(rows.length).toBeGreaterThan(0);
+    for (const row of rows) {
+      expect(row).toEqual({ provider: "oidc", accessToken: null, refreshToken: null, idToken: null });
+    }
   });
 
   it("that can't be reached, or is none, is said so", async () => {
