@@ -18,6 +18,7 @@ import { environmentObjectOf } from "../objects.ts";
 import { beginWithLimits } from "../operator/organization-limits.ts";
 import { nameOf } from "../people/me.ts";
 import { forgetMemberships, memberEnvironments } from "../people/membership.ts";
+import { ENVIRONMENT_TYPES } from "../storage/environment-types.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { environmentView } from "../views/environment-view.ts";
 import { announced } from "./announced.ts";
@@ -42,13 +43,6 @@ function rowsOf({ db, tables: { environments } }: SqlConnection, projectId: stri
     .orderBy(asc(environments.slug));
 }
 
-const TYPES = {
-  dev: "DEVELOPMENT",
-  staging: "STAGING",
-  preview: "PREVIEW",
-  prod: "PRODUCTION",
-} as const satisfies Record<string, EnvironmentRef["type"]>;
-
 interface Wanted {
   slug: string;
   type: EnvironmentRef["type"];
@@ -67,7 +61,7 @@ export async function createEnvironment(
     // The end of an id is random: what people see of it stays short.
     return ensure(c, { slug: `dev-${userId.slice(-8)}`, type: "DEVELOPMENT", userId });
   }
-  if (body.type !== "branch") return ensure(c, { slug: body.type, type: TYPES[body.type] });
+  if (body.type !== "branch") return ensure(c, { slug: body.type, type: ENVIRONMENT_TYPES[body.type] });
   const parent = await ensure(c, { slug: "preview", type: "PREVIEW" });
   await checkBranches(c, parent.key, body.branch);
   return ensure(c, {

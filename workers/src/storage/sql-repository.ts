@@ -1,6 +1,7 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
 import { and, asc, desc, eq, gt, inArray, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { ENVIRONMENT_TYPES } from "./environment-types.ts";
 import type {
   AccessToken,
   BootstrapInput,
@@ -22,12 +23,7 @@ import { countByStatus, countUnfinished, selectBranch, selectOfEnvironments } fr
 import type { SqlDatabase } from "./sql-database.ts";
 import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
 
-const ENVIRONMENT_TYPES: Record<string, EnvironmentRef["type"]> = {
-  dev: "DEVELOPMENT",
-  staging: "STAGING",
-  preview: "PREVIEW",
-  prod: "PRODUCTION",
-};
+const TYPES: Record<string, EnvironmentRef["type"]> = ENVIRONMENT_TYPES;
 
 /** When a key or token was used is recorded once in this time at most. */
 const USE_RESOLUTION_MS = 60_000;
@@ -68,7 +64,7 @@ export class SqlRepository implements Repository {
       this.#db.select().from(projects).where(eq(projects.ref, input.project.ref)),
     );
     for (const [slug, hash] of Object.entries(input.keyHashes)) {
-      const type = ENVIRONMENT_TYPES[slug] ?? "PREVIEW";
+      const type = TYPES[slug] ?? "PREVIEW";
       await this.#db
         .insert(environments)
         .values({ key: randomBase36(8), id: newId("env"), projectId: project.id, slug, type, createdAt })
