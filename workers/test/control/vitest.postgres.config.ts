@@ -20,9 +20,6 @@ export default defineConfig({
       join(import.meta.dirname, "../outside/setup.ts"),
       join(import.meta.dirname, "../storage/postgres-setup.ts"),
     ],
-    // One workerd for all files, as in workers/vitest.config.ts.
-    isolate: false,
-    maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -28,9 +28,6 @@ export default defineConfig({
     root: import.meta.dirname,
     include: ["*.workerd.spec.ts"],
     globalSetup: ["./postgres-setup.ts", "./blobs-setup.ts"],
-    // One workerd for all files, as in workers/vitest.config.ts.
-    isolate: false,
-    maxWorkers: 1,
     testTimeout: 60_000,
     hookTimeout: 120_000,
   },
