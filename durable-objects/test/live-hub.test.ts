@@ -394,6 +394,29 @@ describe("a list that a run may leave", () => {
     expect(later.of("snapshot")[0]?.runs).toEqual([]);
   });
 
+  it("is not given an earlier state by a call that arrives after a queue kept silent", async () => {
+    const first = await connected();
+    await subscribe(first, executing);
+    change(record(1, { version: 3, status: "COMPLETED_SUCCESSFULLY" }));
+    hub.closed(first);
+    hub.runsChanged(QUEUE, [], life);
+    const later = await connected();
+    await subscribe(later, executing);
+    hub.runsChanged(QUEUE, [record(1, { version: 2, status: "EXECUTING" })], life);
+    change(record(2, { status: "EXECUTING" }));
+    await settled(() => expect(later.of("changes")).toHaveLength(1));
+    expect(later.of("changes")[0]?.runs.map(({ id }) => id)).toEqual([runId(2)]);
+    // The state that was known before counts again once the queue sends it again.
+    hub.runsChanged(QUEUE, [record(3, { version: 5, status: "EXECUTING" })], life);
+    hub.closed(later);
+    hub.runsChanged(QUEUE, [], life);
+    await subscribe(await connected(), executing);
+    hub.runsChanged(QUEUE, [record(3, { version: 5, status: "EXECUTING" })], life);
+    const last = await connected();
+    await subscribe(last, executing);
+    expect(last.of("snapshot")[0]?.runs.map(({ id }) => id)).toContain(runId(3));
+  });
+
   it("begins anew for a client that was away while a queue kept silent", async () => {
     const first = await connected();
     await subscribe(first, { kind: "runs" });

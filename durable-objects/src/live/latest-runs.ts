@@ -6,6 +6,8 @@ interface Entry {
   /** Number of the change, over all queues of the environment. */
   seq: number;
   heardAt: number;
+  /** There may be a later state, which its queue has kept to itself. */
+  outdated?: true;
 }
 
 const MAX_ENTRIES = 10_000;
@@ -34,7 +36,8 @@ export class LatestRuns {
   /** Keeps a row, unless that version or a later one is known. False: it is. */
   put(queueKey: string, row: RunRow, now: number): boolean {
     const known = this.#entries.get(row.id);
-    if (known && known.row.version >= row.version) return false;
+    if (known && known.row.version > row.version) return false;
+    if (known && known.row.version === row.version && !known.outdated) return false;
     this.#entries.delete(row.id);
     this.#seq += 1;
     this.#entries.set(row.id, { row, queueKey, seq: this.#seq, heardAt: now });
@@ -43,28 +46,29 @@ export class LatestRuns {
   }
 
   get(runId: string): RunRow | undefined {
-    return this.#entries.get(runId)?.row;
+    const entry = this.#entries.get(runId);
+    return entry?.outdated ? undefined : entry?.row;
   }
 
   /** Every row that is kept, in the order of their last change. */
   *rows(): Generator<RunRow> {
-    for (const entry of this.#entries.values()) yield entry.row;
+    for (const entry of this.#entries.values()) if (!entry.outdated) yield entry.row;
   }
 
   /** Rows that changed after `seq`; null: some of them may have been forgotten. */
   since(seq: number): RunRow[] | null {
     if (seq < this.#floor || seq > this.#seq) return null;
     const rows: RunRow[] = [];
-    for (const entry of this.#entries.values()) if (entry.seq > seq) rows.push(entry.row);
+    for (const entry of this.#entries.values()) if (entry.seq > seq && !entry.outdated) rows.push(entry.row);
     return rows;
   }
 
   /**
    * A queue sends nothing more for a while: what is known of its runs will be outdated, and no position of before says
-   * what changed.
+   * what changed. The versions are kept: a call that arrives late must not bring an earlier state back.
    */
   silent(queueKey: string): void {
-    for (const [id, entry] of this.#entries) if (entry.queueKey === queueKey) this.#entries.delete(id);
+    for (const entry of this.#entries.values()) if (entry.queueKey === queueKey) entry.outdated = true;
     this.#seq += 1;
     this.#floor = this.#seq;
   }
