@@ -83,6 +83,8 @@ let records: StreamRecord[];
 let now: number;
 let principals: Map<string, LivePrincipal>;
 let valid: boolean;
+/** Owners answer after this. */
+let beforeReading: Promise<void>;
 let checks: number;
 let listings: number;
 let counts: LiveEnvironment["counts"];
@@ -109,6 +111,7 @@ function newHub(): LiveHub {
         refusals += 1;
         throw new Error("the queue is away");
       }
+      await beforeReading;
       interests.push(interest);
       return runIds.flatMap((id) => runs.get(id) ?? []);
     },
@@ -137,6 +140,7 @@ beforeEach(() => {
   now = 1_000_000;
   principals = new Map();
   valid = true;
+  beforeReading = Promise.resolve();
   checks = 0;
   listings = 0;
   counts = {};
@@ -369,6 +373,26 @@ describe("a list that a run may leave", () => {
     await subscribe(socket, { kind: "runs", filter: { machines: ["small-1x"] } }, "machine");
     change(record(1, { version: 2, tags: ["b"], machine: "large-1x" }));
     await settled(() => expect(removed(socket)).toEqual([runId(1), runId(1)]));
+  });
+
+  it("is told so also by one who is just being sent what it missed", async () => {
+    const socket = await connected({ ...everything, scopes: ["read:runs"], expiresAt: 1_001_000 });
+    runs.set(runId(1), record(1, { status: "EXECUTING" }));
+    await subscribe(socket, { ...executing, data: true });
+    now += 2_000;
+    change(record(1, { version: 2, status: "EXECUTING" }));
+    await settled(() => expect(socket.of("expired")).toHaveLength(1));
+    // While the run is read for what it missed, the run leaves the list.
+    const reading = Promise.withResolvers<void>();
+    beforeReading = reading.promise;
+    principals.set("next", { ...everything, expiresAt: 9_000_000 });
+    await hub.message(socket, JSON.stringify({ type: "auth", token: "next" }));
+    hub.runsChanged(QUEUE, [record(1, { version: 3, status: "COMPLETED_SUCCESSFULLY" })], life);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    reading.resolve();
+    await settled(() => expect(removed(socket)).toEqual([runId(1)]));
+    const last = socket.of("changes").at(-1);
+    expect([last?.removed, last?.runs]).toEqual([[runId(1)], []]);
   });
 
   it("is told so also where the list is of before this object slept", async () => {

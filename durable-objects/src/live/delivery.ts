@@ -63,7 +63,8 @@ export class Delivery {
     const unchecked = now - connection.checkedAt;
     if (unchecked > UNCHECKED_MS) connection.held = true;
     if (unchecked > CHECK_MS) this.check(connection);
-    if (!connection.hasRoom) this.#lags(connection, now);
+    if (connection.hasRoom) connection.lagsSince = null;
+    else this.#lags(connection, now);
     if (subscription.missed !== null || !connection.hasRoom || connection.held) {
       connection.miss(subscription, changed);
       return false;

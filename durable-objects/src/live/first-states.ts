@@ -208,7 +208,7 @@ export class FirstStates {
   }
 
   async #sendMissed(subscription: Subscription, missed: Set<string> | "all"): Promise<void> {
-    const { latest, texts, delivery, streams } = this.#parts;
+    const { delivery, streams } = this.#parts;
     const { target, group } = subscription;
     if (target.kind === "stream") return streams.proceed(subscription);
     if (target.kind === "logs") {
@@ -216,19 +216,33 @@ export class FirstStates {
       delivery.send(subscription, "logs", logsText(subscription.skippedTo, []));
       return;
     }
-    const rows = missed === "all" ? [] : [...missed].map((runId) => latest.get(runId));
-    const known = rows.filter((row) => row !== undefined);
-    if (group && missed !== "all" && known.length === rows.length) {
+    if (group && missed !== "all" && (await this.#sendChanges(subscription, group, missed))) return;
+    subscription.active = false;
+    await this.begin(subscription, false);
+    subscription.connection.caughtUp();
+  }
+
+  /** Sends changes that a subscription missed. False: that is not possible, and it needs a snapshot. */
+  async #sendChanges(subscription: Subscription, group: ListGroup, missed: Set<string>): Promise<boolean> {
+    const { latest, texts, delivery } = this.#parts;
+    let left: Subscription["missed"] = missed;
+    while (left !== null && left !== "all" && left.size > 0) {
+      const rows = [...left].map((runId) => latest.get(runId));
+      const known = rows.filter((row) => row !== undefined);
+      if (known.length < rows.length) return false;
+      // What changes while these are read is sent after them: a client would take an earlier state for a run's return.
+      subscription.missed = new Set();
       try {
         const text = await texts.missed(group, known, group.position);
         if (text) delivery.send(subscription, "changes", text);
-        return;
       } catch (error) {
         console.error("Changes that a client missed could not be read; it gets a snapshot", error);
+        return false;
       }
+      left = take(subscription);
     }
-    subscription.active = false;
-    await this.begin(subscription, false);
+    subscription.connection.caughtUp();
+    return left !== "all";
   }
 }
 
