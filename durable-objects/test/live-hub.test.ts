@@ -380,7 +380,9 @@ describe("a list that a run may leave", () => {
     runs.set(runId(1), record(1, { status: "EXECUTING" }));
     await subscribe(socket, { ...executing, data: true });
     now += 2_000;
-    change(record(1, { version: 2, status: "EXECUTING" }));
+    // It is too large to be kept, and is read again.
+    const payload = JSON.stringify("x".repeat(9 * 1024 * 1024));
+    change(record(1, { version: 2, status: "EXECUTING", payload }));
     await settled(() => expect(socket.of("expired")).toHaveLength(1));
     // While the run is read for what it missed, the run leaves the list.
     const reading = Promise.withResolvers<void>();
@@ -390,6 +392,7 @@ describe("a list that a run may leave", () => {
     hub.runsChanged(QUEUE, [record(1, { version: 3, status: "COMPLETED_SUCCESSFULLY" })], life);
     await new Promise((resolve) => setTimeout(resolve, 100));
     reading.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 100));
     await settled(() => expect(removed(socket)).toEqual([runId(1)]));
     const last = socket.of("changes").at(-1);
     expect([last?.removed, last?.runs]).toEqual([[runId(1)], []]);
