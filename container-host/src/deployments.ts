@@ -4,7 +4,7 @@ import type { HostApi } from "./api.ts";
 import type { Bundles } from "./bundles.ts";
 import { Redactor } from "./redactor.ts";
 
-/** A deployment of which all is here that a runtime needs. */
+/** A deployment whose files that a runtime needs are all on this machine. */
 export interface ReadyDeployment {
   deployment: HostDeployment;
   bundlePath: string;

@@ -85,7 +85,7 @@ function hostIdOf(root: string): string {
   return id;
 }
 
-/** A credential of another host id, or a damaged one, is replaced: the server then has to be told under a new id. */
+/** A credential of another host id, or a damaged one, is replaced: the host then registers under a new id. */
 function credentialOf(root: string, hostId: string): string {
   const file = join(root, "host-credential");
   if (existsSync(file)) {

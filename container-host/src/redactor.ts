@@ -14,7 +14,7 @@ export class Redactor {
   constructor(env: Record<string, string>, secretNames: string[]) {
     const parts = new Set<string>();
     for (const name of secretNames) for (const part of partsOf(env[name] ?? "")) parts.add(part);
-    // The longest first: of two values of which one holds the other, the whole longer one goes.
+    // The longest first: where one value contains another, the whole longer one is replaced.
     const sorted = [...parts].sort((a, b) => b.length - a.length);
     if (sorted.length > 0) this.#pattern = new RegExp(sorted.map(escapeRegExp).join("|"), "g");
   }

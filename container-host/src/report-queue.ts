@@ -20,7 +20,7 @@ export type ReportedJournal = RunJournal & { seq: number };
 export interface Pending<T> {
   item: T;
   json: string;
-  /** Of the JSON, in UTF-8. */
+  /** Size of the JSON in UTF-8. */
   bytes: number;
   /** How often in a row the server could not take it. */
   retries: number;

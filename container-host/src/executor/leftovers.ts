@@ -40,7 +40,7 @@ export class Leftovers {
   }
 }
 
-/** Kills a process group. Returns false where there is none. */
+/** Kills a process group. Returns false if it does not exist. */
 export function killGroup(pid: number): boolean {
   try {
     process.kill(-pid, "SIGKILL");
@@ -64,7 +64,7 @@ function boot(): string {
   return bootId;
 }
 
-/** `BOOT START` of a process, null where there is none. */
+/** `BOOT START` of a process; null if it does not exist. */
 function startOf(pid: number): string | null {
   try {
     if (process.platform !== "linux") {

@@ -203,7 +203,7 @@ export const recordOf = (batch: BatchRow): BatchRecord => ({
   completedAt: batch.completed_at,
 });
 
-/** The result for an operation that waits for the batch; null: there is none yet. */
+/** The result for an operation that waits for the batch; null until the batch is complete. */
 export function resultOf(batch: BatchRow): OperationResult | null {
   if (batch.completed_at === null) return null;
   if (batch.aborted === 0) {

@@ -214,7 +214,7 @@ export class NamedLimits {
       }
   }
 
-  /** When the next override of a key expires; null: there is none. */
+  /** When the next override of a key expires; null without overrides that expire. */
   get expiresAt(): number | null {
     let first: number | null = null;
     for (const keys of this.#keyOverrides.values())

@@ -130,7 +130,7 @@ export interface EnvironmentRpc {
   findLimitKey(name: string, concurrencyKey: string): Promise<LimitKeyState | null>;
   /** When this returns, no run starts under the former limit. */
   changeLimit(name: string, change: LimitChange): Promise<"ok" | "not_found" | "too_many_keys">;
-  /** The queue that has a partition with this key; null: there is none. */
+  /** The queue that has a partition with this key; null if no queue has one. */
   findQueue(queueKey: string): Promise<KnownQueue | null>;
   /** From the DispatcherObject only. */
   dequeueForHost(grant: {

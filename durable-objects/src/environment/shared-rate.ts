@@ -50,7 +50,7 @@ export class SharedRate {
     this.#reserved += count;
   }
 
-  /** Of `count` that were reserved so many were started. */
+  /** Ends a reservation of `count` starts: `started` starts took place. */
   settle(count: number, started: number, now: number): void {
     this.#reserved = Math.max(0, this.#reserved - count);
     this.#recoversAt = spend(this.#rate, this.#recoversAt, now, started);

@@ -56,7 +56,7 @@ export function listLogs(sql: Sql, limit: number): { attempt: number; entry: Log
   return rows.map((row) => ({ attempt: row.attempt, entry: entryOf(row) }));
 }
 
-/** Sequence number of the last line; 0: there is none. */
+/** Sequence number of the last line; 0 without lines. */
 export const lastLine = (sql: Sql): number =>
   sql.exec<{ id: number | null }>("SELECT max(id) AS id FROM logs")[0]?.id ?? 0;
 

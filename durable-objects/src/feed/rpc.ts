@@ -20,7 +20,7 @@ export interface FeedRpc {
   appendRecords(key: string, append: AppendRecords): Promise<AppendResult>;
   /** Number of the last line of a writer that is stored; -1: none is. */
   lastIndex(key: string, writer: string): Promise<number>;
-  /** Number of the last record; -1: there is none. */
+  /** Number of the last record; -1 for an empty stream. */
   lastRecord(key: string): Promise<number>;
   /** Records after number `after`, as soon as there are any; none after `waitMs`. At least one, and about `characters`. */
   readRecords(key: string, after: number, waitMs: number, characters?: number): Promise<StreamRecord[]>;

@@ -63,7 +63,7 @@ export const lastIndexOf = (sql: Sql, key: string, writer: string): number =>
     writer,
   )[0]?.last_index ?? -1;
 
-/** Number of the last record; -1: there is none. */
+/** Number of the last record; -1 for an empty stream. */
 export const lastRecordOf = (sql: Sql, key: string): number =>
   (sql.exec<{ next_seq: number }>("SELECT next_seq FROM streams WHERE key = ?", key)[0]?.next_seq ?? 0) - 1;
 

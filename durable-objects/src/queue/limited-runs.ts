@@ -26,7 +26,7 @@ interface KeyLanes {
   pending: number;
 }
 
-/** Most lanes that one dequeue looks at without finding a run. The next one goes on behind them. */
+/** Most lanes that one dequeue looks at without finding a run. The next dequeue continues after them. */
 const MAX_PASSED = 10_000;
 
 /**

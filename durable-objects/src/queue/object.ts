@@ -321,7 +321,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (!this.#serves(environmentKey)) return null;
       const progress = this.#commit((q) => startReprojection(q, id));
       if (!progress.done) {
-        // If this object dies, its alarm goes on.
+        // If this object dies, its alarm continues.
         this.#alarm.by(Date.now() + SAFETY_MS);
         this.ctx.waitUntil(this.#reproject());
       }
@@ -402,7 +402,7 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       try {
         if (!(await this.#reprojector.run())) this.#alarm.by(Date.now());
       } catch (error) {
-        console.error("The query side could not be reached; the rebuild goes on later", error);
+        console.error("The query side could not be reached; the rebuild continues later", error);
         this.#alarm.by(Date.now() + SAFETY_MS);
       }
     }

@@ -10,7 +10,7 @@ const SAVE_EVERY = 5;
 
 /** How far the rows that were there at the start were sent again. */
 interface Stored {
-  /** Names the rebuild: the same one asked for again goes on. */
+  /** Names the rebuild. Requesting the same one again continues it. */
   id: string;
   /** Rows of later versions are sent anyway, because they change after the start. */
   until: number;

@@ -101,7 +101,7 @@ const shared = (row: TokenTableRow): Omit<WaitpointRow, "version"> => ({
   completedAt: row.completed_at,
 });
 
-/** The result for an operation that waits for the token; null: there is none yet. */
+/** The result for an operation that waits for the token; null until the token is completed. */
 export function resultOf(token: WaitpointRecord): OperationResult | null {
   if (token.status === "PENDING") return null;
   if (!token.outputIsError) {

@@ -17,7 +17,7 @@ export interface UpdateEnvironmentVariableParams {
 export interface ImportEnvironmentVariablesParams {
   /** Values by name: a whole `.env`. */
   variables: Record<string, string> | { name: string; value: string }[];
-  /** Of the environment that this one is a branch of. */
+  /** Variables of the environment that this one is a branch of. */
   parentVariables?: Record<string, string>;
   /** True: replaces variables that are there. Default false. */
   override?: boolean;
@@ -26,7 +26,7 @@ export interface ImportEnvironmentVariablesParams {
 
 export interface EnvironmentVariable {
   name: string;
-  /** Of a secret one: `<redacted>`. */
+  /** `<redacted>` if the variable is secret. */
   value: string;
   isSecret: boolean;
 }

@@ -19,9 +19,9 @@ export interface ConcurrencyLimitBound {
 export interface ConcurrencyLimitItem {
   id: string;
   name: string;
-  /** Of each concurrency key. Runs without a key count as runs of one key. */
+  /** Limit per concurrency key. Runs without a key count as runs of one key. */
   perKey: ConcurrencyLimitBound;
-  /** Of all runs that hold the limit. */
+  /** Limit for all runs that hold it together. */
   total: ConcurrencyLimitBound;
   /** How many runs hold a slot of the limit. */
   running: number;

@@ -94,7 +94,7 @@ export interface QueueMetricsPoint {
 export interface QueueMetrics {
   /** Minutes of a point. */
   resolutionMinutes: number;
-  /** Of the whole period. */
+  /** Totals of the whole period. */
   delayP50Ms: number | null;
   delayP95Ms: number | null;
   points: QueueMetricsPoint[];

@@ -1,4 +1,4 @@
-/** Of the streams of a run. Over a limit is a 413 that says which. */
+/** Limits of a run's streams. A request that exceeds one is answered with a 413 that names it. */
 export const STREAM_LIMITS = {
   streamsPerRun: 100,
   recordsPerStream: 1_000_000,

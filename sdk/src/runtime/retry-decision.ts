@@ -13,7 +13,7 @@ export interface RetryFacts {
   disabled: boolean;
 }
 
-/** Milliseconds until the next attempt. Null: there is none. */
+/** Milliseconds until the next attempt; null if there is no next attempt. */
 export type RetryDecision = { delayMs: number } | null;
 
 const MAX_DELAY_MS = 365 * 86_400_000;

@@ -22,7 +22,7 @@ import { isoTime } from "../views/time.ts";
 import { auditStatement } from "./audit.ts";
 
 const SECRET_LENGTH = 40;
-/** Of the secret part, how much people are shown later. */
+/** How many characters of the secret part remain visible later. */
 const SHOWN_LENGTH = 4;
 const DAY_MS = 24 * 3_600_000;
 /** Those that have expired are listed too. */

@@ -19,7 +19,7 @@ const LISTED = 200;
 /** In a key, by the environment's type: the published client then asks the server for public tokens. */
 const KEY_NAMES = { DEVELOPMENT: "dev", STAGING: "stg", PREVIEW: "preview", PRODUCTION: "prod" } as const;
 const SECRET_LENGTH = 24;
-/** Of the secret part, how much people are shown later. */
+/** How many characters of the secret part remain visible later. */
 const SHOWN_LENGTH = 4;
 
 /** `tr_prod_sk_` and 24 random letters and digits, and how it begins. */

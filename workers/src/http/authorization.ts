@@ -14,7 +14,7 @@ export function authorizationOf(c: Context<App>): string | undefined {
   return header ?? undefined;
 }
 
-/** What follows `Bearer ` in the Authorization header. Undefined: there is none. */
+/** What follows `Bearer ` in the Authorization header; undefined without such a header. */
 export function bearerOf(c: Context<App>): string | undefined {
   const header = authorizationOf(c);
   return header?.startsWith("Bearer ") && header.length > 7 ? header.slice(7) : undefined;

@@ -42,7 +42,7 @@ const PIECE_BYTES = 256 * 1024;
 /** A piece is at least so large, unless it is the last. */
 const MIN_PIECE_BYTES = 64 * 1024;
 
-/** A request's body comes in pieces of 4 KB, of which each costs a turn of the event loop. */
+/** A request's body arrives in chunks of 4 KB, and each costs a turn of the event loop. */
 async function* largePieces(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = byteReaderOf(stream);
   if (!reader) {

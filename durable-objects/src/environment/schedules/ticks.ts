@@ -20,7 +20,7 @@ export interface Timetable {
   zone: Zone;
 }
 
-/** The first tick after an instant; null: there is none. */
+/** The first tick after an instant; null if no tick follows. */
 export function nextTick({ cron, zone }: Timetable, after: number): number | null {
   const today = Math.floor((after + zone.offsetAt(after)) / DAY);
   // Ticks of the day before may have been moved past midnight.

@@ -58,7 +58,7 @@ export class ScheduleTimes {
     this.#phase = timing.window === null ? 0 : phaseOf(environmentKey, identity);
   }
 
-  /** The first tick after an instant; null: there is none. */
+  /** The first tick after an instant; null if no tick follows. */
   after(instant: number): DueTick | null {
     const tick = nextTick(this.#timetable, instant);
     return tick === null ? null : this.at(tick);

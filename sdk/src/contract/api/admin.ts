@@ -86,7 +86,7 @@ export const DrainHostBody = z
 
 export const RebuildBody = z
   .object({
-    /** Names the rebuild. Sent again, it goes on and tells how far it is; a new id sends everything again. */
+    /** Names the rebuild. The same id continues it and returns its progress; a new id sends everything again. */
     id: z.string().regex(/^[\w-]{1,64}$/, "Give 1 to 64 letters, digits, _ and -"),
     /** Only this organization, by its slug. */
     organization: z.string().max(64).optional(),

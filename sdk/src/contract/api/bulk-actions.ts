@@ -78,7 +78,7 @@ export const BulkActionResource = z.object({
   }),
   createdAt: z.iso.datetime(),
   completedAt: z.iso.datetime().optional(),
-  /** Of runs that it failed for, the first ones, and why. */
+  /** The first runs that it failed for, and why. */
   failures: z.array(z.object({ runId: z.string(), error: z.string() })),
 });
 export type BulkActionResource = z.infer<typeof BulkActionResource>;

@@ -5,7 +5,7 @@ import { PageNumber, QueryText, wholeNumber } from "./queries.ts";
 
 const Time = z.iso.datetime();
 
-/** One bound of a limit: what holds now, what is declared in code, and what was set through the API. Null: there is none. */
+/** One bound of a limit: what holds now, what is declared in code, and what was set through the API. Null: no limit is set there. */
 const Bound = z.object({
   current: z.number().nullable(),
   base: z.number().nullable(),
@@ -17,9 +17,9 @@ const Bound = z.object({
 export const ConcurrencyLimitItem = z.object({
   id: z.string(),
   name: z.string(),
-  /** Of each concurrency key. Runs without a key count as runs of one key. */
+  /** Limit per concurrency key. Runs without a key count as runs of one key. */
   perKey: Bound,
-  /** Of all runs that hold the limit. */
+  /** Limit for all runs that hold it together. */
   total: Bound,
   /** Runs that hold a slot of the limit. */
   running: z.number(),

@@ -50,7 +50,7 @@ const Variables = z
 
 export const ImportVariablesBody = z.object({
   variables: Variables,
-  /** Of the environment that this is a branch of. */
+  /** Variables of the environment that this one is a branch of. */
   parentVariables: Variables.optional(),
   /** True: replaces variables that are there. Default false: they stay as they are. */
   override: z.boolean().optional(),

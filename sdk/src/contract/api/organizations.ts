@@ -139,7 +139,7 @@ export const CreateEnvironmentBody = z.discriminatedUnion("type", [
   z.object({ type: z.literal("staging") }).strict(),
   z.object({ type: z.literal("preview") }).strict(),
   z.object({ type: z.literal("prod") }).strict(),
-  /** Of the project's preview environment, which is made if it is missing. One that was archived comes back. */
+  /** A branch of the project's preview environment, which is created if it is missing. An archived branch is restored. */
   z.object({ type: z.literal("branch"), branch: BranchName }).strict(),
 ]);
 
@@ -149,7 +149,7 @@ export const ProjectEnvironment = z.object({
   slug: z.string(),
   type: z.enum(["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"]),
   name: z.string(),
-  /** Of a preview environment's branch; null for other environments. */
+  /** Set for a preview environment's branch; null for other environments. */
   branch: z.string().nullable(),
   /** Whose development environment it is; null: everybody's. */
   userId: z.string().nullable(),

@@ -4,9 +4,9 @@ import { z } from "zod";
 export const PREFERENCE_LIMITS = {
   savedViews: 100,
   dismissedHints: 200,
-  /** Of one task in one environment, newest first. */
+  /** Payloads of one task in one environment, newest first. */
   payloadsPerTask: 10,
-  /** Of all tasks. */
+  /** Payloads of all tasks together. */
   payloads: 200,
   payloadBytes: 64 * 1024,
 } as const;

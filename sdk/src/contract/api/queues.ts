@@ -48,7 +48,7 @@ export const OverridePartitionsBody = z.object({ type: QueueParamType, partition
 
 export const ResetLimitBody = z.object({ type: QueueParamType });
 
-/** A limit: the effective value, the one declared in code, and the one set through the API. Null: there is none. */
+/** A limit: the effective value, the one declared in code, and the one set through the API. Null: no limit is set there. */
 const Limit = <T extends z.ZodType>(value: T) =>
   z.object({
     current: value.nullable(),
@@ -134,7 +134,7 @@ export type QueueMetricsPoint = z.output<typeof QueueMetricsPoint>;
 export const QueueMetrics = z.object({
   /** Minutes of a point. */
   resolutionMinutes: z.number(),
-  /** Of the whole period. */
+  /** Totals of the whole period. */
   delayP50Ms: z.number().nullable(),
   delayP95Ms: z.number().nullable(),
   points: z.array(QueueMetricsPoint),
