@@ -279,14 +279,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "completed_at = ?, version = version",
   },
   {
-    name: "changes that could not be sent to listeners are taken for sent",
-    invariant: 8,
-    kind: "watched",
-    module: `${OBJECTS}/queue/live-notifier.ts`,
-    find: "const interest = await this.#send(rows, life);",
-    replace: "const interest = await this.#send(rows, life).catch(() => this.#interest as LiveInterest);",
-  },
-  {
     name: "queues that keep silent are not asked when somebody comes to listen",
     invariant: 8,
     kind: "watched",
