@@ -74,6 +74,7 @@ export const MUTATIONS: readonly Mutation[] = [
     module: `${OBJECTS}/queue/counters.ts`,
     find: "Math.min(counts.pending, this.#limit - counts.running)",
     replace: "Math.min(counts.pending, this.#limit)",
+    kind: "split",
   },
   {
     name: "runs without a key of other partitions do not count against their limit",
@@ -96,6 +97,7 @@ export const MUTATIONS: readonly Mutation[] = [
     module: `${OBJECTS}/queue/dequeue.ts`,
     find: "{ ...shared, limits }",
     replace: "{ ...shared, unkeyed: Number.POSITIVE_INFINITY, limits }",
+    kind: "split",
   },
   {
     name: "what a key holds where its place was does not count against its limit",
