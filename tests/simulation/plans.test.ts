@@ -9,7 +9,10 @@ const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["what the caller gave", /^SCAN (json_each|CONSTANT ROW)/],
   ["one row in each object", /^SCAN (batch|token)$/],
   ["whether the object has tables", /^SCAN sqlite_schema$/],
-  ["at an object's start: what lives, never a backlog", /^SCAN (keys|lanes|changes|rates|limits|limit_keys|environments|sessions)$/],
+  [
+    "at an object's start: what lives, never a backlog",
+    /^SCAN (keys|lanes|changes|rates|limits|limit_keys|environments|sessions)$/,
+  ],
   ["at an object's start: what lives, never a backlog", /^SCAN queues USING COVERING INDEX queues_active$/],
   ["at a promotion, or where queues are listed", /^SCAN queues USING COVERING INDEX queues_name$/],
   ["at the dispatcher's start, and when a host is lost", /^SCAN session_queues$/],
