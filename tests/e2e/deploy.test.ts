@@ -98,12 +98,12 @@ describe("acme", () => {
       { ACME_ACCESS_TOKEN: "tr_pat_wrong" },
       /access token is invalid or revoked.*\(401\)/,
     ],
-    ["a missing token", [], { ACME_ACCESS_TOKEN: "" }, /The access token is missing: set ACME_ACCESS_TOKEN/],
+    ["a missing token", [], { ACME_ACCESS_TOKEN: "" }, /You are not logged in at .*acme login.*ACME_ACCESS_TOKEN/],
     [
       "another project",
       ["-p", "proj_elsewhere"],
       {},
-      /no environment "prod" of project "proj_elsewhere".*\(404\)/,
+      /no environment "proj_elsewhere\/prod" that this token may use.*\(404\)/,
     ],
     [
       "an environment that doesn't exist",
