@@ -98,7 +98,12 @@ describe("acme", () => {
       { ACME_ACCESS_TOKEN: "tr_pat_wrong" },
       /access token is invalid or revoked.*\(401\)/,
     ],
-    ["a missing token", [], { ACME_ACCESS_TOKEN: "" }, /You are not logged in at .*acme login.*ACME_ACCESS_TOKEN/],
+    [
+      "a missing token",
+      [],
+      { ACME_ACCESS_TOKEN: "" },
+      /You are not logged in at .*acme login.*ACME_ACCESS_TOKEN/,
+    ],
     [
       "another project",
       ["-p", "proj_elsewhere"],
