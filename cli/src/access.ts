@@ -104,8 +104,8 @@ export function projectAccess(sources: Sources = {}): { apiUrl: string; accessTo
 }
 
 /**
- * Returns the server's address and what an environment is called with: its secret key, or else an access token, which needs to be
- * told the environment. `environment` selects one of a local server's keys.
+ * Returns the server's address and what an environment is called with: its secret key, or else an access token, which takes the
+ * name of the environment beside it. `environment` selects one of a local server's keys.
  * @throws CliError that says what to do
  */
 export function environmentAccess(sources: Sources & { environment: string }): {

@@ -1,3 +1,10 @@
+/** Resolves when the signal is aborted. */
+export const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+
 /**
  * Returns a signal that is aborted when this process is asked to stop: by Ctrl-C, SIGTERM, SIGHUP, or the end
  * of the process that started it (which has the other end of the IPC channel). A second Ctrl-C ends the

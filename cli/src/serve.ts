@@ -1,6 +1,6 @@
 import { messageOf, type RunningServer, startServer } from "@acme/server";
 import { runExample } from "./example.ts";
-import { interruption } from "./interruption.ts";
+import { aborted, interruption } from "./interruption.ts";
 
 export interface ServeOptions {
   port: number;
@@ -62,9 +62,3 @@ async function exampleProblem(server: RunningServer, signal: AbortSignal): Promi
     return problem;
   }
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });

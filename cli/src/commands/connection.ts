@@ -18,6 +18,14 @@ export function withEnvironment(command: Command): Command {
     .option("--json", "print JSON");
 }
 
+/** Adds the options of commands that call the API of a project, with an access token, for one of its environments. */
+export const withProject = (command: Command): Command =>
+  command
+    .option("-e, --env <slug>", "environment", "prod")
+    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
+    .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
+    .option("--json", "print JSON");
+
 /**
  * Configures the SDK for an environment, and returns it. It is loaded here, so that `--help` does not have to wait for it.
  * @throws CliError if the server's address, or a key or login, is missing

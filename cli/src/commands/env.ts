@@ -6,7 +6,7 @@ import { projectRefOf } from "../project/project-ref.ts";
 import { relativeTime } from "../terminal/format.ts";
 import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
-import { printJson } from "./connection.ts";
+import { printJson, withProject } from "./connection.ts";
 
 interface EnvOptions {
   env: string;
@@ -17,13 +17,6 @@ interface EnvOptions {
   override?: boolean;
   force?: boolean;
 }
-
-const withProject = (command: Command): Command =>
-  command
-    .option("-e, --env <slug>", "environment", "prod")
-    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
-    .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
-    .option("--json", "print JSON");
 
 export function addEnvCommands(program: Command): void {
   const group = program

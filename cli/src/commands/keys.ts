@@ -4,20 +4,13 @@ import { projectRefOf } from "../project/project-ref.ts";
 import { relativeTime } from "../terminal/format.ts";
 import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
-import { type EnvironmentOptions, printJson } from "./connection.ts";
+import { type EnvironmentOptions, printJson, withProject } from "./connection.ts";
 
 /** As in the contract, which `--help` does not load. A test compares them. */
 export const MAX_OVERLAP_SECONDS = 604_800;
 
 /** Columns of a terminal that also shows who created a key. */
 const WIDE = 120;
-
-const withProject = (command: Command): Command =>
-  command
-    .option("-e, --env <slug>", "environment", "prod")
-    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
-    .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
-    .option("--json", "print JSON");
 
 export function addKeyCommands(program: Command): void {
   const group = program

@@ -18,7 +18,7 @@ import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { indexProject } from "../deploy.ts";
 import { CliError } from "../errors.ts";
-import { interruption } from "../interruption.ts";
+import { aborted, interruption } from "../interruption.ts";
 import { loadProject, type Project } from "../project/load-config.ts";
 import { Bundler } from "./bundler.ts";
 import type { Screen } from "./screen.ts";
@@ -398,9 +398,3 @@ function machineOf(folder: string): string {
   writeFileSync(file, machine);
   return machine;
 }
-
-const aborted = (signal: AbortSignal): Promise<void> =>
-  new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
