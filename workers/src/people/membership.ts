@@ -4,6 +4,7 @@ import { and, asc, eq, isNull, type SQL } from "drizzle-orm";
 import { forgetBranches } from "../auth/branch.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
+import { environmentColumns, selectEnvironments } from "../storage/select-environments.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
 /** What a person is a member of is asked for again after this time at most. */
@@ -82,16 +83,11 @@ export const environmentsOfProject = async (
   ref: string,
 ): Promise<EnvironmentRef[]> =>
   (await projectEnvironments.through(`${organizationId} ${ref}`, async () => {
-    const { db, tables } = connection();
-    const { organizations, projects, environments } = tables;
-    const rows = await db
-      .select(environmentColumns(tables))
-      .from(environments)
-      .innerJoin(projects, eq(projects.id, environments.projectId))
-      .innerJoin(organizations, eq(organizations.id, projects.organizationId))
+    const opened = connection();
+    const { organizations, projects, environments } = opened.tables;
+    return selectEnvironments(opened)
       .where(and(eq(organizations.id, organizationId), eq(projects.ref, ref), isNull(projects.deletedAt)))
       .orderBy(asc(environments.slug));
-    return rows.map(refOf);
   })) ?? [];
 
 /** The same, by the environment's id or by `PROJECTREF/SLUG`. */
@@ -129,28 +125,9 @@ export async function memberEnvironments(
       ),
     )
     .orderBy(asc(organizations.slug), asc(projects.ref), asc(environments.slug));
-  return rows.map(({ role, archivedAt, ...row }) => ({
+  return rows.map(({ role, archivedAt, ...environment }) => ({
     role,
-    environment: refOf(row),
+    environment,
     archived: archivedAt !== null,
   }));
 }
-
-const environmentColumns = ({ organizations, projects, environments }: SqlConnection["tables"]) => ({
-  environment: {
-    key: environments.key,
-    id: environments.id,
-    slug: environments.slug,
-    type: environments.type,
-  },
-  project: { id: projects.id, ref: projects.ref, name: projects.name },
-  organization: { id: organizations.id, slug: organizations.slug, name: organizations.name },
-});
-
-const refOf = ({
-  environment,
-  project,
-  organization,
-}: Pick<EnvironmentRef, "project" | "organization"> & {
-  environment: Omit<EnvironmentRef, "project" | "organization">;
-}): EnvironmentRef => ({ ...environment, project, organization });

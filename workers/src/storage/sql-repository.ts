@@ -20,6 +20,7 @@ import type {
 import { branchesOf } from "./run-filter.ts";
 import { EMPTY_LISTING, listingOf, startOf } from "./run-pages.ts";
 import { countByStatus, countUnfinished, selectBranch, selectOfEnvironments } from "./run-queries.ts";
+import { selectEnvironments } from "./select-environments.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
 
@@ -351,21 +352,7 @@ export class SqlRepository implements Repository {
   }
 
   async #environments(where: SQL | undefined): Promise<EnvironmentRef[]> {
-    const { organizations, projects, environments } = this.#tables;
-    return this.#db
-      .select({
-        key: environments.key,
-        id: environments.id,
-        slug: environments.slug,
-        type: environments.type,
-        project: { id: projects.id, ref: projects.ref, name: projects.name },
-        organization: { id: organizations.id, slug: organizations.slug, name: organizations.name },
-      })
-      .from(environments)
-      .innerJoin(projects, eq(projects.id, environments.projectId))
-      .innerJoin(organizations, eq(organizations.id, projects.organizationId))
-      .where(where)
-      .orderBy(asc(environments.slug));
+    return selectEnvironments(this.#database).where(where).orderBy(asc(this.#tables.environments.slug));
   }
 
   /** The row that must be there. */
