@@ -40,8 +40,8 @@ const MAX_RUNS_PER_RUNTIME = 10_000;
 const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
 
 export interface HostExtras {
-  /** Another transport than HTTP. */
-  api?: HostApi;
+  /** Another transport than HTTP, for the host with this id. */
+  api?(hostId: string): HostApi;
   observer?: RunObserver;
   /**
    * Processes: the variables that a new one gets beside those of its environment. Default: PATH, HOME and the like of this
@@ -163,7 +163,7 @@ class Host {
     this.#warnings = warnings;
     this.#log = log;
     const { metrics } = this;
-    const api = extras.api ?? new WorkerApi(settings.apiUrl, settings.hostToken, credential);
+    const api = extras.api?.(hostId) ?? new WorkerApi(settings.apiUrl, settings.hostToken, credential);
     const { observer } = extras;
     const session = new Session(hostId);
     this.#api = api;

@@ -15,9 +15,10 @@ import { LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
 import { WebSocket as ReconnectingWebSocket } from "partysocket";
 import type { z } from "zod";
 import { ApiError, type HostApi } from "./api.ts";
+import { orLate } from "./or-late.ts";
 
 const PING_MS = 20_000;
-/** A connection whose ping was not answered for this long is opened anew. */
+/** A connection whose ping was not answered for this long is closed, and another one is opened. */
 const PONG_MS = 10_000;
 const CALL_MS = 30_000;
 /** How long a call waits for a connection that is being opened. */
@@ -36,7 +37,7 @@ const FINAL: number[] = [
 export interface TunnelOptions {
   /** Base URL of the Worker. */
   apiUrl: string;
-  /** Asked for each connection. Undefined: there is none now; it is tried again. */
+  /** Called before each connection. Undefined: no token can be had now, and the connection is tried again. */
   token(): Promise<string | undefined>;
   query: TunnelQuery;
   /** Returns a version's bundle; undefined: it was not built on this machine. */
@@ -136,10 +137,11 @@ export class TunnelApi implements HostApi {
         : setTimeout(() => this.#calls.get(id)?.reject(new Error("The server did not answer")), timeoutMs);
     try {
       if (!this.#isOpen) {
-        const opening = [this.#open.promise, answer];
+        const opening = orAborted(Promise.race([this.#open.promise, answer]), signal);
         // Whoever reports tries again by itself, and can't wait for long at its end.
-        if (timeoutMs !== undefined) opening.push(failAfter(OPEN_MS, "There is no connection to the server"));
-        await orAborted(Promise.race(opening), signal);
+        if (timeoutMs === undefined) await opening;
+        else if ((await orLate(opening, OPEN_MS)) === "late")
+          throw new Error("There is no connection to the server");
       }
       // The schemas of the calls are checked by the server.
       this.#socket.send(JSON.stringify({ id, call, body } as TunnelRequest));
@@ -166,7 +168,7 @@ export class TunnelApi implements HostApi {
     return this.#hasToken && FINAL.includes(code);
   }
 
-  /** Ends the tunnel, because the server gives no token. */
+  /** Ends the tunnel, because the server refuses this machine. */
   refuse(failure: TunnelFailure): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -218,24 +220,14 @@ export class TunnelApi implements HostApi {
     if (this.#isOver) return;
     const failure = this.#failure;
     this.#failure = null;
-    if (this.#isFinal(code)) {
-      this.#isOver = true;
-      const refusal = failure ?? {
-        id: 0,
-        status: 403,
-        code: "refused",
-        error: `The server closed the tunnel with code ${code}.`,
-      };
-      const error = errorOf(refusal);
-      this.#rejectAll(error);
-      this.#open.reject(error);
-      if (wasOpen) this.#open = rejected(error);
-      this.#options.onRefused(refusal);
-      return;
-    }
     if (wasOpen) {
       this.#open = Promise.withResolvers();
       this.#open.promise.catch(() => {});
+    }
+    if (this.#isFinal(code)) {
+      const message = `The server closed the tunnel with code ${code}.`;
+      this.refuse(failure ?? { id: 0, status: 403, code: "refused", error: message });
+      return;
     }
     if (wasOpen) this.#rejectAll(new Error("The connection to the server was lost"));
     this.#options.onConnection(false);
@@ -253,17 +245,6 @@ export class TunnelApi implements HostApi {
 }
 
 const errorOf = ({ status, error, code }: TunnelFailure): ApiError => new ApiError(status, error, code);
-
-function rejected(error: Error): PromiseWithResolvers<void> {
-  const resolvers = Promise.withResolvers<void>();
-  resolvers.promise.catch(() => {});
-  resolvers.reject(error);
-  return resolvers;
-}
-
-function failAfter(ms: number, message: string): Promise<never> {
-  return new Promise((_, reject) => void setTimeout(() => reject(new Error(message)), ms).unref());
-}
 
 /** Rejects when the signal is aborted. What `work` comes to afterwards is ignored. */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {

@@ -5,7 +5,7 @@
  */
 export type * from "./batch/rpc.ts";
 export type * from "./dispatcher/rpc.ts";
-export type { Report, TunnelDependencies, TunnelPrincipal } from "./dispatcher/tunnels.ts";
+export type { Report, TunnelDependencies, TunnelOpening } from "./dispatcher/tunnels.ts";
 export type * from "./environment/rpc.ts";
 export type * from "./environment/schedules/rpc.ts";
 export type * from "./feed/rpc.ts";

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { basename, join } from "node:path";
@@ -11,7 +10,7 @@ import {
   startHost,
   TunnelApi,
 } from "@acme/container-host";
-import { type DequeuedRun, randomBase36, type TunnelFailure, type WorkerManifest } from "@acme/sdk/contract";
+import type { DequeuedRun, TunnelFailure, WorkerManifest } from "@acme/sdk/contract";
 import { ProjectEnvironment, RegisteredDevelopment, TunnelTicket } from "@acme/sdk/contract/api";
 import { environmentAccess } from "../access.ts";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
@@ -152,13 +151,13 @@ class DevSession {
     );
   }
 
-  /** Builds the project and registers it where it has changed. `anew`: the bundler starts without what it knows. */
-  async #rebuild(anew: boolean, before?: () => Promise<void>): Promise<void> {
+  /** Builds the project and registers it if it has changed. `fresh`: with a new bundler, which reads all files again. */
+  async #rebuild(fresh: boolean, before?: () => Promise<void>): Promise<void> {
     const begun = performance.now();
     let built: { bundle: Bundle; file: string; manifest: WorkerManifest };
     try {
       await before?.();
-      if (anew || !this.#bundler) {
+      if (fresh || !this.#bundler) {
         await this.#bundler?.close();
         this.#bundler = null;
         this.#bundler = await Bundler.open(this.#project, this.#variables.hash);
@@ -257,47 +256,11 @@ class DevSession {
   }
 
   async #connect(): Promise<void> {
-    const { maxConcurrentRuns, nodeArguments, screen, takeOver } = this.#options;
-    const { apiUrl } = this.#access;
-    const api = new TunnelApi({
-      apiUrl,
-      token: async () => {
-        try {
-          return await this.#ticket();
-        } catch (error) {
-          // What the server refuses now, it will refuse again; anything else passes.
-          if (
-            error instanceof RefusalError &&
-            error.status >= 400 &&
-            error.status < 500 &&
-            error.status !== 429
-          )
-            api.refuse({ id: 0, status: error.status, code: error.code ?? "", error: error.message });
-          return undefined;
-        }
-      },
-      query: {
-        name: hostname().slice(0, 128) || "a machine",
-        machine: machineOf(this.#dataFolder),
-        takeOver: takeOver ? "1" : "0",
-      },
-      bundle: (deploymentId) => {
-        const file = this.#bundles.get(deploymentId);
-        return file === undefined ? undefined : readFileSync(file);
-      },
-      onConnection: (isOpen) => {
-        if (this.#isConnected === isOpen) return;
-        if (this.#isConnected !== null || !isOpen) screen.show({ type: "connection", isOpen, apiUrl });
-        // What could not be registered while the server was away is registered now.
-        if (this.#current !== null && isOpen) this.#changed([]);
-        this.#isConnected = isOpen;
-      },
-      onRefused: (failure) => this.#refuse(failure),
-    });
+    const { maxConcurrentRuns, nodeArguments, screen } = this.#options;
     try {
       this.#host = await startHost(
         {
-          apiUrl,
+          apiUrl: this.#access.apiUrl,
           // A tunnel has no registration.
           hostToken: "tunnel",
           executor: "process",
@@ -313,10 +276,13 @@ class DevSession {
         logTo((level, message) => {
           if (level === "error") screen.show({ type: "notice", message });
         }),
-        { api, observer: this.#observer(), taskVariables: () => this.#variables.variables },
+        {
+          api: (hostId) => this.#tunnel(hostId),
+          observer: this.#observer(),
+          taskVariables: () => this.#variables.variables,
+        },
       );
     } catch (error) {
-      api.close();
       if (!(error instanceof HostError)) throw error;
       throw new CliError(
         error.message.includes("in use")
@@ -328,6 +294,47 @@ class DevSession {
       const message = error instanceof Error ? error.message : String(error);
       this.#refuse({ id: 0, status: 503, code: "unavailable", error: message });
     });
+  }
+
+  #tunnel(machine: string): TunnelApi {
+    const { screen, takeOver } = this.#options;
+    const { apiUrl } = this.#access;
+    const tunnel = new TunnelApi({
+      apiUrl,
+      token: async () => {
+        try {
+          return await this.#ticket();
+        } catch (error) {
+          // What the server refuses now, it will refuse again; anything else passes.
+          if (
+            error instanceof RefusalError &&
+            error.status >= 400 &&
+            error.status < 500 &&
+            error.status !== 429
+          )
+            tunnel.refuse({ id: 0, status: error.status, code: error.code ?? "", error: error.message });
+          return undefined;
+        }
+      },
+      query: {
+        name: hostname().slice(0, 128) || "a machine",
+        machine,
+        takeOver: takeOver ? "1" : "0",
+      },
+      bundle: (deploymentId) => {
+        const file = this.#bundles.get(deploymentId);
+        return file === undefined ? undefined : readFileSync(file);
+      },
+      onConnection: (isOpen) => {
+        if (this.#isConnected === isOpen) return;
+        if (this.#isConnected !== null || !isOpen) screen.show({ type: "connection", isOpen, apiUrl });
+        // What could not be registered while the server was away is registered now.
+        if (this.#current !== null && isOpen) this.#changed([]);
+        this.#isConnected = isOpen;
+      },
+      onRefused: (failure) => this.#refuse(failure),
+    });
+    return tunnel;
   }
 
   #refuse(failure: TunnelFailure): void {
@@ -384,17 +391,4 @@ async function accessTo({ config, root }: Project, apiUrl: string | undefined): 
     },
   );
   return { ...access, environment: `${config.project}/${own.slug}` };
-}
-
-/** A name of this machine and folder for the server, the same at each start. */
-function machineOf(folder: string): string {
-  const file = join(folder, "machine");
-  if (existsSync(file)) {
-    const known = readFileSync(file, "utf8").trim();
-    if (/^[\w-]{1,64}$/.test(known)) return known;
-  }
-  mkdirSync(folder, { recursive: true });
-  const machine = `${createHash("sha256").update(hostname()).digest("hex").slice(0, 8)}-${randomBase36(12)}`;
-  writeFileSync(file, machine);
-  return machine;
 }

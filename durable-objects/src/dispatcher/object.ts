@@ -24,9 +24,9 @@ import type {
 } from "./rpc.ts";
 import {
   type SavedTunnel,
-  TUNNEL_PRINCIPAL_HEADER,
+  TUNNEL_OPENING_HEADER,
   type TunnelDependencies,
-  type TunnelPrincipal,
+  type TunnelOpening,
   type TunnelSocket,
   Tunnels,
 } from "./tunnels.ts";
@@ -101,14 +101,15 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
 
     /** From the Worker only: opens a tunnel for a machine that it has authenticated. */
     override async fetch(request: Request): Promise<Response> {
-      const principal = JSON.parse(
-        request.headers.get(TUNNEL_PRINCIPAL_HEADER) ?? "null",
-      ) as TunnelPrincipal | null;
-      if (!principal || this.ctx.id.name !== poolOf({ key: principal.environment.key, type: "DEVELOPMENT" }))
+      const opening = JSON.parse(
+        request.headers.get(TUNNEL_OPENING_HEADER) ?? "null",
+      ) as TunnelOpening | null;
+      const key = opening?.principal.environmentKey;
+      if (!opening || !key || this.ctx.id.name !== poolOf({ key, type: "DEVELOPMENT" }))
         return new Response(null, { status: 403 });
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
-      this.#tunnels.open(this.#socketOf(server), principal, request.headers.has("x-acme-take-over"));
+      this.#tunnels.open(this.#socketOf(server), opening);
       this.#alarm.by(Date.now() + TUNNEL_CHECK_MS);
       return new Response(null, {
         status: 101,

@@ -10,15 +10,20 @@ import {
 } from "@acme/sdk/contract";
 import type { z } from "zod";
 import type { LeasedRun } from "../queue/rpc.ts";
-import type { EnvironmentRef } from "../routing/refs.ts";
 import type { PollResult } from "./rpc.ts";
 
-/** Header in which the Worker says who opens a tunnel: it has checked that. */
-export const TUNNEL_PRINCIPAL_HEADER = "x-acme-tunnel-principal";
+/** Header in which the Worker says who opens a tunnel, as a TunnelOpening: it has checked that. */
+export const TUNNEL_OPENING_HEADER = "x-acme-tunnel-opening";
+
+export interface TunnelOpening {
+  principal: TunnelPrincipal;
+  /** Ends the tunnel of another machine. */
+  takeOver: boolean;
+}
 
 /** The machine at the other end. It lies in the socket's attachment, so it is small. */
 export interface TunnelPrincipal {
-  environment: Pick<EnvironmentRef, "key" | "slug">;
+  environmentKey: string;
   hostId: string;
   /** What people call the machine. */
   name: string;
@@ -108,7 +113,7 @@ export class Tunnels {
     for (const [id, max] of saved.polls) this.#poll(socket, tunnel, id, max);
   }
 
-  open(socket: TunnelSocket, principal: TunnelPrincipal, takeOver: boolean): void {
+  open(socket: TunnelSocket, { principal, takeOver }: TunnelOpening): void {
     const { hostId } = principal;
     for (const [other, tunnel] of [...this.#tunnels]) {
       if (tunnel.principal.hostId === hostId) {
@@ -187,7 +192,7 @@ export class Tunnels {
     request: Exclude<TunnelRequest, { call: "received" }>,
   ): Promise<void> {
     const { id } = request;
-    const { environment, hostId } = tunnel.principal;
+    const { environmentKey, hostId } = tunnel.principal;
     switch (request.call) {
       case "dequeue": {
         const asked = DequeueRequest.safeParse(request.body);
@@ -210,7 +215,7 @@ export class Tunnels {
       case "report": {
         const report = ReportRequest.safeParse(request.body);
         if (!report.success) return fail(socket, id, 400, "invalid_body", report.error.message);
-        if (!isOf(report.data, environment.key))
+        if (!isOf(report.data, environmentKey))
           return fail(socket, id, 403, "foreign_run", "The report names a run of another environment.");
         const { sessionId, goodbye = false } = report.data;
         const [answer] = await Promise.all([
@@ -221,7 +226,7 @@ export class Tunnels {
       }
       case "deployment": {
         const { deploymentId } = request.body;
-        const found = await this.#owner.deployment(environment.key, deploymentId);
+        const found = await this.#owner.deployment(environmentKey, deploymentId);
         if (found) return succeed(socket, id, JSON.stringify(found));
         return fail(socket, id, 404, "deployment_not_found", `Deployment ${deploymentId} was not found.`);
       }
@@ -286,7 +291,7 @@ const fail = (socket: TunnelSocket, id: number, status: number, code: string, er
   socket.send(JSON.stringify({ id, status, code, error } satisfies TunnelFailure));
 
 /** Says why before the connection is closed. */
-export function refuse(
+function refuse(
   socket: Pick<TunnelSocket, "send" | "close">,
   status: number,
   code: string,

@@ -1,6 +1,6 @@
 /** What the Worker needs to find the object that owns something, and to address it. Pure: no storage, no clock. */
 
-export { TUNNEL_PRINCIPAL_HEADER } from "../dispatcher/tunnels.ts";
+export { TUNNEL_OPENING_HEADER } from "../dispatcher/tunnels.ts";
 export { LIVE_PRINCIPAL_HEADER, mayReadRun, mayWatch } from "../live/access.ts";
 export { streamsOf } from "../live/run-data.ts";
 export { declarationOf, type IndexedManifest, indexed } from "./declaration.ts";

@@ -32,7 +32,7 @@ export const tunnelHostPrefix = (environmentKey: string): string => `dev.${envir
 export const TunnelQuery = z.object({
   /** What people call the machine. */
   name: z.string().min(1).max(128),
-  /** The machine, from start to start: letters, digits, _ and -. */
+  /** The host's id, the same from start to start: letters, digits, _ and -. */
   machine: z.string().regex(/^[\w-]{1,64}$/),
   /** "1": ends the connection of another machine. */
   takeOver: z.enum(["0", "1"]).default("0"),

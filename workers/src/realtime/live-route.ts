@@ -12,6 +12,7 @@ import { sha256 } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
+import { offeredToken, refuseSocket, type SocketRoute } from "../http/socket-request.ts";
 import { authenticateMember } from "../people/authenticate-member.ts";
 import { hasSessionCookie } from "../people/session.ts";
 import { livePrincipal, sessionPrincipal } from "./dependencies.ts";
@@ -19,31 +20,23 @@ import { livePrincipal, sessionPrincipal } from "./dependencies.ts";
 /** Seconds after which a client that found no room may come again, and half of the most. */
 const RETRY_AFTER_S = 15;
 
+const LIVE: SocketRoute = {
+  subprotocol: LIVE_SUBPROTOCOL,
+  upgradeRequired: "This address takes WebSockets only: connect with the live client of @acme/sdk/live.",
+  unknownSubprotocol: `Offer the WebSocket subprotocol ${LIVE_SUBPROTOCOL}: this server speaks no other.`,
+  unavailable: "The server could not open the connection. Try again.",
+};
+
 /** `GET /api/v1/live`: opens a connection to the environment's LiveObject. See `sdk/src/contract/live.ts`. */
 export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLive"), async (c) => {
-  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-    throw new Failure(
-      426,
-      "upgrade_required",
-      "This address takes WebSockets only: connect with the live client of @acme/sdk/live.",
-      { headers: { upgrade: "websocket" } },
-    );
-  }
-  const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
-  if (!offered.includes(LIVE_SUBPROTOCOL)) {
-    throw new Failure(
-      400,
-      "unknown_subprotocol",
-      `Offer the WebSocket subprotocol ${LIVE_SUBPROTOCOL}: this server speaks no other.`,
-    );
-  }
+  const token = offeredToken(c, LIVE);
   let response: Response;
   try {
-    const principal = await principalOfRequest(c, offered);
+    const principal = await principalOfRequest(c, token);
     const headers = new Headers({ upgrade: "websocket", [LIVE_PRINCIPAL_HEADER]: JSON.stringify(principal) });
     response = await stubs(c.env).live(principal.environment.key).fetch("https://live/", { headers });
   } catch (error) {
-    return refuse(error);
+    return refuseSocket(error, LIVE, { message, closeCode });
   }
   if (response.status !== 503) return response;
   // No connection is opened to say why there is no room for one.
@@ -55,10 +48,7 @@ export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLiv
   );
 });
 
-async function principalOfRequest(c: Context<App>, offered: string[]): Promise<LivePrincipal> {
-  const token = offered
-    .find((name) => name.startsWith(LIVE_TOKEN_SUBPROTOCOL))
-    ?.slice(LIVE_TOKEN_SUBPROTOCOL.length);
+async function principalOfRequest(c: Context<App>, token: string | undefined): Promise<LivePrincipal> {
   if (!token && hasSessionCookie(c)) {
     // Whoever may list runs may watch them.
     const { environment, credential } = await authenticateMember(c, "listRuns");
@@ -80,29 +70,12 @@ async function principalOfRequest(c: Context<App>, offered: string[]): Promise<L
   return principal;
 }
 
-/** Opens the connection only to say why it is closed: a browser shows a page nothing of an answer without one. */
-function refuse(error: unknown): Response {
-  if (!(error instanceof Failure)) console.error("A live connection could not be opened", error);
-  const failure =
-    error instanceof Failure
-      ? error
-      : new Failure(503, "unavailable", "The server could not open the connection. Try again.");
-  const message: LiveServerMessage = {
-    type: "error",
-    status: failure.status,
-    code: failure.code,
-    message: failure.message,
-  };
-  const { 0: client, 1: server } = new WebSocketPair();
-  server.accept();
-  server.send(JSON.stringify(message));
-  server.close(closeCode(failure.status), failure.code);
-  return new Response(null, {
-    status: 101,
-    webSocket: client,
-    headers: { "sec-websocket-protocol": LIVE_SUBPROTOCOL },
-  });
-}
+const message = ({ status, code, message: text }: Failure): LiveServerMessage => ({
+  type: "error",
+  status,
+  code,
+  message: text,
+});
 
 function closeCode(status: number): number {
   if (status === 401) return LIVE_CLOSE.unauthorized;

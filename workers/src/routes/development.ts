@@ -1,5 +1,5 @@
-import { poolOf, stubs, TUNNEL_PRINCIPAL_HEADER } from "@acme/durable-objects/routing";
-import type { EnvironmentRef, TunnelPrincipal } from "@acme/durable-objects/rpc";
+import { poolOf, stubs, TUNNEL_OPENING_HEADER } from "@acme/durable-objects/routing";
+import type { EnvironmentRef, TunnelOpening } from "@acme/durable-objects/rpc";
 import {
   LIMITS,
   TUNNEL_CLOSE,
@@ -22,6 +22,7 @@ import { issuePublicToken } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
+import { offeredToken, refuseSocket, type SocketRoute } from "../http/socket-request.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
 import { checkDeclaredLimits, checkSchedules, promoteTo } from "../runs/deployments.ts";
 import { openRepository } from "../storage/open.ts";
@@ -29,6 +30,12 @@ import { openRepository } from "../storage/open.ts";
 /** The only scope of a ticket's token: it opens a tunnel and does nothing else. */
 const TUNNEL_SCOPE = "open:tunnel";
 const TICKET_SECONDS = 60;
+const TUNNEL: SocketRoute = {
+  subprotocol: TUNNEL_SUBPROTOCOL,
+  upgradeRequired: "This address takes the WebSocket of `acme dev` only: run `npx acme dev` in your project.",
+  unknownSubprotocol: `Offer the WebSocket subprotocol ${TUNNEL_SUBPROTOCOL}: this server speaks no other here. Do the versions of the CLI and the server match?`,
+  unavailable: "The server could not open the tunnel. Try again.",
+};
 /** Versions of a development environment that are kept: each change of a file that is saved makes one. */
 const KEPT_VERSIONS = 200;
 
@@ -74,47 +81,28 @@ export const developmentRoutes = new Hono<App>()
     return c.json(ticket);
   })
   .get(TUNNEL_PATH, access("openTunnel"), async (c) => {
-    if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
-      throw new Failure(
-        426,
-        "upgrade_required",
-        "This address takes the WebSocket of `acme dev` only: run `npx acme dev` in your project.",
-        { headers: { upgrade: "websocket" } },
-      );
-    }
-    const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
-    if (!offered.includes(TUNNEL_SUBPROTOCOL)) {
-      throw new Failure(
-        400,
-        "unknown_subprotocol",
-        `Offer the WebSocket subprotocol ${TUNNEL_SUBPROTOCOL}: this server speaks no other here. Do the versions of the CLI and the server match?`,
-      );
-    }
+    const token = offeredToken(c, TUNNEL);
     try {
-      const environment = await environmentOf(c, offered);
+      const environment = await environmentOf(c, token);
       const query = TunnelQuery.safeParse(c.req.query());
       if (!query.success) throw invalid(query.error);
       const { machine, name, takeOver } = query.data;
-      const principal: TunnelPrincipal = {
-        environment: { key: environment.key, slug: environment.slug },
-        hostId: tunnelHostPrefix(environment.key) + machine,
-        name,
+      const opening: TunnelOpening = {
+        principal: {
+          environmentKey: environment.key,
+          hostId: tunnelHostPrefix(environment.key) + machine,
+          name,
+        },
+        takeOver: takeOver === "1",
       };
-      const headers = new Headers({
-        upgrade: "websocket",
-        [TUNNEL_PRINCIPAL_HEADER]: JSON.stringify(principal),
-      });
-      if (takeOver === "1") headers.set("x-acme-take-over", "1");
+      const headers = { upgrade: "websocket", [TUNNEL_OPENING_HEADER]: JSON.stringify(opening) };
       return await stubs(c.env).dispatcher(poolOf(environment)).fetch("https://tunnel/", { headers });
     } catch (error) {
-      return refuse(error);
+      return refuseSocket(error, TUNNEL, { message, closeCode });
     }
   });
 
-async function environmentOf(c: Context<App>, offered: string[]): Promise<EnvironmentRef> {
-  const key = offered
-    .find((name) => name.startsWith(LIVE_TOKEN_SUBPROTOCOL))
-    ?.slice(LIVE_TOKEN_SUBPROTOCOL.length);
+async function environmentOf(c: Context<App>, key: string | undefined): Promise<EnvironmentRef> {
   if (!key) {
     throw new Failure(
       401,
@@ -144,23 +132,12 @@ function requireDevelopment({ slug, type }: EnvironmentRef): void {
   );
 }
 
-/** Opens the connection only to say why it is closed: a WebSocket client sees nothing of an HTTP answer. */
-function refuse(error: unknown): Response {
-  if (!(error instanceof Failure)) console.error("A tunnel could not be opened", error);
-  const { status, code, message } =
-    error instanceof Failure
-      ? error
-      : new Failure(503, "unavailable", "The server could not open the tunnel. Try again.");
-  const { 0: client, 1: server } = new WebSocketPair();
-  server.accept();
-  server.send(JSON.stringify({ id: 0, status, code, error: message } satisfies TunnelFailure));
-  server.close(closeCode(status), code);
-  return new Response(null, {
-    status: 101,
-    webSocket: client,
-    headers: { "sec-websocket-protocol": TUNNEL_SUBPROTOCOL },
-  });
-}
+const message = ({ status, code, message: error }: Failure): TunnelFailure => ({
+  id: 0,
+  status,
+  code,
+  error,
+});
 
 function closeCode(status: number): number {
   if (status === 401) return TUNNEL_CLOSE.unauthorized;

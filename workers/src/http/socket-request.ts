@@ -1,0 +1,49 @@
+import { LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
+import type { Context } from "hono";
+import type { App } from "../bindings.ts";
+import { Failure } from "./failure.ts";
+
+/** The subprotocol of a route, and how its errors name what is wrong. */
+export interface SocketRoute {
+  subprotocol: string;
+  upgradeRequired: string;
+  unknownSubprotocol: string;
+  /** Said where something else than a Failure keeps the connection from being opened. */
+  unavailable: string;
+}
+
+/**
+ * Returns the token that a WebSocket request offers as a subprotocol, if it offers one. Throws a 426 for another request, and a
+ * 400 for one that does not offer the route's subprotocol.
+ */
+export function offeredToken(c: Context<App>, route: SocketRoute): string | undefined {
+  if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
+    throw new Failure(426, "upgrade_required", route.upgradeRequired, { headers: { upgrade: "websocket" } });
+  }
+  const offered = (c.req.header("sec-websocket-protocol") ?? "").split(",").map((name) => name.trim());
+  if (!offered.includes(route.subprotocol)) {
+    throw new Failure(400, "unknown_subprotocol", route.unknownSubprotocol);
+  }
+  return offered
+    .find((name) => name.startsWith(LIVE_TOKEN_SUBPROTOCOL))
+    ?.slice(LIVE_TOKEN_SUBPROTOCOL.length);
+}
+
+/** Opens the connection only to say why it is closed: a WebSocket client sees nothing of an HTTP answer. */
+export function refuseSocket(
+  error: unknown,
+  { subprotocol, unavailable }: SocketRoute,
+  answer: { message(failure: Failure): object; closeCode(status: number): number },
+): Response {
+  if (!(error instanceof Failure)) console.error(`A connection of ${subprotocol} could not be opened`, error);
+  const failure = error instanceof Failure ? error : new Failure(503, "unavailable", unavailable);
+  const { 0: client, 1: server } = new WebSocketPair();
+  server.accept();
+  server.send(JSON.stringify(answer.message(failure)));
+  server.close(answer.closeCode(failure.status), failure.code);
+  return new Response(null, {
+    status: 101,
+    webSocket: client,
+    headers: { "sec-websocket-protocol": subprotocol },
+  });
+}
