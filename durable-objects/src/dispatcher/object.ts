@@ -9,6 +9,7 @@ import {
 } from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import { Alarm } from "../lib/alarm.ts";
+import { closeBack, ObjectSockets, savedOf } from "../lib/object-sockets.ts";
 import { objectSql } from "../lib/sql.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import { HOST_POOL, poolOf } from "../routing/pool.ts";
@@ -27,7 +28,6 @@ import {
   TUNNEL_OPENING_HEADER,
   type TunnelDependencies,
   type TunnelOpening,
-  type TunnelSocket,
   Tunnels,
 } from "./tunnels.ts";
 
@@ -69,7 +69,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     /** How many runs a session's host has room for: what it last reported, less the runs that it got since. */
     readonly #room = new Map<string, number>();
     readonly #tunnels: Tunnels;
-    readonly #sockets = new Map<WebSocket, TunnelSocket>();
+    readonly #sockets = new ObjectSockets<SavedTunnel>();
     #lastPoll = 0;
     #synced: Promise<void> | null = null;
 
@@ -94,8 +94,8 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       // Answered without waking this object.
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
       for (const socket of ctx.getWebSockets()) {
-        const saved = socket.deserializeAttachment() as string | null;
-        if (saved) this.#tunnels.restore(this.#socketOf(socket), JSON.parse(saved) as SavedTunnel);
+        const saved = savedOf<SavedTunnel>(socket);
+        if (saved) this.#tunnels.restore(this.#sockets.of(socket), saved);
       }
     }
 
@@ -109,7 +109,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
         return new Response(null, { status: 403 });
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
-      this.#tunnels.open(this.#socketOf(server), opening);
+      this.#tunnels.open(this.#sockets.of(server), opening);
       this.#alarm.by(Date.now() + TUNNEL_CHECK_MS);
       return new Response(null, {
         status: 101,
@@ -120,13 +120,12 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
 
     override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
       const text = typeof message === "string" ? message : new TextDecoder().decode(message);
-      await this.#tunnels.message(this.#socketOf(socket), text);
+      await this.#tunnels.message(this.#sockets.of(socket), text);
     }
 
     override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
       this.#closed(socket);
-      // 1005 and 1006 say that no code came: they may not be sent.
-      socket.close(code === 1005 || code === 1006 ? 1000 : code);
+      closeBack(socket, code);
     }
 
     override async webSocketError(socket: WebSocket): Promise<void> {
@@ -244,26 +243,9 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       return this.ctx.id.name !== HOST_POOL;
     }
 
-    #socketOf(socket: WebSocket): TunnelSocket {
-      const known = this.#sockets.get(socket);
-      if (known) return known;
-      const tunnel: TunnelSocket = {
-        send: (text) => {
-          // One that closes at this moment can't take anything. What is not confirmed is given back.
-          if (socket.readyState === WebSocket.OPEN) socket.send(text);
-        },
-        close: (code, reason) => socket.close(code, reason),
-        save: (state) => {
-          if (socket.readyState === WebSocket.OPEN) socket.serializeAttachment(JSON.stringify(state));
-        },
-      };
-      this.#sockets.set(socket, tunnel);
-      return tunnel;
-    }
-
     #closed(socket: WebSocket): void {
-      this.#tunnels.closed(this.#socketOf(socket));
-      this.#sockets.delete(socket);
+      this.#tunnels.closed(this.#sockets.of(socket));
+      this.#sockets.forget(socket);
     }
 
     /** A machine that is gone without a word, as when its cable was pulled, sends no pings. */

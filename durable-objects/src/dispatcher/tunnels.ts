@@ -9,6 +9,7 @@ import {
   TunnelRequest,
 } from "@acme/sdk/contract";
 import type { z } from "zod";
+import type { ObjectSocket } from "../lib/object-sockets.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import type { PollResult } from "./rpc.ts";
 
@@ -41,11 +42,7 @@ export interface TunnelDependencies<Env> {
 export type Report = z.output<typeof ReportRequest>;
 type Dequeue = z.output<typeof DequeueRequest>;
 
-export interface TunnelSocket {
-  send(text: string): void;
-  close(code: number, reason: string): void;
-  save(state: SavedTunnel): void;
-}
+export type TunnelSocket = ObjectSocket<SavedTunnel>;
 
 /** What a tunnel is restored from when its object wakes up. */
 export interface SavedTunnel {

@@ -1,4 +1,5 @@
 import { LIVE_LIMITS, type LiveServerMessage, type LiveTarget } from "@acme/sdk/contract/live";
+import type { ObjectSocket } from "../lib/object-sockets.ts";
 import type { CompiledFilter } from "./filter.ts";
 import type { LivePrincipal } from "./rpc.ts";
 import type { ShownRuns } from "./shown-runs.ts";
@@ -20,12 +21,7 @@ export interface Outstanding {
 }
 
 /** A WebSocket as the hub uses it. */
-export interface LiveSocket {
-  send(text: string): void;
-  close(code: number, reason: string): void;
-  /** Keeps what the connection needs after this object was put to sleep. False: it is too much. */
-  save(state: SavedConnection): boolean;
-}
+export type LiveSocket = ObjectSocket<SavedConnection>;
 
 export interface SavedConnection {
   principal: LivePrincipal;

@@ -9,11 +9,12 @@ import {
   type LiveLogLine,
 } from "@acme/sdk/contract/live";
 import type { StreamRecord } from "../feed/rpc.ts";
+import { closeBack, ObjectSockets, savedOf } from "../lib/object-sockets.ts";
 import { objectSql } from "../lib/sql.ts";
 import { type ObjectBindings, stubs } from "../routing/stubs.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 import { LIVE_PRINCIPAL_HEADER } from "./access.ts";
-import type { LiveSocket, SavedConnection } from "./connection.ts";
+import type { SavedConnection } from "./connection.ts";
 import { LiveHub } from "./hub.ts";
 import { Interest } from "./interest.ts";
 import { allSocketsOpen, socketsOpen } from "./open-sockets.ts";
@@ -38,7 +39,7 @@ function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnviron
 export function liveObject<Env extends ObjectBindings>(dependencies: LiveDependencies<Env>) {
   return class extends DurableObject<Env> implements LiveRpc {
     readonly #hub: LiveHub;
-    readonly #sockets = new Map<WebSocket, LiveSocket>();
+    readonly #sockets = new ObjectSockets<SavedConnection>();
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -74,8 +75,8 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
       // Answered without waking this object.
       ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
       for (const socket of ctx.getWebSockets()) {
-        const saved = socket.deserializeAttachment() as string | null;
-        if (saved) this.#hub.restore(this.#socketOf(socket), JSON.parse(saved) as SavedConnection);
+        const saved = savedOf<SavedConnection>(socket);
+        if (saved) this.#hub.restore(this.#sockets.of(socket), saved);
       }
       this.#counted();
     }
@@ -92,7 +93,7 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
         return new Response(null, { status: 503 });
       const { 0: client, 1: server } = new WebSocketPair();
       this.ctx.acceptWebSocket(server);
-      this.#hub.connect(this.#socketOf(server), principal);
+      this.#hub.connect(this.#sockets.of(server), principal);
       this.#counted();
       await this.#checkMembersSoon();
       return new Response(null, {
@@ -133,15 +134,14 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
     }
 
     override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-      const live = this.#socketOf(socket);
+      const live = this.#sockets.of(socket);
       if (typeof message === "string") await this.#hub.message(live, message);
       else live.close(LIVE_CLOSE.protocol, "binary_message");
     }
 
     override async webSocketClose(socket: WebSocket, code: number): Promise<void> {
       this.#closed(socket);
-      // 1005 and 1006 say that no code came: they may not be sent.
-      socket.close(code === 1005 || code === 1006 ? 1000 : code);
+      closeBack(socket, code);
     }
 
     override async webSocketError(socket: WebSocket): Promise<void> {
@@ -160,35 +160,13 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
     }
 
     #closed(socket: WebSocket): void {
-      this.#hub.closed(this.#socketOf(socket));
-      this.#sockets.delete(socket);
+      this.#hub.closed(this.#sockets.of(socket));
+      this.#sockets.forget(socket);
       this.#counted();
     }
 
     #counted(): void {
       socketsOpen(this.ctx.id.name ?? "", this.#sockets.size);
-    }
-
-    #socketOf(socket: WebSocket): LiveSocket {
-      const known = this.#sockets.get(socket);
-      if (known) return known;
-      const live: LiveSocket = {
-        send: (text) => {
-          // One that closes at this moment can't take anything; its client comes again.
-          if (socket.readyState === WebSocket.OPEN) socket.send(text);
-        },
-        close: (code, reason) => socket.close(code, reason),
-        save: (state) => {
-          try {
-            socket.serializeAttachment(JSON.stringify(state));
-            return true;
-          } catch {
-            return false;
-          }
-        },
-      };
-      this.#sockets.set(socket, live);
-      return live;
     }
   };
 }

@@ -1,0 +1,55 @@
+/** A hibernating WebSocket of an object. */
+export interface ObjectSocket<Saved> {
+  /** Sends nothing where the socket is closed or about to be: its client comes again. */
+  send(text: string): void;
+  close(code: number, reason: string): void;
+  /** Keeps what the connection needs when this object wakes up again. False: it is too much, or the socket is closed. */
+  save(state: Saved): boolean;
+}
+
+/** The sockets of one object. Each has one handle for as long as the object is awake, which can be a key. */
+export class ObjectSockets<Saved> {
+  readonly #handles = new Map<WebSocket, ObjectSocket<Saved>>();
+
+  get size(): number {
+    return this.#handles.size;
+  }
+
+  of(socket: WebSocket): ObjectSocket<Saved> {
+    let handle = this.#handles.get(socket);
+    if (!handle) {
+      handle = handleOf(socket);
+      this.#handles.set(socket, handle);
+    }
+    return handle;
+  }
+
+  forget(socket: WebSocket): void {
+    this.#handles.delete(socket);
+  }
+}
+
+/** What was saved with the socket; null: nothing. */
+export function savedOf<Saved>(socket: WebSocket): Saved | null {
+  const saved = socket.deserializeAttachment() as string | null;
+  return saved === null ? null : (JSON.parse(saved) as Saved);
+}
+
+/** Answers the close of the other end. 1005 and 1006 say that no code came: they may not be sent. */
+export const closeBack = (socket: WebSocket, code: number): void =>
+  socket.close(code === 1005 || code === 1006 ? 1000 : code);
+
+const handleOf = <Saved>(socket: WebSocket): ObjectSocket<Saved> => ({
+  send: (text) => {
+    if (socket.readyState === WebSocket.OPEN) socket.send(text);
+  },
+  close: (code, reason) => socket.close(code, reason),
+  save: (state) => {
+    try {
+      socket.serializeAttachment(JSON.stringify(state));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+});
