@@ -12,6 +12,6 @@ export type * from "./feed/rpc.ts";
 export type * from "./live/rpc.ts";
 export type * from "./queue/rpc.ts";
 export type * from "./routing/refs.ts";
-export type { ObjectBindings } from "./routing/stubs.ts";
+export type { Namespace, ObjectBindings } from "./routing/stubs.ts";
 export type * from "./shared/rpc.ts";
 export type * from "./waitpoint/rpc.ts";

@@ -1,17 +1,21 @@
-import type { EnvironmentRef, ObjectBindings } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, Namespace, ObjectBindings } from "@acme/durable-objects/rpc";
 import type { HeldToken } from "./auth/access-token.ts";
 import type { Authenticated } from "./auth/credentials.ts";
+import type { BulkActionRpc } from "./bulk-actions/rpc.ts";
 import type { OrganizationMember } from "./control/authenticate-organization.ts";
+import type { ProjectDeletionRpc } from "./control/deletion/rpc.ts";
+import type { LimiterRpc } from "./http/limiter-object.ts";
 import type { ProviderVariables } from "./people/providers.ts";
 import type { Person, Session } from "./people/session.ts";
+import type { UserRpc } from "./people/user-object.ts";
 
 /** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
 export interface Bindings extends ObjectBindings, ProviderVariables {
   DATABASE: DurableObjectNamespace;
-  LIMITER: DurableObjectNamespace;
-  BULK_ACTION: DurableObjectNamespace;
-  DELETION: DurableObjectNamespace;
-  USER: DurableObjectNamespace;
+  LIMITER: Namespace<LimiterRpc>;
+  BULK_ACTION: Namespace<BulkActionRpc>;
+  DELETION: Namespace<ProjectDeletionRpc>;
+  USER: Namespace<UserRpc>;
   /** Query side in Postgres: goes before D1. */
   HYPERDRIVE?: Hyperdrive;
   /** Query side on Cloudflare. */

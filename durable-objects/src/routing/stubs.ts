@@ -8,7 +8,7 @@ import type { QueueRpc } from "../queue/rpc.ts";
 import type { WaitpointOwnerRpc } from "../waitpoint/rpc.ts";
 
 /** A namespace of objects that answer to the interface `Methods`. */
-type Namespace<Methods> = DurableObjectNamespace<Methods & Rpc.DurableObjectBranded>;
+export type Namespace<Methods> = DurableObjectNamespace<Methods & Rpc.DurableObjectBranded>;
 
 /** Bindings that the objects use. The Worker's own bindings extend these. */
 export interface ObjectBindings {

@@ -28,8 +28,7 @@ import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import { CANCELABLE } from "./object.ts";
 import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 
-const objectOf = (env: Bindings, id: string): BulkActionRpc =>
-  env.BULK_ACTION.getByName(id) as unknown as BulkActionRpc;
+const objectOf = (env: Bindings, id: string): BulkActionRpc => env.BULK_ACTION.getByName(id);
 
 /** Starts a bulk action, if not too many of the environment are under way. */
 export async function createBulkAction(

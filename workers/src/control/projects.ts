@@ -12,7 +12,6 @@ import { openSql, required } from "../storage/sql-connection.ts";
 import { auditRow, auditStatement } from "./audit.ts";
 import { forgetOrganizations } from "./authenticate-organization.ts";
 import { environmentsOfProject } from "./deletion/environments.ts";
-import type { ProjectDeletionRpc } from "./deletion/rpc.ts";
 import { projectOf } from "./project-of.ts";
 
 const PROJECTS = 100;
@@ -105,7 +104,7 @@ export async function deleteProject(c: Context<App>): Promise<z.output<typeof De
     scope: project.ref,
     details: { name: project.name, environments: environments.length },
   });
-  const object = c.env.DELETION.getByName(project.id) as unknown as ProjectDeletionRpc;
+  const object = c.env.DELETION.getByName(project.id);
   const rows = await object.start({ ...deletion, audit });
   forgetMemberships();
   forgetOrganizations();

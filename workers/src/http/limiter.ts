@@ -3,4 +3,4 @@ import type { LimiterRpc } from "./limiter-object.ts";
 
 /** The token bucket of one name: the hash of a key, or what else is limited with a prefix of its own. */
 export const limiterOf = (env: Pick<Bindings, "LIMITER">, name: string): LimiterRpc =>
-  env.LIMITER.getByName(name) as unknown as LimiterRpc;
+  env.LIMITER.getByName(name);

@@ -103,5 +103,4 @@ export const peopleRoutes = new Hono<App>()
     return c.json(sent);
   });
 
-const userObjectOf = (c: Context<App>): UserRpc =>
-  c.env.USER.getByName(c.var.session.user.id) as unknown as UserRpc;
+const userObjectOf = (c: Context<App>): UserRpc => c.env.USER.getByName(c.var.session.user.id);

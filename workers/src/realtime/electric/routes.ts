@@ -136,7 +136,7 @@ async function shapeOf(c: Context<App>, shape: string): Promise<Shape> {
 }
 
 const live = (c: Context<App>, principal: LivePrincipal): LiveRpc =>
-  stubs(c.env).live(principal.environment.key) as unknown as LiveRpc;
+  stubs(c.env).live(principal.environment.key);
 
 /** What an object answers; a failure of it is a 503: the client comes again. */
 async function answered<T>(answer: Promise<T>): Promise<T> {

@@ -1,5 +1,5 @@
 import { mayReadRun, newEnvironmentId, streamsOf, stubs } from "@acme/durable-objects/routing";
-import type { EnvironmentRef, FeedRpc, LiveRpc, RunRecord } from "@acme/durable-objects/rpc";
+import type { EnvironmentRef, FeedRpc, RunRecord } from "@acme/durable-objects/rpc";
 import { isFinal, STREAM_LIMITS, STREAMS_KEY } from "@acme/sdk/contract";
 import { parseDelay } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
@@ -120,7 +120,7 @@ async function readStream(c: Context<App>, run: RunRecord, key: string): Promise
   const feed = runFeed(c.env, run.id);
   const body = eventStream({
     feed,
-    live: stubs(c.env).live(run.environmentKey) as unknown as LiveRpc,
+    live: stubs(c.env).live(run.environmentKey),
     runId: run.id,
     key,
     after: await firstOf(c, feed, key),
