@@ -56,7 +56,7 @@ const batchReader = scoped("read:batch", "read:batch:{id}", "read:runs");
 const batchTrigger = { credential: "secretKey", decides: ["batchTrigger", ["tasks", "all"]] } as const;
 
 /**
- * Every route of the API, by the id of its operation in `openapi/operations.ts`. A route names its entry where it is
+ * Every route of the API, by the id of its operation in `openapi/operations/`. A route names its entry where it is
  * registered (`.get(path, access("listRuns"), handler)`), and the OpenAPI document shows it.
  */
 export const ACCESS = {

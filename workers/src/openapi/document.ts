@@ -8,7 +8,8 @@ import {
 import * as api from "@acme/sdk/contract/api";
 import { z } from "zod";
 import { ACCESS, type Access } from "../auth/access.ts";
-import { OPERATIONS, type Operation } from "./operations.ts";
+import type { Operation } from "./operation.ts";
+import { OPERATIONS } from "./operations.ts";
 
 /** Those with names of their own in the document: clients generated from it get a type for each. */
 const NAMES = new Map<unknown, string>(

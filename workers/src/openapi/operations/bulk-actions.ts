@@ -1,0 +1,34 @@
+import * as api from "@acme/sdk/contract/api";
+import type { Operations } from "../operation.ts";
+
+export const BULK_ACTIONS_OPERATIONS: Operations = {
+  "/api/v1/bulk-actions": {
+    get: {
+      id: "listBulkActions",
+      summary: "List bulk actions, newest first",
+      query: api.ListBulkActionsQuery,
+      response: api.ListBulkActionsResponse,
+    },
+    post: {
+      id: "createBulkAction",
+      summary: "Cancel or replay many runs, by filter or by their ids",
+      body: api.CreateBulkActionBody,
+      response: api.BulkActionId,
+      status: 202,
+    },
+  },
+  "/api/v1/bulk-actions/{id}": {
+    get: {
+      id: "retrieveBulkAction",
+      summary: "How far a bulk action is",
+      response: api.BulkActionResource,
+    },
+  },
+  "/api/v1/bulk-actions/{id}/abort": {
+    post: {
+      id: "abortBulkAction",
+      summary: "Leave alone the runs that a bulk action has not come to",
+      response: api.BulkActionId,
+    },
+  },
+};

@@ -1,0 +1,15 @@
+import * as api from "@acme/sdk/contract/api";
+import type { Operations } from "../operation.ts";
+
+export const SYSTEM_OPERATIONS: Operations = {
+  "/healthz": {
+    get: {
+      id: "checkHealth",
+      summary: "Whether an object and the database answer; 503 if not",
+      response: api.HealthResponse,
+    },
+  },
+  "/openapi.json": {
+    get: { id: "getOpenApi", summary: "This document", download: "application/json" },
+  },
+};

@@ -1,0 +1,44 @@
+import * as api from "@acme/sdk/contract/api";
+import type { Operations } from "../operation.ts";
+
+export const WAITPOINTS_OPERATIONS: Operations = {
+  "/api/v1/waitpoints/tokens": {
+    get: {
+      id: "listTokens",
+      summary: "List tokens, newest first",
+      query: api.ListTokensQuery,
+      response: api.ListTokensResponse,
+    },
+    post: {
+      id: "createToken",
+      summary: "Create a token that runs can wait for",
+      body: api.CreateTokenBody,
+      optionalBody: true,
+      response: api.CreateTokenResponse,
+    },
+  },
+  "/api/v1/waitpoints/tokens/{id}": {
+    get: {
+      id: "retrieveToken",
+      summary: "Retrieve a token",
+      response: api.RetrieveTokenResponse,
+    },
+  },
+  "/api/v1/waitpoints/tokens/{id}/complete": {
+    post: {
+      id: "completeToken",
+      summary: "Complete a token; also with its public access token",
+      body: api.CompleteTokenBody,
+      optionalBody: true,
+      response: api.CompleteTokenResponse,
+    },
+  },
+  "/api/v1/waitpoints/tokens/{id}/callback/{hash}": {
+    post: {
+      id: "callBackToken",
+      summary: "The token's `url`: completes it with the request's body",
+      bytes: "*/*",
+      response: api.CompleteTokenResponse,
+    },
+  },
+};
