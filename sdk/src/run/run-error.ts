@@ -10,20 +10,20 @@ const MAX_CAUSES = 5;
 /** An error's message, at most 8 KB of it. */
 export const shortMessage = (message: string): string => cutMiddle(message, LIMITS.errorMessageBytes);
 
-/** How frames name the runtime's file; undefined outside of the runtime. */
-let runtimeFiles: string[] | undefined;
+/** How frames name the files that call the task's code; none outside of the runtime. */
+const callers: string[] = [];
 
 /**
- * Stacks end at the first frame of this file, the caller of the task's function: the frames below it are the
- * runtime's own. `names`: the file's URL and its path, because frames have either.
+ * Stacks end at the first frame of this file, which calls the task's function or its hooks: the frames below
+ * it are the runtime's own. `names`: the file's URL and its path, because frames have either.
  */
 export function hideFramesFrom(names: string[]): void {
-  runtimeFiles = names;
+  callers.push(...names);
 }
 
 /** The frames above those of the runtime; all of them if the error comes from the runtime itself. */
 function taskFrames(frames: string[]): string[] {
-  const first = frames.findIndex((frame) => runtimeFiles?.some((name) => frame.includes(name)));
+  const first = frames.findIndex((frame) => callers.some((name) => frame.includes(name)));
   return first > 0 ? frames.slice(0, first) : frames;
 }
 
