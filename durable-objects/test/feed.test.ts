@@ -1,11 +1,18 @@
 /** A run's feed: what is stored once however often it is sent, and who hears of it. */
-import { runInDurableObject } from "cloudflare:test";
-import { newRunId } from "@acme/sdk/contract";
-import { expect, it, vi } from "vitest";
-import { Watch } from "../src/feed/watch.ts";
+import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
+import { DEFAULTS, newRunId } from "@acme/sdk/contract";
+import { afterEach, expect, it, vi } from "vitest";
+import { type Piece, Watch, type Watched } from "../src/feed/watch.ts";
 import { MAX_WATCHED_STREAMS } from "../src/feed/watches.ts";
 import { stubs } from "../src/routing/stubs.ts";
+import { type Client, closeClients, connect } from "./live-connection.ts";
 import { bindings, Scene } from "./scene.ts";
+import { feedsCutOff } from "./worker.ts";
+
+afterEach(() => {
+  closeClients();
+  feedsCutOff.clear();
+});
 
 const line = (message: string) => ({ time: 1, level: "info" as const, message });
 
@@ -56,9 +63,10 @@ it("whoever begins to watch while the feed hears that nobody does is not forgott
   let answer = (_isWatched: boolean) => {};
   const sent: number[] = [];
   const forget = vi.fn();
-  const watch = new Watch({
+  const watched: Watched<Piece> = {
     last: () => last,
     after: (previous) => (last > previous ? { previous, last } : null),
+    upTo: (number) => ({ previous: number, last: number }),
     send: (piece) => {
       sent.push(piece.last);
       return new Promise<boolean>((resolve) => {
@@ -66,10 +74,11 @@ it("whoever begins to watch while the feed hears that nobody does is not forgott
       });
     },
     forget,
-  });
+  };
+  const watch = new Watch(watched, false);
   const append = (): void => {
     last += 1;
-    void watch.appended();
+    void watch.send();
   };
   append();
   watch.join();
@@ -81,4 +90,65 @@ it("whoever begins to watch while the feed hears that nobody does is not forgott
   expect(forget).not.toHaveBeenCalled();
   answer(false);
   await vi.waitFor(() => expect(forget).toHaveBeenCalledOnce());
+});
+
+/** The object is gone at once, with all that it had in memory and had begun. */
+const die = (feed: DurableObjectStub) =>
+  runInDurableObject(feed, (_, ctx) => ctx.abort("it dies")).catch(() => {});
+
+it("sends what it stored and had not sent when it died, though nobody calls it any more", async () => {
+  const scene = new Scene();
+  const runId = await scene.trigger();
+  // A stub is of no use any more once its object has died.
+  const feed = () => bindings.FEED.getByName(`run:${runId}`);
+  const append = (text: string) => feed().appendRecords("words", { records: [JSON.stringify(text)] });
+  const client = (await connect(scene.key)) as Client;
+  const watch = (id: string, target: object) =>
+    client.socket.send(JSON.stringify({ type: "subscribe", id, target: { runId, ...target } }));
+  // The numbers of the last line and of the last record that the client knows of.
+  const last = (type: "logs" | "stream") =>
+    client.messages.findLast((message) => message.type === type) as
+      | { previous: number; lines?: unknown[]; records?: unknown[] }
+      | undefined;
+  const known = (type: "logs" | "stream") => {
+    const message = last(type);
+    return message && message.previous + (message.lines ?? message.records ?? []).length;
+  };
+  watch("1", { kind: "logs", after: 0 });
+  watch("2", { kind: "stream", key: "words", after: -1 });
+  await vi.waitFor(() => expect([known("logs"), known("stream")]).toEqual([0, -1]));
+  await feed().appendLogs(1, [line("a")]);
+  await append("a");
+  await vi.waitFor(() => expect([known("logs"), known("stream")]).toEqual([1, 0]));
+  feedsCutOff.add(runId);
+  await feed().appendLogs(1, [line("b")]);
+  await append("b");
+  await die(feed());
+  feedsCutOff.clear();
+  await vi.waitFor(() => expect([known("logs"), known("stream")]).toEqual([2, 1]), { timeout: 10_000 });
+  // Of the log it is said where it ends: the client asks for what it lacks.
+  expect(last("logs")).toMatchObject({ previous: 2, lines: [] });
+  expect(last("stream")).toMatchObject({ previous: 0, records: [{ seq: 1, chunk: "b" }] });
+  // The feed is kept for as long as before.
+  const kept = await vi.waitFor(() =>
+    runInDurableObject(feed(), async (_, { storage }) => {
+      const until = Number(storage.sql.exec("SELECT value FROM meta WHERE key = 'keptUntil'").one().value);
+      expect(await storage.getAlarm()).toBe(until);
+      return until;
+    }),
+  );
+  expect(kept).toBeLessThanOrEqual(Date.now() + DEFAULTS.retentionMs);
+  const lines = await stubs(bindings).feed(runId).listLogs({ limit: 10 });
+  expect(lines.map(({ entry }) => entry.message)).toEqual(["a", "b"]);
+});
+
+it("is deleted when retention is over", async () => {
+  const feed = bindings.FEED.getByName(`run:${newRunId(new Scene().ref.queueKey)}`);
+  await feed.appendLogs(1, [line("a")]);
+  await runInDurableObject(feed, (_, { storage }) => {
+    storage.sql.exec("UPDATE meta SET value = '0' WHERE key = 'keptUntil'");
+  });
+  expect(await runDurableObjectAlarm(feed)).toBe(true);
+  expect(await feed.listLogs({ limit: 10 })).toEqual([]);
+  expect(await runDurableObjectAlarm(feed)).toBe(false);
 });

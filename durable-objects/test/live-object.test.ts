@@ -1,50 +1,16 @@
 /** The object that holds the sockets: how many there may be, and whose are closed. */
 import { runDurableObjectAlarm } from "cloudflare:test";
-import { LIVE_CLOSE, type LiveServerMessage } from "@acme/sdk/contract/live";
+import { LIVE_CLOSE } from "@acme/sdk/contract/live";
 import { afterEach, expect, it, vi } from "vitest";
-import { LIVE_PRINCIPAL_HEADER } from "../src/live/access.ts";
-import type { LivePrincipal } from "../src/live/rpc.ts";
+import { type Client, closeClients, connect } from "./live-connection.ts";
 import { bindings } from "./scene.ts";
 import { mostSockets, overProofs } from "./worker.ts";
 
-interface Client {
-  socket: WebSocket;
-  messages: LiveServerMessage[];
-  closed: { code: number; reason: string } | null;
-}
-
-const clients: Client[] = [];
 afterEach(() => {
-  for (const { socket } of clients.splice(0)) socket.close();
+  closeClients();
   Object.assign(mostSockets, { each: 1_000, all: 1_000 });
   overProofs.clear();
 });
-
-const principal = (key: string, proof: string): LivePrincipal => ({
-  environment: { key, id: `id of ${key}`, slug: "prod" },
-  scopes: null,
-  expiresAt: null,
-  proof,
-});
-
-async function connect(key: string, proof = "key k"): Promise<Client | number> {
-  const headers = {
-    upgrade: "websocket",
-    [LIVE_PRINCIPAL_HEADER]: JSON.stringify(principal(key, proof)),
-  };
-  const response = await bindings.LIVE.getByName(key).fetch("https://live/", { headers });
-  const { webSocket } = response;
-  if (!webSocket) return response.status;
-  const client: Client = { socket: webSocket, messages: [], closed: null };
-  webSocket.addEventListener("message", ({ data }) => client.messages.push(JSON.parse(String(data))));
-  webSocket.addEventListener("close", ({ code, reason }) => {
-    client.closed = { code, reason };
-    webSocket.close(1_000);
-  });
-  webSocket.accept();
-  clients.push(client);
-  return client;
-}
 
 const settled = (what: () => void | Promise<void>) => vi.waitFor(what, { timeout: 10_000, interval: 10 });
 

@@ -12,7 +12,7 @@ import {
   waitpointObject,
 } from "../src/index.ts";
 import { compileFilter, newestFirst } from "../src/live/filter.ts";
-import type { LivePrincipal } from "../src/live/rpc.ts";
+import type { LivePrincipal, LiveRpc } from "../src/live/rpc.ts";
 import type { ObjectBindings, RunRow } from "../src/rpc.ts";
 import type { WaitpointRow } from "../src/waitpoint/rpc.ts";
 
@@ -26,6 +26,8 @@ export const querySide = {
 export const livePrincipals = new Map<string, LivePrincipal>();
 export const overProofs = new Set<string>();
 export const mostSockets = { each: 1_000, all: 1_000 };
+/** Runs whose feeds do not reach the live side. */
+export const feedsCutOff = new Set<string>();
 
 const projection = {
   async upsertRuns(rows: RunRow[]) {
@@ -71,7 +73,7 @@ export class DispatcherObject extends dispatcherObject<ObjectBindings>({
 export class FeedObject extends feedObject<ObjectBindings>() {}
 export class WaitpointObject extends waitpointObject<ObjectBindings>({ openProjection: () => projection }) {}
 /** What the tests of the live side set: rows that the query side lists, and who may connect. */
-export class LiveObject extends liveObject<ObjectBindings>({
+const LiveObjectBase = liveObject<ObjectBindings>({
   async listRuns(_env, environmentKey, filter, limit) {
     const { matches } = compileFilter(filter);
     const rows = [...querySide.rows.values()].filter(
@@ -92,7 +94,20 @@ export class LiveObject extends liveObject<ObjectBindings>({
     return !overProofs.has(proof);
   },
   mostSockets: () => mostSockets,
-}) {}
+});
+export class LiveObject extends LiveObjectBase {
+  override async logsAppended(...[runId, ...more]: Parameters<LiveRpc["logsAppended"]>): Promise<boolean> {
+    if (feedsCutOff.has(runId)) throw new Error("the live side is away");
+    return super.logsAppended(runId, ...more);
+  }
+
+  override async streamAppended(
+    ...[runId, ...more]: Parameters<LiveRpc["streamAppended"]>
+  ): Promise<boolean> {
+    if (feedsCutOff.has(runId)) throw new Error("the live side is away");
+    return super.streamAppended(runId, ...more);
+  }
+}
 export class BatchObject extends batchObject<ObjectBindings>() {}
 
 export default { fetch: () => new Response("object tests") };

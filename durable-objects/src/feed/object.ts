@@ -1,6 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type LogBatch, type LogEntry, parseRunId } from "@acme/sdk/contract";
-import { hasTables, migrate, objectSql, type Sql } from "../lib/sql.ts";
+import { hasTables, Meta, migrate, objectSql, type Sql } from "../lib/sql.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { appendLogs, listLogs, logsAfter } from "./core.ts";
 import type { AppendRecords, AppendResult, FeedRpc, LogPage, StreamRecord } from "./rpc.ts";
@@ -10,6 +10,8 @@ import { Watches } from "./watches.ts";
 
 /** Characters of one answer to a reader. */
 const READ_CHARACTERS = 1024 * 1024;
+/** After something was stored that somebody watches, it is made sure this much later that it was sent. */
+const SENT_MS = 1_000;
 
 /** The object of one run's feed: its logs, bounded, deleted when retention is over. */
 export function feedObject<Env extends ObjectBindings>() {
@@ -20,6 +22,8 @@ export function feedObject<Env extends ObjectBindings>() {
     #watches: Watches | null = null;
     /** Who waits for the next record, by stream. */
     readonly #readers = new Map<string, Set<() => void>>();
+    /** The alarm is set by this life of the object, to make sure that all was sent. */
+    #makesSure = false;
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
@@ -31,7 +35,8 @@ export function feedObject<Env extends ObjectBindings>() {
     async appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<void> {
       const watches = this.#watches ?? this.#create();
       appendLogs(this.#sql, attempt, entries, batch);
-      this.ctx.waitUntil(watches.logsAppended());
+      if (watches.ofLogs) this.#makeSure();
+      this.ctx.waitUntil(watches.sendLogs());
     }
 
     async listLogs({ limit }: { limit: number }): Promise<{ attempt: number; entry: LogEntry }[]> {
@@ -49,7 +54,8 @@ export function feedObject<Env extends ObjectBindings>() {
       const watches = this.#watches ?? this.#create();
       const result = this.#sql.transaction(() => appendRecords(this.#sql, key, append, Date.now()));
       this.#wakeReaders(key);
-      this.ctx.waitUntil(watches.recordsAppended(key));
+      if (watches.ofStream(key)) this.#makeSure();
+      this.ctx.waitUntil(watches.sendRecords(key));
       return result;
     }
 
@@ -139,13 +145,41 @@ export function feedObject<Env extends ObjectBindings>() {
     }
 
     override async alarm(): Promise<void> {
-      this.#watches = null;
-      await this.ctx.storage.deleteAll();
+      this.#makesSure = false;
+      const keptUntil = this.#keptUntil();
+      if (Date.now() >= keptUntil) {
+        this.#watches = null;
+        await this.ctx.storage.deleteAll();
+        return;
+      }
+      await this.#watches?.sendAll();
+      if (!this.#makesSure) await this.ctx.storage.setAlarm(keptUntil);
     }
 
     #create(): Watches {
-      this.ctx.storage.setAlarm(Date.now() + DEFAULTS.retentionMs);
-      return this.#open();
+      const watches = this.#open();
+      this.ctx.storage.setAlarm(this.#keptUntil());
+      return watches;
+    }
+
+    /** When retention is over. A feed of before this was stored is kept for as long again. */
+    #keptUntil(): number {
+      const meta = new Meta(this.#sql);
+      const known = meta.get<number>("keptUntil");
+      if (known !== null) return known;
+      const until = Date.now() + DEFAULTS.retentionMs;
+      meta.set("keptUntil", until);
+      return until;
+    }
+
+    /**
+     * Stored together with what somebody watches: should this object die before it has sent that, the alarm starts
+     * another life of it, which does.
+     */
+    #makeSure(): void {
+      if (this.#makesSure) return;
+      this.#makesSure = true;
+      this.ctx.storage.setAlarm(Date.now() + SENT_MS);
     }
 
     #open(): Watches {

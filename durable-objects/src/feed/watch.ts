@@ -14,6 +14,8 @@ export interface Watched<T extends Piece> {
   last(): number;
   /** Null: there is nothing after this number. */
   after(sent: number): T | null;
+  /** Without items: says that those up to this number exist. Whoever lacks some asks for them. */
+  upTo(last: number): T;
   /** False: nobody watches any more. */
   send(piece: T): Promise<boolean>;
   /** Nobody watches any more; that is stored. */
@@ -28,14 +30,18 @@ export class Watch<T extends Piece> {
   readonly #watched: Watched<T>;
   /** Items up to here were sent, or read by whoever began to watch. */
   #sent: number;
+  /** Whether those were sent is not known: an earlier life of the object may have ended before it sent them. */
+  #isDoubtful: boolean;
   #sending = false;
   /** Counts who began to watch. */
   #begun = 0;
   #over = false;
 
-  constructor(watched: Watched<T>) {
+  /** `isStored`: somebody watched already in an earlier life of the object. */
+  constructor(watched: Watched<T>, isStored: boolean) {
     this.#watched = watched;
     this.#sent = watched.last();
+    this.#isDoubtful = isStored;
   }
 
   /** Somebody else watches as well. */
@@ -49,19 +55,22 @@ export class Watch<T extends Piece> {
     this.#watched.forget();
   }
 
-  /** Items were added. */
-  async appended(): Promise<void> {
+  /** Sends the items that were added, or that an earlier life of the object may have kept to itself. */
+  async send(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
     let tries = 0;
     try {
       while (!this.#over) {
-        const piece = this.#watched.after(this.#sent);
+        // Each piece names the number before it, so what was in doubt is settled by any of them.
+        const piece =
+          this.#watched.after(this.#sent) ?? (this.#isDoubtful ? this.#watched.upTo(this.#sent) : null);
         if (!piece) return;
         const begun = this.#begun;
         try {
           const isWatched = await this.#watched.send(piece);
           this.#sent = piece.last;
+          this.#isDoubtful = false;
           tries = 0;
           // Somebody who began meanwhile was not known of when this was answered.
           if (!isWatched && begun === this.#begun) this.end();

@@ -2,7 +2,7 @@ import type { Sql } from "../lib/sql.ts";
 import { lastLine, logsAfter } from "./core.ts";
 import type { LogPage, StreamRecord } from "./rpc.ts";
 import { lastRecordOf, recordsAfter } from "./streams.ts";
-import { type Piece, Watch } from "./watch.ts";
+import { type Piece, Watch, type Watched } from "./watch.ts";
 
 const LINES_AT_ONCE = 500;
 /**
@@ -35,11 +35,11 @@ export class Watches {
     this.#sql = sql;
     this.#watcher = watcher;
     const log = sql.exec<{ run_id: string }>("SELECT run_id FROM watched")[0];
-    if (log) this.#logs = this.#watchOfLog(log.run_id);
+    if (log) this.#logs = this.#watchOfLog(log.run_id, true);
     for (const { key, run_id } of sql.exec<{ key: string; run_id: string }>(
       "SELECT key, run_id FROM watched_streams",
     ))
-      this.#streams.set(key, this.#watchOfStream(run_id, key));
+      this.#streams.set(key, this.#watchOfStream(run_id, key, true));
   }
 
   watchLogs(runId: string): void {
@@ -47,7 +47,7 @@ export class Watches {
       this.#logs.join();
       return;
     }
-    this.#logs = this.#watchOfLog(runId);
+    this.#logs = this.#watchOfLog(runId, false);
     this.#sql.exec("INSERT INTO watched (run_id) VALUES (?)", runId);
   }
 
@@ -59,52 +59,69 @@ export class Watches {
     }
     const [oldest] = this.#streams.values();
     if (oldest && this.#streams.size >= MAX_WATCHED_STREAMS) oldest.end();
-    this.#streams.set(key, this.#watchOfStream(runId, key));
+    this.#streams.set(key, this.#watchOfStream(runId, key, false));
     this.#sql.exec("INSERT INTO watched_streams (key, run_id) VALUES (?, ?)", key, runId);
   }
 
-  async logsAppended(): Promise<void> {
-    await this.#logs?.appended();
+  /** Somebody watches the log. */
+  get ofLogs(): boolean {
+    return this.#logs !== null;
   }
 
-  async recordsAppended(key: string): Promise<void> {
-    await this.#streams.get(key)?.appended();
+  /** Somebody watches this stream. */
+  ofStream(key: string): boolean {
+    return this.#streams.has(key);
   }
 
-  #watchOfLog(runId: string): Watch<LogPage & Piece> {
+  async sendLogs(): Promise<void> {
+    await this.#logs?.send();
+  }
+
+  async sendRecords(key: string): Promise<void> {
+    await this.#streams.get(key)?.send();
+  }
+
+  /** Sends what was not sent yet, of the log and of all streams. */
+  async sendAll(): Promise<void> {
+    await Promise.all([this.sendLogs(), ...[...this.#streams.values()].map((watch) => watch.send())]);
+  }
+
+  #watchOfLog(runId: string, isStored: boolean): Watch<LogPage & Piece> {
     const sql = this.#sql;
-    return new Watch({
+    const watched: Watched<LogPage & Piece> = {
       last: () => lastLine(sql),
       after: (sent) => {
         const { lines } = logsAfter(sql, sent, LINES_AT_ONCE);
         const last = lines.at(-1)?.seq;
         return last === undefined ? null : { previous: sent, lines, last };
       },
+      upTo: (last) => ({ previous: last, lines: [], last }),
       send: ({ previous, lines }) => this.#watcher.logs(runId, { previous, lines }),
       forget: () => {
         this.#logs = null;
         sql.exec("DELETE FROM watched");
       },
-    });
+    };
+    return new Watch(watched, isStored);
   }
 
-  #watchOfStream(runId: string, key: string): Watch<StreamPiece> {
+  #watchOfStream(runId: string, key: string, isStored: boolean): Watch<StreamPiece> {
     const sql = this.#sql;
-    return new Watch({
+    const watched: Watched<StreamPiece> = {
       last: () => lastRecordOf(sql, key),
       after: (sent) => {
         const last = lastRecordOf(sql, key);
         if (last <= sent) return null;
         const records = recordsAfter(sql, key, sent, RECORD_CHARACTERS);
-        return records.at(-1)?.seq === last
-          ? { previous: sent, records, last }
-          : { previous: last, records: [], last };
+        return records.at(-1)?.seq === last ? { previous: sent, records, last } : watched.upTo(last);
       },
+      upTo: (last) => ({ previous: last, records: [], last }),
       send: ({ previous, records }) => this.#watcher.stream(runId, key, previous, records),
       forget: () => {
         this.#streams.delete(key);
         sql.exec("DELETE FROM watched_streams WHERE key = ?", key);
       },
-    });
+    };
+    return new Watch(watched, isStored);
   }
 }
