@@ -78,6 +78,8 @@ let away: boolean;
 /** Calls that failed because a queue is away. */
 let refusals: number;
 let interests: LiveInterest[];
+/** Of the one log that there is. */
+let lastLine: number;
 /** Of the one stream that there is. */
 let records: StreamRecord[];
 let now: number;
@@ -117,6 +119,10 @@ function newHub(): LiveHub {
     },
     environment: async () => ({ counts, concurrencyLimit: 1, burstFactor: 1, paused: false }),
     watchLogs: async (_runId, after) => ({ previous: after, lines: [], more: false }),
+    lastLine: async () => {
+      if (away) throw new Error("the feed is away");
+      return lastLine;
+    },
     watchStream: async () => records.length - 1,
     readStream: async (_runId, _key, after) => records.slice(after + 1, after + 4),
     authenticate: async (token) =>
@@ -136,6 +142,7 @@ beforeEach(() => {
   away = false;
   refusals = 0;
   interests = [];
+  lastLine = 0;
   records = [];
   now = 1_000_000;
   principals = new Map();
@@ -220,6 +227,23 @@ describe("a client that lags", () => {
     for (let n = 0; n < 1_000; n++) await subscribe(socket, { kind: "runs" });
     expect(socket.closed).toBe(LIVE_CLOSE.unavailable);
     expect(socket.messages.length).toBeLessThan(600);
+  });
+
+  it("hears where a log ends after this object slept meanwhile, and asks for what it lacks", async () => {
+    runs.set(runId(1), record(1));
+    const socket = await connected();
+    await subscribe(socket, { kind: "logs", runId: runId(1), after: 0 });
+    const lines = (seq: number) => [{ seq, attempt: 1, time: 1, level: "info" as const, message: "m" }];
+    for (; socket.saved?.behind === false; lastLine++)
+      hub.logsAppended(runId(1), lastLine, lines(lastLine + 1));
+    const known = socket.of("logs").at(-1)?.lines[0]?.seq;
+    expect(known).toBe(lastLine - 1);
+    hub = newHub();
+    away = true;
+    hub.restore(socket, socket.saved as SavedConnection);
+    await keyChecked();
+    away = false;
+    await settled(() => expect(socket.of("logs").at(-1)).toMatchObject({ previous: lastLine, lines: [] }));
   });
 
   it("gets a snapshot after this object slept meanwhile", async () => {

@@ -75,6 +75,7 @@ const host: HubHost = {
     ids.map((id) => record(Number(id.slice(-17)), versions.get(id) ?? 1)),
   environment: async () => ({ counts: {}, concurrencyLimit: 1, burstFactor: 1, paused: false }),
   watchLogs: async (_run, after) => ({ previous: after, lines: [], more: false }),
+  lastLine: async () => 0,
   watchStream: async () => -1,
   readStream: async () => [],
   authenticate: async () => principal,

@@ -2,7 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type LogBatch, type LogEntry, parseRunId } from "@acme/sdk/contract";
 import { hasTables, Meta, migrate, objectSql, type Sql } from "../lib/sql.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
-import { appendLogs, listLogs, logsAfter } from "./core.ts";
+import { appendLogs, lastLine, listLogs, logsAfter } from "./core.ts";
 import type { AppendRecords, AppendResult, FeedRpc, LogPage, StreamRecord } from "./rpc.ts";
 import { FEED_MIGRATIONS } from "./schema.ts";
 import { appendRecords, lastIndexOf, lastRecordOf, recordsAfter } from "./streams.ts";
@@ -48,6 +48,10 @@ export function feedObject<Env extends ObjectBindings>() {
       watches.watchLogs(runId);
       const page = logsAfter(this.#sql, after, limit);
       return { ...page, more: page.lines.length === limit };
+    }
+
+    async lastLine(): Promise<number> {
+      return this.#watches ? lastLine(this.#sql) : 0;
     }
 
     async appendRecords(key: string, append: AppendRecords): Promise<AppendResult> {

@@ -16,6 +16,8 @@ export interface FeedRpc {
    * `logsAppended`, until that says that nobody watches. `more`: there are further lines already.
    */
   watchLogs(runId: string, after: number, limit: number): Promise<LogPage & { more: boolean }>;
+  /** Number of the last line of the log; 0 without lines. */
+  lastLine(): Promise<number>;
   /** Appends to a stream, which the first append creates. Idempotent for a writer's lines. */
   appendRecords(key: string, append: AppendRecords): Promise<AppendResult>;
   /** Number of the last line of a writer that is stored; -1: none is. */

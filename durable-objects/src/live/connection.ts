@@ -53,8 +53,8 @@ export interface Subscription {
   over: boolean;
   /** Changed runs that were not sent. "all": they are too many to list, and the client needs a snapshot. */
   missed: Set<string> | "all" | null;
-  /** For a subscription to logs: the last line that was not sent. */
-  skippedTo: number;
+  /** For a subscription to logs: the last line that was not sent; null: it is not known, because this object slept since. */
+  skippedTo: number | null;
   /** For a subscription to a stream. */
   progress?: StreamProgress;
 }

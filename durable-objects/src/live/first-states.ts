@@ -208,18 +208,29 @@ export class FirstStates {
   }
 
   async #sendMissed(subscription: Subscription, missed: Set<string> | "all"): Promise<void> {
-    const { delivery, streams } = this.#parts;
+    const { streams } = this.#parts;
     const { target, group } = subscription;
     if (target.kind === "stream") return streams.proceed(subscription);
-    if (target.kind === "logs") {
-      // The client sees the gap, and asks for what it lacks.
-      delivery.send(subscription, "logs", logsText(subscription.skippedTo, []));
-      return;
-    }
+    if (target.kind === "logs") return this.#showGap(subscription, target.runId);
     if (group && missed !== "all" && (await this.#sendChanges(subscription, group, missed))) return;
     subscription.active = false;
     await this.begin(subscription, false);
     subscription.connection.caughtUp();
+  }
+
+  /** Tells the client of a log where it ends: it sees that it lacks lines, and asks for them. */
+  async #showGap(subscription: Subscription, runId: string): Promise<void> {
+    const { host, delivery } = this.#parts;
+    let last = subscription.skippedTo;
+    while (last === null && !subscription.over) {
+      try {
+        last = await host.lastLine(runId);
+      } catch (error) {
+        console.error("The end of a log that is watched could not be read; it is read again", error);
+        await sleep(RETRY_MS);
+      }
+    }
+    delivery.send(subscription, "logs", logsText(last ?? 0, []));
   }
 
   /** Sends changes that a subscription missed. False: that is not possible, and it needs a snapshot. */

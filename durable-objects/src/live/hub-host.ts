@@ -20,6 +20,8 @@ export interface HubHost {
     after: number,
     limit: number,
   ): Promise<{ previous: number; lines: LiveLogLine[]; more: boolean }>;
+  /** Number of the last log line of a run; 0 without lines. */
+  lastLine(runId: string): Promise<number>;
   /** Number of the last record of a stream; from then on each one comes through `streamAppended`. */
   watchStream(runId: string, key: string): Promise<number>;
   /** Records after number `after`: at least one if there is any, and as many as have `LIVE_LIMITS.streamCharacters`. */

@@ -192,7 +192,7 @@ export class LiveHub {
     const rest = logsText(previous, lines);
     for (const subscription of subscriptions) {
       const last = lines.at(-1)?.seq ?? previous;
-      subscription.skippedTo = Math.max(subscription.skippedTo, last);
+      subscription.skippedTo = Math.max(subscription.skippedTo ?? 0, last);
       if (subscription.active) this.#delivery.deliver(subscription, "logs", rest, null);
       // The subscription is still reading its first lines: it reads these too.
       else subscription.missed = "all";

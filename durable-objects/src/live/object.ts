@@ -63,6 +63,7 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
             return { counts: publicCounts(byStatus), concurrencyLimit, burstFactor, paused };
           },
           watchLogs: (runId, after, limit) => stubs(env).feed(runId).watchLogs(runId, after, limit),
+          lastLine: (runId) => stubs(env).feed(runId).lastLine(),
           watchStream: (runId, key) => stubs(env).feed(runId).watchStream(runId, key),
           readStream: (runId, key, after) =>
             stubs(env).feed(runId).readRecords(key, after, 0, LIVE_LIMITS.streamCharacters),

@@ -51,7 +51,7 @@ export class Subscriptions {
       active: false,
       over: false,
       missed: null,
-      skippedTo: 0,
+      skippedTo: null,
     };
     connection.subscriptions.set(id, subscription);
     switch (target.kind) {
