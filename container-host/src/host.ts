@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { DEFAULT_MACHINE, type DequeueResponse, type MachinePreset } from "@acme/sdk/contract";
 import { type HostApi, WorkerApi } from "./api.ts";
-import { Attempts } from "./attempts.ts";
+import { Attempts } from "./attempt/attempts.ts";
+import type { RunObserver } from "./attempt/run-observer.ts";
 import { sleep } from "./backoff.ts";
 import { Bundles } from "./bundles.ts";
 import { CheckpointHealth } from "./checkpoints/health.ts";
@@ -22,7 +23,6 @@ import { Pool } from "./pool/pool.ts";
 import { readPressure, roomFactor } from "./pressure.ts";
 import { Reporter } from "./reporter.ts";
 import { NOTHING, plus, roomFor } from "./resources.ts";
-import type { RunObserver } from "./run-observer.ts";
 import { Session } from "./session.ts";
 
 const SWEEP_MS = 250;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { RunClock } from "../src/attempt/run-clock.ts";
 import { restoreDeadline, saveDeadlineMs } from "../src/checkpoints/deadlines.ts";
 import { type CheckpointEvent, type CheckpointGate, nextGate, PAUSE_MS } from "../src/checkpoints/gate.ts";
-import { RunClock } from "../src/run-clock.ts";
 
 const hung: CheckpointEvent = { type: "hung", reason: "it took too long" };
 const worked: CheckpointEvent = { type: "worked" };

@@ -1,12 +1,13 @@
 /** What the host decides, without I/O. */
 import { describe, expect, it } from "vitest";
+import { errorOfExit } from "../src/attempt/exit-error.ts";
+import { suspendInMs } from "../src/attempt/suspend-plan.ts";
 import { backoffMs } from "../src/backoff.ts";
 import { reasonOf } from "../src/executor/docker/checkpoint.ts";
 import { demultiplex } from "../src/executor/docker/demultiplex.ts";
 import { isLoopback } from "../src/executor/docker/network.ts";
 import { memoryBytes, nodeArguments } from "../src/executor/environment.ts";
 import type { RuntimeExit } from "../src/executor/executor.ts";
-import { errorOfExit } from "../src/exit-error.ts";
 import { LineReader } from "../src/line-reader.ts";
 import { defaultProcessConcurrency } from "../src/options.ts";
 import { OutputTail } from "../src/output-tail.ts";
@@ -14,7 +15,6 @@ import { nextPoll } from "../src/poll-plan.ts";
 import { averageOf, isExpired, startsWanted } from "../src/pool/plan.ts";
 import { roomFactor } from "../src/pressure.ts";
 import { roomFor } from "../src/resources.ts";
-import { suspendInMs } from "../src/suspend-plan.ts";
 
 describe("nextPoll", () => {
   it("asks for all the room there is", () => {

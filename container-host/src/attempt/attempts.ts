@@ -1,12 +1,12 @@
 import type { DequeuedRun } from "@acme/sdk/contract";
+import type { ProcessSaver } from "../checkpoints/saver.ts";
+import type { Deployments } from "../deployments.ts";
+import type { HostLog } from "../log.ts";
+import type { LogSender } from "../log-sender.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { Lease } from "../report-queue.ts";
+import type { Reporter } from "../reporter.ts";
 import { Attempt } from "./attempt.ts";
-import type { ProcessSaver } from "./checkpoints/saver.ts";
-import type { Deployments } from "./deployments.ts";
-import type { HostLog } from "./log.ts";
-import type { LogSender } from "./log-sender.ts";
-import type { Pool } from "./pool/pool.ts";
-import type { Lease } from "./report-queue.ts";
-import type { Reporter } from "./reporter.ts";
 import type { RunObserver } from "./run-observer.ts";
 
 const KEPT_START_FAILURES = 1_000;

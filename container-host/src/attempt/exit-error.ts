@@ -1,5 +1,5 @@
 import { internalError, MACHINES, type MachinePreset, type TaskRunError } from "@acme/sdk/contract";
-import type { RuntimeExit } from "./executor/executor.ts";
+import type { RuntimeExit } from "../executor/executor.ts";
 
 const MAX_LINES = 20;
 const MAX_CHARS = 2_000;
