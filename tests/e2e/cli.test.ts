@@ -1,5 +1,5 @@
 /** The command line against a real server, and what a task's own code sees of the platform. */
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -244,15 +244,7 @@ describe("a login", () => {
         code: 1,
         stderr: expect.stringContaining("You are not logged in"),
       });
-      const cookie = await signIn("owner@acme.localhost");
-      const { stderr } = await login(env, async (userCode) => {
-        const approved = await fetch(`${server.apiUrl}/api/v1/device/approve`, {
-          method: "POST",
-          headers: { cookie, origin: server.apiUrl, "content-type": "application/json" },
-          body: JSON.stringify({ userCode, organization: "default" }),
-        });
-        expect(approved.status).toBe(200);
-      });
+      const { stderr } = await login(env, "owner@acme.localhost", "owner");
       expect(stderr).toContain(`${server.apiUrl}/device?code=`);
       const file = join(config, "profiles.json");
       expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -279,6 +271,35 @@ describe("a login", () => {
       const refused = await acme(["whoami"], undefined, { ...env, ACME_ACCESS_TOKEN: accessToken });
       expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("invalid or revoked") });
       expect(await acme(["logout"], undefined, env)).toMatchObject({ code: 1 });
+    } finally {
+      rmSync(config, { recursive: true, force: true });
+    }
+  });
+
+  it("of a viewer follows what it may read, and triggers nothing", async () => {
+    const config = mkdtempSync(join(tmpdir(), "acme-config-"));
+    const env = { ACME_CONFIG_DIR: config, ACME_PROJECT_REF: server.projectRef };
+    try {
+      await login(env, "viewer@acme.localhost", "viewer");
+      expect(await acme(["trigger", "greet", '{"name":"Eve"}'], undefined, env)).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("Your role in this organization is viewer"),
+      });
+      const tail = spawn(process.execPath, [join(ROOT, "cli/bin/acme.mjs"), "runs", "tail"], {
+        cwd: tmpdir(),
+        env: { ...process.env, ACME_API_URL: server.apiUrl, ...env },
+      });
+      try {
+        let shown = "";
+        tail.stdout.on("data", (text) => (shown += text));
+        tail.stderr.on("data", (text) => (shown += text));
+        // The tail shows what happens once it is connected.
+        await expect
+          .poll(() => acme(["trigger", "greet", '{"name":"Bob"}']).then(() => shown), { timeout: 60_000 })
+          .toMatch(/run_\w+ greet/);
+      } finally {
+        tail.kill();
+      }
     } finally {
       rmSync(config, { recursive: true, force: true });
     }
@@ -357,25 +378,31 @@ describe("keys", () => {
 });
 
 /** The cookie of somebody who has followed a sign-in link. */
-async function signIn(email: string): Promise<string> {
+async function signIn(email: string, role: string): Promise<string> {
   const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
     adminToken: string;
   };
   const link = await fetch(`${server.apiUrl}/admin/v1/sign-in-links`, {
     method: "POST",
     headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
-    body: JSON.stringify({ email, organization: "default", role: "owner" }),
+    body: JSON.stringify({ email, organization: "default", role }),
   });
   const { url } = (await link.json()) as { url: string };
   const response = await fetch(url, { redirect: "manual" });
   return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
 }
 
-/** Runs `acme login`; `allow` is what the person does once the code is shown. */
-async function login(
-  env: Record<string, string>,
-  allow: (userCode: string) => Promise<void>,
-): Promise<Result> {
+/** Runs `acme login`, and has a member with this role allow it once the code is shown. */
+async function login(env: Record<string, string>, email: string, role: string): Promise<Result> {
+  const cookie = await signIn(email, role);
+  const allow = async (userCode: string) => {
+    const approved = await fetch(`${server.apiUrl}/api/v1/device/approve`, {
+      method: "POST",
+      headers: { cookie, origin: server.apiUrl, "content-type": "application/json" },
+      body: JSON.stringify({ userCode, organization: "default" }),
+    });
+    expect(approved.status).toBe(200);
+  };
   return new Promise((resolve, reject) => {
     const child = execFile(
       process.execPath,

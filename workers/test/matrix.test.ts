@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { Access } from "../src/auth/access.ts";
 import { issueToken } from "../src/auth/tokens.ts";
+import { securityOf } from "../src/openapi/document.ts";
 import { call, SIGNING } from "./client.ts";
 import { type Caller, makeCallers } from "./matrix/callers.ts";
 import { expectedOf } from "./matrix/expected.ts";
@@ -33,6 +34,16 @@ async function ask({ method, path }: Route, { headers, project }: Pick<Caller, "
   return body.code === undefined ? `${status}` : `${status} ${body.code}`;
 }
 
+/** The OpenAPI document lists exactly what a route takes. */
+const SCHEMES = {
+  "session: owner": "session",
+  "secret key": "secretKey",
+  "an owner's access token: admin": "accessToken",
+  host: "host",
+  "host token": "hostToken",
+  "admin token": "adminToken",
+};
+
 describe("each kind of caller", () => {
   it.each(inOrder)("is answered exactly as it should be by $method $path", async (route) => {
     const answers: Record<string, string> = {};
@@ -42,6 +53,12 @@ describe("each kind of caller", () => {
       expected[caller.name] = expectedOf(route, caller.kind);
     }
     expect(answers).toEqual(expected);
+    const security = securityOf(route.access);
+    if (security.length === 0) return;
+    for (const [caller, scheme] of Object.entries(SCHEMES)) {
+      const isListed = security.some((schemes) => scheme in schemes);
+      expect([caller, answers[caller]?.startsWith("401")]).toEqual([caller, !isListed]);
+    }
   });
 });
 

@@ -46,19 +46,9 @@ export async function connect(options: EnvironmentOptions) {
 }
 
 /** The live client for the environment of {@link connect}. */
-export async function connectLive({ access }: { access: ApiAccess }) {
+export async function connectLive({ access: { apiUrl, token, environment } }: { access: ApiAccess }) {
   const { LiveClient } = await import("@acme/sdk/live");
-  const { apiUrl, token = "", environment } = access;
-  // A connection takes keys and public tokens: one that reads runs is made with the access token.
-  const accessToken = environment === undefined ? token : () => publicToken(access);
-  return new LiveClient({ baseURL: apiUrl, accessToken });
-}
-
-async function publicToken(access: ApiAccess): Promise<string> {
-  const [{ call }, { z }] = await Promise.all([import("../api/call.ts"), import("zod")]);
-  const body = { scopes: ["read:runs"], expirationTime: "1h" };
-  const schema = z.object({ token: z.string() });
-  return (await call(access, schema, "POST", "/api/v1/auth/public-tokens", body)).token;
+  return new LiveClient({ baseURL: apiUrl, accessToken: token, environment });
 }
 
 export const printJson = (value: unknown): void => console.log(JSON.stringify(value, null, 2));

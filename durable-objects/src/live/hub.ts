@@ -159,7 +159,7 @@ export class LiveHub {
     }
   }
 
-  /** People who have open connections: whether they are still members is checked also if nothing is sent to them. */
+  /** People who have open connections, by session or access token: whether they are still members is checked also if nothing is sent to them. */
   get hasMembers(): boolean {
     for (const { principal } of this.#connections.values()) if (isMember(principal)) return true;
     return false;
@@ -276,6 +276,6 @@ export class LiveHub {
   }
 }
 
-const isMember = ({ proof }: LivePrincipal): boolean => proof.startsWith("session ");
+const isMember = ({ proof }: LivePrincipal): boolean => /^(session|access-token) /.test(proof);
 
 const expiry = ({ expiresAt }: LivePrincipal) => (expiresAt === null ? {} : { expiresAt });

@@ -65,7 +65,7 @@ export interface LivePrincipal {
   scopes: string[] | null;
   /** Milliseconds since the epoch; null: it doesn't expire. */
   expiresAt: number | null;
-  /** What the Worker checks again now and then: a hash of the key, or the session. */
+  /** What the Worker checks again now and then: a hash of the key or access token, or the session. */
   proof: string;
 }
 

@@ -2,8 +2,9 @@
  * The protocol of live subscriptions: one WebSocket a page or process, many subscriptions on it.
  *
  * `GET /api/v1/live` with the subprotocols `acme.live.1` and `acme.token.TOKEN` (a secret key, a public token or a run's
- * token), or, in a browser that is signed in, with `?environment=env_…` and the session's cookie. A token travels as a
- * subprotocol because browsers can set no other header of a WebSocket, and an address would end up in logs.
+ * token); with a personal access token and `?environment=`; or, in a browser that is signed in, with `?environment=` and the
+ * session's cookie. A token travels as a subprotocol because browsers can set no other header of a WebSocket, and an address
+ * would end up in logs.
  * A connection that may not be opened is opened all the same, gets one `error` message and is closed with code 4401,
  * 4403, 4404 or 4503: a browser shows a page nothing of a handshake that failed. Only a server that has no room for another
  * connection answers with 503 and `retry-after` instead.

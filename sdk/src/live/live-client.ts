@@ -30,11 +30,11 @@ export interface LiveClientOptions {
   /** The server. Default: in a page with `environment`, the page's own origin; else `ACME_API_URL` or `TRIGGER_API_URL`. */
   baseURL?: string;
   /**
-   * A secret key or a public token, or a function that gets one: it is called for each connection, and before a token
-   * expires. Default: `ACME_SECRET_KEY` or `TRIGGER_SECRET_KEY`, unless `environment` is given.
+   * A secret key, a public token, or a personal access token beside `environment`; or a function that gets one: it is called
+   * for each connection, and before a token expires. Default: `ACME_SECRET_KEY` or `TRIGGER_SECRET_KEY`, unless `environment` is given.
    */
   accessToken?: string | (() => string | Promise<string>);
-  /** In a page that is signed in: the environment (`env_…`) to watch. No token is needed. */
+  /** The environment to watch, `env_…` or `PROJECTREF/SLUG`: for an access token, and in a page that is signed in, which needs none. */
   environment?: string;
   /** Where there is no global one. */
   WebSocket?: unknown;

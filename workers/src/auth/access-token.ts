@@ -38,12 +38,13 @@ export const forgetAccessTokens = (): void => tokens.clear();
 export const ACCESS_TOKEN_PREFIX = "tr_pat_";
 
 /** Whether a request comes with an access token, good or not. */
-export const hasAccessToken = (c: Context<App>): boolean =>
-  bearerOf(c)?.startsWith(ACCESS_TOKEN_PREFIX) ?? false;
+export const hasAccessToken = (c: Context<App>): boolean => isAccessToken(bearerOf(c) ?? "");
+
+export const isAccessToken = (text: string): boolean => text.startsWith(ACCESS_TOKEN_PREFIX);
 
 /** The request's access token. Counts against its rate limit. Throws a 401 or 429. */
-export async function authenticateToken(c: Context<App>): Promise<HeldToken> {
-  const hash = sha256(bearer(c));
+export async function authenticateToken(c: Context<App>, text: string = bearer(c)): Promise<HeldToken> {
+  const hash = sha256(text);
   const token = await tokens.through(hash, () => openRepository(c.env).findAccessToken(hash));
   if (!token || (token.userId !== null && token.user === null)) {
     throw new Failure(
@@ -60,8 +61,12 @@ export async function authenticateToken(c: Context<App>): Promise<HeldToken> {
 }
 
 /** The same, for an operation that the token's scopes have to allow. Throws a 401, 403 or 429. */
-export async function authenticateScopedToken(c: Context<App>, operation: OperationId): Promise<HeldToken> {
-  const token = await authenticateToken(c);
+export async function authenticateScopedToken(
+  c: Context<App>,
+  operation: OperationId,
+  text: string = bearer(c),
+): Promise<HeldToken> {
+  const token = await authenticateToken(c, text);
   if (isOfEnvironment(operation)) requireTokenScope(token, operation);
   return token;
 }
@@ -83,18 +88,31 @@ export async function authenticateProjectToken(
 }
 
 /** The same, where a header names the environment: `env_…`, or `PROJECTREF/SLUG`. */
-export async function authenticateNamedToken(
+export const authenticateNamedToken = (c: Context<App>, operation: OperationId): Promise<Authenticated> =>
+  ofNamed(c, operation, bearer(c), c.req.header(ENVIRONMENT_HEADER), `in the header ${ENVIRONMENT_HEADER}`);
+
+/** The same for a WebSocket, which brings the token as `offered` and names the environment in its address. */
+export const authenticateOfferedToken = (
   c: Context<App>,
   operation: OperationId,
+  offered: string,
+): Promise<Authenticated> => ofNamed(c, operation, offered, c.req.query("environment"), "in ?environment=");
+
+async function ofNamed(
+  c: Context<App>,
+  operation: OperationId,
+  text: string,
+  name: string | undefined,
+  where: string,
 ): Promise<Authenticated> {
   // The token is looked at first: who has none that is good learns nothing else.
-  const token = await authenticateScopedToken(c, operation);
-  const named = c.req.header(ENVIRONMENT_HEADER)?.slice(0, 256);
+  const token = await authenticateScopedToken(c, operation, text);
+  const named = name?.slice(0, 256);
   if (!named) {
     throw new Failure(
       400,
       "environment_missing",
-      `Say which environment is meant: PROJECTREF/SLUG, such as proj_default/prod, or its id (env_…) in the header ${ENVIRONMENT_HEADER}. Nothing was changed.`,
+      `Say which environment is meant: PROJECTREF/SLUG, such as proj_default/prod, or its id (env_…) ${where}. Nothing was changed.`,
     );
   }
   if (token.person === null) {

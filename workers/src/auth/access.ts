@@ -27,6 +27,11 @@ export type Access =
       decides?: readonly [action: string, types: readonly string[]];
     }
   | {
+      credential: "none";
+      /** What the route itself takes one of: its credential comes in another way, or may have expired. */
+      checks?: readonly ("secretKey" | "publicToken")[];
+    }
+  | {
       credential:
         | "accessToken"
         | "environment"
@@ -35,8 +40,7 @@ export type Access =
         | "member"
         | "host"
         | "hostToken"
-        | "adminToken"
-        | "none";
+        | "adminToken";
     };
 
 const secretKey = { credential: "secretKey" } as const;
@@ -49,6 +53,7 @@ const host = { credential: "host" } as const;
 const hostToken = { credential: "hostToken" } as const;
 const adminToken = { credential: "adminToken" } as const;
 const open = { credential: "none" } as const;
+const selfChecked = { credential: "none", checks: ["secretKey", "publicToken"] } as const;
 
 const scoped = (...scopes: string[]) => ({ credential: "secretKey", scopes }) as const;
 const runReader = { ...scoped("read:runs", "read:runs:{runId}"), ofRun: "read" } as const;
@@ -233,17 +238,17 @@ export const ACCESS = {
   /** Checks the credential itself: a WebSocket brings it in another way, and its refusal is a message. */
   connectLive: open,
   /** Check the credential themselves: a token that expires during a subscription is good as long as its handle is. */
-  watchRun: open,
-  watchRuns: open,
-  watchBatch: open,
-  readStream: open,
+  watchRun: selfChecked,
+  watchRuns: selfChecked,
+  watchBatch: selfChecked,
+  readStream: selfChecked,
   /** What only code inside the run, or whoever has the key, may do. */
   createStream: secretKey,
   writeStream: secretKey,
   appendToStream: secretKey,
   getStreamPosition: secretKey,
   waitForInput: secretKey,
-  readInput: open,
+  readInput: selfChecked,
   sendInput: scoped("write:inputStreams", "write:inputStreams:{runId}"),
 
   checkHealth: open,

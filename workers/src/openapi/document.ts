@@ -81,14 +81,50 @@ function describe(schemas: Schemas, path: string, operation: Operation) {
   };
 }
 
-/** Any one of these lets a request through. A public token is listed with the scopes of which it has to have one. */
-function securityOf(access: Access): Record<string, readonly string[]>[] {
-  if (access.credential === "none") return [];
-  if (access.credential === "environment") return [{ secretKey: [] }, { accessToken: [] }, { session: [] }];
-  if (access.credential === "member") return [{ session: [] }, { accessToken: [] }];
-  if (access.credential === "token") return [{ accessToken: [] }];
-  const own = { [access.credential]: [] };
-  return access.credential === "secretKey" && access.scopes ? [own, { publicToken: access.scopes }] : [own];
+type Security = Record<string, readonly string[]>;
+
+/**
+ * Any one of these lets a request through. A public token is listed with the scopes of which it has to have one. A person's
+ * session or access token names the environment in a header, unless the path does: both are then needed.
+ */
+export function securityOf(access: Access): Security[] {
+  const person: Security[] = [{ session: [] }, { accessToken: [] }];
+  switch (access.credential) {
+    case "none":
+      return (access.checks ?? []).map((scheme) => ({ [scheme]: [] }));
+    case "secretKey":
+      return [
+        { secretKey: [] },
+        ...(access.scopes || access.decides ? [{ publicToken: publicScopes(access) }] : []),
+        ...person.map((scheme) => ({ ...scheme, environment: [] })),
+      ];
+    case "environment":
+      return [{ secretKey: [] }, ...person];
+    case "accessToken":
+    case "member":
+      return person;
+    case "token":
+      return [{ accessToken: [] }];
+    default:
+      return [{ [access.credential]: [] }];
+  }
+}
+
+/** `{TAG}` and the like stand for what the run, the query or the body says. */
+function publicScopes({
+  scopes = [],
+  ofRun,
+  decides,
+}: Extract<Access, { credential: "secretKey" }>): string[] {
+  const [action, types] = decides ?? [];
+  return [
+    ...new Set([
+      ...scopes,
+      ...(types?.filter((type) => type !== "all").map((type) => `${action}:${type}:{taskId}`) ?? []),
+      ...(ofRun ? [`${ofRun}:tasks:{taskId}`] : []),
+      ...(ofRun === "read" ? ["read:tags:{tag}", "read:batch:{id}"] : []),
+    ]),
+  ];
 }
 
 function requestBody(schemas: Schemas, { body, bodyType, bytes, optionalBody }: Operation) {
@@ -125,7 +161,9 @@ export function openApiDocument(version: string) {
       schemas,
       securitySchemes: {
         secretKey: bearer("Secret key of an environment (tr_prod_…)"),
-        publicToken: bearer("Public token that has one of the listed scopes"),
+        publicToken: bearer(
+          "Public token that has one of the listed scopes, where {…} stands for what the path, the query, the body or the run says",
+        ),
         accessToken: bearer("Personal access token (tr_pat_…)"),
         session: {
           type: "apiKey",
@@ -133,6 +171,13 @@ export function openApiDocument(version: string) {
           name: "acme.session_token",
           description:
             "The session of a person who signed in at /sign-in; over https its name begins with __Secure-",
+        },
+        environment: {
+          type: "apiKey",
+          in: "header",
+          name: api.ENVIRONMENT_HEADER,
+          description:
+            "Not a secret: the environment that a session or access token is used for, as PROJECTREF/SLUG or env_…",
         },
         host: bearer("Credential of a registered container host (ahc_…)"),
         hostToken: bearer("The token that container hosts register with"),

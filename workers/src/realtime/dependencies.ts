@@ -1,5 +1,6 @@
 import type { EnvironmentRef, LiveDependencies, LiveFailure, LivePrincipal } from "@acme/durable-objects/rpc";
 import { isValidKeyHash, type TokenHolder, tokenHolder } from "../auth/credentials.ts";
+import { isAllowedByToken } from "../auth/token-check.ts";
 import { sha256 } from "../auth/tokens.ts";
 import type { Bindings } from "../bindings.ts";
 import type { Session } from "../people/session.ts";
@@ -25,6 +26,7 @@ export const liveDependencies: LiveDependencies<Bindings> = {
   async isValid(env, { proof, environment }) {
     const [kind, id = "", userId = ""] = proof.split(" ");
     if (kind === "key") return isValidKeyHash(env, id);
+    if (kind === "access-token") return isAllowedByToken(env, id, environment);
     if (kind === "session") return isMemberBySession(env, id, userId, environment.id);
     return true;
   },
@@ -38,7 +40,15 @@ export const sessionPrincipal = (environment: EnvironmentRef, session: Session):
   proof: `session ${session.id} ${session.user.id}`,
 });
 
-/** Who a key or token opens a connection for. */
+/** The principal of an access token, which may read everything in the environment. */
+export const accessTokenPrincipal = (environment: EnvironmentRef, token: string): LivePrincipal => ({
+  environment: { key: environment.key, id: environment.id, slug: environment.slug },
+  scopes: null,
+  expiresAt: null,
+  proof: `access-token ${sha256(token)}`,
+});
+
+/** Who a key or a signed token opens a connection for. */
 export async function livePrincipal(env: Bindings, token: string): Promise<LivePrincipal | LiveFailure> {
   const principal = await tokenHolder(env, token);
   if (!principal) {

@@ -7,6 +7,7 @@ import {
   type LiveServerMessage,
 } from "@acme/sdk/contract/live";
 import { type Context, Hono } from "hono";
+import { authenticateOfferedToken, isAccessToken } from "../auth/access-token.ts";
 import { access } from "../auth/middleware.ts";
 import { sha256 } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
@@ -15,7 +16,7 @@ import { takeToken } from "../http/rate-limit.ts";
 import { offeredToken, refuseSocket, type SocketRoute } from "../http/socket-request.ts";
 import { authenticateMember } from "../people/authenticate-member.ts";
 import { hasSessionCookie } from "../people/session.ts";
-import { livePrincipal, sessionPrincipal } from "./dependencies.ts";
+import { accessTokenPrincipal, livePrincipal, sessionPrincipal } from "./dependencies.ts";
 
 /** Seconds after which a client that found no room may come again, and half of the most. */
 const RETRY_AFTER_S = 15;
@@ -48,9 +49,13 @@ export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLiv
   );
 });
 
+/** Whoever may list runs may watch them. */
 async function principalOfRequest(c: Context<App>, token: string | undefined): Promise<LivePrincipal> {
+  if (token && isAccessToken(token)) {
+    const { environment } = await authenticateOfferedToken(c, "listRuns", token);
+    return accessTokenPrincipal(environment, token);
+  }
   if (!token && hasSessionCookie(c)) {
-    // Whoever may list runs may watch them.
     const { environment, credential } = await authenticateMember(c, "listRuns");
     if (credential.type === "session") return sessionPrincipal(environment, credential.session);
   }
