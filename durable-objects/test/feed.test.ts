@@ -29,8 +29,8 @@ it("a batch of log lines that is sent again, because its answer was lost, is sto
   await feed.appendLogs(2, [line("d")], batch(0, "host-1 2"));
   await feed.appendLogs(2, [line("e")]);
   await feed.appendLogs(2, [line("e")]);
-  const logs = await feed.listLogs({ limit: 100 });
-  expect(logs.map(({ attempt, entry }) => `${attempt} ${entry.message}`)).toEqual([
+  const { lines } = await feed.listLogs({ after: 0, limit: 100 });
+  expect(lines.map(({ attempt, message }) => `${attempt} ${message}`)).toEqual([
     "1 a",
     "1 b",
     "1 c",
@@ -138,8 +138,8 @@ it("sends what it stored and had not sent when it died, though nobody calls it a
     }),
   );
   expect(kept).toBeLessThanOrEqual(Date.now() + DEFAULTS.retentionMs);
-  const lines = await stubs(bindings).feed(runId).listLogs({ limit: 10 });
-  expect(lines.map(({ entry }) => entry.message)).toEqual(["a", "b"]);
+  const { lines } = await stubs(bindings).feed(runId).listLogs({ after: 0, limit: 10 });
+  expect(lines.map(({ message }) => message)).toEqual(["a", "b"]);
 });
 
 it("is deleted when retention is over", async () => {
@@ -149,6 +149,6 @@ it("is deleted when retention is over", async () => {
     storage.sql.exec("UPDATE meta SET value = '0' WHERE key = 'keptUntil'");
   });
   expect(await runDurableObjectAlarm(feed)).toBe(true);
-  expect(await feed.listLogs({ limit: 10 })).toEqual([]);
+  expect((await feed.listLogs({ after: 0, limit: 10 })).lines).toEqual([]);
   expect(await runDurableObjectAlarm(feed)).toBe(false);
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { LogEntry, ReportRequest } from "../src/contract/host-protocol.ts";
+import { ReportRequest } from "../src/contract/host-protocol.ts";
 import { JournalEntry } from "../src/contract/journal.ts";
 import { LIMITS } from "../src/contract/limits.ts";
+import { LogEntry } from "../src/contract/log-entry.ts";
 import { TaskRunError } from "../src/contract/run-errors.ts";
 import { utf8Bytes } from "../src/contract/text.ts";
 import { toTaskRunError } from "../src/run/run-error.ts";

@@ -31,6 +31,12 @@ export const dispatcherOf = (env: Bindings, environment: EnvironmentRef): Dispat
 
 export const runFeed = (env: Bindings, runId: string): FeedRpc => stubs(env).feed(runId);
 
+export const traceFeed = (env: Bindings, environmentKey: string, traceId: string): FeedRpc =>
+  stubs(env).traceFeed(environmentKey, traceId);
+
+export const metricsFeed = (env: Bindings, environmentKey: string): FeedRpc =>
+  stubs(env).metricsFeed(environmentKey);
+
 /** `name`: the token's id, or the home of an idempotency key. */
 export const waitpointObjectOf = (env: Bindings, name: string): WaitpointOwnerRpc =>
   stubs(env).waitpoint(name);

@@ -1,10 +1,9 @@
-import type { LogBatch, LogEntry } from "@acme/sdk/contract";
+import { type LogBatch, type LogEntry, TELEMETRY_LIMITS } from "@acme/sdk/contract";
 import type { LiveLogLine } from "@acme/sdk/contract/live";
 import type { Sql } from "../lib/sql.ts";
-import type { LogPage } from "./rpc.ts";
-
-/** Entries kept of one run: the latest. */
-const MAX_LOGS = 10_000;
+import { noteBatch } from "./batches.ts";
+import type { LogFilter, LogPage, StoredLogs } from "./rpc.ts";
+import { addToTotal, totalOf } from "./totals.ts";
 
 interface LogRow {
   attempt: number;
@@ -12,48 +11,83 @@ interface LogRow {
   level: LogEntry["level"];
   message: string;
   properties: string | null;
+  trace_id: string | null;
+  span_id: string | null;
   id: number;
   [column: string]: string | number | null;
 }
 
-/** Stores entries, but none of a batch that is stored already: its sender did not get the answer and sends it again. */
-export function appendLogs(sql: Sql, attempt: number, entries: LogEntry[], batch?: LogBatch): void {
-  sql.transaction(() => {
-    if (batch && !isNew(sql, batch)) return;
+const COLUMNS = "id, attempt, time, level, message, properties, trace_id, span_id";
+/** What a line takes beside its texts, roughly. */
+const LINE_BYTES = 40;
+/** Lines that are deleted at once. */
+const DELETE_AT_ONCE = 1_000;
+/** Characters of one page. */
+const PAGE_CHARACTERS = 8 * 1024 * 1024;
+
+/**
+ * Stores entries, but none of a batch that is stored already: its sender did not get the answer and sends it again. The
+ * number of the first line; 0: it is no longer known.
+ */
+export function appendLogs(
+  sql: Sql,
+  attempt: number,
+  entries: LogEntry[],
+  batch?: LogBatch,
+  maxBytes: number = TELEMETRY_LIMITS.logBytesPerRun,
+): number {
+  return sql.transaction(() => {
+    const next = lastLine(sql) + 1;
+    const { isNew, first } = batch ? noteBatch(sql, batch, next) : { isNew: true, first: next };
+    if (!isNew) return first;
+    let bytes = 0;
+    let id = next;
     for (const entry of entries) {
+      const properties = entry.properties ? JSON.stringify(entry.properties) : null;
       sql.exec(
-        "INSERT INTO logs (attempt, time, level, message, properties) VALUES (?, ?, ?, ?, ?)",
+        `INSERT INTO logs (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+        id,
         attempt,
         entry.time,
         entry.level,
         entry.message,
-        entry.properties ? JSON.stringify(entry.properties) : null,
+        properties,
+        entry.traceId ?? null,
+        entry.spanId ?? null,
       );
+      id += 1;
+      bytes += entry.message.length + (properties?.length ?? 0) + LINE_BYTES;
     }
-    sql.exec("DELETE FROM logs WHERE id <= (SELECT max(id) FROM logs) - ?", MAX_LOGS);
+    addToTotal(sql, "log_bytes", bytes);
+    if (totalOf(sql, "log_bytes") > maxBytes) dropOldest(sql, maxBytes);
+    return first;
   });
 }
 
-/** Whether a batch is none of those that are stored; it is then noted as stored. A sender numbers its batches in order. */
-function isNew(sql: Sql, { sender, number }: LogBatch): boolean {
-  const known = sql.exec<{ last: number }>("SELECT last FROM log_batches WHERE sender = ?", sender)[0];
-  if (known && number <= known.last) return false;
-  sql.exec(
-    "INSERT INTO log_batches (sender, last) VALUES (?, ?) ON CONFLICT (sender) DO UPDATE SET last = excluded.last",
-    sender,
-    number,
-  );
-  return true;
-}
-
-/** The latest entries, oldest first. */
-export function listLogs(sql: Sql, limit: number): { attempt: number; entry: LogEntry }[] {
-  const rows = sql.exec<LogRow>(
-    `SELECT id, attempt, time, level, message, properties FROM
-       (SELECT * FROM logs ORDER BY id DESC LIMIT ?) ORDER BY id`,
-    limit,
-  );
-  return rows.map((row) => ({ attempt: row.attempt, entry: entryOf(row) }));
+/** Deletes the oldest lines until the others fit, but never the newest one: it gives the next its number. */
+function dropOldest(sql: Sql, maxBytes: number): void {
+  const last = lastLine(sql);
+  let bytes = totalOf(sql, "log_bytes");
+  const before = bytes;
+  let dropped = 0;
+  while (bytes > maxBytes) {
+    const rows = sql.exec<{ id: number; bytes: number }>(
+      `SELECT id, length(message) + coalesce(length(properties), 0) + ${LINE_BYTES} AS bytes FROM logs WHERE id < ? ORDER BY id LIMIT ?`,
+      last,
+      DELETE_AT_ONCE,
+    );
+    if (rows.length === 0) break;
+    let upTo = 0;
+    for (const row of rows) {
+      if (bytes <= maxBytes) break;
+      upTo = row.id;
+      bytes -= row.bytes;
+      dropped += 1;
+    }
+    sql.exec("DELETE FROM logs WHERE id <= ?", upTo);
+  }
+  addToTotal(sql, "log_bytes", bytes - before);
+  addToTotal(sql, "logs_dropped", dropped);
 }
 
 /** Sequence number of the last line; 0 without lines. */
@@ -62,18 +96,51 @@ export const lastLine = (sql: Sql): number =>
 
 /** Lines after `after`, oldest first. Where lines are no longer kept, it begins at the first that is. */
 export function logsAfter(sql: Sql, after: number, limit: number): LogPage {
-  const rows = sql.exec<LogRow>(
-    "SELECT id, attempt, time, level, message, properties FROM logs WHERE id > ? ORDER BY id LIMIT ?",
-    after,
-    limit,
-  );
-  const lines = rows.map((row): LiveLogLine => ({ seq: row.id, attempt: row.attempt, ...entryOf(row) }));
+  const lines = sql
+    .exec<LogRow>(`SELECT ${COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+    .map(lineOf);
   return { previous: lines[0] ? lines[0].seq - 1 : after, lines };
 }
 
-const entryOf = ({ time, level, message, properties }: LogRow): LogEntry => ({
-  time,
-  level,
-  message,
-  ...(properties ? { properties: JSON.parse(properties) as Record<string, unknown> } : {}),
+/** A page of the lines that a filter lets through, oldest first. */
+export function listLogs(sql: Sql, { after, limit, levels, text, last }: LogFilter): StoredLogs {
+  const conditions = ["id > ?"];
+  const values: (string | number)[] = [after];
+  if (levels) {
+    conditions.push(`level IN (${levels.map(() => "?").join(", ")})`);
+    values.push(...levels);
+  }
+  if (text) {
+    conditions.push("instr(lower(message), ?) > 0");
+    values.push(text.toLowerCase());
+  }
+  const rows = sql.exec<LogRow>(
+    `SELECT ${COLUMNS} FROM logs WHERE ${conditions.join(" AND ")} ORDER BY id ${last ? "DESC" : ""} LIMIT ?`,
+    ...values,
+    limit,
+  );
+  const lines: LiveLogLine[] = [];
+  let characters = 0;
+  for (const row of last ? rows.reverse() : rows) {
+    lines.push(lineOf(row));
+    characters += row.message.length + (row.properties?.length ?? 0);
+    if (characters >= PAGE_CHARACTERS && !last) break;
+  }
+  const isPage = lines.length === limit || lines.length < rows.length;
+  return {
+    lines,
+    next: isPage ? (lines.at(-1)?.seq ?? null) : null,
+    dropped: totalOf(sql, "logs_dropped"),
+  };
+}
+
+const lineOf = (row: LogRow): LiveLogLine => ({
+  seq: row.id,
+  attempt: row.attempt,
+  time: row.time,
+  level: row.level,
+  message: row.message,
+  ...(row.properties ? { properties: JSON.parse(row.properties) as Record<string, unknown> } : {}),
+  ...(row.trace_id ? { traceId: row.trace_id } : {}),
+  ...(row.span_id ? { spanId: row.span_id } : {}),
 });

@@ -1,10 +1,28 @@
 import { DurableObject } from "cloudflare:workers";
-import { DEFAULTS, type LogBatch, type LogEntry, parseRunId } from "@acme/sdk/contract";
+import {
+  DEFAULTS,
+  type LogBatch,
+  type LogEntry,
+  type MetricPoint,
+  parseRunId,
+  type SpanRecord,
+} from "@acme/sdk/contract";
 import { hasTables, Meta, migrate, objectSql, type Sql } from "../lib/sql.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { appendLogs, lastLine, listLogs, logsAfter } from "./core.ts";
-import type { AppendRecords, AppendResult, FeedRpc, LogPage, StreamRecord } from "./rpc.ts";
+import { appendMetrics, listMetrics, metricNames } from "./metrics.ts";
+import type {
+  AppendRecords,
+  AppendResult,
+  FeedRpc,
+  LogFilter,
+  LogPage,
+  StoredLogs,
+  StoredSpans,
+  StreamRecord,
+} from "./rpc.ts";
 import { FEED_MIGRATIONS } from "./schema.ts";
+import { appendSpans, spanOf, spansAfter } from "./spans.ts";
 import { appendRecords, lastIndexOf, lastRecordOf, recordsAfter } from "./streams.ts";
 import { Watches } from "./watches.ts";
 
@@ -13,13 +31,17 @@ const READ_CHARACTERS = 1024 * 1024;
 /** After something was stored that somebody watches, it is made sure this much later that it was sent. */
 const SENT_MS = 1_000;
 
-/** The object of one run's feed: its logs, bounded, deleted when retention is over. */
+/** How often what is added puts off the end of retention. */
+const PROLONG_MS = 24 * 3_600_000;
+
+/** A feed: the log and streams of a run, the spans of a trace, or metrics. Bounded, and deleted when retention is over. */
 export function feedObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements FeedRpc {
     readonly #sql: Sql;
     readonly #stubs: Stubs;
     /** Null: nothing is stored yet. */
     #watches: Watches | null = null;
+    #prolongedAt = 0;
     /** Who waits for the next record, by stream. */
     readonly #readers = new Map<string, Set<() => void>>();
     /** The alarm is set by this life of the object, to make sure that all was sent. */
@@ -32,15 +54,48 @@ export function feedObject<Env extends ObjectBindings>() {
       if (hasTables(this.#sql)) this.#open();
     }
 
-    async appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<void> {
+    async appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number> {
       const watches = this.#watches ?? this.#create();
-      appendLogs(this.#sql, attempt, entries, batch);
+      const first = appendLogs(this.#sql, attempt, entries, batch);
+      this.#prolong();
       if (watches.ofLogs) this.#makeSure();
       this.ctx.waitUntil(watches.sendLogs());
+      return first;
     }
 
-    async listLogs({ limit }: { limit: number }): Promise<{ attempt: number; entry: LogEntry }[]> {
-      return this.#watches ? listLogs(this.#sql, limit) : [];
+    async listLogs(filter: LogFilter): Promise<StoredLogs> {
+      return this.#watches ? listLogs(this.#sql, filter) : { lines: [], next: null, dropped: 0 };
+    }
+
+    async appendSpans(spans: SpanRecord[], batch?: LogBatch): Promise<void> {
+      if (!this.#watches) this.#create();
+      appendSpans(this.#sql, spans, batch);
+      this.#prolong();
+    }
+
+    async listSpans(after: number, limit: number): Promise<StoredSpans> {
+      return this.#watches ? spansAfter(this.#sql, after, limit) : { spans: [], next: null, dropped: 0 };
+    }
+
+    async retrieveSpan(spanId: string): Promise<SpanRecord | null> {
+      return this.#watches ? spanOf(this.#sql, spanId) : null;
+    }
+
+    async appendMetrics(points: MetricPoint[], batch?: LogBatch): Promise<void> {
+      if (!this.#watches) this.#create();
+      appendMetrics(this.#sql, points, batch, Date.now());
+      this.#prolong();
+    }
+
+    async listMetrics(
+      name: string,
+      range: { from: number; to: number; limit: number },
+    ): Promise<MetricPoint[]> {
+      return this.#watches ? listMetrics(this.#sql, name, range) : [];
+    }
+
+    async metricNames(): Promise<string[]> {
+      return this.#watches ? metricNames(this.#sql) : [];
     }
 
     async watchLogs(runId: string, after: number, limit: number): Promise<LogPage & { more: boolean }> {
@@ -153,6 +208,7 @@ export function feedObject<Env extends ObjectBindings>() {
       const keptUntil = this.#keptUntil();
       if (Date.now() >= keptUntil) {
         this.#watches = null;
+        this.#prolongedAt = 0;
         await this.ctx.storage.deleteAll();
         return;
       }
@@ -184,6 +240,16 @@ export function feedObject<Env extends ObjectBindings>() {
       if (this.#makesSure) return;
       this.#makesSure = true;
       this.ctx.storage.setAlarm(Date.now() + SENT_MS);
+    }
+
+    /** Retention counts from the last thing that was added, by the day. */
+    #prolong(): void {
+      const now = Date.now();
+      if (now - this.#prolongedAt < PROLONG_MS) return;
+      this.#prolongedAt = now;
+      const until = now + DEFAULTS.retentionMs;
+      // The alarm that is set looks at this when it comes.
+      if (this.#keptUntil() < until - PROLONG_MS) new Meta(this.#sql).set("keptUntil", until);
     }
 
     #open(): Watches {

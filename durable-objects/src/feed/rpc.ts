@@ -1,4 +1,4 @@
-import type { LogBatch, LogEntry } from "@acme/sdk/contract";
+import type { LogBatch, LogEntry, LogLevel, MetricPoint, SpanRecord } from "@acme/sdk/contract";
 import type { LiveLogLine } from "@acme/sdk/contract/live";
 
 /** Log lines in order. `previous`: the sequence number before the first of them. */
@@ -7,10 +7,43 @@ export interface LogPage {
   lines: LiveLogLine[];
 }
 
+/** Which lines of a log: after a sequence number, and with the newest of those instead of the oldest if `last`. */
+export interface LogFilter {
+  after: number;
+  limit: number;
+  levels?: LogLevel[];
+  text?: string;
+  last?: boolean;
+}
+
+/** `next`: the number to go on after; null: these are the last. `dropped`: lines at the beginning that are no longer kept. */
+export interface StoredLogs {
+  lines: LiveLogLine[];
+  next: number | null;
+  dropped: number;
+}
+
+/** `next`: the number to go on after; null: these are the last. `dropped`: spans that were not kept. */
+export interface StoredSpans {
+  spans: SpanRecord[];
+  next: number | null;
+  dropped: number;
+}
+
 export interface FeedRpc {
-  /** Idempotent for entries that come with a batch: those of a batch that is stored already are skipped. */
-  appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<void>;
-  listLogs(options: { limit: number }): Promise<{ attempt: number; entry: LogEntry }[]>;
+  /**
+   * The sequence number of the first line. Idempotent for entries that come with a batch: those of a batch that is stored
+   * already are skipped, and the latest batch of a sender gives its number again; 0 for an earlier one.
+   */
+  appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number>;
+  listLogs(filter: LogFilter): Promise<StoredLogs>;
+  /** Idempotent for a batch, and for a span that has ended. */
+  appendSpans(spans: SpanRecord[], batch?: LogBatch): Promise<void>;
+  listSpans(after: number, limit: number): Promise<StoredSpans>;
+  retrieveSpan(spanId: string): Promise<SpanRecord | null>;
+  appendMetrics(points: MetricPoint[], batch?: LogBatch): Promise<void>;
+  listMetrics(name: string, range: { from: number; to: number; limit: number }): Promise<MetricPoint[]>;
+  metricNames(): Promise<string[]>;
   /**
    * From the LiveObject: lines after the sequence number `after`, and from then on each new one through its
    * `logsAppended`, until that says that nobody watches. `more`: there are further lines already.

@@ -15,10 +15,12 @@ import { z } from "zod";
 import { cutString } from "./cut-string.ts";
 import { CheckpointRef, CompletedOperation, JournalEntry, RunResume } from "./journal.ts";
 import { LIMITS } from "./limits.ts";
+import { LogEntry } from "./log-entry.ts";
 import { MACHINE_PRESETS } from "./machines.ts";
 import { RetryOptions, WorkerManifest } from "./manifest.ts";
 import { TaskRunError } from "./run-errors.ts";
-import { cutMiddle, fitsBytes } from "./text.ts";
+import { MetricPoint, SpanRecord } from "./telemetry.ts";
+import { TELEMETRY_LIMITS } from "./telemetry-limits.ts";
 
 export const HOST_PROTOCOL = 1;
 
@@ -160,23 +162,6 @@ export const AttemptCompleted = z.object({
 });
 export type AttemptCompleted = z.infer<typeof AttemptCompleted>;
 
-/** If the JSON of the properties is over the limit, its beginning and end are kept. */
-function cutProperties(properties: Record<string, unknown>): Record<string, unknown> {
-  const json = JSON.stringify(properties);
-  if (fitsBytes(json, LIMITS.logPropertiesBytes)) return properties;
-  // In a string inside JSON, each quote takes two bytes.
-  return { truncated: cutMiddle(json, LIMITS.logPropertiesBytes / 2) };
-}
-
-export const LogEntry = z.object({
-  /** Milliseconds since the epoch. */
-  time: z.number(),
-  level: z.enum(["trace", "debug", "log", "info", "warn", "error"]),
-  message: cutString(LIMITS.logMessageBytes),
-  properties: z.record(z.string(), z.unknown()).overwrite(cutProperties).optional(),
-});
-export type LogEntry = z.infer<typeof LogEntry>;
-
 /** A host sends a batch again, with the same number, when it did not get the answer. Later batches have higher numbers. */
 export const LogBatch = z.object({ sender: z.string().min(1).max(64), number: z.number().int().min(0) });
 export type LogBatch = z.infer<typeof LogBatch>;
@@ -187,6 +172,8 @@ export const RunLogs = z.object({
   apiToken: z.string().max(LIMITS.tokenBytes).optional(),
   attempt: z.number().int(),
   entries: z.array(LogEntry).max(LIMITS.entriesPerReport),
+  spans: z.array(SpanRecord).max(TELEMETRY_LIMITS.spansPerReport).optional(),
+  metrics: z.array(MetricPoint).max(TELEMETRY_LIMITS.pointsPerReport).optional(),
   batch: LogBatch.optional(),
 });
 export type RunLogs = z.infer<typeof RunLogs>;

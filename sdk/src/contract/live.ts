@@ -15,9 +15,9 @@
  */
 import { z } from "zod";
 import { PUBLIC_STATUSES, RunSummary } from "./api/runs.ts";
-import { LogEntry } from "./host-protocol.ts";
 import { parseRunId } from "./ids.ts";
 import { LIVE_LIMITS } from "./live-constants.ts";
+import { LogEntry } from "./log-entry.ts";
 import { QueueName } from "./manifest.ts";
 import { STREAM_LIMITS } from "./stream-limits.ts";
 

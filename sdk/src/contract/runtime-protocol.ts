@@ -6,8 +6,9 @@
  * host is gone and the runtime exits.
  */
 import { z } from "zod";
-import { AttemptOutcome, DequeuedRun, LogEntry } from "./host-protocol.ts";
+import { AttemptOutcome, DequeuedRun } from "./host-protocol.ts";
 import { JournalEntry, OperationKind, OperationResult } from "./journal.ts";
+import { LogEntry } from "./log-entry.ts";
 
 export const RUNTIME_PROTOCOL = 1;
 

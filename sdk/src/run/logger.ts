@@ -1,5 +1,5 @@
 import { trace as otel, type Span, type SpanOptions, SpanStatusCode } from "@opentelemetry/api";
-import type { LogEntry } from "../contract/host-protocol.ts";
+import type { LogEntry } from "../contract/log-entry.ts";
 import { currentRun, state } from "./state.ts";
 
 /** The lowest level that is logged: `logLevel` of the configuration file. */

@@ -1,4 +1,4 @@
-import type { LogEntry } from "../contract/host-protocol.ts";
+import type { LogEntry } from "../contract/log-entry.ts";
 import type { MachinePreset } from "../contract/machines.ts";
 import type { RetryOptions, ScheduleManifest } from "../contract/manifest.ts";
 import type { HookFunctions } from "../define/hook-types.ts";

@@ -1,6 +1,7 @@
 import { updateRunMetadata } from "../client/runs-api.ts";
-import type { AttemptOutcome, DequeuedRun, LogEntry } from "../contract/host-protocol.ts";
+import type { AttemptOutcome, DequeuedRun } from "../contract/host-protocol.ts";
 import type { OperationResult } from "../contract/journal.ts";
+import type { LogEntry } from "../contract/log-entry.ts";
 import type { Context } from "../run/context.ts";
 import { notSaved, RunMetadata } from "../run/run-metadata.ts";
 import { type RegisteredTask, type RunScope, state } from "../run/state.ts";

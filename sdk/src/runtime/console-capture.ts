@@ -1,5 +1,5 @@
 import { format } from "node:util";
-import type { LogEntry } from "../contract/host-protocol.ts";
+import type { LogEntry } from "../contract/log-entry.ts";
 import { currentRun, state } from "../run/state.ts";
 
 const LEVELS = {

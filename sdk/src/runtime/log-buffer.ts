@@ -1,5 +1,5 @@
-import type { LogEntry } from "../contract/host-protocol.ts";
 import { LIMITS } from "../contract/limits.ts";
+import type { LogEntry } from "../contract/log-entry.ts";
 import { cutMiddle, fitsBytes } from "../contract/text.ts";
 import type { Channel } from "./channel.ts";
 import { realNow } from "./real-clock.ts";

@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex } from "node:stream";
 import { expect, onTestFinished } from "vitest";
-import type { AttemptOutcome, DequeuedRun, LogEntry } from "../../src/contract/host-protocol.ts";
+import type { AttemptOutcome, DequeuedRun } from "../../src/contract/host-protocol.ts";
+import type { LogEntry } from "../../src/contract/log-entry.ts";
 import { type HostToRuntime, RuntimeToHost } from "../../src/contract/runtime-protocol.ts";
 import { source } from "./bundle.ts";
 

@@ -10,8 +10,9 @@ import {
 } from "@acme/sdk/contract";
 import type { z } from "zod";
 import type { Bindings } from "../bindings.ts";
-import { queueObjectOf, runFeed } from "../objects.ts";
+import { queueObjectOf } from "../objects.ts";
 import { mayBeLarge, offload, STORED } from "../storage/packets.ts";
+import { appendTelemetry } from "../telemetry/append.ts";
 import { issueRunToken, markEnded, provesLease } from "./run-tokens.ts";
 
 type Report = z.output<typeof ReportRequest>;
@@ -41,7 +42,7 @@ export async function applyReport(env: Bindings, report: Report): Promise<Report
         verdicts.set(`${kind} ${keyOf(item)}`, result?.[kind][index] ?? missing);
     }
   });
-  const logs = report.logs.map((entry) => appendLogs(env, hostId, entry));
+  const logs = report.logs.map((entry) => appendRecords(env, hostId, entry));
   await Promise.all(queues);
   const verdictsOf = (kind: LeaseKind): LeaseVerdict[] =>
     report[kind].map((item) => (verdicts.get(`${kind} ${keyOf(item)}`) as LeaseVerdict) ?? "retry");
@@ -74,17 +75,28 @@ export async function applyReport(env: Bindings, report: Report): Promise<Report
 
 type ParsedLogs = Report["logs"][number];
 
-async function appendLogs(
+async function appendRecords(
   env: Bindings,
   hostId: string,
-  { apiToken, attempt, batch, entries, runId }: ParsedLogs,
+  { apiToken, attempt, batch, entries, spans = [], metrics = [], runId }: ParsedLogs,
 ): Promise<"ok" | "refused" | "retry"> {
   if (!provesLease(env, apiToken, { hostId, runId })) return "refused";
+  const environment = parseRunId(runId)?.environmentKey ?? "";
+  const { sender, number } = batch ?? { sender: crypto.randomUUID(), number: 0 };
+  const of = { runId, attempt };
+  const records = {
+    // A host has several runs in a batch, and several of them can be of one trace.
+    sender: `${sender} ${runId}`,
+    number,
+    logs: entries.map((entry) => ({ ...entry, ...of, seq: 0 })),
+    spans: spans.map((span) => ({ ...span, ...of })),
+    metrics: metrics.map((point) => ({ ...point, ...of })),
+  };
   try {
-    await inTime(runFeed(env, runId).appendLogs(attempt, entries, batch));
+    await inTime(appendTelemetry(env, environment, records));
     return "ok";
   } catch (error) {
-    console.error(`The feed of run ${runId} could not take logs; the host sends them again`, error);
+    console.error(`Telemetry of run ${runId} could not be stored; the host sends it again`, error);
     return "retry";
   }
 }

@@ -116,7 +116,7 @@ export const runRoutes = new Hono<App>()
     const owner = ownerOf(c.env, environment.key, runId);
     const [timeline, logs] = await Promise.all([
       owner.runEvents(environment.key, runId),
-      runFeed(c.env, runId).listLogs({ limit: 1_000 }),
+      runFeed(c.env, runId).listLogs({ after: 0, limit: 1_000, last: true }),
     ]);
     if (!timeline) throw runNotFound(runId);
     const events: z.infer<typeof EventsResponse>["events"] = [
@@ -126,13 +126,13 @@ export const runRoutes = new Hono<App>()
         message,
         properties: data,
       })),
-      ...logs.map(({ attempt, entry }) => ({
-        time: isoTime(entry.time),
+      ...logs.lines.map(({ time, message, level, attempt, properties }) => ({
+        time: isoTime(time),
         type: "log",
-        message: entry.message,
-        level: entry.level,
+        message,
+        level,
         attempt,
-        properties: entry.properties,
+        properties,
       })),
     ];
     return c.json({ events: events.sort((a, b) => (a.time < b.time ? -1 : a.time > b.time ? 1 : 0)) });

@@ -1,0 +1,81 @@
+import { type LogBatch, type SpanRecord, TELEMETRY_LIMITS } from "@acme/sdk/contract";
+import type { Sql } from "../lib/sql.ts";
+import { noteBatch } from "./batches.ts";
+import type { StoredSpans } from "./rpc.ts";
+import { addToTotal, totalOf } from "./totals.ts";
+
+/** Characters of one page. */
+const PAGE_CHARACTERS = 8 * 1024 * 1024;
+
+/**
+ * Stores spans of a trace, each once. A span that has not ended is replaced by the same span that has; one that has ended never
+ * changes. When the trace has all that it may have, further spans are counted only.
+ */
+export function appendSpans(
+  sql: Sql,
+  spans: SpanRecord[],
+  batch: LogBatch | undefined,
+  limits: { spanBytesPerTrace: number; spansPerTrace: number } = TELEMETRY_LIMITS,
+): void {
+  sql.transaction(() => {
+    let count = totalOf(sql, "spans");
+    let bytes = totalOf(sql, "span_bytes");
+    const before = { count, bytes };
+    let dropped = 0;
+    for (const span of spans) {
+      const known = sql.exec<{ seq: number; is_over: number; size: number }>(
+        "SELECT seq, is_over, length(body) AS size FROM spans WHERE span_id = ?",
+        span.spanId,
+      )[0];
+      if (known?.is_over) continue;
+      const body = JSON.stringify(span);
+      const isOver = span.endTime === null ? 0 : 1;
+      if (known) {
+        sql.exec("UPDATE spans SET is_over = ?, body = ? WHERE seq = ?", isOver, body, known.seq);
+        bytes += body.length - known.size;
+      } else if (count >= limits.spansPerTrace || bytes + body.length > limits.spanBytesPerTrace) {
+        dropped += 1;
+      } else {
+        sql.exec("INSERT INTO spans (span_id, is_over, body) VALUES (?, ?, ?)", span.spanId, isOver, body);
+        count += 1;
+        bytes += body.length;
+      }
+    }
+    addToTotal(sql, "spans", count - before.count);
+    addToTotal(sql, "span_bytes", bytes - before.bytes);
+    // What is sent again is dropped again, and counted once.
+    if (dropped > 0 && (!batch || noteBatch(sql, batch, 0).isNew)) addToTotal(sql, "spans_dropped", dropped);
+  });
+}
+
+/** Spans in the order in which they were first stored, after the number `after`: as many as make a page. */
+export function spansAfter(sql: Sql, after: number, limit: number): StoredSpans {
+  const spans: SpanRecord[] = [];
+  let last = after;
+  let characters = 0;
+  let isPage = false;
+  while (!isPage) {
+    // Pieces, so that one page of large spans does not read what it leaves out.
+    const piece = Math.min(500, limit - spans.length);
+    const rows = sql.exec<{ seq: number; body: string }>(
+      "SELECT seq, body FROM spans WHERE seq > ? ORDER BY seq LIMIT ?",
+      last,
+      piece,
+    );
+    for (const row of rows) {
+      spans.push(JSON.parse(row.body) as SpanRecord);
+      last = row.seq;
+      characters += row.body.length;
+      if (characters >= PAGE_CHARACTERS) break;
+    }
+    isPage = spans.length >= limit || characters >= PAGE_CHARACTERS;
+    if (!isPage && rows.length < piece) return { spans, next: null, dropped: totalOf(sql, "spans_dropped") };
+  }
+  const more = sql.exec("SELECT 1 AS found FROM spans WHERE seq > ? LIMIT 1", last).length > 0;
+  return { spans, next: more ? last : null, dropped: totalOf(sql, "spans_dropped") };
+}
+
+export function spanOf(sql: Sql, spanId: string): SpanRecord | null {
+  const row = sql.exec<{ body: string }>("SELECT body FROM spans WHERE span_id = ?", spanId)[0];
+  return row ? (JSON.parse(row.body) as SpanRecord) : null;
+}

@@ -1,0 +1,117 @@
+/**
+ * Spans, log lines and metric points, as every part that handles them knows them: the runtime records them, the container host
+ * sends them, the Worker takes them over OTLP as well, and a `TelemetryStore` keeps them. What people read is cut where it
+ * enters; what is compared (ids, names of attributes) is refused.
+ */
+import { z } from "zod";
+import { cutString } from "./cut-string.ts";
+import { LogEntry, SpanId, TraceId } from "./log-entry.ts";
+import { TELEMETRY_LIMITS } from "./telemetry-limits.ts";
+import { cutMiddle } from "./text.ts";
+
+/** Milliseconds since the epoch, with fractions. */
+const Time = z.number().min(0).max(8_640_000_000_000_000);
+const RunId = z.string().max(128);
+const Attempt = z.number().int().min(1);
+
+const Scalar = z.union([cutString(TELEMETRY_LIMITS.attributeValueBytes), z.number(), z.boolean()]);
+const AttributeValue = z.union([Scalar, z.array(Scalar).max(TELEMETRY_LIMITS.attributeItems)]);
+export type AttributeValue = z.infer<typeof AttributeValue>;
+
+/** More attributes than a span may have, or more bytes of them, are left out; `acme.attributes.dropped` counts them. */
+export const Attributes = z
+  .record(z.string().max(TELEMETRY_LIMITS.attributeNameBytes), AttributeValue)
+  .overwrite(boundAttributes);
+export type Attributes = z.infer<typeof Attributes>;
+
+function boundAttributes(attributes: Record<string, AttributeValue>): Record<string, AttributeValue> {
+  const entries = Object.entries(attributes);
+  const kept: Record<string, AttributeValue> = {};
+  let bytes = 0;
+  let count = 0;
+  for (const [name, value] of entries) {
+    bytes += name.length + (typeof value === "string" ? value.length : JSON.stringify(value).length);
+    if (bytes > TELEMETRY_LIMITS.attributesBytes || count === TELEMETRY_LIMITS.attributes) break;
+    kept[name] = value;
+    count += 1;
+  }
+  if (count === entries.length) return attributes;
+  return { ...kept, "acme.attributes.dropped": entries.length - count };
+}
+
+export const SPAN_KINDS = ["internal", "server", "client", "producer", "consumer"] as const;
+export const SPAN_STATUSES = ["unset", "ok", "error"] as const;
+
+export const SpanEvent = z.object({
+  time: Time,
+  name: cutString(TELEMETRY_LIMITS.nameBytes),
+  attributes: Attributes,
+});
+export type SpanEvent = z.infer<typeof SpanEvent>;
+
+export const SpanLink = z.object({ traceId: TraceId, spanId: SpanId, attributes: Attributes });
+export type SpanLink = z.infer<typeof SpanLink>;
+
+export const SpanRecord = z.object({
+  traceId: TraceId,
+  spanId: SpanId,
+  parentSpanId: SpanId.nullable(),
+  /** Null: it is not of a run: a service that triggered one. */
+  runId: RunId.nullable(),
+  attempt: Attempt.nullable(),
+  /** `service.name` of who recorded it; null inside a run. */
+  service: cutString(TELEMETRY_LIMITS.nameBytes).nullable(),
+  name: cutString(TELEMETRY_LIMITS.nameBytes),
+  kind: z.enum(SPAN_KINDS),
+  startTime: Time,
+  /** Null: it has not ended yet. The same span is sent again when it has. */
+  endTime: Time.nullable(),
+  status: z.enum(SPAN_STATUSES),
+  /** Why its status is "error". */
+  message: cutString(TELEMETRY_LIMITS.attributeValueBytes).optional(),
+  attributes: Attributes,
+  events: z.array(SpanEvent).max(TELEMETRY_LIMITS.eventsPerSpan),
+  links: z.array(SpanLink).max(TELEMETRY_LIMITS.linksPerSpan),
+});
+export type SpanRecord = z.infer<typeof SpanRecord>;
+
+export const LogLevel = LogEntry.shape.level;
+export type LogLevel = z.infer<typeof LogLevel>;
+
+export const LogRecord = LogEntry.extend({
+  /** Null: a log line of a service that is not a run. */
+  runId: RunId.nullable(),
+  attempt: Attempt.nullable(),
+  /** The line's number in the log of its run, from 1, given by the run's feed. 0: it is not of a run. */
+  seq: z.number().int().min(0),
+});
+export type LogRecord = z.infer<typeof LogRecord>;
+
+export const METRIC_KINDS = ["gauge", "sum", "histogram"] as const;
+
+/** Counts by bucket: `counts` has one more than `bounds`, for what is above the last of them. */
+export const MetricBuckets = z.object({
+  bounds: z.array(z.number()).max(TELEMETRY_LIMITS.buckets),
+  counts: z.array(z.number().min(0)).max(TELEMETRY_LIMITS.buckets + 1),
+  sum: z.number(),
+  count: z.number().min(0),
+});
+export type MetricBuckets = z.infer<typeof MetricBuckets>;
+
+export const MetricPoint = z.object({
+  name: z.string().min(1).max(TELEMETRY_LIMITS.nameBytes),
+  /** A sum counts since its start; a gauge is the value at that time. */
+  kind: z.enum(METRIC_KINDS),
+  unit: z.string().max(64),
+  /** Of a gauge and a sum; of a histogram the mean. */
+  value: z.number(),
+  buckets: MetricBuckets.optional(),
+  time: Time,
+  attributes: Attributes,
+  runId: RunId.nullable(),
+  attempt: Attempt.nullable(),
+});
+export type MetricPoint = z.infer<typeof MetricPoint>;
+
+/** The text of a span's name, or of an attribute, cut to the limit. */
+export const cutName = (text: string): string => cutMiddle(text, TELEMETRY_LIMITS.nameBytes);

@@ -1,0 +1,115 @@
+import type { LogRecord, SpanRecord } from "@acme/sdk/contract";
+import type { Bindings } from "../bindings.ts";
+import { metricsFeed, runFeed, traceFeed } from "../objects.ts";
+import { seriesOf } from "./metric-series.ts";
+import { needsClickHouse } from "./needs-clickhouse.ts";
+import type {
+  LogSearchPage,
+  LogsOfRun,
+  MetricQuery,
+  MetricSeries,
+  RunLogPage,
+  SpanPage,
+  TelemetryBatch,
+  TelemetryStore,
+} from "./store.ts";
+
+/** Points that a query reads at most. */
+const MAX_POINTS = 20_000;
+
+/**
+ * The store of a server that has none: logs and metrics of a run are in the run's feed, spans in the feed of their trace. It
+ * finds what belongs to one run or one trace, and nothing else.
+ */
+export class EmbeddedStore implements TelemetryStore {
+  readonly kind = "embedded";
+  readonly #env: Bindings;
+
+  constructor(env: Bindings) {
+    this.#env = env;
+  }
+
+  async append(environment: string, batch: TelemetryBatch): Promise<void> {
+    await Promise.all([
+      this.appendLogs(batch),
+      this.#appendSpans(environment, batch),
+      this.#appendMetrics(environment, batch),
+    ]);
+  }
+
+  /** Stores the lines that are of a run. Returns them with the numbers that they have in its log. */
+  async appendLogs({ sender, number, logs }: TelemetryBatch): Promise<LogRecord[]> {
+    const byAttempt = groupBy(logs, ({ runId, attempt }) => (runId === null ? "" : `${runId} ${attempt}`));
+    const stored = await Promise.all(
+      [...byAttempt].map(async ([key, lines]) => {
+        const { runId, attempt } = lines[0] as LogRecord;
+        if (key === "" || runId === null) return lines;
+        const batch = { sender: `${sender} ${attempt}`, number };
+        const entries = lines.map(({ runId, attempt, seq, ...entry }) => entry);
+        const first = await runFeed(this.#env, runId).appendLogs(attempt ?? 1, entries, batch);
+        return first === 0 ? [] : lines.map((line, index) => ({ ...line, seq: first + index }));
+      }),
+    );
+    return stored.flat();
+  }
+
+  async #appendSpans(environment: string, { sender, number, spans }: TelemetryBatch): Promise<void> {
+    const byTrace = groupBy(spans, ({ traceId }) => traceId);
+    await Promise.all(
+      [...byTrace].map(([traceId, ofTrace]) =>
+        traceFeed(this.#env, environment, traceId).appendSpans(ofTrace, { sender, number }),
+      ),
+    );
+  }
+
+  async #appendMetrics(environment: string, { sender, number, metrics }: TelemetryBatch): Promise<void> {
+    const byRun = groupBy(metrics, ({ runId }) => runId ?? "");
+    await Promise.all(
+      [...byRun].map(([runId, points]) => {
+        const feed = runId === "" ? metricsFeed(this.#env, environment) : runFeed(this.#env, runId);
+        return feed.appendMetrics(points, { sender, number });
+      }),
+    );
+  }
+
+  async trace(
+    environment: string,
+    traceId: string,
+    { after, limit }: { after: string | null; limit: number },
+  ): Promise<SpanPage> {
+    const from = after === null ? 0 : Number(after);
+    const page = await traceFeed(this.#env, environment, traceId).listSpans(from, limit);
+    return { ...page, next: page.next === null ? null : String(page.next) };
+  }
+
+  async span(environment: string, traceId: string, spanId: string): Promise<SpanRecord | null> {
+    return traceFeed(this.#env, environment, traceId).retrieveSpan(spanId);
+  }
+
+  async logsOfRun(_environment: string, runId: string, query: LogsOfRun): Promise<RunLogPage> {
+    const { lines, next, dropped } = await runFeed(this.#env, runId).listLogs(query);
+    return { logs: lines.map((line) => ({ ...line, runId })), next, dropped };
+  }
+
+  async searchLogs(): Promise<LogSearchPage> {
+    throw needsClickHouse("Searching the logs of many runs");
+  }
+
+  async metricSeries(environment: string, query: MetricQuery): Promise<MetricSeries[]> {
+    const feed =
+      query.runId === undefined ? metricsFeed(this.#env, environment) : runFeed(this.#env, query.runId);
+    const range = { from: query.from, to: query.to, limit: MAX_POINTS };
+    return seriesOf(await feed.listMetrics(query.name, range), query);
+  }
+}
+
+function groupBy<T>(items: T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group) group.push(item);
+    else groups.set(key, [item]);
+  }
+  return groups;
+}
