@@ -143,12 +143,14 @@ it("sends what it stored and had not sent when it died, though nobody calls it a
 });
 
 it("is deleted when retention is over", async () => {
-  const feed = bindings.FEED.getByName(`run:${newRunId(new Scene().ref.queueKey)}`);
+  const runId = newRunId(new Scene().ref.queueKey);
+  const feed = bindings.FEED.getByName(`run:${runId}`);
   await feed.appendLogs(1, [line("a")]);
   await runInDurableObject(feed, (_, { storage }) => {
     storage.sql.exec("UPDATE meta SET value = '0' WHERE key = 'keptUntil'");
   });
   expect(await runDurableObjectAlarm(feed)).toBe(true);
-  expect((await feed.listLogs({ after: 0, limit: 10 })).lines).toEqual([]);
+  const { lines } = await stubs(bindings).feed(runId).listLogs({ after: 0, limit: 10 });
+  expect(lines).toEqual([]);
   expect(await runDurableObjectAlarm(feed)).toBe(false);
 });
