@@ -2,12 +2,16 @@ import { createHash } from "node:crypto";
 import { type HostDeployment, LIMITS } from "@acme/sdk/contract";
 import type { HostApi } from "./api.ts";
 import type { Bundles } from "./bundles.ts";
+import { HostError } from "./errors.ts";
+import type { Executor } from "./executor/executor.ts";
 import { Redactor } from "./redactor.ts";
 
 /** A deployment whose files that a runtime needs are all on this machine. */
 export interface ReadyDeployment {
   deployment: HostDeployment;
   bundlePath: string;
+  /** Id of its own image on this machine's Engine. */
+  image?: string;
   /** Tells apart runtimes that were started with other variables. */
   envHash: string;
   /** Takes the values of the environment's secrets out of logs and errors. */
@@ -27,13 +31,19 @@ const MAX_KEPT = 1_000;
 export class Deployments {
   readonly #api: Pick<HostApi, "deployment" | "bundle">;
   readonly #bundles: Bundles;
+  readonly #executor: Pick<Executor, "ensureImage">;
   /** `at`: when its fetch began; `askedAt`: when a refresh of it began last. */
   readonly #known = new Map<string, { ready: ReadyDeployment; at: number; askedAt: number }>();
   readonly #loading = new Map<string, Promise<ReadyDeployment>>();
 
-  constructor(api: Pick<HostApi, "deployment" | "bundle">, bundles: Bundles) {
+  constructor(
+    api: Pick<HostApi, "deployment" | "bundle">,
+    bundles: Bundles,
+    executor: Pick<Executor, "ensureImage">,
+  ) {
     this.#api = api;
     this.#bundles = bundles;
+    this.#executor = executor;
   }
 
   /** The deployment if it is here already, and not too old. */
@@ -65,13 +75,14 @@ export class Deployments {
   async #load(id: string, apiToken: string | undefined): Promise<ReadyDeployment> {
     const at = performance.now();
     const deployment = await this.#api.deployment(id, apiToken);
-    const bundlePath = await this.#bundles.path(deployment.contentHash, () =>
-      this.#api.bundle(id, LIMITS.bundleBytes, apiToken),
-    );
+    const [bundlePath, image] = await Promise.all([
+      this.#bundles.path(deployment.contentHash, () => this.#api.bundle(id, LIMITS.bundleBytes, apiToken)),
+      this.#imageOf(deployment),
+    ]);
     const variables = Object.entries(deployment.env).sort(([a], [b]) => (a < b ? -1 : 1));
     const envHash = createHash("sha256").update(JSON.stringify(variables)).digest("hex").slice(0, 16);
     const redactor = new Redactor(deployment.env, deployment.secretNames);
-    const ready = { deployment, bundlePath, envHash, redactor };
+    const ready = { deployment, bundlePath, image, envHash, redactor };
     this.#known.delete(id);
     this.#known.set(id, { ready, at, askedAt: at });
     for (const oldest of this.#known.keys()) {
@@ -79,5 +90,13 @@ export class Deployments {
       this.#known.delete(oldest);
     }
     return ready;
+  }
+
+  async #imageOf({ image, version }: HostDeployment): Promise<string | undefined> {
+    if (!image) return undefined;
+    if (this.#executor.ensureImage) return this.#executor.ensureImage(image);
+    throw new HostError(
+      `version ${version} has an image of its own, and this host executes runs in processes. Start it with --executor docker.`,
+    );
   }
 }

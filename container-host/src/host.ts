@@ -218,7 +218,7 @@ class Host {
     this.#attempts = new Attempts({
       saver: this.#checkpoints?.saver ?? null,
       apiUrl: executor.apiUrl,
-      deployments: new Deployments(api, bundles),
+      deployments: new Deployments(api, bundles, executor),
       pool: this.#pool,
       reporter: this.#reporter,
       logs: this.#logs,

@@ -27,6 +27,7 @@ const USAGE = `Usage: container-host [options]
   --checkpoints on|off   Docker: save suspended processes, else replay them (ACME_HOST_CHECKPOINTS; default on)
   --checkpoint-dir DIR   where; hosts that share it restore each other's (ACME_HOST_CHECKPOINT_DIR)
   --checkpoint-bytes N   the most they may take (ACME_HOST_CHECKPOINT_BYTES; default 10 GB)
+  --image-cache-bytes N  pulled images of deployments (ACME_HOST_IMAGE_CACHE_BYTES; default 20 GB)
   --block-networks KIND  Docker: none, link-local (169.254.0.0/16 and metadata of clouds) or private (also private
                          ranges): what containers can't reach (ACME_HOST_BLOCK_NETWORKS; default link-local)
   --container-api-url U  Docker: the server as containers reach it (ACME_HOST_CONTAINER_API_URL)
@@ -55,6 +56,7 @@ const FLAGS = {
   checkpoints: "checkpoints",
   "checkpoint-dir": "checkpointDir",
   "checkpoint-bytes": "checkpointBytes",
+  "image-cache-bytes": "imageCacheBytes",
   "block-networks": "blockNetworks",
   "container-api-url": "containerApiUrl",
 } as const satisfies Record<string, keyof HostOptions>;

@@ -69,6 +69,12 @@ export const HostOptions = z.object({
     .int()
     .min(0)
     .default(2 * GB),
+  /** Docker: images of deployments above this many bytes together are removed, the least recently used first. Default 20 GB. */
+  imageCacheBytes: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(20 * GB),
   /** Docker: cores promised to runs for each real one (they are limited to their preset, and mostly wait). Default 4. */
   cpuOvercommit: z.coerce.number().min(0.1).default(4),
   /** Docker: bytes of memory left to the machine. Default: 1 GB, at most an eighth. */

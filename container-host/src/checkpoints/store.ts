@@ -38,6 +38,7 @@ const SavedProcess = z.object({
   spec: z.object({
     environmentKey: z.string(),
     contentHash: z.string(),
+    image: z.string().optional(),
     machine: z.enum(MACHINE_PRESETS),
     env: z.record(z.string(), z.string()),
   }),

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { accessSync, constants, mkdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { MACHINES, type MachinePreset } from "@acme/sdk/contract";
+import { type HostImage, MACHINES, type MachinePreset } from "@acme/sdk/contract";
 import Docker from "dockerode";
 import { sleep } from "../backoff.ts";
 import { HostError, messageOf } from "../errors.ts";
@@ -12,6 +12,7 @@ import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
 import { machineKind, type SavedFiles } from "./docker/checkpoint.ts";
 import { RuntimeContainer } from "./docker/container.ts";
 import { containerOptions, HOST_LABEL } from "./docker/container-options.ts";
+import { DeploymentImages } from "./docker/deployment-images.ts";
 import { Firewall } from "./docker/firewall.ts";
 import { ensureNetwork, isLoopback, Relay, type RunNetwork } from "./docker/network.ts";
 import { ensureRuntimeImage } from "./docker/runtime-image.ts";
@@ -19,6 +20,7 @@ import { SELF_TEST_CODE, selfTest } from "./docker/self-test.ts";
 import { memoryBytes } from "./environment.ts";
 import type { Executor, RuntimeCheckpoints, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
 import type { ExecutorContext } from "./open.ts";
+import { runtimeFile } from "./runtime-file.ts";
 
 /** Longest path of a Unix socket, without its end mark. */
 const MAX_SOCKET_PATH = 107;
@@ -82,6 +84,8 @@ export async function dockerExecutor(
     hostId,
     capacity,
     cores: machine.cpu,
+    images: new DeploymentImages(docker, settings.imageCacheBytes, log),
+    runtimePath: await runtimeFile(context.folders.runtime),
     sockets: socketFolder(context.folders.root),
     rebuild: () => ensureRuntimeImage(docker, log),
   });
@@ -128,6 +132,9 @@ interface DockerParts {
   hostId: string;
   capacity: Resources;
   cores: number;
+  images: DeploymentImages;
+  /** The bundled runtime on this machine: images of deployments do not have it. */
+  runtimePath: string;
   /** Folder of the channels' sockets. */
   sockets: string;
   rebuild(): Promise<string>;
@@ -179,6 +186,10 @@ class DockerExecutor implements Executor {
     };
   }
 
+  ensureImage(image: HostImage): Promise<string> {
+    return this.#parts.images.ensure(image);
+  }
+
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle {
     return this.#run(spec, this.#parts.image, channelToken, events).container;
   }
@@ -190,7 +201,7 @@ class DockerExecutor implements Executor {
     events: RuntimeEvents,
     { code, saved }: { /** Runs this instead of the runtime. */ code?: string; saved?: SavedFiles } = {},
   ): { container: RuntimeContainer; running: Promise<void> } {
-    const { apiUrl, docker, engineRoot, hostId, network, sockets } = this.#parts;
+    const { apiUrl, docker, engineRoot, hostId, network, runtimePath, sockets } = this.#parts;
     const channelDirectory = join(sockets, spec.id);
     const channel = new ChannelServer(channelDirectory, channelToken, events);
     const container = new RuntimeContainer(channel, events, { canBeSaved: engineRoot !== null });
@@ -206,6 +217,7 @@ class DockerExecutor implements Executor {
       sessionId: this.#sessionId,
       cpu,
       memory: Math.floor(memory),
+      runtimePath,
       code,
     });
     const running = container.run(docker, options, saved).finally(() => this.#running.delete(running));

@@ -1,4 +1,4 @@
-import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
+import type { HostImage, HostToRuntime, MachinePreset } from "@acme/sdk/contract";
 import type { Resources } from "../resources.ts";
 
 /** A runtime that was saved, with what it was started with. */
@@ -34,6 +34,8 @@ export interface RuntimeSpec {
   contentHash: string;
   /** On this machine. */
   bundlePath: string;
+  /** Id of the deployment's own image; absent: the executor's. */
+  image?: string;
   machine: MachinePreset;
   /** Variables of the environment. */
   env: Record<string, string>;
@@ -97,6 +99,11 @@ export interface Executor {
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle;
   /** Absent: it can't save runtimes. */
   readonly checkpoints?: RuntimeCheckpoints;
+  /**
+   * Returns the id of a deployment's image, which is on this machine then. Absent: it can't use images.
+   * @throws HostError where the image can't be used here, Error where it can't be had now
+   */
+  ensureImage?(image: HostImage): Promise<string>;
   /** Ends the runtimes that an earlier process of this host left behind. Returns how many. */
   cleanUp(): Promise<number>;
   /** @throws Error when it can start nothing now */

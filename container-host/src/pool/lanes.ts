@@ -13,7 +13,7 @@ export class Lanes {
   /** The lane of a run, which is created where it is missing. */
   of(run: DequeuedRun, ready: ReadyDeployment): Lane {
     const { contentHash } = ready.deployment;
-    const key = `${run.environment.key} ${contentHash} ${run.machine} ${ready.envHash}`;
+    const key = `${run.environment.key} ${contentHash} ${ready.image ?? ""} ${run.machine} ${ready.envHash}`;
     let lane = this.#lanes.get(key);
     if (!lane) {
       lane = {

@@ -121,6 +121,7 @@ export const specOf = ({ environmentKey, machine, ready }: Lane, id: string): Ru
   environmentKey,
   contentHash: ready.deployment.contentHash,
   bundlePath: ready.bundlePath,
+  image: ready.image,
   machine,
   env: ready.deployment.env,
 });

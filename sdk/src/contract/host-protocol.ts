@@ -265,11 +265,24 @@ export const ReportResponse = z.object({
 });
 export type ReportResponse = z.infer<typeof ReportResponse>;
 
+export const HostImage = z.object({
+  /** `REPOSITORY@sha256:…`, or the id of an image that is on the host's Docker Engine already. */
+  reference: z.string().max(512),
+  /** An image is used only where its label `PROJECT_LABEL` has this value: hosts can pull images of many projects. */
+  projectRef: z.string(),
+});
+export type HostImage = z.infer<typeof HostImage>;
+
+/** The label that names the project of a deployment's image. */
+export const PROJECT_LABEL = "acme.project";
+
 export const HostDeployment = z.object({
   id: z.string(),
   version: z.string(),
   contentHash: z.string(),
   bundleBytes: z.number().int(),
+  /** The image that its containers are started from. Absent: the host's own, which has Node.js and nothing else. */
+  image: HostImage.optional(),
   manifest: WorkerManifest,
   /** The environment's variables, for its processes. */
   env: z.record(z.string(), z.string()),

@@ -38,6 +38,8 @@ export const LIMITS = {
   // enters; what is compared or parsed (ids, names, types, results) is refused. All of one row together stays
   // well under the 2 MB that a row may have on Cloudflare.
   errorNameBytes: 256,
+  /** Why the build of a deployment failed. */
+  buildErrorBytes: 8 * 1024,
   logMessageBytes: 64 * 1024,
   /** JSON of a log entry's properties; larger ones become `{ truncated: "…" }`. */
   logPropertiesBytes: 128 * 1024,

@@ -15,6 +15,11 @@ const ALLOWED_BY: Partial<Record<OfEnvironment, readonly TokenScope[]>> = {
   uploadBundle: ["deploy"],
   createDeployment: ["deploy"],
   promoteDeployment: ["deploy"],
+  initializeDeployment: ["deploy"],
+  finalizeDeployment: ["deploy"],
+  failDeployment: ["deploy"],
+  appendBuildLog: ["deploy"],
+  listBuildLog: ["read", "deploy"],
   createProjectEnvironment: ["deploy"],
   archiveBranch: ["deploy"],
   // What `acme deploy` and extensions that sync variables need besides.

@@ -3,8 +3,6 @@ import { LIMITS } from "@acme/sdk/contract";
 import {
   ContentHash,
   CreateDeploymentBody,
-  type DeploymentBody,
-  type DeploymentListItem,
   PageDeploymentsQuery,
   type RetrieveDeploymentResponse,
 } from "@acme/sdk/contract/api";
@@ -16,26 +14,23 @@ import { deedIn } from "../control/audit.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
-import { checkDeclaredLimits, checkSchedules, promoteTo } from "../runs/deployments.ts";
+import { promoteTo, requireDeployable } from "../runs/deployments.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
-import { isoTime } from "../views/time.ts";
+import { deploymentItemView, deploymentView } from "../views/deployment-view.ts";
 
 export const deploymentRoutes = new Hono<App>()
   .get("/api/v1/deployments", access("pageDeployments"), async (c) => {
     const { environment } = c.var;
     const query = PageDeploymentsQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
-    const { status = "DEPLOYED", "page[size]": size = 20, "page[after]": after } = query.data;
-    const found =
-      status === "DEPLOYED"
-        ? await openRepository(c.env).listDeployments(environment.key, size + 1, after)
-        : [];
+    const { status, "page[size]": size = 20, "page[after]": after } = query.data;
+    const found = await openRepository(c.env).listDeployments(environment.key, size + 1, { after, status });
     const page = found.slice(0, size);
     const next = found.length > size ? page.at(-1)?.id : undefined;
-    return c.json({ data: page.map(itemView), pagination: { next } });
+    return c.json({ data: page.map(deploymentItemView), pagination: { next } });
   })
   .get("/api/v1/deployments/current", access("retrieveCurrentDeployment"), async (c) => {
     const { environment } = c.var;
@@ -48,7 +43,7 @@ export const deploymentRoutes = new Hono<App>()
         `Nothing was deployed to environment "${environment.slug}" yet. Deploy with: npx acme deploy --env ${environment.slug}`,
       );
     }
-    return c.json(itemView(found));
+    return c.json(deploymentItemView(found));
   })
   .put("/api/v1/projects/:ref/:env/bundles/:contentHash", access("uploadBundle"), async (c) => {
     const claimed = ContentHash.safeParse(c.req.param("contentHash"));
@@ -68,24 +63,8 @@ export const deploymentRoutes = new Hono<App>()
   })
   .post("/api/v1/projects/:ref/:env/deployments", access("createDeployment"), async (c) => {
     const { environment } = c.var;
-    if (environment.type === "DEVELOPMENT") {
-      throw new Failure(
-        422,
-        "development_environment",
-        'Runs of the "dev" environment execute on your machine: run `npx acme dev`, or deploy to staging, preview or prod.',
-      );
-    }
     const { contentHash, manifest, promote } = await readBody(c, CreateDeploymentBody, LIMITS.manifestBytes);
-    checkSchedules(manifest);
-    checkDeclaredLimits(manifest);
-    const size = await openBlobs(c.env).size(bundleKey(environment.organization.id, contentHash));
-    if (size === null) {
-      throw new Failure(
-        422,
-        "bundle_not_found",
-        `Bundle ${contentHash} was not uploaded. PUT it first, then create the deployment.`,
-      );
-    }
+    const bundleBytes = await requireDeployable(c.env, environment, { contentHash, manifest });
     const deed = deedIn(environment, {
       action: "deployment.created",
       target: { type: "environment", id: environment.id },
@@ -98,14 +77,14 @@ export const deploymentRoutes = new Hono<App>()
         const made = await openRepository(c.env).createDeployment({
           environmentKey: environment.key,
           contentHash,
-          bundleBytes: size,
+          bundleBytes,
           manifest,
         });
         return promote ? promoteTo(c.env, environment, made) : made;
       },
       ({ version }) => ({ version }),
     );
-    return c.json(view(created, promote ? created.id : null), 201);
+    return c.json(deploymentView(created, promote ? created.id : null), 201);
   })
   .get("/api/v1/projects/:ref/:env/deployments", access("listDeployments"), async (c) => {
     const { environment } = c.var;
@@ -114,7 +93,7 @@ export const deploymentRoutes = new Hono<App>()
       freshDeployment(c.env, environment.key),
     ]);
     const currentId = current?.deployment.id ?? null;
-    return c.json({ data: found.map((deployment) => view(deployment, currentId)) });
+    return c.json({ data: found.map((deployment) => deploymentView(deployment, currentId)) });
   })
   .get("/api/v1/projects/:ref/:env/deployments/:version", access("retrieveDeployment"), async (c) => {
     const { environment } = c.var;
@@ -123,7 +102,7 @@ export const deploymentRoutes = new Hono<App>()
       freshDeployment(c.env, environment.key),
     ]);
     const body: RetrieveDeploymentResponse = {
-      ...view(found, current?.deployment.id ?? null),
+      ...deploymentView(found, current?.deployment.id ?? null),
       manifest: found.manifest,
     };
     return c.json(body);
@@ -135,7 +114,9 @@ export const deploymentRoutes = new Hono<App>()
       action: "deployment.promoted",
       target: { type: "deployment", id: found.version },
     });
-    return c.json(view(await announced(c, deed, () => promoteTo(c.env, environment, found)), found.id));
+    return c.json(
+      deploymentView(await announced(c, deed, () => promoteTo(c.env, environment, found)), found.id),
+    );
   });
 
 async function deploymentOf(
@@ -151,25 +132,3 @@ async function deploymentOf(
     `Version ${version} was never deployed to environment "${environment.slug}".`,
   );
 }
-
-const view = (deployment: DeploymentRecord, currentId: string | null): DeploymentBody => ({
-  id: deployment.id,
-  version: deployment.version,
-  contentHash: deployment.contentHash,
-  tasks: deployment.manifest.tasks.map((task) => task.id),
-  createdAt: isoTime(deployment.createdAt),
-  promoted: deployment.id === currentId,
-  promotedAt: deployment.promotedAt === null ? undefined : isoTime(deployment.promotedAt),
-});
-
-/** A deployment as Trigger.dev's published client reads it. */
-const itemView = (deployment: DeploymentRecord): DeploymentListItem => ({
-  id: deployment.id,
-  createdAt: isoTime(deployment.createdAt),
-  shortCode: deployment.id.slice(-8),
-  version: deployment.version,
-  runtime: deployment.manifest.runtime,
-  runtimeVersion: null,
-  status: "DEPLOYED",
-  deployedAt: isoTime(deployment.createdAt),
-});

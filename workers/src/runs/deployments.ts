@@ -4,9 +4,12 @@ import type { WorkerManifest } from "@acme/sdk/contract";
 import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
+import { openBlobs } from "../storage/blobs.ts";
+import { bundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 import { freshDeployment } from "./current-deployment.ts";
+import { deploymentState } from "./deployment-state.ts";
 
 /** Throws a 422 for a task whose `cron` or time zone is invalid. */
 export function checkSchedules({ tasks }: WorkerManifest): void {
@@ -32,12 +35,47 @@ export function checkDeclaredLimits({ tasks, limits = [] }: WorkerManifest): voi
   }
 }
 
-/** New runs go to this deployment from here on. */
+/**
+ * Returns the size of the bundle. Throws a 422 when a deployment of it to this environment is not possible: the bundle is
+ * missing, or what its tasks declare is invalid.
+ */
+export async function requireDeployable(
+  env: Bindings,
+  environment: EnvironmentRef,
+  { contentHash, manifest }: { contentHash: string; manifest: WorkerManifest },
+): Promise<number> {
+  if (environment.type === "DEVELOPMENT") {
+    throw new Failure(
+      422,
+      "development_environment",
+      'Runs of the "dev" environment execute on your machine: run `npx acme dev`, or deploy to staging, preview or prod.',
+    );
+  }
+  checkSchedules(manifest);
+  checkDeclaredLimits(manifest);
+  const size = await openBlobs(env).size(bundleKey(environment.organization.id, contentHash));
+  if (size !== null) return size;
+  throw new Failure(
+    422,
+    "bundle_not_found",
+    `Bundle ${contentHash} was not uploaded. PUT it first, then create the deployment.`,
+  );
+}
+
+/** New runs go to this deployment from here on. Throws a 409 when its build has not succeeded. */
 export async function promoteTo(
   env: Bindings,
   environment: EnvironmentRef,
   target: DeploymentRecord,
 ): Promise<DeploymentRecord> {
+  const state = deploymentState(target);
+  if (state !== "DEPLOYED") {
+    throw new Failure(
+      409,
+      "deployment_not_ready",
+      `Version ${target.version} is ${state}: only a version that is DEPLOYED can be the current one. Nothing was changed.`,
+    );
+  }
   const { id, version, contentHash, manifest } = target;
   const current = { deployment: { id, version, contentHash }, manifest };
   await environmentObjectOf(env, environment.key).promoteDeployment(environment, current);

@@ -7,6 +7,7 @@ import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type {
   BootstrapInput,
   DeploymentInput,
+  DeploymentListOptions,
   Repository,
   RunFilter,
   RunPage,
@@ -129,12 +130,16 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.findDeploymentByVersion(environmentKey, version);
   }
 
-  async listDeployments(environmentKey: string, limit: number, after?: string) {
-    return this.#repository.listDeployments(environmentKey, limit, after);
+  async listDeployments(environmentKey: string, limit: number, options?: DeploymentListOptions) {
+    return this.#repository.listDeployments(environmentKey, limit, options);
   }
 
   async markPromoted(id: string) {
     return this.#repository.markPromoted(id);
+  }
+
+  async finishBuild(id: string, result: { imageDigest: string } | { failure: string }) {
+    return this.#repository.finishBuild(id, result);
   }
 
   async upsertRuns(rows: RunRow[]) {

@@ -140,6 +140,12 @@ export const deployments = pgTable(
     manifest: json().$type<WorkerManifest>().notNull(),
     createdAt: millis("created_at").notNull(),
     promotedAt: millis("promoted_at"),
+    status: text().$type<"BUILDING" | "DEPLOYED" | "FAILED">().notNull().default("DEPLOYED"),
+    finishedAt: millis("finished_at"),
+    failure: text(),
+    hasImage: boolean("has_image").notNull().default(false),
+    imageRepository: text("image_repository"),
+    imageDigest: text("image_digest"),
   },
   (table) => [
     uniqueIndex("deployments_version").on(table.environmentKey, table.version),

@@ -46,15 +46,32 @@ export interface DeploymentInput {
   contentHash: string;
   bundleBytes: number;
   manifest: WorkerManifest;
+  /** Its image is built next: it can't be promoted until that is finished. Absent: its runs need only the bundle. */
+  image?: { /** Null: it stays on the Engine that builds it. */ repository: string | null };
 }
 
-export interface DeploymentRecord extends DeploymentInput {
+export interface DeploymentRecord extends Omit<DeploymentInput, "image"> {
   id: string;
+  status: "BUILDING" | "DEPLOYED" | "FAILED";
+  /** When its build ended. */
+  finishedAt: number | null;
+  /** Why its build failed. */
+  failure: string | null;
+  hasImage: boolean;
+  imageRepository: string | null;
+  imageDigest: string | null;
   /** `YYYYMMDD.N` (UTC), N from 1: unique in its environment. */
   version: string;
   createdAt: number;
   /** When it was promoted last; null: never. */
   promotedAt: number | null;
+}
+
+export interface DeploymentListOptions {
+  /** Only those older than the deployment with this id. */
+  after?: string;
+  /** Only those in this state; one that no deployment is ever in gives none. */
+  status?: string;
 }
 
 /**
@@ -150,9 +167,18 @@ export interface Repository extends RunProjection, WaitpointProjection {
   pruneDeployments(environmentKey: string, keep: number): Promise<void>;
   findDeployment(id: string): Promise<DeploymentRecord | null>;
   findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null>;
-  /** Newest first; with `after`, those older than the deployment with this id. */
-  listDeployments(environmentKey: string, limit: number, after?: string): Promise<DeploymentRecord[]>;
+  /** Newest first. */
+  listDeployments(
+    environmentKey: string,
+    limit: number,
+    options?: DeploymentListOptions,
+  ): Promise<DeploymentRecord[]>;
   markPromoted(id: string): Promise<void>;
+  /** Ends a build, where it has not ended yet. Returns the deployment as it is then; null: there is none with this id. */
+  finishBuild(
+    id: string,
+    result: { imageDigest: string } | { failure: string },
+  ): Promise<DeploymentRecord | null>;
 
   /** Adds rows and replaces those of lower versions, all or none; the same row twice in a call is fine. */
   upsertRuns(rows: RunRow[]): Promise<void>;

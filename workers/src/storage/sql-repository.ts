@@ -1,6 +1,7 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
-import { and, asc, desc, eq, gt, inArray, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { BUILD_DEADLINE_MS } from "../runs/deployment-state.ts";
 import { ENVIRONMENT_TYPES } from "./environment-types.ts";
 import type {
   AccessToken,
@@ -8,6 +9,7 @@ import type {
   Bootstrapped,
   Conflict,
   DeploymentInput,
+  DeploymentListOptions,
   DeploymentRecord,
   Repository,
   RunFilter,
@@ -226,9 +228,11 @@ export class SqlRepository implements Repository {
     return (await this.#environments(where))[0] ?? null;
   }
 
-  async createDeployment(input: DeploymentInput): Promise<DeploymentRecord> {
+  async createDeployment({ image, ...input }: DeploymentInput): Promise<DeploymentRecord> {
     const { deployments } = this.#tables;
     const { environmentKey } = input;
+    const built =
+      image && ({ status: "BUILDING", hasImage: true, imageRepository: image.repository } as const);
     const createdAt = Date.now();
     const day = new Date(createdAt).toISOString().slice(0, 10).replaceAll("-", "");
     // Finds the next number and takes it in one statement. It is found as a number: of .9 and .10, the text's last is .9.
@@ -238,7 +242,7 @@ export class SqlRepository implements Repository {
     const rows = await this.#database.oneDeploymentAtATime(environmentKey, async (db) =>
       db
         .insert(deployments)
-        .values({ ...input, id: newId("deployment"), version, createdAt })
+        .values({ ...input, ...built, id: newId("deployment"), version, createdAt })
         .returning(),
     );
     return this.#one(rows);
@@ -267,7 +271,11 @@ export class SqlRepository implements Repository {
     return (await this.#db.select().from(deployments).where(where))[0] ?? null;
   }
 
-  async listDeployments(environmentKey: string, limit: number, after?: string): Promise<DeploymentRecord[]> {
+  async listDeployments(
+    environmentKey: string,
+    limit: number,
+    { after, status }: DeploymentListOptions = {},
+  ): Promise<DeploymentRecord[]> {
     const { deployments } = this.#tables;
     const older =
       after === undefined
@@ -276,7 +284,7 @@ export class SqlRepository implements Repository {
     return this.#db
       .select()
       .from(deployments)
-      .where(and(eq(deployments.environmentKey, environmentKey), older))
+      .where(and(eq(deployments.environmentKey, environmentKey), older, this.#inState(status)))
       .orderBy(
         desc(deployments.createdAt),
         desc(sql`length(${deployments.version})`),
@@ -285,9 +293,34 @@ export class SqlRepository implements Repository {
       .limit(limit);
   }
 
+  /** A build that takes too long is stored as BUILDING: its age makes it TIMED_OUT. */
+  #inState(status: string | undefined) {
+    const { deployments } = this.#tables;
+    if (status === undefined) return undefined;
+    const oldest = Date.now() - BUILD_DEADLINE_MS;
+    if (status === "TIMED_OUT")
+      return and(eq(deployments.status, "BUILDING"), lt(deployments.createdAt, oldest));
+    if (status === "BUILDING")
+      return and(eq(deployments.status, "BUILDING"), gte(deployments.createdAt, oldest));
+    return sql`${deployments.status} = ${status}`;
+  }
+
   async markPromoted(id: string): Promise<void> {
     const { deployments } = this.#tables;
     await this.#db.update(deployments).set({ promotedAt: Date.now() }).where(eq(deployments.id, id));
+  }
+
+  async finishBuild(
+    id: string,
+    result: { imageDigest: string } | { failure: string },
+  ): Promise<DeploymentRecord | null> {
+    const { deployments } = this.#tables;
+    const status = "failure" in result ? ("FAILED" as const) : ("DEPLOYED" as const);
+    await this.#db
+      .update(deployments)
+      .set({ ...result, status, finishedAt: Date.now() })
+      .where(and(eq(deployments.id, id), eq(deployments.status, "BUILDING")));
+    return this.findDeployment(id);
   }
 
   async upsertRuns(rows: RunRow[]): Promise<void> {

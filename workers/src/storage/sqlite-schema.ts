@@ -127,6 +127,16 @@ export const deployments = sqliteTable(
     manifest: text({ mode: "json" }).$type<WorkerManifest>().notNull(),
     createdAt: integer("created_at").notNull(),
     promotedAt: integer("promoted_at"),
+    status: text().$type<"BUILDING" | "DEPLOYED" | "FAILED">().notNull().default("DEPLOYED"),
+    /** When its build ended; null: it has not, or there was none. */
+    finishedAt: integer("finished_at"),
+    /** Why its build failed. */
+    failure: text(),
+    /** It executes in an image of its own. */
+    hasImage: integer("has_image", { mode: "boolean" }).notNull().default(false),
+    /** Null: the image is on the Docker Engine that built it, and nowhere else. */
+    imageRepository: text("image_repository"),
+    imageDigest: text("image_digest"),
   },
   (table) => [
     uniqueIndex("deployments_version").on(table.environmentKey, table.version),

@@ -25,9 +25,15 @@ export interface ContainerFacts {
   cpu: number;
   /** Bytes. */
   memory: number;
+  /** The bundled runtime on this machine, for images that do not have it. */
+  runtimePath: string;
   /** JavaScript that runs instead of the runtime. */
   code?: string;
 }
+
+/** In the image of a deployment: its working directory, where it has its packages and files. The bundle is mounted into it. */
+export const APP_FOLDER = "/app";
+const APP_BUNDLE = `${APP_FOLDER}/bundle.mjs`;
 
 /** The options of a run's container: its limits, its mounts, and what it is not allowed to do. */
 export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateOptions {
@@ -41,34 +47,39 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
     image,
     memory,
     network,
+    runtimePath,
     sessionId,
     spec,
   } = facts;
+  const hasOwnImage = spec.image !== undefined;
+  const bundle = hasOwnImage ? APP_BUNDLE : PATHS.bundle;
   const env = runtimeEnvironment(
     spec,
     {
-      PATH: "/usr/local/bin",
       HOME: "/tmp",
       TMPDIR: "/tmp",
       LANG: "C.UTF-8",
-      SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt",
+      // An image of a deployment says itself where its programs and certificates are.
+      ...(hasOwnImage
+        ? undefined
+        : { PATH: "/usr/local/bin", SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt" }),
     },
     {
       channel: `unix:${PATHS.channel}/${SOCKET_NAME}`,
       channelToken,
-      bundle: PATHS.bundle,
+      bundle,
       apiUrl,
     },
   );
   // A process with io_uring open can't be checkpointed.
   env.UV_USE_IO_URING = "0";
   return {
-    Image: image,
+    Image: spec.image ?? image,
     Entrypoint: [PATHS.node],
     Cmd: [...nodeArguments(memory), ...(code === undefined ? [PATHS.runtime] : ["--eval", code])],
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     User: `${CONTAINER_USER.uid}:${CONTAINER_USER.gid}`,
-    WorkingDir: "/tmp",
+    WorkingDir: hasOwnImage ? APP_FOLDER : "/tmp",
     Hostname: "acme",
     Labels: {
       [HOST_LABEL]: hostId,
@@ -93,7 +104,10 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
       Tmpfs: { "/tmp": `rw,nosuid,nodev,mode=1777,size=${Math.floor(memory / 2)}` },
       Mounts: [
         { Type: "bind", Source: channelDirectory, Target: PATHS.channel, ReadOnly: true },
-        { Type: "bind", Source: spec.bundlePath, Target: PATHS.bundle, ReadOnly: true },
+        { Type: "bind", Source: spec.bundlePath, Target: bundle, ReadOnly: true },
+        ...(hasOwnImage
+          ? [{ Type: "bind" as const, Source: runtimePath, Target: PATHS.runtime, ReadOnly: true }]
+          : []),
       ],
       LogConfig: {
         Type: "json-file",

@@ -1,4 +1,7 @@
 import { z } from "zod";
+import { cutString } from "../cut-string.ts";
+import { LogBatch } from "../host-protocol.ts";
+import { LIMITS } from "../limits.ts";
 import { WorkerManifest } from "../manifest.ts";
 import { QueryText, wholeNumber } from "./queries.ts";
 
@@ -35,10 +38,74 @@ export const RegisteredDevelopment = z.object({
 });
 export type RegisteredDevelopment = z.infer<typeof RegisteredDevelopment>;
 
+/**
+ * - `BUILDING`: its image is being built. - `DEPLOYED`: runs can execute on it. - `FAILED`: its build failed.
+ * - `TIMED_OUT`: its build was not finished in time.
+ */
+export const DEPLOYMENT_STATES = ["BUILDING", "DEPLOYED", "FAILED", "TIMED_OUT"] as const;
+export type DeploymentState = (typeof DEPLOYMENT_STATES)[number];
+
+export const ImageDigest = z
+  .string()
+  .regex(/^sha256:[0-9a-f]{64}$/, "Give the image's digest: sha256: and 64 hexadecimal digits");
+
+/** A repository of a container registry, without tag and digest: `registry.example.com/team/proj_…`. */
+export const ImageRepository = z
+  .string()
+  .max(400)
+  .regex(
+    /^[a-zA-Z0-9](?:[a-zA-Z0-9.-]*[a-zA-Z0-9])?(?::[0-9]{1,5})?(?:\/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)+$/,
+    "Give a repository with its registry's host, without a tag: registry.example.com/team/proj_…",
+  );
+
+/** The body of `POST /api/v1/deployments`: a deployment whose image is built next. */
+export const InitializeDeploymentBody = z.object({
+  /** Of the bundle, which is uploaded already. */
+  contentHash: ContentHash,
+  manifest: WorkerManifest,
+  /** Where the image is pushed to. Absent: it stays on the Docker Engine that builds it. */
+  imageRepository: ImageRepository.optional(),
+});
+
+/** The body of `POST /api/v3/deployments/:id/finalize`. */
+export const FinalizeDeploymentBody = z.object({
+  /** Of the pushed image's manifest; of an image that stays on the Engine: its id. */
+  imageDigest: ImageDigest,
+  /** Of the bundle, as at the beginning. */
+  contentHash: ContentHash,
+  /** The current deployment stays the current one. */
+  skipPromotion: z.boolean().default(false),
+});
+
+/** The body of `POST /api/v1/deployments/:id/fail`. A longer reason is cut in the middle. */
+export const FailDeploymentBody = z.object({
+  error: z.object({ message: cutString(LIMITS.buildErrorBytes) }),
+});
+
+/** Lines of a build, in order. `batch` makes sending them again harmless. */
+export const BuildLogBody = z.object({
+  lines: z
+    .array(z.object({ time: z.number().int().min(0), text: cutString(LIMITS.logMessageBytes) }))
+    .min(1)
+    .max(1_000),
+  batch: LogBatch,
+});
+
+export const BuildLogResponse = z.object({
+  /** Milliseconds since the epoch, and the line; oldest first. */
+  data: z.array(z.object({ time: z.number(), text: z.string() })),
+});
+export type BuildLogResponse = z.infer<typeof BuildLogResponse>;
+
 export const DeploymentBody = z.object({
   id: z.string(),
   version: z.string(),
+  status: z.enum(DEPLOYMENT_STATES),
   contentHash: z.string(),
+  /** Absent: its runs need nothing but the bundle. */
+  image: z.object({ repository: z.string().optional(), digest: z.string().optional() }).optional(),
+  /** Why its build failed. */
+  error: z.string().optional(),
   tasks: z.array(z.string()),
   createdAt: z.iso.datetime(),
   /** It is the current one: new runs start on it. */
@@ -62,7 +129,7 @@ const DEPLOYMENT_STATUSES = [
   "TIMED_OUT",
 ] as const;
 
-/** A deployment as Trigger.dev's published client reads it. Bundles are built before they are sent, so all are DEPLOYED. */
+/** A deployment as Trigger.dev's published client reads it. */
 export const DeploymentListItem = z.object({
   id: z.string(),
   createdAt: z.iso.datetime(),
@@ -72,7 +139,8 @@ export const DeploymentListItem = z.object({
   /** Always null: the host's Node.js runs it. */
   runtimeVersion: z.null(),
   status: z.enum(DEPLOYMENT_STATUSES),
-  deployedAt: z.iso.datetime(),
+  /** Absent while it is built, and where its build failed. */
+  deployedAt: z.iso.datetime().optional(),
 });
 export type DeploymentListItem = z.infer<typeof DeploymentListItem>;
 

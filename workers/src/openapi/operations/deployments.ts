@@ -10,6 +10,41 @@ export const DEPLOYMENTS_OPERATIONS: Operations = {
       query: api.PageDeploymentsQuery,
       response: api.PageDeploymentsResponse,
     },
+    post: {
+      id: "initializeDeployment",
+      summary: "Begin a deployment whose image is built next, from an uploaded bundle",
+      body: api.InitializeDeploymentBody,
+      response: api.DeploymentBody,
+      status: 201,
+    },
+  },
+  "/api/v3/deployments/{id}/finalize": {
+    post: {
+      id: "finalizeDeployment",
+      summary: "End a deployment's build: its image exists under this digest, and new runs start on it",
+      body: api.FinalizeDeploymentBody,
+      response: api.DeploymentBody,
+    },
+  },
+  "/api/v1/deployments/{id}/fail": {
+    post: {
+      id: "failDeployment",
+      summary: "End a deployment's build: it failed",
+      body: api.FailDeploymentBody,
+      response: api.DeploymentBody,
+    },
+  },
+  "/api/v1/deployments/{id}/build-log": {
+    get: {
+      id: "listBuildLog",
+      summary: "The log of a deployment's build",
+      response: api.BuildLogResponse,
+    },
+    post: {
+      id: "appendBuildLog",
+      summary: "Append lines to the log of a deployment's build. A batch that is sent again is stored once",
+      body: api.BuildLogBody,
+    },
   },
   "/api/v1/deployments/current": {
     get: {

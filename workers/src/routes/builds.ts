@@ -1,0 +1,151 @@
+import { LIMITS } from "@acme/sdk/contract";
+import {
+  BuildLogBody,
+  type BuildLogResponse,
+  FailDeploymentBody,
+  FinalizeDeploymentBody,
+  InitializeDeploymentBody,
+} from "@acme/sdk/contract/api";
+import { type Context, Hono } from "hono";
+import { access } from "../auth/middleware.ts";
+import type { App } from "../bindings.ts";
+import { announced } from "../control/announced.ts";
+import { deedIn } from "../control/audit.ts";
+import { readBody } from "../http/body.ts";
+import { Failure } from "../http/failure.ts";
+import { runFeed } from "../objects.ts";
+import { freshDeployment } from "../runs/current-deployment.ts";
+import { deploymentState } from "../runs/deployment-state.ts";
+import { promoteTo, requireDeployable } from "../runs/deployments.ts";
+import { openRepository } from "../storage/open.ts";
+import type { DeploymentRecord } from "../storage/repository.ts";
+import { deploymentView } from "../views/deployment-view.ts";
+
+/** Lines of a build's log that are shown: the latest. */
+const SHOWN_LINES = 10_000;
+
+/**
+ * A deployment with an image of its own, from the beginning of its build to its end. `acme deploy` builds the image on the
+ * developer's machine or in CI, and calls these; container hosts pull the image by its digest.
+ */
+export const buildRoutes = new Hono<App>()
+  .post("/api/v1/deployments", access("initializeDeployment"), async (c) => {
+    const { environment } = c.var;
+    const { contentHash, imageRepository, manifest } = await readBody(
+      c,
+      InitializeDeploymentBody,
+      LIMITS.manifestBytes,
+    );
+    const { ref } = environment.project;
+    if (imageRepository !== undefined && imageRepository.split("/").at(-1) !== ref) {
+      throw new Failure(
+        422,
+        "image_of_another_project",
+        `The image has to be pushed to a repository whose last part is "${ref}", like registry.example.com/acme/${ref}, because hosts pull with credentials for all projects.`,
+      );
+    }
+    const bundleBytes = await requireDeployable(c.env, environment, { contentHash, manifest });
+    const deed = deedIn(environment, {
+      action: "deployment.begun",
+      target: { type: "environment", id: environment.id },
+      details: { contentHash },
+    });
+    const created = await announced(
+      c,
+      deed,
+      () =>
+        openRepository(c.env).createDeployment({
+          environmentKey: environment.key,
+          contentHash,
+          bundleBytes,
+          manifest,
+          image: { repository: imageRepository ?? null },
+        }),
+      ({ version }) => ({ version }),
+    );
+    return c.json(deploymentView(created, null), 201);
+  })
+  .post("/api/v3/deployments/:id/finalize", access("finalizeDeployment"), async (c) => {
+    const { environment } = c.var;
+    const { contentHash, imageDigest, skipPromotion } = await readBody(c, FinalizeDeploymentBody);
+    const found = await buildOf(c);
+    if (found.contentHash !== contentHash) {
+      throw new Failure(
+        409,
+        "content_hash_mismatch",
+        `Deployment ${found.id} is of the bundle ${found.contentHash}, not of ${contentHash}. Nothing was changed.`,
+      );
+    }
+    const state = deploymentState(found);
+    const isRepeated = state === "DEPLOYED" && found.imageDigest === imageDigest;
+    if (state !== "BUILDING" && !isRepeated) throw ended(found);
+    // The call was sent again. Another version may have been promoted meanwhile, which stays.
+    if (isRepeated && (skipPromotion || found.promotedAt !== null))
+      return c.json(deploymentView(found, await currentId(c)));
+    const deed = deedIn(environment, {
+      action: "deployment.created",
+      target: { type: "deployment", id: found.version },
+      details: { contentHash, imageDigest, promote: !skipPromotion },
+    });
+    const finished = await announced(c, deed, async () => {
+      const built = await openRepository(c.env).finishBuild(found.id, { imageDigest });
+      // Somebody else ended it meanwhile, in another way.
+      if (built?.imageDigest !== imageDigest) throw ended(built ?? found);
+      return skipPromotion ? built : promoteTo(c.env, environment, built);
+    });
+    return c.json(deploymentView(finished, await currentId(c)));
+  })
+  .post("/api/v1/deployments/:id/fail", access("failDeployment"), async (c) => {
+    const { environment } = c.var;
+    const { error } = await readBody(c, FailDeploymentBody);
+    const found = await buildOf(c);
+    if (found.status === "DEPLOYED") throw ended(found);
+    const deed = deedIn(environment, {
+      action: "deployment.failed",
+      target: { type: "deployment", id: found.version },
+    });
+    const failed = await announced(c, deed, async () => {
+      const built = await openRepository(c.env).finishBuild(found.id, { failure: error.message });
+      if (built?.status !== "FAILED") throw ended(built ?? found);
+      return built;
+    });
+    return c.json(deploymentView(failed, null));
+  })
+  .post("/api/v1/deployments/:id/build-log", access("appendBuildLog"), async (c) => {
+    const { batch, lines } = await readBody(c, BuildLogBody, LIMITS.manifestBytes);
+    const found = await buildOf(c);
+    const entries = lines.map(({ text, time }) => ({ time, level: "info" as const, message: text }));
+    await runFeed(c.env, feedOf(found)).appendLogs(1, entries, batch);
+    return c.body(null, 204);
+  })
+  .get("/api/v1/deployments/:id/build-log", access("listBuildLog"), async (c) => {
+    const found = await buildOf(c);
+    const stored = await runFeed(c.env, feedOf(found)).listLogs({ limit: SHOWN_LINES });
+    const data = stored.map(({ entry }) => ({ time: entry.time, text: entry.message }));
+    return c.json({ data } satisfies BuildLogResponse);
+  });
+
+/** The feed object that keeps a build's log, as others keep the logs of runs. */
+const feedOf = ({ id }: DeploymentRecord): string => `build.${id}`;
+
+async function currentId(c: Context<App>): Promise<string | null> {
+  return (await freshDeployment(c.env, c.var.environment.key))?.deployment.id ?? null;
+}
+
+async function buildOf(c: Context<App>): Promise<DeploymentRecord> {
+  const id = c.req.param("id") ?? "";
+  const found = await openRepository(c.env).findDeployment(id);
+  if (found?.environmentKey === c.var.environment.key && found.hasImage) return found;
+  throw new Failure(
+    404,
+    "deployment_not_found",
+    `There is no deployment ${id} with an image in environment "${c.var.environment.slug}".`,
+  );
+}
+
+const ended = (found: DeploymentRecord): Failure =>
+  new Failure(
+    409,
+    "build_ended",
+    `The build of version ${found.version} has ended already: it is ${deploymentState(found)}. Nothing was changed.`,
+  );

@@ -1,0 +1,10 @@
+import type { DeploymentState } from "@acme/sdk/contract/api";
+import type { DeploymentRecord } from "../storage/repository.ts";
+
+/** Whoever builds an image has died, or lost its connection, when it has said nothing for this long. */
+export const BUILD_DEADLINE_MS = 60 * 60_000;
+
+export const deploymentState = (
+  { createdAt, status }: Pick<DeploymentRecord, "createdAt" | "status">,
+  now = Date.now(),
+): DeploymentState => (status === "BUILDING" && now - createdAt > BUILD_DEADLINE_MS ? "TIMED_OUT" : status);
