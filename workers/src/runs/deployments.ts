@@ -79,7 +79,8 @@ export async function promoteTo(
   const { id, version, contentHash, manifest } = target;
   const current = { deployment: { id, version, contentHash }, manifest };
   await environmentObjectOf(env, environment.key).promoteDeployment(environment, current);
-  await openRepository(env).markPromoted(id);
+  const promotedAt = Date.now();
+  await openRepository(env).markPromoted(id, promotedAt);
   await freshDeployment(env, environment.key);
-  return { ...target, promotedAt: Date.now() };
+  return { ...target, promotedAt };
 }

@@ -134,8 +134,8 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.listDeployments(environmentKey, limit, options);
   }
 
-  async markPromoted(id: string) {
-    return this.#repository.markPromoted(id);
+  async markPromoted(id: string, at?: number) {
+    return this.#repository.markPromoted(id, at);
   }
 
   async finishBuild(id: string, result: { imageDigest: string } | { failure: string }) {

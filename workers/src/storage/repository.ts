@@ -173,7 +173,7 @@ export interface Repository extends RunProjection, WaitpointProjection {
     limit: number,
     options?: DeploymentListOptions,
   ): Promise<DeploymentRecord[]>;
-  markPromoted(id: string): Promise<void>;
+  markPromoted(id: string, at?: number): Promise<void>;
   /** Ends a build, where it has not ended yet. Returns the deployment as it is then; null: there is none with this id. */
   finishBuild(
     id: string,

@@ -305,9 +305,9 @@ export class SqlRepository implements Repository {
     return sql`${deployments.status} = ${status}`;
   }
 
-  async markPromoted(id: string): Promise<void> {
+  async markPromoted(id: string, at = Date.now()): Promise<void> {
     const { deployments } = this.#tables;
-    await this.#db.update(deployments).set({ promotedAt: Date.now() }).where(eq(deployments.id, id));
+    await this.#db.update(deployments).set({ promotedAt: at }).where(eq(deployments.id, id));
   }
 
   async finishBuild(
