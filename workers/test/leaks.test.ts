@@ -30,6 +30,9 @@ const BODIES: Partial<Record<OperationId, object>> = {
   createInvitation: { email: "x@acme.test" },
   createVariable: { name: "X", value: "x" },
   importVariables: { variables: { X: "x" } },
+  finalizeDeployment: { imageDigest: `sha256:${"0".repeat(64)}`, contentHash: "0".repeat(64) },
+  failDeployment: { error: { message: "x" } },
+  appendBuildLog: { lines: [{ time: 0, text: "x" }], batch: { sender: "x", number: 0 } },
 };
 
 /** What these answer about something that is not there is no 404: they have it for everybody, or make it. */
@@ -54,6 +57,11 @@ beforeAll(async () => {
   // The other organization's first version of the day has the same name as the first one here.
   await deploy(project, ["only-here"]);
   const version = await deploy(project, ["only-here"]);
+  const deployed = await call<{ data: { contentHash: string }[] }>(
+    "GET",
+    `/api/v1/projects/${project.ref}/prod/deployments`,
+    project.accessToken,
+  );
   const owner = await aPerson(project);
   const post = async <T = { id: string }>(path: string, body: object, token = project.prod) => {
     const { status, body: made } = await call<T>("POST", path, token, body);
@@ -66,6 +74,10 @@ beforeAll(async () => {
   const key = await post(`/api/v1/projects/${project.ref}/prod/keys`, {}, project.accessToken);
   const action = await post("/api/v1/bulk-actions", { action: "cancel", runIds: ["run_x"] });
   await post(`/api/v1/projects/${project.ref}/envvars/prod`, { name: "ONLY_HERE", value: "x" });
+  const build = await post("/api/v1/deployments", {
+    contentHash: deployed.body.data[0]?.contentHash,
+    manifest: { tasks: [] },
+  });
   const queue = await vi.waitUntil(
     async () => {
       const found = await call<{ data: { id: string }[] }>("GET", "/api/v1/queues", project.prod);
@@ -89,6 +101,7 @@ beforeAll(async () => {
     tasks: "only-here",
     queues: queue,
     deployments: version,
+    builds: build.id,
     keys: key.id,
     "bulk-actions": action.id,
     envvars: "ONLY_HERE",
@@ -117,6 +130,7 @@ function namedBy({ path }: Route): string[] {
   if (path.includes("{runId}")) kinds.push("runs");
   else if (path.includes("{batchId}")) kinds.push("batches");
   else if (path.includes("{version}")) kinds.push("deployments");
+  else if (path.includes("/deployments/{id}")) kinds.push("builds");
   else if (
     last &&
     last[2] !== "ref" &&
