@@ -14,13 +14,16 @@ const Local = z.object({
 });
 type Local = z.infer<typeof Local>;
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+/** The folder of the checkout; undefined in the published package. */
+const CHECKOUT = import.meta.url.endsWith(".ts")
+  ? fileURLToPath(new URL("../..", import.meta.url))
+  : undefined;
 
 /** The access data of the server that was started in this folder or in the checkout, if there is one. */
-function localServer(cwd: string): Local | undefined {
-  const file = [join(cwd, ".acme/local.json"), join(ROOT, ".acme/local.json")].find((path) =>
-    existsSync(path),
-  );
+export function localServer(cwd: string): Local | undefined {
+  const file = [cwd, ...(CHECKOUT === undefined ? [] : [CHECKOUT])]
+    .map((folder) => join(folder, ".acme/local.json"))
+    .find((path) => existsSync(path));
   return file ? Local.safeParse(JSON.parse(readFileSync(file, "utf8"))).data : undefined;
 }
 
@@ -65,7 +68,7 @@ function find(sources: Sources): Found {
     used?.apiUrl;
   if (!value) {
     throw new CliError(
-      "The server's address is missing: log in with `acme login --api-url URL`, set ACME_API_URL, or start a server here with `acme server`.",
+      "The server's address is missing: log in with `acme login --api-url URL`, set ACME_API_URL, or start a server here with `acme up`.",
     );
   }
   const apiUrl = serverAddress(value);

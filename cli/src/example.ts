@@ -1,11 +1,9 @@
-import { fileURLToPath } from "node:url";
 import { configure, runs, tasks } from "@acme/sdk";
-import type { LocalAccess } from "@acme/server";
+import { type LocalAccess, platform } from "@acme/server";
 import { projectApi } from "./api/project-api.ts";
 import { buildProject, deployProject } from "./deploy.ts";
 import { CliError } from "./errors.ts";
 
-const EXAMPLE = fileURLToPath(new URL("../../examples/hello-world", import.meta.url));
 const TASK = "hello-world";
 const PAYLOAD = { name: "World" };
 const RESULT_MS = 180_000;
@@ -52,11 +50,11 @@ Next steps:
  */
 async function deployExample(server: LocalAccess): Promise<string> {
   const api = projectApi(server, server.projectRef, "prod");
-  const [built, deployed] = await Promise.all([buildProject(EXAMPLE), api.deployments()]);
+  const [built, deployed] = await Promise.all([buildProject(platform.example), api.deployments()]);
   const same = deployed.find((deployment) => deployment.contentHash === built.bundle.contentHash);
   if (same) return same.version;
   const current = deployed.find((deployment) => deployment.promoted);
   const made = await deployProject(api, built, !current || current.tasks.includes(TASK));
-  console.log(`Deployed examples/${TASK}: version ${made.version}, ${made.tasks.length} tasks`);
+  console.log(`Deployed the example ${TASK}: version ${made.version}, ${made.tasks.length} tasks`);
   return made.version;
 }

@@ -4,15 +4,19 @@ import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
 import { addDevCommand } from "./commands/dev.ts";
 import { addEnvCommands } from "./commands/env.ts";
+import { addHostCommand } from "./commands/host.ts";
+import { addInitCommand } from "./commands/init.ts";
 import { addKeyCommands } from "./commands/keys.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addQueueCommands } from "./commands/queues.ts";
 import { addRunCommands } from "./commands/runs.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
-import { addServerCommand } from "./commands/server.ts";
 import { addTokenCommands } from "./commands/tokens.ts";
 import { addTriggerCommand } from "./commands/trigger.ts";
+import { addUpCommand } from "./commands/up.ts";
+import { addUpdateCommand } from "./commands/update.ts";
 import { addWhoamiCommand } from "./commands/whoami.ts";
+import { VERSION } from "./version.ts";
 
 /**
  * The command line: `acme COMMAND …`. Commands throw CliError for errors that the user can correct. The modules
@@ -21,7 +25,7 @@ import { addWhoamiCommand } from "./commands/whoami.ts";
 export function createProgram(): Command {
   const program = new Command("acme")
     .description("Background tasks and durable workflows in TypeScript.")
-    .version("0.1.0", "-V, --version", "print the version")
+    .version(VERSION, "-V, --version", "print the version")
     .helpOption("-h, --help", "show how a command is used")
     // A command's own options come after its name: `acme trigger … --version V` is not `acme --version`.
     .enablePositionalOptions()
@@ -31,7 +35,8 @@ export function createProgram(): Command {
       "after",
       `
 Examples:
-  $ acme server --example                 run the platform here, with an example
+  $ acme up                               run the whole platform on this machine
+  $ acme init                             add Acme to the project in this folder
   $ acme dev                              run the tasks of this folder here
   $ acme deploy --env prod                deploy the project in this folder
   $ acme trigger hello-world '{"name":"you"}' --wait
@@ -45,13 +50,15 @@ Environment variables:
   ACME_PROJECT_REF    project, instead of the configuration's
   NO_COLOR            no colors
 Without the first three, the server that was started here is used (with
-\`acme server\` or \`npm start\`), or else the current login (\`acme login\`).
+\`acme up\`), or else the current login (\`acme login\`).
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
     );
   program.commandsGroup("Projects:");
+  addInitCommand(program);
   addDevCommand(program);
   addDeployCommands(program);
+  addUpdateCommand(program);
   program.commandsGroup("Runs:");
   addTriggerCommand(program);
   addRunCommands(program);
@@ -64,9 +71,11 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   program.commandsGroup("Account:");
   addLoginCommands(program);
   addWhoamiCommand(program);
-  program.commandsGroup("Other:");
-  addServerCommand(program);
+  program.commandsGroup("Servers:");
+  addUpCommand(program);
+  addHostCommand(program);
   addAdminCommands(program);
+  program.commandsGroup("Other:");
   addCompletionCommand(program);
   program.helpCommand("help [command]", "show how a command is used");
   return program;

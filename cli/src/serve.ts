@@ -1,6 +1,7 @@
 import { messageOf, type RunningServer, startServer } from "@acme/server";
 import { runExample } from "./example.ts";
 import { aborted, interruption } from "./interruption.ts";
+import { style } from "./terminal/style.ts";
 
 export interface ServeOptions {
   port: number;
@@ -9,18 +10,23 @@ export interface ServeOptions {
   executor: "docker" | "process" | "auto";
   example?: boolean;
   once?: boolean;
+  verbose?: boolean;
 }
 
 /** Resolves with the exit code, after everything has stopped. */
 export async function serve(options: ServeOptions): Promise<number> {
   const signal = interruption();
+  // Somebody at a terminal wants to know what went wrong; a log wants everything.
+  const showsAll = options.verbose || process.stderr.isTTY !== true;
   const server = await startServer({
     dataDir: options.data,
     port: options.port,
     host: options.host,
     executor: options.executor,
     signal,
-    log: (line) => console.error(line),
+    log: (line) => {
+      if (showsAll || !isDetail(line)) console.error(line);
+    },
   }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
     return null;
@@ -32,20 +38,45 @@ export async function serve(options: ServeOptions): Promise<number> {
       if (problem !== null && options.once) return signal.aborted ? 130 : 1;
     }
     if (options.once) return 0;
-    console.log(
-      `\nAcme is running at ${server.apiUrl}; keys and addresses are in ${server.localFile}. Press Ctrl-C to stop it; the data is kept.`,
-    );
-    if (server.signInLink) {
-      console.log(
-        `Sign in, once and within a day (\`acme server sign-in-link\` prints another link):\n  ${server.signInLink}`,
-      );
-    }
+    console.log(welcome(server, options));
     await aborted(signal);
     console.log("Stopping: the container host first, then the Worker…");
     return 0;
   } finally {
     await server.stop();
   }
+}
+
+/** A line of a part's output that says that all is well. */
+const isDetail = (line: string): boolean => /^\[host\] (\S+ (INFO|DEBUG) |takes runs)/.test(line);
+
+/** Where everything is, and what to do next. Programs wait for its first line. */
+function welcome(server: RunningServer, options: ServeOptions): string {
+  const again = `acme up sign-in-link${options.data === ".acme" ? "" : ` --data ${options.data}`}`;
+  const facts: [string, string][] = [
+    ["Dashboard", server.dashboardUrl],
+    ["Project", server.projectRef],
+    ["Keys", server.localFile],
+    ["Runs", server.executor === "docker" ? "in containers" : "in processes of this machine"],
+  ];
+  const steps: [string, string][] = [
+    ["acme init", "add a configuration and an example task to the project there"],
+    ["acme dev", "run its tasks, again whenever a file is saved"],
+    ["acme deploy", "make it a version that runs here"],
+  ];
+  const columns = ([name, text]: [string, string]) => `  ${style("dim", name.padEnd(11))} ${text}`;
+  return [
+    `\nAcme is running at ${server.apiUrl}; Ctrl-C stops it, the data is kept.`,
+    "",
+    ...facts.map(columns),
+    "",
+    ...(server.signInLink
+      ? [`Sign in, once and within a day (\`${again}\` prints another link):`, `  ${server.signInLink}`]
+      : [`\`${again}\` prints a link that signs you in.`]),
+    "",
+    "Next, in another terminal, in the folder of a project:",
+    ...steps.map(([name, text]) => `  ${style("bold", name.padEnd(11))} ${text}`),
+  ].join("\n");
 }
 
 /**

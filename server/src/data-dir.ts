@@ -17,6 +17,8 @@ export interface DataDir {
   settingsFile: string;
   /** What a client needs to talk to this server. */
   localFile: string;
+  /** The version that wrote the folder last. */
+  versionFile: string;
   /** Process ids of the server and its parts, as they are now. */
   pidsFile: string;
 }
@@ -33,6 +35,7 @@ export function openDataDir(path: string): DataDir {
     secretsFile: join(root, "secrets.json"),
     settingsFile: join(root, "settings.env"),
     localFile: join(root, "local.json"),
+    versionFile: join(root, "version.json"),
     pidsFile: join(root, "pids.json"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });

@@ -1,13 +1,13 @@
-import { join } from "node:path";
 import type { Command } from "@acme/container-host/die-with-parent";
 import { z } from "zod";
 import { SECRET_FD } from "./part.ts";
+import { platform } from "./platform.ts";
 
 /** How the container host is started: see container-host/src/main.ts. */
-export const hostCommand = (root: string, options: { dataDir: string; executor: string }): Command => ({
+export const hostCommand = (options: { dataDir: string; executor: string }): Command => ({
   file: process.execPath,
   args: [
-    ...["--disable-warning=ExperimentalWarning", join(root, "container-host/src/main.ts")],
+    ...["--disable-warning=ExperimentalWarning", platform.host],
     ...["--data", options.dataDir, "--executor", options.executor],
   ],
 });

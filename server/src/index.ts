@@ -1,4 +1,5 @@
 export { messageOf, ServerError } from "./errors.ts";
+export { platform } from "./platform.ts";
 export {
   DEFAULT_PORT,
   EXECUTORS,

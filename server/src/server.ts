@@ -1,8 +1,8 @@
 import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
 import type { Command } from "@acme/container-host/die-with-parent";
 import { bootstrap, createSignInLink, waitUntilHealthy } from "./api.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
+import { claimVersion } from "./data-version.ts";
 import { ServerError } from "./errors.ts";
 import { hostCommand, hostEnvironment, readyLine } from "./host-process.ts";
 import { lockDataDir } from "./lock.ts";
@@ -11,6 +11,7 @@ import { claimPort } from "./ports.ts";
 import { writePrivateJson } from "./private-file.ts";
 import { loadSecrets } from "./secrets.ts";
 import { loadSettings } from "./settings.ts";
+import { VERSION } from "./version.ts";
 import { writeWorkerFiles } from "./worker-files.ts";
 import { workerSecretFiles } from "./worker-secrets.ts";
 
@@ -56,6 +57,8 @@ export interface RunningServer extends LocalAccess {
   dataDir: string;
   /** Path of the file with all of the above. */
   localFile: string;
+  /** What runs are executed in. */
+  executor: string;
   /** Signs the owner in, once, in the browser that opens it; null: they have signed in before. */
   signInLink: string | null;
   pids(): { worker: number | undefined; host: number | undefined };
@@ -63,7 +66,6 @@ export interface RunningServer extends LocalAccess {
   stop(): Promise<void>;
 }
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The binary for this machine; the package has no types. */
 const WORKERD = (createRequire(import.meta.url)("workerd") as { default: string }).default;
 /** workerd's advice about a flag that wrangler.toml needs for older versions. */
@@ -92,6 +94,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   });
 
   try {
+    claimVersion(dir.versionFile, VERSION);
     const secrets = loadSecrets(dir.secretsFile);
     const settings = loadSettings(dir.settingsFile);
     const port = await claimPort(host, options.port ?? DEFAULT_PORT);
@@ -107,7 +110,6 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     };
     const address = `${bracketed(host)}:${port}`;
     const configFile = await writeWorkerFiles({
-      root: ROOT,
       dir,
       address,
       vars: options.vars,
@@ -139,10 +141,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const link = await createSignInLink(apiUrl, secrets.adminToken, owner);
     writePrivateJson(dir.localFile, access);
 
-    const hostReady = Promise.withResolvers<void>();
+    const hostReady = Promise.withResolvers<{ executor: string }>();
     const containerHost = create({
       name: "host",
-      command: hostCommand(ROOT, { dataDir: dir.host, executor: options.executor ?? "auto" }),
+      command: hostCommand({ dataDir: dir.host, executor: options.executor ?? "auto" }),
       env: hostEnvironment(process.env, access.apiUrl),
       secret: access.hostToken,
       graceMs: HOST_GRACE_MS,
@@ -150,7 +152,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         const ready = readyLine(line);
         if (!ready) return false;
         options.log(`[host] takes runs, executor: ${ready.executor}`);
-        hostReady.resolve();
+        hostReady.resolve(ready);
         return true;
       },
     });
@@ -167,6 +169,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       ...access,
       dataDir: dir.root,
       localFile: dir.localFile,
+      executor: (await hostReady.promise).executor,
       signInLink: link.hasSignedIn ? null : link.url,
       pids: () => ({ worker: worker.pid, host: containerHost.pid }),
       stop,
@@ -257,11 +260,11 @@ async function up(
   }
 }
 
-function orAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.addEventListener("abort", () => reject(new ServerError("It was not ready in time")), {
       once: true,
     });
-    promise.then(resolve, reject);
+    promise.then(() => resolve(), reject);
   });
 }

@@ -29,5 +29,5 @@ export async function signInLinkOf(dataDir: string, email: string = OWNER.email)
 
 const notRunning = (dataDir: string): ServerError =>
   new ServerError(
-    `No server of the folder ${dataDir} is running. Start it with \`npm start\` or \`acme server\`, or name its folder with --data DIR.`,
+    `No server of the folder ${dataDir} is running. Start it with \`npm start\` or \`acme up\`, or name its folder with --data DIR.`,
   );

@@ -1,18 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildDashboard } from "./dashboard-build.ts";
 import type { DataDir } from "./data-dir.ts";
 import { mostSockets, openFilesLimit } from "./file-descriptors.ts";
+import { platform } from "./platform.ts";
 import type { Settings } from "./settings.ts";
-import { bundleWorker } from "./worker-bundle.ts";
 import { SECRET_BINDINGS, SECRETS_FOLDER } from "./worker-secrets.ts";
 import { workerdConfig } from "./workerd-config.ts";
-import { readWranglerConfig } from "./wrangler-config.ts";
 
 /** Generates what workerd serves: the Worker's module and the configuration. Returns the configuration's path. */
 export async function writeWorkerFiles(options: {
-  /** The checkout. */
-  root: string;
   dir: DataDir;
   /** `host:port` to listen on. */
   address: string;
@@ -21,11 +17,11 @@ export async function writeWorkerFiles(options: {
   settings: Settings;
   log(line: string): void;
 }): Promise<string> {
-  const { root, dir } = options;
-  const settings = readWranglerConfig(join(root, "wrangler.toml"));
+  const { dir } = options;
+  const settings = platform.settings();
   const [dashboardPath] = await Promise.all([
-    buildDashboard(root, options.log),
-    bundleWorker({ root, main: settings.main, outfile: join(dir.generated, "worker.mjs") }),
+    platform.dashboard(options.log),
+    platform.writeWorker(join(dir.generated, "worker.mjs")),
   ]);
   const configFile = join(dir.generated, "workerd.capnp");
   const fromFiles = [...SECRET_BINDINGS, ...Object.keys(options.settings.worker)];

@@ -4,6 +4,7 @@ import type { z } from "zod";
 import { WorkerManifest } from "../contract/manifest.ts";
 import type { IndexReport } from "./indexer.ts";
 import type { IndexProblem } from "./manifest.ts";
+import { INDEXER_ENTRY } from "./programs.ts";
 
 export interface IndexOptions {
   /** Path of the bundle, an ES module. */
@@ -29,7 +30,7 @@ const MAX_OUTPUT = 64 * 1_024;
  */
 export async function indexBundle(options: IndexOptions): Promise<IndexResult> {
   const timeoutMs = options.timeoutMs ?? 60_000;
-  const indexer = options.indexer ?? fileURLToPath(new URL("./indexer.ts", import.meta.url));
+  const indexer = options.indexer ?? fileURLToPath(INDEXER_ENTRY);
   const child = spawn(options.node ?? process.execPath, [indexer, options.bundle, "3"], {
     env: { ...(options.env ?? process.env), ACME_INDEXING: "1" },
     stdio: ["ignore", "pipe", "pipe", "pipe"],

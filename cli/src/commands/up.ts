@@ -11,25 +11,30 @@ function parsePort(text: string): number {
   throw new InvalidArgumentError("a number from 0 (any free port) to 65535.");
 }
 
-export function addServerCommand(program: Command): void {
-  const server = program
-    .command("server")
+export function addUpCommand(program: Command): void {
+  const up = program
+    .command("up")
+    .alias("server")
     .description("run the whole platform on this machine: API, dashboard, database and a container host")
     .option("--port <n>", "port to listen on, 0 for any free one", parsePort, DEFAULT_PORT)
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--data <dir>", "folder for all data", ".acme")
     .addOption(new Option("--executor <kind>", "how runs are executed").choices(EXECUTORS).default("auto"))
-    .option("--example", "deploy examples/hello-world and run it")
+    .option("--example", "deploy an example and run it")
     .option("--once", "stop after the example's result; exit code 0 if it is right")
+    .option("--verbose", "in a terminal too, print all that the parts of the platform say")
     .addHelpText(
       "after",
       `
-Mail, sign-in and networks are set in DIR/settings.env (docs/accounts.md).
+All data is in the folder: a newer version of acme goes on with it, and a copy
+of it, made while nothing runs, is a backup. Mail, sign-in and networks are set
+in DIR/settings.env (docs/accounts.md).
 
 Examples:
-  $ acme server --example
-  $ acme server --port 9000 --data /var/lib/acme
-  $ acme server sign-in-link --email ada@example.com`,
+  $ acme up
+  $ acme up --example
+  $ acme up --port 9000 --data /var/lib/acme
+  $ acme up sign-in-link --email ada@example.com`,
     )
     .action(async (options: ServeOptions) => {
       const { serve } = await import("../serve.ts");
@@ -37,14 +42,13 @@ Examples:
       // Open handles (pipes, the channel to the process that started this one) must not keep this process alive.
       process.exit(code);
     });
-  server
-    .command("sign-in-link")
+  up.command("sign-in-link")
     .description("print a link that signs you in to the server that runs here, once, within a day")
     .option("--email <address>", "who signs in; default: the server's owner")
-    .option("--data <dir>", "data folder of the server; default: the one of `acme server`")
+    .option("--data <dir>", "data folder of the server; default: the one of `acme up`")
     .action(async ({ email, data }: { email?: string; data?: string }) => {
       const { signInLinkOf } = await import("@acme/server");
-      const folder = data ?? server.opts<ServeOptions>().data;
+      const folder = data ?? up.opts<ServeOptions>().data;
       console.log((await signInLinkOf(folder, email)).url);
     });
 }

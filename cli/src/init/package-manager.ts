@@ -1,0 +1,50 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+export const PACKAGE_MANAGERS = ["npm", "pnpm", "yarn", "bun"] as const;
+export type PackageManager = (typeof PACKAGE_MANAGERS)[number];
+
+const LOCK_FILES: [file: string, manager: PackageManager][] = [
+  ["pnpm-lock.yaml", "pnpm"],
+  ["bun.lock", "bun"],
+  ["bun.lockb", "bun"],
+  ["yarn.lock", "yarn"],
+  ["package-lock.json", "npm"],
+  ["npm-shrinkwrap.json", "npm"],
+];
+
+const isManager = (name: string | undefined): name is PackageManager =>
+  PACKAGE_MANAGERS.some((manager) => manager === name);
+
+/** `packageManager` of a package.json, like "pnpm@10.2.0". */
+function declared(folder: string): PackageManager | undefined {
+  try {
+    const { packageManager } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as {
+      packageManager?: unknown;
+    };
+    const name = typeof packageManager === "string" ? packageManager.split("@")[0] : undefined;
+    return isManager(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * The package manager of a project: the one that its package.json names or whose lock file it has, here or in a folder above (of a
+ * workspace); else the one that started this process; else npm.
+ */
+export function packageManagerOf(root: string, env: NodeJS.ProcessEnv = process.env): PackageManager {
+  for (let folder = root; ; folder = dirname(folder)) {
+    const found =
+      declared(folder) ?? LOCK_FILES.find(([file]) => existsSync(join(folder, file)))?.[1] ?? undefined;
+    if (found) return found;
+    // Above a repository are others' files.
+    if (dirname(folder) === folder || existsSync(join(folder, ".git"))) break;
+  }
+  const started = env.npm_config_user_agent?.split("/")[0];
+  return isManager(started) ? started : "npm";
+}
+
+/** How a script or a program of the project is run. */
+export const runScript = (manager: PackageManager, script: string): string =>
+  manager === "npm" || manager === "bun" ? `${manager} run ${script}` : `${manager} ${script}`;

@@ -1,0 +1,131 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { findConfig } from "../project/load-config.ts";
+import { type PackageFile, readPackageJson, writePackageJson } from "./package-json.ts";
+import { configFile, EXAMPLE, EXAMPLE_FILE, SCRIPTS, TSCONFIG } from "./templates.ts";
+
+/** Something that `acme init` does to a project, or finds done. */
+export interface Change {
+  /** Relative to the project's folder. */
+  file: string;
+  what: string;
+  /** Absent: it is there already. */
+  apply?: () => void;
+}
+
+export interface Plan {
+  changes: Change[];
+  /** Packages have to be installed. */
+  installs: boolean;
+}
+
+interface PlanOptions {
+  root: string;
+  project: string;
+  version: string;
+}
+
+/** What a project lacks. Nothing that exists is overwritten; planning again after it was applied finds nothing to do. */
+export function planInit({ root, project, version }: PlanOptions): Plan {
+  const packages = planPackageJson(root, version);
+  return {
+    changes: [
+      ...packages.changes,
+      planFile(root, "tsconfig.json", TSCONFIG),
+      planConfig(root, project),
+      planExample(root),
+      ...planIgnored(root),
+    ],
+    installs: packages.installs,
+  };
+}
+
+function planFile(root: string, file: string, text: string): Change {
+  const path = join(root, file);
+  if (existsSync(path)) return { file, what: "is there already" };
+  return {
+    file,
+    what: "new",
+    apply() {
+      mkdirSync(dirname(path), { recursive: true });
+      // Another process may have made it since: it stays as it is.
+      writeFileSync(path, text, { flag: "wx" });
+    },
+  };
+}
+
+function planConfig(root: string, project: string): Change {
+  const known = findConfig(root);
+  return known
+    ? { file: known, what: "is there already" }
+    : planFile(root, "acme.config.ts", configFile(project));
+}
+
+/** A project with a configuration of its own has its tasks where that says. */
+function planExample(root: string): Change {
+  const known = findConfig(root);
+  if (known && !existsSync(join(root, EXAMPLE_FILE)))
+    return { file: EXAMPLE_FILE, what: `left out: ${known} says where tasks are` };
+  return planFile(root, EXAMPLE_FILE, EXAMPLE);
+}
+
+function planPackageJson(root: string, version: string): Plan {
+  const file = "package.json";
+  const path = join(root, file);
+  const isNew = !existsSync(path);
+  const found: PackageFile = isNew
+    ? { json: { name: nameOf(root), private: true, type: "module" }, indent: "  " }
+    : readPackageJson(path);
+  const { json } = found;
+  const all = { ...json.devDependencies, ...json.dependencies };
+  const lacks = (name: string) => all[name] === undefined;
+  const dependencies = lacks("@acme/sdk") ? { "@acme/sdk": `^${version}` } : {};
+  const devDependencies = lacks("@acme/cli") ? { "@acme/cli": `^${version}` } : {};
+  const scripts = Object.fromEntries(
+    Object.entries(SCRIPTS).filter(([name]) => json.scripts?.[name] === undefined),
+  );
+  const added = { scripts, dependencies, devDependencies };
+  const what = Object.values(added).flatMap((part) => Object.keys(part));
+  if (what.length === 0)
+    return { changes: [{ file, what: "has the packages and scripts already" }], installs: false };
+  const changed = { ...json };
+  for (const [key, part] of Object.entries(added))
+    if (Object.keys(part).length > 0) changed[key] = { ...(json[key] as object | undefined), ...part };
+  return {
+    changes: [
+      {
+        file,
+        what: `${isNew ? "new, with" : "add"} ${what.join(", ")}`,
+        apply: () => writePackageJson(path, { ...found, json: changed }),
+      },
+    ],
+    installs: Object.keys(dependencies).length + Object.keys(devDependencies).length > 0,
+  };
+}
+
+/** A name that npm accepts. */
+const nameOf = (root: string): string =>
+  basename(root)
+    .toLowerCase()
+    .replace(/[^a-z0-9._-]+/g, "-")
+    .replace(/^[._-]+/, "") || "my-tasks";
+
+/** The platform's data and built bundles belong in no repository. */
+function planIgnored(root: string): Change[] {
+  const file = ".gitignore";
+  const path = join(root, file);
+  if (!existsSync(path)) {
+    if (!existsSync(join(root, ".git"))) return [];
+    return [planFile(root, file, "node_modules/\n.acme/\n")];
+  }
+  const text = readFileSync(path, "utf8");
+  if (text.split(/\r?\n/).some((line) => /^\/?\.acme\/?$/.test(line.trim())))
+    return [{ file, what: "has .acme/ already" }];
+  return [
+    {
+      file,
+      what: "add .acme/",
+      apply: () => writeFileSync(path, `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}.acme/\n`),
+    },
+  ];
+}
