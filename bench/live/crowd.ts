@@ -45,6 +45,11 @@ export class Crowd {
     return all;
   }
 
+  /** Lets go of what came so far. */
+  async forget(): Promise<void> {
+    await Promise.all(this.#processes.map((child) => ask<Report>(child, { type: "forget" })));
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#processes.map((child) => ask<Report>(child, { type: "close" })));
   }

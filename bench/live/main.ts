@@ -5,8 +5,7 @@
  *   node scripts/bootstrap.mjs bench/live/main.ts [--phase latency|watchers|idle]… [--watchers 1000] [--rate 200]
  *     [--seconds 10] [--rounds 2] [--idle 10000]
  */
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -14,13 +13,10 @@ import { LiveClient } from "@acme/sdk/live";
 import { eventually } from "../../tests/support/eventually.ts";
 import { profiled } from "../profile/inspector.ts";
 import { freePort } from "../profile/profile.ts";
-import { untilQuiet } from "../quiet.ts";
-import { NullHost } from "../scale/host.ts";
-import { Place } from "../scale/place.ts";
-import { startAcmeServer } from "../systems/acme-process.ts";
 import { cpuMs, TICK_MS } from "../systems/process.ts";
 import { Crowd } from "./crowd.ts";
 import { objectShares } from "./object-shares.ts";
+import { Setting } from "./setting.ts";
 
 const { values } = parseArgs({
   options: {
@@ -38,19 +34,10 @@ const seconds = Number(values.seconds);
 /** Runs of a list, as a page shows them. */
 const LIMIT = 100;
 
-const folder = mkdtempSync(join(tmpdir(), "acme-bench-live-"));
 const inspector = await freePort();
-const server = await startAcmeServer(folder, { env: { BENCH_WORKERD_INSPECTOR: String(inspector) } });
-const { worker, host: ownHost } = server.pids();
-process.kill(ownHost, "SIGSTOP");
-const credential = readFileSync(join(folder, "host/host-credential"), "utf8").trim();
-const host = new NullHost(server.access.apiUrl, credential);
-const place = await Place.create(server, folder, 1);
-const url = `${server.access.apiUrl.replace("http", "ws")}/api/v1/live`;
-const quiet = () => untilQuiet([{ serverPids: () => [worker], workerPids: () => [] }]);
-const statusOf = (name: string): number =>
-  Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync(`/proc/${worker}/status`, "utf8"))?.[1]);
-const memory = (): number => statusOf("VmRSS") / 1_024;
+const setting = await Setting.start({ BENCH_WORKERD_INSPECTOR: String(inspector) });
+const { server, host, place, url, worker, folder, quiet } = setting;
+const memory = () => setting.memory();
 /** Milliseconds of CPU time that workerd has spent in the kernel. */
 const systemMs = (): number => {
   const stat = readFileSync(`/proc/${worker}/stat`, "utf8");
@@ -58,20 +45,6 @@ const systemMs = (): number => {
 };
 const quantile = (sorted: number[], q: number): number =>
   sorted[Math.floor(q * (sorted.length - 1))] ?? Number.NaN;
-
-/** Triggers runs at a steady rate. Resolves when they are over. */
-async function runs(tag: string, perSecond: number, forSeconds: number): Promise<void> {
-  const count = perSecond * forSeconds;
-  const began = performance.now();
-  const working = host.work(count);
-  const pending: Promise<void>[] = [];
-  for (let n = 0; n < count; n++) {
-    const due = began + (n * 1_000) / perSecond;
-    if (due > performance.now()) await sleep(due - performance.now());
-    pending.push(place.trigger({ tags: [tag] }));
-  }
-  await Promise.all([...pending, working]);
-}
 
 /** From the commit (the row's time of change, in milliseconds of the same clock) to the callback. */
 async function latency(): Promise<void> {
@@ -88,7 +61,7 @@ async function latency(): Promise<void> {
   });
   await eventually("it is open", () => client.status === "open");
   await sleep(500);
-  await runs("latency", 20, 15);
+  await setting.runs("latency", 20, 15);
   await sleep(1_000);
   client.close();
   delays.sort((a, b) => a - b);
@@ -109,7 +82,7 @@ async function watched(count: number, round: number): Promise<void> {
   const began = performance.now();
   let elapsed = 0;
   const profile = await profiled(inspector, async () => {
-    await runs(tag, rate, seconds);
+    await setting.runs(tag, rate, seconds);
     elapsed = (performance.now() - began) / 1_000;
     await quiet();
   });
@@ -193,18 +166,13 @@ async function idle(count: number): Promise<void> {
 }
 
 try {
-  await host.begin();
-  await runs("warm", 50, 4);
+  await setting.runs("warm", 50, 4);
   if (wanted("latency")) await latency();
   if (wanted("watchers"))
     for (let round = 1; round <= Number(values.rounds); round++)
       for (const count of [0, 1, Number(values.watchers)]) await watched(count, round);
   if (wanted("idle")) await idle(Number(values.idle));
 } finally {
-  process.kill(ownHost, "SIGCONT");
-  await host.close();
-  await place.close();
-  await server.stop();
-  rmSync(folder, { recursive: true, force: true });
+  await setting.stop();
 }
 process.exit();

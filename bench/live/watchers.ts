@@ -15,6 +15,8 @@ export type Order =
   | { type: "open"; url: string; token: string; count: number; target: object; atOnce: number }
   | { type: "report" }
   | { type: "states" }
+  /** Forgets what came so far; later states are those of what comes after this. */
+  | { type: "forget" }
   | { type: "close" };
 
 export interface Report {
@@ -141,6 +143,11 @@ process.on("message", async (order: Order) => {
   if (order.type === "open") await open(order);
   if (order.type === "close") {
     for (const { socket } of watchers.splice(0)) socket?.destroy();
+    texts.clear();
+    opened = 0;
+  }
+  if (order.type === "forget") {
+    for (const { texts: own } of watchers) own.length = 0;
     texts.clear();
   }
   process.send?.(order.type === "states" ? states() : report());

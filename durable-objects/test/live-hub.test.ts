@@ -256,6 +256,52 @@ describe("a client that lags", () => {
   });
 });
 
+describe("columns that are skipped", () => {
+  const full = (version: number) => record(1, { version, output: '"o"', outputType: "application/json" });
+
+  it("are not sent, by what the subscription asks for, each with its own", async () => {
+    runs.set(runId(1), full(1));
+    const [all, some] = [await connected(), await connected()];
+    for (const socket of [all, some]) {
+      const skipped = socket === some ? { skipColumns: ["payload", "runTags", "completedAt"] } : {};
+      await subscribe(socket, { kind: "run", runId: runId(1), ...skipped }, "1");
+      await subscribe(socket, { kind: "runs", data: true, ...skipped }, "2");
+    }
+    change(full(2));
+    await settled(() => expect(some.of("changes")).toHaveLength(1));
+    await settled(() => expect(some.of("run")).toHaveLength(2));
+    expect(all.of("run")[0]?.run).toMatchObject({ tags: ["t"], data: { payload: {}, output: {} } });
+    expect(all.of("changes")[0]?.runs[0]).toMatchObject({ tags: ["t"], data: { payload: {}, output: {} } });
+    const shown = [
+      ...some.of("run").map(({ run }) => run),
+      ...[...some.of("snapshot"), ...some.of("changes")].flatMap(({ runs: list }) => list),
+    ];
+    expect(shown.map(({ position }) => position)).toEqual([1, 2, 1, 2]);
+    for (const { tags, data } of shown) {
+      expect(tags).toEqual([]);
+      expect(data).toMatchObject({ output: { data: '"o"' } });
+      expect(data).not.toHaveProperty("payload");
+    }
+  });
+
+  it("are those of the token, whatever the subscription asks for, also after this object slept", async () => {
+    runs.set(runId(1), full(1));
+    const token: LivePrincipal = { ...everything, skipColumns: ["output"] };
+    const socket = await connected(token);
+    await subscribe(socket, { kind: "run", runId: runId(1), skipColumns: ["payload"] });
+    hub = newHub();
+    hub.restore(socket, socket.saved as SavedConnection);
+    change(full(2));
+    await settled(() => expect(socket.of("run")).toHaveLength(2));
+    expect(socket.of("run")[0]?.run.data).toHaveProperty("payload");
+    for (const { run } of socket.of("run")) expect(run.data).not.toHaveProperty("output");
+    // A token that shows something else: the client comes again, and is shown that.
+    principals.set("other", everything);
+    await hub.message(socket, JSON.stringify({ type: "auth", token: "other" }));
+    expect(socket.closed).toBe(LIVE_CLOSE.unavailable);
+  });
+});
+
 describe("a connection of before this object was put to sleep", () => {
   it("gets what changes from then on", async () => {
     const socket = await connected();

@@ -32,6 +32,8 @@ export const work = task({
     return { counted: n, at: new Date(0) };
   },
 });
+const answer = streams.input<{ yes: boolean }>({ id: "answer" });
+export const listening = task({ id: "listening", run: async () => (await answer.wait()).output });
 export const asking = task({
   id: "asking",
   run: async ({ token }: { token: string }) => wait.forToken(token),
@@ -97,13 +99,20 @@ describe("in a page", () => {
         { id: "work", payload: { n: 2, ms: 0 } },
       ]);
       const waitToken = await wait.createToken();
-      const scopes = [`read:tags:${tag}`, `read:batch:${batchId}`];
+      const { id: listeningRunId } = await tasks.trigger("listening", {});
+      const scopes = [
+        `read:tags:${tag}`,
+        `read:batch:${batchId}`,
+        `write:inputStreams:${listeningRunId}`,
+        `read:runs:${listeningRunId}`,
+      ];
       return {
         baseURL: server.apiUrl,
         accessToken: publicToken(server, runId, scopes, 600),
         triggerToken: publicToken(server, runId, ["trigger:tasks:work"], 600),
         runId,
         otherRunId,
+        listeningRunId,
         tag,
         batchId,
         waitToken,
@@ -150,9 +159,15 @@ describe("in a page", () => {
       refused?: string;
       triggered: { id?: string; run?: Run; error?: string };
       token: { isReady: boolean; isCompleted: boolean; error?: string };
+      withStreams: { run?: Run & { tags: string[]; payload?: unknown }; streams: Record<string, unknown[]> };
+      plain: Run[];
+      retrieved?: Run;
+      triggeredWithStreams: { run?: Run; streams: Record<string, unknown[]> };
+      input: { isReady: boolean; error?: string };
+      listening?: Run;
     }
     const before = sockets.length;
-    const { runId, waitToken } = await shown("Ours");
+    const { runId, waitToken, tag } = await shown("Ours");
     const { id: asking } = await as(() => tasks.trigger("asking", { token: waitToken.id }));
     await state<State>("the stream comes while the run executes", ({ run, stream }) =>
       Boolean(run?.status === "EXECUTING" && stream.parts.length > 1),
@@ -160,29 +175,56 @@ describe("in a page", () => {
     await press("trigger");
     await press("trigger-refused");
     await press("complete");
+    await press("send");
+    await press("trigger-with-streams");
     const last = await state<State>(
       "all is over",
-      ({ run, stream, batch, tagged, triggered, token, forbidden, refused }) =>
+      ({ run, stream, batch, tagged, triggered, token, forbidden, refused, ...more }) =>
         isDone(run) &&
         stream.ended &&
         batch.filter(isDone).length === 2 &&
-        tagged.filter(isDone).length === 2 &&
+        tagged.filter(isDone).length === 3 &&
         isDone(triggered.run) &&
         token.isCompleted &&
         forbidden !== undefined &&
-        refused !== undefined,
+        refused !== undefined &&
+        isDone(more.withStreams.run) &&
+        more.withStreams.streams.numbers?.length === COUNT &&
+        isDone(more.retrieved) &&
+        isDone(more.listening) &&
+        isDone(more.triggeredWithStreams.run) &&
+        more.triggeredWithStreams.streams.numbers?.length === 2,
     );
+    expect(last.withStreams.streams).toEqual({ numbers: NUMBERS });
+    // What is skipped is not there, and all else is.
+    expect(last.withStreams.run).toMatchObject({ id: runId, tags: [], output: DONE.output });
+    expect(last.withStreams.run).not.toHaveProperty("payload");
+    expect(last.run).toMatchObject({ tags: [tag], payload: { n: COUNT, ms: 30 } });
+    for (const run of last.plain) {
+      for (const column of ["payload", "output", "metadata"]) expect(run).not.toHaveProperty(column);
+      expect(run).toMatchObject({ status: "COMPLETED", tags: [tag] });
+    }
+    expect(last.plain.map(({ id }) => id)).toEqual(last.tagged.map(({ id }) => id));
+    expect(last.retrieved).toMatchObject({ id: runId, ...DONE });
+    expect(last.listening).toMatchObject({ output: { yes: true } });
+    expect(last.input).toEqual({ isReady: true });
+    expect(last.triggeredWithStreams.streams).toEqual({ numbers: NUMBERS.slice(0, 2) });
     expect(last.run).toMatchObject({ id: runId, ...DONE });
     expect(last.completed).toBe(1);
     expect(last.stream).toEqual({ parts: NUMBERS, ended: true, lastEventId: String(COUNT - 1) });
     expect(last.latest).toEqual([NUMBERS.at(-1)]);
-    expect(last.tagged.map(({ id }) => id)).toEqual([runId, last.triggered.id]);
+    expect(last.tagged.map(({ id }) => id)).toEqual([
+      runId,
+      last.triggered.id,
+      last.triggeredWithStreams.run?.id,
+    ]);
     expect(last.tagged[0]).toMatchObject(DONE);
     expect(countedBy(last.batch)).toEqual([1, 2]);
     expect(last.triggered).toMatchObject({ run: { output: { counted: 3 } } });
     expect(last.forbidden).toContain("read:runs:");
     expect(last.refused).toContain("not allow");
-    expect(sockets.length - before).toBe(2);
+    // One for the page's token, and one for each token that a trigger brought back.
+    expect(sockets.length - before).toBe(3);
     await eventually("the run got the answer", () => as(async () => isDone(await runs.retrieve(asking))));
     expect(await as(() => runs.retrieve(asking))).toMatchObject({
       output: { ok: true, output: { answer: 42 } },
@@ -199,6 +241,9 @@ describe("in a page", () => {
       parts: unknown[];
       ended: boolean;
       forbidden?: string;
+      withStreams: { run?: Run; streams: Record<string, unknown[]> };
+      plain: Run[];
+      listening?: Run;
     }
     const before = sockets.length;
     const ended = new Promise((resolve) => {
@@ -212,9 +257,13 @@ describe("in a page", () => {
     await state<State>("parts come while the run executes", ({ run, parts }) =>
       Boolean(run?.status === "EXECUTING" && parts.length > 1),
     );
+    await press("send");
     const last = await state<State>(
       "all is over",
-      ({ run, tagged, batch, ended, lines, forbidden }) =>
+      ({ run, tagged, batch, ended, lines, forbidden, withStreams, listening }) =>
+        isDone(withStreams.run) &&
+        withStreams.streams.numbers?.length === COUNT &&
+        isDone(listening) &&
         isDone(run) &&
         tagged.every(isDone) &&
         batch.filter(isDone).length === 2 &&
@@ -222,6 +271,11 @@ describe("in a page", () => {
         lines.length === COUNT &&
         forbidden !== undefined,
     );
+    expect(last.withStreams).toMatchObject({ run: { id: runId, ...DONE }, streams: { numbers: NUMBERS } });
+    expect(last.withStreams.run).not.toHaveProperty("payload");
+    expect(last.plain[0]).toMatchObject({ id: runId, status: "COMPLETED" });
+    expect(last.plain[0]).not.toHaveProperty("output");
+    expect(last.listening).toMatchObject({ output: { yes: true } });
     expect(last.run).toMatchObject({ id: runId, ...DONE });
     expect(last.tagged).toMatchObject([{ id: runId, ...DONE }]);
     expect(countedBy(last.batch)).toEqual([1, 2]);

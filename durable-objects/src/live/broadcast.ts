@@ -85,9 +85,14 @@ export class Broadcast {
     for (const runId of watched) {
       const run = records.found.get(runId);
       if (!run) continue;
-      const rest = texts.run(run, false);
-      for (const subscription of subscriptions.ofRun(runId) ?? [])
-        if (subscription.active) delivery.deliver(subscription, "run", rest, null);
+      const bySkip = new Map<string, string>();
+      for (const subscription of subscriptions.ofRun(runId) ?? []) {
+        if (!subscription.active) continue;
+        const { skip } = subscription;
+        const rest = bySkip.get(skip.key) ?? texts.run(run, false, skip);
+        bySkip.set(skip.key, rest);
+        delivery.deliver(subscription, "run", rest, null);
+      }
     }
     for (const group of subscriptions.groups.values()) {
       if (group.subscriptions.size === 0) continue;

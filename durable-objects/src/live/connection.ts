@@ -3,6 +3,7 @@ import type { ObjectSocket } from "../lib/object-sockets.ts";
 import type { CompiledFilter } from "./filter.ts";
 import type { LivePrincipal } from "./rpc.ts";
 import type { ShownRuns } from "./shown-runs.ts";
+import type { SkipColumns } from "./skip-columns.ts";
 
 /** Messages that a client may have before it says that it has handled some. */
 export const WINDOW = 64;
@@ -34,6 +35,7 @@ export interface SavedConnection {
 export interface ListGroup {
   readonly compiled: CompiledFilter;
   readonly data: boolean;
+  readonly skip: SkipColumns;
   readonly subscriptions: Set<Subscription>;
   /** What its subscriptions may show; kept only where runs may stop matching. */
   readonly shown: ShownRuns | null;
@@ -47,6 +49,7 @@ export interface Subscription {
   readonly id: string;
   readonly target: LiveTarget;
   readonly connection: Connection;
+  readonly skip: SkipColumns;
   group?: ListGroup;
   /** The first state was sent; until then changes are not. */
   active: boolean;

@@ -101,7 +101,7 @@ export class FirstStates {
     subscription.active = true;
     subscription.missed = null;
     const { delivery, texts } = this.#parts;
-    if (run.version > position) delivery.send(subscription, "run", texts.run(run, true));
+    if (run.version > position) delivery.send(subscription, "run", texts.run(run, true, subscription.skip));
   }
 
   /** Returns the run if it exists and the client may read it; ends the subscription otherwise. */

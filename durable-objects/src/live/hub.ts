@@ -258,6 +258,11 @@ export class LiveHub {
       this.#disconnect(connection, LIVE_CLOSE.unauthorized, error.code);
       return;
     }
+    if (String(principal.skipColumns) !== String(connection.principal.skipColumns)) {
+      // It comes again with the token that it has now, and is then shown what that shows.
+      this.#disconnect(connection, LIVE_CLOSE.unavailable, "other_columns");
+      return;
+    }
     connection.principal = principal;
     connection.checkedAt = this.#host.now();
     connection.expiredSince = null;

@@ -6,6 +6,7 @@ import type { ListGroup } from "./connection.ts";
 import type { HubHost } from "./hub-host.ts";
 import { dataOf, liveRun } from "./run-data.ts";
 import { type RunReader, sizeOf } from "./run-reader.ts";
+import { type SkipColumns, withoutColumns } from "./skip-columns.ts";
 
 /** Characters of run data in one snapshot; older runs come without. */
 export const SNAPSHOT_DATA = 4 * 1024 * 1024;
@@ -30,8 +31,8 @@ export class MessageTexts {
     this.#reader = reader;
   }
 
-  run(run: RunRecord, payload: boolean): string {
-    const live = liveRun(this.#host.summaryOf, run, dataOf(run, payload));
+  run(run: RunRecord, payload: boolean, skip: SkipColumns): string {
+    const live = withoutColumns(liveRun(this.#host.summaryOf, run, dataOf(run, payload)), skip);
     return `,"run":${JSON.stringify(live)},"final":${isFinal(run.status)}}`;
   }
 
@@ -65,7 +66,7 @@ export class MessageTexts {
   }
 
   #changes(
-    { compiled, data }: ListGroup,
+    { compiled, data, skip }: ListGroup,
     rows: RunRow[],
     seq: number,
     records: Map<string, RunRecord>,
@@ -74,7 +75,7 @@ export class MessageTexts {
     const runs: LiveRun[] = [];
     const removed: string[] = [];
     for (const row of rows) {
-      if (compiled.matches(row)) runs.push(this.#listed(data, row, records.get(row.id)));
+      if (compiled.matches(row)) runs.push(this.#listed(data, skip, row, records.get(row.id)));
       else if (mayShow(row)) removed.push(row.id);
     }
     if (runs.length === 0 && removed.length === 0) return null;
@@ -94,14 +95,15 @@ export class MessageTexts {
     const runs = rows.map((row) => {
       const record = found.get(row.id);
       left -= record ? sizeOf(record) : 0;
-      return this.#listed(group.data, row, left > 0 ? record : undefined);
+      return this.#listed(group.data, group.skip, row, left > 0 ? record : undefined);
     });
     return `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"more":${more}}`;
   }
 
-  #listed(data: boolean, row: RunRow, record: RunRecord | undefined): LiveRun {
-    if (!data || !record) return liveRun(this.#host.summaryOf, row);
-    return liveRun(this.#host.summaryOf, record, dataOf(record, true));
+  #listed(data: boolean, skip: SkipColumns, row: RunRow, record: RunRecord | undefined): LiveRun {
+    const { summaryOf } = this.#host;
+    const run = data && record ? liveRun(summaryOf, record, dataOf(record, true)) : liveRun(summaryOf, row);
+    return withoutColumns(run, skip);
   }
 }
 

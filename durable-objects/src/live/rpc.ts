@@ -1,5 +1,5 @@
 import type { RunStatus } from "@acme/sdk/contract";
-import type { LiveFilter, LiveLogLine, RunSummary } from "@acme/sdk/contract/live";
+import type { LiveFilter, LiveLogLine, LiveSkipColumn, RunSummary } from "@acme/sdk/contract/live";
 import type { StreamRecord } from "../feed/rpc.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 
@@ -65,6 +65,8 @@ export interface LivePrincipal {
   scopes: string[] | null;
   /** Milliseconds since the epoch; null: it doesn't expire. */
   expiresAt: number | null;
+  /** What a public token does not show of runs; absent: its subscriptions say what they leave out. */
+  skipColumns?: LiveSkipColumn[];
   /** What the Worker checks again now and then: a hash of the key or access token, or the session. */
   proof: string;
 }

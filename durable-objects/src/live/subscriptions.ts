@@ -5,6 +5,7 @@ import type { Interest } from "./interest.ts";
 import type { LatestRuns } from "./latest-runs.ts";
 import type { LiveFailure } from "./rpc.ts";
 import { ShownRuns } from "./shown-runs.ts";
+import { type SkipColumns, skipColumnsOf } from "./skip-columns.ts";
 
 /**
  * The subscriptions of an environment by what they watch, and the interest that each of them adds. A subscription is
@@ -44,10 +45,15 @@ export class Subscriptions {
 
   /** Adds a subscription that is starting. */
   add(connection: Connection, id: string, target: LiveTarget): Subscription {
+    const skip = skipColumnsOf(
+      connection.principal.skipColumns,
+      "skipColumns" in target ? target.skipColumns : undefined,
+    );
     const subscription: Subscription = {
       id,
       target,
       connection,
+      skip,
       active: false,
       over: false,
       missed: null,
@@ -106,10 +112,12 @@ export class Subscriptions {
 
   #join(subscription: Subscription, filter: LiveFilter, data: boolean): void {
     const compiled = compileFilter(filter);
-    const key = groupKey(compiled.key, data);
+    const { skip } = subscription;
+    const key = groupKey(compiled.key, data, skip);
     const group = this.groups.get(key) ?? {
       compiled,
       data,
+      skip,
       subscriptions: new Set(),
       shown: compiled.isMutable ? new ShownRuns() : null,
       position: this.#latest.seq,
@@ -143,7 +151,9 @@ export class Subscriptions {
         break;
       default:
         group?.subscriptions.delete(subscription);
-        if (group?.subscriptions.size === 0) this.groups.delete(groupKey(group.compiled.key, group.data));
+        if (group?.subscriptions.size === 0) {
+          this.groups.delete(groupKey(group.compiled.key, group.data, group.skip));
+        }
         this.#interest.removeList();
     }
   }
@@ -154,7 +164,8 @@ export function refuse(connection: Connection, id: string, error: LiveFailure["e
   connection.send({ type: "error", id, ...error });
 }
 
-const groupKey = (filterKey: string, data: boolean): string => `${data ? "data" : "list"} ${filterKey}`;
+const groupKey = (filterKey: string, data: boolean, skip: SkipColumns): string =>
+  `${data ? "data" : "list"} ${skip.key} ${filterKey}`;
 
 function addTo<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
   const set = sets.get(key) ?? new Set<T>();

@@ -3,6 +3,7 @@
 export { TUNNEL_OPENING_HEADER } from "../dispatcher/tunnels.ts";
 export { LIVE_PRINCIPAL_HEADER, mayReadRun, mayWatch } from "../live/access.ts";
 export { streamsOf } from "../live/run-data.ts";
+export { knownColumns } from "../live/skip-columns.ts";
 export { declarationOf, type IndexedManifest, indexed } from "./declaration.ts";
 export { claimRunId, enqueueRuns, type QueuedRuns } from "./enqueue.ts";
 export * from "./environment-id.ts";

@@ -23,6 +23,29 @@ export const LIVE_LIMITS = {
   streamWindow: 8,
 } as const;
 
+/** What a subscription may leave out of runs: names of Trigger.dev's columns. */
+export const LIVE_SKIP_COLUMNS = [
+  "startedAt",
+  "delayUntil",
+  "queuedAt",
+  "expiredAt",
+  "completedAt",
+  "number",
+  "isTest",
+  "usageDurationMs",
+  "costInCents",
+  "baseCostInCents",
+  "ttl",
+  "payload",
+  "payloadType",
+  "metadata",
+  "output",
+  "outputType",
+  "runTags",
+  "error",
+] as const;
+export type LiveSkipColumn = (typeof LIVE_SKIP_COLUMNS)[number];
+
 /**
  * Codes that the server closes a socket with. With 4401 and 4403 a client has to bring another token before it comes
  * again; with 4503 it comes again later.

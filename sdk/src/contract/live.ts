@@ -16,7 +16,7 @@
 import { z } from "zod";
 import { PUBLIC_STATUSES, RunSummary } from "./api/runs.ts";
 import { parseRunId } from "./ids.ts";
-import { LIVE_LIMITS } from "./live-constants.ts";
+import { LIVE_LIMITS, LIVE_SKIP_COLUMNS } from "./live-constants.ts";
 import { LogEntry } from "./log-entry.ts";
 import { QueueName } from "./manifest.ts";
 import { STREAM_LIMITS } from "./stream-limits.ts";
@@ -58,10 +58,18 @@ const Limit = z.number().int().min(1).max(LIVE_LIMITS.snapshotRuns).optional();
 /** What the server said last about this subscription. It sends what came since, or a snapshot where it can't know. */
 const Position = text(128).optional();
 
+/** What is left out of runs. A public token may say that itself; that counts then. */
+const SkipColumns = z.array(z.enum(LIVE_SKIP_COLUMNS)).max(LIVE_SKIP_COLUMNS.length).optional();
+
 /** What a client can watch. */
 export const LiveTarget = z.discriminatedUnion("kind", [
   /** One run with its data. Position: the run's `position`. */
-  z.object({ kind: z.literal("run"), runId: RunId, position: z.number().optional() }),
+  z.object({
+    kind: z.literal("run"),
+    runId: RunId,
+    skipColumns: SkipColumns,
+    position: z.number().optional(),
+  }),
   /** The newest runs that a filter matches, and each change of those and of newer ones. */
   z.object({
     kind: z.literal("runs"),
@@ -69,6 +77,7 @@ export const LiveTarget = z.discriminatedUnion("kind", [
     limit: Limit,
     /** With payload, output, error and metadata. Default false. */
     data: z.boolean().optional(),
+    skipColumns: SkipColumns,
     position: Position,
   }),
   /** The runs of one batch. */
@@ -77,6 +86,7 @@ export const LiveTarget = z.discriminatedUnion("kind", [
     batchId: text(128),
     limit: Limit,
     data: z.boolean().optional(),
+    skipColumns: SkipColumns,
     position: Position,
   }),
   /** Counts of the environment, at most once a second. */

@@ -1,7 +1,9 @@
 export type { LiveEnvironment, LiveFilter, LiveLogLine, LiveRun, LiveRunData } from "../contract/live.ts";
+export type { LiveSkipColumn } from "../contract/live-constants.ts";
 export {
   LiveClient,
   type LiveClientOptions,
+  type LiveRunOptions,
   type LiveStatus,
   type LiveStreamOptions,
   type LiveSubscribeOptions,

@@ -12,6 +12,7 @@ import {
   LIVE_LIMITS,
   LIVE_SUBPROTOCOL,
   LIVE_TOKEN_SUBPROTOCOL,
+  type LiveSkipColumn,
 } from "../contract/live-constants.ts";
 import { LiveError } from "./live-error.ts";
 import {
@@ -51,6 +52,11 @@ export interface LiveSubscription {
 export interface LiveSubscribeOptions {
   /** The subscription ended: the run doesn't exist, or may not be read; the token is invalid or has expired. */
   onError?: (error: LiveError) => void;
+}
+
+export interface LiveRunOptions extends LiveSubscribeOptions {
+  /** What is left out of runs, by Trigger.dev's names of columns: it is not sent. A token may say that itself. */
+  skipColumns?: LiveSkipColumn[];
 }
 
 export interface LiveStreamOptions extends LiveSubscribeOptions {
@@ -119,9 +125,10 @@ export class LiveClient {
   run(
     runId: string,
     listener: (state: LiveRunState) => void,
-    options: LiveSubscribeOptions = {},
+    options: LiveRunOptions = {},
   ): LiveSubscription {
-    return this.#subscribe(new RunWatch(runId, listener), options);
+    const { skipColumns } = options;
+    return this.#subscribe(new RunWatch({ kind: "run", runId, skipColumns }, listener), options);
   }
 
   /**
@@ -129,7 +136,7 @@ export class LiveClient {
    * and metadata.
    */
   runs(
-    target: { filter?: LiveFilter; limit?: number; data?: boolean },
+    target: { filter?: LiveFilter; limit?: number; data?: boolean; skipColumns?: LiveSkipColumn[] },
     listener: (state: LiveRunsState) => void,
     options: LiveSubscribeOptions = {},
   ): LiveSubscription {
@@ -140,10 +147,11 @@ export class LiveClient {
   batch(
     batchId: string,
     listener: (state: LiveRunsState) => void,
-    options: LiveSubscribeOptions & { limit?: number; data?: boolean } = {},
+    options: LiveRunOptions & { limit?: number; data?: boolean } = {},
   ): LiveSubscription {
-    const { limit, data } = options;
-    return this.#subscribe(new RunsWatch({ kind: "batch", batchId, limit, data }, listener), options);
+    const { limit, data, skipColumns } = options;
+    const target = { kind: "batch", batchId, limit, data, skipColumns } as const;
+    return this.#subscribe(new RunsWatch(target, listener), options);
   }
 
   /** Counts of the environment, at most once a second. */

@@ -1,6 +1,7 @@
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import { downloadRunPacket } from "../client/runs-api.ts";
 import type { LiveRun } from "../contract/live.ts";
+import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import { type Download, decodedRun } from "./decoded-run.ts";
 import type { LiveClient, LiveSubscription } from "./live-client.ts";
 import type { LiveError } from "./live-error.ts";
@@ -45,10 +46,11 @@ class LatestStates {
   }
 }
 
-export type UpdatesOf =
+export type UpdatesOf = { skipColumns?: LiveSkipColumn[] | undefined } & (
   | { runId: string; stopOnCompletion: boolean }
   | { tags: string[]; from: number | undefined }
-  | { batchId: string };
+  | { batchId: string }
+);
 
 const LIST = { limit: 1_000, data: true };
 
@@ -84,7 +86,8 @@ export async function* runUpdates(
 
 function subscribe(client: LiveClient, what: UpdatesOf, states: LatestStates): LiveSubscription {
   const onError = (error: LiveError) => states.fail(error);
-  if ("runId" in what) return client.run(what.runId, ({ run }) => states.put(run), { onError });
+  const { skipColumns } = what;
+  if ("runId" in what) return client.run(what.runId, ({ run }) => states.put(run), { skipColumns, onError });
   const known = new Map<string, number>();
   const put = (runs: LiveRun[]): void => {
     // Oldest first, as they came.
@@ -98,10 +101,11 @@ function subscribe(client: LiveClient, what: UpdatesOf, states: LatestStates): L
       for (const id of known.keys()) if (!shown.has(id)) known.delete(id);
     }
   };
-  if ("batchId" in what) return client.batch(what.batchId, ({ runs }) => put(runs), { ...LIST, onError });
+  const options = { ...LIST, skipColumns };
+  if ("batchId" in what) return client.batch(what.batchId, ({ runs }) => put(runs), { ...options, onError });
   const filter = {
     ...(what.tags.length > 0 ? { allTags: what.tags } : {}),
     ...(what.from === undefined ? {} : { from: what.from }),
   };
-  return client.runs({ ...LIST, filter }, ({ runs }) => put(runs), { onError });
+  return client.runs({ ...options, filter }, ({ runs }) => put(runs), { onError });
 }

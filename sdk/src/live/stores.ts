@@ -1,85 +1,12 @@
 import { downloadRunPacket } from "../client/runs-api.ts";
 import type { LiveFilter, LiveLogLine, LiveRun } from "../contract/live.ts";
+import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import { type DecodedRun, type Download, decodedRun } from "./decoded-run.ts";
-import type { LiveSubscription } from "./live-client.ts";
 import { type LiveConnection, requestOptionsOf, sharedClient } from "./shared-client.ts";
+import { type LiveStore, Store } from "./store.ts";
+import type { LiveChunk } from "./watches.ts";
 
-/**
- * The state of a subscription for a user interface. The subscription is open while somebody listens, and goes on where
- * it stopped when somebody listens again.
- */
-export interface LiveStore<S> {
-  /** The same object until something changes. */
-  get(): S;
-  /** Returns a function that ends it. */
-  subscribe(listener: () => void): () => void;
-  /** Ends the subscription for good; the state stays. */
-  stop(): void;
-}
-
-type Open<S> = (store: Store<S>) => LiveSubscription;
-
-class Store<S> implements LiveStore<S> {
-  readonly #open: Open<S>;
-  readonly #throttleMs: number;
-  readonly #listeners = new Set<() => void>();
-  #state: S;
-  #next: (() => S) | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #subscription: LiveSubscription | null = null;
-  #stopped = false;
-
-  /** `throttleMs`: listeners are called this often at most; 0: at each change. */
-  constructor(initial: S, throttleMs: number, open: Open<S>) {
-    this.#state = initial;
-    this.#throttleMs = throttleMs;
-    this.#open = open;
-  }
-
-  get(): S {
-    return this.#state;
-  }
-
-  subscribe(listener: () => void): () => void {
-    // A function of its own, because the same listener may come twice.
-    const own = () => listener();
-    this.#listeners.add(own);
-    if (!this.#stopped) this.#subscription ??= this.#open(this);
-    return () => {
-      this.#listeners.delete(own);
-      if (this.#listeners.size === 0) this.#close();
-    };
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#close();
-  }
-
-  /** `next` is called when listeners are about to be. */
-  change(next: () => S): void {
-    this.#next = next;
-    if (this.#throttleMs === 0) this.#publish();
-    else this.#timer ??= setTimeout(() => this.#publish(), this.#throttleMs);
-  }
-
-  #publish(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    if (!this.#next) return;
-    this.#state = this.#next();
-    this.#next = null;
-    for (const listener of [...this.#listeners]) listener();
-  }
-
-  #close(): void {
-    this.#subscription?.unsubscribe();
-    this.#subscription = null;
-    this.#publish();
-  }
-}
-
-const downloadWith =
+export const downloadWith =
   (connection: LiveConnection): Download =>
   async (runId, field) =>
     downloadRunPacket(runId, field, await requestOptionsOf(connection));
@@ -89,11 +16,17 @@ export interface RunState {
   error: Error | undefined;
 }
 
-/** `stopOnCompletion`: the subscription ends with the run. */
+export interface RunStoreOptions {
+  /** The subscription ends with the run. Default: true. */
+  stopOnCompletion?: boolean;
+  /** What is not sent of runs. */
+  skipColumns?: LiveSkipColumn[];
+}
+
 export function runStore(
   runId: string,
   connection: LiveConnection,
-  stopOnCompletion: boolean,
+  { stopOnCompletion = true, skipColumns }: RunStoreOptions = {},
 ): LiveStore<RunState> {
   const download = downloadWith(connection);
   let shown = -1;
@@ -114,7 +47,7 @@ export function runStore(
           (decoded) => show(decoded, run),
           failed,
         ),
-      { onError: failed },
+      { onError: failed, skipColumns },
     );
   });
 }
@@ -129,11 +62,17 @@ export interface RunsState {
 
 export type RunsTarget = { filter: LiveFilter } | { batchId: string };
 
-/** At most `limit` runs: 1 to 1,000. */
+export interface RunsStoreOptions {
+  /** 1 to 1,000. */
+  limit?: number;
+  /** What is not sent of runs. */
+  skipColumns?: LiveSkipColumn[];
+}
+
 export function runsStore(
   target: RunsTarget,
   connection: LiveConnection,
-  limit: number | undefined,
+  { limit, skipColumns }: RunsStoreOptions = {},
 ): LiveStore<RunsState> {
   const download = downloadWith(connection);
   let decoded = new Map<string, { position: number; run: DecodedRun | Promise<DecodedRun> }>();
@@ -166,7 +105,7 @@ export function runsStore(
       );
     };
     const client = sharedClient(connection);
-    const options = { ...(limit === undefined ? {} : { limit }), data: true };
+    const options = { limit, skipColumns, data: true };
     return "batchId" in target
       ? client.batch(target.batchId, listener, { ...options, onError: failed })
       : client.runs({ ...options, filter: target.filter }, listener, { onError: failed });
@@ -219,21 +158,29 @@ export interface StreamStoreOptions<T> {
   maxParts?: number;
   /** Default 16. */
   throttleMs?: number;
-  onParts?: (parts: T[]) => void;
+  /** Ends when no part came for this long. Default: it ends with the run. */
+  timeoutMs?: number;
+  onParts?: (parts: LiveChunk<T>[]) => void;
 }
 
 export function streamStore<T>(
   runId: string,
   key: string,
   connection: LiveConnection,
-  { after, from, maxParts, throttleMs = THROTTLE_MS, onParts }: StreamStoreOptions<T> = {},
+  { after, from, maxParts, throttleMs = THROTTLE_MS, timeoutMs, onParts }: StreamStoreOptions<T> = {},
 ): LiveStore<StreamState<T>> {
   const parts: T[] = [];
   const state = { last: after, ended: false, error: undefined as Error | undefined };
   const initial: StreamState<T> = { parts: [], ...state };
   return new Store(initial, throttleMs, (store) => {
     const changed = () => store.change(() => ({ parts: parts.slice(), ...state }));
-    return sharedClient(connection).stream<T>(
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = () => {
+      clearTimeout(timer);
+      if (timeoutMs !== undefined) timer = setTimeout(() => store.stop(), timeoutMs);
+    };
+    wait();
+    const { unsubscribe } = sharedClient(connection).stream<T>(
       runId,
       key,
       (chunks) => {
@@ -241,8 +188,9 @@ export function streamStore<T>(
         state.last = chunks.at(-1)?.index ?? state.last;
         state.error = undefined;
         append(parts, values, maxParts);
-        onParts?.(values);
+        onParts?.(chunks);
         changed();
+        wait();
       },
       {
         ...(state.last === undefined ? {} : { after: state.last }),
@@ -257,11 +205,17 @@ export function streamStore<T>(
         },
       },
     );
+    return {
+      unsubscribe: () => {
+        clearTimeout(timer);
+        unsubscribe();
+      },
+    };
   });
 }
 
 /** A frame of a display: text that streams is not shown more often. */
-const THROTTLE_MS = 16;
+export const THROTTLE_MS = 16;
 
 function append<T>(list: T[], more: T[], max = Number.POSITIVE_INFINITY): void {
   for (const item of more) list.push(item);
@@ -269,7 +223,7 @@ function append<T>(list: T[], more: T[], max = Number.POSITIVE_INFINITY): void {
 }
 
 /** Calls `use` at once where nothing has to be waited for. */
-function whenReady<T>(
+export function whenReady<T>(
   value: () => T | Promise<T>,
   use: (value: T) => void,
   failed: (error: unknown) => void,
@@ -283,4 +237,4 @@ function whenReady<T>(
   }
 }
 
-const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));
+export const asError = (error: unknown): Error => (error instanceof Error ? error : new Error(String(error)));

@@ -31,18 +31,18 @@ export interface LiveRunState {
 }
 
 export class RunWatch implements Watch {
-  readonly #runId: string;
+  readonly #target: Extract<LiveTargetInput, { kind: "run" }>;
   readonly #listener: (state: LiveRunState) => void;
   #run: LiveRun | null = null;
 
-  constructor(runId: string, listener: (state: LiveRunState) => void) {
-    this.#runId = runId;
+  constructor(target: Extract<LiveTargetInput, { kind: "run" }>, listener: (state: LiveRunState) => void) {
+    this.#target = target;
     this.#listener = listener;
   }
 
   target(): LiveTargetInput {
     const position = this.#run?.position;
-    return { kind: "run", runId: this.#runId, ...(position === undefined ? {} : { position }) };
+    return { ...this.#target, ...(position === undefined ? {} : { position }) };
   }
 
   receive(message: LiveServerMessage): Receipt {

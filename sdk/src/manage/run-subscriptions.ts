@@ -1,6 +1,7 @@
 import { resolveSettings } from "../client/configuration.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import { parseDuration } from "../contract/api/durations.ts";
+import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
 import type { UpdatesOf } from "../live/run-updates.ts";
 import type { RetrieveRunResult, RunIdOf } from "./run-types.ts";
@@ -22,12 +23,17 @@ export type RunOrChunk<T, TStreams extends Record<string, unknown>> =
       [Key in keyof TStreams & string]: { type: Key; chunk: TStreams[Key]; run: RealtimeRun<T> };
     }[keyof TStreams & string];
 
-export interface SubscribeToRunOptions extends ApiRequestOptions {
+interface SkipColumns {
+  /** What is not sent of runs, by Trigger.dev's names of columns. A public token may say that itself. */
+  skipColumns?: LiveSkipColumn[];
+}
+
+export interface SubscribeToRunOptions extends ApiRequestOptions, SkipColumns {
   /** False: the iteration goes on when the run is over, for changes of its metadata and tags. Default: true. */
   stopOnCompletion?: boolean;
 }
 
-export interface SubscribeToRunsOptions extends ApiRequestOptions {
+export interface SubscribeToRunsOptions extends ApiRequestOptions, SkipColumns {
   /** How far back runs were created: `"1h"`, `"7d"`. Default: the newest 1,000. */
   createdAt?: string;
 }
@@ -43,27 +49,28 @@ export function subscribeToRun<T extends AnyRunHandle | AnyTask | string>(
 ): RunSubscription<T> {
   const given = run as string | { id: string };
   const runId = typeof given === "string" ? given : given.id;
-  return subscription({ runId, stopOnCompletion: options.stopOnCompletion ?? true }, options);
+  const { stopOnCompletion = true, skipColumns } = options;
+  return subscription({ runId, stopOnCompletion, skipColumns }, options);
 }
 
 /** The states of all runs that have these tags, those that exist first. It does not end by itself. */
 export function subscribeToRunsWithTag<T extends AnyRunHandle | AnyTask | string = string>(
   tag: string | string[],
-  { createdAt, ...options }: SubscribeToRunsOptions = {},
+  { createdAt, skipColumns, ...options }: SubscribeToRunsOptions = {},
 ): RunSubscription<T> {
   const period = createdAt === undefined ? null : parseDuration(createdAt);
   if (createdAt !== undefined && period === null)
     throw new TypeError(`createdAt is a duration such as "1h" or "7d", not "${createdAt}"`);
   const from = period === null ? undefined : Date.now() - period;
-  return subscription({ tags: [tag].flat(), from }, options);
+  return subscription({ tags: [tag].flat(), from, skipColumns }, options);
 }
 
 /** The states of the runs of a batch. It does not end by itself. */
 export function subscribeToBatch<T extends AnyRunHandle | AnyTask | string = string>(
   batch: string | { batchId: string },
-  options: ApiRequestOptions = {},
+  { skipColumns, ...options }: ApiRequestOptions & SkipColumns = {},
 ): RunSubscription<T> {
-  return subscription({ batchId: typeof batch === "string" ? batch : batch.batchId }, options);
+  return subscription({ batchId: typeof batch === "string" ? batch : batch.batchId, skipColumns }, options);
 }
 
 function subscription<T>(what: UpdatesOf, options: ApiRequestOptions): RunSubscription<T> {

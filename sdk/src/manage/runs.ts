@@ -3,7 +3,8 @@ import type { CursorPagePromise } from "../client/cursor-page.ts";
 import { encodePacket, JSON_TYPE, SUPERJSON_TYPE, TEXT_TYPE } from "../client/packet.ts";
 import { request, sleep } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
-import { download, listRunPages, runPath, withDates } from "../client/runs-api.ts";
+import { retrieveRun, withRelatedDates } from "../client/retrieve-run.ts";
+import { listRunPages, runPath } from "../client/runs-api.ts";
 import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
 import type { ReadStreamOptions } from "../streams/read-stream.ts";
 import type { TriggerOptions } from "../trigger/trigger-options.ts";
@@ -12,7 +13,6 @@ import type {
   ListProjectRunsQueryParams,
   ListRunResponseItem,
   ListRunsQueryParams,
-  RelatedRunDetails,
   RetrievedRun,
   RetrieveRunResult,
   RunIdOf,
@@ -39,26 +39,6 @@ function retrieve<T extends AnyRunHandle | AnyTask | string>(
   return new ApiPromise(
     retrieveRun(id, options) as Promise<{ data: RetrieveRunResult<T>; response: Response }>,
   );
-}
-
-async function retrieveRun(id: string, options: ApiRequestOptions | undefined) {
-  const { data, response } = await request<AnyRun>({ method: "GET", path: runPath("v3", id) }, options);
-  const run = withRelatedDates(data);
-  const [payload, output] = await Promise.all([
-    run.payloadPresignedUrl && download(run.payloadPresignedUrl, options?.signal),
-    run.outputPresignedUrl && download(run.outputPresignedUrl, options?.signal),
-  ]);
-  if (run.payloadPresignedUrl) run.payload = payload;
-  if (run.outputPresignedUrl) run.output = output;
-  return { data: run, response };
-}
-
-function withRelatedDates(body: AnyRun): AnyRun {
-  const run = withDates(body);
-  const { root, parent, children } = body.relatedRuns ?? {};
-  const dated = (related: RelatedRunDetails | undefined) => (related ? withDates(related) : undefined);
-  run.relatedRuns = { root: dated(root), parent: dated(parent), children: children?.map(withDates) };
-  return run;
 }
 
 /**

@@ -12,6 +12,16 @@ export interface TriggerAuth {
 export const TriggerAuthContext = createContext<TriggerAuth | undefined>(undefined);
 TriggerAuthContext.displayName = "TriggerAuthContext";
 
+/** The server and token that the context gives. @throws Error where there is none */
+export function useTriggerAuthContext(): TriggerAuth {
+  const context = useContext(TriggerAuthContext);
+  if (context) return context;
+  throw new Error("Put <TriggerAuthContext.Provider value={{ baseURL, accessToken }}> around this component");
+}
+
+/** The same; empty where there is none. */
+export const useTriggerAuthContextOptional = (): TriggerAuth => useContext(TriggerAuthContext) ?? {};
+
 /** The server and token of a hook: its own options, then those of the context. */
 export function useConnection(options: TriggerAuth = {}): LiveConnection {
   const context = useContext(TriggerAuthContext);

@@ -1,9 +1,10 @@
 import { useEffect, useRef } from "react";
+import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import type { AnyTask } from "../define/task-types.ts";
 import { type RunState, runStore } from "../live/stores.ts";
 import type { RealtimeRun } from "../manage/run-subscriptions.ts";
 import { type TriggerAuth, useConnection } from "./auth-context.ts";
-import { useStore } from "./use-store.ts";
+import { useSame, useStore } from "./use-store.ts";
 
 export interface UseRealtimeOptions extends TriggerAuth {
   /** False: nothing is watched. Default: true. */
@@ -13,6 +14,8 @@ export interface UseRealtimeOptions extends TriggerAuth {
 export interface UseRealtimeRunOptions<T> extends UseRealtimeOptions {
   /** The subscription ends with the run. Default: true. */
   stopOnCompletion?: boolean;
+  /** What is not sent of the run, by Trigger.dev's names of columns. A token may say that itself. */
+  skipColumns?: LiveSkipColumn[];
   /** Called once, when the run is over or may not be watched. */
   onComplete?: (run: RealtimeRun<T> | undefined, error?: Error) => void;
 }
@@ -33,20 +36,34 @@ export function useRealtimeRun<T extends AnyTask>(
 ): RealtimeRunInstance<T> {
   const connection = useConnection(options);
   const { enabled = true, stopOnCompletion = true, onComplete } = options;
+  const skipped = useSame(options.skipColumns);
   const watched = enabled ? runId : undefined;
   const state = useStore(
-    () => (watched === undefined ? null : runStore(watched, connection, stopOnCompletion)),
+    () =>
+      watched === undefined
+        ? null
+        : runStore(watched, connection, { stopOnCompletion, skipColumns: skipped }),
     EMPTY,
-    [watched, connection, stopOnCompletion],
+    [watched, connection, stopOnCompletion, skipped],
   );
   const run = state.run as RealtimeRun<T> | undefined;
-  const completed = useRef<string>(undefined);
   const { error, stop } = state;
+  useOnComplete(watched, run, error, onComplete);
+  return { run, error, stop };
+}
+
+/** Calls `onComplete` once for a run. */
+export function useOnComplete<T>(
+  runId: string | undefined,
+  run: RealtimeRun<T> | undefined,
+  error: Error | undefined,
+  onComplete: UseRealtimeRunOptions<T>["onComplete"],
+): void {
+  const completed = useRef<string>(undefined);
   useEffect(() => {
     const isOver = run?.finishedAt !== undefined || error !== undefined;
-    if (watched === undefined || !isOver || completed.current === watched) return;
-    completed.current = watched;
+    if (runId === undefined || !isOver || completed.current === runId) return;
+    completed.current = runId;
     onComplete?.(run, error);
-  }, [watched, run, error, onComplete]);
-  return { run, error, stop };
+  }, [runId, run, error, onComplete]);
 }

@@ -1,15 +1,19 @@
 import { useMemo } from "react";
 import { parseDuration } from "../contract/api/durations.ts";
+import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import type { AnyTask } from "../define/task-types.ts";
-import { type LiveStore, type RunsState, runsStore } from "../live/stores.ts";
+import type { LiveStore } from "../live/store.ts";
+import { type RunsState, runsStore } from "../live/stores.ts";
 import type { RealtimeRun } from "../manage/run-subscriptions.ts";
 import { useConnection } from "./auth-context.ts";
 import type { UseRealtimeOptions } from "./use-realtime-run.ts";
-import { useStore } from "./use-store.ts";
+import { useSame, useStore } from "./use-store.ts";
 
 export interface UseRealtimeRunsOptions extends UseRealtimeOptions {
   /** 1 to 1000. Default: 100. */
   limit?: number;
+  /** What is not sent of runs, by Trigger.dev's names of columns. A token may say that itself. */
+  skipColumns?: LiveSkipColumn[];
 }
 
 export interface UseRealtimeRunsWithTagOptions extends UseRealtimeRunsOptions {
@@ -35,11 +39,12 @@ export function useRealtimeRunsWithTag<T extends AnyTask>(
   const connection = useConnection(options);
   const { createdAt, limit, enabled = true } = options;
   const tags = JSON.stringify([tag].flat());
+  const skipColumns = useSame(options.skipColumns);
   return useRuns<T>(() => {
     if (!enabled) return null;
     const filter = { allTags: JSON.parse(tags) as string[], ...createdFrom(createdAt) };
-    return runsStore({ filter }, connection, limit);
-  }, [tags, createdAt, limit, enabled, connection]);
+    return runsStore({ filter }, connection, { limit, skipColumns });
+  }, [tags, createdAt, limit, skipColumns, enabled, connection]);
 }
 
 /** The runs of a batch. Without an id nothing is watched yet. */
@@ -49,9 +54,11 @@ export function useRealtimeBatch<T extends AnyTask>(
 ): RealtimeRunsInstance<T> {
   const connection = useConnection(options);
   const { limit, enabled = true } = options;
+  const skipColumns = useSame(options.skipColumns);
   return useRuns<T>(
-    () => (enabled && batchId !== undefined ? runsStore({ batchId }, connection, limit) : null),
-    [batchId, limit, enabled, connection],
+    () =>
+      enabled && batchId !== undefined ? runsStore({ batchId }, connection, { limit, skipColumns }) : null,
+    [batchId, limit, skipColumns, enabled, connection],
   );
 }
 

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef } from "react";
 import { type StreamState, streamStore } from "../live/stores.ts";
+import type { LiveChunk } from "../live/watches.ts";
 import { useConnection } from "./auth-context.ts";
 import type { UseRealtimeOptions } from "./use-realtime-run.ts";
 import { useStore } from "./use-store.ts";
@@ -13,8 +14,21 @@ export interface UseRealtimeStreamOptions<T> extends UseRealtimeOptions {
   maxParts?: number;
   /** Milliseconds between two renders at least. Default: 16. */
   throttleInMs?: number;
+  /** `lastEventId` of before the page was loaded again: the parts after that one come. It counts before the others. */
+  lastEventId?: string | number;
+  /** Ends when no part came for this long. Default: it ends with the run. */
+  timeoutInSeconds?: number;
   /** Called with each part. */
   onData?: (part: T) => void;
+  /** Called with the parts that came together. */
+  onParts?: (parts: StreamPart<T>[]) => void;
+}
+
+/** A part with its number and the time when it was stored, in milliseconds since the epoch. */
+export interface StreamPart<T> {
+  id: string;
+  chunk: T;
+  timestamp: number;
 }
 
 export interface RealtimeStreamInstance<T> {
@@ -32,6 +46,18 @@ export interface RealtimeStreamInstance<T> {
 export interface DefinedStream<T> {
   id: string;
   read(runId: string): Promise<AsyncIterable<T>>;
+}
+
+/** The number of the last part that is known; undefined: none is. */
+function afterOf(
+  lastEventId: string | number | undefined,
+  startIndex: number | undefined,
+): number | undefined {
+  if (lastEventId === undefined) return startIndex === undefined ? undefined : startIndex - 1;
+  const last = Number(lastEventId);
+  if (!Number.isSafeInteger(last) || last < -1)
+    throw new TypeError(`lastEventId is what the hook returned as that, not "${lastEventId}"`);
+  return last;
 }
 
 const EMPTY: StreamState<never> = { parts: [], last: undefined, ended: false, error: undefined };
@@ -62,28 +88,34 @@ export function useRealtimeStream<T>(
   const key = isDefined ? first.id : (named ?? "default");
   const options = (isDefined || named !== undefined ? third : (second as typeof third)) ?? {};
   const connection = useConnection(options);
-  const { enabled = true, startIndex, from, maxParts, throttleInMs, onData } = options;
+  const { enabled = true, startIndex, from, maxParts, throttleInMs, lastEventId, timeoutInSeconds } = options;
   const watched = enabled ? runId : undefined;
-  const latest = useRef(onData);
+  const { onData, onParts: onOwnParts } = options;
+  const latest = useRef({ onData, onParts: onOwnParts });
   useEffect(() => {
-    latest.current = onData;
-  }, [onData]);
-  const onParts = useCallback((parts: T[]) => {
-    for (const part of parts) latest.current?.(part);
+    latest.current = { onData, onParts: onOwnParts };
+  }, [onData, onOwnParts]);
+  const onParts = useCallback((chunks: LiveChunk<T>[]) => {
+    for (const { chunk } of chunks) latest.current.onData?.(chunk);
+    latest.current.onParts?.(
+      chunks.map(({ index, chunk, time }) => ({ id: String(index), chunk, timestamp: time })),
+    );
   }, []);
+  const after = afterOf(lastEventId, startIndex);
   const { parts, last, ended, error, stop } = useStore<StreamState<T>>(
     () =>
       watched === undefined
         ? null
         : streamStore<T>(watched, key, connection, {
-            ...(startIndex === undefined ? {} : { after: startIndex - 1 }),
+            after,
             ...(from === "latest" ? { from } : {}),
-            ...(maxParts === undefined ? {} : { maxParts }),
-            ...(throttleInMs === undefined ? {} : { throttleMs: throttleInMs }),
+            maxParts,
+            throttleMs: throttleInMs,
+            timeoutMs: timeoutInSeconds === undefined ? undefined : timeoutInSeconds * 1_000,
             onParts,
           }),
     EMPTY,
-    [watched, key, connection, startIndex, from, maxParts, throttleInMs],
+    [watched, key, connection, after, from, maxParts, throttleInMs, timeoutInSeconds],
   );
   return { parts, lastEventId: last === undefined ? undefined : String(last), ended, error, stop };
 }

@@ -1,11 +1,16 @@
 import { useCallback } from "react";
+import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import type { AnyTask, RunHandle, TaskIdentifier, TaskOutput, TaskPayload } from "../define/task-types.ts";
 import { requestOptionsOf } from "../live/shared-client.ts";
 import { triggerTask } from "../trigger/trigger.ts";
 import type { TriggerOptions } from "../trigger/trigger-options.ts";
 import { type TriggerAuth, useConnection } from "./auth-context.ts";
 import { useCall } from "./use-call.ts";
-import { type RealtimeRunInstance, useRealtimeRun } from "./use-realtime-run.ts";
+import { type RealtimeRunInstance, type UseRealtimeOptions, useRealtimeRun } from "./use-realtime-run.ts";
+import {
+  type RealtimeRunWithStreamsInstance,
+  useRealtimeRunWithStreams,
+} from "./use-realtime-run-with-streams.ts";
 
 type HandleOf<T extends AnyTask> = RunHandle<TaskIdentifier<T>, TaskPayload<T>, TaskOutput<T>>;
 
@@ -37,15 +42,44 @@ export function useTaskTrigger<T extends AnyTask>(
 
 export type RealtimeTaskTriggerInstance<T extends AnyTask> = TaskTriggerInstance<T> & RealtimeRunInstance<T>;
 
+export interface UseRealtimeTaskTriggerOptions extends UseRealtimeOptions {
+  /** What is not sent of the run. A token may say that itself. */
+  skipColumns?: LiveSkipColumn[];
+}
+
 /** Triggers a task on `submit`, and shows the run with the token that the trigger brings back. */
 export function useRealtimeTaskTrigger<T extends AnyTask>(
   id: TaskIdentifier<T>,
-  options: TriggerAuth & { enabled?: boolean } = {},
+  options: UseRealtimeTaskTriggerOptions = {},
 ): RealtimeTaskTriggerInstance<T> {
   const { submit, handle, isLoading, error: refused } = useTaskTrigger<T>(id, options);
-  const { run, error, stop } = useRealtimeRun<T>(handle?.id, {
-    ...options,
-    ...(handle?.publicAccessToken ? { accessToken: handle.publicAccessToken } : {}),
-  });
+  const { run, error, stop } = useRealtimeRun<T>(handle?.id, ofRun(handle, options));
   return { submit, handle, isLoading, run, error: refused ?? error, stop };
 }
+
+export type RealtimeTaskTriggerWithStreamsInstance<
+  T extends AnyTask,
+  TStreams extends Record<string, unknown>,
+> = TaskTriggerInstance<T> & RealtimeRunWithStreamsInstance<T, TStreams>;
+
+/** The same, and shows the run's streams as well. */
+export function useRealtimeTaskTriggerWithStreams<
+  T extends AnyTask,
+  TStreams extends Record<string, unknown> = Record<string, unknown>,
+>(
+  id: TaskIdentifier<T>,
+  options: UseRealtimeTaskTriggerOptions & { throttleInMs?: number } = {},
+): RealtimeTaskTriggerWithStreamsInstance<T, TStreams> {
+  const { submit, handle, isLoading, error: refused } = useTaskTrigger<T>(id, options);
+  const { run, streams, error, stop } = useRealtimeRunWithStreams<T, TStreams>(
+    handle?.id,
+    ofRun(handle, options),
+  );
+  return { submit, handle, isLoading, run, streams, error: refused ?? error, stop };
+}
+
+/** The run is watched with the token that its trigger brought back. */
+const ofRun = <T extends object>(handle: { publicAccessToken?: string } | undefined, options: T): T => ({
+  ...options,
+  ...(handle?.publicAccessToken ? { accessToken: handle.publicAccessToken } : {}),
+});

@@ -1,3 +1,4 @@
+import { inputStreamPath, sendInput } from "../client/input-streams-api.ts";
 import { request } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import { currentRun, type RunScope } from "../run/state.ts";
@@ -175,7 +176,6 @@ interface InputRecord {
 
 /** Values that others send to a running task: `approval.send(runId, …)` from anywhere, `await approval.wait()` in it. */
 function input<T>({ id }: { id: string }) {
-  const inputPath = (runId: string) => streamPath(runId, `input/${encodeURIComponent(id)}`);
   const wait = async (
     options: { timeout?: string } = {},
   ): Promise<{ ok: true; output: T } | { ok: false; error: Error }> => {
@@ -209,7 +209,7 @@ function input<T>({ id }: { id: string }) {
     (async () => {
       const startIndex = (positionsOf(run).get(id) ?? -1) + 1;
       const { signal } = controller;
-      for await (const { index, chunk } of readStream<string>(inputPath(run.ctx.run.id), {
+      for await (const { index, chunk } of readStream<string>(inputStreamPath(run.ctx.run.id, id), {
         signal,
         startIndex,
       })) {
@@ -225,7 +225,7 @@ function input<T>({ id }: { id: string }) {
     id,
     /** @throws NotFoundError; BadRequestError where the run is over */
     send: async (runId: string, value: T, options?: ApiRequestOptions): Promise<void> => {
-      await request({ method: "POST", path: inputPath(runId), body: { data: value } }, options);
+      await sendInput(runId, id, value, options);
     },
     /**
      * The next value that the run has not had. The run is suspended while it waits, and holds nothing. `timeout`: `"1h"`;

@@ -7,11 +7,16 @@
  *   {run.current?.status}
  */
 import { createSubscriber } from "svelte/reactivity";
+import { sendInput } from "../client/input-streams-api.ts";
 import type { LiveFilter, LiveLogLine } from "../contract/live.ts";
+import { type RunWithStreamsOptions, runWithStreamsStore } from "../live/run-with-streams-store.ts";
+import { requestOptionsOf } from "../live/shared-client.ts";
+import type { LiveStore } from "../live/store.ts";
 import {
-  type LiveStore,
   logsStore,
+  type RunStoreOptions,
   type RunsState,
+  type RunsStoreOptions,
   runStore,
   runsStore,
   type StreamStoreOptions,
@@ -46,33 +51,60 @@ export interface LiveStream<T> extends LiveValue<T[]> {
   readonly ended: boolean;
 }
 
+export interface LiveRunWithStreams<T, TStreams extends Record<string, unknown>>
+  extends LiveValue<RealtimeRun<T> | undefined> {
+  /** The parts of each stream that has turned up, by its key. */
+  readonly streams: { [Key in keyof TStreams]?: TStreams[Key][] };
+}
+
 export interface Live {
-  /** One run. `stopOnCompletion`: the subscription ends with the run. Default: true. */
-  run<T = unknown>(
+  /** One run. `skipColumns`: what is not sent of it, by Trigger.dev's names of columns. */
+  run<T = unknown>(runId: string, options?: RunStoreOptions): LiveValue<RealtimeRun<T> | undefined>;
+  /** One run and all of its streams. */
+  runWithStreams<T = unknown, TStreams extends Record<string, unknown> = Record<string, unknown>>(
     runId: string,
-    options?: { stopOnCompletion?: boolean },
-  ): LiveValue<RealtimeRun<T> | undefined>;
+    options?: RunWithStreamsOptions,
+  ): LiveRunWithStreams<T, TStreams>;
   /** The newest runs that a filter matches, newest first. `limit`: 1 to 1000, 100 by default. */
-  runs<T = unknown>(filter: LiveFilter, options?: { limit?: number }): LiveRuns<T>;
+  runs<T = unknown>(filter: LiveFilter, options?: RunsStoreOptions): LiveRuns<T>;
   /** The runs of a batch, newest first. */
-  batch<T = unknown>(batchId: string, options?: { limit?: number }): LiveRuns<T>;
+  batch<T = unknown>(batchId: string, options?: RunsStoreOptions): LiveRuns<T>;
   /** The log of a run: its newest `maxLines`, 10,000 by default. */
   logs(runId: string, options?: { maxLines?: number; throttleMs?: number }): LiveValue<LiveLogLine[]>;
   /** The parts of a run's stream. */
   stream<T = unknown>(runId: string, key: string, options?: StreamStoreOptions<T>): LiveStream<T>;
+  /** Sends a value to an input stream of a run. @throws ApiError */
+  sendInput<T = unknown>(runId: string, key: string, value: T): Promise<void>;
 }
 
 /** All stores of a server and a token share one connection. */
 export function createLive(connection: LiveOptions): Live {
   return {
-    run<T>(runId: string, { stopOnCompletion = true } = {}): LiveValue<RealtimeRun<T> | undefined> {
-      return liveValue(
-        runStore(runId, connection, stopOnCompletion),
-        ({ run }) => run as RealtimeRun<T> | undefined,
-      );
+    run<T>(runId: string, options?: RunStoreOptions): LiveValue<RealtimeRun<T> | undefined> {
+      const store = runStore(runId, connection, options);
+      return liveValue(store, ({ run }) => run as RealtimeRun<T> | undefined);
     },
-    runs: (filter, { limit } = {}) => liveRuns(runsStore({ filter }, connection, limit)),
-    batch: (batchId, { limit } = {}) => liveRuns(runsStore({ batchId }, connection, limit)),
+    runWithStreams<T, TStreams extends Record<string, unknown>>(
+      runId: string,
+      options?: RunWithStreamsOptions,
+    ): LiveRunWithStreams<T, TStreams> {
+      const store = tracked(runWithStreamsStore(runId, connection, options));
+      return {
+        get current() {
+          return store.get().run as RealtimeRun<T> | undefined;
+        },
+        get streams() {
+          return store.get().streams as LiveRunWithStreams<T, TStreams>["streams"];
+        },
+        get error() {
+          return store.get().error;
+        },
+        stop: store.stop,
+      };
+    },
+    runs: (filter, options) => liveRuns(runsStore({ filter }, connection, options)),
+    batch: (batchId, options) => liveRuns(runsStore({ batchId }, connection, options)),
+    sendInput: async (runId, key, value) => sendInput(runId, key, value, await requestOptionsOf(connection)),
     logs: (runId, options) => liveValue(logsStore(runId, connection, options), ({ lines }) => lines),
     stream<T>(runId: string, key: string, options?: StreamStoreOptions<T>): LiveStream<T> {
       const store = tracked(streamStore<T>(runId, key, connection, options));

@@ -1,10 +1,14 @@
 /** What an app makes of the hooks of `@acme/sdk/react`: all states, as JSON. */
 import {
   TriggerAuthContext,
+  useInputStreamSend,
   useRealtimeBatch,
   useRealtimeRun,
   useRealtimeRunsWithTag,
+  useRealtimeRunWithStreams,
   useRealtimeTaskTrigger,
+  useRealtimeTaskTriggerWithStreams,
+  useRun,
   useStream,
   useTaskTrigger,
   useWaitToken,
@@ -14,7 +18,7 @@ import { asText } from "./as-text.ts";
 import type { PageSettings } from "./settings.ts";
 
 const Hooks: FunctionComponent<PageSettings> = (settings) => {
-  const { runId, otherRunId, tag, batchId, waitToken, triggerToken, accessToken } = settings;
+  const { runId, otherRunId, tag, batchId, waitToken, triggerToken, accessToken, listeningRunId } = settings;
   const [completed, setCompleted] = useState(0);
   const { run } = useRealtimeRun(runId, { onComplete: () => setCompleted((count) => count + 1) });
   const { runs: tagged } = useRealtimeRunsWithTag(tag, { createdAt: "1h" });
@@ -25,8 +29,22 @@ const Hooks: FunctionComponent<PageSettings> = (settings) => {
   const refused = useTaskTrigger("work", { accessToken });
   const trigger = useRealtimeTaskTrigger("work", { accessToken: triggerToken });
   const token = useWaitToken(waitToken.id, { accessToken: waitToken.publicAccessToken });
+  const { run: runOfStreams, streams } = useRealtimeRunWithStreams(runId, {
+    skipColumns: ["payload", "runTags"],
+  });
+  const plain = useRealtimeRunsWithTag(tag, { skipColumns: ["payload", "output", "metadata"] });
+  const { run: retrieved } = useRun(runId, { refreshInterval: 300 });
+  const triggerWithStreams = useRealtimeTaskTriggerWithStreams("work", { accessToken: triggerToken });
+  const input = useInputStreamSend<{ yes: boolean }>("answer", listeningRunId);
+  const listening = useRealtimeRun(listeningRunId);
   return asText(
     {
+      withStreams: { run: runOfStreams, streams },
+      plain: plain.runs,
+      retrieved,
+      triggeredWithStreams: { run: triggerWithStreams.run, streams: triggerWithStreams.streams },
+      input: { isReady: input.isReady, error: input.error?.message },
+      listening: listening.run,
       run,
       completed,
       tagged,
@@ -42,6 +60,8 @@ const Hooks: FunctionComponent<PageSettings> = (settings) => {
       trigger: () => trigger.submit({ n: 3, ms: 10 }, { tags: [tag] }),
       "trigger-refused": () => refused.submit({ n: 1, ms: 0 }),
       complete: () => token.complete({ answer: 42 }),
+      send: () => input.send({ yes: true }),
+      "trigger-with-streams": () => triggerWithStreams.submit({ n: 2, ms: 10 }, { tags: [tag] }),
     },
   );
 };

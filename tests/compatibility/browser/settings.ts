@@ -8,6 +8,8 @@ export interface PageSettings {
   runId: string;
   /** A run that the token may not read. */
   otherRunId: string;
+  /** A run that waits for the input `answer`, which the token may send. */
+  listeningRunId: string;
   tag: string;
   batchId: string;
   waitToken: { id: string; publicAccessToken: string };

@@ -1,3 +1,4 @@
+import { knownColumns } from "@acme/durable-objects/routing";
 import type { EnvironmentRef, LiveDependencies, LiveFailure, LivePrincipal } from "@acme/durable-objects/rpc";
 import { isValidKeyHash, type TokenHolder, tokenHolder } from "../auth/credentials.ts";
 import { isAllowedByToken } from "../auth/token-check.ts";
@@ -65,11 +66,12 @@ export async function livePrincipal(env: Bindings, token: string): Promise<LiveP
 }
 
 export const livePrincipalOf = (
-  { environment, scopes, expiresAt }: TokenHolder,
+  { environment, scopes, expiresAt, skipColumns }: TokenHolder,
   token: string,
 ): LivePrincipal => ({
   environment: { key: environment.key, id: environment.id, slug: environment.slug },
   scopes,
   expiresAt,
+  ...(skipColumns ? { skipColumns: knownColumns(skipColumns) } : {}),
   proof: token.startsWith("tr_") ? `key ${sha256(token)}` : "token",
 });

@@ -1,0 +1,107 @@
+import type { LiveRun } from "../contract/live.ts";
+import { type DecodedRun, decodedRun } from "./decoded-run.ts";
+import type { LiveSubscription } from "./live-client.ts";
+import { type LiveConnection, sharedClient } from "./shared-client.ts";
+import { type LiveStore, Store } from "./store.ts";
+import { asError, downloadWith, type RunStoreOptions, THROTTLE_MS, whenReady } from "./stores.ts";
+
+export interface RunWithStreamsState {
+  run: DecodedRun | undefined;
+  /** The parts of each stream of the run, by its key. */
+  streams: Record<string, unknown[]>;
+  error: Error | undefined;
+}
+
+export interface RunWithStreamsOptions extends RunStoreOptions {
+  /** Milliseconds between two changes of the state at least. Default 16. */
+  throttleMs?: number;
+}
+
+interface StreamSoFar {
+  parts: unknown[];
+  last: number;
+  ended: boolean;
+}
+
+/** A run, and every stream that turns up in it, each from its first part. */
+export function runWithStreamsStore(
+  runId: string,
+  connection: LiveConnection,
+  { stopOnCompletion = true, skipColumns, throttleMs = THROTTLE_MS }: RunWithStreamsOptions = {},
+): LiveStore<RunWithStreamsState> {
+  const download = downloadWith(connection);
+  // They outlive a subscription: whoever comes back goes on where it stopped.
+  const streams = new Map<string, StreamSoFar>();
+  let shown: { position: number; run: DecodedRun } | undefined;
+  let error: Error | undefined;
+  const state = (): RunWithStreamsState => ({
+    run: shown?.run,
+    streams: Object.fromEntries([...streams].map(([key, { parts }]) => [key, parts.slice()])),
+    error,
+  });
+  return new Store(state(), throttleMs, (store) => {
+    const client = sharedClient(connection);
+    const open = new Map<string, LiveSubscription>();
+    const changed = () => store.change(state);
+    const failed = (cause: unknown): void => {
+      error = asError(cause);
+      changed();
+    };
+    const stopIfOver = (): void => {
+      const isOver = stopOnCompletion && shown?.run.finishedAt !== undefined;
+      if (isOver && [...streams.values()].every(({ ended }) => ended)) store.stop();
+    };
+    const read = (key: string): void => {
+      const stream = streams.get(key) ?? { parts: [], last: -1, ended: false };
+      streams.set(key, stream);
+      if (stream.ended || open.has(key)) return;
+      const subscription = client.stream(
+        runId,
+        key,
+        (chunks) => {
+          for (const { index, chunk } of chunks) {
+            stream.parts.push(chunk);
+            stream.last = index;
+          }
+          changed();
+        },
+        {
+          after: stream.last,
+          onEnd: () => {
+            stream.ended = true;
+            changed();
+            stopIfOver();
+          },
+          onError: failed,
+        },
+      );
+      open.set(key, subscription);
+    };
+    const show = (run: DecodedRun, { position, data }: LiveRun): void => {
+      // A download may take longer than the next change.
+      if (position < (shown?.position ?? -1)) return;
+      shown = { position, run };
+      error = undefined;
+      for (const key of data?.streams ?? []) read(key);
+      changed();
+      stopIfOver();
+    };
+    const ofRun = client.run(
+      runId,
+      ({ run }) =>
+        whenReady(
+          () => decodedRun(run, download),
+          (decoded) => show(decoded, run),
+          failed,
+        ),
+      { onError: failed, skipColumns },
+    );
+    for (const key of streams.keys()) read(key);
+    return {
+      unsubscribe: () => {
+        ofRun.unsubscribe();
+        for (const subscription of open.values()) subscription.unsubscribe();
+      },
+    };
+  });
+}
