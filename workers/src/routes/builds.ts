@@ -120,8 +120,9 @@ export const buildRoutes = new Hono<App>()
   })
   .get("/api/v1/deployments/:id/build-log", access("listBuildLog"), async (c) => {
     const found = await buildOf(c);
-    const stored = await runFeed(c.env, feedOf(found)).listLogs({ limit: SHOWN_LINES });
-    const data = stored.map(({ entry }) => ({ time: entry.time, text: entry.message }));
+    const feed = runFeed(c.env, feedOf(found));
+    const { lines } = await feed.listLogs({ after: 0, limit: SHOWN_LINES, last: true });
+    const data = lines.map(({ time, message }) => ({ time, text: message }));
     return c.json({ data } satisfies BuildLogResponse);
   });
 
