@@ -11,6 +11,7 @@ export default defineConfig({
       "workers/vitest.config.ts",
       "workers/test/control/vitest.d1.config.ts",
       "workers/test/control/vitest.postgres.config.ts",
+      "workers/test/clickhouse/vitest.config.ts",
       "workers/test/storage/vitest.node.config.ts",
       "workers/test/storage/vitest.workerd.config.ts",
       "dashboard/vitest.config.ts",

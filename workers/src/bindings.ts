@@ -56,6 +56,12 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   MACHINE_PRICES?: string;
   /** Live connections of all environments, where they share the file descriptors of one process. Absent: no such limit. */
   MAX_LIVE_SOCKETS?: string;
+  /** The ClickHouse with logs, traces, metrics and runs: `http(s)://USER:PASSWORD@HOST:PORT/DATABASE`. Absent: there is none. */
+  CLICKHOUSE_URL?: string;
+  /** Connects to it where it is in a network that the Worker can't reach otherwise. */
+  CLICKHOUSE?: Fetcher;
+  /** For how many days ClickHouse keeps what an organization has no other rule for. Default 30. */
+  TELEMETRY_RETENTION_DAYS?: string;
   /** Where the dashboard and API are reached, for links. */
   PUBLIC_URL?: string;
 }

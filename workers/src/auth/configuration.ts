@@ -1,4 +1,6 @@
 import { Failure } from "../http/failure.ts";
+import { parseClickHouseUrl } from "../telemetry/clickhouse/settings.ts";
+import { parseRetentionDays } from "../telemetry/retention-days.ts";
 import { parsePrices } from "../views/run-cost.ts";
 import { MIN_SECRET_LENGTH, parseSigningKeys, type SigningBindings } from "./signing.ts";
 
@@ -6,6 +8,8 @@ export interface SecretBindings extends SigningBindings {
   HOST_TOKEN?: string;
   ADMIN_TOKEN?: string;
   MACHINE_PRICES?: string;
+  CLICKHOUSE_URL?: string;
+  TELEMETRY_RETENTION_DAYS?: string;
 }
 
 /** What keeps the Worker from serving with this configuration; null: nothing. Never contains a secret. */
@@ -24,6 +28,12 @@ export function configurationProblem(env: SecretBindings): string | null {
   if ("problem" in keys) problems.push(keys.problem);
   const prices = parsePrices(env.MACHINE_PRICES);
   if ("problem" in prices) problems.push(String(prices.problem));
+  if (env.CLICKHOUSE_URL) {
+    const address = parseClickHouseUrl(env.CLICKHOUSE_URL);
+    if ("problem" in address) problems.push(address.problem);
+  }
+  const retention = parseRetentionDays(env.TELEMETRY_RETENTION_DAYS);
+  if (typeof retention !== "number") problems.push(retention.problem);
   return problems.length === 0 ? null : problems.join(" ");
 }
 

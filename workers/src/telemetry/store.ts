@@ -1,6 +1,9 @@
 import type { LogLevel, LogRecord, MetricPoint, SpanRecord } from "@acme/sdk/contract";
 import type { Bindings } from "../bindings.ts";
+import { hasClickHouse, openClickHouse } from "./clickhouse/client.ts";
+import { ClickHouseStore } from "./clickhouse/store.ts";
 import { EmbeddedStore } from "./embedded-store.ts";
+import { retentionDaysOf } from "./retention.ts";
 
 /**
  * What one sender sends together. A sender numbers its batches in order and sends one again, with the same number, when it
@@ -102,4 +105,10 @@ export interface TelemetryStore {
 }
 
 /** The store that the server is set up with: ClickHouse where there is an address of one, else the embedded one. */
-export const openTelemetryStore = (env: Bindings): TelemetryStore => new EmbeddedStore(env);
+export const openTelemetryStore = (env: Bindings): TelemetryStore =>
+  hasClickHouse(env)
+    ? new ClickHouseStore({
+        client: openClickHouse(env).client,
+        retentionDays: (environment) => retentionDaysOf(env, environment),
+      })
+    : new EmbeddedStore(env);

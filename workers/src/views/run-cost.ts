@@ -44,6 +44,9 @@ function currentPrices(): PriceList {
   return prices;
 }
 
+/** US cents for a second on a machine, or for the start of a run. */
+export const priceOf = (what: keyof PriceList, list: PriceList = currentPrices()): number => list[what] ?? 0;
+
 /** What a run has cost so far, in US cents: its time on its machine, and its start. */
 export function costOf(
   run: { machine: string; usageMs: number; startedAt: number | null },
