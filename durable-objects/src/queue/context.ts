@@ -21,6 +21,7 @@ export interface RunSpec {
   depth: number;
   waitDepth?: number;
   batchId?: string;
+  traceparent?: string;
   replayedFrom?: string;
   /** Bulk actions that made the run as a copy of another, or canceled it. */
   bulkActions?: string[];

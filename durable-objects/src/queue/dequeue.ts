@@ -118,5 +118,6 @@ function toDequeuedRun(
     parentRunId: spec.parentRunId ?? null,
     rootRunId: spec.rootRunId ?? null,
     batchId: spec.batchId ?? null,
+    traceparent: spec.traceparent ?? null,
   };
 }

@@ -50,11 +50,13 @@ import type {
   RunHold,
   RunProjection,
   RunRecord,
+  RunTrace,
   TriggerItem,
   TriggerResult,
 } from "./rpc.ts";
 import { holdOf } from "./run-hold.ts";
 import { runNotFound } from "./run-not-found.ts";
+import { runTrace } from "./run-trace.ts";
 import { retrieveRun, runEvents } from "./run-views.ts";
 import { endOf } from "./run-waiters.ts";
 import { claimOperation, completeOperation, type OperationClaim } from "./suspension.ts";
@@ -203,6 +205,11 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     async retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null> {
       return this.#serves(environmentKey) ? retrieveRun(this.#core.context, runId) : null;
+    }
+
+    async runTraces(environmentKey: string, runIds: string[]): Promise<RunTrace[]> {
+      if (!this.#serves(environmentKey)) return [];
+      return runIds.flatMap((runId) => runTrace(this.#core.context, runId) ?? []);
     }
 
     async listen(environmentKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]> {

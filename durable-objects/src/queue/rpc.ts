@@ -65,6 +65,8 @@ export interface TriggerItem {
   /** Number of runs above it that wait: the parent for this run, the parent's parent for the parent, and so on. Default 0. */
   waitDepth?: number;
   batchId?: string;
+  /** Where the span of whoever triggers it is; absent: it begins a trace. */
+  traceparent?: string;
   replayedFrom?: string;
   /** The bulk action that makes the run, as a copy of another. */
   bulkAction?: string;
@@ -186,6 +188,44 @@ export interface AttemptRecord {
   error: TaskRunError | null;
 }
 
+export interface OperationTrace {
+  attempt: number;
+  number: number;
+  kind: OperationKind;
+  name: string;
+  location: string | null;
+  target: string | null;
+  /** End of a "wait". */
+  until: number | null;
+  startedAt: number;
+  completedAt: number | null;
+  failed: boolean;
+  error: string | null;
+}
+
+/** What a run's owner knows of its spans. */
+export interface RunTrace {
+  id: string;
+  task: string;
+  status: RunStatus;
+  queue: string;
+  machine: string;
+  isTest: boolean;
+  version: string | null;
+  traceparent: string | null;
+  parentRunId: string | null;
+  rootRunId: string | null;
+  createdAt: number;
+  queuedAt: number | null;
+  startedAt: number | null;
+  completedAt: number | null;
+  errorMessage: string | null;
+  attempts: (Omit<AttemptRecord, "error"> & { error: string | null })[];
+  operations: OperationTrace[];
+  /** What the run's timeline has beside those: suspensions, resumptions, losses of its host. */
+  events: { time: number; type: string; message: string }[];
+}
+
 /** One entry of a run's timeline. */
 export interface RunEvent {
   time: number;
@@ -241,6 +281,7 @@ export interface RunRow {
 export interface RunRecord extends RunRow {
   /** See `TriggerItem`. */
   waitDepth: number;
+  traceparent: string | null;
   limits: string[];
   payload: string | null;
   payloadType: string;
@@ -322,6 +363,8 @@ export interface QueueRpc {
    */
   listen(environmentKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
+  /** What is known of the spans of these runs: of those that exist. */
+  runTraces(environmentKey: string, runIds: string[]): Promise<RunTrace[]>;
   runHold(environmentKey: string, runId: string): Promise<RunHold | null>;
   /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
   waitForRun(

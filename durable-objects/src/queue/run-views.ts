@@ -74,6 +74,7 @@ export function retrieveRun(q: QueueContext, runId: string): RunRecord | null {
   return {
     ...toRunRow(q, row),
     waitDepth: specOf(row).waitDepth ?? 0,
+    traceparent: specOf(row).traceparent ?? null,
     limits: limitNamesOf(row.limits),
     payload: payload?.payload ?? null,
     payloadType: payload?.payload_type ?? "application/json",
@@ -97,7 +98,7 @@ interface AttemptTableRow {
 }
 
 /** All attempts, oldest first: stored ones that have ended, and the current or successful one from the run's own columns. */
-function attemptsOf(q: QueueContext, row: RunTableRow): AttemptRecord[] {
+export function attemptsOf(q: QueueContext, row: RunTableRow): AttemptRecord[] {
   const attempts: AttemptRecord[] = q.sql
     .exec<AttemptTableRow>(
       `SELECT number, status, started_at AS startedAt, completed_at AS completedAt, host_id AS hostId, error

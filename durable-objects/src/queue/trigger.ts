@@ -151,6 +151,7 @@ function specFrom(item: TriggerItem): RunSpec {
     rootRunId,
     depth,
     waitDepth,
+    traceparent,
   } = item;
   const { batchId, replayedFrom, bulkAction, scheduleId, idempotency } = item;
   return {
@@ -166,6 +167,7 @@ function specFrom(item: TriggerItem): RunSpec {
     depth,
     waitDepth,
     batchId,
+    traceparent,
     replayedFrom,
     bulkActions: bulkAction === undefined ? undefined : [bulkAction],
     scheduleId,

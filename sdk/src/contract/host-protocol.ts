@@ -75,6 +75,8 @@ export const DequeuedRun = z.object({
   parentRunId: z.string().nullish(),
   rootRunId: z.string().nullish(),
   batchId: z.string().nullish(),
+  /** Where the span of whoever triggered it is: see `trace-context.ts`. */
+  traceparent: z.string().nullish(),
   /**
    * Set if the attempt resumes: after a suspension, or after its host was lost. Absent: the attempt starts.
    */

@@ -20,4 +20,5 @@ export * from "./stream-limits.ts";
 export * from "./telemetry.ts";
 export * from "./telemetry-limits.ts";
 export * from "./text.ts";
+export * from "./trace-context.ts";
 export * from "./tunnel-protocol.ts";

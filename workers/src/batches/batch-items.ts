@@ -36,8 +36,9 @@ export async function receiveItems(
   owner: BatchOwnerRpc,
   batch: BatchRecord,
   stream: ReadableStream<Uint8Array>,
+  traceparent?: string,
 ): Promise<ReceivedItems> {
-  const preparation = new RunPreparation(env, environment);
+  const preparation = new RunPreparation(env, environment, traceparent);
   const received: ReceivedItems = { accepted: 0, deduplicated: 0, batch };
   // Items that came with an earlier, broken stream are not prepared again: their large payloads would be stored twice.
   const mayRepeat = batch.itemCount > 0;

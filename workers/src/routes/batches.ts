@@ -1,5 +1,6 @@
 import { newEnvironmentId } from "@acme/durable-objects/routing";
 import type { BatchOwnerRpc, BatchRecord, BatchResult, EnvironmentRef } from "@acme/durable-objects/rpc";
+import { TRACEPARENT_HEADER } from "@acme/sdk/contract";
 import {
   type BatchResultItem,
   BatchResultsQuery,
@@ -60,7 +61,14 @@ export const batchRoutes = new Hono<App>()
       return c.json({ id, itemsAccepted: 0, itemsDeduplicated: batch.runCount, sealed: true });
     }
     if (!body) throw new Failure(400, "no_items", "The body is empty: send one JSON object a line (NDJSON).");
-    const received = await receiveItems(c.env, environment, owner, batch, body);
+    const received = await receiveItems(
+      c.env,
+      environment,
+      owner,
+      batch,
+      body,
+      c.req.header(TRACEPARENT_HEADER),
+    );
     const { sealed, itemCount, runCount } = received.batch;
     return c.json({
       id,
@@ -163,7 +171,7 @@ async function createWhole(
   parentRunId: string | undefined,
 ) {
   const { env } = c;
-  const preparation = new RunPreparation(env, environment);
+  const preparation = new RunPreparation(env, environment, c.req.header(TRACEPARENT_HEADER));
   // Only their preparation says whether the items are right, and that needs nothing of the batch but its id.
   const id = newEnvironmentId("batch", environment.key);
   const prepared = await Promise.all(

@@ -1,5 +1,5 @@
 import type { RunFinished, TriggerResult } from "@acme/durable-objects/rpc";
-import { LIMITS } from "@acme/sdk/contract";
+import { LIMITS, TRACEPARENT_HEADER } from "@acme/sdk/contract";
 import { TriggerBody } from "@acme/sdk/contract/api";
 import { Hono } from "hono";
 import { access } from "../auth/middleware.ts";
@@ -25,7 +25,8 @@ export const triggerRoutes = new Hono<App>().post(
     const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
     const operation = operationOf(c, environment);
     checkResumable(operation, body.options?.resumeParentOnCompletion);
-    const input = { task: c.req.param("taskId"), body, waitMs };
+    const traceparent = c.req.header(TRACEPARENT_HEADER);
+    const input = { task: c.req.param("taskId"), body, waitMs, traceparent };
     const requestKey = requestKeyOf(c);
     const result = operation
       ? await triggerChild(c.env, environment, operation, input)

@@ -9,6 +9,7 @@ import {
 } from "@acme/durable-objects/routing";
 import type { DeploymentRef, EnvironmentRef, RunRecord, TriggerItem } from "@acme/durable-objects/rpc";
 import {
+  contextOfRun,
   DEFAULT_MACHINE,
   DEFAULTS,
   defaultQueueName,
@@ -16,7 +17,9 @@ import {
   LIMITS,
   newRunId,
   parseRunId,
+  parseTraceparent,
   type TaskManifest,
+  traceparentOf,
 } from "@acme/sdk/contract";
 import { parseDelay, parseDuration, type TriggerBody, type TriggerOptions } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";
@@ -36,6 +39,8 @@ export interface TriggerInput {
   bulkAction?: string;
   /** Names the call: see `requestKeyOf`. */
   requestKey?: string;
+  /** The request's header. */
+  traceparent?: string;
   /** Milliseconds for which the caller waits for the run's end. */
   waitMs?: number;
   /** Names the operation of a run that asks for it. */
@@ -67,13 +72,16 @@ export interface Family {
 export class RunPreparation {
   readonly env: Bindings;
   readonly environment: EnvironmentRef;
+  readonly #traceparent: string | undefined;
   readonly #missing = new Map<string, Promise<KnownDeployment | null>>();
   readonly #versions = new Map<string, Promise<LockedVersion>>();
   readonly #parents = new Map<string, Promise<RunRecord | null>>();
 
-  constructor(env: Bindings, environment: EnvironmentRef) {
+  /** `traceparent`: the header of the request. */
+  constructor(env: Bindings, environment: EnvironmentRef, traceparent?: string) {
     this.env = env;
     this.environment = environment;
+    this.#traceparent = traceparent;
   }
 
   /** Throws a Failure that says what is wrong with the input; a large payload is in the blob store then, nothing else. */
@@ -133,6 +141,7 @@ export class RunPreparation {
         ? { depth: 0 }
         : await this.familyOf(options.parentRunId, input.parentWaits)),
       batchId: options.parentBatch,
+      traceparent: await this.#traceOf(options.parentRunId),
       waitMs: input.waitMs || undefined,
       replayedFrom: input.replayedFrom,
       bulkAction: input.bulkAction,
@@ -165,6 +174,14 @@ export class RunPreparation {
           "Nothing was created.",
       );
     return { ...family, waitDepth };
+  }
+
+  /** A child whose caller says nothing of a trace is of its parent's. */
+  async #traceOf(parentRunId: string | undefined): Promise<string | undefined> {
+    const asked = parseTraceparent(this.#traceparent);
+    if (asked) return traceparentOf(asked);
+    const parent = parentRunId === undefined ? null : await this.#parents.get(parentRunId);
+    return parent ? traceparentOf(contextOfRun(parent.id, parent.traceparent)) : undefined;
   }
 
   /** Null: there is no such run in this environment. */

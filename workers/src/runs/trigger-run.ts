@@ -19,7 +19,7 @@ export async function triggerRun(
   input: TriggerInput,
   admit?: () => Promise<void>,
 ): Promise<TriggerResult> {
-  const prepared = await new RunPreparation(env, environment).prepare(input);
+  const prepared = await new RunPreparation(env, environment, input.traceparent).prepare(input);
   await admit?.();
   return create(env, prepared);
 }
@@ -34,7 +34,7 @@ export async function triggerChild(
   operation: OperationRef,
   input: TriggerInput,
 ): Promise<TriggerResult> {
-  const preparation = new RunPreparation(env, environment);
+  const preparation = new RunPreparation(env, environment, input.traceparent);
   const waits = input.body.options?.resumeParentOnCompletion ?? false;
   const options = { ...input.body.options, parentRunId: operation.runId };
   const { item, ...prepared } = await preparation.prepare({

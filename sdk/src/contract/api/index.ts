@@ -19,6 +19,7 @@ export * from "./queries.ts";
 export * from "./queues.ts";
 export * from "./runs.ts";
 export * from "./schedules.ts";
+export * from "./traces.ts";
 export * from "./trigger.ts";
 export * from "./waitpoints.ts";
 export * from "./why.ts";

@@ -41,6 +41,29 @@ export const RUNS_OPERATIONS: Operations = {
       response: api.EventsResponse,
     },
   },
+  "/api/v1/runs/{runId}/trace": {
+    get: {
+      id: "retrieveRunTrace",
+      summary: "The trace that a run is part of, as one tree; with `page[size]` as a flat list, page by page",
+      query: api.TraceQuery,
+      response: api.TraceAnswer,
+    },
+  },
+  "/api/v1/runs/{runId}/spans/{spanId}": {
+    get: {
+      id: "retrieveSpan",
+      summary: "A span of a run's trace, with its attributes and events",
+      response: api.SpanResponse,
+    },
+  },
+  "/api/v1/runs/{runId}/logs": {
+    get: {
+      id: "listRunLogs",
+      summary: "The log lines of a run, oldest first, by level and text",
+      query: api.RunLogsQuery,
+      response: api.RunLogsResponse,
+    },
+  },
   "/api/v1/runs/{runId}/attempts": {
     get: {
       id: "listRunAttempts",

@@ -1,0 +1,118 @@
+import type { OperationTrace, RunTrace } from "@acme/durable-objects/rpc";
+import {
+  type Attributes,
+  cutName,
+  isFinal,
+  parseTraceparent,
+  publicStatus,
+  type SpanRecord,
+  spanIdOfAttempt,
+  spanIdOfOperation,
+  spanIdOfRun,
+  traceIdOfRun,
+} from "@acme/sdk/contract";
+
+/**
+ * The spans of a run that follow from what its owner has recorded: of the run itself, its attempts and its durable operations.
+ * They are there whatever became of the telemetry: of a run that waits in its queue, or whose host was lost.
+ */
+export function spansOfRun(run: RunTrace): SpanRecord[] {
+  const traceId = traceIdOfRun(run.id, run.traceparent);
+  const parentSpanId = parseTraceparent(run.traceparent)?.spanId ?? null;
+  const runSpanId = spanIdOfRun(run.id);
+  const base = { traceId, runId: run.id, service: null, kind: "internal" as const, events: [], links: [] };
+  const failed = FAILED.has(publicStatus(run.status));
+  const spans: SpanRecord[] = [
+    {
+      ...base,
+      spanId: runSpanId,
+      parentSpanId,
+      attempt: null,
+      kind: "consumer",
+      name: run.task,
+      startTime: run.createdAt,
+      endTime: run.completedAt,
+      status: failed ? "error" : "unset",
+      ...(failed && run.errorMessage ? { message: run.errorMessage } : {}),
+      attributes: {
+        "acme.kind": "run",
+        "acme.task": run.task,
+        "acme.status": publicStatus(run.status),
+        "acme.queue": run.queue,
+        "acme.machine": run.machine,
+        ...(run.version === null ? {} : { "acme.version": run.version }),
+        ...(run.startedAt === null ? {} : { "acme.started_at": run.startedAt }),
+        ...(run.isTest ? { "acme.test": true } : {}),
+      },
+      events: run.events.map(({ time, type, message }) => ({
+        time,
+        name: type,
+        attributes: { "acme.message": message },
+      })),
+    },
+  ];
+  for (const attempt of run.attempts) {
+    if (attempt.startedAt === null) continue;
+    const isError = attempt.status === "FAILED" || attempt.status === "LOST";
+    spans.push({
+      ...base,
+      spanId: spanIdOfAttempt(run.id, attempt.number),
+      parentSpanId: runSpanId,
+      attempt: attempt.number,
+      name: `Attempt ${attempt.number}`,
+      startTime: attempt.startedAt,
+      endTime: attempt.completedAt ?? (isFinal(run.status) ? run.completedAt : null),
+      status: isError ? "error" : "unset",
+      ...(isError ? { message: attempt.error ?? LOST } : {}),
+      attributes: {
+        "acme.kind": "attempt",
+        "acme.status": attempt.status,
+        ...(attempt.hostId === null ? {} : { "acme.host": attempt.hostId }),
+      },
+    });
+  }
+  for (const operation of run.operations) spans.push(spanOfOperation(run, operation, base));
+  return spans;
+}
+
+const LOST = "The host running this attempt was lost; it was started again elsewhere.";
+const FAILED = new Set<string>(["FAILED", "CRASHED", "SYSTEM_FAILURE", "TIMED_OUT", "EXPIRED"]);
+
+const OPERATION_TYPES = {
+  wait: "wait",
+  token: "token",
+  run: "child",
+  trigger: "child",
+  batch: "batch",
+  "batch-trigger": "batch",
+  step: "step",
+} as const;
+
+function spanOfOperation(
+  run: RunTrace,
+  operation: OperationTrace,
+  base: Pick<SpanRecord, "traceId" | "runId" | "service" | "kind" | "events" | "links">,
+): SpanRecord {
+  const { attempt, number, kind, name, location, target, until } = operation;
+  const attributes: Attributes = {
+    "acme.kind": OPERATION_TYPES[kind],
+    "acme.operation": number,
+    "acme.operation.kind": kind,
+    ...(location === null ? {} : { "code.location": location }),
+    ...(target === null ? {} : { "acme.target": target }),
+    ...(until === null ? {} : { "acme.until": until }),
+  };
+  return {
+    ...base,
+    spanId: spanIdOfOperation(run.id, attempt, number),
+    parentSpanId: spanIdOfAttempt(run.id, attempt),
+    attempt,
+    kind: kind === "step" || kind === "wait" ? "internal" : "producer",
+    name: cutName(name),
+    startTime: operation.startedAt,
+    endTime: operation.completedAt ?? (isFinal(run.status) ? run.completedAt : null),
+    status: operation.failed ? "error" : "unset",
+    ...(operation.failed && operation.error ? { message: operation.error } : {}),
+    attributes,
+  };
+}

@@ -1,0 +1,90 @@
+import { publicStatus, type SpanRecord, spanIdOfAttempt, spanIdOfRun } from "@acme/sdk/contract";
+import type { Trace } from "./trace.ts";
+
+/** A span as it is shown: with an end where what it is part of is over, and with a parent that exists. */
+export interface ShownSpan extends SpanRecord {
+  isPartial: boolean;
+  isCancelled: boolean;
+}
+
+/** All spans of a trace in the order of their starts. Only the first root has no parent. */
+export function shownSpans(trace: Trace, runId: string): ShownSpan[] {
+  const spans = [...trace.spans.values()].map((span) => shown(trace, span));
+  const root = rootOf(trace, runId);
+  const byId = new Map(spans.map((span) => [span.spanId, span]));
+  for (const span of spans) {
+    if (span.spanId === root) span.parentSpanId = null;
+    else if (span.parentSpanId === null || !byId.has(span.parentSpanId))
+      span.parentSpanId = foundParent(trace, span, root);
+  }
+  breakLoops(byId, root);
+  return spans.sort((a, b) => a.startTime - b.startTime || depth(byId, a) - depth(byId, b));
+}
+
+/** Topmost span above the run: of the service that triggered it, where that sends its spans here too. */
+function rootOf({ spans }: Trace, runId: string): string {
+  let id = spanIdOfRun(runId);
+  const seen = new Set([id]);
+  for (;;) {
+    const parent = spans.get(id)?.parentSpanId;
+    if (!parent || !spans.has(parent) || seen.has(parent)) return id;
+    id = parent;
+    seen.add(id);
+  }
+}
+
+/** A span whose parent nobody recorded is put below the attempt or run that recorded it. */
+function foundParent({ spans }: Trace, { runId, attempt, spanId }: SpanRecord, root: string): string {
+  const candidates =
+    runId === null ? [] : [attempt === null ? "" : spanIdOfAttempt(runId, attempt), spanIdOfRun(runId)];
+  return candidates.find((id) => id !== spanId && spans.has(id)) ?? root;
+}
+
+/** Parents that form a loop: those spans go below the root. */
+function breakLoops(byId: Map<string, ShownSpan>, root: string): void {
+  const safe = new Set([root]);
+  for (const span of byId.values()) {
+    const path = new Set<string>();
+    let at: ShownSpan | undefined = span;
+    while (at && !safe.has(at.spanId)) {
+      path.add(at.spanId);
+      const parent: string | null = at.parentSpanId;
+      if (parent !== null && path.has(parent)) {
+        at.parentSpanId = root;
+        break;
+      }
+      at = parent === null ? undefined : byId.get(parent);
+    }
+    for (const id of path) safe.add(id);
+  }
+}
+
+function depth(byId: Map<string, ShownSpan>, span: ShownSpan): number {
+  let levels = 0;
+  for (let at: ShownSpan | undefined = span; at?.parentSpanId; at = byId.get(at.parentSpanId)) levels += 1;
+  return levels;
+}
+
+/** What has not ended when its attempt or run has, ended with that. */
+function shown({ runs }: Trace, span: SpanRecord): ShownSpan {
+  const run = span.runId === null ? undefined : runs.get(span.runId);
+  const isCanceled = run !== undefined && publicStatus(run.status) === "CANCELED";
+  const ofRun = run !== undefined && span.spanId === spanIdOfRun(run.id);
+  if (span.endTime !== null)
+    return {
+      ...span,
+      isPartial: false,
+      isCancelled: isCanceled && (ofRun || span.endTime === run?.completedAt),
+    };
+  const attempt = run?.attempts.find(({ number }) => number === span.attempt);
+  const over = attempt?.completedAt ?? run?.completedAt ?? null;
+  if (over === null) return { ...span, isPartial: true, isCancelled: false };
+  const failed = attempt?.status === "FAILED" || attempt?.status === "LOST";
+  return {
+    ...span,
+    endTime: Math.max(over, span.startTime),
+    status: failed ? "error" : span.status,
+    isPartial: false,
+    isCancelled: isCanceled,
+  };
+}
