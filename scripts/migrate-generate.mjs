@@ -29,12 +29,15 @@ export const sqliteMigrations = ${JSON.stringify({ journal, migrations }, null, 
 `;
 }
 
-/** SQL that drizzle-kit can't express: see runTags in sqlite-schema.ts. */
+/** Tables that are their primary key, which drizzle-kit can't express: see runTags in sqlite-schema.ts. */
 function withoutRowid() {
   for (const { tag } of readJournal().entries) {
     const path = join(folder, `${tag}.sql`);
     const text = readFileSync(path, "utf8");
-    const changed = text.replace(/(CREATE TABLE `run_tags` \([^;]*?\n\));/, "$1 WITHOUT ROWID;");
+    const changed = text.replace(
+      /(CREATE TABLE `(?:run_tags|error_counts|run_rollups)` \([^;]*?\n\));/g,
+      "$1 WITHOUT ROWID;",
+    );
     if (changed !== text) writeFileSync(path, changed);
   }
 }

@@ -275,6 +275,9 @@ export interface RunRow {
   bulkActions: string[];
   /** First line of the error of a failed run. */
   errorMessage: string | null;
+  /** Its type, and what groups it with the same error of other runs of its task. Null also of what was canceled or expired. */
+  errorName: string | null;
+  errorFingerprint: string | null;
 }
 
 /** All that is known about one run. */

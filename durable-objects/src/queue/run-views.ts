@@ -7,6 +7,7 @@ import {
   type TaskRunError,
 } from "@acme/sdk/contract";
 import { limitNamesOf } from "../routing/limit-sets.ts";
+import { identifyError } from "../shared/error-identity.ts";
 import { findRun, type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
 import { isResumable, readJournal } from "./journal.ts";
@@ -53,7 +54,24 @@ export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
     replayedFrom: spec.replayedFrom ?? null,
     bulkActions: spec.bulkActions ?? [],
     errorMessage: isFinal(row.status) ? row.error_message : null,
+    ...errorIdentityOf(q, row),
   };
+}
+
+/** Statuses of runs that ended with an error of their own, which `outputs` has. */
+const FAILED: readonly RunStatus[] = [
+  RunStatus.COMPLETED_WITH_ERRORS,
+  RunStatus.CRASHED,
+  RunStatus.SYSTEM_FAILURE,
+  RunStatus.TIMED_OUT,
+];
+
+function errorIdentityOf(q: QueueContext, row: RunTableRow): Pick<RunRow, "errorName" | "errorFingerprint"> {
+  if (!FAILED.includes(row.status)) return { errorName: null, errorFingerprint: null };
+  const stored = q.sql.exec<{ error: string | null }>("SELECT error FROM outputs WHERE seq = ?", row.seq)[0];
+  if (!stored?.error) return { errorName: null, errorFingerprint: null };
+  const { name, fingerprint } = identifyError(JSON.parse(stored.error) as TaskRunError, row.task);
+  return { errorName: name, errorFingerprint: fingerprint };
 }
 
 export function retrieveRun(q: QueueContext, runId: string): RunRecord | null {

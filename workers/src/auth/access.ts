@@ -126,6 +126,12 @@ export const ACCESS = {
   updateRunMetadata: secretKey,
   resetIdempotencyKey: secretKey,
 
+  listErrors: secretKey,
+  retrieveError: secretKey,
+  resolveError: secretKey,
+  ignoreError: secretKey,
+  unresolveError: secretKey,
+
   listQueues: secretKey,
   getQueue: secretKey,
   getQueueMetrics: secretKey,

@@ -21,6 +21,7 @@ import type { z } from "zod";
 import type { App, Bindings } from "../bindings.ts";
 import { announced } from "../control/announced.ts";
 import { auditRow, deedIn } from "../control/audit.ts";
+import { ERROR_PREFIX } from "../errors/error-id.ts";
 import { Failure } from "../http/failure.ts";
 import { openRepository } from "../storage/open.ts";
 import type { RunFilter } from "../storage/repository.ts";
@@ -117,6 +118,7 @@ function filterOf(filter: z.output<typeof BulkFilter>, type: "CANCEL" | "REPLAY"
     batch: filter.batch,
     schedule: filter.schedule,
     bulkAction: filter.bulkAction,
+    error: filter.error?.slice(ERROR_PREFIX.length),
     isTest: filter.isTest,
     from: period ?? at(filter.from),
     to: Math.min(at(filter.to) ?? now, now),

@@ -7,6 +7,7 @@ import { CONCURRENCY_LIMITS_OPERATIONS } from "./operations/concurrency-limits.t
 import { DEPLOYMENTS_OPERATIONS } from "./operations/deployments.ts";
 import { DEVELOPMENT_OPERATIONS } from "./operations/development.ts";
 import { ENVIRONMENTS_OPERATIONS } from "./operations/environments.ts";
+import { ERRORS_OPERATIONS } from "./operations/errors.ts";
 import { HOSTS_OPERATIONS } from "./operations/hosts.ts";
 import { KEYS_OPERATIONS } from "./operations/keys.ts";
 import { ORGANIZATIONS_OPERATIONS } from "./operations/organizations.ts";
@@ -30,6 +31,7 @@ export const OPERATIONS: Operations = {
   ...SCHEDULES_OPERATIONS,
   ...RUNS_OPERATIONS,
   ...DEPLOYMENTS_OPERATIONS,
+  ...ERRORS_OPERATIONS,
   ...QUEUES_OPERATIONS,
   ...CONCURRENCY_LIMITS_OPERATIONS,
   ...ENVIRONMENTS_OPERATIONS,

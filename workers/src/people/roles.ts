@@ -99,6 +99,12 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   waitForInput: "developer",
   sendInput: "developer",
 
+  listErrors: "viewer",
+  retrieveError: "viewer",
+  resolveError: "developer",
+  ignoreError: "developer",
+  unresolveError: "developer",
+
   listQueues: "viewer",
   getQueue: "viewer",
   getQueueMetrics: "viewer",

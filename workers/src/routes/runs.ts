@@ -26,6 +26,7 @@ import { access } from "../auth/middleware.ts";
 import { requireScopes } from "../auth/public-scopes.ts";
 import { covers } from "../auth/scopes.ts";
 import type { App, Bindings } from "../bindings.ts";
+import { ERROR_PREFIX } from "../errors/error-id.ts";
 import { readBody } from "../http/body.ts";
 import { rangeOf } from "../http/created-range.ts";
 import { Failure, invalid, runNotFound } from "../http/failure.ts";
@@ -353,6 +354,7 @@ function filterOf(query: z.infer<typeof ListRunsQuery>): RunFilter {
     batch: query["filter[batch]"],
     schedule: query["filter[schedule]"],
     bulkAction: query["filter[bulkAction]"],
+    error: query["filter[error]"]?.slice(ERROR_PREFIX.length),
     isTest: isTest === undefined ? undefined : isTest === "true",
     ...rangeOf(query),
   };

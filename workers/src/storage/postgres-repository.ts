@@ -2,7 +2,7 @@ import { getTableColumns, Subquery, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/postgres-js";
 import { postgresClient } from "./postgres-client.ts";
 import * as postgresTables from "./postgres-schema.ts";
-import { postgresUpsert } from "./postgres-upsert.ts";
+import { lockCounts, postgresUpsert, pruneRollups } from "./postgres-upsert.ts";
 import type { SqlDatabase, SqlTables } from "./sql-database.ts";
 import { SqlRepository } from "./sql-repository.ts";
 
@@ -25,7 +25,12 @@ export function postgresRepository(url: string): SqlRepository & { end(): Promis
     tables,
     // Postgres keeps statistics.
     runsBy: () => new Subquery(sql.raw("SELECT * FROM runs"), getTableColumns(tables.runs), "runs"),
-    upsertRuns: async (rows) => void (await db.execute(postgresUpsert(rows))),
+    upsertRuns: (rows) =>
+      db.transaction(async (tx) => {
+        await tx.execute(lockCounts(rows));
+        await tx.execute(postgresUpsert(rows));
+        await tx.execute(pruneRollups(rows));
+      }),
     // Two inserts at once would both find the same last version: the second waits for the first's environment row.
     oneDeploymentAtATime: (environmentKey, insert) =>
       db.transaction(async (tx) => {

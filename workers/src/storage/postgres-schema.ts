@@ -18,6 +18,7 @@ import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
 export * from "./postgres-control-schema.ts";
 export * from "./postgres-people-schema.ts";
+export * from "./postgres-telemetry-schema.ts";
 
 /**
  * The query side on Postgres: the tables of `sqlite-schema.ts`, which says why they and their indexes are as they are.
@@ -194,6 +195,8 @@ export const runs = pgTable(
     replayedFrom: text("replayed_from"),
     bulkActions: jsonb("bulk_actions").$type<string[]>().notNull().default([]),
     errorMessage: text("error_message"),
+    errorName: text("error_name"),
+    errorFingerprint: text("error_fingerprint"),
   },
   (table) => [
     index("runs_newest").on(table.environmentKey, table.createdAt, table.id),
@@ -213,6 +216,9 @@ export const runs = pgTable(
     index("runs_of_schedule")
       .on(table.environmentKey, table.scheduleId, table.createdAt, table.id)
       .where(sql`schedule_id IS NOT NULL`),
+    index("runs_of_error")
+      .on(table.environmentKey, table.errorFingerprint, table.createdAt, table.id)
+      .where(sql`error_fingerprint IS NOT NULL`),
   ],
 );
 

@@ -89,6 +89,8 @@ export interface RunFilter {
   schedule?: string;
   /** Runs that this bulk action canceled, or copies that it made. */
   bulkAction?: string;
+  /** Runs that failed with the error of this fingerprint. */
+  error?: string;
   isTest?: boolean;
   rootRunId?: string;
   parentRunId?: string;

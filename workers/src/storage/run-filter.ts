@@ -41,6 +41,7 @@ export function indexOf(filter: RunFilter, branch: Branch): string {
   if (filter.parentRunId !== undefined) return "runs_of_parent";
   if (filter.rootRunId !== undefined) return "runs_of_root";
   if (filter.schedule !== undefined) return "runs_of_schedule";
+  if (filter.error !== undefined) return "runs_of_error";
   if (branch.status !== undefined) return "runs_not_succeeded";
   return branch.task === undefined ? "runs_newest" : "runs_of_task";
 }

@@ -19,6 +19,7 @@ function conditionsOf(database: SqlDatabase, environment: SQL, filter: RunFilter
     filter.schedule === undefined ? undefined : eq(runs.scheduleId, filter.schedule),
     filter.rootRunId === undefined ? undefined : eq(runs.rootRunId, filter.rootRunId),
     filter.parentRunId === undefined ? undefined : eq(runs.parentRunId, filter.parentRunId),
+    filter.error === undefined ? undefined : eq(runs.errorFingerprint, filter.error),
     filter.isTest === undefined ? undefined : eq(runs.isTest, filter.isTest),
     filter.from === undefined ? undefined : gte(runs.createdAt, filter.from),
     filter.to === undefined ? undefined : lte(runs.createdAt, filter.to),

@@ -6,6 +6,7 @@ import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
 export * from "./sqlite-control-schema.ts";
 export * from "./sqlite-people-schema.ts";
+export * from "./sqlite-telemetry-schema.ts";
 
 /**
  * The query side on SQLite: D1 on Cloudflare, a SQLite-backed object on one machine. `postgres-schema.ts` has the same
@@ -154,7 +155,7 @@ export const deployments = sqliteTable(
  *  - runs_not_succeeded: by status, of runs that have not succeeded: what is live and what went wrong, each a small part
  *    of a long history. A run that succeeds leaves it, and one that the objects report once (they gather changes for
  *    250 ms) never enters. A list of successes reads runs_newest, where they are most of what it meets.
- *  - runs_of_batch, _root, _parent, _schedule: only of runs that have one; the others pay nothing.
+ *  - runs_of_batch, _root, _parent, _schedule, _error: only of runs that have one; the others pay nothing.
  * Every list ends in (created_at, id), so any page is one seek. Measured with 200,000 rows on node:sqlite (rows/s,
  * inserts and updates): none but the first 70k/62k, these 53k/58k, an index of all statuses 58k/50k with 20 % more bytes.
  * Other filters (queue, version, machine) are tested as one of these is walked.
@@ -199,6 +200,8 @@ export const runs = sqliteTable(
     replayedFrom: text("replayed_from"),
     bulkActions: text("bulk_actions", { mode: "json" }).$type<string[]>().notNull().default([]),
     errorMessage: text("error_message"),
+    errorName: text("error_name"),
+    errorFingerprint: text("error_fingerprint"),
   },
   (table) => [
     index("runs_newest").on(table.environmentKey, table.createdAt, table.id),
@@ -218,6 +221,9 @@ export const runs = sqliteTable(
     index("runs_of_schedule")
       .on(table.environmentKey, table.scheduleId, table.createdAt, table.id)
       .where(sql`schedule_id IS NOT NULL`),
+    index("runs_of_error")
+      .on(table.environmentKey, table.errorFingerprint, table.createdAt, table.id)
+      .where(sql`error_fingerprint IS NOT NULL`),
   ],
 );
 

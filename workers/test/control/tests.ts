@@ -12,4 +12,5 @@ export const CONTROL_PLANE = [
   "bulk-actions.test.ts",
   "operator.test.ts",
   "rebuild.test.ts",
+  "errors.test.ts",
 ];

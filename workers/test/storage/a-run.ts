@@ -47,6 +47,8 @@ export function aRun(environmentKey: string, given: Partial<RunRow> = {}): RunRo
     replayedFrom: null,
     bulkActions: [],
     errorMessage: null,
+    errorName: null,
+    errorFingerprint: null,
     ...given,
   };
 }
@@ -88,5 +90,7 @@ export function aFullRun(environmentKey: string): RunRow {
     replayedFrom: aRun(environmentKey).id,
     bulkActions: ["bulk_1", "bulk_2"],
     errorMessage: 'Error: it\'s "broken" \\ badly',
+    errorName: "Error",
+    errorFingerprint: "0123456789abcdef",
   };
 }

@@ -1,14 +1,19 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { sql } from "drizzle-orm";
 import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import { drizzle } from "drizzle-orm/sqlite-proxy";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type { Repository } from "../../src/storage/repository.ts";
+import type { SqlConnection } from "../../src/storage/sql-connection.ts";
 import { sqliteRepository } from "../../src/storage/sqlite-repository.ts";
+import * as tables from "../../src/storage/sqlite-schema.ts";
 import { sqliteUpsert } from "../../src/storage/sqlite-upsert.ts";
 
 export interface NodeSqlite {
   repository: Repository;
   database: DatabaseSync;
+  /** For queries only: it has no transactions. */
+  connection: SqlConnection;
   /** Plans of the queries made since the last call. */
   plans(): string[];
 }
@@ -49,5 +54,12 @@ export function openNodeSqlite(path = ":memory:"): NodeSqlite {
         .map((step) => String(step.detail))
         .join("\n"),
     );
-  return { repository, database, plans };
+  const connection: SqlConnection = {
+    provider: "sqlite",
+    db,
+    tables,
+    lockOrganization: () => sql`SELECT 1`,
+    atomically: () => Promise.reject(new Error("Transactions are tested with the real connections")),
+  };
+  return { repository, database, connection, plans };
 }

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { ErrorId } from "./errors.ts";
 
 const Text = z.string().min(1).max(256);
 const OneOrMany = z.union([Text.transform((one) => [one]), z.array(Text).max(100)]);
@@ -26,6 +27,8 @@ export const BulkFilter = z
     batch: Text.optional(),
     /** Runs that this bulk action canceled, or copies that it made. */
     bulkAction: Text.optional(),
+    /** Runs that failed with this error: the id of a group of `GET /api/v1/errors`. */
+    error: ErrorId.optional(),
     queue: z
       .union([
         z.object({ type: z.enum(["task", "custom"]), name: Text }).transform((one) => [one]),

@@ -8,6 +8,7 @@ export * from "./deployments.ts";
 export * from "./durations.ts";
 export * from "./environments.ts";
 export * from "./envvars.ts";
+export * from "./errors.ts";
 export * from "./keys.ts";
 export * from "./operations.ts";
 export * from "./organizations.ts";

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { parseRunId } from "../ids.ts";
 import { isShallow, MAX_JSON_DEPTH } from "../json-depth.ts";
 import { QueueName } from "../manifest.ts";
+import { ErrorId } from "./errors.ts";
 import { commaList, QueryText, RangeQuery, wholeNumber } from "./queries.ts";
 import { ScheduleGenerator } from "./schedules.ts";
 import { Delay, Reference, RunTags, TriggerOptions } from "./trigger.ts";
@@ -183,6 +184,8 @@ export const ListRunsQuery = z.object({
   "filter[schedule]": QueryText.optional(),
   /** Runs that this bulk action canceled, or copies that it made. */
   "filter[bulkAction]": QueryText.optional(),
+  /** Runs that failed with this error: the id of a group of `GET /api/v1/errors`. */
+  "filter[error]": ErrorId.optional(),
   "filter[isTest]": z.enum(["true", "false"]).optional(),
   ...RangeQuery,
   "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),

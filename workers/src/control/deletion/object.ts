@@ -166,12 +166,15 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
   /** Deletes what the query side and the blob store have of an environment. True: all. */
   async #sweep({ key }: EnvironmentRef): Promise<boolean> {
     const { db, tables } = openSql(this.env);
-    const { runs, runTags, waitpoints } = tables;
+    const { runs, runTags, waitpoints, errorGroups, errorCounts, runRollups } = tables;
     const ids = db.select({ id: runs.id }).from(runs).where(eq(runs.environmentKey, key)).limit(ROWS);
     const gone = await db.delete(runs).where(inArray(runs.id, ids)).returning({ id: runs.id });
     if (gone.length > 0) return false;
     await db.delete(runTags).where(eq(runTags.environmentKey, key));
     await db.delete(waitpoints).where(eq(waitpoints.environmentKey, key));
+    await db.delete(errorGroups).where(eq(errorGroups.environmentKey, key));
+    await db.delete(errorCounts).where(eq(errorCounts.environmentKey, key));
+    await db.delete(runRollups).where(eq(runRollups.environmentKey, key));
     return openBlobs(this.env).deleteUnder(`packets/${key}`);
   }
 

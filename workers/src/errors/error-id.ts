@@ -1,0 +1,2 @@
+/** An error's id is this and its fingerprint. */
+export const ERROR_PREFIX = "error_";

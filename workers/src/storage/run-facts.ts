@@ -1,0 +1,106 @@
+import type { RunRow } from "@acme/durable-objects/rpc";
+import { ENDED_COLUMNS, HOUR_MS, MINUTE_MS, timeClassOf } from "./rollup-columns.ts";
+
+/**
+ * What happens to a run once: it is created, it starts, it ends, it fails with an error. A row says what has happened by then.
+ * The statement that stores rows counts those facts that the row it replaces (or whose place it takes) did not have: so each is
+ * counted once, however often and in whichever order the rows come, and a rebuilt query side counts the same.
+ */
+
+/** In the order in which the statements read it. */
+export type RunFact = [
+  runId: string,
+  version: number,
+  kind: "created" | "started" | "ended",
+  environmentKey: string,
+  task: string,
+  queue: string,
+  machine: string,
+  /** The minute in which it happened. */
+  minute: number,
+  /** Of a run that ended: what as, in the names of {@link ENDED_COLUMNS}. Else the kind. */
+  column: string,
+  /** Of a run that started: how long it had waited; of one that ended after it had started: how long it took. Else -1. */
+  timeClass: number,
+  usageMs: number,
+];
+
+export function factsOf(rows: RunRow[]): RunFact[] {
+  return rows.flatMap((row) => {
+    const fact = (kind: RunFact[2], at: number, column: string, ms: number | null, usageMs = 0): RunFact => [
+      row.id,
+      row.version,
+      kind,
+      row.environmentKey,
+      row.task,
+      row.queue,
+      row.machine,
+      stepOf(at, MINUTE_MS),
+      column,
+      ms === null ? -1 : timeClassOf(ms),
+      usageMs,
+    ];
+    const facts = [fact("created", row.createdAt, "created", null)];
+    const { startedAt, completedAt } = row;
+    const ended = ENDED_COLUMNS[row.status as keyof typeof ENDED_COLUMNS];
+    if (startedAt !== null)
+      facts.push(fact("started", startedAt, "started", startedAt - (row.delayUntil ?? row.createdAt)));
+    if (ended && completedAt !== null) {
+      const took = startedAt === null ? null : completedAt - startedAt;
+      facts.push(fact("ended", completedAt, ended, took, row.usageMs));
+    }
+    return facts;
+  });
+}
+
+/** In the order in which the statements read it. */
+export type ErrorFact = [
+  runId: string,
+  version: number,
+  environmentKey: string,
+  fingerprint: string,
+  task: string,
+  name: string,
+  message: string,
+  at: number,
+  hour: number,
+  minute: number,
+  deployment: string,
+];
+
+/** Failures with an error, of rows that have one. */
+export function errorFactsOf(rows: RunRow[]): ErrorFact[] {
+  return rows.flatMap((row): ErrorFact[] => {
+    if (row.errorFingerprint === null) return [];
+    const at = row.completedAt ?? row.updatedAt;
+    return [
+      [
+        row.id,
+        row.version,
+        row.environmentKey,
+        row.errorFingerprint,
+        row.task,
+        row.errorName ?? "Error",
+        row.errorMessage ?? "",
+        at,
+        stepOf(at, HOUR_MS),
+        stepOf(at, MINUTE_MS),
+        versionKey(row.deploymentVersion),
+      ],
+    ];
+  });
+}
+
+export const stepOf = (at: number, step: number): number => Math.floor(at / step) * step;
+
+const VERSION = /^(\d{8})\.(\d{1,6})$/;
+
+/** A deployment's version as a text that sorts as versions do; empty: none. */
+export function versionKey(version: string | null): string {
+  const match = VERSION.exec(version ?? "");
+  return match ? `${match[1]}.${(match[2] as string).padStart(6, "0")}` : (version ?? "");
+}
+
+/** The version that a key stands for; null: none. */
+export const versionOfKey = (key: string): string | null =>
+  key.replace(/^(\d{8})\.0{1,5}(?=\d)/, "$1.") || null;
