@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
 import { DEFAULT_MACHINE, type DequeueResponse, type MachinePreset } from "@acme/sdk/contract";
+import PACKAGE from "../package.json" with { type: "json" };
 import { type HostApi, WorkerApi } from "./api.ts";
 import { Attempts } from "./attempt/attempts.ts";
 import type { RunObserver } from "./attempt/run-observer.ts";
@@ -246,6 +247,13 @@ class Host {
       pollMs: settings.pollMs,
       room: () => this.#room(),
       held: () => this.#attempts.size,
+      about: () => ({
+        version: PACKAGE.version,
+        executor: executor.name,
+        slots: settings.concurrency,
+        running: this.#attempts.size,
+        checkpoints: this.#checkpoints?.health.state === "open" ? this.#checkpoints.store.count : null,
+      }),
       register: () =>
         api.register({
           hostId,

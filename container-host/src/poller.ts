@@ -1,4 +1,4 @@
-import { type DequeueResponse, HOST_PROTOCOL } from "@acme/sdk/contract";
+import { type AboutHost, type DequeueResponse, HOST_PROTOCOL } from "@acme/sdk/contract";
 import { ApiError, type HostApi } from "./api.ts";
 import { backoffMs, sleep } from "./backoff.ts";
 import { HostError, messageOf } from "./errors.ts";
@@ -25,6 +25,8 @@ export interface PollerOptions {
   room(): number;
   /** Runs the host has. */
   held(): number;
+  /** What people see of the host. */
+  about(): AboutHost;
   /** Registers the host's credential with the server. Rejects with ApiError. */
   register(): Promise<void>;
   /** The server takes nothing from this host any more. */
@@ -180,7 +182,9 @@ export class Poller {
 
   async #ask(max: number, waitMs: number, sessionId: string): Promise<DequeueResponse> {
     const { api, session } = this.#options;
-    const request = { protocol: HOST_PROTOCOL, hostId: session.hostId, sessionId, max, waitMs } as const;
+    const { hostId } = session;
+    const about = this.#options.about();
+    const request = { protocol: HOST_PROTOCOL, hostId, sessionId, max, waitMs, about } as const;
     const answer = await api.dequeue(request, this.#stopped.signal);
     session.heard();
     return answer;

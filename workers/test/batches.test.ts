@@ -442,3 +442,45 @@ describe("a request that is wrong", () => {
     expect((await send(id, [line(0)])).body.sealed).toBe(true);
   });
 });
+
+describe("the list of batches", () => {
+  interface Listed {
+    data: { id: string; status: string; runCount: number; completedCount: number; refusedCount: number }[];
+    pagination: { next?: string };
+  }
+  const list = async (key: string, query = "") =>
+    (await call<Listed>("GET", `/api/v1/batches?${query}`, key)).body;
+
+  it("is newest first, in pages, with how far each is, and has no other environment's", async () => {
+    const own = await newProject();
+    await deploy(own, ["hello"]);
+    const ids: string[] = [];
+    for (const runCount of [2, 1, 3]) {
+      const { id } = await create({ runCount }, own.prod);
+      const lines = Array.from({ length: runCount }, (_, index) => line(index));
+      if (runCount === 3) lines[2] = line(2, { task: "unknown" });
+      await send(id, lines, own.prod);
+      ids.unshift(id);
+    }
+    const all = await until(async () => {
+      const { data } = await list(own.prod);
+      return data.length === 3 ? data : null;
+    });
+    expect(all.map(({ id }) => id)).toEqual(ids);
+    expect(all[0]).toMatchObject({ status: "PROCESSING", runCount: 3, completedCount: 0, refusedCount: 1 });
+    const first = await list(own.prod, "page[size]=2");
+    expect(first.data.map(({ id }) => id)).toEqual(ids.slice(0, 2));
+    const second = await list(own.prod, `page[size]=2&page[after]=${first.pagination.next}`);
+    expect(second).toMatchObject({ data: [{ id: ids[2] }], pagination: {} });
+    expect(second.pagination.next).toBeUndefined();
+    expect(await list(project.prod, `page[after]=${first.pagination.next}`)).toEqual({
+      data: [],
+      pagination: {},
+    });
+  });
+
+  it("refuses what is no page", async () => {
+    expect((await call("GET", "/api/v1/batches?page[size]=101", project.prod)).status).toBe(400);
+    expect((await call("GET", "/api/v1/batches?page[after]=run_1", project.prod)).status).toBe(400);
+  });
+});

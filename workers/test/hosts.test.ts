@@ -315,3 +315,45 @@ describe("a bundle", () => {
     expect((await deployAs(one)).status).toBe(201);
   });
 });
+
+describe("the hosts of an environment", () => {
+  interface OfEnvironment {
+    data: { hostId: string; state: string; slots?: number; version?: string; savesProcesses?: boolean }[];
+  }
+  const hostsOf = async (project: Project, environment = "prod") =>
+    (
+      await call<OfEnvironment>(
+        "GET",
+        `/api/v1/projects/${project.ref}/${environment}/hosts`,
+        project.accessToken,
+      )
+    ).body.data;
+
+  it("are shown to its organization with what they said, but not with what they do for others", async () => {
+    const host = newHost();
+    const about = { version: "1.2.3", executor: "docker", slots: 40, running: 7, checkpoints: 3 };
+    await callAsHost("dequeue", { ...host.session, max: 0, waitMs: 0, about });
+    await register(host.hostId, host.credential);
+    const found = (await hostsOf(one)).find(({ hostId }) => hostId === host.hostId);
+    expect(found).toEqual({
+      hostId: host.hostId,
+      name: `${host.hostId}.example`,
+      state: "connected",
+      lastSeenAt: expect.any(String),
+      version: "1.2.3",
+      executor: "docker",
+      slots: 40,
+      savesProcesses: true,
+    });
+    expect(await listed(host.hostId)).toMatchObject({ about });
+  });
+
+  it("leave out revoked ones, and those of everybody else's machines", async () => {
+    const host = newHost();
+    await host.poll(0, 0);
+    expect((await hostsOf(one)).map(({ hostId }) => hostId)).toContain(host.hostId);
+    expect(await hostsOf(one, "dev")).toEqual([]);
+    await call("DELETE", `/admin/v1/hosts/${host.hostId}`, ADMIN_TOKEN);
+    expect((await hostsOf(one)).map(({ hostId }) => hostId)).not.toContain(host.hostId);
+  });
+});

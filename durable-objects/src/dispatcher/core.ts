@@ -1,4 +1,4 @@
-import { parseRunId } from "@acme/sdk/contract";
+import { type AboutHost, parseRunId } from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import { DeficitRoundRobin } from "../lib/drr.ts";
 import { migrate, type Sql } from "../lib/sql.ts";
@@ -25,6 +25,8 @@ interface Session {
   lastSeenAt: number;
   polls: number;
   queues: Set<string>;
+  /** Said again with each poll, so it need not survive a restart. */
+  about?: AboutHost;
 }
 
 interface EnvironmentEntry {
@@ -168,6 +170,12 @@ export class DispatcherCore {
     if (session) session.polls += 1;
   }
 
+  /** What a host said about itself. */
+  describe(sessionId: string, about: AboutHost | undefined): void {
+    const session = this.#sessions.get(sessionId);
+    if (session && about) session.about = about;
+  }
+
   /** Runs that the session's waiting polls have room for. */
   roomOf(sessionId: string): number {
     let room = 0;
@@ -257,6 +265,7 @@ export class DispatcherCore {
       sessionId,
       lastSeenAt: s.polls > 0 ? this.#now() : s.lastSeenAt,
       polls: s.polls,
+      about: s.about,
     }));
   }
 

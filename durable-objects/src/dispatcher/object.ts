@@ -139,6 +139,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
 
     async poll(request: DequeueRequest): Promise<PollResult> {
       if (!this.#seen(request.hostId, request.sessionId)) return { ...nothing(), ended: true };
+      this.#core.describe(request.sessionId, request.about);
       return new Promise<PollResult>((resolve) => {
         const poll = this.#wait(request, resolve);
         const waiting = this.#waiting.get(poll.id);
@@ -222,7 +223,8 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       return hosts.map((host) => {
         const session = connected.get(host.hostId);
         if (!session) return host;
-        return { ...host, isConnected: true, lastSeenAt: session.lastSeenAt, polls: session.polls };
+        const { lastSeenAt, polls, about } = session;
+        return { ...host, isConnected: true, lastSeenAt, polls, about };
       });
     }
 

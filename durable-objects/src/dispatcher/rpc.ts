@@ -1,4 +1,4 @@
-import type { DequeueRequest, HostNotice } from "@acme/sdk/contract";
+import type { AboutHost, DequeueRequest, HostNotice } from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 
@@ -19,6 +19,8 @@ export interface HostInfo {
   sessionId: string;
   lastSeenAt: number;
   polls: number;
+  /** What it said with its last poll. */
+  about?: AboutHost;
 }
 
 export interface HostRegistration {
@@ -44,6 +46,8 @@ export interface RegisteredHostRecord {
   isConnected: boolean;
   /** Polls that wait. */
   polls: number;
+  /** What it said with its last poll, while it is connected. */
+  about?: AboutHost;
 }
 
 export interface DispatcherRpc {

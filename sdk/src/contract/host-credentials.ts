@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { AboutHost } from "./about-host.ts";
 import { randomBase36 } from "./ids.ts";
 
 /**
@@ -51,7 +52,30 @@ export const HostBody = z.object({
   lastSeenAt: z.iso.datetime().optional(),
   /** Polls that wait for runs now. */
   polls: z.number(),
+  /** What it said last, while it is connected. */
+  about: AboutHost.optional(),
 });
 export type HostBody = z.infer<typeof HostBody>;
 
 export const ListHostsResponse = z.object({ data: z.array(HostBody) });
+
+/**
+ * A host as those see it whose runs it executes: without what it does for others. Revoked hosts are left out, and those that
+ * were not seen for a day.
+ */
+export const EnvironmentHost = HostBody.pick({
+  hostId: true,
+  name: true,
+  drainingAt: true,
+  lastSeenAt: true,
+}).extend({
+  state: z.enum(["connected", "draining", "disconnected"]),
+  version: z.string().optional(),
+  executor: z.string().optional(),
+  slots: z.number().optional(),
+  /** Whether it saves the processes of suspended runs. False: they are resumed by replay. */
+  savesProcesses: z.boolean().optional(),
+});
+export type EnvironmentHost = z.infer<typeof EnvironmentHost>;
+export const ListEnvironmentHostsResponse = z.object({ data: z.array(EnvironmentHost) });
+export type ListEnvironmentHostsResponse = z.infer<typeof ListEnvironmentHostsResponse>;

@@ -12,6 +12,7 @@
  * The last two also take the `apiToken` of a lease in that environment, in the header `x-acme-lease`.
  */
 import { z } from "zod";
+import { AboutHost } from "./about-host.ts";
 import { cutString } from "./cut-string.ts";
 import { CheckpointRef, CompletedOperation, JournalEntry, RunResume } from "./journal.ts";
 import { LIMITS } from "./limits.ts";
@@ -39,6 +40,8 @@ export const DequeueRequest = z.object({
   /** How many runs the host has room for. 0: it only listens for notices. */
   max: z.number().int().min(0).max(LIMITS.dequeueBatch),
   waitMs: Millis.max(60_000),
+  /** What people see of the host. Absent: a host of an earlier version. */
+  about: AboutHost.optional(),
 });
 export type DequeueRequest = z.infer<typeof DequeueRequest>;
 

@@ -1,3 +1,4 @@
+export * from "./about-host.ts";
 export * from "./cut-string.ts";
 export * from "./host-credentials.ts";
 export * from "./host-protocol.ts";

@@ -37,6 +37,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
 
   createBatch: "developer",
   streamBatchItems: "developer",
+  listBatches: "viewer",
   retrieveBatch: "viewer",
   retrieveBatchV1: "viewer",
   listBatchResults: "viewer",
@@ -126,6 +127,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   pauseEnvironment: "admin",
   resumeEnvironment: "admin",
   uploadBundle: "developer",
+  listEnvironmentHosts: "viewer",
   listDeployments: "viewer",
   retrieveDeployment: "viewer",
   createDeployment: "developer",

@@ -1,5 +1,5 @@
 import type { RegisteredHostRecord } from "@acme/durable-objects/rpc";
-import type { HostBody, ListHostsResponse } from "@acme/sdk/contract";
+import type { ListHostsResponse } from "@acme/sdk/contract";
 import {
   BootstrapBody,
   DrainHostBody,
@@ -32,6 +32,7 @@ import { rebuildPage } from "../operator/rebuild.ts";
 import { openRepository } from "../storage/open.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { environmentView } from "../views/environment-view.ts";
+import { hostView } from "../views/host-view.ts";
 
 const MAX_HOSTS = 1_000;
 
@@ -138,23 +139,3 @@ async function changeHost(
   });
   return c.json(hostView(host));
 }
-
-const iso = (time: number | null): string | undefined =>
-  time === null ? undefined : new Date(time).toISOString();
-
-function stateOf({ revokedAt, isConnected, drainingAt }: RegisteredHostRecord): HostBody["state"] {
-  if (revokedAt !== null) return "revoked";
-  if (!isConnected) return "disconnected";
-  return drainingAt === null ? "connected" : "draining";
-}
-
-const hostView = (host: RegisteredHostRecord): HostBody => ({
-  hostId: host.hostId,
-  name: host.name ?? undefined,
-  state: stateOf(host),
-  registeredAt: new Date(host.registeredAt).toISOString(),
-  revokedAt: iso(host.revokedAt),
-  drainingAt: iso(host.drainingAt),
-  lastSeenAt: iso(host.lastSeenAt),
-  polls: host.polls,
-});

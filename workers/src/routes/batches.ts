@@ -5,6 +5,7 @@ import {
   type BatchResultItem,
   BatchResultsQuery,
   CreateBatchBody,
+  ListBatchesQuery,
   MixedBatchBody,
   type RetrieveBatchResponse,
   TaskBatchBody,
@@ -16,6 +17,7 @@ import { realtimeOf, requireScopes, useOnce } from "../auth/public-scopes.ts";
 import { issuePublicToken } from "../auth/tokens.ts";
 import { batchAborted, prepareItem, receiveItems, sendItems } from "../batches/batch-items.ts";
 import { batchOf, createBatch } from "../batches/create-batch.ts";
+import { listBatches } from "../batches/list-batches.ts";
 import type { App, Bindings } from "../bindings.ts";
 import { discardBody, readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
@@ -49,6 +51,12 @@ export const batchRoutes = new Hono<App>()
       },
       202,
     );
+  })
+  .get("/api/v1/batches", access("listBatches"), async (c) => {
+    const query = ListBatchesQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { "page[size]": size = 25, "page[after]": after } = query.data;
+    return c.json(await listBatches(c.env, c.var.environment, size, after));
   })
   .post("/api/v3/batches/:id/items", access("streamBatchItems"), async (c) => {
     const { environment } = c.var;

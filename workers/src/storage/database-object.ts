@@ -166,6 +166,10 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.countUnfinished(environmentKey);
   }
 
+  async listBatchIds(environmentKey: string, limit: number, after?: string) {
+    return this.#repository.listBatchIds(environmentKey, limit, after);
+  }
+
   async upsertWaitpoints(rows: WaitpointRow[]) {
     return this.#repository.upsertWaitpoints(rows);
   }

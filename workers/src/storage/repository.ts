@@ -193,6 +193,9 @@ export interface Repository extends RunProjection, WaitpointProjection {
   /** Runs that are not over, by status; a status with none is absent. */
   countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>>;
 
+  /** Ids of batches that have runs, newest first: at most `limit`, after the batch `after`. */
+  listBatchIds(environmentKey: string, limit: number, after?: string): Promise<string[]>;
+
   /** Adds rows and replaces those of lower versions. */
   upsertWaitpoints(rows: WaitpointRow[]): Promise<void>;
   listWaitpoints(

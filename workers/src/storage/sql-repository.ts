@@ -2,6 +2,7 @@ import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects
 import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
 import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
 import { BUILD_DEADLINE_MS } from "../runs/deployment-state.ts";
+import { selectBatchIds } from "./batch-queries.ts";
 import { ENVIRONMENT_TYPES } from "./environment-types.ts";
 import type {
   AccessToken,
@@ -365,6 +366,11 @@ export class SqlRepository implements Repository {
   async countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>> {
     const counts = await countUnfinished(this.#database, environmentKey);
     return Object.fromEntries(counts.map(({ status, count }) => [status, count]));
+  }
+
+  async listBatchIds(environmentKey: string, limit: number, after?: string): Promise<string[]> {
+    const rows = await selectBatchIds(this.#database, environmentKey, limit, after);
+    return rows.map(({ id }) => id);
   }
 
   async upsertWaitpoints(rows: WaitpointRow[]): Promise<void> {

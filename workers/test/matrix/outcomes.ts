@@ -8,6 +8,7 @@ import type { OperationId } from "../../src/auth/access.ts";
 export const OUTCOMES: Record<OperationId, string> = {
   triggerTask: "404 task_not_found",
   createBatch: "400 invalid_request",
+  listBatches: "200",
   streamBatchItems: "404 batch_not_found",
   retrieveBatch: "404 batch_not_found",
   retrieveBatchV1: "404 batch_not_found",
@@ -100,6 +101,7 @@ export const OUTCOMES: Record<OperationId, string> = {
   pauseEnvironment: "200",
   resumeEnvironment: "200",
   uploadBundle: "400 invalid_content_hash",
+  listEnvironmentHosts: "200",
   listDeployments: "200",
   createDeployment: "400 invalid_request",
   retrieveDeployment: "404 version_not_found",

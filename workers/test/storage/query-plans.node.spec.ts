@@ -37,6 +37,17 @@ const plansOf = async (question: () => Promise<unknown>): Promise<string[]> => {
   return sqlite.plans();
 };
 
+describe("plans of a page of batches", () => {
+  it("seeks the next batch's id, whatever the number of runs of each", async () => {
+    const plans = await plansOf(() => repository.listBatchIds("env00001", 10, "batch_x"));
+    expect(plans).toHaveLength(1);
+    expect(plans[0]).toContain(
+      "SEARCH runs USING COVERING INDEX runs_of_batch (environment_key=? AND batch_id<?)",
+    );
+    expect(plans[0]).not.toContain("SCAN runs");
+  });
+});
+
 describe("plans of a page of runs", () => {
   const pages = [{ limit: 10 }, { limit: 10, after: newest }, { limit: 10, before: newest }];
 

@@ -324,6 +324,20 @@ export function runSuite(open: () => Promise<Repository>): void {
     });
   });
 
+  describe("listBatchIds", () => {
+    it("lists each batch once, newest first, in pages, of this environment alone", async () => {
+      const [own, other] = [await anEnvironment(), await anEnvironment()];
+      const idOf = (key: string, n: number) => `batch_${key}${String(n).padStart(9, "0")}00000000`;
+      const batched = (key: string, n: number): RunRow => ({ ...aRun(key), batchId: idOf(key, n) });
+      const rows = [3, 1, 2, 2, 2, 3].map((n) => batched(own, n));
+      await repository.upsertRuns([...rows, aRun(own), batched(other, 9)]);
+      expect(await repository.listBatchIds(own, 10)).toEqual([3, 2, 1].map((n) => idOf(own, n)));
+      expect(await repository.listBatchIds(own, 2)).toEqual([3, 2].map((n) => idOf(own, n)));
+      expect(await repository.listBatchIds(own, 2, idOf(own, 2))).toEqual([idOf(own, 1)]);
+      expect(await repository.listBatchIds(await anEnvironment(), 2)).toEqual([]);
+    });
+  });
+
   it("ping answers", async () => {
     await expect(repository.ping()).resolves.toBeUndefined();
   });

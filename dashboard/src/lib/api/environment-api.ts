@@ -1,10 +1,14 @@
+import type { EnvironmentHost } from "@acme/sdk/contract";
 import type {
   AttemptsResponse,
+  BatchSummary,
   BulkActionResource,
   CreateBulkActionBody,
   DeploymentBody,
   EnvironmentResponse,
   EventsResponse,
+  ListBatchesResponse,
+  ListBulkActionsResponse,
   ListQueuesResponse,
   ListRunsResponse,
   ListSchedulesResponse,
@@ -35,6 +39,10 @@ export type Deployment = DeploymentBody;
 export type Queue = QueueItem;
 export type Schedule = ScheduleObject;
 export type Token = RetrieveTokenResponse;
+export type Batch = BatchSummary;
+export type BatchDetail = RetrieveBatchResponse;
+export type BulkAction = BulkActionResource;
+export type Host = EnvironmentHost;
 
 type Query = Record<string, string | number | boolean | undefined>;
 
@@ -71,6 +79,12 @@ export class EnvironmentApi {
   }
   createBulkAction(body: z.input<typeof CreateBulkActionBody>): Promise<{ id: string }> {
     return this.post("/api/v1/bulk-actions", body);
+  }
+  listBulkActions(
+    after: string | undefined,
+    signal?: AbortSignal,
+  ): Promise<z.infer<typeof ListBulkActionsResponse>> {
+    return this.call("/api/v1/bulk-actions", { query: { "page[size]": 50, "page[after]": after }, signal });
   }
   retrieveBulkAction(id: string, signal?: AbortSignal): Promise<BulkActionResource> {
     return this.call(`/api/v1/bulk-actions/${encodeURIComponent(id)}`, { signal });
@@ -137,8 +151,15 @@ export class EnvironmentApi {
     return this.post(`/api/v1/waitpoints/tokens/${encodeURIComponent(id)}/complete`, { data });
   }
 
-  retrieveBatch(id: string, signal?: AbortSignal): Promise<z.infer<typeof RetrieveBatchResponse>> {
+  listBatches(after: string | undefined, signal?: AbortSignal): Promise<z.infer<typeof ListBatchesResponse>> {
+    return this.call("/api/v1/batches", { query: { "page[size]": 50, "page[after]": after }, signal });
+  }
+  retrieveBatch(id: string, signal?: AbortSignal): Promise<BatchDetail> {
     return this.call(`/api/v2/batches/${encodeURIComponent(id)}`, { signal });
+  }
+
+  async listHosts(signal?: AbortSignal): Promise<Host[]> {
+    return (await this.call<{ data: Host[] }>(`/api/v1/projects/${this.path}/hosts`, { signal })).data;
   }
 
   async listDeployments(signal?: AbortSignal): Promise<Deployment[]> {

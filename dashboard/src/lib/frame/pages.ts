@@ -6,8 +6,11 @@ import Inbox from "@lucide/svelte/icons/inbox";
 import KeyRound from "@lucide/svelte/icons/key-round";
 import Layers from "@lucide/svelte/icons/layers";
 import List from "@lucide/svelte/icons/list";
+import ListChecks from "@lucide/svelte/icons/list-checks";
+import Package from "@lucide/svelte/icons/package";
 import Rocket from "@lucide/svelte/icons/rocket";
 import ScrollText from "@lucide/svelte/icons/scroll-text";
+import Server from "@lucide/svelte/icons/server";
 import Settings from "@lucide/svelte/icons/settings-2";
 import Users from "@lucide/svelte/icons/users";
 import type { Role } from "../api/session.ts";
@@ -38,7 +41,10 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
       { path: "inbox", label: "Inbox", icon: Inbox, shortcut: "go.inbox" },
       { path: "queues", label: "Queues", icon: Layers, shortcut: "go.queues" },
       { path: "schedules", label: "Schedules", icon: CalendarClock, shortcut: "go.schedules" },
+      { path: "batches", label: "Batches", icon: Package, shortcut: "go.batches" },
+      { path: "bulk-actions", label: "Bulk actions", icon: ListChecks, shortcut: "go.bulk" },
       { path: "deployments", label: "Deployments", icon: Rocket, shortcut: "go.deployments" },
+      { path: "hosts", label: "Hosts", icon: Server, shortcut: "go.hosts" },
     ],
   },
   {

@@ -15,7 +15,8 @@ export interface PaletteItem {
 const PREFIXES: readonly { prefix: string; path(id: string): string; what: string }[] = [
   { prefix: "run_", path: (id) => `/runs/${id}`, what: "run" },
   { prefix: "waitpoint_", path: (id) => `/inbox?token=${id}`, what: "token" },
-  { prefix: "batch_", path: (id) => `/runs?batch=${id}`, what: "batch" },
+  { prefix: "batch_", path: (id) => `/batches?batch=${id}`, what: "batch" },
+  { prefix: "bulk_", path: (id) => `/bulk-actions?action=${id}`, what: "bulk action" },
   { prefix: "sched_", path: (id) => `/runs?schedule=${id}`, what: "schedule" },
 ];
 

@@ -23,6 +23,7 @@ export function bulkFilter(filters: RunFilters): Filter {
     queue: queue.length > 0 ? queue : undefined,
     batch: filters.batch,
     schedule: filters.schedule,
+    bulkAction: filters.bulk,
     isTest: filters.test,
     period: filters.period,
   };

@@ -10,6 +10,8 @@ export interface RunFilters {
   versions: string[];
   batch?: string;
   schedule?: string;
+  /** Runs that a bulk action canceled, or copies that it made. */
+  bulk?: string;
   test?: boolean;
   /** A duration back from now, such as `1h` or `7d`. */
   period?: string;
@@ -37,6 +39,7 @@ export function parseFilters(query: Pick<URLSearchParams, "get" | "getAll">): Ru
     versions: list("version"),
     batch: query.get("batch") || undefined,
     schedule: query.get("schedule") || undefined,
+    bulk: query.get("bulk") || undefined,
     test: test === "true" ? true : test === "false" ? false : undefined,
     period: /^\d+[mhdw]$/.test(query.get("period") ?? "") ? query.get("period")! : undefined,
   };
@@ -47,6 +50,7 @@ export function serializeFilters(filters: RunFilters): URLSearchParams {
   for (const [name, field] of LISTS) for (const value of filters[field]) query.append(name, value);
   if (filters.batch) query.set("batch", filters.batch);
   if (filters.schedule) query.set("schedule", filters.schedule);
+  if (filters.bulk) query.set("bulk", filters.bulk);
   if (filters.test !== undefined) query.set("test", String(filters.test));
   if (filters.period) query.set("period", filters.period);
   return query;
@@ -63,6 +67,7 @@ export function apiQuery(filters: RunFilters): Record<string, string | undefined
     "filter[version]": join(filters.versions),
     "filter[batch]": filters.batch,
     "filter[schedule]": filters.schedule,
+    "filter[bulkAction]": filters.bulk,
     "filter[isTest]": filters.test === undefined ? undefined : String(filters.test),
     "filter[createdAt][period]": filters.period,
   };
@@ -89,6 +94,8 @@ export function chipsOf(filters: RunFilters): FilterChip[] {
     chips.push({ name: "Batch", value: filters.batch, without: { ...filters, batch: undefined } });
   if (filters.schedule)
     chips.push({ name: "Schedule", value: filters.schedule, without: { ...filters, schedule: undefined } });
+  if (filters.bulk)
+    chips.push({ name: "Bulk action", value: filters.bulk, without: { ...filters, bulk: undefined } });
   if (filters.test !== undefined)
     chips.push({
       name: "Test",

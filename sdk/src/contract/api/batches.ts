@@ -90,6 +90,37 @@ export const RetrieveBatchResponse = z.object({
 });
 export type RetrieveBatchResponse = z.infer<typeof RetrieveBatchResponse>;
 
+export const ListBatchesQuery = z.object({
+  "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
+  "page[after]": z
+    .string()
+    .regex(/^batch_[0-9a-z]{1,64}$/, "Give `next` of a page")
+    .optional(),
+});
+
+/** A batch in a list: without its items. */
+export const BatchSummary = z.object({
+  id: z.string(),
+  status: z.enum(BATCH_STATUSES),
+  idempotencyKey: z.string().optional(),
+  parentRunId: z.string().optional(),
+  createdAt: z.iso.datetime(),
+  updatedAt: z.iso.datetime(),
+  finishedAt: z.iso.datetime().optional(),
+  runCount: z.number(),
+  /** Number of runs that have finished. */
+  completedCount: z.number(),
+  /** Number of items for which no run could be created. */
+  refusedCount: z.number(),
+});
+export type BatchSummary = z.infer<typeof BatchSummary>;
+
+/** Batches of which at least one run was created, newest first. */
+export const ListBatchesResponse = z.object({
+  data: z.array(BatchSummary),
+  pagination: z.object({ next: z.string().optional() }),
+});
+
 export const BatchResultsQuery = z.object({
   "page[size]": wholeNumber("Give a number from 1 to 1000").pipe(z.number().min(1).max(1_000)).optional(),
   /** Index of the item after which the page begins. */

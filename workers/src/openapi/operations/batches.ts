@@ -13,6 +13,14 @@ export const BATCHES_OPERATIONS: Operations = {
       headers: OPERATION,
     },
   },
+  "/api/v1/batches": {
+    get: {
+      id: "listBatches",
+      summary: "List batches of which runs were created, newest first",
+      query: api.ListBatchesQuery,
+      response: api.ListBatchesResponse,
+    },
+  },
   "/api/v3/batches/{id}/items": {
     post: {
       id: "streamBatchItems",

@@ -2,6 +2,7 @@ import {
   DequeueRequest,
   DequeueResponse,
   HostBody,
+  ListEnvironmentHostsResponse,
   ListHostsResponse,
   RegisteredHost,
   RegisterHostBody,
@@ -12,6 +13,13 @@ import * as api from "@acme/sdk/contract/api";
 import type { Operations } from "../operation.ts";
 
 export const HOSTS_OPERATIONS: Operations = {
+  "/api/v1/projects/{ref}/{env}/hosts": {
+    get: {
+      id: "listEnvironmentHosts",
+      summary: "List the hosts that execute an environment's runs, with their state",
+      response: ListEnvironmentHostsResponse,
+    },
+  },
   "/engine/v1/hosts": {
     post: {
       id: "registerHost",

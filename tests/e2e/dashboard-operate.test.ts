@@ -1,0 +1,116 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { type Dashboard, openDashboard } from "../support/dashboard.ts";
+import { eventually } from "../support/eventually.ts";
+
+const TASKS = `
+import { task } from "@acme/sdk";
+export const quick = task({ id: "quick", run: async ({ n }: { n: number }) => n });
+export const fails = task({ id: "fails", retry: { maxAttempts: 1 }, run: async () => { throw new Error("no such card"); } });
+`;
+
+describe("batches, bulk actions and hosts in the dashboard", () => {
+  let dashboard: Dashboard;
+  beforeAll(async () => {
+    dashboard = await openDashboard(TASKS);
+  });
+  afterAll(() => dashboard?.close());
+
+  it("says what to do where there is nothing yet", async () => {
+    const { page, open } = dashboard;
+    await open("batches");
+    await page.getByText("No batch yet").waitFor();
+    await open("bulk-actions");
+    await page.getByText("Nothing was done in bulk yet").waitFor();
+  });
+
+  it("follows a batch to its end, with what its items became", async () => {
+    const { page, open, api } = dashboard;
+    const items = [1, 2, 3].map((n) => ({ task: n === 3 ? "fails" : "quick", payload: { n } }));
+    const { id } = await api<{ id: string }>("POST", "/api/v1/tasks/batch", { items });
+    await open("batches");
+    const row = page.locator(`[data-row="${id}"]`);
+    await row.locator('[data-batch-status="COMPLETED"]').waitFor();
+    await row.getByText("3 / 3").waitFor();
+    // By keyboard: the first row, opened.
+    await page.keyboard.press("j");
+    await page.keyboard.press("Enter");
+    const pane = page.getByRole("complementary", { name: /^Batch/ });
+    await eventually("its runs are listed", async () => (await pane.locator("[data-run]").count()) === 3);
+    await pane.getByRole("button", { name: "Failed" }).click();
+    await eventually("only the failed one is", async () => (await pane.locator("[data-run]").count()) === 1);
+    await pane.locator("[data-run]").click();
+    await page.waitForURL(/\/runs\/run_/);
+    await page.getByRole("heading", { name: "fails" }).waitFor();
+    // A pasted id leads to it.
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: "Search or run a command" }).fill(id);
+    await page.keyboard.press("Enter");
+    await page.waitForURL((url) => url.searchParams.get("batch") === id);
+  });
+
+  it("stops a bulk action, and shows what it did", async () => {
+    const { page, open, api } = dashboard;
+    for (let n = 0; n < 5; n++) {
+      const many = Array.from({ length: 400 }, () => ({
+        task: "quick",
+        payload: { n: 0 },
+        options: { delay: "1h" },
+      }));
+      await api("POST", "/api/v2/tasks/batch", { items: many });
+    }
+    await eventually("they can be found", async () => {
+      const path = "/api/v1/runs?filter[status]=DELAYED&page[size]=1";
+      return (await api<{ data: unknown[] }>("GET", path)).data.length > 0;
+    });
+    const filter = { status: "DELAYED" };
+    const { id } = await api<{ id: string }>("POST", "/api/v1/bulk-actions", {
+      action: "cancel",
+      name: "clear the backlog",
+      filter,
+    });
+    await open(`bulk-actions?action=${id}`);
+    const pane = page.getByRole("complementary", { name: "clear the backlog" });
+    const progress = pane.getByTestId("bulk");
+    await progress.getByText(/canceled/).waitFor();
+    const state = pane.locator("[data-bulk-status]");
+    // It may be over before the key is pressed: then there is nothing to stop.
+    await page.keyboard.press("s");
+    await eventually("it is over", async () => (await state.getAttribute("data-bulk-status")) !== "PENDING");
+    await pane.getByRole("link", { name: "Those that it canceled" }).click();
+    await page.waitForURL(/bulk=bulk_/);
+    await eventually("what it canceled is listed", async () => {
+      const shown = await page
+        .locator("[data-run] [data-status]")
+        .evaluateAll((all) => all.map((e) => e.getAttribute("data-status")));
+      return shown.length > 0 && shown.every((status) => status === "CANCELED");
+    });
+  });
+
+  it("shows the hosts that execute its runs, and how to take one down", async () => {
+    const { page, open } = dashboard;
+    await open("hosts");
+    const row = page.locator("[data-row]");
+    await row.locator('[data-host-state="connected"]').waitFor();
+    await row.getByText("process").waitFor();
+    await row.click();
+    await page.getByText(/acme admin hosts drain/).waitFor();
+  });
+
+  it("gives a viewer no button that would be refused", async () => {
+    const { api, open, signIn } = dashboard;
+    const { id } = await api<{ id: string }>("POST", "/api/v1/bulk-actions", {
+      action: "cancel",
+      filter: { status: "DELAYED" },
+    });
+    const { page } = await signIn("viewer");
+    await open(`bulk-actions?action=${id}`, page);
+    await page.getByTestId("bulk").waitFor();
+    expect(await page.getByRole("button", { name: "Stop" }).count()).toBe(0);
+    await page.context().close();
+  });
+
+  it("has no page that axe finds fault with", async () => {
+    expect(await dashboard.axe(["batches", "bulk-actions", "hosts"])).toEqual([]);
+    expect(dashboard.problems).toEqual([]);
+  });
+});
