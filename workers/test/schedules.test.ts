@@ -219,3 +219,33 @@ describe("the run of a tick", () => {
     expect((await api("GET", `/${id}`)).body.lastRun).toBe(new Date(tick).toISOString());
   });
 });
+
+describe("the preview of a cron expression", () => {
+  const previewOf = (query: Record<string, string>) =>
+    call<{
+      ticks: { at: string; offsetMinutes: number }[];
+      code: string;
+      generator: { description: string };
+    }>("GET", `/api/v1/cron-preview?${new URLSearchParams(query)}`, project.prod);
+
+  it("says when it is due, and where clocks are changed", async () => {
+    const query = { cron: "30 2 * * *", timezone: "Europe/Berlin", after: "2027-03-26T12:00:00Z" };
+    const { body } = await previewOf(query);
+    // Clocks skip 02:30 on 28 March: the tick comes when they show 03:30.
+    expect(body.ticks).toEqual([
+      { at: "2027-03-27T01:30:00.000Z", offsetMinutes: 60 },
+      { at: "2027-03-28T01:30:00.000Z", offsetMinutes: 120 },
+      { at: "2027-03-29T00:30:00.000Z", offsetMinutes: 120 },
+      { at: "2027-03-30T00:30:00.000Z", offsetMinutes: 120 },
+      { at: "2027-03-31T00:30:00.000Z", offsetMinutes: 120 },
+    ]);
+    expect(body.generator.description).toBe("At 02:30 AM");
+  });
+
+  it("says what is wrong with an expression or a zone", async () => {
+    const wrong = await previewOf({ cron: "61 * * * *" });
+    expect([wrong.status, wrong.body.code]).toEqual([422, "invalid_cron"]);
+    const nowhere = await previewOf({ cron: "* * * * *", timezone: "Mars/Olympus" });
+    expect([nowhere.status, nowhere.body.code]).toEqual([422, "invalid_timezone"]);
+  });
+});

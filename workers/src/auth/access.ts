@@ -99,6 +99,7 @@ export const ACCESS = {
   deleteSchedule: secretKey,
   activateSchedule: secretKey,
   deactivateSchedule: secretKey,
+  previewCron: secretKey,
   listTimezones: open,
 
   listRuns: { ...scoped("read:runs", "read:tasks"), decides: ["read", ["tasks"]] },

@@ -54,6 +54,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   createPacketAddressV1: "developer",
   createPacketAddress: "developer",
 
+  previewCron: "viewer",
   listSchedules: "viewer",
   createSchedule: "developer",
   retrieveSchedule: "viewer",

@@ -1,7 +1,9 @@
-import { type ScheduleError, type ScheduleRecord, zoneNames } from "@acme/durable-objects/schedules";
+import { preview, type ScheduleError, type ScheduleRecord, zoneNames } from "@acme/durable-objects/schedules";
 import {
   CreateScheduleBody,
   ListSchedulesQuery,
+  PreviewCronQuery,
+  type PreviewCronResponse,
   TimezonesQuery,
   UpdateScheduleBody,
 } from "@acme/sdk/contract/api";
@@ -13,7 +15,8 @@ import { deedIn } from "../control/audit.ts";
 import { readBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { schedulesOf } from "../objects.ts";
-import { scheduleView } from "../views/schedule-view.ts";
+import { generatorOf, scheduleView } from "../views/schedule-view.ts";
+import { isoTime } from "../views/time.ts";
 
 const PATH = "/api/v1/schedules";
 
@@ -75,6 +78,18 @@ export const scheduleRoutes = new Hono<App>()
   })
   .post(`${PATH}/:id/activate`, access("activateSchedule"), (c) => setActive(c, c.req.param("id"), true))
   .post(`${PATH}/:id/deactivate`, access("deactivateSchedule"), (c) => setActive(c, c.req.param("id"), false))
+  .get("/api/v1/cron-preview", access("previewCron"), (c) => {
+    const query = PreviewCronQuery.safeParse(c.req.query());
+    if (!query.success) throw invalid(query.error);
+    const { cron, timezone = "UTC", after } = query.data;
+    const ticks = preview({ cron, timezone }, after === undefined ? Date.now() : Date.parse(after));
+    if ("error" in ticks) throw new Failure(422, ticks.error, ticks.message);
+    return c.json({
+      generator: generatorOf(cron),
+      timezone,
+      ticks: ticks.map(({ at, offsetMinutes }) => ({ at: isoTime(at), offsetMinutes })),
+    } satisfies PreviewCronResponse);
+  })
   // Without a key, as in Trigger.dev's API: the answer is the same for everyone.
   .get("/api/v1/timezones", access("listTimezones"), (c) => {
     const query = TimezonesQuery.safeParse(c.req.query());

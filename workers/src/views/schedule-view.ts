@@ -29,7 +29,7 @@ export const runScheduleView = (schedule: ScheduleRecord): RunSchedule => ({
   generator: generatorOf(schedule.cron),
 });
 
-const generatorOf = (expression: string): z.infer<typeof ScheduleGenerator> => ({
+export const generatorOf = (expression: string): z.infer<typeof ScheduleGenerator> => ({
   type: "CRON",
   expression,
   description: inWords(expression),

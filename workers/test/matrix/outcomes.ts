@@ -23,6 +23,7 @@ export const OUTCOMES: Record<OperationId, string> = {
   getPacketAddress: "404 packet_not_found",
   createPacketAddressV1: "200",
   createPacketAddress: "200",
+  previewCron: "400 invalid_request",
   listSchedules: "200",
   createSchedule: "400 invalid_request",
   retrieveSchedule: "404 schedule_not_found",

@@ -13,6 +13,7 @@ import type {
   ListRunsResponse,
   ListSchedulesResponse,
   ListTokensResponse,
+  PreviewCronResponse,
   QueueItem,
   QueueMetrics,
   ReplayBody,
@@ -38,6 +39,7 @@ export type Attempt = z.infer<typeof AttemptsResponse>["attempts"][number];
 export type Deployment = DeploymentBody;
 export type Queue = QueueItem;
 export type Schedule = ScheduleObject;
+export type CronPreview = PreviewCronResponse;
 export type Token = RetrieveTokenResponse;
 export type Batch = BatchSummary;
 export type BatchDetail = RetrieveBatchResponse;
@@ -127,6 +129,9 @@ export class EnvironmentApi {
 
   listSchedules(page: number, signal?: AbortSignal): Promise<z.infer<typeof ListSchedulesResponse>> {
     return this.call("/api/v1/schedules", { query: { page, perPage: 100 }, signal });
+  }
+  previewCron(cron: string, timezone: string, signal?: AbortSignal): Promise<CronPreview> {
+    return this.call("/api/v1/cron-preview", { query: { cron, timezone }, signal });
   }
   createSchedule(body: UpdateScheduleBody & { deduplicationKey: string }): Promise<Schedule> {
     return this.post("/api/v1/schedules", body);

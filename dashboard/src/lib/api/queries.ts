@@ -23,6 +23,14 @@ export const queueMetricsQuery = (api: EnvironmentApi, id: string, period: strin
 export const schedulesQuery = (api: EnvironmentApi) =>
   queryOptions({ queryKey: [api.id, "schedules"], queryFn: ({ signal }) => api.listSchedules(1, signal) });
 
+export const cronQuery = (api: EnvironmentApi, cron: string, timezone: string) =>
+  queryOptions({
+    queryKey: [api.id, "cron", cron, timezone],
+    queryFn: ({ signal }) => api.previewCron(cron, timezone, signal),
+    staleTime: 30_000,
+    retry: false,
+  });
+
 export const environmentQuery = (api: EnvironmentApi) =>
   queryOptions({
     queryKey: [api.id, "environment"],

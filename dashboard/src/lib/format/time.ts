@@ -40,7 +40,10 @@ export function formatRelative(time: number, now: number): string {
 
 const formats = new Map<string, Intl.DateTimeFormat>();
 
-function formatter(zone: string | undefined, style: "full" | "clock" | "minute"): Intl.DateTimeFormat {
+function formatter(
+  zone: string | undefined,
+  style: "full" | "clock" | "minute" | "wall",
+): Intl.DateTimeFormat {
   const key = `${zone}|${style}`;
   let format = formats.get(key);
   if (!format) {
@@ -49,9 +52,11 @@ function formatter(zone: string | undefined, style: "full" | "clock" | "minute")
     const options: Intl.DateTimeFormatOptions =
       style === "clock"
         ? { ...clock, second: "2-digit", fractionalSecondDigits: 3 }
-        : style === "minute"
-          ? { ...day, ...clock }
-          : { ...day, ...clock, second: "2-digit", timeZoneName: "short" };
+        : style === "wall"
+          ? { weekday: "short", ...day, ...clock, timeZoneName: "short" }
+          : style === "minute"
+            ? { ...day, ...clock }
+            : { ...day, ...clock, second: "2-digit", timeZoneName: "short" };
     format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
     formats.set(key, format);
   }
@@ -62,5 +67,7 @@ function formatter(zone: string | undefined, style: "full" | "clock" | "minute")
 export const formatExact = (time: number, zone?: string): string => formatter(zone, "full").format(time);
 /** `27 Nov 2026, 14:02`. */
 export const formatMinute = (time: number, zone?: string): string => formatter(zone, "minute").format(time);
+/** `Fri, 27 Nov 2026, 14:02 CET`. */
+export const formatWall = (time: number, zone?: string): string => formatter(zone, "wall").format(time);
 /** `14:02:11.042`. */
 export const formatClock = (time: number, zone?: string): string => formatter(zone, "clock").format(time);

@@ -17,7 +17,7 @@ const PREFIXES: readonly { prefix: string; path(id: string): string; what: strin
   { prefix: "waitpoint_", path: (id) => `/inbox?token=${id}`, what: "token" },
   { prefix: "batch_", path: (id) => `/batches?batch=${id}`, what: "batch" },
   { prefix: "bulk_", path: (id) => `/bulk-actions?action=${id}`, what: "bulk action" },
-  { prefix: "sched_", path: (id) => `/runs?schedule=${id}`, what: "schedule" },
+  { prefix: "sched_", path: (id) => `/schedules?schedule=${id}`, what: "schedule" },
 ];
 
 /** Where a pasted id leads, below the environment's path. Null: it is no id. */

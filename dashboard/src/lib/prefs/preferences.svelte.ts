@@ -11,6 +11,8 @@ export interface Preferences {
   logTime: "relative" | "absolute";
   logWrap: boolean;
   density: "normal" | "compact";
+  /** Of the runs list, as the address holds them; empty: as they are at first. */
+  runColumns: string;
 }
 
 const KEY = "acme:preferences";
@@ -23,6 +25,7 @@ const DEFAULTS: Preferences = {
   logTime: "relative",
   logWrap: false,
   density: "normal",
+  runColumns: "",
 };
 
 function stored(): Preferences {

@@ -2,6 +2,11 @@ import type { CreateBulkActionBody } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 import type { RunFilters } from "./filters.ts";
 
+/** A selection of more runs than this is a bulk action, whose progress is shown and which can be stopped. */
+export const DIRECTLY = 20;
+/** Most runs that a bulk action takes by their ids. */
+export const BULK_RUNS = 1_000;
+
 type Body = z.input<typeof CreateBulkActionBody>;
 type Filter = NonNullable<Body["filter"]>;
 

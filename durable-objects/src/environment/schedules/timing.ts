@@ -42,6 +42,22 @@ export function timingProblem(cron: string, timezone: string): ScheduleError | n
   return null;
 }
 
+/** The ticks after an instant, as many as a run is told of, with how far the zone's clocks are then from UTC, in minutes. */
+export function preview(
+  { cron, timezone }: Pick<Timing, "cron" | "timezone">,
+  after: number,
+): ScheduleError | { at: number; offsetMinutes: number }[] {
+  const problem = timingProblem(cron, timezone);
+  if (problem) return problem;
+  const parsed = parseCron(cron);
+  const zone = zoneOf(timezone);
+  if ("error" in parsed || zone === null) return [];
+  return upcomingTicks({ cron: parsed, zone }, after, UPCOMING).map((at) => ({
+    at,
+    offsetMinutes: zone.offsetAt(at) / 60_000,
+  }));
+}
+
 /** When one schedule is due. */
 export class ScheduleTimes {
   readonly #timetable: Timetable;

@@ -72,5 +72,24 @@ export const ListSchedulesResponse = z.object({
   pagination: z.object({ currentPage: z.number(), totalPages: z.number(), count: z.number() }),
 });
 
+export const PreviewCronQuery = UpdateScheduleBody.pick({ cron: true, timezone: true }).extend({
+  /** The ticks after this time. Default: now. */
+  after: z.iso.datetime({ offset: true }).optional(),
+});
+
+/** When an expression is due next: at most five times. */
+export const PreviewCronResponse = z.object({
+  generator: ScheduleGenerator,
+  timezone: z.string(),
+  ticks: z.array(
+    z.object({
+      at: z.iso.datetime(),
+      /** How far the zone's clocks are from UTC then. It differs from the tick before where clocks are changed between them. */
+      offsetMinutes: z.number(),
+    }),
+  ),
+});
+export type PreviewCronResponse = z.infer<typeof PreviewCronResponse>;
+
 export const TimezonesQuery = z.object({ excludeUtc: z.enum(["true", "false"]).optional() });
 export const TimezonesResponse = z.object({ timezones: z.array(z.string()) });

@@ -16,6 +16,14 @@ export const SCHEDULES_OPERATIONS: Operations = {
       response: api.ScheduleObject,
     },
   },
+  "/api/v1/cron-preview": {
+    get: {
+      id: "previewCron",
+      summary: "When a cron expression is due next in a time zone, and where clocks are changed",
+      query: api.PreviewCronQuery,
+      response: api.PreviewCronResponse,
+    },
+  },
   "/api/v1/schedules/{id}": {
     get: {
       id: "retrieveSchedule",
