@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import type { WorkerManifest } from "@acme/sdk/contract";
 import type { DeploymentBody } from "@acme/sdk/contract/api";
 import { indexBundle } from "@acme/sdk/runtime";
+import { RefusalError } from "./api/call.ts";
 import type { ProjectApi } from "./api/project-api.ts";
 import { type Bundle, bundleProject } from "./bundle/bundle.ts";
 import { CliError } from "./errors.ts";
@@ -71,13 +72,19 @@ const framesOfProject = (stack: string, folder: string, root: string): string =>
     .join("\n")
     .replaceAll(folder, root);
 
-/** Uploads a built project and creates a version from it. */
+/** Creates a version from a built project. Its bundle is uploaded only where the server does not have it yet. */
 export async function deployProject(
   api: ProjectApi,
   built: BuiltProject,
   promote: boolean,
 ): Promise<DeploymentBody> {
   const { code, contentHash } = built.bundle;
+  const body = { contentHash, manifest: built.manifest, promote };
+  try {
+    return await api.createDeployment(body);
+  } catch (error) {
+    if (!(error instanceof RefusalError) || error.code !== "bundle_not_found") throw error;
+  }
   await api.uploadBundle(contentHash, code);
-  return api.createDeployment({ contentHash, manifest: built.manifest, promote });
+  return api.createDeployment(body);
 }

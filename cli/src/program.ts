@@ -8,6 +8,7 @@ import { addHostCommand } from "./commands/host.ts";
 import { addInitCommand } from "./commands/init.ts";
 import { addKeyCommands } from "./commands/keys.ts";
 import { addLoginCommands } from "./commands/login.ts";
+import { addMcpCommand } from "./commands/mcp.ts";
 import { addQueueCommands } from "./commands/queues.ts";
 import { addRunCommands } from "./commands/runs.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
@@ -76,6 +77,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addHostCommand(program);
   addAdminCommands(program);
   program.commandsGroup("Other:");
+  addMcpCommand(program);
   addCompletionCommand(program);
   program.helpCommand("help [command]", "show how a command is used");
   return program;

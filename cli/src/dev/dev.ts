@@ -11,14 +11,14 @@ import {
   TunnelApi,
 } from "@acme/container-host";
 import type { DequeuedRun, TunnelFailure, WorkerManifest } from "@acme/sdk/contract";
-import { ProjectEnvironment, RegisteredDevelopment, TunnelTicket } from "@acme/sdk/contract/api";
-import { environmentAccess } from "../access.ts";
+import { RegisteredDevelopment, TunnelTicket } from "@acme/sdk/contract/api";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { indexProject } from "../deploy.ts";
 import { CliError } from "../errors.ts";
 import { aborted, interruption } from "../interruption.ts";
 import { loadProject, type Project } from "../project/load-config.ts";
+import { developmentAccess } from "./access.ts";
 import { Bundler } from "./bundler.ts";
 import type { Screen } from "./screen.ts";
 import { type LocalVariables, readVariables } from "./variables.ts";
@@ -54,7 +54,11 @@ export async function dev(options: DevOptions): Promise<void> {
   const { screen } = options;
   const signal = options.signal ?? interruption();
   const project = await loadProject(options.dir, options.config);
-  const access = await accessTo(project, options.apiUrl);
+  const access = await developmentAccess({
+    apiUrl: options.apiUrl,
+    cwd: project.root,
+    project: () => project.config.project,
+  });
   const session = new DevSession(options, project, access);
   const refused = session.refused.then((failure) => {
     const status = ` (${failure.status})`;
@@ -373,22 +377,4 @@ class DevSession {
       },
     };
   }
-}
-
-/**
- * The development environment: of the secret key, or, for an access token, the person's own in the project. A token of an
- * organization belongs to nobody, and uses the shared one.
- */
-async function accessTo({ config, root }: Project, apiUrl: string | undefined): Promise<ApiAccess> {
-  const found = environmentAccess({ apiUrl, environment: "dev", cwd: root });
-  const access: ApiAccess = { apiUrl: found.apiUrl, token: found.token };
-  if (found.kind === "secretKey") return access;
-  const path = `/api/v1/projects/${encodeURIComponent(config.project)}/environments`;
-  const own = await call(access, ProjectEnvironment, "POST", path, { type: "dev" }).catch(
-    (error: unknown) => {
-      if (error instanceof RefusalError && error.code === "person_required") return { slug: "dev" };
-      throw error;
-    },
-  );
-  return { ...access, environment: `${config.project}/${own.slug}` };
 }

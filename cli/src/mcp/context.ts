@@ -1,0 +1,54 @@
+import { environmentAccess, projectAccess } from "../access.ts";
+import type { ApiAccess } from "../api/call.ts";
+import { type ProjectApi, projectApi } from "../api/project-api.ts";
+import { developmentAccess } from "../dev/access.ts";
+import { projectRefOf } from "../project/project-ref.ts";
+
+export interface McpOptions {
+  /** The project's folder. */
+  dir: string;
+  /** The environment of tools that are called without one. */
+  env: string;
+  /** Tools act on no other environment than `env`. */
+  onlyEnv: boolean;
+  /** There are no tools that change something. */
+  readOnly: boolean;
+  projectRef?: string;
+  apiUrl?: string;
+}
+
+/** What the tools are called with: found again for each call, because a login or a server may come later. */
+export interface McpContext {
+  options: McpOptions;
+  /** @throws CliError that says how to get access */
+  environment(slug: string): Promise<ApiAccess>;
+  /** For what takes an access token. @throws CliError that says how to get one */
+  project(slug: string): Promise<{ ref: string; environment: string; access: ApiAccess; api: ProjectApi }>;
+}
+
+export function mcpContext(options: McpOptions): McpContext {
+  const { apiUrl, dir: cwd } = options;
+  const ref = () => projectRefOf(options.projectRef, cwd);
+  const development = () => developmentAccess({ apiUrl, cwd, project: ref });
+  return {
+    options,
+    async environment(slug) {
+      if (slug === "dev") return development();
+      const { token, kind, ...found } = environmentAccess({ apiUrl, environment: slug, cwd });
+      const access = { apiUrl: found.apiUrl, token };
+      return kind === "secretKey" ? access : { ...access, environment: `${await ref()}/${slug}` };
+    },
+    async project(slug) {
+      const access = projectAccess({ apiUrl, cwd });
+      const project = await ref();
+      const own = slug === "dev" ? (await development()).environment?.split("/")[1] : undefined;
+      const environment = own ?? slug;
+      return {
+        ref: project,
+        environment,
+        access: { apiUrl: access.apiUrl, token: access.accessToken },
+        api: projectApi(access, project, environment),
+      };
+    },
+  };
+}
