@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { WorkerManifest } from "@acme/sdk/contract";
@@ -8,6 +8,10 @@ import { RefusalError } from "./api/call.ts";
 import type { ProjectApi } from "./api/project-api.ts";
 import { type Bundle, bundleProject } from "./bundle/bundle.ts";
 import { CliError } from "./errors.ts";
+import { Extensions } from "./extensions/extensions.ts";
+import { externalsPlugin } from "./extensions/externals-plugin.ts";
+import type { Layers, VariableGroup } from "./extensions/layers.ts";
+import { type ContextFile, filesOf } from "./image/context.ts";
 import { loadProject, type Project } from "./project/load-config.ts";
 
 /** A project that was bundled and indexed: everything that needs no server. */
@@ -17,28 +21,93 @@ export interface BuiltProject {
   manifest: WorkerManifest;
   /** What the project's code printed while it was loaded. */
   output: string;
+  /** What it needs besides its bundle; null: nothing, so that the bundle alone is deployed. */
+  image: ImageNeeds | null;
+  /** Variables that its build extensions set in the environment. */
+  variables: VariableGroup[];
+}
+
+/** What an image has besides the bundle. */
+export interface ImageNeeds {
+  layers: Layers;
+  /** npm packages: versions by name. */
+  dependencies: Record<string, string>;
+  /** One of them has to be compiled. */
+  compiles: boolean;
+  /** Files of its working directory. */
+  files: ContextFile[];
+}
+
+export interface BuildSettings {
+  config?: string;
+  /** Slug of the environment that is deployed to, for build extensions. */
+  environment?: string;
 }
 
 /** Variables that the project's code does not get while it is indexed. */
 const SECRET = /^(ACME|TRIGGER)_(ACCESS_TOKEN|SECRET_KEY)$/;
 
 /**
- * Loads the configuration, bundles the project, and finds its tasks by loading the bundle in a separate
- * process.
+ * Loads the configuration, runs its build extensions, bundles the project, and finds its tasks by loading the bundle in a
+ * separate process.
  * @throws CliError that has the file, the line and the remedy
  */
-export async function buildProject(path: string, options: { config?: string } = {}): Promise<BuiltProject> {
-  const project = await loadProject(path, options.config);
-  const bundle = await bundleProject(project);
-  const folder = mkdtempSync(join(tmpdir(), "acme-index-"));
+export async function buildProject(path: string, settings: BuildSettings = {}): Promise<BuiltProject> {
+  const project = await loadProject(path, settings.config);
+  const extensions = await Extensions.start(project, "deploy");
+  const detect = project.config.build?.autoDetectExternal ?? true;
+  const { found, plugin } = externalsPlugin(extensions.externals, detect);
+  const { after, before } = extensions.plugins;
+  const bundle = await bundleProject(project, {
+    plugins: { before: [plugin, ...before], after },
+    conditions: extensions.conditions,
+  });
+  const externals = [...found.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  const folder = workFolder(project, externals.length > 0);
   try {
     const file = join(folder, "bundle.mjs");
     writeFileSync(file, bundle.code);
-    return { project, bundle, ...(await indexProject(project, file, withoutSecrets(process.env))) };
+    const indexed = await indexProject(project, file, withoutSecrets(process.env));
+    const outputPath = join(folder, "files");
+    mkdirSync(outputPath);
+    const layers = await extensions.complete({
+      runtime: project.config.runtime ?? "node",
+      environment: settings.environment ?? "prod",
+      contentHash: bundle.contentHash,
+      outputPath,
+      config: { project: project.config.project, dirs: project.config.dirs ?? [] },
+      externals: externals.map(({ name, version }) => ({ name, version })),
+      files: bundle.files.map((entry) => ({ entry, out: "bundle.mjs" })),
+      deploy: { env: {} },
+    });
+    const dependencies = {
+      ...Object.fromEntries(externals.map(({ name, version }) => [name, version])),
+      ...layers.dependencies,
+    };
+    const image = {
+      layers,
+      dependencies,
+      compiles: externals.some(({ isCompiled }) => isCompiled),
+      files: filesOf(outputPath),
+    };
+    return { project, bundle, ...indexed, image: isEmpty(image) ? null : image, variables: layers.variables };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
+
+/** Where a bundle finds the packages that are not part of it, it has to be in the project. */
+function workFolder({ root }: Project, hasExternals: boolean): string {
+  if (!hasExternals) return mkdtempSync(join(tmpdir(), "acme-index-"));
+  const parent = join(root, "node_modules", ".acme");
+  mkdirSync(parent, { recursive: true });
+  return mkdtempSync(join(parent, "index-"));
+}
+
+const isEmpty = ({ dependencies, files, layers }: ImageNeeds): boolean =>
+  files.length === 0 &&
+  Object.keys(dependencies).length === 0 &&
+  [layers.packages, layers.instructions, layers.commands].every((list) => list.length === 0);
 
 /** The variables without those that give access to the platform: code that is only loaded does not need them. */
 export const withoutSecrets = (env: NodeJS.ProcessEnv): Record<string, string> =>

@@ -50,6 +50,7 @@ export type {
   WaitpointTokenStatus,
 } from "./client/tokens-api.ts";
 export type { MachinePreset } from "./contract/machines.ts";
+export type * from "./define/build-extension.ts";
 export {
   type ConcurrencyLimit,
   type ConcurrencyLimitOptions,

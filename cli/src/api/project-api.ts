@@ -1,5 +1,11 @@
 import type { WorkerManifest } from "@acme/sdk/contract";
-import { DeploymentBody, UploadedBundle } from "@acme/sdk/contract/api";
+import {
+  type BuildLogBody,
+  DeploymentBody,
+  type FinalizeDeploymentBody,
+  type InitializeDeploymentBody,
+  UploadedBundle,
+} from "@acme/sdk/contract/api";
 import { z } from "zod";
 import { call } from "./call.ts";
 
@@ -11,6 +17,13 @@ export interface ProjectApi {
     promote: boolean;
   }): Promise<DeploymentBody>;
   promote(version: string): Promise<DeploymentBody>;
+  /** Begins a deployment whose image is built next. */
+  initializeDeployment(body: z.input<typeof InitializeDeploymentBody>): Promise<DeploymentBody>;
+  /** Ends its build: the image has this digest. */
+  finalizeDeployment(id: string, body: z.input<typeof FinalizeDeploymentBody>): Promise<DeploymentBody>;
+  /** Ends its build: it failed. */
+  failDeployment(id: string, message: string): Promise<void>;
+  appendBuildLog(id: string, body: z.input<typeof BuildLogBody>): Promise<void>;
   /** Newest first. */
   deployments(): Promise<DeploymentBody[]>;
 }
@@ -23,7 +36,7 @@ export function projectApi(
   projectRef: string,
   environment: string,
 ): ProjectApi {
-  const access = { apiUrl, token: accessToken };
+  const access = { apiUrl, token: accessToken, environment: `${projectRef}/${environment}` };
   const base = `/api/v1/projects/${encodeURIComponent(projectRef)}/${encodeURIComponent(environment)}`;
   return {
     async uploadBundle(contentHash, code) {
@@ -32,6 +45,15 @@ export function projectApi(
     createDeployment: (body) => call(access, DeploymentBody, "POST", `${base}/deployments`, body),
     promote: (version) =>
       call(access, DeploymentBody, "POST", `${base}/deployments/${encodeURIComponent(version)}/promote`),
+    initializeDeployment: (body) => call(access, DeploymentBody, "POST", "/api/v1/deployments", body),
+    finalizeDeployment: (id, body) =>
+      call(access, DeploymentBody, "POST", `/api/v3/deployments/${id}/finalize`, body),
+    async failDeployment(id, message) {
+      await call(access, DeploymentBody, "POST", `/api/v1/deployments/${id}/fail`, { error: { message } });
+    },
+    async appendBuildLog(id, body) {
+      await call(access, z.unknown(), "POST", `/api/v1/deployments/${id}/build-log`, body);
+    },
     deployments: async () => (await call(access, Deployments, "GET", `${base}/deployments`)).data,
   };
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { LIMITS } from "@acme/sdk/contract";
-import { type BuildOptions, build, type Message, type OutputFile } from "esbuild";
+import { type BuildOptions, build, type Message, type OutputFile, type Plugin } from "esbuild";
 import { CliError, formatProblem, ProblemsError } from "../errors.ts";
 import type { Project } from "../project/load-config.ts";
 import { findTaskFiles } from "../project/task-files.ts";
@@ -37,11 +37,14 @@ export function entryModule(configFile: string, files: string[]): string {
  * Bundles a project into one ES module with an inline source map.
  * @throws ProblemsError that has the file, the line and the remedy of every problem
  */
-export async function bundleProject(project: Project): Promise<Bundle> {
+export async function bundleProject(
+  project: Project,
+  additions: BundleAdditions = NO_ADDITIONS,
+): Promise<Bundle> {
   const { root, config, configFile } = project;
   const files = findTaskFiles(root, config);
   const result = await build({
-    ...bundleOptions(project),
+    ...bundleOptions(project, additions),
     stdin: {
       contents: entryModule(configFile, files),
       resolveDir: root,
@@ -51,11 +54,20 @@ export async function bundleProject(project: Project): Promise<Bundle> {
   }).catch((error: unknown) => {
     throw new ProblemsError(`${root} could not be bundled:`, problemsOf(error));
   });
-  return bundleOf(project, files, result);
+  return bundleOf(files, result);
 }
 
+/** What build extensions add to a bundle. */
+export interface BundleAdditions {
+  /** Before the CLI's own, which loads every file of the project, and after it. */
+  plugins: { before: Plugin[]; after: Plugin[] };
+  conditions: string[];
+}
+
+const NO_ADDITIONS: BundleAdditions = { plugins: { before: [], after: [] }, conditions: [] };
+
 /** The options of esbuild for a project's bundle, without its entry. */
-export const bundleOptions = ({ root, config }: Project) =>
+export const bundleOptions = ({ root, config }: Project, { conditions, plugins }: BundleAdditions) =>
   ({
     absWorkingDir: root,
     // Paths in source maps are relative to this name, so stack traces show paths relative to the project.
@@ -65,7 +77,7 @@ export const bundleOptions = ({ root, config }: Project) =>
     platform: "node",
     format: "esm",
     target: "es2024",
-    conditions: [...(config.build?.conditions ?? []), "acme", "trigger.dev", "module", "node"],
+    conditions: [...(config.build?.conditions ?? []), ...conditions, "acme", "trigger.dev", "module", "node"],
     sourcemap: "inline",
     sourcesContent: false,
     keepNames: config.build?.keepNames ?? true,
@@ -74,13 +86,12 @@ export const bundleOptions = ({ root, config }: Project) =>
     banner: { js: BANNER },
     tsconfig: config.tsconfig && join(root, config.tsconfig),
     ...jsxOptions(config.build?.jsx),
-    plugins: [sdkPlugin(root)],
+    plugins: [...plugins.before, sdkPlugin(root, "inert"), ...plugins.after],
     logLevel: "silent",
   }) satisfies BuildOptions;
 
 /** @throws CliError when the bundle is too large */
 export function bundleOf(
-  { config, configFile }: Project,
   files: string[],
   result: { outputFiles: OutputFile[]; warnings: Message[] },
 ): Bundle {
@@ -90,19 +101,11 @@ export function bundleOf(
       `The bundle has ${code.byteLength} bytes, more than the ${LIMITS.bundleBytes} allowed. Import fewer packages, or only the parts that are used.`,
     );
   }
-  const external = config.build?.external ?? [];
   return {
     code,
     contentHash: createHash("sha256").update(code).digest("hex"),
     files,
-    warnings: [
-      ...result.warnings.filter(concernsProject).map((warning) => formatProblem(problemOf(warning))),
-      ...(external.length > 0
-        ? [
-            `${configFile}: build.external (${external.join(", ")}) is bundled anyway, because a deployment is one file.`,
-          ]
-        : []),
-    ],
+    warnings: result.warnings.filter(concernsProject).map((warning) => formatProblem(problemOf(warning))),
   };
 }
 

@@ -1,9 +1,10 @@
 import { readFile } from "node:fs/promises";
-import { extname, relative, sep } from "node:path";
-import { fileURLToPath } from "node:url";
+import { createRequire } from "node:module";
+import { extname, join, relative, sep } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import * as sdk from "@acme/sdk";
 import { enterFileStatement } from "@acme/sdk/bundle";
-import type { Loader, PartialMessage, Plugin } from "esbuild";
+import type { Loader, OnResolveResult, PartialMessage, Plugin } from "esbuild";
 import { findMissingNames } from "./missing-names.ts";
 
 /** Every specifier of the SDK, including Trigger.dev's. */
@@ -21,12 +22,42 @@ const LOADERS: Record<string, Loader> = {
   ".jsx": "jsx",
 };
 
+/** Packages with build extensions, which run when a project is built and are no part of its bundle. */
+const EXTENSIONS = /^@trigger\.dev\/(build|python)(\/|$)/;
+const INERT = "acme-inert";
+/** Has every name that is imported from it: a function that returns an object without methods. */
+const INERT_MODULE = `module.exports = Object.create(new Proxy({}, {
+  get: (_, name) => (typeof name === "symbol" || name === "__esModule" ? undefined : () => ({ name })),
+}));`;
+
+/**
+ * What imports of build extensions in the configuration lead to: the packages (when the configuration is read), or nothing
+ * (in the bundle, of which the configuration is a part).
+ */
+export type ExtensionImports = "resolved" | "inert";
+
+function resolvedExtensions(path: string, root: string): OnResolveResult {
+  try {
+    const file = createRequire(pathToFileURL(join(root, "package.json"))).resolve(path);
+    return { path: pathToFileURL(file).href, external: true };
+  } catch {
+    return {
+      errors: [
+        {
+          text: `"${path}" is not installed in the project`,
+          detail: { remedy: `npm install --save-dev ${path.split("/").slice(0, 2).join("/")}` },
+        },
+      ],
+    };
+  }
+}
+
 /**
  * Resolves the SDK, also under Trigger.dev's name, to this one, and refuses names that it does not have.
  * Inserts a statement at the beginning of every file of the project that registers its name, so that tasks
  * know where they are declared.
  */
-export function sdkPlugin(root: string): Plugin {
+export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
   return {
     name: "acme-sdk",
     setup(build) {
@@ -34,12 +65,17 @@ export function sdkPlugin(root: string): Plugin {
         if (SDK_SPECIFIERS.has(path)) return { path: SDK_FILE };
         if (kind === "entry-point") return undefined;
         if (path === "@acme/sdk/bundle") return { path: fileURLToPath(import.meta.resolve(path)) };
+        if (EXTENSIONS.test(path)) {
+          return extensions === "inert" ? { path, namespace: INERT } : resolvedExtensions(path, root);
+        }
         return {
           errors: [
             { text: `"${path}" is not available in Acme yet`, detail: { remedy: "import from @acme/sdk" } },
           ],
         };
       });
+
+      build.onLoad({ filter: /.*/, namespace: INERT }, () => ({ contents: INERT_MODULE }));
 
       build.onLoad({ filter: /\.[cm]?[jt]sx?$/, namespace: "file" }, async ({ path }) => {
         const name = relative(root, path).split(sep).join("/");

@@ -1,5 +1,9 @@
+import type { DeploymentBody } from "@acme/sdk/contract/api";
 import type { Command } from "commander";
+import type { ProjectApi } from "../api/project-api.ts";
+import type { BuiltProject, ImageNeeds } from "../deploy.ts";
 import { CliError } from "../errors.ts";
+import type { VariableGroup } from "../extensions/layers.ts";
 import { projectRefOf } from "../project/project-ref.ts";
 
 interface DeployOptions {
@@ -8,6 +12,9 @@ interface DeployOptions {
   projectRef?: string;
   skipPromotion?: boolean;
   dryRun?: boolean;
+  push?: string;
+  baseImage?: string;
+  network?: string;
   apiUrl?: string;
   json?: boolean;
 }
@@ -21,6 +28,15 @@ export function addDeployCommands(program: Command): void {
     .option("-c, --config <file>", "configuration file, relative to the folder")
     .option("-p, --project-ref <ref>", "project, instead of the configuration's")
     .option("--skip-promotion", "create the version, but keep the current one for new runs")
+    .option(
+      "--push <registry>",
+      "push the deployment's image there, like registry.example.com/acme (or ACME_REGISTRY)",
+    )
+    .option(
+      "--base-image <image>",
+      "build the image on this one: Debian with Node.js and npm (or ACME_BASE_IMAGE)",
+    )
+    .option("--network <mode>", "network of the image's build, like host")
     .option("--dry-run", "bundle the project and find its tasks, but upload nothing")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")
@@ -81,7 +97,7 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
   ]);
   // Missing credentials are reported before the work, not after it.
   const access = options.dryRun ? undefined : projectAccess({ apiUrl: options.apiUrl });
-  const built = await buildProject(dir, { config: options.config });
+  const built = await buildProject(dir, { config: options.config, environment: options.env });
   for (const warning of built.bundle.warnings) console.error(`warning: ${warning}`);
   if (built.output.trim()) console.error(built.output.trimEnd());
   const { tasks } = built.manifest;
@@ -89,16 +105,25 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
   const { contentHash } = built.bundle;
   const size = `${Math.ceil(built.bundle.code.byteLength / 1024)} KB, ${contentHash.slice(0, 12)}`;
   if (!access) {
-    if (options.json) console.log(JSON.stringify({ contentHash, manifest: built.manifest }, null, 2));
-    else console.log(`${countOf(tasks.length)} would be deployed (${size}); nothing was uploaded.`);
+    if (options.json)
+      console.log(
+        JSON.stringify({ contentHash, manifest: built.manifest, hasImage: built.image !== null }, null, 2),
+      );
+    else
+      console.log(
+        `${countOf(tasks.length)} would be deployed (${size}${built.image ? `, with an image: ${needsOf(built.image)}` : ""}); nothing was uploaded.`,
+      );
     return;
   }
   const ref = options.projectRef ?? process.env.ACME_PROJECT_REF ?? built.project.config.project;
-  const made = await deployProject(projectApi(access, ref, options.env), built, !options.skipPromotion);
+  const api = projectApi(access, ref, options.env);
+  await setVariables(access, ref, options.env, built.variables);
+  const { image, made } = await create(api, built, ref, options, deployProject);
   if (options.json) {
     console.log(JSON.stringify(made, null, 2));
     return;
   }
+  if (image) console.log(image);
   console.log(
     `Version ${made.version} of ${ref} deployed to ${options.env}: ${countOf(made.tasks.length)} (${size})${
       made.promoted
@@ -106,6 +131,66 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
         : `, not promoted. To use it: acme promote ${made.version} --env ${options.env}`
     }`,
   );
+}
+
+type Deploy = typeof import("../deploy.ts").deployProject;
+
+/** Deploys the bundle, with an image where the project needs one. `image`: what became of it. */
+async function create(
+  api: ProjectApi,
+  built: BuiltProject,
+  projectRef: string,
+  { baseImage, json, network, push, skipPromotion }: DeployOptions,
+  deployProject: Deploy,
+): Promise<{ made: DeploymentBody; image?: string }> {
+  const promote = !skipPromotion;
+  if (!built.image) return { made: await deployProject(api, built, promote) };
+  const { deployImage } = await import("../image/deploy-image.ts");
+  const { deployment, image, reused } = await deployImage(api, built, built.image, {
+    projectRef,
+    registry: push ?? process.env.ACME_REGISTRY,
+    baseImage: baseImage ?? process.env.ACME_BASE_IMAGE,
+    network,
+    promote,
+    onLine: (line) => json || console.error(`  │ ${line}`),
+    warn: (message) => console.error(`warning: ${message}`),
+  });
+  return {
+    made: deployment,
+    image: `Image ${image} ${reused ? "(unchanged)" : "built"}: ${needsOf(built.image)}`,
+  };
+}
+
+/** What an image is needed for, in a few words. */
+function needsOf({ dependencies, files, layers }: ImageNeeds): string {
+  const listed = (names: string[], what: string): string =>
+    names.length === 0 ? "" : `${what} ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}`;
+  return [
+    listed(layers.packages, "Debian packages"),
+    listed(Object.keys(dependencies), "npm packages"),
+    files.length > 0 ? `${files.length} ${files.length === 1 ? "file" : "files"}` : "",
+    layers.instructions.length + layers.commands.length > 0 ? "commands of build extensions" : "",
+  ]
+    .filter(Boolean)
+    .join("; ");
+}
+
+/** Sets the variables that build extensions found. */
+async function setVariables(
+  access: { apiUrl: string; accessToken: string },
+  projectRef: string,
+  environment: string,
+  groups: VariableGroup[],
+): Promise<void> {
+  if (groups.length === 0) return;
+  const { variablesApi } = await import("../api/variables-api.ts");
+  const api = variablesApi(access, projectRef, environment);
+  for (const { isSecret, ofParent, override, values } of groups) {
+    // Only branches have a parent; `acme deploy` goes to the environment itself.
+    if (ofParent && environment !== "preview") continue;
+    const changed = await api.set(values, { override, isSecret });
+    if (changed.length > 0) console.error(`Variables set in ${environment}: ${changed.join(", ")}`);
+  }
 }
 
 const countOf = (tasks: number): string => `${tasks} ${tasks === 1 ? "task" : "tasks"}`;

@@ -4,6 +4,8 @@ import { type Bundle, bundleOf, bundleOptions, entryModule } from "../bundle/bun
 import { problemsOf } from "../bundle/messages.ts";
 import { BANNER } from "../bundle/options.ts";
 import { CliError, ProblemsError } from "../errors.ts";
+import { Extensions } from "../extensions/extensions.ts";
+import { externalsPlugin } from "../extensions/externals-plugin.ts";
 import type { Project } from "../project/load-config.ts";
 import { findTaskFiles } from "../project/task-files.ts";
 
@@ -11,12 +13,10 @@ const ENTRY = "acme-entry";
 
 /** Bundles a project again and again: esbuild keeps what has not changed. Task files are looked for each time. */
 export class Bundler {
-  readonly #project: Project;
   readonly #context: BuildContext<BuildOptions & { write: false }>;
   readonly #entry: Entry;
 
-  private constructor(project: Project, entry: Entry, made: BuildContext<BuildOptions & { write: false }>) {
-    this.#project = project;
+  private constructor(entry: Entry, made: BuildContext<BuildOptions & { write: false }>) {
     this.#entry = entry;
     this.#context = made;
   }
@@ -24,14 +24,23 @@ export class Bundler {
   /** `variablesHash`: part of the bundle, because a version is its code with the variables that it runs with. */
   static async open(project: Project, variablesHash: string): Promise<Bundler> {
     const entry: Entry = { files: [], problem: null };
-    const options = bundleOptions(project);
+    const extensions = await Extensions.start(project, "dev");
+    const { plugin } = externalsPlugin(
+      extensions.externals,
+      project.config.build?.autoDetectExternal ?? true,
+    );
+    const { after, before } = extensions.plugins;
+    const options = bundleOptions(project, {
+      plugins: { before: [plugin, ...before], after },
+      conditions: extensions.conditions,
+    });
     const made = await context({
       ...options,
       entryPoints: [ENTRY],
       banner: { js: `${BANNER} /* ${variablesHash} */` },
       plugins: [entryPlugin(project, entry), ...options.plugins],
     });
-    return new Bundler(project, entry, made);
+    return new Bundler(entry, made);
   }
 
   /** @throws CliError that has the file, the line and the remedy of every problem */
@@ -41,7 +50,7 @@ export class Bundler {
       if (this.#entry.problem) throw this.#entry.problem;
       throw new ProblemsError("The project could not be bundled:", problemsOf(error));
     });
-    return bundleOf(this.#project, this.#entry.files, result);
+    return bundleOf(this.#entry.files, result);
   }
 
   async close(): Promise<void> {

@@ -1,5 +1,11 @@
+import type { BuildExtension } from "@acme/sdk";
 import { MACHINE_PRESETS, RetryOptions } from "@acme/sdk/contract";
 import { z } from "zod";
+
+const NOT_AN_EXTENSION = "a build extension is an object with a name: call the function that makes it";
+
+const isExtension = (value: unknown): boolean =>
+  typeof value === "object" && value !== null && "name" in value && typeof value.name === "string";
 
 /**
  * The settings of `acme.config.ts` that the CLI uses. Hooks and task defaults are part of the bundle, with
@@ -17,6 +23,7 @@ export const ProjectConfig = z.object({
   build: z
     .object({
       external: z.array(z.string()).optional(),
+      autoDetectExternal: z.boolean().optional(),
       keepNames: z.boolean().optional(),
       minify: z.boolean().optional(),
       conditions: z.array(z.string()).optional(),
@@ -27,7 +34,7 @@ export const ProjectConfig = z.object({
           automatic: z.boolean().optional(),
         })
         .optional(),
-      extensions: z.array(z.unknown()).max(0, "build extensions are not available in Acme yet").optional(),
+      extensions: z.array(z.custom<BuildExtension>(isExtension, NOT_AN_EXTENSION)).optional(),
     })
     .optional(),
   telemetry: z

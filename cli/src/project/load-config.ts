@@ -66,7 +66,7 @@ async function importConfig(root: string, configFile: string): Promise<unknown> 
       format: "esm",
       target: "es2024",
       banner: { js: BANNER },
-      plugins: [sdkPlugin(root)],
+      plugins: [sdkPlugin(root, "resolved")],
       logLevel: "silent",
     }).catch((error: unknown) => {
       throw new ProblemsError(`The configuration in ${root} could not be read:`, problemsOf(error));

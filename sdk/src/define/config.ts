@@ -1,6 +1,7 @@
 import type { MachinePreset } from "../contract/machines.ts";
 import type { RetryOptions } from "../contract/manifest.ts";
 import type { RecordSettings } from "../run/state.ts";
+import type { BuildExtension } from "./build-extension.ts";
 import type { HookFunctions } from "./hook-types.ts";
 
 /** The default export of `acme.config.ts` or `trigger.config.ts`. */
@@ -42,14 +43,16 @@ export interface AcmeConfig {
    */
   enableConsoleLogging?: boolean;
   build?: {
-    /** Packages that are not bundled. */
+    /** Packages that are not bundled but installed in the deployment's image. */
     external?: string[];
+    /** False: packages with native code are not found by themselves, but have to be listed in `external`. Default: true. */
     autoDetectExternal?: boolean;
     keepNames?: boolean;
     minify?: boolean;
     conditions?: string[];
     jsx?: { factory?: string; fragment?: string; automatic?: boolean };
-    extensions?: object[];
+    /** What the project needs besides its code: system packages, files, plugins of the bundler. */
+    extensions?: BuildExtension[];
   };
   /** @deprecated use `tasks.init()` */
   init?: HookFunctions["init"];

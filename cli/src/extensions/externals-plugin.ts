@@ -1,0 +1,104 @@
+import { existsSync, readFileSync } from "node:fs";
+import { isBuiltin } from "node:module";
+import { dirname, join } from "node:path";
+import type { Plugin } from "esbuild";
+import { z } from "zod";
+
+/** A package that is not part of the bundle: it is installed where the bundle runs. */
+export interface External {
+  name: string;
+  version: string;
+  /** It has code that has to be compiled for the machine it runs on, and no compiled code with it. */
+  isCompiled: boolean;
+}
+
+/** What a `package.json` says of native code. */
+const PackageJson = z.object({
+  version: z.string().default("*"),
+  gypfile: z.boolean().optional(),
+  /** Of napi-rs. */
+  napi: z.unknown().optional(),
+  /** Of node-pre-gyp. */
+  binary: z.unknown().optional(),
+  main: z.string().optional().catch(undefined),
+  dependencies: z.record(z.string(), z.string()).optional(),
+});
+type PackageJson = z.infer<typeof PackageJson>;
+
+/** Packages that load native code. Whoever depends on one has native code. */
+const LOADERS = [
+  "bindings",
+  "node-gyp-build",
+  "node-gyp-build-optional-packages",
+  "node-pre-gyp",
+  "@mapbox/node-pre-gyp",
+  "prebuild-install",
+];
+
+/** A package's name, in an import: of `a/b` and `@s/a/b`. */
+const packageName = (path: string): string =>
+  path
+    .split("/")
+    .slice(0, path.startsWith("@") ? 2 : 1)
+    .join("/");
+
+/**
+ * Leaves packages out of the bundle: those that `externals` names, and, if `detect` is on, those with native code, which
+ * cannot be bundled. `found` has them after the build.
+ */
+export function externalsPlugin(
+  externals: readonly string[],
+  detect: boolean,
+): { plugin: Plugin; found: Map<string, External> } {
+  const found = new Map<string, External>();
+  const decided = new Map<string, External | null>();
+  const plugin: Plugin = {
+    name: "acme-externals",
+    setup(build) {
+      build.onStart(() => found.clear());
+      build.onResolve({ filter: /^[^./]/ }, ({ kind, path, resolveDir }) => {
+        if (kind === "entry-point" || isBuiltin(path)) return undefined;
+        const name = packageName(path);
+        const key = `${name}\n${resolveDir}`;
+        let external = decided.get(key);
+        if (external === undefined) {
+          external = decide(name, resolveDir, externals.includes(name), detect);
+          decided.set(key, external);
+        }
+        if (!external) return undefined;
+        found.set(name, external);
+        return { path, external: true };
+      });
+    },
+  };
+  return { plugin, found };
+}
+
+function decide(name: string, from: string, isNamed: boolean, detect: boolean): External | null {
+  if (!isNamed && !detect) return null;
+  const folder = packageFolder(name, from);
+  if (!folder) return isNamed ? { name, version: "*", isCompiled: false } : null;
+  const parsed = PackageJson.safeParse(JSON.parse(readFileSync(join(folder, "package.json"), "utf8")));
+  if (!parsed.success) return null;
+  const about = parsed.data;
+  if (!isNamed && !isNative(folder, about)) return null;
+  const isCompiled = existsSync(join(folder, "binding.gyp")) && !existsSync(join(folder, "prebuilds"));
+  return { name, version: about.version, isCompiled };
+}
+
+/** The folder of an installed package, as Node.js would find it. */
+function packageFolder(name: string, from: string): string | null {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const candidate = join(folder, "node_modules", name);
+    if (existsSync(join(candidate, "package.json"))) return candidate;
+    if (folder === dirname(folder)) return null;
+  }
+}
+
+const isNative = (folder: string, { binary, dependencies = {}, gypfile, main, napi }: PackageJson): boolean =>
+  gypfile === true ||
+  napi !== undefined ||
+  binary !== undefined ||
+  main?.endsWith(".node") === true ||
+  LOADERS.some((loader) => loader in dependencies) ||
+  existsSync(join(folder, "binding.gyp"));
