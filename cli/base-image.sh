@@ -5,14 +5,14 @@ set -eu
 NAME=acme-base:bookworm
 MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 NODE=${NODE:-$(node -p 'fs.realpathSync(process.execPath)')}
-NPM=$(npm root -g)/npm
+NPM=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 
 if docker image inspect "$NAME" >/dev/null 2>&1; then
   echo "$NAME is there already. To build it again: docker image rm $NAME"
   exit 0
 fi
 command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
-[ -d "$NPM" ] || { echo "npm was not found at $NPM" >&2; exit 1; }
+[ -f "$NPM/bin/npm-cli.js" ] || { echo "npm was not found at $NPM" >&2; exit 1; }
 
 root=$(mktemp -d)
 trap 'rm -rf "$root"' EXIT

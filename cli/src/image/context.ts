@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join, relative, sep } from "node:path";
+import { Readable } from "node:stream";
 import { pack } from "tar-stream";
 
 /** A file of an image's build: its path in the context, and what it has. */
@@ -43,5 +44,5 @@ export function tarOf(files: readonly ContextFile[]): NodeJS.ReadableStream {
   for (const { content, mode, name } of inOrder(files))
     tar.entry({ name, mode, mtime: new Date(0) }, Buffer.from(content));
   tar.finalize();
-  return tar;
+  return Readable.from(tar);
 }

@@ -52,7 +52,7 @@ export interface AcmeConfig {
     conditions?: string[];
     jsx?: { factory?: string; fragment?: string; automatic?: boolean };
     /** What the project needs besides its code: system packages, files, plugins of the bundler. */
-    extensions?: BuildExtension[];
+    extensions?: (BuildExtension | { name: string })[];
   };
   /** @deprecated use `tasks.init()` */
   init?: HookFunctions["init"];

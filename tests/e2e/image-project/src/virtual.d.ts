@@ -1,0 +1,3 @@
+declare module "virtual:greeting" {
+  export const greeting: string;
+}
