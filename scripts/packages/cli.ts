@@ -33,11 +33,12 @@ export async function buildCli(root: string, out: string, log: (line: string) =>
   mkdirSync(join(out, "bin"));
   copyFileSync(join(root, "cli/bin/published.mjs"), join(out, "bin/acme.mjs"));
   chmodSync(join(out, "bin/acme.mjs"), 0o755);
+  copyFileSync(join(root, "cli/base-image.sh"), join(out, "base-image.sh"));
   writePackageFiles(root, "cli", out, {
     engines: { node: ">=22.13" },
     bin: { acme: "bin/acme.mjs" },
     exports: { "./package.json": "./package.json" },
-    files: ["bin", "lib", "CHANGELOG.md", "THIRD_PARTY_NOTICES"],
+    files: ["base-image.sh", "bin", "lib", "CHANGELOG.md", "THIRD_PARTY_NOTICES"],
     dependencies,
   });
 }

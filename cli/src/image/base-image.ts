@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { CliError } from "../errors.ts";
 import type { Project } from "../project/load-config.ts";
@@ -5,7 +6,11 @@ import type { Engine } from "./engine.ts";
 
 /** Made by `base-image.sh` on a machine that reaches no registry. */
 export const LOCAL_BASE = "acme-base:bookworm";
-const SCRIPT = fileURLToPath(new URL("../../base-image.sh", import.meta.url));
+/** Beside the package's `lib`, or in the sources' `cli`. */
+const script = (): string =>
+  ["../base-image.sh", "../../base-image.sh"]
+    .map((path) => fileURLToPath(new URL(path, import.meta.url)))
+    .find((path) => existsSync(path)) ?? "base-image.sh";
 
 const usualBase = ({ config }: Project): string =>
   `node:${config.runtime === "node-22" ? "22" : "24"}-bookworm-slim`;
@@ -39,6 +44,6 @@ export async function baseImage(
     return { name: LOCAL_BASE, id: local };
   }
   throw new CliError(
-    `The base image ${name} can't be pulled: ${problem}\n  → name another one with --base-image, or, where no registry can be reached, build one from Debian's packages: sh ${SCRIPT}`,
+    `The base image ${name} can't be pulled: ${problem}\n  → name another one with --base-image, or, where no registry can be reached, build one from Debian's packages: sh ${script()}`,
   );
 }
