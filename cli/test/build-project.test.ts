@@ -179,12 +179,30 @@ export const a = task({ id: "a", run: () => runs.nothingLikeThis("x") });`,
       "acme.config.ts:1:",
     ],
     [
-      "build extensions",
+      "what is no build extension",
       {
         "acme.config.ts": 'export default { project: "proj_test", build: { extensions: [{}] } };',
         "trigger/a.ts": task("a"),
       },
-      "build.extensions: build extensions are not available in Acme yet",
+      "build.extensions.0: a build extension is an object with a name",
+    ],
+    [
+      "a build extension that fails",
+      {
+        "acme.config.ts": `const broken = { name: "broken", onBuildStart() { throw new Error("no token") } };
+          export default { project: "proj_test", build: { extensions: [broken] } };`,
+        "trigger/a.ts": task("a"),
+      },
+      'The build extension "broken" failed (onBuildStart): no token',
+    ],
+    [
+      "a build extension that is not installed",
+      {
+        "acme.config.ts": `import { aptGet } from "@trigger.dev/build/extensions/core";
+          export default { project: "proj_test", build: { extensions: [aptGet({ packages: [] })] } };`,
+        "trigger/a.ts": task("a"),
+      },
+      "npm install --save-dev @trigger.dev/build",
     ],
   ])("explains %s", async (_, files, message) => {
     project(files);

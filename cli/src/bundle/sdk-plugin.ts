@@ -23,7 +23,7 @@ const LOADERS: Record<string, Loader> = {
 };
 
 /** Packages with build extensions, which run when a project is built and are no part of its bundle. */
-const EXTENSIONS = /^@trigger\.dev\/(build|python)(\/|$)/;
+const EXTENSIONS = /^@trigger\.dev\/(build(\/|$)|python\/extension$)/;
 const INERT = "acme-inert";
 /** Has every name that is imported from it: a function that returns an object without methods. */
 const INERT_MODULE = `module.exports = Object.create(new Proxy({}, {
