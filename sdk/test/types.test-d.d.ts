@@ -1,1 +1,0 @@
-export declare function triggers(): Promise<void>;
