@@ -354,6 +354,8 @@ class Host {
     this.#reporter.stop();
     this.#logs.stop();
     this.#attempts.abandonAll();
+    // A runtime whose process is being saved ends only when the save does.
+    this.#executor.checkpoints?.stop();
     await this.#pool.close();
     await this.#executor.close();
     this.#api.close();

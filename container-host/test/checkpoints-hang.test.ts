@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { eventually } from "../../tests/support/eventually.ts";
 import type { Remembered } from "./fixtures/durable-tasks.ts";
 import { canStartEngine, type HangingEngine, startHangingEngine } from "./support/hanging-engine.ts";
-import { isAlive, type TestHost, testHost } from "./support/host.ts";
+import { isAlive, type TestHost, testFolder, testHost, testServer } from "./support/host.ts";
+import { hostProcess } from "./support/host-process.ts";
 
 const DEADLINE = { timeout: 180_000 };
 
@@ -120,5 +121,46 @@ describe.skipIf(!canStartEngine())("a Docker Engine whose checkpoints hang", DEA
     await eventually("checkpoints are on", async () => (await healthOf(host)).checkpoints === "open");
     expect(host.said.join("\n")).toMatch(/a self-test saved one in \d+ ms and restored it in \d+ ms/);
     await eventually("nothing of it is left", async () => (await states(host)).length === 0);
+  });
+
+  it("does not outlive a host that is stopped while its self-test, or a save, hangs", async () => {
+    engine.hang(true);
+    const tested = await testHost("docker", { selfTest: true });
+    const hung = engine.stopped().length;
+    await eventually("the self-test hangs", () => engine.stopped().length > hung);
+    await tested.stop();
+    expect(engine.stopped().some(isAlive)).toBe(false);
+    expect(await states(tested)).toEqual([]);
+    expect(tested.said.filter((line) => line.startsWith("warn"))).toEqual([]);
+
+    const saving = await testHost("docker");
+    await saving.server.suspensionOf(saving.server.trigger("remembers"));
+    await eventually("a save hangs", async () => (await states(saving)).includes("paused"));
+    await saving.kill();
+    expect(engine.stopped().some(isAlive)).toBe(false);
+    expect(await states(saving)).toEqual([]);
+  });
+
+  it("does not outlive a host that was killed: the host's next start ends its CRIU", async () => {
+    engine.hang(true);
+    const dataDir = testFolder();
+    const server = await testServer();
+    const hung = engine.stopped().length;
+    const killed = hostProcess({
+      apiUrl: server.url,
+      dataDir,
+      args: ["--executor", "docker"],
+      env: { DOCKER_HOST: engine.url },
+    });
+    await eventually("the self-test hangs", () => engine.stopped().length > hung);
+    killed.child.kill("SIGKILL");
+    await killed.exited;
+    const left = engine.stopped().filter(isAlive);
+    expect(left.length).toBeGreaterThan(0);
+    engine.hang(false);
+    const next = await testHost("docker", { server, dataDir });
+    expect(left.some(isAlive)).toBe(false);
+    expect(next.said.join("\n")).toMatch(/an earlier process of this host left behind/);
+    expect(await states(next)).toEqual([]);
   });
 });

@@ -26,6 +26,7 @@ export class CheckpointHealth {
   #settled = Promise.withResolvers<void>();
   #ticker: NodeJS.Timeout | undefined;
   #lastFailure: string | undefined;
+  #isStopped = false;
 
   constructor(options: CheckpointHealthOptions) {
     this.#options = options;
@@ -50,7 +51,9 @@ export class CheckpointHealth {
   }
 
   stop(): void {
+    this.#isStopped = true;
     clearInterval(this.#ticker);
+    this.#settled.resolve();
   }
 
   worked(): void {
@@ -71,6 +74,7 @@ export class CheckpointHealth {
   }
 
   #apply(event: CheckpointEvent): void {
+    if (this.#isStopped) return;
     const before = this.#gate;
     const now = performance.now();
     this.#gate = nextGate(before, event, now);

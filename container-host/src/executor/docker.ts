@@ -4,14 +4,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type HostImage, MACHINES, type MachinePreset } from "@acme/sdk/contract";
 import Docker from "dockerode";
-import { sleep } from "../backoff.ts";
 import { HostError, messageOf } from "../errors.ts";
 import type { HostLog } from "../log.ts";
+import { orLate } from "../or-late.ts";
 import type { Resources } from "../resources.ts";
 import { ChannelServer, SOCKET_NAME } from "./docker/channel-server.ts";
 import { machineKind, type SavedFiles } from "./docker/checkpoint.ts";
 import { RuntimeContainer } from "./docker/container.ts";
 import { containerOptions, HOST_LABEL } from "./docker/container-options.ts";
+import { killCriuOf } from "./docker/criu-calls.ts";
 import { DeploymentImages } from "./docker/deployment-images.ts";
 import { Firewall } from "./docker/firewall.ts";
 import { ensureNetwork, isLoopback, Relay, type RunNetwork } from "./docker/network.ts";
@@ -148,7 +149,9 @@ class DockerExecutor implements Executor {
   readonly checkpoints?: RuntimeCheckpoints;
   readonly #parts: DockerParts;
   readonly #sessionId = randomUUID();
-  readonly #running = new Set<Promise<void>>();
+  /** What has to be over before the executor is closed: containers until they are removed, and self-tests. */
+  readonly #running = new Set<Promise<unknown>>();
+  readonly #closing = new AbortController();
 
   constructor(parts: DockerParts) {
     this.#parts = parts;
@@ -166,14 +169,18 @@ class DockerExecutor implements Executor {
           saved: { bytes, folder, engineRoot },
         }).container,
       selfTest: () =>
-        selfTest({
-          folder: join(parts.sockets, "self-test"),
-          start: (spec, token, events, folder) =>
-            this.#run(spec, parts.image, token, events, {
-              code: SELF_TEST_CODE,
-              ...(folder === undefined ? undefined : { saved: { folder, bytes: 0, engineRoot } }),
-            }),
-        }),
+        this.#untilOver(
+          selfTest({
+            folder: join(parts.sockets, "self-test"),
+            signal: this.#closing.signal,
+            start: (spec, token, events, folder) =>
+              this.#run(spec, parts.image, token, events, {
+                code: SELF_TEST_CODE,
+                ...(folder === undefined ? undefined : { saved: { folder, bytes: 0, engineRoot } }),
+              }),
+          }),
+        ),
+      stop: () => this.#closing.abort(new Error("The host is stopping")),
     };
   }
 
@@ -204,7 +211,10 @@ class DockerExecutor implements Executor {
     const { apiUrl, docker, engineRoot, hostId, network, runtimePath, sockets } = this.#parts;
     const channelDirectory = join(sockets, spec.id);
     const channel = new ChannelServer(channelDirectory, channelToken, events);
-    const container = new RuntimeContainer(channel, events, { canBeSaved: engineRoot !== null });
+    const container = new RuntimeContainer(channel, events, {
+      canBeSaved: engineRoot !== null,
+      closing: this.#closing.signal,
+    });
     const { cpu, memory } = this.cost(spec.machine);
     const options = containerOptions({
       spec,
@@ -220,9 +230,13 @@ class DockerExecutor implements Executor {
       runtimePath,
       code,
     });
-    const running = container.run(docker, options, saved).finally(() => this.#running.delete(running));
-    this.#running.add(running);
-    return { container, running };
+    return { container, running: this.#untilOver(container.run(docker, options, saved)) };
+  }
+
+  #untilOver<T>(work: Promise<T>): Promise<T> {
+    const settled = work.finally(() => this.#running.delete(settled));
+    this.#running.add(settled);
+    return settled;
   }
 
   async cleanUp(): Promise<number> {
@@ -232,16 +246,23 @@ class DockerExecutor implements Executor {
       filters: { label: [`${HOST_LABEL}=${hostId}`] },
     });
     await Promise.all(
-      found.map(({ Id }) =>
-        docker
+      found.map(({ Id }) => {
+        // A host that was killed leaves a CRIU that hangs behind, too, and the Engine can't remove its container before that ends.
+        killCriuOf(Id, { withRuntime: true });
+        return docker
           .getContainer(Id)
           .remove({ force: true, v: true })
-          .catch(() => {}),
-      ),
+          .catch(() => {});
+      }),
     );
     rmSync(sockets, { recursive: true, force: true });
     mkdirSync(sockets, { recursive: true, mode: 0o700 });
     return found.length;
+  }
+
+  /** Resolves when nothing runs. A self-test that ends may have started another container meanwhile. */
+  async #over(): Promise<void> {
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
   }
 
   async probe(): Promise<void> {
@@ -254,10 +275,9 @@ class DockerExecutor implements Executor {
   }
 
   async close(): Promise<void> {
+    this.checkpoints?.stop();
     // Waits for the removal of containers. An Engine that hangs must not keep the host from ending; the next start removes them.
-    const patience = new AbortController();
-    await Promise.race([Promise.all(this.#running), sleep(CLOSE_MS, patience.signal)]);
-    patience.abort();
+    await orLate(this.#over(), CLOSE_MS);
     this.#parts.relay?.close();
     await this.#parts.firewall?.close();
     rmSync(this.#parts.sockets, { recursive: true, force: true });

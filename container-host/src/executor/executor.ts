@@ -24,6 +24,8 @@ export interface RuntimeCheckpoints {
    * @throws HangError where it passed its deadline, Error where it failed
    */
   selfTest(): Promise<{ saveMs: number; restoreMs: number }>;
+  /** The host stops: gives up every save, restoration and self-test that is in progress, and allows no more. */
+  stop(): void;
 }
 
 /** What a runtime is started with. */

@@ -5,34 +5,66 @@ import { killCriuOf } from "./criu-calls.ts";
 
 /** How long the Engine's call may take to fail after its CRIU was killed. */
 const FAIL_MS = 5_000;
+/** How often CRIU is killed meanwhile: the Engine may have been about to start it. */
+const KILL_MS = 250;
 const STATS_MS = 2_000;
 
+/** A call to save or restore a container. */
+interface CheckpointCall {
+  step: "save" | "restore";
+  /** The deadline. */
+  ms: number;
+  /** False: passing the deadline says nothing about the Engine. */
+  isHang?: boolean;
+  /** Aborted when the host stops: the call is not waited for any longer. */
+  signal: AbortSignal;
+}
+
 /**
- * Waits for an Engine call that saves or restores a container. Past the deadline the call's CRIU is killed: until CRIU ends,
- * the Engine can't even kill the container.
- * @throws HangError past the deadline, unless `isHang` is false: Error then; else what the call throws
+ * Waits for an Engine call that saves or restores a container. When the deadline has passed or the host stops, the call's CRIU
+ * is killed: until CRIU ends, the Engine can't even kill the container, and CRIU outlives the host.
+ * @throws HangError past the deadline, unless `isHang` is false: Error then; Error when the host stops; else what the call throws
  */
 export async function withDeadline(
   container: Docker.Container,
   call: Promise<unknown>,
-  { step, ms, isHang = true }: { step: "save" | "restore"; ms: number; isHang?: boolean },
+  { step, ms, isHang = true, signal }: CheckpointCall,
 ): Promise<void> {
   const done = call.then(
     () => "done" as const,
     (error: unknown) => ({ error }),
   );
-  const result = await orLate(done, ms);
+  const stopped = untilAborted(signal);
+  const result = await orLate(Promise.race([done, stopped.promise]), ms);
+  stopped.forget();
   if (result === "done") return;
-  if (result !== "late") throw result.error;
-  const killed = killCriuOf(container.id);
-  if ((await orLate(done, FAIL_MS)) === "late") {
-    killCriuOf(container.id, { withRuntime: true });
-    await orLate(done, FAIL_MS);
-  }
+  if (result !== "late" && result !== "aborted") throw result.error;
+  const killed = await killCriuUntil(done, container.id);
+  if (result === "aborted") throw new Error("The host is stopping");
   const what = step === "save" ? "Saving the process" : "Restoring the process";
   const how = killed > 0 ? "its CRIU was killed" : "no CRIU of it was found";
   const message = `${what} took longer than ${Math.round(ms / 1_000)} s: ${how}`;
   throw isHang ? new HangError(step, message) : new Error(message);
+}
+
+/** Kills the CRIU of a container until the Engine's call ends. Returns how many processes that were. */
+async function killCriuUntil(done: Promise<unknown>, containerId: string): Promise<number> {
+  let killed = 0;
+  for (let waited = 0; waited < FAIL_MS; waited += KILL_MS) {
+    killed += killCriuOf(containerId);
+    if ((await orLate(done, KILL_MS)) !== "late") return killed;
+  }
+  killed += killCriuOf(containerId, { withRuntime: true });
+  await orLate(done, FAIL_MS);
+  return killed;
+}
+
+function untilAborted(signal: AbortSignal): { promise: Promise<"aborted">; forget(): void } {
+  if (signal.aborted) return { promise: Promise.resolve("aborted"), forget: () => {} };
+  const { promise, resolve } = Promise.withResolvers<"aborted">();
+  const abort = (): void => resolve("aborted");
+  signal.addEventListener("abort", abort);
+  return { promise, forget: () => signal.removeEventListener("abort", abort) };
 }
 
 /** Bytes of memory that the container's processes and its files in memory take; 0 where the Engine does not say. */

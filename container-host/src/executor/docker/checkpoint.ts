@@ -27,18 +27,18 @@ interface Checkpointable {
 }
 
 /**
- * Writes the container's processes into `folder` and ends them.
- * @throws HangError after `deadlineMs`, Error with CRIU's message; the container may be paused then
+ * Writes the container's processes into `folder` and ends them. `signal`: aborted when the host stops.
+ * @throws HangError after `ms`, Error with CRIU's message; the container may be paused then
  */
 export async function saveContainer(
   container: Docker.Container,
   folder: string,
-  deadlineMs: number,
+  { ms, signal }: { ms: number; signal: AbortSignal },
 ): Promise<void> {
   const options = { checkpointID: NAME, checkpointDir: folder, exit: true };
   const call = (container as unknown as Checkpointable).createCheckpoint(options);
   try {
-    await withDeadline(container, call, { step: "save", ms: deadlineMs });
+    await withDeadline(container, call, { step: "save", ms, signal });
   } catch (error) {
     if (error instanceof HangError) throw error;
     throw new Error(await explained(messageOf(error)), { cause: error });
@@ -55,12 +55,13 @@ export interface SavedFiles {
 
 /**
  * Starts a container that was created as the saved one was. The Engine looks for checkpoints only where it keeps its
- * containers, so the files are copied to there; they are removed with the container.
+ * containers, so the files are copied to there; they are removed with the container. `signal`: aborted when the host stops.
  * @throws HangError past the deadline, Error where the Engine or CRIU fails
  */
 export async function startSaved(
   container: Docker.Container,
   { bytes, engineRoot, folder }: SavedFiles,
+  signal: AbortSignal,
 ): Promise<void> {
   const target = join(engineRoot, "containers", container.id, "checkpoints", NAME);
   await cp(join(folder, NAME), target, { recursive: true });
@@ -69,7 +70,7 @@ export async function startSaved(
   const options = { _query: { checkpoint: NAME }, _body: {} };
   const call = container.start(options as Docker.ContainerStartOptions);
   try {
-    await withDeadline(container, call, { step: "restore", ...restoreDeadline(bytes) });
+    await withDeadline(container, call, { step: "restore", ...restoreDeadline(bytes), signal });
   } finally {
     await rm(target, { recursive: true, force: true });
     await removeCopies(identity);

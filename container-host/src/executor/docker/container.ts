@@ -18,15 +18,22 @@ export class RuntimeContainer implements RuntimeHandle {
   readonly saving?: RuntimeSaving;
   readonly #channel: ChannelServer;
   readonly #events: RuntimeEvents;
+  /** Aborted when the host stops. */
+  readonly #closing: AbortSignal;
   #container: Docker.Container | undefined;
   #killed = false;
   /** Its process is being written to disk. */
   #isSaving = false;
   #detached: Promise<void> | undefined;
 
-  constructor(channel: ChannelServer, events: RuntimeEvents, { canBeSaved }: { canBeSaved: boolean }) {
+  constructor(
+    channel: ChannelServer,
+    events: RuntimeEvents,
+    { canBeSaved, closing }: { canBeSaved: boolean; closing: AbortSignal },
+  ) {
     this.#channel = channel;
     this.#events = events;
+    this.#closing = closing;
     if (!canBeSaved) return;
     this.saving = {
       detach: () => {
@@ -43,9 +50,9 @@ export class RuntimeContainer implements RuntimeHandle {
     try {
       await this.#channel.listen();
       this.#container = await docker.createContainer(options);
-      if (this.#killed) exit = nothing("SIGKILL");
+      if (this.#killed || this.#closing.aborted) exit = nothing("SIGKILL");
       else {
-        await (saved ? startSaved(this.#container, saved) : this.#container.start());
+        await (saved ? startSaved(this.#container, saved, this.#closing) : this.#container.start());
         // It may have been killed while it was starting.
         if (this.#killed) this.kill();
         exit = await this.#ended(this.#container);
@@ -93,10 +100,11 @@ export class RuntimeContainer implements RuntimeHandle {
   async #save(folder: string): Promise<void> {
     const container = this.#container;
     if (!container || this.#killed) throw new Error("The container is gone");
+    this.#closing.throwIfAborted();
     this.#isSaving = true;
     try {
       const [bytes] = await Promise.all([memoryUsed(container), this.#detached]);
-      await saveContainer(container, folder, saveDeadlineMs(bytes));
+      await saveContainer(container, folder, { ms: saveDeadlineMs(bytes), signal: this.#closing });
     } finally {
       this.#isSaving = false;
       if (this.#killed) void this.#kill();

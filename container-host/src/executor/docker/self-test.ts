@@ -27,6 +27,8 @@ greet();`;
 export interface SelfTestParts {
   /** A folder of the test's own. */
   folder: string;
+  /** Aborted when the host stops. */
+  signal: AbortSignal;
   /** Starts a container that runs SELF_TEST_CODE, from what was saved in `savedIn` where that is given. */
   start(
     spec: RuntimeSpec,
@@ -39,6 +41,7 @@ export interface SelfTestParts {
 /** Saves and restores a small idle process. @throws HangError, Error where that does not work */
 export async function selfTest({
   folder,
+  signal,
   start,
 }: SelfTestParts): Promise<{ saveMs: number; restoreMs: number }> {
   rmSync(folder, { recursive: true, force: true });
@@ -47,7 +50,11 @@ export async function selfTest({
   writeFileSync(bundlePath, "");
   const token = randomBytes(24).toString("base64url");
   const started: { container: RuntimeContainer; running: Promise<void> }[] = [];
+  const killAll = (): void => {
+    for (const { container } of started) container.kill();
+  };
   const begin = (id: string, savedIn?: string) => {
+    signal.throwIfAborted();
     const greeted = Promise.withResolvers<void>();
     greeted.promise.catch(() => {});
     const ended = (exit: RuntimeExit): void =>
@@ -65,6 +72,7 @@ export async function selfTest({
     started.push(run);
     return { ...run, greeted: greeted.promise };
   };
+  signal.addEventListener("abort", killAll);
   try {
     const first = begin("self-test-1");
     await untilGreeted(first.greeted, "it did not start");
@@ -77,7 +85,8 @@ export async function selfTest({
     await untilGreeted(second.greeted, "it did not continue after it was restored");
     return { saveMs: saved - begun, restoreMs: performance.now() - saved };
   } finally {
-    for (const { container } of started) container.kill();
+    signal.removeEventListener("abort", killAll);
+    killAll();
     await orLate(Promise.all(started.map(({ running }) => running)), END_MS);
     rmSync(folder, { recursive: true, force: true });
   }
