@@ -4,8 +4,10 @@ import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
 import { deployTaskFile } from "../support/deploy-task.ts";
+import { fieldValues } from "../support/fuzz/field-values.ts";
+import { fieldsOf, textWithField } from "../support/fuzz/fields.ts";
 import { hostileText } from "../support/fuzz/hostile.ts";
-import { jsonTexts, type Schema } from "../support/fuzz/json-texts.ts";
+import { jsonTexts, type Schema, type SchemaContext } from "../support/fuzz/json-texts.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 /**
@@ -44,14 +46,39 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => server?.stop());
 
+/** Each kind of message has a schema of its own. */
+const messagesOf = ({ anyOf, oneOf }: Schema): Schema[] => anyOf ?? oneOf ?? [];
+
+const schema = z.toJSONSchema(RuntimeToHost, { io: "input", unrepresentable: "any" }) as Schema;
+const context: SchemaContext = {
+  resolve: () => ({}),
+  known: (name) =>
+    name === "runId" ? OWN : name === "token" || name === "attempt" ? "1" : name === "seq" ? "1" : null,
+};
+/** The fields of all messages: lines that are as they should be, except for one of them. */
+const fields = messagesOf(schema).flatMap((message) =>
+  fieldsOf(message, context).flatMap(({ name, path, schema: field }) =>
+    fieldValues(name, field).map((values) => ({ message, path, values })),
+  ),
+);
+
 const lines: fc.Arbitrary<string> = fc.oneof(
+  { weight: 4, arbitrary: jsonTexts(schema, context) },
   {
-    weight: 9,
-    arbitrary: jsonTexts(z.toJSONSchema(RuntimeToHost, { io: "input", unrepresentable: "any" }) as Schema, {
-      resolve: () => ({}),
-      known: (name) =>
-        name === "runId" ? OWN : name === "token" || name === "attempt" ? "1" : name === "seq" ? "1" : null,
-    }),
+    weight: 5,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom(...fields),
+        fc.nat(),
+        fc.noShrink(fc.infiniteStream(fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }))),
+      )
+      .map(([{ message, path, values }, n, randoms]) =>
+        textWithField(message, context, {
+          path,
+          value: values[n % values.length] as string,
+          random: () => randoms.next().value,
+        }),
+      ),
   },
   { weight: 1, arbitrary: hostileText.map((text) => text.replaceAll("\n", " ")) },
 );

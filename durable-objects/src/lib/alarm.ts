@@ -1,3 +1,6 @@
+/** The storage refuses alarms after 2189. An object whose alarm fires then sets it again. */
+const LATEST = Date.UTC(2180, 0);
+
 /**
  * The one alarm of an object. Setting it is a write, so it is only ever moved earlier. When it fires, the object does what
  * is due and sets it again for what is due next.
@@ -11,8 +14,9 @@ export class Alarm {
     this.#storage = storage;
   }
 
-  /** Makes sure that the alarm fires at `at` (milliseconds since the epoch) or before. */
-  by(at: number): void {
+  /** Makes sure that the alarm fires at `time` (milliseconds since the epoch) or before. */
+  by(time: number): void {
+    const at = Math.min(time, LATEST);
     if (typeof this.#at === "number" && this.#at <= at) return;
     this.#at = at;
     // This would overwrite an earlier alarm in storage that the object doesn't know of. There is none, because the object

@@ -1,3 +1,4 @@
+import { extremesOf } from "./extremes.ts";
 import { HOSTILE_TEXTS } from "./hostile.ts";
 import type { Schema } from "./json-texts.ts";
 
@@ -100,7 +101,7 @@ const LONGEST = 300_000;
 
 /**
  * JSON texts that a field of this name and schema has to be safe against, in groups that are equally likely to matter: hostile
- * to what the field means, at its own limits, hostile in general, and of another type.
+ * to what the field means, extreme numbers that pass its schema, at its own limits, hostile in general, and of another type.
  */
 export function fieldValues(name: string, schema: Schema): string[][] {
   const types = schema.type === undefined ? [] : [schema.type].flat();
@@ -119,9 +120,13 @@ export function fieldValues(name: string, schema: Schema): string[][] {
     ...(isNumber ? bounds(schema) : []),
     ...(types.includes("array") ? sizes(schema) : []),
   ];
+  // What passes the schema travels furthest: it is stored, and read by others.
+  const extremes = isNumber ? extremesOf(schema) : [];
   const hostile = types.includes("string") || isTree ? HOSTILE_TEXTS.map(json) : [];
   // What the field means is where most defects were.
-  return [meaning, meaning, limits, hostile, WRONG_TYPES].filter((values) => values.length > 0);
+  return [meaning, meaning, extremes, extremes, limits, hostile, WRONG_TYPES].filter(
+    (values) => values.length > 0,
+  );
 }
 
 /** Texts about as long as they may be, of characters of one and of two bytes. */

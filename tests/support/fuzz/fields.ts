@@ -65,7 +65,10 @@ export function textWithField(
     if (type === "object" && choice.properties) {
       const required = new Set(choice.required);
       const members = Object.entries(choice.properties)
-        .filter(([key]) => key === step || required.has(key) || random() < OPTIONAL_CHANCE)
+        .filter(
+          ([key]) =>
+            key === step || required.has(key) || context.proofs?.has(key) || random() < OPTIONAL_CHANCE,
+        )
         .map(
           ([key, property]) =>
             `${JSON.stringify(key)}:${write(property, key, key === step ? rest!.slice(1) : null)}`,

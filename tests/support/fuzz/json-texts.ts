@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { extremesOf } from "./extremes.ts";
 import { hostileJson } from "./hostile.ts";
 
 /** The part of JSON Schema that the API's document uses. */
@@ -32,6 +33,8 @@ export interface SchemaContext {
    * Properties of one object are of one thing when they are given the same `thing`.
    */
   known(name: string, thing: number): string | null;
+  /** Optional properties without which a request is refused before the rest of it matters. */
+  proofs?: ReadonlySet<string>;
 }
 
 const HOSTILE_WEIGHT = 4;
@@ -93,7 +96,9 @@ function objectTexts(schema: Schema, context: SchemaContext): fc.Arbitrary<strin
       fc
         .tuple(fc.double({ min: 0, max: 1, noNaN: true }), jsonTexts(property, context, name, thing))
         .map(([chance, text]) =>
-          chance < (required.has(name) ? 0.98 : 0.35) ? `${JSON.stringify(name)}:${text}` : null,
+          chance < (required.has(name) || context.proofs?.has(name) ? 0.98 : 0.35)
+            ? `${JSON.stringify(name)}:${text}`
+            : null,
         ),
     );
     const extra = fc.oneof(
@@ -148,7 +153,12 @@ function numberTexts(
   const known = context.known(name, thing);
   const min = Math.ceil(schema.minimum ?? 0);
   const max = Math.floor(Math.min(schema.maximum ?? 1_000, min + 1_000));
-  const any = fc.integer({ min, max: Math.max(min, max) }).map(String);
+  const usual = fc.integer({ min, max: Math.max(min, max) }).map(String);
+  const extremes = extremesOf(schema);
+  const any =
+    extremes.length === 0
+      ? usual
+      : fc.oneof({ weight: 3, arbitrary: usual }, { weight: 1, arbitrary: fc.constantFrom(...extremes) });
   if (known === null) return any;
   return fc.oneof({ weight: 5, arbitrary: fc.constant(known) }, { weight: 1, arbitrary: any });
 }

@@ -36,6 +36,9 @@ export interface FuzzRequest {
 /** What is not encoded as it should be. */
 const ODD_SEGMENTS = ["%", "%zz", "%00", "%2F%2F", "%252F", "a%20b", "%F0%9F", "x.json", "x%20y.json"];
 
+/** A host proves with it that it holds the run. */
+const PROOFS = new Set(["apiToken"]);
+
 const chance = (percent: number): fc.Arbitrary<boolean> => fc.nat(99).map((n) => n < percent);
 
 /** Requests to all operations of the document, in the proportion of one each. */
@@ -43,6 +46,7 @@ export function requests(document: Document, world: World): fc.Arbitrary<FuzzReq
   const context: SchemaContext = {
     resolve: resolverOf(document),
     known: (name, thing) => world.known(name, thing),
+    proofs: PROOFS,
   };
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(
@@ -120,6 +124,7 @@ export function requestTo(target: Target, document: Document, world: World, rand
   const context: SchemaContext = {
     resolve: resolverOf(document),
     known: (name, thing) => world.known(name, thing),
+    proofs: PROOFS,
   };
   const pick = <T>(items: readonly T[]): T => items[Math.floor(random() * items.length)] as T;
   const value = pick(pick(fieldValues(field.name, field.schema)));

@@ -1,4 +1,5 @@
 import { randomBase36 } from "@acme/sdk/contract";
+import { z } from "zod";
 import { issueToken } from "../../src/auth/tokens.ts";
 import {
   ADMIN_TOKEN,
@@ -87,11 +88,8 @@ export class World {
       if (known.length > MOST_KNOWN) known.shift();
       this.#ids.set(prefix, known);
     }
-    for (const [, runId, token, attempt] of text.matchAll(
-      /"runId":"(run_[0-9a-z]+)"[^{}]*?"token":(\d+)[^{}]*?"attempt":(\d+)/g,
-    )) {
-      const apiToken = /"apiToken":"([^"]+)"/.exec(text)?.[1];
-      this.#leases.push({ runId: runId as string, token: Number(token), attempt: Number(attempt), apiToken });
+    for (const lease of leasesOf(text)) {
+      this.#leases.push(lease);
       if (this.#leases.length > MOST_KNOWN) this.#leases.shift();
     }
   }
@@ -192,4 +190,17 @@ export class World {
         return bearer(randomBase36(24));
     }
   }
+}
+
+const Dequeued = z.object({
+  runs: z.array(
+    z.object({ runId: z.string(), token: z.number(), attempt: z.number(), apiToken: z.string().optional() }),
+  ),
+});
+
+/** The leases that an answer grants, if it is the answer to a poll. */
+function leasesOf(text: string): Lease[] {
+  if (!text.startsWith("{")) return [];
+  const parsed = Dequeued.safeParse(JSON.parse(text));
+  return parsed.success ? parsed.data.runs.map((run) => ({ ...run, apiToken: run.apiToken })) : [];
 }
