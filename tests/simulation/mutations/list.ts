@@ -7,7 +7,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "an alarm does not arm the next one",
     invariant: 1,
-    module: `${OBJECTS}/queue/object.ts`,
+    module: `${OBJECTS}/queue/commits.ts`,
     find: "if (next !== null) this.#alarm.by(next);",
     replace: "",
   },
@@ -57,14 +57,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "a grant whose answer was lost no longer counts",
     invariant: 3,
-    module: `${OBJECTS}/environment/object.ts`,
-    find: "this.ctx.waitUntil(this.#recover(grant));",
+    module: `${OBJECTS}/environment/queue-calls.ts`,
+    find: "this.#waitUntil(this.#recover(grant));",
     replace: "this.#core.recovered(grant, null);",
   },
   {
     name: "an environment that starts anew does not ask its queues what they hold",
     invariant: 3,
-    module: `${OBJECTS}/environment/object.ts`,
+    module: `${OBJECTS}/environment/queue-calls.ts`,
     find: "await inParallel(this.#core.registry.queuesToSync(),",
     replace: "await inParallel([] as string[],",
   },

@@ -1,0 +1,72 @@
+import { defaultQueueName, type NamedLimitManifest } from "@acme/sdk/contract";
+import type { QueueDeclaration } from "../queue/rpc.ts";
+import { declarationOf, type IndexedManifest, indexed } from "../routing/declaration.ts";
+import { partitionsOf } from "../routing/partitions.ts";
+import type { EnvironmentCore } from "./core.ts";
+import type { CurrentDeployment, KnownQueue } from "./rpc.ts";
+
+const NO_LIMITS: ReadonlyMap<string, NamedLimitManifest> = new Map();
+
+/** The current deployment, as it is kept in memory, and what it declares about queues and limits. */
+export class CurrentManifest {
+  readonly #core: () => EnvironmentCore;
+  /** Undefined: to be read from storage. */
+  #deployment: CurrentDeployment | null | undefined;
+  /** The index of the current deployment's manifest. */
+  #manifest: { of: CurrentDeployment; indexed: IndexedManifest } | null = null;
+
+  constructor(core: () => EnvironmentCore) {
+    this.#core = core;
+  }
+
+  /** What is stored has changed. */
+  forget(): void {
+    this.#deployment = undefined;
+  }
+
+  declared(queue: string): QueueDeclaration {
+    const current = this.deployment();
+    return current ? declarationOf(current, this.indexed(current), queue) : {};
+  }
+
+  declaredLimits(): ReadonlyMap<string, NamedLimitManifest> {
+    const current = this.deployment();
+    return current ? this.indexed(current).limits : NO_LIMITS;
+  }
+
+  indexed(current: CurrentDeployment): IndexedManifest {
+    if (this.#manifest?.of !== current) this.#manifest = { of: current, indexed: indexed(current.manifest) };
+    return this.#manifest.indexed;
+  }
+
+  deployment(): CurrentDeployment | null {
+    if (this.#deployment === undefined) this.#deployment = this.#core().currentDeployment;
+    return this.#deployment;
+  }
+
+  /** In alphabetical order. */
+  queueNames(): string[] {
+    const manifest = this.deployment()?.manifest;
+    const declared = [
+      ...(manifest?.queues ?? []).map((queue) => queue.name),
+      ...(manifest?.tasks ?? []).map((task) => task.queue?.name ?? defaultQueueName(task.id)),
+    ];
+    return [
+      ...new Set([
+        ...this.#core()
+          .registry.allQueues()
+          .map((known) => known.queue),
+        ...declared,
+      ]),
+    ].sort();
+  }
+
+  /** With its partitions, including those where runs may have been triggered that have not reported yet. */
+  knownQueue(queue: string): KnownQueue {
+    const current = this.deployment();
+    const count = current ? partitionsOf(current, this.indexed(current), queue) : 1;
+    const used = Array.from({ length: count }, (_, partition) => partition);
+    const partitions = new Set([...used, ...this.#core().registry.partitionsOf(queue)]);
+    return { queue, partitions: [...partitions].sort((a, b) => a - b) };
+  }
+}
