@@ -1,11 +1,11 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
-import { RotateApiKeyBody, TOKEN_SCOPES } from "@acme/sdk/contract/api";
+import { CreateApiKeyBody, RotateApiKeyBody, TOKEN_SCOPES } from "@acme/sdk/contract/api";
 import { DEFAULT_PORT, EXECUTORS } from "@acme/server";
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { wordsByPath } from "../src/commands/completion.ts";
-import { MAX_OVERLAP_SECONDS } from "../src/commands/keys.ts";
+import { LIFETIME_SECONDS, MAX_OVERLAP_SECONDS } from "../src/commands/keys.ts";
 import { SCOPES } from "../src/commands/login.ts";
 import * as server from "../src/commands/up.ts";
 import { createProgram } from "../src/program.ts";
@@ -38,6 +38,12 @@ describe("acme", () => {
     expect(SCOPES).toEqual(TOKEN_SCOPES);
     const accepts = (overlapSeconds: number) => RotateApiKeyBody.safeParse({ overlapSeconds }).success;
     expect([accepts(MAX_OVERLAP_SECONDS), accepts(MAX_OVERLAP_SECONDS + 1)]).toEqual([true, false]);
+  });
+
+  it("knows the lifetimes of a key that the server accepts", () => {
+    const { min, max } = LIFETIME_SECONDS;
+    const accepts = (expiresInSeconds: number) => CreateApiKeyBody.safeParse({ expiresInSeconds }).success;
+    expect([min - 1, min, max, max + 1].map(accepts)).toEqual([false, true, true, false]);
   });
 
   it("loads neither the SDK nor the server for --help", async () => {

@@ -81,6 +81,28 @@ describe("secret keys of an environment", () => {
     }
   });
 
+  it("expire, if they are given a lifetime, and no overlap of a rotation outlasts it", async () => {
+    const key = await create({ expiresInSeconds: 3_600 });
+    expect(Date.parse(key.revokedAt ?? "") - Date.parse(key.createdAt)).toBe(3_600_000);
+    expect(await works(key.key)).toBe(true);
+    const rotate = async (body: object) =>
+      (await call<Key>("POST", path(`/${key.id}/rotate`), project.accessToken, body)).body;
+    expect((await rotate({})).revokedAt).toBeUndefined();
+    expect((await list()).find(({ id }) => id === key.id)?.revokedAt).toBe(key.revokedAt);
+    const next = await rotate({ expiresInSeconds: 60, overlapSeconds: 0 });
+    expect(Date.parse(next.revokedAt ?? "") - Date.parse(next.createdAt)).toBe(60_000);
+    const { db, tables } = openSql(env as unknown as Bindings);
+    await db
+      .update(tables.apiKeys)
+      .set({ revokedAt: Date.now() - 1 })
+      .where(eq(tables.apiKeys.hash, digest(next.key)));
+    expect(await works(next.key)).toBe(false);
+    for (const expiresInSeconds of [0, 59, 31_536_001, 60.5, "60"]) {
+      const { status } = await call("POST", path(), project.accessToken, { expiresInSeconds });
+      expect([expiresInSeconds, status]).toEqual([expiresInSeconds, 400]);
+    }
+  });
+
   it("that have an end get no later one by a rotation", async () => {
     const { id } = await create();
     const rotate = async (overlapSeconds: number) => {

@@ -9,8 +9,9 @@ import { call } from "./call.ts";
 export interface KeysApi {
   /** Newest first. */
   list(): Promise<ApiKeyBody[]>;
-  create(name: string): Promise<CreatedApiKey>;
-  rotate(id: string, overlapSeconds: number): Promise<CreatedApiKey>;
+  /** `expiresInSeconds` null: accepted until it is revoked. */
+  create(name: string, expiresInSeconds: number | null): Promise<CreatedApiKey>;
+  rotate(id: string, overlapSeconds: number, expiresInSeconds: number | null): Promise<CreatedApiKey>;
   revoke(id: string): Promise<void>;
 }
 
@@ -25,9 +26,9 @@ export function keysApi(
   const one = (id: string): string => `${base}/${encodeURIComponent(id)}`;
   return {
     list: async () => (await call(access, ListApiKeysResponse, "GET", base)).data,
-    create: (name) => call(access, CreatedApiKey, "POST", base, { name }),
-    rotate: (id, overlapSeconds) =>
-      call(access, CreatedApiKey, "POST", `${one(id)}/rotate`, { overlapSeconds }),
+    create: (name, expiresInSeconds) => call(access, CreatedApiKey, "POST", base, { name, expiresInSeconds }),
+    rotate: (id, overlapSeconds, expiresInSeconds) =>
+      call(access, CreatedApiKey, "POST", `${one(id)}/rotate`, { overlapSeconds, expiresInSeconds }),
     revoke: async (id) => {
       await call(access, CompleteTokenResponse, "DELETE", one(id));
     },

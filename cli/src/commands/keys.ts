@@ -8,9 +8,20 @@ import { type EnvironmentOptions, printJson, withProject } from "./connection.ts
 
 /** As in the contract, which `--help` does not load. A test compares them. */
 export const MAX_OVERLAP_SECONDS = 604_800;
+export const LIFETIME_SECONDS = { min: 60, max: 31_536_000 };
 
 /** Columns of a terminal that also shows who created a key. */
 const WIDE = 120;
+
+const EXPIRES: [string, string, (text: string) => number] = [
+  "--expires <time>",
+  'how long the new key is accepted, like "30m", "24h" or "90d"; without it, until it is revoked',
+  parseLifetime,
+];
+
+interface CreateOptions extends EnvironmentOptions {
+  expires?: number;
+}
 
 export function addKeyCommands(program: Command): void {
   const group = program
@@ -29,9 +40,13 @@ export function addKeyCommands(program: Command): void {
     group
       .command("create")
       .description("create a key, and print it this once")
-      .option("-n, --name <name>", "what the key is for", "default"),
+      .option("-n, --name <name>", "what the key is for", "default")
+      .option(...EXPIRES),
   )
-    .addHelpText("after", "\nExample:\n  $ acme keys create --name web > key.txt")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  $ acme keys create --name web > key.txt\n  $ acme keys create --name migration --expires 2h",
+    )
     .action(create);
   withProject(
     group
@@ -45,7 +60,8 @@ export function addKeyCommands(program: Command): void {
         'how long the former key is accepted, like "30m", "24h", "7d" or "0"',
         parseOverlap,
         86_400,
-      ),
+      )
+      .option(...EXPIRES),
   )
     .addHelpText("after", "\nExample:\n  $ acme keys rotate 3f1c0a9be2d47788 --overlap 1h")
     .action(rotate);
@@ -62,9 +78,19 @@ export function addKeyCommands(program: Command): void {
 
 const UNIT_SECONDS: Record<string, number> = { "": 1, s: 1, m: 60, h: 3_600, d: 86_400 };
 
-function parseOverlap(text: string): number {
+function secondsOf(text: string): number {
   const [, amount, unit = ""] = /^(\d+)([smhd]?)$/.exec(text) ?? [];
-  const seconds = Number(amount) * (UNIT_SECONDS[unit] ?? Number.NaN);
+  return Number(amount) * (UNIT_SECONDS[unit] ?? Number.NaN);
+}
+
+function parseLifetime(text: string): number {
+  const seconds = secondsOf(text);
+  if (seconds >= LIFETIME_SECONDS.min && seconds <= LIFETIME_SECONDS.max) return seconds;
+  throw new InvalidArgumentError('give a time from a minute to 365 days, like "30m", "24h" or "90d".');
+}
+
+function parseOverlap(text: string): number {
+  const seconds = secondsOf(text);
   if (seconds <= MAX_OVERLAP_SECONDS) return seconds;
   throw new InvalidArgumentError('give a time up to 7 days, like "30m", "24h", "7d" or "0".');
 }
@@ -118,15 +144,16 @@ async function list(options: EnvironmentOptions & { all?: boolean }): Promise<vo
   console.log(lines.join("\n"));
 }
 
-async function create({ name, ...options }: EnvironmentOptions & { name: string }): Promise<void> {
-  printCreated(options, await (await connect(options)).create(name), "It is shown this once.");
+async function create({ name, expires, ...options }: CreateOptions & { name: string }): Promise<void> {
+  const created = await (await connect(options)).create(name, expires ?? null);
+  printCreated(options, created, "It is shown this once.");
 }
 
 async function rotate(
   id: string,
-  { overlap, ...options }: EnvironmentOptions & { overlap: number },
+  { overlap, expires, ...options }: CreateOptions & { overlap: number },
 ): Promise<void> {
-  const created = await (await connect(options)).rotate(id, overlap);
+  const created = await (await connect(options)).rotate(id, overlap, expires ?? null);
   const end = new Date(Date.now() + overlap * 1000);
   const former = overlap === 0 ? "is refused from now on" : `is accepted until ${end.toISOString()} at most`;
   printCreated(options, created, `It is shown this once. The former key ${former}.`);
@@ -138,7 +165,8 @@ function printCreated({ env, json }: EnvironmentOptions, created: CreatedApiKey,
     printJson(created);
     return;
   }
-  console.error(`Key "${created.name}" of ${env} (${created.id}). ${more}`);
+  const end = created.revokedAt === undefined ? "" : ` It expires on ${created.revokedAt}.`;
+  console.error(`Key "${created.name}" of ${env} (${created.id}).${end} ${more}`);
   console.log(created.key);
 }
 

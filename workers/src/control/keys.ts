@@ -1,7 +1,8 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import type { ApiKeyBody, CreatedApiKey } from "@acme/sdk/contract/api";
+import type { ApiKeyBody, CreateApiKeyBody, CreatedApiKey, RotateApiKeyBody } from "@acme/sdk/contract/api";
 import { and, desc, eq, gt, isNull, like, or, sql } from "drizzle-orm";
 import type { Context } from "hono";
+import type { z } from "zod";
 import { forgetKeys } from "../auth/credentials.ts";
 import { randomSecret } from "../auth/random-secret.ts";
 import { digest } from "../auth/tokens.ts";
@@ -42,18 +43,22 @@ const view = (row: KeyRow): ApiKeyBody => ({
 });
 
 /** A key that is not stored yet. */
-function newKey(c: Context<App>, name: string): { key: string; row: KeyRow } {
+function newKey(
+  c: Context<App>,
+  { name, expiresInSeconds }: z.output<typeof CreateApiKeyBody>,
+): { key: string; row: KeyRow } {
   const { key: environmentKey, type } = c.var.environment;
   const { key, start } = newSecretKey(type);
+  const createdAt = Date.now();
   const row = {
     hash: digest(key),
     environmentKey,
     name,
     start,
-    createdAt: Date.now(),
+    createdAt,
     createdBy: actorOf(c).actorName,
     lastUsedAt: null,
-    revokedAt: null,
+    revokedAt: expiresInSeconds === null ? null : createdAt + expiresInSeconds * 1000,
   };
   return { key, row };
 }
@@ -74,19 +79,27 @@ export async function listKeys(c: Context<App>): Promise<ApiKeyBody[]> {
 }
 
 /** Adds a key beside those that exist. Throws a 422 if there are too many. */
-export async function createKey(c: Context<App>, name: string): Promise<CreatedApiKey> {
+export async function createKey(
+  c: Context<App>,
+  body: z.output<typeof CreateApiKeyBody>,
+): Promise<CreatedApiKey> {
   const connection = openSql(c.env);
   await checkCount(c, connection);
-  const { key, row } = newKey(c, name);
+  const { key, row } = newKey(c, body);
   await connection.atomically([
     connection.db.insert(connection.tables.apiKeys).values(row),
-    auditStatement(c, connection, deed(c, "key.created", row.hash, { name })),
+    auditStatement(c, connection, deed(c, "key.created", row.hash, { name: row.name, ...endOf(row) })),
   ]);
   return { ...view(row), key };
 }
 
 /** Adds a key in place of another one, which is accepted for the overlap. Throws a 404, or a 422 if there are too many. */
-export async function rotateKey(c: Context<App>, id: string, overlapMs: number): Promise<CreatedApiKey> {
+export async function rotateKey(
+  c: Context<App>,
+  id: string,
+  { overlapSeconds, expiresInSeconds }: z.output<typeof RotateApiKeyBody>,
+): Promise<CreatedApiKey> {
+  const overlapMs = overlapSeconds * 1000;
   const connection = openSql(c.env);
   const { db, tables } = connection;
   const now = Date.now();
@@ -97,7 +110,7 @@ export async function rotateKey(c: Context<App>, id: string, overlapMs: number):
     .limit(1);
   if (!former[0]) throw keyNotFound(id);
   if (overlapMs > 0) await checkCount(c, connection);
-  const { key, row } = newKey(c, former[0].name);
+  const { key, row } = newKey(c, { name: former[0].name, expiresInSeconds });
   // One transaction: a server that dies leaves either the former key alone or both.
   const done = await connection.atomically([
     required(endStatement(c, connection, id, now, now + overlapMs)),
@@ -105,7 +118,7 @@ export async function rotateKey(c: Context<App>, id: string, overlapMs: number):
     auditStatement(
       c,
       connection,
-      deed(c, "key.rotated", row.hash, { name: row.name, former: id, overlapMs }),
+      deed(c, "key.rotated", row.hash, { name: row.name, former: id, overlapMs, ...endOf(row) }),
     ),
   ]);
   if (done === null) throw keyNotFound(id);
@@ -157,6 +170,8 @@ function endStatement(c: Context<App>, connection: SqlConnection, id: string, no
     .set({ revokedAt: end })
     .where(ownKey(c, connection, id, now));
 }
+
+const endOf = ({ revokedAt }: KeyRow) => (revokedAt === null ? {} : { expiresAt: isoTime(revokedAt) });
 
 const deed = (c: Context<App>, action: string, hash: string, details?: Record<string, unknown>) => ({
   organizationId: c.var.environment.organization.id,

@@ -11,12 +11,10 @@ const PATH = "/api/v1/projects/:ref/:env{(?:(?:dev|preview)(?:-[0-9a-z-]+)?|stag
 export const keyRoutes = new Hono<App>()
   .get(PATH, access("listKeys"), async (c) => c.json({ data: await listKeys(c) }))
   .post(PATH, access("createKey"), async (c) => {
-    const { name } = await readBody(c, CreateApiKeyBody);
-    return c.json(await createKey(c, name), 201);
+    return c.json(await createKey(c, await readBody(c, CreateApiKeyBody)), 201);
   })
   .post(`${PATH}/:id/rotate`, access("rotateKey"), async (c) => {
-    const { overlapSeconds } = await readBody(c, RotateApiKeyBody);
-    return c.json(await rotateKey(c, c.req.param("id"), overlapSeconds * 1000), 201);
+    return c.json(await rotateKey(c, c.req.param("id"), await readBody(c, RotateApiKeyBody)), 201);
   })
   .delete(`${PATH}/:id`, access("revokeKey"), async (c) => {
     await revokeKey(c, c.req.param("id"));

@@ -23,7 +23,7 @@ export const OVERLAPS: readonly { seconds: number; label: string }[] = [
   { seconds: 604_800, label: "7 days" },
 ];
 
-/** Lifetimes of access tokens; null: no end. */
+/** Lifetimes of access tokens and keys; null: no end. */
 export const LIFETIMES: readonly { days: number | null; label: string }[] = [
   { days: 7, label: "7 days" },
   { days: 30, label: "30 days" },

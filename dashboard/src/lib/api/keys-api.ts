@@ -10,14 +10,18 @@ const pathOf = (environment: string, rest = ""): string => `/api/v1/projects/${e
 export const listKeys = async (environment: string, signal?: AbortSignal): Promise<SecretKey[]> =>
   (await request<{ data: SecretKey[] }>(pathOf(environment), { signal })).data;
 
-export const createKey = (environment: string, name: string): Promise<NewSecretKey> =>
-  request(pathOf(environment), { method: "POST", body: { name } });
+/** `expiresInSeconds` null: accepted until it is revoked. */
+export const createKey = (
+  environment: string,
+  body: { name: string; expiresInSeconds: number | null },
+): Promise<NewSecretKey> => request(pathOf(environment), { method: "POST", body });
 
-export const rotateKey = (environment: string, id: string, overlapSeconds: number): Promise<NewSecretKey> =>
-  request(pathOf(environment, `/${encodeURIComponent(id)}/rotate`), {
-    method: "POST",
-    body: { overlapSeconds },
-  });
+export const rotateKey = (
+  environment: string,
+  id: string,
+  body: { overlapSeconds: number; expiresInSeconds: number | null },
+): Promise<NewSecretKey> =>
+  request(pathOf(environment, `/${encodeURIComponent(id)}/rotate`), { method: "POST", body });
 
 export const revokeKey = (environment: string, id: string): Promise<unknown> =>
   request(pathOf(environment, `/${encodeURIComponent(id)}`), { method: "DELETE" });

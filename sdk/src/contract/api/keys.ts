@@ -15,7 +15,7 @@ export const ApiKeyBody = z.object({
   createdBy: z.string().nullable(),
   /** To a minute or so; null: never used. */
   lastUsedAt: z.iso.datetime().nullable(),
-  /** After it the key is refused, everywhere within 10 s. Absent: it has no end. */
+  /** After it the key is refused, everywhere within 10 s: it was revoked or rotated, or has expired. Absent: it has no end. */
   revokedAt: z.iso.datetime().optional(),
 });
 export type ApiKeyBody = z.infer<typeof ApiKeyBody>;
@@ -23,13 +23,20 @@ export type ApiKeyBody = z.infer<typeof ApiKeyBody>;
 /** Keys that are accepted, and those that ended; the newest first. */
 export const ListApiKeysResponse = z.object({ data: z.array(ApiKeyBody) });
 
-export const CreateApiKeyBody = z.object({ name: KeyName.default("default") }).strict();
+/** How long a new key is accepted, in seconds: from a minute to a year. Null or absent: until it is revoked. */
+const ExpiresInSeconds = z.number().int().min(60).max(31_536_000).nullable().default(null);
+
+export const CreateApiKeyBody = z
+  .object({ name: KeyName.default("default"), expiresInSeconds: ExpiresInSeconds })
+  .strict();
 
 /** `key` is shown this once: the server keeps only its hash. */
 export const CreatedApiKey = ApiKeyBody.extend({ key: z.string() });
 export type CreatedApiKey = z.infer<typeof CreatedApiKey>;
 
-/** How long the former key is still accepted, in seconds: at most 7 days, by default one. */
 export const RotateApiKeyBody = z.object({
+  /** How long the former key is still accepted: at most 7 days, by default one. */
   overlapSeconds: z.number().int().min(0).max(604_800).default(86_400),
+  /** Of the new key, whatever the end of the former one. */
+  expiresInSeconds: ExpiresInSeconds,
 });
