@@ -1,4 +1,4 @@
-import { HealthResponse } from "@acme/sdk/contract/api";
+import { BootstrapResponse, HealthResponse } from "@acme/sdk/contract/api";
 import { messageOf, ServerError } from "./errors.ts";
 
 const PATIENCE_MS = 5_000;
@@ -61,15 +61,18 @@ export interface BootstrapBody {
   accessToken: string;
 }
 
-/** Creates the organization, project, environments and keys that are missing. */
-export async function bootstrap(apiUrl: string, adminToken: string, body: BootstrapBody): Promise<void> {
+/**
+ * Creates the organization, project, environments and keys that are missing. Returns what was revoked or deleted since: that
+ * does not keep a server from starting.
+ */
+export async function bootstrap(apiUrl: string, adminToken: string, body: BootstrapBody): Promise<string[]> {
   const response = await fetch(`${apiUrl}/admin/v1/bootstrap`, {
     method: "POST",
     headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
     body: JSON.stringify(body),
   });
-  if (response.ok) return;
   const text = await response.text();
+  if (response.ok) return BootstrapResponse.parse(parseJson(text)).warnings;
   throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
 }
 

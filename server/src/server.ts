@@ -131,12 +131,13 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     worker.start();
     await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, options.log), options.signal);
     worker.keepAlive();
-    await bootstrap(apiUrl, secrets.adminToken, {
+    const warnings = await bootstrap(apiUrl, secrets.adminToken, {
       organization: DEFAULT_ORGANIZATION,
       project: DEFAULT_PROJECT,
       secretKeys: { prod: secrets.secretKey, dev: secrets.devSecretKey },
       accessToken: secrets.accessToken,
     });
+    for (const warning of warnings) options.log(`secrets.json: ${warning}`);
     const owner = { ...OWNER, organization: DEFAULT_ORGANIZATION.slug };
     const link = await createSignInLink(apiUrl, secrets.adminToken, owner);
     writePrivateJson(dir.localFile, access);

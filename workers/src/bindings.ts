@@ -30,7 +30,7 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   DASHBOARD?: Fetcher;
   /** What container hosts register with. */
   HOST_TOKEN: string;
-  /** What `bootstrap` authenticates with. */
+  /** What the operator authenticates with, for `/admin/v1`. */
   ADMIN_TOKEN: string;
   /** Sign the tokens and URLs that the server issues, and verify them: `ID:SECRET[@UNTIL],…` (see `auth/signing.ts`). */
   SIGNING_KEYS?: string;

@@ -111,6 +111,26 @@ export function newAccessToken(
   return { token: { ...view(row, grant.organization), token }, statements };
 }
 
+/** A token of the organization itself, which was made elsewhere, for the server's operator: as {@link newAccessToken}. */
+export async function adoptAccessToken(
+  c: Context<App>,
+  connection: SqlConnection,
+  organizationId: string,
+  token: string,
+): Promise<void> {
+  const id = newId("pat");
+  const row = { hash: digest(token), id, organizationId, createdAt: Date.now() };
+  await connection.atomically([
+    connection.db.insert(connection.tables.accessTokens).values(row),
+    auditStatement(c, connection, {
+      organizationId,
+      action: "access_token.created",
+      target: { type: "access_token", id },
+      details: { name: "access token", scopes: ["admin"] },
+    }),
+  ]);
+}
+
 /** An organization that the person is a member of, by its slug or id. Throws a 404. */
 export async function ownOrganization(
   { db, tables: { organizations, members } }: SqlConnection,

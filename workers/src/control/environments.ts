@@ -99,15 +99,24 @@ async function checkBranches(c: Context<App>, parentKey: string, branch: string)
 }
 
 async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironment> {
+  const place = { project: projectOf(c.var.member), organization: c.var.member.organization };
+  return projectEnvironment(await ensureEnvironment(c, place, wanted));
+}
+
+/** The environment of this slug, which is made, with its entry in the audit log, or taken into use again if need be. */
+export async function ensureEnvironment(
+  c: Context<App>,
+  { project, organization }: Pick<EnvironmentRef, "project" | "organization">,
+  wanted: Wanted,
+): Promise<Row> {
   const connection = openSql(c.env);
   const { db, tables, atomically } = connection;
   const { environments } = tables;
-  const project = projectOf(c.var.member);
   const bySlug = eq(environments.slug, wanted.slug);
   const there = (await rowsOf(connection, project.id, bySlug))[0];
-  if (there && there.archivedAt === null) return projectEnvironment(there);
+  if (there && there.archivedAt === null) return there;
   const deed = {
-    organizationId: c.var.member.organization.id,
+    organizationId: organization.id,
     target: { type: "environment", id: there?.id ?? wanted.slug },
     scope: `${project.ref}/${wanted.slug}`,
     details: wanted.branch === undefined ? {} : { branch: wanted.branch },
@@ -126,7 +135,6 @@ async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironme
   } else {
     const made = { key: randomBase36(8), id: newId("env"), ...wanted };
     const { slug, type } = wanted;
-    const { organization } = c.var.member;
     await beginWithLimits(c.env, connection, {
       key: made.key,
       id: made.id,
@@ -151,7 +159,7 @@ async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironme
   forgetMemberships();
   const row = (await rowsOf(connection, project.id, bySlug))[0];
   if (!row) throw new Error("The environment that was just made is not there");
-  return projectEnvironment(row);
+  return row;
 }
 
 async function refOf(c: Context<App>, id: string): Promise<EnvironmentRef | undefined> {

@@ -10,7 +10,7 @@ import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { isoTime } from "../views/time.ts";
-import { actorOf, auditStatement } from "./audit.ts";
+import { actorOf, auditStatement, type Deed, deedIn } from "./audit.ts";
 
 const ID_LENGTH = 16;
 /** The maximum number of valid keys of one environment. */
@@ -76,6 +76,20 @@ export async function listKeys(c: Context<App>): Promise<ApiKeyBody[]> {
     .orderBy(desc(apiKeys.createdAt), desc(apiKeys.hash))
     .limit(LISTED);
   return rows.map(view);
+}
+
+/** A key that was made elsewhere, for the server's operator: its hash is stored, with its entry in the audit log. */
+export async function adoptKey(
+  c: Context<App>,
+  connection: SqlConnection,
+  environment: EnvironmentRef,
+  key: string,
+): Promise<void> {
+  const row = { hash: digest(key), environmentKey: environment.key, createdAt: Date.now() };
+  await connection.atomically([
+    connection.db.insert(connection.tables.apiKeys).values(row),
+    auditStatement(c, connection, keyDeed(environment, "key.created", row.hash, { name: "default" })),
+  ]);
 }
 
 /** Adds a key beside those that exist. Throws a 422 if there are too many. */
@@ -173,13 +187,15 @@ function endStatement(c: Context<App>, connection: SqlConnection, id: string, no
 
 const endOf = ({ revokedAt }: KeyRow) => (revokedAt === null ? {} : { expiresAt: isoTime(revokedAt) });
 
-const deed = (c: Context<App>, action: string, hash: string, details?: Record<string, unknown>) => ({
-  organizationId: c.var.environment.organization.id,
-  action,
-  target: { type: "key", id: hash.slice(0, ID_LENGTH) },
-  scope: `${c.var.environment.project.ref}/${c.var.environment.slug}`,
-  details,
-});
+const keyDeed = (
+  environment: EnvironmentRef,
+  action: string,
+  hash: string,
+  details?: Record<string, unknown>,
+): Deed => deedIn(environment, { action, target: { type: "key", id: hash.slice(0, ID_LENGTH) }, details });
+
+const deed = (c: Context<App>, ...rest: [action: string, hash: string, details?: Record<string, unknown>]) =>
+  keyDeed(c.var.environment, ...rest);
 
 const keyNotFound = (id: string): Failure =>
   new Failure(

@@ -5,11 +5,31 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
-import { isUniqueViolation, openSql } from "../storage/sql-connection.ts";
+import { isUniqueViolation, openSql, type SqlConnection, type Statement } from "../storage/sql-connection.ts";
 import { auditStatement } from "./audit.ts";
 
 /** Organizations that one person may be an owner of. */
 const OWNED = 20;
+
+/** An organization, and the statements that store it and say so in the audit log: they go into one transaction. */
+export function newOrganization(
+  c: Context<App>,
+  connection: SqlConnection,
+  { slug, name }: { slug: string; name: string },
+): { id: string; createdAt: number; statements: Statement[] } {
+  const id = newId("org");
+  const createdAt = Date.now();
+  const statements = [
+    connection.db.insert(connection.tables.organizations).values({ id, slug, name, createdAt }),
+    auditStatement(c, connection, {
+      organizationId: id,
+      action: "organization.created",
+      target: { type: "organization", id },
+      details: { name, slug },
+    }),
+  ];
+  return { id, createdAt, statements };
+}
 
 /** An organization and its first owner, in one transaction. */
 export async function createOrganization(
@@ -30,18 +50,11 @@ export async function createOrganization(
       `You own ${OWNED} organizations already, which is as many as one person may. Nothing was created.`,
     );
   }
-  const id = newId("org");
-  const createdAt = Date.now();
+  const { id, createdAt, statements } = newOrganization(c, connection, { slug, name });
   try {
     await atomically([
-      db.insert(tables.organizations).values({ id, slug, name, createdAt }),
+      ...statements,
       db.insert(tables.members).values({ organizationId: id, userId, role: "owner", createdAt }),
-      auditStatement(c, connection, {
-        organizationId: id,
-        action: "organization.created",
-        target: { type: "organization", id },
-        details: { name, slug },
-      }),
     ]);
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;

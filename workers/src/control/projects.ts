@@ -8,7 +8,7 @@ import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { beginWithLimits } from "../operator/organization-limits.ts";
 import { forgetMemberships } from "../people/membership.ts";
-import { openSql, required } from "../storage/sql-connection.ts";
+import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { auditRow, auditStatement } from "./audit.ts";
 import { forgetOrganizations } from "./authenticate-organization.ts";
 import { environmentsOfProject } from "./deletion/environments.ts";
@@ -27,37 +27,33 @@ export async function listProjects(c: Context<App>): Promise<ProjectObject[]> {
   return rows.map(projectObject);
 }
 
-/** A project with a production and a development environment, in one transaction. Keys are made apart. */
-export async function createProject(c: Context<App>, name: string): Promise<ProjectObject> {
-  const connection = openSql(c.env);
+interface Owner {
+  id: string;
+  slug: string;
+  name: string;
+}
+
+/** Stores a project with a production and a development environment, in one transaction. Keys are made apart. */
+export async function insertProject(
+  c: Context<App>,
+  connection: SqlConnection,
+  organization: Owner,
+  { ref, name }: { ref: string; name: string },
+) {
   const { db, tables, atomically } = connection;
-  const { projects, environments } = tables;
-  const organizationId = c.var.member.organization.id;
-  const there = await db
-    .select({ count: count() })
-    .from(projects)
-    .where(and(eq(projects.organizationId, organizationId), isNull(projects.deletedAt)));
-  if ((there[0]?.count ?? 0) >= PROJECTS) {
-    throw new Failure(
-      403,
-      "too_many_projects",
-      `The organization has ${PROJECTS} projects, which is as many as it may. Nothing was created.`,
-    );
-  }
   const createdAt = Date.now();
-  const row = { id: newId("project"), ref: `proj_${randomBase36(20)}`, name, organizationId, createdAt };
+  const row = { id: newId("project"), ref, name, organizationId: organization.id, createdAt };
   const made = [
     { key: randomBase36(8), id: newId("env"), slug: "prod", type: "PRODUCTION" as const },
     { key: randomBase36(8), id: newId("env"), slug: "dev", type: "DEVELOPMENT" as const },
   ];
-  const { organization } = c.var.member;
   for (const environment of made)
     await beginWithLimits(c.env, connection, { ...environment, project: row, organization });
   await atomically([
-    db.insert(projects).values(row),
-    ...made.map((each) => db.insert(environments).values({ ...each, projectId: row.id, createdAt })),
+    db.insert(tables.projects).values(row),
+    ...made.map((each) => db.insert(tables.environments).values({ ...each, projectId: row.id, createdAt })),
     auditStatement(c, connection, {
-      organizationId,
+      organizationId: organization.id,
       action: "project.created",
       target: { type: "project", id: row.id },
       scope: row.ref,
@@ -65,7 +61,26 @@ export async function createProject(c: Context<App>, name: string): Promise<Proj
     }),
   ]);
   forgetMemberships();
-  return projectObject(row);
+  return row;
+}
+
+export async function createProject(c: Context<App>, name: string): Promise<ProjectObject> {
+  const connection = openSql(c.env);
+  const { projects } = connection.tables;
+  const { organization } = c.var.member;
+  const there = await connection.db
+    .select({ count: count() })
+    .from(projects)
+    .where(and(eq(projects.organizationId, organization.id), isNull(projects.deletedAt)));
+  if ((there[0]?.count ?? 0) >= PROJECTS) {
+    throw new Failure(
+      403,
+      "too_many_projects",
+      `The organization has ${PROJECTS} projects, which is as many as it may. Nothing was created.`,
+    );
+  }
+  const ref = `proj_${randomBase36(20)}`;
+  return projectObject(await insertProject(c, connection, organization, { ref, name }));
 }
 
 export async function renameProject(c: Context<App>, name: string): Promise<ProjectObject> {

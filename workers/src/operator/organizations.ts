@@ -1,5 +1,5 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import { isFinal, newId, RUN_STATUSES, RunStatus } from "@acme/sdk/contract";
+import { isFinal, RUN_STATUSES, RunStatus } from "@acme/sdk/contract";
 import type {
   ListOrganizationsQuery,
   OperatorCreateOrganizationBody,
@@ -11,7 +11,7 @@ import { and, asc, count, eq, gt, gte, inArray, isNull, ne } from "drizzle-orm";
 import type { Context } from "hono";
 import type { z } from "zod";
 import type { App, Bindings } from "../bindings.ts";
-import { auditStatement } from "../control/audit.ts";
+import { newOrganization } from "../control/organizations.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { isUniqueViolation, openSql, type SqlConnection } from "../storage/sql-connection.ts";
@@ -149,21 +149,12 @@ async function useOf(env: Bindings, ref: EnvironmentRef): Promise<OperatorEnviro
 /** An organization without members: an owner comes by a sign-in link. */
 export async function addOrganization(
   c: Context<App>,
-  { slug, name }: z.output<typeof OperatorCreateOrganizationBody>,
+  body: z.output<typeof OperatorCreateOrganizationBody>,
 ): Promise<OperatorOrganization> {
   const connection = openSql(c.env);
-  const { organizations } = connection.tables;
-  const id = newId("org");
+  const { slug } = body;
   try {
-    await connection.atomically([
-      connection.db.insert(organizations).values({ id, slug, name, createdAt: Date.now() }),
-      auditStatement(c, connection, {
-        organizationId: id,
-        action: "organization.created",
-        target: { type: "organization", id },
-        details: { name, slug },
-      }),
-    ]);
+    await connection.atomically(newOrganization(c, connection, body).statements);
   } catch (error) {
     if (!isUniqueViolation(error)) throw error;
     throw new Failure(409, "slug_taken", `There is an organization "${slug}" already. Nothing was created.`);

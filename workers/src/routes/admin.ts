@@ -13,7 +13,6 @@ import {
 import { type Context, Hono } from "hono";
 import type { z } from "zod";
 import { access } from "../auth/middleware.ts";
-import { sha256 } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { announced } from "../control/announced.ts";
 import { deedIn } from "../control/audit.ts";
@@ -21,6 +20,7 @@ import { listAudit } from "../control/audit-list.ts";
 import { readBody, readRequiredBody } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
 import { dispatcherObject, environmentObjectOf } from "../objects.ts";
+import { bootstrap } from "../operator/bootstrap.ts";
 import { changeOrganizationLimits } from "../operator/organization-limits.ts";
 import {
   addOrganization,
@@ -74,25 +74,9 @@ export const adminRoutes = new Hono<App>()
     );
     return c.json(environmentView(environment, settings));
   })
-  .post("/admin/v1/bootstrap", access("bootstrap"), async (c) => {
-    const { organization, project, secretKeys, accessToken } = await readBody(c, BootstrapBody);
-    const keyHashes = Object.fromEntries(
-      Object.entries(secretKeys).map(([slug, key]) => [slug, sha256(key)]),
-    );
-    const accessTokenHash = sha256(accessToken);
-    const created = await openRepository(c.env).bootstrap({
-      organization,
-      project,
-      keyHashes,
-      accessTokenHash,
-    });
-    if ("conflict" in created) throw new Failure(409, "conflict", created.conflict);
-    return c.json({
-      organizationId: created.organizationId,
-      projectRef: project.ref,
-      environments: created.environments.map(({ slug, key, id, type }) => ({ slug, key, id, type })),
-    });
-  })
+  .post("/admin/v1/bootstrap", access("bootstrap"), async (c) =>
+    c.json(await bootstrap(c, await readRequiredBody(c, BootstrapBody))),
+  )
   .get("/admin/v1/hosts", access("listHosts"), async (c) => {
     const hosts = await dispatcherObject(c.env).listHosts(MAX_HOSTS);
     return c.json({ data: hosts.map(hostView) } satisfies z.infer<typeof ListHostsResponse>);

@@ -5,7 +5,6 @@ import { drizzle } from "drizzle-orm/durable-sqlite";
 import { migrate } from "drizzle-orm/durable-sqlite/migrator";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type {
-  BootstrapInput,
   DeploymentInput,
   DeploymentListOptions,
   Repository,
@@ -74,20 +73,8 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.ctx.storage.sql.exec<{ changed: number }>("SELECT changes() AS changed").one().changed;
   }
 
-  async bootstrap(input: BootstrapInput) {
-    return this.#repository.bootstrap(input);
-  }
-
   async findEnvironmentByKeyHash(hash: string) {
     return this.#repository.findEnvironmentByKeyHash(hash);
-  }
-
-  async createApiKey(environmentKey: string, hash: string) {
-    return this.#repository.createApiKey(environmentKey, hash);
-  }
-
-  async revokeApiKey(environmentKey: string, hash: string) {
-    return this.#repository.revokeApiKey(environmentKey, hash);
   }
 
   async findAccessToken(hash: string) {

@@ -7,26 +7,6 @@ import type {
 } from "@acme/durable-objects/rpc";
 import type { RunStatus, WorkerManifest } from "@acme/sdk/contract";
 
-export interface BootstrapInput {
-  organization: { slug: string; name: string };
-  project: { ref: string; name: string };
-  /** SHA-256 (hex) of the secret keys, by environment slug; environments are created for the slugs named here. */
-  keyHashes: Record<string, string>;
-  /** SHA-256 (hex) of a personal access token. */
-  accessTokenHash: string;
-}
-
-export interface Bootstrapped {
-  organizationId: string;
-  /** All environments of the project, in order of their slugs. */
-  environments: EnvironmentRef[];
-}
-
-/** What was asked for contradicts what is there. Nothing was changed; the message is for the user. */
-export interface Conflict {
-  conflict: string;
-}
-
 export interface AccessToken {
   id: string;
   organizationId: string;
@@ -141,15 +121,8 @@ export interface WaitpointListing {
  * `createDeployment` is idempotent. Secrets are known by their SHA-256 (64 lower-case hex digits) only.
  */
 export interface Repository extends RunProjection, WaitpointProjection {
-  /** Creates what is missing; sending it again changes nothing. An environment's earlier keys stay valid. */
-  bootstrap(input: BootstrapInput): Promise<Bootstrapped | Conflict>;
-
   /** Revoked keys are unknown. */
   findEnvironmentByKeyHash(hash: string): Promise<EnvironmentRef | null>;
-  /** False: the key exists already, revoked or not. */
-  createApiKey(environmentKey: string, hash: string): Promise<boolean>;
-  /** False: no such key is valid. */
-  revokeApiKey(environmentKey: string, hash: string): Promise<boolean>;
 
   /** Revoked tokens are unknown; expired ones are not. */
   findAccessToken(hash: string): Promise<AccessToken | null>;

@@ -1,14 +1,10 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
-import { newId, type RunStatus, randomBase36 } from "@acme/sdk/contract";
-import { and, asc, desc, eq, gt, gte, inArray, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { newId, type RunStatus } from "@acme/sdk/contract";
+import { and, asc, desc, eq, gt, gte, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
 import { BUILD_DEADLINE_MS } from "../runs/deployment-state.ts";
 import { selectBatchIds } from "./batch-queries.ts";
-import { ENVIRONMENT_TYPES } from "./environment-types.ts";
 import type {
   AccessToken,
-  BootstrapInput,
-  Bootstrapped,
-  Conflict,
   DeploymentInput,
   DeploymentListOptions,
   DeploymentRecord,
@@ -26,8 +22,6 @@ import { countByStatus, countUnfinished, selectBranch, selectOfEnvironments } fr
 import { selectEnvironments } from "./select-environments.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
-
-const TYPES: Record<string, EnvironmentRef["type"]> = ENVIRONMENT_TYPES;
 
 /** When a key or token was used is recorded once in this time at most. */
 const USE_RESOLUTION_MS = 60_000;
@@ -48,89 +42,6 @@ export class SqlRepository implements Repository {
     return this.#database.tables;
   }
 
-  async bootstrap(input: BootstrapInput): Promise<Bootstrapped | Conflict> {
-    const conflict = await this.#conflictWith(input);
-    if (conflict) return { conflict };
-    const { organizations, projects, environments, apiKeys, accessTokens } = this.#tables;
-    const createdAt = Date.now();
-    await this.#db
-      .insert(organizations)
-      .values({ id: newId("org"), ...input.organization, createdAt })
-      .onConflictDoNothing({ target: organizations.slug });
-    const organization = await this.#one(
-      this.#db.select().from(organizations).where(eq(organizations.slug, input.organization.slug)),
-    );
-    await this.#db
-      .insert(projects)
-      .values({ id: newId("project"), ...input.project, organizationId: organization.id, createdAt })
-      .onConflictDoNothing({ target: projects.ref });
-    const project = await this.#one(
-      this.#db.select().from(projects).where(eq(projects.ref, input.project.ref)),
-    );
-    for (const [slug, hash] of Object.entries(input.keyHashes)) {
-      const type = TYPES[slug] ?? "PREVIEW";
-      await this.#db
-        .insert(environments)
-        .values({ key: randomBase36(8), id: newId("env"), projectId: project.id, slug, type, createdAt })
-        .onConflictDoNothing({ target: [environments.projectId, environments.slug] });
-      const where = and(eq(environments.projectId, project.id), eq(environments.slug, slug));
-      const environment = await this.#one(this.#db.select().from(environments).where(where));
-      await this.#db
-        .insert(apiKeys)
-        .values({ hash, environmentKey: environment.key, createdAt })
-        .onConflictDoNothing();
-    }
-    await this.#db
-      .insert(accessTokens)
-      .values({ hash: input.accessTokenHash, id: newId("pat"), organizationId: organization.id, createdAt })
-      .onConflictDoNothing({ target: accessTokens.hash });
-    return {
-      organizationId: organization.id,
-      environments: await this.#environments(eq(projects.id, project.id)),
-    };
-  }
-
-  /** What of it belongs to someone else already, or was revoked. */
-  async #conflictWith(input: BootstrapInput): Promise<string | null> {
-    const { organizations, projects, environments, apiKeys, accessTokens } = this.#tables;
-    const { ref } = input.project;
-    const { slug } = input.organization;
-    const projectElsewhere = await this.#db
-      .select({ owner: organizations.slug })
-      .from(projects)
-      .innerJoin(organizations, eq(organizations.id, projects.organizationId))
-      .where(eq(projects.ref, ref));
-    if (projectElsewhere[0] && projectElsewhere[0].owner !== slug) {
-      return `Project "${ref}" belongs to organization "${projectElsewhere[0].owner}". Choose another project ref.`;
-    }
-    const keys = await this.#db
-      .select({
-        hash: apiKeys.hash,
-        revokedAt: apiKeys.revokedAt,
-        ref: projects.ref,
-        slug: environments.slug,
-      })
-      .from(apiKeys)
-      .innerJoin(environments, eq(environments.key, apiKeys.environmentKey))
-      .innerJoin(projects, eq(projects.id, environments.projectId))
-      .where(inArray(apiKeys.hash, Object.values(input.keyHashes)));
-    for (const key of keys) {
-      if (key.revokedAt !== null) return `The secret key for "${key.slug}" was revoked. Make a new one.`;
-      if (key.ref !== ref || input.keyHashes[key.slug] !== key.hash) {
-        return `A secret key is in use for environment "${key.slug}" of project "${key.ref}". Make a new one.`;
-      }
-    }
-    const token = await this.#db
-      .select({ owner: organizations.slug, revokedAt: accessTokens.revokedAt })
-      .from(accessTokens)
-      .innerJoin(organizations, eq(organizations.id, accessTokens.organizationId))
-      .where(eq(accessTokens.hash, input.accessTokenHash));
-    if (token[0]?.revokedAt != null) return "The access token was revoked. Make a new one.";
-    if (token[0] && token[0].owner !== slug)
-      return "The access token is another organization's. Make a new one.";
-    return null;
-  }
-
   async findEnvironmentByKeyHash(hash: string): Promise<EnvironmentRef | null> {
     const { apiKeys, environments } = this.#tables;
     const key = this.#db
@@ -143,28 +54,6 @@ export class SqlRepository implements Repository {
       isNull(environments.archivedAt),
     );
     return (await this.#environments(where))[0] ?? null;
-  }
-
-  async createApiKey(environmentKey: string, hash: string): Promise<boolean> {
-    const { apiKeys } = this.#tables;
-    const created = await this.#db
-      .insert(apiKeys)
-      .values({ hash, environmentKey, createdAt: Date.now() })
-      .onConflictDoNothing()
-      .returning({ hash: apiKeys.hash });
-    return created.length > 0;
-  }
-
-  async revokeApiKey(environmentKey: string, hash: string): Promise<boolean> {
-    const { apiKeys } = this.#tables;
-    const revoked = await this.#db
-      .update(apiKeys)
-      .set({ revokedAt: Date.now() })
-      .where(
-        and(eq(apiKeys.hash, hash), eq(apiKeys.environmentKey, environmentKey), isNull(apiKeys.revokedAt)),
-      )
-      .returning({ hash: apiKeys.hash });
-    return revoked.length > 0;
   }
 
   async findAccessToken(hash: string): Promise<AccessToken | null> {

@@ -1,6 +1,7 @@
 /** Tests that run on each of the three databases: with the object's in project `worker`, and here with the others. */
 export const CONTROL_PLANE = [
   "access-tokens.test.ts",
+  "bootstrap.test.ts",
   "device-login.test.ts",
   "keys.test.ts",
   "people.test.ts",

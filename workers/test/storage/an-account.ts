@@ -1,32 +1,42 @@
 import { createHash } from "node:crypto";
-import { randomBase36 } from "@acme/sdk/contract";
-import type { BootstrapInput, Bootstrapped, Repository } from "../../src/storage/repository.ts";
+import { newId, randomBase36 } from "@acme/sdk/contract";
+import type { SqlDatabase } from "../../src/storage/sql-database.ts";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** What sets up an organization of its own, so that tests share a database and nothing in it. */
-export function accountInput(): BootstrapInput {
-  const unique = randomBase36(10);
-  return {
-    organization: { slug: `org-${unique}`, name: "Wile E. Coyote" },
-    project: { ref: `proj_${unique}`, name: "Road" },
-    keyHashes: { prod: sha256(`tr_prod_${unique}`), dev: sha256(`tr_dev_${unique}`) },
-    accessTokenHash: sha256(`tr_pat_${unique}`),
-  };
-}
-
-export interface Account extends Bootstrapped {
-  input: BootstrapInput;
+export interface Account {
+  organization: { id: string; slug: string; name: string };
+  project: { id: string; ref: string; name: string };
   /** Environment keys. */
   prod: string;
   dev: string;
+  /** SHA-256 of secrets. */
+  prodKeyHash: string;
+  devKeyHash: string;
+  accessTokenHash: string;
 }
 
-export async function anAccount(repository: Repository): Promise<Account> {
-  const input = accountInput();
-  const created = await repository.bootstrap(input);
-  if ("conflict" in created) throw new Error(created.conflict);
-  const [dev, prod] = created.environments;
-  if (dev?.slug !== "dev" || prod?.slug !== "prod") throw new Error("The environments are not dev and prod");
-  return { ...created, input, prod: prod.key, dev: dev.key };
+/** Stores an organization of its own with a project, so that tests share a database and nothing in it. */
+export async function anAccount({ db, tables }: Pick<SqlDatabase, "db" | "tables">): Promise<Account> {
+  const unique = randomBase36(10);
+  const createdAt = Date.now();
+  const organization = { id: newId("org"), slug: `org-${unique}`, name: "Wile E. Coyote" };
+  const project = { id: newId("project"), ref: `proj_${unique}`, name: "Road" };
+  const [prod, dev] = [randomBase36(8), randomBase36(8)];
+  const [prodKeyHash, devKeyHash] = [sha256(`tr_prod_${unique}`), sha256(`tr_dev_${unique}`)];
+  const accessTokenHash = sha256(`tr_pat_${unique}`);
+  await db.insert(tables.organizations).values({ ...organization, createdAt });
+  await db.insert(tables.projects).values({ ...project, organizationId: organization.id, createdAt });
+  const environment = (key: string, slug: string, type: "PRODUCTION" | "DEVELOPMENT") =>
+    db
+      .insert(tables.environments)
+      .values({ key, id: newId("env"), projectId: project.id, slug, type, createdAt });
+  await environment(prod, "prod", "PRODUCTION");
+  await environment(dev, "dev", "DEVELOPMENT");
+  await db.insert(tables.apiKeys).values({ hash: prodKeyHash, environmentKey: prod, createdAt });
+  await db.insert(tables.apiKeys).values({ hash: devKeyHash, environmentKey: dev, createdAt });
+  await db
+    .insert(tables.accessTokens)
+    .values({ hash: accessTokenHash, id: newId("pat"), organizationId: organization.id, createdAt });
+  return { organization, project, prod, dev, prodKeyHash, devKeyHash, accessTokenHash };
 }

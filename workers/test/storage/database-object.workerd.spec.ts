@@ -2,6 +2,7 @@ import { abortAllDurableObjects, evictDurableObject, runInDurableObject } from "
 import { describe, expect, it } from "vitest";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type { Repository } from "../../src/storage/repository.ts";
+import { objectConnection, type SqlRpc } from "../../src/storage/sql-connection.ts";
 import { aRun } from "./a-run.ts";
 import { anAccount } from "./an-account.ts";
 import { repositorySuite } from "./repository-suite.ts";
@@ -10,11 +11,13 @@ import { bindings } from "./test-bindings.ts";
 const stubOf = (name: string) => bindings.DATABASE.getByName(name);
 const open = (name = "main") => stubOf(name) as unknown as Repository;
 
-repositorySuite("DatabaseObject", async () => open());
+const connect = (name = "main") => objectConnection(stubOf(name) as unknown as SqlRpc);
+
+repositorySuite("DatabaseObject", async () => ({ repository: open(), connection: connect() }));
 
 describe("DatabaseObject", () => {
   it("keeps all when it is evicted, and does not apply its migrations again", async () => {
-    const { prod } = await anAccount(open("evicted"));
+    const { prod } = await anAccount(connect("evicted"));
     const run = aRun(prod);
     await open("evicted").upsertRuns([run]);
     await evictDurableObject(stubOf("evicted"));
@@ -26,7 +29,7 @@ describe("DatabaseObject", () => {
   });
 
   it("has what it acknowledged when it is aborted", async () => {
-    const { prod } = await anAccount(open("aborted"));
+    const { prod } = await anAccount(connect("aborted"));
     const runs = Array.from({ length: 40 }, () => aRun(prod));
     await Promise.all(runs.map((run) => open("aborted").upsertRuns([run])));
     await abortAllDurableObjects();
@@ -34,7 +37,7 @@ describe("DatabaseObject", () => {
   });
 
   it("writes what arrives at one moment in few transactions", async () => {
-    const { prod } = await anAccount(open("grouped"));
+    const { prod } = await anAccount(connect("grouped"));
     const transactions = await runInDurableObject(stubOf("grouped"), async (instance, state) => {
       let count = 0;
       const { storage } = state;

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import type { DeploymentInput, Repository } from "../../src/storage/repository.ts";
 import { type Account, anAccount, sha256 } from "./an-account.ts";
+import type { Store } from "./repository-suite.ts";
 
 const anInput = (environmentKey: string): DeploymentInput => ({
   environmentKey,
@@ -16,17 +17,18 @@ const anInput = (environmentKey: string): DeploymentInput => ({
 
 const number = ({ version }: { version: string }) => Number(version.split(".")[1]);
 
-export function deploymentSuite(open: () => Promise<Repository>): void {
+export function deploymentSuite(open: () => Promise<Store>): void {
   let repository: Repository;
+  let connection: Store["connection"];
   let account: Account;
   beforeAll(async () => {
-    repository = await open();
-    account = await anAccount(repository);
+    ({ repository, connection } = await open());
+    account = await anAccount(connection);
   });
 
   describe("deployments", () => {
     it("are found as they were created", async () => {
-      const { prod, dev } = await anAccount(repository);
+      const { prod, dev } = await anAccount(connection);
       const created = await repository.createDeployment(anInput(prod));
       const today = new Date(created.createdAt).toISOString().slice(0, 10).replaceAll("-", "");
       expect(created).toMatchObject({ ...anInput(prod), version: `${today}.1`, promotedAt: null });
@@ -37,7 +39,7 @@ export function deploymentSuite(open: () => Promise<Repository>): void {
     });
 
     it("are numbered in each environment by itself", async () => {
-      const { prod, dev } = await anAccount(repository);
+      const { prod, dev } = await anAccount(connection);
       expect(number(await repository.createDeployment(anInput(prod)))).toBe(1);
       expect(number(await repository.createDeployment(anInput(prod)))).toBe(2);
       expect(number(await repository.createDeployment(anInput(dev)))).toBe(1);
@@ -45,16 +47,16 @@ export function deploymentSuite(open: () => Promise<Repository>): void {
 
     it("get a version each when created at once, also past nine", async () => {
       const { prod } = account;
-      const repositories = await Promise.all([open(), open(), open()]);
+      const stores = await Promise.all([open(), open(), open()]);
       const created = await Promise.all(
-        Array.from({ length: 12 }, (_, i) => repositories[i % 3]?.createDeployment(anInput(prod))),
+        Array.from({ length: 12 }, (_, i) => stores[i % 3]?.repository.createDeployment(anInput(prod))),
       );
       const numbers = created.map((deployment) => (deployment ? number(deployment) : 0));
       expect(numbers.sort((a, b) => a - b)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]);
     });
 
     it("are listed newest first", async () => {
-      const { prod } = await anAccount(repository);
+      const { prod } = await anAccount(connection);
       for (let i = 0; i < 11; i++) await repository.createDeployment(anInput(prod));
       const listed = await repository.listDeployments(prod, 3);
       expect(listed.map(number)).toEqual([11, 10, 9]);
@@ -62,7 +64,7 @@ export function deploymentSuite(open: () => Promise<Repository>): void {
     });
 
     it("remember when they were promoted", async () => {
-      const { prod } = await anAccount(repository);
+      const { prod } = await anAccount(connection);
       const created = await repository.createDeployment(anInput(prod));
       await repository.markPromoted(created.id);
       const promoted = await repository.findDeployment(created.id);

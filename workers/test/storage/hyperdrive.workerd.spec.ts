@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { openRepository } from "../../src/storage/open.ts";
+import { openSql } from "../../src/storage/sql-connection.ts";
 import { aRun } from "./a-run.ts";
 import { anAccount } from "./an-account.ts";
 import { bindings } from "./test-bindings.ts";
@@ -8,7 +9,7 @@ import { bindings } from "./test-bindings.ts";
 describe("Hyperdrive", () => {
   it("is what the repository opens where it is bound, and writes and lists", async () => {
     const repository = openRepository(bindings as never);
-    const { prod } = await anAccount(repository);
+    const { prod } = await anAccount(openSql(bindings as never));
     const runs = Array.from({ length: 20 }, () => aRun(prod, { tags: ["a"] }));
     await repository.upsertRuns(runs);
     const again = openRepository(bindings as never);
@@ -25,7 +26,7 @@ describe("Hyperdrive", () => {
 
   it("serves several queries at once on one connection", async () => {
     const repository = openRepository(bindings as never);
-    const { prod, dev } = await anAccount(repository);
+    const { prod, dev } = await anAccount(openSql(bindings as never));
     const found = await Promise.all([prod, dev, prod].map((key) => repository.findEnvironmentByKey(key)));
     expect(found.map((environment) => environment?.slug)).toEqual(["prod", "dev", "prod"]);
   });

@@ -1,6 +1,7 @@
 import { afterAll, describe, expect, inject, it } from "vitest";
 import { migratePostgres } from "../../../scripts/migrate-postgres.mjs";
 import { postgresRepository } from "../../src/storage/postgres-repository.ts";
+import { postgresConnection } from "../../src/storage/sql-connection.ts";
 import { repositorySuite } from "./repository-suite.ts";
 
 const opened: { end(): Promise<void> }[] = [];
@@ -9,9 +10,14 @@ const open = (url = inject("postgresUrl")) => {
   opened.push(repository);
   return repository;
 };
-afterAll(() => Promise.all(opened.map((repository) => repository.end())));
+const connect = () => {
+  const connection = postgresConnection(inject("postgresUrl"));
+  opened.push(connection);
+  return connection;
+};
+afterAll(() => Promise.all(opened.map((each) => each.end())));
 
-repositorySuite("Postgres", async () => open());
+repositorySuite("Postgres", async () => ({ repository: open(), connection: connect() }));
 
 describe("Postgres", () => {
   it("can be migrated again, and by two at once", async () => {

@@ -135,7 +135,7 @@ describe("the schema", () => {
   });
 
   it("makes runs without tags pay nothing for them", async () => {
-    const { prod } = await anAccount(repository);
+    const { prod } = await anAccount(sqlite.connection);
     await repository.upsertRuns([aRun(prod), aRun(prod)]);
     const { tags } = sqlite.database.prepare("SELECT count(*) AS tags FROM run_tags").get() ?? {};
     expect(tags).toBe(0);

@@ -1,11 +1,18 @@
 import { describe } from "vitest";
 import type { Repository } from "../../src/storage/repository.ts";
+import type { SqlDatabase } from "../../src/storage/sql-database.ts";
 import { accountSuite } from "./account-suite.ts";
 import { deploymentSuite } from "./deployment-suite.ts";
 import { runSuite } from "./run-suite.ts";
 
+/** A repository, and what puts accounts below it. */
+export interface Store {
+  repository: Repository;
+  connection: Pick<SqlDatabase, "db" | "tables">;
+}
+
 /** What every repository does, whichever database is below. `open` may be called often: each gives one to the same data. */
-export function repositorySuite(database: string, open: () => Promise<Repository>): void {
+export function repositorySuite(database: string, open: () => Promise<Store>): void {
   describe(database, () => {
     accountSuite(open);
     deploymentSuite(open);

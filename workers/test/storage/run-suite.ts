@@ -5,16 +5,18 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { Repository, RunFilter } from "../../src/storage/repository.ts";
 import { aFullRun, aRun } from "./a-run.ts";
 import { anAccount } from "./an-account.ts";
+import type { Store } from "./repository-suite.ts";
 import { aHistory, filters, inOrder, matches } from "./run-model.ts";
 
 const ids = (rows: { id: string }[]) => rows.map(({ id }) => id);
 
-export function runSuite(open: () => Promise<Repository>): void {
+export function runSuite(open: () => Promise<Store>): void {
   let repository: Repository;
+  let connection: Store["connection"];
   beforeAll(async () => {
-    repository = await open();
+    ({ repository, connection } = await open());
   });
-  const anEnvironment = async () => (await anAccount(repository)).prod;
+  const anEnvironment = async () => (await anAccount(connection)).prod;
   const all = async (environmentKey: string, filter: RunFilter = {}) =>
     (await repository.listRuns(environmentKey, filter, { limit: 1_000 })).runs;
 

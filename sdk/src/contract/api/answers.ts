@@ -39,6 +39,8 @@ export const BootstrapResponse = z.object({
   environments: z.array(
     z.object({ slug: z.enum(ENVIRONMENT_SLUGS), key: z.string(), id: z.string(), type: z.string() }),
   ),
+  /** What of it was revoked or deleted since, and is not brought back. */
+  warnings: z.array(z.string()),
 });
 
 /** Each part is "ok" or says what is wrong with it. */

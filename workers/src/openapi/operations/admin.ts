@@ -5,7 +5,8 @@ export const ADMIN_OPERATIONS: Operations = {
   "/admin/v1/bootstrap": {
     post: {
       id: "bootstrap",
-      summary: "Create the first project, its environments and keys",
+      summary:
+        "What a fresh server starts with: an organization, a project, its environments, keys and an access token. Sent again, it creates what is missing",
       body: api.BootstrapBody,
       response: api.BootstrapResponse,
     },
