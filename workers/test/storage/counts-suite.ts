@@ -53,7 +53,7 @@ export function countsSuite(database: string, open: () => Promise<Opened>): void
     beforeAll(async () => {
       ({ repository, connection, senders } = await open());
     });
-    const anEnvironment = async () => (await anAccount(repository)).prod;
+    const anEnvironment = async () => (await anAccount(connection)).prod;
 
     async function rollups(environmentKey: string, step: number) {
       const { db, tables } = connection;
