@@ -133,6 +133,9 @@ export const ACCESS = {
   resolveError: secretKey,
   ignoreError: secretKey,
   unresolveError: secretKey,
+  getRunMetrics: secretKey,
+  getUsage: secretKey,
+  getOrganizationUsage: member,
 
   listQueues: secretKey,
   getQueue: secretKey,

@@ -10,6 +10,7 @@ import { ENVIRONMENTS_OPERATIONS } from "./operations/environments.ts";
 import { ERRORS_OPERATIONS } from "./operations/errors.ts";
 import { HOSTS_OPERATIONS } from "./operations/hosts.ts";
 import { KEYS_OPERATIONS } from "./operations/keys.ts";
+import { METRICS_OPERATIONS } from "./operations/metrics.ts";
 import { ORGANIZATIONS_OPERATIONS } from "./operations/organizations.ts";
 import { PACKETS_OPERATIONS } from "./operations/packets.ts";
 import { PEOPLE_OPERATIONS } from "./operations/people.ts";
@@ -32,6 +33,7 @@ export const OPERATIONS: Operations = {
   ...RUNS_OPERATIONS,
   ...DEPLOYMENTS_OPERATIONS,
   ...ERRORS_OPERATIONS,
+  ...METRICS_OPERATIONS,
   ...QUEUES_OPERATIONS,
   ...CONCURRENCY_LIMITS_OPERATIONS,
   ...ENVIRONMENTS_OPERATIONS,

@@ -106,6 +106,9 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   resolveError: "developer",
   ignoreError: "developer",
   unresolveError: "developer",
+  getRunMetrics: "viewer",
+  getUsage: "viewer",
+  getOrganizationUsage: "viewer",
 
   listQueues: "viewer",
   getQueue: "viewer",

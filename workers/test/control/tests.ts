@@ -14,4 +14,5 @@ export const CONTROL_PLANE = [
   "operator.test.ts",
   "rebuild.test.ts",
   "errors.test.ts",
+  "metrics.test.ts",
 ];

@@ -10,6 +10,7 @@ export * from "./environments.ts";
 export * from "./envvars.ts";
 export * from "./errors.ts";
 export * from "./keys.ts";
+export * from "./metrics.ts";
 export * from "./operations.ts";
 export * from "./organizations.ts";
 export * from "./packets.ts";

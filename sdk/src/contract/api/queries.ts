@@ -27,7 +27,7 @@ export const PageNumber = wholeNumber("page is a number, from 1").pipe(
   z.number().min(1, "page is a number, from 1").max(100_000, "page is at most 100000"),
 );
 
-const Moment = z
+export const Moment = z
   .string()
   .refine((text) => momentOf(text, Date.now()) !== null, {
     message: "Give milliseconds since the epoch or an ISO 8601 date, from 1970 to ten years from now",
