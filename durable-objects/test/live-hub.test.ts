@@ -449,6 +449,8 @@ describe("a list that a run may leave", () => {
     const socket = await connected({ ...everything, scopes: ["read:runs"], expiresAt: 1_001_000 });
     runs.set(runId(1), record(1, { status: "EXECUTING" }));
     await subscribe(socket, { ...executing, data: true });
+    const witness = await connected();
+    await subscribe(witness, executing);
     now += 2_000;
     // It is too large to be kept, and is read again.
     const payload = JSON.stringify("x".repeat(9 * 1024 * 1024));
@@ -460,10 +462,14 @@ describe("a list that a run may leave", () => {
     principals.set("next", { ...everything, expiresAt: 9_000_000 });
     await hub.message(socket, JSON.stringify({ type: "auth", token: "next" }));
     hub.runsChanged(QUEUE, [record(1, { version: 3, status: "COMPLETED_SUCCESSFULLY" })], life);
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    await settled(() => expect(removed(witness)).toEqual([runId(1)]));
+    expect(removed(socket)).toEqual([]);
     reading.resolve();
-    await new Promise((resolve) => setTimeout(resolve, 100));
     await settled(() => expect(removed(socket)).toEqual([runId(1)]));
+    // When the next change is sent, all that came of this one was.
+    change(record(2, { status: "EXECUTING" }));
+    await settled(() => expect(witness.of("changes").at(-1)?.runs[0]?.id).toBe(runId(2)));
+    expect(removed(socket)).toEqual([runId(1)]);
     const last = socket.of("changes").at(-1);
     expect([last?.removed, last?.runs]).toEqual([[runId(1)], []]);
   });

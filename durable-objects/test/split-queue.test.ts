@@ -180,7 +180,7 @@ describe("the limits of a queue that is split", () => {
 
 describe("a queue that is split", () => {
   it("has one turn where another has one", async () => {
-    const split = await new Split().deploy({}, 40);
+    const split = await new Split().deploy({}, 1_000);
     const other = split.scene.another("other");
     for (const partition of [0, 1, 2, 3]) await split.trigger(partition, 20);
     await other.queue.triggerRuns(
@@ -188,6 +188,8 @@ describe("a queue that is split", () => {
       { promotion: 1 },
       Array.from({ length: 80 }, () => other.item()),
     );
+    // The environment divides among the queues that it knows of.
+    await until(async () => (await split.scene.environment.environmentStats()).ready === 160);
     const { runs } = await split.scene.poll({ max: 20, waitMs: 5_000 });
     const own = split.partitionsOf(runs).filter((partition) => partition >= 0);
     expect(runs).toHaveLength(20);
