@@ -272,3 +272,121 @@ describe("a request that is wrong", () => {
     expect(await retrieve(token.id)).toMatchObject({ status: "WAITING" });
   });
 });
+
+describe("a token's question", () => {
+  const schema = {
+    type: "object",
+    required: ["approved"],
+    properties: { approved: { type: "boolean" }, reason: { type: "string", maxLength: 20 } },
+  };
+  const linkOf = async (id: string, body: object = {}, key = project.prod) =>
+    call<{ url: string; expiresAt: string; code: string }>("POST", `${PATH}/${id}/links`, key, body);
+  const questionPath = (url: string) => {
+    const [, , id, signature] = pathOf(url).split("/");
+    return `${PATH}/${id}/question/${signature}`;
+  };
+
+  it("is shown with its form, and in lists by its title", async () => {
+    const asked = { title: "Refund order 7?", description: "120 EUR", schema };
+    const { id } = await create(asked);
+    expect(await retrieve(id)).toMatchObject({ id, status: "WAITING", ...asked });
+    const listed = await until(async () => {
+      const { body } = await call<{ data: { id: string; title?: string }[] }>("GET", PATH, project.prod);
+      return body.data.find((token) => token.id === id);
+    });
+    expect(listed.title).toBe("Refund order 7?");
+  });
+
+  it("takes no answer that its schema doesn't allow, however it comes", async () => {
+    const token = await create({ schema });
+    const refused = await complete(token.id, { approved: "yes" });
+    expect([refused.status, refused.body.code]).toEqual([422, "answer_not_allowed"]);
+    expect(refused.body.error).toContain("approved");
+    expect((await call("POST", pathOf(token.url), null, "[]")).status).toBe(422);
+    expect((await complete(token.id, undefined)).status).toBe(422);
+    expect(await retrieve(token.id)).toMatchObject({ status: "WAITING" });
+    expect((await complete(token.id, { approved: true, reason: "fine" })).status).toBe(200);
+    expect(await retrieve(token.id)).toMatchObject({
+      status: "COMPLETED",
+      answeredBy: { type: "key", name: "secret key" },
+    });
+  });
+
+  it.each([
+    ["a reference", { $ref: "#" }],
+    ["a reference inside", { properties: { a: { items: { $ref: "#/$defs/a" } } } }],
+    ["too many bytes", { description: "x".repeat(17_000) }],
+  ])("is no schema with %s", async (_, wrong) => {
+    const { status } = await call("POST", PATH, project.prod, { schema: wrong });
+    expect([400, 422]).toContain(status);
+  });
+
+  it("is answered by a link without a key, once, and shows nothing else", async () => {
+    const { id } = await create({ title: "Ship?", schema, tags: ["secret-customer"], timeout: "1h" });
+    const { body: link } = await linkOf(id);
+    const path = questionPath(link.url);
+    const shown = await call<Record<string, unknown>>("GET", path, null);
+    expect(shown.status).toBe(200);
+    expect(Object.keys(shown.body).sort()).toEqual(
+      ["createdAt", "expiresAt", "schema", "status", "timeoutAt", "title"].sort(),
+    );
+    const wrong = await call("POST", path, null, { data: { approved: 1 } });
+    expect([wrong.status, wrong.body.code]).toEqual([422, "answer_not_allowed"]);
+    const answered = await call("POST", path, null, { data: { approved: true }, name: "  Grace " });
+    expect(answered).toMatchObject({ status: 200, body: { status: "COMPLETED" } });
+    expect(answered.body).not.toHaveProperty("output");
+    expect(await retrieve(id)).toMatchObject({
+      output: '{"approved":true}',
+      answeredBy: { type: "link", name: "Grace" },
+    });
+    const again = await call("POST", path, null, { data: { approved: false } });
+    expect([again.status, again.body.code]).toEqual([409, "token_is_over"]);
+    expect(await retrieve(id)).toMatchObject({ output: '{"approved":true}' });
+  });
+
+  it("has links that are good for it alone, and not for long", async () => {
+    const [one, two] = [await create(), await create()];
+    const { body } = await linkOf(one.id, { expiresIn: "1s" });
+    const path = questionPath(body.url);
+    expect((await call("GET", path, null)).status).toBe(200);
+    const [, , , signature] = pathOf(body.url).split("/") as string[];
+    const forged = [
+      `${PATH}/${two.id}/question/${signature}`,
+      `${path}x`,
+      path.replace(/question\/[0-9a-z]+/, "question/zzzzzzzz"),
+      `${PATH}/${one.id}/question/${pathOf(one.url).split("/").at(-1)}`,
+    ];
+    for (const address of forged) {
+      for (const method of ["GET", "POST"]) {
+        const answer = await call(method, address, null, method === "POST" ? { data: 1 } : undefined);
+        expect([answer.status, answer.body.code], address).toEqual([401, "invalid_answer_link"]);
+      }
+    }
+    const ended = await until(async () => {
+      const answer = await call("GET", path, null);
+      return answer.status === 401 ? answer : null;
+    });
+    expect(ended.body.code).toBe("invalid_answer_link");
+    expect(await retrieve(two.id)).toMatchObject({ status: "WAITING" });
+  });
+
+  it("gets no link from others, and none for longer than 30 days", async () => {
+    const { id, publicAccessToken } = await create();
+    const other = await newProject();
+    expect((await linkOf(id, {}, other.prod)).status).toBe(404);
+    expect((await linkOf(id, {}, publicAccessToken)).status).toBe(403);
+    for (const expiresIn of ["31d", "nonsense", "0s"])
+      expect((await linkOf(id, { expiresIn })).status).toBe(400);
+  });
+
+  it("has a limit of how often its links are asked", async () => {
+    const { id } = await create();
+    const { body } = await linkOf(id);
+    const path = questionPath(body.url);
+    const statuses = await Promise.all(
+      Array.from({ length: 60 }, async () => (await call("GET", path, null)).status),
+    );
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThanOrEqual(20);
+    expect(statuses).toContain(429);
+  });
+});

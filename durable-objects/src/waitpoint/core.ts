@@ -1,5 +1,5 @@
 import type { OperationResult } from "@acme/sdk/contract";
-import { WAITPOINT_TIMEOUT } from "@acme/sdk/contract/api";
+import { type TokenAnswerer, type TokenForm, WAITPOINT_TIMEOUT } from "@acme/sdk/contract/api";
 import type { Sql, SqlRow } from "../lib/sql.ts";
 import type { WaitpointRecord, WaitpointRow, WaitpointRpc } from "./rpc.ts";
 
@@ -16,6 +16,8 @@ interface TokenTableRow extends SqlRow {
   output: string | null;
   output_type: string | null;
   output_is_error: number;
+  form: string | null;
+  answered_by: string | null;
   version: number;
   projected: number;
 }
@@ -29,8 +31,8 @@ export type TokenOutput = Parameters<WaitpointRpc["completeToken"]>[1];
 export function createToken(sql: Sql, token: NewToken, createdAt: number): void {
   sql.exec(
     `INSERT INTO token (one, id, environment_key, status, tags, idempotency_key, idempotency_key_expires_at, created_at,
-       timeout_at, output_is_error, version, projected)
-     VALUES (1, ?, ?, 'PENDING', ?, ?, ?, ?, ?, 0, 1, 0) ON CONFLICT DO NOTHING`,
+       timeout_at, output_is_error, form, version, projected)
+     VALUES (1, ?, ?, 'PENDING', ?, ?, ?, ?, ?, 0, ?, 1, 0) ON CONFLICT DO NOTHING`,
     token.id,
     token.environmentKey,
     JSON.stringify(token.tags),
@@ -38,24 +40,33 @@ export function createToken(sql: Sql, token: NewToken, createdAt: number): void 
     token.idempotencyKeyExpiresAt,
     createdAt,
     token.timeoutAt,
+    token.form ? JSON.stringify(token.form) : null,
   );
 }
 
 /** Ends the token. The first end is kept. */
-function end(sql: Sql, status: "COMPLETED" | "TIMED_OUT", output: TokenOutput, now: number): void {
+function end(
+  sql: Sql,
+  status: "COMPLETED" | "TIMED_OUT",
+  output: TokenOutput,
+  now: number,
+  answeredBy?: TokenAnswerer,
+): void {
   sql.exec(
-    `UPDATE token SET status = ?, output = ?, output_type = ?, output_is_error = ?, completed_at = ?, version = version + 1
+    `UPDATE token SET status = ?, output = ?, output_type = ?, output_is_error = ?, completed_at = ?, answered_by = ?,
+       version = version + 1
      WHERE status = 'PENDING'`,
     status,
     output.data,
     output.data === null ? null : output.dataType,
     output.isError ? 1 : 0,
     now,
+    answeredBy ? JSON.stringify(answeredBy) : null,
   );
 }
 
-export const completeToken = (sql: Sql, output: TokenOutput, now: number): void =>
-  end(sql, "COMPLETED", output, now);
+export const completeToken = (sql: Sql, output: TokenOutput, now: number, answeredBy?: TokenAnswerer): void =>
+  end(sql, "COMPLETED", output, now, answeredBy);
 
 /** Ends a token whose timeout has passed, also before its alarm fires, so that nothing completes it in between. */
 export function timeOut(sql: Sql, now: number): void {
@@ -75,6 +86,8 @@ export function readToken(sql: Sql): WaitpointRecord | null {
         output: row.output,
         outputType: row.output_type,
         outputIsError: row.output_is_error === 1,
+        form: formOf(row),
+        answeredBy: row.answered_by === null ? null : (JSON.parse(row.answered_by) as TokenAnswerer),
       }
     : null;
 }
@@ -82,14 +95,17 @@ export function readToken(sql: Sql): WaitpointRecord | null {
 /** The row that the query side does not have yet; null: it has the latest. */
 export function unprojected(sql: Sql): WaitpointRow | null {
   const row = read(sql);
-  return row && row.version > row.projected ? { ...shared(row), version: row.version } : null;
+  if (!row || row.version <= row.projected) return null;
+  return { ...shared(row), title: formOf(row).title ?? null, version: row.version };
 }
 
 export function projected(sql: Sql, version: number): void {
   sql.exec("UPDATE token SET projected = max(projected, ?)", version);
 }
 
-const shared = (row: TokenTableRow): Omit<WaitpointRow, "version"> => ({
+const formOf = ({ form }: TokenTableRow): TokenForm => (form === null ? {} : (JSON.parse(form) as TokenForm));
+
+const shared = (row: TokenTableRow): Omit<WaitpointRow, "version" | "title"> => ({
   id: row.id,
   environmentKey: row.environment_key,
   status: row.status,

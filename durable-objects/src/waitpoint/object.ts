@@ -1,5 +1,6 @@
 import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type OperationResult } from "@acme/sdk/contract";
+import type { TokenAnswerer } from "@acme/sdk/contract/api";
 import { StatePublisher } from "../lib/state-publisher.ts";
 import { parseEnvironmentId } from "../routing/environment-id.ts";
 import type { ObjectBindings } from "../routing/stubs.ts";
@@ -54,9 +55,13 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       return this.#change(() => core.createToken(this.#life.sql, token, createdAt)) as WaitpointRecord;
     }
 
-    async completeToken(environmentKey: string, output: core.TokenOutput): Promise<WaitpointRecord | null> {
+    async completeToken(
+      environmentKey: string,
+      output: core.TokenOutput,
+      answeredBy?: TokenAnswerer,
+    ): Promise<WaitpointRecord | null> {
       if (!this.#has(environmentKey)) return null;
-      return this.#change(() => core.completeToken(this.#life.sql, output, Date.now()));
+      return this.#change(() => core.completeToken(this.#life.sql, output, Date.now(), answeredBy));
     }
 
     async retrieveToken(environmentKey: string): Promise<WaitpointRecord | null> {

@@ -1,4 +1,5 @@
 import type { OperationResult } from "@acme/sdk/contract";
+import type { TokenAnswerer, TokenForm } from "@acme/sdk/contract/api";
 import type { KeyClaimRpc } from "../shared/rpc.ts";
 
 /** A token that is completed from outside. */
@@ -16,6 +17,9 @@ export interface WaitpointRecord {
   output: string | null;
   outputType: string | null;
   outputIsError: boolean;
+  /** What a person is asked. */
+  form: TokenForm;
+  answeredBy: TokenAnswerer | null;
 }
 
 /** One object per token, named by the token's id. */
@@ -28,11 +32,13 @@ export interface WaitpointRpc {
     idempotencyKey: string | null;
     idempotencyKeyExpiresAt: number | null;
     tags: string[];
+    form?: TokenForm;
   }): Promise<WaitpointRecord>;
   /** The first completion is kept; a later one returns the record unchanged. Null: there is no such token in this environment. */
   completeToken(
     environmentKey: string,
     output: { data: string | null; dataType: string; isError: boolean },
+    answeredBy?: TokenAnswerer,
   ): Promise<WaitpointRecord | null>;
   retrieveToken(environmentKey: string): Promise<WaitpointRecord | null>;
   /**
@@ -46,7 +52,9 @@ export interface WaitpointRpc {
 }
 
 /** The row of a token on the query side: only a row with a higher version replaces it. */
-export interface WaitpointRow extends Omit<WaitpointRecord, "output" | "outputType" | "outputIsError"> {
+export interface WaitpointRow
+  extends Omit<WaitpointRecord, "output" | "outputType" | "outputIsError" | "form" | "answeredBy"> {
+  title: string | null;
   version: number;
 }
 

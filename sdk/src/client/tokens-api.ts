@@ -20,6 +20,12 @@ export interface CreateWaitpointTokenOptions {
   timeout?: string | Date;
   /** At most 10, each at most 128 characters. */
   tags?: string | string[];
+  /** What is asked: shown to whoever answers in the dashboard's inbox or by a link. */
+  title?: string;
+  /** More about it, as text. */
+  description?: string;
+  /** A JSON schema of the answer. The inbox shows it as a form, and an answer that doesn't match it is refused. */
+  schema?: Record<string, unknown>;
 }
 export interface CreatedWaitpointToken {
   id: string;
@@ -42,6 +48,8 @@ export interface WaitpointToken {
   idempotencyKey?: string;
   idempotencyKeyExpiresAt?: Date;
   tags: string[];
+  /** What is asked. */
+  title?: string;
   createdAt: Date;
 }
 /** A token as the API shows it. */
@@ -49,6 +57,10 @@ export interface RetrievedTokenBody extends WaitpointToken {
   output?: string;
   outputType?: string;
   outputIsError?: boolean;
+  description?: string;
+  schema?: Record<string, unknown>;
+  /** Who completed it. */
+  answeredBy?: { type: "user" | "access_token" | "key" | "callback" | "link"; name?: string };
 }
 export interface ListWaitpointTokensQueryParams extends CursorPageParams {
   status?: WaitpointTokenStatus | WaitpointTokenStatus[];

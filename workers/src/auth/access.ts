@@ -85,6 +85,9 @@ export const ACCESS = {
   retrieveToken: scoped("read:waitpoints", "read:waitpoints:{id}"),
   completeToken: scoped("write:waitpoints", "write:waitpoints:{id}"),
   callBackToken: open,
+  createTokenLink: secretKey,
+  readTokenQuestion: open,
+  answerTokenQuestion: open,
 
   getPacketAddress: secretKey,
   createPacketAddressV1: secretKey,

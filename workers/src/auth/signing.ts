@@ -52,7 +52,7 @@ export function parseSigningKeys(env: SigningBindings): SigningKey[] | { problem
 }
 
 /** What a signature is for: one made for one purpose verifies for no other. */
-export type SigningPurpose = "callback" | "packet" | "shape";
+export type SigningPurpose = "callback" | "packet" | "shape" | "answer";
 
 /** The header of a token that carries the key's ID. Only headers that this server writes are accepted. */
 const headerOf = (id: string): string =>

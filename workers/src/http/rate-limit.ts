@@ -46,9 +46,12 @@ function rateLimitOf(text: string): RateLimit {
  * a block of tokens at a time, and the next before it has run out, so hardly a request waits for it. One request asks
  * for a block: were it all those that find none, a burst of them would empty the bucket by asking.
  */
-export async function takeToken(c: Context<App>, keyHash: string): Promise<void> {
+export async function takeToken(
+  c: Context<App>,
+  keyHash: string,
+  limit: RateLimit = parseRateLimit(c.env.API_RATE_LIMIT),
+): Promise<void> {
   const now = Date.now();
-  const limit = parseRateLimit(c.env.API_RATE_LIMIT);
   const block = Math.max(1, Math.floor(limit.burst / 50));
   const lease = leaseOf(keyHash, now);
   const asks = lease.tokens < block / 2 && lease.askingUntil <= now;

@@ -49,6 +49,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   createToken: "developer",
   retrieveToken: "viewer",
   completeToken: "developer",
+  createTokenLink: "developer",
 
   getPacketAddress: "viewer",
   createPacketAddressV1: "developer",

@@ -7,12 +7,18 @@ import type {
 } from "@acme/durable-objects/rpc";
 import { DEFAULTS, LIMITS } from "@acme/sdk/contract";
 import {
+  AnswerTokenBody,
   CompleteTokenBody,
   CreateTokenBody,
+  CreateTokenLinkBody,
   ListTokensQuery,
   parseDelay,
   parseDuration,
+  type RetrieveTokenResponse,
+  type TokenAnswerer,
   type TokenItem,
+  type TokenLink,
+  type TokenQuestion,
   type TokenStatus,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
@@ -20,6 +26,7 @@ import { access } from "../auth/middleware.ts";
 import { signerOf } from "../auth/signing.ts";
 import { digest, issuePublicToken } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
+import { actorOf } from "../control/audit.ts";
 import { jsonText, readBody, readBytes } from "../http/body.ts";
 import { callbackOutput } from "../http/callback-output.ts";
 import { rangeOf } from "../http/created-range.ts";
@@ -31,6 +38,8 @@ import { openRepository } from "../storage/open.ts";
 import { offload } from "../storage/packets.ts";
 import { shownPacket } from "../views/packet-view.ts";
 import { isoTime, optionalTime } from "../views/time.ts";
+import { answerLink, linkExpiry, verifiedExpiry } from "../waitpoints/answer-link.ts";
+import { checkAnswer, checkSchema } from "../waitpoints/answer-schema.ts";
 
 const PATH = "/api/v1/waitpoints/tokens";
 const PUBLIC_TOKEN_SECONDS = 24 * 3_600;
@@ -81,13 +90,46 @@ export const waitpointRoutes = new Hono<App>()
       output: output?.text,
       outputType: output?.type,
       outputIsError: token.status === "PENDING" ? undefined : token.outputIsError,
-    });
+      description: token.form.description,
+      schema: token.form.schema,
+      answeredBy: token.answeredBy ?? undefined,
+    } satisfies RetrieveTokenResponse);
   })
   .post(`${PATH}/:id/complete`, access("completeToken"), async (c) => {
     const id = c.req.param("id");
     const { environment } = c.var;
     const { data } = await readBody(c, CompleteTokenBody, LIMITS.triggerBodyBytes);
-    return complete(c, environment.key, id, data === undefined ? null : jsonText(data, "data"));
+    const { actorType, actorName } = actorOf(c);
+    const answeredBy: TokenAnswerer = { type: actorType === "operator" ? "key" : actorType, name: actorName };
+    await complete(c, environment.key, id, data === undefined ? null : jsonText(data, "data"), answeredBy);
+    return c.json({ success: true });
+  })
+  .post(`${PATH}/:id/links`, access("createTokenLink"), async (c) => {
+    const id = c.req.param("id");
+    const { environment } = c.var;
+    const { expiresIn } = await readBody(c, CreateTokenLinkBody);
+    if (!(await ownerOf(c, environment.key, id).retrieveToken(environment.key))) throw tokenNotFound(id);
+    const link = answerLink(signerOf(c.env), baseUrl(c), id, linkExpiry(expiresIn, Date.now()));
+    return c.json({ url: link.url, expiresAt: isoTime(link.expiresAt) } satisfies TokenLink);
+  })
+  .get(`${PATH}/:id/question/:signature`, access("readTokenQuestion"), async (c) => {
+    const { token, expiresAt } = await questionOf(c);
+    return c.json(questionView(token, expiresAt));
+  })
+  .post(`${PATH}/:id/question/:signature`, access("answerTokenQuestion"), async (c) => {
+    const { token, expiresAt } = await questionOf(c);
+    const { data, name } = await readBody(c, AnswerTokenBody, ANSWER_BYTES);
+    if (token.status !== "PENDING") {
+      throw new Failure(
+        409,
+        "token_is_over",
+        "It was answered already, or its time has passed. Nothing was changed.",
+      );
+    }
+    const answeredBy: TokenAnswerer = { type: "link", name: name || undefined };
+    const json = data === undefined ? null : jsonText(data, "data");
+    const completed = await complete(c, token.environmentKey, token.id, json, answeredBy);
+    return c.json(questionView(completed, expiresAt));
   })
   .post(`${PATH}/:id/callback/:hash`, access("callBackToken"), async (c) => {
     const { id, hash } = c.req.param();
@@ -101,8 +143,42 @@ export const waitpointRoutes = new Hono<App>()
     }
     await takeToken(c, digest(`callback:${environmentKey}`));
     const body = await readBytes(c.req.raw, LIMITS.triggerBodyBytes, "The request body");
-    return complete(c, environmentKey, id, callbackOutput(body, c.req.header("content-type") ?? ""));
+    const json = callbackOutput(body, c.req.header("content-type") ?? "");
+    await complete(c, environmentKey, id, json, { type: "callback" });
+    return c.json({ success: true });
   });
+
+/** Largest body of an answer that comes by a link. */
+const ANSWER_BYTES = 256 * 1024;
+/** Of one token, by its links. */
+const ANSWER_RATE = { burst: 30, perSecond: 1 };
+
+/** The token whose link this is. Throws a 401 for a wrong or expired one, before anything is looked up. */
+async function questionOf(c: Context<App>): Promise<{ token: WaitpointRecord; expiresAt: number }> {
+  const { id = "", signature = "" } = c.req.param() as Record<string, string>;
+  const environmentKey = parseEnvironmentId(id)?.environmentKey;
+  const expiresAt = verifiedExpiry(signerOf(c.env), id, signature, Date.now());
+  if (environmentKey === undefined || expiresAt === null) {
+    throw new Failure(
+      401,
+      "invalid_answer_link",
+      "This link is not valid, or no longer. Ask whoever sent it for a new one.",
+    );
+  }
+  await takeToken(c, digest(`answer:${id}`), ANSWER_RATE);
+  const token = await ownerOf(c, environmentKey, id).retrieveToken(environmentKey);
+  if (!token) throw tokenNotFound(id);
+  return { token, expiresAt };
+}
+
+const questionView = (token: WaitpointRecord, expiresAt: number): TokenQuestion => ({
+  status: statusOf(token.status),
+  ...token.form,
+  createdAt: isoTime(token.createdAt),
+  timeoutAt: optionalTime(token.timeoutAt),
+  completedAt: optionalTime(token.completedAt),
+  expiresAt: isoTime(expiresAt),
+});
 
 async function createToken(
   c: Context<App>,
@@ -110,7 +186,8 @@ async function createToken(
   body: ReturnType<typeof CreateTokenBody.parse>,
 ): Promise<{ token: WaitpointRecord; isCached: boolean }> {
   const now = Date.now();
-  const { idempotencyKey, idempotencyKeyTTL, timeout, tags } = body;
+  const { idempotencyKey, idempotencyKeyTTL, timeout, tags, title, description, schema } = body;
+  if (schema) checkSchema(schema);
   const ttl = idempotencyKeyTTL === undefined ? null : parseDuration(idempotencyKeyTTL);
   let expiresAt = now + (ttl ?? DEFAULTS.idempotencyKeyTtlMs);
   let id = newEnvironmentId("waitpoint", environment.key, now);
@@ -130,32 +207,36 @@ async function createToken(
     idempotencyKey: idempotencyKey ?? null,
     idempotencyKeyExpiresAt: idempotencyKey === undefined ? null : expiresAt,
     tags: tags ?? [],
+    form: { title, description, schema },
   });
   return { token, isCached };
 }
 
-/** The first completion counts. A later one gets the same answer and changes nothing. */
+/**
+ * The first completion counts. A later one gets the same answer and changes nothing. Throws a 422 for an answer that
+ * the token's schema does not allow.
+ */
 async function complete(
   c: Context<App>,
   environmentKey: string,
   id: string,
   json: string | null,
-): Promise<Response> {
+  answeredBy: TokenAnswerer,
+): Promise<WaitpointRecord> {
   const owner = ownerOf(c, environmentKey, id);
   const packet = json === null ? null : { text: json, type: "application/json" };
   // Before anything is stored for a token that isn't there, or is over.
   const known = await owner.retrieveToken(environmentKey);
   if (!known) throw tokenNotFound(id);
-  if (known.status === "PENDING") {
-    const stored = packet && (await offload(c.env, { key: environmentKey }, packet));
-    const output = {
-      data: stored?.text ?? null,
-      dataType: stored?.type ?? "application/json",
-      isError: false,
-    };
-    await owner.completeToken(environmentKey, output);
-  }
-  return c.json({ success: true });
+  if (known.status !== "PENDING") return known;
+  if (known.form.schema) checkAnswer(known.form.schema, json);
+  const stored = packet && (await offload(c.env, { key: environmentKey }, packet));
+  const output = {
+    data: stored?.text ?? null,
+    dataType: stored?.type ?? "application/json",
+    isError: false,
+  };
+  return (await owner.completeToken(environmentKey, output, answeredBy)) ?? known;
 }
 
 /** The object of a token of this environment. Throws a 404 for another environment's token, as for one that never existed. */
@@ -188,5 +269,6 @@ const itemOf = (c: Context<App>, token: WaitpointRecord | WaitpointRow): TokenIt
   idempotencyKey: token.idempotencyKey ?? undefined,
   idempotencyKeyExpiresAt: optionalTime(token.idempotencyKeyExpiresAt),
   tags: token.tags,
+  title: ("form" in token ? token.form.title : token.title) ?? undefined,
   createdAt: isoTime(token.createdAt),
 });

@@ -242,6 +242,7 @@ export const waitpoints = pgTable(
     status: text().$type<WaitpointRow["status"]>().notNull(),
     version: integer().notNull(),
     tags: jsonb().$type<string[]>().notNull(),
+    title: text(),
     idempotencyKey: text("idempotency_key"),
     idempotencyKeyExpiresAt: millis("idempotency_key_expires_at"),
     createdAt: millis("created_at").notNull(),

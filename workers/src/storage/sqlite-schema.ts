@@ -255,6 +255,7 @@ export const waitpoints = sqliteTable(
     status: text().$type<WaitpointRow["status"]>().notNull(),
     version: integer().notNull(),
     tags: text({ mode: "json" }).$type<string[]>().notNull(),
+    title: text(),
     idempotencyKey: text("idempotency_key"),
     idempotencyKeyExpiresAt: integer("idempotency_key_expires_at"),
     createdAt: integer("created_at").notNull(),

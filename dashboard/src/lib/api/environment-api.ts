@@ -23,6 +23,10 @@ import type {
   RetrieveTokenResponse,
   RunSummary,
   ScheduleObject,
+  SpanResponse,
+  TokenLink,
+  TracePageResponse,
+  TracePageSpan,
   TriggerBody,
   TriggerResponse,
   UpdateScheduleBody,
@@ -31,9 +35,12 @@ import type {
 import type { z } from "zod";
 import { type RequestOptions, request } from "./request.ts";
 
+export type { TokenLink } from "@acme/sdk/contract/api";
 export type RunListItem = RunSummary;
 export type RunListPage = z.infer<typeof ListRunsResponse>;
 export type RunDetail = RetrieveRunResponse;
+export type RecordedSpan = TracePageSpan;
+export type SpanDetail = SpanResponse;
 export type RunEvent = z.infer<typeof EventsResponse>["events"][number];
 export type Attempt = z.infer<typeof AttemptsResponse>["attempts"][number];
 export type Deployment = DeploymentBody;
@@ -74,6 +81,29 @@ export class EnvironmentApi {
   async listRunEvents(id: string, signal?: AbortSignal): Promise<RunEvent[]> {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/events`;
     return (await this.call<{ events: RunEvent[] }>(path, { signal })).events;
+  }
+  /** The spans of the trace that a run is part of: at most `pages` pages of them. */
+  async listSpans(
+    id: string,
+    pages: number,
+    signal?: AbortSignal,
+  ): Promise<{ spans: RecordedSpan[]; truncated: boolean }> {
+    const path = `/api/v1/runs/${encodeURIComponent(id)}/trace`;
+    const spans: RecordedSpan[] = [];
+    let after: string | undefined;
+    for (let page = 0; page < pages; page++) {
+      const query = { "page[size]": 10_000, "page[after]": after };
+      const answer = await this.call<TracePageResponse>(path, { query, signal });
+      spans.push(...answer.data);
+      after = answer.pagination.next;
+      if (after === undefined) return { spans, truncated: answer.pagination.truncated === true };
+    }
+    return { spans, truncated: true };
+  }
+  retrieveSpan(runId: string, spanId: string, signal?: AbortSignal): Promise<SpanResponse> {
+    return this.call(`/api/v1/runs/${encodeURIComponent(runId)}/spans/${encodeURIComponent(spanId)}`, {
+      signal,
+    });
   }
   async listAttempts(id: string, signal?: AbortSignal): Promise<Attempt[]> {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
@@ -151,6 +181,9 @@ export class EnvironmentApi {
   }
   retrieveToken(id: string, signal?: AbortSignal): Promise<Token> {
     return this.call(`/api/v1/waitpoints/tokens/${encodeURIComponent(id)}`, { signal });
+  }
+  createTokenLink(id: string, expiresIn: string): Promise<TokenLink> {
+    return this.post(`/api/v1/waitpoints/tokens/${encodeURIComponent(id)}/links`, { expiresIn });
   }
   completeToken(id: string, data: unknown): Promise<unknown> {
     return this.post(`/api/v1/waitpoints/tokens/${encodeURIComponent(id)}/complete`, { data });

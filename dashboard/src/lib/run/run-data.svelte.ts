@@ -4,6 +4,7 @@ import { onMount, untrack } from "svelte";
 import type { EnvironmentApi, RunDetail } from "../api/environment-api.ts";
 import { getLive } from "../live/connection.ts";
 import { type LogLine, levelOf } from "../logs/lines.ts";
+import { withRecorded } from "../trace/recorded.ts";
 import { traceOf } from "../trace/spans.ts";
 
 /** Most lines that are kept; the oldest go first. */
@@ -12,6 +13,11 @@ const MAX_LINES = 20_000;
 const TIMELINE_MS = 400;
 /** Steps of a run change nothing that the socket tells; so often the timeline of one that executes is asked for anyway. */
 const EXECUTING_MS = 2_000;
+
+/** Spans are recorded a moment after they end; while the run goes on they are asked for this often. */
+const SPANS_MS = 3_000;
+/** Pages of 10,000 spans. */
+const SPAN_PAGES = 3;
 
 const lineOf = ({ seq, time, level, message, attempt, properties }: LiveLogLine): LogLine => ({
   seq,
@@ -36,6 +42,13 @@ export function useRun(api: EnvironmentApi, runId: string) {
     queryFn: ({ signal }) => api.listRunEvents(runId, signal),
     refetchInterval: () => (run.data && (run.data.isExecuting || run.data.isQueued) ? EXECUTING_MS : false),
   }));
+  const spans = createQuery(() => ({
+    queryKey: [api.id, "spans", runId],
+    queryFn: ({ signal }) => api.listSpans(runId, SPAN_PAGES, signal),
+    refetchInterval: () => (run.data && !run.data.isCompleted && run.data.startedAt ? SPANS_MS : false),
+    // What the run's owner tells is shown without them.
+    retry: false,
+  }));
   let lines = $state.raw<readonly LogLine[]>([]);
   let now = $state(Date.now());
 
@@ -45,6 +58,7 @@ export function useRun(api: EnvironmentApi, runId: string) {
       timelineTimer ??= setTimeout(() => {
         timelineTimer = undefined;
         void events.refetch();
+        if (untrack(() => run.data)?.isCompleted) void spans.refetch();
       }, TIMELINE_MS);
     };
     const onError = (error: Error) => console.warn(`Run ${runId} can't be watched live`, error.message);
@@ -89,7 +103,15 @@ export function useRun(api: EnvironmentApi, runId: string) {
     };
   });
 
-  const trace = $derived(run.data ? traceOf(run.data, events.data ?? []) : null);
+  const trace = $derived.by(() => {
+    if (!run.data) return null;
+    const own = traceOf(run.data, events.data ?? []);
+    return {
+      ...own,
+      spans: withRecorded(own.spans, spans.data?.spans ?? [], runId),
+      truncated: spans.data?.truncated ?? false,
+    };
+  });
   return {
     get run() {
       return run;

@@ -1,5 +1,19 @@
 import type { Token } from "../api/environment-api.ts";
 
+const ANSWERERS: Readonly<Record<NonNullable<Token["answeredBy"]>["type"], string>> = {
+  user: "A member",
+  access_token: "An access token",
+  key: "A key",
+  callback: "Its callback address",
+  link: "Somebody with a link",
+};
+
+/** Who answered. The name that comes by a link is what they called themselves. */
+export function answererText({ type, name }: NonNullable<Token["answeredBy"]>): string {
+  if (type === "link") return name ? `${name}, by a link` : ANSWERERS.link;
+  return name ?? ANSWERERS[type];
+}
+
 /** What a token was completed with. Null: nothing. */
 export function answerOf(
   token: Pick<Token, "status" | "output" | "outputType" | "outputIsError">,

@@ -105,12 +105,12 @@ const LABEL_PX = 32;
 
 export interface Tick {
   px: number;
-  /** Milliseconds since the scale's start. */
+  /** Milliseconds since the origin: the scale's start, unless it shows a part of a trace. */
   offset: number;
 }
 
 /** Ticks about 100 px apart at round offsets from the start; none inside a break. */
-export function ticksOf(scale: TimeScale, target = 110): Tick[] {
+export function ticksOf(scale: TimeScale, target = 110, origin = scale.from): Tick[] {
   const linear = scale.pieces.filter(({ cut }) => !cut);
   const px = linear.reduce((sum, { left, right }) => sum + right - left, 0);
   const ms = linear.reduce((sum, { from, to }) => sum + to - from, 0);
@@ -122,11 +122,11 @@ export function ticksOf(scale: TimeScale, target = 110): Tick[] {
   let lastPx = Number.NEGATIVE_INFINITY;
   for (const piece of linear) {
     for (
-      let offset = Math.ceil((piece.from - scale.from) / step) * step;
-      offset <= piece.to - scale.from;
+      let offset = Math.ceil((piece.from - origin) / step) * step;
+      offset <= piece.to - origin;
       offset += step
     ) {
-      const at = scale.project(scale.from + offset);
+      const at = scale.project(origin + offset);
       const covered = scale.cuts.some(({ left }) => left > at && left < at + LABEL_PX);
       if (at - lastPx < target / 2 || at > scale.width - LABEL_PX || covered) continue;
       ticks.push({ px: at, offset });

@@ -1,6 +1,18 @@
 import type { RunEvent } from "../api/environment-api.ts";
 
-export type SpanKind = "run" | "attempt" | "step" | "wait" | "token" | "child" | "batch" | "retry" | "group";
+export type SpanKind =
+  | "run"
+  | "attempt"
+  | "step"
+  | "wait"
+  | "token"
+  | "child"
+  | "batch"
+  | "retry"
+  | "group"
+  | "span"
+  | "fetch"
+  | "service";
 export type SpanStatus = "running" | "ok" | "failed" | "canceled" | "waiting";
 
 /** A stretch in which nothing of the run existed but its record. */
@@ -32,6 +44,8 @@ export interface Span {
   number?: number;
   error?: string;
   hostId?: string;
+  /** Where its attributes and events are asked for; absent: the run's owner tells all that is known of it. */
+  recorded?: { runId: string; spanId: string };
   suspensions: Suspension[];
 }
 
@@ -237,6 +251,30 @@ export interface TraceRow {
   failedInGroup?: number;
 }
 
+/** Above so many rows, what is deeper than this is closed at first. */
+const MANY_ROWS = 500;
+const DEEP = 2;
+
+/** What is closed when a trace is first shown: the deep parts of a large one, except those that lead to a failure. */
+export function closedAtFirst(spans: readonly Span[]): ReadonlySet<string> {
+  if (spans.length <= MANY_ROWS) return new Set();
+  const byId = new Map(spans.map((span) => [span.id, span]));
+  const parents = new Set(spans.map(({ parent }) => parent));
+  const depthOf = ({ parent }: Span): number => {
+    let depth = 0;
+    for (let id = parent; id !== null && depth < DEEP; id = byId.get(id)?.parent ?? null) depth += 1;
+    return depth;
+  };
+  const closed = new Set(
+    spans.filter((span) => parents.has(span.id) && depthOf(span) >= DEEP).map(({ id }) => id),
+  );
+  for (const span of spans) {
+    if (span.status !== "failed") continue;
+    for (let id = span.parent; id !== null && closed.delete(id); ) id = byId.get(id)?.parent ?? null;
+  }
+  return closed;
+}
+
 const GROUP_ABOVE = 5;
 
 /**
@@ -260,7 +298,7 @@ export function rowsOf(
   // A stack instead of recursion: nesting has no limit that a user's code would respect.
   const stack: { span: Span; depth: number; members?: Span[] }[] = [];
   const push = (siblings: readonly Span[], depth: number) => {
-    const items = groupsOf(siblings);
+    const items = groupsOf(siblings, (id) => byParent.has(id));
     for (let index = items.length - 1; index >= 0; index--) stack.push({ ...items[index]!, depth });
   };
   push(byParent.get(null) ?? [], 0);
@@ -291,16 +329,21 @@ export function rowsOf(
   return rows;
 }
 
-function groupsOf(siblings: readonly Span[]): { span: Span; members?: Span[] }[] {
+function groupsOf(
+  siblings: readonly Span[],
+  hasChildren: (id: string) => boolean,
+): { span: Span; members?: Span[] }[] {
   const items: { span: Span; members?: Span[] }[] = [];
   for (let index = 0; index < siblings.length; ) {
     const first = siblings[index]!;
     let end = index + 1;
     while (
+      !hasChildren(first.id) &&
       end < siblings.length &&
       siblings[end]!.name === first.name &&
       siblings[end]!.kind === first.kind &&
-      first.kind === "step"
+      (first.kind === "step" || first.kind === "span" || first.kind === "fetch") &&
+      !hasChildren(siblings[end]!.id)
     )
       end++;
     const run = siblings.slice(index, end);

@@ -21,6 +21,7 @@ export * from "./queries.ts";
 export * from "./queues.ts";
 export * from "./runs.ts";
 export * from "./schedules.ts";
+export * from "./token-form.ts";
 export * from "./traces.ts";
 export * from "./trigger.ts";
 export * from "./waitpoints.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { commaList, QueryText, RangeQuery, wholeNumber } from "./queries.ts";
+import { TOKEN_FORM_LIMITS, TokenForm } from "./token-form.ts";
 import { Delay, IdempotencyKey, KeyTtl, RunTags } from "./trigger.ts";
 
 /** `code` of the error that a token's wait ends with after its timeout (an INTERNAL_ERROR of the journal). */
@@ -14,6 +15,7 @@ export const CreateTokenBody = z.object({
   /** A duration such as "30s", "1h" or "7d", or an ISO 8601 date. */
   timeout: Delay.optional(),
   tags: RunTags.optional(),
+  ...TokenForm.shape,
 });
 
 export const CreateTokenResponse = z.object({
@@ -27,6 +29,13 @@ export const CreateTokenResponse = z.object({
 
 const Time = z.iso.datetime();
 
+/** Who completed a token. `link`: somebody without an account, under the name that they gave. */
+export const TokenAnswerer = z.object({
+  type: z.enum(["user", "access_token", "key", "callback", "link"]),
+  name: z.string().optional(),
+});
+export type TokenAnswerer = z.infer<typeof TokenAnswerer>;
+
 export const TokenItem = z.object({
   id: z.string(),
   url: z.string(),
@@ -36,6 +45,8 @@ export const TokenItem = z.object({
   idempotencyKey: z.string().optional(),
   idempotencyKeyExpiresAt: Time.optional(),
   tags: z.array(z.string()),
+  /** What is asked, for people. */
+  title: z.string().optional(),
   createdAt: Time,
 });
 export type TokenItem = z.infer<typeof TokenItem>;
@@ -45,6 +56,10 @@ export const RetrieveTokenResponse = TokenItem.extend({
   output: z.string().optional(),
   outputType: z.string().optional(),
   outputIsError: z.boolean().optional(),
+  description: z.string().optional(),
+  /** The JSON schema of an answer. */
+  schema: z.record(z.string(), z.unknown()).optional(),
+  answeredBy: TokenAnswerer.optional(),
 });
 export type RetrieveTokenResponse = z.infer<typeof RetrieveTokenResponse>;
 
@@ -67,4 +82,33 @@ export const ListTokensQuery = z.object({
   "page[size]": wholeNumber("Give a number from 1 to 100").pipe(z.number().min(1).max(100)).optional(),
   "page[after]": Cursor.optional(),
   "page[before]": Cursor.optional(),
+});
+
+export const CreateTokenLinkBody = z.object({
+  /** How long the link works: a duration such as "8h" or "7d", at most 30 days. Default: 7 days. */
+  expiresIn: z.string().max(32).optional(),
+});
+
+/** A page where somebody without an account answers this one token. */
+export const TokenLink = z.object({ url: z.string(), expiresAt: Time });
+export type TokenLink = z.infer<typeof TokenLink>;
+
+/** What somebody with a link sees of a token: nothing of the run, its tags or the answer. */
+export const TokenQuestion = z.object({
+  status: z.enum(TOKEN_STATUSES),
+  title: z.string().optional(),
+  description: z.string().optional(),
+  schema: z.record(z.string(), z.unknown()).optional(),
+  createdAt: Time,
+  timeoutAt: Time.optional(),
+  completedAt: Time.optional(),
+  /** The link works until then. */
+  expiresAt: Time,
+});
+export type TokenQuestion = z.infer<typeof TokenQuestion>;
+
+export const AnswerTokenBody = z.object({
+  data: z.unknown().optional(),
+  /** Who answers, in their own words. */
+  name: z.string().trim().max(TOKEN_FORM_LIMITS.name).optional(),
 });

@@ -33,6 +33,29 @@ export const WAITPOINTS_OPERATIONS: Operations = {
       response: api.CompleteTokenResponse,
     },
   },
+  "/api/v1/waitpoints/tokens/{id}/links": {
+    post: {
+      id: "createTokenLink",
+      summary: "Make a link to a page where somebody without an account answers the token",
+      body: api.CreateTokenLinkBody,
+      optionalBody: true,
+      response: api.TokenLink,
+    },
+  },
+  "/api/v1/waitpoints/tokens/{id}/question/{signature}": {
+    get: {
+      id: "readTokenQuestion",
+      summary: "What a token asks, by the signature of a link to it",
+      response: api.TokenQuestion,
+    },
+    post: {
+      id: "answerTokenQuestion",
+      summary: "Complete a token by the signature of a link to it",
+      body: api.AnswerTokenBody,
+      optionalBody: true,
+      response: api.TokenQuestion,
+    },
+  },
   "/api/v1/waitpoints/tokens/{id}/callback/{hash}": {
     post: {
       id: "callBackToken",

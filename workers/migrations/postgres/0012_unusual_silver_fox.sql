@@ -1,0 +1,1 @@
+ALTER TABLE "waitpoints" ADD COLUMN "title" text;

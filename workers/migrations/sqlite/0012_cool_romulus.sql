@@ -1,0 +1,1 @@
+ALTER TABLE `waitpoints` ADD `title` text;
