@@ -9,6 +9,7 @@ import { z } from "zod";
 import { AttemptOutcome, DequeuedRun } from "./host-protocol.ts";
 import { JournalEntry, OperationKind, OperationResult } from "./journal.ts";
 import { LogEntry } from "./log-entry.ts";
+import { MetricPoint, SpanRecord } from "./telemetry.ts";
 
 export const RUNTIME_PROTOCOL = 1;
 
@@ -90,6 +91,14 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     runId: z.string(),
     attempt: z.number().int(),
     entries: z.array(LogEntry),
+  }),
+  /** Spans and metric points of an attempt, which nothing of its outcome depends on. */
+  z.object({
+    type: z.literal("telemetry"),
+    runId: z.string(),
+    attempt: z.number().int(),
+    spans: z.array(SpanRecord),
+    metrics: z.array(MetricPoint),
   }),
   /** Operations for the run's journal. `seq` counts these messages, from 1. */
   z.object({

@@ -11,6 +11,8 @@ export const TELEMETRY_LIMITS = {
   /** Of one span, event or link: what is above is left out and counted in `acme.attributes.dropped`. */
   attributes: 128,
   attributesBytes: 64 * 1024,
+  /** That the code of one attempt opens: further ones are counted only. */
+  spansPerAttempt: 100_000,
   eventsPerSpan: 128,
   linksPerSpan: 128,
   buckets: 256,

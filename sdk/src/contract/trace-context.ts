@@ -47,6 +47,44 @@ export const contextOfRun = (runId: string, traceparent: string | null | undefin
   spanId: spanIdOfRun(runId),
 });
 
+const OPERATION_TYPES = {
+  wait: "wait",
+  token: "token",
+  run: "child",
+  trigger: "child",
+  batch: "batch",
+  "batch-trigger": "batch",
+  step: "step",
+} as const;
+
+type OperationKind = keyof typeof OPERATION_TYPES;
+
+/** The kind of an operation's span, as OpenTelemetry means it. */
+export const operationSpanKind = (kind: OperationKind): "internal" | "producer" =>
+  kind === "step" || kind === "wait" ? "internal" : "producer";
+
+/** The attributes of an operation's span. */
+export const operationAttributes = ({
+  number,
+  kind,
+  location,
+  target,
+  until,
+}: {
+  number: number;
+  kind: OperationKind;
+  location?: string | null;
+  target?: string | null;
+  until?: number | null;
+}): Record<string, string | number> => ({
+  "acme.kind": OPERATION_TYPES[kind],
+  "acme.operation": number,
+  "acme.operation.kind": kind,
+  ...(location ? { "code.location": location } : {}),
+  ...(target ? { "acme.target": target } : {}),
+  ...(until ? { "acme.until": until } : {}),
+});
+
 /**
  * `words` times 8 hexadecimal digits that follow from the text, the same in every runtime and without waiting (cyrb128). They
  * name spans, and protect nothing.

@@ -43,6 +43,7 @@ export function registerConfig(
     | "suspendAfter"
     | "record"
     | "logLevel"
+    | "telemetry"
     | "enableConsoleLogging"
     | "init"
     | "onStart"
@@ -61,6 +62,7 @@ export function registerConfig(
     record:
       config.record === false ? { now: false, random: false, fetch: false } : recordSettings(config.record),
     logLevel: config.logLevel,
+    telemetry: config.telemetry,
     consoleOutput: config.enableConsoleLogging,
   } satisfies typeof state.config);
   const { hooks } = state;

@@ -3,6 +3,7 @@ import type { RetryOptions } from "../contract/manifest.ts";
 import type { RecordSettings } from "../run/state.ts";
 import type { BuildExtension } from "./build-extension.ts";
 import type { HookFunctions } from "./hook-types.ts";
+import type { TelemetrySettings } from "./telemetry-settings.ts";
 
 /** The default export of `acme.config.ts` or `trigger.config.ts`. */
 export interface AcmeConfig {
@@ -36,6 +37,8 @@ export interface AcmeConfig {
    * between two operations.
    */
   record?: boolean | RecordSettings;
+  /** OpenTelemetry instrumentations and exporters of the project. */
+  telemetry?: TelemetrySettings;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
   /**
    * False: what tasks write to the console goes to the run's log, but not to the process's output. Default:

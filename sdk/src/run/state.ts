@@ -3,6 +3,7 @@ import type { MachinePreset } from "../contract/machines.ts";
 import type { RetryOptions, ScheduleManifest } from "../contract/manifest.ts";
 import type { HookFunctions } from "../define/hook-types.ts";
 import type { QueueLimitOptions, QueueOptions } from "../define/queue.ts";
+import type { TelemetrySettings } from "../define/telemetry-settings.ts";
 import type { DurableScope } from "../wait/durable.ts";
 import type { Context } from "./context.ts";
 import type { RunMetadata } from "./run-metadata.ts";
@@ -48,6 +49,7 @@ interface ProjectDefaults {
   record?: RecordSettings;
   /** False: what tasks write to the console goes to the run's log only. */
   consoleOutput?: boolean;
+  telemetry?: TelemetrySettings;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
 }
 

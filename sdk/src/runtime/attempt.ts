@@ -1,7 +1,9 @@
+import { context } from "@opentelemetry/api";
 import { updateRunMetadata } from "../client/runs-api.ts";
 import type { AttemptOutcome, DequeuedRun } from "../contract/host-protocol.ts";
 import type { OperationResult } from "../contract/journal.ts";
 import type { LogEntry } from "../contract/log-entry.ts";
+import { TELEMETRY_LIMITS } from "../contract/telemetry-limits.ts";
 import type { Context } from "../run/context.ts";
 import { notSaved, RunMetadata } from "../run/run-metadata.ts";
 import { type RegisteredTask, type RunScope, state } from "../run/state.ts";
@@ -14,6 +16,9 @@ import { LogBuffer } from "./log-buffer.ts";
 import { realNow } from "./real-clock.ts";
 import type { Recorder } from "./recorder.ts";
 import { TaskExecution } from "./task-execution.ts";
+import { AttemptTelemetry } from "./telemetry/attempt-telemetry.ts";
+import { runMetrics, spanListeners } from "./telemetry/setup.ts";
+import { TelemetryBuffer } from "./telemetry/telemetry-buffer.ts";
 
 /** The run's end waits this long for its streams to be stored. */
 const STREAMS_MS = 60_000;
@@ -38,6 +43,8 @@ export class Attempt implements RunScope {
   token: number;
   readonly #run: DequeuedRun;
   readonly #logs: LogBuffer;
+  readonly telemetry: AttemptTelemetry;
+  readonly #buffer: TelemetryBuffer;
   readonly #execution: TaskExecution;
   readonly #stop = new AttemptStop();
   readonly #time: ActiveTime;
@@ -51,6 +58,8 @@ export class Attempt implements RunScope {
     this.#run = run;
     this.#logs = new LogBuffer(channel, run.runId, run.attempt);
     this.token = run.token;
+    this.#buffer = new TelemetryBuffer(channel, run.runId, run.attempt);
+    this.telemetry = new AttemptTelemetry(run, this.#buffer, () => this.replaying, spanListeners);
     this.durable = new Journal(this.#journalOwner(channel), run.resume, state.config.record ?? {});
     // The start is the first value that an attempt records, so that a replay reports the same one.
     this.ctx = contextOf(run, task, new Date(this.durable.recorder.now(realNow)));
@@ -107,11 +116,13 @@ export class Attempt implements RunScope {
   }
 
   log(level: LogEntry["level"], message: string, properties?: object): void {
-    if (!this.ended && !this.replaying) this.#logs.add(level, message, properties);
+    if (!this.ended && !this.replaying)
+      this.#logs.add(level, message, properties, this.telemetry.activeSpan());
   }
 
   flushLogs(): void {
     this.#logs.flush();
+    this.#buffer.flush();
   }
 
   /** The run was canceled: aborts the signal; the attempt ends as canceled when its function settles. */
@@ -140,6 +151,7 @@ export class Attempt implements RunScope {
     if (!waits || this.ended) return undefined;
     this.durable.freeze();
     this.#logs.flush();
+    this.telemetry.suspend();
     this.#time.suspend();
     this.#suspendedWaits = waits;
     return waits;
@@ -159,6 +171,8 @@ export class Attempt implements RunScope {
     this.forgotten = true;
     this.ended = true;
     this.durable.end();
+    this.telemetry.forget();
+    runMetrics.end();
   }
 
   /** Fails the attempt with an error that nobody caught. The process must not be used again. */
@@ -170,12 +184,20 @@ export class Attempt implements RunScope {
   /** Executes the attempt. Never rejects. Leaves no timer and nothing unsent behind. */
   async execute(): Promise<AttemptOutcome> {
     this.#time.startTimer();
-    let outcome = await this.#execution.execute();
+    runMetrics.begin(this.#run.runId, this.#run.attempt, this.#buffer, () => this.#time.isSuspended);
+    let outcome = await context.with(this.telemetry.context, () => this.#execution.execute());
     this.#time.stopTimer();
     if (this.#stop.canceled) outcome = { type: "canceled" };
     await this.#flushStreams();
     if (this.#metadata) await this.#flushMetadata(this.#metadata);
     this.durable.end();
+    runMetrics.end();
+    const { dropped } = this.telemetry.end(outcome);
+    if (dropped > 0)
+      this.log(
+        "warn",
+        `${dropped} spans were dropped: an attempt records at most ${TELEMETRY_LIMITS.spansPerAttempt}`,
+      );
     this.#logs.flush();
     this.ended = true;
     return outcome;
@@ -185,6 +207,7 @@ export class Attempt implements RunScope {
     const attempt = this;
     return {
       self: this,
+      telemetry: this.telemetry,
       runId: this.#run.runId,
       attempt: this.#run.attempt,
       get token() {

@@ -13,6 +13,7 @@ import { Recorder } from "./recorder.ts";
 import { ResultQueue } from "./result-queue.ts";
 import { runContext } from "./run-context.ts";
 import { sourceLocation } from "./source-location.ts";
+import type { AttemptTelemetry } from "./telemetry/attempt-telemetry.ts";
 
 const MAX_NAME = 512;
 
@@ -21,6 +22,7 @@ export interface JournalOwner {
   readonly self: Attempt;
   readonly runId: string;
   readonly attempt: number;
+  readonly telemetry: Pick<AttemptTelemetry, "operationBegins" | "operationEnds" | "within">;
   /** Fences messages; changes when the run is resumed after a suspension. */
   readonly token: number;
   send(message: RuntimeToHost): void;
@@ -155,6 +157,7 @@ export class Journal implements DurableScope {
     }
     const entry: JournalEntry = known ? { ...called, ...withoutUndefined(known) } : called;
     this.#entries.set(number, entry);
+    this.#owner.telemetry.operationBegins(entry);
     // An entry that is known only because its operation was claimed lacks what the runtime knows.
     if (!known?.values) this.#write(entry);
     const promise = new Promise<T>((resolve, reject) => {
@@ -272,7 +275,9 @@ export class Journal implements DurableScope {
     await this.busy(async () => {
       await this.#thaw.promise;
       const id = `${runId}.${attempt}.${entry.number}`;
-      const started = await this.inner(nameOf(entry), () => start({ id, target: known, known: knownBefore }));
+      const started = await this.#owner.telemetry.within(entry, () =>
+        this.inner(nameOf(entry), () => start({ id, target: known, known: knownBefore })),
+      );
       if (started.target !== undefined && entry.target === undefined) {
         entry.target = started.target;
         if (!started.result) this.#write(entry);
@@ -362,6 +367,7 @@ export class Journal implements DurableScope {
   #handOut(operation: PendingOperation): void {
     const { number } = operation.entry;
     this.#pending.delete(number);
+    this.#owner.telemetry.operationEnds(operation.entry, !this.#handedOutBefore.has(number));
     this.#handedOut.push(number);
     this.#scheduleFlush();
     operation.handOut();

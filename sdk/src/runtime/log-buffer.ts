@@ -21,11 +21,18 @@ export class LogBuffer {
     this.#prefix = `{"type":"log","runId":${JSON.stringify(runId)},"attempt":${attempt},"entries":[`;
   }
 
-  add(level: LogEntry["level"], message: string, properties?: object): void {
+  /** `span`: the one in which it is logged, where that is not the attempt's. */
+  add(
+    level: LogEntry["level"],
+    message: string,
+    properties?: object,
+    span?: { traceId: string; spanId: string },
+  ): void {
     const text = cutMiddle(message, LIMITS.logMessageBytes);
     // Properties are serialized now because the caller may change them later.
     const more = properties ? `,"properties":${serializeProperties(properties)}` : "";
-    const entry = `{"time":${realNow()},"level":"${level}","message":${JSON.stringify(text)}${more}}`;
+    const where = span ? `,"traceId":"${span.traceId}","spanId":"${span.spanId}"` : "";
+    const entry = `{"time":${realNow()},"level":"${level}","message":${JSON.stringify(text)}${more}${where}}`;
     this.#entries.push(entry);
     this.#chars += entry.length;
     if (this.#chars > FLUSH_CHARS) this.flush();

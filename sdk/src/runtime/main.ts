@@ -20,6 +20,7 @@ import { Channel } from "./channel.ts";
 import { captureConsole } from "./console-capture.ts";
 import { makeRecordable } from "./recording.ts";
 import { Runner } from "./runner.ts";
+import { applyTelemetrySettings, registerTelemetry } from "./telemetry/setup.ts";
 
 // The contract's values are repeated here: importing them would load zod, which takes longer than the rest of
 // the start.
@@ -73,9 +74,11 @@ process.on("unhandledRejection", onUncaught);
 
 captureConsole();
 makeRecordable();
+registerTelemetry();
 process.setSourceMapsEnabled(true);
 try {
   await import(pathToFileURL(bundle).href);
+  applyTelemetrySettings();
   channel.send({ type: "ready" });
 } catch (error) {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);

@@ -4,6 +4,7 @@ import { watched } from "./idle-connections.ts";
 import { realNow } from "./real-clock.ts";
 import type { Recorder } from "./recorder.ts";
 import { runContext } from "./run-context.ts";
+import { fetchSpanName, traced } from "./telemetry/traced-fetch.ts";
 
 /**
  * Returns the recorder of the caller's run; undefined for the runtime's own code, inside steps, and for code
@@ -48,7 +49,7 @@ export function makeRecordable(): void {
   syncBuiltinESMExports();
   Object.defineProperty(globalThis.crypto, "randomUUID", { value: uuid, configurable: true, writable: true });
 
-  const realFetch = watched(globalThis.fetch);
+  const realFetch = traced(watched(globalThis.fetch));
   globalThis.fetch = (input, init) => {
     const current = recorder();
     return current?.recordsFetch ? recordedFetch(current, realFetch, input, init) : realFetch(input, init);
@@ -68,6 +69,7 @@ async function recordedFetch(
   const request = `${method} ${url}`;
   const recorded = current.replayed(request);
   if (recorded) {
+    runContext.getStore()?.attempt.telemetry.replayedCall(fetchSpanName(method, address));
     const body = recorded.body === null ? null : Buffer.from(recorded.body, "base64");
     const { status, statusText, headers } = recorded;
     return Object.defineProperty(new Response(body, { status, statusText, headers }), "url", { value: url });

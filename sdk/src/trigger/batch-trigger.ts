@@ -113,7 +113,12 @@ async function send<T>(
     idempotencyKey,
     idempotencyKeyOptions: idempotencyKey ? idempotencyKeyOptions(idempotencyKey) : undefined,
   };
-  return sendBatch(body, lines, withOperation(requestOptions, operation), requestOptions);
+  return sendBatch(
+    body,
+    lines,
+    withOperation(requestOptions, operation),
+    withOperation(requestOptions, undefined),
+  );
 }
 
 async function lineOf(

@@ -13,6 +13,7 @@ import { durableScope, waitScope } from "../wait/durable.ts";
 import { errorOf, failedCall, failureOfCall, readValue, recordedValue } from "../wait/operation-errors.ts";
 import { idempotencyKeyOptions, toIdempotencyKey } from "./idempotency-keys.ts";
 import { TaskRunPromise, type TaskRunResult } from "./task-run-promise.ts";
+import { traceHeader } from "./trace-header.ts";
 import type { TriggerAndWaitOptions, TriggerOptions } from "./trigger-options.ts";
 
 /** A call of any of the trigger functions. */
@@ -205,15 +206,20 @@ async function send<TIdentifier extends string, TInput, TOutput>(
   };
 }
 
-/** Returns the options of a call that is made for an operation. */
+/** Returns the options of a call that triggers: it is of the caller's trace, and made for an operation. */
 export const withOperation = (
   options: ApiRequestOptions | undefined,
   operation: string | undefined,
-): ApiRequestOptions | undefined =>
+): ApiRequestOptions =>
   // Another server or environment does not know this run.
-  operation === undefined || options?.clientConfig
-    ? options
-    : { ...options, additionalHeaders: { ...options?.additionalHeaders, [OPERATION_HEADER]: operation } };
+  ({
+    ...options,
+    additionalHeaders: {
+      ...traceHeader(),
+      ...options?.additionalHeaders,
+      ...(operation === undefined || options?.clientConfig ? {} : { [OPERATION_HEADER]: operation }),
+    },
+  });
 
 const NOT_YET = ["externalDeploymentId"] as const;
 

@@ -1,8 +1,9 @@
 import type { OperationTrace, RunTrace } from "@acme/durable-objects/rpc";
 import {
-  type Attributes,
   cutName,
   isFinal,
+  operationAttributes,
+  operationSpanKind,
   parseTraceparent,
   publicStatus,
   type SpanRecord,
@@ -78,41 +79,23 @@ export function spansOfRun(run: RunTrace): SpanRecord[] {
 const LOST = "The host running this attempt was lost; it was started again elsewhere.";
 const FAILED = new Set<string>(["FAILED", "CRASHED", "SYSTEM_FAILURE", "TIMED_OUT", "EXPIRED"]);
 
-const OPERATION_TYPES = {
-  wait: "wait",
-  token: "token",
-  run: "child",
-  trigger: "child",
-  batch: "batch",
-  "batch-trigger": "batch",
-  step: "step",
-} as const;
-
 function spanOfOperation(
   run: RunTrace,
   operation: OperationTrace,
   base: Pick<SpanRecord, "traceId" | "runId" | "service" | "kind" | "events" | "links">,
 ): SpanRecord {
-  const { attempt, number, kind, name, location, target, until } = operation;
-  const attributes: Attributes = {
-    "acme.kind": OPERATION_TYPES[kind],
-    "acme.operation": number,
-    "acme.operation.kind": kind,
-    ...(location === null ? {} : { "code.location": location }),
-    ...(target === null ? {} : { "acme.target": target }),
-    ...(until === null ? {} : { "acme.until": until }),
-  };
+  const { attempt, number, kind, name } = operation;
   return {
     ...base,
     spanId: spanIdOfOperation(run.id, attempt, number),
     parentSpanId: spanIdOfAttempt(run.id, attempt),
     attempt,
-    kind: kind === "step" || kind === "wait" ? "internal" : "producer",
+    kind: operationSpanKind(kind),
     name: cutName(name),
     startTime: operation.startedAt,
     endTime: operation.completedAt ?? (isFinal(run.status) ? run.completedAt : null),
     status: operation.failed ? "error" : "unset",
     ...(operation.failed && operation.error ? { message: operation.error } : {}),
-    attributes,
+    attributes: operationAttributes(operation),
   };
 }

@@ -1,0 +1,247 @@
+import {
+  type Context,
+  context,
+  INVALID_SPAN_CONTEXT,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  type SpanOptions,
+  TraceFlags,
+  trace,
+} from "@opentelemetry/api";
+import type { AttemptOutcome, DequeuedRun } from "../../contract/host-protocol.ts";
+import type { JournalEntry } from "../../contract/journal.ts";
+import type { SpanRecord } from "../../contract/telemetry.ts";
+import { TELEMETRY_LIMITS } from "../../contract/telemetry-limits.ts";
+import { cutMiddle } from "../../contract/text.ts";
+import {
+  operationAttributes,
+  operationSpanKind,
+  spanIdOfAttempt,
+  spanIdOfCall,
+  spanIdOfOperation,
+  spanIdOfRun,
+  traceIdOfRun,
+} from "../../contract/trace-context.ts";
+import { preciseNow } from "./precise-now.ts";
+import { RecordedSpan } from "./recorded-span.ts";
+import type { TelemetryBuffer } from "./telemetry-buffer.ts";
+
+/** A span that is open for longer than this is sent before its end, so that it can be seen. */
+const OPEN_MS = 1_000;
+
+/** Who else gets the spans that have ended: the exporters of the project's configuration. */
+export type SpanListener = (span: SpanRecord) => void;
+
+/**
+ * The spans of one attempt: of the attempt itself, its durable operations, and what its code opens by OpenTelemetry. Their ids
+ * follow from the run's, so that a replay names the same spans and nothing is twice in the trace. An attempt that opens none
+ * sends none: what its owner knows of it is shown anyway.
+ */
+export class AttemptTelemetry {
+  readonly traceId: string;
+  readonly spanId: string;
+  /** Where the task's code runs. */
+  readonly context: Context;
+  readonly #run: DequeuedRun;
+  readonly #buffer: TelemetryBuffer;
+  readonly #isReplaying: () => boolean;
+  readonly #listeners: ReadonlySet<SpanListener>;
+  readonly #startTime = preciseNow();
+  readonly #operations = new Map<number, SpanRecord>();
+  readonly #open = new Set<RecordedSpan>();
+  /** How often a span with this parent and name was opened. */
+  readonly #calls = new Map<string, number>();
+  #spans = 0;
+  #sent = 0;
+  #dropped = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    run: DequeuedRun,
+    buffer: TelemetryBuffer,
+    isReplaying: () => boolean,
+    listeners: ReadonlySet<SpanListener>,
+  ) {
+    this.#run = run;
+    this.#buffer = buffer;
+    this.#isReplaying = isReplaying;
+    this.#listeners = listeners;
+    this.traceId = traceIdOfRun(run.runId, run.traceparent);
+    this.spanId = spanIdOfAttempt(run.runId, run.attempt);
+    this.context = this.#contextOf(this.spanId);
+  }
+
+  /** Ids of the span that the caller is in, if it is not the attempt's own: what a log line is written in. */
+  activeSpan(): { traceId: string; spanId: string } | undefined {
+    const active = trace.getSpanContext(context.active());
+    return active && active.spanId !== this.spanId && active !== INVALID_SPAN_CONTEXT ? active : undefined;
+  }
+
+  /** Calls `fn` in the span of an operation: what it triggers, fetches and opens is below that. */
+  within<T>(entry: JournalEntry, fn: () => T): T {
+    return context.with(this.#contextOf(this.#operationId(entry)), fn);
+  }
+
+  operationBegins(entry: JournalEntry): void {
+    const { number, kind, name } = entry;
+    this.#operations.set(number, {
+      ...this.#ids(this.#operationId(entry), this.spanId),
+      service: null,
+      name: cutMiddle(name, TELEMETRY_LIMITS.nameBytes),
+      kind: operationSpanKind(kind),
+      startTime: entry.startedAt,
+      endTime: null,
+      status: "unset",
+      attributes: {},
+      events: [],
+      links: [],
+    });
+  }
+
+  /** The task's code gets its result now. `isNew`: it did not get it before, in an earlier process. */
+  operationEnds(entry: JournalEntry, isNew: boolean): void {
+    const record = this.#operations.get(entry.number);
+    this.#operations.delete(entry.number);
+    if (!record || !isNew) return;
+    const { result } = entry;
+    record.attributes = operationAttributes(entry);
+    record.endTime = Math.max(entry.completedAt ?? entry.until ?? preciseNow(), record.startTime);
+    if (result && !result.ok) {
+      record.status = "error";
+      const { error } = result;
+      record.message = cutMiddle(
+        ("message" in error && error.message) || error.type,
+        TELEMETRY_LIMITS.attributeValueBytes,
+      );
+    }
+    this.#send(record);
+  }
+
+  /** A span of the task's code or of a library. */
+  startSpan(name: string, options: SpanOptions, parent: SpanContext | undefined): Span {
+    if (this.#spans >= TELEMETRY_LIMITS.spansPerAttempt) {
+      this.#dropped += 1;
+      return trace.wrapSpanContext(parent ?? INVALID_SPAN_CONTEXT);
+    }
+    this.#spans += 1;
+    const parentId = this.#parentOf(parent);
+    const ordinal = this.#count(parentId, name);
+    const ids = this.#ids(spanIdOfCall(this.#run.runId, parentId, name, ordinal), parentId);
+    const span = new RecordedSpan(ids, name, options, this.#isReplaying(), (ended) => this.#spanEnded(ended));
+    this.#open.add(span);
+    this.#timer ??= setTimeout(() => this.#showOpen(), OPEN_MS);
+    this.#timer.unref();
+    return span;
+  }
+
+  /** What would have opened a span is not done again, because the run is replayed. Later ones are counted after it. */
+  replayedCall(name: string): void {
+    this.#count(this.#parentOf(trace.getSpanContext(context.active())), name);
+  }
+
+  #parentOf(parent: SpanContext | undefined): string {
+    return parent?.traceId === this.traceId ? parent.spanId : this.spanId;
+  }
+
+  #count(parentId: string, name: string): number {
+    const key = `${parentId} ${name}`;
+    const ordinal = this.#calls.get(key) ?? 0;
+    this.#calls.set(key, ordinal + 1);
+    return ordinal;
+  }
+
+  /** The attempt is suspended, and may go on in another process: what is open is sent as it is. */
+  suspend(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const span of this.#open) this.#sendOpen(span);
+    this.#buffer.flush();
+  }
+
+  end(outcome: AttemptOutcome): { dropped: number } {
+    clearTimeout(this.#timer);
+    for (const span of [...this.#open])
+      if (span.isKnown || !span.isReplayed) this.#buffer.addSpan(span.record);
+    this.#open.clear();
+    if (this.#isUsed) this.#send(this.#ownSpan(outcome));
+    this.#buffer.flush();
+    return { dropped: this.#dropped };
+  }
+
+  /** Nothing more of it happens in this process. */
+  forget(): void {
+    clearTimeout(this.#timer);
+    this.#buffer.flush();
+  }
+
+  get #isUsed(): boolean {
+    return this.#spans > 0 || this.#sent > 0 || this.#listeners.size > 0;
+  }
+
+  #send(record: SpanRecord): void {
+    this.#sent += 1;
+    this.#buffer.addSpan(record);
+    for (const listener of this.#listeners) listener(record);
+  }
+
+  #ownSpan(outcome: AttemptOutcome): SpanRecord {
+    const error = outcome.type === "failure" ? outcome.error : undefined;
+    const { taskId, runId, attempt } = this.#run;
+    return {
+      ...this.#ids(this.spanId, spanIdOfRun(runId)),
+      service: null,
+      name: `Attempt ${attempt}`,
+      kind: "internal",
+      startTime: this.#startTime,
+      endTime: preciseNow(),
+      status: error ? "error" : "unset",
+      ...(error && "message" in error && error.message
+        ? { message: cutMiddle(error.message, TELEMETRY_LIMITS.attributeValueBytes) }
+        : {}),
+      attributes: { "acme.kind": "attempt", "acme.task": taskId },
+      events: [],
+      links: [],
+    };
+  }
+
+  #spanEnded(span: RecordedSpan): void {
+    this.#open.delete(span);
+    // It began and ended before the run was suspended, and was sent then.
+    if (span.isReplayed && this.#isReplaying()) return;
+    this.#send(span.record);
+  }
+
+  #showOpen(): void {
+    this.#timer = undefined;
+    const now = preciseNow();
+    for (const span of this.#open) if (now - span.record.startTime >= OPEN_MS) this.#sendOpen(span);
+    if ([...this.#open].some(({ isKnown }) => !isKnown)) {
+      this.#timer = setTimeout(() => this.#showOpen(), OPEN_MS);
+      this.#timer.unref();
+    }
+  }
+
+  #sendOpen(span: RecordedSpan): void {
+    if (span.isKnown || this.#isReplaying()) return;
+    span.isKnown = true;
+    this.#buffer.addSpan(span.record);
+  }
+
+  #operationId({ number }: JournalEntry): string {
+    return spanIdOfOperation(this.#run.runId, this.#run.attempt, number);
+  }
+
+  #ids(spanId: string, parentSpanId: string) {
+    const { runId, attempt } = this.#run;
+    return { traceId: this.traceId, spanId, parentSpanId, runId, attempt };
+  }
+
+  #contextOf(spanId: string): Context {
+    return trace.setSpanContext(ROOT_CONTEXT, {
+      traceId: this.traceId,
+      spanId,
+      traceFlags: TraceFlags.SAMPLED,
+    });
+  }
+}

@@ -1,0 +1,220 @@
+import type {
+  BatchObservableCallback,
+  Counter,
+  Gauge,
+  Histogram,
+  Meter,
+  MeterProvider,
+  MetricOptions,
+  Observable,
+  ObservableCallback,
+  ObservableCounter,
+  ObservableGauge,
+  ObservableUpDownCounter,
+  Attributes as OtelAttributes,
+  UpDownCounter,
+} from "@opentelemetry/api";
+import type { Attributes, MetricPoint } from "../../contract/telemetry.ts";
+import { TELEMETRY_LIMITS } from "../../contract/telemetry-limits.ts";
+import { cutMiddle } from "../../contract/text.ts";
+import { attributesOf } from "./attributes.ts";
+
+/** What OpenTelemetry's SDK has as the default. */
+const DEFAULT_BOUNDS = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
+/** Sets of attributes of one instrument: measurements with further ones are not recorded. */
+const MAX_SERIES = 500;
+
+type Kind = MetricPoint["kind"];
+export type Measured = Pick<MetricPoint, "name" | "kind" | "unit" | "value" | "buckets" | "attributes">;
+
+interface Series {
+  attributes: Attributes;
+  value: number;
+  buckets: { counts: number[]; sum: number; count: number } | undefined;
+  isNew: boolean;
+}
+
+/** One metric: what was measured since the run began, by attributes. */
+class Instrument implements Observable {
+  readonly name: string;
+  readonly kind: Kind;
+  readonly unit: string;
+  readonly #bounds: number[];
+  readonly #series = new Map<string, Series>();
+  readonly #callbacks = new Set<ObservableCallback>();
+
+  constructor(name: string, kind: Kind, options: MetricOptions | undefined) {
+    this.name = cutMiddle(String(name), TELEMETRY_LIMITS.nameBytes);
+    this.kind = kind;
+    this.unit = String(options?.unit ?? "").slice(0, 64);
+    const bounds = options?.advice?.explicitBucketBoundaries ?? DEFAULT_BOUNDS;
+    this.#bounds = [...bounds].slice(0, TELEMETRY_LIMITS.buckets).sort((a, b) => a - b);
+  }
+
+  /** Adds to a sum. */
+  add(value: number, attributes?: OtelAttributes): void {
+    const series = this.#of(value, attributes);
+    if (series) series.value += value;
+  }
+
+  /** Sets a gauge, or counts in a histogram. */
+  record(value: number, attributes?: OtelAttributes): void {
+    const series = this.#of(value, attributes);
+    if (!series) return;
+    if (this.kind !== "histogram") {
+      series.value = value;
+      return;
+    }
+    series.buckets ??= { counts: new Array<number>(this.#bounds.length + 1).fill(0), sum: 0, count: 0 };
+    const above = this.#bounds.findIndex((bound) => value <= bound);
+    const index = above === -1 ? this.#bounds.length : above;
+    series.buckets.counts[index] = (series.buckets.counts[index] ?? 0) + 1;
+    series.buckets.sum += value;
+    series.buckets.count += 1;
+  }
+
+  addCallback(callback: ObservableCallback): void {
+    this.#callbacks.add(callback);
+  }
+
+  removeCallback(callback: ObservableCallback): void {
+    this.#callbacks.delete(callback);
+  }
+
+  async observe(): Promise<void> {
+    const observe = (value: number, attributes?: OtelAttributes) => this.set(value, attributes);
+    for (const callback of this.#callbacks) await callback({ observe });
+  }
+
+  /** What a callback observed: also of an observable counter it is the value, not what is added. */
+  set(value: number, attributes?: OtelAttributes): void {
+    const series = this.#of(value, attributes);
+    if (series) series.value = value;
+  }
+
+  /** What changed since the last time. */
+  collect(): Measured[] {
+    const measured: Measured[] = [];
+    for (const series of this.#series.values()) {
+      if (!series.isNew) continue;
+      series.isNew = false;
+      const { attributes, buckets } = series;
+      const value = buckets ? buckets.sum / Math.max(1, buckets.count) : series.value;
+      measured.push({
+        name: this.name,
+        kind: this.kind,
+        unit: this.unit,
+        value,
+        ...(buckets ? { buckets: { bounds: this.#bounds, ...buckets, counts: [...buckets.counts] } } : {}),
+        attributes,
+      });
+    }
+    return measured;
+  }
+
+  /** A new run begins. */
+  reset(): void {
+    this.#series.clear();
+  }
+
+  #of(value: number, attributes: OtelAttributes | undefined): Series | undefined {
+    if (typeof value !== "number" || !Number.isFinite(value)) return undefined;
+    const kept = attributesOf(attributes);
+    const key = attributes ? JSON.stringify(Object.entries(kept).sort(([a], [b]) => (a < b ? -1 : 1))) : "";
+    let series = this.#series.get(key);
+    if (!series) {
+      if (this.#series.size >= MAX_SERIES) return undefined;
+      series = { attributes: kept, value: 0, buckets: undefined, isNew: true };
+      this.#series.set(key, series);
+    }
+    series.isNew = true;
+    return series;
+  }
+}
+
+/** The meters of one process, which executes one run at a time: what they measure belongs to that. */
+export class RunMeterProvider implements MeterProvider, Meter {
+  readonly #instruments = new Map<string, Instrument>();
+  readonly #batches = new Map<BatchObservableCallback, Set<Observable>>();
+
+  /** True where the project's code measures anything. */
+  get isUsed(): boolean {
+    return this.#instruments.size > 0;
+  }
+
+  getMeter(): Meter {
+    return this;
+  }
+
+  createCounter(name: string, options?: MetricOptions): Counter {
+    return this.#instrument(name, "sum", options);
+  }
+
+  createUpDownCounter(name: string, options?: MetricOptions): UpDownCounter {
+    return this.#instrument(name, "sum", options);
+  }
+
+  createGauge(name: string, options?: MetricOptions): Gauge {
+    return this.#instrument(name, "gauge", options);
+  }
+
+  createHistogram(name: string, options?: MetricOptions): Histogram {
+    return this.#instrument(name, "histogram", options);
+  }
+
+  createObservableGauge(name: string, options?: MetricOptions): ObservableGauge {
+    return this.#instrument(name, "gauge", options);
+  }
+
+  createObservableCounter(name: string, options?: MetricOptions): ObservableCounter {
+    return this.#instrument(name, "sum", options);
+  }
+
+  createObservableUpDownCounter(name: string, options?: MetricOptions): ObservableUpDownCounter {
+    return this.#instrument(name, "sum", options);
+  }
+
+  addBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
+    this.#batches.set(callback, new Set(observables));
+  }
+
+  removeBatchObservableCallback(callback: BatchObservableCallback): void {
+    this.#batches.delete(callback);
+  }
+
+  /** A callback that throws keeps the others from nothing. */
+  async collect(): Promise<Measured[]> {
+    const calls = [...this.#instruments.values()].map((instrument) => () => instrument.observe());
+    for (const [callback, observables] of this.#batches)
+      calls.push(async () => {
+        await callback({
+          observe: (observable, value, attributes) => {
+            if (observables.has(observable) && observable instanceof Instrument)
+              observable.set(value, attributes);
+          },
+        });
+      });
+    await Promise.allSettled(calls.map((call) => call()));
+    return this.collectNow();
+  }
+
+  /** Without asking callbacks. */
+  collectNow(): Measured[] {
+    return [...this.#instruments.values()].flatMap((instrument) => instrument.collect());
+  }
+
+  /** What is measured from now on belongs to another run. */
+  reset(): void {
+    for (const instrument of this.#instruments.values()) instrument.reset();
+  }
+
+  #instrument(name: string, kind: Kind, options: MetricOptions | undefined): Instrument {
+    const key = `${kind} ${name}`;
+    let instrument = this.#instruments.get(key);
+    if (!instrument) {
+      instrument = new Instrument(name, kind, options);
+      this.#instruments.set(key, instrument);
+    }
+    return instrument;
+  }
+}

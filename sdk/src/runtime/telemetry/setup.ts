@@ -1,0 +1,38 @@
+import { context, metrics, propagation, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { state } from "../../run/state.ts";
+import type { SpanListener } from "./attempt-telemetry.ts";
+import { ExporterFeed, enableInstrumentations } from "./exporters.ts";
+import { RunMeterProvider } from "./run-meter.ts";
+import { RunMetrics } from "./run-metrics.ts";
+import { TraceparentPropagator } from "./traceparent-propagator.ts";
+import { RunTracerProvider } from "./tracer-provider.ts";
+
+/** Who gets the spans of the runs of this process, beside the host. */
+export const spanListeners = new Set<SpanListener>();
+
+const meters = new RunMeterProvider();
+const tracers = new RunTracerProvider();
+export const runMetrics = new RunMetrics(meters);
+
+/**
+ * Registers the runtime behind `@opentelemetry/api`, for every copy of it. Called before the project's bundle is loaded: meters
+ * that were made before have no effect.
+ */
+export function registerTelemetry(): void {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  trace.setGlobalTracerProvider(tracers);
+  metrics.setGlobalMeterProvider(meters);
+  propagation.setGlobalPropagator(new TraceparentPropagator());
+}
+
+/** Applies `telemetry` of the project's configuration, when its bundle is loaded. */
+export function applyTelemetrySettings(): void {
+  const settings = state.config.telemetry;
+  if (!settings) return;
+  enableInstrumentations(settings, tracers, meters);
+  if (!settings.exporters?.length) return;
+  const feed = new ExporterFeed(settings);
+  spanListeners.add(feed.listener);
+  process.on("beforeExit", () => feed.flush());
+}
