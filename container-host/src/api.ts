@@ -1,3 +1,5 @@
+import { promisify } from "node:util";
+import { constants, gzip } from "node:zlib";
 import {
   type DequeueRequest,
   DequeueResponse,
@@ -13,6 +15,9 @@ import { type HttpAnswer, HttpClient } from "./http.ts";
 
 const BASE = "/engine/v1/worker-actions";
 const CALL_MS = 30_000;
+/** Shorter bodies take more time to compress than to send. */
+const GZIP_CHARACTERS = 32 * 1024;
+const gzipped = promisify(gzip);
 
 /** The server answered with a status that is no success. */
 export class ApiError extends Error {
@@ -88,10 +93,12 @@ export class WorkerApi implements HostApi {
   }
 
   async report(body: string, signal?: AbortSignal): Promise<ReportResponse> {
+    const isLarge = body.length > GZIP_CHARACTERS;
     const answer = await this.#http.call({
       method: "POST",
       path: `${BASE}/report`,
-      body,
+      body: isLarge ? await gzipped(body, { level: constants.Z_BEST_SPEED }) : body,
+      headers: isLarge ? { "content-encoding": "gzip" } : undefined,
       timeoutMs: CALL_MS,
       signal,
     });

@@ -16,7 +16,6 @@ import type { Executor, RuntimeCheckpoints } from "./executor/executor.ts";
 import { openExecutor } from "./executor/open.ts";
 import { type HostFolders, type HostIdentity, takeDataFolder } from "./identity.ts";
 import { type HostLog, stderrLog } from "./log.ts";
-import { LogSender } from "./log-sender.ts";
 import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
 import { HostOptions, type HostSettings, startsAtOnce } from "./options.ts";
 import { Poller } from "./poller.ts";
@@ -25,6 +24,8 @@ import { readPressure, roomFactor } from "./pressure.ts";
 import { Reporter } from "./reporter.ts";
 import { NOTHING, plus, roomFor } from "./resources.ts";
 import { Session } from "./session.ts";
+import { type Counts, DiskBuffer } from "./telemetry/disk-buffer.ts";
+import { TelemetrySender } from "./telemetry/telemetry-sender.ts";
 
 const SWEEP_MS = 250;
 /** How many saved processes the server is asked about at once. */
@@ -139,7 +140,7 @@ class Host {
   readonly #pool: Pool;
   readonly #attempts: Attempts;
   readonly #reporter: Reporter;
-  readonly #logs: LogSender;
+  readonly #telemetry: TelemetrySender;
   readonly #poller: Poller;
   /** Null: this host can't save processes. */
   readonly #checkpoints: { store: Checkpoints; health: CheckpointHealth; saver: ProcessSaver } | null;
@@ -170,7 +171,14 @@ class Host {
     this.#api = api;
     this.#session = session;
     const bundles = new Bundles(folders.bundles, settings.bundleCacheBytes);
-    this.#logs = new LogSender({ api, session, log, onDropped: (count) => metrics.droppedLogs.inc(count) });
+    const onDropped = (counts: Counts) => metrics.dropped(counts);
+    const buffer = new DiskBuffer({
+      folder: folders.telemetry,
+      maxBytes: settings.telemetryBufferBytes,
+      log,
+      onDropped,
+    });
+    this.#telemetry = new TelemetrySender({ api, session, log, buffer, onDropped });
     this.#reporter = new Reporter({
       api,
       session,
@@ -222,7 +230,7 @@ class Host {
       deployments: new Deployments(api, bundles, executor),
       pool: this.#pool,
       reporter: this.#reporter,
-      logs: this.#logs,
+      telemetry: this.#telemetry,
       log,
       cancelGraceMs: settings.cancelGraceMs,
       timeoutGraceMs: settings.timeoutGraceMs,
@@ -341,7 +349,7 @@ class Host {
     this.#attempts.releaseAll("the host stopped before the attempt ended");
     // What is not saved by then is replayed elsewhere.
     await this.#checkpoints?.saver.settled(SAVES_MS);
-    await Promise.all([this.#reporter.drained(FAREWELL_MS), this.#logs.drained(FAREWELL_MS)]);
+    await Promise.all([this.#reporter.drained(FAREWELL_MS), this.#telemetry.drained(FAREWELL_MS)]);
     await this.#reporter.goodbye(FAREWELL_MS);
     await this.close();
   }
@@ -352,7 +360,7 @@ class Host {
     this.#checkpoints?.health.stop();
     this.#poller.stop();
     this.#reporter.stop();
-    this.#logs.stop();
+    this.#telemetry.stop();
     this.#attempts.abandonAll();
     // A runtime whose process is being saved ends only when the save does.
     this.#executor.checkpoints?.stop();
@@ -458,7 +466,11 @@ class Host {
       "Bytes of reports not yet acknowledged.",
       () => this.#reporter.bytes,
     );
-    metrics.gauge("log_chars_waiting", "Characters of logs not yet sent.", () => this.#logs.size);
+    metrics.gauge(
+      "telemetry_bytes_waiting",
+      "Bytes of logs, spans and metrics not yet sent.",
+      () => this.#telemetry.size,
+    );
     metrics.gauge(
       "server_silent_seconds",
       "Since the server answered last.",

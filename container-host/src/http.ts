@@ -9,7 +9,7 @@ export interface HttpAnswer {
 export interface HttpCall {
   method: "GET" | "POST";
   path: string;
-  body?: string;
+  body?: string | Uint8Array;
   /** Added to, or in place of, the client's own. */
   headers?: Record<string, string>;
   /** Milliseconds without an answer after which the call fails. */

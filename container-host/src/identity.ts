@@ -25,6 +25,8 @@ export interface HostFolders {
   runtime: string;
   /** Saved processes, unless `checkpointDir` is set. */
   checkpoints: string;
+  /** Telemetry that was not sent yet. */
+  telemetry: string;
   /** Working directory of processes. */
   work: string;
 }
@@ -51,6 +53,7 @@ export function takeDataFolder(path: string): HostIdentity {
     processes: join(root, "processes"),
     runtime: join(root, "runtime"),
     checkpoints: join(root, "checkpoints"),
+    telemetry: join(root, "telemetry"),
     work: join(root, "work"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import type { Counts } from "./telemetry/disk-buffer.ts";
 
 const LATENCY = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -43,10 +44,21 @@ export class HostMetrics {
     "Starts, journals, ends, suspensions and heartbeats reported.",
   );
   readonly failedReports = this.#counter("acme_host_failed_reports_total", "Reports without an answer.");
-  readonly droppedLogs = this.#counter("acme_host_dropped_log_entries_total", "Log entries not sent.");
+  readonly #droppedLogs = this.#counter("acme_host_dropped_log_entries_total", "Log entries not sent.");
+  readonly #droppedSpans = this.#counter("acme_host_dropped_spans_total", "Spans not sent.");
+  readonly #droppedMetrics = this.#counter(
+    "acme_host_dropped_metric_points_total",
+    "Metric points not sent.",
+  );
 
   constructor() {
     collectDefaultMetrics({ register: this.registry, prefix: "acme_host_" });
+  }
+
+  dropped({ logs, spans, metrics }: Counts): void {
+    this.#droppedLogs.inc(logs);
+    this.#droppedSpans.inc(spans);
+    this.#droppedMetrics.inc(metrics);
   }
 
   /** A value that is read when it is asked for. */

@@ -11,6 +11,7 @@ export type BlockedNetworks = (typeof BLOCKED_NETWORKS)[number];
 
 export const EXECUTORS = ["docker", "process", "auto"] as const;
 
+const MB = 1024 ** 2;
 const GB = 1024 ** 3;
 /** What an idle Node process with a small bundle takes, roughly. */
 const PROCESS_BYTES = 64 * 1024 ** 2;
@@ -75,6 +76,12 @@ export const HostOptions = z.object({
     .int()
     .min(0)
     .default(20 * GB),
+  /** Logs, spans and metrics that wait on disk for the server to take them: what comes above that is dropped. Default 256 MB. */
+  telemetryBufferBytes: z.coerce
+    .number()
+    .int()
+    .min(0)
+    .default(256 * MB),
   /** Docker: cores promised to runs for each real one (they are limited to their preset, and mostly wait). Default 4. */
   cpuOvercommit: z.coerce.number().min(0.1).default(4),
   /** Docker: bytes of memory left to the machine. Default: 1 GB, at most an eighth. */

@@ -1,4 +1,11 @@
-import type { AttemptOutcome, LogEntry, TaskRunError } from "@acme/sdk/contract";
+import type {
+  AttemptOutcome,
+  Attributes,
+  LogEntry,
+  MetricPoint,
+  SpanRecord,
+  TaskRunError,
+} from "@acme/sdk/contract";
 
 /** What stands in place of a secret's value. */
 export const REDACTED = "[redacted]";
@@ -30,6 +37,37 @@ export class Redactor {
       message: this.text(entry.message),
       ...(entry.properties ? { properties: this.#value(entry.properties) as LogEntry["properties"] } : {}),
     }));
+  }
+
+  /** Ids and times are not looked at. */
+  records(records: { spans: SpanRecord[]; metrics: MetricPoint[] }): {
+    spans: SpanRecord[];
+    metrics: MetricPoint[];
+  } {
+    if (!this.#pattern) return records;
+    return {
+      spans: records.spans.map((span) => ({
+        ...span,
+        name: this.text(span.name),
+        ...(span.message === undefined ? {} : { message: this.text(span.message) }),
+        attributes: this.#attributes(span.attributes),
+        events: span.events.map((event) => ({
+          ...event,
+          name: this.text(event.name),
+          attributes: this.#attributes(event.attributes),
+        })),
+        links: span.links.map((link) => ({ ...link, attributes: this.#attributes(link.attributes) })),
+      })),
+      metrics: records.metrics.map((point) => ({
+        ...point,
+        name: this.text(point.name),
+        attributes: this.#attributes(point.attributes),
+      })),
+    };
+  }
+
+  #attributes(attributes: Attributes): Attributes {
+    return this.#value(attributes) as Attributes;
   }
 
   /** An output is the task's own to return; an error's text often holds what a library was called with. */

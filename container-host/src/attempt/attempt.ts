@@ -149,13 +149,21 @@ export class Attempt implements Work {
     this.#began(phase.runtime, Math.min(message.at, Date.now()));
   }
 
-  log(message: Of<"log">, size: number): void {
+  log(message: Of<"log">): void {
     const { runId, attempt } = this.run;
     const { apiToken, isOver, ready } = this.#state;
     if (isOver) return;
     const entries = ready?.redactor.entries(message.entries) ?? message.entries;
-    this.#options.logs.add({ runId, attempt, apiToken }, entries, size);
+    this.#options.telemetry.add({ runId, attempt, apiToken }, { entries });
     this.#options.observer.logged(this.run, entries);
+  }
+
+  recorded({ spans, metrics }: Of<"telemetry">): void {
+    const { runId, attempt } = this.run;
+    const { apiToken, isOver, ready } = this.#state;
+    if (isOver) return;
+    const redacted = ready?.redactor.records({ spans, metrics }) ?? { spans, metrics };
+    this.#options.telemetry.add({ runId, attempt, apiToken }, { entries: [], ...redacted });
   }
 
   journal(message: Of<"journal">): void {

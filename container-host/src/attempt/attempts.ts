@@ -2,10 +2,10 @@ import type { DequeuedRun } from "@acme/sdk/contract";
 import type { ProcessSaver } from "../checkpoints/saver.ts";
 import type { Deployments } from "../deployments.ts";
 import type { HostLog } from "../log.ts";
-import type { LogSender } from "../log-sender.ts";
 import type { Pool } from "../pool/pool.ts";
 import type { Lease } from "../report-queue.ts";
 import type { Reporter } from "../reporter.ts";
+import type { TelemetrySender } from "../telemetry/telemetry-sender.ts";
 import { Attempt } from "./attempt.ts";
 import type { RunObserver } from "./run-observer.ts";
 
@@ -15,7 +15,7 @@ export interface AttemptsOptions {
   deployments: Pick<Deployments, "peek" | "load">;
   pool: Pick<Pool, "submit" | "restore" | "forget" | "withdraw">;
   reporter: Pick<Reporter, "started" | "completed" | "journal" | "suspended">;
-  logs: Pick<LogSender, "add">;
+  telemetry: Pick<TelemetrySender, "add">;
   log: HostLog;
   /** Null: this host can't save processes. */
   saver: ProcessSaver | null;

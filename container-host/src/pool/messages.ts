@@ -35,7 +35,10 @@ export function receive(runtime: Runtime, line: string, handlers: MessageHandler
       runtime.broken = message;
       return;
     case "log":
-      if (work?.run.runId === message.runId) work.log(message, line.length);
+      if (work?.run.runId === message.runId) work.log(message);
+      return;
+    case "telemetry":
+      if (work?.run.runId === message.runId) work.recorded(message);
       return;
     case "completed":
       if (isAbout(work, message)) handlers.completed(work, message);

@@ -12,8 +12,8 @@ export interface Work {
   /** It is about to be sent. False: it is not wanted any more. */
   claim(runtime: Runtime): boolean;
   started(message: Of<"started">): void;
-  /** `size`: characters. */
-  log(message: Of<"log">, size: number): void;
+  log(message: Of<"log">): void;
+  recorded(message: Of<"telemetry">): void;
   journal(message: Of<"journal">): void;
   waiting(message: Of<"waiting">): void;
   working(): void;

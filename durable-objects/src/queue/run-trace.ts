@@ -1,11 +1,11 @@
-import type { OperationKind } from "@acme/sdk/contract";
+import { type OperationKind, TRACED_OPERATIONS } from "@acme/sdk/contract";
 import { findRun, type QueueContext, specOf } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
 import type { OperationTrace, RunTrace } from "./rpc.ts";
 import { attemptsOf } from "./run-views.ts";
 
-/** Operations of a run whose spans are shown: the first ones. */
-const MAX_OPERATIONS = 2_000;
+/** Of all attempts of a run together. */
+const MAX_OPERATIONS = 20_000;
 const MAX_EVENTS = 500;
 const MAX_MESSAGE = 1_000;
 
@@ -66,9 +66,9 @@ function operationsOf(q: QueueContext, seq: number): OperationTrace[] {
       `SELECT attempt, number, kind, name, location, target, until_at AS until, started_at AS startedAt,
          completed_at AS completedAt, json_extract(result, '$.ok') AS ok,
          substr(json_extract(result, '$.error.message'), 1, ${MAX_MESSAGE}) AS error
-       FROM journal WHERE seq = ? ORDER BY attempt, number LIMIT ?`,
+       FROM journal WHERE seq = ? AND number < ? ORDER BY attempt, number LIMIT ${MAX_OPERATIONS}`,
       seq,
-      MAX_OPERATIONS,
+      TRACED_OPERATIONS,
     )
     .map(({ ok, ...operation }) => ({ ...operation, failed: ok === 0 }));
 }

@@ -10,6 +10,9 @@ export interface TraceContext {
   spanId: string;
 }
 
+/** Operations of a run whose spans its owner tells of: the first ones. */
+export const TRACED_OPERATIONS = 2_000;
+
 export const TRACEPARENT_HEADER = "traceparent";
 
 const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|$)/;

@@ -42,7 +42,7 @@ export async function applyReport(env: Bindings, report: Report): Promise<Report
         verdicts.set(`${kind} ${keyOf(item)}`, result?.[kind][index] ?? missing);
     }
   });
-  const logs = report.logs.map((entry) => appendRecords(env, hostId, entry));
+  const logs = recordsOfRuns(env, hostId, report.logs);
   await Promise.all(queues);
   const verdictsOf = (kind: LeaseKind): LeaseVerdict[] =>
     report[kind].map((item) => (verdicts.get(`${kind} ${keyOf(item)}`) as LeaseVerdict) ?? "retry");
@@ -69,11 +69,36 @@ export async function applyReport(env: Bindings, report: Report): Promise<Report
     apiTokens: report.heartbeats.map((lease, index) =>
       heartbeats[index] === "ok" ? issueRunToken(env, hostId, lease) : null,
     ),
-    logs: await Promise.all(logs),
+    logs: await logs,
   };
 }
 
 type ParsedLogs = Report["logs"][number];
+
+/** Those of one run in their order: what follows one that could not be stored is to be sent again after it. */
+async function recordsOfRuns(
+  env: Bindings,
+  hostId: string,
+  records: ParsedLogs[],
+): Promise<("ok" | "refused" | "retry")[]> {
+  const verdicts = records.map((): "ok" | "refused" | "retry" => "retry");
+  const byRun = new Map<string, number[]>();
+  for (const [index, { runId }] of records.entries()) {
+    const indexes = byRun.get(runId);
+    if (indexes) indexes.push(index);
+    else byRun.set(runId, [index]);
+  }
+  await Promise.all(
+    [...byRun.values()].map(async (indexes) => {
+      for (const index of indexes) {
+        const verdict = await appendRecords(env, hostId, records[index] as ParsedLogs);
+        verdicts[index] = verdict;
+        if (verdict === "retry") return;
+      }
+    }),
+  );
+  return verdicts;
+}
 
 async function appendRecords(
   env: Bindings,

@@ -95,7 +95,7 @@ export async function readRequiredBody<T extends z.ZodType>(
   return checked(schema, parseJson(bytes));
 }
 
-function checked<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
+export function checked<T extends z.ZodType>(schema: T, value: unknown): z.infer<T> {
   const parsed = schema.safeParse(value);
   if (!parsed.success) throw invalid(parsed.error);
   return parsed.data;
@@ -116,7 +116,7 @@ export function jsonText(value: unknown, path: string): string {
   }
 }
 
-function parseJson(bytes: Uint8Array): unknown {
+export function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(decoder.decode(bytes));
   } catch (error) {

@@ -10,6 +10,7 @@ import { provesEnvironment } from "../hosts/run-tokens.ts";
 import { readBody } from "../http/body.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
+import { readInflatedBody } from "../http/inflate.ts";
 import { dispatcherObject } from "../objects.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey, formerBundleKey } from "../storage/bundles.ts";
@@ -44,7 +45,7 @@ export const hostRoutes = new Hono<App>()
     return c.body(body, 200, { "content-type": "application/json" });
   })
   .post("/engine/v1/worker-actions/report", access("reportRuns"), async (c) => {
-    const report = await readBody(c, ReportRequest, REPORT_BYTES);
+    const report = await readInflatedBody(c, ReportRequest, REPORT_BYTES);
     const { hostId, sessionId, goodbye = false } = report;
     requireOwnHost(c, hostId);
     const [answer] = await Promise.all([

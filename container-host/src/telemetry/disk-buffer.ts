@@ -1,0 +1,293 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import type { RunLogs } from "@acme/sdk/contract";
+import type { HostLog } from "../log.ts";
+import { type LinePlace, Segment } from "./segment.ts";
+
+const SEGMENT_BYTES = 4 * 1024 * 1024;
+const SUFFIX = ".jsonl";
+
+/** How many records there are of each kind. */
+export interface Counts {
+  logs: number;
+  spans: number;
+  metrics: number;
+}
+
+/** A line of the buffer: a RunLogs in JSON. */
+export interface Waiting extends Counts {
+  runId: string;
+  place: LinePlace;
+  segment: Segment;
+}
+
+/** Whose records they are. `apiToken`: the latest of the lease. */
+export interface TelemetrySource {
+  runId: string;
+  attempt: number;
+  apiToken: string | undefined;
+}
+
+type Records = Pick<RunLogs, "entries" | "spans" | "metrics">;
+
+interface RunQueue {
+  waiting: Waiting[];
+  bytes: number;
+  /** `performance.now()`, before which it is not sent again. */
+  notBefore: number;
+}
+
+interface Drop extends Counts {
+  source: TelemetrySource;
+}
+
+/**
+ * Telemetry that was received and not yet stored by the server: on disk from the moment it is received, in the order of each
+ * run, bounded. What does not fit is dropped, counted, and said in the run's log as soon as there is room again.
+ */
+export class DiskBuffer {
+  readonly #folder: string;
+  readonly #maxBytes: number;
+  readonly #log: HostLog;
+  readonly #onDropped: (counts: Counts) => void;
+  readonly #sender = randomUUID();
+  readonly #segments = new Set<Segment>();
+  readonly #dropped = new Map<string, Drop>();
+  /** By environment, then run, the one whose turn it is first. */
+  readonly #environments = new Map<string, Map<string, RunQueue>>();
+  #current: Segment | undefined;
+  #bytes = 0;
+  #number = 0;
+  #files = 0;
+  #hasFailed = false;
+
+  constructor(options: {
+    folder: string;
+    maxBytes: number;
+    log: HostLog;
+    onDropped: (counts: Counts) => void;
+  }) {
+    this.#folder = options.folder;
+    this.#maxBytes = options.maxBytes;
+    this.#log = options.log;
+    this.#onDropped = options.onDropped;
+    mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    this.#load();
+  }
+
+  /** Bytes that wait. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get isEmpty(): boolean {
+    return this.#environments.size === 0;
+  }
+
+  /** Redacted already. Returns when it is on disk, or was dropped. */
+  add(source: TelemetrySource, records: Records): void {
+    const counts = countsOf(records);
+    const drop = this.#dropped.get(keyOf(source));
+    if (drop) drop.source = source;
+    if (!drop && this.#append(source, records, counts)) return;
+    // What follows a gap is not stored before the gap is said.
+    if (drop && this.#sayDropped(drop) && this.#append(source, records, counts)) return;
+    this.#drop(source, counts);
+  }
+
+  /** Lines to send together, about `maxBytes` of them: of each environment in turn, of each of its runs in turn. */
+  take(maxBytes: number, now: number): Waiting[] {
+    const taken: Waiting[] = [];
+    let bytes = 0;
+    let isMore = true;
+    const positions = new Map<RunQueue, number>();
+    while (isMore && bytes < maxBytes) {
+      isMore = false;
+      for (const [environment, runs] of [...this.#environments]) {
+        const line = this.#nextOf(runs, positions, now);
+        if (!line) continue;
+        isMore = true;
+        taken.push(line);
+        bytes += line.place.length;
+        // The next time it is the others' turn first.
+        this.#environments.delete(environment);
+        this.#environments.set(environment, runs);
+        if (bytes >= maxBytes) break;
+      }
+    }
+    return taken;
+  }
+
+  #nextOf(runs: Map<string, RunQueue>, positions: Map<RunQueue, number>, now: number): Waiting | undefined {
+    for (const [runId, queue] of [...runs]) {
+      const at = positions.get(queue) ?? 0;
+      const line = queue.notBefore > now ? undefined : queue.waiting[at];
+      if (!line) continue;
+      positions.set(queue, at + 1);
+      runs.delete(runId);
+      runs.set(runId, queue);
+      return line;
+    }
+    return undefined;
+  }
+
+  read({ segment, place }: Waiting): string {
+    return segment.read(place);
+  }
+
+  /** The first lines of these runs are stored, or will never be. In the order in which they were taken. */
+  done(lines: Waiting[]): void {
+    for (const line of lines) {
+      const environment = environmentOf(line.runId);
+      const runs = this.#environments.get(environment);
+      const queue = runs?.get(line.runId);
+      if (!runs || queue?.waiting[0] !== line) continue;
+      queue.waiting.shift();
+      queue.bytes -= line.place.length;
+      this.#bytes -= line.place.length;
+      if (queue.waiting.length === 0) runs.delete(line.runId);
+      if (runs.size === 0) this.#environments.delete(environment);
+      line.segment.sent();
+      if (line.segment.isEmpty) this.#delete(line.segment);
+    }
+    for (const drop of [...this.#dropped.values()]) this.#sayDropped(drop);
+  }
+
+  /** Lines of this run are not sent again before then. */
+  delay(runId: string, notBefore: number): void {
+    const queue = this.#environments.get(environmentOf(runId))?.get(runId);
+    if (queue) queue.notBefore = notBefore;
+  }
+
+  /** When the first of what waits may be sent. */
+  get dueAt(): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (const runs of this.#environments.values())
+      for (const { notBefore } of runs.values()) due = Math.min(due, notBefore);
+    return due;
+  }
+
+  /** What was not sent stays on disk. */
+  close(): void {
+    for (const segment of this.#segments) {
+      if (segment.isEmpty) segment.delete();
+      else segment.close();
+    }
+    this.#segments.clear();
+  }
+
+  #append(source: TelemetrySource, records: Records, counts: Counts): boolean {
+    const { runId, attempt, apiToken } = source;
+    const batch = { sender: `${this.#sender} ${attempt}`, number: this.#number + 1 };
+    const line = JSON.stringify({ runId, attempt, apiToken, ...records, batch } satisfies RunLogs);
+    const queue = this.#queueOf(runId);
+    // A character takes up to three bytes: what counts is what is on disk.
+    const bytes = Buffer.byteLength(line);
+    if (this.#bytes + bytes > this.#maxBytes || (queue?.bytes ?? 0) + bytes > this.#maxBytes / 4)
+      return false;
+    try {
+      this.#number += 1;
+      if (!this.#current || this.#current.size >= SEGMENT_BYTES) this.#open();
+      const segment = this.#current as Segment;
+      this.#enqueue({ runId, segment, place: segment.append(line), ...counts });
+      this.#hasFailed = false;
+      return true;
+    } catch (error) {
+      if (!this.#hasFailed)
+        this.#log.error(`Telemetry can't be written to ${this.#folder}: ${String(error)}`);
+      this.#hasFailed = true;
+      this.#current = undefined;
+      return false;
+    }
+  }
+
+  #open(): void {
+    const name = `${String(Date.now()).padStart(15, "0")}-${String(this.#files++).padStart(8, "0")}`;
+    this.#current = Segment.create(join(this.#folder, `${name}-${this.#sender.slice(0, 8)}${SUFFIX}`));
+    this.#segments.add(this.#current);
+  }
+
+  #queueOf(runId: string): RunQueue | undefined {
+    return this.#environments.get(environmentOf(runId))?.get(runId);
+  }
+
+  #enqueue(line: Waiting): void {
+    const environment = environmentOf(line.runId);
+    let runs = this.#environments.get(environment);
+    if (!runs) {
+      runs = new Map();
+      this.#environments.set(environment, runs);
+    }
+    let queue = runs.get(line.runId);
+    if (!queue) {
+      queue = { waiting: [], bytes: 0, notBefore: 0 };
+      runs.set(line.runId, queue);
+    }
+    queue.waiting.push(line);
+    queue.bytes += line.place.length;
+    this.#bytes += line.place.length;
+  }
+
+  #delete(segment: Segment): void {
+    if (segment === this.#current) this.#current = undefined;
+    this.#segments.delete(segment);
+    segment.delete();
+  }
+
+  #drop(source: TelemetrySource, counts: Counts): void {
+    this.#onDropped(counts);
+    const known = this.#dropped.get(keyOf(source));
+    if (known) for (const kind of ["logs", "spans", "metrics"] as const) known[kind] += counts[kind];
+    else this.#dropped.set(keyOf(source), { source, ...counts });
+  }
+
+  /** Puts a line into the run's log that says what was dropped there. False: there is no room for it. */
+  #sayDropped(drop: Drop): boolean {
+    const { source, logs, spans, metrics } = drop;
+    const message = `${logs} log entries, ${spans} spans and ${metrics} metric points of this run were dropped here: the container host's buffer was full, because the server took no telemetry or the run wrote faster than it could be sent`;
+    const entries = [{ time: Date.now(), level: "warn" as const, message }];
+    if (!this.#append(source, { entries }, { logs: 1, spans: 0, metrics: 0 })) return false;
+    this.#dropped.delete(keyOf(source));
+    return true;
+  }
+
+  #load(): void {
+    const files = readdirSync(this.#folder)
+      .filter((name) => name.endsWith(SUFFIX))
+      .sort();
+    for (const name of files) {
+      const { segment, lines } = Segment.load(join(this.#folder, name));
+      this.#segments.add(segment);
+      for (const { text, place } of lines) {
+        const record = parsed(text);
+        if (record) this.#enqueue({ runId: record.runId, segment, place, ...countsOf(record) });
+        else segment.sent();
+      }
+      if (segment.isEmpty) this.#delete(segment);
+    }
+    if (this.#bytes > 0)
+      this.#log.info(`${this.#bytes} bytes of telemetry of an earlier process of this host wait to be sent`);
+  }
+}
+
+const keyOf = ({ runId, attempt }: TelemetrySource): string => `${runId} ${attempt}`;
+
+/** The key of the environment that a run's id begins with. */
+const environmentOf = (runId: string): string => runId.slice(4, 12);
+
+const countsOf = ({ entries, spans, metrics }: Records): Counts => ({
+  logs: entries.length,
+  spans: spans?.length ?? 0,
+  metrics: metrics?.length ?? 0,
+});
+
+/** Null: a line that was torn when the machine stopped. */
+function parsed(text: string): RunLogs | null {
+  try {
+    const record = JSON.parse(text) as Partial<RunLogs>;
+    return typeof record.runId === "string" && Array.isArray(record.entries) ? (record as RunLogs) : null;
+  } catch {
+    return null;
+  }
+}
