@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addAdminCommands } from "./commands/admin.ts";
+import { addBatchCommands } from "./commands/batches.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
 import { addDevCommand } from "./commands/dev.ts";
@@ -9,7 +10,9 @@ import { addInitCommand } from "./commands/init.ts";
 import { addKeyCommands } from "./commands/keys.ts";
 import { addLoginCommands } from "./commands/login.ts";
 import { addMcpCommand } from "./commands/mcp.ts";
+import { addOpenCommand } from "./commands/open.ts";
 import { addQueueCommands } from "./commands/queues.ts";
+import { addRollbackCommand } from "./commands/rollback.ts";
 import { addRunCommands } from "./commands/runs.ts";
 import { addScheduleCommands } from "./commands/schedules.ts";
 import { addTokenCommands } from "./commands/tokens.ts";
@@ -59,10 +62,12 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addInitCommand(program);
   addDevCommand(program);
   addDeployCommands(program);
+  addRollbackCommand(program);
   addUpdateCommand(program);
   program.commandsGroup("Runs:");
   addTriggerCommand(program);
   addRunCommands(program);
+  addBatchCommands(program);
   program.commandsGroup("Environment:");
   addQueueCommands(program);
   addScheduleCommands(program);
@@ -77,6 +82,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addHostCommand(program);
   addAdminCommands(program);
   program.commandsGroup("Other:");
+  addOpenCommand(program);
   addMcpCommand(program);
   addCompletionCommand(program);
   program.helpCommand("help [command]", "show how a command is used");

@@ -61,6 +61,11 @@ export interface RunningHost {
   readonly ready: Promise<void>;
   /** Resolves when the host can't continue, because the server revoked it. */
   readonly failed: Promise<HostError>;
+  /**
+   * Keeps a runtime ready for a deployment from now on, and for no other: also before its first run, and however long it has none.
+   * @throws ApiError, HostError, Error where the deployment can't be had
+   */
+  keepWarm(deploymentId: string, of: { environmentKey: string; machine?: MachinePreset }): Promise<void>;
   /** Takes no more runs, lets running attempts end within the drain time, and gives back the others. Can be called twice. */
   stop(): Promise<void>;
   /** Kills all runtimes and ends without a report: the server notices that the leases are not renewed. */
@@ -119,6 +124,7 @@ export async function startHost(
       metricsUrl: served?.url ?? null,
       ready: host.start(),
       failed: host.failed,
+      keepWarm: (deploymentId, of) => host.keepWarm(deploymentId, of),
       stop: () => end(() => host.stop()),
       kill: () => end(() => host.close()),
     };
@@ -142,6 +148,7 @@ class Host {
   readonly #reporter: Reporter;
   readonly #telemetry: TelemetrySender;
   readonly #poller: Poller;
+  readonly #deployments: Deployments;
   /** Null: this host can't save processes. */
   readonly #checkpoints: { store: Checkpoints; health: CheckpointHealth; saver: ProcessSaver } | null;
   readonly #failed = Promise.withResolvers<HostError>();
@@ -224,10 +231,11 @@ class Host {
       release: (hash) => bundles.release(hash),
     });
     this.#checkpoints = this.#openCheckpoints(executor.checkpoints, folders);
+    this.#deployments = new Deployments(api, bundles, executor);
     this.#attempts = new Attempts({
       saver: this.#checkpoints?.saver ?? null,
       apiUrl: executor.apiUrl,
-      deployments: new Deployments(api, bundles, executor),
+      deployments: this.#deployments,
       pool: this.#pool,
       reporter: this.#reporter,
       telemetry: this.#telemetry,
@@ -336,6 +344,16 @@ class Host {
     await this.#poller.connect();
     this.#poller.poke();
     this.#askAboutCheckpoints();
+  }
+
+  async keepWarm(
+    deploymentId: string,
+    of: { environmentKey: string; machine?: MachinePreset },
+  ): Promise<void> {
+    const ready = this.#deployments.peek(deploymentId) ?? (await this.#deployments.load(deploymentId));
+    if (this.#draining) return;
+    const { environmentKey, machine = DEFAULT_MACHINE } = of;
+    this.#pool.keepWarm({ environment: { key: environmentKey }, machine }, ready);
   }
 
   async stop(): Promise<void> {

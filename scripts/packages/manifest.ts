@@ -23,6 +23,7 @@ export interface Published {
   /** Names of the workspace's dependencies that stay dependencies; the others are part of the package's files. */
   dependencies: Record<string, string>;
   engines: { node: string };
+  imports?: Record<string, unknown>;
   exports: Record<string, unknown>;
   bin?: Record<string, string>;
   files: string[];

@@ -9,7 +9,10 @@ import { REQUIRE_BANNER } from "./require-banner.ts";
 /** Programs that are started as processes: each is one file, because the many modules of the sources start slowly. */
 const PROGRAMS = ["runtime/main", "runtime/indexer"];
 
-const Exports = z.object({ exports: z.record(z.string(), z.string()) });
+const Manifest = z.object({
+  exports: z.record(z.string(), z.string()),
+  imports: z.record(z.string(), z.record(z.string(), z.string())),
+});
 
 /** Builds `@acme/sdk`: an ES module and its types for each source file. */
 export async function buildSdk(root: string, out: string): Promise<void> {
@@ -32,9 +35,15 @@ export async function buildSdk(root: string, out: string): Promise<void> {
     legalComments: "none",
     logLevel: "error",
   });
-  const { exports } = Exports.parse(JSON.parse(readFileSync(join(source, "package.json"), "utf8")));
+  const { exports, imports } = Manifest.parse(JSON.parse(readFileSync(join(source, "package.json"), "utf8")));
   writePackageFiles(root, "sdk", out, {
     engines: { node: ">=18" },
+    imports: Object.fromEntries(
+      Object.entries(imports).map(([name, files]) => [
+        name,
+        Object.fromEntries(Object.entries(files).map(([condition, file]) => [condition, compiled(file)])),
+      ]),
+    ),
     exports: {
       ...Object.fromEntries(Object.entries(exports).map(([path, file]) => [path, compiled(file)])),
       "./package.json": "./package.json",

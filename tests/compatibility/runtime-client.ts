@@ -1,29 +1,57 @@
-/** What a program of any runtime does: it triggers a run, and hears of its end and of what it writes. */
-import { configure, tasks } from "@acme/sdk";
+/** What a program of any runtime does: it triggers runs, completes a token, and hears of a run's states and of what it writes. */
+import { batch, configure, runs, tasks, wait } from "@acme/sdk";
 import { LiveClient } from "@acme/sdk/live";
 
-declare const CONNECTION: { baseURL: string; accessToken: string };
+export interface Connection {
+  baseURL: string;
+  accessToken: string;
+}
 
-export default {
-  async test(): Promise<void> {
-    configure(CONNECTION);
-    const { id } = await tasks.trigger("counting", { n: 5, ms: 20 });
-    const client = new LiveClient(CONNECTION);
-    const numbers: number[] = [];
-    const ended = new Promise<void>((onEnd, onError) => {
-      const listener = (chunks: { chunk: { n: number } }[]): void => {
-        numbers.push(...chunks.map(({ chunk }) => chunk.n));
-      };
-      client.stream<{ n: number }>(id, "numbers", listener, { onEnd, onError });
-    });
-    const last = await new Promise<string>((resolve, onError) => {
-      const listener = ({ run, final }: { run: { status: string }; final: boolean }): void => {
-        if (final) resolve(run.status);
-      };
-      client.run(id, listener, { onError });
-    });
-    await ended;
-    client.close();
-    console.log(`${last} ${numbers.join(",")}`);
-  },
-};
+interface Found {
+  /** Of a run that writes a stream: what its output was, the last state, and each chunk. */
+  output: unknown;
+  states: string[];
+  chunks: number[];
+  /** Runs of the batch, as they ended. */
+  batch: unknown[];
+  listed: number;
+  /** What the task that waited for the token returned. */
+  answer: unknown;
+}
+
+export async function useEverything(connection: Connection): Promise<Found> {
+  configure(connection);
+  const tag = `tag-${Math.random().toString(36).slice(2)}`;
+  const at = new Date(0);
+  const { id } = await tasks.trigger("counting", { n: 5, ms: 20, at }, { tags: [tag] });
+
+  const client = new LiveClient(connection);
+  const chunks: number[] = [];
+  const read = new Promise<void>((onEnd, onError) => {
+    const listener = (found: { chunk: { n: number } }[]): void => {
+      chunks.push(...found.map(({ chunk }) => chunk.n));
+    };
+    client.stream<{ n: number }>(id, "numbers", listener, { onEnd, onError });
+  });
+  const states: string[] = [];
+  for await (const { status } of runs.subscribeToRun(id)) states.push(status);
+  await read;
+  client.close();
+  const { output } = await runs.retrieve(id);
+
+  const { batchId } = await tasks.batchTrigger("double", [{ payload: { n: 1 } }, { payload: { n: 2 } }]);
+  const batched = await batch.retrieve(batchId);
+  const ended = await Promise.all(batched.runs.map((run) => runs.poll(run, { pollIntervalMs: 100 })));
+
+  const token = await wait.createToken({ timeout: "1h" });
+  const asking = await tasks.trigger("asking", { token: token.id });
+  await wait.completeToken(token.id, { yes: true, at });
+  const asked = await runs.poll(asking.id, { pollIntervalMs: 100 });
+
+  let listed = 0;
+  for (let asks = 0; asks < 100 && listed === 0; asks++) {
+    listed = (await runs.list({ tag, limit: 10 })).data.length;
+    if (listed === 0) await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  return { output, states, chunks, batch: ended.map((run) => run.output), listed, answer: asked.output };
+}

@@ -1,17 +1,12 @@
 /** Streams of runs: written by tasks, read by our client and by the published one of Trigger.dev. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { auth as ourAuth, streams as ourStreams, runs as ours } from "@acme/sdk";
 import { parseRunId } from "@acme/sdk/contract";
 import { auth, runs, streams, tasks } from "@trigger.dev/sdk";
-import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { publicToken } from "../support/public-token.ts";
-import { outputOf, type Runtime } from "../support/runtimes.ts";
 
 const TASKS = `
 import { metadata, streams, task, wait } from "@trigger.dev/sdk";
@@ -183,27 +178,6 @@ describe("streams", () => {
     expect(found.slice(0, 2)).toEqual(["a0", "a1"]);
     expect(new Set(found.slice(2))).toEqual(new Set(["a2", "b0"]));
   });
-
-  it.each<Runtime>(["Node.js", "Bun", "Deno", "workerd"])(
-    "and runs are triggered and watched from %s",
-    async (runtime) => {
-      const { outputFiles } = await build({
-        entryPoints: [join(import.meta.dirname, "runtime-client.ts")],
-        bundle: true,
-        write: false,
-        format: "esm",
-        platform: "browser",
-        define: { CONNECTION: JSON.stringify(settings()) },
-      });
-      const folder = mkdtempSync(join(tmpdir(), "acme-runtime-"));
-      try {
-        const output = await outputOf(runtime, outputFiles[0]!.text, folder);
-        expect(output).toContain("COMPLETED 0,1,2,3,4");
-      } finally {
-        rmSync(folder, { recursive: true, force: true });
-      }
-    },
-  );
 
   it("go on after the server was killed while they were written and read", async () => {
     const { id } = await as(() => tasks.trigger("counting", { n: 60, ms: 50 }));

@@ -1,67 +1,99 @@
 import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { ROOT } from "./local-server.ts";
 
 const run = promisify(execFile);
-/** Bun and Deno have 100 MB each: whoever tests with them has them installed here, and nobody else. */
+/** They have 100 MB each: whoever tests with them has them installed here, and nobody else. */
 const FOLDER = join(ROOT, "node_modules/.cache/runtimes");
 const ARCH = process.arch === "arm64" ? "arm64" : "x64";
-const PACKAGES = {
+const node = (version: string) => ({
+  name: `node-linux-${ARCH}`,
+  version,
+  binary: "bin/node",
+  arguments: [] as string[],
+});
+const PROGRAMS = {
+  "Node.js 18": node("18.20.8"),
+  "Node.js 20": node("20.20.2"),
+  "Node.js 22": node("22.23.3"),
+  "Node.js 26": node("26.12.1"),
   Bun: {
     name: `@oven/bun-linux-${ARCH === "arm64" ? "aarch64" : "x64"}`,
     version: "1.4.5",
     binary: "bin/bun",
+    arguments: [] as string[],
   },
-  Deno: { name: `@deno/linux-${ARCH}-glibc`, version: "2.9.6", binary: "deno" },
-} as const;
+  Deno: {
+    name: `@deno/linux-${ARCH}-glibc`,
+    version: "2.9.6",
+    binary: "deno",
+    arguments: ["run", "--allow-net", "--allow-env", "--allow-read", "--node-modules-dir=manual"],
+  },
+};
 
-export type Runtime = keyof typeof PACKAGES | "Node.js" | "workerd";
+export type Program = keyof typeof PROGRAMS;
+
+/** The runtimes that are installed from npm, and the Node.js that runs this. */
+export const RUNTIMES = [
+  "Node.js 18",
+  "Node.js 20",
+  "Node.js 22",
+  "Node.js 24",
+  "Node.js 26",
+  "Bun",
+  "Deno",
+] as const;
+export type Runtime = (typeof RUNTIMES)[number];
 
 /** Path of a runtime's program, which is installed from npm if it is not there. */
-async function installed(runtime: keyof typeof PACKAGES): Promise<string> {
-  const { name, version, binary } = PACKAGES[runtime];
-  const path = join(FOLDER, `${runtime}-${version}`, "node_modules", name, binary);
+async function installed(runtime: Program): Promise<string> {
+  const { name, version, binary } = PROGRAMS[runtime];
+  const prefix = join(FOLDER, `${runtime.replace(/\W/g, "-")}-${version}`);
+  const path = join(prefix, "node_modules", name, binary);
   if (!existsSync(path)) {
-    const prefix = join(FOLDER, `${runtime}-${version}`);
     mkdirSync(prefix, { recursive: true });
     writeFileSync(join(prefix, "package.json"), '{ "private": true }\n');
-    await run(
-      "npm",
-      ["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", `${name}@${version}`],
-      {
-        cwd: prefix,
-      },
-    );
+    const options = ["--no-audit", "--no-fund", "--no-save", "--ignore-scripts"];
+    await run("npm", ["install", ...options, `${name}@${version}`], { cwd: prefix });
   }
   return path;
 }
 
-/**
- * What a module prints. It is one file without imports, whose default export has a function `test`: workerd calls that, and
- * in the others it is called here.
- */
-export async function outputOf(runtime: Runtime, module: string, folder: string): Promise<string> {
-  writeFileSync(join(folder, "module.mjs"), module);
-  writeFileSync(join(folder, "main.mjs"), 'import module from "./module.mjs";\nawait module.test();\n');
+/** What a program of a folder prints. */
+export async function outputOf(runtime: Runtime, folder: string, file: string): Promise<string> {
   const options = { cwd: folder, timeout: 60_000 };
-  switch (runtime) {
-    case "Node.js":
-      return (await run(process.execPath, ["main.mjs"], options)).stdout;
-    case "Bun":
-      return (await run(await installed("Bun"), ["main.mjs"], options)).stdout;
-    case "Deno":
-      return (await run(await installed("Deno"), ["run", "--allow-net", "--allow-env", "main.mjs"], options))
-        .stdout;
-    case "workerd": {
-      writeFileSync(join(folder, "config.capnp"), WORKERD);
-      const workerd = createRequire(import.meta.url).resolve("workerd/bin/workerd");
-      const { stdout, stderr } = await run(workerd, ["test", "config.capnp"], options);
-      return stdout + stderr;
-    }
+  if (runtime === "Node.js 24") return (await run(process.execPath, [file], options)).stdout;
+  const { arguments: args } = PROGRAMS[runtime];
+  return (await run(await installed(runtime), [...args, file], options)).stdout;
+}
+
+/** What workerd prints when it tests a module: one file without imports, whose default export has a function `test`. */
+export async function outputOfWorkerd(module: string, folder: string): Promise<string> {
+  writeFileSync(join(folder, "module.mjs"), module);
+  writeFileSync(join(folder, "config.capnp"), WORKERD);
+  const workerd = createRequire(import.meta.url).resolve("workerd/bin/workerd");
+  const options = { cwd: folder, timeout: 60_000 };
+  const { stdout, stderr } = await run(workerd, ["test", "config.capnp"], options);
+  return stdout + stderr;
+}
+
+/** Puts a built package into a folder's node_modules, with its dependencies, and `more`, from the checkout's. */
+export function installBuilt(folder: string, built: string, more: string[]): void {
+  const modules = join(folder, "node_modules");
+  const { name, dependencies } = JSON.parse(readFileSync(join(built, "package.json"), "utf8")) as {
+    name: string;
+    dependencies: Record<string, string>;
+  };
+  cpSync(built, join(modules, name), { recursive: true });
+  for (const dependency of [...Object.keys(dependencies), ...more]) {
+    const path = join(modules, dependency);
+    mkdirSync(dirname(path), { recursive: true });
+    if (!existsSync(path)) symlinkSync(join(ROOT, "node_modules", dependency), path);
   }
+  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }\n');
 }
 
 const WORKERD = `using Workerd = import "/workerd/workerd.capnp";

@@ -96,6 +96,8 @@ class DevSession {
   /** Resolves when the server knows this machine. */
   #ready: Promise<void> | null = null;
   #isIntroduced = false;
+  /** Null: not known yet. */
+  #environmentKey: string | null = null;
   #isRefused = false;
   readonly #failed = Promise.withResolvers<never>();
 
@@ -212,7 +214,15 @@ class DevSession {
       isFirst,
       ms: performance.now() - begun,
     });
+    this.#keepWarm(registered.deploymentId);
     for (const warning of bundle.warnings) screen.show({ type: "notice", message: warning });
+  }
+
+  /** The first run of a version finds a process that has loaded it. Where that fails, the run starts one, and says why it can't. */
+  #keepWarm(deploymentId: string): void {
+    if (this.#environmentKey === null) return;
+    const { machine } = this.#project.config;
+    this.#host?.keepWarm(deploymentId, { environmentKey: this.#environmentKey, machine }).catch(() => {});
   }
 
   /** Shows a problem of the code, once: editors save a file more than once. */
@@ -231,6 +241,7 @@ class DevSession {
   async #ticket(): Promise<string> {
     const path = "/engine/v1/dev/tunnel";
     const { token, environment, project } = await call(this.#access, TunnelTicket, "POST", path);
+    this.#environmentKey = environment.key;
     if (!this.#isIntroduced) {
       this.#isIntroduced = true;
       const { apiUrl } = this.#access;

@@ -2,6 +2,12 @@ import type { DequeuedRun } from "@acme/sdk/contract";
 import type { ReadyDeployment } from "../deployments.ts";
 import type { Lane, Work } from "./runtime.ts";
 
+/** What of a run decides its lane, beside the deployment. */
+export interface LaneOf {
+  environment: Pick<DequeuedRun["environment"], "key">;
+  machine: DequeuedRun["machine"];
+}
+
 /** Lanes by what their runtimes are started with. */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
@@ -11,7 +17,7 @@ export class Lanes {
   }
 
   /** The lane of a run, which is created where it is missing. */
-  of(run: DequeuedRun, ready: ReadyDeployment): Lane {
+  of(run: LaneOf, ready: ReadyDeployment): Lane {
     const { contentHash } = ready.deployment;
     const key = `${run.environment.key} ${contentHash} ${ready.image ?? ""} ${run.machine} ${ready.envHash}`;
     let lane = this.#lanes.get(key);

@@ -4,7 +4,7 @@ import type { ReadyDeployment } from "../deployments.ts";
 import type { Executor, RuntimeCheckpoints, RuntimeEvents, RuntimeExit } from "../executor/executor.ts";
 import type { HostLog } from "../log.ts";
 import { orLate } from "../or-late.ts";
-import { Lanes } from "./lanes.ts";
+import { type LaneOf, Lanes } from "./lanes.ts";
 import { type MessageHandlers, receive } from "./messages.ts";
 import { averageOf, isExpired, startsWanted } from "./plan.ts";
 import { type Lane, type Of, Runtime, specOf, type Work } from "./runtime.ts";
@@ -39,6 +39,7 @@ const LEAVE_MS = 5_000;
 /** How long a runtime may take from its start until its bundle is loaded. */
 const START_MS = 60_000;
 const SWEEP_MS = 500;
+const WARM_AGAIN_MS = 5_000;
 /** How long an executor that does not answer may delay the end of the host. */
 const CLOSE_MS = 10_000;
 
@@ -69,6 +70,10 @@ export class Pool {
   #startScheduled = false;
   #recheck: NodeJS.Timeout | undefined;
   #closing = false;
+  /** The lane that always has an idle runtime. */
+  #warm: Lane | null = null;
+  /** When a runtime was started for it last: one that ends soon after its start is not started again at once. */
+  #warmedAt = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void) | undefined;
 
   constructor(options: PoolOptions) {
@@ -101,6 +106,15 @@ export class Pool {
     lane.usedAt = performance.now();
     lane.waiting.push({ work, since: lane.usedAt });
     this.#serve(lane);
+  }
+
+  /** From now on this lane, and no other, has an idle runtime also before its first run and however long it has none. */
+  keepWarm(of: LaneOf, ready: ReadyDeployment): void {
+    const lane = this.#lanes.of(of, ready);
+    lane.usedAt = performance.now();
+    this.#warm = lane;
+    this.#warmedAt = Number.NEGATIVE_INFINITY;
+    this.#startWarm();
   }
 
   /** As `submit`, for a run whose process was saved into `folder`. */
@@ -403,6 +417,8 @@ export class Pool {
         runtime.kill();
       }
     }
+    if (this.#warm) this.#warm.usedAt = now;
+    this.#startWarm();
     for (const lane of this.#lanes) {
       this.#expire(lane, now);
       this.#startSpares(lane, now);
@@ -419,6 +435,16 @@ export class Pool {
       };
       if (isExpired(facts, this.#options)) this.#leave(runtime);
     }
+  }
+
+  #startWarm(): void {
+    const lane = this.#warm;
+    if (!lane || lane.idle.length + lane.starting > 0 || lane.unloadable || !this.#canStart) return;
+    const now = performance.now();
+    if (now - this.#warmedAt < WARM_AGAIN_MS) return;
+    if (!this.#runtimes.hasRoomFor(this.#options.executor.cost(lane.machine))) return;
+    this.#warmedAt = now;
+    this.#start(lane);
   }
 
   #startSpares(lane: Lane, now: number): void {

@@ -1,3 +1,4 @@
+import { webCrypto } from "#web-crypto";
 import { nextRetryDelay } from "../contract/retry-delay.ts";
 import { currentRun } from "../run/state.ts";
 import { unrecorded } from "../wait/durable.ts";
@@ -107,8 +108,8 @@ function headersFor(settings: ApiClientSettings, additional: Record<string, stri
  * in another form.
  */
 const randomId = (): string =>
-  crypto.randomUUID?.() ??
-  crypto.getRandomValues(new Uint32Array(4)).reduce((id, part) => id + part.toString(16), "");
+  webCrypto.randomUUID?.() ??
+  webCrypto.getRandomValues(new Uint32Array(4)).reduce((id, part) => id + part.toString(16), "");
 
 /** Makes one attempt. Returns the answer with its body read, or the reason why there is none. */
 async function once(

@@ -26,6 +26,7 @@ import {
   StreamWatch,
   type Watch,
 } from "./watches.ts";
+import { findWebSocket } from "./web-socket.ts";
 
 export interface LiveClientOptions {
   /** The server. Default: in a page with `environment`, the page's own origin; else `ACME_API_URL` or `TRIGGER_API_URL`. */
@@ -37,7 +38,7 @@ export interface LiveClientOptions {
   accessToken?: string | (() => string | Promise<string>);
   /** The environment to watch, `env_…` or `PROJECTREF/SLUG`: for an access token, and in a page that is signed in, which needs none. */
   environment?: string;
-  /** Where there is no global one. */
+  /** Default: the global one, or that of the package `ws`. */
   WebSocket?: unknown;
 }
 
@@ -95,6 +96,8 @@ export class LiveClient {
   readonly #entries = new Map<string, Entry>();
   readonly #statusListeners = new Set<(status: LiveStatus) => void>();
   #socket: ReconnectingWebSocket | null = null;
+  /** The WebSocket's package, while it is loaded. */
+  #loading: unknown = null;
   #status: LiveStatus = "idle";
   #nextId = 1;
   #unacknowledged = 0;
@@ -195,7 +198,7 @@ export class LiveClient {
     const entry: Entry = { id: String(this.#nextId++), watch, onError };
     this.#entries.set(entry.id, entry);
     clearTimeout(this.#lingerTimer);
-    if (!this.#socket) this.#connect();
+    if (!this.#socket && !this.#loading) this.#connect();
     else if (this.#status === "open") this.#send({ type: "subscribe", id: entry.id, target: watch.target() });
     return {
       unsubscribe: () => {
@@ -237,8 +240,25 @@ export class LiveClient {
       void Promise.resolve().then(() => this.#refuse(failure));
       return;
     }
+    const found = this.#options.WebSocket ?? findWebSocket();
+    this.#loading = found;
+    if (!(found instanceof Promise)) {
+      this.#open(url, found);
+      return;
+    }
+    const unless = (step: (result: unknown) => void) => (result: unknown) => {
+      if (this.#loading === found) step(result);
+    };
+    found.then(
+      unless((loaded) => this.#open(url, loaded)),
+      unless((failure) => this.#refuse(failure as LiveError)),
+    );
+  }
+
+  #open(url: string, WebSocket: unknown): void {
+    this.#loading = null;
     const socket = new ReconnectingWebSocket(url, () => this.#protocols(), {
-      WebSocket: this.#options.WebSocket,
+      WebSocket,
       minReconnectionDelay: 200 + Math.random() * 300,
       maxReconnectionDelay: 10_000,
       reconnectionDelayGrowFactor: 1.6,
@@ -411,6 +431,7 @@ export class LiveClient {
     clearTimeout(this.#lingerTimer);
     const socket = this.#socket;
     this.#socket = null;
+    this.#loading = null;
     socket?.close();
     this.#setStatus(status);
   }

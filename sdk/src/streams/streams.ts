@@ -1,3 +1,4 @@
+import { webCrypto } from "#web-crypto";
 import { inputStreamPath, sendInput } from "../client/input-streams-api.ts";
 import { request } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
@@ -66,7 +67,7 @@ function pipe<T>(
   const { target, ...requestOptions } = options;
   const run = runFor("streams.pipe()");
   const path = streamPath(targetOf(run, target), `self/${encodeURIComponent(key)}`);
-  const writer = new StreamWriter(path, crypto.randomUUID(), requestOptions);
+  const writer = new StreamWriter(path, webCrypto.randomUUID(), requestOptions);
   const copy = new TransformStream<T, T>(undefined, undefined, { highWaterMark: Number.POSITIVE_INFINITY });
   const copyWriter = copy.writable.getWriter();
   const work = (async () => {

@@ -1,3 +1,4 @@
+import { webCrypto } from "#web-crypto";
 import { NotFoundError } from "../client/api-errors.ts";
 import { request } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
@@ -27,7 +28,7 @@ const created = new Map<string, { key: string; scope: IdempotencyKeyScope }>();
 const MAX_CREATED = 1_000;
 
 async function sha256(text: string): Promise<IdempotencyKey> {
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  const digest = await webCrypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
   let hex = "";
   for (const byte of new Uint8Array(digest)) hex += byte.toString(16).padStart(2, "0");
   return hex as IdempotencyKey;

@@ -1,0 +1,2 @@
+/** The Web Cryptography API. See `node-crypto.ts`. */
+export const webCrypto: Crypto = globalThis.crypto;
