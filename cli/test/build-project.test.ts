@@ -127,6 +127,16 @@ export const a = task({ id: "a", run: () => runs.nothingLikeThis("x") });`,
     );
   });
 
+  it.each([
+    ["a name", 'import { prompts } from "@trigger.dev/sdk"; prompts.define({});', '"prompts"'],
+    ["an entry point", 'import { chat } from "@trigger.dev/sdk/ai"; chat.task({});', '"@trigger.dev/sdk/ai"'],
+  ])("says that AI agents are not part of Acme, of %s", async (_, code, name) => {
+    project({ "trigger/a.ts": `${code}\n${task("a")}` });
+    expect(await refusal()).toContain(
+      `${name} is for AI agents (chat, prompts, sessions, skills), which are not part`,
+    );
+  });
+
   it("refuses other packages of Trigger.dev", async () => {
     project({ "trigger/a.ts": `import { python } from "@trigger.dev/python";\npython.run();\n${task("a")}` });
     expect(await refusal()).toContain(

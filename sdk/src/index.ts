@@ -102,7 +102,16 @@ export {
   type OverrideConcurrencyLimitBounds,
   type OverrideConcurrencyLimitKey,
 } from "./manage/concurrency-limits.ts";
+export { type DeploymentItem, deployments, type ListDeploymentsOptions } from "./manage/deployments.ts";
 export { envvars } from "./manage/envvars.ts";
+export type {
+  CreatePublicTokenOptions,
+  CreateTriggerTokenOptions,
+  ReadScopes,
+  TaskScopes,
+  WriteScopes,
+} from "./manage/public-tokens.ts";
+export { type QueryOptions, query } from "./manage/query.ts";
 export { queues } from "./manage/queues.ts";
 export type {
   RealtimeRun,
@@ -131,10 +140,21 @@ export type {
   UpdateScheduleOptions,
 } from "./manage/schedule-types.ts";
 export { schedules } from "./manage/schedules.ts";
+export { type RawWebhook, type Webhook, WebhookError, webhooks } from "./manage/webhooks.ts";
+export {
+  type CacheEntry,
+  type CacheFunction,
+  type CacheMetadata,
+  type CacheStore,
+  createCache,
+  InMemoryCache,
+} from "./run/cache.ts";
 export type { Context, TaskRunContext } from "./run/context.ts";
+export { heartbeats } from "./run/heartbeats.ts";
 export { type LocalsKey, locals } from "./run/locals.ts";
 export { type LogLevel, type LogProperties, logger } from "./run/logger.ts";
 export { type MetadataUpdater, metadata } from "./run/metadata.ts";
+export { otel } from "./run/otel.ts";
 export {
   type FetchRetryByStatusOptions,
   type FetchRetryOptions,
@@ -147,6 +167,7 @@ export type { RecordSettings } from "./run/state.ts";
 export { tags } from "./run/tags.ts";
 export { timeout } from "./run/timeout.ts";
 export { type ComputeUsage, type CurrentUsage, usage } from "./run/usage.ts";
+export { waitUntil } from "./run/wait-until.ts";
 export type { ReadStreamOptions } from "./streams/read-stream.ts";
 export { type PipedStream, type PipeOptions, type StreamWriterHandle, streams } from "./streams/streams.ts";
 export { batch } from "./trigger/batch.ts";

@@ -20,6 +20,17 @@ async function ready(
   return runtime;
 }
 
+test("waits for the promises of waitUntil before the run ends", async () => {
+  const runtime = await ready();
+  expect(await runtime.result(runOf("returning-early", undefined))).toBe("early");
+  const text = JSON.stringify(runtime.messages);
+  const end = text.indexOf('"type":"completed"');
+  for (const line of ["after the return", "A promise of waitUntil() was rejected: nobody minds"]) {
+    expect(text).toContain(line);
+    expect(text.indexOf(line)).toBeLessThan(end);
+  }
+});
+
 describe("the channel", () => {
   test("says hello with its token, then ready, then executes what it is sent", async () => {
     const runtime = await ready();

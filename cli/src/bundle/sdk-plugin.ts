@@ -5,6 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import * as sdk from "@acme/sdk";
 import { enterFileStatement } from "@acme/sdk/bundle";
 import type { Loader, OnResolveResult, PartialMessage, Plugin } from "esbuild";
+import { isOfAgents, whyNoAgents } from "./agents.ts";
 import { findMissingNames } from "./missing-names.ts";
 
 /** Every specifier of the SDK, including Trigger.dev's. */
@@ -70,7 +71,12 @@ export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
         }
         return {
           errors: [
-            { text: `"${path}" is not available in Acme yet`, detail: { remedy: "import from @acme/sdk" } },
+            isOfAgents(path)
+              ? { text: whyNoAgents(path) }
+              : {
+                  text: `"${path}" is not available in Acme yet`,
+                  detail: { remedy: "import from @acme/sdk" },
+                },
           ],
         };
       });
@@ -94,7 +100,9 @@ export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
           : [];
         const lines = contents.split("\n");
         const errors: PartialMessage[] = missing.map((found) => ({
-          text: `"${found.name}" is not available in Acme yet`,
+          text: isOfAgents(found.name)
+            ? whyNoAgents(found.name)
+            : `"${found.name}" is not available in Acme yet`,
           location: {
             file: name,
             line: found.line,

@@ -1,0 +1,82 @@
+import { webCrypto } from "#web-crypto";
+
+/** A webhook is not what it claims to be, or not JSON. */
+export class WebhookError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "WebhookError";
+  }
+}
+
+const SIGNATURE_HEADER_NAME = "x-trigger-signature-hmacsha256";
+
+type Text = string | { toString(): string };
+
+/** The body and the signature of a request, where it is no `Request`. */
+export interface RawWebhook {
+  /** The body as it came: bytes or text, not parsed. */
+  payload: Text;
+  /** Value of the header `x-trigger-signature-hmacsha256`. */
+  header: Text | string[];
+}
+
+/** What was sent: see the page of alerts for what each type of event has. */
+export interface Webhook {
+  id: string;
+  created: Date;
+  webhookVersion: string;
+  type: string;
+  object: Record<string, unknown>;
+}
+
+async function readRequest(request: Request | RawWebhook): Promise<{ payload: string; signature: string }> {
+  if (typeof Request !== "undefined" && request instanceof Request) {
+    const signature = request.headers.get(SIGNATURE_HEADER_NAME);
+    if (!signature) throw new WebhookError(`The request has no header ${SIGNATURE_HEADER_NAME}`);
+    return { payload: await request.text(), signature };
+  }
+  const { header, payload } = request as RawWebhook;
+  if (Array.isArray(header)) throw new WebhookError("The signature header came more than once");
+  return { payload: payload.toString(), signature: header.toString() };
+}
+
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> | null {
+  if (!/^(?:[0-9a-f]{2})+$/i.test(hex)) return null;
+  return Uint8Array.from(hex.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
+}
+
+/**
+ * Checks the signature of a webhook that this platform sent, and parses it.
+ * @param secret of the alert that sends it
+ * @throws WebhookError if it was not signed with the secret, or is no webhook
+ */
+async function constructEvent(request: Request | RawWebhook, secret: string): Promise<Webhook> {
+  if (!secret)
+    throw new WebhookError("The secret is missing: it is the one of the alert that sends the webhook");
+  const { payload, signature } = await readRequest(request);
+  const given = bytesOf(signature);
+  const encoder = new TextEncoder();
+  const algorithm = { name: "HMAC", hash: "SHA-256" };
+  const key = await webCrypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["verify"]);
+  // It takes the same time whatever the signature is.
+  if (!given || !(await webCrypto.subtle.verify("HMAC", key, given, encoder.encode(payload))))
+    throw new WebhookError("The signature is not of this payload and this secret");
+  let event: unknown;
+  try {
+    event = JSON.parse(payload);
+  } catch {
+    throw new WebhookError("The payload is not JSON");
+  }
+  if (!isWebhook(event)) throw new WebhookError("The payload is no webhook of this platform");
+  return { ...event, created: new Date(event.created) };
+}
+
+function isWebhook(value: unknown): value is Omit<Webhook, "created"> & { created: string } {
+  if (typeof value !== "object" || value === null) return false;
+  const { id, type, created, object } = value as Record<string, unknown>;
+  const isDate = typeof created === "string" && !Number.isNaN(Date.parse(created));
+  return typeof id === "string" && typeof type === "string" && isDate && typeof object === "object";
+}
+
+/** For the receivers of this platform's own webhooks: alerts. */
+export const webhooks = { constructEvent, SIGNATURE_HEADER_NAME };
