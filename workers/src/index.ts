@@ -12,9 +12,13 @@ import type { Bindings } from "./bindings.ts";
 import { tunnelDependencies } from "./hosts/tunnel-dependencies.ts";
 import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
+import { openRunsTable } from "./telemetry/clickhouse/runs.ts";
 
 /** The object classes. Those that publish changes are given the query side. */
-export class QueueObject extends queueObject<Bindings>({ openProjection: openRepository }) {}
+export class QueueObject extends queueObject<Bindings>({
+  openProjection: openRepository,
+  openColumnStore: openRunsTable,
+}) {}
 export class EnvironmentObject extends environmentObject<Bindings>() {}
 export class DispatcherObject extends dispatcherObject<Bindings>(tunnelDependencies) {}
 export class FeedObject extends feedObject<Bindings>() {}

@@ -5,6 +5,7 @@ import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
 import { poolOf } from "../routing/pool.ts";
 import type { Stubs } from "../routing/stubs.ts";
+import { ColumnStoreFollower } from "./column-store.ts";
 import type { Effects, QueueContext } from "./context.ts";
 import { QueueCore } from "./core.ts";
 import { EnvironmentLink } from "./environment-link.ts";
@@ -40,11 +41,17 @@ export class QueueCommits {
   readonly #alarm: Alarm;
   readonly #group: GroupCommit<QueueContext>;
   readonly #projector: Projector;
+  /** Null: there is no such store. */
+  readonly #columns: ColumnStoreFollower | null;
   readonly #reprojector: Reprojector;
   readonly #messenger: Messenger;
   readonly #refillTimer = new RefillTimer(() => this.commit(() => {}));
 
-  constructor(ctx: DurableObjectState, stubs: Stubs, projection: RunProjection) {
+  constructor(
+    ctx: DurableObjectState,
+    stubs: Stubs,
+    { querySide, columnStore }: { querySide: RunProjection; columnStore: RunProjection | null },
+  ) {
     this.#ctx = ctx;
     this.#stubs = stubs;
     this.core = new QueueCore({ sql: objectSql(ctx.storage), now: Date.now, random: Math.random });
@@ -75,11 +82,21 @@ export class QueueCommits {
         next: (from, limit) => pendingProjection(core.context, from, limit),
         sent: (cursor) => this.commit((q) => projectionSent(q, this.live.limit(cursor))),
       },
-      projection,
+      querySide,
     );
+    this.#columns =
+      columnStore &&
+      new ColumnStoreFollower(
+        {
+          next: (from, limit) => pendingProjection(core.context, from, limit, "column store"),
+          sent: (cursor) => this.commit((q) => projectionSent(q, cursor, "column store")),
+        },
+        columnStore,
+        () => this.#alarm.by(Date.now() + SAFETY_MS),
+      );
     this.#reprojector = new Reprojector(
       { context: () => core.context, commit: (work) => this.commit(work) },
-      projection,
+      querySide,
     );
     this.#messenger = new Messenger(
       {
@@ -141,6 +158,7 @@ export class QueueCommits {
       console.error(`Alarm of queue ${this.core.context.ref.queueKey} failed; it is tried again`, error);
       this.#alarm.by(Date.now() + SAFETY_MS);
     }
+    if (this.#columns) this.#ctx.waitUntil(this.#columns.flush());
     await this.#reproject();
     const next = nextTimer(this.core.context);
     if (next !== null) this.#alarm.by(next);
@@ -185,6 +203,7 @@ export class QueueCommits {
     if (!effects.changed) return;
     this.#alarm.by(Date.now() + SAFETY_MS);
     this.#projector.schedule();
+    this.#columns?.schedule();
     this.live.changed();
     if (report) this.environment.changed();
     this.leasing.leaseSoon();

@@ -50,6 +50,8 @@ import { triggerRun } from "./trigger.ts";
 
 export interface QueueObjectDependencies<Env extends ObjectBindings> {
   openProjection(env: Env): RunProjection;
+  /** Where runs are kept for questions over millions of them; null: nowhere. */
+  openColumnStore?(env: Env): RunProjection | null;
 }
 
 /**
@@ -63,7 +65,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env);
-      this.#commits = new QueueCommits(ctx, stubs(env), dependencies.openProjection(env));
+      this.#commits = new QueueCommits(ctx, stubs(env), {
+        querySide: dependencies.openProjection(env),
+        columnStore: dependencies.openColumnStore?.(env) ?? null,
+      });
       this.#core = this.#commits.core;
     }
 

@@ -10,19 +10,30 @@ export interface ProjectionCursor {
 
 const START: ProjectionCursor = { version: 0, seq: 0 };
 
-export const projectionCursor = (q: QueueContext): ProjectionCursor =>
-  q.meta.get<ProjectionCursor>("projected") ?? START;
+/** Who is sent the rows. Each has its own cursor: one that can't be reached does not hold up the other. */
+export type ProjectionTarget = "query side" | "column store";
+/** Where the cursor is stored. */
+const CURSORS: Record<ProjectionTarget, string> = {
+  "query side": "projected",
+  "column store": "projectedToColumns",
+};
+
+export const projectionCursor = (
+  q: QueueContext,
+  target: ProjectionTarget = "query side",
+): ProjectionCursor => q.meta.get<ProjectionCursor>(CURSORS[target]) ?? START;
 
 /**
  * Returns the next rows to send, in the order in which they changed. A row that changes meanwhile comes again, as newer.
- * @param after how far rows were sent; null: as it is stored
+ * @param after how far rows were sent; null: as it is stored for the target
  */
 export function pendingProjection(
   q: QueueContext,
   after: ProjectionCursor | null,
   limit: number,
+  target: ProjectionTarget = "query side",
 ): { rows: RunRow[]; cursor: ProjectionCursor } {
-  const from = after ?? projectionCursor(q);
+  const from = after ?? projectionCursor(q, target);
   const rows = q.sql.exec<RunTableRow>(
     "SELECT * FROM runs WHERE version >= ?1 AND (version, seq) > (?1, ?2) ORDER BY version, seq LIMIT ?3",
     from.version,
@@ -37,6 +48,10 @@ export function pendingProjection(
 }
 
 /** Stores that the rows up to `cursor` have arrived. */
-export function projectionSent(q: QueueContext, cursor: ProjectionCursor): void {
-  q.meta.set("projected", cursor);
+export function projectionSent(
+  q: QueueContext,
+  cursor: ProjectionCursor,
+  target: ProjectionTarget = "query side",
+): void {
+  q.meta.set(CURSORS[target], cursor);
 }

@@ -1,35 +1,43 @@
 import type { ProjectionCursor } from "./projection.ts";
 import type { RunProjection, RunRow } from "./rpc.ts";
 
-/** How long changed rows gather before they are sent: many changes of a run then cost one row. */
-const GATHER_MS = 250;
-/**
- * Rows per call. On one machine the query side shares its thread with every queue, so a call must be short for triggers not to
- * wait. A queue that lags behind sends larger batches, which cost less per row.
- */
-const BATCH = 50;
-const LARGE_BATCH = 200;
+interface Pace {
+  /** How long changed rows gather before they are sent: many changes of a run then cost one row. */
+  gatherMs: number;
+  /** Rows per call. */
+  batch: number;
+  /** A queue that lags behind sends larger batches, which cost less per row. */
+  largeBatch: number;
+}
+
+/** On one machine the query side shares its thread with every queue, so a call must be short for triggers not to wait. */
+const QUERY_SIDE: Pace = { gatherMs: 250, batch: 50, largeBatch: 200 };
+/** Each call is a file of its own to a column store, and takes some time whatever is in it. */
+export const COLUMN_STORE: Pace = { gatherMs: 1_000, batch: 200, largeBatch: 1_000 };
+
 const LAGS_AFTER = 500;
 /** The cursor is stored after this many rows, and at the end: a write per call would double the cost. */
 const SAVE_EVERY = 1_000;
 
-interface Source {
+export interface Source {
   /** The rows after `from`; null: after those that were sent before this flush. */
   next(from: ProjectionCursor | null, limit: number): { rows: RunRow[]; cursor: ProjectionCursor };
   sent(cursor: ProjectionCursor): void;
 }
 
-/** Sends the queue's changed rows to the query side, in batches. */
+/** Sends the queue's changed rows to the query side, or to another place that keeps them, in batches. */
 export class Projector {
   readonly #source: Source;
   readonly #projection: RunProjection;
+  readonly #pace: Pace;
   #scheduled = false;
   /** Something changed since the last flush began. */
   #again = false;
 
-  constructor(source: Source, projection: RunProjection) {
+  constructor(source: Source, projection: RunProjection, pace: Pace = QUERY_SIDE) {
     this.#source = source;
     this.#projection = projection;
+    this.#pace = pace;
   }
 
   /** Something changed. */
@@ -39,7 +47,7 @@ export class Projector {
       return;
     }
     this.#scheduled = true;
-    setTimeout(() => void this.#run(), GATHER_MS);
+    setTimeout(() => void this.#run(), this.#pace.gatherMs);
   }
 
   async #run(): Promise<void> {
@@ -47,7 +55,7 @@ export class Projector {
       await this.flush();
     } catch (error) {
       // The rows stay where they are; the object's alarm tries again.
-      console.error("The query side could not be reached; changed runs will be sent again", error);
+      console.error("Changed runs could not be sent; they will be sent again", error);
     } finally {
       this.#scheduled = false;
     }
@@ -62,7 +70,7 @@ export class Projector {
     let sent = 0;
     try {
       for (;;) {
-        const limit = sent < LAGS_AFTER ? BATCH : LARGE_BATCH;
+        const limit = sent < LAGS_AFTER ? this.#pace.batch : this.#pace.largeBatch;
         const { rows, cursor: next } = this.#source.next(cursor, limit);
         if (rows.length === 0) return;
         await this.#projection.upsertRuns(rows);

@@ -139,6 +139,10 @@ export const ACCESS = {
   getRunMetrics: secretKey,
   getUsage: secretKey,
   getOrganizationUsage: member,
+  searchLogs: secretKey,
+  countLogs: secretKey,
+  executeQuery: secretKey,
+  getQuerySchema: secretKey,
 
   listQueues: secretKey,
   getQueue: secretKey,

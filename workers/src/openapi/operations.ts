@@ -19,6 +19,7 @@ import { REALTIME_OPERATIONS } from "./operations/realtime.ts";
 import { RUNS_OPERATIONS } from "./operations/runs.ts";
 import { SCHEDULES_OPERATIONS } from "./operations/schedules.ts";
 import { SYSTEM_OPERATIONS } from "./operations/system.ts";
+import { TELEMETRY_SEARCH_OPERATIONS } from "./operations/telemetry-search.ts";
 import { TRIGGER_OPERATIONS } from "./operations/trigger.ts";
 import { VARIABLES_OPERATIONS } from "./operations/variables.ts";
 import { WAITPOINTS_OPERATIONS } from "./operations/waitpoints.ts";
@@ -34,6 +35,7 @@ export const OPERATIONS: Operations = {
   ...DEPLOYMENTS_OPERATIONS,
   ...ERRORS_OPERATIONS,
   ...METRICS_OPERATIONS,
+  ...TELEMETRY_SEARCH_OPERATIONS,
   ...QUEUES_OPERATIONS,
   ...CONCURRENCY_LIMITS_OPERATIONS,
   ...ENVIRONMENTS_OPERATIONS,

@@ -110,6 +110,10 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   getRunMetrics: "viewer",
   getUsage: "viewer",
   getOrganizationUsage: "viewer",
+  searchLogs: "viewer",
+  countLogs: "viewer",
+  executeQuery: "viewer",
+  getQuerySchema: "viewer",
 
   listQueues: "viewer",
   getQueue: "viewer",

@@ -95,6 +95,10 @@ export class EmbeddedStore implements TelemetryStore {
     throw needsClickHouse("Searching the logs of many runs");
   }
 
+  async countLogs(): Promise<never> {
+    throw needsClickHouse("Counting the log lines of many runs");
+  }
+
   async metricSeries(environment: string, query: MetricQuery): Promise<MetricSeries[]> {
     const feed =
       query.runId === undefined ? metricsFeed(this.#env, environment) : runFeed(this.#env, query.runId);

@@ -101,6 +101,12 @@ export interface TelemetryStore {
   logsOfRun(environment: string, runId: string, query: LogsOfRun): Promise<RunLogPage>;
   /** Over all runs of the environment. Throws the Failure `needs_clickhouse` where the store can't. */
   searchLogs(environment: string, search: LogSearch, cursor: string | null): Promise<LogSearchPage>;
+  /** How many lines a search finds in each `step` milliseconds, by level. Like `searchLogs`. */
+  countLogs(
+    environment: string,
+    search: LogSearch,
+    step: number,
+  ): Promise<{ time: number; level: string; count: number }[]>;
   metricSeries(environment: string, query: MetricQuery): Promise<MetricSeries[]>;
 }
 

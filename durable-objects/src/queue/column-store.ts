@@ -1,0 +1,40 @@
+import { COLUMN_STORE, Projector, type Source } from "./projector.ts";
+import type { RunProjection } from "./rpc.ts";
+
+/**
+ * Follows with the store that answers questions over millions of runs. It may be gone for long: nothing of the queue waits for
+ * it, and the rows that it lacks stay where they are.
+ */
+export class ColumnStoreFollower {
+  readonly #projector: Projector;
+  readonly #later: () => void;
+  #flush: Promise<void> | null = null;
+
+  /** @param later has `flush` called again soon */
+  constructor(source: Source, store: RunProjection, later: () => void) {
+    this.#projector = new Projector(source, store, COLUMN_STORE);
+    this.#later = later;
+  }
+
+  /** Something changed. */
+  schedule(): void {
+    this.#projector.schedule();
+  }
+
+  /** Sends all that has changed until now, or has itself called again. */
+  flush(): Promise<void> {
+    this.#flush ??= this.#send().finally(() => {
+      this.#flush = null;
+    });
+    return this.#flush;
+  }
+
+  async #send(): Promise<void> {
+    try {
+      await this.#projector.flush();
+    } catch (error) {
+      console.error("The column store could not be reached; changed runs will be sent again", error);
+      this.#later();
+    }
+  }
+}
