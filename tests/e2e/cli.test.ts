@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Profile, Profiles } from "../../cli/src/profiles.ts";
+import { acmeCommand, type CommandResult } from "../support/acme-command.ts";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
@@ -73,30 +74,8 @@ afterAll(async () => {
   if (project) rmSync(project, { recursive: true, force: true });
 });
 
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-function acme(args: string[], input?: string, env?: Record<string, string>): Promise<Result> {
-  return new Promise((resolve) => {
-    const child = execFile(
-      process.execPath,
-      [join(ROOT, "cli/bin/acme.mjs"), ...args],
-      {
-        cwd: tmpdir(),
-        maxBuffer: 64 * 1024 * 1024,
-        env: {
-          ...process.env,
-          ACME_API_URL: server.apiUrl,
-          ...(env ?? { ACME_ACCESS_TOKEN: server.accessToken, ACME_SECRET_KEY: server.secretKey }),
-        },
-      },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-    child.stdin?.end(input ?? "");
-  });
-}
+const acme = (args: string[], input?: string, env?: Record<string, string>): Promise<CommandResult> =>
+  acmeCommand(server, args, { input, env });
 async function json(args: string[]): Promise<unknown> {
   const { code, stdout, stderr } = await acme([...args, "--json"]);
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -393,7 +372,7 @@ async function signIn(email: string, role: string): Promise<string> {
 }
 
 /** Runs `acme login`, and has a member with this role allow it once the code is shown. */
-async function login(env: Record<string, string>, email: string, role: string): Promise<Result> {
+async function login(env: Record<string, string>, email: string, role: string): Promise<CommandResult> {
   const cookie = await signIn(email, role);
   const allow = async (userCode: string) => {
     const approved = await fetch(`${server.apiUrl}/api/v1/device/approve`, {

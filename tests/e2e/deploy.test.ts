@@ -1,10 +1,10 @@
-import { execFile } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
+import { acmeCommand, type CommandResult, credentialsOf } from "../support/acme-command.ts";
+import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 let server: LocalServer;
 let project: string;
@@ -30,32 +30,8 @@ export const greet = task({ id: "greet", run: async (payload: { name: string }) 
   );
 }
 
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** The command line as a user has it. */
-function acme(args: string[], env: Record<string, string> = {}): Promise<Result> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [join(ROOT, "cli/bin/acme.mjs"), ...args],
-      {
-        cwd: tmpdir(),
-        env: {
-          ...process.env,
-          ACME_API_URL: server.apiUrl,
-          ACME_ACCESS_TOKEN: server.accessToken,
-          ACME_SECRET_KEY: server.secretKey,
-          ...env,
-        },
-      },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
-  });
-}
+const acme = (args: string[], env: Record<string, string> = {}): Promise<CommandResult> =>
+  acmeCommand(server, args, { env: { ...credentialsOf(server), ...env } });
 
 const VERSION = /Version (\d{8}\.\d+) /;
 

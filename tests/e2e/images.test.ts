@@ -1,9 +1,10 @@
-import { execFile, execFileSync } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { acmeCommand, type CommandResult, credentialsOf } from "../support/acme-command.ts";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { withDocker } from "../support/with-docker.ts";
@@ -27,36 +28,18 @@ function forgetImages(): void {
   if (ids.length > 0) docker("image", "rm", "--force", ...ids);
 }
 
-interface Result {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-function acme(args: string[], env: Record<string, string> = {}): Promise<Result> {
-  return new Promise((resolve) => {
-    execFile(
-      process.execPath,
-      [join(ROOT, "cli/bin/acme.mjs"), ...args],
-      {
-        cwd: tmpdir(),
-        maxBuffer: 64 * 1024 * 1024,
-        env: {
-          ...process.env,
-          ACME_API_URL: server.apiUrl,
-          ACME_ACCESS_TOKEN: server.accessToken,
-          TEST_PROJECT_REF: server.projectRef,
-          DOCKER_CONFIG: registry.dockerConfig,
-          ...env,
-        },
-      },
-      (error, stdout, stderr) => resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
-    );
+const acme = (args: string[], env: Record<string, string>): Promise<CommandResult> =>
+  acmeCommand(server, args, {
+    env: {
+      ...credentialsOf(server),
+      TEST_PROJECT_REF: server.projectRef,
+      DOCKER_CONFIG: registry.dockerConfig,
+      ...env,
+    },
   });
-}
 
 /** `args`: beside those that every deployment of the tests has. */
-const deploy = (args: string[] = [], env: Record<string, string> = {}): Promise<Result> =>
+const deploy = (args: string[] = [], env: Record<string, string> = {}): Promise<CommandResult> =>
   acme(["deploy", project, "--base-image", "acme-base:bookworm", "--network", "host", ...args], env);
 
 const run = (): Promise<unknown> =>
