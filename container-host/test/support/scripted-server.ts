@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import { gunzipSync } from "node:zlib";
 import {
   type AttemptCompleted,
   type AttemptOutcome,
@@ -340,8 +341,9 @@ export class ScriptedServer {
     const path = request.url ?? "";
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    const body: unknown =
-      chunks.length === 0 ? undefined : JSON.parse(Buffer.concat(chunks).toString("utf8"));
+    const sent = Buffer.concat(chunks);
+    const bytes = request.headers["content-encoding"] === "gzip" ? gunzipSync(sent) : sent;
+    const body: unknown = bytes.length === 0 ? undefined : JSON.parse(bytes.toString("utf8"));
     this.#count(path);
     await this.delay(path, body);
     const trouble = this.trouble(path, body);

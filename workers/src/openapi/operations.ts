@@ -12,6 +12,7 @@ import { HOSTS_OPERATIONS } from "./operations/hosts.ts";
 import { KEYS_OPERATIONS } from "./operations/keys.ts";
 import { METRICS_OPERATIONS } from "./operations/metrics.ts";
 import { ORGANIZATIONS_OPERATIONS } from "./operations/organizations.ts";
+import { OTLP_OPERATIONS } from "./operations/otlp.ts";
 import { PACKETS_OPERATIONS } from "./operations/packets.ts";
 import { PEOPLE_OPERATIONS } from "./operations/people.ts";
 import { QUEUES_OPERATIONS } from "./operations/queues.ts";
@@ -32,6 +33,7 @@ export const OPERATIONS: Operations = {
   ...PACKETS_OPERATIONS,
   ...SCHEDULES_OPERATIONS,
   ...RUNS_OPERATIONS,
+  ...OTLP_OPERATIONS,
   ...DEPLOYMENTS_OPERATIONS,
   ...ERRORS_OPERATIONS,
   ...METRICS_OPERATIONS,
