@@ -41,6 +41,11 @@ const SAVES_MS = 5_000;
 const MAX_RUNS_PER_RUNTIME = 10_000;
 const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
 
+export interface InspectedProcesses {
+  opened(pid: number, url: string): void;
+  closed(pid: number): void;
+}
+
 export interface HostExtras {
   /** Another transport than HTTP, for the host with this id. */
   api?(hostId: string): HostApi;
@@ -50,6 +55,8 @@ export interface HostExtras {
    * process.
    */
   taskVariables?: () => Record<string, string>;
+  /** Processes: is told of each to which a debugger can attach, because `nodeArguments` has `--inspect`. */
+  inspected?: InspectedProcesses;
 }
 
 export interface RunningHost {
@@ -97,6 +104,7 @@ export async function startHost(
       hostId,
       log,
       taskVariables: extras.taskVariables,
+      inspected: extras.inspected,
     });
     executor = opened.executor;
     const leftovers = await executor.cleanUp();

@@ -22,7 +22,7 @@ async function ready(
 
 test("waits for the promises of waitUntil before the run ends", async () => {
   const runtime = await ready();
-  expect(await runtime.result(runOf("returning-early", undefined))).toBe("early");
+  expect(await runtime.result(runOf("returning-early", undefined))).toEqual({ early: true });
   const text = JSON.stringify(runtime.messages);
   const end = text.indexOf('"type":"completed"');
   for (const line of ["after the return", "A promise of waitUntil() was rejected: nobody minds"]) {

@@ -40,6 +40,8 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   ENCRYPTION_KEYS?: string;
   /** `BURST,PER_SECOND` requests of one key; absent: 5000,1000. */
   API_RATE_LIMIT?: string;
+  /** How many versions of an environment keep their bundles without having runs. Default 20. */
+  KEEP_VERSIONS?: string;
   /** Who may become known to the server by signing in: `open`: everybody; else those whom somebody invited. */
   SIGN_UP?: string;
   /** Mail: see `mail/settings.ts`. */

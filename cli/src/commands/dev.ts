@@ -32,7 +32,10 @@ export function addDevCommand(program: Command): void {
     )
     .option("--max-concurrent-runs <n>", "most runs at once", numberOfRuns, 25)
     .option("--take-over", "end another machine's `acme dev` for the same environment")
-    .option("--inspect [address]", "let a debugger attach to the processes of tasks")
+    .option(
+      "--inspect [address]",
+      "let debuggers attach to the processes of tasks, by default at 127.0.0.1:9229",
+    )
     .option("--logs", "show what tasks log (in a terminal, l switches it)")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print an event a line, as JSON")
@@ -53,9 +56,10 @@ Examples:
 }
 
 async function run(dir: string, options: DevCommandOptions): Promise<void> {
-  const [{ dev }, { jsonScreen, textScreen }] = await Promise.all([
+  const [{ dev }, { jsonScreen, textScreen }, { inspectAddress }] = await Promise.all([
     import("../dev/dev.ts"),
     import("../dev/screen.ts"),
+    import("../dev/inspector.ts"),
   ]);
   let showsLogs = options.logs ?? false;
   const write = (line: string) => console.log(line);
@@ -66,7 +70,6 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
         showsLogs = !showsLogs;
         write(showsLogs ? "Logs are shown." : "Logs are hidden.");
       });
-  const { inspect } = options;
   try {
     await dev({
       dir,
@@ -75,8 +78,7 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
       envFiles: options.envFile,
       maxConcurrentRuns: options.maxConcurrentRuns,
       takeOver: options.takeOver ?? false,
-      // Each process needs a port of its own.
-      nodeArguments: inspect ? [`--inspect=${typeof inspect === "string" ? inspect : "127.0.0.1:0"}`] : [],
+      inspect: options.inspect ? inspectAddress(options.inspect) : undefined,
       screen,
     });
   } finally {

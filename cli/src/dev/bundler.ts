@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { type BuildContext, type BuildOptions, context, type Plugin } from "esbuild";
 import { type Bundle, bundleOf, bundleOptions, entryModule } from "../bundle/bundle.ts";
 import { problemsOf } from "../bundle/messages.ts";
@@ -21,8 +22,11 @@ export class Bundler {
     this.#context = made;
   }
 
-  /** `variablesHash`: part of the bundle, because a version is its code with the variables that it runs with. */
-  static async open(project: Project, variablesHash: string): Promise<Bundler> {
+  /**
+   * `variablesHash`: part of the bundle, because a version is its code with the variables that it runs with. `isInspected`: source
+   * maps name the files on this machine.
+   */
+  static async open(project: Project, variablesHash: string, isInspected: boolean): Promise<Bundler> {
     const entry: Entry = { files: [], problem: null };
     const extensions = await Extensions.start(project, "dev");
     const { plugin } = externalsPlugin(
@@ -36,6 +40,8 @@ export class Bundler {
     });
     const made = await context({
       ...options,
+      // A debugger finds the sources by it; without one, stack traces have paths that are relative to the project.
+      ...(isInspected && { sourceRoot: `${pathToFileURL(project.root)}/` }),
       entryPoints: [ENTRY],
       banner: { js: `${BANNER} /* ${variablesHash} */` },
       plugins: [entryPlugin(project, entry), ...options.plugins],

@@ -20,6 +20,7 @@ import { aborted, interruption } from "../interruption.ts";
 import { loadProject, type Project } from "../project/load-config.ts";
 import { developmentAccess } from "./access.ts";
 import { Bundler } from "./bundler.ts";
+import { InspectorList } from "./inspector.ts";
 import type { Screen } from "./screen.ts";
 import { type LocalVariables, readVariables } from "./variables.ts";
 import { watchProject } from "./watch.ts";
@@ -32,8 +33,8 @@ export interface DevOptions {
   envFiles?: string[];
   maxConcurrentRuns: number;
   takeOver: boolean;
-  /** Arguments of Node.js for the processes of tasks. */
-  nodeArguments: string[];
+  /** Where debuggers find the processes of tasks; undefined: none can attach. */
+  inspect: { host: string; port: number } | undefined;
   screen: Screen;
   /** Default: Ctrl-C, SIGTERM and the end of the parent. */
   signal?: AbortSignal;
@@ -86,6 +87,7 @@ class DevSession {
   #bundler: Bundler | null = null;
   #current: Current | null = null;
   #host: RunningHost | null = null;
+  #inspector: InspectorList | null = null;
   #building: Promise<void> = Promise.resolve();
   #watching: ReturnType<typeof watchProject> | null = null;
   /** What a problem of the code says, until it is solved. */
@@ -126,11 +128,14 @@ class DevSession {
 
   async start(): Promise<void> {
     const { root } = this.#project;
+    const { inspect, screen } = this.#options;
+    if (inspect) this.#inspector = await InspectorList.open(inspect, basename(root));
     this.#watching = watchProject(root, (paths) => this.#changed(paths));
     this.#connecting = this.#connect();
     await Promise.all([this.#watching.ready, this.#connecting]);
     await Promise.race([this.#ready, this.#refused.promise]);
     if (this.#isRefused) return;
+    if (this.#inspector) screen.show({ type: "inspector", address: this.#inspector.address });
     this.#building = this.#building.then(() => this.#rebuild(true));
     await this.#building;
   }
@@ -142,6 +147,7 @@ class DevSession {
     await this.#building.catch(() => {});
     await this.#host?.stop();
     await this.#bundler?.close();
+    this.#inspector?.close();
   }
 
   /** One build after the other: what changes during one is built by the next. */
@@ -166,7 +172,7 @@ class DevSession {
       if (fresh || !this.#bundler) {
         await this.#bundler?.close();
         this.#bundler = null;
-        this.#bundler = await Bundler.open(this.#project, this.#variables.hash);
+        this.#bundler = await Bundler.open(this.#project, this.#variables.hash, this.#inspector !== null);
       }
       const bundle = await this.#bundler.build();
       if (bundle.contentHash === this.#current?.contentHash) {
@@ -271,7 +277,7 @@ class DevSession {
   }
 
   async #connect(): Promise<void> {
-    const { maxConcurrentRuns, nodeArguments, screen } = this.#options;
+    const { maxConcurrentRuns, screen } = this.#options;
     try {
       this.#host = await startHost(
         {
@@ -285,7 +291,8 @@ class DevSession {
           metricsPort: null,
           drainMs: 0,
           taskFolder: this.#project.root,
-          nodeArguments,
+          // Each process has a port of its own.
+          nodeArguments: this.#inspector ? ["--inspect=127.0.0.1:0"] : [],
         },
         // The connection's state is shown by `onConnection`.
         logTo((level, message) => {
@@ -295,6 +302,7 @@ class DevSession {
           api: (hostId) => this.#tunnel(hostId),
           observer: this.#observer(),
           taskVariables: () => this.#variables.variables,
+          inspected: this.#inspector ?? undefined,
         },
       );
     } catch (error) {
@@ -361,10 +369,8 @@ class DevSession {
   #withPathsOfProject(end: AttemptEnd): AttemptEnd {
     if (end.type !== "failure" || !("stackTrace" in end.error)) return end;
     const folder = `${join(this.#dataFolder, "bundles")}/`;
-    return {
-      ...end,
-      error: { ...end.error, stackTrace: end.error.stackTrace?.replaceAll(folder, "") ?? "" },
-    };
+    const stackTrace = end.error.stackTrace?.replaceAll(folder, "").replaceAll(`${this.#project.root}/`, "");
+    return { ...end, error: { ...end.error, stackTrace: stackTrace ?? "" } };
   }
 
   #observer(): RunObserver {

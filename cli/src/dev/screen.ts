@@ -12,6 +12,8 @@ export type DevEvent =
   | { type: "output"; text: string }
   | { type: "connection"; isOpen: boolean; apiUrl: string }
   | { type: "notice"; message: string }
+  /** Where debuggers find the processes of tasks. */
+  | { type: "inspector"; address: string }
   | { type: "run"; state: "started"; run: DequeuedRun; url: string }
   | { type: "run"; state: "suspended"; run: DequeuedRun; url: string }
   | { type: "run"; state: "ended"; run: DequeuedRun; url: string; end: AttemptEnd; ms: number }
@@ -68,6 +70,11 @@ export const textScreen = (write: (line: string) => void, logs: () => boolean): 
       case "notice":
         write(`${clock()} ${style("yellow", "!")} ${event.message}`);
         return;
+      case "inspector":
+        write(
+          `${clock()} ${style("cyan", "◉")} Debuggers: ${event.address}  ${style("dim", "(chrome://inspect → Configure; or attach by port)")}`,
+        );
+        return;
       case "log":
         if (logs()) for (const entry of event.entries) write(logLine(event.run, entry));
         return;
@@ -92,7 +99,8 @@ function runLine(event: Extract<DevEvent, { type: "run" }>): string {
   const retry = event.end.type === "failure" && event.end.retry;
   const next = retry ? style("yellow", `, retried in ${duration(retry.delayMs)}`) : "";
   const took = event.ms > 0 ? ` ${duration(event.ms)}` : "";
-  return `${clock()} ${style(format, mark)} ${name}${attempt} ${style(format, word)}${took}${next}  ${style("dim", url)}`;
+  // The address ends with the run's id.
+  return `${clock()} ${style(format, mark)} ${run.taskId.padEnd(24)}${attempt} ${style(format, word)}${took}${next}  ${style("dim", url)}`;
 }
 
 const MARKS = {

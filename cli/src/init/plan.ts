@@ -85,7 +85,10 @@ function planPackageJson(root: string, version: string): Plan {
     Object.entries(SCRIPTS).filter(([name]) => json.scripts?.[name] === undefined),
   );
   const added = { scripts, dependencies, devDependencies };
-  const what = Object.values(added).flatMap((part) => Object.keys(part));
+  const what = [
+    ...(Object.keys(scripts).length > 0 ? ["scripts"] : []),
+    ...Object.keys({ ...dependencies, ...devDependencies }),
+  ];
   if (what.length === 0)
     return { changes: [{ file, what: "has the packages and scripts already" }], installs: false };
   const changed = { ...json };

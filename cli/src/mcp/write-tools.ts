@@ -3,6 +3,7 @@ import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { z } from "zod";
 import { call } from "../api/call.ts";
 import { buildProject, deployProject } from "../deploy.ts";
+import { CliError } from "../errors.ts";
 import type { McpContext } from "./context.ts";
 import { environmentInput, slugOf } from "./environment-input.ts";
 import { answered } from "./result.ts";
@@ -102,9 +103,14 @@ export function addWriteTools(server: McpServer, context: McpContext): void {
     },
     ({ environment: given, dryRun, promote }) =>
       answered(async () => {
-        const built = await buildProject(context.options.dir);
+        const built = await buildProject(context.options.dir, { environment: slug(given) });
         const { warnings, contentHash } = built.bundle;
         if (dryRun) return { contentHash, tasks: built.manifest.tasks.map(({ id }) => id), warnings };
+        if (built.image) {
+          throw new CliError(
+            `The project needs an image, whose build is not a tool: run \`acme deploy --env ${slug(given)}\`.`,
+          );
+        }
         const { api } = await context.project(slug(given));
         return { ...(await deployProject(api, built, promote)), warnings };
       }),

@@ -1,4 +1,5 @@
 import { HostError, messageOf } from "../errors.ts";
+import type { InspectedProcesses } from "../host.ts";
 import type { HostFolders } from "../identity.ts";
 import type { HostLog } from "../log.ts";
 import type { HostSettings } from "../options.ts";
@@ -12,6 +13,7 @@ export interface ExecutorContext {
   log: HostLog;
   /** See HostExtras. */
   taskVariables?: () => Record<string, string>;
+  inspected?: InspectedProcesses;
 }
 
 /**
@@ -22,10 +24,19 @@ export interface ExecutorContext {
 export async function openExecutor(
   context: ExecutorContext,
 ): Promise<{ executor: Executor; warnings: string[] }> {
-  const { settings, folders, taskVariables } = context;
+  const { settings, folders, taskVariables, inspected } = context;
   const { apiUrl, concurrency: slots, nodeArguments, separateUsers, taskFolder } = settings;
   const processes = () =>
-    processExecutor({ folders, apiUrl, slots, separateUsers, nodeArguments, taskFolder, taskVariables });
+    processExecutor({
+      folders,
+      apiUrl,
+      slots,
+      separateUsers,
+      nodeArguments,
+      taskFolder,
+      taskVariables,
+      inspected,
+    });
   if (settings.executor === "process") return { executor: await processes(), warnings: [] };
   const { dockerExecutor } = await import("./docker.ts");
   try {

@@ -2,12 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process";
 import type { Duplex, Readable } from "node:stream";
 import type { HostToRuntime, MachinePreset } from "@acme/sdk/contract";
 import { killedWithParent } from "../die-with-parent.ts";
+import type { InspectedProcesses } from "../host.ts";
 import type { HostFolders } from "../identity.ts";
 import { OutputTail } from "../output-tail.ts";
 import type { Resources } from "../resources.ts";
 import { Channel } from "./channel.ts";
 import { memoryBytes, nodeArguments, runtimeEnvironment } from "./environment.ts";
 import type { Executor, RuntimeEvents, RuntimeHandle, RuntimeSpec } from "./executor.ts";
+import { InspectorLine } from "./inspector-line.ts";
 import { killGroup, Leftovers } from "./leftovers.ts";
 import { runtimeFile } from "./runtime-file.ts";
 import { openTaskUsers, type TaskUsers } from "./task-users.ts";
@@ -26,6 +28,7 @@ export interface ProcessExecutorOptions {
   separateUsers: boolean;
   /** See HostExtras. */
   taskVariables?: () => Record<string, string>;
+  inspected?: InspectedProcesses;
   /** See HostOptions. */
   nodeArguments: string[];
   taskFolder?: string;
@@ -111,7 +114,7 @@ class ProcessExecutor implements Executor {
       );
       return { send: () => {}, kill: () => {} };
     }
-    return new RuntimeProcess(child, this.#leftovers, events);
+    return new RuntimeProcess(child, this.#leftovers, events, this.#options.inspected);
   }
 
   async cleanUp(): Promise<number> {
@@ -130,7 +133,12 @@ class RuntimeProcess implements RuntimeHandle {
   readonly #channel: Channel | undefined;
   #exited = false;
 
-  constructor(child: ChildProcess, leftovers: Leftovers, events: RuntimeEvents) {
+  constructor(
+    child: ChildProcess,
+    leftovers: Leftovers,
+    events: RuntimeEvents,
+    inspected: InspectedProcesses | undefined,
+  ) {
     this.#child = child;
     const { pid } = child;
     if (pid !== undefined) leftovers.add(pid);
@@ -139,6 +147,10 @@ class RuntimeProcess implements RuntimeHandle {
       stream?.on("data", (chunk: Buffer) => tail.add(chunk));
       stream?.on("error", () => {});
     }
+    if (inspected && pid !== undefined) {
+      const line = new InspectorLine((url) => inspected.opened(pid, url));
+      child.stderr?.on("data", (chunk: Buffer) => line.add(chunk));
+    }
     const duplex = child.stdio[3] as Duplex | null | undefined;
     if (duplex) this.#channel = new Channel(duplex, events);
 
@@ -146,7 +158,10 @@ class RuntimeProcess implements RuntimeHandle {
     const end = (startError?: Error): void => {
       if (over) return;
       over = true;
-      if (pid !== undefined) leftovers.remove(pid);
+      if (pid !== undefined) {
+        leftovers.remove(pid);
+        inspected?.closed(pid);
+      }
       this.#channel?.close();
       events.onExit({
         code: child.exitCode,

@@ -13,6 +13,7 @@ import { announced } from "../control/announced.ts";
 import { deedIn } from "../control/audit.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
+import { collectArtifacts } from "../runs/collect-artifacts.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
 import { promoteTo, requireDeployable } from "../runs/deployments.ts";
 import { openBlobs } from "../storage/blobs.ts";
@@ -84,6 +85,7 @@ export const deploymentRoutes = new Hono<App>()
       },
       ({ version }) => ({ version }),
     );
+    c.executionCtx.waitUntil(collectArtifacts(c.env, environment));
     return c.json(deploymentView(created, promote ? created.id : null), 201);
   })
   .get("/api/v1/projects/:ref/:env/deployments", access("listDeployments"), async (c) => {
@@ -114,9 +116,9 @@ export const deploymentRoutes = new Hono<App>()
       action: "deployment.promoted",
       target: { type: "deployment", id: found.version },
     });
-    return c.json(
-      deploymentView(await announced(c, deed, () => promoteTo(c.env, environment, found)), found.id),
-    );
+    const promoted = await announced(c, deed, () => promoteTo(c.env, environment, found));
+    c.executionCtx.waitUntil(collectArtifacts(c.env, environment));
+    return c.json(deploymentView(promoted, found.id));
   });
 
 async function deploymentOf(

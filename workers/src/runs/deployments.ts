@@ -5,7 +5,7 @@ import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { openBlobs } from "../storage/blobs.ts";
-import { bundleKey } from "../storage/bundles.ts";
+import { bundleKey, formerBundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 import { freshDeployment } from "./current-deployment.ts";
@@ -62,6 +62,24 @@ export async function requireDeployable(
   );
 }
 
+/** Throws a 422 where the bundle of an old version was collected. */
+async function requireBundle(
+  env: Bindings,
+  environment: EnvironmentRef,
+  { contentHash, version }: DeploymentRecord,
+): Promise<void> {
+  // The bundle of a development version is on the developer's machine.
+  if (environment.type === "DEVELOPMENT") return;
+  const blobs = openBlobs(env);
+  const keys = [bundleKey(environment.organization.id, contentHash), formerBundleKey(contentHash)];
+  for (const key of keys) if ((await blobs.size(key)) !== null) return;
+  throw new Failure(
+    422,
+    "bundle_collected",
+    `The bundle of version ${version} is not kept any more, because no run needs it: deploy that code again. Nothing was changed.`,
+  );
+}
+
 /** New runs go to this deployment from here on. Throws a 409 when its build has not succeeded. */
 export async function promoteTo(
   env: Bindings,
@@ -77,6 +95,7 @@ export async function promoteTo(
     );
   }
   const { id, version, contentHash, manifest } = target;
+  await requireBundle(env, environment, target);
   const current = { deployment: { id, version, contentHash }, manifest };
   await environmentObjectOf(env, environment.key).promoteDeployment(environment, current);
   const promotedAt = Date.now();

@@ -105,6 +105,9 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.createDeployment(input);
   }
 
+  async deploymentsOfBundle(contentHash: string) {
+    return this.#repository.deploymentsOfBundle(contentHash);
+  }
   async pruneDeployments(environmentKey: string, keep: number) {
     return this.#repository.pruneDeployments(environmentKey, keep);
   }

@@ -140,6 +140,8 @@ export interface Repository extends RunProjection, WaitpointProjection {
   createDeployment(input: DeploymentInput): Promise<DeploymentRecord>;
   /** Deletes all deployments of an environment but the newest `keep`. */
   pruneDeployments(environmentKey: string, keep: number): Promise<void>;
+  /** Ids of the deployments, in any environment, that have this bundle. */
+  deploymentsOfBundle(contentHash: string): Promise<string[]>;
   findDeployment(id: string): Promise<DeploymentRecord | null>;
   findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null>;
   /** Newest first. */

@@ -150,6 +150,15 @@ export class SqlRepository implements Repository {
     await this.#db.delete(deployments).where(and(ofEnvironment, notInArray(deployments.id, kept)));
   }
 
+  async deploymentsOfBundle(contentHash: string): Promise<string[]> {
+    const { deployments } = this.#tables;
+    const found = await this.#db
+      .select({ id: deployments.id })
+      .from(deployments)
+      .where(eq(deployments.contentHash, contentHash));
+    return found.map(({ id }) => id);
+  }
+
   async findDeployment(id: string): Promise<DeploymentRecord | null> {
     const { deployments } = this.#tables;
     return (await this.#db.select().from(deployments).where(eq(deployments.id, id)))[0] ?? null;
