@@ -6,9 +6,13 @@ import type {
   CreateBulkActionBody,
   DeploymentBody,
   EnvironmentResponse,
+  ErrorGroupDetail,
+  ErrorGroupListItem,
   EventsResponse,
+  IgnoreErrorBody,
   ListBatchesResponse,
   ListBulkActionsResponse,
+  ListErrorsResponse,
   ListQueuesResponse,
   ListRunsResponse,
   ListSchedulesResponse,
@@ -39,6 +43,8 @@ export type { TokenLink } from "@acme/sdk/contract/api";
 export type RunListItem = RunSummary;
 export type RunListPage = z.infer<typeof ListRunsResponse>;
 export type RunDetail = RetrieveRunResponse;
+export type ErrorGroup = ErrorGroupListItem;
+export type ErrorDetail = ErrorGroupDetail;
 export type RecordedSpan = TracePageSpan;
 export type SpanDetail = SpanResponse;
 export type RunEvent = z.infer<typeof EventsResponse>["events"][number];
@@ -109,6 +115,22 @@ export class EnvironmentApi {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
     return (await this.call<{ attempts: Attempt[] }>(path, { signal })).attempts;
   }
+  listErrors(query: Query, signal?: AbortSignal): Promise<z.infer<typeof ListErrorsResponse>> {
+    return this.call("/api/v1/errors", { query, signal });
+  }
+  retrieveError(id: string, query: Query, signal?: AbortSignal): Promise<ErrorDetail> {
+    return this.call(`/api/v1/errors/${encodeURIComponent(id)}`, { query, signal });
+  }
+  resolveError(id: string): Promise<ErrorDetail> {
+    return this.post(`/api/v1/errors/${encodeURIComponent(id)}/resolve`);
+  }
+  ignoreError(id: string, body: z.input<typeof IgnoreErrorBody>): Promise<ErrorDetail> {
+    return this.post(`/api/v1/errors/${encodeURIComponent(id)}/ignore`, body);
+  }
+  unresolveError(id: string): Promise<ErrorDetail> {
+    return this.post(`/api/v1/errors/${encodeURIComponent(id)}/unresolve`);
+  }
+
   createBulkAction(body: z.input<typeof CreateBulkActionBody>): Promise<{ id: string }> {
     return this.post("/api/v1/bulk-actions", body);
   }

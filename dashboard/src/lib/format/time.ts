@@ -42,7 +42,7 @@ const formats = new Map<string, Intl.DateTimeFormat>();
 
 function formatter(
   zone: string | undefined,
-  style: "full" | "clock" | "minute" | "wall",
+  style: "full" | "clock" | "minute" | "wall" | "day" | "hour",
 ): Intl.DateTimeFormat {
   const key = `${zone}|${style}`;
   let format = formats.get(key);
@@ -52,11 +52,15 @@ function formatter(
     const options: Intl.DateTimeFormatOptions =
       style === "clock"
         ? { ...clock, second: "2-digit", fractionalSecondDigits: 3 }
-        : style === "wall"
-          ? { weekday: "short", ...day, ...clock, timeZoneName: "short" }
-          : style === "minute"
-            ? { ...day, ...clock }
-            : { ...day, ...clock, second: "2-digit", timeZoneName: "short" };
+        : style === "hour"
+          ? clock
+          : style === "day"
+            ? { month: "short", day: "numeric" }
+            : style === "wall"
+              ? { weekday: "short", ...day, ...clock, timeZoneName: "short" }
+              : style === "minute"
+                ? { ...day, ...clock }
+                : { ...day, ...clock, second: "2-digit", timeZoneName: "short" };
     format = new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...options });
     formats.set(key, format);
   }
@@ -69,5 +73,8 @@ export const formatExact = (time: number, zone?: string): string => formatter(zo
 export const formatMinute = (time: number, zone?: string): string => formatter(zone, "minute").format(time);
 /** `Fri, 27 Nov 2026, 14:02 CET`. */
 export const formatWall = (time: number, zone?: string): string => formatter(zone, "wall").format(time);
+/** A label of a time axis: `14:00`, or `27 Nov` where it spans days. */
+export const formatAxisTime = (time: number, span: number, zone?: string): string =>
+  formatter(zone, span > 2 * 86_400_000 ? "day" : "hour").format(time);
 /** `14:02:11.042`. */
 export const formatClock = (time: number, zone?: string): string => formatter(zone, "clock").format(time);

@@ -1,6 +1,7 @@
 import Boxes from "@lucide/svelte/icons/boxes";
 import Braces from "@lucide/svelte/icons/braces";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
+import CircleAlert from "@lucide/svelte/icons/circle-alert";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import Inbox from "@lucide/svelte/icons/inbox";
 import KeyRound from "@lucide/svelte/icons/key-round";
@@ -33,6 +34,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
     pages: [
       { path: "tasks", label: "Tasks", icon: Boxes, shortcut: "go.tasks" },
       { path: "runs", label: "Runs", icon: List, shortcut: "go.runs" },
+      { path: "errors", label: "Errors", icon: CircleAlert, shortcut: "go.errors" },
     ],
   },
   {

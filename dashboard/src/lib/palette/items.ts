@@ -16,6 +16,7 @@ const PREFIXES: readonly { prefix: string; path(id: string): string; what: strin
   { prefix: "run_", path: (id) => `/runs/${id}`, what: "run" },
   { prefix: "waitpoint_", path: (id) => `/inbox?token=${id}`, what: "token" },
   { prefix: "batch_", path: (id) => `/batches?batch=${id}`, what: "batch" },
+  { prefix: "error_", path: (id) => `/errors?status=all&error=${id}`, what: "error" },
   { prefix: "bulk_", path: (id) => `/bulk-actions?action=${id}`, what: "bulk action" },
   { prefix: "sched_", path: (id) => `/schedules?schedule=${id}`, what: "schedule" },
 ];

@@ -29,6 +29,9 @@ export function bulkFilter(filters: RunFilters): Filter {
     batch: filters.batch,
     schedule: filters.schedule,
     bulkAction: filters.bulk,
+    error: filters.error,
+    from: filters.from,
+    to: filters.to,
     isTest: filters.test,
     period: filters.period,
   };

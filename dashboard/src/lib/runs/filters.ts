@@ -1,4 +1,5 @@
 import type { PublicRunStatus } from "@acme/sdk/contract";
+import { formatMinute } from "../format/time.ts";
 import { STATUS } from "./status.ts";
 
 /** What the runs list shows, as the address holds it. */
@@ -12,9 +13,14 @@ export interface RunFilters {
   schedule?: string;
   /** Runs that a bulk action canceled, or copies that it made. */
   bulk?: string;
+  /** Runs that failed with this error. */
+  error?: string;
   test?: boolean;
   /** A duration back from now, such as `1h` or `7d`. */
   period?: string;
+  /** Created between these moments, in milliseconds since the epoch: a part of a chart. */
+  from?: number;
+  to?: number;
 }
 
 export const NO_FILTERS: RunFilters = { statuses: [], tasks: [], tags: [], queues: [], versions: [] };
@@ -40,10 +46,16 @@ export function parseFilters(query: Pick<URLSearchParams, "get" | "getAll">): Ru
     batch: query.get("batch") || undefined,
     schedule: query.get("schedule") || undefined,
     bulk: query.get("bulk") || undefined,
+    error: query.get("error") || undefined,
+    from: momentOf(query.get("from")),
+    to: momentOf(query.get("to")),
     test: test === "true" ? true : test === "false" ? false : undefined,
     period: /^\d+[mhdw]$/.test(query.get("period") ?? "") ? query.get("period")! : undefined,
   };
 }
+
+const momentOf = (text: string | null): number | undefined =>
+  text !== null && /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 
 export function serializeFilters(filters: RunFilters): URLSearchParams {
   const query = new URLSearchParams();
@@ -51,6 +63,9 @@ export function serializeFilters(filters: RunFilters): URLSearchParams {
   if (filters.batch) query.set("batch", filters.batch);
   if (filters.schedule) query.set("schedule", filters.schedule);
   if (filters.bulk) query.set("bulk", filters.bulk);
+  if (filters.error) query.set("error", filters.error);
+  if (filters.from !== undefined) query.set("from", String(filters.from));
+  if (filters.to !== undefined) query.set("to", String(filters.to));
   if (filters.test !== undefined) query.set("test", String(filters.test));
   if (filters.period) query.set("period", filters.period);
   return query;
@@ -68,10 +83,16 @@ export function apiQuery(filters: RunFilters): Record<string, string | undefined
     "filter[batch]": filters.batch,
     "filter[schedule]": filters.schedule,
     "filter[bulkAction]": filters.bulk,
+    "filter[error]": filters.error,
+    "filter[createdAt][from]": momentText(filters.from),
+    "filter[createdAt][to]": momentText(filters.to),
     "filter[isTest]": filters.test === undefined ? undefined : String(filters.test),
     "filter[createdAt][period]": filters.period,
   };
 }
+
+const momentText = (time: number | undefined): string | undefined =>
+  time === undefined ? undefined : new Date(time).toISOString();
 
 export interface FilterChip {
   /** Name of the filter, as it is shown. */
@@ -96,6 +117,16 @@ export function chipsOf(filters: RunFilters): FilterChip[] {
     chips.push({ name: "Schedule", value: filters.schedule, without: { ...filters, schedule: undefined } });
   if (filters.bulk)
     chips.push({ name: "Bulk action", value: filters.bulk, without: { ...filters, bulk: undefined } });
+  if (filters.error)
+    chips.push({ name: "Error", value: filters.error, without: { ...filters, error: undefined } });
+  if (filters.from !== undefined || filters.to !== undefined) {
+    const at = (time: number | undefined) => (time === undefined ? "…" : formatMinute(time));
+    chips.push({
+      name: "Created",
+      value: `${at(filters.from)} – ${at(filters.to)}`,
+      without: { ...filters, from: undefined, to: undefined },
+    });
+  }
   if (filters.test !== undefined)
     chips.push({
       name: "Test",

@@ -16,8 +16,12 @@ let hiddenAt = 0;
 
 function hide(): void {
   clearTimeout(timer);
-  if (shown.tip) hiddenAt = Date.now();
-  shown.tip = null;
+  if (!shown.tip) return;
+  hiddenAt = Date.now();
+  // An element that is removed while it has the focus says so in the middle of the page's update, when no state may change.
+  queueMicrotask(() => {
+    shown.tip = null;
+  });
 }
 
 /** A tooltip on hover and on keyboard focus, with the shortcut's keys where there is one. */
