@@ -47,7 +47,10 @@ describe("the time of a page", () => {
     expect(parsePeriod(new URLSearchParams("period=soon"), "24h")).toEqual({ period: "24h" });
     expect(parsePeriod(new URLSearchParams("from=2&to=1"), "24h")).toEqual({ period: "24h" });
     const brushed = parsePeriod(new URLSearchParams("from=1000&to=2000"), "24h");
-    expect(periodQuery(brushed)).toEqual({ from: "1970-01-01T00:00:01.000Z", to: "1970-01-01T00:00:02.000Z" });
+    expect(periodQuery(brushed)).toEqual({
+      from: "1970-01-01T00:00:01.000Z",
+      to: "1970-01-01T00:00:02.000Z",
+    });
   });
 
   it("has each day, also one without runs", () => {
@@ -84,18 +87,67 @@ describe("the part of a trace in sight", () => {
     const text = windowText({ from: T0 + 10, to: T0 + 20 }, T0);
     expect(text).toBe("10-20");
     expect(windowOf(text, later)).toEqual({ from: T0 + 10, to: T0 + 20 });
-    for (const wrong of [null, "", "20-10", "a-b", "5000-6000", "-1-5"]) expect(windowOf(wrong, later)).toBeNull();
+    for (const wrong of [null, "", "20-10", "a-b", "5000-6000", "-1-5"])
+      expect(windowOf(wrong, later)).toBeNull();
   });
 });
 
 describe("recorded spans in a run's trace", () => {
   const own: Span[] = [
-    { id: "run", parent: null, kind: "run", name: "order", start: T0, status: "ok", end: T0 + 900, suspensions: [] },
-    { id: "attempt-1", parent: "run", kind: "attempt", name: "Attempt 1", start: T0 + 1, attempt: 1, status: "ok", end: T0 + 900, suspensions: [] },
-    { id: "op-1-0", parent: "attempt-1", kind: "step", name: "charge", start: T0 + 10, attempt: 1, number: 0, status: "ok", end: T0 + 90, suspensions: [] },
-    { id: "op-1-1", parent: "attempt-1", kind: "child", name: "mail", start: T0 + 100, attempt: 1, number: 1, target: "run_2", status: "ok", end: T0 + 300, suspensions: [] },
+    {
+      id: "run",
+      parent: null,
+      kind: "run",
+      name: "order",
+      start: T0,
+      status: "ok",
+      end: T0 + 900,
+      suspensions: [],
+    },
+    {
+      id: "attempt-1",
+      parent: "run",
+      kind: "attempt",
+      name: "Attempt 1",
+      start: T0 + 1,
+      attempt: 1,
+      status: "ok",
+      end: T0 + 900,
+      suspensions: [],
+    },
+    {
+      id: "op-1-0",
+      parent: "attempt-1",
+      kind: "step",
+      name: "charge",
+      start: T0 + 10,
+      attempt: 1,
+      number: 0,
+      status: "ok",
+      end: T0 + 90,
+      suspensions: [],
+    },
+    {
+      id: "op-1-1",
+      parent: "attempt-1",
+      kind: "child",
+      name: "mail",
+      start: T0 + 100,
+      attempt: 1,
+      number: 1,
+      target: "run_2",
+      status: "ok",
+      end: T0 + 300,
+      suspensions: [],
+    },
   ];
-  const recorded = (id: string, parentId: string | undefined, kind: RecordedSpan["kind"], ms: number, runId = "run_1"): RecordedSpan => ({
+  const recorded = (
+    id: string,
+    parentId: string | undefined,
+    kind: RecordedSpan["kind"],
+    ms: number,
+    runId = "run_1",
+  ): RecordedSpan => ({
     id,
     parentId,
     runId,

@@ -111,7 +111,17 @@ describe("the dashboard with more than a page can hold", () => {
     });
     const base = `${server.apiUrl}/orgs/default/projects/${server.projectRef}/env/prod/`;
     const wide: string[] = [];
-    for (const path of ["runs", "errors", "batches", "bulk-actions", "hosts", "queues", "schedules", "inbox", "settings"]) {
+    for (const path of [
+      "runs",
+      "errors",
+      "batches",
+      "bulk-actions",
+      "hosts",
+      "queues",
+      "schedules",
+      "inbox",
+      "settings",
+    ]) {
       await page.goto(`${base}${path}`);
       await page.getByRole("main").getByRole("heading", { level: 1 }).waitFor();
       const overflow = await page.evaluate("document.documentElement.scrollWidth - window.innerWidth");

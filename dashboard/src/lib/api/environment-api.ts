@@ -3,6 +3,8 @@ import type {
   AttemptsResponse,
   BatchSummary,
   BulkActionResource,
+  MetricsPoint as ContractMetricsPoint,
+  RunMetrics as ContractRunMetrics,
   CreateBulkActionBody,
   DeploymentBody,
   EnvironmentResponse,
@@ -17,6 +19,7 @@ import type {
   ListRunsResponse,
   ListSchedulesResponse,
   ListTokensResponse,
+  MetricsResponse,
   PreviewCronResponse,
   QueueItem,
   QueueMetrics,
@@ -34,6 +37,7 @@ import type {
   TriggerBody,
   TriggerResponse,
   UpdateScheduleBody,
+  UsageResponse,
   WhyResponse,
 } from "@acme/sdk/contract/api";
 import type { z } from "zod";
@@ -43,6 +47,8 @@ export type { TokenLink } from "@acme/sdk/contract/api";
 export type RunListItem = RunSummary;
 export type RunListPage = z.infer<typeof ListRunsResponse>;
 export type RunDetail = RetrieveRunResponse;
+export type MetricsPoint = ContractMetricsPoint;
+export type RunMetrics = ContractRunMetrics;
 export type ErrorGroup = ErrorGroupListItem;
 export type ErrorDetail = ErrorGroupDetail;
 export type RecordedSpan = TracePageSpan;
@@ -114,6 +120,12 @@ export class EnvironmentApi {
   async listAttempts(id: string, signal?: AbortSignal): Promise<Attempt[]> {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
     return (await this.call<{ attempts: Attempt[] }>(path, { signal })).attempts;
+  }
+  runMetrics(query: Query, signal?: AbortSignal): Promise<MetricsResponse> {
+    return this.call("/api/v1/metrics/runs", { query, signal });
+  }
+  usage(query: Query, signal?: AbortSignal): Promise<UsageResponse> {
+    return this.call("/api/v1/usage", { query, signal });
   }
   listErrors(query: Query, signal?: AbortSignal): Promise<z.infer<typeof ListErrorsResponse>> {
     return this.call("/api/v1/errors", { query, signal });

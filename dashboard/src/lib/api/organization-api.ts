@@ -7,6 +7,7 @@ import type {
   ListAuditResponse,
   MemberObject,
   OrganizationObject,
+  OrganizationUsageResponse,
   ProjectObject,
 } from "@acme/sdk/contract/api";
 import type { z } from "zod";
@@ -25,6 +26,9 @@ export class OrganizationApi {
     this.#path = `/api/v1/organizations/${encodeURIComponent(slug)}`;
   }
 
+  usage(query: Record<string, string | undefined>, signal?: AbortSignal): Promise<OrganizationUsageResponse> {
+    return request(`${this.#path}/usage`, { query, signal });
+  }
   retrieve(signal?: AbortSignal): Promise<OrganizationObject> {
     return request(this.#path, { signal });
   }

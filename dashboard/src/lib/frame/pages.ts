@@ -1,8 +1,10 @@
 import Boxes from "@lucide/svelte/icons/boxes";
 import Braces from "@lucide/svelte/icons/braces";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
+import ChartLine from "@lucide/svelte/icons/chart-line";
 import CircleAlert from "@lucide/svelte/icons/circle-alert";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
+import Gauge from "@lucide/svelte/icons/gauge";
 import Inbox from "@lucide/svelte/icons/inbox";
 import KeyRound from "@lucide/svelte/icons/key-round";
 import Layers from "@lucide/svelte/icons/layers";
@@ -35,6 +37,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
       { path: "tasks", label: "Tasks", icon: Boxes, shortcut: "go.tasks" },
       { path: "runs", label: "Runs", icon: List, shortcut: "go.runs" },
       { path: "errors", label: "Errors", icon: CircleAlert, shortcut: "go.errors" },
+      { path: "metrics", label: "Metrics", icon: ChartLine, shortcut: "go.metrics" },
     ],
   },
   {
@@ -61,6 +64,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
     group: "Organization",
     pages: [
       { path: "members", label: "Members", icon: Users },
+      { path: "usage", label: "Usage and limits", icon: Gauge, shortcut: "go.usage" },
       { path: "audit", label: "Audit log", icon: ScrollText, least: "admin" },
       { path: "settings", label: "Settings", icon: Settings },
     ],
