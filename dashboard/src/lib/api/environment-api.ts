@@ -5,6 +5,7 @@ import type {
   BulkActionResource,
   MetricsPoint as ContractMetricsPoint,
   RunMetrics as ContractRunMetrics,
+  CountLogsResponse,
   CreateBulkActionBody,
   DeploymentBody,
   EnvironmentResponse,
@@ -21,6 +22,9 @@ import type {
   ListTokensResponse,
   MetricsResponse,
   PreviewCronResponse,
+  QueryBody,
+  QueryResponse,
+  QuerySchemaResponse,
   QueueItem,
   QueueMetrics,
   ReplayBody,
@@ -30,6 +34,7 @@ import type {
   RetrieveTokenResponse,
   RunSummary,
   ScheduleObject,
+  SearchLogsResponse,
   SpanResponse,
   TokenLink,
   TracePageResponse,
@@ -49,6 +54,8 @@ export type RunListPage = z.infer<typeof ListRunsResponse>;
 export type RunDetail = RetrieveRunResponse;
 export type MetricsPoint = ContractMetricsPoint;
 export type RunMetrics = ContractRunMetrics;
+export type QueryResult = QueryResponse;
+export type LogLevelName = SearchLogsResponse["logs"][number]["level"];
 export type ErrorGroup = ErrorGroupListItem;
 export type ErrorDetail = ErrorGroupDetail;
 export type RecordedSpan = TracePageSpan;
@@ -120,6 +127,18 @@ export class EnvironmentApi {
   async listAttempts(id: string, signal?: AbortSignal): Promise<Attempt[]> {
     const path = `/api/v1/runs/${encodeURIComponent(id)}/attempts`;
     return (await this.call<{ attempts: Attempt[] }>(path, { signal })).attempts;
+  }
+  searchLogs(query: Query, signal?: AbortSignal): Promise<SearchLogsResponse> {
+    return this.call("/api/v1/logs", { query, signal });
+  }
+  countLogs(query: Query, signal?: AbortSignal): Promise<CountLogsResponse> {
+    return this.call("/api/v1/logs/histogram", { query, signal });
+  }
+  query(body: z.input<typeof QueryBody>, signal?: AbortSignal): Promise<QueryResult> {
+    return this.call("/api/v1/query", { method: "POST", body, signal });
+  }
+  querySchema(signal?: AbortSignal): Promise<z.infer<typeof QuerySchemaResponse>> {
+    return this.call("/api/v1/query/schema", { signal });
   }
   runMetrics(query: Query, signal?: AbortSignal): Promise<MetricsResponse> {
     return this.call("/api/v1/metrics/runs", { query, signal });

@@ -3,6 +3,7 @@ import Braces from "@lucide/svelte/icons/braces";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
 import ChartLine from "@lucide/svelte/icons/chart-line";
 import CircleAlert from "@lucide/svelte/icons/circle-alert";
+import Database from "@lucide/svelte/icons/database";
 import FlaskConical from "@lucide/svelte/icons/flask-conical";
 import Gauge from "@lucide/svelte/icons/gauge";
 import Inbox from "@lucide/svelte/icons/inbox";
@@ -15,6 +16,7 @@ import Rocket from "@lucide/svelte/icons/rocket";
 import ScrollText from "@lucide/svelte/icons/scroll-text";
 import Server from "@lucide/svelte/icons/server";
 import Settings from "@lucide/svelte/icons/settings-2";
+import TextSearch from "@lucide/svelte/icons/text-search";
 import Users from "@lucide/svelte/icons/users";
 import type { Role } from "../api/session.ts";
 import type { ShortcutId } from "../keys/registry.ts";
@@ -37,7 +39,9 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
       { path: "tasks", label: "Tasks", icon: Boxes, shortcut: "go.tasks" },
       { path: "runs", label: "Runs", icon: List, shortcut: "go.runs" },
       { path: "errors", label: "Errors", icon: CircleAlert, shortcut: "go.errors" },
+      { path: "logs", label: "Logs", icon: TextSearch, shortcut: "go.logs" },
       { path: "metrics", label: "Metrics", icon: ChartLine, shortcut: "go.metrics" },
+      { path: "query", label: "Query", icon: Database, shortcut: "go.query" },
     ],
   },
   {
