@@ -81,6 +81,6 @@ it.each([
 
 it("gives up when both codes have expired", async () => {
   const { result, slept } = await waiting(Array.from({ length: 1_000 }, () => pending));
-  await expect(result).rejects.toThrow("Nobody allowed the login in time");
+  await expect(result).rejects.toThrow("The login was not approved in time");
   expect(slept).toHaveLength(120);
 });

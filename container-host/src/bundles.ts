@@ -54,7 +54,10 @@ export class Bundles {
     }
     const bytes = await fetch();
     const actual = createHash("sha256").update(bytes).digest("hex");
-    if (actual !== hash) throw new HostError(`The bundle ${hash} arrived with other content (${actual})`);
+    if (actual !== hash)
+      throw new HostError(
+        `The bundle that was downloaded is not ${hash}: its content has the hash ${actual}`,
+      );
     await writeFile(`${file}.new`, bytes);
     // Containers read it as another user.
     await chmod(`${file}.new`, 0o644);

@@ -285,7 +285,7 @@ class Host {
           name: hostname().slice(0, 128),
         }),
       onRevoked: (message) => {
-        log.error(`${message} What it runs is stopped.`);
+        log.error(`${message} Its runs are stopped.`);
         this.#attempts.abandonAll();
         this.#failed.resolve(new HostError(message));
       },

@@ -11,7 +11,7 @@ import type {
 export const REDACTED = "[redacted]";
 /** A shorter value is found everywhere: to take it out would make logs useless and hide nothing. */
 const MIN_LENGTH = 5;
-/** Of a value of many lines (a key in PEM), each line of this length is looked for by itself: loggers split lines. */
+/** Each line of a multi-line value (a key in PEM) that has this length is redacted by itself, because loggers split lines. */
 const MIN_LINE_LENGTH = 8;
 
 /** Takes the values of an environment's secrets out of what is recorded of its runs. */

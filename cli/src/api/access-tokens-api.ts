@@ -60,12 +60,12 @@ export async function waitForToken(
       } else if (!(error instanceof UnreachableError)) throw error;
     }
   }
-  throw new CliError("Nobody allowed the login in time. Run `acme login` again.");
+  throw new CliError("The login was not approved in time. Run `acme login` again.");
 }
 
 function failed(error: RefusalError): CliError {
   if (error.code === "access_denied") return new CliError("The login was refused in the browser.");
   if (error.code === "expired_token")
-    return new CliError("Nobody allowed the login in time. Run `acme login` again.");
+    return new CliError("The login was not approved in time. Run `acme login` again.");
   return error;
 }

@@ -33,7 +33,7 @@ const INERT_MODULE = `module.exports = Object.create(new Proxy({}, {
 
 /**
  * What imports of build extensions in the configuration lead to: the packages (when the configuration is read), or nothing
- * (in the bundle, of which the configuration is a part).
+ * (in the bundle, which contains the configuration).
  */
 export type ExtensionImports = "resolved" | "inert";
 

@@ -23,13 +23,15 @@ export function addRebuildCommand(group: Command): void {
   )
     .addHelpText(
       "after",
-      "\nIt changes nothing but rows that are missing or older, can be repeated, and goes on when this command is stopped.\n\nExamples:\n  $ acme admin rebuild\n  $ acme admin rebuild --id rebuild-2026-11-27",
+      "\nOnly rows that are missing or outdated change. The rebuild can be repeated, and continues when this command is stopped.\n\nExamples:\n  $ acme admin rebuild\n  $ acme admin rebuild --id rebuild-2026-11-27",
     )
     .action(async (options: RebuildOptions) => {
       const client = await AdminClient.open(options);
       const id = options.id ?? `rebuild-${Date.now().toString(36)}`;
       if (!options.json)
-        console.log(`Rebuild ${id}: \`acme admin rebuild --id ${id}\` shows how far it is, or goes on.`);
+        console.log(
+          `Rebuild ${id}: \`acme admin rebuild --id ${id}\` shows its progress and continues it if it was interrupted.`,
+        );
       for (let shown = ""; ; ) {
         const progress = await round(client, id, options.organization);
         const line = `${progress.done} of ${progress.queues} queues done, ${progress.runs} runs sent`;

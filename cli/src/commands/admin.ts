@@ -173,7 +173,7 @@ function addHostCommands(group: Command): void {
 const HOST_ACTIONS = [
   {
     command: "drain",
-    description: "give a host no more runs; what it runs goes on",
+    description: "stop giving runs to a host; its current runs continue",
     done: "gets no more runs. Stop it when what it runs has ended.",
     method: "POST",
     path: "/drain",

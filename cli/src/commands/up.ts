@@ -26,7 +26,7 @@ export function addUpCommand(program: Command): void {
     .addHelpText(
       "after",
       `
-All data is in the folder: a newer version of acme goes on with it, and a copy
+All data is in the folder: a newer version of acme continues with it, and a copy
 of it, made while nothing runs, is a backup. Mail, sign-in and networks are set
 in DIR/settings.env (docs/accounts.md).
 

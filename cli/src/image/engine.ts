@@ -79,8 +79,7 @@ export class Engine {
         `The image could not be pushed to ${repository}: ${error instanceof Error ? error.message : error}. Log in with \`docker login\`, or name another repository with --push.`,
       );
     }
-    if (!digest)
-      throw new CliError(`The registry did not say under which digest it has ${repository}:${tag}.`);
+    if (!digest) throw new CliError(`The registry did not return the digest of ${repository}:${tag}.`);
     return digest;
   }
 

@@ -57,7 +57,7 @@ export interface DispatcherRpc {
   /** Ends the host's session at once: what it holds is queued again. Idempotent. Null: there is no such host. */
   revokeHost(hostId: string): Promise<RegisteredHostRecord | null>;
   /**
-   * A host that drains gets no more runs; what it runs goes on. `draining` false: it gets runs again. Idempotent. Null:
+   * A host that drains gets no more runs; its current runs continue. `draining` false: it gets runs again. Idempotent. Null:
    * there is no such host.
    */
   drainHost(hostId: string, draining: boolean): Promise<RegisteredHostRecord | null>;

@@ -2,7 +2,7 @@ const RETRY_MS = 500;
 /** A LiveObject that can't be reached for this long has lost its watchers, who come back and ask. */
 const MAX_TRIES = 60;
 
-/** What is sent of a feed: the items after `previous`, of which `last` is the last. */
+/** A part of a feed: the items after `previous`, up to `last`. */
 export interface Piece {
   previous: number;
   last: number;

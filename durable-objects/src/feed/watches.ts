@@ -6,11 +6,11 @@ import { type Piece, Watch, type Watched } from "./watch.ts";
 
 const LINES_AT_ONCE = 500;
 /**
- * Streams that are watched at most, of which nobody has to have written any: of more than that, the one watched for the
+ * Most streams that are watched, whether or not they exist yet: above that, the one watched for the
  * longest is left, and its watchers read it when the run ends.
  */
 export const MAX_WATCHED_STREAMS = 500;
-/** Characters of records that are sent at once. Of more than that the watcher hears, and reads them at its pace. */
+/** Most characters of records that are sent at once. Above that, the watcher is notified and reads them at its own pace. */
 const RECORD_CHARACTERS = 64 * 1024;
 
 /** Where the items of a feed are sent: the environment's LiveObject. False: nobody watches any more. */

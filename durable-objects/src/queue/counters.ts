@@ -243,7 +243,7 @@ export class KeyCounters {
     return turns;
   }
 
-  /** Takes runs without named limits. Of these keys no more than `roomOf` says. */
+  /** Takes runs without named limits: of each of these keys no more than `roomOf` allows. */
   #takeOpen(max: number, limitedKeys: Iterable<string>, roomOf: (key: string) => number): Turn[] {
     const held: [string, number][] = [];
     for (const key of new Set(limitedKeys)) {

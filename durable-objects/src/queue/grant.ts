@@ -58,7 +58,7 @@ export type LimitsGrant = Record<string, LimitLeft>;
 export interface LimitLeft {
   /** Null: the limit has no total. */
   free: number | null;
-  /** Of each concurrency key that `keys` doesn't name; null: keys have no limit. */
+  /** Slots left for each concurrency key that `keys` doesn't name; null: keys have no limit. */
   perKey: number | null;
   keys: Record<string, number>;
 }

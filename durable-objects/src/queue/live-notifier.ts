@@ -84,7 +84,7 @@ export class LiveNotifier {
     if (known && interest.at <= known.at) return;
     this.#interest = { ...interest, until: this.#now() + interest.forMs, ids: new Set(interest.runs) };
     if (!known || !interest.all) return;
-    // Of what was kept back, a list of the query side may lack what was not sent there yet.
+    // A list of the query side may lack changes that were kept back and not sent there yet.
     if (!known.all) this.#moveBack(this.#source.projected());
     else if (known.life !== interest.life) this.#moveBack(this.#safe ?? this.#source.projected());
   }

@@ -85,7 +85,7 @@ export class QueueMetrics {
 
   #minuteOf(now: number): MetricsMinute {
     const number = Math.floor(now / METRICS_MINUTE_MS);
-    // A clock that was set back goes on in the minute that it was in.
+    // After the clock was set back, the current minute continues.
     if (this.#current && this.#current.minute >= number) return this.#current;
     this.flush();
     const known = this.#sql.exec<MetricsRow>(`${SELECT} = ?`, number)[0];

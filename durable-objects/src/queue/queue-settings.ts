@@ -48,7 +48,7 @@ export interface MetricsMinute {
   /** Runs that were dequeued for the first time, and runs that ended. */
   started: number;
   ended: number;
-  /** Of those that were dequeued for the first time: how many waited for how long, by class (see `DELAY_CLASSES_MS`). */
+  /** How long the runs that were dequeued for the first time had waited: counts by class (see `DELAY_CLASSES_MS`). */
   delays: number[];
 }
 

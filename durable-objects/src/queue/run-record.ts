@@ -151,7 +151,7 @@ export interface RunHold {
   /** Runs of its concurrency key that are dequeued before it: at most 1000 are counted. */
   ahead: number;
   paused: boolean;
-  /** Of its concurrency key, and of the whole queue; of a split queue: of this partition. */
+  /** Slots of its concurrency key, and of the whole queue; in a split queue, of this partition. */
   key: LimitUse;
   all: LimitUse;
   /** Names of the limits that it holds beside those of its queue. */

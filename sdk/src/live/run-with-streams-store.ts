@@ -30,7 +30,7 @@ export function runWithStreamsStore(
   { stopOnCompletion = true, skipColumns, throttleMs = THROTTLE_MS }: RunWithStreamsOptions = {},
 ): LiveStore<RunWithStreamsState> {
   const download = downloadWith(connection);
-  // They outlive a subscription: whoever comes back goes on where it stopped.
+  // They outlive a subscription: a client that subscribes again continues where it stopped.
   const streams = new Map<string, StreamSoFar>();
   let shown: { position: number; run: DecodedRun } | undefined;
   let error: Error | undefined;

@@ -145,7 +145,7 @@ export const envvars = {
   retrieve,
   /** Sets it, whether it is there or not. */
   create,
-  /** Of one that is there. */
+  /** Of a variable that exists. */
   update,
   del,
   /** Many at once, all or none. */

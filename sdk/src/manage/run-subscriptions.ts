@@ -29,7 +29,7 @@ interface SkipColumns {
 }
 
 export interface SubscribeToRunOptions extends ApiRequestOptions, SkipColumns {
-  /** False: the iteration goes on when the run is over, for changes of its metadata and tags. Default: true. */
+  /** False: the iteration continues after the run has ended, for changes of its metadata and tags. Default: true. */
   stopOnCompletion?: boolean;
 }
 

@@ -11,7 +11,7 @@ const BYTES: Record<Kind, number> = { now: 14, random: 20, uuid: 39 };
 /**
  * Records what the code of one attempt gets from its surroundings, by segment: the part between the start of
  * one operation and the start of the next. In a segment whose values the journal has, calls get those in
- * order. In a segment of which it has the beginning (`tail`), calls get that first, and what they get then is
+ * order. In a segment whose beginning was recorded (`tail`), calls get that first, and what they get then is
  * recorded. The recorder does not know where values come from.
  */
 export class Recorder {

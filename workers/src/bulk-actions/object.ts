@@ -48,7 +48,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     return this.ctx.storage.kv.get<State>("state");
   }
 
-  /** One write, and the alarm with it: the object goes on after whatever happens. */
+  /** One write, and the alarm with it: the object continues after a crash. */
   #save(state: State, nextAt: number): void {
     this.ctx.storage.kv.put("state", state);
     this.ctx.storage.setAlarm(nextAt);

@@ -17,9 +17,9 @@ export type GroupBy = "task" | "queue" | "machine";
 export interface TimeSpan {
   from: number;
   to: number;
-  /** Of a point. */
+  /** Length of a step of the answer. */
   resolution: number;
-  /** Of the stored rows. */
+  /** Length of a step of the stored rows. */
   step: number;
 }
 

@@ -84,7 +84,7 @@ function describe(schemas: Schemas, path: string, operation: Operation) {
 type Security = Record<string, readonly string[]>;
 
 /**
- * Any one of these lets a request through. A public token is listed with the scopes of which it has to have one. A person's
+ * Any one of these lets a request through. A public token is listed with scopes; it has to have one of them. A person's
  * session or access token names the environment in a header, unless the path does: both are then needed.
  */
 export function securityOf(access: Access): Security[] {

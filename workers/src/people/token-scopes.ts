@@ -40,7 +40,7 @@ const INCLUDES: Record<TokenScope, readonly TokenScope[]> = {
   admin: TOKEN_SCOPES,
 };
 
-/** The scopes of which a token needs one for an operation, the narrowest first. */
+/** The scopes that allow an operation, the narrowest first: a token needs one of them. */
 export const scopesFor = (operation: OfEnvironment): readonly TokenScope[] =>
   ALLOWED_BY[operation] ?? [OF_ROLE[LEAST_ROLE[operation]]];
 

@@ -89,7 +89,10 @@ function askHelper(name: string, serveraddress: string): Promise<RegistryAuth | 
     child.on("close", (code) => {
       if (code !== 0) return resolve(undefined);
       const parsed = HelperAnswer.safeParse(JSON.parse(output));
-      if (!parsed.success) return reject(new Error(`${program} gave an answer that is not Docker's format`));
+      if (!parsed.success)
+        return reject(
+          new Error(`${program} answered in a format that is not the one of Docker's credential helpers`),
+        );
       const { Secret, Username } = parsed.data;
       resolve(
         Username === "<token>"

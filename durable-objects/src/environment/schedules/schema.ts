@@ -10,7 +10,7 @@ export const SCHEDULES_TABLES = `CREATE TABLE schedules (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     type TEXT NOT NULL,
-    -- Of a declared one: its task.
+    -- The task of a declared schedule.
     deduplication_key TEXT NOT NULL,
     task TEXT NOT NULL,
     external_id TEXT,

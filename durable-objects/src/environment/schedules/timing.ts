@@ -42,7 +42,7 @@ export function timingProblem(cron: string, timezone: string): ScheduleError | n
   return null;
 }
 
-/** The ticks after an instant, as many as a run is told of, with how far the zone's clocks are then from UTC, in minutes. */
+/** The ticks after an instant, as many as a run receives, with how far the zone's clocks are then from UTC, in minutes. */
 export function preview(
   { cron, timezone }: Pick<Timing, "cron" | "timezone">,
   after: number,

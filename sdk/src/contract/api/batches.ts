@@ -115,7 +115,7 @@ export const BatchSummary = z.object({
 });
 export type BatchSummary = z.infer<typeof BatchSummary>;
 
-/** Batches of which at least one run was created, newest first. */
+/** Batches that have at least one run, newest first. */
 export const ListBatchesResponse = z.object({
   data: z.array(BatchSummary),
   pagination: z.object({ next: z.string().optional() }),

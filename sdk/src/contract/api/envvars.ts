@@ -5,7 +5,7 @@ import { utf8Bytes } from "../text.ts";
 export const VARIABLE_LIMITS = {
   nameLength: 256,
   valueBytes: 32 * 1024,
-  /** Of one environment, and as many of the environment that it is a branch of. */
+  /** Most variables of one environment; a branch may have as many besides those of its environment. */
   perEnvironment: 1_000,
   /** All names and values of one environment. */
   totalBytes: 512 * 1024,

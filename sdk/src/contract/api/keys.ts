@@ -37,6 +37,6 @@ export type CreatedApiKey = z.infer<typeof CreatedApiKey>;
 export const RotateApiKeyBody = z.object({
   /** How long the former key is still accepted: at most 7 days, by default one. */
   overlapSeconds: z.number().int().min(0).max(604_800).default(86_400),
-  /** Of the new key, whatever the end of the former one. */
+  /** When the new key expires, whenever the former one does. */
   expiresInSeconds: ExpiresInSeconds,
 });

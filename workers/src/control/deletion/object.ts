@@ -42,7 +42,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     return this.ctx.storage.kv.get<State>("state");
   }
 
-  /** One write, and the alarm with it: the object goes on after whatever happens. */
+  /** One write, and the alarm with it: the object continues after a crash. */
   #save(state: State, nextAt: number): void {
     this.ctx.storage.kv.put("state", state);
     this.ctx.storage.setAlarm(nextAt);
@@ -108,7 +108,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     return rows;
   }
 
-  /** True: the alarm is set to when it goes on, or it is over. */
+  /** True: the alarm is set to when it continues, or it is over. */
   async #step(state: State): Promise<boolean> {
     const environment = state.deletion.environments[state.next];
     if (environment) {

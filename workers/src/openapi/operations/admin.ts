@@ -72,7 +72,7 @@ export const ADMIN_OPERATIONS: Operations = {
     post: {
       id: "rebuildQuerySide",
       summary:
-        "Have all queues send their runs to the query side again, or tell how far they are: sent again with the same id, it goes on",
+        "Make all queues send their runs to the query side again. The same id again continues that rebuild and shows its progress",
       body: api.RebuildBody,
       response: api.RebuildResponse,
     },

@@ -16,7 +16,7 @@ export const BATCHES_OPERATIONS: Operations = {
   "/api/v1/batches": {
     get: {
       id: "listBatches",
-      summary: "List batches of which runs were created, newest first",
+      summary: "List batches that have runs, newest first",
       query: api.ListBatchesQuery,
       response: api.ListBatchesResponse,
     },

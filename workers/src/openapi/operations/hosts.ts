@@ -57,7 +57,7 @@ export const HOSTS_OPERATIONS: Operations = {
   "/admin/v1/hosts/{hostId}/drain": {
     post: {
       id: "drainHost",
-      summary: "Give a container host no more runs; what it runs goes on. Or give it runs again",
+      summary: "Stop giving runs to a container host, whose current runs continue, or start again",
       body: api.DrainHostBody,
       response: HostBody,
     },
