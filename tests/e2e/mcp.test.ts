@@ -7,6 +7,7 @@ import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js"
 import { CallToolResultSchema } from "@modelcontextprotocol/sdk/types.js";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
+import { until } from "../support/until.ts";
 
 let server: LocalServer;
 let folder: string;
@@ -91,9 +92,27 @@ it("deploys a project, triggers its tasks, and shows what they did", async () =>
   });
   expect(run.log.join("\n")).toContain("Greeting");
 
+  const { spans } = await ask(client, "get_trace", { id: made.id });
+  expect(spans.length).toBeGreaterThan(0);
+
+  const failed = await ask(client, "trigger_task", { task: "flaky", payload: { failTimes: 100 } });
+  expect(failed.result.ok).toBe(false);
+  const { errors } = await until(async () => {
+    const found = await ask(client, "search_errors", { task: ["flaky"], period: "1h" });
+    return found.errors.length > 0 && found;
+  });
+  expect(errors[0]).toMatchObject({ taskIdentifier: "flaky", status: "unresolved", count: 1 });
+  await until(async () => {
+    const { runs } = await ask(client, "list_runs", { error: errors[0].id });
+    return runs.length === 1 && runs[0].id === failed.id;
+  });
+
   const replayed = await ask(client, "replay_run", { id: made.id, payload: { name: "C" } });
-  const listed = await ask(client, "list_runs", { task: ["hello-world"], limit: 10 });
-  expect(listed.runs.map(({ id }: { id: string }) => id)).toContain(replayed.id);
+  // Lists follow the runs within a second.
+  await until(async () => {
+    const { runs } = await ask(client, "list_runs", { task: ["hello-world"], limit: 10 });
+    return runs.some(({ id }: { id: string }) => id === replayed.id);
+  });
   expect((await ask(client, "list_deployments")).deployments).toHaveLength(1);
   expect(await ask(client, "promote_deployment", { version })).toMatchObject({ version, promoted: true });
 });
@@ -119,10 +138,12 @@ it("offers nothing that changes something where it is read-only, and keeps to on
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name).sort()).toEqual([
     "get_run",
+    "get_trace",
     "list_deployments",
     "list_queues",
     "list_runs",
     "list_tasks",
+    "search_errors",
     "why_run",
   ]);
   expect(tools.every(({ annotations }) => annotations?.readOnlyHint)).toBe(true);

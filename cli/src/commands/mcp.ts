@@ -21,8 +21,8 @@ export function addMcpCommand(program: Command): void {
     .addHelpText(
       "after",
       `
-Tools: list tasks, runs, queues and deployments; inspect a run with its logs; say
-why a run does not run; trigger, cancel and replay runs; deploy and promote.
+Tools: list tasks, runs, queues and deployments; inspect a run with its logs and
+trace; search errors; say why a run does not run; trigger, cancel and replay runs; deploy and promote.
 
 Add it to an agent, in the project's folder:
   $ claude mcp add acme -- npx acme mcp

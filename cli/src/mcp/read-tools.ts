@@ -1,9 +1,12 @@
 import {
+  ErrorGroupStatus,
+  ListErrorsResponse,
   ListQueuesResponse,
   ListRunsResponse,
   PUBLIC_STATUSES,
   RetrieveDeploymentResponse,
   RetrieveRunResponse,
+  TracePageResponse,
   WhyResponse,
 } from "@acme/sdk/contract/api";
 import type { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
@@ -62,6 +65,11 @@ export function addReadTools(server: McpServer, context: McpContext): void {
         task: z.array(z.string().max(128)).max(20).optional().describe("only of these tasks"),
         tag: z.array(z.string().max(128)).max(10).optional().describe("only with one of these tags"),
         version: z.string().max(64).optional().describe("only of this version, like 20261127.1"),
+        error: z
+          .string()
+          .max(64)
+          .optional()
+          .describe("only failed with this error: its id, of search_errors"),
         period: z.string().max(16).optional().describe('only created within this time: "1h", "7d"'),
         limit: z.number().int().min(1).max(100).default(20),
         after: z.string().max(500).optional().describe("`next` of the page before"),
@@ -77,6 +85,7 @@ export function addReadTools(server: McpServer, context: McpContext): void {
         add("filter[taskIdentifier]", filter.task?.join(","));
         add("filter[tag]", filter.tag?.join(","));
         add("filter[version]", filter.version);
+        add("filter[error]", filter.error);
         add("filter[createdAt][period]", filter.period);
         add("page[after]", filter.after);
         const { data, pagination } = await call(access, ListRunsResponse, "GET", `/api/v1/runs?${query}`);
@@ -125,6 +134,55 @@ export function addReadTools(server: McpServer, context: McpContext): void {
       answered(async () => {
         const access = await context.environment(slug(given));
         return call(access, WhyResponse, "GET", `/api/v1/runs/${encodeURIComponent(id)}/why`);
+      }),
+  );
+
+  server.registerTool(
+    "get_trace",
+    {
+      title: "The trace of a run",
+      description:
+        "The spans of the trace that a run is part of, in the order of their starts: attempts, waits, child runs, requests, and what the task's code records.",
+      inputSchema: { environment, id: RunId, limit: z.number().int().min(1).max(1_000).default(200) },
+      annotations: READ,
+    },
+    ({ environment: given, id, limit }) =>
+      answered(async () => {
+        const access = await context.environment(slug(given));
+        const path = `/api/v1/runs/${encodeURIComponent(id)}/trace?page[size]=${limit}`;
+        const { data, pagination } = await call(access, TracePageResponse, "GET", path);
+        return { spans: data, next: pagination.next, truncated: pagination.truncated };
+      }),
+  );
+
+  server.registerTool(
+    "search_errors",
+    {
+      title: "Search errors",
+      description:
+        "Failed runs, grouped by task, type, message and place: how often each error was seen, when, and whether it is resolved. Their runs: list_runs with the error's id.",
+      inputSchema: {
+        environment,
+        search: z.string().max(128).optional().describe("part of the message or of the type"),
+        task: z.array(z.string().max(128)).max(20).optional().describe("only of these tasks"),
+        status: z.array(ErrorGroupStatus).max(3).default(["unresolved"]),
+        period: z.string().max(16).optional().describe('only seen within this time: "1h", "7d"'),
+        sort: z.enum(["lastSeen", "count"]).default("lastSeen"),
+        limit: z.number().int().min(1).max(100).default(20),
+      },
+      annotations: READ,
+    },
+    ({ environment: given, ...filter }) =>
+      answered(async () => {
+        const access = await context.environment(slug(given));
+        const query = new URLSearchParams({ "page[size]": String(filter.limit), sort: filter.sort });
+        const add = (name: string, value: string | undefined) => value && query.set(name, value);
+        add("filter[search]", filter.search);
+        add("filter[taskIdentifier]", filter.task?.join(","));
+        add("filter[status]", filter.status.join(","));
+        add("filter[createdAt][period]", filter.period);
+        const { data } = await call(access, ListErrorsResponse, "GET", `/api/v1/errors?${query}`);
+        return { errors: data.map(({ activity: _, ...error }) => error) };
       }),
   );
 
