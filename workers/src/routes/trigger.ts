@@ -33,7 +33,7 @@ export const triggerRoutes = new Hono<App>().post(
       : await triggerRun(c.env, environment, { ...input, requestKey }, () => useOnce(c, requestKey));
     // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
     // those who say that they are that client. Whoever triggers with a public token can watch the run only with this one.
-    if (c.req.header("trigger-version") !== undefined || c.var.credential.type === "public") {
+    if (c.req.header("trigger-version") !== undefined || c.get("credential").type === "public") {
       const scopes = [`read:runs:${result.runId}`, `write:inputStreams:${result.runId}`];
       const seconds = PUBLIC_TOKEN_SECONDS;
       const realtime = realtimeOf(c);
