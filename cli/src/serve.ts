@@ -8,6 +8,7 @@ export interface ServeOptions {
   host: string;
   data: string;
   executor: "docker" | "process" | "auto";
+  clickhouse?: string;
   example?: boolean;
   once?: boolean;
   verbose?: boolean;
@@ -23,6 +24,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     port: options.port,
     host: options.host,
     executor: options.executor,
+    ...(options.clickhouse ? { clickhouse: options.clickhouse } : {}),
     signal,
     log: (line) => {
       if (showsAll || !isDetail(line)) console.error(line);

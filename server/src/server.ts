@@ -1,6 +1,7 @@
 import { createRequire } from "node:module";
 import type { Command } from "@acme/container-host/die-with-parent";
 import { bootstrap, createSignInLink, waitUntilHealthy } from "./api.ts";
+import { clickhouseAddress, migrateAtStart } from "./clickhouse.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
 import { claimVersion } from "./data-version.ts";
 import { ServerError } from "./errors.ts";
@@ -32,6 +33,8 @@ export interface ServerOptions {
   host?: string;
   /** What runs are executed in. `auto` (default): containers where Docker answers, processes otherwise. */
   executor?: Executor;
+  /** Address of a ClickHouse for logs, traces, metrics and queries. Default: what the settings file says, or none. */
+  clickhouse?: string;
   /** Variables of the Worker that differ from wrangler.toml's. */
   vars?: Record<string, string>;
   /** Aborted: the start is given up. */
@@ -86,7 +89,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const unlock = lockDataDir(dir.root);
   const parts: Part[] = [];
   let secretFiles: ReturnType<typeof workerSecretFiles> | undefined;
+  const stopped = new AbortController();
   const stop = once(async () => {
+    stopped.abort();
     // The host stops first, because it reports to the Worker which runs it gives back.
     for (const part of parts.toReversed()) await part.stop();
     secretFiles?.remove();
@@ -97,6 +102,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     claimVersion(dir.versionFile, VERSION);
     const secrets = loadSecrets(dir.secretsFile);
     const settings = loadSettings(dir.settingsFile);
+    if (options.clickhouse) settings.worker.CLICKHOUSE_URL = options.clickhouse;
+    const clickhouseUrl = settings.worker.CLICKHOUSE_URL;
+    const clickhouse = clickhouseUrl ? clickhouseAddress(clickhouseUrl) : null;
     const port = await claimPort(host, options.port ?? DEFAULT_PORT);
     const apiUrl = `http://${urlHost(host)}:${port}`;
     const access: LocalAccess = {
@@ -114,8 +122,10 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       address,
       vars: options.vars,
       settings,
+      clickhouse,
       log: options.log,
     });
+    if (clickhouse) await migrateAtStart(clickhouse, stopped.signal, options.log);
     const create = partFactory(dir, parts, options.log);
     const files = workerSecretFiles(dir.generated, secrets, settings.worker);
     secretFiles = files;

@@ -25,6 +25,8 @@ export const WORKER_SETTINGS = [
   "API_RATE_LIMIT",
   "KEEP_VERSIONS",
   "MACHINE_PRICES",
+  "CLICKHOUSE_URL",
+  "TELEMETRY_RETENTION_DAYS",
 ] as const;
 
 /** What the Worker may connect to, as workerd wants it: these words, or ranges of addresses. */

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { ClickHouseAddress } from "@acme/workers/clickhouse";
 import type { DataDir } from "./data-dir.ts";
 import { mostSockets, openFilesLimit } from "./file-descriptors.ts";
 import { platform } from "./platform.ts";
@@ -15,6 +16,7 @@ export async function writeWorkerFiles(options: {
   /** Variables that differ from wrangler.toml's. */
   vars: Record<string, string> | undefined;
   settings: Settings;
+  clickhouse: ClickHouseAddress | null;
   log(line: string): void;
 }): Promise<string> {
   const { dir } = options;
@@ -40,6 +42,7 @@ export async function writeWorkerFiles(options: {
     objectsPath: dir.objects,
     blobsPath: dir.blobs,
     dashboardPath,
+    ...(options.clickhouse ? { clickhouseUrl: options.clickhouse.url } : {}),
   });
   writeFileSync(configFile, config);
   return configFile;

@@ -24,6 +24,8 @@ export interface WorkerdConfig {
   blobsPath: string;
   /** Static files of the dashboard, where it is built. */
   dashboardPath?: string;
+  /** Origin of a ClickHouse. The Worker reaches it and nothing else in its network. */
+  clickhouseUrl?: string;
 }
 
 /**
@@ -41,6 +43,7 @@ export function workerdConfig(config: WorkerdConfig): string {
     ...Object.entries(config.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
     `(name = "BLOBS", service = "blobs")`,
     ...(config.dashboardPath ? [`(name = "DASHBOARD", service = "dashboard")`] : []),
+    ...(config.clickhouseUrl ? [`(name = "CLICKHOUSE", service = "clickhouse")`] : []),
   ];
   const services = [
     `(name = "main", worker = .worker)`,
@@ -48,6 +51,7 @@ export function workerdConfig(config: WorkerdConfig): string {
     `(name = "internet", network = (allow = [${config.networks.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true, trustedCertificates = [${config.certificates.map(text).join(", ")}])))`,
     `(name = "blobs", disk = (path = ${text(config.blobsPath)}, writable = true))`,
     ...(config.dashboardPath ? [`(name = "dashboard", disk = (path = ${text(config.dashboardPath)}))`] : []),
+    ...(config.clickhouseUrl ? [clickhouseService(config.clickhouseUrl, config.certificates)] : []),
   ];
   const namespaces = config.objects.map(
     ({ className }) =>
@@ -69,4 +73,14 @@ const worker :Workerd.Worker = (
   bindings = ${list(bindings)},
 );
 `;
+}
+
+function clickhouseService(url: string, certificates: string[]): string {
+  const { protocol, hostname, port } = new URL(url);
+  const address = `${hostname}:${port || (protocol === "https:" ? "443" : "80")}`;
+  const kind =
+    protocol === "https:"
+      ? `https = (tlsOptions = (trustBrowserCas = true, trustedCertificates = [${certificates.map(text).join(", ")}]), certificateHost = ${text(hostname)})`
+      : "http = ()";
+  return `(name = "clickhouse", external = (address = ${text(address)}, ${kind}))`;
 }

@@ -36,3 +36,14 @@ it("serves the dashboard where it is built", () => {
   expect(text).toContain('(name = "DASHBOARD", service = "dashboard")');
   expect(text).toContain('(name = "dashboard", disk = (path = "/app/dashboard/build"))');
 });
+
+it("binds a ClickHouse, which may be where the Worker reaches nothing else", () => {
+  expect(workerdConfig(config)).not.toContain("clickhouse");
+  const plain = workerdConfig({ ...config, clickhouseUrl: "http://10.1.2.3:8123" });
+  expect(plain).toContain('(name = "CLICKHOUSE", service = "clickhouse")');
+  expect(plain).toContain('(name = "clickhouse", external = (address = "10.1.2.3:8123", http = ()))');
+  const secure = workerdConfig({ ...config, clickhouseUrl: "https://clickhouse.example" });
+  expect(secure).toContain(
+    'address = "clickhouse.example:443", https = (tlsOptions = (trustBrowserCas = true,',
+  );
+});

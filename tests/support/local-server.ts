@@ -33,6 +33,8 @@ export interface LocalServerOptions {
   env?: Record<string, string>;
   /** Written to the settings file of the data folder. */
   settings?: Record<string, string>;
+  /** Address of a ClickHouse. */
+  clickhouse?: string;
   /** Default: any free one. */
   port?: number;
 }
@@ -53,6 +55,7 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
       dataDir,
       "--executor",
       options.executor ?? "process",
+      ...(options.clickhouse ? ["--clickhouse", options.clickhouse] : []),
       ...(options.example === false ? [] : ["--example"]),
     ],
     { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] },

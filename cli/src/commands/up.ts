@@ -20,6 +20,7 @@ export function addUpCommand(program: Command): void {
     .option("--host <address>", "address to listen on", "127.0.0.1")
     .option("--data <dir>", "folder for all data", ".acme")
     .addOption(new Option("--executor <kind>", "how runs are executed").choices(EXECUTORS).default("auto"))
+    .option("--clickhouse <url>", "keep logs, traces and metrics in a ClickHouse (docs/clickhouse.md)")
     .option("--example", "deploy an example and run it")
     .option("--once", "stop after the example's result; exit code 0 if it is right")
     .option("--verbose", "in a terminal too, print all that the parts of the platform say")

@@ -49,4 +49,6 @@ export const HealthResponse = z.object({
   objects: z.string(),
   database: z.string(),
   configuration: z.string(),
+  /** Absent: the server has none. A server is healthy without it. */
+  clickhouse: z.string().optional(),
 });

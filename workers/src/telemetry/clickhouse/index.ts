@@ -1,0 +1,3 @@
+/** What sets ClickHouse up from outside the Worker. */
+export { migrateClickHouse } from "./migrate.ts";
+export { type ClickHouseAddress, parseClickHouseUrl } from "./settings.ts";
