@@ -37,6 +37,8 @@ export interface Settings {
   worker: Record<string, string>;
   /** Networks that the Worker may connect to. */
   networks: string[];
+  /** Networks that alerts may go to, whose addresses tenants choose. */
+  alertNetworks: string[];
   /** PEM of certificates that it trusts beside those of browsers. */
   certificates: string[];
 }
@@ -47,21 +49,30 @@ export interface Settings {
  */
 export function loadSettings(path: string): Settings {
   const given = existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};
-  const { NETWORKS = "public", TRUSTED_CERTIFICATES, ...worker } = given as Record<string, string>;
+  const {
+    NETWORKS = "public",
+    ALERT_NETWORKS = "public",
+    TRUSTED_CERTIFICATES,
+    ...worker
+  } = given as Record<string, string>;
   const unknown = Object.keys(worker).filter((name) => !WORKER_SETTINGS.some((known) => known === name));
   if (unknown.length > 0) {
     throw new ServerError(
-      `${path} sets ${unknown.join(", ")}, which the server does not know. It knows ${[...WORKER_SETTINGS, "NETWORKS", "TRUSTED_CERTIFICATES"].join(", ")}.`,
+      `${path} sets ${unknown.join(", ")}, which the server does not know. It knows ${[...WORKER_SETTINGS, "NETWORKS", "ALERT_NETWORKS", "TRUSTED_CERTIFICATES"].join(", ")}.`,
     );
   }
-  const networks = NETWORKS.split(",").map((each) => each.trim());
+  const networks = networksOf(path, "NETWORKS", NETWORKS);
+  const alertNetworks = networksOf(path, "ALERT_NETWORKS", ALERT_NETWORKS);
+  return { worker, networks, alertNetworks, certificates: certificatesOf(path, TRUSTED_CERTIFICATES) };
+}
+
+function networksOf(path: string, name: string, given: string): string[] {
+  const networks = given.split(",").map((each) => each.trim());
   const wrong = networks.find((each) => !NETWORK.test(each));
-  if (wrong !== undefined) {
-    throw new ServerError(
-      `${path}: NETWORKS has "${wrong}". It is a list of public, private, local and ranges like 10.0.0.0/8.`,
-    );
-  }
-  return { worker, networks, certificates: certificatesOf(path, TRUSTED_CERTIFICATES) };
+  if (wrong === undefined) return networks;
+  throw new ServerError(
+    `${path}: ${name} has "${wrong}". It is a list of public, private, local and ranges like 10.0.0.0/8.`,
+  );
 }
 
 function certificatesOf(path: string, file: string | undefined): string[] {

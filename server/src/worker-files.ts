@@ -38,6 +38,7 @@ export async function writeWorkerFiles(options: {
     secrets: Object.fromEntries(fromFiles.map((name) => [name, join(SECRETS_FOLDER, name)])),
     vars,
     networks: options.settings.networks,
+    alertNetworks: options.settings.alertNetworks,
     certificates: options.settings.certificates,
     objectsPath: dir.objects,
     blobsPath: dir.blobs,

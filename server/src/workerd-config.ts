@@ -17,6 +17,8 @@ export interface WorkerdConfig {
   vars: Record<string, string>;
   /** What the Worker may connect to: `public`, `private`, ranges of addresses. */
   networks: string[];
+  /** The same for alerts, which go to addresses that tenants choose. */
+  alertNetworks: string[];
   /** PEM of certificates that it trusts beside those of browsers. */
   certificates: string[];
   /** Absolute path of the folder that holds the objects' SQLite files. */
@@ -42,13 +44,18 @@ export function workerdConfig(config: WorkerdConfig): string {
     ),
     ...Object.entries(config.vars).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
     `(name = "BLOBS", service = "blobs")`,
+    `(name = "ALERT_NETWORK", service = "alerts")`,
+    `(name = "ALERT_NETWORKS", text = ${text(config.alertNetworks.join(","))})`,
     ...(config.dashboardPath ? [`(name = "DASHBOARD", service = "dashboard")`] : []),
     ...(config.clickhouseUrl ? [`(name = "CLICKHOUSE", service = "clickhouse")`] : []),
   ];
+  const network = (allowed: string[]): string =>
+    `network = (allow = [${allowed.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true, trustedCertificates = [${config.certificates.map(text).join(", ")}]))`;
   const services = [
     `(name = "main", worker = .worker)`,
     `(name = "objects", disk = (path = ${text(config.objectsPath)}, writable = true))`,
-    `(name = "internet", network = (allow = [${config.networks.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true, trustedCertificates = [${config.certificates.map(text).join(", ")}])))`,
+    `(name = "internet", ${network(config.networks)})`,
+    `(name = "alerts", ${network(config.alertNetworks)})`,
     `(name = "blobs", disk = (path = ${text(config.blobsPath)}, writable = true))`,
     ...(config.dashboardPath ? [`(name = "dashboard", disk = (path = ${text(config.dashboardPath)}))`] : []),
     ...(config.clickhouseUrl ? [clickhouseService(config.clickhouseUrl, config.certificates)] : []),

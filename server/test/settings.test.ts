@@ -17,11 +17,17 @@ const load = (text: string) => {
 };
 
 it("are those of the file, and none without one", () => {
-  expect(loadSettings(join(folder, "none"))).toEqual({ worker: {}, networks: ["public"], certificates: [] });
+  expect(loadSettings(join(folder, "none"))).toEqual({
+    worker: {},
+    networks: ["public"],
+    alertNetworks: ["public"],
+    certificates: [],
+  });
   const text = `# Mail\nMAIL_URL=smtp://me:p%40ss@mail.test\nMAIL_FROM="Acme <a@b.test>"\nNETWORKS=public, 10.0.0.0/8\n`;
   expect(load(text)).toEqual({
     worker: { MAIL_URL: "smtp://me:p%40ss@mail.test", MAIL_FROM: "Acme <a@b.test>" },
     networks: ["public", "10.0.0.0/8"],
+    alertNetworks: ["public"],
     certificates: [],
   });
 });

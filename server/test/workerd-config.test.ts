@@ -10,6 +10,7 @@ const config = {
   secrets: { HOST_TOKEN: "secrets/HOST_TOKEN" },
   vars: { GREETING: 'say "hi" \\ grüß' },
   networks: ["public", "10.0.0.0/8"],
+  alertNetworks: ["public"],
   certificates: ["-----BEGIN\nCERTIFICATE-----"],
   objectsPath: "/data/objects",
   blobsPath: "/data/blobs",

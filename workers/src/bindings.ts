@@ -1,4 +1,5 @@
 import type { EnvironmentRef, Namespace, ObjectBindings } from "@acme/durable-objects/rpc";
+import type { AlertsRpc } from "./alerts/rpc.ts";
 import type { HeldToken } from "./auth/access-token.ts";
 import type { Authenticated } from "./auth/credentials.ts";
 import type { BulkActionRpc } from "./bulk-actions/rpc.ts";
@@ -15,6 +16,7 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   LIMITER: Namespace<LimiterRpc>;
   BULK_ACTION: Namespace<BulkActionRpc>;
   DELETION: Namespace<ProjectDeletionRpc>;
+  ALERTS: Namespace<AlertsRpc>;
   USER: Namespace<UserRpc>;
   /** Query side in Postgres: goes before D1. */
   HYPERDRIVE?: Hyperdrive;
@@ -64,6 +66,10 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   CLICKHOUSE?: Fetcher;
   /** For how many days ClickHouse keeps what an organization has no other rule for. Default 30. */
   TELEMETRY_RETENTION_DAYS?: string;
+  /** What alerts may connect to, as the server's `NETWORKS`; absent, or `public`: public addresses only. */
+  ALERT_NETWORKS?: string;
+  /** The way to there on one machine. Absent: Workers' own, which reaches public addresses only. */
+  ALERT_NETWORK?: Fetcher;
   /** Where the dashboard and API are reached, for links. */
   PUBLIC_URL?: string;
 }

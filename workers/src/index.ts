@@ -7,6 +7,7 @@ import {
   queueObject,
   waitpointObject,
 } from "@acme/durable-objects";
+import { alertingProjection } from "./alerts/projection.ts";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
 import { tunnelDependencies } from "./hosts/tunnel-dependencies.ts";
@@ -16,7 +17,7 @@ import { openRunsTable } from "./telemetry/clickhouse/runs.ts";
 
 /** The object classes. Those that publish changes are given the query side. */
 export class QueueObject extends queueObject<Bindings>({
-  openProjection: openRepository,
+  openProjection: alertingProjection,
   openColumnStore: openRunsTable,
 }) {}
 export class EnvironmentObject extends environmentObject<Bindings>() {}
@@ -25,6 +26,7 @@ export class FeedObject extends feedObject<Bindings>() {}
 export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
 export class LiveObject extends liveObject<Bindings>(liveDependencies) {}
 export class BatchObject extends batchObject<Bindings>() {}
+export { AlertsObject } from "./alerts/object.ts";
 export { BulkActionObject } from "./bulk-actions/object.ts";
 export { ProjectDeletionObject } from "./control/deletion/object.ts";
 export { LimiterObject } from "./http/limiter-object.ts";

@@ -3,6 +3,7 @@ import { utf8Bytes } from "@acme/sdk/contract";
 import { VARIABLE_LIMITS, type VariableObject } from "@acme/sdk/contract/api";
 import { and, asc, eq, inArray, sql } from "drizzle-orm";
 import type { Context } from "hono";
+import { resealChannels } from "../alerts/channels.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql, required, type SqlConnection, type Statement } from "../storage/sql-connection.ts";
@@ -262,6 +263,7 @@ export async function rotateEncryption(
         ),
       );
   }
+  await resealChannels(c.env, connection, organizationId, key);
   // Whoever began to set a variable before still needs the key that was the current one then.
   await db
     .delete(organizationKeys)
@@ -270,6 +272,7 @@ export async function rotateEncryption(
         eq(organizationKeys.organizationId, organizationId),
         sql`${organizationKeys.number} < ${key.number - 1}`,
         sql`NOT EXISTS (SELECT 1 FROM variables WHERE variables.key_id = ${organizationKeys.id})`,
+        sql`NOT EXISTS (SELECT 1 FROM alert_channels WHERE alert_channels.key_id = ${organizationKeys.id})`,
       ),
     );
   return { number: key.number, variables: rows.length };

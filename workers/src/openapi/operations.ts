@@ -1,6 +1,7 @@
 import type { Operations } from "./operation.ts";
 import { ACCESS_TOKENS_OPERATIONS } from "./operations/access-tokens.ts";
 import { ADMIN_OPERATIONS } from "./operations/admin.ts";
+import { ALERTS_OPERATIONS } from "./operations/alerts.ts";
 import { BATCHES_OPERATIONS } from "./operations/batches.ts";
 import { BULK_ACTIONS_OPERATIONS } from "./operations/bulk-actions.ts";
 import { CONCURRENCY_LIMITS_OPERATIONS } from "./operations/concurrency-limits.ts";
@@ -38,6 +39,7 @@ export const OPERATIONS: Operations = {
   ...ERRORS_OPERATIONS,
   ...METRICS_OPERATIONS,
   ...TELEMETRY_SEARCH_OPERATIONS,
+  ...ALERTS_OPERATIONS,
   ...QUEUES_OPERATIONS,
   ...CONCURRENCY_LIMITS_OPERATIONS,
   ...ENVIRONMENTS_OPERATIONS,

@@ -117,6 +117,16 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   countLogs: "viewer",
   executeQuery: "viewer",
   getQuerySchema: "viewer",
+  // A channel says where data of the environment goes.
+  listAlertChannels: "viewer",
+  createAlertChannel: "admin",
+  deleteAlertChannel: "admin",
+  testAlertChannel: "developer",
+  listAlertRules: "viewer",
+  createAlertRule: "developer",
+  updateAlertRule: "developer",
+  deleteAlertRule: "developer",
+  listAlertDeliveries: "viewer",
 
   listQueues: "viewer",
   getQueue: "viewer",

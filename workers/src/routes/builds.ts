@@ -7,6 +7,7 @@ import {
   InitializeDeploymentBody,
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
+import { alertsOf } from "../alerts/projection.ts";
 import { access } from "../auth/middleware.ts";
 import type { App } from "../bindings.ts";
 import { announced } from "../control/announced.ts";
@@ -108,6 +109,13 @@ export const buildRoutes = new Hono<App>()
       const built = await openRepository(c.env).finishBuild(found.id, { failure: error.message });
       if (built?.status !== "FAILED") throw ended(built ?? found);
       return built;
+    });
+    // A client that hears of no answer sends it again; an alert is given once.
+    await alertsOf(c.env, environment.key).deploymentFailed(environment.key, {
+      id: failed.id,
+      version: failed.version,
+      error: error.message,
+      at: Date.now(),
     });
     return c.json(deploymentView(failed, null));
   })

@@ -16,6 +16,7 @@ import {
 } from "drizzle-orm/pg-core";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
+export * from "./postgres-alert-schema.ts";
 export * from "./postgres-control-schema.ts";
 export * from "./postgres-people-schema.ts";
 export * from "./postgres-telemetry-schema.ts";

@@ -4,6 +4,7 @@ import { sql } from "drizzle-orm";
 import { index, integer, primaryKey, real, sqliteTable, text, uniqueIndex } from "drizzle-orm/sqlite-core";
 import { NOT_SUCCEEDED } from "./not-succeeded.ts";
 
+export * from "./sqlite-alert-schema.ts";
 export * from "./sqlite-control-schema.ts";
 export * from "./sqlite-people-schema.ts";
 export * from "./sqlite-telemetry-schema.ts";

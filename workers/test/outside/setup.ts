@@ -1,6 +1,7 @@
 import type { TestProject } from "vitest/node";
 import { startMailServers } from "./mail-servers.ts";
 import { startSignInProviders } from "./sign-in-providers.ts";
+import { startWebhookReceiver } from "./webhook-receiver.ts";
 
 export interface Outside {
   /** Ports of the mail servers, by what they are like. */
@@ -9,6 +10,8 @@ export interface Outside {
   mailbox: string;
   /** Where people can sign in: a GitHub at `/github`, an issuer at `/oidc`. */
   providers: string;
+  /** Where webhooks can be sent. */
+  hooks: string;
 }
 
 declare module "vitest" {
@@ -19,7 +22,16 @@ declare module "vitest" {
 
 /** What the Worker talks to in the world outside: mail servers, and places to sign in at. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
-  const [mail, providers] = await Promise.all([startMailServers(), startSignInProviders()]);
-  project.provide("outside", { ports: mail.ports, mailbox: mail.mailbox, providers: providers.origin });
-  return async () => void (await Promise.all([mail.stop(), providers.stop()]));
+  const [mail, providers, hooks] = await Promise.all([
+    startMailServers(),
+    startSignInProviders(),
+    startWebhookReceiver(),
+  ]);
+  project.provide("outside", {
+    ports: mail.ports,
+    mailbox: mail.mailbox,
+    providers: providers.origin,
+    hooks: hooks.origin,
+  });
+  return async () => void (await Promise.all([mail.stop(), providers.stop(), hooks.stop()]));
 }

@@ -1,5 +1,6 @@
 export * from "./access-tokens.ts";
 export * from "./admin.ts";
+export * from "./alerts.ts";
 export * from "./answers.ts";
 export * from "./batches.ts";
 export * from "./bulk-actions.ts";

@@ -1,6 +1,7 @@
 import { DurableObject } from "cloudflare:workers";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { and, eq, inArray, isNull } from "drizzle-orm";
+import { alertsOf } from "../../alerts/projection.ts";
 import type { Bindings } from "../../bindings.ts";
 import { CANCELABLE } from "../../bulk-actions/object.ts";
 import { environmentObjectOf, ownerOf, schedulesOf } from "../../objects.ts";
@@ -81,7 +82,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     if (!before) throw new Error("The deletion was not started");
     if (before.rows) return before.rows;
     const { db, tables, atomically } = openSql(this.env);
-    const { projects, environments, apiKeys, variables, auditLog } = tables;
+    const { projects, environments, apiKeys, variables, alertRules, alertChannels, auditLog } = tables;
     const { project, audit } = before.deletion;
     const now = Date.now();
     const keys = db
@@ -98,6 +99,8 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
         .set({ revokedAt: now })
         .where(and(inArray(apiKeys.environmentKey, keys), isNull(apiKeys.revokedAt))),
       db.delete(variables).where(inArray(variables.environmentKey, keys)),
+      db.delete(alertRules).where(inArray(alertRules.environmentKey, keys)),
+      db.delete(alertChannels).where(inArray(alertChannels.environmentKey, keys)),
       db.insert(auditLog).values(audit).onConflictDoNothing({ target: auditLog.id }),
     ]);
     const [, apiKeysRevoked = 0, variablesDeleted = 0] = changed ?? [];
@@ -174,6 +177,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     await db.delete(waitpoints).where(eq(waitpoints.environmentKey, key));
     await db.delete(errorGroups).where(eq(errorGroups.environmentKey, key));
     await db.delete(errorCounts).where(eq(errorCounts.environmentKey, key));
+    await alertsOf(this.env, key).clear();
     await db.delete(runRollups).where(eq(runRollups.environmentKey, key));
     return openBlobs(this.env).deleteUnder(`packets/${key}`);
   }

@@ -1,0 +1,46 @@
+import type { RunProjection, RunRow } from "@acme/durable-objects/rpc";
+import type { Bindings } from "../bindings.ts";
+import { Cache } from "../http/cache.ts";
+import { openRepository } from "../storage/open.ts";
+import type { AlertsRpc, FailedRun } from "./rpc.ts";
+
+export const alertsOf = (env: Bindings, environmentKey: string): AlertsRpc =>
+  env.ALERTS.getByName(environmentKey);
+
+/** A rebuild of the query side brings rows of runs that failed long ago: nobody is told of those. */
+const RECENT_MS = 3_600_000;
+
+/** Whether environments have rules that failures matter to. A new rule is heeded after so long at most. */
+const wanted = new Cache<boolean>(10_000);
+
+export const forgetWanted = (environmentKey: string): void => wanted.delete(environmentKey);
+
+/**
+ * The query side, and then the alerts of the environment, which hear of runs that failed. Where they can't be reached, the rows
+ * count as not sent and come again: so each failure is heard of at least once, and nothing of it is in a run's way.
+ */
+export function alertingProjection(env: Bindings): RunProjection {
+  const repository = openRepository(env);
+  return {
+    async upsertRuns(rows: RunRow[]): Promise<void> {
+      await repository.upsertRuns(rows);
+      const since = Date.now() - RECENT_MS;
+      const failed = rows.filter(
+        ({ errorFingerprint, completedAt }) => errorFingerprint !== null && (completedAt ?? 0) >= since,
+      );
+      const byEnvironment = Map.groupBy(failed, ({ environmentKey }) => environmentKey);
+      for (const [environmentKey, own] of byEnvironment) {
+        const alerts = alertsOf(env, environmentKey);
+        if (!(await wanted.through(environmentKey, () => alerts.wantsFailures()))) continue;
+        await alerts.runsFailed(environmentKey, own.map(failedRunOf));
+      }
+    },
+  };
+}
+
+const failedRunOf = ({ id, task, errorFingerprint, completedAt }: RunRow): FailedRun => ({
+  runId: id,
+  task,
+  fingerprint: errorFingerprint ?? "",
+  at: completedAt ?? 0,
+});

@@ -1,0 +1,41 @@
+import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import type { AlertDelivery } from "@acme/sdk/contract/api";
+
+/** A run that failed with an error, as it was stored on the query side. */
+export interface FailedRun {
+  runId: string;
+  task: string;
+  fingerprint: string;
+  /** Milliseconds since the epoch. */
+  at: number;
+}
+
+export interface FailedDeployment {
+  id: string;
+  version: string;
+  error: string;
+  at: number;
+}
+
+export interface DeliveryPage {
+  limit: number;
+  /** The number of the delivery after which the page begins. */
+  after?: number;
+  channel?: string;
+  status?: AlertDelivery["status"];
+}
+
+/** One object an environment, named by its key. What it is told is stored before it answers; all else its alarm does. */
+export interface AlertsRpc {
+  /** Whether rules exist that failed runs matter to. */
+  wantsFailures(): Promise<boolean>;
+  runsFailed(environment: string, runs: FailedRun[]): Promise<void>;
+  deploymentFailed(environment: string, deployment: FailedDeployment): Promise<void>;
+  /** Rules or channels were changed. */
+  rulesChanged(environment: string): Promise<void>;
+  /** Sends a notice to one channel now. Resolves with how its deliveries went. */
+  sendTest(environment: EnvironmentRef, channelId: string): Promise<AlertDelivery[]>;
+  deliveries(page: DeliveryPage): Promise<{ deliveries: AlertDelivery[]; next: number | null }>;
+  /** Forgets everything: the environment was deleted. */
+  clear(): Promise<void>;
+}

@@ -1,0 +1,68 @@
+import * as api from "@acme/sdk/contract/api";
+import type { Operations } from "../operation.ts";
+
+export const ALERTS_OPERATIONS: Operations = {
+  "/api/v1/alerts/channels": {
+    get: {
+      id: "listAlertChannels",
+      summary: "List where alerts can go",
+      response: api.ListAlertChannelsResponse,
+    },
+    post: {
+      id: "createAlertChannel",
+      summary: "Add a webhook, mail addresses or a Slack webhook that alerts can go to",
+      body: api.CreateAlertChannelBody,
+      response: api.CreatedAlertChannel,
+      status: 201,
+    },
+  },
+  "/api/v1/alerts/channels/{id}": {
+    delete: {
+      id: "deleteAlertChannel",
+      summary: "Delete a channel. What waits to be delivered to it is given up",
+      response: api.DeletedAlert,
+    },
+  },
+  "/api/v1/alerts/channels/{id}/test": {
+    post: {
+      id: "testAlertChannel",
+      summary: "Send a test to a channel, once, and say how it went",
+      response: api.ListAlertDeliveriesResponse.omit({ pagination: true }),
+    },
+  },
+  "/api/v1/alerts/rules": {
+    get: {
+      id: "listAlertRules",
+      summary: "List what alerts are given for",
+      response: api.ListAlertRulesResponse,
+    },
+    post: {
+      id: "createAlertRule",
+      summary: "Alert on failed runs, their rate, new errors, failed deployments, or queues",
+      body: api.AlertRuleBody,
+      response: api.AlertRule,
+      status: 201,
+    },
+  },
+  "/api/v1/alerts/rules/{id}": {
+    put: {
+      id: "updateAlertRule",
+      summary: "Replace a rule",
+      body: api.AlertRuleBody,
+      response: api.AlertRule,
+    },
+    delete: {
+      id: "deleteAlertRule",
+      summary: "Delete a rule",
+      response: api.DeletedAlert,
+    },
+  },
+  "/api/v1/alerts/deliveries": {
+    get: {
+      id: "listAlertDeliveries",
+      summary: "List what was sent to channels and how it went, newest first: the last thousand",
+      query: api.ListAlertDeliveriesQuery,
+      response: api.ListAlertDeliveriesResponse,
+    },
+  },
+};
