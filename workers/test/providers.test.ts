@@ -1,36 +1,9 @@
-import { exports } from "cloudflare:workers";
 import type { MeResponse } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { PersonThere } from "./outside/sign-in-providers.ts";
-import { anAddress, anEmail, cookieOf, ORIGIN, type SignedIn, signIn, signInLink } from "./person.ts";
+import { back, browser, signInAt, someone, start, there } from "./at-provider.ts";
+import { anEmail, cookieOf, ORIGIN, type SignedIn, signIn, signInLink } from "./person.ts";
 
-const worker = exports as unknown as { default: Fetcher };
 const PROVIDERS = ["github", "google", "oidc"];
-
-let people = Math.floor(Math.random() * 1e9);
-
-const someone = (email: string, more: Partial<PersonThere> = {}): PersonThere => ({
-  id: ++people,
-  name: "Ada",
-  emails: [
-    { email: `other-${email}`, primary: false, verified: true },
-    { email, primary: true, verified: true },
-  ],
-  ...more,
-});
-
-interface Started {
-  url: URL;
-  cookie: string;
-}
-
-const browser = (method: string, path: string, { cookie = "", body }: { cookie?: string; body?: unknown }) =>
-  worker.default.fetch(`${ORIGIN}${path}`, {
-    method,
-    redirect: "manual",
-    headers: { cookie, origin: ORIGIN, "x-test-address": anAddress(), "content-type": "application/json" },
-    body: body === undefined ? undefined : JSON.stringify(body),
-  });
 
 let owner: SignedIn;
 let invitations: string;
@@ -46,31 +19,6 @@ async function invited(): Promise<string> {
   const { status } = await owner.call("POST", invitations, { email, role: "viewer" });
   expect(status).toBe(201);
   return email;
-}
-
-/** Presses the button of a provider. */
-async function start(provider: string): Promise<Started> {
-  const body = { provider, callbackURL: "/", errorCallbackURL: "/sign-in" };
-  const response = await browser("POST", "/api/auth/sign-in/social", { body });
-  if (!response.ok) throw new Error(await response.text());
-  const { url } = await response.json<{ url: string }>();
-  const cookie = response.headers.getSetCookie().map((each) => each.split(";")[0]);
-  return { url: new URL(url), cookie: cookie.join("; ") };
-}
-
-/** Where the provider sends the person's browser back to. */
-async function there({ url }: Started, person: PersonThere): Promise<URL> {
-  url.searchParams.set("as", JSON.stringify(person));
-  const response = await fetch(url, { redirect: "manual" });
-  return new URL(response.headers.get("location") ?? "");
-}
-
-const back = (url: URL, cookie: string): Promise<Response> =>
-  browser("GET", `${url.pathname}${url.search}`, { cookie });
-
-async function signInAt(provider: string, person: PersonThere): Promise<Response> {
-  const started = await start(provider);
-  return back(await there(started, person), started.cookie);
 }
 
 /** The code with which the sign-in page explains what went wrong. Nobody is signed in then. */

@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     name: "control-postgres",
     root: join(import.meta.dirname, ".."),
-    include: CONTROL_PLANE,
+    include: [...CONTROL_PLANE, "interrupted.test.ts"],
     globalSetup: [
       join(import.meta.dirname, "../outside/setup.ts"),
       join(import.meta.dirname, "../storage/postgres-setup.ts"),

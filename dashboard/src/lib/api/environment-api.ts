@@ -3,6 +3,8 @@ import type {
   AttemptsResponse,
   BatchSummary,
   BulkActionResource,
+  ConcurrencyLimitItem,
+  ConcurrencyLimitKeyItem,
   MetricsPoint as ContractMetricsPoint,
   RunMetrics as ContractRunMetrics,
   CountLogsResponse,
@@ -15,6 +17,7 @@ import type {
   IgnoreErrorBody,
   ListBatchesResponse,
   ListBulkActionsResponse,
+  ListConcurrencyLimitsResponse,
   ListErrorsResponse,
   ListQueuesResponse,
   ListRunsResponse,
@@ -64,6 +67,8 @@ export type RunEvent = z.infer<typeof EventsResponse>["events"][number];
 export type Attempt = z.infer<typeof AttemptsResponse>["attempts"][number];
 export type Deployment = DeploymentBody;
 export type Queue = QueueItem;
+export type ConcurrencyLimit = ConcurrencyLimitItem;
+export type ConcurrencyLimitKey = ConcurrencyLimitKeyItem;
 export type Schedule = ScheduleObject;
 export type CronPreview = PreviewCronResponse;
 export type Token = RetrieveTokenResponse;
@@ -73,6 +78,8 @@ export type BulkAction = BulkActionResource;
 export type Host = EnvironmentHost;
 
 type Query = Record<string, string | number | boolean | undefined>;
+
+const limitPath = (name: string): string => `/api/v1/concurrency-limits/${encodeURIComponent(name)}`;
 
 /** The API of one environment, with what every call of it has in common. */
 export class EnvironmentApi {
@@ -194,6 +201,25 @@ export class EnvironmentApi {
     return this.post(`/api/v1/tasks/${encodeURIComponent(task)}/trigger`, body);
   }
 
+  listLimits(signal?: AbortSignal): Promise<z.infer<typeof ListConcurrencyLimitsResponse>> {
+    return this.call("/api/v1/concurrency-limits", { query: { perPage: 100 }, signal });
+  }
+  retrieveLimitKey(name: string, concurrencyKey: string, signal?: AbortSignal): Promise<ConcurrencyLimitKey> {
+    return this.call(limitPath(name), { query: { concurrencyKey }, signal });
+  }
+  overrideLimit(
+    name: string,
+    body: { total?: number; perKey?: number; concurrencyKey?: string },
+  ): Promise<unknown> {
+    return this.post(`${limitPath(name)}/override`, body);
+  }
+  pauseLimit(name: string, action: "pause" | "resume"): Promise<unknown> {
+    return this.post(`${limitPath(name)}/pause`, { action });
+  }
+  /** With a key, only the override of that key. */
+  resetLimit(name: string, concurrencyKey?: string): Promise<unknown> {
+    return this.post(`${limitPath(name)}/reset`, concurrencyKey === undefined ? {} : { concurrencyKey });
+  }
   listQueues(page: number, signal?: AbortSignal): Promise<z.infer<typeof ListQueuesResponse>> {
     return this.call("/api/v1/queues", { query: { page, perPage: 100 }, signal });
   }

@@ -12,6 +12,15 @@ export const deploymentsQuery = (api: EnvironmentApi) =>
 export const queuesQuery = (api: EnvironmentApi) =>
   queryOptions({ queryKey: [api.id, "queues"], queryFn: ({ signal }) => api.listQueues(1, signal) });
 
+export const limitsQuery = (api: EnvironmentApi) =>
+  queryOptions({ queryKey: [api.id, "limits"], queryFn: ({ signal }) => api.listLimits(signal) });
+
+export const limitKeyQuery = (api: EnvironmentApi, name: string, key: string) =>
+  queryOptions({
+    queryKey: [api.id, "limit-key", name, key],
+    queryFn: ({ signal }) => api.retrieveLimitKey(name, key, signal),
+  });
+
 /** A queue over the last hours; a point is a minute at least, so it is asked for again that often. */
 export const queueMetricsQuery = (api: EnvironmentApi, id: string, period: string) =>
   queryOptions({

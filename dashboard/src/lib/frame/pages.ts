@@ -49,6 +49,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
     pages: [
       { path: "inbox", label: "Inbox", icon: Inbox, shortcut: "go.inbox" },
       { path: "queues", label: "Queues", icon: Layers, shortcut: "go.queues" },
+      { path: "limits", label: "Limits", icon: Gauge },
       { path: "schedules", label: "Schedules", icon: CalendarClock, shortcut: "go.schedules" },
       { path: "batches", label: "Batches", icon: Package, shortcut: "go.batches" },
       { path: "bulk-actions", label: "Bulk actions", icon: ListChecks, shortcut: "go.bulk" },
