@@ -17,10 +17,13 @@ const MIN_LINE_LENGTH = 8;
 /** Takes the values of an environment's secrets out of what is recorded of its runs. */
 export class Redactor {
   readonly #pattern: RegExp | undefined;
+  /** Values of several lines. */
+  readonly #blocks: string[][];
 
   constructor(env: Record<string, string>, secretNames: string[]) {
     const parts = new Set<string>();
     for (const name of secretNames) for (const part of partsOf(env[name] ?? "")) parts.add(part);
+    this.#blocks = secretNames.map((name) => linesOf(env[name] ?? "")).filter(({ length }) => length > 1);
     // The longest first: where one value contains another, the whole longer one is replaced.
     const sorted = [...parts].sort((a, b) => b.length - a.length);
     if (sorted.length > 0) this.#pattern = new RegExp(sorted.map(escapeRegExp).join("|"), "g");
@@ -32,7 +35,7 @@ export class Redactor {
 
   entries(entries: LogEntry[]): LogEntry[] {
     if (!this.#pattern) return entries;
-    return entries.map((entry) => ({
+    return this.#withoutBlocks(entries).map((entry) => ({
       ...entry,
       message: this.text(entry.message),
       ...(entry.properties ? { properties: this.#value(entry.properties) as LogEntry["properties"] } : {}),
@@ -70,6 +73,26 @@ export class Redactor {
     return this.#value(attributes) as Attributes;
   }
 
+  /** A write of several lines is several entries: a value that lies across them is found there, however short its lines are. */
+  #withoutBlocks(entries: LogEntry[]): LogEntry[] {
+    if (this.#blocks.length === 0) return entries;
+    const messages = entries.map(({ message }) => message);
+    for (const lines of this.#blocks) {
+      const last = lines.length - 1;
+      for (let at = 0; at + last < messages.length; at++) {
+        const isThere = lines.every((line, index) => {
+          const message = messages[at + index]?.trim() ?? "";
+          if (index === 0) return message.endsWith(line);
+          return index === last ? message.startsWith(line) : message === line;
+        });
+        if (!isThere) continue;
+        for (const [index, line] of lines.entries())
+          messages[at + index] = (messages[at + index] ?? "").replace(line, () => REDACTED);
+      }
+    }
+    return entries.map((entry, index) => ({ ...entry, message: messages[index] ?? entry.message }));
+  }
+
   /** An output is the task's own to return; an error's text often holds what a library was called with. */
   outcome<T extends AttemptOutcome>(outcome: T): T {
     if (!this.#pattern || !("error" in outcome)) return outcome;
@@ -94,13 +117,17 @@ export class Redactor {
 function partsOf(value: string): string[] {
   const trimmed = value.trim();
   if (trimmed.length < MIN_LENGTH) return [];
-  const lines = trimmed.includes("\n")
-    ? trimmed
-        .split(/\r?\n/)
-        .map((line) => line.trim())
-        .filter((line) => line.length >= MIN_LINE_LENGTH)
-    : [];
+  const all = linesOf(value);
+  const lines = all.length > 1 ? all.filter((line) => line.length >= MIN_LINE_LENGTH) : [];
   return [trimmed, JSON.stringify(trimmed).slice(1, -1), ...lines];
 }
+
+const linesOf = (value: string): string[] =>
+  value.trim().length < MIN_LENGTH
+    ? []
+    : value
+        .trim()
+        .split(/\r?\n/)
+        .map((line) => line.trim());
 
 const escapeRegExp = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");

@@ -39,6 +39,22 @@ describe("what is recorded of a run", () => {
     ]);
   });
 
+  it("has no value that lies across the entries of one write, however short its lines are", () => {
+    const redactor = new Redactor({ PIN: "ab1\ncd2\nef3" }, ["PIN"]);
+    const redacted = (...messages: string[]) =>
+      redactor
+        .entries(messages.map((message) => ({ time: 1, level: "info", message })))
+        .map(({ message }) => message);
+    expect(redacted("before", "the pin: ab1", "cd2", "ef3.", "cd2")).toEqual([
+      "before",
+      "the pin: [redacted]",
+      "[redacted]",
+      "[redacted].",
+      "cd2",
+    ]);
+    expect(redacted("ab1", "cd2", "other")).toEqual(["ab1", "cd2", "other"]);
+  });
+
   it("has none in properties, at any depth, nor as a number", () => {
     const properties = { a: { b: ["x s3cr3t-token"] }, n: 987654321, ok: true, none: null };
     const [entry] = redactor.entries([{ time: 1, level: "info", message: "m", properties }]);

@@ -9,7 +9,7 @@ import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
-import { schedules, task, wait } from "@acme/sdk";
+import { concurrencyLimit, schedules, task, wait } from "@acme/sdk";
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 export const slow = task({
   id: "slow",
@@ -39,6 +39,8 @@ export const odd = task({
     console.log("x".repeat(1_000_000));
   },
 });
+const vendor = concurrencyLimit({ name: "vendor", total: 3 });
+export const limited = task({ id: "limited", concurrency: vendor, run: async () => "done" });
 export const hold = task({ id: "hold", run: async () => pause(600_000) });
 `;
 
@@ -231,6 +233,26 @@ describe("the dashboard, on the real stack", () => {
     await page.locator('[data-status="COMPLETED"]').waitFor();
   });
 
+  it("pauses and overrides a limit that tasks share", async () => {
+    const { page } = watched;
+    await open("limits");
+    await page.getByRole("button", { name: "Pause vendor" }).click();
+    await page.getByRole("button", { name: "Resume vendor" }).waitFor();
+    const id = await trigger("limited", {});
+    await page.getByText("vendor", { exact: true }).first().click();
+    await page.getByLabel("Total").fill("5");
+    await page.getByRole("button", { name: "Override", exact: true }).click();
+    await page.getByText("0 / 5").waitFor();
+    await page.getByLabel("One concurrency key").fill("customer-7");
+    await page.getByRole("button", { name: "Look up" }).click();
+    await page.getByText("0 running, no limit").waitFor();
+    await page.getByRole("button", { name: "Reset", exact: true }).click();
+    await page.getByText("0 / 3").waitFor();
+    await page.getByRole("button", { name: "Resume", exact: true }).click();
+    await open(`runs/${id}`);
+    await page.locator('[data-status="COMPLETED"]').waitFor();
+  });
+
   it("creates, edits and deletes a schedule", async () => {
     const { page } = watched;
     await open("schedules");
@@ -418,6 +440,11 @@ describe("the dashboard, on the real stack", () => {
     await page.goto(`${server.apiUrl}/orgs/default/projects/${server.projectRef}/env/prod/keys`);
     await page.locator("[data-row]").first().waitFor();
     expect(await page.getByRole("button", { name: /New key|Rotate|Revoke/ }).count()).toBe(0);
+    await page.goto(
+      `${server.apiUrl}/orgs/default/projects/${server.projectRef}/env/prod/limits?limit=vendor`,
+    );
+    await page.getByRole("button", { name: "Look up" }).waitFor();
+    expect(await page.getByRole("button", { name: /Pause|Resume|Override|Reset/ }).count()).toBe(0);
     const refused = await page.request.post(`${server.apiUrl}/api/v2/runs/${id}/cancel`, {
       headers: { "x-acme-environment": environment?.id ?? "", origin: server.apiUrl },
       data: {},
@@ -492,6 +519,29 @@ describe("the dashboard, on the real stack", () => {
       await page.getByLabel("Address at the issuer").fill(EMAIL);
       await page.getByRole("button", { name: "Continue" }).click();
       await isIn();
+    });
+
+    it("see what signs them in, unlink it, and link an account of another address", async () => {
+      await page.goto(`${site}/account`);
+      const providers = page.getByRole("list", { name: "Sign-in providers" });
+      await providers.getByText("Linked").waitFor();
+      await providers.getByRole("button", { name: "Unlink Keycloak" }).click();
+      await providers.getByRole("button", { name: "Link Keycloak" }).click();
+      await page.getByLabel("Address at the issuer").fill("ada@elsewhere.example");
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await page.getByText("so nothing was linked").waitFor();
+      await providers.getByRole("button", { name: "Link Keycloak" }).click();
+      await page.getByLabel("Address at the issuer").fill("ada@elsewhere.example");
+      await page.getByRole("button", { name: "Continue" }).click();
+      await providers.getByRole("button", { name: "Unlink Keycloak" }).waitFor();
+      expect(await axeProblems(page)).toEqual([]);
+      await signOut();
+      await page.getByRole("button", { name: "Sign in with Keycloak" }).click();
+      await page.getByLabel("Address at the issuer").fill("ada@elsewhere.example");
+      await page.getByRole("button", { name: "Continue" }).click();
+      await isIn();
+      await page.goto(`${site}/account`);
+      await page.getByText(EMAIL).waitFor();
     });
 
     it("add a passkey, sign in with it, rename and delete it", async () => {
@@ -589,7 +639,16 @@ describe("the dashboard, on the real stack", () => {
       const { page } = watched;
       await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       const failed = await trigger("fails", {});
-      const paths = ["runs", `runs/${failed}`, "tasks", "inbox", "queues", "schedules", "deployments"];
+      const paths = [
+        "runs",
+        `runs/${failed}`,
+        "tasks",
+        "inbox",
+        "queues",
+        "limits",
+        "schedules",
+        "deployments",
+      ];
       const found: string[] = [];
       for (const path of [
         ...paths,

@@ -220,6 +220,8 @@ export const ACCESS = {
   listSessions: session,
   revokeOtherSessions: session,
   revokeSession: session,
+  listLinkedAccounts: session,
+  unlinkAccount: session,
   listPasskeys: session,
   renamePasskey: session,
   deletePasskey: session,

@@ -6,6 +6,8 @@ const OFFERED: readonly [method: "GET" | "POST", path: RegExp][] = [
   ["POST", /^\/sign-in\/magic-link$/],
   ["GET", /^\/magic-link\/verify$/],
   ["POST", /^\/sign-in\/social$/],
+  // Of somebody who is signed in, and then comes back by the same callbacks.
+  ["POST", /^\/link-social$/],
   // Most providers send the browser back by GET, some let it post a form.
   ["GET", /^\/callback\/(?:github|google|oidc)$/],
   ["POST", /^\/callback\/(?:github|google|oidc)$/],
@@ -22,7 +24,7 @@ export const isOffered = (method: string, path: string): boolean =>
 
 /** Whether a request is about signing in at another provider: these need to know where its endpoints are. */
 export const asksProvider = (path: string): boolean =>
-  path === "/sign-in/social" || path.startsWith("/callback/");
+  path === "/sign-in/social" || path === "/link-social" || path.startsWith("/callback/");
 
 /** Whether better-auth's answer to a success holds a session's token or a key, which are no business of scripts. */
 export const answersWithSecrets = (path: string): boolean =>

@@ -25,6 +25,9 @@ const PASSKEY_LIMITS = {
   "/passkey/verify-authentication": { window: 60, max: 10 },
 };
 
+/** What is kept of a provider's tokens. */
+const NO_TOKENS = { accessToken: null, refreshToken: null, idToken: null };
+
 const PREFIXES: Record<string, string> = {
   user: "user",
   session: "session",
@@ -75,8 +78,14 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
     }),
     emailAndPassword: { enabled: false },
     account: {
-      // By the address, if both sides have checked it: better-auth's default, which nothing here widens.
-      accountLinking: { enabled: true, trustedProviders: [], requireLocalEmailVerified: true },
+      // By the address, if both sides have checked it: better-auth's default. Somebody who is signed in may link an account that
+      // has another address there.
+      accountLinking: {
+        enabled: true,
+        trustedProviders: [],
+        requireLocalEmailVerified: true,
+        allowDifferentEmails: true,
+      },
       updateAccountOnSignIn: false,
     },
     onAPIError: { errorURL: `${options.origin}/sign-in` },
@@ -116,9 +125,10 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       account: {
         create: {
           // Nothing is asked of a provider after a sign-in: its tokens are not kept.
-          before: async (account) => ({
-            data: { ...account, accessToken: null, refreshToken: null, idToken: null },
-          }),
+          before: async (account) => ({ data: { ...account, ...NO_TOKENS } }),
+        },
+        update: {
+          before: async (account) => ({ data: { ...account, ...NO_TOKENS } }),
         },
       },
     },

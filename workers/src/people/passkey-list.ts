@@ -5,6 +5,7 @@ import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
+import { removeWayIn } from "./ways-in.ts";
 
 type Row = SqlConnection["tables"]["passkeys"]["$inferSelect"];
 
@@ -32,15 +33,20 @@ export async function renamePasskey(c: Context<App>, id: string, name: string): 
   return passkeyObject(row);
 }
 
-/** It signs nobody in any more. Sessions that it opened go on. */
+/** It signs nobody in any more, unless nothing else would. Sessions that it opened go on. */
 export async function deletePasskey(c: Context<App>, id: string): Promise<PasskeyObject> {
-  const { db, tables } = openSql(c.env);
+  const connection = openSql(c.env);
+  const { db, tables } = connection;
   const { passkeys } = tables;
-  const [row] = await db
-    .delete(passkeys)
-    .where(ofPerson(c, passkeys, id))
-    .returning();
-  if (!row) throw passkeyNotFound(id);
+  const named = ofPerson(c, passkeys, id);
+  const row = (await db.select().from(passkeys).where(named))[0];
+  const way = { kind: "passkey", id: row?.id ?? "" } as const;
+  const removed =
+    row &&
+    (await removeWayIn(c.env, connection, c.var.session.user.id, way, (condition) =>
+      db.delete(passkeys).where(and(named, condition)),
+    ));
+  if (!removed) throw passkeyNotFound(id);
   return passkeyObject(row);
 }
 

@@ -21,6 +21,7 @@ import { mailDelivery } from "../mail/mailer.ts";
 import { sendTestMail } from "../mail/test-mail.ts";
 import { organizationBySlug } from "../operator/organizations.ts";
 import { handleAuth } from "../people/handle-auth.ts";
+import { listLinkedAccounts, unlinkAccount } from "../people/linked-accounts.ts";
 import { meOf } from "../people/me.ts";
 import { deletePasskey, listPasskeys, renamePasskey } from "../people/passkey-list.ts";
 import { providersOf } from "../people/providers.ts";
@@ -58,6 +59,12 @@ export const peopleRoutes = new Hono<App>()
   )
   .delete("/api/v1/me/sessions/:id", access("revokeSession"), async (c) =>
     c.json(await revokeSession(c, c.req.param("id"))),
+  )
+  .get("/api/v1/me/linked-accounts", access("listLinkedAccounts"), async (c) =>
+    c.json({ data: await listLinkedAccounts(c) }),
+  )
+  .delete("/api/v1/me/linked-accounts/:id", access("unlinkAccount"), async (c) =>
+    c.json(await unlinkAccount(c, c.req.param("id"))),
   )
   .get("/api/v1/me/passkeys", access("listPasskeys"), async (c) => c.json({ data: await listPasskeys(c) }))
   .put("/api/v1/me/passkeys/:id", access("renamePasskey"), async (c) => {

@@ -4,6 +4,7 @@ export const CONTROL_PLANE = [
   "bootstrap.test.ts",
   "device-login.test.ts",
   "keys.test.ts",
+  "linked-accounts.test.ts",
   "people.test.ts",
   "sessions.test.ts",
   "passkeys.test.ts",

@@ -158,6 +158,8 @@ export const OUTCOMES: Record<OperationId, string> = {
   listSessions: "200",
   revokeOtherSessions: "200",
   revokeSession: "404 session_not_found",
+  listLinkedAccounts: "200",
+  unlinkAccount: "404 linked_account_not_found",
   listPasskeys: "200",
   renamePasskey: "400 invalid_request",
   deletePasskey: "404 passkey_not_found",

@@ -18,6 +18,21 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   invalid_code: "That place did not confirm the sign-in. Try again.",
 };
 
+/** What they mean for somebody who is signed in and wants to link an account. */
+const LINK_PROBLEMS: Readonly<Record<string, string>> = {
+  account_already_linked_to_different_user:
+    "That account signs in another person here. Unlink it there first.",
+  unable_to_link_account: "The address of that account is not verified there. Verify it, then try again.",
+  access_denied: "You did not allow it there, so nothing was linked.",
+};
+
+export const linkProblemOf = (code: string | null): string | null =>
+  code !== null && Object.hasOwn(LINK_PROBLEMS, code)
+    ? (LINK_PROBLEMS[code] as string)
+    : code !== null && Object.hasOwn(PROBLEMS, code)
+      ? (PROBLEMS[code] as string)
+      : code && "The account was not linked. Try again.";
+
 /** Null: nothing went wrong. `code` is what stands in the page's address. */
 export const problemOf = (code: string | null): string | null =>
   code === null

@@ -1,9 +1,9 @@
-import type { PasskeyObject, SessionObject, SignInMethods } from "@acme/sdk/contract/api";
+import type { LinkedAccount, PasskeyObject, SessionObject, SignInMethods } from "@acme/sdk/contract/api";
 import { request } from "./request.ts";
 
 export type { PasskeyObject as Passkey, SessionObject as Session } from "@acme/sdk/contract/api";
 export type Methods = ReturnType<(typeof SignInMethods)["parse"]>;
-export type Provider = "github" | "google" | "oidc";
+export type Provider = LinkedAccount["provider"];
 
 interface List<T> {
   data: T[];
@@ -18,6 +18,18 @@ export async function addressAt(provider: Provider, next: string): Promise<strin
   const body = { provider, callbackURL: next, errorCallbackURL: "/sign-in" };
   return (await request<{ url: string }>("/api/auth/sign-in/social", { method: "POST", body })).url;
 }
+
+/** The same for somebody who is signed in, and wants to sign in there from now on. */
+export async function linkAddressAt(provider: Provider): Promise<string> {
+  const body = { provider, callbackURL: "/account", errorCallbackURL: "/account" };
+  return (await request<{ url: string }>("/api/auth/link-social", { method: "POST", body })).url;
+}
+
+export const listLinkedAccounts = async (signal?: AbortSignal): Promise<LinkedAccount[]> =>
+  (await request<List<LinkedAccount>>("/api/v1/me/linked-accounts", { signal })).data;
+
+export const unlinkAccount = (id: string): Promise<LinkedAccount> =>
+  request(`/api/v1/me/linked-accounts/${encodeURIComponent(id)}`, { method: "DELETE" });
 
 export const listPasskeys = async (signal?: AbortSignal): Promise<PasskeyObject[]> =>
   (await request<List<PasskeyObject>>("/api/v1/me/passkeys", { signal })).data;

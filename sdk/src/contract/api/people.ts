@@ -100,6 +100,19 @@ export const SendTestMailResponse = z.object({
   links: z.enum(["sent", "printed"]),
 });
 
+/** Other places to sign in at, by id. */
+export const SIGN_IN_PROVIDERS = ["github", "google", "oidc"] as const;
+
+/** An account of another place that signs a person in here. */
+export const LinkedAccount = z.object({
+  id: z.string(),
+  provider: z.enum(SIGN_IN_PROVIDERS),
+  linkedAt: z.iso.datetime(),
+});
+export type LinkedAccount = z.infer<typeof LinkedAccount>;
+
+export const ListLinkedAccountsResponse = z.object({ data: z.array(LinkedAccount) });
+
 export const PasskeyObject = z.object({
   id: z.string(),
   /** What the person calls it, or what holds it: "iCloud Keychain". */

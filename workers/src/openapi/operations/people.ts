@@ -13,6 +13,20 @@ export const PEOPLE_OPERATIONS: Operations = {
   "/api/v1/me/sessions/{id}": {
     delete: { id: "revokeSession", summary: "Sign a device out", response: api.RevokedSessions },
   },
+  "/api/v1/me/linked-accounts": {
+    get: {
+      id: "listLinkedAccounts",
+      summary: "List the accounts of other places that sign one in here",
+      response: api.ListLinkedAccountsResponse,
+    },
+  },
+  "/api/v1/me/linked-accounts/{id}": {
+    delete: {
+      id: "unlinkAccount",
+      summary: "Unlink an account of another place, unless nothing else signs one in here",
+      response: api.LinkedAccount,
+    },
+  },
   "/api/v1/me/passkeys": {
     get: { id: "listPasskeys", summary: "List one's own passkeys", response: api.ListPasskeysResponse },
   },
