@@ -6,8 +6,22 @@ import { readFileSync, writeFileSync } from "node:fs";
 
 /** Runs in the Worker, before its code. */
 const PRELUDE = `
+import { DurableObject as __DurableObject } from "cloudflare:workers";
 const __counts = {};
-const __count = (what) => void (__counts[what] = (__counts[what] ?? 0) + 1);
+const __count = (what, n = 1) => void (__counts[what] = (__counts[what] ?? 0) + n);
+/** The class of the object that a storage is of. */
+const __classes = new WeakMap();
+class __CountedObject extends __DurableObject {
+  constructor(ctx, env) {
+    super(ctx, env);
+    __classes.set(ctx.storage, new.target.name);
+  }
+}
+const __used = (what, storage) => {
+  __count(what);
+  __count(what + " of " + (__classes.get(storage) ?? "others"));
+  return storage;
+};
 const __taken = () => {
   const taken = JSON.stringify(__counts);
   for (const what of Object.keys(__counts)) delete __counts[what];
@@ -26,7 +40,9 @@ const __calls = (namespace, name) => ({
         const member = stub[method];
         if (typeof method !== "string" || typeof member !== "function") return member;
         return (...args) => {
-          __count("call " + name.toLowerCase() + "." + method);
+          const call = name.toLowerCase() + "." + method;
+          __count("call " + call);
+          __count("characters of call " + call, JSON.stringify(args)?.length ?? 0);
           return stub[method](...args);
         };
       },
@@ -43,11 +59,12 @@ globalThis.setTimeout = (...args) => {
 const PLACES: [what: string, place: RegExp, counted: string][] = [
   ["HTTP requests", /fetch: (\w+)\.fetch\b/g, "fetch: __served($1.fetch)"],
   ["calls of objects", /\b([\w$.]+)\.([A-Z_]{2,})\.getByName\(/g, '__calls($1.$2, "$2").getByName('],
-  ["statements", /\b((?:[\w$.]+\.)?storage)\.sql\.exec\(/g, '(__count("statements"), $1).sql.exec('],
+  ["objects", /\bextends DurableObject\d* /g, "extends __CountedObject "],
+  ["statements", /\b((?:[\w$.]+\.)?storage)\.sql\.exec\(/g, '__used("statements", $1).sql.exec('],
   [
     "transactions",
     /\b((?:[\w$.]+\.)?storage)\.transactionSync\(/g,
-    '(__count("transactions"), $1).transactionSync(',
+    '__used("transactions", $1).transactionSync(',
   ],
   ["alarms", /(this\.#storage|this\.ctx\.storage)\.setAlarm\(/g, '(__count("alarms set"), $1).setAlarm('],
 ];

@@ -41,6 +41,7 @@ try {
     counted.push(Object.fromEntries(Object.entries(counts).map(([what, count]) => [what, count / runs])));
   }
   const names = [...new Set(counted.flatMap((counts) => Object.keys(counts)))]
+    .filter((what) => !what.startsWith("characters"))
     .filter((what) => counted.some((counts) => (counts[what] ?? 0) >= SHOWN_FROM))
     .sort();
   console.log(

@@ -10,6 +10,7 @@ import type {
 import { internalError, parseRunId } from "@acme/sdk/contract";
 import { nextPoll } from "../../container-host/src/poll-plan.ts";
 import { INTRUDER } from "./checks/isolation.ts";
+import type { Feeds } from "./feeds.ts";
 import type { Invariants } from "./invariants.ts";
 import type { Platform } from "./platform.ts";
 import { type End, type Operation, type TaskCode, widthOf } from "./task-code.ts";
@@ -20,6 +21,8 @@ export interface HostOptions {
   slots: number;
   code: TaskCode;
   invariants: Invariants;
+  /** Where attempts log and stream; absent: they don't. */
+  feeds?: Feeds;
 }
 
 interface Attempt {
@@ -150,7 +153,11 @@ export class SimulatedHost {
     if (durationMs > 50 || operations.length > 0) void this.#reportStart(session, run, startedAt);
     await this.#world.sleep(durationMs);
     if (!(await this.#perform(session, attempt, operations))) return;
-    if (session !== this.#session || attempt.stopped) return;
+    const goesOn = () => session === this.#session && !attempt.stopped;
+    const { feeds, hostId } = this.#options;
+    if (feeds && goesOn()) await feeds.write(run, hostId, goesOn);
+    if (!goesOn()) return;
+    if (end === "success") feeds?.succeeds(run);
     attempt.stopped = true;
     await this.#complete(session, attempt, outcomeOf(run, end, retryMs), startedAt, durationMs);
   }

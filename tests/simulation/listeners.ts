@@ -16,6 +16,7 @@ import { newestFirst } from "../../durable-objects/src/live/filter.ts";
 import { dataOf, liveRun } from "../../durable-objects/src/live/run-data.ts";
 import type { ObjectBindings } from "../../durable-objects/src/routing/stubs.ts";
 import { summaryOf } from "../../workers/src/views/run-view.ts";
+import { type Feeds, type SeenLine, type SeenRecord, STREAM_KEYS } from "./feeds.ts";
 import type { QuerySide } from "./query-side.ts";
 import type { Scene } from "./scene.ts";
 import { ClientSocket } from "./sockets.ts";
@@ -67,17 +68,22 @@ interface Wanted {
 /** Listeners of all environments: the real client over sockets that break, and clients that poll. */
 export class Listeners {
   readonly #scene: Scene;
+  readonly #feeds: Feeds;
   readonly #listeners = new Set<Listener>();
   readonly #clients = new Set<LiveClient>();
+  /** Clients that stay to the end, with the key of their environment. */
+  readonly #staying = new Map<LiveClient, string>();
   #over = false;
 
-  constructor(scene: Scene) {
+  constructor(scene: Scene, feeds: Feeds) {
     this.#scene = scene;
+    this.#feeds = feeds;
   }
 
   /** Listeners come in the course of the storm. */
   start(): void {
     const { world, scenario, environments } = this.#scene;
+    this.#feeds.onWriter = (runId, keys) => void this.#watchWriter(runId, keys);
     for (const environment of environments) {
       const at = () => world.between(0, scenario.stormMs * 0.8);
       for (let count = world.between(1, 4); count > 0; count--)
@@ -112,6 +118,8 @@ export class Listeners {
       WebSocket,
     });
     this.#clients.add(client);
+    const stays = !world.chance(0.15);
+    if (stays) this.#staying.set(client, environment.key);
     const watched: Listener[] = [];
     for (let count = world.between(1, 5); count > 0 && !this.#over; count--) {
       await world.sleep(world.between(0, 20_000));
@@ -122,8 +130,22 @@ export class Listeners {
       } else watched.push(listener);
     }
     // Some go away; the others stay to the end.
-    if (world.chance(0.15)) client.close();
-    else for (const listener of watched) this.#listeners.add(listener);
+    if (stays) for (const listener of watched) this.#listeners.add(listener);
+    else client.close();
+  }
+
+  /** Whoever stays may watch the log and the streams of a run while it writes them. */
+  async #watchWriter(runId: string, keys: readonly string[]): Promise<void> {
+    const { world } = this.#scene;
+    const of = parseRunId(runId)?.environmentKey;
+    const clients = [...this.#staying].filter(([, key]) => key === of).map(([client]) => client);
+    if (clients.length === 0) return;
+    await world.sleep(world.between(0, 2_000));
+    if (this.#over) return;
+    const client = world.pick(clients);
+    if (world.chance(0.7)) this.#listeners.add(this.#watchLog(client, runId).listener);
+    for (const key of keys)
+      if (world.chance(0.5)) this.#listeners.add(this.#watchStream(client, runId, key).listener);
   }
 
   #subscribe(client: LiveClient, environment: EnvironmentRef): Watching {
@@ -142,6 +164,12 @@ export class Listeners {
           paused: false,
         });
       return { listener: { difference }, unsubscribe };
+    }
+    if (draw > 0.65) {
+      const written = this.#feeds.runs.filter((id) => parseRunId(id)?.environmentKey === environment.key);
+      const run = world.chance(0.7) && written.length > 0 ? world.pick(written) : this.#someRun(environment);
+      if (run !== undefined && draw > 0.82) return this.#watchLog(client, run);
+      if (run !== undefined) return this.#watchStream(client, run, world.pick(STREAM_KEYS));
     }
     const runId = draw < 0.35 ? this.#someRun(environment) : undefined;
     if (runId !== undefined) {
@@ -177,6 +205,47 @@ export class Listeners {
         expected.map((run) => shown(run, data)),
       );
     };
+    return { listener: { difference }, unsubscribe };
+  }
+
+  #watchLog(client: LiveClient, runId: string): Watching {
+    const seen: SeenLine[] = [];
+    const { unsubscribe } = client.logs(
+      runId,
+      (lines) => {
+        for (const { seq, message } of lines) seen.push([seq, message]);
+      },
+      this.#onError(`the log of ${runId}`),
+    );
+    return { listener: { difference: () => this.#feeds.logDifference(runId, seen) }, unsubscribe };
+  }
+
+  #watchStream(client: LiveClient, runId: string, key: string): Watching {
+    const { world } = this.#scene;
+    const isSlow = world.chance(0.3);
+    const seen: SeenRecord[] = [];
+    let hasEnded = false;
+    const { unsubscribe } = client.stream(
+      runId,
+      key,
+      async (chunks) => {
+        if (isSlow) await world.sleep(world.between(0, 500));
+        for (const { index, chunk } of chunks) seen.push([index, chunk]);
+      },
+      {
+        onEnd: () => {
+          hasEnded = true;
+        },
+        ...this.#onError(`a stream of ${runId}`),
+      },
+    );
+    const difference = (owners: RunRecord[]) =>
+      this.#feeds.streamDifference(
+        owners.find(({ id }) => id === runId),
+        key,
+        seen,
+        hasEnded,
+      );
     return { listener: { difference }, unsubscribe };
   }
 

@@ -3,6 +3,7 @@ import { defaultQueueName, parseRunId } from "@acme/sdk/contract";
 import { batchObject } from "../../durable-objects/src/batch/object.ts";
 import { dispatcherObject } from "../../durable-objects/src/dispatcher/object.ts";
 import { environmentObject } from "../../durable-objects/src/environment/object.ts";
+import { feedObject } from "../../durable-objects/src/feed/object.ts";
 import { liveObject } from "../../durable-objects/src/live/object.ts";
 import { queueObject } from "../../durable-objects/src/queue/object.ts";
 import { queueKeyOf } from "../../durable-objects/src/routing/keys.ts";
@@ -13,6 +14,7 @@ import type { Edge } from "./checks/run-changes.ts";
 import { type InvariantNumber, Violation } from "./checks/violations.ts";
 import { act, fillBacklogs } from "./clients.ts";
 import { NO_FAULTS } from "./faults.ts";
+import { Feeds } from "./feeds.ts";
 import { SimulatedHost } from "./host.ts";
 import { Invariants } from "./invariants.ts";
 import { Listeners, liveDependencies } from "./listeners.ts";
@@ -115,6 +117,8 @@ class Simulation {
   readonly #invariants: Invariants;
   readonly #scene: Scene;
   readonly #hosts: SimulatedHost[] = [];
+  /** Null: nobody watches. */
+  readonly #feeds: Feeds | null;
   /** When the clock last moved, and at which step. */
   #movedAt = 0;
   #moved = 0;
@@ -135,6 +139,7 @@ class Simulation {
     this.#platform.define("DISPATCHER", dispatcherObject(NO_TUNNELS));
     const isWatched = scenario.kind === "watched";
     this.#platform.define("LIVE", isWatched ? liveObject(liveDependencies(this.#querySide)) : NobodyListens);
+    this.#platform.define("FEED", feedObject());
     this.#platform.define("WAITPOINT", waitpointObject({ openProjection }));
     this.#platform.define("BATCH", batchObject());
     const places = placesOf(scenario, world);
@@ -149,12 +154,14 @@ class Simulation {
     };
     this.#invariants = new Invariants(world, this.#platform, this.#querySide, options);
     this.#scene = new Scene(world, this.#platform, this.#invariants, scenario, places);
+    this.#feeds = isWatched ? new Feeds(this.#scene) : null;
     const code = new TaskCode(this.#scene);
     for (let index = 0; index < scenario.hosts; index++) {
       const hostId = `host-${index}`;
       const slots = world.between(1, scenario.slots);
       const { invariants } = this.#scene;
-      this.#hosts.push(new SimulatedHost(world, this.#platform, { hostId, slots, code, invariants }));
+      const feeds = this.#feeds ?? undefined;
+      this.#hosts.push(new SimulatedHost(world, this.#platform, { hostId, slots, code, invariants, feeds }));
     }
   }
 
@@ -174,7 +181,7 @@ class Simulation {
       });
     }
     if (kind !== "backlog") this.#keepSchedules();
-    const listeners = kind === "watched" ? new Listeners(scene) : null;
+    const listeners = this.#feeds && new Listeners(scene, this.#feeds);
     listeners?.start();
     let storming = true;
     if (blowEveryMs > 0) strike(scene, this.#hosts, () => !storming);
