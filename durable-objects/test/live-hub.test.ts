@@ -735,6 +735,20 @@ describe("a stream", () => {
     expect(seqsOf(slow)).toEqual(upTo(records.length));
   });
 
+  it("ends for a slow reader also if this object slept after the run had ended", async () => {
+    const socket = await connected();
+    await subscribe(socket, stream);
+    for (let n = 0; n < 2 * LIVE_LIMITS.streamWindow; n++) write(1);
+    change(record(1, { version: 2, status: "COMPLETED_SUCCESSFULLY" }));
+    expect(seqsOf(socket)).toEqual(upTo(LIVE_LIMITS.streamWindow));
+    hub = newHub();
+    hub.restore(socket, socket.saved as SavedConnection);
+    await keyChecked();
+    await handled(socket, LIVE_LIMITS.streamWindow - 1);
+    await settled(() => expect(socket.of("stream").at(-1)?.end).toBe(true));
+    expect(seqsOf(socket)).toEqual(upTo(records.length));
+  });
+
   it("shows a gap to a client that missed records while this object slept", async () => {
     const socket = await connected();
     await subscribe(socket, stream);

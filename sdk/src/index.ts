@@ -168,8 +168,21 @@ export { tags } from "./run/tags.ts";
 export { timeout } from "./run/timeout.ts";
 export { type ComputeUsage, type CurrentUsage, usage } from "./run/usage.ts";
 export { waitUntil } from "./run/wait-until.ts";
+export {
+  type InputStream,
+  type InputStreamIdleOptions,
+  type InputStreamOnceOptions,
+  InputStreamTimeoutError,
+  type InputStreamWaitOptions,
+} from "./streams/input-stream.ts";
 export type { ReadStreamOptions } from "./streams/read-stream.ts";
-export { type PipedStream, type PipeOptions, type StreamWriterHandle, streams } from "./streams/streams.ts";
+export {
+  type PipedStream,
+  type PipeOptions,
+  type StreamWriterHandle,
+  streams,
+  type WriterOptions,
+} from "./streams/streams.ts";
 export { batch } from "./trigger/batch.ts";
 export { BatchTriggerError } from "./trigger/batch-trigger-error.ts";
 export type {

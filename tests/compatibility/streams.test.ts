@@ -42,6 +42,56 @@ export const asking = task({
     return [first, second];
   },
 });
+const talk = streams.input({ id: "talk" });
+export const listening = task({
+  id: "listening",
+  run: async () => {
+    const heard = [];
+    const none = await talk.once({ timeoutMs: 50 });
+    const first = await talk.once().unwrap();
+    const { off } = talk.on((value) => { heard.push(value); if (heard.length === 2) off(); });
+    while (heard.length < 2) await pause(20);
+    const warm = await talk.waitWithIdleTimeout({ idleTimeoutInSeconds: 60 });
+    const skipped = await talk.waitWithIdleTimeout({ idleTimeoutInSeconds: 0.05, skipSuspend: true });
+    const hooks = [];
+    const cold = await talk.waitWithIdleTimeout({
+      idleTimeoutInSeconds: 0.05,
+      timeout: "1h",
+      onSuspend: () => { hooks.push("suspend"); },
+      onResume: () => { hooks.push("resume"); },
+    });
+    const last = await talk.wait({ timeout: "1h", tags: ["talk"] }).unwrap();
+    return {
+      none: [none.ok, none.error?.name, none.error?.timeoutMs],
+      first, heard, warm, skipped: [skipped.ok, skipped.error?.name], cold, hooks, last,
+      peeked: talk.peek() ?? null,
+    };
+  },
+});
+export const writing = task({
+  id: "writing",
+  run: async () => {
+    await streams.append("a");
+    const { waitUntilComplete } = streams.writer({
+      execute: ({ write, merge }) => { write("b"); merge(count(1, 0)); },
+    });
+    await waitUntilComplete();
+    const defined = streams.define({ id: "defined" });
+    await defined.append({ x: 1 });
+    await defined.writer({ execute: ({ write }) => write({ x: 2 }) }).waitUntilComplete();
+    await defined.pipe(count(1, 0)).waitUntilComplete();
+  },
+});
+export const child = task({
+  id: "child",
+  run: async ({ to }) => { await streams.append("from-child", "hello", { target: to }); },
+});
+export const parent = task({
+  id: "parent",
+  run: async (_, { ctx }) => {
+    for (const to of ["parent", "root", ctx.run.id]) await child.triggerAndWait({ to }).unwrap();
+  },
+});
 export const idle = task({ id: "idle", run: async ({ ms }) => { await pause(ms); } });
 `;
 
@@ -204,6 +254,43 @@ describe("streams", () => {
     expect(parseRunId(id)).not.toBeNull();
     const good = publicToken(server, id, [`read:runs:${id}`], 60);
     expect(await as(async () => all(await streams.read(id, "numbers")), good)).toEqual(numbers(1));
+  });
+
+  it("may have no name, be defined, and be written by a writer, or be those of a parent", async () => {
+    const { id } = await as(() => tasks.trigger("writing", {}));
+    const defined = streams.define<{ x: number }>({ id: "defined" });
+    expect(await as(async () => all(await defined.read(id)))).toEqual([{ x: 1 }, { x: 2 }, ...numbers(1)]);
+    expect(await as(async () => all(await streams.read(id)))).toEqual(["a", "b", ...numbers(1)]);
+    const { id: parent } = await as(() => tasks.trigger("parent", {}));
+    expect(await as(async () => all(await streams.read(parent, "from-child")))).toEqual(
+      Array.from({ length: 3 }, () => "hello"),
+    );
+  });
+
+  it("bring input to handlers, to one who waits in the process, and in what order it came", async () => {
+    const { id } = await as(() => tasks.trigger("listening", {}));
+    const talk = streams.input<number>({ id: "talk" });
+    await eventually("it executes", async () =>
+      as(async () => (await runs.retrieve(id)).status === "EXECUTING"),
+    );
+    for (let n = 1; n <= 4; n++) await as(() => talk.send(id, n));
+    await eventually("it is suspended", async () =>
+      as(async () => (await runs.retrieve(id)).status === "WAITING"),
+    );
+    await as(() => talk.send(id, 5));
+    await as(() => talk.send(id, 6));
+    const run = await as(() => runs.poll(id, { pollIntervalMs: 100 }));
+    expect(run.output).toEqual({
+      none: [false, "InputStreamTimeoutError", 50],
+      first: 1,
+      heard: [2, 3],
+      warm: { ok: true, output: 4 },
+      skipped: [false, "WaitpointTimeoutError"],
+      cold: { ok: true, output: 5 },
+      hooks: ["suspend", "resume"],
+      last: 6,
+      peeked: null,
+    });
   });
 
   it("bring input to a task, which is suspended while it waits", async () => {

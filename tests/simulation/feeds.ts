@@ -5,6 +5,8 @@ import type { Scene } from "./scene.ts";
 
 /** Keys of the streams that attempts write. */
 export const STREAM_KEYS = ["words", "numbers"] as const;
+/** How often a feed dies right after it has answered: what it stored may not have been sent to its watchers then. */
+const DIES = 0.1;
 /** An attempt writes at most so many batches of lines and of records. */
 const MOST_BATCHES = 6;
 
@@ -98,7 +100,7 @@ export class Feeds {
           message: `${sender}: line ${number}.${n}`,
         }),
       );
-      await this.#persist(goesOn, () =>
+      await this.#persist(run.runId, goesOn, () =>
         this.#feed(run.runId).appendLogs(run.attempt, entries, { sender, number }),
       );
       await world.sleep(world.between(0, 3_000));
@@ -114,17 +116,21 @@ export class Feeds {
         JSON.stringify(`${id}: ${from + n}`),
       );
       const writer = { id, from };
-      await this.#persist(goesOn, () => this.#feed(run.runId).appendRecords(key, { writer, records }));
+      await this.#persist(run.runId, goesOn, () =>
+        this.#feed(run.runId).appendRecords(key, { writer, records }),
+      );
       from += records.length;
       await world.sleep(world.between(0, 3_000));
     }
   }
 
   /** Repeats a call until it is answered, or the attempt is over. */
-  async #persist(goesOn: () => boolean, call: () => Promise<unknown>): Promise<void> {
+  async #persist(runId: string, goesOn: () => boolean, call: () => Promise<unknown>): Promise<void> {
     while (goesOn()) {
       try {
         await call();
+        const { world, platform } = this.#scene;
+        if (platform.faults.crash > 0 && world.chance(DIES)) platform.crash(`FEED/run:${runId}`);
         return;
       } catch {
         await this.#scene.world.sleep(this.#scene.world.between(10, 1_000));

@@ -23,6 +23,8 @@ import { ClientSocket } from "./sockets.ts";
 
 /** Polls are held for at most this long. */
 const HOLD_MS = 45_000;
+/** A client watches at most so many runs while they write. */
+const MOST_WRITERS = 30;
 /** More than a scenario has. */
 const ALL = 1_000;
 
@@ -73,6 +75,8 @@ export class Listeners {
   readonly #clients = new Set<LiveClient>();
   /** Clients that stay to the end, with the key of their environment. */
   readonly #staying = new Map<LiveClient, string>();
+  /** How many writers each of them watches: a connection has room for a number of subscriptions only. */
+  readonly #writers = new Map<LiveClient, number>();
   #over = false;
 
   constructor(scene: Scene, feeds: Feeds) {
@@ -143,6 +147,9 @@ export class Listeners {
     await world.sleep(world.between(0, 2_000));
     if (this.#over) return;
     const client = world.pick(clients);
+    const writers = (this.#writers.get(client) ?? 0) + 1;
+    if (writers > MOST_WRITERS) return;
+    this.#writers.set(client, writers);
     if (world.chance(0.7)) this.#listeners.add(this.#watchLog(client, runId).listener);
     for (const key of keys)
       if (world.chance(0.5)) this.#listeners.add(this.#watchStream(client, runId, key).listener);

@@ -68,8 +68,8 @@ export interface StreamProgress {
   sent: number | null;
   /** The last record of each message that the client has not handled yet, oldest first. */
   unhandled: number[];
-  /** Nothing is written to the stream any more. */
-  runOver: boolean;
+  /** Nothing is written to the stream any more; null: it is not known, because this object slept since. */
+  runOver: boolean | null;
   /** Records are being read; `again`: there may be more than those. */
   reading: boolean;
   again: boolean;

@@ -63,7 +63,7 @@ export class LiveHub {
       catchUp: (connection) => this.#states.catchUp(connection),
     });
     const counts = new EnvironmentCounts(host, subscriptions, delivery);
-    const streams = new Streams(host, subscriptions, delivery);
+    const streams = new Streams(host, reader, subscriptions, delivery);
     interest.onSilence((queueKey) => latest.silent(queueKey));
     this.#host = host;
     this.#interest = interest;
@@ -115,6 +115,7 @@ export class LiveHub {
       subscription.active = true;
       subscription.group?.shown?.forget(this.#host.now());
       if (saved.behind) subscription.missed = "all";
+      if (subscription.progress) subscription.progress.runOver = null;
     }
     // It may have been long ago that the key or the session was looked at.
     connection.held = true;

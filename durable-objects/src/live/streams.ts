@@ -1,3 +1,4 @@
+import { isFinal } from "@acme/sdk/contract";
 import { LIVE_LIMITS, type LiveTarget } from "@acme/sdk/contract/live";
 import type { StreamRecord } from "../feed/rpc.ts";
 import type { StreamProgress, Subscription } from "./connection.ts";
@@ -5,6 +6,7 @@ import type { Delivery } from "./delivery.ts";
 import { type HubHost, RETRY_MS } from "./hub-host.ts";
 import { sleep } from "./in-parallel.ts";
 import { streamText } from "./message-texts.ts";
+import type { RunReader } from "./run-reader.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 type StreamTarget = Extract<LiveTarget, { kind: "stream" }>;
@@ -16,11 +18,13 @@ type StreamTarget = Extract<LiveTarget, { kind: "stream" }>;
  */
 export class Streams {
   readonly #host: HubHost;
+  readonly #reader: RunReader;
   readonly #subscriptions: Subscriptions;
   readonly #delivery: Delivery;
 
-  constructor(host: HubHost, subscriptions: Subscriptions, delivery: Delivery) {
+  constructor(host: HubHost, reader: RunReader, subscriptions: Subscriptions, delivery: Delivery) {
     this.#host = host;
+    this.#reader = reader;
     this.#subscriptions = subscriptions;
     this.#delivery = delivery;
   }
@@ -91,10 +95,11 @@ export class Streams {
 
   async #readNext(subscription: Subscription, progress: StreamProgress): Promise<void> {
     const { runId, key } = subscription.target as StreamTarget;
-    // Looked at before the records are read: all that was written before the end is among them.
-    const { runOver } = progress;
     const after = progress.sent;
     try {
+      // Looked at before the records are read: all that was written before the end is among them.
+      const runOver = progress.runOver ?? (await this.#isOver(runId));
+      progress.runOver ??= runOver;
       if (after === null) {
         const last = await this.#host.watchStream(runId, key);
         // The client sees a gap if it lacks any, and asks for what it lacks.
@@ -109,6 +114,11 @@ export class Streams {
       progress.again = true;
       await sleep(RETRY_MS);
     }
+  }
+
+  async #isOver(runId: string): Promise<boolean> {
+    const run = await this.#reader.one(runId);
+    return !run || isFinal(run.status);
   }
 
   /** False: the client's connection lags, or its token has expired. The records are read again later. */

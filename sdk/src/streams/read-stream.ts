@@ -9,7 +9,7 @@ export interface ReadStreamOptions extends Pick<ApiRequestOptions, "clientConfig
   /** Number of the first chunk, from 0. Default: 0. */
   startIndex?: number;
   /** `latest`: begins at the last chunk that exists. */
-  from?: "start" | "latest";
+  from?: "start" | "beginning" | "latest";
   /** Ends when no chunk came for this long. Default: it ends with the run. At most 600. */
   timeoutInSeconds?: number;
 }

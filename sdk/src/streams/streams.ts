@@ -1,18 +1,17 @@
 import { webCrypto } from "#web-crypto";
-import { inputStreamPath, sendInput } from "../client/input-streams-api.ts";
-import { request } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import { currentRun, type RunScope } from "../run/state.ts";
-import { callSite, waitScope } from "../wait/durable.ts";
-import { errorOf, readValue } from "../wait/operation-errors.ts";
+import { inputStream } from "./input-stream.ts";
 import { type ReadStreamOptions, readStream, type StreamChunk } from "./read-stream.ts";
 import { StreamWriter } from "./stream-writer.ts";
 
 type Source<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
 
 export interface PipeOptions extends ApiRequestOptions {
-  /** The run whose stream it is: this one, its parent or the first of the chain. Default: `self`. */
-  target?: "self" | "parent" | "root";
+  /** The run whose stream it is: this one, its parent, the first of the chain, or one by its id. Default: `self`. */
+  target?: "self" | "parent" | "root" | (string & {});
+  /** Options of the requests, where Trigger.dev's code puts them. */
+  requestOptions?: ApiRequestOptions;
 }
 
 export interface PipedStream<T> {
@@ -36,7 +35,7 @@ function runFor(what: string): RunScope {
 function targetOf({ ctx }: RunScope, target: PipeOptions["target"]): string {
   if (target === "parent") return ctx.run.parentTaskRunId ?? ctx.run.id;
   if (target === "root") return ctx.run.rootTaskRunId ?? ctx.run.parentTaskRunId ?? ctx.run.id;
-  return ctx.run.id;
+  return target === undefined || target === "self" ? ctx.run.id : target;
 }
 
 /** Lets the run's end wait for it. */
@@ -64,7 +63,8 @@ function pipe<T>(
   const key = named ? first : DEFAULT_KEY;
   const source = (named ? second : first) as Source<T>;
   const options = (named ? third : (second as PipeOptions | undefined)) ?? {};
-  const { target, ...requestOptions } = options;
+  const { target, requestOptions: given, ...own } = options;
+  const requestOptions = { ...own, ...given };
   const run = runFor("streams.pipe()");
   const path = streamPath(targetOf(run, target), `self/${encodeURIComponent(key)}`);
   const writer = new StreamWriter(path, webCrypto.randomUUID(), requestOptions);
@@ -88,10 +88,18 @@ function pipe<T>(
   return { stream: copy.readable as PipedStream<T>["stream"], waitUntilComplete: () => work };
 }
 
-/** Appends one chunk to a stream of the run, as text. @throws Error outside of a run; ApiError */
-async function append(key: string, value: string, options: PipeOptions = {}): Promise<void> {
-  const { waitUntilComplete } = pipe(key, [value], options);
-  await waitUntilComplete();
+/**
+ * Appends one chunk to a stream of the run, as text: `streams.append("notes", "done")`, or `streams.append("done")` to the
+ * stream `default`.
+ * @throws Error outside of a run; ApiError
+ */
+async function append(value: string, options?: PipeOptions): Promise<void>;
+async function append(key: string, value: string, options?: PipeOptions): Promise<void>;
+async function append(first: string, second?: string | PipeOptions, third?: PipeOptions): Promise<void> {
+  const named = typeof second === "string";
+  const [key, value] = named ? [first, second] : [DEFAULT_KEY, first];
+  const options = named ? third : second;
+  await pipe(key, [value], options).waitUntilComplete();
 }
 
 export interface StreamWriterHandle<T> {
@@ -99,11 +107,15 @@ export interface StreamWriterHandle<T> {
   merge(source: Source<T>): void;
 }
 
+export type WriterOptions<T> = PipeOptions & { execute: (writer: StreamWriterHandle<T>) => unknown };
+
 /** A stream that `execute` writes to; it ends when that and all that it merged have ended. */
-function writer<T>(
-  key: string,
-  { execute, ...options }: PipeOptions & { execute: (writer: StreamWriterHandle<T>) => unknown },
-): PipedStream<T> {
+function writer<T>(options: WriterOptions<T>): PipedStream<T>;
+function writer<T>(key: string, options: WriterOptions<T>): PipedStream<T>;
+function writer<T>(first: string | WriterOptions<T>, second?: WriterOptions<T>): PipedStream<T> {
+  const named = typeof first === "string";
+  const key = named ? first : DEFAULT_KEY;
+  const { execute, ...options } = (named ? second : first) as WriterOptions<T>;
   const { readable, writable } = new TransformStream<T, T>(undefined, undefined, {
     highWaterMark: Number.POSITIVE_INFINITY,
   });
@@ -152,98 +164,10 @@ function define<T>({ id }: { id: string }) {
     pipe: (source: Source<T>, options?: PipeOptions): PipedStream<T> => pipe(id, source, options),
     append: async (value: T, options?: PipeOptions): Promise<void> =>
       pipe<T>(id, [value], options).waitUntilComplete(),
-    writer: (
-      options: PipeOptions & { execute: (writer: StreamWriterHandle<T>) => unknown },
-    ): PipedStream<T> => writer<T>(id, options),
+    writer: (options: WriterOptions<T>): PipedStream<T> => writer<T>(id, options),
     read: (runId: string, options?: ReadStreamOptions): Promise<AsyncIterable<T>> =>
       read<T>(runId, id, options),
   };
 }
 
-const POSITIONS = Symbol.for("acme.sdk.inputPositions");
-
-/** The last record of an input stream that the run's code has had, by key. */
-function positionsOf(run: RunScope): Map<string, number> {
-  const known = run.locals.get(POSITIONS) as Map<string, number> | undefined;
-  const positions = known ?? new Map<string, number>();
-  if (!known) run.locals.set(POSITIONS, positions);
-  return positions;
-}
-
-interface InputRecord {
-  seq: number;
-  data: string;
-}
-
-/** Values that others send to a running task: `approval.send(runId, …)` from anywhere, `await approval.wait()` in it. */
-function input<T>({ id }: { id: string }) {
-  const wait = async (
-    options: { timeout?: string } = {},
-  ): Promise<{ ok: true; output: T } | { ok: false; error: Error }> => {
-    const { run, scope } = waitScope("input.wait()");
-    const positions = positionsOf(run);
-    return scope.operation<{ ok: true; output: T } | { ok: false; error: Error }>({
-      kind: "token",
-      name: `input ${id}`,
-      site: callSite(wait),
-      start: async ({ target }) => {
-        if (target) return { target };
-        const body = { streamId: id, lastSeqNum: positions.get(id) ?? -1, ...options };
-        const path = `/api/v1/runs/${encodeURIComponent(run.ctx.run.id)}/input-streams/wait`;
-        const { data } = await request<{ waitpointId: string }>({ method: "POST", path, body });
-        return { target: data.waitpointId };
-      },
-      wait: ({ target }) => ({ type: "token", token: target ?? "" }),
-      read: (result) => {
-        if (!result.ok) return { ok: false, error: errorOf(result.error) as Error };
-        const { seq, data } = readValue<InputRecord>(result);
-        positions.set(id, seq);
-        return { ok: true, output: JSON.parse(data) as T };
-      },
-    });
-  };
-  const on = (handler: (value: T) => unknown): { off(): void } => {
-    const run = runFor("input.on()");
-    const controller = new AbortController();
-    const stop = () => controller.abort();
-    run.signal.addEventListener("abort", stop, { once: true });
-    (async () => {
-      const startIndex = (positionsOf(run).get(id) ?? -1) + 1;
-      const { signal } = controller;
-      for await (const { index, chunk } of readStream<string>(inputStreamPath(run.ctx.run.id, id), {
-        signal,
-        startIndex,
-      })) {
-        positionsOf(run).set(id, index);
-        await handler(JSON.parse(chunk) as T);
-      }
-    })().catch((error: unknown) => {
-      if (!controller.signal.aborted) run.log("error", `Input stream ${id} ended: ${String(error)}`);
-    });
-    return { off: stop };
-  };
-  return {
-    id,
-    /** @throws NotFoundError; BadRequestError where the run is over */
-    send: async (runId: string, value: T, options?: ApiRequestOptions): Promise<void> => {
-      await sendInput(runId, id, value, options);
-    },
-    /**
-     * The next value that the run has not had. The run is suspended while it waits, and holds nothing. `timeout`: `"1h"`;
-     * default: none.
-     */
-    wait,
-    /** Calls `handler` with each value from now on, in order, while the run executes: it is not suspended meanwhile. */
-    on,
-    /** The next value. The process waits: with `wait`, the run is suspended. */
-    once: (): Promise<T> =>
-      new Promise<T>((resolve) => {
-        const { off } = on((value) => {
-          off();
-          resolve(value);
-        });
-      }),
-  };
-}
-
-export const streams = { pipe, append, writer, read, define, input };
+export const streams = { pipe, append, writer, read, define, input: inputStream };

@@ -19,6 +19,7 @@ const InputBody = z.object({ data: z.unknown() });
 const InputWaitBody = z.object({
   streamId: z.string().min(1).max(STREAM_LIMITS.keyLength),
   timeout: z.string().max(64).optional(),
+  tags: z.array(z.string().min(1).max(128)).max(10).optional(),
   lastSeqNum: z.number().int().min(-1).optional(),
 });
 
@@ -42,7 +43,7 @@ export const streamRoutes = new Hono<App>()
   })
   .post("/api/v1/runs/:runId/input-streams/wait", access("waitForInput"), async (c) => {
     const { environment } = c.var;
-    const { streamId, timeout, lastSeqNum = -1 } = await readBody(c, InputWaitBody);
+    const { streamId, timeout, tags = [], lastSeqNum = -1 } = await readBody(c, InputWaitBody);
     const run = await openRun(c, environment, c.req.param("runId"));
     const now = Date.now();
     const id = newEnvironmentId("waitpoint", environment.key, now);
@@ -52,7 +53,7 @@ export const streamRoutes = new Hono<App>()
       timeoutAt: timeout === undefined ? null : parseDelay(timeout, now),
       idempotencyKey: null,
       idempotencyKeyExpiresAt: null,
-      tags: [],
+      tags,
     });
     const feed = runFeed(c.env, run.id);
     const record = await feed.waitForInput(inputKey(streamId), id, lastSeqNum);
