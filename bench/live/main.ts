@@ -3,9 +3,11 @@
  * callback, what watchers of one tag cost while runs go by, and what idle connections take.
  *
  *   node scripts/bootstrap.mjs bench/live/main.ts [--phase latency|watchers|idle]… [--watchers 1000] [--rate 200]
- *     [--seconds 10] [--rounds 2] [--idle 10000]
+ *     [--seconds 10] [--rounds 2] [--idle 10000] [--sockets N]
+ *
+ * `--sockets`: how many connections the server takes, where its limit of open files would have it take fewer.
  */
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
@@ -26,6 +28,7 @@ const { values } = parseArgs({
     seconds: { type: "string", default: "10" },
     rounds: { type: "string", default: "2" },
     idle: { type: "string", default: "10000" },
+    sockets: { type: "string" },
   },
 });
 const wanted = (phase: string): boolean => !values.phase || values.phase.includes(phase);
@@ -35,7 +38,10 @@ const seconds = Number(values.seconds);
 const LIMIT = 100;
 
 const inspector = await freePort();
-const setting = await Setting.start({ BENCH_WORKERD_INSPECTOR: String(inspector) });
+const setting = await Setting.start({
+  BENCH_WORKERD_INSPECTOR: String(inspector),
+  ...(values.sockets ? { BENCH_SOCKETS: values.sockets } : {}),
+});
 const { server, host, place, url, worker, folder, quiet } = setting;
 const memory = () => setting.memory();
 /** Milliseconds of CPU time that workerd has spent in the kernel. */
@@ -124,6 +130,9 @@ async function watched(count: number, round: number): Promise<void> {
 
 async function idle(count: number): Promise<void> {
   const before = memory();
+  const descriptors = () => readdirSync(`/proc/${worker}/fd`).length;
+  const descriptorsBefore = descriptors();
+  // Each process has its own limit of open files.
   const crowd = new Crowd(2);
   const target = { kind: "runs", filter: { tags: ["idle"] } };
   const began = performance.now();
@@ -142,7 +151,7 @@ async function idle(count: number): Promise<void> {
   await sleep(10_000);
   const { open, messages } = await crowd.report();
   console.log(
-    `${open} of ${count} idle sockets held, opened in ${(took / 1_000).toFixed(1)} s: memory ${before.toFixed(0)} → ${full.toFixed(0)} MB (asleep ${memory().toFixed(0)} MB), ${(((full - before) * 1_024) / Math.max(1, opened)).toFixed(1)} KB each, file descriptors allowed ${/open files\s+(\d+)/.exec(readFileSync(`/proc/${worker}/limits`, "utf8"))?.[1]}, CPU in 10 s: ${((cpuMs([worker]) - cpuBefore) / 1_000).toFixed(2)} s`,
+    `${open} of ${count} idle sockets held, opened in ${(took / 1_000).toFixed(1)} s: memory ${before.toFixed(0)} → ${full.toFixed(0)} MB (asleep ${memory().toFixed(0)} MB), ${(((full - before) * 1_024) / Math.max(1, opened)).toFixed(1)} KB each, file descriptors ${descriptorsBefore} → ${descriptors()} of ${/open files\s+(\d+)/.exec(readFileSync(`/proc/${worker}/limits`, "utf8"))?.[1]}, CPU in 10 s: ${((cpuMs([worker]) - cpuBefore) / 1_000).toFixed(2)} s`,
   );
   const woken = performance.now();
   const working = host.work(1);

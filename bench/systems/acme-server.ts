@@ -3,7 +3,8 @@
  * `ready at PATH_OF_LOCAL_JSON`, stops at SIGTERM.
  *
  * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the container host, for
- * `--profile`. BENCH_COUNTS makes the Worker count what it does (see `bench/counts`).
+ * `--profile`. BENCH_SOCKETS is how many live connections there may be, instead of what the limit of open files leaves room
+ * for beside everything else. BENCH_COUNTS makes the Worker count what it does (see `bench/counts`).
  */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,7 +12,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const dataDir = process.argv[2]!;
-const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR, BENCH_COUNTS } = process.env;
+const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR, BENCH_COUNTS, BENCH_SOCKETS } = process.env;
 
 if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
   // The server takes the path of workerd's binary from its package: here it finds a script that starts it in another way.
@@ -37,7 +38,10 @@ const server = await startServer({
   dataDir,
   port: 0,
   executor: process.argv[3] === "docker" ? "docker" : "process",
-  vars: { API_RATE_LIMIT: "100000000,100000000" },
+  vars: {
+    API_RATE_LIMIT: "100000000,100000000",
+    ...(BENCH_SOCKETS ? { MAX_LIVE_SOCKETS: BENCH_SOCKETS } : {}),
+  },
   log: (line) => console.error(line),
 });
 console.log(`ready at ${server.localFile}`);

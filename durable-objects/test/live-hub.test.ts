@@ -256,6 +256,18 @@ describe("a client that lags", () => {
   });
 });
 
+it("tells the queue of a run that is watched also where its log is just being opened", async () => {
+  runs.set(runId(1), record(1));
+  const { promise, resolve } = Promise.withResolvers<void>();
+  beforeReading = promise;
+  const socket = await connected();
+  const logs = subscribe(socket, { kind: "logs", runId: runId(1), after: 0 }, "1");
+  const run = subscribe(socket, { kind: "run", runId: runId(1) }, "2");
+  resolve();
+  await Promise.all([logs, run]);
+  expect(interests.at(-1)?.runs).toEqual([runId(1)]);
+});
+
 describe("columns that are skipped", () => {
   const full = (version: number) => record(1, { version, output: '"o"', outputType: "application/json" });
 

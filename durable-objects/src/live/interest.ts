@@ -64,6 +64,11 @@ export class Interest {
     if (runs?.size === 0) this.#runs.delete(queueKey);
   }
 
+  /** Whether a queue that is given the interest sends the changes of this run. */
+  wants(runId: string): boolean {
+    return this.needsAll || (this.#runs.get(queueOf(runId))?.has(runId) ?? false);
+  }
+
   /** What a queue should send; the queue is about to be given it. */
   of(queueKey: string): LiveInterest {
     const now = this.#now();

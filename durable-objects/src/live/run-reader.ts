@@ -7,6 +7,12 @@ import type { LiveInterest } from "./rpc.ts";
 /** Runs read in one call, and calls at the same time. */
 const READ_AT_ONCE = 50;
 const CALLS_AT_ONCE = 32;
+interface Reading {
+  run: Promise<RunRecord | null>;
+  /** The queue was given an interest in the run with it: it sends what changes from then on. */
+  isWanted: boolean;
+}
+
 /** Characters of payloads and the like that are kept of runs read lately. */
 const MAX_KEPT = 8 * 1024 * 1024;
 
@@ -20,7 +26,7 @@ export class RunReader {
   readonly #listen: Listen;
   readonly #interest: Interest;
   readonly #latest: LatestRuns;
-  readonly #reading = new Map<string, Promise<RunRecord | null>>();
+  readonly #reading = new Map<string, Reading>();
   /** Read lately, in the order of reading. Only of runs whose changes are heard of. */
   readonly #kept = new Map<string, RunRecord>();
   #keptSize = 0;
@@ -33,7 +39,7 @@ export class RunReader {
 
   /** Reads a run from its owner, as it is now or later. Concurrent callers share one call. Null: no such run. */
   async one(runId: string): Promise<RunRecord | null> {
-    const run = await (this.#reading.get(runId) ?? this.#readOnce(runId));
+    const run = await (this.#shared(runId) ?? this.#readOnce(runId));
     const known = this.#latest.get(runId);
     // A change may have overtaken the answer.
     if (run && known && known.version > run.version) return this.#readOnce(runId);
@@ -48,7 +54,7 @@ export class RunReader {
     const joined: Promise<unknown>[] = [];
     for (const runId of new Set(runIds)) {
       const kept = this.#current(runId);
-      const reading = this.#reading.get(runId);
+      const reading = this.#shared(runId);
       if (kept) found.set(runId, kept);
       else if (reading) {
         joined.push(
@@ -86,24 +92,34 @@ export class RunReader {
     return records;
   }
 
+  /** The read that is under way, unless the queue would not learn from it that somebody wants the run's changes by now. */
+  #shared(runId: string): Promise<RunRecord | null> | undefined {
+    const reading = this.#reading.get(runId);
+    return reading && (reading.isWanted || !this.#interest.wants(runId)) ? reading.run : undefined;
+  }
+
   #readOnce(runId: string): Promise<RunRecord | null> {
-    const reading = this.listen(queueOf(runId), [runId])
-      .then(([run]) => run ?? null)
+    const isWanted = this.#interest.wants(runId);
+    const run = this.listen(queueOf(runId), [runId])
+      .then(([found]) => found ?? null)
       .finally(() => {
         if (this.#reading.get(runId) === reading) this.#reading.delete(runId);
       });
+    const reading = { run, isWanted };
     this.#reading.set(runId, reading);
-    return reading;
+    return run;
   }
 
   /** While it is under way, others that want one of these runs wait for the same call. */
   async #readPart(queueKey: string, runIds: string[]): Promise<RunRecord[]> {
+    const wanted = new Set(runIds.filter((runId) => this.#interest.wants(runId)));
     const call = this.listen(queueKey, runIds);
     const byId = call.then((runs) => new Map(runs.map((run) => [run.id, run])));
     for (const runId of runIds) {
-      const reading = byId.then((runs) => runs.get(runId) ?? null);
+      const run = byId.then((runs) => runs.get(runId) ?? null);
       // Whoever made the call hears of its failure.
-      reading.catch(() => {});
+      run.catch(() => {});
+      const reading = { run, isWanted: wanted.has(runId) };
       this.#reading.set(runId, reading);
       void byId
         .catch(() => {})
