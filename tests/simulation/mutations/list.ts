@@ -305,6 +305,14 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "a read of a run is shared though its queue does not learn from it that somebody watches",
+    invariant: 8,
+    kind: "watched",
+    module: `${OBJECTS}/live/run-reader.ts`,
+    find: "return reading && (reading.isWanted || !this.#interest.wants(runId)) ? reading.run : undefined;",
+    replace: "return reading?.run;",
+  },
+  {
     name: "a feed that starts anew has forgotten who watches its log",
     invariant: 8,
     kind: "watched",
