@@ -17,6 +17,8 @@ const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["at a promotion, or where queues are listed", /^SCAN queues USING COVERING INDEX queues_name$/],
   ["at the dispatcher's start, and when a host is lost", /^SCAN session_queues$/],
   ["at the dispatcher's start: registered hosts, never a backlog", /^SCAN hosts$/],
+  ["at a feed's start: who watches it", /^SCAN (watched|watched_streams)$/],
+  ["when a stream is created: a run has few", /^SCAN streams$/],
   ["once in an object's life", /^SCAN schedules USING COVERING INDEX sqlite_autoindex_schedules_1$/],
 ];
 
@@ -26,7 +28,8 @@ const isGlance = (query: string): boolean => /^SELECT 1 AS found FROM \w+ LIMIT 
 const isMigration = (query: string): boolean =>
   (query.startsWith("INSERT INTO keys") && query.includes("SELECT")) ||
   query.startsWith("UPDATE runs SET kept_until = json_extract(") ||
-  query.startsWith("UPDATE runs SET due_at = kept_until ");
+  query.startsWith("UPDATE runs SET due_at = kept_until ") ||
+  query.startsWith("INSERT INTO totals (name, value)\n    SELECT");
 
 let plans: StatementPlan[];
 beforeAll(async () => {
