@@ -1,7 +1,14 @@
 import { spanIdOfAttempt, spanIdOfOperation, spanIdOfRun } from "@acme/sdk/contract/trace-context";
 import { describe, expect, it } from "vitest";
 import type { RecordedSpan } from "../src/lib/api/environment-api.ts";
-import { highest, linePath, roundEnd, stackedBars, timeTicks } from "../src/lib/charts/chart-scale.ts";
+import {
+  highest,
+  linePath,
+  loneDots,
+  roundEnd,
+  stackedBars,
+  timeTicks,
+} from "../src/lib/charts/chart-scale.ts";
 import { parsePeriod, periodQuery } from "../src/lib/charts/period.ts";
 import { daysOf } from "../src/lib/metrics/days.ts";
 import { money, outcomeSeries, percent } from "../src/lib/metrics/series.ts";
@@ -20,8 +27,10 @@ describe("a chart", () => {
     expect(highest([], true)).toBe(0);
   });
 
-  it("breaks its lines where nothing is known, and shows a value between two gaps", () => {
-    expect(linePath([1, 2, null, 2], 2, { width: 40, height: 10 })).toBe("M5.0 5.0L15.0 0.0M35.0 0.0h0.01");
+  it("breaks its lines where nothing is known, and has a dot for a value between two gaps", () => {
+    const box = { width: 40, height: 10 };
+    expect(linePath([1, 2, null, 2], 2, box)).toBe("M5.0 5.0L15.0 0.0M35.0 0.0");
+    expect(loneDots([1, 2, null, 2], 2, box)).toEqual([{ x: 35, y: 0 }]);
     expect(linePath([], 2, { width: 40, height: 10 })).toBe("");
   });
 

@@ -2,6 +2,7 @@ import type { EnvironmentHost } from "@acme/sdk/contract";
 import type {
   AttemptsResponse,
   BatchSummary,
+  BuildLogResponse,
   BulkActionResource,
   ConcurrencyLimitItem,
   ConcurrencyLimitKeyItem,
@@ -285,6 +286,11 @@ export class EnvironmentApi {
   }
   retrieveDeployment(version: string, signal?: AbortSignal): Promise<RetrieveDeploymentResponse> {
     return this.call(`/api/v1/projects/${this.path}/deployments/${encodeURIComponent(version)}`, { signal });
+  }
+  async listBuildLog(id: string, signal?: AbortSignal): Promise<BuildLogResponse["data"]> {
+    return (
+      await this.call<BuildLogResponse>(`/api/v1/deployments/${encodeURIComponent(id)}/build-log`, { signal })
+    ).data;
   }
   promoteDeployment(version: string): Promise<Deployment> {
     return this.post(`/api/v1/projects/${this.path}/deployments/${encodeURIComponent(version)}/promote`);

@@ -44,12 +44,25 @@ export function linePath(values: readonly (number | null)[], max: number, { widt
     }
     const x = ((index + 0.5) * step).toFixed(1);
     const y = (height - (max > 0 ? Math.min(1, value / max) : 0) * height).toFixed(1);
-    const alone = !drawing && (values[index + 1] ?? null) === null;
-    // A value between two gaps is a dot.
-    path += alone ? `M${x} ${y}h0.01` : `${drawing ? "L" : "M"}${x} ${y}`;
+    path += `${drawing ? "L" : "M"}${x} ${y}`;
     drawing = true;
   }
   return path;
+}
+
+/** Values between two gaps, which no line shows. */
+export function loneDots(
+  values: readonly (number | null)[],
+  max: number,
+  { width, height }: Box,
+): { x: number; y: number }[] {
+  const step = width / Math.max(1, values.length);
+  const at = (index: number) => values[index] ?? null;
+  return values.flatMap((value, index) =>
+    value === null || at(index - 1) !== null || at(index + 1) !== null
+      ? []
+      : [{ x: (index + 0.5) * step, y: height - (max > 0 ? Math.min(1, value / max) : 0) * height }],
+  );
 }
 
 export interface Bar {
