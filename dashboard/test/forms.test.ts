@@ -1,5 +1,6 @@
-import { BULK_LIMITS, TOKEN_FORM_LIMITS } from "@acme/sdk/contract/api";
+import { AlertRuleBody, BULK_LIMITS, TOKEN_FORM_LIMITS } from "@acme/sdk/contract/api";
 import { describe, expect, it } from "vitest";
+import { conditionText, draftOf, EMPTY_DRAFT, KINDS, ruleOf } from "../src/lib/alerts/rule-draft.ts";
 import type { RunListItem } from "../src/lib/api/environment-api.ts";
 import { BULK_RUNS, DIRECTLY } from "../src/lib/runs/bulk.ts";
 import {
@@ -176,5 +177,27 @@ describe("the form of a token's schema", () => {
     expect(fieldsOf({ type: "array", items: { type: "object" } })).toBeNull();
     expect(fieldsOf(undefined)).toBeNull();
     expect(TOKEN_FORM_LIMITS.title).toBe(256);
+  });
+});
+
+describe("the form of an alert's rule", () => {
+  it("makes each kind of condition, which the API takes, and shows it again as it was", () => {
+    for (const [kind] of KINDS) {
+      const draft = {
+        ...EMPTY_DRAFT,
+        name: "Cards",
+        kind,
+        names: kind === "deployment" ? "" : "a, b",
+        channels: ["channel_1"],
+      };
+      const rule = AlertRuleBody.parse(ruleOf(draft));
+      const back = draftOf({ ...rule, id: "rule_1", createdAt: "", updatedAt: "" });
+      expect({ kind: back.kind, names: back.names, channels: back.channels }).toEqual({
+        kind,
+        names: draft.names,
+        channels: ["channel_1"],
+      });
+      expect(conditionText(rule.condition)).toMatch(/^\w.*[a-z]$/);
+    }
   });
 });

@@ -228,6 +228,32 @@ describe("views, forms and errors in the dashboard", () => {
     await page.getByRole("region", { name: "Environments" }).getByText(/prod/).waitFor();
   });
 
+  it("adds a channel and a rule, tests the one and switches the other off", async () => {
+    const { page, open } = dashboard;
+    await open("alerts");
+    await page.getByRole("button", { name: "Add a channel" }).click();
+    await page.getByLabel("Kind").selectOption("webhook");
+    await page.getByLabel("Name").fill("On call");
+    // Nobody listens there: the log says so.
+    await page.getByLabel("Address of the webhook").fill("https://alerts.example.invalid/hook");
+    await page.getByRole("button", { name: /^Add/ }).click();
+    await page.getByText(/^whsec_/).waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("button", { name: "New rule" }).first().click();
+    await page.getByLabel("Name").fill("Cards");
+    await page.getByLabel("Alert about").selectOption("many");
+    await page.getByLabel("Within minutes").fill("5");
+    await page.keyboard.press("Control+Enter");
+    const row = page.locator("[data-row]").filter({ hasText: "Cards" });
+    await row.getByText("10 runs of any task fail within 5 min").waitFor();
+    await row.getByRole("button", { name: "Switch off Cards" }).click();
+    await row.getByText("off", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Channels" }).click();
+    await page.getByRole("button", { name: "Send a test" }).click();
+    await page.getByRole("button", { name: "Delivery log" }).click();
+    await page.locator("[data-row]").first().getByText("On call").waitFor();
+  });
+
   it("says what ClickHouse would add where there is none", async () => {
     const { page, open } = dashboard;
     await open("logs");
@@ -261,7 +287,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.locator("[data-row]").first().click();
     await page.waitForURL(/token=/);
     const token = new URL(page.url()).search;
-    const paths = ["errors?status=all", `inbox${token}`, "metrics", "usage", "logs", "query"];
+    const paths = ["errors?status=all", `inbox${token}`, "metrics", "usage", "logs", "query", "alerts"];
     expect(await dashboard.axe(paths)).toEqual([]);
     // What needs ClickHouse says so.
     expect(dashboard.problems.filter((problem) => !/status of 501/.test(problem))).toEqual([]);

@@ -1,3 +1,4 @@
+import Bell from "@lucide/svelte/icons/bell";
 import Boxes from "@lucide/svelte/icons/boxes";
 import Braces from "@lucide/svelte/icons/braces";
 import CalendarClock from "@lucide/svelte/icons/calendar-clock";
@@ -42,6 +43,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
       { path: "logs", label: "Logs", icon: TextSearch, shortcut: "go.logs" },
       { path: "metrics", label: "Metrics", icon: ChartLine, shortcut: "go.metrics" },
       { path: "query", label: "Query", icon: Database, shortcut: "go.query" },
+      { path: "alerts", label: "Alerts", icon: Bell, shortcut: "go.alerts" },
     ],
   },
   {

@@ -39,6 +39,7 @@ export const SHORTCUTS = [
   shortcut("go.keys", "everywhere", "Go to API keys", "g k"),
   shortcut("go.variables", "everywhere", "Go to variables", "g v"),
   shortcut("go.query", "everywhere", "Go to query", "g y"),
+  shortcut("go.alerts", "everywhere", "Go to alerts", "g n"),
   shortcut("go.usage", "everywhere", "Go to usage and limits", "g u"),
   shortcut("go.bulk", "everywhere", "Go to bulk actions", "g a"),
   shortcut("go.test", "everywhere", "Go to test", "g x"),
