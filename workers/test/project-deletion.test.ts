@@ -118,7 +118,9 @@ describe("a project", () => {
     );
     expect(await rowsOf(project)).toBe(0);
     expect(await openBlobs(bindings).deleteUnder(`packets/${project.prodKey}`)).toBe(true);
-    const entries = (await auditOf(owner, project)).filter(({ action }) => action.startsWith("project."));
+    const entries = (await auditOf(owner, project)).filter(({ action }) =>
+      action.startsWith("project.delet"),
+    );
     expect(entries).toMatchObject([
       { action: "project.deletion_completed", details: { runsCanceled: 3, schedulesDeleted: 2 } },
       { action: "project.deleted", actor: { name: owner.email } },

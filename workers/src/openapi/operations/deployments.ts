@@ -44,6 +44,7 @@ export const DEPLOYMENTS_OPERATIONS: Operations = {
       id: "appendBuildLog",
       summary: "Append lines to the log of a deployment's build. A batch that is sent again is stored once",
       body: api.BuildLogBody,
+      status: 204,
     },
   },
   "/api/v1/deployments/current": {
