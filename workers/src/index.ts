@@ -10,6 +10,7 @@ import {
 import { alertingProjection } from "./alerts/projection.ts";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
+import { countAnswer } from "./health/request-counts.ts";
 import { tunnelDependencies } from "./hosts/tunnel-dependencies.ts";
 import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
@@ -33,4 +34,10 @@ export { LimiterObject } from "./http/limiter-object.ts";
 export { UserObject } from "./people/user-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";
 
-export default { fetch: app.fetch } satisfies ExportedHandler<Bindings>;
+export default {
+  async fetch(request, env, context) {
+    const response = await app.fetch(request, env, context);
+    countAnswer(response.status);
+    return response;
+  },
+} satisfies ExportedHandler<Bindings>;

@@ -293,6 +293,7 @@ export const ACCESS = {
   sendInput: scoped("write:inputStreams", "write:inputStreams:{runId}"),
 
   checkHealth: open,
+  getServerMetrics: adminToken,
   getOpenApi: open,
 } as const satisfies Record<string, Access>;
 

@@ -218,5 +218,6 @@ export const OUTCOMES: Record<OperationId, string> = {
   readStream: "404 run_not_found",
   readInput: "404 run_not_found",
   checkHealth: "200",
+  getServerMetrics: "200",
   getOpenApi: "200",
 };

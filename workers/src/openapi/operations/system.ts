@@ -9,6 +9,13 @@ export const SYSTEM_OPERATIONS: Operations = {
       response: api.HealthResponse,
     },
   },
+  "/metrics": {
+    get: {
+      id: "getServerMetrics",
+      summary: "The server's own metrics, in the text format of Prometheus",
+      download: "text/plain",
+    },
+  },
   "/openapi.json": {
     get: { id: "getOpenApi", summary: "This document", download: "application/json" },
   },

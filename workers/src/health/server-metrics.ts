@@ -1,0 +1,115 @@
+import { and, eq, gte, lt, sql } from "drizzle-orm";
+import type { Bindings } from "../bindings.ts";
+import { dispatcherObject } from "../objects.ts";
+import { ENDED_COLUMNS, MINUTE_MS } from "../storage/rollup-columns.ts";
+import { stepOf } from "../storage/run-facts.ts";
+import { openSql } from "../storage/sql-connection.ts";
+import { healthOf } from "./health.ts";
+import type { Metric } from "./prometheus-text.ts";
+import { answerCounts } from "./request-counts.ts";
+
+const WINDOW_MINUTES = 5;
+
+/** What the server knows of itself, without a tenant's names. Parts that do not answer are down, and what they know is left out. */
+export async function serverMetrics(env: Bindings, now: number): Promise<Metric[]> {
+  const [health, hosts, runs] = await Promise.all([
+    healthOf(env),
+    orNothing(() => hostMetrics(env, now)),
+    orNothing(() => runMetrics(env, now)),
+  ]);
+  const parts = (["objects", "database", "configuration", "clickhouse"] as const).filter(
+    (part) => part in health,
+  );
+  return [
+    {
+      name: "acme_up",
+      help: "Whether a part of the server answers.",
+      type: "gauge",
+      samples: parts.map((part) => ({ labels: { part }, value: Number(health[part] === "ok") })),
+    },
+    {
+      name: "acme_worker_answers_total",
+      help: "HTTP answers of the isolate that is asked, by class of status.",
+      type: "counter",
+      samples: answerCounts().map(([status, value]) => ({ labels: { status }, value })),
+    },
+    ...hosts,
+    ...runs,
+  ];
+}
+
+async function orNothing(read: () => Promise<Metric[]>): Promise<Metric[]> {
+  try {
+    return await read();
+  } catch (error) {
+    console.error("A part of the server's metrics could not be read", error);
+    return [];
+  }
+}
+
+async function hostMetrics(env: Bindings, now: number): Promise<Metric[]> {
+  const hosts = await dispatcherObject(env).hosts();
+  return [
+    {
+      name: "acme_hosts",
+      help: "Container hosts that are connected.",
+      type: "gauge",
+      samples: [{ value: hosts.length }],
+    },
+    {
+      name: "acme_host_seen_seconds",
+      help: "Since a connected container host was heard of.",
+      type: "gauge",
+      samples: hosts.map(({ hostId, lastSeenAt }) => ({
+        labels: { host: hostId },
+        value: Math.max(0, (now - lastSeenAt) / 1_000),
+      })),
+    },
+  ];
+}
+
+/** Of the last five whole minutes, in all environments: one seek of an index for each. */
+async function runMetrics(env: Bindings, now: number): Promise<Metric[]> {
+  const { db, tables } = openSql(env);
+  const { runRollups, environments } = tables;
+  const to = stepOf(now, MINUTE_MS);
+  const sum = (column: string) => sql<number>`coalesce(sum(${sql.raw(column)}), 0)`.mapWith(Number);
+  const ended = Object.fromEntries(Object.values(ENDED_COLUMNS).map((column) => [column, sum(column)]));
+  const rows = await db
+    .select({ created: sum("created"), started: sum("started"), usageMs: sum("usage_ms"), ended })
+    .from(runRollups)
+    .where(
+      and(
+        sql`${runRollups.environmentKey} IN (${db.select({ key: environments.key }).from(environments)})`,
+        eq(runRollups.step, MINUTE_MS),
+        gte(runRollups.time, to - WINDOW_MINUTES * MINUTE_MS),
+        lt(runRollups.time, to),
+      ),
+    );
+  const row = rows[0];
+  if (!row) return [];
+  const gauge = (name: string, help: string, value: number): Metric => ({
+    name,
+    help,
+    type: "gauge",
+    samples: [{ value }],
+  });
+  return [
+    gauge("acme_runs_created_5m", "Runs that were triggered in the last five whole minutes.", row.created),
+    gauge("acme_runs_started_5m", "Runs that started in the last five whole minutes.", row.started),
+    {
+      name: "acme_runs_ended_5m",
+      help: "Runs that ended in the last five whole minutes, by what as.",
+      type: "gauge",
+      samples: Object.entries(row.ended).map(([status, value]) => ({
+        labels: { status },
+        value: Number(value),
+      })),
+    },
+    gauge(
+      "acme_compute_seconds_5m",
+      "Seconds on machines, of runs that ended in that time.",
+      row.usageMs / 1_000,
+    ),
+  ];
+}
