@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests need besides npm packages: Docker with CRIU, a container registry, a real Postgres and Chromium. As root, on Debian.
+# Installs what the tests need besides npm packages: Docker with CRIU, a container registry, a real Postgres, Chromium and Prometheus' promtool. As root, on Debian.
 # Takes a second or two on a machine that has it all.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,6 +9,7 @@ command -v git >/dev/null || packages+=(git)
 command -v setpriv >/dev/null || packages+=(util-linux)
 command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || packages+=(postgresql)
 command -v debootstrap >/dev/null || packages+=(debootstrap)
+command -v promtool >/dev/null || packages+=(prometheus)
 command -v docker-registry >/dev/null || packages+=(docker-registry)
 command -v chromium-headless-shell >/dev/null || command -v chromium >/dev/null || packages+=(chromium-headless-shell)
 if [ ${#packages[@]} -gt 0 ]; then
