@@ -46,6 +46,12 @@ export const HOST_FLAGS = {
     value: "N",
     description: "runtimes kept ready for each deployment in use (default 1)",
   },
+  "telemetry-buffer-bytes": {
+    option: "telemetryBufferBytes",
+    value: "N",
+    description:
+      "bytes of logs, spans and metrics that wait on disk while the server takes none (default 256 MB)",
+  },
   "cpu-overcommit": {
     option: "cpuOvercommit",
     value: "N",

