@@ -23,16 +23,16 @@ export function appendSpans(
     const before = { count, bytes };
     let dropped = 0;
     for (const span of spans) {
-      const known = sql.exec<{ seq: number; is_over: number; size: number }>(
-        "SELECT seq, is_over, length(body) AS size FROM spans WHERE span_id = ?",
+      const known = sql.exec<{ seq: number; is_over: number; body: string }>(
+        "SELECT seq, is_over, body FROM spans WHERE span_id = ?",
         span.spanId,
       )[0];
       if (known?.is_over) continue;
-      const body = JSON.stringify(span);
+      const body = JSON.stringify(known ? sinceFirst(span, JSON.parse(known.body) as SpanRecord) : span);
       const isOver = span.endTime === null ? 0 : 1;
       if (known) {
         sql.exec("UPDATE spans SET is_over = ?, body = ? WHERE seq = ?", isOver, body, known.seq);
-        bytes += body.length - known.size;
+        bytes += body.length - known.body.length;
       } else if (count >= limits.spansPerTrace || bytes + body.length > limits.spanBytesPerTrace) {
         dropped += 1;
       } else {
@@ -47,6 +47,12 @@ export function appendSpans(
     if (dropped > 0 && (!batch || noteBatch(sql, batch, 0).isNew)) addToTotal(sql, "spans_dropped", dropped);
   });
 }
+
+/** A span that was open when its run was suspended began before the replay that ends it. */
+const sinceFirst = (span: SpanRecord, before: SpanRecord): SpanRecord => ({
+  ...span,
+  startTime: Math.min(span.startTime, before.startTime),
+});
 
 /** Spans in the order in which they were first stored, after the number `after`: as many as make a page. */
 export function spansAfter(sql: Sql, after: number, limit: number): StoredSpans {

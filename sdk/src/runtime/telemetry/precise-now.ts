@@ -10,7 +10,9 @@ let monotonicAt = performance.now();
 export function preciseNow(): number {
   const wall = realNow();
   const now = wallAt + performance.now() - monotonicAt;
-  if (Math.abs(now - wall) <= MAX_DRIFT_MS) return Math.round(now * 1_000) / 1_000;
+  // Within the millisecond that everything else is told: what has no fractions is never before what led to it.
+  if (Math.abs(now - wall) <= MAX_DRIFT_MS)
+    return Math.min(Math.max(Math.round(now * 1_000) / 1_000, wall), wall + 0.998);
   wallAt = wall;
   monotonicAt = performance.now();
   return wall;
