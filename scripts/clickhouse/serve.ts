@@ -9,12 +9,15 @@ import { engineRequest, statusOf, Unsupported } from "./http-request.ts";
  * no sessions, and the formats are those of text.
  */
 export function clickhouseServer(engine: Engine): Server {
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     answer(engine, request, response).catch((error: Error) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(`Code: 1002. DB::Exception: ${error.message}. (UNKNOWN_EXCEPTION)\n`);
     });
   });
+  // A client that is busy for a while would write to a connection that was closed meanwhile.
+  server.keepAliveTimeout = 120_000;
+  return server;
 }
 
 async function answer(engine: Engine, request: IncomingMessage, response: ServerResponse): Promise<void> {

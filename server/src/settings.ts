@@ -27,6 +27,7 @@ export const WORKER_SETTINGS = [
   "MACHINE_PRICES",
   "CLICKHOUSE_URL",
   "TELEMETRY_RETENTION_DAYS",
+  "TELEMETRY_RATE_LIMIT",
 ] as const;
 
 /** What the Worker may connect to, as workerd wants it: these words, or ranges of addresses. */

@@ -64,7 +64,9 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   CLICKHOUSE_URL?: string;
   /** Connects to it where it is in a network that the Worker can't reach otherwise. */
   CLICKHOUSE?: Fetcher;
-  /** For how many days ClickHouse keeps what an organization has no other rule for. Default 30. */
+  /** `BURST,PER_SECOND` spans, log lines and metric points of one environment; absent: 500000,20000. */
+  TELEMETRY_RATE_LIMIT?: string;
+  /** For how many days ClickHouse keeps rows: `DAYS[,ORGANIZATION=DAYS…]`. Default 30. */
   TELEMETRY_RETENTION_DAYS?: string;
   /** What alerts may connect to, as the server's `NETWORKS`; absent, or `public`: public addresses only. */
   ALERT_NETWORKS?: string;

@@ -1,6 +1,7 @@
 import { Failure } from "../http/failure.ts";
 import { parseClickHouseUrl } from "../telemetry/clickhouse/settings.ts";
-import { parseRetentionDays } from "../telemetry/retention-days.ts";
+import { parseTelemetryLimit } from "../telemetry/ingest-limit.ts";
+import { parseRetention } from "../telemetry/retention-days.ts";
 import { parsePrices } from "../views/run-cost.ts";
 import { MIN_SECRET_LENGTH, parseSigningKeys, type SigningBindings } from "./signing.ts";
 
@@ -10,6 +11,7 @@ export interface SecretBindings extends SigningBindings {
   MACHINE_PRICES?: string;
   CLICKHOUSE_URL?: string;
   TELEMETRY_RETENTION_DAYS?: string;
+  TELEMETRY_RATE_LIMIT?: string;
 }
 
 /** What keeps the Worker from serving with this configuration; null: nothing. Never contains a secret. */
@@ -32,8 +34,10 @@ export function configurationProblem(env: SecretBindings): string | null {
     const address = parseClickHouseUrl(env.CLICKHOUSE_URL);
     if ("problem" in address) problems.push(address.problem);
   }
-  const retention = parseRetentionDays(env.TELEMETRY_RETENTION_DAYS);
-  if (typeof retention !== "number") problems.push(retention.problem);
+  const retention = parseRetention(env.TELEMETRY_RETENTION_DAYS);
+  if ("problem" in retention) problems.push(retention.problem);
+  if (parseTelemetryLimit(env.TELEMETRY_RATE_LIMIT) === undefined)
+    problems.push("TELEMETRY_RATE_LIMIT is not BURST,PER_SECOND, such as 500000,20000.");
   return problems.length === 0 ? null : problems.join(" ");
 }
 

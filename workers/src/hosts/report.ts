@@ -13,6 +13,7 @@ import type { Bindings } from "../bindings.ts";
 import { queueObjectOf } from "../objects.ts";
 import { mayBeLarge, offload, STORED } from "../storage/packets.ts";
 import { appendTelemetry } from "../telemetry/append.ts";
+import { takeTelemetry } from "../telemetry/ingest-limit.ts";
 import { issueRunToken, markEnded, provesLease } from "./run-tokens.ts";
 
 type Report = z.output<typeof ReportRequest>;
@@ -117,6 +118,8 @@ async function appendRecords(
     spans: spans.map((span) => ({ ...span, ...of })),
     metrics: metrics.map((point) => ({ ...point, ...of })),
   };
+  // Its host sends it again, while the runs of other environments go on.
+  if (takeTelemetry(env, environment, records) > 0) return "retry";
   try {
     await inTime(appendTelemetry(env, environment, records));
     return "ok";

@@ -19,12 +19,24 @@ export class TokenBucket {
   #tokens = Number.POSITIVE_INFINITY;
   #at = 0;
 
-  /** Takes up to `count` tokens. `now`: milliseconds since the epoch. */
-  take(count: number, limit: RateLimit, now: number): Taken {
+  /** Takes `count` tokens or none. `now`: milliseconds since the epoch. Returns the milliseconds until there are that many; 0: it took them. */
+  takeAll(count: number, limit: RateLimit, now: number): number {
+    this.#refill(limit, now);
+    if (this.#tokens < count) return Math.ceil(((count - this.#tokens) / limit.perSecond) * 1000);
+    this.#tokens -= count;
+    return 0;
+  }
+
+  #refill(limit: RateLimit, now: number): void {
     // A clock that was set back takes nothing away.
     const elapsed = Math.max(0, now - this.#at) / 1000;
     this.#tokens = Math.min(limit.burst, this.#tokens + elapsed * limit.perSecond);
     this.#at = now;
+  }
+
+  /** Takes up to `count` tokens. `now`: milliseconds since the epoch. */
+  take(count: number, limit: RateLimit, now: number): Taken {
+    this.#refill(limit, now);
     const granted = Math.min(count, Math.floor(this.#tokens));
     this.#tokens -= granted;
     const until = (tokens: number) => Math.ceil(((tokens - this.#tokens) / limit.perSecond) * 1000);

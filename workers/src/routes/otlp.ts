@@ -8,6 +8,7 @@ import { parseJson } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { readInflated } from "../http/inflate.ts";
 import { appendTelemetry } from "../telemetry/append.ts";
+import { takeTelemetry } from "../telemetry/ingest-limit.ts";
 import { decode, LOGS, METRICS, TRACES } from "../telemetry/otlp/protobuf.ts";
 import { logsOf, metricsOf, type Records, type Sender, spansOf } from "../telemetry/otlp/records.ts";
 import { openTelemetryStore, type TelemetryBatch } from "../telemetry/store.ts";
@@ -91,6 +92,16 @@ async function store(
 ): Promise<void> {
   const whole = { spans: [], logs: [], metrics: [], ...batch };
   if (whole.spans.length + whole.logs.length + whole.metrics.length === 0) return;
+  const waitMs = takeTelemetry(c.env, c.var.environment.key, whole);
+  if (waitMs > 0) {
+    const seconds = Math.max(1, Math.ceil(waitMs / 1000));
+    throw new Failure(
+      429,
+      "too_much_telemetry",
+      `This environment sends more telemetry than it may: nothing of this request was stored. Send it again in ${seconds} s.`,
+      { headers: { "retry-after": String(seconds) } },
+    );
+  }
   try {
     await appendTelemetry(c.env, c.var.environment.key, whole);
   } catch (error) {

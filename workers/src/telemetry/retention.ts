@@ -1,9 +1,33 @@
 import type { Bindings } from "../bindings.ts";
-import { parseRetentionDays } from "./retention-days.ts";
+import { openRepository } from "../storage/open.ts";
+import { parseRetention, type Retention } from "./retention-days.ts";
 
-/** For how many days rows of an environment are kept. */
-export async function retentionDaysOf(env: Bindings, _environment: string): Promise<number> {
-  const days = parseRetentionDays(env.TELEMETRY_RETENTION_DAYS);
-  // A server whose setting is wrong answers no request (auth/configuration.ts).
-  return typeof days === "number" ? days : 30;
+/** An environment never changes its organization. */
+const organizations = new Map<string, string>();
+const MAX_ENVIRONMENTS = 10_000;
+
+let parsed: { text: string | undefined; retention: Retention } | undefined;
+
+function retentionOf(text: string | undefined): Retention {
+  if (parsed?.text !== text || !parsed) {
+    const retention = parseRetention(text);
+    // A server whose setting is wrong answers no request (auth/configuration.ts), but its objects go on.
+    if ("problem" in retention) throw new Error(retention.problem);
+    parsed = { text, retention };
+  }
+  return parsed.retention;
+}
+
+/** For how many days rows of an environment are kept: the retention of its organization. */
+export async function retentionDaysOf(env: Bindings, environment: string): Promise<number> {
+  const { days, ofOrganizations } = retentionOf(env.TELEMETRY_RETENTION_DAYS);
+  if (ofOrganizations.size === 0) return days;
+  let slug = organizations.get(environment);
+  if (slug === undefined) {
+    slug = (await openRepository(env).findEnvironmentByKey(environment))?.organization.slug;
+    if (slug === undefined) return days;
+    if (organizations.size >= MAX_ENVIRONMENTS) organizations.clear();
+    organizations.set(environment, slug);
+  }
+  return ofOrganizations.get(slug) ?? days;
 }
