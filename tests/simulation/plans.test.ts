@@ -18,6 +18,7 @@ const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["at the dispatcher's start, and when a host is lost", /^SCAN session_queues$/],
   ["at the dispatcher's start: registered hosts, never a backlog", /^SCAN hosts$/],
   ["at a feed's start: who watches it", /^SCAN (watched|watched_streams)$/],
+  ["at a live object's start: queues that keep silent", /^SCAN silent$/],
   ["when a stream is created: a run has few", /^SCAN streams$/],
   ["once in an object's life", /^SCAN schedules USING COVERING INDEX sqlite_autoindex_schedules_1$/],
 ];
