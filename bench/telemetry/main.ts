@@ -36,7 +36,7 @@ import { createHash } from "node:crypto";
 
 export const noop = task({ id: "noop", run: async () => {} });
 
-/** About 100 µs: what a task does between two lines. */
+/** About 60 µs here: what a task does between two lines. */
 const work = (n: number) => {
   let text = String(n);
   for (let i = 0; i < 60; i++) text = createHash("sha256").update(text).digest("hex");
@@ -218,7 +218,7 @@ try {
     ratios.push(ms.with / ms.without);
     costs.push(((ms.with - ms.without) * 1_000) / LINES);
   }
-  console.log(`${LINES} lines beside about 100 µs of work each, in one run, ${ROUNDS} runs, CPU time:`);
+  console.log(`${LINES} lines beside some work each, in one run, ${ROUNDS} runs, CPU time:`);
   console.log(`  ratio to the same work without lines   ${show(ratios, 3)}`);
   console.log(`  a line, in µs                          ${show(costs)}`);
 } finally {
