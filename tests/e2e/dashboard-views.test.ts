@@ -236,7 +236,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.getByLabel("Name").fill("On call");
     // Nobody listens there: the log says so.
     await page.getByLabel("Address of the webhook").fill("https://alerts.example.invalid/hook");
-    await page.getByRole("button", { name: /^Add/ }).click();
+    await page.getByRole("dialog").getByRole("button", { name: /^Add/ }).click();
     await page.getByText(/^whsec_/).waitFor();
     await page.getByRole("button", { name: "Done" }).click();
     await page.getByRole("button", { name: "New rule" }).first().click();
