@@ -329,14 +329,6 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "const { lines } = message;",
   },
   {
-    name: "a client does not ask for the records that it lacks",
-    invariant: 8,
-    kind: "watched",
-    module: "sdk/src/live/watches.ts",
-    find: "if (message.previous > last) return { resubscribe: true };",
-    replace: "",
-  },
-  {
     name: "a queue answers any environment",
     invariant: 9,
     module: `${OBJECTS}/queue/object.ts`,
