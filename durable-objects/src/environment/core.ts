@@ -270,10 +270,12 @@ export class EnvironmentCore {
     state: QueueState,
     { leased, started, refused = false }: { leased: number; started: number; refused?: boolean },
   ): void {
+    const flow = this.#flowOf(grant);
+    // What another partition reported meanwhile may have freed a slot of a key that the grant said it holds.
+    const isCurrent = grant.shared?.elsewhere === undefined || flow.isUnchangedSince(grant);
     this.#settle(grant, started);
     this.applyState(state);
-    const flow = this.#flowOf(grant);
-    if (leased === 0 && !refused) flow.wasFruitless(grant);
+    if (leased === 0 && !refused && isCurrent) flow.wasFruitless(grant);
     this.#turnWithOthers(flow);
   }
 

@@ -21,6 +21,8 @@ export interface LimitsOfGrant {
   limits?: LimitsGrant;
   /** No limit is missing because another grant offers it. */
   complete?: boolean;
+  /** The version of the limits that it was made with. */
+  version?: number;
 }
 
 /** How much of a limit is in use, over all queues. */
@@ -123,7 +125,7 @@ export class NamedLimits {
       grant[name] = this.#left(name);
       this.#granted.set(name, grant);
     }
-    return { limits: grant, complete };
+    return { limits: grant, complete, version: this.#version };
   }
 
   settled(grant: LimitsGrant | undefined): void {

@@ -29,6 +29,8 @@ export interface Grant extends LimitsOfGrant {
   shared?: SharedGrant;
   /** The grant was counted against a rate that is kept here. */
   rated?: boolean;
+  /** How often the partitions' states had changed when it was made. */
+  changes?: number;
 }
 
 /** What a partition could start now under the limits that it knows itself. */
@@ -60,6 +62,8 @@ export class QueueFlow {
   #waits = false;
   /** Partitions that had nothing to lease when they were asked, since the last change, with the version of the named limits. */
   readonly #fruitless = new Map<string, number>();
+  /** How often a partition's state has changed. */
+  #changes = 0;
   /** Unanswered grants that were not counted against the rate. */
   #unrated = 0;
 
@@ -87,12 +91,21 @@ export class QueueFlow {
 
   /** To be called when a partition's state has changed. */
   changed(): void {
+    this.#changes += 1;
     this.#fruitless.clear();
   }
 
-  /** Records that a grant leased nothing: the runs have to wait for slots that their keys hold elsewhere. */
-  wasFruitless({ queueKey, shared, complete = true, limits }: Grant): void {
-    if (complete && (shared?.elsewhere || limits)) this.#fruitless.set(queueKey, this.#named.version);
+  /** Whether no partition has reported anything since the grant was made. */
+  isUnchangedSince({ changes }: Grant): boolean {
+    return changes === this.#changes;
+  }
+
+  /**
+   * Records that a grant leased nothing: the runs have to wait for slots that their keys hold elsewhere. That is so until
+   * there is more of a named limit than when the grant was made, which may have been before its answer.
+   */
+  wasFruitless({ queueKey, shared, complete = true, limits, version = this.#named.version }: Grant): void {
+    if (complete && (shared?.elsewhere || limits)) this.#fruitless.set(queueKey, version);
   }
 
   setLimits(limits: Slots): void {
@@ -207,6 +220,7 @@ export class QueueFlow {
     }
     for (const grant of grants) {
       grant.rated = this.rate !== null;
+      grant.changes = this.#changes;
       if (this.rate) this.rate.reserve(grant.max);
       else this.#unrated += 1;
       reserve(this.partitions.get(grant.queueKey) as Partition, permitsOf(grant), now);
