@@ -1,6 +1,6 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
-import { createHmac } from "node:crypto";
+import { createHash, createHmac } from "node:crypto";
 import { randomBase36 } from "@acme/sdk/contract";
 import type {
   AlertChannel,
@@ -346,6 +346,34 @@ describe("alerts", () => {
     await fail(project);
     await fail(project);
     expect((await wait(2))[1]).toMatchObject({ object: { classification: "unignored" } });
+  });
+
+  it("tell of a build that failed, once however often that is said", async () => {
+    const project = await newProject();
+    const bundle = "export const tasks = 1;";
+    const contentHash = createHash("sha256").update(bundle).digest("hex");
+    const path = `/api/v1/projects/${project.ref}/prod/bundles/${contentHash}`;
+    await call("PUT", path, project.accessToken, bundle, { "content-type": "text/javascript" });
+    const channel = await webhook(project);
+    await rule(project, channel, { type: "deployment_failed" });
+    const manifest = { tasks: [{ id: "a", filePath: "a.ts" }] };
+    const begun = await call<{ id: string; version: string }>("POST", "/api/v1/deployments", project.prod, {
+      contentHash,
+      manifest,
+      imageRepository: `registry.example.com/acme/${project.ref}`,
+    });
+    const error = { message: "npm ended with 1" };
+    for (let n = 0; n < 2; n++)
+      await call("POST", `/api/v1/deployments/${begun.body.id}/fail`, project.prod, { error });
+    const hooks = await until(async () => {
+      const all = await received(channel.name);
+      return all.length > 0 ? all : undefined;
+    });
+    expect(Webhook.parse(JSON.parse(hooks[0]?.body ?? ""))).toMatchObject({
+      type: "alert.deployment.failed",
+      object: { deployment: { version: begun.body.version, status: "FAILED" }, error },
+    });
+    expect(await deliveries(project)).toHaveLength(1);
   });
 
   it("tell of deep queues", async () => {
