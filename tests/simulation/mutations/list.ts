@@ -262,9 +262,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "an older row replaces a newer one on the query side",
     invariant: 8,
-    module: "workers/src/storage/sqlite-upsert.ts",
-    find: "WHERE excluded.version > runs.version",
-    replace: "WHERE excluded.version > 0",
+    module: "workers/src/storage/count-statements.ts",
+    find: '"(excluded.version > runs.version OR',
+    replace: '"(excluded.version > 0 OR',
   },
   {
     name: "rows that could not be sent are taken for sent",
@@ -277,8 +277,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a token's end is not told to the query side",
     invariant: 8,
     module: `${OBJECTS}/waitpoint/core.ts`,
-    find: "completed_at = ?, version = version + 1",
-    replace: "completed_at = ?, version = version",
+    find: "answered_by = ?,\n       version = version + 1",
+    replace: "answered_by = ?,\n       version = version",
   },
   {
     name: "queues that keep silent are not asked when somebody comes to listen",
@@ -303,14 +303,6 @@ export const MUTATIONS: readonly Mutation[] = [
     module: `${OBJECTS}/feed/object.ts`,
     find: "this.ctx.storage.setAlarm(Date.now() + SENT_MS);",
     replace: "",
-  },
-  {
-    name: "a read of a run is shared though its queue does not learn from it that somebody watches",
-    invariant: 8,
-    kind: "watched",
-    module: `${OBJECTS}/live/run-reader.ts`,
-    find: "return reading && (reading.isWanted || !this.#interest.wants(runId)) ? reading.run : undefined;",
-    replace: "return reading?.run;",
   },
   {
     name: "a feed that starts anew has forgotten who watches its log",
