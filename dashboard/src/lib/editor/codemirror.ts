@@ -44,7 +44,14 @@ const look = EditorView.theme({
  */
 export function openJsonEditor(
   host: HTMLElement,
-  options: { text: string; label: string; schema?: unknown; onchange(text: string): void },
+  options: {
+    text: string;
+    label: string;
+    schema?: unknown;
+    /** The selection of the field that it replaces while somebody types there. */
+    focus?: { anchor: number; head: number };
+    onchange(text: string): void;
+  },
 ): JsonEditorHandle {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   let schema = options.schema;
@@ -74,6 +81,10 @@ export function openJsonEditor(
       ],
     }),
   });
+  if (options.focus) {
+    view.dispatch({ selection: options.focus });
+    view.focus();
+  }
   return {
     setText(text) {
       if (text === view.state.doc.toString()) return;
