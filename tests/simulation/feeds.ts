@@ -6,7 +6,7 @@ import type { Scene } from "./scene.ts";
 /** Keys of the streams that attempts write. */
 export const STREAM_KEYS = ["words", "numbers"] as const;
 /** How often a feed dies right after it has answered: what it stored may not have been sent to its watchers then. */
-const DIES = 0.3;
+const DIES = 0.15;
 /** An attempt writes at most so many batches of lines and of records. */
 const MOST_BATCHES = 6;
 
