@@ -40,7 +40,7 @@ async function counted(watchers: number, round: number): Promise<Record<string, 
   try {
     const { opened } = await crowd.open(watchers, { url, token: place.secretKey, target });
     await eventually("all watch", async () => (await crowd.report()).answered >= opened);
-    // Queues that were told that nobody listens ask again within a minute, or were told otherwise by now.
+    // A queue that learned that nobody listens asks again within a minute, unless it has learned of a listener since.
     await sleep(1_000);
     await setting.quiet();
     await take();

@@ -24,7 +24,7 @@ const { values } = parseArgs({
     rounds: { type: "string", default: "5" },
   },
 });
-/** Of the clock that /proc counts by, on Linux. */
+/** Ticks per second of the CPU times in /proc, on Linux. */
 const TICK_MS = 10;
 const RUNS = Number(values.runs);
 const LINES = Number(values.lines);

@@ -55,7 +55,7 @@ export interface HostExtras {
    * process.
    */
   taskVariables?: () => Record<string, string>;
-  /** Processes: is told of each to which a debugger can attach, because `nodeArguments` has `--inspect`. */
+  /** Processes: called for each process to which a debugger can attach, because `nodeArguments` has `--inspect`. */
   inspected?: InspectedProcesses;
 }
 

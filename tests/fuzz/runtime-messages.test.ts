@@ -86,7 +86,7 @@ const lines: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: hostileText.map((text) => text.replaceAll("\n", " ")) },
 );
 
-/** A message may say that the run waits for years, which is its right: it then ends because it is canceled. */
+/** A message may make its run wait for years. The test then cancels the run, which has to end it. */
 async function endOf(id: string) {
   const isOver = async () => (await runs.retrieve(id)).isCompleted;
   const deadline = Date.now() + PATIENCE_MS;

@@ -1,4 +1,4 @@
-import { type OperationKind, TRACED_OPERATIONS } from "@acme/sdk/contract";
+import { TRACED_OPERATIONS } from "@acme/sdk/contract";
 import { findRun, type QueueContext, specOf } from "./context.ts";
 import { findDeployment } from "./deployments.ts";
 import type { OperationTrace, RunTrace } from "./rpc.ts";
@@ -9,20 +9,10 @@ const MAX_OPERATIONS = 20_000;
 const MAX_EVENTS = 500;
 const MAX_MESSAGE = 1_000;
 
-interface OperationRow {
-  attempt: number;
-  number: number;
-  kind: OperationKind;
-  name: string;
-  location: string | null;
-  target: string | null;
-  until: number | null;
-  startedAt: number;
-  completedAt: number | null;
+type OperationRow = Omit<OperationTrace, "failed"> & {
   ok: number | null;
-  error: string | null;
   [column: string]: string | number | null;
-}
+};
 
 /** What a run's owner knows of its spans: of the run, its attempts and its durable operations. Null: there is no such run. */
 export function runTrace(q: QueueContext, runId: string): RunTrace | null {

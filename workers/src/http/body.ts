@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import type { z } from "zod";
 import { Failure, invalid } from "./failure.ts";
+import { joinChunks } from "./join-chunks.ts";
 
 const BODY_BYTES = 1024 * 1024;
 
@@ -34,13 +35,7 @@ export async function readBytes(
     if (size > limit) throw tooLarge();
     chunks.push(chunk);
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
+  return joinChunks(chunks, size);
 }
 
 /** What is read of a refused body at most, and for how long. */

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import type { z } from "zod";
 import { checked, parseJson, readBytes } from "./body.ts";
 import { Failure } from "./failure.ts";
+import { joinChunks } from "./join-chunks.ts";
 
 /**
  * The body's bytes, where it may be compressed by gzip. Throws a 413 as soon as there are more than `limit` as sent, or more than
@@ -38,13 +39,7 @@ export async function readInflated(
     if (error instanceof Failure) throw error;
     throw new Failure(400, "invalid_gzip", `${what} could not be decompressed: it is cut, or no gzip.`);
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
+  return joinChunks(chunks, size);
 }
 
 /** As `readBody`, of a body that may be compressed. */

@@ -22,7 +22,7 @@ export interface Trace {
   truncated: boolean;
 }
 
-/** What the owners of runs know of their spans. Runs of other environments are as unknown as those that never were. */
+/** The spans that the owners of runs know. A run of another environment is treated like one that never existed. */
 export async function runTraces(env: Bindings, environment: string, runIds: string[]): Promise<RunTrace[]> {
   const byQueue = new Map<string, string[]>();
   for (const runId of runIds) {

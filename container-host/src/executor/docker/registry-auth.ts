@@ -28,7 +28,7 @@ type DockerConfig = z.infer<typeof DockerConfig>;
 const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() });
 
 /** The registry's host in the name of a repository or image: `localhost:5000` of `localhost:5000/a/b`. */
-export function registryOf(name: string): string {
+function registryOf(name: string): string {
   const [first = "", ...rest] = name.split("/");
   const isHost = rest.length > 0 && /[.:]|^localhost$/.test(first);
   return isHost ? first : "docker.io";

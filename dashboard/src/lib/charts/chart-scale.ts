@@ -1,4 +1,4 @@
-/** A series of a chart: a value for each of its steps; null where there is none. */
+/** A series of a chart: one value for each step of the chart, null for a step without data. */
 export interface ChartSeries {
   key: string;
   label: string;

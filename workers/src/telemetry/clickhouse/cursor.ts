@@ -14,6 +14,6 @@ export const encodeCursor = ({ micros, runId, seq, row }: LogPlace): string =>
 export function decodeCursor(text: string): LogPlace | null {
   const match = /^(\d{1,17})~([\w-]{0,128})~(\d{1,15})~(\d{1,20})$/.exec(text);
   if (!match) return null;
-  const [, micros, runId, seq, row] = match as unknown as [string, string, string, string, string];
+  const [, micros = "", runId = "", seq = "", row = ""] = match;
   return { micros, runId, seq: Number(seq), row };
 }

@@ -1,0 +1,13 @@
+import { queryOptions } from "@tanstack/svelte-query";
+import type { EnvironmentApi } from "../api/environment-api.ts";
+
+const REFRESH_MS = 700;
+
+/** The options of a query for a bulk action, which is asked for again until it is over. */
+export const bulkActionQuery = (api: EnvironmentApi, id: string) =>
+  queryOptions({
+    queryKey: [api.id, "bulk", id],
+    queryFn: ({ signal }) => api.retrieveBulkAction(id, signal),
+    refetchInterval: (query) =>
+      query.state.data && query.state.data.status !== "PENDING" ? false : REFRESH_MS,
+  });
