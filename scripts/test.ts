@@ -42,6 +42,8 @@ async function everything(): Promise<Counts> {
   log(`\nSeconds of each job: ${JSON.stringify(outcome.seconds())}`);
   if (outcome.flaky.length > 0)
     log(`\nFlaky (failed, then passed):\n${outcome.flaky.map((name) => `  ${name}`).join("\n")}`);
+  // Last, because whoever looks at a long log looks at its end.
+  if (outcome.failed > 0) log(`\nFailed:\n${outcome.failures.map((name) => `  ${name}`).join("\n")}`);
   return outcome;
 }
 

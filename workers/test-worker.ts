@@ -1,6 +1,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { firstSeedOfCommit } from "../tests/support/commit-seed.ts";
 import type { Outside } from "./test/outside/setup.ts";
 
 const object = (className: string) => ({ className, useSQLite: true });
@@ -51,7 +52,7 @@ export const workerOptions = (outside: Outside) => ({
       API_RATE_LIMIT: "300,100",
       ALERT_NETWORKS: "public,local",
       CLIENT_ADDRESS_HEADER: "x-test-address",
-      FUZZ_SEED: process.env.FUZZ_SEED ?? "",
+      FUZZ_SEED: process.env.FUZZ_SEED || String(firstSeedOfCommit().from),
       FUZZ_ROUNDS: process.env.FUZZ_ROUNDS ?? "",
     },
   },

@@ -20,14 +20,14 @@ it("counts a file that failed by its second run, and lists what passed then as f
   expect(outcome).toMatchObject({ passed: 0, failed: 0 });
   expect(outcome.toRunAgain()).toEqual([{ job: file, first }]);
   outcome.ranAgain(file, first, result({ passed: ["a > 1", "a > 2"], failed: ["a > 3"] }));
-  expect(outcome).toMatchObject({ passed: 2, failed: 1, flaky: ["a > 2"] });
+  expect(outcome).toMatchObject({ passed: 2, failed: 1, failures: ["a > 3"], flaky: ["a > 2"] });
 });
 
 it("counts a job that hung as one failure, and as flaky if it ends the second time", () => {
   const outcome = new Outcome<typeof file>();
   const hung = result({ trouble: "exceeded its deadline" });
   outcome.ran(project, hung, 600);
-  expect(outcome).toMatchObject({ passed: 0, failed: 1 });
+  expect(outcome).toMatchObject({ passed: 0, failed: 1, failures: ["unit (exceeded its deadline)"] });
   outcome.ran(file, hung, 600);
   outcome.ranAgain(file, hung, result({ passed: ["a > 1"] }));
   expect(outcome).toMatchObject({ passed: 1, failed: 1, flaky: ["a.test.ts (exceeded its deadline)"] });

@@ -5,9 +5,10 @@ type Ran = Pick<Job, "name" | "mayRunAgain">;
 /** Adds up what jobs came to. A file that may run again counts with its second run where the first one failed. */
 export class Outcome<T extends Ran = Job> {
   passed = 0;
-  failed = 0;
   /** Tests that failed at first and passed when their file was run again. */
   readonly flaky: string[] = [];
+  /** Tests that failed, and jobs that came to no result. */
+  readonly failures: string[] = [];
   readonly #again: { job: T; first: JobResult }[] = [];
   readonly #durations: TestDuration[] = [];
   readonly #seconds = new Map<string, number>();
@@ -15,8 +16,12 @@ export class Outcome<T extends Ran = Job> {
   ran(job: T, result: JobResult, seconds: number): void {
     this.#seconds.set(job.name, Math.round(seconds));
     this.#durations.push(...result.durations);
-    if (succeeded(result) || !job.mayRunAgain) this.#count(result);
+    if (succeeded(result) || !job.mayRunAgain) this.#count(job, result);
     else this.#again.push({ job, first: result });
+  }
+
+  get failed(): number {
+    return this.failures.length;
   }
 
   /** Jobs to be run once more, alone. */
@@ -25,7 +30,7 @@ export class Outcome<T extends Ran = Job> {
   }
 
   ranAgain(job: T, first: JobResult, second: JobResult): void {
-    this.#count(second);
+    this.#count(job, second);
     const passed = new Set(second.passed);
     this.flaky.push(...first.failed.filter((name) => passed.has(name)));
     if (first.trouble !== null && second.trouble === null) this.flaky.push(`${job.name} (${first.trouble})`);
@@ -44,8 +49,9 @@ export class Outcome<T extends Ran = Job> {
     return Object.fromEntries([...this.#seconds].sort(([, a], [, b]) => b - a));
   }
 
-  #count({ failed, passed, trouble }: JobResult): void {
+  #count(job: T, { failed, passed, trouble }: JobResult): void {
     this.passed += passed.length;
-    this.failed += failed.length || (trouble === null ? 0 : 1);
+    this.failures.push(...failed);
+    if (failed.length === 0 && trouble !== null) this.failures.push(`${job.name} (${trouble})`);
   }
 }

@@ -3,6 +3,7 @@ import { RuntimeToHost } from "@acme/sdk/contract";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { z } from "zod";
+import { firstSeedOfCommit } from "../support/commit-seed.ts";
 import { deployTaskFile } from "../support/deploy-task.ts";
 import { fieldValues } from "../support/fuzz/field-values.ts";
 import { fieldsOf, textWithField } from "../support/fuzz/fields.ts";
@@ -12,10 +13,10 @@ import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 /**
  * A task that writes to its runtime's channel whatever it likes: messages of the protocol, right and wrong in every way, of
- * its own run and of none. `FUZZ_SEED=N` repeats a run, `FUZZ_ROUNDS=N` makes it longer. Whatever it writes, its host and
- * the server go on, and everything that was recorded can be read.
+ * its own run and of none. The seed follows from the commit; `FUZZ_SEED=N` sets another, `FUZZ_ROUNDS=N` makes it longer.
+ * Whatever it writes, its host and the server keep working, and everything that was recorded can be read.
  */
-const seed = Number(process.env.FUZZ_SEED || Math.floor(Math.random() * 2 ** 31));
+const seed = Number(process.env.FUZZ_SEED || firstSeedOfCommit().from);
 const rounds = Number(process.env.FUZZ_ROUNDS || 12);
 const LINES_PER_RUN = 60;
 /** The task's own run id, which it puts in the place of this. */

@@ -1,4 +1,4 @@
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { join } from "node:path";
 
 const MAIN = join(import.meta.dirname, "main.ts");
@@ -7,15 +7,8 @@ const MAIN = join(import.meta.dirname, "main.ts");
 export const SEEDS = 34;
 export const SEEDS_OF_A_KIND = 10;
 
-/** Seeds that follow from the commit: each commit tries others, and a failure can still be repeated. */
+/** How many seeds that follow from the commit `npm test` runs besides. */
 export const SEEDS_OF_COMMIT = 5;
-
-/** The first of the commit's seeds. Outside of a git checkout it is 0. */
-export function firstSeedOfCommit(): { commit: string; from: number } {
-  const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" });
-  const commit = /^[0-9a-f]{40}/.exec(stdout ?? "")?.[0] ?? "0".repeat(40);
-  return { commit, from: Number.parseInt(commit.slice(0, 8), 16) };
-}
 
 export interface Ran {
   code: number;

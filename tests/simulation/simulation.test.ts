@@ -2,7 +2,8 @@ import { execFile } from "node:child_process";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { firstSeedOfCommit, SEEDS, SEEDS_OF_A_KIND, SEEDS_OF_COMMIT, simulate } from "./command.ts";
+import { firstSeedOfCommit } from "../support/commit-seed.ts";
+import { SEEDS, SEEDS_OF_A_KIND, SEEDS_OF_COMMIT, simulate } from "./command.ts";
 
 // Some 20 s of one core, which a busy machine doesn't always have.
 const PATIENCE = { timeout: 600_000 };

@@ -40,7 +40,8 @@ import { scheduleRoutes } from "./routes/schedules.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 import { waitpointRoutes } from "./routes/waitpoints.ts";
 
-const API = /^\/(api|engine|admin|realtime)\//;
+/** Addresses of programs: one that does not exist is answered with JSON, never with a page of the dashboard. */
+const API = /^\/(api|engine|admin|realtime|otel)\//;
 
 export const app = new Hono<App>({ router: new RememberingRouter() });
 
@@ -67,7 +68,7 @@ app.use("/api/*", (c, next) => {
   };
   return c.req.header("origin") === undefined ? configured() : anyOrigin(c, configured);
 });
-for (const path of ["/engine/*", "/admin/*"]) {
+for (const path of ["/engine/*", "/admin/*", "/otel/*"]) {
   app.use(path, (c, next) => {
     requireConfiguration(c.env);
     return next();

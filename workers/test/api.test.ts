@@ -75,6 +75,12 @@ describe("a request that is wrong gets a clear error, and changes nothing", () =
     ],
     ["an unknown route", 404, "route_not_found", () => call("GET", "/api/v9/nothing", project.prod)],
     [
+      "a method that a route of exporters does not have",
+      404,
+      "route_not_found",
+      () => call("GET", "/otel/v1/traces", project.prod),
+    ],
+    [
       "a wrong credential of a host",
       401,
       "host_not_registered",
