@@ -3,7 +3,7 @@ export type ResponseHeaders = Record<string, string>;
 /** The API answered with a status that is not 2xx. There is a subclass for each common status. */
 export class ApiError extends Error {
   readonly status: number | undefined;
-  /** Names in lower case. */
+  /** Header names are in lower case. */
   readonly headers: ResponseHeaders | undefined;
   /** The `error` field of the body. */
   readonly error: unknown;

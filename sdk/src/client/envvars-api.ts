@@ -6,7 +6,7 @@ export interface CreateEnvironmentVariableParams {
   /** Letters, digits and _. */
   name: string;
   value: string;
-  /** True: its value is never shown again, and taken out of logs and errors. Default false. */
+  /** True: the value is never shown again, and is redacted from logs and errors. Default false. */
   isSecret?: boolean;
 }
 
@@ -15,11 +15,11 @@ export interface UpdateEnvironmentVariableParams {
 }
 
 export interface ImportEnvironmentVariablesParams {
-  /** Values by name: a whole `.env`. */
+  /** Values by name, such as the contents of a `.env` file. */
   variables: Record<string, string> | { name: string; value: string }[];
-  /** Variables of the environment that this one is a branch of. */
+  /** Variables that this branch overrides in its parent environment. */
   parentVariables?: Record<string, string>;
-  /** True: replaces variables that are there. Default false. */
+  /** True: existing variables are replaced. Default false. */
   override?: boolean;
   isSecret?: boolean;
 }

@@ -6,8 +6,8 @@ import type { ApiRequestOptions } from "./request-options.ts";
 const PATH = "/api/v1/concurrency-limits";
 
 /**
- * A bound of a limit: what holds now, what is declared in code (`base`), and what was set through the API. Null: there is
- * none.
+ * A bound of a limit: the effective value, the one declared in code (`base`), and the one set through the
+ * API. Null: no bound.
  */
 export interface ConcurrencyLimitBound {
   current: number | null;
@@ -25,7 +25,7 @@ export interface ConcurrencyLimitItem {
   total: ConcurrencyLimitBound;
   /** How many runs hold a slot of the limit. */
   running: number;
-  /** How many runs wait in their queues and will hold it. */
+  /** How many runs in their queues will need a slot of the limit. */
   queued: number;
   paused: boolean;
 }

@@ -77,22 +77,22 @@ export function getQueue(queue: RetrieveQueueParam, options?: ApiRequestOptions)
 }
 
 export interface QueueMetricsPoint {
-  /** When it begins. */
+  /** When the point's interval begins. */
   time: Date;
-  /** The most runs that waited, and that held a slot, at a time. */
+  /** The largest numbers of runs that waited, and that held a slot, at the same time. */
   queued: number;
   running: number;
   /** Runs that were started for the first time, and runs that ended. */
   started: number;
   ended: number;
-  /** How long half, and 95 %, of the started runs had waited at most. Null: none was started. */
+  /** Median and 95th percentile of how long the started runs had waited. Null: no run was started. */
   delayP50Ms: number | null;
   delayP95Ms: number | null;
 }
 
-/** A queue over time. */
+/** A queue's activity over time. */
 export interface QueueMetrics {
-  /** Minutes of a point. */
+  /** Length of each point's interval, in minutes. */
   resolutionMinutes: number;
   /** Totals of the whole period. */
   delayP50Ms: number | null;
@@ -103,7 +103,10 @@ export interface QueueMetrics {
 export interface QueueMetricsOptions {
   /** How far back, in whole minutes: `"30m"`, `"24h"` (the most). Default: `"1h"`. */
   period?: string;
-  /** The time of a point: `"1m"`, `"15m"`. Default: what gives 60 points. At most 300 points. */
+  /**
+   * The interval of one point: `"1m"`, `"15m"`. Default: an interval that gives 60 points. At most 300
+   * points.
+   */
   resolution?: string;
 }
 

@@ -40,7 +40,7 @@ const API_VERSION = "2025-07-16";
  */
 export async function request<T>(call: ApiCall, options: ApiRequestOptions = {}): Promise<ApiResponse<T>> {
   const run = currentRun();
-  // A run that is calling the API does more than wait, so it is not suspended.
+  // A run is not suspended during an API call: it does more than wait.
   return run ? run.durable.busy(() => send<T>(call, options)) : send<T>(call, options);
 }
 

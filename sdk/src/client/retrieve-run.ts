@@ -5,7 +5,7 @@ import { download, runPath, withDates } from "./runs-api.ts";
 
 type AnyRun = RetrievedRun<string, unknown, unknown>;
 
-/** A run with its payload and output, large ones downloaded. */
+/** Returns a run with its payload and output; large ones are downloaded. */
 export async function retrieveRun(id: string, options: ApiRequestOptions | undefined) {
   const { data, response } = await request<AnyRun>({ method: "GET", path: runPath("v3", id) }, options);
   const run = withRelatedDates(data);

@@ -46,7 +46,7 @@ export async function downloadPacket(
   return download(data.presignedUrl, options?.signal);
 }
 
-/** The same for a run's payload or output: also with a public token that may read the run. */
+/** Does the same for a run's payload or output. A public token that may read the run is enough. */
 export async function downloadRunPacket(
   runId: string,
   field: "payload" | "output",

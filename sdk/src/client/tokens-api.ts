@@ -20,9 +20,9 @@ export interface CreateWaitpointTokenOptions {
   timeout?: string | Date;
   /** At most 10, each at most 128 characters. */
   tags?: string | string[];
-  /** What is asked: shown to whoever answers in the dashboard's inbox or by a link. */
+  /** The question, shown to the person who answers in the dashboard's inbox or through a link. */
   title?: string;
-  /** More about it, as text. */
+  /** More about the question, as text. */
   description?: string;
   /** A JSON schema of the answer. The inbox shows it as a form, and an answer that doesn't match it is refused. */
   schema?: Record<string, unknown>;
@@ -48,7 +48,7 @@ export interface WaitpointToken {
   idempotencyKey?: string;
   idempotencyKeyExpiresAt?: Date;
   tags: string[];
-  /** What is asked. */
+  /** The question. */
   title?: string;
   createdAt: Date;
 }
@@ -59,7 +59,7 @@ export interface RetrievedTokenBody extends WaitpointToken {
   outputIsError?: boolean;
   description?: string;
   schema?: Record<string, unknown>;
-  /** Who completed it. */
+  /** Who completed the token. */
   answeredBy?: { type: "user" | "access_token" | "key" | "callback" | "link"; name?: string };
 }
 export interface ListWaitpointTokensQueryParams extends CursorPageParams {

@@ -3,8 +3,9 @@ import { AboutHost } from "./about-host.ts";
 import { randomBase36 } from "./ids.ts";
 
 /**
- * A container host makes its credential itself and shows the server its SHA-256 when it registers, so registering again
- * with the same one changes nothing, and a host that was killed at any point of it can start over.
+ * A container host creates its credential itself and sends the server its SHA-256 when it registers. So
+ * registering again with the same credential changes nothing, and a host that was killed at any point of the
+ * registration can start over.
  */
 const CREDENTIAL = /^ahc_([\w.-]{1,128})\.([0-9a-z]{40})$/;
 
@@ -13,14 +14,17 @@ export const HostId = z
   .string()
   .regex(/^[\w.-]{1,128}$/, "A host id has 1 to 128 letters, digits, _, . and -");
 
-/** A new credential, `ahc_HOSTID.SECRET`. */
+/** Returns a new credential, `ahc_HOSTID.SECRET`. */
 export const newHostCredential = (hostId: string): string => `ahc_${hostId}.${randomBase36(40)}`;
 
-/** The host whose credential this would be; null where it has not the form of one. */
+/**
+ * Returns the id of the host that the credential names; null if the text does not have the form of a
+ * credential.
+ */
 export const hostOfCredential = (credential: string): string | null =>
   CREDENTIAL.exec(credential)?.[1] ?? null;
 
-/** The header that shows a lease's `apiToken` where a host asks for what belongs to the run's environment. */
+/** The header that carries a lease's `apiToken` when a host requests something of the run's environment. */
 export const LEASE_HEADER = "x-acme-lease";
 
 export const RegisterHostBody = z.object({
@@ -29,7 +33,7 @@ export const RegisterHostBody = z.object({
   credentialHash: z
     .string()
     .regex(/^[0-9a-f]{64}$/, "Give the SHA-256 of the credential, 64 hexadecimal digits"),
-  /** What people call the machine. */
+  /** Display name of the machine. */
   name: z.string().max(128).optional(),
 });
 export type RegisterHostBody = z.infer<typeof RegisterHostBody>;
@@ -42,17 +46,19 @@ export const HOST_STATES = ["connected", "draining", "disconnected", "revoked"] 
 export const HostBody = z.object({
   hostId: z.string(),
   name: z.string().optional(),
-  /** `connected`: it polls or reported within the last minute. `draining`: also, and it gets no more runs. */
+  /**
+   * `connected`: it polls or reported within the last minute. `draining`: it does too, but gets no more runs.
+   */
   state: z.enum(HOST_STATES),
   registeredAt: z.iso.datetime(),
   revokedAt: z.iso.datetime().optional(),
-  /** Since when it gets no more runs. */
+  /** When it stopped getting runs. */
   drainingAt: z.iso.datetime().optional(),
-  /** When its session began or ended last, or now where it is connected. */
+  /** When its last session began or ended; now if it is connected. */
   lastSeenAt: z.iso.datetime().optional(),
-  /** Polls that wait for runs now. */
+  /** The number of polls that wait for runs now. */
   polls: z.number(),
-  /** What it said last, while it is connected. */
+  /** What it last reported, while it is connected. */
   about: AboutHost.optional(),
 });
 export type HostBody = z.infer<typeof HostBody>;
@@ -60,8 +66,8 @@ export type HostBody = z.infer<typeof HostBody>;
 export const ListHostsResponse = z.object({ data: z.array(HostBody) });
 
 /**
- * A host as those see it whose runs it executes: without what it does for others. Revoked hosts are left out, and those that
- * were not seen for a day.
+ * A host as seen by the organizations whose runs it executes, without what it does for others. Revoked hosts,
+ * and hosts that were not seen for a day, are left out.
  */
 export const EnvironmentHost = HostBody.pick({
   hostId: true,
@@ -73,7 +79,7 @@ export const EnvironmentHost = HostBody.pick({
   version: z.string().optional(),
   executor: z.string().optional(),
   slots: z.number().optional(),
-  /** Whether it saves the processes of suspended runs. False: they are resumed by replay. */
+  /** Whether it saves the processes of suspended runs. False: runs are resumed by replay. */
   savesProcesses: z.boolean().optional(),
 });
 export type EnvironmentHost = z.infer<typeof EnvironmentHost>;

@@ -40,7 +40,7 @@ export const DequeueRequest = z.object({
   /** How many runs the host has room for. 0: it only listens for notices. */
   max: z.number().int().min(0).max(LIMITS.dequeueBatch),
   waitMs: Millis.max(60_000),
-  /** What people see of the host. Absent: a host of an earlier version. */
+  /** What the dashboard shows about the host. Absent: the host's version is older than this field. */
   about: AboutHost.optional(),
 });
 export type DequeueRequest = z.infer<typeof DequeueRequest>;
@@ -78,7 +78,7 @@ export const DequeuedRun = z.object({
   parentRunId: z.string().nullish(),
   rootRunId: z.string().nullish(),
   batchId: z.string().nullish(),
-  /** Where the span of whoever triggered it is: see `trace-context.ts`. */
+  /** The span from which the run was triggered: see `trace-context.ts`. */
   traceparent: z.string().nullish(),
   /**
    * Set if the attempt resumes: after a suspension, or after its host was lost. Absent: the attempt starts.
@@ -94,14 +94,14 @@ export const DequeuedRun = z.object({
 export type DequeuedRun = z.infer<typeof DequeuedRun>;
 
 /**
- * Something that a host has to know between reports. Delivered at least once; a host ignores what it knows
+ * A notice for a host between its reports. It is delivered at least once; a host ignores what it knows
  * already.
  */
 export const HostNotice = z.discriminatedUnion("type", [
   z.object({ type: z.literal("cancel"), runId: z.string(), token: z.number().int() }),
   /**
    * An operation that the run waits for has a result. If the notice is lost, the answer to the run's
-   * suspension has it too.
+   * suspension contains the result too.
    */
   z.object({ type: z.literal("operation"), token: z.number().int(), ...CompletedOperation.shape }),
 ]);
@@ -114,7 +114,7 @@ export const DequeueResponse = z.object({
   now: Millis,
   /**
    * True if the session was ended, because the host was silent for too long or has restarted. Its runs went
-   * to other hosts. The host stops everything it runs and begins a new session.
+   * to other hosts. The host stops all of its runs and begins a new session.
    */
   ended: z.boolean().optional(),
 });
@@ -229,7 +229,7 @@ export const ReportRequest = z.object({
   /** Asks which of these are still needed. The host deletes the others. */
   checkpoints: z.array(KeptCheckpoint).max(LIMITS.dequeueBatch).default([]),
   logs: z.array(RunLogs).default([]),
-  /** Set by a host that stops: the runs that it still holds are queued again at once. */
+  /** Set by a host that is shutting down: the runs that it still holds are queued again at once. */
   goodbye: z.boolean().optional(),
 });
 export type ReportRequest = z.input<typeof ReportRequest>;
@@ -263,9 +263,9 @@ export const ReportResponse = z.object({
   journals: z.array(LeaseVerdict).default([]),
   suspensions: z.array(SuspensionVerdict).default([]),
   checkpoints: z.array(CheckpointVerdict).default([]),
-  /** For each heartbeat the run's next `apiToken`; null where the lease was not renewed. */
+  /** The next `apiToken` of each heartbeat's run; null if the lease was not renewed. */
   apiTokens: z.array(z.string().nullable()).default([]),
-  /** `refused`: the host did not hold that run; sending the logs again is of no use. */
+  /** `refused`: the host did not hold that run; it must not send the logs again. */
   logs: z.array(z.enum(["ok", "refused", "retry"])).default([]),
 });
 export type ReportResponse = z.infer<typeof ReportResponse>;
@@ -273,7 +273,10 @@ export type ReportResponse = z.infer<typeof ReportResponse>;
 export const HostImage = z.object({
   /** `REPOSITORY@sha256:…`, or the id of an image that is on the host's Docker Engine already. */
   reference: z.string().max(512),
-  /** An image is used only where its label `PROJECT_LABEL` has this value: hosts can pull images of many projects. */
+  /**
+   * An image is used only if its label `PROJECT_LABEL` has this value, because hosts can pull the images of
+   * many projects.
+   */
   projectRef: z.string(),
 });
 export type HostImage = z.infer<typeof HostImage>;
@@ -286,12 +289,14 @@ export const HostDeployment = z.object({
   version: z.string(),
   contentHash: z.string(),
   bundleBytes: z.number().int(),
-  /** The image that its containers are started from. Absent: the host's own, which has Node.js and nothing else. */
+  /**
+   * The image from which containers are started. Absent: the host's own image, which contains only Node.js.
+   */
   image: HostImage.optional(),
   manifest: WorkerManifest,
-  /** The environment's variables, for its processes. */
+  /** The environment's variables, which are set for its processes. */
   env: z.record(z.string(), z.string()),
-  /** Those of them whose values must not appear in logs and errors. */
+  /** Names of the variables whose values must not appear in logs and errors. */
   secretNames: z.array(z.string()).default([]),
 });
 export type HostDeployment = z.infer<typeof HostDeployment>;

@@ -44,7 +44,7 @@ export const OperationResult = z.discriminatedUnion("ok", [
 ]);
 export type OperationResult = z.infer<typeof OperationResult>;
 
-/** What plain code got from its surroundings in one segment, or in the part of it that was recorded. */
+/** Non-deterministic values that plain code read in one segment, or in the recorded part of it. */
 const SegmentValues = z.object({
   /** `Date.now()`, `new Date()`: milliseconds since the epoch. */
   now: z.array(z.number()).optional(),
@@ -92,7 +92,7 @@ export const RecordedValues = SegmentValues.extend({
 });
 export type RecordedValues = z.infer<typeof RecordedValues>;
 
-/** An operation is one row in the queue's database. The JSON is made only if it could be too large. */
+/** An operation is one row in the queue's database. Its JSON is serialized only if it could be too large. */
 function fitsRow({ result, values }: { result?: OperationResult; values?: RecordedValues }): boolean {
   const output = result?.ok ? (result.output?.length ?? 0) : 0;
   const recorded = (values?.now?.length ?? 0) + (values?.random?.length ?? 0) + (values?.uuid?.length ?? 0);
@@ -147,7 +147,7 @@ export type CheckpointRef = z.infer<typeof CheckpointRef>;
 export const RunResume = z.object({
   /** Entries in the order of their numbers, including incomplete ones. */
   journal: z.array(JournalEntry),
-  /** Milliseconds that the attempt had run by its last suspension. */
+  /** Milliseconds for which the attempt had run by its last suspension. */
   usedMs: z.number().min(0).optional(),
   checkpoint: CheckpointRef.nullish(),
 });

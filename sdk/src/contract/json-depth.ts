@@ -1,4 +1,4 @@
-/** Deepest nesting of metadata: what is deeper cannot be copied between objects on every platform. */
+/** The maximum nesting of metadata: deeper values cannot be copied between objects on every platform. */
 export const MAX_JSON_DEPTH = 100;
 
 /**

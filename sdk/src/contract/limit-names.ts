@@ -1,6 +1,8 @@
 const TASK_LIMIT = "task/";
 
-/** The name of the concurrency limit that only the runs of one task hold, which has a queue that it shares. */
+/**
+ * Returns the name of the concurrency limit that only the runs of one task hold although its queue is shared.
+ */
 export const taskLimitName = (taskId: string): string => `${TASK_LIMIT}${encodeURIComponent(taskId)}`;
 
 export const isTaskLimit = (name: string): boolean => name.startsWith(TASK_LIMIT);

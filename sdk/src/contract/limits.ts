@@ -27,7 +27,10 @@ export const LIMITS = {
   /** Largest number of runs that a host gets in one answer. */
   dequeueBatch: 500,
   bundleBytes: 50 * 1024 * 1024,
-  /** JSON of a deployment with its manifest: one row of the query side and of the environment's object. */
+  /**
+   * JSON of a deployment with its manifest, which is one row in the query side and in the environment's
+   * object.
+   */
   manifestBytes: 1_750_000,
   /** Shortest allowed `maxDuration`, in seconds. */
   minMaxDurationSeconds: 5,
@@ -47,7 +50,7 @@ export const LIMITS = {
   reasonBytes: 500,
   /** Run ids, checkpoint ids. */
   idBytes: 128,
-  /** Tokens that the server issued. */
+  /** Tokens that the server issues. */
   tokenBytes: 4_096,
   /** Types of payloads and outputs. */
   typeBytes: 128,

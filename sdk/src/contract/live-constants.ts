@@ -1,29 +1,35 @@
-/** Names and limits of the protocol of live subscriptions, for clients: without the schemas of `live.ts`. */
+/**
+ * Names and limits of the live subscription protocol. Clients import them without the schemas of `live.ts`.
+ */
 export const LIVE_PROTOCOL = 1;
 export const LIVE_SUBPROTOCOL = "acme.live.1";
 export const LIVE_TOKEN_SUBPROTOCOL = "acme.token.";
 
 export const LIVE_LIMITS = {
-  /** Characters of one message of a client. */
+  /** The maximum number of characters of one client message. */
   messageLength: 64 * 1024,
   subscriptionsPerSocket: 128,
-  /** Values of one list of a filter. */
+  /** The maximum number of values of one list of a filter. */
   filterValues: 64,
-  /** Most runs of a snapshot, and its default. */
+  /** The maximum number of runs of a snapshot, and its default. */
   snapshotRuns: 1_000,
   defaultSnapshotRuns: 100,
-  /** Log lines of one message. */
+  /** The maximum number of log lines of one message. */
   logLines: 1_000,
-  /** A client acknowledges at the latest when it has handled so many messages, or so many characters. */
+  /** A client acknowledges at the latest after it has handled this many messages or characters. */
   acknowledgeMessages: 16,
   acknowledgeCharacters: 128 * 1024,
-  /** Characters of the records of one message of a stream, unless a single record has more. */
+  /**
+   * The maximum number of characters of the records of one stream message, unless a single record has more.
+   */
   streamCharacters: 64 * 1024,
-  /** Messages of one stream that a client may have without having handled them. */
+  /**
+   * The maximum number of messages of one stream that the server sends before the client has handled them.
+   */
   streamWindow: 8,
 } as const;
 
-/** What a subscription may leave out of runs: names of Trigger.dev's columns. */
+/** The fields of runs that a subscription may leave out, by Trigger.dev's column names. */
 export const LIVE_SKIP_COLUMNS = [
   "startedAt",
   "delayUntil",
@@ -47,8 +53,8 @@ export const LIVE_SKIP_COLUMNS = [
 export type LiveSkipColumn = (typeof LIVE_SKIP_COLUMNS)[number];
 
 /**
- * Codes that the server closes a socket with. With 4401 and 4403 a client has to bring another token before it comes
- * again; with 4503 it comes again later.
+ * Codes with which the server closes a socket. After 4401 and 4403 a client needs another token before it
+ * reconnects; after 4503 it reconnects later.
  */
 export const LIVE_CLOSE = {
   protocol: 4400,

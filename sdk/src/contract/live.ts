@@ -1,17 +1,17 @@
 /**
- * The protocol of live subscriptions: one WebSocket a page or process, many subscriptions on it.
+ * The protocol of live subscriptions: one WebSocket per page or process, with many subscriptions on it.
  *
- * `GET /api/v1/live` with the subprotocols `acme.live.1` and `acme.token.TOKEN` (a secret key, a public token or a run's
- * token); with a personal access token and `?environment=`; or, in a browser that is signed in, with `?environment=` and the
- * session's cookie. A token travels as a subprotocol because browsers can set no other header of a WebSocket, and an address
- * would end up in logs.
- * A connection that may not be opened is opened all the same, gets one `error` message and is closed with code 4401,
- * 4403, 4404 or 4503: a browser shows a page nothing of a handshake that failed. Only a server that has no room for another
- * connection answers with 503 and `retry-after` instead.
+ * `GET /api/v1/live` with the subprotocols `acme.live.1` and `acme.token.TOKEN` (a secret key, a public token
+ * or a run's token); with a personal access token and `?environment=`; or, in a browser that is signed in,
+ * with `?environment=` and the session's cookie. A token travels as a subprotocol because browsers can set no
+ * other header of a WebSocket, and an address would end up in logs. A connection that is refused is opened
+ * all the same, gets one `error` message and is closed with code 4401, 4403, 4404 or 4503, because a browser
+ * shows a page nothing about a failed handshake. Only a server that has no room for another connection
+ * answers with 503 and `retry-after` instead.
  *
- * All messages are JSON texts. Unknown fields are ignored, so either side may be newer; a message of an unknown type is
- * ignored by the client and answered with an error by the server. The text `ping` is answered with `pong`, without
- * waking anything. `LIVE_PROTOCOL` changes only when the protocol breaks.
+ * All messages are JSON texts. Unknown fields are ignored, so either side may be newer; a message of an
+ * unknown type is ignored by the client and answered with an error by the server. The text `ping` is answered
+ * with `pong`, without waking the object. `LIVE_PROTOCOL` changes only when the protocol breaks.
  */
 import { z } from "zod";
 import { PUBLIC_STATUSES, RunSummary } from "./api/runs.ts";
@@ -28,7 +28,10 @@ const text = (max: number) => z.string().min(1).max(max);
 const list = <T extends z.ZodType>(item: T) => z.array(item).min(1).max(LIVE_LIMITS.filterValues);
 const RunId = z.string().refine((id) => parseRunId(id) !== null, "Give the id of a run: run_…");
 
-/** All conditions must hold; of a list any value, but of `allTags` every one. Times in milliseconds since the epoch. */
+/**
+ * All conditions must hold. Any value of a list may match, but every one of `allTags` must. Times are in
+ * milliseconds since the epoch.
+ */
 export const LiveFilter = z.object({
   statuses: list(z.enum(PUBLIC_STATUSES)).optional(),
   tasks: list(text(256)).optional(),
@@ -43,7 +46,7 @@ export const LiveFilter = z.object({
   isTest: z.boolean().optional(),
   rootRunId: text(128).optional(),
   parentRunId: text(128).optional(),
-  /** Created at or after. */
+  /** Runs created at or after this time. */
   from: z.number().optional(),
 });
 export type LiveFilter = z.infer<typeof LiveFilter>;
@@ -55,10 +58,13 @@ const StreamKey = text(STREAM_LIMITS.keyLength).refine(
 
 const SubscriptionId = text(64);
 const Limit = z.number().int().min(1).max(LIVE_LIMITS.snapshotRuns).optional();
-/** What the server said last about this subscription. It sends what came since, or a snapshot where it can't know. */
+/**
+ * The last position that the server sent for this subscription. It sends what changed since, or a snapshot if
+ * it can't know that.
+ */
 const Position = text(128).optional();
 
-/** What is left out of runs. A public token may say that itself; that counts then. */
+/** The fields that are left out of runs. If a public token names such fields, those apply instead. */
 const SkipColumns = z.array(z.enum(LIVE_SKIP_COLUMNS)).max(LIVE_SKIP_COLUMNS.length).optional();
 
 /** What a client can watch. */
@@ -70,12 +76,12 @@ export const LiveTarget = z.discriminatedUnion("kind", [
     skipColumns: SkipColumns,
     position: z.number().optional(),
   }),
-  /** The newest runs that a filter matches, and each change of those and of newer ones. */
+  /** The newest runs that a filter matches, and each change of them and of newer runs. */
   z.object({
     kind: z.literal("runs"),
     filter: LiveFilter.default({}),
     limit: Limit,
-    /** With payload, output, error and metadata. Default false. */
+    /** Whether runs include payload, output, error and metadata. Default false. */
     data: z.boolean().optional(),
     skipColumns: SkipColumns,
     position: Position,
@@ -91,11 +97,15 @@ export const LiveTarget = z.discriminatedUnion("kind", [
   }),
   /** Counts of the environment, at most once a second. */
   z.object({ kind: z.literal("environment") }),
-  /** The log lines of a run, in order. `after`: the sequence number of the last line known; absent: from the first kept. */
+  /**
+   * The log lines of a run, in order. `after`: the sequence number of the last known line. Absent: from the
+   * first kept line.
+   */
   z.object({ kind: z.literal("logs"), runId: RunId, after: z.number().int().min(0).optional() }),
   /**
-   * The records of a stream of a run, in order. `after`: the number of the last record known, -1 for none. Without it the
-   * subscription begins at the first record, or at the last that exists if `from` is `latest`.
+   * The records of a stream of a run, in order. `after`: the number of the last known record, -1 for none.
+   * Without it, the subscription begins at the first record, or at the last existing one if `from` is
+   * `latest`.
    */
   z.object({
     kind: z.literal("stream"),
@@ -111,17 +121,17 @@ export type LiveTargetInput = z.input<typeof LiveTarget>;
 export const LiveClientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("subscribe"), id: SubscriptionId, target: LiveTarget }),
   z.object({ type: z.literal("unsubscribe"), id: SubscriptionId }),
-  /** A newer token for the same environment: subscriptions stay. */
+  /** A newer token for the same environment. Subscriptions are kept. */
   z.object({ type: z.literal("auth"), token: text(8_192) }),
   /**
-   * The client has handled this many messages since it said so last. It says so at the latest after 16 messages or
-   * 128 Ki characters. The server sends a client that lags by its window
-   * nothing until it has caught up, and then the latest state instead of every change.
+   * The client has handled this many messages since its last `ack`. It acknowledges at the latest after 16
+   * messages or 128 Ki characters. The server sends nothing to a client that lags by its window until it has
+   * caught up, and then sends the latest state instead of every change.
    */
   z.object({ type: z.literal("ack"), count: z.number().int().min(1) }),
   /**
-   * The client has handled the records of a stream up to this number. The server sends each subscription to a stream at
-   * most `LIVE_LIMITS.streamWindow` messages more than that.
+   * The client has handled the records of a stream up to this number. The server sends each stream
+   * subscription at most `LIVE_LIMITS.streamWindow` messages beyond that.
    */
   z.object({ type: z.literal("handled"), id: SubscriptionId, seq: z.number().int().min(-1) }),
 ]);
@@ -140,25 +150,28 @@ export const LiveRunData = z.object({
   error: z
     .object({ name: z.string().optional(), message: z.string(), stackTrace: z.string().optional() })
     .optional(),
-  /** Keys of its streams. */
+  /** Keys of the run's streams. */
   streams: z.array(z.string()).optional(),
 });
 export type LiveRunData = z.infer<typeof LiveRunData>;
 
-/** A run as lists show it. `position` grows with each change of the run: of two, the one with the higher is later. */
+/**
+ * A run as lists show it. `position` grows with each change of the run, so the state with the higher position
+ * is the later one.
+ */
 export const LiveRun = RunSummary.extend({ position: z.number(), data: LiveRunData.optional() });
 export type LiveRun = z.infer<typeof LiveRun>;
 
 export const LiveLogLine = LogEntry.extend({
-  /** From 1, without gaps, but for the oldest lines of a run that has more than are kept. */
+  /** Counts from 1 without gaps. If a run has more lines than are kept, the oldest ones are missing. */
   seq: z.number().int(),
   attempt: z.number().int(),
 });
 export type LiveLogLine = z.infer<typeof LiveLogLine>;
 
-/** A record of a stream. `chunk` is what the task wrote. */
+/** A record of a stream. `chunk` is the value that the task wrote. */
 export const LiveStreamRecord = z.object({
-  /** From 0, without gaps. */
+  /** Counts from 0 without gaps. */
   seq: z.number().int(),
   /** Milliseconds since the epoch. */
   time: z.number(),
@@ -166,11 +179,11 @@ export const LiveStreamRecord = z.object({
 });
 export type LiveStreamRecord = z.infer<typeof LiveStreamRecord>;
 
-/** What an environment does now: runs that are not over by their state, and its settings. */
+/** What an environment does now: its unfinished runs by status, and its settings. */
 export const LiveEnvironment = z.object({
-  /** Runs that are not over; a status with none is absent. */
+  /** Unfinished runs by status. Statuses without runs are left out. */
   counts: z.partialRecord(z.enum(PUBLIC_STATUSES), z.number()),
-  /** Runs that may execute at once, without and with burst. */
+  /** The number of runs that may execute at once, without and with burst. */
   concurrencyLimit: z.number(),
   burstFactor: z.number(),
   paused: z.boolean(),
@@ -188,9 +201,12 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
   }),
   /** `auth` was accepted. */
   z.object({ type: z.literal("authenticated"), expiresAt: z.number().optional() }),
-  /** The token has expired: nothing more is sent until `auth` brings another one. */
+  /** The token has expired: nothing more is sent until the client sends another one with `auth`. */
   z.object({ type: z.literal("expired") }),
-  /** All runs of a subscription, newest first: what the client knew before is void. `more`: older ones match as well. */
+  /**
+   * All runs of a subscription, newest first. They replace what the client knew before. `more`: older runs
+   * match as well.
+   */
   z.object({
     type: z.literal("snapshot"),
     id: SubscriptionId,
@@ -198,7 +214,10 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
     runs: z.array(LiveRun),
     more: z.boolean(),
   }),
-  /** Runs that changed or came, and ids of runs that the filter no longer matches. Of one run only the latest state. */
+  /**
+   * Runs that changed or are new, and ids of runs that the filter no longer matches. Only the latest state of
+   * each run is sent.
+   */
   z.object({
     type: z.literal("changes"),
     id: SubscriptionId,
@@ -206,12 +225,13 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
     runs: z.array(LiveRun),
     removed: z.array(z.string()),
   }),
-  /** One run. `final`: it is over; no further message comes but for changes of its metadata and tags. */
+  /** One run. `final`: the run is finished; further messages only report changes of its metadata and tags. */
   z.object({ type: z.literal("run"), id: SubscriptionId, run: LiveRun, final: z.boolean() }),
   z.object({ type: z.literal("environment"), id: SubscriptionId, environment: LiveEnvironment }),
   /**
-   * Lines in order. `previous`: the sequence number before the first line, 0 where none is kept: a client that knows an
-   * earlier one as the last has missed some and subscribes again after that one. Also without lines: all there is.
+   * Lines in order. `previous`: the sequence number before the first line, or 0. A client whose last known
+   * line is earlier has missed some, and subscribes again after its last one. A message without lines says
+   * that there are no more yet.
    */
   z.object({
     type: z.literal("logs"),
@@ -220,9 +240,9 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
     lines: z.array(LiveLogLine),
   }),
   /**
-   * Records of a stream, in order. `previous`: the number before the first of them; a client that knows an earlier one as
-   * the last has missed some and subscribes again after that one. Also without records: all there is. `end`: the run is
-   * over, and no further message comes.
+   * Records of a stream, in order. `previous`: the number before the first of them. A client whose last known
+   * record is earlier has missed some, and subscribes again after its last one. A message without records
+   * says that there are no more yet. `end`: the run is finished, and no further message follows.
    */
   z.object({
     type: z.literal("stream"),
@@ -231,7 +251,10 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
     records: z.array(LiveStreamRecord),
     end: z.boolean(),
   }),
-  /** With `id`: that subscription ended; without: the connection ends. `code` and `status` as in the HTTP API. */
+  /**
+   * With `id`, that subscription has ended; without it, the connection ends. `code` and `status` are as in
+   * the HTTP API.
+   */
   z.object({
     type: z.literal("error"),
     id: SubscriptionId.optional(),

@@ -20,7 +20,7 @@ export const LogEntry = z.object({
   level: z.enum(["trace", "debug", "log", "info", "warn", "error"]),
   message: cutString(LIMITS.logMessageBytes),
   properties: z.record(z.string(), z.unknown()).overwrite(cutProperties).optional(),
-  /** The span in which the line was written, where that is not the attempt's. */
+  /** The span in which the line was written, if that is not the attempt's. */
   traceId: TraceId.optional(),
   spanId: SpanId.optional(),
 });

@@ -59,10 +59,10 @@ export const LimitName = z
     "The name of a concurrency limit has 1 to 122 letters, digits, underscores and hyphens",
   );
 
-/** The names of the shared concurrency limits that a run holds beside those of its queue. */
+/** The names of the shared concurrency limits that a run holds in addition to those of its queue. */
 export const LimitNames = z.array(LimitName).max(2, "A run holds at most two concurrency limits with names");
 
-/** Also a name by `taskLimitName`. */
+/** A name made by `taskLimitName` is allowed too. */
 const DeclaredLimitName = z.union([LimitName, z.string().regex(/^task\/[^\s,]{1,1200}$/)]);
 
 const SharedBound = z.number().int().min(1).max(100_000);
@@ -93,7 +93,7 @@ export const ScheduleManifest = z.object({
 });
 export type ScheduleManifest = z.infer<typeof ScheduleManifest>;
 
-/** What indexing a bundle found out about a task. */
+/** What indexing a bundle finds about a task. */
 export const TaskManifest = z.object({
   id: z.string().min(1).max(128),
   filePath: z.string().max(1_024),
@@ -101,7 +101,10 @@ export const TaskManifest = z.object({
   description: z.string().max(4_096).optional(),
   /** Absent: the task has a queue of its own, `task/ID`. */
   queue: QueueManifest.partial({ name: true }).optional(),
-  /** Names of the concurrency limits that its runs hold beside those of its queue: two that are shared, and one of its own. */
+  /**
+   * Names of the concurrency limits that its runs hold in addition to those of its queue: at most two shared
+   * ones and one of its own.
+   */
   limits: z.array(DeclaredLimitName).max(3).optional(),
   retry: RetryOptions.optional(),
   machine: z.enum(MACHINE_PRESETS).optional(),
@@ -117,7 +120,7 @@ export const TaskManifest = z.object({
 });
 export type TaskManifest = z.infer<typeof TaskManifest>;
 
-/** What indexing a bundle found out. `acme deploy` sends it, and it is stored with the deployment. */
+/** What indexing a bundle finds. `acme deploy` sends it, and it is stored with the deployment. */
 export const WorkerManifest = z.object({
   tasks: z.array(TaskManifest).max(5_000),
   /** Queues declared with `queue()`. */

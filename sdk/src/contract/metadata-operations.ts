@@ -14,7 +14,7 @@ export type MetadataOperation =
   | { type: "update"; value: Record<string, unknown> };
 
 type Json = Record<string, unknown>;
-/** Where a run's metadata lists its streams: published clients read it there. */
+/** The metadata key that lists the run's streams, where published clients read them. */
 export const STREAMS_KEY = "$$streams";
 const UNSAFE = new Set(["__proto__", "prototype", "constructor"]);
 /**
@@ -62,7 +62,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
 export function applyMetadataOperation(metadata: Json, operation: MetadataOperation): Json | null {
   switch (operation.type) {
     case "update":
-      // The streams are the run's, whatever its code makes of its metadata.
+      // The list of streams belongs to the platform: the run's code cannot change it.
       return STREAMS_KEY in metadata
         ? { [STREAMS_KEY]: metadata[STREAMS_KEY], ...operation.value }
         : operation.value;

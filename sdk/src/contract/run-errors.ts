@@ -45,7 +45,7 @@ export const INTERNAL_ERRORS = {
   TASK_EXECUTOR_FAILED: { retry: true, status: "SYSTEM_FAILURE" },
   TASK_RUN_CANCELLED: { retry: false, status: "CANCELED" },
   MAX_DURATION_EXCEEDED: { retry: false, status: "TIMED_OUT" },
-  /** Hosts were lost under the run more often than the limit. */
+  /** The run lost its host more often than the limit allows. */
   TASK_RUN_DEQUEUED_MAX_RETRIES: { retry: false, status: "SYSTEM_FAILURE" },
   /** A development run's process or its machine was lost while the run executed. */
   TASK_RUN_STALLED_EXECUTING: { retry: false, status: "CRASHED" },

@@ -6,9 +6,9 @@ export const STREAM_LIMITS = {
   streamCharacters: 256 * 1024 * 1024,
   /** One chunk, as JSON. */
   recordCharacters: 1024 * 1024,
-  /** The body of an append. */
+  /** The body of one append request. */
   appendBytes: 512 * 1024,
-  /** `Timeout-Seconds` of a reader. */
+  /** The maximum `Timeout-Seconds` of a reader. */
   maxTimeoutSeconds: 600,
   keyLength: 256,
 } as const;

@@ -8,25 +8,33 @@ export const TELEMETRY_LIMITS = {
   /** Longer values are cut in the middle. */
   attributeValueBytes: 8 * 1024,
   attributeItems: 128,
-  /** Of one span, event or link: what is above is left out and counted in `acme.attributes.dropped`. */
+  /**
+   * Attributes of one span, event or link. Further ones are dropped and counted in `acme.attributes.dropped`.
+   */
   attributes: 128,
   attributesBytes: 64 * 1024,
-  /** That the code of one attempt opens: further ones are counted only. */
+  /** Spans that the code of one attempt opens. Further ones are only counted. */
   spansPerAttempt: 100_000,
   eventsPerSpan: 128,
   linksPerSpan: 128,
   buckets: 256,
-  /** Of one run in one report of a host. */
+  /** Items of one run in one report of a host. */
   spansPerReport: 20_000,
   pointsPerReport: 20_000,
-  /** Log lines of a run that the embedded store keeps: when there are more bytes, the oldest lines go, and their number is kept. */
+  /**
+   * Log lines of a run that the embedded store keeps. Beyond that the oldest lines are deleted, and their
+   * number is kept.
+   */
   logBytesPerRun: 512 * 1024 * 1024,
-  /** Spans of a trace that the embedded store keeps: what is above is dropped and counted. */
+  /** Spans of a trace that the embedded store keeps. Further ones are dropped and counted. */
   spanBytesPerTrace: 256 * 1024 * 1024,
   spansPerTrace: 250_000,
-  /** Metric points of a run, or of an environment's services, that the embedded store keeps: the oldest go. */
+  /**
+   * Metric points of a run, or of an environment's services, that the embedded store keeps. The oldest ones
+   * are deleted.
+   */
   metricPoints: 100_000,
-  /** Body of one OTLP request, as sent and decompressed. */
+  /** Body of one OTLP request, both compressed and decompressed. */
   otlpBytes: 8 * 1024 * 1024,
   otlpInflatedBytes: 32 * 1024 * 1024,
   /** Items of one OTLP request. */

@@ -1,7 +1,7 @@
 /**
- * Spans, log lines and metric points, as every part that handles them knows them: the runtime records them, the container host
- * sends them, the Worker takes them over OTLP as well, and a `TelemetryStore` keeps them. What people read is cut where it
- * enters; what is compared (ids, names of attributes) is refused.
+ * The schemas of spans, log lines and metric points. The runtime records them, the container host sends them,
+ * the Worker also accepts them over OTLP, and a `TelemetryStore` keeps them. Texts for people are cut to
+ * their limits; texts that are compared (ids, names of attributes) are refused.
  */
 import { z } from "zod";
 import { cutString } from "./cut-string.ts";
@@ -18,7 +18,7 @@ const Scalar = z.union([cutString(TELEMETRY_LIMITS.attributeValueBytes), z.numbe
 const AttributeValue = z.union([Scalar, z.array(Scalar).max(TELEMETRY_LIMITS.attributeItems)]);
 export type AttributeValue = z.infer<typeof AttributeValue>;
 
-/** More attributes than a span may have, or more bytes of them, are left out; `acme.attributes.dropped` counts them. */
+/** Attributes beyond the limits of number and bytes are dropped; `acme.attributes.dropped` counts them. */
 export const Attributes = z
   .record(z.string().max(TELEMETRY_LIMITS.attributeNameBytes), AttributeValue)
   .overwrite(boundAttributes);
@@ -56,15 +56,15 @@ export const SpanRecord = z.object({
   traceId: TraceId,
   spanId: SpanId,
   parentSpanId: SpanId.nullable(),
-  /** Null: it is not of a run: a service that triggered one. */
+  /** Null: the span is not from a run, but from a service that triggered one. */
   runId: RunId.nullable(),
   attempt: Attempt.nullable(),
-  /** `service.name` of who recorded it; null inside a run. */
+  /** `service.name` of the service that recorded it. Null: a run recorded it. */
   service: cutString(TELEMETRY_LIMITS.nameBytes).nullable(),
   name: cutString(TELEMETRY_LIMITS.nameBytes),
   kind: z.enum(SPAN_KINDS),
   startTime: Time,
-  /** Null: it has not ended yet. The same span is sent again when it has. */
+  /** Null: the span has not ended yet. It is sent again when it has. */
   endTime: Time.nullable(),
   status: z.enum(SPAN_STATUSES),
   /** Why its status is "error". */
@@ -79,17 +79,20 @@ export const LogLevel = LogEntry.shape.level;
 export type LogLevel = z.infer<typeof LogLevel>;
 
 export const LogRecord = LogEntry.extend({
-  /** Null: a log line of a service that is not a run. */
+  /** Null: the log line is from a service, not from a run. */
   runId: RunId.nullable(),
   attempt: Attempt.nullable(),
-  /** The line's number in the log of its run, from 1, given by the run's feed. 0: it is not of a run. */
+  /**
+   * The line's number in the log of its run, from 1, assigned by the run's feed. 0: the line is not from a
+   * run.
+   */
   seq: z.number().int().min(0),
 });
 export type LogRecord = z.infer<typeof LogRecord>;
 
 export const METRIC_KINDS = ["gauge", "sum", "histogram"] as const;
 
-/** Counts by bucket: `counts` has one more than `bounds`, for what is above the last of them. */
+/** Counts by bucket. `counts` has one element more than `bounds`, for values above the last bound. */
 export const MetricBuckets = z.object({
   bounds: z.array(z.number()).max(TELEMETRY_LIMITS.buckets),
   counts: z.array(z.number().min(0)).max(TELEMETRY_LIMITS.buckets + 1),
@@ -100,10 +103,10 @@ export type MetricBuckets = z.infer<typeof MetricBuckets>;
 
 export const MetricPoint = z.object({
   name: z.string().min(1).max(TELEMETRY_LIMITS.nameBytes),
-  /** A sum counts since its start; a gauge is the value at that time. */
+  /** A sum has counted since its start; a gauge is the value at that time. */
   kind: z.enum(METRIC_KINDS),
   unit: z.string().max(64),
-  /** Of a gauge and a sum; of a histogram the mean. */
+  /** The value of a gauge or sum; the mean of a histogram. */
   value: z.number(),
   buckets: MetricBuckets.optional(),
   time: Time,
@@ -113,5 +116,5 @@ export const MetricPoint = z.object({
 });
 export type MetricPoint = z.infer<typeof MetricPoint>;
 
-/** The text of a span's name, or of an attribute, cut to the limit. */
+/** Schema of a span's name or of an attribute's value, cut to the limit. */
 export const cutName = (text: string): string => cutMiddle(text, TELEMETRY_LIMITS.nameBytes);

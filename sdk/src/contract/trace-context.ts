@@ -1,16 +1,17 @@
 /**
- * Which trace a run belongs to, and which span ids its parts have. Ids of runs, attempts and durable operations follow from the
- * run's id, so that whoever records one of them, and however often, names the same span.
+ * Determines which trace a run belongs to, and the span ids of its parts. The span ids of runs, attempts and
+ * durable operations are derived from the run's id, so every component that records one of them names the
+ * same span, however often.
  */
 // The runtime imports this module at its start: it must not import zod.
 
-/** Where a span's parent is, as the header `traceparent` of the W3C says it. */
+/** A span's parent, as in the W3C header `traceparent`. */
 export interface TraceContext {
   traceId: string;
   spanId: string;
 }
 
-/** Operations of a run whose spans its owner tells of: the first ones. */
+/** The number of a run's operations, from the first, whose spans its owner reports. */
 export const TRACED_OPERATIONS = 2_000;
 
 export const TRACEPARENT_HEADER = "traceparent";
@@ -19,7 +20,7 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|
 const NO_TRACE = "0".repeat(32);
 const NO_SPAN = "0".repeat(16);
 
-/** Null: the header is absent or says nothing that can be followed. */
+/** Returns null if the header is absent or invalid. */
 export function parseTraceparent(header: string | null | undefined): TraceContext | null {
   const [, traceId, spanId] = TRACEPARENT.exec(header ?? "") ?? [];
   if (!traceId || !spanId || header?.startsWith("ff")) return null;
@@ -28,7 +29,7 @@ export function parseTraceparent(header: string | null | undefined): TraceContex
 
 export const traceparentOf = ({ traceId, spanId }: TraceContext): string => `00-${traceId}-${spanId}-01`;
 
-/** The trace of a run: that of whoever triggered it, or one of its own. */
+/** Returns the trace of a run: the trace it was triggered from, or one of its own. */
 export const traceIdOfRun = (runId: string, traceparent: string | null | undefined): string =>
   parseTraceparent(traceparent)?.traceId ?? hashHex(`trace ${runId}`, 4);
 
@@ -40,11 +41,14 @@ export const spanIdOfAttempt = (runId: string, attempt: number): string =>
 export const spanIdOfOperation = (runId: string, attempt: number, operation: number): string =>
   hashHex(`operation ${runId} ${attempt} ${operation}`, 2);
 
-/** The span that the `ordinal`th call with this name and parent opens: a replay of the code opens the same. */
+/**
+ * Returns the id of the span that the `ordinal`th call with this name and parent opens. A replay opens the
+ * same span.
+ */
 export const spanIdOfCall = (runId: string, parentSpanId: string, name: string, ordinal: number): string =>
   hashHex(`call ${runId} ${parentSpanId} ${ordinal} ${name}`, 2);
 
-/** The context that what a run triggers has without a more exact one. */
+/** Returns the context of what a run triggers, if there is no more specific one. */
 export const contextOfRun = (runId: string, traceparent: string | null | undefined): TraceContext => ({
   traceId: traceIdOfRun(runId, traceparent),
   spanId: spanIdOfRun(runId),
@@ -62,11 +66,11 @@ const OPERATION_TYPES = {
 
 type OperationKind = keyof typeof OPERATION_TYPES;
 
-/** The kind of an operation's span, as OpenTelemetry means it. */
+/** Returns the OpenTelemetry kind of an operation's span. */
 export const operationSpanKind = (kind: OperationKind): "internal" | "producer" =>
   kind === "step" || kind === "wait" ? "internal" : "producer";
 
-/** The attributes of an operation's span. */
+/** Returns the attributes of an operation's span. */
 export const operationAttributes = ({
   number,
   kind,
@@ -89,8 +93,8 @@ export const operationAttributes = ({
 });
 
 /**
- * `words` times 8 hexadecimal digits that follow from the text, the same in every runtime and without waiting (cyrb128). They
- * name spans, and protect nothing.
+ * Returns `words` times 8 hexadecimal digits derived from the text (cyrb128): the same in every runtime, and
+ * synchronously. The hash names spans; it is not for security.
  */
 function hashHex(text: string, words: 2 | 4): string {
   let a = 1779033703;

@@ -1,7 +1,7 @@
 /**
- * The tunnel of `acme dev`: the host protocol (`host-protocol.ts`) over one WebSocket that the developer's machine opens. Each
- * message of the client is a request with an id, each message of the server the answer to one. A `dequeue` is answered when there
- * is something to say; its `waitMs` has no meaning here.
+ * The tunnel of `acme dev`: the host protocol (`host-protocol.ts`) over one WebSocket that the developer's
+ * machine opens. Each message of the client is a request with an id, and each message of the server answers
+ * one. A `dequeue` is answered when there are runs or notices; its `waitMs` has no effect here.
  *
  *   GET /ws   WebSocket with the subprotocols `acme.dev.1` and `acme.token.TOKEN`: the token of a TunnelTicket, or a secret
  *             key of a development environment. Query: TunnelQuery.
@@ -30,11 +30,11 @@ export const TUNNEL_CLOSE = {
 export const tunnelHostPrefix = (environmentKey: string): string => `dev.${environmentKey}.`;
 
 export const TunnelQuery = z.object({
-  /** What people call the machine. */
+  /** Display name of the machine. */
   name: z.string().min(1).max(128),
-  /** The host's id, the same from start to start: letters, digits, _ and -. */
+  /** The host's id, which is kept across restarts: letters, digits, _ and -. */
   machine: z.string().regex(/^[\w-]{1,64}$/),
-  /** "1": ends the connection of another machine. */
+  /** "1": closes the connection of another machine. */
   takeOver: z.enum(["0", "1"]).default("0"),
 });
 export type TunnelQuery = z.input<typeof TunnelQuery>;
@@ -53,7 +53,7 @@ export const TunnelRequest = z.discriminatedUnion("call", [
 export type TunnelRequest = z.infer<typeof TunnelRequest>;
 
 export const TunnelFailure = z.object({
-  /** 0: it concerns the connection, not one call; the connection is closed after it. */
+  /** 0: the error concerns the connection, not one call, and the connection is closed after it. */
   id: z.number(),
   status: z.number(),
   code: z.string(),

@@ -1,6 +1,6 @@
 /**
- * Build extensions: what a project needs besides its code. The interface is that of Trigger.dev, so the extensions of
- * `@trigger.dev/build` work as they are.
+ * Build extensions describe what a project needs besides its code. The interface is that of Trigger.dev, so
+ * the extensions of `@trigger.dev/build` work as they are.
  */
 export type BuildTarget = "dev" | "deploy";
 
@@ -21,21 +21,21 @@ export interface BuildLayer {
     /** Lines of the Dockerfile, before packages are installed. */
     instructions?: string[];
   };
-  /** Variables of the commands and of the installation. */
+  /** Variables for the commands and the installation. */
   build?: { env?: Record<string, string | undefined> };
-  /** Variables of the environment, which the deployment sets. */
+  /** Environment variables that the deployment sets. */
   deploy?: {
     env?: Record<string, string | undefined>;
-    /** Of the environment whose branch this is. */
+    /** Variables of the parent environment, if this is a branch. */
     parentEnv?: Record<string, string | undefined>;
     secretEnv?: Record<string, string | undefined>;
     secretParentEnv?: Record<string, string | undefined>;
-    /** Whether those that exist are changed. */
+    /** Whether existing variables are overwritten. */
     override?: boolean;
   };
-  /** npm packages, by name, that are installed in the image. */
+  /** npm packages to install in the image, by name. */
   dependencies?: Record<string, string>;
-  /** Conditions by which the bundler chooses the files of packages. */
+  /** Conditions with which the bundler resolves package exports. */
   conditions?: string[];
 }
 
@@ -63,7 +63,7 @@ export interface BuildContext {
   resolvePath(path: string): Promise<string | undefined>;
 }
 
-/** What is known of a build when the bundle is made. */
+/** What is known about a build when the bundle is made. */
 export interface BuildManifest {
   target: BuildTarget;
   runtime: string;

@@ -18,10 +18,10 @@ export interface ConcurrencyLimitOptions extends ConcurrencyShape {
 }
 export type ConcurrencyLimit = ConcurrencyLimitOptions;
 
-/** A limit of the task, or one that tasks share: what `concurrencyLimit()` returned, or its name. */
+/** A limit of the task itself, or a shared one: the return value of `concurrencyLimit()`, or its name. */
 export type TaskConcurrencyItem = ConcurrencyShape | ConcurrencyLimit | string;
 
-/** One limit or several: at most one of the task itself, and at most two that are shared. */
+/** One limit or several: at most one of the task itself, and at most two shared ones. */
 export type TaskConcurrency = TaskConcurrencyItem | TaskConcurrencyItem[];
 
 const NAME = /^[a-zA-Z0-9_-]{1,122}$/;
@@ -35,8 +35,8 @@ export function checkLimitName(name: unknown): asserts name is string {
 }
 
 /**
- * Declares a concurrency limit that several tasks can share: `task({ concurrency: openai, … })`. All runs of those tasks
- * together keep to it, in whichever queues they are.
+ * Declares a concurrency limit that several tasks can share: `task({ concurrency: openai, … })`. It applies
+ * to all runs of those tasks together, whichever queues they are in.
  */
 export function concurrencyLimit(options: ConcurrencyLimitOptions): ConcurrencyLimit {
   checkLimitName(options.name);
@@ -50,7 +50,10 @@ function declare(limit: DeclaredLimit): void {
   if (!state.limits.includes(limit)) state.limits.push(limit);
 }
 
-/** The queue of a task, and the names of the limits that its runs hold beside those of the queue. */
+/**
+ * Returns the queue of a task, and the names of the limits that its runs hold in addition to those of the
+ * queue.
+ */
 export function concurrencyOf({
   id,
   queue,
@@ -87,7 +90,7 @@ export function concurrencyOf({
     const ownQueue = { ...named, concurrencyLimit: perKey, totalConcurrencyLimit: total };
     return { queue: ownQueue, limits: limits.length > 0 ? limits : undefined };
   }
-  // The task's queue is shared: its own limit is one that only its runs hold.
+  // The task's queue is shared, so the task's own limit becomes a named limit that only its runs hold.
   const name = taskLimitName(id);
   declare({ name, perKey, total });
   return { queue: named, limits: [...limits, name] };

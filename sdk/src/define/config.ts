@@ -41,14 +41,16 @@ export interface AcmeConfig {
   telemetry?: TelemetrySettings;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
   /**
-   * False: what tasks write to the console goes to the run's log, but not to the process's output. Default:
-   * true.
+   * False: console output of tasks goes to the run's log, but not to the process's output. Default: true.
    */
   enableConsoleLogging?: boolean;
   build?: {
     /** Packages that are not bundled but installed in the deployment's image. */
     external?: string[];
-    /** False: packages with native code are not found by themselves, but have to be listed in `external`. Default: true. */
+    /**
+     * False: packages with native code are not detected automatically, and have to be listed in `external`.
+     * Default: true.
+     */
     autoDetectExternal?: boolean;
     keepNames?: boolean;
     minify?: boolean;

@@ -19,7 +19,8 @@ interface StandardIssue {
 }
 
 /**
- * Anything that checks a payload: a Standard Schema, a function, or an object with one of the usual methods.
+ * Anything that validates a payload: a Standard Schema, a function, or an object with one of the usual
+ * methods.
  */
 export type TaskSchema =
   | { readonly "~standard": { readonly types?: unknown; readonly version: 1 } }

@@ -66,8 +66,8 @@ export interface CommonTaskOptions<
    */
   queue?: string | TaskQueueOptions;
   /**
-   * How many of the task's runs may execute at once: `{ perKey, total }` for the task itself, what `concurrencyLimit()`
-   * returned (or its name) for a limit that tasks share, or several of these.
+   * How many of the task's runs may execute at once: `{ perKey, total }` for the task itself, the return
+   * value of `concurrencyLimit()` (or its name) for a shared limit, or several of these.
    */
   concurrency?: TaskConcurrency;
   /** Default: `small-1x`. */
@@ -127,7 +127,7 @@ export type TaskWithSchemaOptions<
 declare const OUTPUT: unique symbol;
 declare const PAYLOAD: unique symbol;
 
-/** Optional and never set: these properties only carry types for inference. */
+/** Never set: these optional properties only carry types for inference. */
 export interface RunBrands<TPayload, TOutput> {
   readonly [PAYLOAD]?: { value: TPayload };
   readonly [OUTPUT]?: { value: TOutput };

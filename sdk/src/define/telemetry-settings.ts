@@ -4,13 +4,16 @@ import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 export interface TelemetrySettings {
   /** OpenTelemetry instrumentations: they record spans of the libraries that a task calls. */
   instrumentations?: (Instrumentation | Instrumentation[])[];
-  /** OpenTelemetry span exporters, such as an `OTLPTraceExporter`: they get every span of every run, beside Acme. */
+  /**
+   * OpenTelemetry span exporters, such as an `OTLPTraceExporter`. They get every span of every run, in
+   * addition to Acme.
+   */
   exporters?: SpanExporter[];
-  /** Attributes of the resource that exporters send. `service.name` is "acme-task" without one. */
+  /** Attributes of the resource that exporters send. `service.name` defaults to "acme-task". */
   resource?: Record<string, string>;
 }
 
-/** What an instrumentation of any version has. */
+/** The part of an instrumentation that all versions have. */
 interface Instrumentation {
   instrumentationName?: string;
   setTracerProvider?(provider: TracerProvider): void;
@@ -18,7 +21,7 @@ interface Instrumentation {
   enable?(): void;
 }
 
-/** What a span exporter of any version has. */
+/** The part of a span exporter that all versions have. */
 interface SpanExporter {
   export(spans: unknown[], done: (result: { code: number; error?: Error }) => void): void;
   forceFlush?(): Promise<void>;

@@ -7,7 +7,10 @@ export type DecodedRun = Record<string, unknown>;
 /** Downloads a payload or an output that is too large to be part of a run's state. */
 export type Download = (runId: string, field: "payload" | "output") => Promise<unknown>;
 
-/** A run with dates, and with its payload and output as values; a promise where one of them has to be downloaded. */
+/**
+ * Returns a run with dates, and with its payload and output as values; a promise if one of them has to be
+ * downloaded.
+ */
 export function decodedRun(
   { data = {}, position: _, ...run }: LiveRun,
   download: Download,

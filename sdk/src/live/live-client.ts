@@ -29,34 +29,50 @@ import {
 import { findWebSocket } from "./web-socket.ts";
 
 export interface LiveClientOptions {
-  /** The server. Default: in a page with `environment`, the page's own origin; else `ACME_API_URL` or `TRIGGER_API_URL`. */
+  /**
+   * The server. Default: in a page with `environment`, the page's own origin; otherwise `ACME_API_URL` or
+   * `TRIGGER_API_URL`.
+   */
   baseURL?: string;
   /**
-   * A secret key, a public token, or a personal access token beside `environment`; or a function that gets one: it is called
-   * for each connection, and before a token expires. Default: `ACME_SECRET_KEY` or `TRIGGER_SECRET_KEY`, unless `environment` is given.
+   * A secret key, a public token, or, with `environment`, a personal access token; or a function that returns
+   * one, which is called for each connection and before a token expires. Default: `ACME_SECRET_KEY` or
+   * `TRIGGER_SECRET_KEY`, unless `environment` is given.
    */
   accessToken?: string | (() => string | Promise<string>);
-  /** The environment to watch, `env_…` or `PROJECTREF/SLUG`: for an access token, and in a page that is signed in, which needs none. */
+  /**
+   * The environment to watch, `env_…` or `PROJECTREF/SLUG`. Needed with a personal access token, and in a
+   * page with a session, which needs no token.
+   */
   environment?: string;
-  /** Default: the global one, or that of the package `ws`. */
+  /** Default: the global WebSocket, or the one of the package `ws`. */
   WebSocket?: unknown;
 }
 
-/** `waiting`: the connection was lost and is opened again. `refused`: not without another key or token. */
+/**
+ * `waiting`: the connection was lost, and the client will reconnect. `refused`: the server refuses the key or
+ * token.
+ */
 export type LiveStatus = "idle" | "connecting" | "open" | "waiting" | "refused";
 
 export interface LiveSubscription {
-  /** No listener is called after this. Safe to call twice. */
+  /** Ends the subscription: no listener is called after this. Safe to call twice. */
   unsubscribe(): void;
 }
 
 export interface LiveSubscribeOptions {
-  /** The subscription ended: the run doesn't exist, or may not be read; the token is invalid or has expired. */
+  /**
+   * Called when the subscription ended because the run doesn't exist or may not be read, or the token is
+   * invalid or has expired.
+   */
   onError?: (error: LiveError) => void;
 }
 
 export interface LiveRunOptions extends LiveSubscribeOptions {
-  /** What is left out of runs, by Trigger.dev's names of columns: it is not sent. A token may say that itself. */
+  /**
+   * Fields of runs that the server does not send, by Trigger.dev's column names. A token can name such fields
+   * too.
+   */
   skipColumns?: LiveSkipColumn[];
 }
 
@@ -65,7 +81,7 @@ export interface LiveStreamOptions extends LiveSubscribeOptions {
   after?: number;
   /** `latest`: begins at the last chunk that exists. Default: `start`. */
   from?: "start" | "latest";
-  /** The run is over, and all chunks were handled. */
+  /** Called when the run is finished and all chunks were handled. */
   onEnd?: () => void;
 }
 
@@ -76,27 +92,27 @@ interface Entry {
 }
 
 const PING_MS = 25_000;
-/** A connection that doesn't answer for this long is opened again. */
+/** After this long without an answer, the client reconnects. */
 const PONG_MS = 10_000;
 /** A connection without subscriptions is kept this long. */
 const LINGER_MS = 5_000;
 /** A token is replaced this long before it expires. */
 const REFRESH_MS = 30_000;
-/** So often in a row may a token that a function gets be refused. */
+/** The number of consecutive refusals of tokens returned by a function after which the client gives up. */
 const MAX_REFUSED = 3;
 
 /**
- * Watches an environment over one WebSocket that is shared by all subscriptions. The connection is opened with the first
- * of them and opened again when it is lost: each subscription then continues where it was, and gets its whole state
- * where the server can't know what was missed. Listeners are given the state, not the changes: a listener that is slow
- * misses none but intermediate ones.
+ * Watches an environment over one WebSocket that all subscriptions share. The first subscription opens the
+ * connection, and the client reconnects when it is lost: each subscription then resumes where it left off, or
+ * gets its whole state if the server can't know what was missed. Listeners receive states instead of changes,
+ * so a slow listener misses only intermediate states.
  */
 export class LiveClient {
   readonly #options: LiveClientOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #statusListeners = new Set<(status: LiveStatus) => void>();
   #socket: ReconnectingWebSocket | null = null;
-  /** The WebSocket's package, while it is loaded. */
+  /** Pending while the package `ws` is loaded. */
   #loading: unknown = null;
   #status: LiveStatus = "idle";
   #nextId = 1;
@@ -117,14 +133,17 @@ export class LiveClient {
     return this.#status;
   }
 
-  /** Called at once with the status, and at each change. Returns a function that ends it. */
+  /**
+   * Calls the listener at once with the status, and at each change. Returns a function that ends the
+   * subscription.
+   */
   onStatus(listener: (status: LiveStatus) => void): () => void {
     this.#statusListeners.add(listener);
     listener(this.#status);
     return () => this.#statusListeners.delete(listener);
   }
 
-  /** One run, with its payload, output, error and metadata. */
+  /** Watches one run, with its payload, output, error and metadata. */
   run(
     runId: string,
     listener: (state: LiveRunState) => void,
@@ -135,8 +154,8 @@ export class LiveClient {
   }
 
   /**
-   * The newest runs that a filter matches. `limit`: 1 to 1000, 100 by default. `data`: also their payload, output, error
-   * and metadata.
+   * Watches the newest runs that a filter matches. `limit`: 1 to 1000, 100 by default. `data`: includes
+   * payload, output, error and metadata.
    */
   runs(
     target: { filter?: LiveFilter; limit?: number; data?: boolean; skipColumns?: LiveSkipColumn[] },
@@ -146,7 +165,7 @@ export class LiveClient {
     return this.#subscribe(new RunsWatch({ kind: "runs", ...target }, listener), options);
   }
 
-  /** The runs of a batch. */
+  /** Watches the runs of a batch. */
   batch(
     batchId: string,
     listener: (state: LiveRunsState) => void,
@@ -157,7 +176,7 @@ export class LiveClient {
     return this.#subscribe(new RunsWatch(target, listener), options);
   }
 
-  /** Counts of the environment, at most once a second. */
+  /** Watches the environment's counts, which arrive at most once a second. */
   environment(
     listener: (environment: LiveEnvironment) => void,
     options: LiveSubscribeOptions = {},
@@ -165,7 +184,10 @@ export class LiveClient {
     return this.#subscribe(new EnvironmentWatch(listener), options);
   }
 
-  /** New log lines of a run, in order, each once; first those that exist. `after`: only those after that number. */
+  /**
+   * Reads the log lines of a run, in order and each once, beginning with the existing ones. `after`: only
+   * lines after that number.
+   */
   logs(
     runId: string,
     listener: (lines: LiveLogLine[]) => void,
@@ -175,8 +197,8 @@ export class LiveClient {
   }
 
   /**
-   * The chunks of a run's stream, in order, each once. A listener that returns a promise gets the next chunks when it has
-   * resolved; meanwhile the server holds back what does not fit into its window.
+   * Reads the chunks of a run's stream, in order and each once. A listener that returns a promise gets the
+   * next chunks after the promise has resolved; meanwhile the server holds back what exceeds the window.
    */
   stream<T = unknown>(
     runId: string,
@@ -208,7 +230,10 @@ export class LiveClient {
     };
   }
 
-  /** False: it was removed before. Without subscriptions the connection ends after a while. */
+  /**
+   * Returns false if the subscription was removed before. A connection without subscriptions is closed after
+   * a while.
+   */
   #remove(entry: Entry): boolean {
     if (!this.#entries.delete(entry.id)) return false;
     if (this.#entries.size === 0) {
@@ -218,7 +243,10 @@ export class LiveClient {
     return true;
   }
 
-  /** Under another id: messages of the earlier subscription that are on their way are then ignored. */
+  /**
+   * Subscribes with a new id, so that messages of the earlier subscription that are still in transit are
+   * ignored.
+   */
   #resubscribe(entry: Entry): void {
     this.#entries.delete(entry.id);
     this.#send({ type: "unsubscribe", id: entry.id });
@@ -235,7 +263,7 @@ export class LiveClient {
     try {
       url = this.#url();
     } catch (error) {
-      // Not before the caller has its subscription.
+      // Deferred until the caller has its subscription.
       const failure = error instanceof LiveError ? error : new LiveError(400, "invalid_url", String(error));
       void Promise.resolve().then(() => this.#refuse(failure));
       return;
@@ -318,7 +346,7 @@ export class LiveClient {
   #mayComeAgain(code: number): boolean {
     switch (code) {
       case LIVE_CLOSE.unauthorized:
-        // A function may get a better one.
+        // A function may return a valid token next time.
         return typeof this.#options.accessToken === "function" && this.#refused < MAX_REFUSED;
       case LIVE_CLOSE.protocol:
       case LIVE_CLOSE.forbidden:
@@ -418,7 +446,7 @@ export class LiveClient {
     else this.#setStatus("waiting");
   }
 
-  /** Nothing can be watched with this key or token: all subscriptions end. */
+  /** The key or token was refused: all subscriptions end. */
   #refuse(error: LiveError): void {
     const entries = [...this.#entries.values()];
     this.#entries.clear();
@@ -444,12 +472,12 @@ export class LiveClient {
   #refreshBefore(expiresAt: number | undefined): void {
     clearTimeout(this.#refreshTimer);
     if (expiresAt === undefined || typeof this.#options.accessToken !== "function") return;
-    // Timers take 31 bits: one that is further away is set again.
+    // Timers are limited to 31 bits of milliseconds: a longer one is set in several steps.
     const ms = Math.min(Math.max(expiresAt - Date.now() - REFRESH_MS, 1_000), 2_000_000_000);
     this.#refreshTimer = setTimeout(() => void this.#refresh(), ms);
   }
 
-  /** Subscriptions stay as they are while another token takes the place of the one that expires. */
+  /** Replaces a token that is about to expire. Subscriptions are not affected. */
   async #refresh(): Promise<void> {
     const { accessToken } = this.#options;
     if (typeof accessToken !== "function") {
@@ -457,7 +485,7 @@ export class LiveClient {
         new LiveError(
           401,
           "token_expired",
-          "The token has expired. Give a function as `accessToken`, which gets another one.",
+          "The token has expired. Give a function as `accessToken` that returns a new one.",
         ),
       );
       return;

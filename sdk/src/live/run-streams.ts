@@ -8,7 +8,7 @@ interface RunState {
 
 type Item = { type: "run"; run: unknown } | { type: string; chunk: unknown; run: unknown };
 
-/** The states of a run and the chunks of its streams, as they come. */
+/** Iterates over the states of a run and the chunks of its streams as they arrive. */
 export async function* withStreams(
   states: AsyncIterable<unknown>,
   clientConfig: ApiClientConfiguration,

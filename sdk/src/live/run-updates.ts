@@ -7,7 +7,7 @@ import type { LiveClient, LiveSubscription } from "./live-client.ts";
 import type { LiveError } from "./live-error.ts";
 import { type LiveConnection, sharedClient } from "./shared-client.ts";
 
-/** States of runs that nobody has taken yet: of a run only the latest. */
+/** States of runs that were not consumed yet: only the latest of each run. */
 class LatestStates {
   readonly #states = new Map<string, LiveRun>();
   #error: LiveError | null = null;
@@ -29,7 +29,7 @@ class LatestStates {
     this.#wake();
   }
 
-  /** Null: there are no more. @throws LiveError where the subscription was refused */
+  /** Resolves to null if there are no more. @throws LiveError if the subscription was refused */
   async take(): Promise<LiveRun | null> {
     for (;;) {
       const next = this.#states.entries().next();
@@ -55,9 +55,9 @@ export type UpdatesOf = { skipColumns?: LiveSkipColumn[] | undefined } & (
 const LIST = { limit: 1_000, data: true };
 
 /**
- * The states of one run, or of each run of a list, as they come: first those of now. Whoever takes them slowly misses
- * intermediate ones. Those of one run end with its end.
- * @throws LiveError where it may not be watched, or doesn't exist
+ * Iterates over the states of one run, or of each run of a list, beginning with the current ones. A slow
+ * consumer misses intermediate states. The iteration over one run ends when the run does.
+ * @throws LiveError if the run may not be watched, or doesn't exist
  */
 export async function* runUpdates(
   what: UpdatesOf,
@@ -90,7 +90,7 @@ function subscribe(client: LiveClient, what: UpdatesOf, states: LatestStates): L
   if ("runId" in what) return client.run(what.runId, ({ run }) => states.put(run), { skipColumns, onError });
   const known = new Map<string, number>();
   const put = (runs: LiveRun[]): void => {
-    // Oldest first, as they came.
+    // Oldest first, in the order of their arrival.
     for (const run of runs.toReversed()) {
       if (known.get(run.id) === run.position) continue;
       known.set(run.id, run.position);

@@ -13,7 +13,7 @@ export interface RunWithStreamsState {
 }
 
 export interface RunWithStreamsOptions extends RunStoreOptions {
-  /** Milliseconds between two changes of the state at least. Default 16. */
+  /** Minimum milliseconds between two changes of the state. Default 16. */
   throttleMs?: number;
 }
 
@@ -23,14 +23,14 @@ interface StreamSoFar {
   ended: boolean;
 }
 
-/** A run, and every stream that turns up in it, each from its first part. */
+/** The state of a run and of all of its streams, each from its first part. */
 export function runWithStreamsStore(
   runId: string,
   connection: LiveConnection,
   { stopOnCompletion = true, skipColumns, throttleMs = THROTTLE_MS }: RunWithStreamsOptions = {},
 ): LiveStore<RunWithStreamsState> {
   const download = downloadWith(connection);
-  // They outlive a subscription: a client that subscribes again continues where it stopped.
+  // They outlive a subscription: a client that subscribes again resumes where it stopped.
   const streams = new Map<string, StreamSoFar>();
   let shown: { position: number; run: DecodedRun } | undefined;
   let error: Error | undefined;

@@ -3,7 +3,7 @@ import { LiveClient, type LiveClientOptions } from "./live-client.ts";
 
 export type LiveConnection = Pick<LiveClientOptions, "baseURL" | "accessToken" | "environment">;
 
-/** Options of a request to the same server with the same token. */
+/** Returns the options of a request to the same server with the same token. */
 export async function requestOptionsOf({ baseURL, accessToken }: LiveConnection): Promise<ApiRequestOptions> {
   const token = typeof accessToken === "function" ? await accessToken() : accessToken;
   return {
@@ -19,15 +19,16 @@ interface Shared {
   client: LiveClient;
 }
 
-/** Clients that are in use: few, because a page or a process has few tokens. */
+/** Clients that are in use. There are few, because a page or a process has few tokens. */
 const shared = new Set<Shared>();
 
 const isSame = (a: LiveConnection, b: LiveConnection): boolean =>
   a.baseURL === b.baseURL && a.accessToken === b.accessToken && a.environment === b.environment;
 
 /**
- * The one client of this page or process for a server and a token: all its subscriptions share a connection. It is
- * forgotten when it has been without subscriptions for a while, so ask for it whenever a subscription begins.
+ * Returns the one client of this page or process for a server and a token, so that all its subscriptions
+ * share a connection. A client without subscriptions is dropped after a while, so callers request it whenever
+ * a subscription begins.
  */
 export function sharedClient(connection: LiveConnection): LiveClient {
   for (const known of shared) if (isSame(known.connection, connection)) return known.client;

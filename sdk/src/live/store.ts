@@ -1,15 +1,15 @@
 import type { LiveSubscription } from "./live-client.ts";
 
 /**
- * The state of a subscription for a user interface. The subscription is open while somebody listens, and goes on where
- * it stopped when somebody listens again.
+ * The state of a subscription for a user interface. The subscription is open while there are listeners, and
+ * resumes where it stopped when a listener is added again.
  */
 export interface LiveStore<S> {
   /** The same object until something changes. */
   get(): S;
-  /** Returns a function that ends it. */
+  /** Adds a listener. Returns a function that removes it. */
   subscribe(listener: () => void): () => void;
-  /** Ends the subscription for good; the state stays. */
+  /** Ends the subscription permanently and keeps the state. */
   stop(): void;
 }
 
@@ -25,7 +25,7 @@ export class Store<S> implements LiveStore<S> {
   #subscription: LiveSubscription | null = null;
   #stopped = false;
 
-  /** `throttleMs`: listeners are called this often at most; 0: at each change. */
+  /** `throttleMs`: minimum time between two calls of the listeners; 0: they are called at each change. */
   constructor(initial: S, throttleMs: number, open: Open<S>) {
     this.#state = initial;
     this.#throttleMs = throttleMs;
@@ -37,7 +37,7 @@ export class Store<S> implements LiveStore<S> {
   }
 
   subscribe(listener: () => void): () => void {
-    // A function of its own, because the same listener may come twice.
+    // Wrapped in a new function, because the same listener may be added twice.
     const own = () => listener();
     this.#listeners.add(own);
     if (!this.#stopped) this.#subscription ??= this.#open(this);
@@ -52,7 +52,7 @@ export class Store<S> implements LiveStore<S> {
     this.#close();
   }
 
-  /** `next` is called when listeners are about to be. */
+  /** `next` is called just before the listeners. */
   change(next: () => S): void {
     this.#next = next;
     if (this.#throttleMs === 0) this.#publish();

@@ -17,7 +17,7 @@ export interface RunState {
 }
 
 export interface RunStoreOptions {
-  /** The subscription ends with the run. Default: true. */
+  /** Whether the subscription ends with the run. Default: true. */
   stopOnCompletion?: boolean;
   /** What is not sent of runs. */
   skipColumns?: LiveSkipColumn[];
@@ -55,7 +55,7 @@ export function runStore(
 export interface RunsState {
   /** Newest first. */
   runs: DecodedRun[];
-  /** Older runs match as well. */
+  /** True: older runs match as well. */
   more: boolean;
   error: Error | undefined;
 }
@@ -145,7 +145,7 @@ export interface StreamState<T> {
   parts: T[];
   /** Number of the last part. */
   last: number | undefined;
-  /** The run is over, and all parts are here. */
+  /** True: the run is finished, and all parts have arrived. */
   ended: boolean;
   error: Error | undefined;
 }
@@ -154,11 +154,11 @@ export interface StreamStoreOptions<T> {
   /** Only parts after this number. */
   after?: number;
   from?: "start" | "latest";
-  /** Keeps the newest. Default: all. */
+  /** The number of newest parts to keep. Default: all. */
   maxParts?: number;
   /** Default 16. */
   throttleMs?: number;
-  /** Ends when no part came for this long. Default: it ends with the run. */
+  /** Ends the subscription when no part has arrived for this long. Default: it ends with the run. */
   timeoutMs?: number;
   onParts?: (parts: LiveChunk<T>[]) => void;
 }
@@ -214,7 +214,7 @@ export function streamStore<T>(
   });
 }
 
-/** A frame of a display: text that streams is not shown more often. */
+/** One frame of a display: streamed text is not shown more often. */
 export const THROTTLE_MS = 16;
 
 function append<T>(list: T[], more: T[], max = Number.POSITIVE_INFINITY): void {
@@ -222,7 +222,7 @@ function append<T>(list: T[], more: T[], max = Number.POSITIVE_INFINITY): void {
   if (list.length > max) list.splice(0, list.length - max);
 }
 
-/** Calls `use` at once where nothing has to be waited for. */
+/** Calls `use` synchronously if the value is not a promise. */
 export function whenReady<T>(
   value: () => T | Promise<T>,
   use: (value: T) => void,

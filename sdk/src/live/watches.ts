@@ -8,15 +8,19 @@ import type {
 } from "../contract/live.ts";
 import { LIVE_LIMITS } from "../contract/live-constants.ts";
 
-/** What a subscription keeps: the state it has been given, and what it asks for after a reconnect. */
+/**
+ * The client's side of one subscription: the state it has received, and what it requests after a reconnect.
+ */
 export interface Watch {
-  /** What the server is asked for now: from where the last message left off. */
+  /** Returns the request for the server: from where the last message left off. */
   target(): LiveTargetInput;
-  /** Takes a message in. `handled`: of a stream, what its listener has handled is reported to the server with it. */
+  /** Applies a message. `handled` reports to the server what a stream's listener has handled. */
   receive(message: LiveServerMessage, handled: (seq: number) => void): Receipt;
 }
 
-/** `resubscribe`: something was missed; the server is asked again. `over`: the server sends nothing more. */
+/**
+ * `resubscribe`: something was missed, so the client subscribes again. `over`: the server sends nothing more.
+ */
 export interface Receipt {
   resubscribe?: boolean;
   over?: boolean;
@@ -26,7 +30,7 @@ const NOTHING: Receipt = {};
 
 export interface LiveRunState {
   run: LiveRun;
-  /** The run is over. Its metadata and tags may still change. */
+  /** The run is finished. Its metadata and tags may still change. */
   final: boolean;
 }
 
@@ -47,7 +51,7 @@ export class RunWatch implements Watch {
 
   receive(message: LiveServerMessage): Receipt {
     if (message.type !== "run" || (this.#run && message.run.position <= this.#run.position)) return NOTHING;
-    // The payload comes once: it never changes.
+    // The payload is sent once, because it never changes.
     const payload = message.run.data?.payload ?? this.#run?.data?.payload;
     this.#run = { ...message.run, data: { ...message.run.data, ...(payload ? { payload } : {}) } };
     this.#listener({ run: this.#run, final: message.final });
@@ -56,9 +60,9 @@ export class RunWatch implements Watch {
 }
 
 export interface LiveRunsState {
-  /** Newest first, at most as many as the subscription's limit. */
+  /** Newest first, up to the subscription's limit. */
   runs: LiveRun[];
-  /** Older runs match as well. */
+  /** True: older runs match as well. */
   more: boolean;
 }
 
@@ -137,9 +141,9 @@ export class EnvironmentWatch implements Watch {
 export class LogsWatch implements Watch {
   readonly #runId: string;
   readonly #listener: (lines: LiveLogLine[]) => void;
-  /** The last line that was given to the listener. */
+  /** Number of the last line that was passed to the listener. */
   #last: number;
-  /** The next message answers the subscription: where it begins, older lines are no longer kept. */
+  /** The next message answers the subscription: lines before its first one are no longer kept. */
   #starts = true;
 
   constructor(runId: string, after: number, listener: (lines: LiveLogLine[]) => void) {
@@ -165,7 +169,7 @@ export class LogsWatch implements Watch {
   }
 }
 
-/** A chunk of a stream. `index`: from 0, without gaps. */
+/** A chunk of a stream. `index` counts from 0 without gaps. */
 export interface LiveChunk<T> {
   index: number;
   chunk: T;
@@ -182,12 +186,12 @@ export interface StreamWatchOptions<T> {
   onEnd: (() => void) | undefined;
 }
 
-/** The server hears of handled records when this many messages of its window are handled. */
+/** The client reports handled records after it has handled this many messages of the window. */
 const HANDLED_EVERY = LIVE_LIMITS.streamWindow / 2;
 
 export class StreamWatch<T> implements Watch {
   readonly #options: StreamWatchOptions<T>;
-  /** The last record that was received; undefined: where to begin is not known yet. */
+  /** The last record that was received. Undefined: the starting point is not known yet. */
   #last: number | undefined;
   /** Resolves when the listener has handled all that was received. */
   #handling: Promise<void> = Promise.resolve();

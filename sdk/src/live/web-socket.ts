@@ -1,8 +1,9 @@
 import { LiveError } from "./live-error.ts";
 
-/** @throws LiveError that says how to get one */
+/** @throws LiveError that says how to install a WebSocket */
 async function fromPackage(): Promise<unknown> {
-  // A variable: bundlers of pages, which have a WebSocket, must not look for the package.
+  // The name is in a variable so that bundlers for browsers, which have a WebSocket, do not look for the
+  // package.
   const name = "ws";
   try {
     return (await import(/* @vite-ignore */ /* webpackIgnore: true */ name)).WebSocket;
@@ -11,6 +12,6 @@ async function fromPackage(): Promise<unknown> {
   }
 }
 
-/** The runtime's WebSocket; or that of the package `ws`, which Node.js 18 and 20 need. */
+/** Returns the runtime's WebSocket, or the one of the package `ws`, which Node.js 18 and 20 need. */
 export const findWebSocket = (): unknown =>
   (globalThis as { WebSocket?: unknown }).WebSocket ?? fromPackage();

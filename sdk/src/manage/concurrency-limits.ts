@@ -23,7 +23,7 @@ export interface OverrideConcurrencyLimitBounds {
   ttl?: never;
 }
 
-/** The bound of one key, for a while. */
+/** A temporary bound for one key. */
 export interface OverrideConcurrencyLimitKey {
   concurrencyKey: string | number;
   perKey: number;

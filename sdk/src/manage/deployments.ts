@@ -14,7 +14,7 @@ export interface ListDeploymentsOptions extends Pick<CursorPageParams, "limit" |
   status?: DeploymentListItem["status"];
 }
 
-/** Dates are text in JSON. */
+/** JSON has no dates. */
 const dated = (item: DeploymentListItem): DeploymentItem => ({
   ...item,
   createdAt: new Date(item.createdAt),
@@ -54,7 +54,8 @@ function list(
 export const deployments = {
   list,
   /**
-   * The deployment that new runs start on. In a task, compare its version with `ctx.run.version` to see whether a newer one is there.
+   * Returns the deployment that new runs start on. A task can compare its version with `ctx.run.version` to
+   * detect a newer one.
    * @throws NotFoundError if nothing is deployed
    */
   retrieveCurrent: (options?: ApiRequestOptions): ApiPromise<DeploymentItem> =>

@@ -136,18 +136,19 @@ function given<T>(value: T | undefined): T {
 }
 
 /**
- * Environment variables. What is set reaches attempts that start within 10 s from then on, and never a running one. Inside a
- * run, project and environment may be left out. All throw ApiError and its kin.
+ * Manages environment variables. A change reaches attempts that start at least 10 s later, and never a
+ * running one. Inside a run, project and environment may be left out. Every function throws ApiError or a
+ * subclass.
  */
 export const envvars = {
-  /** By name. Values of secret ones are `<redacted>`. */
+  /** Lists variables by name. Values of secret variables are `<redacted>`. */
   list,
   retrieve,
-  /** Sets it, whether it is there or not. */
+  /** Creates or replaces a variable. */
   create,
-  /** Of a variable that exists. */
+  /** Updates an existing variable. */
   update,
   del,
-  /** Many at once, all or none. */
+  /** Sets many variables at once: either all or none. */
   upload,
 };

@@ -3,7 +3,7 @@ import type { ApiRequestOptions } from "../client/request-options.ts";
 
 type OneOrMany = string | string[];
 
-/** What a token may read: `true` is everything of that kind. */
+/** What a token may read. `true`: everything of that kind. */
 export interface ReadScopes {
   tasks?: OneOrMany | true;
   tags?: OneOrMany | true;
@@ -31,7 +31,7 @@ export interface CreatePublicTokenOptions {
 
 export interface CreateTriggerTokenOptions
   extends Pick<CreatePublicTokenOptions, "expirationTime" | "realtime"> {
-  /** It may be used more than once. Default: false. */
+  /** Whether the token may be used more than once. Default: false. */
   multipleUse?: boolean;
 }
 
@@ -57,7 +57,7 @@ interface TokenBody {
 async function issue(body: TokenBody, options: ApiRequestOptions | undefined): Promise<string> {
   if (body.scopes.length === 0)
     throw new TypeError(
-      'A token without scopes may do nothing: give some, like { read: { runs: ["run_…"] } }',
+      'A token without scopes allows nothing: give at least one, such as { read: { runs: ["run_…"] } }',
     );
   const { expirationTime } = body;
   const end = expirationTime instanceof Date ? Math.floor(expirationTime.getTime() / 1000) : expirationTime;
@@ -69,13 +69,13 @@ async function issue(body: TokenBody, options: ApiRequestOptions | undefined): P
   return (await request<{ token: string }>(call, options)).data.token;
 }
 
-/** Makes a token that may be handed to a browser, and does no more than its scopes. */
+/** Creates a token that can be given to a browser. It allows only what its scopes name. */
 export const createPublicToken = (
   { scopes = {}, expirationTime, realtime }: CreatePublicTokenOptions = {},
   options?: ApiRequestOptions,
 ): Promise<string> => issue({ scopes: flattenScopes(scopes), expirationTime, realtime }, options);
 
-/** Makes a token that triggers one run of these tasks. */
+/** Creates a token that can trigger one run of these tasks. */
 export const createTriggerPublicToken = (
   task: OneOrMany,
   { multipleUse = false, ...more }: CreateTriggerTokenOptions = {},
@@ -83,7 +83,7 @@ export const createTriggerPublicToken = (
 ): Promise<string> =>
   issue({ scopes: flattenScopes({ trigger: { tasks: task } }), oneTimeUse: !multipleUse, ...more }, options);
 
-/** Makes a token that triggers one batch of these tasks. */
+/** Creates a token that can trigger one batch of these tasks. */
 export const createBatchTriggerPublicToken = (
   task: OneOrMany,
   { multipleUse = false, ...more }: CreateTriggerTokenOptions = {},

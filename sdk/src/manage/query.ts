@@ -14,7 +14,7 @@ const isoTime = (time: Date | number | undefined): string | undefined =>
 
 /**
  * Runs a read-only SQL query over the runs, logs, spans and metrics of the environment.
- * @throws ApiError: the server has no ClickHouse, or refuses the query, and says why
+ * @throws ApiError if the server has no ClickHouse or refuses the query
  */
 async function execute<TRow extends Record<string, unknown> = Record<string, unknown>>(
   query: string,

@@ -29,7 +29,9 @@ export const queues = {
   retrieve: (queue: RetrieveQueueParam, requestOptions?: ApiRequestOptions): ApiPromise<QueueItem> =>
     getQueue(queue, requestOptions),
 
-  /** How many runs waited and executed over the last hours, and how long runs waited until they were started. */
+  /**
+   * Returns how many runs waited and executed over the last hours, and how long runs waited for their start.
+   */
   metrics: (
     queue: RetrieveQueueParam,
     metrics?: QueueMetricsOptions,

@@ -6,17 +6,20 @@ import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
 import type { UpdatesOf } from "../live/run-updates.ts";
 import type { RetrieveRunResult, RunIdOf } from "./run-types.ts";
 
-/** A run as a subscription shows it: as `runs.retrieve` does, without its relatives. */
+/** A run in the form of `runs.retrieve`, without its parent, root and children. */
 export type RealtimeRun<T> = Omit<RetrieveRunResult<T>, "relatedRuns" | "schedule" | "attempts">;
 
 export interface RunSubscription<T> extends AsyncIterable<RealtimeRun<T>> {
   /** Ends the iteration. */
   unsubscribe(): void;
-  /** Also the chunks of the run's streams, of each from its first one. Ends when the run is over and all is delivered. */
+  /**
+   * Includes the chunks of the run's streams, each from its first one. Ends when the run is finished and
+   * everything is delivered.
+   */
   withStreams<TStreams extends Record<string, unknown>>(): AsyncIterable<RunOrChunk<T, TStreams>>;
 }
 
-/** A state of the run, or a chunk of one of its streams, by the stream's key. */
+/** A state of the run, or a chunk of one of its streams with the stream's key. */
 export type RunOrChunk<T, TStreams extends Record<string, unknown>> =
   | { type: "run"; run: RealtimeRun<T> }
   | {
@@ -24,7 +27,9 @@ export type RunOrChunk<T, TStreams extends Record<string, unknown>> =
     }[keyof TStreams & string];
 
 interface SkipColumns {
-  /** What is not sent of runs, by Trigger.dev's names of columns. A public token may say that itself. */
+  /**
+   * Fields of runs that are not sent, by Trigger.dev's column names. A public token can name such fields too.
+   */
   skipColumns?: LiveSkipColumn[];
 }
 
@@ -34,13 +39,13 @@ export interface SubscribeToRunOptions extends ApiRequestOptions, SkipColumns {
 }
 
 export interface SubscribeToRunsOptions extends ApiRequestOptions, SkipColumns {
-  /** How far back runs were created: `"1h"`, `"7d"`. Default: the newest 1,000. */
+  /** Only runs created within this time: `"1h"`, `"7d"`. Default: the newest 1,000. */
   createdAt?: string;
 }
 
 /**
- * The states of a run as they come, the present one first, over a WebSocket that all subscriptions of the process share.
- * Ends when the run is over. What is taken slowly skips intermediate states.
+ * Iterates over the states of a run, beginning with the current one, over a WebSocket that all subscriptions
+ * of the process share. Ends when the run is finished. A slow consumer misses intermediate states.
  * @throws when it is iterated: LiveError if the run does not exist or the key may not read it
  */
 export function subscribeToRun<T extends AnyRunHandle | AnyTask | string>(
@@ -53,7 +58,9 @@ export function subscribeToRun<T extends AnyRunHandle | AnyTask | string>(
   return subscription({ runId, stopOnCompletion, skipColumns }, options);
 }
 
-/** The states of all runs that have these tags, those that exist first. It does not end by itself. */
+/**
+ * Iterates over the states of all runs that have these tags, existing ones first. It does not end by itself.
+ */
 export function subscribeToRunsWithTag<T extends AnyRunHandle | AnyTask | string = string>(
   tag: string | string[],
   { createdAt, skipColumns, ...options }: SubscribeToRunsOptions = {},
@@ -65,7 +72,7 @@ export function subscribeToRunsWithTag<T extends AnyRunHandle | AnyTask | string
   return subscription({ tags: [tag].flat(), from, skipColumns }, options);
 }
 
-/** The states of the runs of a batch. It does not end by itself. */
+/** Iterates over the states of the runs of a batch. It does not end by itself. */
 export function subscribeToBatch<T extends AnyRunHandle | AnyTask | string = string>(
   batch: string | { batchId: string },
   { skipColumns, ...options }: ApiRequestOptions & SkipColumns = {},
@@ -74,7 +81,7 @@ export function subscribeToBatch<T extends AnyRunHandle | AnyTask | string = str
 }
 
 function subscription<T>(what: UpdatesOf, options: ApiRequestOptions): RunSubscription<T> {
-  // Now: `auth.withAuth` may have ended when it is iterated.
+  // Read now, because `auth.withAuth` may have ended by the time of the iteration.
   const settings = resolveSettings(options.clientConfig);
   const request = { clientConfig: settings };
   const controller = new AbortController();
@@ -89,7 +96,7 @@ function subscription<T>(what: UpdatesOf, options: ApiRequestOptions): RunSubscr
       const stop = () => controller.abort();
       options.signal?.addEventListener("abort", stop, { once: true });
       if (options.signal?.aborted) stop();
-      // Only whoever subscribes needs what it takes.
+      // Loaded here, so that only programs that subscribe load the live client.
       const { runUpdates } = await import("../live/run-updates.ts");
       const { baseURL, accessToken } = settings;
       const updates = runUpdates(what, { baseURL, accessToken }, signal, request);

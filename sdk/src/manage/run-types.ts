@@ -68,7 +68,7 @@ export interface RetrievedRun<TTask extends string, TPayload, TOutput> extends R
   payloadPresignedUrl?: string;
   output?: TOutput;
   outputPresignedUrl?: string;
-  /** Why it failed. */
+  /** Why the run failed. */
   error?: SerializedError;
   schedule?: {
     id: string;
@@ -114,7 +114,7 @@ export interface QueueTypeName {
   name: string;
 }
 
-/** The filters of `runs.list()`. If a filter has several values, one of them has to match. */
+/** The filters of `runs.list()`. If a filter has several values, any of them may match. */
 export interface ListRunsQueryParams extends CursorPageParams {
   status?: RunStatus | RunStatus[];
   taskIdentifier?: string | string[];

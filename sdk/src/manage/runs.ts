@@ -161,7 +161,8 @@ async function poll<T extends AnyRunHandle | AnyTask | string>(
 }
 
 /**
- * The chunks of a run's stream, as they come; ends with the run. A connection that breaks is opened again.
+ * Iterates over the chunks of a run's stream as they arrive; ends with the run. Reconnects if the connection
+ * breaks.
  * @throws when it is iterated: ApiError
  */
 async function fetchStream<T>(

@@ -1,6 +1,6 @@
 import { webCrypto } from "#web-crypto";
 
-/** A webhook is not what it claims to be, or not JSON. */
+/** A webhook's signature is invalid, or its body is not JSON. */
 export class WebhookError extends Error {
   constructor(message: string) {
     super(message);
@@ -12,15 +12,15 @@ const SIGNATURE_HEADER_NAME = "x-trigger-signature-hmacsha256";
 
 type Text = string | { toString(): string };
 
-/** The body and the signature of a request, where it is no `Request`. */
+/** The body and the signature of a request that is not a `Request` object. */
 export interface RawWebhook {
-  /** The body as it came: bytes or text, not parsed. */
+  /** The raw body: bytes or text, not parsed. */
   payload: Text;
   /** Value of the header `x-trigger-signature-hmacsha256`. */
   header: Text | string[];
 }
 
-/** What was sent: see the page of alerts for what each type of event has. */
+/** A verified webhook. The documentation of alerts describes the fields of each type. */
 export interface Webhook {
   id: string;
   created: Date;
@@ -48,26 +48,26 @@ function bytesOf(hex: string): Uint8Array<ArrayBuffer> | null {
 /**
  * Checks the signature of a webhook that this platform sent, and parses it.
  * @param secret of the alert that sends it
- * @throws WebhookError if it was not signed with the secret, or is no webhook
+ * @throws WebhookError if it was not signed with the secret, or is not a webhook of this platform
  */
 async function constructEvent(request: Request | RawWebhook, secret: string): Promise<Webhook> {
   if (!secret)
-    throw new WebhookError("The secret is missing: it is the one of the alert that sends the webhook");
+    throw new WebhookError("The secret is missing: pass the secret of the alert that sends the webhook");
   const { payload, signature } = await readRequest(request);
   const given = bytesOf(signature);
   const encoder = new TextEncoder();
   const algorithm = { name: "HMAC", hash: "SHA-256" };
   const key = await webCrypto.subtle.importKey("raw", encoder.encode(secret), algorithm, false, ["verify"]);
-  // It takes the same time whatever the signature is.
+  // The comparison takes constant time.
   if (!given || !(await webCrypto.subtle.verify("HMAC", key, given, encoder.encode(payload))))
-    throw new WebhookError("The signature is not of this payload and this secret");
+    throw new WebhookError("The signature does not match this payload and this secret");
   let event: unknown;
   try {
     event = JSON.parse(payload);
   } catch {
     throw new WebhookError("The payload is not JSON");
   }
-  if (!isWebhook(event)) throw new WebhookError("The payload is no webhook of this platform");
+  if (!isWebhook(event)) throw new WebhookError("The payload is not a webhook of this platform");
   return { ...event, created: new Date(event.created) };
 }
 
@@ -78,5 +78,5 @@ function isWebhook(value: unknown): value is Omit<Webhook, "created"> & { create
   return typeof id === "string" && typeof type === "string" && isDate && typeof object === "object";
 }
 
-/** For the receivers of this platform's own webhooks: alerts. */
+/** Functions for receivers of the webhooks that this platform sends for alerts. */
 export const webhooks = { constructEvent, SIGNATURE_HEADER_NAME };

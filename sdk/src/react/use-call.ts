@@ -6,7 +6,7 @@ interface CallState<T> {
   error: Error | undefined;
 }
 
-/** A call that a user sets off: its latest result, and whether one is under way. */
+/** The state of a call that a user starts: its latest result, and whether one is in progress. */
 export function useCall<A extends unknown[], T>(
   call: (...args: A) => Promise<T>,
 ): CallState<T> & { start: (...args: A) => void } {

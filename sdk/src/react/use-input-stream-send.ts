@@ -7,13 +7,16 @@ import { useCall } from "./use-call.ts";
 export interface InputStreamSendInstance<T> {
   /** Sends a value to the run. */
   send: (data: T) => void;
-  /** There is a run to send to. */
+  /** True if there is a run to send to. */
   isReady: boolean;
   isLoading: boolean;
   error: Error | undefined;
 }
 
-/** Sends values to an input stream of a run. Its token is the one that the trigger brought back, or allows `write:inputStreams`. */
+/**
+ * Sends values to an input stream of a run. Its token is the one that the trigger returned, or one with the
+ * scope `write:inputStreams`.
+ */
 export function useInputStreamSend<T>(
   streamId: string,
   runId?: string,

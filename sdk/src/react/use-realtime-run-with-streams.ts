@@ -6,19 +6,19 @@ import { type RealtimeRunInstance, type UseRealtimeRunOptions, useOnComplete } f
 import { useSame, useStore } from "./use-store.ts";
 
 export interface UseRealtimeRunWithStreamsOptions<T> extends UseRealtimeRunOptions<T> {
-  /** Milliseconds between two renders at least. Default: 16. */
+  /** Minimum milliseconds between two renders. Default: 16. */
   throttleInMs?: number;
 }
 
 export interface RealtimeRunWithStreamsInstance<T, TStreams extends Record<string, unknown>>
   extends RealtimeRunInstance<T> {
-  /** The parts of each stream that has turned up, by its key. */
+  /** The parts of each stream that has any, by its key. */
   streams: { [Key in keyof TStreams]?: TStreams[Key][] };
 }
 
 const EMPTY: RunWithStreamsState = { run: undefined, streams: {}, error: undefined };
 
-/** One run and all of its streams, as they come. */
+/** Subscribes to one run and all of its streams. */
 export function useRealtimeRunWithStreams<
   T extends AnyTask,
   TStreams extends Record<string, unknown> = Record<string, unknown>,

@@ -7,16 +7,16 @@ import { type TriggerAuth, useConnection } from "./auth-context.ts";
 import { useSame, useStore } from "./use-store.ts";
 
 export interface UseRealtimeOptions extends TriggerAuth {
-  /** False: nothing is watched. Default: true. */
+  /** False: the hook does not subscribe. Default: true. */
   enabled?: boolean;
 }
 
 export interface UseRealtimeRunOptions<T> extends UseRealtimeOptions {
-  /** The subscription ends with the run. Default: true. */
+  /** Whether the subscription ends with the run. Default: true. */
   stopOnCompletion?: boolean;
-  /** What is not sent of the run, by Trigger.dev's names of columns. A token may say that itself. */
+  /** Fields of the run that are not sent, by Trigger.dev's column names. A token can name such fields too. */
   skipColumns?: LiveSkipColumn[];
-  /** Called once, when the run is over or may not be watched. */
+  /** Called once, when the run is finished or may not be watched. */
   onComplete?: (run: RealtimeRun<T> | undefined, error?: Error) => void;
 }
 
@@ -29,7 +29,7 @@ export interface RealtimeRunInstance<T> {
 
 const EMPTY: RunState = { run: undefined, error: undefined };
 
-/** One run, at each change. Without an id nothing is watched yet. */
+/** Subscribes to one run and renders at each change. Without an id, it does not subscribe yet. */
 export function useRealtimeRun<T extends AnyTask>(
   runId?: string,
   options: UseRealtimeRunOptions<T> = {},

@@ -12,12 +12,12 @@ import { useSame, useStore } from "./use-store.ts";
 export interface UseRealtimeRunsOptions extends UseRealtimeOptions {
   /** 1 to 1000. Default: 100. */
   limit?: number;
-  /** What is not sent of runs, by Trigger.dev's names of columns. A token may say that itself. */
+  /** Fields of runs that are not sent, by Trigger.dev's column names. A token can name such fields too. */
   skipColumns?: LiveSkipColumn[];
 }
 
 export interface UseRealtimeRunsWithTagOptions extends UseRealtimeRunsOptions {
-  /** How far back runs were created: `"1h"`, `"7d"`. Default: as far as the limit reaches. */
+  /** Only runs created within this time: `"1h"`, `"7d"`. Default: the newest runs up to the limit. */
   createdAt?: string;
 }
 
@@ -31,7 +31,7 @@ export interface RealtimeRunsInstance<T> {
 
 const EMPTY: RunsState = { runs: [], more: false, error: undefined };
 
-/** The newest runs that have this tag, or all of these tags. */
+/** Subscribes to the newest runs that have this tag, or all of these tags. */
 export function useRealtimeRunsWithTag<T extends AnyTask>(
   tag: string | string[],
   options: UseRealtimeRunsWithTagOptions = {},
@@ -47,7 +47,7 @@ export function useRealtimeRunsWithTag<T extends AnyTask>(
   }, [tags, createdAt, limit, skipColumns, enabled, connection]);
 }
 
-/** The runs of a batch. Without an id nothing is watched yet. */
+/** Subscribes to the runs of a batch. Without an id, it does not subscribe yet. */
 export function useRealtimeBatch<T extends AnyTask>(
   batchId: string | undefined,
   options: UseRealtimeRunsOptions = {},

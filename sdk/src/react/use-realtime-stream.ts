@@ -10,17 +10,20 @@ export interface UseRealtimeStreamOptions<T> extends UseRealtimeOptions {
   startIndex?: number;
   /** `latest`: begins at the last part that exists. */
   from?: "beginning" | "latest";
-  /** Keeps only the newest. Default: all. */
+  /** The number of newest parts to keep. Default: all. */
   maxParts?: number;
-  /** Milliseconds between two renders at least. Default: 16. */
+  /** Minimum milliseconds between two renders. Default: 16. */
   throttleInMs?: number;
-  /** `lastEventId` of before the page was loaded again: the parts after that one come. It counts before the others. */
+  /**
+   * The `lastEventId` from before the page was reloaded: reading resumes after that part. Takes precedence
+   * over the other options.
+   */
   lastEventId?: string | number;
-  /** Ends when no part came for this long. Default: it ends with the run. */
+  /** Ends the subscription when no part has arrived for this long. Default: it ends with the run. */
   timeoutInSeconds?: number;
   /** Called with each part. */
   onData?: (part: T) => void;
-  /** Called with the parts that came together. */
+  /** Called with the parts that arrived together. */
   onParts?: (parts: StreamPart<T>[]) => void;
 }
 
@@ -35,20 +38,20 @@ export interface RealtimeStreamInstance<T> {
   parts: T[];
   /** Number of the last part. */
   lastEventId: string | undefined;
-  /** The run is over, and all parts are here. */
+  /** True: the run is finished, and all parts have arrived. */
   ended: boolean;
   error: Error | undefined;
   /** Ends the subscription. */
   stop: () => void;
 }
 
-/** A stream as `streams.define` returns it. */
+/** A stream definition, as returned by `streams.define`. */
 export interface DefinedStream<T> {
   id: string;
   read(runId: string): Promise<AsyncIterable<T>>;
 }
 
-/** The number of the last part that is known; undefined: none is. */
+/** Returns the number of the last known part; undefined if there is none. */
 function afterOf(
   lastEventId: string | number | undefined,
   startIndex: number | undefined,
@@ -56,13 +59,18 @@ function afterOf(
   if (lastEventId === undefined) return startIndex === undefined ? undefined : startIndex - 1;
   const last = Number(lastEventId);
   if (!Number.isSafeInteger(last) || last < -1)
-    throw new TypeError(`lastEventId is what the hook returned as that, not "${lastEventId}"`);
+    throw new TypeError(
+      `lastEventId has to be a value that the hook returned as lastEventId, not "${lastEventId}"`,
+    );
   return last;
 }
 
 const EMPTY: StreamState<never> = { parts: [], last: undefined, ended: false, error: undefined };
 
-/** The parts of a run's stream, as they come: `useRealtimeStream(runId, key)` or `useRealtimeStream(stream, runId)`. */
+/**
+ * Subscribes to the parts of a run's stream: `useRealtimeStream(runId, key)` or `useRealtimeStream(stream,
+ * runId)`.
+ */
 export function useRealtimeStream<T>(
   stream: DefinedStream<T>,
   runId: string | undefined,

@@ -6,25 +6,30 @@ import type { RetrieveRunResult } from "../manage/run-types.ts";
 import { type TriggerAuth, useConnection } from "./auth-context.ts";
 
 export interface UseRunOptions extends TriggerAuth {
-  /** Milliseconds after which the run is retrieved again, until it is over. Default 0: it is retrieved once. */
+  /**
+   * Milliseconds between two retrievals of the run, until it is finished. Default 0: it is retrieved once.
+   */
   refreshInterval?: number;
-  /** Retrieves it again when the page is shown again. Default: false. */
+  /** Whether to retrieve it again when the page becomes visible. Default: false. */
   revalidateOnFocus?: boolean;
-  /** Retrieves it again when the network is back. Default: false. */
+  /** Whether to retrieve it again when the network is back. Default: false. */
   revalidateOnReconnect?: boolean;
 }
 
 export interface RunInstance<T> {
   run: RetrieveRunResult<T> | undefined;
   error: Error | undefined;
-  /** It is being retrieved for the first time. */
+  /** True while the run is being retrieved for the first time. */
   isLoading: boolean;
-  /** It is being retrieved. */
+  /** True while the run is being retrieved. */
   isValidating: boolean;
   isError: boolean;
 }
 
-/** A run as `runs.retrieve` gives it, with its relatives. For changes as they come: `useRealtimeRun`. */
+/**
+ * Returns a run as `runs.retrieve` does, with its parent, root and children. For live changes, use
+ * `useRealtimeRun`.
+ */
 export function useRun<T extends AnyTask>(
   runId: string | undefined,
   options: UseRunOptions = {},

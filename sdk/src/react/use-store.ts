@@ -1,13 +1,19 @@
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import type { LiveStore } from "../live/store.ts";
 
-/** The list of before where it has the same items: apps write lists into their components, anew at each render. */
+/**
+ * Returns the previous list if it has the same items, because components often create an equal list at each
+ * render.
+ */
 export function useSame<T extends string>(list: readonly T[] | undefined): T[] | undefined {
   const text = list?.join();
   return useMemo(() => (text === undefined ? undefined : (text.split(",").filter(Boolean) as T[])), [text]);
 }
 
-/** The state of a store. `create` makes it, anew when one of `keys` changes; without a store the state is `empty`. */
+/**
+ * Returns the state of a store. `create` makes the store, and makes a new one when one of `keys` changes.
+ * Without a store the state is `empty`.
+ */
 export function useStore<S>(
   create: () => LiveStore<S> | null,
   empty: S,

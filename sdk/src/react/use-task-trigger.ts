@@ -16,13 +16,13 @@ type HandleOf<T extends AnyTask> = RunHandle<TaskIdentifier<T>, TaskPayload<T>, 
 
 export interface TaskTriggerInstance<T extends AnyTask> {
   submit: (payload: TaskPayload<T>, options?: TriggerOptions) => void;
-  /** The run that was triggered last. */
+  /** The last run that was triggered. */
   handle: HandleOf<T> | undefined;
   isLoading: boolean;
   error: Error | undefined;
 }
 
-/** Triggers a task on `submit`. The token is one of `auth.createTriggerPublicToken`. */
+/** Triggers a task on `submit`. The token comes from `auth.createTriggerPublicToken`. */
 export function useTaskTrigger<T extends AnyTask>(
   id: TaskIdentifier<T>,
   options: TriggerAuth = {},
@@ -43,11 +43,11 @@ export function useTaskTrigger<T extends AnyTask>(
 export type RealtimeTaskTriggerInstance<T extends AnyTask> = TaskTriggerInstance<T> & RealtimeRunInstance<T>;
 
 export interface UseRealtimeTaskTriggerOptions extends UseRealtimeOptions {
-  /** What is not sent of the run. A token may say that itself. */
+  /** Fields of the run that are not sent. A token can name such fields too. */
   skipColumns?: LiveSkipColumn[];
 }
 
-/** Triggers a task on `submit`, and shows the run with the token that the trigger brings back. */
+/** Triggers a task on `submit`, and watches the run with the token that the trigger returns. */
 export function useRealtimeTaskTrigger<T extends AnyTask>(
   id: TaskIdentifier<T>,
   options: UseRealtimeTaskTriggerOptions = {},
@@ -62,7 +62,7 @@ export type RealtimeTaskTriggerWithStreamsInstance<
   TStreams extends Record<string, unknown>,
 > = TaskTriggerInstance<T> & RealtimeRunWithStreamsInstance<T, TStreams>;
 
-/** The same, and shows the run's streams as well. */
+/** Like `useRealtimeTaskTrigger`, and watches the run's streams as well. */
 export function useRealtimeTaskTriggerWithStreams<
   T extends AnyTask,
   TStreams extends Record<string, unknown> = Record<string, unknown>,
@@ -78,7 +78,7 @@ export function useRealtimeTaskTriggerWithStreams<
   return { submit, handle, isLoading, run, streams, error: refused ?? error, stop };
 }
 
-/** The run is watched with the token that its trigger brought back. */
+/** The hook watches the run with the token that its trigger returned. */
 const ofRun = <T extends object>(handle: { publicAccessToken?: string } | undefined, options: T): T => ({
   ...options,
   ...(handle?.publicAccessToken ? { accessToken: handle.publicAccessToken } : {}),

@@ -7,7 +7,7 @@ import { useCall } from "./use-call.ts";
 export interface WaitTokenInstance<T> {
   /** Completes the token: the runs that wait for it get the output. */
   complete: (output: T) => void;
-  /** There is a token to complete. */
+  /** True if there is a token to complete. */
   isReady: boolean;
   isLoading: boolean;
   isCompleted: boolean;

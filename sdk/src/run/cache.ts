@@ -11,7 +11,7 @@ export interface CacheEntry<Value = unknown> {
 
 type Eventually<Value> = Value | null | undefined | Promise<Value | null | undefined>;
 
-/** Where `createCache` keeps values: a `Map` in memory, or anything that has these. */
+/** Where `createCache` keeps values: a `Map` in memory, or anything else with these methods. */
 export interface CacheStore<Value = unknown> {
   name?: string;
   get: (key: string) => Eventually<CacheEntry<Value>>;
@@ -21,7 +21,7 @@ export interface CacheStore<Value = unknown> {
 
 export type CacheFunction = <Value>(cacheKey: string, fn: () => Promise<Value> | Value) => Promise<Value>;
 
-/** Keeps values in the memory of a process, which runs of one version in one environment share. */
+/** Keeps values in the memory of a process, which is shared by runs of one version in one environment. */
 export class InMemoryCache<Value = unknown> implements CacheStore<Value> {
   readonly #entries = new Map<string, CacheEntry<Value>>();
 
@@ -36,11 +36,14 @@ export class InMemoryCache<Value = unknown> implements CacheStore<Value> {
   }
 }
 
-/** Whether an entry with a `ttl` (milliseconds) is too old. A store may keep such entries, or drop them itself. */
+/**
+ * Returns whether an entry with a `ttl` (milliseconds) has expired. A store may keep expired entries or drop
+ * them itself.
+ */
 const isStale = ({ createdTime, ttl }: CacheMetadata): boolean =>
   typeof ttl === "number" && createdTime + ttl < Date.now();
 
-/** Returns a function that calls another one only where the store has no value for the key. */
+/** Returns a function that calls another one only if the store has no value for the key. */
 export function createCache(store: CacheStore): CacheFunction {
   return async <Value>(cacheKey: string, fn: () => Promise<Value> | Value): Promise<Value> => {
     const entry = await store.get(cacheKey);

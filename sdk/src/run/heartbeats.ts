@@ -1,12 +1,12 @@
 import { unrecorded } from "../wait/durable.ts";
 
-/** Calls that come sooner after the last one give way to nothing: they cost next to nothing. */
+/** Calls within this time after the last one return immediately, so frequent calls are cheap. */
 const YIELD_MS = 50;
 
 let yieldedAt = Number.NEGATIVE_INFINITY;
 let last: Date | undefined;
 
-/** Lets everything else run that is due: timers, messages of the host, logs that wait to be sent. */
+/** Lets other due work run: timers, messages of the host, logs that are waiting to be sent. */
 const turn = (): Promise<void> =>
   new Promise((resolve) => {
     const { setImmediate } = globalThis as { setImmediate?: (callback: () => void) => void };
@@ -16,8 +16,8 @@ const turn = (): Promise<void> =>
 
 export const heartbeats = {
   /**
-   * For loops that compute for long without waiting for anything: gives way to all else in the process, so that the run can be
-   * canceled, and its logs are sent. Call it as often as you like.
+   * For loops that compute for a long time without awaiting anything: yields to all other work in the
+   * process, so that the run can be canceled and its logs are sent. It can be called as often as you like.
    */
   async yield(): Promise<void> {
     if (performance.now() - yieldedAt < YIELD_MS) return;
@@ -25,6 +25,6 @@ export const heartbeats = {
     yieldedAt = performance.now();
     last = unrecorded(() => new Date());
   },
-  /** When `yield` gave way last, in this process. */
+  /** When `yield` last yielded in this process. */
   getLastHeartbeat: (): Date | undefined => last,
 };

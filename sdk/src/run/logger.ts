@@ -10,7 +10,7 @@ const RANK: Record<LogLevel, number> = { none: 0, error: 1, warn: 2, log: 3, inf
 
 const log =
   (level: Exclude<LogEntry["level"], "trace">) =>
-  /** Outside of a task nothing is logged. */
+  /** Logs nothing outside of a task. */
   (message: string, properties?: LogProperties): void => {
     if (RANK[level] <= RANK[state.config.logLevel ?? "debug"]) currentRun()?.log(level, message, properties);
   };

@@ -10,7 +10,10 @@ const MAX_CAUSES = 5;
 /** An error's message, at most 8 KB of it. */
 export const shortMessage = (message: string): string => cutMiddle(message, LIMITS.errorMessageBytes);
 
-/** How frames name the files that call the task's code; none outside of the runtime. */
+/**
+ * The names of the files that call the task's code, as they appear in stack frames; empty outside of the
+ * runtime.
+ */
 const callers: string[] = [];
 
 /**
@@ -33,7 +36,7 @@ function taskFrames(frames: string[]): string[] {
  */
 export function shortStack(stack: string | undefined): string {
   if (!stack) return "";
-  // Text of any size was thrown: it is cut once before it is taken apart.
+  // The thrown text can have any size, so it is cut once before it is parsed.
   const text = cutMiddle(stack, 4 * LIMITS.errorStackBytes);
   const firstFrame = text.search(/^[ \t]*at /m);
   const head = firstFrame === -1 ? text : text.slice(0, firstFrame);
@@ -78,7 +81,7 @@ export function toTaskRunError(thrown: unknown): TaskRunError {
   }
 }
 
-/** Errors of these names decide by their code what happens to the run. */
+/** For errors of these names, the code decides what happens to the run. */
 const INTERNAL_CODES = new Map<string, InternalErrorCode>([
   ["OutOfMemoryError", "TASK_PROCESS_OOM_KILLED"],
   ["MaxDurationExceededError", "MAX_DURATION_EXCEEDED"],

@@ -56,13 +56,13 @@ export class RunMetadata {
 
   /**
    * Applies an operation to the local copy and queues it.
-   * @throws TypeError if the value is no JSON (a BigInt, a circular structure)
+   * @throws TypeError if the value cannot be JSON (a BigInt, a circular structure)
    */
   apply(target: MetadataTarget, changed: MetadataOperation): void {
     const operation = asStored(changed);
     const isOwn = target === "self" || !this.#options.hasParent;
-    // Nothing is known here about another run's metadata, but what is never valid can be found on an empty
-    // one.
+    // Another run's metadata is not known here, but an operation that is never valid also fails on empty
+    // metadata.
     const next = applyMetadataOperation(isOwn ? this.current() : {}, operation);
     if (!next && (isOwn || operation.type !== "remove")) {
       this.#options.warn(`Metadata was not changed: ${describe(operation)} cannot be applied`);
@@ -82,7 +82,7 @@ export class RunMetadata {
     }, FLUSH_MS);
   }
 
-  /** Replaces the local copy by what the server has. */
+  /** Replaces the local copy by the server's metadata. */
   replaceLocal(metadata: Record<string, unknown>): void {
     this.#store = metadata;
   }
@@ -174,7 +174,7 @@ function asStored(operation: MetadataOperation): MetadataOperation {
       value: JSON.parse(JSON.stringify(operation.value) ?? "null"),
     } as MetadataOperation;
   } catch (error) {
-    throw new TypeError(`${describe(operation)}: the value is no JSON: ${(error as Error).message}`);
+    throw new TypeError(`${describe(operation)}: the value cannot be JSON: ${(error as Error).message}`);
   }
 }
 

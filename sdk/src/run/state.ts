@@ -47,7 +47,7 @@ interface ProjectDefaults {
   /** A run that waits for longer than this is suspended. */
   suspendAfterMs?: number;
   record?: RecordSettings;
-  /** False: what tasks write to the console goes to the run's log only. */
+  /** False: console output of tasks goes to the run's log only. */
   consoleOutput?: boolean;
   telemetry?: TelemetrySettings;
   logLevel?: "none" | "error" | "warn" | "info" | "log" | "debug";
@@ -87,7 +87,7 @@ export interface RegisteredTask {
   hooks: { [K in keyof HookFunctions]?: HookFunctions[K] };
   retry?: RetryOptions;
   queue?: QueueLimitOptions & { name?: string };
-  /** Names of the concurrency limits that its runs hold beside those of the queue. */
+  /** Names of the concurrency limits that its runs hold in addition to those of the queue. */
   limits?: string[];
   machine?: MachinePreset;
   /** Seconds. */
@@ -113,7 +113,7 @@ export interface RunScope {
    * changed.
    */
   readonly replaying: boolean;
-  /** What has to be over before the run ends: its streams are being written. */
+  /** Promises that must settle before the run ends: its streams that are still being written. */
   readonly pending: Set<Promise<void>>;
   log(level: LogEntry["level"], message: string, properties?: object): void;
 }

@@ -1,8 +1,8 @@
 import { currentRun } from "./state.ts";
 
 /**
- * The run does not end before the promise has settled, also where the task's function returns earlier. A rejection is logged and
- * does not fail the run. Outside of a task it does nothing.
+ * Keeps the run from ending before the promise has settled, even if the task's function returns earlier. A
+ * rejection is logged and does not fail the run. Does nothing outside of a task.
  */
 export function waitUntil(promise: Promise<unknown>): void {
   const run = currentRun();
@@ -15,7 +15,7 @@ export function waitUntil(promise: Promise<unknown>): void {
       run.log("warn", `A promise of waitUntil() was rejected: ${message}`, stack ? { stack } : undefined);
     },
   );
-  // The process is not suspended while the promise's work goes on in it.
+  // The process is not suspended while the promise is pending.
   const kept = run.durable.busy(() => settled);
   run.pending.add(kept);
   void kept.then(() => run.pending.delete(kept));

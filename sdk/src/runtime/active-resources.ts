@@ -1,4 +1,4 @@
-/** A resource that ends within this turn of the event loop, so it is nothing that a run left behind. */
+/** A resource that ends within this turn of the event loop, so a run did not leave it behind. */
 const MOMENTARY = "Immediate";
 
 /**

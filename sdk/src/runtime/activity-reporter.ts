@@ -8,11 +8,11 @@ export type Waits = Extract<RuntimeToHost, { type: "waiting" }>["waits"];
  */
 export class ActivityReporter {
   readonly #send: (waits: Waits | undefined) => void;
-  /** What the host knows: numbers of operations, or "" for a run that works. */
+  /** The last state that was reported to the host: numbers of operations, or "" for a run that works. */
   #reported = "";
   #paused = false;
 
-  /** `send`: undefined: the run works. A run that has reported nothing yet works. */
+  /** `send(undefined)` reports that the run works. A run that has reported nothing yet works. */
   constructor(send: (waits: Waits | undefined) => void) {
     this.#send = send;
   }

@@ -219,7 +219,7 @@ export class Attempt implements RunScope {
     };
   }
 
-  /** Readers get all that was written: the run does not end before it is stored, within bounds. */
+  /** The run does not end before everything written to its streams is stored, or a time limit has passed. */
   async #flushStreams(): Promise<void> {
     if (this.pending.size === 0) return;
     const late = Promise.withResolvers<void>();

@@ -14,7 +14,7 @@ interface Dispatcher {
 const holder = globalThis as unknown as Record<symbol, Dispatcher | undefined>;
 const current = (): Dispatcher | undefined => DISPATCHERS.map((key) => holder[key]).find(Boolean);
 
-/** Node's own dispatcher: this module is loaded before the project's code, which may set another one. */
+/** Node's own dispatcher. This module is loaded before the project's code, which may set another one. */
 let own = current();
 let isKnown = own !== undefined;
 

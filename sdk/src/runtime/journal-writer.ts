@@ -1,8 +1,8 @@
 import type { JournalEntry } from "../contract/journal.ts";
 
 /**
- * Sends the entries of one attempt's journal to the host, in numbered messages, and knows which of these are
- * durable. What is added between two calls of `flush` goes out together, each entry once.
+ * Sends the entries of one attempt's journal to the host in numbered messages, and tracks which messages are
+ * durable. Entries that are added between two calls of `flush` are sent together, each once.
  */
 export class JournalWriter {
   readonly #send: (message: { seq: number; entries: JournalEntry[] }) => void;
@@ -18,7 +18,7 @@ export class JournalWriter {
     this.#send = send;
   }
 
-  /** The entry is new, or there is something new in it. */
+  /** The entry is new, or has changed. */
   add(entry: JournalEntry): void {
     this.#unsent.set(entry.number, entry);
   }

@@ -26,7 +26,7 @@ export interface JournalOwner {
   /** Fences messages; changes when the run is resumed after a suspension. */
   readonly token: number;
   send(message: RuntimeToHost): void;
-  /** The replay took another way than the journal: the attempt fails with this. */
+  /** The replay differed from the journal: the attempt fails with this error. */
   failed(error: NonDeterministicError): void;
   /** Calls the hooks of a kind; undefined if there are none. */
   callWaitHooks(kind: "onWait" | "onResume", wait: TaskWait): Promise<void> | undefined;
@@ -55,9 +55,9 @@ const NEXT: Record<Phase, readonly Phase[]> = {
  * those that the journal has, performs the others and reports them to the host, and knows whether the run
  * only waits.
  *
- * The parts: `JournalWriter` sends entries, `ResultQueue` decides whose turn it is, `Recorder` keeps what
- * plain code got from its surroundings, `ActivityReporter` reports whether the run only waits. States of an
- * operation: `OperationState`.
+ * The parts: `JournalWriter` sends entries, `ResultQueue` decides which result is handed out next, `Recorder`
+ * keeps the non-deterministic values that plain code reads, `ActivityReporter` reports whether the run only
+ * waits. States of an operation: `OperationState`.
  */
 export class Journal implements DurableScope {
   readonly recorder: Recorder;
@@ -105,7 +105,9 @@ export class Journal implements DurableScope {
     this.#thaw.resolve();
   }
 
-  /** True until what the journal has was done again: logs and metadata of that part were sent before. */
+  /**
+   * True until everything in the journal has happened again: logs and metadata of that part were sent before.
+   */
   get replaying(): boolean {
     return this.#results.replaying;
   }

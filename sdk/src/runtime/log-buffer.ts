@@ -21,7 +21,7 @@ export class LogBuffer {
     this.#prefix = `{"type":"log","runId":${JSON.stringify(runId)},"attempt":${attempt},"entries":[`;
   }
 
-  /** `span`: the one in which it is logged, where that is not the attempt's. */
+  /** `span`: the span in which the line is logged, if that is not the attempt's. */
   add(
     level: LogEntry["level"],
     message: string,

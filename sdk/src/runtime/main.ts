@@ -1,6 +1,6 @@
 /**
  * The program inside a container or child process: connects to the host, imports the project's bundle and
- * executes the runs it is sent. Started as `node main.ts`, or bundled into one file. Its environment
+ * executes the runs that the host sends. Started as `node main.ts`, or bundled into one file. Its environment
  * variables are RUNTIME_ENV of the contract.
  *
  * What the host observes when the process ends without reporting:

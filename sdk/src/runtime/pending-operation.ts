@@ -14,7 +14,7 @@ export type OperationState = "starting" | "waiting" | "reading" | "ready" | "not
 
 export type OperationOutcome = { ok: true; value: unknown } | { ok: false; error: unknown };
 
-/** An operation whose result the task's code has not got yet. The journal alone changes its state. */
+/** An operation whose result the task's code has not received yet. Only the journal changes its state. */
 export class PendingOperation {
   readonly entry: JournalEntry;
   readonly read: (result: OperationResult) => Promise<unknown>;
@@ -52,7 +52,7 @@ export class PendingOperation {
     this.#reject(reason);
   }
 
-  /** Calls `over` when the time of a "wait" has come, however the clock changes meanwhile. */
+  /** Calls `over` when the end of a "wait" is reached, even if the clock changes meanwhile. */
   startTimer(over: () => void): void {
     this.clearTimer();
     const end = this.entry.until ?? 0;

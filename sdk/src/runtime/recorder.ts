@@ -9,10 +9,10 @@ type Kind = "now" | "random" | "uuid";
 const BYTES: Record<Kind, number> = { now: 14, random: 20, uuid: 39 };
 
 /**
- * Records what the code of one attempt gets from its surroundings, by segment: the part between the start of
- * one operation and the start of the next. In a segment whose values the journal has, calls get those in
- * order. In a segment whose beginning was recorded (`tail`), calls get that first, and what they get then is
- * recorded. The recorder does not know where values come from.
+ * Records the non-deterministic values that the code of one attempt reads, by segment: the part between the
+ * start of one operation and the start of the next. In a segment whose values the journal has, calls get
+ * those in order. In a segment whose beginning was recorded (`tail`), calls get that first, and what they get
+ * then is recorded. The recorder does not know where values come from.
  */
 export class Recorder {
   readonly #settings: RecordSettings;

@@ -38,7 +38,7 @@ export class ReplayOrder {
     return "any";
   }
 
-  /** Gives up waiting for what the code did next before: it does not do it now. */
+  /** Stops waiting for the operation that the code started next before, because it does not start it now. */
   skip(): void {
     this.#next++;
   }

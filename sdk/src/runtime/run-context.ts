@@ -5,8 +5,8 @@ import type { Attempt } from "./attempt.ts";
 export interface RunContext {
   readonly attempt: Attempt;
   /**
-   * Set inside code that is one operation or part of the SDK, where nothing is recorded. Names it, like `step
-   * "charge"`.
+   * Set inside code that is one operation or part of the SDK, where nothing is recorded. Names that code,
+   * such as `step "charge"`.
    */
   readonly inside: string | undefined;
 }

@@ -207,7 +207,10 @@ export class Runner {
 // The contract's name, spelled out: importing it would load zod.
 const SECRET_KEY: (typeof RUNTIME_ENV)["secretKey"] = "ACME_SECRET_KEY";
 
-/** A process runs one run at a time, so its environment holds that run's token, which is worth nothing once the run is over. */
+/**
+ * A process executes one run at a time, so its environment holds that run's token, which becomes invalid when
+ * the run is finished.
+ */
 function setApiToken(apiToken: string | undefined): void {
   if (apiToken === undefined) delete process.env[SECRET_KEY];
   else process.env[SECRET_KEY] = apiToken;

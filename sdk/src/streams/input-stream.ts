@@ -13,7 +13,7 @@ export class InputStreamTimeoutError extends Error {
   readonly timeoutMs: number;
 
   constructor(streamId: string, timeoutMs: number) {
-    super(`No value of input stream ${streamId} came within ${timeoutMs} ms`);
+    super(`No value of input stream ${streamId} arrived within ${timeoutMs} ms`);
     this.name = "InputStreamTimeoutError";
     this.streamId = streamId;
     this.timeoutMs = timeoutMs;
@@ -21,50 +21,59 @@ export class InputStreamTimeoutError extends Error {
 }
 
 export interface InputStreamOnceOptions {
-  /** The result is an InputStreamTimeoutError when no value came for this long. Default: it waits for as long as the run. */
+  /**
+   * After this long without a value, the result is an InputStreamTimeoutError. Default: it waits until the
+   * run ends.
+   */
   timeoutMs?: number;
   /** Rejects the promise. */
   signal?: AbortSignal;
 }
 
 export interface InputStreamWaitOptions {
-  /** How long: `"1h"`. Default: for ever. */
+  /** The maximum time to wait: `"1h"`. Default: no limit. */
   timeout?: string;
   /** Tags of the token that the run waits for. */
   tags?: string[];
 }
 
 export interface InputStreamIdleOptions extends InputStreamWaitOptions {
-  /** The process waits for so long before the run is suspended. */
+  /** How long the process waits before the run is suspended. */
   idleTimeoutInSeconds: number;
-  /** Called before the run is suspended, and when it goes on with a value. */
+  /** Called before the run is suspended, and when it resumes with a value. */
   onSuspend?: () => void | Promise<void>;
   onResume?: () => void | Promise<void>;
-  /** The result is a timeout instead of a suspension. */
+  /** True: the result is a timeout instead of a suspension. */
   skipSuspend?: boolean;
 }
 
 /** Values that others send to a running task: `approval.send(runId, …)` from anywhere, `await approval.wait()` in it. */
 export interface InputStream<T> {
   readonly id: string;
-  /** @throws NotFoundError; BadRequestError where the run is over */
+  /** @throws NotFoundError; BadRequestError if the run is finished */
   send(
     runId: string,
     value: T,
     options?: ApiRequestOptions & { requestOptions?: ApiRequestOptions },
   ): Promise<void>;
-  /** The next value that the run has not had. The run is suspended while it waits, and holds nothing. */
+  /**
+   * Returns the next value that the run has not received. While it waits, the run is suspended and holds no
+   * slot.
+   */
   wait(options?: InputStreamWaitOptions): ManualWaitpointPromise<T>;
-  /** The next value. The process waits: with `wait`, the run is suspended. `await answer.once().unwrap()` returns the value. */
+  /**
+   * Returns the next value. The process stays alive while it waits; with `wait`, the run is suspended. `await
+   * answer.once().unwrap()` returns the value.
+   */
   once(options?: InputStreamOnceOptions): ManualWaitpointPromise<T>;
   /** Waits in the process for a while, then suspends the run. */
   waitWithIdleTimeout(options: InputStreamIdleOptions): Promise<WaitpointTokenResult<T>>;
   /**
-   * Calls `handler` with each value that nobody has had, in order, while the run executes. A run that is resumed by a replay
-   * calls `on` again, and gets those values again.
+   * Calls `handler` with each value that nothing has consumed, in order, while the run executes. A run that
+   * is resumed by replay calls `on` again, and gets those values again.
    */
   on(handler: (value: T) => unknown): { off(): void };
-  /** The first value that came while `on` or `once` listened and that nobody has had. */
+  /** Returns the first value that arrived while `on` or `once` listened and that nothing has consumed. */
   peek(): T | undefined;
 }
 
@@ -85,7 +94,9 @@ export function inputStream<T>({ id }: { id: string }): InputStream<T> {
         if (warm.ok) return warm;
       }
       if (skipSuspend) {
-        const error = new WaitpointTimeoutError("No value came in time, and the run is not to be suspended");
+        const error = new WaitpointTimeoutError(
+          "No value arrived in time, and the option skipSuspend forbids suspending the run",
+        );
         return { ok: false, error };
       }
       await onSuspend?.();
@@ -106,7 +117,7 @@ export function inputStream<T>({ id }: { id: string }): InputStream<T> {
 
 function runFor(what: string): RunScope {
   const run = currentRun();
-  if (!run) throw new Error(`${what} can be used inside a run only`);
+  if (!run) throw new Error(`${what} can only be used inside a run`);
   return run;
 }
 
@@ -138,7 +149,7 @@ async function waitForInput<T>(
   });
 }
 
-/** Recorded, so that a replay of the run gets the same value, or none again. */
+/** Recorded, so that a replay of the run gets the same value, or again none. */
 async function nextInput<T>(
   id: string,
   options: InputStreamOnceOptions,

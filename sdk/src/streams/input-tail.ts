@@ -11,13 +11,14 @@ export interface InputRecord {
 type Handler = (record: InputRecord) => unknown;
 
 /**
- * What a run's code has had of an input stream, and what came since. The stream is read while somebody listens; each value
- * goes to the one who has waited for one for the longest, else to all handlers, else it is kept until somebody takes it.
+ * The position of a run's code in an input stream, and the values that arrived since. The stream is read
+ * while there are listeners. Each value goes to the listener that has waited for the longest, otherwise to
+ * all handlers; if there are none, it is kept.
  */
 export class InputTail {
   readonly #run: RunScope;
   readonly #key: string;
-  /** Number of the last value that the code has had. */
+  /** Number of the last value that the code has consumed. */
   #position = -1;
   #kept: InputRecord[] = [];
   readonly #waiting = new Set<Handler>();
@@ -33,23 +34,23 @@ export class InputTail {
     return this.#position;
   }
 
-  /** The first value that came and that nobody has had. */
+  /** The first value that arrived and was not consumed. */
   get first(): InputRecord | undefined {
     return this.#kept[0];
   }
 
-  /** The code has had the values up to this one. */
+  /** Marks the values up to this one as consumed. */
   had(seq: number): void {
     this.#position = Math.max(this.#position, seq);
     this.#kept = this.#kept.filter((record) => record.seq > this.#position);
   }
 
-  /** Gives `handler` each value that nobody has had. Returns a function that ends it. */
+  /** Passes each value that was not consumed to `handler`. Returns a function that ends this. */
   on(handler: Handler): () => void {
     return this.#listen(this.#handlers, handler);
   }
 
-  /** Gives `handler` the next value that nobody has had. Returns a function that ends the wait. */
+  /** Passes the next value that was not consumed to `handler`. Returns a function that ends the wait. */
   once(handler: Handler): () => void {
     const end = this.#listen(this.#waiting, (record) => {
       end();
@@ -60,7 +61,7 @@ export class InputTail {
 
   #listen(listeners: Set<Handler>, handler: Handler): () => void {
     listeners.add(handler);
-    // Not before the caller has the function that ends it.
+    // Deferred until the caller has the function that ends it.
     void Promise.resolve().then(() => this.#hand());
     this.#read();
     return () => {
@@ -111,7 +112,7 @@ export class InputTail {
 
 const TAILS = Symbol.for("acme.sdk.inputTails");
 
-/** The one tail of a run for an input stream. */
+/** Returns the run's only tail of an input stream. */
 export function inputTail(run: RunScope, key: string): InputTail {
   const known = run.locals.get(TAILS) as Map<string, InputTail> | undefined;
   const tails = known ?? new Map<string, InputTail>();

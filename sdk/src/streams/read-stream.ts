@@ -10,7 +10,7 @@ export interface ReadStreamOptions extends Pick<ApiRequestOptions, "clientConfig
   startIndex?: number;
   /** `latest`: begins at the last chunk that exists. */
   from?: "start" | "beginning" | "latest";
-  /** Ends when no chunk came for this long. Default: it ends with the run. At most 600. */
+  /** Ends when no chunk has arrived for this many seconds. Default: it ends with the run. At most 600. */
   timeoutInSeconds?: number;
 }
 
@@ -23,9 +23,9 @@ export interface StreamChunk<T> {
 const MAX_DELAY_MS = 5_000;
 
 /**
- * The chunks of a stream, in order and each once, as they are written; ends when the run is over. A connection that breaks
- * is opened again, and the rest comes.
- * @throws ApiError: 401, 403, 404 and other answers that asking again does not change; the signal's reason
+ * Iterates over the chunks of a stream, in order and each once, as they are written; ends when the run is
+ * finished. If the connection breaks, it reconnects and resumes.
+ * @throws ApiError for 401, 403, 404 and other responses that a retry would not change; the signal's reason
  */
 export async function* readStream<T>(
   path: string,

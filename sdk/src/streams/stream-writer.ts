@@ -3,17 +3,19 @@ import type { ApiRequestOptions } from "../client/request-options.ts";
 import { STREAM_LIMITS } from "../contract/stream-limits.ts";
 import { unrecorded } from "../wait/durable.ts";
 
-/** Lets the chunks of a moment go together. */
+/** How long chunks are collected before they are sent together. */
 const GATHER_MS = 20;
-/** Characters of one request, and chunks that wait for one at most: a source that is faster waits. */
+/**
+ * The maximum number of characters of one request, and of chunks waiting for it: a faster source has to wait.
+ */
 const MAX_BATCH = 512 * 1024;
 const MAX_WAITING = 4 * 1024 * 1024;
 const RETRY = { maxAttempts: 10, factor: 2, minTimeoutInMs: 500, maxTimeoutInMs: 30_000 };
 
 /**
- * Appends the chunks of one source to a stream of a run, in order and each once: the server knows the chunks of this
- * writer by their numbers, so a request that is sent again stores nothing twice. A replay of the run has the same
- * writer's id, and so repeats nothing.
+ * Appends the chunks of one source to a stream of a run, in order and each once: the server knows the chunks
+ * of this writer by their numbers, so a request that is sent again stores nothing twice. A replay of the run
+ * has the same writer id, and so repeats nothing.
  */
 export class StreamWriter {
   readonly #path: string;
@@ -32,7 +34,10 @@ export class StreamWriter {
     this.#options = options;
   }
 
-  /** Resolves when there is room for more. @throws Error for a chunk that is no JSON or too large; ApiError of an earlier one */
+  /**
+   * Resolves when there is room for more. @throws Error for a chunk that is not JSON or is too large; the
+   * ApiError of an earlier one
+   */
   async write(chunk: unknown): Promise<void> {
     if (this.#error) throw this.#error;
     const line = JSON.stringify(chunk) ?? "null";
@@ -53,7 +58,7 @@ export class StreamWriter {
     }
   }
 
-  /** Resolves when all is stored. @throws ApiError and its kin where something could not be */
+  /** Resolves when everything is stored. @throws ApiError or a subclass if something could not be stored */
   async finished(): Promise<void> {
     while (this.#sending) await this.#sending;
     if (this.#error) throw this.#error;

@@ -10,12 +10,12 @@ type Source<T> = AsyncIterable<T> | Iterable<T> | ReadableStream<T>;
 export interface PipeOptions extends ApiRequestOptions {
   /** The run whose stream it is: this one, its parent, the first of the chain, or one by its id. Default: `self`. */
   target?: "self" | "parent" | "root" | (string & {});
-  /** Options of the requests, where Trigger.dev's code puts them. */
+  /** Options of the requests, under the name that Trigger.dev's SDK uses. */
   requestOptions?: ApiRequestOptions;
 }
 
 export interface PipedStream<T> {
-  /** The chunks, for whoever else wants them. */
+  /** The chunks, for other consumers. */
   stream: AsyncIterable<T> & ReadableStream<T>;
   /** Resolves when all chunks are stored. The run's end waits for it too. @throws what the source throws; ApiError */
   waitUntilComplete(): Promise<void>;
@@ -28,7 +28,7 @@ const streamPath = (runId: string, rest: string): string =>
 
 function runFor(what: string): RunScope {
   const run = currentRun();
-  if (!run) throw new Error(`${what} can be used inside a run only`);
+  if (!run) throw new Error(`${what} can only be used inside a run`);
   return run;
 }
 
@@ -38,7 +38,7 @@ function targetOf({ ctx }: RunScope, target: PipeOptions["target"]): string {
   return target === undefined || target === "self" ? ctx.run.id : target;
 }
 
-/** Lets the run's end wait for it. */
+/** Makes the run's end wait for the promise. */
 function keepRun(run: RunScope, work: Promise<void>): void {
   const kept = run.durable.busy(() => work);
   run.pending.add(kept);
@@ -49,7 +49,8 @@ function keepRun(run: RunScope, work: Promise<void>): void {
 }
 
 /**
- * Writes a source to a stream of the run as its chunks come: `streams.pipe("tokens", completion)`. A chunk is a JSON value.
+ * Writes a source to a stream of the run as its chunks arrive: `streams.pipe("tokens", completion)`. A chunk
+ * is a JSON value.
  * @throws Error outside of a run
  */
 function pipe<T>(key: string, source: Source<T>, options?: PipeOptions): PipedStream<T>;
@@ -109,7 +110,7 @@ export interface StreamWriterHandle<T> {
 
 export type WriterOptions<T> = PipeOptions & { execute: (writer: StreamWriterHandle<T>) => unknown };
 
-/** A stream that `execute` writes to; it ends when that and all that it merged have ended. */
+/** Creates a stream that `execute` writes to. It ends when `execute` and all merged streams have ended. */
 function writer<T>(options: WriterOptions<T>): PipedStream<T>;
 function writer<T>(key: string, options: WriterOptions<T>): PipedStream<T>;
 function writer<T>(first: string | WriterOptions<T>, second?: WriterOptions<T>): PipedStream<T> {
@@ -142,7 +143,7 @@ function writer<T>(first: string | WriterOptions<T>, second?: WriterOptions<T>):
   return piped;
 }
 
-/** The chunks of a run's stream, as they come. See `runs.fetchStream`. */
+/** Iterates over the chunks of a run's stream. See `runs.fetchStream`. */
 async function read<T>(
   runId: string,
   keyOrOptions?: string | ReadStreamOptions,
@@ -157,7 +158,7 @@ async function* values<T>(chunks: AsyncIterable<StreamChunk<T>>): AsyncGenerator
   for await (const { chunk } of chunks) yield chunk;
 }
 
-/** A stream with a name and a type that a task and its readers share. */
+/** Defines a stream with a name and a type that a task and its readers share. */
 function define<T>({ id }: { id: string }) {
   return {
     id,

@@ -1,6 +1,6 @@
 /**
- * Live subscriptions for Svelte 5. A store opens its subscription when an effect or a template reads it, and closes it when
- * none does any more. Make it in `$derived` where what it watches may change:
+ * Live subscriptions for Svelte 5. A store opens its subscription when an effect or a template reads it, and
+ * closes it when none reads it any more. Create it in `$derived` if the watched object may change:
  *
  *   const live = createLive({ baseURL, accessToken });
  *   const run = $derived(live.run(runId));
@@ -29,7 +29,7 @@ export type { RealtimeRun };
 export interface LiveOptions {
   /** The server. */
   baseURL?: string;
-  /** A public token, or a function that gets one. */
+  /** A public token, or a function that returns one. */
   accessToken?: string | (() => string | Promise<string>);
 }
 
@@ -37,28 +37,28 @@ export interface LiveValue<T> {
   readonly current: T;
   /** Why the subscription ended, for example because the token does not allow it. */
   readonly error: Error | undefined;
-  /** Ends the subscription; what it has stays. */
+  /** Ends the subscription and keeps the current state. */
   stop(): void;
 }
 
 export interface LiveRuns<T> extends LiveValue<RealtimeRun<T>[]> {
-  /** Older runs match as well. */
+  /** True: older runs match as well. */
   readonly more: boolean;
 }
 
 export interface LiveStream<T> extends LiveValue<T[]> {
-  /** The run is over, and all parts are here. */
+  /** True: the run is finished, and all parts have arrived. */
   readonly ended: boolean;
 }
 
 export interface LiveRunWithStreams<T, TStreams extends Record<string, unknown>>
   extends LiveValue<RealtimeRun<T> | undefined> {
-  /** The parts of each stream that has turned up, by its key. */
+  /** The parts of each stream that has any, by its key. */
   readonly streams: { [Key in keyof TStreams]?: TStreams[Key][] };
 }
 
 export interface Live {
-  /** One run. `skipColumns`: what is not sent of it, by Trigger.dev's names of columns. */
+  /** One run. `skipColumns`: fields that are not sent, by Trigger.dev's column names. */
   run<T = unknown>(runId: string, options?: RunStoreOptions): LiveValue<RealtimeRun<T> | undefined>;
   /** One run and all of its streams. */
   runWithStreams<T = unknown, TStreams extends Record<string, unknown> = Record<string, unknown>>(
@@ -125,7 +125,7 @@ export function createLive(connection: LiveOptions): Live {
 }
 
 interface Tracked<S> {
-  /** Whatever effect calls this runs again when the state changes. */
+  /** The effect that calls this runs again when the state changes. */
   get(): S;
   stop(): void;
 }

@@ -60,8 +60,9 @@ async function triggerAndPoll<T extends AnyTask>(
 }
 
 /**
- * Triggers a run and resolves with its result when it is over, heard over a live subscription. `.unwrap()` returns the
- * output. Works in any runtime; inside a run, `triggerAndWait` is better, because the run that waits is suspended there.
+ * Triggers a run and resolves with its result when it is finished, using a live subscription. `.unwrap()`
+ * returns the output. Works in any runtime; inside a run, `triggerAndWait` is better, because the run that
+ * waits is suspended there.
  * @param options.cancelOnAbort when `signal` is aborted, cancel the run too. Default: true
  * @throws ApiError or a subclass; LiveError; the signal's reason
  */

@@ -33,8 +33,8 @@ export interface TriggerOptions {
   /** The queue's limits apply to each key separately, as if every key had a queue of its own. */
   concurrencyKey?: string;
   /**
-   * The names of the concurrency limits that the run holds, at most two, in the place of those that its task names. A limit
-   * of the task itself holds too.
+   * The names of at most two concurrency limits that the run holds instead of those that its task names. A
+   * limit of the task itself applies as well.
    */
   concurrency?: string | string[];
   /** The run starts no earlier than this: `"1h"`, `"30d"`, or a date. */
@@ -52,7 +52,7 @@ export interface TriggerOptions {
   /** Seconds of run time, at least 5. */
   maxDuration?: number;
   machine?: MachinePreset;
-  /** Has no effect: there is one region. */
+  /** Has no effect: there is only one region. */
   region?: string;
   /** The version of the deployment to run on. Default: the current one. */
   version?: string;

@@ -89,9 +89,10 @@ export async function triggerTaskAndPoll<TIdentifier extends string, TOutput>(
 }
 
 /**
- * Triggers a run and gives what it came to, heard over a live subscription: nothing polls. Works in any runtime; inside a
- * run its process waits, and the run is not suspended. Aborting ends the wait, and with `cancelOnAbort` the run too.
- * @throws ApiError and its kin; LiveError; the signal's reason when it is aborted
+ * Triggers a run and returns its result, using a live subscription instead of polling. Works in any runtime;
+ * inside a run the process waits, and the run is not suspended. Aborting ends the wait, and with
+ * `cancelOnAbort` the run too.
+ * @throws ApiError or a subclass; LiveError; the signal's reason when it is aborted
  */
 export function triggerTaskAndSubscribe<TIdentifier extends string, TOutput>(
   call: TriggerCall & { taskId: TIdentifier },
@@ -206,7 +207,10 @@ async function send<TIdentifier extends string, TInput, TOutput>(
   };
 }
 
-/** Returns the options of a call that triggers: it is of the caller's trace, and made for an operation. */
+/**
+ * Returns the options of a triggering call, with the headers for the caller's trace and for its durable
+ * operation.
+ */
 export const withOperation = (
   options: ApiRequestOptions | undefined,
   operation: string | undefined,

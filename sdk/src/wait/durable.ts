@@ -41,7 +41,7 @@ export interface OperationCall<T> {
 
 /** The journal of an attempt, as the SDK's functions use it. */
 export interface DurableScope {
-  /** What the caller is inside of (`step "charge"`), if no operation can be recorded there. */
+  /** The code that the caller is inside of (`step "charge"`), if no operation can be recorded there. */
   readonly inside: string | undefined;
   /** The reason why the attempt is being ended. From then on nothing is waited for. */
   readonly stopped: unknown;

@@ -131,7 +131,7 @@ const IN_THE_PAST: OperationResult = {
   error: { type: "BUILT_IN_ERROR", name: "Error", message: "Date is in the past", stackTrace: "" },
 };
 
-/** A token that nobody completes stores when the first wait with a key ends. */
+/** A token that is never completed stores when the first wait with a key ends. */
 async function endOfKey(
   what: string,
   key: string,

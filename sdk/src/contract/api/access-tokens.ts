@@ -2,11 +2,12 @@ import { z } from "zod";
 import { Person, Role } from "./people.ts";
 
 /**
- * What a personal access token may be used for, at most: its person's role in the organization is checked as well.
- *  - read: look at everything that a viewer sees.
+ * The upper bound of what a personal access token may do: its owner's role in the organization is checked as
+ * well.
+ *  - read: see everything that a viewer sees.
  *  - write: also work with runs, queues, schedules, waitpoint tokens and variables.
  *  - deploy: upload and promote deployments, import variables, create and archive preview branches. For CI.
- *  - admin: all that the person may do, which includes keys, members and projects.
+ *  - admin: everything that the owner may do, including keys, members and projects.
  */
 export const TOKEN_SCOPES = ["read", "write", "deploy", "admin"] as const;
 export const TokenScope = z.enum(TOKEN_SCOPES);
@@ -15,7 +16,7 @@ export type TokenScope = z.infer<typeof TokenScope>;
 const Scopes = z.array(TokenScope).min(1, "Give at least one scope").max(TOKEN_SCOPES.length);
 
 export const TOKEN_LIMITS = {
-  /** Tokens of one person that are accepted. */
+  /** The maximum number of valid tokens that one person can have. */
   perPerson: 100,
   nameLength: 100,
   maxDays: 365,
@@ -31,23 +32,23 @@ export const AccessTokenObject = z.object({
   scopes: z.array(TokenScope),
   organization: z.object({ id: z.string(), slug: z.string(), name: z.string() }),
   createdAt: z.iso.datetime(),
-  /** To a minute or so; null: never used. */
+  /** Accurate to about a minute. Null: never used. */
   lastUsedAt: z.iso.datetime().nullable(),
-  /** Null: it does not expire. */
+  /** Null: the token does not expire. */
   expiresAt: z.iso.datetime().nullable(),
 });
 export type AccessTokenObject = z.infer<typeof AccessTokenObject>;
 
-/** One's own that were not revoked, those that have expired included; the newest first. */
+/** The caller's own tokens that were not revoked, including expired ones, newest first. */
 export const ListAccessTokensResponse = z.object({ data: z.array(AccessTokenObject) });
 
 export const CreateAccessTokenBody = z
   .object({
     name: z.string().trim().min(1, "Give the token a name").max(TOKEN_LIMITS.nameLength),
-    /** Slug or id of the organization that it is for. */
+    /** Slug or id of the organization that the token is for. */
     organization: z.string().min(1).max(128),
     scopes: Scopes,
-    /** Null: it does not expire. */
+    /** Null: the token does not expire. */
     expiresInDays: z
       .number()
       .int()
@@ -58,38 +59,41 @@ export const CreateAccessTokenBody = z
   })
   .strict();
 
-/** `token` is shown this once: the server keeps only its hash. */
+/** `token` is shown only here: the server keeps only its hash. */
 export const CreatedAccessToken = AccessTokenObject.extend({ token: z.string() });
 export type CreatedAccessToken = z.infer<typeof CreatedAccessToken>;
 
-/** What the access token is that a request was made with. */
+/** Describes the access token that the request was made with. */
 export const WhoamiResponse = AccessTokenObject.extend({
-  /** Null: the token is the organization's own, made by the server's operator. */
+  /** Null: the token belongs to the organization itself; the server's operator created it. */
   user: Person.nullable(),
   /** The person's role in the organization; null: the token has no person, and its scopes alone decide. */
   role: Role.nullable(),
 });
 export type WhoamiResponse = z.infer<typeof WhoamiResponse>;
 
-/** The device-authorization flow (RFC 8628): a program asks for a token, and a person allows it in a browser. */
+/**
+ * The device authorization flow (RFC 8628): a program requests a token, and a person approves the request in
+ * a browser.
+ */
 export const StartDeviceLoginBody = z
   .object({
-    /** What asks, as the person is shown it: the name of the machine. */
+    /** The requesting program as the person sees it, such as the name of the machine. */
     clientName: z.string().trim().min(1).max(TOKEN_LIMITS.nameLength).default("acme"),
     scopes: Scopes.default(["read", "write", "deploy"]),
   })
   .strict();
 
 export const StartDeviceLoginResponse = z.object({
-  /** The program's secret. */
+  /** The program's secret, with which it polls. */
   deviceCode: z.string(),
-  /** What the person compares or types: `BCDF-GHJK`. */
+  /** The code that the person compares or types: `BCDF-GHJK`. */
   userCode: z.string(),
   verificationUri: z.string(),
   verificationUriComplete: z.string(),
   /** Seconds until both codes expire. */
   expiresIn: z.number(),
-  /** Seconds to wait between two polls. After `slow_down`, five more. */
+  /** Seconds to wait between two polls. After `slow_down`, the program waits five seconds more. */
   interval: z.number(),
 });
 export type StartDeviceLoginResponse = z.infer<typeof StartDeviceLoginResponse>;
@@ -99,17 +103,17 @@ export const PollDeviceLoginBody = z.object({ deviceCode: z.string().min(1).max(
 const UserCode = z.string().trim().min(1).max(32);
 export const UserCodeBody = z.object({ userCode: UserCode }).strict();
 
-/** A login that waits to be allowed. */
+/** A pending login that a person has not approved yet. */
 export const DeviceLogin = z.object({
   userCode: z.string(),
   clientName: z.string(),
   scopes: z.array(TokenScope),
-  /** Where it was asked from; null: not known. */
+  /** The address that the request came from. Null: not known. */
   address: z.string().nullable(),
   userAgent: z.string().nullable(),
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
-  /** Days that the token will be valid. */
+  /** The number of days for which the token will be valid. */
   tokenDays: z.number(),
 });
 export type DeviceLogin = z.infer<typeof DeviceLogin>;
@@ -119,7 +123,7 @@ export const ApproveDeviceLoginBody = z
     userCode: UserCode,
     /** Slug or id of the organization that the token is for. */
     organization: z.string().min(1).max(128),
-    /** Fewer scopes than were asked for; absent: all of those. */
+    /** A subset of the requested scopes. Absent: all of them. */
     scopes: Scopes.optional(),
   })
   .strict();

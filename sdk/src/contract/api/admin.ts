@@ -2,11 +2,11 @@ import { z } from "zod";
 import { EnvironmentResponse, Weight } from "./environments.ts";
 import { DisplayName, ListAuditQuery, OrganizationSlug } from "./organizations.ts";
 
-/** What a server's operator sees and sets, by the admin token. */
+/** What a server's operator can see and set with the admin token. */
 
 export const ListOrganizationsQuery = z.object({
   "page[size]": z.coerce.number().int().min(1).max(100).optional(),
-  /** An organization's slug: those that follow it in alphabetical order. */
+  /** An organization's slug: returns the organizations that follow it in alphabetical order. */
   "page[after]": z.string().max(64).optional(),
 });
 
@@ -20,14 +20,14 @@ export const OperatorOrganization = z.object({
   /** Archived branches do not count. */
   environments: z.number(),
   runs: z.object({
-    /** Runs that are not over. */
+    /** Runs that are not finished. */
     unfinished: z.number(),
-    /** Those of them that hold a slot. */
+    /** Of the unfinished runs, those that hold a slot. */
     executing: z.number(),
   }),
-  /** Share of its environments when hosts are short. */
+  /** The weight of its environments when there are more runs than hosts can take. */
   weight: z.number(),
-  /** Most runs that one of its environments may execute at once; null: no such limit. */
+  /** The maximum number of runs that one of its environments may execute at once. Null: no such limit. */
   concurrencyCeiling: z.number().nullable(),
 });
 export type OperatorOrganization = z.infer<typeof OperatorOrganization>;
@@ -57,11 +57,14 @@ export const OperatorCreateOrganizationBody = z
   .object({ slug: OrganizationSlug, name: DisplayName })
   .strict();
 
-/** What is absent stays. */
+/** Absent fields are not changed. */
 export const OrganizationLimitsBody = z
   .object({
     weight: Weight,
-    /** Most runs that one of its environments may execute at once, bursts included; null: no such limit. */
+    /**
+     * The maximum number of runs that one of its environments may execute at once, including bursts. Null: no
+     * such limit.
+     */
     concurrencyCeiling: z.number().int().min(1).max(100_000).nullable(),
   })
   .partial()
@@ -70,9 +73,9 @@ export const OrganizationLimitsBody = z
 export const OrganizationLimitsResponse = z.object({
   weight: z.number(),
   concurrencyCeiling: z.number().nullable(),
-  /** `PROJECTREF/SLUG` of the organization's environments, all of which have the weight now. */
+  /** `PROJECTREF/SLUG` of each of the organization's environments. All of them have the new weight. */
   environments: z.array(z.string()),
-  /** Those of them whose limits were above the ceiling and were lowered to it. */
+  /** The environments whose limits were above the ceiling and were lowered to it. */
   lowered: z.array(z.string()),
 });
 export type OrganizationLimitsResponse = z.infer<typeof OrganizationLimitsResponse>;
@@ -88,30 +91,30 @@ export const RebuildBody = z
   .object({
     /** Names the rebuild. The same id continues it and returns its progress; a new id sends everything again. */
     id: z.string().regex(/^[\w-]{1,64}$/, "Give 1 to 64 letters, digits, _ and -"),
-    /** Only this organization, by its slug. */
+    /** Slug of the only organization to rebuild. */
     organization: z.string().max(64).optional(),
-    /** `next` of the page before. */
+    /** `next` of the previous page. */
     after: z
       .string()
-      .regex(/^[0-9a-z]{8}\.\d{1,9}$/, "Give `next` of the page before")
+      .regex(/^[0-9a-z]{8}\.\d{1,9}$/, "Give `next` of the previous page")
       .optional(),
   })
   .strict();
 
-/** How far the queues of one page are. */
+/** Progress of the queues of one page. */
 export const RebuildResponse = z.object({
   id: z.string(),
   queues: z.number(),
-  /** Queues that have sent all of their runs. */
+  /** The number of queues that have sent all of their runs. */
   done: z.number(),
-  /** Runs that were sent. */
+  /** The number of runs that were sent. */
   runs: z.number(),
-  /** There are more queues: pass it as `after`. */
+  /** Set if there are more queues: pass it as `after`. */
   next: z.string().optional(),
 });
 export type RebuildResponse = z.infer<typeof RebuildResponse>;
 
 export const OperatorAuditQuery = ListAuditQuery.extend({
-  /** An organization's slug; absent: what was done to the server as a whole. */
+  /** An organization's slug. Absent: actions on the server as a whole. */
   organization: z.string().max(64).optional(),
 });

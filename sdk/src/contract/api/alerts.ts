@@ -9,7 +9,7 @@ export const ALERT_LIMITS = {
   namesOfRule: 50,
   urlLength: 2_000,
   nameLength: 100,
-  /** Windows of rates: minutes are kept this long. */
+  /** The longest window of a rate: counts by the minute are kept for this long. */
   windowMinutes: 360,
   intervalMinutes: 7 * 24 * 60,
 } as const;
@@ -21,7 +21,10 @@ const Address = z.email().max(254);
 const Url = z.string().min(1).max(ALERT_LIMITS.urlLength);
 
 export const CreateAlertChannelBody = z.discriminatedUnion("type", [
-  /** A POST of JSON, signed as Standard Webhooks says. Without a secret, the answer has a new one. */
+  /**
+   * A POST of JSON, signed as the Standard Webhooks specification says. If no secret is given, the response
+   * contains a new one.
+   */
   z.object({
     type: z.literal("webhook"),
     name: Name,
@@ -36,7 +39,7 @@ export const CreateAlertChannelBody = z.discriminatedUnion("type", [
     name: Name,
     addresses: z.array(Address).min(1).max(ALERT_LIMITS.addresses),
   }),
-  /** An incoming webhook of Slack, or of what takes the same messages. */
+  /** An incoming webhook of Slack, or of a service that accepts the same messages. */
   z.object({ type: z.literal("slack"), name: Name, url: Url }),
 ]);
 export type CreateAlertChannelBody = z.output<typeof CreateAlertChannelBody>;
@@ -45,14 +48,14 @@ export const AlertChannel = z.object({
   id: z.string(),
   type: z.enum(["webhook", "email", "slack"]),
   name: z.string(),
-  /** Where it goes, without what is secret: the host of a URL, or the addresses. */
+  /** The destination without its secrets: the host of a URL, or the addresses. */
   target: z.string(),
   createdAt: Time,
 });
 export type AlertChannel = z.infer<typeof AlertChannel>;
 
 export const CreatedAlertChannel = AlertChannel.extend({
-  /** Of a webhook, shown this once. */
+  /** A webhook's secret. It is shown only here. */
   secret: z.string().optional(),
 });
 export type CreatedAlertChannel = z.infer<typeof CreatedAlertChannel>;
@@ -62,7 +65,7 @@ export const ListAlertChannelsResponse = z.object({ data: z.array(AlertChannel) 
 const Window = z.number().int().min(1).max(ALERT_LIMITS.windowMinutes);
 
 export const AlertCondition = z.discriminatedUnion("type", [
-  /** Runs that failed: each (one notice for a task and interval), or when they are many within a window. */
+  /** Failed runs: each failure (one notice per task and interval), or a failure rate within a window. */
   z.object({
     type: z.literal("run_failed"),
     tasks: Names.optional(),
@@ -70,7 +73,7 @@ export const AlertCondition = z.discriminatedUnion("type", [
       .union([
         z.object({ failures: z.number().int().min(1).max(1e9), windowMinutes: Window }),
         z.object({
-          /** Of the runs that succeeded or failed in the window. */
+          /** The percentage of the runs that succeeded or failed in the window. */
           percent: z.number().gt(0).max(100),
           windowMinutes: Window,
           minimumRuns: z.number().int().min(1).max(1e9).default(10),
@@ -78,7 +81,7 @@ export const AlertCondition = z.discriminatedUnion("type", [
       ])
       .optional(),
   }),
-  /** An error that was never seen before, or that came back after it was resolved or ignored. */
+  /** An error that is new, or that recurred after it was resolved or ignored. */
   z.object({
     type: z.literal("error"),
     tasks: Names.optional(),
@@ -89,7 +92,10 @@ export const AlertCondition = z.discriminatedUnion("type", [
       .default(["new", "reopened"]),
   }),
   z.object({ type: z.literal("deployment_failed") }),
-  /** A queue in which more runs wait, or whose runs waited longer (95 % of those of the last five minutes), than this. */
+  /**
+   * A queue in which more runs wait than this, or whose runs waited longer than this (95th percentile of the
+   * last five minutes).
+   */
   z
     .object({
       type: z.literal("queue"),
@@ -108,7 +114,7 @@ const RuleFields = {
   condition: AlertCondition,
   channels: z.array(z.string().min(1).max(64)).min(1).max(ALERT_LIMITS.channelsOfRule),
   enabled: z.boolean().default(true),
-  /** Of one thing (a task, an error, a queue), one notice in this time. */
+  /** At most one notice per subject (a task, an error, a queue) in this time. */
   intervalMinutes: z.number().int().min(1).max(ALERT_LIMITS.intervalMinutes).default(60),
 };
 
@@ -138,16 +144,16 @@ export type AlertType = (typeof ALERT_TYPES)[number];
 export const AlertDelivery = z.object({
   id: z.string(),
   type: z.enum(ALERT_TYPES),
-  /** What it says, in a line. */
+  /** The notice in one line. */
   title: z.string(),
   ruleId: z.string().nullable(),
   channelId: z.string(),
   channelName: z.string(),
-  /** Where it goes: the host of a URL, or an address. */
+  /** The destination: the host of a URL, or an address. */
   target: z.string(),
   status: z.enum(["pending", "delivered", "failed"]),
   attempts: z.number(),
-  /** The status of the last answer; null: there was none, or the channel has no such thing. */
+  /** The HTTP status of the last response. Null: there was no response, or the channel has no status. */
   lastStatus: z.number().nullable(),
   lastError: z.string().nullable(),
   createdAt: Time,

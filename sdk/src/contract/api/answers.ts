@@ -2,7 +2,7 @@ import { z } from "zod";
 import { TaskRunError } from "../run-errors.ts";
 import { DeploymentBody, ENVIRONMENT_SLUGS } from "./deployments.ts";
 
-/** Most seconds that a request for a result is held. */
+/** The maximum number of seconds for which a request for a result is held. */
 export const MAX_WAIT_SECONDS = 60;
 
 /** The query of requests that return a run's result: `GET /api/v1/runs/:id/result` and `POST /api/v1/tasks/:id/trigger`. */
@@ -22,7 +22,7 @@ const Result = {
   usage: z.object({ durationMs: z.number() }),
 };
 
-/** The result of a finished run. `output` is a text of type `outputType`. */
+/** The result of a finished run. `output` is text of type `outputType`. */
 export const ResultResponse = z.discriminatedUnion("ok", [
   z.object({ ok: z.literal(true), ...Result, output: z.string().optional(), outputType: z.string() }),
   z.object({ ok: z.literal(false), ...Result, error: TaskRunError }),
@@ -39,7 +39,7 @@ export const BootstrapResponse = z.object({
   environments: z.array(
     z.object({ slug: z.enum(ENVIRONMENT_SLUGS), key: z.string(), id: z.string(), type: z.string() }),
   ),
-  /** What of it was revoked or deleted since, and is not brought back. */
+  /** The parts that have been revoked or deleted since, and are not restored. */
   warnings: z.array(z.string()),
 });
 
@@ -49,6 +49,6 @@ export const HealthResponse = z.object({
   objects: z.string(),
   database: z.string(),
   configuration: z.string(),
-  /** Absent: the server has none. A server is healthy without it. */
+  /** Absent: the server has no host. A server is healthy without one. */
   clickhouse: z.string().optional(),
 });

@@ -5,9 +5,9 @@ import { IdempotencyKey, Reference, TriggerBody, TriggerOptions } from "./trigge
 
 export const BATCH_LIMITS = {
   items: 10_000,
-  /** Most items of a request that carries all of them in its body. */
+  /** The maximum number of items of a request that carries all of them in its body. */
   itemsInBody: 500,
-  /** Largest line of the stream, which is one item. */
+  /** The maximum size of one line of the stream, which is one item. */
   itemBytes: 3 * 1024 * 1024,
   /** A batch whose items have not all arrived within this time is aborted, and none of its runs is created. */
   sealMs: 30 * 60_000,

@@ -7,7 +7,7 @@ const Moment = z.union([z.iso.datetime({ offset: true }), z.number().int().min(0
 
 export const BULK_LIMITS = { runIds: 1_000, perEnvironmentAtOnce: 20 } as const;
 
-/** As `GET /api/v1/runs` filters; at least one has to be set. */
+/** The filters of `GET /api/v1/runs`. At least one has to be set. */
 export const BulkFilter = z
   .object({
     status: OneOrMany.optional(),
@@ -16,7 +16,7 @@ export const BulkFilter = z
     /** ISO 8601, or milliseconds since the epoch. */
     from: Moment.optional(),
     to: Moment.optional(),
-    /** Such as `1d`: runs created since so long ago. */
+    /** A duration such as `1d`: runs created within that time. */
     period: z
       .string()
       .regex(/^\d{1,6}(?:s|m|h|d|w)$/, "Give a period like 30m, 12h or 7d")
@@ -55,7 +55,7 @@ export const CreateBulkActionBody = z
     z.object({ action: z.literal("cancel"), ...Selection }),
     z.object({
       action: z.literal("replay"),
-      /** Accepted and without effect: there is one region. */
+      /** Accepted without effect: there is only one region. */
       targetRegion: z.string().max(64).optional(),
       ...Selection,
     }),
@@ -74,14 +74,17 @@ export const BulkActionResource = z.object({
   type: z.enum(["CANCEL", "REPLAY"]),
   status: BulkActionStatus,
   counts: z.object({
-    /** Runs that match when it is created; in the end, those that it came to. */
+    /**
+     * The number of runs that match when the action is created; after its end, the number of runs that it
+     * processed.
+     */
     total: z.number(),
     success: z.number(),
     failure: z.number(),
   }),
   createdAt: z.iso.datetime(),
   completedAt: z.iso.datetime().optional(),
-  /** The first runs that it failed for, and why. */
+  /** The first runs for which it failed, and why. */
   failures: z.array(z.object({ runId: z.string(), error: z.string() })),
 });
 export type BulkActionResource = z.infer<typeof BulkActionResource>;

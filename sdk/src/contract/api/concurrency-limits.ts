@@ -5,7 +5,10 @@ import { PageNumber, QueryText, wholeNumber } from "./queries.ts";
 
 const Time = z.iso.datetime();
 
-/** One bound of a limit: what holds now, what is declared in code, and what was set through the API. Null: no limit is set there. */
+/**
+ * One bound of a limit: the effective value, the one declared in code, and the one set through the API. Null:
+ * none is set there.
+ */
 const Bound = z.object({
   current: z.number().nullable(),
   base: z.number().nullable(),
@@ -23,7 +26,7 @@ export const ConcurrencyLimitItem = z.object({
   total: Bound,
   /** Runs that hold a slot of the limit. */
   running: z.number(),
-  /** Runs that wait in their queues and will hold it. */
+  /** Runs in their queues that will need a slot of the limit. */
   queued: z.number(),
   /** No run that holds the limit starts. */
   paused: z.boolean(),
@@ -36,7 +39,7 @@ export const ConcurrencyLimitKeyItem = z.object({
   concurrencyKey: z.string(),
   perKey: z.object({
     current: z.number().nullable(),
-    /** The limit's own bound of each key. */
+    /** The limit's own bound for each key. */
     base: z.number().nullable(),
     override: z.number().nullable(),
     /** When the override ends. */
@@ -60,19 +63,19 @@ export const ListConcurrencyLimitsResponse = z.object({
 });
 
 export const RetrieveConcurrencyLimitQuery = z.object({
-  /** The answer is then the limit's bound for this key. */
+  /** If given, the response is the limit's bound for this key. */
   concurrencyKey: QueryText.max(128).optional(),
 });
 
 export const ConcurrencyLimitAnswer = z.union([ConcurrencyLimitItem, ConcurrencyLimitKeyItem]);
 
-/** Numbers become the key that they are written as. */
+/** A number is converted to the key that it is written as. */
 const Key = z.union([z.string().min(1).max(128), z.number()]).transform(String);
 
 const MAX_TTL_MS = 30 * 86_400_000;
 const DEFAULT_TTL_MS = 7 * 86_400_000;
 
-/** How long an override of a key holds, in milliseconds. */
+/** How long the override of a key is valid, in milliseconds. */
 const Ttl = z
   .union([
     z
@@ -108,7 +111,8 @@ export const OverrideConcurrencyLimitBody = z
       return;
     }
     if (perKey === undefined) problem("perKey", "The override of one concurrencyKey needs perKey");
-    if (total !== undefined) problem("total", "The total is not one key's: leave it or the key out");
+    if (total !== undefined)
+      problem("total", "The total applies to all keys together: leave out total or concurrencyKey");
   })
   .transform((body) => ({ ...body, ttl: body.ttl ?? DEFAULT_TTL_MS }));
 

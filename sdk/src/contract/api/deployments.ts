@@ -17,14 +17,14 @@ export const CreateDeploymentBody = z.object({
   promote: z.boolean().default(true),
 });
 
-/** What `acme dev` registers: the tasks of the developer's machine. The bundle stays there. */
+/** What `acme dev` registers: the tasks on the developer's machine. The bundle stays there. */
 export const RegisterDevelopmentBody = z.object({
   contentHash: ContentHash,
   bundleBytes: z.number().int().min(0),
   manifest: WorkerManifest,
 });
 
-/** What `acme dev` opens its tunnel with: good for a minute. */
+/** The ticket with which `acme dev` opens its tunnel. It is valid for a minute. */
 export const TunnelTicket = z.object({
   token: z.string(),
   environment: z.object({ key: z.string(), id: z.string(), slug: z.string() }),
@@ -40,7 +40,7 @@ export type RegisteredDevelopment = z.infer<typeof RegisteredDevelopment>;
 
 /**
  * - `BUILDING`: its image is being built. - `DEPLOYED`: runs can execute on it. - `FAILED`: its build failed.
- * - `TIMED_OUT`: its build was not finished in time.
+ * - `TIMED_OUT`: its build did not finish in time.
  */
 export const DEPLOYMENT_STATES = ["BUILDING", "DEPLOYED", "FAILED", "TIMED_OUT"] as const;
 export type DeploymentState = (typeof DEPLOYMENT_STATES)[number];
@@ -58,9 +58,9 @@ export const ImageRepository = z
     "Give a repository with its registry's host, without a tag: registry.example.com/team/proj_…",
   );
 
-/** The body of `POST /api/v1/deployments`: a deployment whose image is built next. */
+/** The body of `POST /api/v1/deployments`: creates a deployment whose image is built afterwards. */
 export const InitializeDeploymentBody = z.object({
-  /** Of the bundle, which is uploaded already. */
+  /** SHA-256 of the bundle, which has been uploaded already. */
   contentHash: ContentHash,
   manifest: WorkerManifest,
   /** Where the image is pushed to. Absent: it stays on the Docker Engine that builds it. */
@@ -69,11 +69,11 @@ export const InitializeDeploymentBody = z.object({
 
 /** The body of `POST /api/v3/deployments/:id/finalize`. */
 export const FinalizeDeploymentBody = z.object({
-  /** Of the pushed image's manifest; of an image that stays on the Engine: its id. */
+  /** Digest of the pushed image's manifest; for an image that stays on the Engine, its id. */
   imageDigest: ImageDigest,
-  /** Of the bundle, as at the beginning. */
+  /** SHA-256 of the bundle: the same as when the deployment was created. */
   contentHash: ContentHash,
-  /** The current deployment stays the current one. */
+  /** True: the current deployment remains the current one. */
   skipPromotion: z.boolean().default(false),
 });
 
@@ -82,7 +82,7 @@ export const FailDeploymentBody = z.object({
   error: z.object({ message: cutString(LIMITS.buildErrorBytes) }),
 });
 
-/** Lines of a build, in order. `batch` makes sending them again harmless. */
+/** Lines of a build's log, in order. `batch` makes it safe to send them again. */
 export const BuildLogBody = z.object({
   lines: z
     .array(z.object({ time: z.number().int().min(0), text: cutString(LIMITS.logMessageBytes) }))
@@ -92,7 +92,7 @@ export const BuildLogBody = z.object({
 });
 
 export const BuildLogResponse = z.object({
-  /** Milliseconds since the epoch, and the line; oldest first. */
+  /** Pairs of milliseconds since the epoch and the line, oldest first. */
   data: z.array(z.object({ time: z.number(), text: z.string() })),
 });
 export type BuildLogResponse = z.infer<typeof BuildLogResponse>;
@@ -102,20 +102,20 @@ export const DeploymentBody = z.object({
   version: z.string(),
   status: z.enum(DEPLOYMENT_STATES),
   contentHash: z.string(),
-  /** Absent: its runs need nothing but the bundle. */
+  /** Absent: the deployment's runs need only the bundle. */
   image: z.object({ repository: z.string().optional(), digest: z.string().optional() }).optional(),
   /** Why its build failed. */
   error: z.string().optional(),
   tasks: z.array(z.string()),
   createdAt: z.iso.datetime(),
-  /** It is the current one: new runs start on it. */
+  /** True: this is the current deployment, on which new runs start. */
   promoted: z.boolean(),
-  /** When it was made the current one last. */
+  /** When it last became the current deployment. */
   promotedAt: z.iso.datetime().optional(),
 });
 export type DeploymentBody = z.infer<typeof DeploymentBody>;
 
-/** With what was declared in its code. */
+/** Includes what its code declares. */
 export const RetrieveDeploymentResponse = DeploymentBody.extend({ manifest: WorkerManifest });
 export type RetrieveDeploymentResponse = z.infer<typeof RetrieveDeploymentResponse>;
 
@@ -129,7 +129,7 @@ const DEPLOYMENT_STATUSES = [
   "TIMED_OUT",
 ] as const;
 
-/** A deployment as Trigger.dev's published client reads it. */
+/** A deployment in the form that Trigger.dev's published client reads. */
 export const DeploymentListItem = z.object({
   id: z.string(),
   createdAt: z.iso.datetime(),
@@ -139,7 +139,7 @@ export const DeploymentListItem = z.object({
   /** Always null: the host's Node.js runs it. */
   runtimeVersion: z.null(),
   status: z.enum(DEPLOYMENT_STATUSES),
-  /** Absent while it is built, and where its build failed. */
+  /** Absent during the build, and if the build failed. */
   deployedAt: z.iso.datetime().optional(),
 });
 export type DeploymentListItem = z.infer<typeof DeploymentListItem>;

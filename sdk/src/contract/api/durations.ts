@@ -3,12 +3,15 @@ const DURATION = /^(?:\d+(?:hr|[wdhms]))+$/;
 /** `2030-05-01`, or with a time of day: `2030-05-01T10:00Z`, `2030-05-01T10:00:00.000+02:00`. */
 const ISO_DATE = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9})?)?(?:Z|[+-]\d{2}:?\d{2})?)?$/i;
 
-/** Longest duration, and furthest date, that the API takes: ten years, in milliseconds. */
+/** The longest duration, and the furthest date, that the API accepts: ten years, in milliseconds. */
 export const MAX_DURATION_MS = 3_653 * UNITS.d;
-/** No text that is longer can be a duration or a date. */
+/** A longer text can be neither a duration nor a date. */
 export const MAX_TIME_TEXT = 64;
 
-/** Milliseconds of a duration such as `30s`, `1h` (or `1hr`) or `1d12h`; null for anything else, and beyond ten years. */
+/**
+ * Returns the milliseconds of a duration such as `30s`, `1h` (or `1hr`) or `1d12h`; null for anything else,
+ * and beyond ten years.
+ */
 export function parseDuration(text: string): number | null {
   if (text.length > MAX_TIME_TEXT || !DURATION.test(text)) return null;
   let total = 0;
@@ -18,8 +21,8 @@ export function parseDuration(text: string): number | null {
 }
 
 /**
- * Milliseconds since the epoch of an ISO 8601 date; without an offset, a time of day is UTC's. Null for anything else, for
- * a date before 1970, and for one that lies more than ten years after `now`.
+ * Returns the milliseconds since the epoch of an ISO 8601 date. A time of day without an offset is in UTC.
+ * Null for anything else, for a date before 1970, and for one that lies more than ten years after `now`.
  */
 export function parseDate(text: string, now: number): number | null {
   if (text.length > MAX_TIME_TEXT || !ISO_DATE.test(text)) return null;
@@ -27,7 +30,10 @@ export function parseDate(text: string, now: number): number | null {
   return time >= 0 && time <= now + MAX_DURATION_MS ? time : null;
 }
 
-/** A point in time: a duration from `now`, or an ISO 8601 date; null where it is neither, or more than ten years away. */
+/**
+ * Returns the point in time of a duration from `now` or an ISO 8601 date; null for anything else, and beyond
+ * ten years.
+ */
 export function parseDelay(text: string, now: number): number | null {
   const duration = parseDuration(text);
   return duration === null ? parseDate(text, now) : now + duration;

@@ -1,17 +1,20 @@
 import { z } from "zod";
 import { ConcurrencyLimit } from "../manifest.ts";
 
-/** Environments of an organization with a weight of 2 get twice the share of those with 1 when hosts are short. */
+/**
+ * When there are more runs than hosts can take, an organization with weight 2 gets twice the share of one
+ * with weight 1.
+ */
 export const Weight = z.number().min(0.1).max(100);
 
 export const EnvironmentSettingsBody = z
   .object({
-    /** Runs executing at once; no single queue uses more. */
+    /** The maximum number of runs that execute at once, in total and in any single queue. */
     concurrencyLimit: ConcurrencyLimit,
-    /** All queues together may use so many times the limit, rounded down. */
+    /** All queues together may use the limit times this factor, rounded down. */
     burstFactor: z.number().min(1).max(10),
     weight: Weight,
-    /** Most runs of a queue that have not started; null: the platform's limit. */
+    /** The maximum number of runs of a queue that have not started. Null: the platform's limit. */
     queueSizeLimit: z.number().int().min(1).max(10_000_000).nullable(),
     paused: z.boolean(),
   })

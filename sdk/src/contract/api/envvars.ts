@@ -5,13 +5,16 @@ import { utf8Bytes } from "../text.ts";
 export const VARIABLE_LIMITS = {
   nameLength: 256,
   valueBytes: 32 * 1024,
-  /** Most variables of one environment; a branch may have as many besides those of its environment. */
+  /**
+   * The maximum number of variables of one environment. A branch may have as many in addition to those of its
+   * environment.
+   */
   perEnvironment: 1_000,
-  /** All names and values of one environment. */
+  /** Total bytes of all names and values of one environment. */
   totalBytes: 512 * 1024,
 } as const;
 
-/** The platform's own names begin with these. */
+/** Prefixes that are reserved for the platform's own variables. */
 const RESERVED = /^(?:ACME_|TRIGGER_|OTEL_EXPORTER_OTLP_)/;
 
 export const VariableName = z
@@ -34,11 +37,11 @@ export const VariableValue = z
 export const CreateVariableBody = z.object({
   name: VariableName,
   value: VariableValue,
-  /** True: the value is never shown again, and taken out of logs and errors. Default false. */
+  /** True: the value is never shown again, and is redacted from logs and errors. Default false. */
   isSecret: z.boolean().optional(),
 });
 
-/** What is absent stays. */
+/** Absent fields are not changed. */
 export const UpdateVariableBody = z.object({ value: VariableValue, isSecret: z.boolean().optional() });
 
 const Variables = z
@@ -50,19 +53,19 @@ const Variables = z
 
 export const ImportVariablesBody = z.object({
   variables: Variables,
-  /** Variables of the environment that this one is a branch of. */
+  /** Variables that this branch overrides in its parent environment. */
   parentVariables: Variables.optional(),
-  /** True: replaces variables that are there. Default false: they stay as they are. */
+  /** True: existing variables are replaced. Default false: they are not changed. */
   override: z.boolean().optional(),
   isSecret: z.boolean().optional(),
 });
 
-/** `value` of a secret one is `<redacted>`. */
+/** The `value` of a secret variable is `<redacted>`. */
 export const VariableObject = z.object({
   name: z.string(),
   value: z.string(),
   isSecret: z.boolean(),
-  /** True: the branch has it from the environment that it is a branch of. */
+  /** True: the branch inherits the variable from its parent environment. */
   inherited: z.boolean(),
   updatedAt: z.iso.datetime(),
   updatedBy: z.string(),
@@ -76,15 +79,15 @@ export const VariablesChanged = z.object({
   changed: z.array(z.string()),
 });
 
-/** A new key seals all variables of an organization; none is out of reach meanwhile. */
+/** Encrypts all variables of an organization with a new key. All of them stay readable meanwhile. */
 export const RotatedEncryption = z.object({
   /** Number of the organization's key, from 1. */
   number: z.number(),
-  /** Variables that were sealed again. */
+  /** The number of variables that were encrypted again. */
   variables: z.number(),
 });
 
 export const RewrappedEncryption = z.object({
-  /** Keys of organizations that were wrapped again with the first of `ENCRYPTION_KEYS`. */
+  /** The number of organizations' keys that were wrapped again with the first of `ENCRYPTION_KEYS`. */
   keys: z.number(),
 });

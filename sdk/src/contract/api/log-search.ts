@@ -7,7 +7,7 @@ const Period = z.string().refine((text) => parseDuration(text) !== null, {
   message: 'Give a duration such as "24h" or "7d", of at most 10 years',
 });
 
-/** `user=ada,code=402`: properties that a line has to have. */
+/** `user=ada,code=402`: properties that a line must have. */
 const PropertyFilter = commaList(
   z
     .string()
@@ -15,9 +15,9 @@ const PropertyFilter = commaList(
     .regex(/^[^=]{1,256}=/, "Give NAME=VALUE, such as user=ada"),
 ).pipe(z.array(z.string()).max(10));
 
-/** What log lines are searched by. Without a time: those of the last day. */
+/** The criteria of a log search. Without a time, the search covers the last day. */
 const Search = {
-  /** Words that a message has to contain, in any order and whatever their case; in quotes: a phrase. */
+  /** Words that a message must contain, in any order and case; a quoted text is a phrase. */
   text: QueryText.optional(),
   level: commaList(LogLevel).optional(),
   task: commaList(QueryText).optional(),
@@ -38,7 +38,7 @@ export const LogLine = z.object({
   time: z.iso.datetime(),
   level: LogLevel,
   message: z.string(),
-  /** Null: it is of a service, and not of a run. */
+  /** Null: the line is from a service, not from a run. */
   runId: z.string().nullable(),
   attempt: z.number().nullable(),
   /** Number of the line in the log of its run. */
@@ -52,14 +52,14 @@ export type LogLine = z.infer<typeof LogLine>;
 export const SearchLogsResponse = z.object({
   /** Newest first. */
   logs: z.array(LogLine),
-  /** Pass it as `cursor` for the lines before these; absent: there are none. */
+  /** Pass it as `cursor` to get the lines before these. Absent: there are none. */
   next: z.string().optional(),
 });
 export type SearchLogsResponse = z.infer<typeof SearchLogsResponse>;
 
 export const CountLogsQuery = z.object({
   ...Search,
-  /** Into how many bars the time is divided. */
+  /** The number of bars into which the time is divided. */
   bars: wholeNumber("Give a number from 1 to 500").pipe(z.number().min(1).max(500)).optional(),
 });
 
@@ -68,7 +68,7 @@ export const CountLogsResponse = z.object({
   to: z.iso.datetime(),
   /** Width of a bar in milliseconds. Bars begin at multiples of it. */
   step: z.number(),
-  /** Bars without lines are absent. */
+  /** Bars without lines are left out. */
   bars: z.array(z.object({ time: z.iso.datetime(), counts: z.record(z.string(), z.number()) })),
   total: z.number(),
 });

@@ -6,7 +6,7 @@ import { PUBLIC_STATUSES } from "./runs.ts";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
-/** Charts go back this far; in steps of minutes, only {@link MINUTES_BACK_MS}. */
+/** Charts go back this far; those by the minute go back only {@link MINUTES_BACK_MS}. */
 export const METRICS_BACK_MS = 90 * DAY_MS;
 export const MINUTES_BACK_MS = 6 * HOUR_MS;
 export const MOST_METRIC_POINTS = 300;
@@ -20,13 +20,13 @@ const duration = (most: number, message: string) =>
     .refine((ms) => ms >= 60_000 && ms <= most, message);
 
 export const MetricsQuery = z.object({
-  /** How far back, such as `1h` or `7d`; before `from` and `to`. Default: `24h`. */
+  /** How far back, such as `1h` or `7d`. It takes precedence over `from` and `to`. Default: `24h`. */
   period: duration(METRICS_BACK_MS, "period is a duration from 1m to 90d").optional(),
   from: Moment,
   to: Moment,
   /**
-   * The time of a point: whole minutes for what lies within the last six hours, else whole hours. Default: what gives 60 points or
-   * a few more.
+   * The interval of one point: whole minutes within the last six hours, otherwise whole hours. Default: an
+   * interval that gives 60 points or a few more.
    */
   resolution: duration(METRICS_BACK_MS, "resolution is a duration of whole minutes, such as 5m or 1h")
     .refine((ms) => ms % 60_000 === 0, "resolution is a duration of whole minutes, such as 5m or 1h")
@@ -34,23 +34,26 @@ export const MetricsQuery = z.object({
   "filter[taskIdentifier]": commaList(QueryText).optional(),
   "filter[queue]": commaList(QueryText).optional(),
   "filter[machine]": commaList(QueryText).optional(),
-  /** Also a series for each of the ten tasks, queues or machines with the most runs. */
+  /** Adds a series for each of the ten tasks, queues or machines with the most runs. */
   groupBy: z.enum(["task", "queue", "machine"]).optional(),
 });
 
 const Status = z.enum(PUBLIC_STATUSES);
 
-/** What happened to runs in a step of time, or in the whole time. */
+/** What happened to runs in one interval, or in the whole time. */
 export const RunMetrics = z.object({
   /** Runs that were triggered, and that started for the first time. */
   created: z.number(),
   started: z.number(),
-  /** Runs that ended, and as what. A status that none has is absent. */
+  /** The number of runs that ended, by final status. Statuses without runs are left out. */
   ended: z.number(),
   byStatus: z.partialRecord(Status, z.number()),
-  /** Runs that ended in a minute, on average. */
+  /** The average number of runs that ended per minute. */
   endedPerMinute: z.number(),
-  /** The part of the runs that ended which failed, from 0 to 1; canceled and expired ones do not count. Null: none ended. */
+  /**
+   * The fraction of ended runs that failed, from 0 to 1. Canceled and expired runs do not count. Null: none
+   * ended.
+   */
   failureRate: z.number().nullable(),
   /** From a run's first start to its end, waits included. Null: none ended. */
   durationP50Ms: z.number().nullable(),
@@ -60,16 +63,19 @@ export const RunMetrics = z.object({
   queueDelayP50Ms: z.number().nullable(),
   queueDelayP95Ms: z.number().nullable(),
   queueDelayP99Ms: z.number().nullable(),
-  /** Of runs that ended: the seconds on their machines, and the cost. */
+  /** The machine seconds and the cost of the runs that ended. */
   computeSeconds: z.number(),
   costInCents: z.number(),
 });
 export type RunMetrics = z.infer<typeof RunMetrics>;
 
 export const MetricsPoint = RunMetrics.extend({
-  /** When it begins. */
+  /** When the point's interval begins. */
   time: z.iso.datetime(),
-  /** Runs that had started and were not over at the end of the step: executing, between attempts or suspended. */
+  /**
+   * Runs that had started and were unfinished at the end of the interval: executing, between attempts or
+   * suspended.
+   */
   inProgress: z.number(),
 });
 export type MetricsPoint = z.infer<typeof MetricsPoint>;
@@ -80,13 +86,13 @@ export const MetricsResponse = Series.extend({
   from: z.iso.datetime(),
   to: z.iso.datetime(),
   resolutionMinutes: z.number(),
-  /** With `groupBy`: the largest first. */
+  /** Present with `groupBy`, largest first. */
   groups: z.array(Series.extend({ key: z.string() })),
 });
 export type MetricsResponse = z.infer<typeof MetricsResponse>;
 
 export const UsageQuery = z.object({
-  /** How far back, such as `30d` (default); before `from` and `to`. Days are UTC's. */
+  /** How far back, such as `30d` (default). It takes precedence over `from` and `to`. Days are in UTC. */
   period: duration(USAGE_BACK_MS, "period is a duration from 1m to 400d").optional(),
   from: Moment,
   to: Moment,
@@ -95,9 +101,9 @@ export const UsageQuery = z.object({
 const Used = z.object({
   /** Runs that started. */
   runs: z.number(),
-  /** Seconds on machines, of runs that ended. */
+  /** Machine seconds of the runs that ended. */
   computeSeconds: z.number(),
-  /** For those seconds, and for the starts of runs. */
+  /** The cost of those seconds and of the starts of runs. */
   computeCostInCents: z.number(),
   baseCostInCents: z.number(),
   costInCents: z.number(),
@@ -111,13 +117,13 @@ export const UsageResponse = z.object({
   machines: z.array(Used.extend({ machine: z.string() })),
   /** Days with runs, oldest first. */
   days: z.array(Used.extend({ day: z.iso.date() })),
-  /** The hundred that cost the most. */
+  /** The hundred tasks that cost the most. */
   tasks: z.array(Used.extend({ taskIdentifier: z.string() })),
 });
 export type UsageResponse = z.infer<typeof UsageResponse>;
 
 export const OrganizationUsageResponse = UsageResponse.omit({ tasks: true }).extend({
-  /** Environments with runs: those that cost the most first. */
+  /** Environments with runs, most expensive first. */
   environments: z.array(
     Used.extend({ project: z.object({ ref: z.string(), name: z.string() }), environment: z.string() }),
   ),

@@ -15,7 +15,7 @@ export interface OperationRef {
 export const formatOperation = ({ runId, attempt, number }: OperationRef): string =>
   `${runId}.${attempt}.${number}`;
 
-/** Null: that is not an operation of a run. */
+/** Returns null if the text does not name an operation of a run. */
 export function parseOperation(text: string): OperationRef | null {
   const match = /^(run_[0-9a-z]+)\.([1-9]\d{0,5})\.(\d{1,9})$/.exec(text);
   if (!match || !parseRunId(match[1] as string)) return null;

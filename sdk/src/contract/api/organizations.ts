@@ -21,12 +21,15 @@ export const OrganizationObject = z.object({
   id: z.string(),
   slug: z.string(),
   name: z.string(),
-  /** The caller's own. */
+  /** The caller's own role. */
   role: Role,
   createdAt: z.iso.datetime(),
   members: z.number(),
   projects: z.number(),
-  /** Most runs that one of its environments may execute at once, set by the server's operator; null: no such limit. */
+  /**
+   * The maximum number of runs that one of its environments may execute at once, set by the server's
+   * operator. Null: no such limit.
+   */
   concurrencyCeiling: z.number().nullable(),
 });
 export type OrganizationObject = z.infer<typeof OrganizationObject>;
@@ -59,7 +62,7 @@ export const InvitationObject = z.object({
 export type InvitationObject = z.infer<typeof InvitationObject>;
 
 export const CreateInvitationResponse = InvitationObject.extend({
-  /** The link to accept it by. It is shown this once. */
+  /** The link with which to accept the invitation. It is shown only here. */
   url: z.string(),
   /** Whether it was also mailed to the person. */
   mailed: z.boolean(),
@@ -68,12 +71,12 @@ export const CreateInvitationResponse = InvitationObject.extend({
 });
 export type CreateInvitationResponse = z.infer<typeof CreateInvitationResponse>;
 
-/** Those that can still be accepted. */
+/** Invitations that can still be accepted. */
 export const ListInvitationsResponse = z.object({ data: z.array(InvitationObject) });
 
 export const InvitationTokenBody = z.object({ token: z.string().min(1).max(200) }).strict();
 
-/** What an invitation's link is about. */
+/** What an invitation's link shows. */
 export const InvitationSummary = z.object({
   organization: z.object({ slug: z.string(), name: z.string() }),
   email: z.string(),
@@ -116,8 +119,9 @@ export const ProjectDeletionCounts = z.object({
 export type ProjectDeletionCounts = z.infer<typeof ProjectDeletionCounts>;
 
 /**
- * What went with a project at once. In the minutes after it, its runs are canceled, its schedules are deleted, and its runs,
- * tokens and stored payloads are removed; the audit log then has `project.deletion_completed`.
+ * What was deleted immediately with a project. In the following minutes its runs are canceled, its schedules
+ * are deleted, and its runs, tokens and stored payloads are removed; then the audit log gets
+ * `project.deletion_completed`.
  */
 export const DeletedProject = z.object({
   ref: z.string(),
@@ -151,7 +155,7 @@ export const ProjectEnvironment = z.object({
   name: z.string(),
   /** Set for a preview environment's branch; null for other environments. */
   branch: z.string().nullable(),
-  /** Whose development environment it is; null: everybody's. */
+  /** The owner of a development environment. Null: it is shared. */
   userId: z.string().nullable(),
   createdAt: z.iso.datetime(),
   archivedAt: z.iso.datetime().nullable(),
@@ -161,14 +165,14 @@ export type ProjectEnvironment = z.infer<typeof ProjectEnvironment>;
 export const ListEnvironmentsResponse = z.object({ data: z.array(ProjectEnvironment) });
 export const ArchiveBranchBody = z.object({ branch: BranchName }).strict();
 
-/** What an organization's admins may change of an environment; what is absent stays. */
+/** What an organization's admins may change in an environment. Absent fields are not changed. */
 export const EnvironmentLimitsBody = z
   .object({
-    /** Runs executing at once. */
+    /** The maximum number of runs that execute at once. */
     concurrencyLimit: ConcurrencyLimit,
-    /** All queues together may use so many times the limit, rounded down. */
+    /** All queues together may use the limit times this factor, rounded down. */
     burstFactor: z.number().min(1).max(10),
-    /** Most runs of a queue that have not started; null: the platform's limit. */
+    /** The maximum number of runs of a queue that have not started. Null: the platform's limit. */
     queueSizeLimit: z.number().int().min(1).max(10_000_000).nullable(),
   })
   .partial()
@@ -184,10 +188,12 @@ export const AuditEntry = z.object({
   }),
   action: z.string(),
   target: z.object({ type: z.string(), id: z.string() }),
-  /** `PROJECTREF/ENVIRONMENT`, or the project's ref; null: of the whole organization. */
+  /** `PROJECTREF/ENVIRONMENT`, or the project's ref. Null: the action concerned the whole organization. */
   scope: z.string().nullable(),
   details: z.record(z.string(), z.unknown()),
-  /** `unknown`: it was asked for, and the server died or lost a connection before it knew whether it was done. */
+  /**
+   * `unknown`: the action was requested, and the server died or lost a connection before it knew the outcome.
+   */
   outcome: z.enum(["succeeded", "failed", "unknown"]),
   address: z.string().nullable(),
   userAgent: z.string().nullable(),
@@ -196,7 +202,7 @@ export type AuditEntry = z.infer<typeof AuditEntry>;
 
 export const ListAuditQuery = z.object({
   "page[size]": z.coerce.number().int().min(1).max(100).optional(),
-  /** An entry's id: those that are older. */
+  /** An entry's id: returns older entries. */
   "page[after]": z.string().max(64).optional(),
   action: z.string().max(64).optional(),
   actor: z.string().max(64).optional(),

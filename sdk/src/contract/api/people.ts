@@ -1,17 +1,20 @@
 import { z } from "zod";
 
-/** From the least to the most: each may do what the ones before it may. */
+/** In ascending order: each role may do everything that the ones before it may. */
 export const ROLES = ["viewer", "developer", "admin", "owner"] as const;
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 
-/** An address as people write it; compared in lower case. */
+/** An e-mail address as people write it. Addresses are compared in lower case. */
 export const EmailAddress = z
   .email("Give an e-mail address, like ada@example.com")
   .max(254)
   .transform((email) => email.toLowerCase());
 
-/** Header that names the environment that a session or an access token acts on: its `id`, or `PROJECTREF/SLUG`. A WebSocket says it by `?environment=`. */
+/**
+ * Header that names the environment that a session or an access token acts on: its `id`, or
+ * `PROJECTREF/SLUG`. A WebSocket names it with `?environment=`.
+ */
 export const ENVIRONMENT_HEADER = "x-acme-environment";
 
 export const Person = z.object({
@@ -28,12 +31,12 @@ export const EnvironmentOfMe = z.object({
   key: z.string(),
   slug: z.string(),
   type: z.enum(["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"]),
-  /** As people call it: "Production". */
+  /** The display name: "Production". */
   name: z.string(),
   paused: z.boolean(),
 });
 
-/** Who is signed in, and all that they are a member of. */
+/** The person who is signed in, with all of their memberships. */
 export const MeResponse = z.object({
   user: Person,
   organizations: z.array(
@@ -55,7 +58,9 @@ export const MeResponse = z.object({
 });
 export type MeResponse = z.infer<typeof MeResponse>;
 
-/** Makes the person if there is none of this address; and a member, if an organization is given that they are not of yet. */
+/**
+ * Creates the person if nobody has this address, and makes them a member of the organization if one is given.
+ */
 export const CreateSignInLinkBody = z
   .object({
     email: EmailAddress,
@@ -63,13 +68,13 @@ export const CreateSignInLinkBody = z
     /** Slug of an organization. */
     organization: z.string().min(1).max(128).optional(),
     role: Role.default("owner"),
-    /** How long the link signs in, in seconds: at most a week. Default a day. */
+    /** How long the link is valid, in seconds: at most a week. Default: a day. */
     expiresIn: z.number().int().min(60).max(604_800).default(86_400),
   })
   .strict();
 
 export const CreateSignInLinkResponse = z.object({
-  /** Signs in once, in the browser that opens it. */
+  /** The link signs in once, in the browser that opens it. */
   url: z.string(),
   expiresAt: z.iso.datetime(),
   user: Person,
@@ -78,9 +83,9 @@ export const CreateSignInLinkResponse = z.object({
 });
 export type CreateSignInLinkResponse = z.infer<typeof CreateSignInLinkResponse>;
 
-/** How one may sign in to this server. */
+/** The ways to sign in to this server. */
 export const SignInMethods = z.object({
-  /** By a link. */
+  /** Sign-in by a link. */
   magicLink: z.boolean(),
   /** Links are mailed, printed by the server of one machine for its operator, or neither. */
   links: z.enum(["sent", "printed", "none"]),
@@ -89,21 +94,21 @@ export const SignInMethods = z.object({
   google: z.boolean(),
   /** The name of the OpenID Connect provider that this server is set up with. */
   oidc: z.string().nullable(),
-  /** Anybody may; otherwise those who were invited. */
+  /** True: anybody may sign up. False: only people who were invited. */
   open: z.boolean(),
 });
 
 export const SendTestMailBody = z.object({ email: EmailAddress }).strict();
 
 export const SendTestMailResponse = z.object({
-  /** Whether it was handed to the mail server, or printed where the server prints its mails. */
+  /** Whether the mail was handed to the mail server, or printed if this server prints its mails. */
   links: z.enum(["sent", "printed"]),
 });
 
-/** Other places to sign in at, by id. */
+/** Ids of the other identity providers that can sign people in. */
 export const SIGN_IN_PROVIDERS = ["github", "google", "oidc"] as const;
 
-/** An account of another place that signs a person in here. */
+/** An account at another identity provider that signs a person in here. */
 export const LinkedAccount = z.object({
   id: z.string(),
   provider: z.enum(SIGN_IN_PROVIDERS),
@@ -115,11 +120,11 @@ export const ListLinkedAccountsResponse = z.object({ data: z.array(LinkedAccount
 
 export const PasskeyObject = z.object({
   id: z.string(),
-  /** What the person calls it, or what holds it: "iCloud Keychain". */
+  /** The name that the person gave it, or the name of its authenticator: "iCloud Keychain". */
   name: z.string(),
   createdAt: z.iso.datetime().nullable(),
   lastUsedAt: z.iso.datetime().nullable(),
-  /** Whether its holder keeps copies of it on the person's other devices. */
+  /** Whether the authenticator syncs it to the person's other devices. */
   synced: z.boolean(),
 });
 export type PasskeyObject = z.infer<typeof PasskeyObject>;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Limits of what is kept for one person. */
+/** Limits of what is stored for one person. */
 export const PREFERENCE_LIMITS = {
   savedViews: 100,
   dismissedHints: 200,
@@ -18,7 +18,7 @@ export const SavedView = z
   .object({
     id: Id,
     name: z.string().trim().min(1).max(100),
-    /** Page that it is of: `runs`, `logs`, … */
+    /** The page that it belongs to: `runs`, `logs`, … */
     page: z.string().min(1).max(64),
     /** The page's query, without `?`. */
     query: z.string().max(4_096),
@@ -28,20 +28,20 @@ export type SavedView = z.infer<typeof SavedView>;
 
 const fields = {
   theme: z.enum(["system", "light", "dark"]),
-  /** Times as the browser's zone has them, or in UTC. */
+  /** Whether times are shown in the browser's time zone or in UTC. */
   timeZone: z.enum(["local", "utc"]),
   density: z.enum(["comfortable", "compact"]),
-  /** Shortcuts of a single letter. */
+  /** Whether single-letter shortcuts are on. */
   singleKeys: z.boolean(),
   savedViews: z.array(SavedView).max(PREFERENCE_LIMITS.savedViews),
-  /** Hints that the person doesn't want to see again. */
+  /** Hints that the person has dismissed. */
   dismissedHints: z.array(Id).max(PREFERENCE_LIMITS.dismissedHints),
 };
 
 export const Preferences = z.object(fields).strict();
 export type Preferences = z.infer<typeof Preferences>;
 
-/** What is absent stays as it is. */
+/** Absent fields are not changed. */
 export const UpdatePreferencesBody = z.object(fields).partial().strict();
 
 export const DEFAULT_PREFERENCES: Preferences = {
@@ -53,11 +53,11 @@ export const DEFAULT_PREFERENCES: Preferences = {
   dismissedHints: [],
 };
 
-/** Which task's payloads. */
+/** The task whose payloads are kept. */
 export const RecentPayloadsQuery = z.object({ environment: Id, task: z.string().min(1).max(256) });
 
 export const RecentPayload = z.object({
-  /** As it was typed. */
+  /** The payload as it was typed. */
   payload: z.string(),
   usedAt: z.iso.datetime(),
 });
@@ -76,10 +76,10 @@ export const RecentPayloadsResponse = z.object({ data: z.array(RecentPayload) })
 /** A session as its person sees it: never with its token. */
 export const SessionObject = z.object({
   id: z.string(),
-  /** The one that asks. */
+  /** True for the session that makes the request. */
   current: z.boolean(),
   createdAt: z.iso.datetime(),
-  /** Prolonged last. */
+  /** When the session was last extended. */
   updatedAt: z.iso.datetime(),
   expiresAt: z.iso.datetime(),
   address: z.string().nullable(),

@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { parseDate, parseDuration } from "./durations.ts";
 
-/** Most values of a list in a query, and most characters of each. */
+/** The maximum number of values of a list in a query, and of characters of each. */
 const MAX_VALUES = 100;
 const MAX_VALUE_LENGTH = 512;
 
-/** One value of a query that is compared with an id, a name or a key. */
+/** A query parameter that is compared with an id, a name or a key. */
 export const QueryText = z.string().max(MAX_VALUE_LENGTH);
 
 /** `a,b,c` in a query: from one to a hundred distinct values. */
@@ -22,7 +22,7 @@ export const wholeNumber = (message: string) =>
     .regex(/^\d{1,15}$/, message)
     .transform(Number);
 
-/** The page of a list that is asked for by number. */
+/** The number of the requested page of a list. */
 export const PageNumber = wholeNumber("page is a number, from 1").pipe(
   z.number().min(1, "page is a number, from 1").max(100_000, "page is at most 100000"),
 );
@@ -34,7 +34,10 @@ export const Moment = z
   })
   .optional();
 
-/** Milliseconds since the epoch of a time in a query, which is that number or an ISO 8601 date; null for anything else. */
+/**
+ * Returns a time in a query, given as milliseconds since the epoch or as an ISO 8601 date, in milliseconds;
+ * null for anything else.
+ */
 export const momentOf = (text: string, now: number): number | null =>
   /^\d{1,15}$/.test(text) ? Number(text) : parseDate(text, now);
 

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { parseDate, parseDuration } from "./durations.ts";
 
-/** Characters of a query. */
+/** The maximum number of characters of a query. */
 const MAX_QUERY = 10_000;
 
 const Time = z.string().refine((text) => parseDate(text, Date.now()) !== null, {
@@ -13,7 +13,7 @@ export const QueryBody = z
   .object({
     query: z.string().min(1, "Give a query").max(MAX_QUERY, `A query has at most ${MAX_QUERY} characters`),
     scope: z.enum(["environment", "project", "organization"]).default("environment"),
-    /** A duration that ends now: only rows of that time are read. */
+    /** A duration that ends now: only rows within that time are read. */
     period: z
       .string()
       .refine((text) => parseDuration(text) !== null, { message: 'Give a duration such as "24h" or "7d"' })
@@ -27,7 +27,7 @@ export const QueryBody = z
     path: ["period"],
   })
   .refine(({ from, to }) => Boolean(from) === Boolean(to), {
-    message: "from and to come together",
+    message: "Give from and to together",
     path: ["to"],
   });
 

@@ -67,18 +67,18 @@ export const QueueItem = z.object({
   type: QueueType,
   /** Runs that hold a slot. */
   running: z.number(),
-  /** Runs that wait for one. */
+  /** Runs that wait for a slot. */
   queued: z.number(),
   paused: z.boolean(),
   concurrencyLimit: z.number().nullable(),
   version: z.literal("V1"),
   concurrency: Limit(z.number()),
   totalConcurrency: Limit(z.number()),
-  /** Runs that wait for their time or for a deployment. */
+  /** Runs that are delayed, or that wait for a deployment. */
   delayed: z.number(),
   rateLimit: Limit(RateLimit),
   rateLimitPerKey: Limit(RateLimit),
-  /** Objects that new runs are spread over. */
+  /** The number of objects over which new runs are spread. */
   partitions: Limit(z.number()),
 });
 export type QueueItem = z.output<typeof QueueItem>;
@@ -88,9 +88,9 @@ export const ListQueuesResponse = z.object({
   pagination: z.object({ currentPage: z.number(), totalPages: z.number(), count: z.number() }),
 });
 
-/** Minutes of a day: what a queue keeps. */
+/** The number of minutes of a day, for which a queue keeps its counts. */
 const DAY_MINUTES = 24 * 60;
-/** Most points of an answer. */
+/** The maximum number of points in a response. */
 const MOST_POINTS = 300;
 
 const minutes = (name: string, least: number) =>
@@ -107,7 +107,7 @@ export const QueueMetricsQuery = z
     type: QueueParamType,
     /** How far back: at most `24h`. Default: `1h`. */
     period: minutes("period", 1).optional(),
-    /** The time of a point. Default: what gives 60 points. */
+    /** The interval of one point. Default: an interval that gives 60 points. */
     resolution: minutes("resolution", 1).optional(),
   })
   .refine(({ period = 60, resolution = period }) => period / resolution <= MOST_POINTS, {
@@ -116,23 +116,23 @@ export const QueueMetricsQuery = z
   });
 
 export const QueueMetricsPoint = z.object({
-  /** When it begins. */
+  /** When the point's interval begins. */
   time: z.iso.datetime(),
-  /** The most runs that waited, and that held a slot, at a time. */
+  /** The largest numbers of runs that waited, and that held a slot, at the same time. */
   queued: z.number(),
   running: z.number(),
   /** Runs that were started for the first time, and runs that ended. */
   started: z.number(),
   ended: z.number(),
-  /** How long half, and 95 %, of the started runs had waited at most. Null: none was started. */
+  /** Median and 95th percentile of how long the started runs had waited. Null: no run was started. */
   delayP50Ms: z.number().nullable(),
   delayP95Ms: z.number().nullable(),
 });
 export type QueueMetricsPoint = z.output<typeof QueueMetricsPoint>;
 
-/** A queue over time. */
+/** A queue's activity over time. */
 export const QueueMetrics = z.object({
-  /** Minutes of a point. */
+  /** Length of each point's interval, in minutes. */
   resolutionMinutes: z.number(),
   /** Totals of the whole period. */
   delayP50Ms: z.number().nullable(),

@@ -97,7 +97,7 @@ export type ListRunsResponse = z.infer<typeof ListRunsResponse>;
 
 /** The body may be left out. */
 export const CancelBody = z.object({
-  /** Whether to cancel the children and batches that the run waits for, too. Default true. */
+  /** Whether to cancel the children and batches that the run waits for as well. Default true. */
   children: z.boolean().optional(),
 });
 
@@ -124,7 +124,7 @@ export const ReplayBody = TriggerOptions.pick({
     metadata: Metadata.optional(),
     queue: QueueName.optional(),
     version: Reference.optional(),
-    /** Accepted without effect: there is one region. */
+    /** Accepted without effect: there is only one region. */
     region: z.string().max(128).optional(),
   })
   .strict()

@@ -10,7 +10,7 @@ export type ScheduleType = (typeof SCHEDULE_TYPES)[number];
 export const UpdateScheduleBody = z.object({
   /** Id of a task declared with `schedules.task`. */
   task: z.string().min(1).max(128),
-  /** Minute, hour, day of month, month, day of week; or `@daily` and its like. */
+  /** Minute, hour, day of month, month, day of week; or a shorthand such as `@daily`. */
   cron: z.string().max(256),
   /** IANA name. Default: UTC. */
   timezone: z.string().min(1).max(128).optional(),
@@ -48,11 +48,11 @@ export const ScheduleObject = z.object({
   generator: ScheduleGenerator,
   timezone: z.string(),
   window: ScheduleWindow.optional(),
-  /** The next time that the expression names; absent while the schedule isn't active. */
+  /** The next time of the expression. Absent while the schedule is not active. */
   nextRun: z.iso.datetime().optional(),
-  /** When the run of it is due: later than `nextRun` where the schedule has a window. */
+  /** When that run is due: later than `nextRun` if the schedule has a window. */
   nextRunEffectiveAt: z.iso.datetime().optional(),
-  /** The tick of its last run. */
+  /** The tick of the schedule's last run. */
   lastRun: z.iso.datetime().optional(),
   environments: z.array(z.object({ id: z.string(), type: z.string(), userName: z.string().nullish() })),
 });
@@ -73,18 +73,21 @@ export const ListSchedulesResponse = z.object({
 });
 
 export const PreviewCronQuery = UpdateScheduleBody.pick({ cron: true, timezone: true }).extend({
-  /** The ticks after this time. Default: now. */
+  /** Returns the ticks after this time. Default: now. */
   after: z.iso.datetime({ offset: true }).optional(),
 });
 
-/** When an expression is due next: at most five times. */
+/** The next ticks of an expression, at most five. */
 export const PreviewCronResponse = z.object({
   generator: ScheduleGenerator,
   timezone: z.string(),
   ticks: z.array(
     z.object({
       at: z.iso.datetime(),
-      /** How far the zone's clocks are from UTC then. It differs from the tick before where clocks are changed between them. */
+      /**
+       * The zone's offset from UTC at that time. It differs from the previous tick's if the clocks change
+       * between the two.
+       */
       offsetMinutes: z.number(),
     }),
   ),

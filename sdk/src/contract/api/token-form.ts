@@ -7,11 +7,11 @@ export const TOKEN_FORM_LIMITS = {
   name: 100,
 } as const;
 
-/** What a person is asked who completes a token. */
+/** The question for the person who completes a token. */
 export const TokenForm = z.object({
   title: z.string().trim().min(1).max(TOKEN_FORM_LIMITS.title).optional(),
   description: z.string().max(TOKEN_FORM_LIMITS.description).optional(),
-  /** The JSON schema of an answer: one that doesn't match it is refused. */
+  /** The JSON schema of the answer. An answer that does not match it is refused. */
   schema: z
     .record(z.string(), z.unknown())
     .refine((schema) => JSON.stringify(schema).length <= TOKEN_FORM_LIMITS.schemaBytes, {

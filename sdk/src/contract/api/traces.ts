@@ -5,8 +5,9 @@ import { commaList, QueryText, wholeNumber } from "./queries.ts";
 const Time = z.iso.datetime();
 
 /**
- * What a span is of. `run`, `attempt`: those of Acme; `step`, `wait`, `token`, `child`, `batch`: a durable operation; `trace`:
- * `logger.trace`; `fetch`; `custom`: what the project's own code or its instrumentations opened; `service`: what a service outside sent.
+ * What a span describes. `run`, `attempt`: a run or an attempt; `step`, `wait`, `token`, `child`, `batch`: a
+ * durable operation; `trace`: a call of `logger.trace`; `fetch`; `custom`: a span opened by the project's
+ * code or its instrumentations; `service`: a span that an outside service sent.
  */
 export const SPAN_TYPES = [
   "run",
@@ -25,7 +26,7 @@ export const SPAN_TYPES = [
 const Span = {
   id: z.string(),
   parentId: z.string().optional(),
-  /** The run that it is of; of what no run recorded, the run that was asked for. */
+  /** The run that recorded the span; for a span that no run recorded, the requested run. */
   runId: z.string(),
 };
 
@@ -68,7 +69,7 @@ export const TraceResponse = z.object({
     traceId: z.string(),
     /** `children` are spans of the same form, in the order of their starts. */
     rootSpan: TraceSpan.extend({ children: z.array(z.unknown()) }),
-    /** Spans or runs are missing: the trace has more than are shown or kept. */
+    /** True: the trace has more spans or runs than are shown or kept. */
     truncated: z.boolean(),
   }),
 });
@@ -89,7 +90,7 @@ export const TracePageResponse = z.object({
 });
 export type TracePageResponse = z.infer<typeof TracePageResponse>;
 
-/** What `GET /api/v1/runs/{runId}/trace` answers: a page where the query asks for one. */
+/** The response of `GET /api/v1/runs/{runId}/trace`: a page if the query requests one. */
 export const TraceAnswer = z.union([TraceResponse, TracePageResponse]);
 
 export const SpanResponse = z.object({
@@ -104,7 +105,7 @@ export const SpanResponse = z.object({
   kind: z.enum(SPAN_TYPES),
   startTime: Time,
   durationMs: z.number(),
-  /** Why it failed. */
+  /** Why the span failed. */
   error: z.string().optional(),
   properties: z.record(z.string(), z.unknown()),
   events: z.array(TraceEvent),
@@ -118,7 +119,7 @@ export type SpanResponse = z.infer<typeof SpanResponse>;
 
 /** The query of `GET /api/v1/runs/{runId}/logs`. */
 export const RunLogsQuery = z.object({
-  /** The lines after this sequence number. */
+  /** Returns the lines after this sequence number. */
   after: wholeNumber("Give the sequence number of a line").optional(),
   limit: wholeNumber("Give a number from 1 to 5000").pipe(z.number().min(1).max(5_000)).optional(),
   level: commaList(LogLevel).optional(),
@@ -139,8 +140,8 @@ export const RunLogsResponse = z.object({
       spanId: z.string().optional(),
     }),
   ),
-  /** Pass it as `after` for the lines that follow; absent: there are none now. */
+  /** Pass it as `after` to get the following lines. Absent: there are none yet. */
   next: z.number().optional(),
-  /** Lines at the beginning that are no longer kept. */
+  /** The number of lines at the beginning that are no longer kept. */
   dropped: z.number(),
 });

@@ -25,7 +25,7 @@ export const KeyTtl = z.string().refine((text) => parseDuration(text) !== null, 
   message: 'Give a duration such as "24h", of at most 10 years',
 });
 
-/** The id of a run, batch, token or version: what refers to another object is not longer. */
+/** The id of a run, batch, token or version. No reference to another object is longer. */
 export const Reference = z.string().max(128);
 
 /** Durations such as "1h", or a number of seconds; 0 means never. */
@@ -46,12 +46,15 @@ const duration = (leastMs: number, message: string) =>
 /** Triggers with the same key, in the same environment and task, become one run while that run is DELAYED. */
 const Debounce = z.object({
   key: z.string().min(1).max(512),
-  /** From each trigger to the run's start. */
+  /** Time from each trigger to the run's start. */
   delay: duration(
     1_000,
     'Give a duration of at least one second and at most 10 years, such as "5s" or "1m30s"',
   ),
-  /** `leading`: the run has the payload, metadata, tags, maxAttempts, maxDuration and machine of the first trigger; `trailing`: of the last. */
+  /**
+   * Which trigger's payload, metadata, tags, maxAttempts, maxDuration and machine the run has. `leading`: the
+   * first one's; `trailing`: the last one's.
+   */
   mode: z.enum(["leading", "trailing"]).default("leading"),
   /** Longest wait, counted from the first trigger. A trigger that would exceed it creates a run of its own. */
   maxDelay: duration(
@@ -105,7 +108,7 @@ export const TriggerOptions = z.object({
   resumeParentOnCompletion: z.boolean().optional(),
   parentBatch: Reference.optional(),
   gates: notYet("gates"),
-  /** Names of shared concurrency limits, in the place of those that its task names. */
+  /** Names of shared concurrency limits, which replace those that the task names. */
   concurrency: LimitNames.optional(),
 });
 export type TriggerOptions = z.infer<typeof TriggerOptions>;

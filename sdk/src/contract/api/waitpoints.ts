@@ -21,15 +21,15 @@ export const CreateTokenBody = z.object({
 export const CreateTokenResponse = z.object({
   id: z.string(),
   isCached: z.boolean(),
-  /** A POST to it completes the token with the request's body. */
+  /** A POST to this address completes the token with the request's body. */
   url: z.string(),
-  /** Allows completing this token, for 24 hours. */
+  /** Allows its holder to complete this token, for 24 hours. */
   publicAccessToken: z.string(),
 });
 
 const Time = z.iso.datetime();
 
-/** Who completed a token. `link`: somebody without an account, under the name that they gave. */
+/** Who completed a token. `link`: a person without an account, under the name that they entered. */
 export const TokenAnswerer = z.object({
   type: z.enum(["user", "access_token", "key", "callback", "link"]),
   name: z.string().optional(),
@@ -45,14 +45,14 @@ export const TokenItem = z.object({
   idempotencyKey: z.string().optional(),
   idempotencyKeyExpiresAt: Time.optional(),
   tags: z.array(z.string()),
-  /** What is asked, for people. */
+  /** The question, for people. */
   title: z.string().optional(),
   createdAt: Time,
 });
 export type TokenItem = z.infer<typeof TokenItem>;
 
 export const RetrieveTokenResponse = TokenItem.extend({
-  /** A text of type `outputType`. For an error: JSON with `code` and `message`. */
+  /** Text of type `outputType`. For an error: JSON with `code` and `message`. */
   output: z.string().optional(),
   outputType: z.string().optional(),
   outputIsError: z.boolean().optional(),
@@ -85,15 +85,15 @@ export const ListTokensQuery = z.object({
 });
 
 export const CreateTokenLinkBody = z.object({
-  /** How long the link works: a duration such as "8h" or "7d", at most 30 days. Default: 7 days. */
+  /** How long the link is valid: a duration such as "8h" or "7d", at most 30 days. Default: 7 days. */
   expiresIn: z.string().max(32).optional(),
 });
 
-/** A page where somebody without an account answers this one token. */
+/** A page on which a person without an account can answer this one token. */
 export const TokenLink = z.object({ url: z.string(), expiresAt: Time });
 export type TokenLink = z.infer<typeof TokenLink>;
 
-/** What somebody with a link sees of a token: nothing of the run, its tags or the answer. */
+/** What a person with a link sees of a token: nothing about the run, its tags or the answer. */
 export const TokenQuestion = z.object({
   status: z.enum(TOKEN_STATUSES),
   title: z.string().optional(),
@@ -102,13 +102,13 @@ export const TokenQuestion = z.object({
   createdAt: Time,
   timeoutAt: Time.optional(),
   completedAt: Time.optional(),
-  /** The link works until then. */
+  /** The link is valid until this time. */
   expiresAt: Time,
 });
 export type TokenQuestion = z.infer<typeof TokenQuestion>;
 
 export const AnswerTokenBody = z.object({
   data: z.unknown().optional(),
-  /** Who answers, in their own words. */
+  /** The name that the person enters. */
   name: z.string().trim().max(TOKEN_FORM_LIMITS.name).optional(),
 });

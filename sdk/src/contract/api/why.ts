@@ -3,43 +3,49 @@ import { OperationKind } from "../journal.ts";
 import { PUBLIC_STATUSES } from "./runs.ts";
 
 export const WHY_REASONS = [
-  /** It is over. */
+  /** The run is finished. */
   "finished",
-  /** An attempt of it executes. */
+  /** An attempt is executing. */
   "executing",
-  /** A host has it and has not reported its start yet. */
+  /** A host has the run and has not reported its start yet. */
   "starting",
-  /** Its delay or debounce has not passed. */
+  /** The run's delay or debounce has not passed. */
   "delayed",
   /** The last attempt failed, and the next one is not due yet. */
   "retrying",
-  /** It is suspended: it waits for a time, a token, a run or a batch. */
+  /** The run is suspended: it waits for a time, a token, a run or a batch. */
   "waiting",
-  /** No deployed version has its task, or nothing was deployed yet. */
+  /** No deployed version has the run's task, or nothing was deployed yet. */
   "version",
   "queue_paused",
   "environment_paused",
-  /** All slots are in use: of its concurrency key, of its queue, or of its environment. */
+  /** All slots of the run's concurrency key, queue or environment are in use. */
   "concurrency_key_limit",
   "queue_limit",
   "environment_limit",
-  /** A concurrency limit that it shares with runs of other tasks is paused, or its slots are in use: all, or its key's. */
+  /**
+   * A concurrency limit that the run shares with other tasks is paused, or has no free slot, in total or for
+   * the run's key.
+   */
   "shared_limit_paused",
   "shared_limit",
   "shared_limit_key",
-  /** The rate limit of its concurrency key, or of its queue, allows the next start later. */
+  /** The rate limit of the run's concurrency key or queue allows the next start only later. */
   "concurrency_key_rate",
   "queue_rate",
   /** No container host is connected. */
   "no_host",
-  /** Nothing but a free host, and its turn, is missing. */
+  /** The run waits only for a free host and its turn. */
   "host",
 ] as const;
 export type WhyReason = (typeof WHY_REASONS)[number];
 
 const Time = z.iso.datetime();
 
-/** One thing that keeps a run from executing, or what it does instead. Only what belongs to the reason is there. */
+/**
+ * One reason why a run does not execute, or what it does instead. Only the fields that belong to the reason
+ * are present.
+ */
 export const WhyBlocker = z.object({
   reason: z.enum(WHY_REASONS),
   /** One sentence in English. */
@@ -49,7 +55,7 @@ export const WhyBlocker = z.object({
   limit: z.number().optional(),
   /** When a delay, a backoff, a rate limit or a lease ends. */
   until: Time.optional(),
-  /** Operations that a suspended run waits for. `target`: id of the token, run or batch. */
+  /** The operations that a suspended run waits for. `target`: id of the token, run or batch. */
   operations: z
     .array(
       z.object({
@@ -76,9 +82,11 @@ export const WhyResponse = WhyBlocker.extend({
   concurrencyKey: z.string().optional(),
   /** Its place among the runs of its concurrency key that wait in its queue, from 1; 1001 means that or more. */
   position: z.number().optional(),
-  /** When its status changed last. */
+  /** When the run's status last changed. */
   since: Time,
-  /** Everything that has to change before the run executes; the first one is that of `reason` and `message`. */
+  /**
+   * Everything that has to change before the run executes. `reason` and `message` are those of the first one.
+   */
   blockers: z.array(WhyBlocker),
 });
 export type WhyResponse = z.infer<typeof WhyResponse>;

@@ -30,13 +30,14 @@ import type { TelemetryBuffer } from "./telemetry-buffer.ts";
 /** A span that is open for longer than this is sent before its end, so that it can be seen. */
 const OPEN_MS = 1_000;
 
-/** Who else gets the spans that have ended: the exporters of the project's configuration. */
+/** Further receivers of ended spans: the exporters of the project's configuration. */
 export type SpanListener = (span: SpanRecord) => void;
 
 /**
- * The spans of one attempt: of the attempt itself, its durable operations, and what its code opens by OpenTelemetry. Their ids
- * follow from the run's, so that a replay names the same spans and nothing is twice in the trace. An attempt that opens none
- * sends none: what its owner knows of it is shown anyway.
+ * The spans of one attempt: those of the attempt itself, of its durable operations, and those that its code
+ * opens with OpenTelemetry. Their ids are derived from the run's id, so a replay names the same spans and the
+ * trace has no duplicates. An attempt whose code opens no span sends none, because the run's owner knows the
+ * attempt and its operations.
  */
 export class AttemptTelemetry {
   readonly traceId: string;
@@ -50,7 +51,7 @@ export class AttemptTelemetry {
   readonly #startTime = preciseNow();
   readonly #operations = new Map<number, SpanRecord>();
   readonly #open = new Set<RecordedSpan>();
-  /** How often a span with this parent and name was opened. */
+  /** The number of spans with this parent and name that were opened. */
   readonly #calls = new Map<string, number>();
   #spans = 0;
   #sent = 0;
@@ -72,13 +73,18 @@ export class AttemptTelemetry {
     this.context = this.#contextOf(this.spanId);
   }
 
-  /** Ids of the span that the caller is in, if it is not the attempt's own: what a log line is written in. */
+  /**
+   * Returns the ids of the span that the caller is in, if it is not the attempt's own. Log lines carry them.
+   */
   activeSpan(): { traceId: string; spanId: string } | undefined {
     const active = trace.getSpanContext(context.active());
     return active && active.spanId !== this.spanId && active !== INVALID_SPAN_CONTEXT ? active : undefined;
   }
 
-  /** Calls `fn` in the span of an operation: what it triggers, fetches and opens is below that. */
+  /**
+   * Calls `fn` in the span of an operation, which becomes the parent of everything that `fn` triggers,
+   * fetches and opens.
+   */
   within<T>(entry: JournalEntry, fn: () => T): T {
     return context.with(this.#contextOf(this.#operationId(entry)), fn);
   }
@@ -99,7 +105,7 @@ export class AttemptTelemetry {
     });
   }
 
-  /** The task's code gets its result now. `isNew`: it did not get it before, in an earlier process. */
+  /** The task's code gets the operation's result now. `isNew`: it did not get it in an earlier process. */
   operationEnds(entry: JournalEntry, isNew: boolean): void {
     const record = this.#operations.get(entry.number);
     this.#operations.delete(entry.number);
@@ -118,7 +124,7 @@ export class AttemptTelemetry {
     this.#send(record);
   }
 
-  /** A span of the task's code or of a library. */
+  /** Starts a span of the task's code or of a library. */
   startSpan(name: string, options: SpanOptions, parent: SpanContext | undefined): Span {
     if (this.#spans >= TELEMETRY_LIMITS.spansPerAttempt) {
       this.#dropped += 1;
@@ -135,7 +141,7 @@ export class AttemptTelemetry {
     return span;
   }
 
-  /** What would have opened a span is not done again, because the run is replayed. Later ones are counted after it. */
+  /** Counts a span that a replay does not open again, so that later spans get the same ids as before. */
   replayedCall(name: string): void {
     this.#count(this.#parentOf(trace.getSpanContext(context.active())), name);
   }
@@ -151,7 +157,7 @@ export class AttemptTelemetry {
     return ordinal;
   }
 
-  /** The attempt is suspended, and may go on in another process: what is open is sent as it is. */
+  /** The attempt is suspended and may resume in another process, so open spans are sent unfinished. */
   suspend(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -169,7 +175,7 @@ export class AttemptTelemetry {
     return { dropped: this.#dropped };
   }
 
-  /** Nothing more of it happens in this process. */
+  /** Nothing more of the attempt happens in this process. */
   forget(): void {
     clearTimeout(this.#timer);
     this.#buffer.flush();
@@ -207,7 +213,7 @@ export class AttemptTelemetry {
 
   #spanEnded(span: RecordedSpan): void {
     this.#open.delete(span);
-    // It began and ended before the run was suspended, and was sent then.
+    // The span began and ended before the run was suspended, and was sent then.
     if (span.isReplayed && this.#isReplaying()) return;
     this.#send(span.record);
   }

@@ -5,7 +5,7 @@ import { cutMiddle } from "../../contract/text.ts";
 
 const NOT_KEPT = "acme.attributes.dropped";
 
-/** Sets what can be recorded of a value. More attributes than the limit are counted only. */
+/** Sets the recordable part of a value. Attributes beyond the limit are only counted. */
 export function setAttribute(attributes: Attributes, name: string, value: unknown): void {
   const kept = keptValue(value);
   if (kept === undefined || name === "" || name.length > TELEMETRY_LIMITS.attributeNameBytes) return;

@@ -8,7 +8,7 @@ import type { RunTracerProvider } from "./tracer-provider.ts";
 const FLUSH_MS = 1_000;
 const MAX_BATCH = 512;
 
-/** Gives the spans that have ended to an exporter of the project, in batches. What it throws or refuses is said once. */
+/** Passes ended spans to an exporter of the project, in batches. An error of the exporter is logged once. */
 export class ExporterFeed {
   readonly #settings: TelemetrySettings;
   readonly #waiting: SpanRecord[] = [];
@@ -51,7 +51,7 @@ export class ExporterFeed {
   }
 }
 
-/** Instrumentations record with the runtime's providers, from now on. */
+/** From now on, instrumentations record with the runtime's providers. */
 export function enableInstrumentations(
   { instrumentations = [] }: TelemetrySettings,
   tracers: RunTracerProvider,

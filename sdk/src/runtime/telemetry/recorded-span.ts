@@ -25,12 +25,12 @@ const KINDS: Record<SpanKind, SpanRecord["kind"]> = {
   [SpanKind.CONSUMER]: "consumer",
 };
 
-/** A span of OpenTelemetry that is recorded, and given to whoever opened it when it ends. */
+/** A recorded OpenTelemetry span, which is passed to its owner when it ends. */
 export class RecordedSpan implements Span {
   readonly record: SpanRecord;
-  /** The run was repeating what it did before when it began. */
+  /** True if the span began while the run was replaying. */
   readonly isReplayed: boolean;
-  /** It was sent before its end. */
+  /** True if the span was sent before its end. */
   isKnown = false;
   readonly #context: SpanContext;
   readonly #onEnd: (span: RecordedSpan) => void;

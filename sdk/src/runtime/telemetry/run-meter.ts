@@ -19,9 +19,11 @@ import { TELEMETRY_LIMITS } from "../../contract/telemetry-limits.ts";
 import { cutMiddle } from "../../contract/text.ts";
 import { attributesOf } from "./attributes.ts";
 
-/** What OpenTelemetry's SDK has as the default. */
+/** The default of OpenTelemetry's SDK. */
 const DEFAULT_BOUNDS = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000];
-/** Sets of attributes of one instrument: measurements with further ones are not recorded. */
+/**
+ * The maximum number of attribute sets of one instrument. Measurements with further ones are not recorded.
+ */
 const MAX_SERIES = 500;
 
 type Kind = MetricPoint["kind"];
@@ -34,7 +36,7 @@ interface Series {
   isNew: boolean;
 }
 
-/** One metric: what was measured since the run began, by attributes. */
+/** One metric: the measurements since the run began, by attributes. */
 class Instrument implements Observable {
   readonly name: string;
   readonly kind: Kind;
@@ -86,13 +88,15 @@ class Instrument implements Observable {
     for (const callback of this.#callbacks) await callback({ observe });
   }
 
-  /** What a callback observed: also of an observable counter it is the value, not what is added. */
+  /**
+   * Records what a callback observed. For an observable counter too, that is the total and not an increment.
+   */
   set(value: number, attributes?: OtelAttributes): void {
     const series = this.#of(value, attributes);
     if (series) series.value = value;
   }
 
-  /** What changed since the last time. */
+  /** Returns what changed since the last call. */
   collect(): Measured[] {
     const measured: Measured[] = [];
     for (const series of this.#series.values()) {
@@ -112,7 +116,7 @@ class Instrument implements Observable {
     return measured;
   }
 
-  /** A new run begins. */
+  /** Resets the metric for a new run. */
   reset(): void {
     this.#series.clear();
   }
@@ -132,12 +136,12 @@ class Instrument implements Observable {
   }
 }
 
-/** The meters of one process, which executes one run at a time: what they measure belongs to that. */
+/** The meters of one process. It executes one run at a time, so all measurements belong to that run. */
 export class RunMeterProvider implements MeterProvider, Meter {
   readonly #instruments = new Map<string, Instrument>();
   readonly #batches = new Map<BatchObservableCallback, Set<Observable>>();
 
-  /** True where the project's code measures anything. */
+  /** True if the project's code measures anything. */
   get isUsed(): boolean {
     return this.#instruments.size > 0;
   }
@@ -182,7 +186,7 @@ export class RunMeterProvider implements MeterProvider, Meter {
     this.#batches.delete(callback);
   }
 
-  /** A callback that throws keeps the others from nothing. */
+  /** A callback that throws must not affect the others. */
   async collect(): Promise<Measured[]> {
     const calls = [...this.#instruments.values()].map((instrument) => () => instrument.observe());
     for (const [callback, observables] of this.#batches)
@@ -198,12 +202,12 @@ export class RunMeterProvider implements MeterProvider, Meter {
     return this.collectNow();
   }
 
-  /** Without asking callbacks. */
+  /** Collects without calling callbacks. */
   collectNow(): Measured[] {
     return [...this.#instruments.values()].flatMap((instrument) => instrument.collect());
   }
 
-  /** What is measured from now on belongs to another run. */
+  /** From now on, measurements belong to another run. */
   reset(): void {
     for (const instrument of this.#instruments.values()) instrument.reset();
   }

@@ -4,7 +4,7 @@ import { realNow } from "../real-clock.ts";
 import type { Measured, RunMeterProvider } from "./run-meter.ts";
 import type { TelemetryBuffer } from "./telemetry-buffer.ts";
 
-/** A run that is over before this has passed has no metrics of its process. */
+/** A run that finishes before this has passed gets no metrics of its process. */
 const EVERY_MS = 10_000;
 
 /** Samples the process while one run executes in it, and collects what the run's code measures. */
@@ -26,7 +26,7 @@ export class RunMetrics {
     let process_: ProcessSampler | undefined;
     const timer = setInterval(() => {
       if (isPaused()) return;
-      // The first sample begins the measurement of the next.
+      // The first sample is the baseline of the next one.
       if (process_) add(process_.sample());
       else process_ = new ProcessSampler();
       if (this.#meter.isUsed) void this.#meter.collect().then(add);
@@ -39,14 +39,14 @@ export class RunMetrics {
     };
   }
 
-  /** The run is over in this process. */
+  /** The run has ended in this process. */
   end(): void {
     this.#stop?.();
     this.#stop = undefined;
   }
 }
 
-/** CPU, memory and event-loop lag of this process since the sample before. */
+/** Returns CPU, memory and event-loop lag of this process since the previous sample. */
 class ProcessSampler {
   readonly #loop = monitorEventLoopDelay({ resolution: 20 });
   #cpu = process.cpuUsage();

@@ -8,7 +8,7 @@ import { RunMetrics } from "./run-metrics.ts";
 import { TraceparentPropagator } from "./traceparent-propagator.ts";
 import { RunTracerProvider } from "./tracer-provider.ts";
 
-/** Who gets the spans of the runs of this process, beside the host. */
+/** Receivers of the spans of this process's runs, in addition to the host. */
 export const spanListeners = new Set<SpanListener>();
 
 const meters = new RunMeterProvider();
@@ -28,8 +28,8 @@ export function registerTelemetry(): void {
 }
 
 /**
- * A copy of the API in a project's bundle accepts what an equal or later version registered, and can be later than ours: what is
- * registered is the same in all 1.x.
+ * A copy of the API in a project's bundle accepts registrations only of an equal or later version, and can be
+ * later than ours. The registered objects are the same in all 1.x versions.
  */
 function serveEveryCopy(): void {
   const registry = (globalThis as Record<symbol, { version?: string } | undefined>)[

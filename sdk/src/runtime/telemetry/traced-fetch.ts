@@ -4,13 +4,14 @@ import { state } from "../../run/state.ts";
 import { runContext } from "../run-context.ts";
 
 /**
- * `fetch` with a span of each call of a task's code, which the called service can continue (`traceparent`). What the SDK itself calls
- * has none, nor has what an instrumentation of the project records.
+ * Wraps `fetch` so that each call of a task's code gets a span, which the called service can continue
+ * (`traceparent`). Calls of the SDK itself get none, nor do calls that an instrumentation of the project
+ * records.
  */
 export function traced(fetch: typeof globalThis.fetch): typeof globalThis.fetch {
   return async (input, init) => {
     const current = runContext.getStore();
-    // Inside a step, and in a recorded `fetch`, it is the task's code that calls.
+    // Inside a step and in a recorded `fetch`, the caller is the task's code.
     const isOfTask =
       current?.inside === undefined || current.inside === "fetch" || current.inside.startsWith("step ");
     if (!current || !isOfTask || current.attempt.ended || hasInstrumentation()) return fetch(input, init);
@@ -26,7 +27,7 @@ export function traced(fetch: typeof globalThis.fetch): typeof globalThis.fetch 
         attributes: {
           "acme.kind": "fetch",
           "http.request.method": method,
-          // Queries hold keys and signatures more often than what anybody looks for.
+          // The query string is left out: it often contains keys and signatures.
           "url.full": url ? url.origin + url.pathname : address.slice(0, 500),
           ...(url ? { "server.address": url.hostname } : {}),
         },

@@ -9,7 +9,7 @@ import {
 } from "@opentelemetry/api";
 import { parseTraceparent, TRACEPARENT_HEADER, traceparentOf } from "../../contract/trace-context.ts";
 
-/** The W3C's `traceparent`, for instrumentations that call other services. */
+/** Propagates the W3C's `traceparent`, for instrumentations that call other services. */
 export class TraceparentPropagator implements TextMapPropagator {
   inject(context: Context, carrier: unknown, setter: TextMapSetter): void {
     const span = trace.getSpanContext(context);

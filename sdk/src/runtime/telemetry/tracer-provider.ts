@@ -11,13 +11,13 @@ import {
 } from "@opentelemetry/api";
 import { runContext } from "../run-context.ts";
 
-/** Exporters set it, so that what they send makes no spans. */
+/** Exporters set this key, so that their own requests create no spans. */
 const SUPPRESSED = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
 
 /** The tracer of `logger.trace`. */
 const LOGGER = "@acme/sdk";
 
-/** Gives tracers whose spans belong to the run that opens them. Outside of a run nothing is recorded. */
+/** Provides tracers whose spans belong to the run that opens them. Outside of a run, nothing is recorded. */
 export class RunTracerProvider implements TracerProvider {
   getTracer(name: string, version?: string): Tracer {
     return new RunTracer(name, version);
