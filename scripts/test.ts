@@ -1,5 +1,5 @@
 /**
- * `npm test`: format and lint, types of every package, and all tests, in as many lanes as there are processors.
+ * `npm test`: format and lint, types of every package, and all tests, as many at a time as keep the processors busy.
  * `npm test -- ARGUMENTS` passes the arguments to vitest and skips the checks: `npm test -- cli`. The last line is
  * `N passed, N failed`. Files of tests that start real processes are run once more where they fail. A job that exceeds its
  * deadline is killed with everything it started.
@@ -8,14 +8,14 @@ import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { type JobResult, succeeded } from "./test/job.ts";
 import { allJobs } from "./test/jobs.ts";
-import { runInLanes } from "./test/lanes.ts";
 import { Outcome } from "./test/outcome.ts";
+import { runJobs } from "./test/schedule.ts";
 import { runVitest } from "./test/vitest-run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DEADLINE_MS = 20 * 60_000;
-/** Servers and containers of more files than that get in each other's way. */
-const MOST_LANES = 4;
+/** Servers and containers of more files than keep these busy get in each other's way. */
+const MOST_PROCESSORS = 4;
 const SLOWEST = 30;
 
 type Counts = Pick<Outcome, "passed" | "failed">;
@@ -23,9 +23,10 @@ type Counts = Pick<Outcome, "passed" | "failed">;
 const log = (line: string): void => console.log(line);
 
 async function everything(): Promise<Counts> {
-  const lanes = Math.min(MOST_LANES, Math.max(2, availableParallelism()));
+  const processors = Math.min(MOST_PROCESSORS, Math.max(2, availableParallelism()));
   const outcome = new Outcome();
-  await runInLanes(allJobs(ROOT), lanes, async (job) => {
+  const began = performance.now();
+  await runJobs(allJobs(ROOT), processors, async (job) => {
     const started = performance.now();
     const result = await job.run();
     const seconds = (performance.now() - started) / 1_000;
@@ -40,15 +41,25 @@ async function everything(): Promise<Counts> {
   }
   log(`\nSlowest tests:\n${outcome.slowest(SLOWEST).join("\n")}`);
   log(`\nSeconds of each job: ${JSON.stringify(outcome.seconds())}`);
+  log(`\nProcessor seconds of each job: ${JSON.stringify(outcome.cpuSeconds())}`);
+  log(`\n${summaryOf(outcome, (performance.now() - began) / 1_000)}`);
   if (outcome.flaky.length > 0)
     log(`\nFlaky (failed, then passed):\n${outcome.flaky.map((name) => `  ${name}`).join("\n")}`);
   // Last, because whoever looks at a long log looks at its end.
+  for (const { name, output } of outcome.failedOutputs) log(`\nFailed: ${name}\n${output}`);
   if (outcome.failed > 0) log(`\nFailed:\n${outcome.failures.map((name) => `  ${name}`).join("\n")}`);
   return outcome;
 }
 
+/** Where the processors were idle, the order of the jobs can be better; where they were not, the jobs have to be cheaper. */
+function summaryOf(outcome: Outcome, seconds: number): string {
+  const cpuSeconds = Object.values(outcome.cpuSeconds()).reduce((sum, each) => sum + each, 0);
+  return `All took ${seconds.toFixed(0)} s, and ${cpuSeconds} s of processor time on ${availableParallelism()} processors`;
+}
+
 function describe(name: string, result: JobResult, seconds?: number): string {
-  const took = seconds === undefined ? "" : `, ${seconds.toFixed(1)} s`;
+  const cpu = result.cpuSeconds === null ? "" : ` (${result.cpuSeconds.toFixed(1)} s of processor time)`;
+  const took = seconds === undefined ? "" : `, ${seconds.toFixed(1)} s${cpu}`;
   const line = `${name}: ${result.passed.length} passed, ${result.failed.length} failed${took}`;
   if (succeeded(result)) return `✓ ${line}`;
   const trouble = result.trouble === null ? "" : `\n${name} ${result.trouble}`;

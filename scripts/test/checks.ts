@@ -42,12 +42,17 @@ export function typeChecks(root: string): Check[] {
 }
 
 /** Runs a check's commands until one fails. */
-export async function runCheck(root: string, { commands }: Check): Promise<{ ok: boolean; output: string }> {
+export async function runCheck(
+  root: string,
+  { commands }: Check,
+): Promise<{ ok: boolean; output: string; cpuSeconds: number | null }> {
   let output = "";
+  let cpuSeconds: number | null = 0;
   for (const [file, ...args] of commands) {
     const ended = await runProcess({ file, args, root, deadlineMs: DEADLINE_MS, output: "collect" });
     output += ended.output;
-    if (ended.code !== 0) return { ok: false, output };
+    if (cpuSeconds !== null) cpuSeconds = ended.cpuSeconds === null ? null : cpuSeconds + ended.cpuSeconds;
+    if (ended.code !== 0) return { ok: false, output, cpuSeconds };
   }
-  return { ok: true, output };
+  return { ok: true, output, cpuSeconds };
 }

@@ -8,6 +8,8 @@ export interface JobResult {
   output: string;
   /** How long each test took. */
   durations: TestDuration[];
+  /** Processor time of all its processes, in seconds; null where it is not known. Docker's are not among them. */
+  cpuSeconds: number | null;
 }
 
 export interface TestDuration {
@@ -15,13 +17,13 @@ export interface TestDuration {
   ms: number;
 }
 
-/** A check, a project of tests or one file of tests: what one lane of `npm test` runs at a time. */
+/** A check, a project of tests or one file of tests: what `npm test` starts as one process. */
 export interface Job {
   name: string;
   /** Seconds that it takes on a quiet machine: the longest jobs start first. */
   seconds: number;
-  /** Jobs that use the same thing never run at the same time. */
-  uses?: string;
+  /** Processors that it keeps busy on a quiet machine, on average: near 0 where it mostly waits. */
+  processors: number;
   /** It starts real processes, so a busy machine can be why it failed: it is run once more, alone. */
   mayRunAgain: boolean;
   run(): Promise<JobResult>;

@@ -5,12 +5,14 @@ import type { Job, JobResult } from "./job.ts";
 import { PROCESS_FILES } from "./process-files.ts";
 import { runVitest } from "./vitest-run.ts";
 
+const measured = (file: string): Record<string, number> =>
+  JSON.parse(readFileSync(new URL(file, import.meta.url), "utf8"));
+
 /** Roughly how many seconds each job takes, by name. A run prints what it measured at its end. */
-const SECONDS = JSON.parse(readFileSync(new URL("seconds.json", import.meta.url), "utf8")) as Record<
-  string,
-  number
->;
-/** What any other job is taken to last. */
+const SECONDS = measured("seconds.json");
+/** Processor time of each job in seconds, which is less than it takes where it waits, and more where it has threads. */
+const CPU_SECONDS = measured("cpu-seconds.json");
+/** What any other job is taken to last, and to keep one processor busy for. */
 const UNKNOWN_SECONDS = 30;
 /** Generous: a machine that does other things too can be several times slower than a quiet one. */
 const DEADLINE_MS = 15 * 60_000;
@@ -31,19 +33,20 @@ const PROJECTS = [
   "workers/test/storage/vitest.workerd.config.ts",
 ];
 
-const job = (fields: Pick<Job, "name" | "run"> & Partial<Job>): Job => ({
-  mayRunAgain: false,
-  seconds: SECONDS[fields.name] ?? (fields.name.startsWith("types: ") ? 4 : UNKNOWN_SECONDS),
-  ...fields,
-});
+function job(fields: Pick<Job, "name" | "run"> & Partial<Job>): Job {
+  const { name } = fields;
+  const seconds = SECONDS[name] ?? (name.startsWith("types: ") ? 4 : UNKNOWN_SECONDS);
+  const processors = (CPU_SECONDS[name] ?? seconds) / Math.max(1, seconds);
+  return { mayRunAgain: false, seconds, processors, ...fields };
+}
 
 const checkJob = (root: string, check: Check): Job =>
   job({
     name: check.name,
     async run(): Promise<JobResult> {
-      const { ok, output } = await runCheck(root, check);
+      const { ok, ...ran } = await runCheck(root, check);
       const names = [check.name];
-      return { passed: ok ? names : [], failed: ok ? [] : names, trouble: null, output, durations: [] };
+      return { passed: ok ? names : [], failed: ok ? [] : names, trouble: null, durations: [], ...ran };
     },
   });
 

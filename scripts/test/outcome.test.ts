@@ -8,6 +8,7 @@ const result = (fields: Partial<JobResult>): JobResult => ({
   trouble: null,
   output: "",
   durations: [],
+  cpuSeconds: null,
   ...fields,
 });
 const file = { name: "a.test.ts", mayRunAgain: true };
@@ -48,5 +49,19 @@ it("names the slowest tests and the longest jobs first", () => {
   expect(Object.entries(outcome.seconds())).toEqual([
     ["a.test.ts", 10],
     ["unit", 2],
+  ]);
+});
+
+it("keeps the end of what each failed job printed, of the run that counts", () => {
+  const outcome = new Outcome<typeof file>();
+  const first = result({ failed: ["a > 1"], output: "first" });
+  outcome.ran(file, first, 1);
+  outcome.ranAgain(file, first, result({ failed: ["a > 1"], output: "second\n" }));
+  const lines = Array.from({ length: 151 }, (_, n) => `line ${n}`);
+  outcome.ran(project, result({ trouble: "hung", output: lines.join("\n") }), 1);
+  outcome.ran(project, result({ passed: ["unit > 1"], output: "fine" }), 1);
+  expect(outcome.failedOutputs).toEqual([
+    { name: "a.test.ts", output: "second" },
+    { name: "unit", output: ["… 1 lines that are further up …", ...lines.slice(1)].join("\n") },
   ]);
 });

@@ -1,5 +1,8 @@
 import { type Job, type JobResult, succeeded, type TestDuration } from "./job.ts";
 
+/** Lines of each failed job's output that are printed again at the end. */
+const KEPT_LINES = 150;
+
 type Ran = Pick<Job, "name" | "mayRunAgain">;
 
 /** Adds up what jobs came to. A file that may run again counts with its second run where the first one failed. */
@@ -9,12 +12,16 @@ export class Outcome<T extends Ran = Job> {
   readonly flaky: string[] = [];
   /** Tests that failed, and jobs that came to no result. */
   readonly failures: string[] = [];
+  /** What the jobs printed that failed. */
+  readonly failedOutputs: { name: string; output: string }[] = [];
   readonly #again: { job: T; first: JobResult }[] = [];
   readonly #durations: TestDuration[] = [];
   readonly #seconds = new Map<string, number>();
+  readonly #cpuSeconds = new Map<string, number>();
 
   ran(job: T, result: JobResult, seconds: number): void {
     this.#seconds.set(job.name, Math.round(seconds));
+    if (result.cpuSeconds !== null) this.#cpuSeconds.set(job.name, Math.round(result.cpuSeconds));
     this.#durations.push(...result.durations);
     if (succeeded(result) || !job.mayRunAgain) this.#count(job, result);
     else this.#again.push({ job, first: result });
@@ -46,12 +53,30 @@ export class Outcome<T extends Ran = Job> {
 
   /** Seconds that each job took, the longest first: the content of `seconds.json`. */
   seconds(): Record<string, number> {
-    return Object.fromEntries([...this.#seconds].sort(([, a], [, b]) => b - a));
+    return largestFirst(this.#seconds);
   }
 
-  #count(job: T, { failed, passed, trouble }: JobResult): void {
+  /** Processor time of each job in seconds, the largest first: the content of `cpu-seconds.json`. */
+  cpuSeconds(): Record<string, number> {
+    return largestFirst(this.#cpuSeconds);
+  }
+
+  #count(job: T, { failed, output, passed, trouble }: JobResult): void {
     this.passed += passed.length;
     this.failures.push(...failed);
     if (failed.length === 0 && trouble !== null) this.failures.push(`${job.name} (${trouble})`);
+    if (failed.length > 0 || trouble !== null)
+      this.failedOutputs.push({ name: job.name, output: endOf(output) });
   }
 }
+
+function endOf(output: string): string {
+  const lines = output.trim().split("\n");
+  const missing = lines.length - KEPT_LINES;
+  return missing > 0
+    ? [`… ${missing} lines that are further up …`, ...lines.slice(-KEPT_LINES)].join("\n")
+    : lines.join("\n");
+}
+
+const largestFirst = (numbers: ReadonlyMap<string, number>): Record<string, number> =>
+  Object.fromEntries([...numbers].sort(([, a], [, b]) => b - a));

@@ -1,4 +1,6 @@
 import { spawn } from "node:child_process";
+import { Readable, type Stream } from "node:stream";
+import { text } from "node:stream/consumers";
 
 export interface ProcessOptions {
   file: string;
@@ -17,7 +19,14 @@ export interface EndedProcess {
   exceededDeadline: boolean;
   /** What it printed; empty when it printed to the terminal. */
   output: string;
+  /** Processor time of it and of what it started and waited for, in seconds. Null where it is not known. */
+  cpuSeconds: number | null;
 }
+
+/** The descriptor to which the shell around a process writes its processor time. */
+const TIMES_FD = 3;
+/** Runs the program, and writes what it and its children used. A process that was killed has used it too. */
+const TIMED = `"$@" ${TIMES_FD}>&-; code=$?; times >&${TIMES_FD}; exit $code`;
 
 /** Pids of the processes that run now, each the leader of a group. */
 const groups = new Set<number>();
@@ -55,16 +64,18 @@ export async function runProcess({
 }: ProcessOptions): Promise<EndedProcess> {
   if (!isWatching) killAllWithThisProcess();
   isWatching = true;
-  const child = spawn(file, args, {
+  const streams = output === "terminal" ? "inherit" : "pipe";
+  const child = spawn("/bin/sh", ["-c", TIMED, "sh", file, ...args], {
     cwd: root,
     detached: true,
-    stdio: output === "terminal" ? ["ignore", "inherit", "inherit"] : ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", streams, streams, "pipe"],
   });
   const { pid } = child;
   if (pid !== undefined) groups.add(pid);
   const chunks: Buffer[] = [];
   for (const stream of [child.stdout, child.stderr])
     stream?.on("data", (chunk: Buffer) => chunks.push(chunk));
+  const times = textOf(child.stdio[TIMES_FD]);
   let exceededDeadline = false;
   const deadline = setTimeout(() => {
     exceededDeadline = true;
@@ -84,5 +95,27 @@ export async function runProcess({
     killGroup(pid);
     groups.delete(pid);
   }
-  return { code, exceededDeadline, output: Buffer.concat(chunks).toString() };
+  return {
+    code,
+    exceededDeadline,
+    output: Buffer.concat(chunks).toString(),
+    cpuSeconds: cpuSecondsOf(await times),
+  };
+}
+
+async function textOf(stream: Stream | null | undefined): Promise<string> {
+  return stream instanceof Readable ? await text(stream).catch(() => "") : "";
+}
+
+/** Reads what `times` prints: user and system time of the shell, and on the second line those of its children. */
+export function cpuSecondsOf(times: string): number | null {
+  const children = times.split("\n")[1]?.match(/^(\d+)m([\d.]+)s (\d+)m([\d.]+)s$/);
+  if (!children) return null;
+  const [userMinutes, userSeconds, systemMinutes, systemSeconds] = children.slice(1).map(Number) as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  return (userMinutes + systemMinutes) * 60 + userSeconds + systemSeconds;
 }

@@ -38,6 +38,7 @@ export async function runVitest({ args, ...options }: VitestOptions): Promise<Jo
       ...(tests ?? { passed: [], failed: [], durations: [] }),
       trouble: troubleOf(ended, tests, deadlineMs),
       output: ended.output,
+      cpuSeconds: ended.cpuSeconds,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

@@ -1,0 +1,95 @@
+import { expect, it } from "vitest";
+import { runJobs } from "./schedule.ts";
+
+interface Step {
+  name: string;
+  seconds: number;
+  processors: number;
+}
+
+/** Runs jobs whose ends the test decides; returns what started, in order. */
+function scene(jobs: Step[], processors: number) {
+  const started: string[] = [];
+  const ends = new Map<string, PromiseWithResolvers<void>>();
+  const all = runJobs(jobs, processors, ({ name }) => {
+    started.push(name);
+    const end = Promise.withResolvers<void>();
+    ends.set(name, end);
+    return end.promise;
+  });
+  const end = async (name: string) => {
+    ends.get(name)?.resolve();
+    await new Promise(setImmediate);
+  };
+  return { all, end, ends, started };
+}
+
+it("starts the longest jobs first, as many at a time as there are processors", async () => {
+  const { all, end, started } = scene(
+    [
+      { name: "short", seconds: 1, processors: 1 },
+      { name: "long", seconds: 9, processors: 1 },
+      { name: "middle", seconds: 5, processors: 1 },
+    ],
+    2,
+  );
+  expect(started).toEqual(["long", "middle"]);
+  await end("middle");
+  expect(started).toEqual(["long", "middle", "short"]);
+  await end("long");
+  await end("short");
+  await all;
+});
+
+it("runs jobs that mostly wait beside those that keep a processor busy", async () => {
+  const { all, end, started } = scene(
+    [
+      { name: "waits", seconds: 9, processors: 0.2 },
+      { name: "also waits", seconds: 8, processors: 0.3 },
+      { name: "works", seconds: 7, processors: 1 },
+      { name: "works too", seconds: 6, processors: 1 },
+      { name: "fits", seconds: 5, processors: 0.4 },
+    ],
+    2,
+  );
+  expect(started).toEqual(["waits", "also waits", "works", "fits"]);
+  await end("fits");
+  expect(started).not.toContain("works too");
+  await end("works");
+  expect(started.at(-1)).toBe("works too");
+  for (const name of ["waits", "also waits", "works too"]) await end(name);
+  await all;
+});
+
+it("runs a job that can use several processors when one is free, and nothing more beside it", async () => {
+  const { all, end, started } = scene(
+    [
+      { name: "one", seconds: 9, processors: 1 },
+      { name: "many threads", seconds: 8, processors: 3 },
+      { name: "small", seconds: 1, processors: 0.1 },
+    ],
+    2,
+  );
+  expect(started).toEqual(["one", "many threads"]);
+  await end("one");
+  expect(started).toEqual(["one", "many threads"]);
+  await end("many threads");
+  expect(started.at(-1)).toBe("small");
+  await end("small");
+  await all;
+});
+
+it("runs no more at a time than the memory bears, however little they do", async () => {
+  const jobs = Array.from({ length: 9 }, (_, n) => ({ name: String(n), seconds: 1, processors: 0 }));
+  const { all, end, started } = scene(jobs, 2);
+  expect(started).toHaveLength(6);
+  for (const { name } of jobs) await end(name);
+  expect(started).toHaveLength(9);
+  await all;
+});
+
+it("rejects with the error of a job that could not be run", async () => {
+  const { all, ends } = scene([{ name: "a", seconds: 1, processors: 1 }], 2);
+  ends.get("a")?.reject(new Error("no such program"));
+  await expect(all).rejects.toThrow("no such program");
+});
