@@ -3,7 +3,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { auth, batch, runs, tasks, wait } from "@acme/sdk";
-import type { Browser, Page } from "playwright-core";
+import type { Browser, Page, Request } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBrowser, openPage } from "../support/browser.ts";
 import { deployTaskFile } from "../support/deploy-task.ts";
@@ -19,7 +19,7 @@ import { logger, metadata, streams, task, wait } from "@acme/sdk";
 export const work = task({
   id: "work",
   retry: { maxAttempts: 1 },
-  run: async ({ n, ms }: { n: number; ms: number }) => {
+  run: async ({ n, ms, until }: { n: number; ms: number; until?: string }) => {
     metadata.set("step", "counting");
     async function* numbers() {
       for (let i = 0; i < n; i++) {
@@ -29,6 +29,7 @@ export const work = task({
       }
     }
     await streams.pipe("numbers", numbers()).waitUntilComplete();
+    if (until) await wait.forToken(until);
     return { counted: n, at: new Date(0) };
   },
 });
@@ -63,6 +64,8 @@ describe("in a page", () => {
   let problems: string[];
   const sockets: string[] = [];
   const statuses = new Set<number>();
+  /** What the page asked the server for since it shows what it shows, and how that ended. */
+  const traffic: string[] = [];
   beforeAll(async () => {
     const script = await bundleForPage(join(import.meta.dirname, "browser/page.ts"));
     site = createServer((request, response) => {
@@ -72,11 +75,17 @@ describe("in a page", () => {
     });
     await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
     server = await startLocalServer({ executor: "process", example: false });
-    await deployTaskFile(server, TASKS);
+    await deployTaskFile(server, TASKS, { suspendAfter: 500 });
     browser = await openBrowser();
     ({ page, problems } = await openPage(browser));
     page.on("websocket", (socket) => sockets.push(socket.url()));
     page.on("response", (response) => statuses.add(response.status()));
+    const began = Date.now();
+    const note = (what: string, request: Request) =>
+      traffic.push(`${Date.now() - began} ms: ${request.method()} ${request.url()} ${what}`);
+    page.on("request", (request) => note("is sent", request));
+    page.on("response", (response) => note(`is answered ${response.status()}`, response.request()));
+    page.on("requestfailed", (request) => note(`failed: ${request.failure()?.errorText}`, request));
     await page.goto(`http://127.0.0.1:${(site.address() as AddressInfo).port}/`);
   });
   afterAll(async () => {
@@ -88,17 +97,18 @@ describe("in a page", () => {
   const as = <T>(work: () => Promise<T>): Promise<T> =>
     auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, work) as Promise<T>;
 
-  /** Triggers what the page is to show, and mounts a component that shows it. */
-  async function shown(name: PageComponent): Promise<PageSettings> {
+  /** Triggers what the page is to show, and mounts a component that shows it. `waits`: the run ends with the wait token. */
+  async function shown(name: PageComponent, { waits = false } = {}): Promise<PageSettings> {
     const tag = `${name}-${Date.now()}`;
     const settings = await as(async () => {
+      const waitToken = await wait.createToken();
       const { id: otherRunId } = await tasks.trigger("work", { n: 0, ms: 0 });
-      const { id: runId } = await tasks.trigger("work", { n: COUNT, ms: 30 }, { tags: [tag] });
+      const payload = { n: COUNT, ms: 30, until: waits ? waitToken.id : undefined };
+      const { id: runId } = await tasks.trigger("work", payload, { tags: [tag] });
       const { batchId } = await batch.trigger([
         { id: "work", payload: { n: 1, ms: 0 } },
         { id: "work", payload: { n: 2, ms: 0 } },
       ]);
-      const waitToken = await wait.createToken();
       const { id: listeningRunId } = await tasks.trigger("listening", {});
       const scopes = [
         `read:tags:${tag}`,
@@ -118,6 +128,7 @@ describe("in a page", () => {
         waitToken,
       };
     });
+    traffic.length = 0;
     await page.evaluate(`show(${JSON.stringify(name)}, ${JSON.stringify(settings)})`);
     return settings;
   }
@@ -133,7 +144,9 @@ describe("in a page", () => {
       });
       return last as T;
     } catch (error) {
-      throw new Error(`${String(error)}\n${JSON.stringify(last, summary)}\n${problems.join("\n")}`);
+      throw new Error(
+        `${String(error)}\n${JSON.stringify(last, summary)}\n${[...problems, ...traffic].join("\n")}`,
+      );
     }
   }
 
@@ -296,13 +309,21 @@ describe("in a page", () => {
       forbidden?: string;
       triggered: { id?: string; error?: string };
     }
-    const { runId } = await shown("PublishedRuns");
-    await state<State>("the run executes", ({ run }) => run?.status === "EXECUTING");
+    const { runId, waitToken } = await shown("PublishedRuns", { waits: true });
+    // Nothing is on its way to the page then: the published client gives a subscription up for good if its tab is hidden
+    // while the body of an answer arrives.
+    await state<State>(
+      "the run waits",
+      ({ run, tagged, batch }) =>
+        [run, ...tagged].map((each) => each?.status).join() === "WAITING,WAITING" &&
+        batch.filter(isDone).length === 2,
+    );
     // A tab that is hidden ends its poll, and asks once without `live` when it is shown again.
     const hide = (isHidden: boolean) =>
       page.evaluate(`Object.defineProperty(document, "hidden", { value: ${isHidden}, configurable: true });
         document.dispatchEvent(new Event("visibilitychange"));`);
     await hide(true);
+    await as(() => wait.completeToken(waitToken.id, {}));
     await eventually("the run is over", () => as(async () => isDone(await runs.retrieve(runId))));
     await hide(false);
     await press("trigger");
