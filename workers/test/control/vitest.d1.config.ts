@@ -21,6 +21,9 @@ export default defineConfig({
     include: CONTROL_PLANE,
     globalSetup: [join(import.meta.dirname, "../outside/setup.ts")],
     setupFiles: [join(import.meta.dirname, "migrate-d1.ts")],
+    // One workerd for all files, as in workers/vitest.config.ts.
+    isolate: false,
+    maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },

@@ -22,6 +22,9 @@ export default defineConfig({
     ],
     // The driver's own: it goes on reading from a connection that it has closed because it was idle.
     onUnhandledError: (error) => error.message !== "This socket has been closed.",
+    // One workerd for all files, as in workers/vitest.config.ts.
+    isolate: false,
+    maxWorkers: 1,
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
