@@ -20,7 +20,7 @@ import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
 import { HostOptions, type HostSettings, startsAtOnce } from "./options.ts";
 import { Poller } from "./poller.ts";
 import { Pool } from "./pool/pool.ts";
-import { readPressure, roomFactor } from "./pressure.ts";
+import { type Pressure, readPressure, roomFactor } from "./pressure.ts";
 import { Reporter } from "./reporter.ts";
 import { NOTHING, plus, roomFor } from "./resources.ts";
 import { Session } from "./session.ts";
@@ -50,6 +50,8 @@ export interface HostExtras {
   /** Another transport than HTTP, for the host with this id. */
   api?(hostId: string): HostApi;
   observer?: RunObserver;
+  /** How busy the machine is, asked every second. Default: what the machine says. */
+  pressure?(): Pressure;
   /**
    * Processes: the variables that a new one gets beside those of its environment. Default: PATH, HOME and the like of this
    * process.
@@ -161,6 +163,7 @@ class Host {
   readonly #checkpoints: { store: Checkpoints; health: CheckpointHealth; saver: ProcessSaver } | null;
   readonly #failed = Promise.withResolvers<HostError>();
   readonly #timers: NodeJS.Timeout[] = [];
+  readonly #pressure: () => Pressure;
   #draining = false;
   #factor = 1;
   #usualMachine: MachinePreset = DEFAULT_MACHINE;
@@ -181,7 +184,8 @@ class Host {
     this.#log = log;
     const { metrics } = this;
     const api = extras.api?.(hostId) ?? new WorkerApi(settings.apiUrl, settings.hostToken, credential);
-    const { observer } = extras;
+    const { observer, pressure = readPressure } = extras;
+    this.#pressure = pressure;
     const session = new Session(hostId);
     this.#api = api;
     this.#session = session;
@@ -344,7 +348,7 @@ class Host {
         this.#askAboutCheckpoints();
       }, this.#settings.heartbeatMs),
       setInterval(() => {
-        this.#factor = roomFactor(readPressure());
+        this.#factor = roomFactor(this.#pressure());
         this.#poller.poke();
       }, PRESSURE_MS),
     );

@@ -294,6 +294,70 @@ describe("warm reuse", { timeout: 60_000 }, () => {
   });
 });
 
+/** Code of a task can write to its runtime's channel, so its messages are taken for what they may be: lies about its own run. */
+describe("a task that reports its end and keeps running", { timeout: 60_000 }, () => {
+  it("delays runs of its own environment only, and reports nothing in their name", async () => {
+    const { server } = await testHost("process", { concurrency: 2 });
+    const file = join(testFolder(), "go");
+    const outcome = { type: "success", output: "early", outputType: "text/plain" };
+    const first = server.trigger("completes-early", { payload: { file, outcome } });
+    expect(await server.outcomeOf(first)).toMatchObject(outcome);
+    const next = server.trigger("whoami");
+    const elsewhere = await server.outputOf<{ pid: number }>(
+      server.trigger("whoami", { environment: "env00001" }),
+    );
+    // It has the process that is not free, and begins when that is.
+    expect(server.isStarted(next)).toBe(false);
+    writeFileSync(file, "");
+    const { pid } = await server.outputOf<{ pid: number }>(next);
+    expect(pid).not.toBe(elsewhere.pid);
+    expect(server.started.filter(({ runId }) => runId === first.runId).length).toBeLessThan(2);
+    expect(server.completed.map(({ runId }) => runId).toSorted()).toEqual(
+      [...new Set(server.completed.map(({ runId }) => runId))].toSorted(),
+    );
+    expect(server.outcome(first)).toMatchObject(outcome);
+    expect(server.journalOf(first)).toEqual([]);
+    expect(server.journalOf(next)).toEqual([]);
+    expect(server.suspensions).toEqual([]);
+  });
+
+  it("reports nothing in the name of its own next attempt", async () => {
+    const { server } = await testHost("process", { concurrency: 1 });
+    const file = join(testFolder(), "go");
+    const outcome = { type: "success", output: "early", outputType: "text/plain" };
+    const first = server.trigger("completes-early", { payload: { file, outcome } });
+    await server.outcomeOf(first);
+    const second = { ...first, token: 2, attempt: 2 };
+    server.give(second);
+    await server.until("the next attempt has been taken", () => server.runs.length === 0);
+    writeFileSync(file, "");
+    await server.until("its outcome", () => server.outcome(second));
+    expect(server.outcome(second)).toMatchObject({ type: "success", output: "second attempt" });
+    expect(server.completed).toHaveLength(2);
+    expect(server.journalOf(first)).toEqual([]);
+    // What is logged after that comes after what was logged before.
+    const last = server.trigger("logs", { payload: { lines: 1 } });
+    await server.outcomeOf(last);
+    await server.until("the logs of the last run", () => server.logs.get(last.runId));
+    expect(server.logs.get(first.runId) ?? []).toEqual([]);
+  });
+
+  it("is killed when the run that got its process has no time left to begin", async () => {
+    const { server, untilMetric } = await testHost("process", { concurrency: 1 });
+    const outcome = { type: "success", output: "early", outputType: "text/plain" };
+    const never = join(testFolder(), "never");
+    const first = server.trigger("completes-early", { payload: { file: never, outcome } });
+    await server.outcomeOf(first);
+    const next = server.trigger("whoami", { leaseMs: 3_000 });
+    await server.until("the next run has been taken", () => server.runs.length === 0);
+    await untilMetric("runtimes", 0);
+    // The server hands it out again when that lease is over.
+    const { pid } = await server.outputOf<{ pid: number }>(server.handOutAgain(next));
+    expect(isAlive(pid)).toBe(true);
+    expect(server.started.filter(({ runId }) => runId === next.runId)).toMatchObject([{ token: 2 }]);
+  });
+});
+
 describe("cancellation", { timeout: 60_000 }, () => {
   it("reaches the task, and the process is used again", async () => {
     const { metric, server } = await testHost("process");

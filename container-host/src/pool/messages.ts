@@ -35,10 +35,10 @@ export function receive(runtime: Runtime, line: string, handlers: MessageHandler
       runtime.broken = message;
       return;
     case "log":
-      if (work?.run.runId === message.runId) work.log(message);
+      if (isOfAttempt(work, message)) work.log(message);
       return;
     case "telemetry":
-      if (work?.run.runId === message.runId) work.recorded(message);
+      if (isOfAttempt(work, message)) work.recorded(message);
       return;
     case "completed":
       if (isAbout(work, message)) handlers.completed(work, message);
@@ -59,6 +59,10 @@ export function receive(runtime: Runtime, line: string, handlers: MessageHandler
       if (isAbout(work, message)) work.started(message);
   }
 }
+
+/** What an attempt records carries no token: its lease may change while it is suspended. */
+const isOfAttempt = (work: Work | null, message: { runId: string; attempt: number }): work is Work =>
+  work !== null && work.run.runId === message.runId && work.run.attempt === message.attempt;
 
 /** The message is about this run, and of its lease. */
 const isAbout = (work: Work | null, message: { runId: string; token: number }): work is Work =>

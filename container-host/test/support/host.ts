@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
-import { type HostOptions, logTo, type RunningHost, startHost } from "../../src/index.ts";
+import { type HostExtras, type HostOptions, logTo, type RunningHost, startHost } from "../../src/index.ts";
 import { projectBundle } from "./bundle.ts";
 import { HOST_TOKEN, ScriptedServer } from "./scripted-server.ts";
 
@@ -36,9 +36,10 @@ export interface TestHost extends RunningHost {
 /** A real host in this process, that polls a scripted server. Killed after the test. */
 export async function testHost(
   executor: "process" | "docker",
-  options: Partial<HostOptions> & { server?: ScriptedServer } = {},
+  options: Partial<HostOptions> & { server?: ScriptedServer; pressure?: HostExtras["pressure"] } = {},
 ): Promise<TestHost> {
-  const { server: given, ...more } = options;
+  // What else the machine does must not decide how many runs the host takes.
+  const { server: given, pressure = () => ({ memoryAvailable: 1, loadPerCore: 0 }), ...more } = options;
   const server = given ?? (await testServer());
   const dataDir = options.dataDir ?? testFolder();
   const said: string[] = [];
@@ -54,6 +55,7 @@ export async function testHost(
       ...more,
     },
     logTo((level, message) => said.push(`${level} ${message}`)),
+    { pressure },
   );
   onTestFinished(() => host.kill());
   await host.ready;
