@@ -47,7 +47,7 @@ describe("webhooks.constructEvent", () => {
     ["another payload", `${body} `, signatureOf(body), /signature/],
     ["what is no signature", body, "xyz", /signature/],
     ["a payload that is not JSON", "{", signatureOf("{"), /not JSON/],
-    ["a payload that is no webhook", "{}", signatureOf("{}"), /no webhook/],
+    ["a payload that is no webhook", "{}", signatureOf("{}"), /not a webhook/],
   ])("refuses %s", async (_, payload, header, message) => {
     const refused = webhooks.constructEvent({ payload, header }, secret);
     await expect(refused).rejects.toThrow(WebhookError);

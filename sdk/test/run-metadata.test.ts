@@ -67,7 +67,7 @@ describe("what cannot be stored", () => {
     metadata.apply("self", { type: "remove", key: "list", value: 1 });
     metadata.apply("self", { type: "set", key: "a", value: 1 });
     expect(() => metadata.apply("self", { type: "set", key: "big", value: 1n })).toThrow(
-      'metadata.set("big"): the value is no JSON',
+      'metadata.set("big"): the value cannot be JSON',
     );
     await metadata.flush();
     expect(stored()).toEqual({ a: 1 });
