@@ -1,7 +1,7 @@
 /**
- * What the Worker and the objects say to each other: plain data and interfaces, no classes. Errors that a caller can act
- * on are returned as values (`{ error }`), never thrown: a thrown error over RPC means the object itself failed, and
- * every call here may then be sent again (each is idempotent).
+ * The messages between the Worker and the objects: plain data and interfaces, no classes. Errors that a
+ * caller can act on are returned as values (`{ error }`), never thrown: a thrown error over RPC means the
+ * object itself failed, and every call here may then be sent again (each is idempotent).
  */
 export type * from "./batch/rpc.ts";
 export type * from "./dispatcher/rpc.ts";

@@ -51,7 +51,7 @@ export function createBatch(sql: Sql, batch: NewBatch, now: number): void {
   );
 }
 
-/** Returns those of the indexes whose items have not arrived. */
+/** Returns the indexes whose items have not arrived. */
 export function missingItems(sql: Sql, indexes: number[]): number[] {
   const rows = sql.exec<{ value: number }>(
     "SELECT value FROM json_each(?) WHERE value NOT IN (SELECT idx FROM items)",
@@ -168,7 +168,7 @@ export function cancelBatch(sql: Sql, batch: BatchRow, reason: string, now: numb
   if (batch.sealed_at === null) abort(sql, now);
 }
 
-/** Runs after item `after` that are still to be canceled. */
+/** Returns runs after item `after` that are still to be canceled. */
 export const nextToCancel = (sql: Sql, after: number, limit: number): { idx: number; runId: string }[] =>
   sql.exec<{ idx: number; runId: string }>(
     `SELECT idx, run_id AS runId FROM items WHERE idx > ? AND state = ${ITEM.created} ORDER BY idx LIMIT ?`,
@@ -197,13 +197,13 @@ export const recordOf = (batch: BatchRow): BatchRecord => ({
   completedCount: batch.over_count,
   sealed: batch.sealed_at !== null,
   canceled: batch.canceled,
-  // Only a batch that its parent waits for has ancestors.
+  // Only a batch whose parent waits for it has ancestors.
   parentWaits: batch.ancestors !== "[]",
   enqueuedAt: batch.enqueued_at,
   completedAt: batch.completed_at,
 });
 
-/** The result for an operation that waits for the batch; null until the batch is complete. */
+/** Returns the result for an operation that waits for the batch; null until the batch is complete. */
 export function resultOf(batch: BatchRow): OperationResult | null {
   if (batch.completed_at === null) return null;
   if (batch.aborted === 0) {

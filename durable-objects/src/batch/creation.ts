@@ -4,7 +4,7 @@ import type { QueuedRuns } from "../routing/enqueue.ts";
 import { type BatchRow, completeIfOver, environmentOf } from "./core.ts";
 import { ITEM } from "./schema.ts";
 
-/** Most runs, and most characters of their items, that are in memory and in one call. */
+/** The maximum number of runs, and of characters of their items, in memory and in one call. */
 const MAX_ITEMS = 500;
 const MAX_CHARACTERS = 4 * 1024 * 1024;
 

@@ -24,7 +24,7 @@ const CANCELS_AT_ONCE = 100;
 /**
  * The object of one batch. It takes the items as they arrive, creates their runs once all items have arrived, and knows when
  * all runs have ended. Each run's id is stored before the run is created, so work that was interrupted is repeated with
- * the same ids. Under another name it is the home of a batch's idempotency key.
+ * the same ids. Under another name, an object of this class is the home of a batch's idempotency key.
  */
 export function batchObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements BatchOwnerRpc {
@@ -103,7 +103,7 @@ export function batchObject<Env extends ObjectBindings>() {
     }
 
     async runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void> {
-      // A batch that was deleted has nobody left who would ask for it.
+      // Nobody needs the answer of a batch that was deleted.
       if (!this.#batchOf(environmentKey)) return;
       await this.#group.run((sql) => core.runFinished(sql, index, finished, Date.now()));
     }
@@ -123,7 +123,7 @@ export function batchObject<Env extends ObjectBindings>() {
       await this.#life.alarm();
     }
 
-    /** Runs `work` in one transaction, and starts what follows from it. */
+    /** Runs `work` in one transaction, and starts the work that follows from it. */
     #commit(work: () => void): void {
       this.#sql.transaction(work);
       this.#life.arm();
@@ -132,7 +132,7 @@ export function batchObject<Env extends ObjectBindings>() {
       if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
     }
 
-    /** Creates the runs of a sealed batch. The alarm creates those that can't be created now. */
+    /** Creates the runs of a sealed batch. The alarm creates runs that can't be created now. */
     #create(): Promise<void> {
       this.#creating ??= this.#createAll().finally(() => {
         this.#creating = null;
@@ -174,7 +174,7 @@ export function batchObject<Env extends ObjectBindings>() {
       if (this.#undelivered()) this.ctx.waitUntil(this.#waiters.publish());
     }
 
-    /** Cancels the runs of a canceled batch. The next alarm cancels those that can't be reached now. */
+    /** Cancels the runs of a canceled batch. The next alarm cancels runs that can't be reached now. */
     async #cancelRuns(): Promise<void> {
       const batch = core.readBatch(this.#sql);
       if (!batch || !isCanceling(batch)) return;
@@ -192,7 +192,7 @@ export function batchObject<Env extends ObjectBindings>() {
         await this.#stubs.queue(queueKey).cancelRun(batch.environment_key, runId, batch.canceled ?? "");
     }
 
-    /** The result, while some waiter has not acknowledged it. */
+    /** Returns the result while some waiter has not acknowledged it. */
     #undelivered(): { batch: core.BatchRow; result: OperationResult } | null {
       const batch = core.readBatch(this.#sql);
       const result = batch && core.resultOf(batch);

@@ -7,7 +7,10 @@ import type { KeyClaimRpc } from "../shared/rpc.ts";
 
 /** One object per batch, named by the batch's id. These are the methods that queues call; the Worker's are in `BatchOwnerRpc`. */
 export interface BatchRpc {
-  /** Cancels the batch's runs, also those that are not created yet: nobody waits for it any more. Idempotent. */
+  /**
+   * Cancels the batch's runs, including runs that are not created yet, because nobody waits for it any more.
+   * Idempotent.
+   */
   cancelBatch(environmentKey: string, reason: string): Promise<void>;
   /** From a QueueObject: the run of item `index` has ended. Delivered at least once; idempotent. */
   runFinished(environmentKey: string, index: number, finished: RunFinished): Promise<void>;
@@ -39,11 +42,11 @@ export interface BatchRecord {
   refusedCount: number;
   /** Runs that have ended. */
   completedCount: number;
-  /** All items have arrived. */
+  /** True: all items have arrived. */
   sealed: boolean;
   /** Why its runs are canceled; null: they are not. */
   canceled: string | null;
-  /** Its parent waits for it. */
+  /** True: the parent waits for the batch. */
   parentWaits: boolean;
   /** When the last of its runs was created. */
   enqueuedAt: number | null;
@@ -68,7 +71,7 @@ export interface CreatedRun {
   cached: boolean;
 }
 
-/** An item that has ended: its run has, or it was refused (`runId` null). */
+/** An item that has ended: its run has ended, or the item was refused (`runId` null). */
 export interface BatchResult {
   index: number;
   task: string;
@@ -81,9 +84,12 @@ export interface BatchOwnerRpc extends BatchRpc, KeyClaimRpc {
   /** Idempotent by id; a waiter is added to an existing one. */
   createBatch(batch: NewBatch): Promise<BatchRecord>;
   retrieveBatch(environmentKey: string): Promise<BatchRecord | null>;
-  /** Returns those of the indexes whose items have not arrived. */
+  /** Returns the indexes whose items have not arrived. */
   missingItems(environmentKey: string, indexes: number[]): Promise<number[]>;
-  /** Adds items; those that arrived before don't change. The last one seals the batch, and its runs are created. */
+  /**
+   * Adds items; items that arrived before don't change. The last one seals the batch, and its runs are
+   * created.
+   */
   addItems(
     environmentKey: string,
     chunk: BatchChunk,

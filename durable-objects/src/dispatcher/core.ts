@@ -25,7 +25,7 @@ interface Session {
   lastSeenAt: number;
   polls: number;
   queues: Set<string>;
-  /** Said again with each poll, so it need not survive a restart. */
+  /** Hosts repeat this with each poll, so it need not survive a restart. */
   about?: AboutHost;
 }
 
@@ -92,20 +92,21 @@ export class DispatcherCore {
     this.#turn(entry);
   }
 
-  /** Whether the session is alive: a session that has ended gets no runs. */
+  /** Returns whether the session is alive: a session that has ended gets no runs. */
   isAlive(sessionId: string): boolean {
     return this.#sessions.has(sessionId);
   }
 
-  /** Whether the session is alive and its host is not draining. */
+  /** Returns whether the session is alive and its host is not draining. */
   takesRuns(sessionId: string): boolean {
     const session = this.#sessions.get(sessionId);
     return session !== undefined && !this.hosts.isDraining(session.hostId);
   }
 
   /**
-   * Records a sign of life of a host session. Returns the sessions that it ends: a host has one session, the latest. Null:
-   * this session has ended itself, and can't come back, or it is another host's.
+   * Records a sign of life of a host session. Returns the sessions that it ends, because a host has only one
+   * session, the latest. Returns null if this session has itself ended, and so can't come back, or if it is
+   * another host's.
    */
   seen(hostId: string, sessionId: string): string[] | null {
     const session = this.#sessions.get(sessionId);
@@ -134,7 +135,7 @@ export class DispatcherCore {
       if (poll.sessionId === sessionId) this.#polls.delete(poll.id);
   }
 
-  /** Sessions that have ended, with the queues that have not been informed yet. */
+  /** Returns the sessions that have ended, with the queues that have not been informed yet. */
   sessionsToEnd(): Map<string, string[]> {
     const rows = this.#sql.exec<{ session_id: string; queue_key: string }>(
       "SELECT session_id, queue_key FROM session_queues JOIN sessions USING (session_id) WHERE lost = 1",
@@ -170,20 +171,20 @@ export class DispatcherCore {
     if (session) session.polls += 1;
   }
 
-  /** What a host said about itself. */
+  /** Returns what a host reported about itself. */
   describe(sessionId: string, about: AboutHost | undefined): void {
     const session = this.#sessions.get(sessionId);
     if (session && about) session.about = about;
   }
 
-  /** Runs that the session's waiting polls have room for. */
+  /** Returns the number of runs that the session's waiting polls have room for. */
   roomOf(sessionId: string): number {
     let room = 0;
     for (const poll of this.#polls.values()) if (poll.sessionId === sessionId) room += poll.max;
     return room;
   }
 
-  /** Whether some environment waits for a host. */
+  /** Returns whether some environment waits for a host. */
   get isContended(): boolean {
     return this.#turns.ready > 0;
   }
@@ -203,8 +204,8 @@ export class DispatcherCore {
   }
 
   /**
-   * Gives the next waiting poll its share of what is ready, and takes it out of the line until its answer: its
-   * assignments, one an environment. Null: nothing is ready, or nobody waits.
+   * Gives the next waiting poll its share of what is ready, as assignments, one per environment, and takes it
+   * out of the line until its answer. Returns null if nothing is ready or nobody waits.
    */
   assign(): Assignment[] | null {
     const waiting = [...this.#polls.values()].filter((poll) => poll.max > 0);
@@ -228,7 +229,7 @@ export class DispatcherCore {
     for (const [id, other] of others) this.#polls.set(id, other);
   }
 
-  /** Records the answer to an assignment: the environment's state after it, or null where the call failed. */
+  /** Records the answer to an assignment: the environment's state after it, or null if the call failed. */
   assigned(assignment: Assignment, state: EnvironmentState | null): void {
     const entry = this.#environments.get(assignment.environmentKey) as EnvironmentEntry;
     entry.inflight -= assignment.max;

@@ -12,11 +12,11 @@ interface HostRow {
   [column: string]: string | number | null;
 }
 
-/** The container hosts that registered, with what each authenticates with. A revoked one stays on record. */
+/** The registered container hosts with the hashes of their credentials. A revoked host stays on record. */
 export class HostRegistry {
   readonly #sql: Sql;
   readonly #now: () => number;
-  /** Asked about with every poll. */
+  /** Read with every poll, so it is kept in memory. */
   readonly #revoked: Set<string>;
   readonly #draining: Set<string>;
 
@@ -55,7 +55,7 @@ export class HostRegistry {
     return this.#revoked.has(hostId);
   }
 
-  /** Null: there is no such host. The time of its first revocation stays. */
+  /** Returns null if there is no such host. The time of the first revocation is kept. */
   revoke(hostId: string): RegisteredHostRecord | null {
     this.#sql.exec(
       "UPDATE hosts SET revoked_at = coalesce(revoked_at, ?) WHERE host_id = ?",
@@ -68,12 +68,15 @@ export class HostRegistry {
     return recordOf(row);
   }
 
-  /** Whether the host is to get no more runs. */
+  /** Returns whether the host gets no more runs. */
   isDraining(hostId: string): boolean {
     return this.#draining.has(hostId);
   }
 
-  /** Null: there is no such host. The time at which it first began to drain stays until it takes runs again. */
+  /**
+   * Returns null if there is no such host. The time at which it began to drain is kept until it takes runs
+   * again.
+   */
   drain(hostId: string, draining: boolean): RegisteredHostRecord | null {
     const before = this.#find(hostId);
     if (!before) return null;
@@ -84,12 +87,12 @@ export class HostRegistry {
     return recordOf({ ...before, draining_at: at });
   }
 
-  /** A session of the host begins or ends. */
+  /** Records that a session of the host begins or ends. */
   seen(hostId: string): void {
     this.#sql.exec("UPDATE hosts SET last_seen_at = ? WHERE host_id = ?", this.#now(), hostId);
   }
 
-  /** The latest to register first. */
+  /** Returns hosts, the latest to register first. */
   list(limit: number): RegisteredHostRecord[] {
     return this.#sql
       .exec<HostRow>("SELECT * FROM hosts ORDER BY registered_at DESC, host_id LIMIT ?", limit)

@@ -19,7 +19,7 @@ export interface HostInfo {
   sessionId: string;
   lastSeenAt: number;
   polls: number;
-  /** What it said with its last poll. */
+  /** What the host reported with its last poll. */
   about?: AboutHost;
 }
 
@@ -30,23 +30,23 @@ export interface HostRegistration {
   name?: string;
 }
 
-/** `unknown`: also where the credential is another host's. */
+/** `unknown` is also the answer if the credential is another host's. */
 export type HostVerdict = "ok" | "unknown" | "revoked";
 
-/** A host that registered once. Times in milliseconds since the epoch. */
+/** A registered host. Times are in milliseconds since the epoch. */
 export interface RegisteredHostRecord {
   hostId: string;
   name: string | null;
   registeredAt: number;
   revokedAt: number | null;
-  /** Since when it gets no more runs; null: it gets runs. */
+  /** When it stopped getting runs. Null: it gets runs. */
   drainingAt: number | null;
-  /** When a session of it began or ended last, or now where it is connected; null: never. */
+  /** When its last session began or ended; now if it is connected; null: never. */
   lastSeenAt: number | null;
   isConnected: boolean;
-  /** Polls that wait. */
+  /** The number of waiting polls. */
   polls: number;
-  /** What it said with its last poll, while it is connected. */
+  /** What it reported with its last poll, while it is connected. */
   about?: AboutHost;
 }
 
@@ -54,22 +54,26 @@ export interface DispatcherRpc {
   /** Idempotent. `exists`: another host has that id; `revoked`: the host was revoked. Nothing is changed then. */
   registerHost(host: HostRegistration): Promise<"ok" | "exists" | "revoked">;
   verifyHost(hostId: string, credentialHash: string): Promise<HostVerdict>;
-  /** Ends the host's session at once: what it holds is queued again. Idempotent. Null: there is no such host. */
+  /**
+   * Ends the host's session at once, so that its runs are queued again. Idempotent. Null: there is no such
+   * host.
+   */
   revokeHost(hostId: string): Promise<RegisteredHostRecord | null>;
   /**
    * A host that drains gets no more runs; its current runs continue. `draining` false: it gets runs again. Idempotent. Null:
    * there is no such host.
    */
   drainHost(hostId: string, draining: boolean): Promise<RegisteredHostRecord | null>;
-  /** At most `limit`, the latest to register first. */
+  /** Returns at most `limit` hosts, the latest to register first. */
   listHosts(limit: number): Promise<RegisteredHostRecord[]>;
   reportEnvironment(state: EnvironmentState): Promise<void>;
   poll(request: DequeueRequest): Promise<PollResult>;
   /** The host reported, so it is alive. `goodbye` ends its session at once. */
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
   /**
-   * From a QueueObject with prefetched permits: runs it leased to this session. `delivered` false: the session is over or its
-   * host drains, the queue takes them back. `more` false: the host has no room left, or others wait for it.
+   * From a QueueObject with prefetched permits: runs that it leased to this session. `delivered` false: the
+   * session has ended or its host drains, so the queue takes them back. `more` false: the host has no room
+   * left, or others wait for it.
    */
   deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }>;
   notifyHost(sessionId: string, notices: HostNotice[]): Promise<void>;

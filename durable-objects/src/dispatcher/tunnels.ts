@@ -13,7 +13,7 @@ import type { ObjectSocket } from "../lib/object-sockets.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import type { PollResult } from "./rpc.ts";
 
-/** Header in which the Worker says who opens a tunnel, as a TunnelOpening: it has checked that. */
+/** Header with the authenticated principal that opens a tunnel, as a TunnelOpening. The Worker sets it. */
 export const TUNNEL_OPENING_HEADER = "x-acme-tunnel-opening";
 
 export interface TunnelOpening {
@@ -22,11 +22,11 @@ export interface TunnelOpening {
   takeOver: boolean;
 }
 
-/** The machine at the other end. It lies in the socket's attachment, so it is small. */
+/** The machine at the other end. It is stored in the socket's attachment, so it has to be small. */
 export interface TunnelPrincipal {
   environmentKey: string;
   hostId: string;
-  /** What people call the machine. */
+  /** Display name of the machine. */
   name: string;
 }
 
@@ -35,7 +35,7 @@ export interface TunnelDependencies<Env> {
   /** Returns the JSON text of a DequeueResponse. */
   dequeueResponse(env: Env, hostId: string, result: PollResult): string;
   applyReport(env: Env, report: Report): Promise<ReportResponse>;
-  /** Null: the environment has no such deployment. */
+  /** Returns null if the environment has no such deployment. */
   deployment(env: Env, environmentKey: string, deploymentId: string): Promise<HostDeployment | null>;
 }
 
@@ -44,7 +44,7 @@ type Dequeue = z.output<typeof DequeueRequest>;
 
 export type TunnelSocket = ObjectSocket<SavedTunnel>;
 
-/** What a tunnel is restored from when its object wakes up. */
+/** The state from which a tunnel is restored when its object wakes up. */
 export interface SavedTunnel {
   principal: TunnelPrincipal;
   openedAt: number;
@@ -58,18 +58,19 @@ export interface SavedTunnel {
 interface Owner {
   now(): number;
   /**
-   * Asks for runs until `answer` is called, once. Returns what withdraws the request; null: the session has ended.
+   * Requests runs until `answer` is called, once. Returns a function that withdraws the request; null if the
+   * session has ended.
    */
   poll(
     request: Pick<Dequeue, "hostId" | "sessionId" | "max">,
     answer: (result: PollResult) => void,
   ): (() => void) | null;
-  /** Returns runs to their queues that did not reach the machine. */
+  /** Returns runs that did not reach the machine to their queues. */
   giveBack(runs: LeasedRun[]): void;
   /** Ends the sessions of all hosts but this one. */
   endOthers(hostId: string): void;
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
-  /** The session has no connection any more. It ends unless it gets another one soon. */
+  /** The session has lost its connection. It ends unless it gets another one soon. */
   disconnected(sessionId: string): void;
   dequeueResponse(hostId: string, result: PollResult): string;
   applyReport(report: Report): Promise<ReportResponse>;
@@ -83,7 +84,7 @@ interface Tunnel extends Omit<SavedTunnel, "polls"> {
   unconfirmed: Map<number, LeasedRun[]>;
 }
 
-/** Most requests for runs that wait on one connection. */
+/** The maximum number of requests for runs that wait on one connection. */
 const MAX_POLLS = 16;
 const MAX_MESSAGE_CHARACTERS = 32 * 1024 * 1024;
 
@@ -92,8 +93,8 @@ const MAX_MESSAGE_CHARACTERS = 32 * 1024 * 1024;
  *
  * - **open**: its machine gets the environment's runs. There is at most one: a connection of the same machine replaces the
  *   earlier one, and one of another machine is refused, unless it takes over;
- * - **closed**: the machine's session stays for a moment, so that a connection that was cut is opened again without losing a
- *   run. Runs that were on their way are queued again.
+ * - **closed**: the machine's session is kept for a moment, so that it can reconnect without losing a run.
+ *   Runs that were in transit are queued again.
  */
 export class Tunnels {
   readonly #owner: Owner;
@@ -103,7 +104,7 @@ export class Tunnels {
     this.#owner = owner;
   }
 
-  /** Takes a socket that was open when the object went to sleep. */
+  /** Restores a socket that was open when the object hibernated. */
   restore(socket: TunnelSocket, saved: SavedTunnel): void {
     const tunnel: Tunnel = { ...saved, polls: new Map(), unconfirmed: new Map() };
     this.#tunnels.set(socket, tunnel);
@@ -138,7 +139,7 @@ export class Tunnels {
     this.#save(socket, tunnel);
   }
 
-  /** Whether a session has a connection. */
+  /** Returns whether a session has a connection. */
   isOpen(sessionId: string): boolean {
     return [...this.#tunnels.values()].some((tunnel) => tunnel.sessionId === sessionId);
   }
@@ -172,7 +173,7 @@ export class Tunnels {
     }
   }
 
-  /** The socket is closed. */
+  /** Handles the close of a socket. */
   closed(socket: TunnelSocket): void {
     const tunnel = this.#tunnels.get(socket);
     if (!tunnel) return;
@@ -204,7 +205,7 @@ export class Tunnels {
           );
         tunnel.sessionId = asked.data.sessionId;
         this.#poll(socket, tunnel, id, asked.data.max);
-        // Nothing is waited for: it makes the session known.
+        // The call does not wait: it only makes the session known.
         if (asked.data.waitMs === 0) this.#answerNow(socket, tunnel, id);
         this.#save(socket, tunnel);
         return;
@@ -264,7 +265,7 @@ export class Tunnels {
   }
 }
 
-/** Whether every run of the report is of the environment. */
+/** Returns whether every run of the report belongs to the environment. */
 function isOf(report: Report, environmentKey: string): boolean {
   const { started, completed, heartbeats, journals, suspensions, checkpoints, logs } = report;
   return [started, completed, heartbeats, journals, suspensions, checkpoints, logs]
@@ -280,14 +281,14 @@ function jsonOf(text: string): unknown {
   }
 }
 
-/** `body` is JSON text, which may be large: it is put into the message as it is. */
+/** `body` is JSON text, which may be large, so it is embedded in the message without parsing. */
 const succeed = (socket: TunnelSocket, id: number, body: string): void =>
   socket.send(`{"id":${id},"status":200,"body":${body}}`);
 
 const fail = (socket: TunnelSocket, id: number, status: number, code: string, error: string): void =>
   socket.send(JSON.stringify({ id, status, code, error } satisfies TunnelFailure));
 
-/** Says why before the connection is closed. */
+/** Sends the reason before the connection is closed. */
 function refuse(
   socket: Pick<TunnelSocket, "send" | "close">,
   status: number,

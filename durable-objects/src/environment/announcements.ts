@@ -1,6 +1,6 @@
 import type { Meta } from "../lib/sql.ts";
 
-/** The key dates from when only promotions were announced. */
+/** The name of the key is historical: once only promotions were announced. */
 const META_KEY = "promoted";
 
 /**

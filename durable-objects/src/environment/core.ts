@@ -23,7 +23,7 @@ import { loadSettings, saveSettings, slotLimit, withChanges } from "./settings.t
 import { SlotAccount } from "./slot-account.ts";
 import { SplitLimits } from "./split-limits.ts";
 
-/** Most prefetched permits of a queue. */
+/** The maximum number of prefetched permits of a queue. */
 const MAX_PREFETCHED = 8;
 /** One queue gets at most one in this many of the free slots as prefetched permits. */
 const PREFETCH_SHARE = 4;
@@ -52,7 +52,7 @@ export class EnvironmentCore {
   readonly changes: ReportedChanges;
   /** The concurrency limits with names. */
   readonly named: NamedLimits;
-  /** The prefetched permits that are to be given back. */
+  /** Decides which prefetched permits are to be given back. */
   readonly revocations: Revocations;
   readonly #sql: Sql;
   readonly #meta: Meta;
@@ -65,10 +65,10 @@ export class EnvironmentCore {
   #seq: number;
   #epoch: number;
 
-  /** Queues with runs that hold named limits: the one that was granted some last is last. */
+  /** Queues with runs that hold named limits, in the order in which they were last granted some. */
   readonly #limited = new Set<QueueFlow>();
 
-  /** What the current deployment declares: of a queue, and of the concurrency limits with names. */
+  /** What the current deployment declares about queues and named concurrency limits. */
   constructor(
     sql: Sql,
     now: () => number,
@@ -131,7 +131,7 @@ export class EnvironmentCore {
     return { environmentKey, seq: this.#seq, ready: this.ready, weight: this.#settings.weight };
   }
 
-  /** What the limits kept here say of a queue. Reads only. */
+  /** Returns what the limits kept here mean for a queue. Reads only. */
   limitsOf(
     queue: string,
     limits: string[],
@@ -173,7 +173,7 @@ export class EnvironmentCore {
     return { ...promotion, queueSizeLimit, partitions: this.changes.partitions };
   }
 
-  /** Makes a deployment the current one. All queues are to be informed, and `limitsChanged` is to be called. */
+  /** Makes a deployment the current one. The caller has to inform all queues and call `limitsChanged`. */
   promote(environment: EnvironmentRef, promoted: PromotedDeployment): void {
     this.#sql.transaction(() => {
       this.#meta.set("environment", environment);
@@ -246,7 +246,7 @@ export class EnvironmentCore {
         this.#limited.add(flow);
       }
     }
-    // What is granted of named limits is not left for other queues.
+    // What is granted of named limits is not available to other queues.
     this.#turnLimited();
     // When nobody else waits, queues get prefetched permits too. Whether the host has room shows when it gets some runs.
     if (this.#turns.ready === 0) for (const grant of grants) this.#addPrefetched(grant);
@@ -271,7 +271,7 @@ export class EnvironmentCore {
     { leased, started, refused = false }: { leased: number; started: number; refused?: boolean },
   ): void {
     const flow = this.#flowOf(grant);
-    // What another partition reported meanwhile may have freed a slot of a key that the grant said it holds.
+    // A report of another partition may meanwhile have freed a slot of a key that the grant counted as held.
     const isCurrent = grant.shared?.elsewhere === undefined || flow.isUnchangedSince(grant);
     this.#settle(grant, started);
     this.applyState(state);
@@ -293,7 +293,7 @@ export class EnvironmentCore {
     this.#turnWithOthers(this.#flowOf(grant));
   }
 
-  /** When the rate of a split queue allows more starts; null: no rate holds anything back. */
+  /** Returns when the rate of a split queue allows more starts; null if no rate holds anything back. */
   get refillAt(): number | null {
     let first: number | null = null;
     for (const queue of this.#limits.rated) {
@@ -303,7 +303,7 @@ export class EnvironmentCore {
     return first;
   }
 
-  /** Makes ready what rates, and overrides of limits that have expired, allow by now. */
+  /** Marks runs as ready that rates, and the expiry of overrides, allow by now. */
   refill(): void {
     for (const queue of this.#limits.rated) {
       const flow = this.registry.flow(queue);
@@ -341,12 +341,14 @@ export class EnvironmentCore {
     this.#turns.set(flow.queue, flow.ready(this.#settings.concurrencyLimit, this.#now()));
   }
 
-  /** The same for the queues that share named limits, in the order in which they are to get their turns. */
+  /**
+   * Does the same for the queues that share named limits, in the order in which they are to get their turns.
+   */
   #turnLimited(): void {
     for (const flow of this.#limited) this.#turn(flow);
   }
 
-  /** The same for a queue and, if it holds named limits, for those that share them. */
+  /** Does the same for a queue and, if it holds named limits, for the queues that share them. */
   #turnWithOthers(flow: QueueFlow): void {
     if (this.#limited.has(flow)) this.#turnLimited();
     else this.#turn(flow);

@@ -19,7 +19,7 @@ export class CurrentManifest {
     this.#core = core;
   }
 
-  /** What is stored has changed. */
+  /** Drops the copies in memory, because the stored deployment has changed. */
   forget(): void {
     this.#deployment = undefined;
   }
@@ -44,7 +44,7 @@ export class CurrentManifest {
     return this.#deployment;
   }
 
-  /** In alphabetical order. */
+  /** Returns the names in alphabetical order. */
   queueNames(): string[] {
     const manifest = this.deployment()?.manifest;
     const declared = [
@@ -61,7 +61,9 @@ export class CurrentManifest {
     ].sort();
   }
 
-  /** With its partitions, including those where runs may have been triggered that have not reported yet. */
+  /**
+   * Returns a queue with its partitions, including partitions that have not reported yet but may have runs.
+   */
   knownQueue(queue: string): KnownQueue {
     const current = this.deployment();
     const count = current ? partitionsOf(current, this.indexed(current), queue) : 1;

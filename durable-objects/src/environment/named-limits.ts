@@ -4,7 +4,7 @@ import type { LimitedUse, LimitLeft, LimitsGrant, QueueState } from "../queue/rp
 import { limitNamesOf } from "../routing/limit-sets.ts";
 import type { LimitBound, LimitChange, LimitKeyState, LimitState } from "./rpc.ts";
 
-/** What was changed of a limit through the API. */
+/** Changes of a limit through the API. */
 interface Changes {
   perKey?: { value: number; at: number };
   total?: { value: number; at: number };
@@ -19,7 +19,7 @@ interface KeyOverride {
 /** The part of a grant that concerns named limits. */
 export interface LimitsOfGrant {
   limits?: LimitsGrant;
-  /** No limit is missing because another grant offers it. */
+  /** False: some limit is left out because another grant offers it. */
   complete?: boolean;
   /** The version of the limits that it was made with. */
   version?: number;
@@ -37,11 +37,11 @@ interface Sources {
   now: () => number;
   /** The limits that the current deployment declares, by name. */
   declared: () => ReadonlyMap<string, NamedLimitManifest>;
-  /** No limit allows more than the environment does without its burst. */
+  /** The environment's limit without its burst, which no named limit exceeds. */
   environmentLimit: () => number;
 }
 
-/** Most keys of one limit that have an override at a time. */
+/** The maximum number of keys of one limit that have an override at a time. */
 export const MAX_KEY_OVERRIDES = 1_000;
 
 const UNUSED: Use = { held: 0, queued: 0, keys: new Map() };
@@ -216,7 +216,7 @@ export class NamedLimits {
       }
   }
 
-  /** When the next override of a key expires; null without overrides that expire. */
+  /** Returns when the next override of a key expires; null if none expires. */
   get expiresAt(): number | null {
     let first: number | null = null;
     for (const keys of this.#keyOverrides.values())

@@ -29,7 +29,7 @@ import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 
 const TICK_MS = 10_000;
-/** Most runs reported as ready: a dispatcher that has handed out this many asks again. */
+/** The maximum number of runs reported as ready: a dispatcher that has handed out this many asks again. */
 const MAX_REPORTED_READY = 1_000;
 
 /** The object of one environment: its concurrency, fairness over its queues, current deployment and schedules. */
@@ -186,12 +186,12 @@ export function environmentObject<Env extends ObjectBindings>() {
       environment: EnvironmentRef,
       changes: Partial<EnvironmentSettings>,
     ): Promise<EnvironmentSettings> {
-      // After this, queues that got permits from an earlier life of this object are known.
+      // After this, all queues that got permits from an earlier life of this object are known.
       await this.#calls.sync();
       const settings = this.#core.updateSettings(environment, changes);
       this.#manifest.forget();
       this.#calls.revoke(this.#core.revocations.allPrefetched());
-      // The weight may have changed while as much is ready as before.
+      // The weight may have changed although the number of ready runs has not.
       this.#dispatcher.forget();
       await this.#dispatcher.publish();
       return settings;
@@ -281,7 +281,10 @@ export function environmentObject<Env extends ObjectBindings>() {
       this.#refillLater();
     }
 
-    /** The pool of hosts that execute the environment's runs. Nothing is ready before anybody has named the environment. */
+    /**
+     * The pool of hosts that execute the environment's runs. Nothing is ready before a caller has named the
+     * environment.
+     */
     #pool(): string {
       if (this.#poolName === null) {
         const { environment } = this.#core;

@@ -1,7 +1,7 @@
 import type { Meta } from "../lib/sql.ts";
 import type { PromotedDeployment } from "./rpc.ts";
 
-/** The deployment that was promoted last, and how many were before it. */
+/** The last promoted deployment, and the number of promotions before it. */
 export interface Promotion extends PromotedDeployment {
   /** Counts the promotions of the environment. */
   promotion: number;

@@ -5,24 +5,24 @@ import type { CurrentManifest } from "./current-manifest.ts";
 import type { Grant } from "./queue-flow.ts";
 import type { CurrentDeployment } from "./rpc.ts";
 
-/** Most queues that are called at once: a Worker may hold few calls open. */
+/** The maximum number of queues that are called at once, because a Worker may hold only a few calls open. */
 const PARALLEL = 50;
-/** Longest pause before a queue that did not answer is asked again. */
+/** The longest pause before a queue that did not answer is asked again. */
 const MAX_DELAY_MS = 10_000;
 
 interface Owner {
   core: EnvironmentCore;
   manifest: CurrentManifest;
   queue: Stubs["queue"];
-  /** The state may have changed: the dispatcher hears of it. */
+  /** The state may have changed, so the dispatcher is informed. */
   publish(): Promise<unknown>;
   /** Keeps the object alive until its argument settles. */
   waitUntil(work: Promise<unknown>): void;
 }
 
 /**
- * The environment's calls to its queues: grants, revocations, and what they have to know. A call that is not answered changes
- * nothing for certain, so what it may have done counts until the queue says otherwise.
+ * The environment's calls to its queues: grants, revocations, and what they have to know. The effect of an
+ * unanswered call is unknown, so its possible effect counts until the queue reports otherwise.
  */
 export class QueueCalls {
   readonly #core: EnvironmentCore;
@@ -42,7 +42,7 @@ export class QueueCalls {
     this.#waitUntil = waitUntil;
   }
 
-  /** Asks a queue for as many runs as it was granted. None where it does not answer. */
+  /** Asks a queue for as many runs as it was granted. Returns none if the queue does not answer. */
   async dequeue(
     grant: Grant,
     host: { hostId: string; sessionId: string },
@@ -92,7 +92,7 @@ export class QueueCalls {
     }
   }
 
-  /** Finds out what became of an unanswered grant. Its permits count until that is known. */
+  /** Finds out the outcome of an unanswered grant. Its permits count until that is known. */
   async #recover(grant: Grant): Promise<void> {
     const epoch = this.#core.grantLost();
     for (let delay = 100; ; delay = Math.min(delay * 2, MAX_DELAY_MS)) {

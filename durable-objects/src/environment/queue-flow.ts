@@ -27,7 +27,7 @@ export interface Grant extends LimitsOfGrant {
   prefetched: number;
   /** Set for a split queue. */
   shared?: SharedGrant;
-  /** The grant was counted against a rate that is kept here. */
+  /** True: the grant was counted against a rate that is kept here. */
   rated?: boolean;
   /** How often the partitions' states had changed when it was made. */
   changes?: number;
@@ -39,16 +39,17 @@ interface Wanted extends Slots {
 }
 
 /**
- * A queue among those of its environment. The limits that its partitions share are counted here: the limit of runs without a
- * concurrency key, the one over all keys, and the rate. Like the environment's limit, each counts slots held, prefetched
- * permits and unanswered grants, so it is never exceeded; slots that one partition does not use are free for the others. The
- * queue has one turn among the queues, which its partitions take by turns. A queue that is not split keeps its limits itself.
+ * A queue among those of its environment. The limits that its partitions share are counted here: the limit of
+ * runs without a concurrency key, the one over all keys, and the rate. Like the environment's limit, each
+ * counts slots held, prefetched permits and unanswered grants, so it is never exceeded; slots that one
+ * partition does not use are free for the others. The queue has one turn among the queues, which its
+ * partitions use alternately. A queue that is not split keeps its limits itself.
  */
 export class QueueFlow {
   readonly queue: string;
   readonly #named: NamedLimits;
   readonly partitions = new Map<string, Partition>();
-  /** Number of changes through the API: a partition that knows fewer gets no grants. */
+  /** The number of changes through the API. A partition that knows of fewer gets no grants. */
   revision = 0;
   promotion = 0;
   /** How many partitions new runs are spread over. */
@@ -58,7 +59,7 @@ export class QueueFlow {
   #environmentLimit = Number.POSITIVE_INFINITY;
   #limits: Slots = { all: Number.POSITIVE_INFINITY, unkeyed: Number.POSITIVE_INFINITY };
   readonly #turns = new DeficitRoundRobin();
-  /** Some partition has to wait for slots that other partitions may use. */
+  /** True: some partition has to wait for slots that other partitions may use. */
   #waits = false;
   /** Partitions that had nothing to lease when they were asked, since the last change, with the version of the named limits. */
   readonly #fruitless = new Map<string, number>();
@@ -78,7 +79,7 @@ export class QueueFlow {
     return false;
   }
 
-  /** Whether more than one object may have runs of the queue. */
+  /** Returns whether more than one object may have runs of the queue. */
   get isSplit(): boolean {
     return this.partitions.size > 1 || this.rate !== null || this.hasMisplacedKeys;
   }
@@ -95,7 +96,7 @@ export class QueueFlow {
     this.#fruitless.clear();
   }
 
-  /** Whether no partition has reported anything since the grant was made. */
+  /** Returns whether no partition has reported anything since the grant was made. */
   isUnchangedSince({ changes }: Grant): boolean {
     return changes === this.#changes;
   }
@@ -112,7 +113,10 @@ export class QueueFlow {
     this.#limits = limits;
   }
 
-  /** The limit over all keys, and when the rate allows a start; null: there is none, or it holds nothing back. */
+  /**
+   * Returns the limit over all keys, and when the rate allows a start; null if there is no limit or it holds
+   * nothing back.
+   */
   sharedLimits(now: number): { limit: number | null; nextStartAt: number | null } {
     const { all } = this.#limits;
     const { rate } = this;
@@ -122,7 +126,7 @@ export class QueueFlow {
     };
   }
 
-  /** Slots that may still be taken. */
+  /** Returns the number of slots that may still be taken. */
   get free(): Slots {
     const taken: Slots = { all: 0, unkeyed: 0 };
     for (const { state, inflight } of this.partitions.values()) {
@@ -164,7 +168,7 @@ export class QueueFlow {
     return ready;
   }
 
-  /** Whether the limit of a key has to be kept over several partitions. */
+  /** Returns whether the limit of a key spans several partitions. */
   get #isMixed(): boolean {
     return this.#limits.unkeyed !== Number.POSITIVE_INFINITY && this.hasMisplacedKeys;
   }
@@ -237,7 +241,7 @@ export class QueueFlow {
     return new Map([[first, share]]);
   }
 
-  /** Slots that keys hold in other partitions than this one. */
+  /** Returns the slots that keys hold in other partitions than this one. */
   #heldElsewhere(queueKey: string): Record<string, number> {
     const held: Record<string, number> = {};
     for (const [other, { state }] of this.partitions) {
@@ -266,7 +270,10 @@ export class QueueFlow {
     else this.#unrated -= 1;
   }
 
-  /** Partitions with prefetched permits that others wait for, or that would start more than the rate allows. */
+  /**
+   * Returns the partitions with prefetched permits that others wait for, or that would start more than the
+   * rate allows.
+   */
   prefetchedToRevoke(): string[] {
     if (!this.isSplit || (!this.#waits && !this.rate)) return [];
     return [...this.partitions]

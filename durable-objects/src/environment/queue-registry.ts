@@ -7,8 +7,8 @@ import { type Partition, QueueFlow } from "./queue-flow.ts";
 const IDLE_AFTER_MS = 60_000;
 
 /**
- * The queues of an environment and their partitions: those that have reported to this life of the object in memory, and all
- * that ever had a run in the table `queues`. A partition is, at any moment,
+ * The queues of an environment and their partitions. Memory has those that have reported to this life of the
+ * object; the table `queues` has all that ever had a run. A partition is, at any moment,
  *
  * - **unknown**: it has no row, because it has not reported yet, or never had a run;
  * - **inactive**: it has a row, and held nothing and had no work for a while;
@@ -40,12 +40,12 @@ export class QueueRegistry {
     return this.#partitions;
   }
 
-  /** The queue with this name, if it has reported to this life of the object. */
+  /** Returns the queue with this name, if it has reported to this life of the object. */
   flow(queue: string): QueueFlow | undefined {
     return this.#flows.get(queue);
   }
 
-  /** Adds a partition that reports to this life of the object for the first time, as one that has reported nothing yet. */
+  /** Adds a partition that reports to this life of the object for the first time, with an empty state. */
   add(state: QueueState): Partition {
     const { queue, queueKey } = state;
     let flow = this.#flows.get(queue);
@@ -122,32 +122,32 @@ export class QueueRegistry {
     return active;
   }
 
-  /** Whether a partition has held, wanted and been granted nothing for a while. */
+  /** Returns whether a partition has held, wanted and been granted nothing for a while. */
   isUnused({ usedAt }: Partition): boolean {
     return usedAt < this.#now() - IDLE_AFTER_MS;
   }
 
-  /** Keys of partitions that may hold slots or have work from before this object started. */
+  /** Returns the keys of partitions that may hold slots or have work from before this object started. */
   queuesToSync(): string[] {
     return this.#sql
       .exec<{ queue_key: string }>("SELECT queue_key FROM queues WHERE active = 1")
       .map((row) => row.queue_key);
   }
 
-  /** The name of a queue that has reported. */
+  /** Returns the name of a queue that has reported. */
   nameOf(queueKey: string): string | undefined {
     return this.#sql.exec<{ queue: string }>("SELECT queue FROM queues WHERE queue_key = ?", queueKey)[0]
       ?.queue;
   }
 
-  /** The partitions of a queue that have reported, by number. */
+  /** Returns the partitions of a queue that have reported, by number. */
   partitionsOf(queue: string): number[] {
     return this.#sql
       .exec<{ partition: number }>("SELECT partition FROM queues WHERE queue = ? ORDER BY partition", queue)
       .map((row) => row.partition);
   }
 
-  /** Keys of the other partitions of the queue that have reported. */
+  /** Returns the keys of the other partitions of the queue that have reported. */
   siblingsOf({ queue, queueKey }: Pick<QueueState, "queue" | "queueKey">): string[] {
     return this.#sql
       .exec<{ key: string }>(

@@ -26,12 +26,12 @@ export class ReportedChanges {
     return this.#changes.get(queue);
   }
 
-  /** The number of changes of the queue; 0: there are none. */
+  /** Returns the number of changes of the queue; 0 if there are none. */
   revisionOf(queue: string): number {
     return this.#changes.get(queue)?.revision ?? 0;
   }
 
-  /** The numbers of partitions that were set, by queue name. */
+  /** Returns the numbers of partitions that were set through the API, by queue name. */
   get partitions(): Record<string, number> {
     const partitions: Record<string, number> = {};
     for (const [queue, { overrides }] of this.#changes)

@@ -6,7 +6,7 @@ import type { SlotAccount } from "./slot-account.ts";
 export class Revocations {
   readonly #registry: QueueRegistry;
   readonly #slots: SlotAccount;
-  /** Whether more runs are ready than there are free slots. */
+  /** Returns whether more runs are ready than there are free slots. */
   readonly #isShort: () => boolean;
 
   constructor(registry: QueueRegistry, slots: SlotAccount, isShort: () => boolean) {

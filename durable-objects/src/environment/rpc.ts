@@ -6,7 +6,7 @@ import type { DeploymentRef, EnvironmentRef } from "../routing/refs.ts";
 export interface EnvironmentState {
   environmentKey: string;
   seq: number;
-  /** Runs that could be dequeued now under all limits below the dispatcher. */
+  /** Runs that could be dequeued now under the limits of the environment and its queues. */
   ready: number;
   /** The environment's share among those with something ready. */
   weight: number;
@@ -22,7 +22,7 @@ export interface PromotedDeployment {
 export interface CurrentDeployment extends PromotedDeployment {
   /** Counts the promotions of the environment. */
   promotion: number;
-  /** Most runs that a queue holds that have not started; null: the platform's limit. */
+  /** The maximum number of runs of a queue that have not started. Null: the platform's limit. */
   queueSizeLimit: number | null;
   /** Partitions of the queues for which they were set through the API, by name. */
   partitions: Record<string, number>;
@@ -30,19 +30,19 @@ export interface CurrentDeployment extends PromotedDeployment {
 
 /** The settings of one environment. */
 export interface EnvironmentSettings {
-  /** Runs executing at once: no queue ever uses more than this. */
+  /** The maximum number of runs that execute at once in any single queue. */
   concurrencyLimit: number;
   /** All queues together may use this many times the limit, rounded down. At least 1. */
   burstFactor: number;
-  /** Share among all environments when hosts are short. */
+  /** The weight among all environments when there are more runs than hosts can take. */
   weight: number;
   /** See `CurrentDeployment`. */
   queueSizeLimit: number | null;
-  /** No run is started. */
+  /** True: no run is started. */
   paused: boolean;
 }
 
-/** A queue, and those of its partitions that have or may get runs: the first one always. */
+/** A queue, and its partitions that have or may get runs; always includes the first one. */
 export interface KnownQueue {
   queue: string;
   partitions: number[];
@@ -55,28 +55,30 @@ export interface EnvironmentStats {
   settings: EnvironmentSettings;
 }
 
-/** What an environment knows of why the runs of one of its queues do not execute. Null: there is no limit. */
+/**
+ * What an environment knows about why the runs of one of its queues do not execute. Null: there is no limit.
+ */
 export interface QueueHold {
   paused: boolean;
   /** Slots of all queues: what is in use, and the limit with its burst. */
   environment: { running: number; limit: number; free: number };
   /** Slots of the queue, over all of its partitions: no queue has more than the environment's limit without its burst. */
   queue: { running: number; limit: number };
-  /** What is counted here for a queue that is split. */
+  /** The shared counts of a split queue. */
   shared: { running: number; limit: number | null; nextStartAt: number | null } | null;
   /** The current deployment; null: nothing was deployed. */
   version: string | null;
   /** Whether the current deployment has the task. */
   knowsTask: boolean;
-  /** The limits with names that the run holds; `key` is the bound of its concurrency key. */
+  /** The named limits that the run holds; `key` is the bound of its concurrency key. */
   limits: (LimitState & { key: LimitKeyState })[];
 }
 
-/** One bound of a concurrency limit with a name. Times in milliseconds since the epoch; null: none. */
+/** One bound of a named concurrency limit. Times are in milliseconds since the epoch. Null: none. */
 export interface LimitBound {
-  /** What holds now: never more than the environment's limit. */
+  /** The effective bound, which never exceeds the environment's limit. */
   current: number | null;
-  /** What the current deployment declares. */
+  /** The bound that the current deployment declares. */
   base: number | null;
   override: number | null;
   overriddenAt: number | null;
@@ -109,8 +111,9 @@ export type LimitChange =
 
 export interface EnvironmentRpc {
   /**
-   * Called by a queue after every change of its state. A queue with parked runs, or that knows an earlier promotion, learns of
-   * the current deployment before this returns: a trigger may have been in flight when that was promoted.
+   * Called by a queue after every change of its state. If the queue has parked runs or knows only an earlier
+   * promotion, it learns of the current deployment before this returns, because a trigger may have been in
+   * flight during the promotion.
    */
   reportQueue(state: QueueState): Promise<void>;
   currentDeployment(): Promise<CurrentDeployment | null>;
@@ -120,17 +123,20 @@ export interface EnvironmentRpc {
     environment: EnvironmentRef,
     settings: Partial<EnvironmentSettings>,
   ): Promise<EnvironmentSettings>;
-  /** Names of queues that ever had a run or that the current deployment declares, in alphabetical order. */
+  /**
+   * Returns the names of queues that ever had a run or that the current deployment declares, in alphabetical
+   * order.
+   */
   listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
   queueHold(queue: string, task: string, limits: string[], concurrencyKey: string): Promise<QueueHold>;
-  /** Concurrency limits with names, in alphabetical order. */
+  /** Returns the named concurrency limits in alphabetical order. */
   listLimits(offset: number, limit: number): Promise<{ limits: LimitState[]; count: number }>;
   /** Null: there is no limit with this name. */
   findLimit(name: string): Promise<LimitState | null>;
   findLimitKey(name: string, concurrencyKey: string): Promise<LimitKeyState | null>;
   /** When this returns, no run starts under the former limit. */
   changeLimit(name: string, change: LimitChange): Promise<"ok" | "not_found" | "too_many_keys">;
-  /** The queue that has a partition with this key; null if no queue has one. */
+  /** Returns the queue that has a partition with this key; null if no queue has one. */
   findQueue(queueKey: string): Promise<KnownQueue | null>;
   /** From the DispatcherObject only. */
   dequeueForHost(grant: {

@@ -1,11 +1,11 @@
 import { SCHEDULES_TABLES } from "./schedules/schema.ts";
 
 /**
- * Tables of an environment object. Which runs hold slots is known by the queues alone; `active` names the queues that
- * may hold some, so that after a restart only they are asked. It is set before a queue is first granted anything. A queue
- * that is split has a row for each partition; `changes` is what was changed of a queue through the API, as its first
- * partition reported it; `rates` the limiters of queues that are split (see `SharedRate`); `limits` and `limit_keys` what was changed of
- * concurrency limits with names.
+ * Tables of an environment object. Which runs hold slots is known by the queues alone; `active` names the
+ * queues that may hold some, so that after a restart only they are asked. It is set before a queue is first
+ * granted anything. A queue that is split has a row for each partition; `changes` has the changes of a queue
+ * through the API, as its first partition reported them; `rates` the limiters of queues that are split (see
+ * `SharedRate`); `limits` and `limit_keys` have the changes of named concurrency limits.
  */
 export const ENVIRONMENT_MIGRATIONS = [
   `CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;

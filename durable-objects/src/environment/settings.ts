@@ -19,7 +19,7 @@ export const loadSettings = (meta: Meta): EnvironmentSettings => ({
 
 export const saveSettings = (meta: Meta, settings: EnvironmentSettings): void => meta.set(META_KEY, settings);
 
-/** Returns the settings with those that `changes` defines. */
+/** Returns the settings with the defined fields of `changes` applied. */
 export function withChanges(
   settings: EnvironmentSettings,
   changes: Partial<EnvironmentSettings>,
@@ -28,6 +28,6 @@ export function withChanges(
   return { ...settings, ...Object.fromEntries(given) };
 }
 
-/** The number of slots of all queues together: the limit with its burst. */
+/** Returns the number of slots of all queues together: the limit with its burst. */
 export const slotLimit = ({ concurrencyLimit, burstFactor }: EnvironmentSettings): number =>
   Math.floor(concurrencyLimit * burstFactor);

@@ -1,26 +1,27 @@
 import type { RateLimit } from "@acme/sdk/contract";
 import { available, availableAt, clamped, type Rate, rateOf, spend } from "../lib/rate.ts";
 
-/** What outlives the environment's object. */
+/** The stored part, which outlives the environment's object. */
 export interface StoredRate {
   recoversAt: number;
-  /** Starts that were allowed and not counted yet. */
+  /** Starts that were allowed and have not been counted yet. */
   reserved: number;
 }
 
-/** A limiter that refills faster than this is looked after only so often. */
+/** The shortest interval at which a limiter that refills faster is checked. */
 const MIN_REFILL_MS = 10;
 
 /**
- * The rate limit of a queue over all of its partitions. A grant reserves as many starts as it allows, and what was started is
- * counted when it is answered: never too early. Each partition keeps to the whole rate too, by itself.
+ * The rate limit of a queue over all of its partitions. A grant reserves as many starts as it allows, and the
+ * actual starts are counted when it is answered, so they never count too early. Each partition also keeps to
+ * the whole rate by itself.
  */
 export class SharedRate {
   #rate: Rate;
   #recoversAt: number;
   #reserved = 0;
 
-  /** What was reserved before this life of the object counts as started. */
+  /** Reservations of earlier lives of the object count as started. */
   constructor(limit: RateLimit, stored: StoredRate | undefined, now: number) {
     this.#rate = rateOf(limit);
     this.#recoversAt = stored ? spend(this.#rate, stored.recoversAt, now, stored.reserved) : 0;
@@ -34,14 +35,14 @@ export class SharedRate {
     this.#rate = rateOf(limit);
   }
 
-  /** A partition has started so much that its own limiter recovers no earlier. */
+  /** A partition has started so many runs that its own limiter recovers no earlier. */
   atLeast(recoversAt: number): void {
     this.#recoversAt = Math.max(this.#recoversAt, recoversAt);
   }
 
-  /** Starts that may be allowed now. */
+  /** Returns the number of starts that may be allowed now. */
   available(now: number): number {
-    // A clock that went back must not hold everything up until it is where it was.
+    // A clock that was set back must not block the limiter until it reaches its old time again.
     this.#recoversAt = clamped(this.#rate, this.#recoversAt, now);
     return Math.max(0, available(this.#rate, this.#recoversAt, now) - this.#reserved);
   }
@@ -56,7 +57,10 @@ export class SharedRate {
     this.#recoversAt = spend(this.#rate, this.#recoversAt, now, started);
   }
 
-  /** When there is more than now, in whole milliseconds; null: as soon as a grant is answered. */
+  /**
+   * Returns when more starts are allowed, in whole milliseconds; null if that happens when a grant is
+   * answered.
+   */
   refillAt(now: number): number | null {
     const free = available(this.#rate, this.#recoversAt, now);
     if (free >= this.#rate.burst) return null;

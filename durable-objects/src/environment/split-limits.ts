@@ -8,7 +8,7 @@ import { SharedRate, type StoredRate } from "./shared-rate.ts";
 interface Sources {
   sql: Sql;
   now: () => number;
-  /** What the current deployment declares of a queue. */
+  /** Returns what the current deployment declares about a queue. */
   declared: (queue: string) => QueueDeclaration;
   changes: ReportedChanges;
 }

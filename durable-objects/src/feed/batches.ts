@@ -2,8 +2,8 @@ import type { LogBatch } from "@acme/sdk/contract";
 import type { Sql } from "../lib/sql.ts";
 
 /**
- * Where a batch is none of those that are stored, notes it as stored, with a number that its sender gets again when it sends
- * the batch again: its sender did not get the answer. A sender numbers its batches in order.
+ * Records a batch as stored unless it already is, with a number. A sender that did not get the answer sends
+ * the batch again and gets the same number. Each sender numbers its batches in order.
  */
 export function noteBatch(
   sql: Sql,

@@ -18,16 +18,16 @@ interface LogRow {
 }
 
 const COLUMNS = "id, attempt, time, level, message, properties, trace_id, span_id";
-/** What a line takes beside its texts, roughly. */
+/** Roughly the bytes of a line in addition to its texts. */
 const LINE_BYTES = 40;
-/** Lines that are deleted at once. */
+/** The number of lines that are deleted at once. */
 const DELETE_AT_ONCE = 1_000;
-/** Characters of one page. */
+/** The number of characters of one page. */
 const PAGE_CHARACTERS = 8 * 1024 * 1024;
 
 /**
- * Stores entries, but none of a batch that is stored already: its sender did not get the answer and sends it again. The
- * number of the first line; 0: it is no longer known.
+ * Stores entries, unless their batch is stored already and its sender repeats it because it did not get the
+ * answer. Returns the number of the first line; 0 if it is no longer known.
  */
 export function appendLogs(
   sql: Sql,
@@ -64,7 +64,10 @@ export function appendLogs(
   });
 }
 
-/** Deletes the oldest lines until the others fit, but never the newest one: it gives the next its number. */
+/**
+ * Deletes the oldest lines until the others fit, but never the newest one, from which the next line's number
+ * is derived.
+ */
 function dropOldest(sql: Sql, maxBytes: number): void {
   const last = lastLine(sql);
   let bytes = totalOf(sql, "log_bytes");
@@ -90,11 +93,13 @@ function dropOldest(sql: Sql, maxBytes: number): void {
   addToTotal(sql, "logs_dropped", dropped);
 }
 
-/** Sequence number of the last line; 0 without lines. */
+/** Returns the sequence number of the last line; 0 without lines. */
 export const lastLine = (sql: Sql): number =>
   sql.exec<{ id: number | null }>("SELECT max(id) AS id FROM logs")[0]?.id ?? 0;
 
-/** Lines after `after`, oldest first. Where lines are no longer kept, it begins at the first that is. */
+/**
+ * Returns lines after `after`, oldest first. If lines are no longer kept, it begins at the first kept one.
+ */
 export function logsAfter(sql: Sql, after: number, limit: number): LogPage {
   const lines = sql
     .exec<LogRow>(`SELECT ${COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
@@ -102,7 +107,7 @@ export function logsAfter(sql: Sql, after: number, limit: number): LogPage {
   return { previous: lines[0] ? lines[0].seq - 1 : after, lines };
 }
 
-/** A page of the lines that a filter lets through, oldest first. */
+/** Returns a page of the lines that match a filter, oldest first. */
 export function listLogs(sql: Sql, { after, limit, levels, text, last }: LogFilter): StoredLogs {
   const conditions = ["id > ?"];
   const values: (string | number)[] = [after];

@@ -2,7 +2,7 @@ import { DEFAULTS, type LogBatch, type MetricPoint, TELEMETRY_LIMITS } from "@ac
 import type { Sql } from "../lib/sql.ts";
 import { noteBatch } from "./batches.ts";
 
-/** Stores metric points once. Only the latest are kept, and none that retention is over for. */
+/** Stores metric points, each batch once. Only the latest points within the retention time are kept. */
 export function appendMetrics(
   sql: Sql,
   points: MetricPoint[],
@@ -11,7 +11,7 @@ export function appendMetrics(
   limit: number = TELEMETRY_LIMITS.metricPoints,
 ): void {
   sql.transaction(() => {
-    // Log lines of the same batch are noted under the sender's own name.
+    // Log lines of the same batch are recorded under the sender's own name.
     if (batch && !noteBatch(sql, { ...batch, sender: `${batch.sender} metrics` }, 0).isNew) return;
     for (const point of points) {
       sql.exec(
@@ -26,7 +26,7 @@ export function appendMetrics(
   });
 }
 
-/** Points of a metric in the order of their times. */
+/** Returns the points of a metric in the order of their times. */
 export function listMetrics(
   sql: Sql,
   name: string,
@@ -42,7 +42,7 @@ export function listMetrics(
   return rows.map(({ body }) => JSON.parse(body) as MetricPoint);
 }
 
-/** Names of the metrics that there are points of. */
+/** Returns the names of the metrics that have points. */
 export const metricNames = (sql: Sql): string[] =>
   sql
     .exec<{ name: string }>("SELECT DISTINCT name FROM metrics ORDER BY name LIMIT 1000")

@@ -26,12 +26,12 @@ import { appendSpans, spanOf, spansAfter } from "./spans.ts";
 import { appendRecords, lastIndexOf, lastRecordOf, recordsAfter } from "./streams.ts";
 import { Watches } from "./watches.ts";
 
-/** Characters of one answer to a reader. */
+/** The maximum number of characters of one answer to a reader. */
 const READ_CHARACTERS = 1024 * 1024;
-/** After something was stored that somebody watches, it is made sure this much later that it was sent. */
+/** This long after a watched item was stored, the alarm makes sure that it was sent. */
 const SENT_MS = 1_000;
 
-/** How often what is added puts off the end of retention. */
+/** How often additions postpone the end of retention. */
 const PROLONG_MS = 24 * 3_600_000;
 
 /** A feed: the log and streams of a run, the spans of a trace, or metrics. Bounded, and deleted when retention is over. */
@@ -42,9 +42,9 @@ export function feedObject<Env extends ObjectBindings>() {
     /** Null: nothing is stored yet. */
     #watches: Watches | null = null;
     #prolongedAt = 0;
-    /** Who waits for the next record, by stream. */
+    /** Readers that wait for the next record, by stream. */
     readonly #readers = new Map<string, Set<() => void>>();
-    /** The alarm is set by this life of the object, to make sure that all was sent. */
+    /** True: this life of the object has set the alarm that makes sure everything was sent. */
     #makesSure = false;
 
     constructor(ctx: DurableObjectState, env: Env) {
@@ -222,7 +222,9 @@ export function feedObject<Env extends ObjectBindings>() {
       return watches;
     }
 
-    /** When retention is over. A feed of before this was stored is kept for as long again. */
+    /**
+     * The end of retention. A feed that was created before this was stored is kept for the same time again.
+     */
     #keptUntil(): number {
       const meta = new Meta(this.#sql);
       const known = meta.get<number>("keptUntil");
@@ -233,8 +235,8 @@ export function feedObject<Env extends ObjectBindings>() {
     }
 
     /**
-     * Stored together with what somebody watches: should this object die before it has sent that, the alarm starts
-     * another life of it, which does.
+     * Set in the same turn as the watched items are stored: if this object dies before it has sent them, the
+     * alarm starts it again, and it sends them.
      */
     #makeSure(): void {
       if (this.#makesSure) return;
@@ -242,13 +244,13 @@ export function feedObject<Env extends ObjectBindings>() {
       this.ctx.storage.setAlarm(Date.now() + SENT_MS);
     }
 
-    /** Retention counts from the last thing that was added, by the day. */
+    /** Retention counts from the last addition, rounded to a day. */
     #prolong(): void {
       const now = Date.now();
       if (now - this.#prolongedAt < PROLONG_MS) return;
       this.#prolongedAt = now;
       const until = now + DEFAULTS.retentionMs;
-      // The alarm that is set looks at this when it comes.
+      // The alarm that is already set reads this when it fires.
       if (this.#keptUntil() < until - PROLONG_MS) new Meta(this.#sql).set("keptUntil", until);
     }
 

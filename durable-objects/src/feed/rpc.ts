@@ -7,7 +7,7 @@ export interface LogPage {
   lines: LiveLogLine[];
 }
 
-/** Which lines of a log: after a sequence number, and with the newest of those instead of the oldest if `last`. */
+/** Selects lines of a log: those after a sequence number, oldest first, or the newest of them if `last`. */
 export interface LogFilter {
   after: number;
   limit: number;
@@ -16,14 +16,20 @@ export interface LogFilter {
   last?: boolean;
 }
 
-/** `next`: the number to go on after; null: these are the last. `dropped`: lines at the beginning that are no longer kept. */
+/**
+ * `next`: the number after which to continue; null: these are the last. `dropped`: the number of lines at the
+ * beginning that are no longer kept.
+ */
 export interface StoredLogs {
   lines: LiveLogLine[];
   next: number | null;
   dropped: number;
 }
 
-/** `next`: the number to go on after; null: these are the last. `dropped`: spans that were not kept. */
+/**
+ * `next`: the number after which to continue; null: these are the last. `dropped`: the number of spans that
+ * were not kept.
+ */
 export interface StoredSpans {
   spans: SpanRecord[];
   next: number | null;
@@ -32,8 +38,8 @@ export interface StoredSpans {
 
 export interface FeedRpc {
   /**
-   * The sequence number of the first line. Idempotent for entries that come with a batch: those of a batch that is stored
-   * already are skipped, and the latest batch of a sender gives its number again; 0 for an earlier one.
+   * Returns the sequence number of the first line. Idempotent for entries with a batch: those of a stored
+   * batch are skipped. A repeated latest batch of a sender returns its number again, an earlier one 0.
    */
   appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number>;
   listLogs(filter: LogFilter): Promise<StoredLogs>;
@@ -45,37 +51,43 @@ export interface FeedRpc {
   listMetrics(name: string, range: { from: number; to: number; limit: number }): Promise<MetricPoint[]>;
   metricNames(): Promise<string[]>;
   /**
-   * From the LiveObject: lines after the sequence number `after`, and from then on each new one through its
-   * `logsAppended`, until that says that nobody watches. `more`: there are further lines already.
+   * From the LiveObject: returns lines after the sequence number `after`, and from then on sends each new one
+   * to `logsAppended`, until that returns false. `more`: there are further lines already.
    */
   watchLogs(runId: string, after: number, limit: number): Promise<LogPage & { more: boolean }>;
-  /** Number of the last line of the log; 0 without lines. */
+  /** Returns the number of the last line of the log; 0 without lines. */
   lastLine(): Promise<number>;
   /** Appends to a stream, which the first append creates. Idempotent for a writer's lines. */
   appendRecords(key: string, append: AppendRecords): Promise<AppendResult>;
-  /** Number of the last line of a writer that is stored; -1: none is. */
+  /** Returns the number of a writer's last stored line; -1 if none is stored. */
   lastIndex(key: string, writer: string): Promise<number>;
-  /** Number of the last record; -1 for an empty stream. */
+  /** Returns the number of the last record; -1 for an empty stream. */
   lastRecord(key: string): Promise<number>;
-  /** Records after number `after`, as soon as there are any; none after `waitMs`. At least one, and about `characters`. */
+  /**
+   * Returns records after number `after` as soon as there are any: at least one, and about `characters`; none
+   * after `waitMs`.
+   */
   readRecords(key: string, after: number, waitMs: number, characters?: number): Promise<StreamRecord[]>;
   /**
-   * From the LiveObject: the number of the last record of a stream, -1 if there is none. From then on each new one is sent
-   * through its `streamAppended`, until that says that nobody watches.
+   * From the LiveObject: returns the number of the last record of a stream, -1 if there is none. From then on
+   * each new one is sent to `streamAppended`, until that returns false.
    */
   watchStream(runId: string, key: string): Promise<number>;
   /**
-   * A token waits for the first record after number `after`. The record, where it exists already; the token is then not
-   * kept.
+   * Registers a token that waits for the first record after number `after`. If the record exists already, it
+   * is returned and the token is not kept.
    */
   waitForInput(key: string, token: string, after: number): Promise<StreamRecord | null>;
-  /** Appends to an input stream. Gives the tokens that wait for it, which the caller completes and then forgets here. */
+  /**
+   * Appends to an input stream. Returns the tokens that wait for it. The caller completes them and then has
+   * them forgotten here.
+   */
   sendInput(key: string, record: string): Promise<{ error: string } | { seq: number; waiting: string[] }>;
   forgetInputWaits(key: string, tokens: string[]): Promise<void>;
 }
 
 export interface AppendRecords {
-  /** Where the records are lines of one writer: who, and the number of the first of them. */
+  /** Set if the records are lines of one writer: the writer, and the number of the first line. */
   writer?: { id: string; from: number };
   /** JSON texts. */
   records: string[];

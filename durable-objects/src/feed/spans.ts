@@ -4,12 +4,12 @@ import { noteBatch } from "./batches.ts";
 import type { StoredSpans } from "./rpc.ts";
 import { addToTotal, totalOf } from "./totals.ts";
 
-/** Characters of one page. */
+/** The number of characters of one page. */
 const PAGE_CHARACTERS = 8 * 1024 * 1024;
 
 /**
- * Stores spans of a trace, each once. A span that has not ended is replaced by the same span that has; one that has ended never
- * changes. When the trace has all that it may have, further spans are counted only.
+ * Stores spans of a trace, each once. An open span is replaced when it is sent again after its end; an ended
+ * span never changes. When the trace has reached its limit, further spans are only counted.
  */
 export function appendSpans(
   sql: Sql,
@@ -43,25 +43,28 @@ export function appendSpans(
     }
     addToTotal(sql, "spans", count - before.count);
     addToTotal(sql, "span_bytes", bytes - before.bytes);
-    // What is sent again is dropped again, and counted once.
+    // A dropped span that is sent again is counted only once.
     if (dropped > 0 && (!batch || noteBatch(sql, batch, 0).isNew)) addToTotal(sql, "spans_dropped", dropped);
   });
 }
 
-/** A span that was open when its run was suspended began before the replay that ends it. */
+/**
+ * A span that was open when its run was suspended keeps its original start: the replay that ends it started
+ * later.
+ */
 const sinceFirst = (span: SpanRecord, before: SpanRecord): SpanRecord => ({
   ...span,
   startTime: Math.min(span.startTime, before.startTime),
 });
 
-/** Spans in the order in which they were first stored, after the number `after`: as many as make a page. */
+/** Returns a page of spans after the number `after`, in the order in which they were first stored. */
 export function spansAfter(sql: Sql, after: number, limit: number): StoredSpans {
   const spans: SpanRecord[] = [];
   let last = after;
   let characters = 0;
   let isPage = false;
   while (!isPage) {
-    // Pieces, so that one page of large spans does not read what it leaves out.
+    // Read in pieces, so that a page of large spans does not read many more rows than it returns.
     const piece = Math.min(500, limit - spans.length);
     const rows = sql.exec<{ seq: number; body: string }>(
       "SELECT seq, body FROM spans WHERE seq > ? ORDER BY seq LIMIT ?",

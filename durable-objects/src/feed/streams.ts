@@ -9,8 +9,8 @@ interface StreamRow {
 }
 
 /**
- * Appends records to a stream of a run, all or none, in the transaction of the caller. A line of a writer that is stored
- * already is skipped: its number and the number of the writer's last line are stored together.
+ * Appends records to a stream of a run, all or none, in the transaction of the caller. A writer's line that
+ * is stored already is skipped: the number of the writer's last line is stored together with the records.
  */
 export function appendRecords(
   sql: Sql,
@@ -55,7 +55,7 @@ export function appendRecords(
 
 const tooLarge = (message: string): AppendResult => ({ error: message });
 
-/** Number of the last line of a writer that is stored; -1: none is. */
+/** Returns the number of a writer's last stored line; -1 if none is stored. */
 export const lastIndexOf = (sql: Sql, key: string, writer: string): number =>
   sql.exec<{ last_index: number }>(
     "SELECT last_index FROM writers WHERE stream = ? AND client = ?",
@@ -63,11 +63,11 @@ export const lastIndexOf = (sql: Sql, key: string, writer: string): number =>
     writer,
   )[0]?.last_index ?? -1;
 
-/** Number of the last record; -1 for an empty stream. */
+/** Returns the number of the last record; -1 for an empty stream. */
 export const lastRecordOf = (sql: Sql, key: string): number =>
   (sql.exec<{ next_seq: number }>("SELECT next_seq FROM streams WHERE key = ?", key)[0]?.next_seq ?? 0) - 1;
 
-/** Records after `after`, as many as make a piece: at least one, and no more than `characters`. */
+/** Returns records after `after`: at least one, and no more than `characters`. */
 export function recordsAfter(sql: Sql, key: string, after: number, characters: number): StreamRecord[] {
   const rows = sql.exec<{ seq: number; time: number; body: string }>(
     "SELECT seq, time, body FROM records WHERE stream = ? AND seq > ? ORDER BY seq LIMIT 500",

@@ -1,6 +1,6 @@
 import type { Sql } from "../lib/sql.ts";
 
-/** What a feed has of each kind, and what it did not keep. */
+/** Counts what a feed has of each kind, and what it did not keep. */
 type Total = "log_bytes" | "logs_dropped" | "span_bytes" | "spans" | "spans_dropped";
 
 export const totalOf = (sql: Sql, name: Total): number =>

@@ -1,5 +1,8 @@
 const RETRY_MS = 500;
-/** A LiveObject that can't be reached for this long has lost its watchers, who come back and ask. */
+/**
+ * A LiveObject that can't be reached for this long has lost its watchers; they reconnect and read what they
+ * missed.
+ */
 const MAX_TRIES = 60;
 
 /** A part of a feed: the items after `previous`, up to `last`. */
@@ -10,59 +13,65 @@ export interface Piece {
 
 /** A part of a feed that grows: its log, or one of its streams. */
 export interface Watched<T extends Piece> {
-  /** Number of the last item. */
+  /** Returns the number of the last item. */
   last(): number;
-  /** Null: there is nothing after this number. */
+  /** Returns null if there is nothing after this number. */
   after(sent: number): T | null;
-  /** Without items: says that those up to this number exist. Whoever lacks some asks for them. */
+  /**
+   * Returns a piece without items, which says that the items up to this number exist. A watcher that lacks
+   * some reads them.
+   */
   upTo(last: number): T;
-  /** False: nobody watches any more. */
+  /** Returns false if nobody watches any more. */
   send(piece: T): Promise<boolean>;
-  /** Nobody watches any more; that is stored. */
+  /** Stores that nobody watches any more. */
   forget(): void;
 }
 
 /**
- * Sends new items of a feed to whoever watches them, in order, as they are stored. That somebody watches is stored too:
- * it outlives the object. An item that is lost on the way is missed by its number, and asked for.
+ * Sends new items of a feed to its watchers, in order, as they are stored. Whether there are watchers is
+ * stored too, so it outlives the object. A watcher detects a lost item by its number and reads it.
  */
 export class Watch<T extends Piece> {
   readonly #watched: Watched<T>;
-  /** Items up to here were sent, or read by whoever began to watch. */
+  /** Items up to here were sent, or read by the latest watcher. */
   #sent: number;
-  /** Whether those were sent is not known: an earlier life of the object may have ended before it sent them. */
+  /**
+   * True if it is not known whether those were sent, because an earlier life of the object may have ended
+   * before it sent them.
+   */
   #isDoubtful: boolean;
   #sending = false;
-  /** Counts who began to watch. */
+  /** Counts the watchers that were added. */
   #begun = 0;
   #over = false;
 
-  /** `isStored`: somebody watched already in an earlier life of the object. */
+  /** `isStored`: there was a watcher in an earlier life of the object. */
   constructor(watched: Watched<T>, isStored: boolean) {
     this.#watched = watched;
     this.#sent = watched.last();
     this.#isDoubtful = isStored;
   }
 
-  /** Somebody else watches as well. */
+  /** Adds a watcher. */
   join(): void {
     this.#begun += 1;
   }
 
-  /** Nothing more is sent, whoever watches. */
+  /** Stops sending, even if there are watchers. */
   end(): void {
     this.#over = true;
     this.#watched.forget();
   }
 
-  /** Sends the items that were added, or that an earlier life of the object may have kept to itself. */
+  /** Sends the items that were added, or that an earlier life of the object may not have sent. */
   async send(): Promise<void> {
     if (this.#sending) return;
     this.#sending = true;
     let tries = 0;
     try {
       while (!this.#over) {
-        // Each piece names the number before it, so what was in doubt is settled by any of them.
+        // Each piece names the number before it, so any piece resolves the doubt.
         const piece =
           this.#watched.after(this.#sent) ?? (this.#isDoubtful ? this.#watched.upTo(this.#sent) : null);
         if (!piece) return;
@@ -72,7 +81,7 @@ export class Watch<T extends Piece> {
           this.#sent = piece.last;
           this.#isDoubtful = false;
           tries = 0;
-          // Somebody who began meanwhile was not known of when this was answered.
+          // A watcher that was added meanwhile was not known when this was answered.
           if (!isWatched && begun === this.#begun) this.end();
         } catch (error) {
           tries += 1;

@@ -6,14 +6,17 @@ import { type Piece, Watch, type Watched } from "./watch.ts";
 
 const LINES_AT_ONCE = 500;
 /**
- * Most streams that are watched, whether or not they exist yet: above that, the one watched for the
- * longest is left, and its watchers read it when the run ends.
+ * The maximum number of watched streams, whether or not they exist yet. Beyond that, the one watched for the
+ * longest is dropped, and its watchers read it when the run ends.
  */
 export const MAX_WATCHED_STREAMS = 500;
-/** Most characters of records that are sent at once. Above that, the watcher is notified and reads them at its own pace. */
+/**
+ * The maximum number of characters of records that are sent at once. Beyond that, the watcher is notified and
+ * reads them at its own pace.
+ */
 const RECORD_CHARACTERS = 64 * 1024;
 
-/** Where the items of a feed are sent: the environment's LiveObject. False: nobody watches any more. */
+/** Sends the items of a feed to the environment's LiveObject. Returns false if nobody watches any more. */
 export interface Watcher {
   logs(runId: string, page: LogPage): Promise<boolean>;
   stream(runId: string, key: string, previous: number, records: StreamRecord[]): Promise<boolean>;
@@ -23,14 +26,14 @@ interface StreamPiece extends Piece {
   records: StreamRecord[];
 }
 
-/** Who watches the log and the streams of one run. */
+/** The watchers of the log and the streams of one run. */
 export class Watches {
   readonly #sql: Sql;
   readonly #watcher: Watcher;
   #logs: Watch<LogPage & Piece> | null = null;
   readonly #streams = new Map<string, Watch<StreamPiece>>();
 
-  /** The tables exist. */
+  /** True: the tables exist. */
   constructor(sql: Sql, watcher: Watcher) {
     this.#sql = sql;
     this.#watcher = watcher;
@@ -63,12 +66,12 @@ export class Watches {
     this.#sql.exec("INSERT INTO watched_streams (key, run_id) VALUES (?, ?)", key, runId);
   }
 
-  /** Somebody watches the log. */
+  /** Adds a watcher of the log. */
   get ofLogs(): boolean {
     return this.#logs !== null;
   }
 
-  /** Somebody watches this stream. */
+  /** Adds a watcher of this stream. */
   ofStream(key: string): boolean {
     return this.#streams.has(key);
   }
@@ -81,7 +84,7 @@ export class Watches {
     await this.#streams.get(key)?.send();
   }
 
-  /** Sends what was not sent yet, of the log and of all streams. */
+  /** Sends the unsent items of the log and of all streams. */
   async sendAll(): Promise<void> {
     await Promise.all([this.sendLogs(), ...[...this.#streams.values()].map((watch) => watch.send())]);
   }

@@ -1,7 +1,8 @@
 /**
- * Deficit round robin over flows (environments, queues, concurrency keys): each turn a flow earns credit by its weight
- * and spends it on what it has ready. A flow that runs empty leaves the ring and forfeits its credit, so nobody saves
- * up while idle. Every pick is O(what is handed out), however many flows there are or however long their backlogs.
+ * Deficit round robin over flows (environments, queues, concurrency keys): each turn a flow earns credit by
+ * its weight and spends it on what it has ready. A flow that runs empty leaves the ring and forfeits its
+ * credit, so no flow saves credit while idle. The cost of a pick is proportional to what it hands out,
+ * regardless of the number of flows and the length of their backlogs.
  */
 interface Flow {
   weight: number;

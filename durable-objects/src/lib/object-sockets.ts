@@ -1,13 +1,18 @@
 /** A hibernating WebSocket of an object. */
 export interface ObjectSocket<Saved> {
-  /** Sends nothing where the socket is closed or about to be: its client comes again. */
+  /** Does nothing if the socket is closed or closing: its client reconnects. */
   send(text: string): void;
   close(code: number, reason: string): void;
-  /** Keeps what the connection needs when this object wakes up again. False: it is too much, or the socket is closed. */
+  /**
+   * Stores what the connection needs when this object wakes up again. Returns false if it is too large, or
+   * the socket is closed.
+   */
   save(state: Saved): boolean;
 }
 
-/** The sockets of one object. Each has one handle for as long as the object is awake, which can be a key. */
+/**
+ * The sockets of one object. Each has one handle while the object is awake, so handles can be used as keys.
+ */
 export class ObjectSockets<Saved> {
   readonly #handles = new Map<WebSocket, ObjectSocket<Saved>>();
 
@@ -29,13 +34,13 @@ export class ObjectSockets<Saved> {
   }
 }
 
-/** What was saved with the socket; null: nothing. */
+/** Returns what was stored with the socket; null if nothing was. */
 export function savedOf<Saved>(socket: WebSocket): Saved | null {
   const saved = socket.deserializeAttachment() as string | null;
   return saved === null ? null : (JSON.parse(saved) as Saved);
 }
 
-/** Answers the close of the other end. 1005 and 1006 say that no code came: they may not be sent. */
+/** Answers the other side's close. 1005 and 1006 mean that there was no code; they may not be sent. */
 export const closeBack = (socket: WebSocket, code: number): void =>
   socket.close(code === 1005 || code === 1006 ? 1000 : code);
 

@@ -1,6 +1,6 @@
 /**
- * A refill that is due within this time is awaited by a timer in memory. An alarm costs a write, and does not fire while the
- * handler of the previous one still runs.
+ * A refill that is due within this time gets a timer in memory. An alarm costs a write, and does not fire
+ * while the handler of the previous one still runs.
  */
 export const NEAR_MS = 2_000;
 

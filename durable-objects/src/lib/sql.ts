@@ -21,7 +21,10 @@ export function objectSql(storage: DurableObjectStorage): Sql {
   };
 }
 
-/** The cursor's rows as objects. workerd makes arrays of values in half the time that its own objects take. */
+/**
+ * Returns the cursor's rows as objects. It reads arrays of values, which take workerd half the time of its
+ * own objects.
+ */
 function rowsOf<T extends SqlRow>(cursor: SqlStorageCursor<Record<string, SqlStorageValue>>): T[] {
   const rows: T[] = [];
   let names: string[] | undefined;
@@ -36,8 +39,9 @@ function rowsOf<T extends SqlRow>(cursor: SqlStorageCursor<Record<string, SqlSto
 }
 
 /**
- * Applies the migrations an object has not seen yet, by number, each in one transaction with its number.
- * An object gets its tables when it is first written to: asking about something that does not exist must not create it.
+ * Applies the migrations an object has not seen yet, by number, each in one transaction with its number. An
+ * object gets its tables when it is first written to: a read of something that does not exist must not create
+ * it.
  */
 export function migrate(sql: Sql, migrations: readonly string[]): void {
   sql.transaction(() => {

@@ -1,4 +1,7 @@
-/** Keys by the time at which they are due, earliest first. A key may be in it several times: the caller checks what it takes. */
+/**
+ * Keys by the time at which they are due, earliest first. A key can be in the heap several times; the caller
+ * checks what it takes.
+ */
 export class TimeHeap {
   readonly #entries: { at: number; key: string }[] = [];
 

@@ -2,10 +2,13 @@ import type { LiveTarget } from "@acme/sdk/contract/live";
 import type { RunRow } from "../rpc.ts";
 import type { LiveFailure, LivePrincipal } from "./rpc.ts";
 
-/** Header in which the Worker says who opens a connection: it has checked that. */
+/** Header with the authenticated principal that opens a connection. The Worker sets it. */
 export const LIVE_PRINCIPAL_HEADER = "x-acme-live-principal";
 
-/** Whether one of the scopes allows to read this: `read`, `*` or `admin`, of the type, with or without the id. */
+/**
+ * Returns whether one of the scopes allows reading this: `read`, `*` or `admin` of the type, with or without
+ * the id.
+ */
 function allows(scopes: string[], type: string, id?: string): boolean {
   return scopes.some((scope) => {
     if (scope === "admin") return true;
@@ -16,7 +19,7 @@ function allows(scopes: string[], type: string, id?: string): boolean {
   });
 }
 
-/** Read of one run: by the run, its task, one of its tags or its batch. */
+/** Returns whether the scopes allow reading one run: by the run, its task, one of its tags or its batch. */
 export function mayReadRun(principal: LivePrincipal, run: RunRow): boolean {
   const { scopes } = principal;
   if (scopes === null) return true;
@@ -29,7 +32,7 @@ export function mayReadRun(principal: LivePrincipal, run: RunRow): boolean {
   );
 }
 
-/** What can be said of a target without any run. Null: it may be watched, as far as that. */
+/** Checks a target without looking at its runs. Returns null if the scopes allow watching it. */
 export function mayWatch(principal: LivePrincipal, target: LiveTarget): LiveFailure | null {
   const { scopes } = principal;
   if (scopes === null) return null;

@@ -10,8 +10,9 @@ import type { RunReader } from "./run-reader.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /**
- * Changes of a moment are sent together. The more the last broadcast had to send to all watchers, the longer is the moment:
- * of each run only the latest state is sent, so that what watchers cost in a second is bounded, whatever changes.
+ * Changes within a short interval are sent together. The more the last broadcast sent to all watchers, the
+ * longer the interval. Only the latest state of each run is sent, so the cost of watchers per second is
+ * bounded, whatever changes.
  */
 const GATHER_MS = 10;
 const CHARACTERS_A_MS = 64 * 1024;
@@ -28,15 +29,15 @@ interface Parts {
 }
 
 /**
- * Sends changed runs to the subscriptions that they concern. It is idle, or broadcasting: it then gathers changes for a
- * moment, sends them, and repeats that until no change is pending.
+ * Sends changed runs to the subscriptions that they concern. It is idle or broadcasting. While broadcasting,
+ * it gathers changes for an interval, sends them, and repeats that until no change is pending.
  */
 export class Broadcast {
   readonly #parts: Parts;
   /** The latest state of each run that changed since the last broadcast. */
   #pending = new Map<string, RunRow>();
   #broadcasting = false;
-  /** Not before this does the next broadcast begin. */
+  /** The earliest start of the next broadcast. */
   #nextAt = 0;
 
   constructor(parts: Parts) {
@@ -71,7 +72,9 @@ export class Broadcast {
     }
   }
 
-  /** Sends what has changed. True: some run could not be read; it is sent with a later broadcast. */
+  /**
+   * Sends the pending changes. Returns true if some run could not be read; it is sent with a later broadcast.
+   */
   async #broadcast(): Promise<boolean> {
     const { latest, reader, texts, subscriptions, delivery, counts } = this.#parts;
     const changes = [...this.#pending.values()];
@@ -103,7 +106,7 @@ export class Broadcast {
       const ids = [...sent.runs, ...sent.removed];
       for (const subscription of group.subscriptions) {
         if (subscription.active) delivery.deliver(subscription, "changes", sent.text, ids);
-        // Its first state is being read: it may have been too early for these.
+        // The subscription's first state is being read and may not include these changes.
         else note(subscription, ids);
       }
     }

@@ -2,7 +2,7 @@ import type { RunRow } from "../rpc.ts";
 
 /** A wait for a change. */
 export interface Change {
-  /** True: it came; false: it did not in time, or is no longer waited for. */
+  /** Resolves to true if the change came; false if it did not come in time, or the wait was canceled. */
   came: Promise<boolean>;
   cancel(): void;
 }
@@ -12,7 +12,7 @@ interface Waiter {
   end(came: boolean): void;
 }
 
-/** Wakes whoever waits for the next change of a run, or of any run that matches. */
+/** Wakes the waiters for the next change of a run, or of any run that matches. */
 export class ChangeSignals {
   readonly #ofRun = new Map<string, Set<Waiter>>();
   readonly #ofAny = new Set<Waiter>();
@@ -22,7 +22,7 @@ export class ChangeSignals {
     for (const waiter of this.#ofAny) if (waiter.wants(run)) waiter.end(true);
   }
 
-  /** The next change of the run within `ms`. */
+  /** Waits for the next change of the run, at most `ms`. */
   nextOfRun(runId: string, ms: number): Change {
     const waiters = this.#ofRun.get(runId) ?? new Set<Waiter>();
     this.#ofRun.set(runId, waiters);
@@ -36,7 +36,7 @@ export class ChangeSignals {
     );
   }
 
-  /** The next change of any run that matches. */
+  /** Waits for the next change of any run that matches. */
   next(wants: (run: RunRow) => boolean, ms: number): Change {
     return wait(this.#ofAny, wants, ms, () => {});
   }

@@ -5,18 +5,27 @@ import type { LivePrincipal } from "./rpc.ts";
 import type { ShownRuns } from "./shown-runs.ts";
 import type { SkipColumns } from "./skip-columns.ts";
 
-/** Messages that a client may have before it says that it has handled some. */
+/** The maximum number of messages that are sent without an acknowledgement of the client. */
 export const WINDOW = 64;
-/** Characters of such messages. */
+/** The maximum number of characters of such messages. */
 export const WINDOW_CHARACTERS = 1024 * 1024;
-/** Characters of such messages of all clients: above that, a client has no more than it may have without acknowledging. */
+/**
+ * The maximum number of characters of unacknowledged messages of all clients together. Beyond that, each
+ * client is held to its own window.
+ */
 const ALL_CHARACTERS = 64 * 1024 * 1024;
-/** A client that has so many messages and asks for more is disconnected: each subscription begins with one. */
+/**
+ * A client with this many unacknowledged messages that subscribes again is disconnected, because each
+ * subscription begins with a message.
+ */
 const MAX_OUTSTANDING = 512;
-/** Changed runs that are remembered for a client that lags; with more it gets a snapshot when it has caught up. */
+/**
+ * The number of changed runs that are remembered for a lagging client. If there are more, it gets a snapshot
+ * when it has caught up.
+ */
 const MAX_MISSED = 1_000;
 
-/** Characters that were sent to all clients and are not acknowledged. */
+/** The number of characters that were sent to all clients and are not acknowledged. */
 export interface Outstanding {
   characters: number;
 }
@@ -27,21 +36,21 @@ export type LiveSocket = ObjectSocket<SavedConnection>;
 export interface SavedConnection {
   principal: LivePrincipal;
   subscriptions: [id: string, target: LiveTarget][];
-  /** Something was not sent because the client lagged or its token had expired. */
+  /** True: something was not sent because the client lagged or its token had expired. */
   behind: boolean;
 }
 
-/** Runs of one filter: what its subscriptions get is worked out and written once for all of them. */
+/** The subscriptions of one filter: their messages are computed and serialized once for all of them. */
 export interface ListGroup {
   readonly compiled: CompiledFilter;
   readonly data: boolean;
   readonly skip: SkipColumns;
   readonly subscriptions: Set<Subscription>;
-  /** What its subscriptions may show; kept only where runs may stop matching. */
+  /** The runs that its subscriptions may show; kept only if runs may stop matching. */
   readonly shown: ShownRuns | null;
   /** Number of the last change that was sent. */
   position: number;
-  /** The last snapshot, for all who come before anything changes. */
+  /** The last snapshot, which is reused until something changes. */
   snapshot: { seq: number; limit: number; at: number; text: Promise<string> } | null;
 }
 
@@ -51,41 +60,44 @@ export interface Subscription {
   readonly connection: Connection;
   readonly skip: SkipColumns;
   group?: ListGroup;
-  /** The first state was sent; until then changes are not. */
+  /** True: the first state was sent. Changes are not sent before that. */
   active: boolean;
   over: boolean;
-  /** Changed runs that were not sent. "all": they are too many to list, and the client needs a snapshot. */
+  /** Changed runs that were not sent. "all": there are too many to list, so the client needs a snapshot. */
   missed: Set<string> | "all" | null;
-  /** For a subscription to logs: the last line that was not sent; null: it is not known, because this object slept since. */
+  /**
+   * For a log subscription: the last line that was not sent. Null: not known, because this object has
+   * hibernated since.
+   */
   skippedTo: number | null;
-  /** For a subscription to a stream. */
+  /** For a stream subscription: its progress. */
   progress?: StreamProgress;
 }
 
-/** How far a subscription to a stream has come. */
+/** The progress of a stream subscription. */
 export interface StreamProgress {
-  /** Number of the last record that was sent; null: it is not known, because this object slept since. */
+  /** Number of the last record that was sent. Null: not known, because this object has hibernated since. */
   sent: number | null;
   /** The last record of each message that the client has not handled yet, oldest first. */
   unhandled: number[];
-  /** Nothing is written to the stream any more; null: it is not known, because this object slept since. */
+  /** True: the stream has ended. Null: not known, because this object has hibernated since. */
   runOver: boolean | null;
-  /** Records are being read; `again`: there may be more than those. */
+  /** Records are being read. `again`: there may be more than those. */
   reading: boolean;
   again: boolean;
 }
 
-/** One client's socket: what it watches, and how far it has come. */
+/** One client's socket, with its subscriptions and its unacknowledged messages. */
 export class Connection {
   readonly socket: LiveSocket;
   principal: LivePrincipal;
   readonly subscriptions = new Map<string, Subscription>();
-  /** When the principal was last looked at. */
+  /** When the principal was last checked. */
   checkedAt: number;
   expiredSince: number | null = null;
-  /** Nothing is sent until it is known whether the principal is still valid. */
+  /** True: nothing is sent until it is known whether the principal is still valid. */
   held = false;
-  /** Since when the client has a whole window of messages and has acknowledged none of them. */
+  /** The time since which the client has had a full window without acknowledging any message. */
   lagsSince: number | null = null;
   /** Characters of each message that the client has not acknowledged. */
   readonly #outstanding: number[] = [];
@@ -116,7 +128,7 @@ export class Connection {
     return this.#characters < WINDOW_CHARACTERS && this.#all.characters < ALL_CHARACTERS;
   }
 
-  /** The client asks for more than it takes. */
+  /** The client subscribes without handling its messages. */
   get isFlooded(): boolean {
     return this.#outstanding.length >= MAX_OUTSTANDING;
   }
@@ -126,7 +138,7 @@ export class Connection {
     this.lagsSince = null;
   }
 
-  /** The client is gone. */
+  /** The client has disconnected. */
   closed(): void {
     this.#count(-this.#characters);
   }
@@ -136,7 +148,7 @@ export class Connection {
     this.#all.characters += characters;
   }
 
-  /** `changed`: null for all there is. */
+  /** `changed`: null for everything. */
   miss(subscription: Subscription, changed: Iterable<string> | null): void {
     if (changed === null || subscription.missed === "all") subscription.missed = "all";
     else {
@@ -147,13 +159,13 @@ export class Connection {
     if (!this.#savedBehind) this.save();
   }
 
-  /** Some of what was missed was sent. */
+  /** Some of the missed changes were sent. */
   caughtUp(): void {
     if (this.#savedBehind && ![...this.subscriptions.values()].some(({ missed }) => missed !== null))
       this.save();
   }
 
-  /** False: these are more subscriptions than can be kept. */
+  /** Returns false if there are more subscriptions than can be stored. */
   save(): boolean {
     const behind = [...this.subscriptions.values()].some(({ missed }) => missed !== null);
     this.#savedBehind = behind;

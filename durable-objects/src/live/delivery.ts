@@ -3,16 +3,16 @@ import type { Connection, Subscription } from "./connection.ts";
 import type { HubHost } from "./hub-host.ts";
 import { Validity } from "./validity.ts";
 
-/** A principal is checked again this often while messages are sent to it. */
+/** How often a principal is checked again while messages are sent to it. */
 const CHECK_MS = 30_000;
-/** One that has not been checked for this long gets nothing before it has been. */
+/** A principal that has not been checked for this long gets nothing until it has been. */
 const UNCHECKED_MS = 60_000;
 /** A socket whose token has expired waits this long for another token. */
 const EXPIRED_MS = 60_000;
-/** A client that takes nothing for this long is disconnected. */
+/** A client that acknowledges nothing for this long is disconnected. */
 const LAG_MS = 120_000;
 
-/** A message costs as much as this many characters of a message do. */
+/** The fixed cost of a message, expressed in characters. */
 const MESSAGE_COST = 4_096;
 
 interface Connections {
@@ -45,12 +45,15 @@ export class Delivery {
     this.#validity = new Validity(host);
   }
 
-  /** Sends the state that begins a subscription: it doesn't wait for room. */
+  /** Sends the first state of a subscription, which does not wait for room. */
   send(subscription: Subscription, type: string, rest: string): void {
     if (!subscription.over) subscription.connection.sendText(this.#text(subscription, type, rest));
   }
 
-  /** Sends a change. False: it was noted as missed, because the client lags or its token has expired. */
+  /**
+   * Sends a change. Returns false if it was noted as missed, because the client lags or its token has
+   * expired.
+   */
   deliver(subscription: Subscription, type: string, rest: string, changed: Iterable<string> | null): boolean {
     const { connection } = subscription;
     const now = this.#host.now();
@@ -75,12 +78,12 @@ export class Delivery {
     return true;
   }
 
-  /** What the changes that were sent so far have cost, in characters. */
+  /** Returns the cost of the changes that were sent so far, in characters. */
   get cost(): number {
     return this.#cost;
   }
 
-  /** Many clients give their subscriptions the same ids: what is the same for them is one string. */
+  /** Many clients use the same subscription ids, so equal message beginnings share one string. */
   #text({ id }: Subscription, type: string, rest: string): string {
     if (this.#last.rest !== rest || this.#last.type !== type) this.#last = { type, rest, texts: new Map() };
     const { texts } = this.#last;
@@ -104,7 +107,7 @@ export class Delivery {
       this.#connections.disconnect(connection, LIVE_CLOSE.unavailable, "slow_reader");
   }
 
-  /** Closes the connection if its key, session or membership is over. */
+  /** Closes the connection if its key, session or membership has ended. */
   check(connection: Connection): void {
     connection.checkedAt = this.#host.now();
     const check = this.#validity.isValid(connection.principal).then(
@@ -118,7 +121,7 @@ export class Delivery {
         });
         this.#connections.disconnect(connection, LIVE_CLOSE.unauthorized, "invalid_api_key");
       },
-      // A check that failed is repeated the next time.
+      // A failed check is repeated the next time.
       () => {
         connection.checkedAt = 0;
       },
@@ -133,5 +136,5 @@ export class Delivery {
   }
 }
 
-/** The beginning of a message, whose rest is the same for all subscriptions of a kind. */
+/** Returns the beginning of a message, whose rest is the same for all subscriptions of a kind. */
 const head = (type: string, id: string): string => `{"type":"${type}","id":${JSON.stringify(id)}`;

@@ -5,12 +5,13 @@ import type { Subscriptions } from "./subscriptions.ts";
 
 /** The counts of the environment are sent at most this often. */
 const ENVIRONMENT_MS = 1_000;
-/** After the last change they are read again after twice as long each time, as long as this. */
+/** After the last change, the counts are read again at doubling intervals, for this long. */
 const MAX_WAIT_MS = 32_000;
 
 /**
- * Sends the counts of the environment after changes. It is idle, or counting: the query side follows its queues a moment
- * later, or a minute where it was away, so that it reads the counts for some time after the last change.
+ * Sends the counts of the environment after changes. It is idle or counting. The query side follows the
+ * queues after a moment, or a minute after an outage, so the counts are read for some time after the last
+ * change.
  */
 export class EnvironmentCounts {
   readonly #host: HubHost;
@@ -19,7 +20,7 @@ export class EnvironmentCounts {
   #sent = "";
   #changed = false;
   #counting = false;
-  /** Ends a wait for the next change. */
+  /** Ends the wait for the next change. */
   #wake: () => void = () => {};
 
   constructor(host: HubHost, subscriptions: Subscriptions, delivery: Delivery) {
@@ -28,7 +29,7 @@ export class EnvironmentCounts {
     this.#delivery = delivery;
   }
 
-  /** Some run has changed: sends the counts in the background. */
+  /** Sends the counts in the background, because some run has changed. */
   soon(): void {
     this.#changed = true;
     this.#wake();

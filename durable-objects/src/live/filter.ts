@@ -2,14 +2,14 @@ import { statusesForPublic } from "@acme/sdk/contract";
 import type { LiveFilter } from "@acme/sdk/contract/live";
 import type { RunRow } from "../rpc.ts";
 
-/** A filter that is ready to be applied to many rows. */
+/** A filter that is prepared for many rows. */
 export interface CompiledFilter {
-  /** The same for filters that ask for the same. */
+  /** Equal for equivalent filters. */
   readonly key: string;
   readonly filter: LiveFilter;
   /**
-   * A run that matches may stop matching: by its status, by the version or the machine that runs it, or by its tags, which a
-   * debounced trigger replaces.
+   * Whether a matching run may stop matching: because of its status, of its version or machine, or of its
+   * tags, which a debounced trigger replaces.
    */
   readonly isMutable: boolean;
   matches(run: RunRow): boolean;
@@ -58,6 +58,6 @@ export function compileFilter(filter: LiveFilter): CompiledFilter {
   };
 }
 
-/** The order of lists: newest first; of one moment, by id from the end of the alphabet. */
+/** The order of lists: newest first; runs of the same millisecond by descending id. */
 export const newestFirst = (a: RunRow, b: RunRow): number =>
   b.createdAt - a.createdAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);

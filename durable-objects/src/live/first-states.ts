@@ -15,7 +15,7 @@ import type { SilentQueues } from "./silent-queues.ts";
 import type { Streams } from "./streams.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
-/** A snapshot is given to others for this long. */
+/** How long a snapshot is reused for other subscriptions. */
 const SHARED_MS = 1_000;
 
 interface Parts {
@@ -31,8 +31,8 @@ interface Parts {
 }
 
 /**
- * Takes subscriptions from starting to active: it reads and sends the state that a subscription begins with. A lagging
- * subscription whose client has room again gets the changes that it missed, or starts again with a new first state.
+ * Moves subscriptions from starting to active: it reads and sends their first state. A lagging subscription
+ * whose client has room again gets the changes that it missed, or starts again with a new first state.
  */
 export class FirstStates {
   readonly #parts: Parts;
@@ -42,7 +42,7 @@ export class FirstStates {
   }
 
   /**
-   * Sends the state that a subscription begins with; it repeats a read that failed until the subscription is over.
+   * Sends the first state of a subscription. It repeats a failed read until the subscription is over.
    * `resume`: from the position that the client named.
    */
   async begin(subscription: Subscription, resume: boolean): Promise<void> {
@@ -68,7 +68,7 @@ export class FirstStates {
     }
   }
 
-  /** Sends a client that lagged the latest of what it missed. */
+  /** Sends a client that lagged the latest state of everything it missed. */
   catchUp(connection: Connection): void {
     for (const subscription of connection.subscriptions.values()) {
       if (!subscription.active || subscription.missed === null) continue;
@@ -133,9 +133,9 @@ export class FirstStates {
     const since = lists.changesSince(position);
     if (since) {
       if (subscription.over) return;
-      // What changes from here on is noted, and sent after this state.
+      // From here on, changes are noted, and sent after this state.
       subscription.missed = new Set();
-      // The client shows what it was sent earlier.
+      // The client still shows what it was sent earlier.
       group.shown?.forget(host.now());
       const text = await texts.missed(group, since, latest.seq);
       if (text) delivery.send(subscription, "changes", text);
@@ -152,8 +152,8 @@ export class FirstStates {
   }
 
   /**
-   * The runs of a list. Those who come while nothing changes get the same text. `taken`: called when it is decided what the
-   * snapshot contains; what changes after that is not in it.
+   * Returns the runs of a list. Subscriptions that begin while nothing changes get the same text. `taken` is
+   * called when the contents of the snapshot are fixed; later changes are not in it.
    */
   async #snapshot(group: ListGroup, limit: number, taken: () => void): Promise<string> {
     const { host, lists, latest, texts } = this.#parts;
@@ -190,10 +190,10 @@ export class FirstStates {
       subscription.missed = null;
       const { previous, lines, more } = await host.watchLogs(runId, from, LIVE_LIMITS.logLines);
       if (subscription.over) return;
-      // Also without lines: the client then knows where what follows begins.
+      // Sent even without lines: the client then knows where later lines begin.
       delivery.send(subscription, "logs", logsText(previous, lines));
       from = lines.at(-1)?.seq ?? previous;
-      // A line that came meanwhile was not sent: it is read.
+      // A line that arrived meanwhile was not sent, so it is read.
       if (!more && subscription.missed === null) break;
     }
     subscription.active = true;
@@ -218,7 +218,7 @@ export class FirstStates {
     subscription.connection.caughtUp();
   }
 
-  /** Tells the client of a log where it ends: it sees that it lacks lines, and asks for them. */
+  /** Sends the client of a log the number of its last line: if the client lacks lines, it requests them. */
   async #showGap(subscription: Subscription, runId: string): Promise<void> {
     const { host, delivery } = this.#parts;
     let last = subscription.skippedTo;
@@ -233,7 +233,9 @@ export class FirstStates {
     delivery.send(subscription, "logs", logsText(last ?? 0, []));
   }
 
-  /** Sends changes that a subscription missed. False: that is not possible, and it needs a snapshot. */
+  /**
+   * Sends changes that a subscription missed. Returns false if that is not possible and it needs a snapshot.
+   */
   async #sendChanges(subscription: Subscription, group: ListGroup, missed: Set<string>): Promise<boolean> {
     const { latest, texts, delivery } = this.#parts;
     let left: Subscription["missed"] = missed;
@@ -241,7 +243,8 @@ export class FirstStates {
       const rows = [...left].map((runId) => latest.get(runId));
       const known = rows.filter((row) => row !== undefined);
       if (known.length < rows.length) return false;
-      // What changes while these are read is sent after them: a client would take an earlier state for a run's return.
+      // Changes during the read are sent after it: a client would interpret an earlier state as the run's
+      // return to the list.
       subscription.missed = new Set();
       try {
         const text = await texts.missed(group, known, group.position);

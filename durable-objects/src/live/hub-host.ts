@@ -3,7 +3,7 @@ import type { StreamRecord } from "../feed/rpc.ts";
 import type { RunRecord, RunRow } from "../rpc.ts";
 import type { LiveFailure, LiveInterest, LivePrincipal } from "./rpc.ts";
 
-/** What the hub asks of others. */
+/** What the hub needs from its environment. */
 export interface HubHost {
   readonly environmentKey: string;
   now(): number;
@@ -11,26 +11,32 @@ export interface HubHost {
   readonly epoch: string;
   listRuns(filter: LiveFilter, limit: number): Promise<{ runs: RunRow[]; more: boolean }>;
   summaryOf(run: RunRow): RunSummary;
-  /** Gives a queue an interest, and retrieves runs of it: those that exist. */
+  /** Gives a queue an interest, and retrieves those of the named runs that exist. */
   listen(queueKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
   environment(): Promise<LiveEnvironment>;
-  /** Log lines after `after`, and from then on each one through `logsAppended`. */
+  /** Returns log lines after `after`; from then on each new one arrives through `logsAppended`. */
   watchLogs(
     runId: string,
     after: number,
     limit: number,
   ): Promise<{ previous: number; lines: LiveLogLine[]; more: boolean }>;
-  /** Number of the last log line of a run; 0 without lines. */
+  /** Returns the number of the last log line of a run; 0 without lines. */
   lastLine(runId: string): Promise<number>;
-  /** Number of the last record of a stream; from then on each one comes through `streamAppended`. */
+  /**
+   * Returns the number of the last record of a stream; from then on each new one arrives through
+   * `streamAppended`.
+   */
   watchStream(runId: string, key: string): Promise<number>;
-  /** Records after number `after`: at least one if there is any, and as many as have `LIVE_LIMITS.streamCharacters`. */
+  /**
+   * Returns records after number `after`: at least one if there is any, and up to
+   * `LIVE_LIMITS.streamCharacters` in total.
+   */
   readStream(runId: string, key: string, after: number): Promise<StreamRecord[]>;
   authenticate(token: string): Promise<LivePrincipal | LiveFailure>;
   isValid(principal: LivePrincipal): Promise<boolean>;
-  /** Keeps the object awake until this is over. */
+  /** Keeps the object awake until the promise settles. */
   keepAlive(work: Promise<unknown>): void;
 }
 
-/** The hub waits this long before it repeats a read that failed. */
+/** How long the hub waits before it repeats a failed read. */
 export const RETRY_MS = 500;

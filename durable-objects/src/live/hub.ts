@@ -30,9 +30,10 @@ import { Streams } from "./streams.ts";
 import { refuse, Subscriptions } from "./subscriptions.ts";
 
 /**
- * The live side of one environment: connections, their subscriptions, and the latest state of each run that changed.
- * It receives changes from the queues that it gave an interest, keeps the newest of each run, and sends it to whoever
- * watches. A received change is a hint: the state that is sent is read from the owner or the query side.
+ * The live side of one environment: connections, their subscriptions, and the latest state of each run that
+ * changed. It receives changes from the queues that it gave an interest, keeps the newest state of each run,
+ * and sends it to the subscribers. A received change is a hint: the state that is sent is read from the owner
+ * or the query side.
  *
  * A connection is open from `connect` or `restore` until `closed`. `Delivery` names the states of an open connection,
  * `Subscriptions` those of a subscription.
@@ -106,7 +107,10 @@ export class LiveHub {
     });
   }
 
-  /** Restores a connection from before this object slept. It has all that was sent, and gets changes from now on. */
+  /**
+   * Restores a connection from before this object hibernated. Its client has everything that was sent, and
+   * gets changes from now on.
+   */
   restore(socket: LiveSocket, saved: SavedConnection): void {
     const connection = new Connection(socket, saved.principal, this.#host.now(), this.#outstanding);
     this.#connections.set(socket, connection);
@@ -117,7 +121,7 @@ export class LiveHub {
       if (saved.behind) subscription.missed = "all";
       if (subscription.progress) subscription.progress.runOver = null;
     }
-    // It may have been long ago that the key or the session was looked at.
+    // The last check of the key or session may have been long ago.
     connection.held = true;
     this.#delivery.check(connection);
   }
@@ -160,7 +164,10 @@ export class LiveHub {
     }
   }
 
-  /** People who have open connections, by session or access token: whether they are still members is checked also if nothing is sent to them. */
+  /**
+   * Returns people who have open connections, by session or access token: their membership is checked even if
+   * nothing is sent to them.
+   */
   get hasMembers(): boolean {
     for (const { principal } of this.#connections.values()) if (isMember(principal)) return true;
     return false;
@@ -195,7 +202,7 @@ export class LiveHub {
       const last = lines.at(-1)?.seq ?? previous;
       subscription.skippedTo = Math.max(subscription.skippedTo ?? 0, last);
       if (subscription.active) this.#delivery.deliver(subscription, "logs", rest, null);
-      // The subscription is still reading its first lines: it reads these too.
+      // The subscription is still reading its first lines, and reads these too.
       else subscription.missed = "all";
     }
     return true;
@@ -260,7 +267,7 @@ export class LiveHub {
       return;
     }
     if (String(principal.skipColumns) !== String(connection.principal.skipColumns)) {
-      // It comes again with the token that it has now, and is then shown what that shows.
+      // The client reconnects with its current token, which then decides what it sees.
       this.#disconnect(connection, LIVE_CLOSE.unavailable, "other_columns");
       return;
     }

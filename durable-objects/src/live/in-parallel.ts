@@ -3,7 +3,7 @@ export const sleep = (ms: number): Promise<void> => new Promise((resolve) => set
 export const chunks = <T>(items: T[], size: number): T[][] =>
   Array.from({ length: Math.ceil(items.length / size) }, (_, i) => items.slice(i * size, (i + 1) * size));
 
-/** Does `work` for each item, `atOnce` at the same time. */
+/** Does `work` for each item, at most `atOnce` items concurrently. */
 export async function inParallel<T>(
   items: T[],
   atOnce: number,

@@ -2,7 +2,7 @@ import { parseRunId } from "@acme/sdk/contract";
 import { hasTables, migrate, type Sql } from "../lib/sql.ts";
 import type { LiveInterest } from "./rpc.ts";
 
-/** A queue that nobody listens to asks again after this long. */
+/** A queue without listeners asks again after this long. */
 export const SILENCE_MS = 60_000;
 
 const MIGRATIONS = [
@@ -10,8 +10,8 @@ const MIGRATIONS = [
 ] as const;
 
 /**
- * What the subscriptions of an environment need to hear, and which queues think that less is enough. Those queues are
- * stored: after a restart of this object they still keep silent, and have to be asked to speak.
+ * The changes that the subscriptions of an environment need, and the queues that send less than that. Those
+ * queues are stored: after a restart of this object they are still silent, and have to be asked to send.
  */
 export class Interest {
   readonly #sql: Sql;
@@ -69,7 +69,7 @@ export class Interest {
     return this.needsAll || (this.#runs.get(queueOf(runId))?.has(runId) ?? false);
   }
 
-  /** What a queue should send; the queue is about to be given it. */
+  /** Returns the interest that a queue is about to be given. */
   of(queueKey: string): LiveInterest {
     const now = this.#now();
     this.#at = Math.max(this.#at + 1, now);
@@ -87,14 +87,15 @@ export class Interest {
     this.#silenced = listener;
   }
 
-  /** A queue was given this interest, or will be with the answer under way. */
+  /** Records that a queue was given this interest, or will be with the answer in progress. */
   given(queueKey: string, interest: LiveInterest): void {
     if (interest.all) {
       if (this.#silent.delete(queueKey)) this.#sql.exec("DELETE FROM silent WHERE queue_key = ?", queueKey);
       return;
     }
     this.#silenced(queueKey);
-    // The queue counts from when it hears, which is later: what is kept here must not end before that.
+    // The queue's time starts when it receives the interest, which is later, so the time kept here must not
+    // end earlier.
     const until = this.#now() + interest.forMs * 2;
     this.#silent.set(queueKey, until);
     if (!hasTables(this.#sql)) migrate(this.#sql, MIGRATIONS);

@@ -6,7 +6,7 @@ interface Entry {
   /** Number of the change, over all queues of the environment. */
   seq: number;
   heardAt: number;
-  /** There may be a later state, which its queue has kept to itself. */
+  /** True: there may be a later state that the queue has not sent. */
   outdated?: true;
 }
 
@@ -14,15 +14,15 @@ const MAX_ENTRIES = 10_000;
 const MAX_AGE_MS = 10 * 60_000;
 
 /**
- * The latest state of each run that changed lately: of a run only the newest version is kept, so what is sent from here
- * is never older than what was sent before. What is too old or too much is forgotten, oldest change first; the query
- * side has it by then.
+ * The latest state of each run that changed lately: of a run only the newest version is kept, so what is sent
+ * from here is never older than what was sent before. States that are too old or too many are dropped, oldest
+ * change first; the query side has them by then.
  */
 export class LatestRuns {
   /** In order of `seq`. */
   readonly #entries = new Map<string, Entry>();
   #seq = 0;
-  /** Changes up to this one may have been forgotten. */
+  /** Changes up to this one may have been dropped. */
   #floor = 0;
 
   get seq(): number {
@@ -33,7 +33,7 @@ export class LatestRuns {
     return this.#entries.size;
   }
 
-  /** Keeps a row, unless that version or a later one is known. False: it is. */
+  /** Keeps a row. Returns false if that version or a later one is known already. */
   put(queueKey: string, row: RunRow, now: number): boolean {
     const known = this.#entries.get(row.id);
     if (known && known.row.version > row.version) return false;
@@ -50,12 +50,12 @@ export class LatestRuns {
     return entry?.outdated ? undefined : entry?.row;
   }
 
-  /** Every row that is kept, in the order of their last change. */
+  /** Returns every kept row, in the order of the last changes. */
   *rows(): Generator<RunRow> {
     for (const entry of this.#entries.values()) if (!entry.outdated) yield entry.row;
   }
 
-  /** Rows that changed after `seq`; null: some of them may have been forgotten. */
+  /** Returns the rows that changed after `seq`; null if some of them may have been dropped. */
   since(seq: number): RunRow[] | null {
     if (seq < this.#floor || seq > this.#seq) return null;
     const rows: RunRow[] = [];
@@ -64,8 +64,9 @@ export class LatestRuns {
   }
 
   /**
-   * A queue sends nothing more for a while: what is known of its runs will be outdated, and no position of before says
-   * what changed. The versions are kept: a call that arrives late must not bring an earlier state back.
+   * A queue sends nothing more for a while, so the known states of its runs become outdated, and earlier
+   * positions become invalid. The versions are kept, because a late call must not bring back an earlier
+   * state.
    */
   silent(queueKey: string): void {
     for (const entry of this.#entries.values()) if (entry.queueKey === queueKey) entry.outdated = true;

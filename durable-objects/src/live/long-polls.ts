@@ -12,7 +12,7 @@ import type { RunLists } from "./run-lists.ts";
 import { type RunReader, sizeOf } from "./run-reader.ts";
 import type { SilentQueues } from "./silent-queues.ts";
 
-/** A held poll of a list answers this long after the first change, with what else came. */
+/** A held poll of a list answers this long after the first change, with the other changes of that time. */
 const LIST_GATHER_MS = 100;
 
 interface Parts {
@@ -41,14 +41,14 @@ export class LongPolls {
     interest.addRun(runId);
     try {
       for (;;) {
-        // Before the run is read: a change that comes while it is being read is not missed.
+        // Registered before the run is read, so that a change during the read is not missed.
         const change = signals.nextOfRun(runId, Math.max(0, endAt - host.now()));
         const run = await reader.one(runId);
         if (!run || run.version > after) {
           change.cancel();
           return run ?? "missing";
         }
-        // A notice may have been lost: the owner is asked once more at the end.
+        // A notice may have been lost, so the owner is asked once more at the end.
         if (!(await change.came)) return laterThan(after, await reader.one(runId));
       }
     } finally {

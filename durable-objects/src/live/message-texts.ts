@@ -8,7 +8,7 @@ import { dataOf, liveRun } from "./run-data.ts";
 import { type RunReader, sizeOf } from "./run-reader.ts";
 import { type SkipColumns, withoutColumns } from "./skip-columns.ts";
 
-/** Characters of run data in one snapshot; older runs come without. */
+/** The maximum number of characters of run data in one snapshot; older runs are sent without data. */
 export const SNAPSHOT_DATA = 4 * 1024 * 1024;
 
 /** The text of changes, and the runs that it adds to a list and removes from it. */
@@ -37,7 +37,8 @@ export class MessageTexts {
   }
 
   /**
-   * Changes for one subscription of the group, which may show any of these runs. Null: none of them concerns it.
+   * Returns the changes for one subscription of the group, which may show any of these runs; null if none
+   * concerns it.
    */
   async missed(group: ListGroup, rows: RunRow[], seq: number): Promise<string | null> {
     const matching = group.data ? rows.filter((row) => group.compiled.matches(row)) : [];
@@ -49,7 +50,10 @@ export class MessageTexts {
     return changes?.text ?? null;
   }
 
-  /** Changes for all subscriptions of the group, with the records that were read. Null: none of them concerns the group. */
+  /**
+   * Returns the changes for all subscriptions of the group, with the records that were read; null if none
+   * concerns the group.
+   */
   changes(
     group: ListGroup,
     rows: RunRow[],
@@ -87,7 +91,7 @@ export class MessageTexts {
   }
 
   async snapshot(group: ListGroup, rows: RunRow[], more: boolean, seq: number): Promise<string> {
-    // Before the data are read: a run that stops matching meanwhile has to be removed.
+    // Decided before the data is read: a run that stops matching meanwhile has to be removed.
     for (const { id } of rows) group.shown?.add(id);
     const { found, failed } = await this.#reader.many(group.data ? rows.map(({ id }) => id) : []);
     if (failed.size > 0) throw new Error("Some runs could not be read");

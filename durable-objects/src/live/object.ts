@@ -20,7 +20,7 @@ import { Interest } from "./interest.ts";
 import { allSocketsOpen, socketsOpen } from "./open-sockets.ts";
 import type { LiveDependencies, LiveInterest, LivePrincipal, LiveRpc, RunsPage } from "./rpc.ts";
 
-/** Whoever is no longer a member is disconnected within a minute. */
+/** People who are no longer members are disconnected within this time. */
 const MEMBERS_CHECK_MS = 45_000;
 
 function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnvironment["counts"] {
@@ -33,8 +33,8 @@ function publicCounts(byStatus: Partial<Record<RunStatus, number>>): LiveEnviron
 }
 
 /**
- * The object of an environment's live side. It holds the sockets of whoever watches; they outlive its sleep, and what it
- * needs to wake up with lies in their attachments.
+ * The object of an environment's live side. It holds the watchers' sockets, which stay open while it
+ * hibernates; what it needs when it wakes up is in their attachments.
  */
 export function liveObject<Env extends ObjectBindings>(dependencies: LiveDependencies<Env>) {
   return class extends DurableObject<Env> implements LiveRpc {
@@ -82,7 +82,10 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
       this.#counted();
     }
 
-    /** From the Worker only: opens a connection for a principal that it has authenticated. 503: there is no room. */
+    /**
+     * From the Worker only: opens a connection for an authenticated principal. Answers 503 if there is no
+     * room.
+     */
     override async fetch(request: Request): Promise<Response> {
       const principal = JSON.parse(
         request.headers.get(LIVE_PRINCIPAL_HEADER) ?? "null",
@@ -149,7 +152,7 @@ export function liveObject<Env extends ObjectBindings>(dependencies: LiveDepende
       this.#closed(socket);
     }
 
-    /** Wakes this object where people are connected, so that those who are no longer members are soon gone. */
+    /** Wakes this object while people are connected, so that former members are disconnected soon. */
     override async alarm(): Promise<void> {
       this.#hub.checkMembers();
       await this.#checkMembersSoon();

@@ -1,6 +1,6 @@
 /**
  * Sockets of all LiveObjects of this process, by environment. They are counted together because on one machine they share
- * the file descriptors of one process; an object that sleeps keeps its sockets.
+ * the file descriptors of one process; a hibernating object keeps its sockets.
  */
 const open = new Map<string, number>();
 

@@ -2,7 +2,10 @@ import { STREAMS_KEY, serializeError } from "@acme/sdk/contract";
 import type { LiveRun, LiveRunData, RunSummary } from "@acme/sdk/contract/live";
 import type { RunRecord, RunRow } from "../rpc.ts";
 
-/** Payload, output and the like of a run. `payload` false: whoever gets it has it already, and it never changes. */
+/**
+ * Returns payload, output and other data of a run. `payload` false: the receiver has the payload already, and
+ * it never changes.
+ */
 export function dataOf(run: RunRecord, payload: boolean): LiveRunData {
   const streams = streamsOf(run);
   return {
@@ -26,7 +29,7 @@ export const liveRun = (
   ...(data ? { data } : {}),
 });
 
-/** Nothing where it can't be read: one run never makes a list fail. */
+/** Returns nothing if it can't be read: one run must not make a list fail. */
 function metadataOf(text: string | null): Pick<LiveRunData, "metadata"> {
   if (text === null) return {};
   try {
@@ -36,7 +39,7 @@ function metadataOf(text: string | null): Pick<LiveRunData, "metadata"> {
   }
 }
 
-/** Keys of a run's streams, which its metadata lists; null: it has none. */
+/** Returns the keys of a run's streams, which its metadata lists; null if it has none. */
 export function streamsOf({ metadata }: Pick<RunRecord, "metadata">): string[] | null {
   if (!metadata?.includes(STREAMS_KEY)) return null;
   const keys = metadataOf(metadata).metadata?.[STREAMS_KEY];

@@ -4,8 +4,8 @@ import type { HubHost } from "./hub-host.ts";
 import type { LatestRuns } from "./latest-runs.ts";
 
 /**
- * Lists of runs as they are now. The query side has every run but follows its queues a moment later; the latest changes
- * fill that gap.
+ * Reads current lists of runs. The query side has every run but follows the queues with a delay; the latest
+ * changes fill that gap.
  */
 export class RunLists {
   readonly #host: HubHost;
@@ -23,7 +23,7 @@ export class RunLists {
     return epoch === this.#host.epoch && seq !== undefined ? this.#latest.since(Number(seq)) : null;
   }
 
-  /** Returns the list of the query side. Concurrent callers share one call. */
+  /** Returns the query side's list. Concurrent callers share one call. */
   listed(compiled: CompiledFilter, limit: number): Promise<{ runs: RunRow[]; more: boolean }> {
     const key = `${limit} ${compiled.key}`;
     const listing =
@@ -33,7 +33,7 @@ export class RunLists {
     return listing;
   }
 
-  /** Applies later changes to a list of the query side. `cut`: more than `limit` runs match. */
+  /** Applies later changes to the query side's list. `cut`: more than `limit` runs match. */
   overlaid(compiled: CompiledFilter, listed: RunRow[], limit: number): { rows: RunRow[]; cut: boolean } {
     const rows = new Map(listed.map((row) => [row.id, row]));
     for (const row of this.#latest.rows()) {

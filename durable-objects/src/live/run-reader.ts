@@ -9,25 +9,25 @@ const READ_AT_ONCE = 50;
 const CALLS_AT_ONCE = 32;
 interface Reading {
   run: Promise<RunRecord | null>;
-  /** The queue was given an interest in the run with it: it sends what changes from then on. */
+  /** True: the read gave the queue an interest in the run, so the queue sends later changes. */
   isWanted: boolean;
 }
 
-/** Characters of payloads and the like that are kept of runs read lately. */
+/** The maximum number of characters of cached run data. */
 const MAX_KEPT = 8 * 1024 * 1024;
 
 type Listen = (queueKey: string, interest: LiveInterest, runIds: string[]) => Promise<RunRecord[]>;
 
 /**
- * Reads runs from their owners, whole. However many ask for the same state of a run, its owner is asked once: a run that
- * was read is kept until a later state of it is known of.
+ * Reads complete runs from their owners. The owner is asked once for each state of a run, however many
+ * callers request it: a run that was read is cached until a later state is known.
  */
 export class RunReader {
   readonly #listen: Listen;
   readonly #interest: Interest;
   readonly #latest: LatestRuns;
   readonly #reading = new Map<string, Reading>();
-  /** Read lately, in the order of reading. Only of runs whose changes are heard of. */
+  /** Cached runs, in the order of reading. Only runs whose changes this object receives. */
   readonly #kept = new Map<string, RunRecord>();
   #keptSize = 0;
 
@@ -37,7 +37,10 @@ export class RunReader {
     this.#latest = latest;
   }
 
-  /** Reads a run from its owner, as it is now or later. Concurrent callers share one call. Null: no such run. */
+  /**
+   * Reads the current or a later state of a run from its owner. Concurrent callers share one call. Returns
+   * null if there is no such run.
+   */
   async one(runId: string): Promise<RunRecord | null> {
     const run = await (this.#shared(runId) ?? this.#readOnce(runId));
     const known = this.#latest.get(runId);
@@ -46,7 +49,10 @@ export class RunReader {
     return run;
   }
 
-  /** Runs in a state that is no older than the latest one known. `failed`: those whose owner could not be reached. */
+  /**
+   * Returns runs in a state that is no older than the latest known one. `failed`: runs whose owner could not
+   * be reached.
+   */
   async many(runIds: string[]): Promise<{ found: Map<string, RunRecord>; failed: Set<string> }> {
     const found = new Map<string, RunRecord>();
     const failed = new Set<string>();
@@ -83,7 +89,7 @@ export class RunReader {
     return { found, failed };
   }
 
-  /** Gives a queue the interest that there is in it, and reads runs of it. */
+  /** Gives a queue the current interest, and reads runs of it. */
   async listen(queueKey: string, runIds: string[]): Promise<RunRecord[]> {
     const interest = this.#interest.of(queueKey);
     const records = await this.#listen(queueKey, interest, runIds);
@@ -92,7 +98,10 @@ export class RunReader {
     return records;
   }
 
-  /** The read that is under way, unless the queue would not learn from it that somebody wants the run's changes by now. */
+  /**
+   * Returns the read in progress, unless that read does not give the queue an interest that has been added
+   * since.
+   */
   #shared(runId: string): Promise<RunRecord | null> | undefined {
     const reading = this.#reading.get(runId);
     return reading && (reading.isWanted || !this.#interest.wants(runId)) ? reading.run : undefined;
@@ -110,14 +119,14 @@ export class RunReader {
     return run;
   }
 
-  /** While it is under way, others that want one of these runs wait for the same call. */
+  /** Until it is finished, other readers of one of these runs wait for the same call. */
   async #readPart(queueKey: string, runIds: string[]): Promise<RunRecord[]> {
     const wanted = new Set(runIds.filter((runId) => this.#interest.wants(runId)));
     const call = this.listen(queueKey, runIds);
     const byId = call.then((runs) => new Map(runs.map((run) => [run.id, run])));
     for (const runId of runIds) {
       const run = byId.then((runs) => runs.get(runId) ?? null);
-      // Whoever made the call hears of its failure.
+      // The caller handles the failure.
       run.catch(() => {});
       const reading = { run, isWanted: wanted.has(runId) };
       this.#reading.set(runId, reading);
@@ -154,6 +163,6 @@ export class RunReader {
   }
 }
 
-/** Characters of what is large in a run, and some for the rest. */
+/** Returns the approximate size of a run: the characters of its large fields, and a constant for the rest. */
 export const sizeOf = (run: RunRecord): number =>
   1_000 + (run.payload?.length ?? 0) + (run.output?.length ?? 0) + (run.metadata?.length ?? 0);

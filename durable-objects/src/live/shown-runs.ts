@@ -5,8 +5,8 @@ const MAX_KEPT = 20_000;
 const CLOCKS_MS = 60_000;
 
 /**
- * Runs that the subscriptions of a list may show, so that only those are reported as removed. After a client has come
- * back with what it was sent earlier, or after this object slept, that can be any run that existed then.
+ * The runs that the subscriptions of a list may show: only those are reported as removed. After a client has
+ * reconnected with earlier runs, or after this object has hibernated, that can be any run that existed then.
  */
 export class ShownRuns {
   readonly #shown = new Set<string>();
@@ -30,7 +30,7 @@ export class ShownRuns {
     return this.#unknownUntil !== null && createdAt <= this.#unknownUntil && !this.#removed.has(id);
   }
 
-  /** Any run may be shown that exists now. */
+  /** From now on, every existing run may be shown. */
   forget(now: number): void {
     this.#unknownUntil = now + CLOCKS_MS;
     this.#shown.clear();

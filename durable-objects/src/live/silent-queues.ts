@@ -3,13 +3,13 @@ import { inParallel, sleep } from "./in-parallel.ts";
 import type { Interest } from "./interest.ts";
 import type { RunReader } from "./run-reader.ts";
 
-/** Queues are given this long to begin to send their changes; a snapshot doesn't wait for longer. */
+/** How long a snapshot waits for queues to begin sending their changes. */
 const OPEN_MS = 2_000;
 const OPEN_AT_ONCE = 32;
 
 /**
- * Asks queues that keep their changes to themselves to send them. It is idle, or opening: it then asks all silent
- * queues, and repeats that until each of them has answered.
+ * Asks silent queues to send their changes. It is idle or opening. While opening, it asks all silent queues,
+ * and repeats that until each of them has answered.
  */
 export class SilentQueues {
   readonly #host: HubHost;
@@ -49,7 +49,7 @@ export class SilentQueues {
       });
       if (failed) await sleep(RETRY_MS);
     }
-    // Snapshots that did not wait may lack what such a queue kept to itself.
+    // Snapshots that did not wait may lack changes that such a queue had not sent.
     if (this.#host.now() - startedAt > OPEN_MS) this.#openedLate();
   }
 }

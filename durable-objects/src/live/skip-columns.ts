@@ -13,7 +13,7 @@ const SKIPPABLE = new Set<string>(LIVE_SKIP_COLUMNS);
 export const knownColumns = (columns: readonly string[]): LiveSkipColumn[] =>
   columns.filter((column): column is LiveSkipColumn => SKIPPABLE.has(column));
 
-/** What a token does not show counts, whatever the subscription asks for. */
+/** The fields that a token hides apply, whatever the subscription requests. */
 export function skipColumnsOf(
   token: readonly LiveSkipColumn[] | undefined,
   target: readonly LiveSkipColumn[] | undefined,
@@ -22,7 +22,10 @@ export function skipColumnsOf(
   return columns.length === 0 ? NOTHING_SKIPPED : { key: columns.join(), columns };
 }
 
-/** A run without these columns. What says which run it is and whether it is over stays, as on the wire of Trigger.dev. */
+/**
+ * Returns a run without these columns. The fields for its identity and its end are always kept, as in
+ * Trigger.dev's protocol.
+ */
 export function withoutColumns(run: LiveRun, { columns }: SkipColumns): LiveRun {
   if (columns.length === 0) return run;
   const { data, ...rest } = run;
@@ -38,7 +41,7 @@ const WITHOUT: Record<LiveSkipColumn, (run: LiveRun) => void> = {
   delayUntil: (run) => delete run.delayedUntil,
   queuedAt: nothing,
   expiredAt: (run) => delete run.expiredAt,
-  // Nobody would see the end.
+  // Without this field, clients would not see the end of the run.
   completedAt: nothing,
   number: nothing,
   isTest: (run) => {

@@ -12,9 +12,9 @@ import type { Subscriptions } from "./subscriptions.ts";
 type StreamTarget = Extract<LiveTarget, { kind: "stream" }>;
 
 /**
- * Sends the records of streams to whoever watches them. A subscription that has all records gets new ones as the feed
- * sends them. One that lags, because its window is full, is given nothing, and its records are read from the feed when
- * its client has handled some: what waits for a slow reader stays in the feed.
+ * Sends the records of streams to their subscriptions. A subscription that has all records gets new ones as
+ * the feed sends them. A lagging one, whose window is full, is sent nothing; its records are read from the
+ * feed when its client has handled some, so records for slow readers stay in the feed.
  */
 export class Streams {
   readonly #host: HubHost;
@@ -52,7 +52,7 @@ export class Streams {
       if (!subscription.active) continue;
       const progress = progressOf(subscription);
       const { sent, reading } = progress;
-      // Where the object slept, the client knows whether it has the records before these.
+      // If the object has hibernated, only the client knows whether it has the records before these.
       const isNext = sent === null || (sent === previous && records.length > 0);
       if (isNext && !reading && hasRoom(subscription)) this.#send(subscription, previous, records);
       else this.#host.keepAlive(this.proceed(subscription));
@@ -68,7 +68,7 @@ export class Streams {
     }
   }
 
-  /** The client of a subscription has handled the records up to `seq`. */
+  /** Records that the client of a subscription has handled the records up to `seq`. */
   handled(subscription: Subscription | undefined, seq: number): void {
     if (!subscription?.progress) return;
     const { progress } = subscription;
@@ -97,12 +97,12 @@ export class Streams {
     const { runId, key } = subscription.target as StreamTarget;
     const after = progress.sent;
     try {
-      // Looked at before the records are read: all that was written before the end is among them.
+      // Checked before the records are read, so that everything written before the end is among them.
       const runOver = progress.runOver ?? (await this.#isOver(runId));
       progress.runOver ??= runOver;
       if (after === null) {
         const last = await this.#host.watchStream(runId, key);
-        // The client sees a gap if it lacks any, and asks for what it lacks.
+        // The client detects a gap if it lacks any, and requests the missing records.
         if (!subscription.over) this.#send(subscription, last, [], runOver);
         return;
       }
@@ -121,7 +121,9 @@ export class Streams {
     return !run || isFinal(run.status);
   }
 
-  /** False: the client's connection lags, or its token has expired. The records are read again later. */
+  /**
+   * Returns false if the client's connection lags or its token has expired. The records are read again later.
+   */
   #send(subscription: Subscription, previous: number, records: StreamRecord[], end = false): boolean {
     const text = streamText(previous, records, end);
     if (!this.#delivery.deliver(subscription, "stream", text, null)) return false;

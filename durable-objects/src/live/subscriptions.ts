@@ -28,17 +28,17 @@ export class Subscriptions {
     this.#latest = latest;
   }
 
-  /** Returns the subscriptions to one run. Undefined: there are none. */
+  /** Returns the subscriptions to one run; undefined if there are none. */
   ofRun(runId: string): Set<Subscription> | undefined {
     return this.#runs.get(runId);
   }
 
-  /** Returns the subscriptions to the logs of one run. Undefined: there are none. */
+  /** Returns the subscriptions to the logs of one run; undefined if there are none. */
   ofLogs(runId: string): Set<Subscription> | undefined {
     return this.#logs.get(runId);
   }
 
-  /** Returns the subscriptions to the streams of one run. Undefined: there are none. */
+  /** Returns the subscriptions to the streams of one run; undefined if there are none. */
   ofStreams(runId: string): Set<Subscription> | undefined {
     return this.#streams.get(runId);
   }

@@ -1,10 +1,12 @@
 import type { HubHost } from "./hub-host.ts";
 import type { LivePrincipal } from "./rpc.ts";
 
-/** An answer is good for this long. */
+/** How long an answer is cached. */
 const FRESH_MS = 10_000;
 
-/** Whether keys and sessions are still valid. However many connections one of them has, it is asked about once. */
+/**
+ * Checks whether keys and sessions are still valid. Each is checked once, however many connections use it.
+ */
 export class Validity {
   readonly #host: HubHost;
   readonly #asked = new Map<string, { at: number; valid: Promise<boolean> }>();
@@ -13,7 +15,7 @@ export class Validity {
     this.#host = host;
   }
 
-  /** Rejects when that could not be found out. */
+  /** Rejects if the check failed. */
   isValid(principal: LivePrincipal): Promise<boolean> {
     const now = this.#host.now();
     for (const [proof, { at }] of this.#asked) {

@@ -209,7 +209,9 @@ function fail(q: QueueContext, run: RunTableRow, error: TaskRunError, changes: C
   transition(q, run, finalStatusOf(error), { ...changes, error_message: firstLine(error) });
 }
 
-/** Ends the run of a report that could not be stored: the host would send the report again for ever. */
+/**
+ * Ends the run of a report that could not be stored: otherwise the host would send the report again forever.
+ */
 export function failReport(q: QueueContext, report: Lease, reason: string): void {
   const lease = checkLease(q, report);
   if (lease.verdict === "canceled") {
@@ -260,7 +262,10 @@ function recordAttempt(
 const firstLine = (error: TaskRunError): string =>
   (serializeError(error).message.split("\n", 1)[0] as string).slice(0, 500);
 
-/** Handles the loss of a host session: everything that is leased to it. Returns how many runs that were, at most `limit`. */
+/**
+ * Handles the loss of a host session for the runs that are leased to it, at most `limit`. Returns their
+ * number.
+ */
 export function loseSession(q: QueueContext, sessionId: string, reason: string, limit: number): number {
   const rows = q.sql.exec<RunTableRow>(
     "SELECT * FROM runs WHERE slot = 1 AND session_id = ? LIMIT ?",

@@ -29,7 +29,7 @@ export function cancelRun(
   addEvent(q, run.seq, "canceled", reason);
   if (bulkAction !== undefined) addBulkAction(q, run, bulkAction);
   if (children) {
-    // Nobody is left who needs their results.
+    // Nobody needs their results any more.
     const because = `The run that waited for it was canceled: ${runId}`;
     for (const { kind, target } of openChildren(q, run)) {
       if (kind === "run") addMessage(q, { type: "cancel", runId: target, reason: because });

@@ -2,26 +2,26 @@ import { COLUMN_STORE, Projector, type Source } from "./projector.ts";
 import type { RunProjection } from "./rpc.ts";
 
 /**
- * Follows with the store that answers questions over millions of runs. It may be gone for long: nothing of the queue waits for
- * it, and the rows that it lacks stay where they are.
+ * Keeps the store for queries over millions of runs up to date. The store may be down for a long time:
+ * nothing in the queue waits for it, and the rows that it lacks stay where they are.
  */
 export class ColumnStoreFollower {
   readonly #projector: Projector;
   readonly #later: () => void;
   #flush: Promise<void> | null = null;
 
-  /** @param later has `flush` called again soon */
+  /** @param later arranges for `flush` to be called again soon */
   constructor(source: Source, store: RunProjection, later: () => void) {
     this.#projector = new Projector(source, store, COLUMN_STORE);
     this.#later = later;
   }
 
-  /** Something changed. */
+  /** Records that something changed. */
   schedule(): void {
     this.#projector.schedule();
   }
 
-  /** Sends all that has changed until now, or has itself called again. */
+  /** Sends everything that has changed until now, or arranges to be called again. */
   flush(): Promise<void> {
     this.#flush ??= this.#send().finally(() => {
       this.#flush = null;

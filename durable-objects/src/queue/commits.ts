@@ -26,9 +26,9 @@ import { nextTimer, runTimers } from "./timers.ts";
 const SAFETY_MS = 5_000;
 
 /**
- * Commits changes of a queue, and does what each of them leaves to do: it sends messages, follows with the query side, the
- * listeners and the environment, leases under prefetched permits, and sets the alarm for what is due. Whatever is not done
- * when the object dies is done by its alarm.
+ * Commits changes of a queue, and does the work that follows from each commit: it sends messages, updates the
+ * query side, the listeners and the environment, leases under prefetched permits, and sets the alarm for the
+ * next timer. If the object dies before that, its alarm does the rest.
  */
 export class QueueCommits {
   readonly core: QueueCore;
@@ -41,7 +41,7 @@ export class QueueCommits {
   readonly #alarm: Alarm;
   readonly #group: GroupCommit<QueueContext>;
   readonly #projector: Projector;
-  /** Null: there is no such store. */
+  /** Null: no such store is configured. */
   readonly #columns: ColumnStoreFollower | null;
   readonly #reprojector: Reprojector;
   readonly #messenger: Messenger;
@@ -125,25 +125,28 @@ export class QueueCommits {
     });
   }
 
-  /** One transaction for all calls that come in at once. Resolves when it is on disk. */
+  /** Uses one transaction for all calls that arrive at once. Resolves when it is on disk. */
   group<T>(work: (q: QueueContext) => T): Promise<T> {
     return this.#group.run(work);
   }
 
-  /** A transaction of its own. `report`: the environment hears of the new state. */
+  /** Uses a separate transaction. `report`: the environment is informed of the new state. */
   commit<T>(work: (q: QueueContext) => T, options = { report: true }): T {
     const { result, effects } = this.core.commit(work);
     this.#settle(effects, options.report);
     return result;
   }
 
-  /** A rebuild of the query side was begun: sends rows again. If this object dies, its alarm continues. */
+  /**
+   * Sends rows again, because a rebuild of the query side has begun. If this object dies, its alarm
+   * continues.
+   */
   reproject(): void {
     this.#alarm.by(Date.now() + SAFETY_MS);
     this.#ctx.waitUntil(this.#reproject());
   }
 
-  /** Does what is due, and what an earlier life of the object may have left undone. */
+  /** Does what is due, and work that an earlier life of the object may not have finished. */
   async alarmFired(): Promise<void> {
     this.#alarm.fired();
     if (!this.core.exists) return;
@@ -162,7 +165,8 @@ export class QueueCommits {
     await this.#reproject();
     const next = nextTimer(this.core.context);
     if (next !== null) this.#alarm.by(next);
-    // Work that nobody asks for is reported again: the environment or the dispatcher may have lost its memory.
+    // Ready runs that nobody requests are reported again, because the environment or the dispatcher may have
+    // lost its state.
     if (this.core.state.ready > 0) {
       this.environment.forget();
       this.#alarm.by(Date.now() + SAFETY_MS);
@@ -180,12 +184,15 @@ export class QueueCommits {
     }
   }
 
-  /** The dispatcher of the hosts that execute this queue's runs. */
+  /** Returns the dispatcher of the hosts that execute this queue's runs. */
   #dispatcher(): DispatcherRpc {
     return this.#stubs.dispatcher(poolOf(this.core.context.ref.environment));
   }
 
-  /** Does what a commit leaves to do. It sets the alarm in the same turn, so that both are in one flush to disk. */
+  /**
+   * Does the work that follows from a commit. It sets the alarm in the same turn, so that both are in one
+   * flush to disk.
+   */
   #settle(effects: Effects, report: boolean): void {
     if (effects.dueAt !== null) this.#alarm.by(effects.dueAt);
     if (effects.refillAt !== null) this.#refill(effects.refillAt);
@@ -216,7 +223,7 @@ export class QueueCommits {
       this.#alarm.by(at);
       return;
     }
-    // The alarm is for the case that this object dies.
+    // The alarm covers the case that this object dies.
     this.#alarm.by(at + NEAR_MS);
     this.#refillTimer.by(at);
   }

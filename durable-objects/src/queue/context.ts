@@ -6,7 +6,7 @@ import type { KeyCounters } from "./counters.ts";
 import type { QueueMetrics } from "./metrics.ts";
 import type { QueueSettings } from "./rpc.ts";
 
-/** The parts of a run that no statement selects by: one JSON column. */
+/** The parts of a run by which no statement selects: one JSON column. */
 export interface RunSpec {
   machine: MachinePreset;
   maxAttempts?: number;
@@ -66,13 +66,13 @@ export interface RunTableRow extends SqlRow {
   kept_until: number;
 }
 
-/** What is left to do once a commit is durable. */
+/** The work that follows once a commit is durable. */
 export interface Effects {
-  /** Some row changed: the query side and the environment must hear of it. */
+  /** True: some row changed, so the query side and the environment must be informed. */
   changed: boolean;
   /** Runs that became final. */
   finished: string[];
-  /** Messages to other objects were added. */
+  /** True: messages to other objects were added. */
   messages: boolean;
   notices: { sessionId: string; notice: HostNotice }[];
   /** The earliest moment a changed row is due. */
@@ -108,7 +108,7 @@ export interface QueueContext {
   now: number;
   version: number;
   effects: Effects;
-  /** Whose report is being applied (see `reportedBy`); null: what is done is nobody's report. */
+  /** The host whose report is being applied (see `reportedBy`); null outside of a report. */
   reporter: { hostId: string; sessionId: string } | null;
 }
 

@@ -38,13 +38,14 @@ export interface QueueCoreOptions {
 }
 
 /**
- * The decisions of one queue over its SQLite database: no I/O, no clock and no randomness of its own. Everything that
- * changes it happens inside `commit`, which is one transaction; what is left to do afterwards comes back as effects.
+ * The decisions of one queue over its SQLite database: no I/O, no clock and no randomness of its own.
+ * Everything that changes it happens inside `commit`, which is one transaction and returns the remaining work
+ * as effects.
  */
 export class QueueCore {
   readonly #options: QueueCoreOptions;
   readonly prefetched = new PrefetchedPermits();
-  /** The environment asked for the slots that each concurrency key holds. */
+  /** True: the environment asked for the slots that each concurrency key holds. */
   reportsKeys = false;
   #context: QueueContext | null = null;
   #epoch = 0;
@@ -54,12 +55,12 @@ export class QueueCore {
     if (hasTables(options.sql)) this.#open();
   }
 
-  /** Whether the queue exists: something was triggered in it, or its settings were changed. */
+  /** Returns whether the queue exists: something was triggered in it, or its settings were changed. */
   get exists(): boolean {
     return this.#context !== null;
   }
 
-  /** The open queue. Throws where `exists` is false. */
+  /** Returns the open queue. Throws if `exists` is false. */
   get context(): QueueContext {
     if (!this.#context) throw new Error("The queue object was asked before anything was triggered in it");
     return this.#context;
@@ -105,7 +106,7 @@ export class QueueCore {
     }
   }
 
-  /** Whether other partitions of the queue may have runs. */
+  /** Returns whether other partitions of the queue may have runs. */
   get isSplit(): boolean {
     const { ref, stored } = this.context;
     return ref.partition > 0 || stored.wasSplit;
@@ -144,7 +145,10 @@ export class QueueCore {
     };
   }
 
-  /** How many of the prefetched permits there are runs for. Runs with named limits need a grant that counts those. */
+  /**
+   * Returns the number of prefetched permits for which there are runs. Runs with named limits need a grant
+   * that counts those.
+   */
   get usable(): number {
     const { counters } = this.context;
     // Only a grant says how much of a misplaced key's limit is left.
@@ -154,7 +158,10 @@ export class QueueCore {
     return Math.min(all, Math.min(unkeyed, open.unkeyed) + open.keyed);
   }
 
-  /** Whether the environment made a grant with older settings than this queue knows: the grant may allow too much. */
+  /**
+   * Returns whether the environment made a grant with older settings than this queue knows, so that it may
+   * allow too much.
+   */
   isOutdated({ shared }: DequeueGrant): boolean {
     const { stored, counters } = this.context;
     if (counters.hasMisplacedKeys && !shared?.elsewhere) return true;

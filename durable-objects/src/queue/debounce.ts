@@ -56,7 +56,9 @@ export function pushDebounced(q: QueueContext, runId: string, push: DebouncePush
   return "pushed";
 }
 
-/** Makes the run that of the latest trigger. Options that the trigger does not set keep their values. */
+/**
+ * Gives the run the options of the latest trigger. Options that the trigger does not set keep their values.
+ */
 function take(q: QueueContext, run: RunTableRow, latest: NonNullable<DebouncePush["latest"]>): void {
   const { payload, payloadType, metadata, tags, maxAttempts, maxDuration, machine } = latest;
   const spec = specOf(run);

@@ -5,8 +5,8 @@ import type { QueueCore } from "./core.ts";
 import type { QueueState } from "./rpc.ts";
 
 /**
- * The environment receives news at once, and a stream of news in pieces: each report gives three objects and a host
- * something to do. That a slot became free can wait for the next report.
+ * The environment receives urgent changes at once, and a stream of them in pieces, because each report causes
+ * work in three objects and a host. A free slot can wait for the next report.
  */
 export const REPORT_PACE = { gapMs: 4, lazyMs: 10 };
 
@@ -14,8 +14,8 @@ export const REPORT_PACE = { gapMs: 4, lazyMs: 10 };
  * Keeps the environment informed of the queue's state. That state is, at any moment,
  *
  * - **reported**: the environment knows it;
- * - **changed**: the environment knows an older one, and hears of this one within `lazyMs`;
- * - **news**: the environment knows of no work and there is some, so it hears within `gapMs`.
+ * - **changed**: the environment knows an older one, and gets this one within `lazyMs`;
+ * - **urgent**: the environment knows of no work and there is some, so it gets this one within `gapMs`.
  *
  * `#acknowledge` is the only place where a state becomes reported. `forget` makes every state a changed one again.
  */
@@ -45,24 +45,24 @@ export class EnvironmentLink {
     this.#throttle = new Throttle(() => waitUntil(this.#publisher.publish()), REPORT_PACE);
   }
 
-  /** The state, for an answer to a call by the environment, which knows it with that. */
+  /** Returns the state for an answer to a call by the environment, after which the environment knows it. */
   answer(): QueueState {
     const state = this.#take();
     this.#acknowledge(state);
     return state;
   }
 
-  /** The state, for an answer that the environment does not take as the queue's latest. */
+  /** Returns the state for an answer that the environment does not treat as the queue's latest state. */
   peek(): QueueState {
     return this.#take();
   }
 
-  /** Something may have changed: reports it soon, if so. */
+  /** Reports the state soon if it has changed. */
   changed(): void {
     if (!this.#isReported()) this.#throttle.request(this.#isNews());
   }
 
-  /** Reports what has changed. Resolves to false when the environment could not be reached. */
+  /** Reports the state if it has changed. Resolves to false when the environment could not be reached. */
   publish(): Promise<boolean> {
     return this.#publisher.publish();
   }
@@ -74,12 +74,15 @@ export class EnvironmentLink {
     this.#acknowledge(state);
   }
 
-  /** The environment or the dispatcher may have lost its memory: the state is reported again. */
+  /** Has the state reported again, because the environment or the dispatcher may have lost it. */
   forget(): void {
     this.#lastReported = null;
   }
 
-  /** Takes the state to report. The environment will count on it, so the queue keeps to its permits from now on. */
+  /**
+   * Returns the state to report. The environment will rely on it, so the queue keeps to its permits from now
+   * on.
+   */
   #take(): QueueState {
     const { state, prefetched } = this.#core;
     const { unkeyed } = state;
@@ -87,12 +90,12 @@ export class EnvironmentLink {
     return state;
   }
 
-  /** The environment knows this state. A later one that it knows already is kept. */
+  /** Records that the environment knows this state. A later one that it knows already is kept. */
   #acknowledge(state: QueueState): void {
     if (this.#lastReported === null || this.#lastReported.seq <= state.seq) this.#lastReported = state;
   }
 
-  /** Whether the environment would act on the state now: there is work where it knows of none. */
+  /** Returns whether the environment would act on the state now: it knows of no work, and there is some. */
   #isNews(): boolean {
     const { ready, parked } = this.#core.state;
     return (ready > 0 && !this.#lastReported?.ready) || (parked && !this.#lastReported?.parked);

@@ -1,4 +1,7 @@
-/** What a queue and its environment agree on: permits to lease runs, and the state that these are granted by. Types only. */
+/**
+ * Types that a queue and its environment exchange: permits to lease runs, and the state on which grants are
+ * based.
+ */
 import type { DeploymentRef } from "../routing/refs.ts";
 import type { QueueChanges } from "./queue-settings.ts";
 
@@ -27,11 +30,14 @@ export interface QueueState {
   recoversAt: number;
   /** Number of partitions of the queue, as far as this one knows. */
   partitions: number;
-  /** It has runs of keys that belong to another partition: they were triggered before the number of partitions changed. */
+  /**
+   * True: it has runs of keys that belong to another partition, because they were triggered before the number
+   * of partitions changed.
+   */
   misplacedKeys: boolean;
   /** Slots held by concurrency key, where the environment asked for them. */
   keys?: Record<string, number>;
-  /** Some runs wait for a deployment that knows their task. */
+  /** True: some runs wait for a deployment that knows their task. */
   parked: boolean;
   /** The promotion whose declaration it has adopted (see `QueueDeclaration`). */
   promotion: number;
@@ -52,7 +58,7 @@ export interface LimitedUse {
   keys: Record<string, number>;
 }
 
-/** What is left of named limits, by name: a run that holds a limit which is not named here is not dequeued. */
+/** The remaining slots of named limits, by name. A run that holds a limit not named here is not dequeued. */
 export type LimitsGrant = Record<string, LimitLeft>;
 
 export interface LimitLeft {
@@ -86,9 +92,9 @@ export interface DequeueGrant {
 
 /** The part of a grant that concerns limits shared by the queue's partitions. */
 export interface SharedGrant {
-  /** Most runs without a concurrency key among those of `max`. */
+  /** The maximum number of runs without a concurrency key among `max`. */
   unkeyed: number;
-  /** Most runs without a concurrency key among those of `prefetched`. */
+  /** The maximum number of runs without a concurrency key among `prefetched`. */
   unkeyedPrefetched: number;
   /** Identify the settings under which the grant was made: a partition that knows later ones leases nothing. */
   revision: number;

@@ -9,8 +9,9 @@ export interface Claim {
 }
 
 /**
- * Returns the run that a key stands for, and until when: the claim's own run, unless an earlier claim has not expired.
- * Whoever creates the run passes `expiresAt` on, so that the run is kept for as long as its key (see `runs.kept_until`).
+ * Returns the run that a key stands for, and until when: the claim's own run, unless an earlier claim has not
+ * expired. The creator of the run passes `expiresAt` on, so that the run is kept for as long as its key (see
+ * `runs.kept_until`).
  */
 export function claimKey(q: QueueContext, claim: Claim): { runId: string; expiresAt: number } {
   const row = q.sql.exec<{ runId: string; expiresAt: number }>(

@@ -26,7 +26,10 @@ interface KeyLanes {
   pending: number;
 }
 
-/** Most lanes that one dequeue looks at without finding a run. The next dequeue continues after them. */
+/**
+ * The maximum number of lanes that one dequeue examines without finding a run. The next dequeue continues
+ * after them.
+ */
 const MAX_PASSED = 10_000;
 
 /**
@@ -64,7 +67,10 @@ export class LimitedRuns {
     return this.#ofKey.has(key);
   }
 
-  /** What the environment counts, by limits. The same object until something changes; undefined: no run holds limits. */
+  /**
+   * Returns the counts for the environment, by limits. The same object until something changes; undefined if
+   * no run holds limits.
+   */
   get use(): Record<string, LimitedUse> | undefined {
     if (this.#changed) {
       const uses = [...this.#uses].map(([limits, use]) => [limits, { ...use, keys: { ...use.keys } }]);
@@ -121,8 +127,8 @@ export class LimitedRuns {
   }
 
   /**
-   * Distributes up to `max` slots over the lanes by turns, one at a time, as far as the grant allows. `roomOf` says how many runs
-   * of a key may be taken here.
+   * Distributes up to `max` slots over the lanes in turn, one at a time, as far as the grant allows. `roomOf`
+   * says how many runs of a key may be taken here.
    */
   take(max: number, grant: LimitsGrant, roomOf: (key: string) => number): Turn[] {
     const turns = new Map<Lane, Turn>();
@@ -184,7 +190,7 @@ export class LimitedRuns {
   }
 }
 
-/** What is left of a grant's limits while slots are distributed. */
+/** The remaining slots of a grant's limits while slots are distributed. */
 class GrantLeft {
   readonly #grant: LimitsGrant;
   readonly #taken = new Map<string, number>();
@@ -193,7 +199,10 @@ class GrantLeft {
     this.#grant = grant;
   }
 
-  /** Takes one of each limit of the lane. Returns false, with nothing taken, where one of them has none left. */
+  /**
+   * Takes one slot of each limit of the lane. Returns false, with nothing taken, if one of them has none
+   * left.
+   */
   take({ names, key }: Lane): boolean {
     const counted = names.flatMap((name) => [name, idOf(key, name)]);
     const fits = names.every((name) => {

@@ -2,9 +2,11 @@ import type { LiveInterest } from "../live/rpc.ts";
 import type { RunRow } from "../rpc.ts";
 import type { ProjectionCursor } from "./projection.ts";
 
-/** Changes of a moment go together: one call to the LiveObject, and of each run only the latest state. */
+/**
+ * Changes within this time are sent in one call to the LiveObject, with only the latest state of each run.
+ */
 const GATHER_MS = 15;
-/** A dense stream of changes is gathered for longer: each row adds this much. */
+/** Each row adds this much, so that a dense stream of changes is gathered for longer. */
 const GATHER_MS_A_ROW = 0.5;
 const MAX_GATHER_MS = 100;
 const BATCH = 200;
@@ -16,7 +18,7 @@ const PAUSE_MS = 10_000;
 const CONFIRM_MS = 1_000;
 
 interface Source {
-  /** The state of the object: changes up to here were made. */
+  /** The version of the latest change. */
   now(): ProjectionCursor;
   /** How far rows were sent to the query side, as it is stored. */
   projected(): ProjectionCursor;
@@ -29,16 +31,18 @@ interface Known extends LiveInterest {
 }
 
 /**
- * Sends changed rows of a queue to its environment's LiveObject where somebody watches. Where nobody does, a change costs
- * one comparison. It is never part of a commit: what is to be sent is read from the rows themselves, by version.
+ * Sends changed rows of a queue to its environment's LiveObject if somebody watches. If nobody does, a change
+ * costs one comparison. It is never part of a commit: the rows to send are read from the table by version.
  */
 export class LiveNotifier {
   readonly #source: Source;
   readonly #send: (rows: RunRow[], life: string | null) => Promise<LiveInterest>;
   readonly #now: () => number;
-  /** Null: not known, in this life of the object or any more. */
+  /** Null: the interest is not known yet in this life of the object, or no longer known. */
   #interest: Known | null = null;
-  /** Changes up to here were sent, or nobody wanted them. Null: nothing was, in this life of the object. */
+  /**
+   * Changes up to here were sent, or nobody wanted them. Null: nothing was sent in this life of the object.
+   */
   #cursor: ProjectionCursor | null = null;
   #scheduled = false;
   #lastRows = 0;
@@ -65,33 +69,33 @@ export class LiveNotifier {
     this.#now = now;
   }
 
-  /** Something changed. */
+  /** Records that something changed. */
   changed(): void {
     if (this.#isSilent()) this.#cursor = this.#source.now();
     else this.#schedule();
   }
 
-  /** The object was started again, or its alarm fired: what an earlier life left unsent is sent. */
+  /** Sends what an earlier life left unsent: the object was restarted, or its alarm fired. */
   wake(): void {
     const cursor = this.#begin();
     if (this.#isSilent()) return;
     if (this.#mustAsk || cursor.version < this.#source.now().version) this.#schedule();
   }
 
-  /** The LiveObject says what is watched from now on. An earlier word that comes late changes nothing. */
+  /** Applies the LiveObject's interest. An earlier interest that arrives late changes nothing. */
   listen(interest: LiveInterest): void {
     const known = this.#interest;
     if (known && interest.at <= known.at) return;
     this.#interest = { ...interest, until: this.#now() + interest.forMs, ids: new Set(interest.runs) };
     if (!known || !interest.all) return;
-    // A list of the query side may lack changes that were kept back and not sent there yet.
+    // The query side's lists may lack changes that were held back and not sent there yet.
     if (!known.all) this.#moveBack(this.#source.projected());
     else if (known.life !== interest.life) this.#moveBack(this.#safe ?? this.#source.projected());
   }
 
   /**
-   * How far it may be written down that rows were sent to the query side: where somebody watches, no further than they
-   * were sent to the LiveObject too, so that an object that dies between the two sends them again.
+   * Returns up to where rows may be recorded as sent to the query side: if somebody watches, no further than
+   * they were sent to the LiveObject too, so that an object that dies between the two sends them again.
    */
   limit(projected: ProjectionCursor): ProjectionCursor {
     const cursor = this.#begin();
@@ -108,7 +112,7 @@ export class LiveNotifier {
     return this.#cursor;
   }
 
-  /** Calls the LiveObject in a while, unless it answers until then because of another change. */
+  /** Calls the LiveObject after a while, unless it has answered by then because of another change. */
   #confirmSoon(): void {
     if (this.#confirming || !this.#isUnsafe()) return;
     this.#confirming = true;
@@ -162,14 +166,14 @@ export class LiveNotifier {
     } finally {
       this.#scheduled = false;
     }
-    // What changed meanwhile, or failed.
+    // Sends what changed meanwhile, or failed.
     this.wake();
   }
 
   async #flush(): Promise<void> {
     this.#begin();
     const known = this.#interest;
-    // Nobody may listen: no rows have to be sent to learn that.
+    // Perhaps nobody listens: finding that out takes no rows.
     if (this.#mustAsk || !known || (!known.all && known.until <= this.#now())) await this.#tell([]);
     for (;;) {
       const { all, ids } = this.#interest as Known;
@@ -182,7 +186,7 @@ export class LiveNotifier {
       const { rows, cursor } = this.#source.next(this.#begin(), BATCH);
       const wanted = all ? rows : rows.filter(({ id }) => ids.has(id));
       this.#lastRows = wanted.length;
-      // Somebody wants more than was sent, or did not take it: it is read again from where that begins.
+      // A watcher wants more than was sent, or the rows were refused: reading resumes from where that begins.
       if (wanted.length > 0 && !(await this.#tell(wanted))) continue;
       if (this.#movedBack !== movedBack) continue;
       this.#cursor = rows.length < BATCH ? now : cursor;
@@ -190,14 +194,17 @@ export class LiveNotifier {
     }
   }
 
-  /** False: another life of the LiveObject answered than the one that the rows were for, which took none of them. */
+  /**
+   * Returns false if another life of the LiveObject answered than the one that the rows were for, and so
+   * accepted none of them.
+   */
   async #tell(rows: RunRow[]): Promise<boolean> {
     const projected = this.#projected;
     const life = this.#interest?.life ?? null;
     const interest = await this.#send(rows, life);
     this.#mustAsk = false;
     this.listen(interest);
-    // An answer that was overtaken says nothing of the life that answered since.
+    // An answer that was overtaken says nothing about the life that has answered since.
     if (this.#interest?.at === interest.at) this.#safe = projected ?? this.#safe;
     else if (life !== interest.life) throw new Error("The LiveObject was restarted, and its clock is behind");
     return life === interest.life;

@@ -4,8 +4,8 @@ import type { Message } from "./messages.ts";
 import type { QueueRpc } from "./rpc.ts";
 
 /**
- * Delivers a message of a queue to the object that it is for. Returns the result of a token that is complete already.
- * Throws when the receiver could not be reached.
+ * Delivers a queue's message to the object that it is for. Returns the result of a token that is complete
+ * already. Throws when the receiver could not be reached.
  */
 export async function deliverMessage(
   stubs: Stubs,

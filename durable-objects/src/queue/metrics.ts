@@ -19,8 +19,8 @@ interface MetricsRow extends SqlRow {
 const SELECT = "SELECT * FROM metrics WHERE minute";
 
 /**
- * Counts what happens in a queue, minute by minute, for a day. The minute under way is in memory, and written when it is over and
- * when the object's alarm fires: a crash loses some seconds of it, and no run pays a write for it.
+ * Counts what happens in a queue, minute by minute, for a day. The current minute is in memory; it is written
+ * at its end and when the object's alarm fires. A crash loses some seconds of it, and no run costs a write.
  */
 export class QueueMetrics {
   readonly #sql: Sql;
@@ -42,7 +42,7 @@ export class QueueMetrics {
     this.#isWritten = false;
   }
 
-  /** A run is dequeued for the first time, after it waited for so long. */
+  /** Records that a run is dequeued for the first time after it waited for this long. */
   started(now: number, delayMs: number): void {
     const minute = this.#minuteOf(now);
     const found = DELAY_CLASSES_MS.findIndex((most) => delayMs <= most);
@@ -75,7 +75,9 @@ export class QueueMetrics {
     this.#isWritten = true;
   }
 
-  /** The minutes from `from` to before `to` in which something happened, and the last one before them. */
+  /**
+   * Returns the minutes from `from` to before `to` in which something happened, and the last one before them.
+   */
   read(from: number, to: number): MetricsMinute[] {
     this.flush();
     const before = this.#sql.exec<MetricsRow>(`${SELECT} < ? ORDER BY minute DESC LIMIT 1`, from);
@@ -114,6 +116,6 @@ const minuteOf = (row: MetricsRow): MetricsMinute => ({
   runningLast: row.running_last,
   started: row.started,
   ended: row.ended,
-  // What has no entry is null in JSON.
+  // A missing entry is null in JSON.
   delays: Array.from(JSON.parse(row.delays) as (number | null)[], (count) => count ?? 0),
 });

@@ -50,7 +50,7 @@ import { triggerRun } from "./trigger.ts";
 
 export interface QueueObjectDependencies<Env extends ObjectBindings> {
   openProjection(env: Env): RunProjection;
-  /** Where runs are kept for questions over millions of them; null: nowhere. */
+  /** The store for queries over millions of runs; null if there is none. */
   openColumnStore?(env: Env): RunProjection | null;
 }
 
@@ -300,7 +300,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       await this.#commits.alarmFired();
     }
 
-    /** Waits for a run's end. Null: it has not ended within that time; undefined: there is no such run here. */
+    /**
+     * Waits for a run's end. Returns null if it has not ended within that time; undefined if there is no such
+     * run here.
+     */
     async #endOf(runId: string, timeoutMs: number): Promise<RunFinished | null | undefined> {
       const end = endOf(this.#core.context, runId);
       return end === null ? this.#endWithin(runId, timeoutMs) : end;

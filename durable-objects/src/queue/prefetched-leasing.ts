@@ -6,12 +6,12 @@ import { dequeueRuns } from "./dequeue.ts";
 import { REPORT_PACE } from "./environment-link.ts";
 import type { DequeueGrant, LeasedRun } from "./rpc.ts";
 
-/** What leasing by prefetched permits needs of its object. */
+/** What leasing by prefetched permits needs from its object. */
 interface Owner {
   core: QueueCore;
   commit<T>(work: (q: QueueContext) => T): T;
   dispatcher(): DispatcherRpc;
-  /** Permits were given up: the environment is to hear of it. */
+  /** Called when permits were given up, so that the environment is informed. */
   permitsDropped(): void;
   waitUntil(work: Promise<unknown>): void;
 }
@@ -43,7 +43,7 @@ export class PrefetchedLeasing {
       .runs;
   }
 
-  /** Leases soon what was not leased by its own commit. */
+  /** Schedules a lease for runs that their own commit did not lease. */
   leaseSoon(): void {
     if (this.#timer !== undefined || this.#leasable() === 0) return;
     const ms = Math.max(0, this.#nextLeaseAt - Date.now());

@@ -10,7 +10,9 @@ export interface ProjectionCursor {
 
 const START: ProjectionCursor = { version: 0, seq: 0 };
 
-/** Who is sent the rows. Each has its own cursor: one that can't be reached does not hold up the other. */
+/**
+ * The receivers of the rows. Each has its own cursor, so one that can't be reached does not delay the other.
+ */
 export type ProjectionTarget = "query side" | "column store";
 /** Where the cursor is stored. */
 const CURSORS: Record<ProjectionTarget, string> = {

@@ -12,7 +12,7 @@ interface Pace {
 
 /** On one machine the query side shares its thread with every queue, so a call must be short for triggers not to wait. */
 const QUERY_SIDE: Pace = { gatherMs: 250, batch: 50, largeBatch: 200 };
-/** Each call is a file of its own to a column store, and takes some time whatever is in it. */
+/** For a column store each call is a separate file with a fixed cost, whatever its size. */
 export const COLUMN_STORE: Pace = { gatherMs: 1_000, batch: 200, largeBatch: 1_000 };
 
 const LAGS_AFTER = 500;
@@ -31,7 +31,7 @@ export class Projector {
   readonly #projection: RunProjection;
   readonly #pace: Pace;
   #scheduled = false;
-  /** Something changed since the last flush began. */
+  /** True: something changed since the last flush began. */
   #again = false;
 
   constructor(source: Source, projection: RunProjection, pace: Pace = QUERY_SIDE) {
@@ -40,7 +40,7 @@ export class Projector {
     this.#pace = pace;
   }
 
-  /** Something changed. */
+  /** Records that something changed. */
   schedule(): void {
     if (this.#scheduled) {
       this.#again = true;
@@ -62,7 +62,7 @@ export class Projector {
     if (this.#again) this.schedule();
   }
 
-  /** Sends all that has changed until now. Throws when the query side can't be reached. */
+  /** Sends everything that has changed until now. Throws when the query side can't be reached. */
   async flush(): Promise<void> {
     this.#again = false;
     let cursor: ProjectionCursor | null = null;

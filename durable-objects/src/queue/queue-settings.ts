@@ -1,9 +1,9 @@
-/** What limits a queue, where that was set, and what it counts: types only. */
+/** Types of a queue's settings, of their sources, and of its counts. */
 import type { QueueLimits } from "@acme/sdk/contract";
 
 /** What a deployment declares about a queue, and its environment about all of its queues. */
 export interface QueueDeclaration extends QueueLimits {
-  /** Most runs that have not started; absent or null: the platform's limit. */
+  /** The maximum number of runs that have not started. Absent or null: the platform's limit. */
   sizeLimit?: number | null;
   /** Number of the promotion that declares it; absent: nothing was deployed yet. An earlier declaration changes nothing. */
   promotion?: number;
@@ -19,7 +19,7 @@ export type QueueOverrides = {
 /** Effective settings. Null: there is no limit. */
 export type QueueSettings = { [Name in QueueLimitName]-?: NonNullable<QueueLimits[Name]> | null } & {
   sizeLimit: number;
-  /** No run is started. */
+  /** True: no run is started. */
   paused: boolean;
 };
 
@@ -56,7 +56,7 @@ export interface QueueStats {
   queue: string;
   pending: number;
   running: number;
-  /** Runs that wait for their time or for a deployment. */
+  /** Runs that are delayed or wait for a deployment. */
   notYetQueued: number;
   settings: QueueSettings;
   declared: QueueDeclaration;

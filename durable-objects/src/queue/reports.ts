@@ -12,9 +12,9 @@ type VerdictOf<K extends Kind> = QueueReportResult[K][number];
 
 interface Handler<K extends Kind> {
   apply(q: QueueContext, item: ItemOf<K>): VerdictOf<K>;
-  /** The answer about a run that this queue doesn't have, and about one whose item could not be stored. */
+  /** The answer for a run that this queue doesn't have, and for one whose item could not be stored. */
   gone: VerdictOf<K>;
-  /** The answer about an item that could not be stored, where it differs from `gone`. */
+  /** The answer for an item that could not be stored, if it differs from `gone`. */
   refused?: VerdictOf<K>;
 }
 
@@ -47,7 +47,7 @@ const mapReport = (
   };
 };
 
-/** Applies a host's report in the commit under way. Throws where one of its items can't be stored. */
+/** Applies a host's report in the current commit. Throws if one of its items can't be stored. */
 export const applyReport = (q: QueueContext, report: QueueReport): QueueReportResult =>
   reportedBy(q, report, () => mapReport(report, (handler, item) => handler.apply(q, item)));
 
@@ -56,8 +56,9 @@ export const answerUnknown = (report: QueueReport): QueueReportResult =>
   mapReport(report, (handler) => handler.gone);
 
 /**
- * Applies a report that failed as a whole: each item in a commit of its own. The run of an item that fails ends as
- * SYSTEM_FAILURE with the reason, because its host would send that item for ever. All other items are applied.
+ * Applies a report that failed as a whole: each item in a commit of its own. The run of an item that fails
+ * ends as SYSTEM_FAILURE with the reason, because otherwise its host would send that item forever. All other
+ * items are applied.
  *
  * @param commit runs its argument in one transaction, and throws if that throws, with nothing kept
  */
@@ -82,7 +83,7 @@ const MAX_REASON_BYTES = 1_024;
 const reasonOf = (error: unknown): string =>
   cutMiddle(error instanceof Error ? error.message : String(error), MAX_REASON_BYTES);
 
-/** Whether the storage itself failed, so that the host must send the report again. */
+/** Returns whether the storage itself failed, so that the host must send the report again. */
 export const isStorageFailure = (error: unknown): boolean =>
   /SQLITE_(FULL|IOERR|BUSY|LOCKED|NOMEM|CORRUPT|READONLY|CANTOPEN)|storage operation/i.test(
     error instanceof Error ? error.message : String(error),

@@ -8,11 +8,11 @@ const BATCHES_PER_TURN = 50;
 /** The cursor is stored after this many batches: what a crash sends again. */
 const SAVE_EVERY = 5;
 
-/** How far the rows that were there at the start were sent again. */
+/** How far the rows that existed at the start have been sent again. */
 interface Stored {
   /** Names the rebuild. Requesting the same one again continues it. */
   id: string;
-  /** Rows of later versions are sent anyway, because they change after the start. */
+  /** Rows of later versions are sent anyway, because they changed after the start. */
   until: number;
   cursor: ProjectionCursor;
   rows: number;
@@ -39,7 +39,10 @@ interface Source {
   commit(work: (q: QueueContext) => void): void;
 }
 
-/** Sends a queue's rows to the query side once more, beside those that change meanwhile. Rows replace older ones only. */
+/**
+ * Sends a queue's rows to the query side once more, in parallel with rows that change meanwhile. A row
+ * replaces only an older one.
+ */
 export class Reprojector {
   readonly #source: Source;
   readonly #projection: RunProjection;
@@ -50,7 +53,7 @@ export class Reprojector {
     this.#projection = projection;
   }
 
-  /** Goes on for a while. True: nothing is left. Throws when the query side can't be reached. */
+  /** Continues for one turn. Returns true if nothing is left. Throws when the query side can't be reached. */
   run(): Promise<boolean> {
     this.#turn ??= this.#send().finally(() => {
       this.#turn = null;
@@ -84,7 +87,7 @@ export class Reprojector {
       rows += next.rows.length;
       if (next.rows.length < BATCH || cursor.version > before.until)
         return { ...before, cursor, rows, done: true };
-      // Requests that wait come first: see Projector.
+      // Waiting requests come first: see Projector.
       await scheduler.wait(1);
     }
     return { ...before, cursor, rows };

@@ -47,7 +47,7 @@ export interface QueueRpc {
   triggerRuns(ref: QueueRef, declaration: QueueDeclaration, items: TriggerItem[]): Promise<TriggerResult[]>;
   /**
    * Decides which run id an idempotency key stands for: the given one, unless a live claim exists. `expiresAt`: when the
-   * claim that holds expires. Whoever creates the run passes it on, because the run is kept until then.
+   * claim that holds expires. The creator of the run passes it on, because the run is kept until then.
    */
   claimIdempotencyKey(
     ref: QueueRef,
@@ -60,12 +60,12 @@ export interface QueueRpc {
   resetIdempotencyKey(environmentKey: string, task: string, key: string): Promise<{ reset: boolean }>;
   retrieveRun(environmentKey: string, runId: string): Promise<RunRecord | null>;
   /**
-   * From the LiveObject: which changes are watched from now on. Gives the runs named, those that exist. When this returns,
-   * each later change of what is watched is sent.
+   * From the LiveObject: sets which changes are watched from now on, and returns those of the named runs that
+   * exist. After this has returned, each later change of a watched run is sent.
    */
   listen(environmentKey: string, interest: LiveInterest, runIds: string[]): Promise<RunRecord[]>;
   runEvents(environmentKey: string, runId: string): Promise<RunEvent[] | null>;
-  /** What is known of the spans of these runs: of those that exist. */
+  /** Returns what is known about the spans of these runs, if they exist. */
   runTraces(environmentKey: string, runIds: string[]): Promise<RunTrace[]>;
   runHold(environmentKey: string, runId: string): Promise<RunHold | null>;
   /** Resolves when the run is final or `timeoutMs` passed (null: not final yet). */
@@ -74,7 +74,10 @@ export interface QueueRpc {
     runId: string,
     timeoutMs: number,
   ): Promise<RunFinished | null | RunError>;
-  /** `children` (default true): also the runs and batches that the run waits for. `bulkAction`: the one that cancels it. */
+  /**
+   * `children` (default true): also cancels the runs and batches that the run waits for. `bulkAction`: the
+   * one that cancels it.
+   */
   cancelRun(
     environmentKey: string,
     runId: string,
@@ -125,8 +128,8 @@ export interface QueueRpc {
   /** Minutes from `from` to before `to` in which something happened, and the last one before them; a day is kept. */
   queueMetrics(environmentKey: string, from: number, to: number): Promise<MetricsMinute[]>;
   /**
-   * Begins to send all rows to the query side again, or tells how far the rebuild of this id is. Null: the queue doesn't
-   * exist.
+   * Begins to send all rows to the query side again, or returns the progress of the rebuild with this id.
+   * Null: the queue doesn't exist.
    */
   reproject(environmentKey: string, id: string): Promise<Reprojection | null>;
 

@@ -9,7 +9,9 @@ import type { PendingOperation, RunHold } from "./rpc.ts";
 const MAX_AHEAD = 1_000;
 const MAX_OPERATIONS = 20;
 
-/** What this queue knows of why a run does not execute. Reads only; null: there is no such run. */
+/**
+ * Returns what this queue knows about why a run does not execute; null if there is no such run. Reads only.
+ */
 export function holdOf(q: QueueContext, runId: string, now: number): RunHold | null {
   const run = findRun(q, runId);
   if (!run) return null;
@@ -35,7 +37,9 @@ export function holdOf(q: QueueContext, runId: string, now: number): RunHold | n
   };
 }
 
-/** Runs of its concurrency key, with the same named limits, that are dequeued before it. */
+/**
+ * Returns the number of runs of its concurrency key, with the same named limits, that are dequeued before it.
+ */
 function aheadOf(q: QueueContext, run: RunTableRow): number {
   const [row] = q.sql.exec<{ ahead: number }>(
     `SELECT count(*) AS ahead FROM (
@@ -56,7 +60,7 @@ interface OperationRow extends SqlRow {
   until_at: number | null;
 }
 
-/** The operations of a suspended run that are not over. */
+/** Returns the pending operations of a suspended run. */
 function operationsOf(q: QueueContext, run: RunTableRow): PendingOperation[] {
   if (run.status !== RunStatus.WAITING_ON_WAITPOINT) return [];
   return q.sql

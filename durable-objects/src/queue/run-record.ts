@@ -1,4 +1,4 @@
-/** What a queue knows of a run, as it shows it to others: types only. */
+/** Types of what a queue tells others about a run. */
 import type { OperationKind, RunStatus, TaskRunError } from "@acme/sdk/contract";
 
 export interface AttemptRecord {
@@ -25,7 +25,7 @@ export interface OperationTrace {
   error: string | null;
 }
 
-/** What a run's owner knows of its spans. */
+/** What a run's owner knows about its spans. */
 export interface RunTrace {
   id: string;
   task: string;
@@ -44,7 +44,7 @@ export interface RunTrace {
   errorMessage: string | null;
   attempts: (Omit<AttemptRecord, "error"> & { error: string | null })[];
   operations: OperationTrace[];
-  /** What the run's timeline has beside those: suspensions, resumptions, losses of its host. */
+  /** Further entries of the run's timeline: suspensions, resumptions, losses of its host. */
   events: { time: number; type: string; message: string }[];
 }
 
@@ -97,7 +97,10 @@ export interface RunRow {
   bulkActions: string[];
   /** First line of the error of a failed run. */
   errorMessage: string | null;
-  /** Its type, and what groups it with the same error of other runs of its task. Null also of what was canceled or expired. */
+  /**
+   * The error's type, and the fingerprint that groups it with the same error of other runs of the task. Null
+   * for canceled and expired runs too.
+   */
   errorName: string | null;
   errorFingerprint: string | null;
 }
@@ -118,7 +121,7 @@ export interface RunRecord extends RunRow {
   attemptRecords: AttemptRecord[];
 }
 
-/** Slots of a limit, and its rate. Null: there is no limit; the rate holds nothing back. */
+/** Slots of a limit, and its rate. Null: there is no limit, or the rate holds nothing back. */
 export interface LimitUse {
   running: number;
   limit: number | null;
@@ -135,13 +138,13 @@ export interface PendingOperation {
   until: number | null;
 }
 
-/** What a run's queue knows of why the run does not execute. Times in milliseconds since the epoch. */
+/** What a run's queue knows about why the run does not execute. Times are in milliseconds since the epoch. */
 export interface RunHold {
   status: RunStatus;
   task: string;
   queue: string;
   concurrencyKey: string | null;
-  /** Attempts that were started and are over. */
+  /** The number of attempts that were started and have ended. */
   attempt: number;
   updatedAt: number;
   /** When a delay, a backoff or a lease ends. */
@@ -154,9 +157,9 @@ export interface RunHold {
   /** Slots of its concurrency key, and of the whole queue; in a split queue, of this partition. */
   key: LimitUse;
   all: LimitUse;
-  /** Names of the limits that it holds beside those of its queue. */
+  /** Names of the limits that it holds in addition to those of its queue. */
   limits: string[];
-  /** Only of a run that is suspended; at most 20. */
+  /** Only for a suspended run; at most 20. */
   operations: PendingOperation[];
 }
 
@@ -165,7 +168,7 @@ export interface RunProjection {
   upsertRuns(rows: RunRow[]): Promise<void>;
 }
 
-/** How far a queue is with a rebuild of the query side. */
+/** A queue's progress with a rebuild of the query side. */
 export interface Reprojection {
   id: string;
   /** Rows that were sent. */

@@ -4,7 +4,7 @@ import { findDeployment } from "./deployments.ts";
 import type { OperationTrace, RunTrace } from "./rpc.ts";
 import { attemptsOf } from "./run-views.ts";
 
-/** Of all attempts of a run together. */
+/** The maximum number of operations of all attempts of a run together. */
 const MAX_OPERATIONS = 20_000;
 const MAX_EVENTS = 500;
 const MAX_MESSAGE = 1_000;
@@ -14,7 +14,10 @@ type OperationRow = Omit<OperationTrace, "failed"> & {
   [column: string]: string | number | null;
 };
 
-/** What a run's owner knows of its spans: of the run, its attempts and its durable operations. Null: there is no such run. */
+/**
+ * Returns what a run's owner knows about the spans of the run, its attempts and its durable operations; null
+ * if there is no such run.
+ */
 export function runTrace(q: QueueContext, runId: string): RunTrace | null {
   const row = findRun(q, runId);
   if (!row) return null;
@@ -49,7 +52,7 @@ export function runTrace(q: QueueContext, runId: string): RunTrace | null {
   };
 }
 
-/** Without their results, which can be large. */
+/** Results are left out, because they can be large. */
 function operationsOf(q: QueueContext, seq: number): OperationTrace[] {
   return q.sql
     .exec<OperationRow>(

@@ -13,7 +13,7 @@ import { findDeployment } from "./deployments.ts";
 import { isResumable, readJournal } from "./journal.ts";
 import type { AttemptRecord, RunEvent, RunRecord, RunRow } from "./rpc.ts";
 
-/** The row of a run on the query side. */
+/** Returns the query side's row of a run. */
 export function toRunRow(q: QueueContext, row: RunTableRow): RunRow {
   const spec = specOf(row);
   return {
@@ -115,7 +115,10 @@ interface AttemptTableRow {
   [column: string]: string | number | null;
 }
 
-/** All attempts, oldest first: stored ones that have ended, and the current or successful one from the run's own columns. */
+/**
+ * Returns all attempts, oldest first: stored ones that have ended, and the current or successful one from the
+ * run's own columns.
+ */
 export function attemptsOf(q: QueueContext, row: RunTableRow): AttemptRecord[] {
   const attempts: AttemptRecord[] = q.sql
     .exec<AttemptTableRow>(
@@ -173,7 +176,7 @@ const OPERATION_NAMES: Record<JournalEntry["kind"], string> = {
   step: "step",
 };
 
-/** A run's timeline, oldest first. */
+/** Returns a run's timeline, oldest first. */
 export function runEvents(q: QueueContext, runId: string): RunEvent[] | null {
   const row = findRun(q, runId);
   if (!row) return null;

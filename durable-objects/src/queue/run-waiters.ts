@@ -36,10 +36,13 @@ export function notifyWaiters(q: QueueContext, run: RunTableRow): void {
 }
 
 type Ended = Pick<RunTableRow, "id" | "task" | "status" | "usage_ms" | "error_message">;
-/** What a run ended with, as it is stored. */
+/** The stored outcome of a run. */
 type Output = { output: string | null; output_type: string | null; error: string | null };
 
-/** How a run ended. Null: it has not ended; undefined: there is no such run. One statement: every request that waits asks. */
+/**
+ * Returns how a run ended; null if it has not ended, undefined if there is no such run. It takes only one
+ * statement, because every waiting request calls it.
+ */
 export function endOf(q: QueueContext, runId: string): RunFinished | null | undefined {
   const row = q.sql.exec<Ended & Output>(
     `SELECT id, task, status, usage_ms, error_message, output, output_type, error

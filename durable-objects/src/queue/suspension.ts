@@ -15,7 +15,10 @@ import { checkLease } from "./lease.ts";
 import type { RunError } from "./rpc.ts";
 import { releaseSlot, transition } from "./transition.ts";
 
-/** Suspends a run that only waits, which frees its slots, unless something that it waits for is complete already. */
+/**
+ * Suspends a run that only waits, which frees its slots, unless an operation that it waits for is complete
+ * already.
+ */
 export function suspendRun(q: QueueContext, report: RunSuspension): SuspensionVerdict {
   const lease = checkLease(q, report);
   if (lease.verdict === "ok") return { verdict: "suspended" };
@@ -75,7 +78,7 @@ export function checkpointVerdict(q: QueueContext, kept: KeptCheckpoint): Checkp
   return checkpoint?.id === kept.id ? "keep" : "drop";
 }
 
-/** Queues a suspended run at its old place: something that it waits for is complete. */
+/** Queues a suspended run at its old place, because an operation that it waits for is complete. */
 export function wake(q: QueueContext, run: RunTableRow): void {
   transition(q, run, RunStatus.PENDING);
 }

@@ -6,7 +6,7 @@ import { isKnown } from "./parked-runs.ts";
 import { wakeDue } from "./suspension.ts";
 import { releaseSlot, transition } from "./transition.ts";
 
-/** Most runs that one commit moves: a long list of due runs takes several commits. */
+/** The maximum number of runs that one commit moves. A long list of due runs takes several commits. */
 export const TIMER_BATCH = 500;
 
 /** Does what is due. Returns true when there may be more. */

@@ -43,7 +43,7 @@ export type Changes = Partial<
  * A run comes into being in `trigger.ts` and is deleted in `timers.ts`.
  */
 
-/** Moves one run to another state. Throws where the table of states doesn't allow it. */
+/** Moves one run to another state. Throws if the table of states doesn't allow it. */
 export function transition(q: QueueContext, run: RunTableRow, to: RunStatus, changes: Changes = {}): void {
   if (!canFollow(run.status, to)) throw new Error(`Run ${run.id} can't go from ${run.status} to ${to}`);
   const final = isFinal(to);
@@ -143,7 +143,10 @@ export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Turn[]): RunTa
   return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
 }
 
-/** Ends a leased run that succeeded. Returns false, with nothing changed, where the lease is over or the run was canceled. */
+/**
+ * Ends a leased run that succeeded. Returns false, with nothing changed, if the lease has ended or the run
+ * was canceled.
+ */
 export function succeedRun(
   q: QueueContext,
   success: Pick<AttemptCompleted, "runId" | "token" | "startedAt" | "completedAt" | "usageMs">,
@@ -226,6 +229,6 @@ function count(q: QueueContext, before: RunTableRow, after: RunTableRow): void {
     q.counters.add(after.concurrency_key, { pending, running, notYetQueued }, after.limits);
 }
 
-/** Whether a run in this state has never been in the queue. */
+/** Returns whether a run in this state has never been in the queue. */
 export const isNotYetQueued = (status: RunStatus): boolean =>
   status === RunStatus.DELAYED || status === RunStatus.PENDING_VERSION;

@@ -1,4 +1,4 @@
-/** What a trigger asks of a queue, and what it answers: types only. */
+/** Types of a trigger's request to a queue, and of the answer. */
 import type { MachinePreset, OperationResult, RetryOptions, RunStatus } from "@acme/sdk/contract";
 import type { DeploymentRef } from "../routing/refs.ts";
 
@@ -11,7 +11,10 @@ export interface TriggerItem {
   metadata?: string;
   tags: string[];
   concurrencyKey?: string;
-  /** Names of the concurrency limits that it holds beside those of its queue. Absent: none, or those of its unknown task. */
+  /**
+   * Names of the concurrency limits that it holds in addition to those of its queue. Absent: none, or those
+   * of its still unknown task.
+   */
   limits?: string[];
   /** Head start over other runs of its key. */
   priorityMs: number;
@@ -47,12 +50,12 @@ export interface TriggerItem {
   /** Number of runs above it that wait: the parent for this run, the parent's parent for the parent, and so on. Default 0. */
   waitDepth?: number;
   batchId?: string;
-  /** Where the span of whoever triggers it is; absent: it begins a trace. */
+  /** The span from which the run was triggered. Absent: the run begins a trace. */
   traceparent?: string;
   replayedFrom?: string;
-  /** The bulk action that makes the run, as a copy of another. */
+  /** The bulk action that creates the run as a copy of another. */
   bulkAction?: string;
-  /** It is the run of a tick of this schedule. */
+  /** The schedule whose tick created the run. */
   scheduleId?: string;
   /** Is notified of the outcome once, also when the run existed already; at once when it has ended. */
   waiter?: Waiter;
@@ -60,7 +63,7 @@ export interface TriggerItem {
   waitMs?: number;
 }
 
-/** An operation of a run that waits for another run, or a batch that does. */
+/** An operation of a run that waits for another run, or a batch that waits for it. */
 export type Waiter =
   | { type: "operation"; runId: string; attempt: number; number: number }
   | { type: "batch"; batchId: string; index: number };
@@ -109,9 +112,9 @@ export type DebounceVerdict = "pushed" | "over" | "missing";
 
 export interface TriggerResult {
   /**
-   * The run that stands for the item. With an idempotency key that was claimed before, it can lie in another queue
-   * (`parseRunId(runId).queueKey`): the caller then sends the item with this id there too, because the claim may have
-   * been made by someone who died before creating the run; creating by id is idempotent.
+   * The run that stands for the item. With an idempotency key that was claimed before, it can lie in another
+   * queue (`parseRunId(runId).queueKey`): the caller then sends the item with this id there too, because the
+   * claimant may have died before creating the run. Creating by id is idempotent.
    */
   runId: string;
   /** True: an earlier run answers for this idempotency key, or this run id existed already. */
@@ -122,6 +125,9 @@ export interface TriggerResult {
   error?: "queue_full";
   /** The size limit of the queue; of a split queue, the share of one partition. */
   sizeLimit?: number;
-  /** The outcome of the run, if the item waits for it and it was created here; null: it has not ended within `waitMs`. */
+  /**
+   * The outcome of the run, if the item waits for it and it was created here. Null: it has not ended within
+   * `waitMs`.
+   */
   finished?: RunFinished | null;
 }

@@ -58,7 +58,7 @@ const withoutClaims = (item: TriggerItem): TriggerItem => ({
   debounce: item.debounce && { ...item.debounce, claim: false },
 });
 
-/** Claims the item's keys at their home, where that isn't the queue of its run. */
+/** Claims the item's keys at their home, if that isn't the queue of its run. */
 async function claimElsewhere(
   queueOf: QueueOf,
   target: QueueRef,
@@ -118,8 +118,9 @@ function homeOf(environment: EnvironmentRef, task: string): QueueRef {
 }
 
 /**
- * Creates a claimed run in a queue (or partition) other than the item's target, unless it exists: whoever claimed the key may
- * have died before creating it. Registers the item's waiter there. The queue knows its own name.
+ * Creates a claimed run in a queue (or partition) other than the item's target, unless it exists: the
+ * claimant of the key may have died before creating it. Registers the item's waiter there. The queue knows
+ * its own name.
  */
 async function ensureElsewhere(
   queueOf: QueueOf,

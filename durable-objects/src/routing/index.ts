@@ -1,4 +1,4 @@
-/** What the Worker needs to find the object that owns something, and to address it. Pure: no storage, no clock. */
+/** Finds and addresses the object that owns something. Pure: no storage, no clock. */
 
 export { TUNNEL_OPENING_HEADER } from "../dispatcher/tunnels.ts";
 export { LIVE_PRINCIPAL_HEADER, mayReadRun, mayWatch } from "../live/access.ts";

@@ -12,7 +12,7 @@ export const queueRef = (environment: EnvironmentRef, queue: string, partition =
   queueKey: queueKeyOf(environment.key, queue, partition),
 });
 
-/** How many partitions new runs of a queue are spread over. */
+/** Returns the number of partitions over which new runs of a queue are spread. */
 export function partitionsOf(
   { partitions }: Pick<CurrentDeployment, "partitions">,
   { tasks, queues }: IndexedManifest,

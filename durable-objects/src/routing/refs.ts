@@ -13,7 +13,9 @@ export interface QueueRef {
   environment: EnvironmentRef;
   /** Queue name as users know it. */
   queue: string;
-  /** From 0: a queue is one object unless it is split. Partition 0 keeps what was changed through the API. */
+  /**
+   * Counts from 0. A queue is one object unless it is split. Partition 0 keeps the changes through the API.
+   */
   partition: number;
   queueKey: string;
 }

@@ -9,7 +9,7 @@ import type {
   QueueStats,
 } from "../queue/rpc.ts";
 
-/** Most runs that a queue holds that have not started, unless the environment says otherwise. */
+/** The maximum number of runs of a queue that have not started, unless the environment has its own limit. */
 export const DEFAULT_SIZE_LIMIT = 1_000_000;
 
 /** Settings that code declares, and changes of them through the API, which take precedence. */
@@ -19,7 +19,7 @@ export interface StoredSettings {
   paused: boolean;
   /** Counts the changes through the API. */
   revision: number;
-  /** The queue had more than one partition at some time. */
+  /** True: the queue has had more than one partition at some time. */
   wasSplit: boolean;
 }
 
@@ -44,7 +44,7 @@ export function effectiveSettings({
   };
 }
 
-/** Adds what must be remembered of the effective settings. */
+/** Adds the facts about the effective settings that must be remembered. */
 const remembering = (stored: StoredSettings): StoredSettings => ({
   ...stored,
   wasSplit: stored.wasSplit || (effectiveSettings(stored).partitions ?? 1) > 1,
@@ -101,7 +101,7 @@ export function changesOf({ revision, overrides, paused }: StoredSettings): Queu
   return revision === 0 ? undefined : { revision, overrides, paused };
 }
 
-/** Returns null when nothing changes. Fewer changes than the known ones are outdated. */
+/** Returns null when nothing changes. A smaller number of changes than the known one is outdated. */
 export const adopt = (stored: StoredSettings, changes: QueueChanges | undefined): StoredSettings | null =>
   changes && changes.revision > stored.revision ? remembering({ ...stored, ...changes }) : null;
 
@@ -115,7 +115,10 @@ export const initialSettings = (declaration: QueueDeclaration): StoredSettings =
     wasSplit: false,
   });
 
-/** Most runs that have not started in one partition. All partitions have the same share. */
+/**
+ * Returns the maximum number of runs of one partition that have not started. All partitions have the same
+ * share.
+ */
 export const sizeShareOf = ({ sizeLimit, partitions }: QueueSettings): number =>
   Math.max(Math.min(sizeLimit, 1), Math.floor(sizeLimit / (partitions ?? 1)));
 

@@ -30,16 +30,16 @@ export const stubs = (env: ObjectBindings) => ({
   dispatcher: (pool: string) => env.DISPATCHER.getByName(pool),
   /** The feed of one run. */
   feed: (runId: string): FeedRpc => env.FEED.getByName(`run:${runId}`),
-  /** The spans of one trace, which several runs and services of an environment can have. */
+  /** The spans of one trace, to which several runs and services of an environment can contribute. */
   traceFeed: (environmentKey: string, traceId: string): FeedRpc =>
     env.FEED.getByName(`trace:${environmentKey}:${traceId}`),
-  /** Metrics of an environment that are of no run. */
+  /** Metrics of an environment's services, which belong to no run. */
   metricsFeed: (environmentKey: string): FeedRpc => env.FEED.getByName(`metrics:${environmentKey}`),
   /** `name`: the token's id, or the home of a token's idempotency key. */
   waitpoint: (name: string): WaitpointOwnerRpc => env.WAITPOINT.getByName(name),
   /** `name`: the batch's id, or the home of a batch's idempotency key. */
   batch: (name: string): BatchOwnerRpc => env.BATCH.getByName(name),
-  /** Who watches an environment. */
+  /** The watchers of an environment. */
   live: (environmentKey: string) => env.LIVE.getByName(environmentKey),
 });
 

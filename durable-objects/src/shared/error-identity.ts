@@ -1,20 +1,26 @@
 import { createHash } from "node:crypto";
 import { serializeError, type TaskRunError } from "@acme/sdk/contract";
 
-/** What groups failed runs: two runs of a task whose fingerprint is the same failed with the same error. */
+/** Groups failed runs: two runs of a task with the same fingerprint failed with the same error. */
 export interface ErrorIdentity {
   /** 16 hexadecimal digits. */
   fingerprint: string;
-  /** The type of the error: its class, or its code where the platform made it. */
+  /** The type of the error: its class, or, for an error of the platform, its code. */
   name: string;
 }
 
-/** Characters of a message that count: what follows is data more often than text. */
+/** The number of characters of a message that count: further text is usually data. */
 const MESSAGE_LENGTH = 1_000;
-/** Frames that count. Those further out are the callers of what is broken, and often the same for everything. */
+/**
+ * The number of frames that count. Outer frames are callers of the failing code, and often the same for
+ * everything.
+ */
 const FRAMES = 3;
 
-/** The identity of a task's error: its type, its message without what differs from run to run, and the innermost own frames. */
+/**
+ * Returns the identity of a task's error: its type, its message without the parts that differ from run to
+ * run, and the innermost frames of the user's code.
+ */
 export function identifyError(error: TaskRunError, task: string): ErrorIdentity {
   const { name = "Error", message, stackTrace = "" } = serializeError(error);
   const parts = [task, name, normalizeMessage(message), ...ownFrames(stackTrace)];
@@ -23,8 +29,9 @@ export function identifyError(error: TaskRunError, task: string): ErrorIdentity 
 }
 
 /**
- * Parts of messages that differ from run to run, in the order in which they are replaced: what is quoted or an address may hold
- * all of the others. Each pattern is linear in the length of the message.
+ * Parts of messages that differ from run to run, in the order in which they are replaced: quoted texts and
+ * addresses come first, because they may contain all of the others. Each pattern is linear in the length of
+ * the message.
  */
 const VARIABLE_PARTS: readonly [RegExp, string][] = [
   [/\b[a-z][a-z0-9+.-]{0,20}:\/\/[^\s"'`<>)\]]+/gi, "<url>"],
@@ -39,21 +46,24 @@ const VARIABLE_PARTS: readonly [RegExp, string][] = [
   [/\d+(?:[.,]\d+)*/g, "<number>"],
 ];
 
-/** The message as all errors of its kind have it. */
+/** Returns the message without the parts that differ between errors of its kind. */
 export function normalizeMessage(message: string): string {
   let text = message.slice(0, MESSAGE_LENGTH);
   for (const [pattern, name] of VARIABLE_PARTS) text = text.replace(pattern, name);
   return text.replace(/\s+/g, " ").trim();
 }
 
-/** `at fn (file:1:2)` or `at file:1:2`, as V8 writes a frame. */
+/** Matches a V8 stack frame: `at fn (file:1:2)` or `at file:1:2`. */
 const FRAME = /^\s*at (?:(.{1,200}?) \()?([^()\s]{1,1000}?)(?::\d+){1,2}\)?$/;
 
-/** Frames of the platform and of libraries: they are the same for errors of different causes. */
+/** Frames of the platform and of libraries, which are the same for errors of different causes. */
 const FOREIGN =
   /^node:|^internal\/|[/\\]node_modules[/\\]|[/\\]@?acme[/\\](?:sdk|runtime)|acme-runtime|^<anonymous>$|^native$/;
 
-/** The innermost frames of the user's own code, without lines and columns: they move with each change of a file. */
+/**
+ * Returns the innermost frames of the user's own code, without lines and columns, which change with every
+ * edit of a file.
+ */
 export function ownFrames(stack: string): string[] {
   const frames: string[] = [];
   for (const line of stack.split("\n")) {
@@ -72,7 +82,9 @@ const functionName = (name = ""): string =>
     .replace(/^(?:Object|Module)\./, "")
     .replace(/ \[as [^\]]*\]$/, "");
 
-/** The last two parts of a path: those before name the machine, the deployment or a temporary folder. */
+/**
+ * Returns the last two parts of a path: earlier parts name the machine, the deployment or a temporary folder.
+ */
 const filePlace = (file: string): string =>
   normalizeMessage(
     file

@@ -25,6 +25,6 @@ export function claimKey(
   return { ...owner, claimed: owner.id === id };
 }
 
-/** When the claim expires; null if nobody holds the key. */
+/** Returns when the claim expires; null if nobody holds the key. */
 export const claimExpiry = (sql: Sql): number | null =>
   sql.exec<{ at: number }>("SELECT expires_at AS at FROM key_claim")[0]?.at ?? null;

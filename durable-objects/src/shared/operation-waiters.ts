@@ -39,7 +39,10 @@ function waitersAfter(sql: Sql, last: OperationWaiter): OperationWaiter[] {
     .map(({ run_id, ...rest }) => ({ runId: run_id, ...rest }));
 }
 
-/** Notifies all waiters, and deletes those that acknowledged the result or no longer need it. Throws when one could not be reached. */
+/**
+ * Notifies all waiters, and deletes the waiters that acknowledged the result or no longer need it. Throws
+ * when one could not be reached.
+ */
 export async function notifyWaiters(
   sql: Sql,
   env: ObjectBindings,

@@ -2,7 +2,7 @@
 export interface KeyClaimRpc {
   /**
    * The given id, unless a claim that has not expired exists. Idempotent by id. `expiresAt`: when the claim that holds
-   * expires. What the id names must exist until then: the next claim of the key gets that id again.
+   * expires. The named object must exist until then, because the next claim of the key gets that id again.
    */
   claimKey(claim: {
     id: string;

@@ -2,12 +2,12 @@ import { Alarm } from "../lib/alarm.ts";
 import { hasTables, migrate, objectSql, type Sql } from "../lib/sql.ts";
 import { claimKey } from "./key-claim.ts";
 
-/** How soon the alarm tries again what could not be done yet. */
+/** How soon the alarm retries work that failed. */
 export const SAFETY_MS = 5_000;
 
 export interface LifecycleOptions {
   migrations: readonly string[];
-  /** Does what is due now, at least as far as others can be reached. */
+  /** Does what is due now, as far as other objects can be reached. */
   serve(): Promise<void>;
   /**
    * When the alarm has something to do; null: never. After everything else is done, this is the time at which the object is
@@ -32,12 +32,12 @@ export class Lifecycle {
     this.#storage = ctx.storage;
     this.#alarm = new Alarm(ctx.storage);
     this.#options = options;
-    // An object that an earlier version of the code wrote to.
+    // The object was written by an earlier version of the code.
     if (this.exists) migrate(this.sql, options.migrations);
     ctx.blockConcurrencyWhile(() => this.#alarm.load());
   }
 
-  /** The object was written to, and not deleted since. */
+  /** Returns whether the object was written to, and not deleted since. */
   get exists(): boolean {
     return hasTables(this.sql);
   }
@@ -53,7 +53,7 @@ export class Lifecycle {
     if (due !== null) this.#alarm.by(due);
   }
 
-  /** Has the alarm fire at once. */
+  /** Makes the alarm fire at once. */
   wake(): void {
     this.#alarm.by(Date.now());
   }

@@ -68,7 +68,10 @@ function end(
 export const completeToken = (sql: Sql, output: TokenOutput, now: number, answeredBy?: TokenAnswerer): void =>
   end(sql, "COMPLETED", output, now, answeredBy);
 
-/** Ends a token whose timeout has passed, also before its alarm fires, so that nothing completes it in between. */
+/**
+ * Ends a token whose timeout has passed, even before its alarm fires, so that nothing completes it in
+ * between.
+ */
 export function timeOut(sql: Sql, now: number): void {
   const token = read(sql);
   if (token?.status !== "PENDING" || token.timeout_at === null || token.timeout_at > now) return;
@@ -92,7 +95,7 @@ export function readToken(sql: Sql): WaitpointRecord | null {
     : null;
 }
 
-/** The row that the query side does not have yet; null: it has the latest. */
+/** Returns the row that the query side does not have yet; null if it has the latest. */
 export function unprojected(sql: Sql): WaitpointRow | null {
   const row = read(sql);
   if (!row || row.version <= row.projected) return null;
@@ -117,7 +120,7 @@ const shared = (row: TokenTableRow): Omit<WaitpointRow, "version" | "title"> => 
   completedAt: row.completed_at,
 });
 
-/** The result for an operation that waits for the token; null until the token is completed. */
+/** Returns the result for an operation that waits for the token; null until the token is completed. */
 export function resultOf(token: WaitpointRecord): OperationResult | null {
   if (token.status === "PENDING") return null;
   if (!token.outputIsError) {

@@ -90,7 +90,10 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       await this.#life.alarm();
     }
 
-    /** Applies a change in one transaction, a timeout that is due before it, and then notifies whoever is concerned. */
+    /**
+     * Applies a change in one transaction, after a timeout that is already due, and then notifies the waiters
+     * and the query side.
+     */
     #change(work: () => void): WaitpointRecord | null {
       const { sql } = this.#life;
       sql.transaction(() => {
@@ -103,7 +106,7 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       return core.readToken(sql);
     }
 
-    /** The result, while some waiter has not acknowledged it. */
+    /** Returns the result while some waiter has not acknowledged it. */
     #undelivered(): { token: WaitpointRecord; result: OperationResult } | null {
       const token = core.readToken(this.#life.sql);
       const result = token && core.resultOf(token);

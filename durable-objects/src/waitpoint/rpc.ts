@@ -17,7 +17,7 @@ export interface WaitpointRecord {
   output: string | null;
   outputType: string | null;
   outputIsError: boolean;
-  /** What a person is asked. */
+  /** The question for the person who completes the token. */
   form: TokenForm;
   answeredBy: TokenAnswerer | null;
 }
@@ -51,14 +51,14 @@ export interface WaitpointRpc {
   ): Promise<OperationResult | null>;
 }
 
-/** The row of a token on the query side: only a row with a higher version replaces it. */
+/** The query side's row of a token. Only a row with a higher version replaces it. */
 export interface WaitpointRow
   extends Omit<WaitpointRecord, "output" | "outputType" | "outputIsError" | "form" | "answeredBy"> {
   title: string | null;
   version: number;
 }
 
-/** The query side as tokens use it. */
+/** The part of the query side that tokens use. */
 export interface WaitpointProjection {
   upsertWaitpoints(rows: WaitpointRow[]): Promise<void>;
 }

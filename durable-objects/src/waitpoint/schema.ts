@@ -22,7 +22,7 @@ export const WAITPOINT_MIGRATIONS = [
   );
   ${WAITERS_TABLE};
   ${KEY_CLAIM_TABLE};`,
-  // What a person is asked, and who answered: both as JSON.
+  // The question, and who answered it, both as JSON.
   `ALTER TABLE token ADD COLUMN form TEXT;
   ALTER TABLE token ADD COLUMN answered_by TEXT;`,
 ];

@@ -6,7 +6,10 @@ export interface Cron {
   minutes: readonly number[];
   /** 0 to 23, ascending. */
   hours: readonly number[];
-  /** Every hour: such a schedule follows the clock as it runs, the others name times of day (see ticks.ts). */
+  /**
+   * True if the expression covers every hour: such a schedule follows the wall clock, others name times of
+   * day (see ticks.ts).
+   */
   everyHour: boolean;
   /** 1 to 12. */
   months: ReadonlySet<number>;
@@ -41,7 +44,10 @@ const parsed = new Map<string, Cron>();
 /** Schedules that share an expression share what was parsed. */
 const MAX_PARSED = 5_000;
 
-/** Reads an expression of five fields, or a nickname such as `@daily`. `error`: what is wrong with it, as a sentence. */
+/**
+ * Parses an expression of five fields, or a nickname such as `@daily`. `error`: what is wrong with it, as a
+ * sentence.
+ */
 export function parseCron(expression: string): Cron | { error: string } {
   const text = expression.trim().replace(/\s+/g, " ");
   const known = parsed.get(text);
@@ -70,7 +76,7 @@ function shapeProblem(text: string): string | null {
   if (fields === 6) return "It has 6 fields; seconds are not supported: give minute hour day month weekday.";
   if (fields !== 5)
     return `It has ${fields} ${fields === 1 ? "field" : "fields"}; give 5: minute hour day month weekday.`;
-  // The library would draw a random number for each process.
+  // The library would resolve H to a random number in each process.
   if (/H/.test(text.replace(/[A-Z]{3}/gi, "")))
     return "H is not supported; `window` spreads schedules over time.";
   return null;
@@ -100,7 +106,7 @@ function read(text: string): Cron {
     matchesDay(day) {
       if (dayOfWeek.isWildcard) return matchesDate(day);
       if (dayOfMonth.isWildcard) return matchesWeekday(day);
-      // As cron has always done it: of two restricted fields one is enough.
+      // As in every cron: if both day fields are restricted, a match of either is enough.
       return matchesDate(day) || matchesWeekday(day);
     },
   };

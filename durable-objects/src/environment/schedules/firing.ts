@@ -23,7 +23,7 @@ export const itemOf = (firing: Firing): TriggerItem => JSON.parse(firing.item) a
 export interface FiringContext {
   environment: EnvironmentRef;
   deployed: DeployedTasks;
-  /** Nobody could execute runs: ticks pass without one. */
+  /** No host could execute the runs, so ticks pass without one. */
   unserved: boolean;
   now: number;
 }
@@ -69,7 +69,7 @@ export const firingsAfter = (sql: Sql, seq: number, limit: number): Firing[] =>
 export const hasFirings = (sql: Sql): boolean =>
   sql.exec("SELECT 1 AS found FROM firings LIMIT 1").length > 0;
 
-/** Completes a tick whose queue has answered: the schedule is due again at its next tick. */
+/** Completes a tick after the queue has answered: the schedule is due again at its next tick. */
 export function fired(sql: Sql, firing: Firing, result: TriggerResult): void {
   sql.exec("DELETE FROM firings WHERE seq = ?", firing.seq);
   if (!result.error) {

@@ -2,7 +2,7 @@ import type { ScheduleRow } from "./store.ts";
 
 const iso = (time: number): string => new Date(time).toISOString();
 
-/** What the run of a tick gets, as superjson: its times are Dates in the task. */
+/** Returns the payload of a tick's run as superjson, so that the task gets its times as Dates. */
 export function payloadOf(schedule: ScheduleRow, tick: number, upcoming: number[]): string {
   const { last_tick, external_id } = schedule;
   const json = {

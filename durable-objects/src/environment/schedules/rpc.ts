@@ -7,15 +7,15 @@ export interface ScheduleRecord {
   type: ScheduleType;
   task: string;
   active: boolean;
-  /** Null: a declared one. */
+  /** Null: the schedule is declared in code. */
   deduplicationKey: string | null;
   externalId: string | null;
   cron: string;
   timezone: string;
   window: string | null;
-  /** The time that the last run was for. Null: there was none. */
+  /** The tick of the last run. Null: there was none. */
   lastTick: number | null;
-  /** The time that the next run is for. Null: not active, or the expression names no other. */
+  /** The tick of the next run. Null: the schedule is not active, or its expression has no later time. */
   nextTick: number | null;
   /** When the run of `nextTick` is due. */
   dueAt: number | null;
@@ -48,6 +48,6 @@ export interface EnvironmentSchedulesRpc {
   setScheduleActive(ref: string, active: boolean): Promise<ScheduleRecord | ScheduleError>;
   deleteSchedule(ref: string): Promise<{ id: string } | ScheduleError>;
   retrieveSchedule(ref: string): Promise<ScheduleRecord | null>;
-  /** Newest first; `page` counts from 1. */
+  /** Returns schedules, newest first; `page` counts from 1. */
   listSchedules(page: number, perPage: number): Promise<{ schedules: ScheduleRecord[]; count: number }>;
 }

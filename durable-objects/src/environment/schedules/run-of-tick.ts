@@ -26,7 +26,7 @@ export interface TickRun {
   item: TriggerItem;
 }
 
-/** The run of a tick; null: the current deployment doesn't have its task. */
+/** Returns the run of a tick; null if the current deployment doesn't have its task. */
 export function runOfTick(
   environment: EnvironmentRef,
   deployed: DeployedTasks,
@@ -53,7 +53,8 @@ export function runOfTick(
       retry: task.retry ?? deployed.retry,
       maxDuration: task.maxDuration,
       machine: task.machine ?? DEFAULT_MACHINE,
-      // Held by the environment's object, which creates no second run for a tick: it is claimed nowhere else.
+      // The key is not claimed anywhere else, because the environment's object creates only one run for a
+      // tick.
       idempotency: {
         key,
         expiresAt: now + DEFAULTS.idempotencyKeyTtlMs,

@@ -12,9 +12,9 @@ import type { ScheduleError, ScheduleRecord } from "./rpc.ts";
 import * as store from "./store.ts";
 import { timingProblem } from "./timing.ts";
 
-/** Schedules that are picked in one transaction, and whose runs are created side by side. */
+/** The number of schedules that are picked in one transaction, and whose runs are created concurrently. */
 const CHUNK = 1_000;
-/** Chunks whose runs are being created while the next one is picked. */
+/** The number of chunks whose runs are being created while the next one is picked. */
 const CHUNKS_AT_ONCE = 4;
 /** Calls of other objects per invocation (Cloudflare's limit is 1,000); the alarm continues with the rest. */
 const MAX_CALLS = 800;
@@ -24,12 +24,12 @@ const RETRY_MS = 5_000;
 export interface SchedulerHost {
   sql: Sql;
   queueOf(queueKey: string): QueueRpc;
-  /** Has `fire` called at this time, or before. */
+  /** Arranges for `fire` to be called at this time or before. */
   wakeAt(time: number): void;
   environment(): EnvironmentRef | null;
   current(): CurrentDeployment | null;
   indexed(current: CurrentDeployment): IndexedManifest;
-  /** Whether a host that could execute the environment's runs is connected now. */
+  /** Returns whether a host that could execute the environment's runs is connected now. */
   isServed(): Promise<boolean>;
 }
 
@@ -38,7 +38,7 @@ export class Scheduler {
   readonly #host: SchedulerHost;
   readonly #sql: Sql;
   #firing: Promise<void> | null = null;
-  /** Number of schedules, counted once in this life of the object. */
+  /** The number of schedules, counted once per life of the object. */
   #count: number | null = null;
 
   constructor(host: SchedulerHost) {
@@ -46,7 +46,7 @@ export class Scheduler {
     this.#sql = host.sql;
   }
 
-  /** Part of the transaction that promotes a deployment. */
+  /** Runs in the transaction that promotes a deployment. */
   sync(environment: EnvironmentRef, manifest: WorkerManifest): void {
     store.syncDeclared(this.#sql, environment, manifest, Date.now());
     this.#count = null;
@@ -114,13 +114,16 @@ export class Scheduler {
     };
   }
 
-  /** Has itself called when the next run is due. */
+  /** Sets a timer for when the next run is due. */
   arm(): void {
     const due = store.nextDue(this.#sql);
     if (due !== null) this.#host.wakeAt(due);
   }
 
-  /** Creates the runs of all that is due, in the order in which it became due. Never rejects: what fails is tried again. */
+  /**
+   * Creates the runs of all due schedules, in the order in which they became due. Never rejects: failures are
+   * retried.
+   */
   fire(): Promise<void> {
     this.#firing ??= this.#fireAll()
       .catch((error) => {
@@ -137,7 +140,7 @@ export class Scheduler {
   }
 
   async #fireAll(): Promise<void> {
-    // As long as no developer's machine can serve it, a run would only wait until it is out of date.
+    // Without a developer's machine to execute it, a run would only wait until it is out of date.
     const unserved = this.#host.environment()?.type === "DEVELOPMENT" && !(await this.#host.isServed());
     const creating = new Set<Promise<void>>();
     let calls = 0;
@@ -161,7 +164,7 @@ export class Scheduler {
     this.arm();
   }
 
-  /** One transaction: its ticks are taken, and the ids of their runs are known, before any of them is created. */
+  /** One transaction picks the ticks and stores the ids of their runs before any run is created. */
   #pick(unserved: boolean): void {
     const environment = this.#host.environment();
     const current = this.#host.current();
@@ -175,12 +178,12 @@ export class Scheduler {
     const picked = this.#sql.transaction(() =>
       pickDue(this.#sql, { environment, deployed, unserved, now: Date.now() }, CHUNK),
     );
-    // If this object dies before they are created, its next life continues with them.
+    // If this object dies before the runs are created, its next life creates them.
     if (picked > 0) this.#host.wakeAt(Date.now() + RETRY_MS);
   }
 
   async #create(groups: Firing[][]): Promise<void> {
-    // Ticks are picked only where both are there, and neither ever goes away.
+    // Ticks are picked only if both exist, and neither is ever removed.
     const environment = this.#host.environment() as EnvironmentRef;
     const current = this.#host.current() as CurrentDeployment;
     const answers = await Promise.allSettled(

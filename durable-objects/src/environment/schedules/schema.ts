@@ -1,10 +1,11 @@
 /**
  * Schedules of an environment.
- *  - `due_at`: when its next run is due; null while it isn't active, and while a run is being created. The only thing
- *    that picking asks for.
- *  - `version` changes whenever the times of a schedule do: what was decided under an older one doesn't set the next.
- *  - `firings`: ticks that were picked and whose runs are being created. A run's id is in it before the run is created,
- *    so what was cut off is sent again under the same id, and one tick gives one run.
+ *  - `due_at`: when its next run is due; null while it isn't active, and while a run is being created.
+ *    Picking reads only this column.
+ *  - `version` changes whenever the times of a schedule do: a decision made under an older version does not
+ *    set the next tick.
+ *  - `firings`: ticks that were picked and whose runs are being created. A run's id is stored before the run
+ *    is created, so an interrupted creation is repeated with the same id, and one tick gives one run.
  */
 export const SCHEDULES_TABLES = `CREATE TABLE schedules (
     seq INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -37,11 +37,11 @@ export const recordOf = (row: ScheduleRow): ScheduleRecord => ({
   window: row.window,
   lastTick: row.last_tick,
   nextTick: row.next_tick,
-  // While a run is being created there is none: its tick is due now.
+  // While a run is being created, `due_at` is null: its tick is due now.
   dueAt: row.due_at ?? row.next_tick,
 });
 
-/** By id, or by the deduplication key of one that was created. */
+/** Finds a schedule by id, or by the deduplication key of a created one. */
 export function findSchedule(sql: Sql, ref: string): ScheduleRow | undefined {
   return (
     sql.exec<ScheduleRow>("SELECT * FROM schedules WHERE id = ?", ref)[0] ?? byKey(sql, "IMPERATIVE", ref)
@@ -61,12 +61,12 @@ export const listSchedules = (sql: Sql, page: number, perPage: number): Schedule
     (page - 1) * perPage,
   );
 
-/** When the next run is due; null: none is. */
+/** Returns when the next run is due; null if none is. */
 export const nextDue = (sql: Sql): number | null =>
   sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM schedules WHERE due_at IS NOT NULL")[0]
     ?.at ?? null;
 
-/** Creates the schedule of this type and key, or changes it to this. */
+/** Creates the schedule of this type and key, or updates it. */
 export function upsertSchedule(
   sql: Sql,
   environmentKey: string,
@@ -88,7 +88,7 @@ export function upsertSchedule(
   return arm(sql, environmentKey, row, now);
 }
 
-/** Changes all that is said of a schedule. Its next run stays when it was due, unless its times change. */
+/** Replaces all settings of a schedule. The time of its next run does not change unless its times do. */
 export function replaceSchedule(
   sql: Sql,
   environmentKey: string,
@@ -126,7 +126,10 @@ export function deleteSchedule(sql: Sql, row: ScheduleRow): void {
   sql.exec("DELETE FROM schedules WHERE seq = ?", row.seq);
 }
 
-/** Makes the declared schedules those of a deployment's tasks. One that stays the same keeps its id and its next run. */
+/**
+ * Replaces the declared schedules by those of a deployment's tasks. An unchanged schedule keeps its id and
+ * its next run.
+ */
 export function syncDeclared(
   sql: Sql,
   environment: EnvironmentRef,
@@ -163,7 +166,10 @@ const contentOf = (body: UpdateScheduleBody) =>
     body.window ?? null,
   ] as const satisfies readonly (string | null)[];
 
-/** The times of a schedule are others from now on. No tick that has a run, or is getting one, comes again. */
+/**
+ * Recomputes the next tick after the times of a schedule have changed. No tick that has a run, or is getting
+ * one, fires again.
+ */
 function arm(sql: Sql, environmentKey: string, row: ScheduleRow, now: number): ScheduleRow {
   let due: DueTick | null = null;
   if (row.active === 1) {

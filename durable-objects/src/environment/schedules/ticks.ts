@@ -1,18 +1,23 @@
 /**
- * When a cron expression is due in a time zone. Everything is pure: milliseconds since the epoch in, milliseconds out.
+ * Computes when a cron expression is due in a time zone. All functions are pure, from milliseconds since the
+ * epoch to milliseconds.
  *
- * Where clocks are changed:
- * - An expression that names hours (`30 2 * * *`) is due once for each time it names. A time that is skipped is due as
- *   much later as the clocks were set forward (02:30 → 03:30; where that is another of its times, both are one). A time
- *   that comes twice is due when it comes first. So a day of 23 or 25 hours has as many ticks as any other.
- * - An expression for every hour (`0 * * * *`) follows the clock as it runs: it is due whenever the clock shows one of
- *   its times, in both of two equal hours, and not in one that is skipped.
+ * When clocks change:
+ * - An expression that names hours (`30 2 * * *`) is due once for each time it names. A skipped time is due
+ *   later by as much as the clocks were set forward (02:30 → 03:30; if that is another of its times, both are
+ *   one tick). A time that occurs twice is due the first time. So a day of 23 or 25 hours has as many ticks
+ *   as any other.
+ * - An expression for every hour (`0 * * * *`) follows the wall clock: it is due whenever the clock shows one
+ *   of its times, in both of two repeated hours, and not in a skipped one.
  */
 import type { CalendarDay, Cron } from "./cron.ts";
 import { DAY, type Zone } from "./zone.ts";
 
 const MINUTE = 60_000;
-/** February has a fifth Monday every 28 years, or 40; what isn't due in this many days never is. */
+/**
+ * February has a fifth Monday every 28 or 40 years; an expression that isn't due within this many days never
+ * is.
+ */
 const HORIZON_DAYS = 366 * 41;
 
 export interface Timetable {
@@ -20,10 +25,10 @@ export interface Timetable {
   zone: Zone;
 }
 
-/** The first tick after an instant; null if no tick follows. */
+/** Returns the first tick after an instant; null if no tick follows. */
 export function nextTick({ cron, zone }: Timetable, after: number): number | null {
   const today = Math.floor((after + zone.offsetAt(after)) / DAY);
-  // Ticks of the day before may have been moved past midnight.
+  // Ticks of the previous day may have been moved past midnight.
   const first = zone.changesAround(today) ? today - 1 : today;
   for (let day = first; day <= first + HORIZON_DAYS; day = laterDay(cron, day)) {
     const tick = firstOfDay(cron, zone, day, after);
@@ -34,7 +39,7 @@ export function nextTick({ cron, zone }: Timetable, after: number): number | nul
   return null;
 }
 
-/** The last tick at or before an instant, no earlier than `notBefore`; null: there is none. */
+/** Returns the last tick at or before an instant, no earlier than `notBefore`; null if there is none. */
 export function lastTick({ cron, zone }: Timetable, at: number, notBefore: number): number | null {
   const today = Math.floor((at + zone.offsetAt(at)) / DAY);
   const first = zone.changesAround(today) ? today + 1 : today;
@@ -48,7 +53,7 @@ export function lastTick({ cron, zone }: Timetable, at: number, notBefore: numbe
   return null;
 }
 
-/** The next `count` ticks after an instant. */
+/** Returns the next `count` ticks after an instant. */
 export function upcomingTicks(timetable: Timetable, after: number, count: number): number[] {
   const ticks: number[] = [];
   for (let tick = nextTick(timetable, after); tick !== null; tick = nextTick(timetable, tick)) {
@@ -87,7 +92,7 @@ function lastOfDay(cron: Cron, zone: Zone, day: number, at: number): number | nu
   return null;
 }
 
-/** All ticks of a day in which, or near to which, clocks are changed. */
+/** Returns all ticks of a day on which, or close to which, clocks change. */
 function changedDay(cron: Cron, zone: Zone, day: number): number[] {
   const kept = changedDays.get(cron)?.get(zone)?.get(day);
   if (kept) return kept;
@@ -105,7 +110,7 @@ function changedDay(cron: Cron, zone: Zone, day: number): number[] {
   return sorted;
 }
 
-/** Many schedules share a cron and a zone: on the day of a change their ticks are worked out once. */
+/** Many schedules share an expression and a zone: on the day of a change, their ticks are computed once. */
 const changedDays = new WeakMap<Cron, WeakMap<Zone, Map<number, number[]>>>();
 const MAX_KEPT = 16;
 
@@ -137,7 +142,7 @@ function calendarOf(day: number): CalendarDay & { year: number } {
   };
 }
 
-/** The next day that can have ticks: months without any are passed over. */
+/** Returns the next day that can have ticks; months without any are skipped. */
 function laterDay(cron: Cron, day: number): number {
   const { year, month } = calendarOf(day + 1);
   return cron.months.has(month) ? day + 1 : Math.max(day + 1, Date.UTC(year, month, 1) / DAY);

@@ -4,7 +4,7 @@ import { lastTick, nextTick, type Timetable, upcomingTicks } from "./ticks.ts";
 import { dueAt, phaseOf } from "./window.ts";
 import { zoneOf } from "./zone.ts";
 
-/** What says when a schedule is due. */
+/** The settings that determine when a schedule is due. */
 export interface Timing {
   cron: string;
   timezone: string;
@@ -17,7 +17,7 @@ export interface DueTick {
   dueAt: number;
 }
 
-/** A tick that is run now, and what comes after it. */
+/** A tick that is run now, and the ticks after it. */
 export interface CurrentTick extends DueTick {
   /** At most 5. */
   upcoming: number[];
@@ -27,7 +27,7 @@ export interface CurrentTick extends DueTick {
 
 const UPCOMING = 5;
 
-/** What is wrong with an expression or a zone; null: nothing. */
+/** Returns what is wrong with an expression or a zone; null if nothing is. */
 export function timingProblem(cron: string, timezone: string): ScheduleError | null {
   const parsed = parseCron(cron);
   if ("error" in parsed) {
@@ -42,7 +42,10 @@ export function timingProblem(cron: string, timezone: string): ScheduleError | n
   return null;
 }
 
-/** The ticks after an instant, as many as a run receives, with how far the zone's clocks are then from UTC, in minutes. */
+/**
+ * Returns the ticks after an instant, as many as a run receives, with the zone's offset from UTC at each of
+ * them, in minutes.
+ */
 export function preview(
   { cron, timezone }: Pick<Timing, "cron" | "timezone">,
   after: number,
@@ -58,7 +61,7 @@ export function preview(
   }));
 }
 
-/** When one schedule is due. */
+/** Computes when one schedule is due. */
 export class ScheduleTimes {
   readonly #timetable: Timetable;
   readonly #window: string | null;
@@ -74,7 +77,7 @@ export class ScheduleTimes {
     this.#phase = timing.window === null ? 0 : phaseOf(environmentKey, identity);
   }
 
-  /** The first tick after an instant; null if no tick follows. */
+  /** Returns the first tick after an instant; null if no tick follows. */
   after(instant: number): DueTick | null {
     const tick = nextTick(this.#timetable, instant);
     return tick === null ? null : this.at(tick);
@@ -87,8 +90,8 @@ export class ScheduleTimes {
   }
 
   /**
-   * The tick to run now, of a schedule whose run for `pending` is due: that one, or where later ones are due too (nobody
-   * was there to run them), the last of those. All others are left out.
+   * Returns the tick to run now, for a schedule whose run for `pending` is due: that tick, or, if later ones
+   * are due too (after an outage), the last of them. The others are skipped.
    */
   latestDue(pending: number, now: number): CurrentTick {
     const due = this.#current(pending);

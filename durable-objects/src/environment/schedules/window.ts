@@ -4,8 +4,8 @@ import { parseScheduleWindow } from "@acme/sdk/contract";
 const PHASES = 2 ** 31;
 
 /**
- * Where in its window a schedule lies, from 0 to 1: a hash of who it is, so that it stays there however often it is
- * changed, deployed or looked at, and schedules of one pattern lie spread evenly.
+ * Returns the position of a schedule in its window, from 0 to 1. It is a hash of the schedule's identity, so
+ * it never changes, and schedules of one pattern are spread evenly.
  */
 export function phaseOf(environmentKey: string, identity: string): number {
   const digest = createHash("sha256").update(`schedule window\n${environmentKey}\n${identity}`).digest();
@@ -13,8 +13,8 @@ export function phaseOf(environmentKey: string, identity: string): number {
 }
 
 /**
- * When the run of a tick is due: the tick, plus the schedule's share of its window. The window is never wider than the
- * time to the next tick (null: there is none), so runs stay in the order of their ticks.
+ * Returns when the run of a tick is due: the tick, plus the schedule's share of its window. The window is
+ * never wider than the time to the next tick (null: there is none), so runs keep the order of their ticks.
  */
 export function dueAt(tick: number, next: number | null, window: string | null, phase: number): number {
   if (window === null) return tick;

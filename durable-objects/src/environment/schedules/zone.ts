@@ -7,14 +7,14 @@ const MAX_OFFSET = 15 * HOUR;
 const zones = new Map<string, Zone>();
 /** There are about 420 zones and 180 older names of them. */
 const MAX_ZONES = 1_000;
-/** Days whose offsets a zone keeps. */
+/** The number of days whose offsets a zone caches. */
 const MAX_DAYS = 2_000;
 
-/** The zone of an IANA name such as `Europe/Paris`; null where the name is none. */
+/** Returns the zone of an IANA name such as `Europe/Paris`; null if there is no such zone. */
 export function zoneOf(name: string): Zone | null {
   const known = zones.get(name);
   if (known) return known;
-  // Intl takes offsets too; they are no zones.
+  // Intl accepts offsets too, which are not zones.
   if (!/^[A-Za-z]/.test(name)) return null;
   try {
     const zone = new Zone(name);
@@ -27,15 +27,15 @@ export function zoneOf(name: string): Zone | null {
 }
 
 /**
- * How the clocks of a time zone stand to UTC. A wall-clock time is given as the milliseconds since the epoch at which a
- * clock that shows UTC shows it.
+ * The relation of a time zone's clocks to UTC. A wall-clock time is represented as the milliseconds since the
+ * epoch at which a UTC clock shows that time.
  */
 export class Zone {
   readonly #formatter: Intl.DateTimeFormat;
   readonly #isUtc: boolean;
-  /** By day of UTC: the offset, null where it changes in that day. */
+  /** The offset by UTC day; null if it changes within that day. */
   readonly #days = new Map<number, number | null>();
-  /** By moment, for days with a change. */
+  /** The offset by instant, for days with a change. */
   readonly #moments = new Map<number, number>();
 
   constructor(name: string) {
@@ -52,7 +52,7 @@ export class Zone {
     this.#isUtc = this.#formatter.resolvedOptions().timeZone === "UTC";
   }
 
-  /** What a clock of the zone shows at an instant, minus the instant. */
+  /** Returns the zone's offset at an instant: the wall-clock time minus the instant. */
   offsetAt(instant: number): number {
     if (this.#isUtc) return 0;
     const day = Math.floor(instant / DAY);
@@ -66,12 +66,15 @@ export class Zone {
     return offset ?? this.#atMoment(instant);
   }
 
-  /** Whether clocks are changed while a day of the zone passes, or so near to it that its times are concerned. */
+  /** Returns whether clocks change within a day of the zone, or close enough to it to affect its times. */
   changesAround(day: number): boolean {
     return this.offsetAt(day * DAY - MAX_OFFSET) !== this.offsetAt((day + 1) * DAY + MAX_OFFSET);
   }
 
-  /** When the clocks show this time: once, twice (they were set back), or never (they were set forward past it). */
+  /**
+   * Returns the instants at which the clocks show this time: one, two (they were set back), or none (they
+   * were set forward past it).
+   */
   instantsOf(wall: number): number[] {
     const [before, after] = this.#offsetsAround(wall);
     const first = wall - before;
@@ -81,7 +84,7 @@ export class Zone {
     return instants;
   }
 
-  /** For a time that clocks skip: as if they had not been set forward, so 02:30 becomes 03:30. */
+  /** Resolves a skipped time as if the clocks had not been set forward, so 02:30 becomes 03:30. */
   shifted(wall: number): number {
     return wall - this.#offsetsAround(wall)[0];
   }
@@ -91,7 +94,7 @@ export class Zone {
   }
 
   #atMoment(instant: number): number {
-    // Clocks are changed at a full minute.
+    // Clocks change at a full minute.
     const minute = Math.floor(instant / MINUTE);
     let offset = this.#moments.get(minute);
     if (offset === undefined) {
@@ -116,7 +119,7 @@ export class Zone {
   }
 }
 
-/** All zones that schedules can be in, `UTC` first. */
+/** Returns all zones that schedules can have, `UTC` first. */
 export const zoneNames = (): string[] => [
   "UTC",
   ...Intl.supportedValuesOf("timeZone").filter((name) => name !== "UTC"),
