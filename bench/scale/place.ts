@@ -8,6 +8,16 @@ import type { AcmeServer } from "../systems/acme-process.ts";
 /** Nothing but the queues is to hold anything back. */
 const UNLIMITED = 100_000;
 
+/** Items of a batch. */
+const BATCH = 500;
+
+export interface ListedRun {
+  id: string;
+  isCompleted: boolean;
+  createdAt: string;
+  updatedAt: string;
+}
+
 export interface TriggerOptions {
   concurrencyKey?: string;
   tags?: string[];
@@ -17,10 +27,18 @@ export interface TriggerOptions {
 export class Place {
   readonly #http: HttpClient;
   readonly secretKey: string;
+  /** Slug of its organization. */
+  readonly organization: string;
+  readonly projectRef: string;
 
-  private constructor(http: HttpClient, secretKey: string) {
+  private constructor(
+    http: HttpClient,
+    { secretKey, organization, projectRef }: { secretKey: string; organization: string; projectRef: string },
+  ) {
     this.#http = http;
     this.secretKey = secretKey;
+    this.organization = organization;
+    this.projectRef = projectRef;
   }
 
   static async create(server: AcmeServer, folder: string, partitions: number): Promise<Place> {
@@ -52,10 +70,8 @@ export class Place {
     } finally {
       await Promise.all([admin.close(), developer.close()]);
     }
-    return new Place(
-      new HttpClient(server.access.apiUrl, { authorization: `Bearer ${secretKey}` }),
-      secretKey,
-    );
+    const http = new HttpClient(server.access.apiUrl, { authorization: `Bearer ${secretKey}` });
+    return new Place(http, { secretKey, organization: unique, projectRef: ref });
   }
 
   async trigger(options: TriggerOptions = {}): Promise<void> {
@@ -67,11 +83,22 @@ export class Place {
     return this.#http.post("/api/v1/tasks/task/trigger", JSON.stringify({ payload: { n: 1 }, options }));
   }
 
+  /** `count` runs that are queued, created in batches. */
+  async backlog(count: number): Promise<void> {
+    for (let left = count; left > 0; left -= BATCH) {
+      const items = Array.from({ length: Math.min(BATCH, left) }, (_, n) => ({
+        task: "task",
+        payload: { n },
+      }));
+      expected(await this.#http.post("/api/v2/tasks/batch", JSON.stringify({ items })), 202);
+    }
+  }
+
   /** The newest runs with a tag. */
-  async listRuns(tag: string, count: number): Promise<{ id: string; isCompleted: boolean }[]> {
+  async listRuns(tag: string, count: number): Promise<ListedRun[]> {
     const query = `filter[tag]=${encodeURIComponent(tag)}&page[size]=${count}`;
     const answer = await this.#http.get(`/api/v1/runs?${query}`);
-    return (JSON.parse(expected(answer, 200)) as { data: { id: string; isCompleted: boolean }[] }).data;
+    return (JSON.parse(expected(answer, 200)) as { data: ListedRun[] }).data;
   }
 
   async pause(action: "pause" | "resume"): Promise<void> {
