@@ -246,7 +246,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.keyboard.press("Control+Enter");
     const row = page.locator("[data-row]").filter({ hasText: "Cards" });
     await row.getByText("10 runs of any task fail within 5 min").waitFor();
-    await row.getByRole("button", { name: "Switch off Cards" }).click();
+    await row.getByRole("button", { name: "Turn off Cards" }).click();
     await row.getByText("off", { exact: true }).waitFor();
     await page.getByRole("button", { name: "Channels" }).click();
     await page.getByRole("button", { name: "Send a test" }).click();

@@ -9,6 +9,9 @@ export interface ResultColumn {
 type Row = Readonly<Record<string, unknown>>;
 
 const inner = (type: string): string => /^(?:Nullable|LowCardinality)\((.*)\)$/.exec(type)?.[1] ?? type;
+/** A type as a person reads it: `LowCardinality(Nullable(String))` is `String`. */
+export const shortType = (type: string): string =>
+  inner(inner(type)).replace(/^DateTime64\(.*\)$/, "DateTime");
 export const isTime = ({ type }: ResultColumn): boolean => /^Date/.test(inner(inner(type)));
 export const isNumber = ({ type }: ResultColumn): boolean =>
   /^(U?Int|Float|Decimal)/.test(inner(inner(type)));

@@ -7,6 +7,9 @@ export const DIRECTLY = 20;
 /** Most runs that a bulk action takes by their ids. */
 export const BULK_RUNS = 1_000;
 
+export const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
+
 type Body = z.input<typeof CreateBulkActionBody>;
 type Filter = NonNullable<Body["filter"]>;
 

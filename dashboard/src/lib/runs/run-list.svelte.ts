@@ -2,6 +2,12 @@ import type { EnvironmentApi, RunListItem } from "../api/environment-api.ts";
 import { apiQuery, type RunFilters } from "./filters.ts";
 
 const PAGE = 100;
+/** New runs that are kept while they wait to be shown. Of more only the number is known, and the list is loaded again. */
+const FRESH = 500;
+/** Rows that stay when new ones are shown, which scrolls to the top. Older ones are loaded again on scroll. */
+const KEPT = 2_000;
+/** How long a changed row is marked, in milliseconds. */
+const FLASH_MS = 700;
 
 /**
  * The runs that a filter finds, newest first: pages on demand, changes in place. New runs wait in `fresh` until they are
@@ -10,6 +16,8 @@ const PAGE = 100;
 export class RunList {
   rows = $state.raw<readonly RunListItem[]>([]);
   fresh = $state.raw<readonly RunListItem[]>([]);
+  /** New runs that wait to be shown, also those that are not kept in `fresh`. */
+  freshCount = $state(0);
   loading = $state(true);
   loadingMore = $state(false);
   error = $state.raw<unknown>(null);
@@ -20,6 +28,7 @@ export class RunList {
 
   #indexOf = new Map<string, number>();
   #freshIds = new Set<string>();
+  #flashes = new Map<string, number>();
   #next: string | undefined;
   /** The last state that came while the first page was being loaded. */
   #early: readonly RunListItem[] = [];
@@ -41,7 +50,7 @@ export class RunList {
       this.complete = this.#next === undefined;
       // What the socket told meanwhile may be newer than the page.
       this.#merge(this.#early);
-      this.showFresh();
+      await this.showFresh();
     } catch (error) {
       if (!this.#abort.signal.aborted) this.error = error;
     } finally {
@@ -81,46 +90,62 @@ export class RunList {
   }
 
   #merge(runs: readonly RunListItem[]): void {
-    const rows = [...this.rows];
-    const changed = new Set(this.changed);
-    let touched = false;
+    let rows: RunListItem[] | undefined;
+    const changed: string[] = [];
     const created: RunListItem[] = [];
     let fresh = this.fresh;
     for (const run of runs) {
       const index = this.#indexOf.get(run.id);
       if (index !== undefined) {
-        const known = rows[index]!;
+        const known = (rows ?? this.rows)[index]!;
         if (!isNewer(run, known)) continue;
+        rows ??= [...this.rows];
         rows[index] = { ...known, ...run };
-        if (known.status !== run.status) changed.add(run.id);
-        touched = true;
+        if (known.status !== run.status) changed.push(run.id);
       } else if (this.#freshIds.has(run.id)) {
         fresh = fresh.map((known) =>
           known.id === run.id && isNewer(run, known) ? { ...known, ...run } : known,
         );
-      } else if (rows[0] === undefined || run.createdAt >= rows[0].createdAt) {
+      } else if (this.#isNew(run)) {
         created.push(run);
       }
     }
-    if (touched) {
+    if (rows) {
       this.rows = rows;
       this.#flash(changed);
     }
     if (created.length > 0) {
-      for (const { id } of created) this.#freshIds.add(id);
       fresh = [...created, ...fresh].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+      for (const { id } of created) this.#freshIds.add(id);
+      for (const { id } of fresh.slice(FRESH)) this.#freshIds.delete(id);
+      fresh = fresh.slice(0, FRESH);
+      this.freshCount += created.length;
     }
     if (fresh !== this.fresh) this.fresh = fresh;
-    if (this.rows.length === 0) this.showFresh();
+    if (this.rows.length === 0) void this.showFresh();
   }
 
-  /** Runs that the filter no longer finds stay in sight, as they are, until the list is loaded again. */
-  showFresh(): void {
-    if (this.fresh.length === 0) return;
-    this.rows = [...this.fresh, ...this.rows];
-    this.fresh = [];
-    this.#freshIds.clear();
-    this.#index();
+  /** Newer than the first row, and than the new runs that were dropped again because there are too many. */
+  #isNew(run: RunListItem): boolean {
+    const isFull = this.freshCount > this.fresh.length;
+    const first = (isFull ? this.fresh.at(-1) : undefined) ?? this.rows[0];
+    return first === undefined || run.createdAt >= first.createdAt;
+  }
+
+  /**
+   * Runs that the filter no longer finds stay in sight, as they are, until the list is loaded again. `keepAll`: no loaded row
+   * is dropped, because some are selected.
+   */
+  async showFresh(keepAll = false): Promise<void> {
+    if (this.freshCount === 0) return;
+    if (this.freshCount > this.fresh.length) return this.load();
+    const rows = [...this.fresh, ...this.rows];
+    if (rows.length > KEPT && !keepAll) {
+      rows.length = KEPT;
+      this.#next = rows.at(-1)?.id;
+      this.complete = false;
+    }
+    this.#replace(rows);
   }
 
   has(id: string): boolean {
@@ -149,6 +174,7 @@ export class RunList {
   #replace(runs: readonly RunListItem[]): void {
     this.rows = runs;
     this.fresh = [];
+    this.freshCount = 0;
     this.#freshIds.clear();
     this.#index();
   }
@@ -158,12 +184,20 @@ export class RunList {
     for (const [index, run] of this.rows.entries()) this.#indexOf.set(run.id, index);
   }
 
-  #flash(changed: Set<string>): void {
-    this.changed = changed;
-    clearTimeout(this.#unflash);
-    this.#unflash = setTimeout(() => {
-      this.changed = new Set();
-    }, 700);
+  /** Each row is marked for its own time, however many others change meanwhile. */
+  #flash(ids: readonly string[]): void {
+    if (ids.length === 0) return;
+    const until = Date.now() + FLASH_MS;
+    for (const id of ids) this.#flashes.set(id, until);
+    this.changed = new Set(this.#flashes.keys());
+    this.#unflash ??= setTimeout(() => this.#endFlashes(), FLASH_MS);
+  }
+
+  #endFlashes(): void {
+    const now = Date.now();
+    for (const [id, until] of this.#flashes) if (until <= now) this.#flashes.delete(id);
+    this.changed = new Set(this.#flashes.keys());
+    this.#unflash = this.#flashes.size > 0 ? setTimeout(() => this.#endFlashes(), FLASH_MS / 2) : undefined;
   }
 }
 
