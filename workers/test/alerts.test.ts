@@ -11,6 +11,7 @@ import type {
   ListErrorsResponse,
 } from "@acme/sdk/contract/api";
 import { Webhook } from "@trigger.dev/core/v3";
+import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
 import { isOver } from "../src/alerts/evaluate.ts";
@@ -20,6 +21,7 @@ import { urlProblem } from "../src/alerts/safe-url.ts";
 import { send } from "../src/alerts/send.ts";
 import { RETRY_MS } from "../src/alerts/store.ts";
 import type { Bindings } from "../src/bindings.ts";
+import { openSql } from "../src/storage/sql-connection.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { report, start } from "./host.ts";
 import type { ReceivedHook } from "./outside/webhook-receiver.ts";
@@ -372,6 +374,57 @@ describe("alerts", () => {
     expect(Webhook.parse(JSON.parse(hooks[0]?.body ?? ""))).toMatchObject({
       type: "alert.deployment.failed",
       object: { deployment: { version: begun.body.version, status: "FAILED" }, error },
+    });
+    expect(await deliveries(project)).toHaveLength(1);
+  });
+
+  it("tell of builds that nobody ended in time, and of none that somebody did", async () => {
+    const project = await aProject();
+    const bundle = "export const tasks = 2;";
+    const contentHash = createHash("sha256").update(bundle).digest("hex");
+    const path = `/api/v1/projects/${project.ref}/prod/bundles/${contentHash}`;
+    await call("PUT", path, project.accessToken, bundle, { "content-type": "text/javascript" });
+    const channel = await webhook(project);
+    await rule(project, channel, { type: "deployment_failed" });
+    const begin = async () => {
+      const made = await call<{ id: string; version: string }>("POST", "/api/v1/deployments", project.prod, {
+        contentHash,
+        manifest: { tasks: [{ id: "a", filePath: "a.ts" }] },
+        imageRepository: `registry.example.com/acme/${project.ref}`,
+      });
+      expect(made.status).toBe(201);
+      return made.body;
+    };
+    const [late, finished] = [await begin(), await begin()];
+    const imageDigest = `sha256:${"a".repeat(64)}`;
+    await call("POST", `/api/v3/deployments/${finished.id}/finalize`, project.prod, {
+      contentHash,
+      imageDigest,
+    });
+    await runInDurableObject(objectOf(project), async (_, { storage }) => {
+      // Each wakes the object when its time is over, and not before.
+      const [first] = storage.sql.exec<{ at: number }>("SELECT min(due_at) AS at FROM builds").toArray();
+      expect(first?.at).toBeGreaterThan(Date.now() + 50 * 60_000);
+      expect(await storage.getAlarm()).toBeLessThanOrEqual(first?.at ?? 0);
+      storage.sql.exec("UPDATE builds SET due_at = 0");
+    });
+    const { db, tables } = openSql(bindings);
+    for (const { id } of [late, finished])
+      await db
+        .update(tables.deployments)
+        .set({ createdAt: Date.now() - 2 * 3_600_000 })
+        .where(eq(tables.deployments.id, id));
+    await runDurableObjectAlarm(objectOf(project));
+    const hooks = await until(async () => {
+      const all = await received(channel.name);
+      return all.length > 0 ? all : undefined;
+    });
+    expect(Webhook.parse(JSON.parse(hooks[0]?.body ?? ""))).toMatchObject({
+      type: "alert.deployment.failed",
+      object: {
+        deployment: { version: late.version },
+        error: { message: expect.stringContaining("60 minutes") },
+      },
     });
     expect(await deliveries(project)).toHaveLength(1);
   });

@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
+import { log } from "@acme/durable-objects/lib/log";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { newId } from "@acme/sdk/contract";
 import type { AlertDelivery } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";
+import { BUILD_DEADLINE_MS, deploymentState } from "../runs/deployment-state.ts";
 import { openRepository } from "../storage/open.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { type Candidate, candidatesOf } from "./candidates.ts";
@@ -15,7 +17,7 @@ import {
   selectRules,
 } from "./channels.ts";
 import { type Notice, NoticeWriter } from "./notice.ts";
-import type { AlertsRpc, DeliveryPage, FailedDeployment, FailedRun } from "./rpc.ts";
+import type { AlertsRpc, BegunBuild, DeliveryPage, FailedDeployment, FailedRun } from "./rpc.ts";
 import { send } from "./send.ts";
 import { AlertStore, type DueDelivery, MOST_PENDING, type NewDelivery } from "./store.ts";
 
@@ -54,6 +56,12 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
     this.#remember(environment);
     this.#store.addDeployment(deployment);
     await this.#wakeAt(Date.now());
+  }
+
+  async buildBegan(environment: string, build: BegunBuild): Promise<void> {
+    this.#remember(environment);
+    this.#store.addBuild(build);
+    await this.#wakeAt(build.dueAt);
   }
 
   async rulesChanged(environment: string): Promise<void> {
@@ -95,16 +103,23 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
   override async alarm(): Promise<void> {
     let failed = false;
     try {
+      await this.#lookAtBuilds();
       await this.#evaluate();
     } catch (error) {
       failed = true;
-      console.error(`The alerts of environment ${this.#environmentKey} could not be evaluated`, error);
+      log.error("Alerts could not be evaluated; it is tried again", {
+        environment: this.#environmentKey,
+        error,
+      });
     }
     try {
       await this.#deliver();
     } catch (error) {
       failed = true;
-      console.error(`Alerts of environment ${this.#environmentKey} could not be delivered`, error);
+      log.error("Alerts could not be delivered; it is tried again", {
+        environment: this.#environmentKey,
+        error,
+      });
     }
     await this.#sleep(failed);
   }
@@ -138,8 +153,20 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
       failed ? now + AGAIN_MS : hasWork ? now + GATHER_MS : null,
       kv.get<boolean>("watchesQueues") ? (kv.get<number>("queuesAt") ?? now) : null,
       this.#store.nextDeliveryAt(),
+      this.#store.nextBuildAt(),
     ].filter((time) => time !== null);
     if (times.length > 0) await this.#wakeAt(Math.max(now, Math.min(...times)));
+  }
+
+  /** Finds the builds that nobody ended in time. */
+  async #lookAtBuilds(): Promise<void> {
+    const repository = openRepository(this.env);
+    for (const id of this.#store.dueBuilds(Date.now())) {
+      const found = await repository.findDeployment(id);
+      const isLate = found?.environmentKey === this.#environmentKey && deploymentState(found) === "TIMED_OUT";
+      const error = `The build did not end within ${BUILD_DEADLINE_MS / 60_000} minutes.`;
+      this.#store.buildSeen(id, isLate ? { id, version: found.version, error, at: Date.now() } : null);
+    }
   }
 
   /** Gives notice of what rules ask for. */
@@ -176,9 +203,10 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
     const noticedAt = this.#store.noticedAt(row.id, subject);
     if (noticedAt !== null && (once || now < noticedAt + row.rule.intervalMinutes * 60_000)) return;
     if (this.#store.pending() >= MOST_PENDING) {
-      console.error(
-        `Environment ${this.#environmentKey} has ${MOST_PENDING} alerts to deliver: no more are added`,
-      );
+      log.error("Too many alerts wait to be delivered: no more are added", {
+        environment: this.#environmentKey,
+        most: MOST_PENDING,
+      });
       return;
     }
     const notice = await write();

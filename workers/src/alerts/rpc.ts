@@ -17,6 +17,12 @@ export interface FailedDeployment {
   at: number;
 }
 
+/** A build that has begun, and when it counts as timed out if nobody has ended it. */
+export interface BegunBuild {
+  id: string;
+  dueAt: number;
+}
+
 export interface DeliveryPage {
   limit: number;
   /** The number of the delivery after which the page begins. */
@@ -31,6 +37,8 @@ export interface AlertsRpc {
   wantsFailures(): Promise<boolean>;
   runsFailed(environment: string, runs: FailedRun[]): Promise<void>;
   deploymentFailed(environment: string, deployment: FailedDeployment): Promise<void>;
+  /** A build that nobody ends, because its machine is gone, is a failed deployment too. */
+  buildBegan(environment: string, build: BegunBuild): Promise<void>;
   /** Rules or channels were changed. */
   rulesChanged(environment: string): Promise<void>;
   /** Sends a notice to one channel now. Resolves with how its deliveries went. */

@@ -1,7 +1,7 @@
 import type { AlertDelivery } from "@acme/sdk/contract/api";
 import { isoTime, optionalTime } from "../views/time.ts";
 import type { Notice } from "./notice.ts";
-import type { DeliveryPage, FailedDeployment, FailedRun } from "./rpc.ts";
+import type { BegunBuild, DeliveryPage, FailedDeployment, FailedRun } from "./rpc.ts";
 import type { Sent } from "./send.ts";
 
 /** Failed runs that wait for the alarm at most: more change no notice. */
@@ -21,6 +21,7 @@ const SCHEMA = `
     at INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS deployments (id TEXT PRIMARY KEY, version TEXT NOT NULL, error TEXT NOT NULL, at INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0);
+  CREATE TABLE IF NOT EXISTS builds (id TEXT PRIMARY KEY, due_at INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS noticed (rule_id TEXT NOT NULL, subject TEXT NOT NULL, at INTEGER NOT NULL,
     PRIMARY KEY (rule_id, subject)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS deliveries (
@@ -122,6 +123,30 @@ export class AlertStore {
 
   deploymentDone(id: string): void {
     this.#sql.exec("UPDATE deployments SET done = 1 WHERE id = ?", id);
+  }
+
+  addBuild({ id, dueAt }: BegunBuild): void {
+    this.#sql.exec("INSERT INTO builds (id, due_at) VALUES (?, ?) ON CONFLICT DO NOTHING", id, dueAt);
+  }
+
+  /** Builds that have had their time. */
+  dueBuilds(now: number): string[] {
+    return this.#sql
+      .exec<{ id: string }>("SELECT id FROM builds WHERE due_at <= ?", now)
+      .toArray()
+      .map(({ id }) => id);
+  }
+
+  nextBuildAt(): number | null {
+    return this.#sql.exec<{ at: number | null }>("SELECT min(due_at) AS at FROM builds").one().at;
+  }
+
+  /** The build of a due deployment was looked at: it failed by timing out, or was ended in time. */
+  buildSeen(id: string, timedOut: FailedDeployment | null): void {
+    this.#storage.transactionSync(() => {
+      if (timedOut) this.addDeployment(timedOut);
+      this.#sql.exec("DELETE FROM builds WHERE id = ?", id);
+    });
   }
 
   /** When a rule gave notice of a subject last; null: never, or long ago. */

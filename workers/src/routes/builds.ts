@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { LIMITS } from "@acme/sdk/contract";
 import {
   BuildLogBody,
@@ -16,7 +17,7 @@ import { readBody } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { runFeed } from "../objects.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
-import { deploymentState } from "../runs/deployment-state.ts";
+import { BUILD_DEADLINE_MS, deploymentState } from "../runs/deployment-state.ts";
 import { promoteTo, requireDeployable } from "../runs/deployments.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
@@ -64,6 +65,17 @@ export const buildRoutes = new Hono<App>()
         }),
       ({ version }) => ({ version }),
     );
+    try {
+      const dueAt = created.createdAt + BUILD_DEADLINE_MS + 1;
+      await alertsOf(c.env, environment.key).buildBegan(environment.key, { id: created.id, dueAt });
+    } catch (error) {
+      // The deployment is there: whoever builds it continues, and only an alert of its timing out is missing.
+      log.error("Alerts could not be set for a build", {
+        environment: environment.key,
+        deployment: created.id,
+        error,
+      });
+    }
     return c.json(deploymentView(created, null), 201);
   })
   .post("/api/v3/deployments/:id/finalize", access("finalizeDeployment"), async (c) => {
