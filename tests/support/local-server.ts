@@ -58,7 +58,11 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
       ...(options.clickhouse ? ["--clickhouse", options.clickhouse] : []),
       ...(options.example === false ? [] : ["--example"]),
     ],
-    { cwd: ROOT, env: { ...process.env, ...options.env }, stdio: ["ignore", "pipe", "pipe"] },
+    {
+      cwd: ROOT,
+      env: { ...process.env, LOG_FORMAT: "pretty", ...options.env },
+      stdio: ["ignore", "pipe", "pipe"],
+    },
   );
   const lines: string[] = [];
   await ready(child, lines);
