@@ -28,6 +28,7 @@ export const workerOptions = (outside: Outside) => ({
       DELETION: object("ProjectDeletionObject"),
       ALERTS: object("AlertsObject"),
       USER: object("UserObject"),
+      MONITOR: object("MonitorObject"),
       DATABASE: object("DatabaseObject"),
     },
     serviceBindings: {
@@ -36,6 +37,7 @@ export const workerOptions = (outside: Outside) => ({
     bindings: {
       HOST_TOKEN: "host-token-of-the-tests",
       ADMIN_TOKEN: "admin-token-of-the-tests",
+      METRICS_TOKEN: "metrics-token-of-the-tests",
       SIGNING_KEY: "signing-key-of-the-tests",
       ENCRYPTION_KEYS: "k1:encryption-key-of-the-tests",
       OUTSIDE: JSON.stringify(outside),

@@ -34,6 +34,7 @@ if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
 if (BENCH_HOST_INSPECTOR) process.env.NODE_OPTIONS = `--inspect=127.0.0.1:${BENCH_HOST_INSPECTOR}`;
 
 const { startServer } = await import("@acme/server");
+const { formatPlatformLog } = await import("@acme/sdk/contract");
 const server = await startServer({
   dataDir,
   port: 0,
@@ -42,7 +43,7 @@ const server = await startServer({
     API_RATE_LIMIT: "100000000,100000000",
     ...(BENCH_SOCKETS ? { MAX_LIVE_SOCKETS: BENCH_SOCKETS } : {}),
   },
-  log: (line) => console.error(line),
+  log: (record) => console.error(formatPlatformLog(record, "pretty")),
 });
 console.log(`ready at ${server.localFile}`);
 process.once("SIGTERM", () => void server.stop().then(() => process.exit(0)));

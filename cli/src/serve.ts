@@ -1,3 +1,4 @@
+import { formatPlatformLog, isLogged, type PlatformLogRecord, platformLogSettings } from "@acme/sdk/contract";
 import { messageOf, type RunningServer, startServer } from "@acme/server";
 import { runExample } from "./example.ts";
 import { aborted, interruption } from "./interruption.ts";
@@ -17,8 +18,12 @@ export interface ServeOptions {
 /** Resolves with the exit code, after everything has stopped. */
 export async function serve(options: ServeOptions): Promise<number> {
   const signal = interruption();
-  // Somebody at a terminal wants to know what went wrong; a log wants everything.
-  const showsAll = options.verbose || process.stderr.isTTY !== true;
+  const isTerminal = process.stderr.isTTY === true;
+  const { level, format } = platformLogSettings(process.env, {
+    // Somebody at a terminal wants to know what went wrong; a log wants everything.
+    level: isTerminal && !options.verbose ? "warn" : "info",
+    format: isTerminal ? "pretty" : "json",
+  });
   const server = await startServer({
     dataDir: options.data,
     port: options.port,
@@ -26,8 +31,9 @@ export async function serve(options: ServeOptions): Promise<number> {
     executor: options.executor,
     ...(options.clickhouse ? { clickhouse: options.clickhouse } : {}),
     signal,
-    log: (line) => {
-      if (showsAll || !isDetail(line)) console.error(line);
+    log: (record) => {
+      if (isLogged(record.level, level) || isForPeople(record))
+        console.error(formatPlatformLog(record, format));
     },
   }).catch((error: unknown) => {
     if (!signal.aborted) throw error;
@@ -49,8 +55,8 @@ export async function serve(options: ServeOptions): Promise<number> {
   }
 }
 
-/** A line of a part's output that says that all is well. */
-const isDetail = (line: string): boolean => /^\[host\] (\S+ (INFO|DEBUG) |takes runs)/.test(line);
+/** What is for whoever started the server: how the start goes, and mails that it sends nowhere. */
+const isForPeople = ({ part }: PlatformLogRecord): boolean => part === "server" || part === "mail";
 
 /** Where everything is, and what to do next. Programs wait for its first line. */
 function welcome(server: RunningServer, options: ServeOptions): string {

@@ -1,6 +1,11 @@
 import { createHash } from "node:crypto";
 import { hostname } from "node:os";
-import { DEFAULT_MACHINE, type DequeueResponse, type MachinePreset } from "@acme/sdk/contract";
+import {
+  DEFAULT_MACHINE,
+  type DequeuedRun,
+  type DequeueResponse,
+  type MachinePreset,
+} from "@acme/sdk/contract";
 import PACKAGE from "../package.json" with { type: "json" };
 import { type HostApi, WorkerApi } from "./api.ts";
 import { Attempts } from "./attempt/attempts.ts";
@@ -18,6 +23,7 @@ import { type HostFolders, type HostIdentity, takeDataFolder } from "./identity.
 import { type HostLog, stderrLog } from "./log.ts";
 import { type Health, HostMetrics, serveMetrics } from "./metrics.ts";
 import { HostOptions, type HostSettings, startsAtOnce } from "./options.ts";
+import { pushMetrics } from "./otlp-metrics.ts";
 import { Poller } from "./poller.ts";
 import { Pool } from "./pool/pool.ts";
 import { type Pressure, readPressure, roomFactor } from "./pressure.ts";
@@ -120,9 +126,12 @@ export async function startHost(
             host: settings.metricsHost,
             port: settings.metricsPort,
           });
+    // A developer's machine is no part of the platform that its operator watches.
+    const stopPushing = extras.api ? null : await pushMetrics(host.metrics.registry, hostId, log);
     let ended: Promise<void> | undefined;
     const end = (how: () => Promise<void>): Promise<void> => {
       ended ??= how().finally(async () => {
+        await stopPushing?.();
         await served?.close();
         unlock();
       });
@@ -257,11 +266,13 @@ class Host {
       observer: {
         started: (run) => {
           metrics.started.inc();
+          log.debug("An attempt started", idsOf(run));
           observer?.started(run);
         },
         logged: (run, entries) => observer?.logged(run, entries),
         ended: (run, end) => {
           const error = end.type === "failure" ? end.error : undefined;
+          log.debug("An attempt ended", { ...idsOf(run), outcome: end.type });
           metrics.ended.inc({ outcome: end.type, code: error?.type === "INTERNAL_ERROR" ? error.code : "" });
           this.#poller.poke();
           observer?.ended(run, end);
@@ -520,3 +531,9 @@ class Host {
     }
   }
 }
+
+const idsOf = ({ runId, environment, attempt }: DequeuedRun) => ({
+  run: runId,
+  environment: environment.key,
+  attempt,
+});

@@ -264,7 +264,9 @@ export class Reporter {
     const journal = batch.journals[0]?.item;
     const suspension = batch.suspensions[0]?.item;
     const lease = completed ?? journal ?? suspension ?? batch.started[0]?.item ?? batch.heartbeats[0];
-    this.#options.log.error(`The server refused a report about ${lease?.runId}: ${error.message}`);
+    this.#options.log.error(`The server refused a report about a run: ${error.message}`, {
+      run: lease?.runId,
+    });
     if (journal) this.#options.onJournalRefused(journal, error.message);
     // The run stays in memory.
     if (suspension) this.#options.onSuspension(suspension, { verdict: "resume", completed: [] });

@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { newId } from "@acme/sdk/contract";
 import { describe, expect, it } from "vitest";
 import { Checkpoints, type CheckpointsOptions, type SavedProcess } from "../src/checkpoints/store.ts";
+import { logTo } from "../src/log.ts";
 import { testFolder } from "./support/host.ts";
 
 const about = (runId: string): Parameters<Checkpoints["create"]>[1] => ({
@@ -36,7 +37,7 @@ function open(folder: string, more: Partial<CheckpointsOptions> = {}): Checkpoin
     hostId: "host_a",
     kind: "kind",
     maxBytes: 1_000,
-    log: { info: () => {}, warn: () => {}, error: () => {} },
+    log: logTo(() => {}),
     monotonicSeconds: () => 100,
     ...more,
   });

@@ -17,7 +17,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() };
+const log = { debug: vi.fn(), info: vi.fn(), warn: vi.fn(), error: vi.fn() };
 const runId = (name: string, environment = "env00001"): string => `run_${environment}${name}`;
 
 /** A server that stores each batch once, in the order in which a feed takes them, as the real one does. */

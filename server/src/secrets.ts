@@ -11,6 +11,8 @@ export const ServerSecrets = z.object({
   /** What container hosts show to the Worker. */
   hostToken: Secret,
   adminToken: Secret,
+  /** What a scraper of the server's metrics shows. */
+  metricsToken: Secret.optional(),
   /** Signs the tokens and URLs that the Worker issues, unless `signingKeys` is set; then it only verifies them. */
   signingKey: Secret,
   /** To rotate the signing key: the value of the Worker's `SIGNING_KEYS`, such as `k2:SECRET`. */
@@ -28,10 +30,13 @@ export type ServerSecrets = z.infer<typeof ServerSecrets>;
 
 const newEncryptionKey = (): string => `k1:${randomBytes(32).toString("base64url")}`;
 
+const newToken = (): string => randomBytes(32).toString("base64url");
+
 const generate = (): ServerSecrets => ({
-  hostToken: randomBytes(32).toString("base64url"),
-  adminToken: randomBytes(32).toString("base64url"),
-  signingKey: randomBytes(32).toString("base64url"),
+  hostToken: newToken(),
+  adminToken: newToken(),
+  metricsToken: newToken(),
+  signingKey: newToken(),
   encryptionKeys: newEncryptionKey(),
   secretKey: `tr_prod_sk_${randomBase36(24)}`,
   devSecretKey: `tr_dev_sk_${randomBase36(24)}`,
@@ -55,16 +60,17 @@ export function loadSecrets(path: string): ServerSecrets {
     value = undefined;
   }
   const parsed = ServerSecrets.safeParse(value);
-  if (parsed.success) return withEncryptionKey(path, parsed.data);
+  if (parsed.success) return withLaterSecrets(path, parsed.data);
   throw new ServerError(
     `${path} is damaged: ${z.prettifyError(parsed.error)}\nPut a copy of it back; or delete it to have new keys made (clients then need the new ones).`,
   );
 }
 
-/** A folder that is older than variables gets a key for them. */
-function withEncryptionKey(path: string, secrets: ServerSecrets): ServerSecrets {
-  if (secrets.encryptionKeys) return secrets;
-  const added = { ...secrets, encryptionKeys: newEncryptionKey() };
+/** A folder that is older than variables, or than a token for metrics, gets a key for them, or the token. */
+function withLaterSecrets(path: string, secrets: ServerSecrets): ServerSecrets {
+  if (secrets.encryptionKeys && secrets.metricsToken) return secrets;
+  const { encryptionKeys = newEncryptionKey(), metricsToken = newToken() } = secrets;
+  const added = { ...secrets, encryptionKeys, metricsToken };
   writePrivateJson(path, added);
   return added;
 }

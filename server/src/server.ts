@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import type { Command } from "@acme/container-host/die-with-parent";
+import { type PlatformLogRecord, parsePlatformLogLine, platformLogRecord } from "@acme/sdk/contract";
 import { bootstrap, createSignInLink, waitUntilHealthy } from "./api.ts";
 import { clickhouseAddress, migrateAtStart } from "./clickhouse.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
@@ -39,8 +40,8 @@ export interface ServerOptions {
   vars?: Record<string, string>;
   /** Aborted: the start is given up. */
   signal?: AbortSignal;
-  /** Receives each line of output of the server and its parts. */
-  log(line: string): void;
+  /** Receives what the server and its parts say. */
+  log(record: PlatformLogRecord): void;
 }
 
 /** What is written to `local.json`: all that a client on this machine needs. */
@@ -88,6 +89,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const dir = openDataDir(options.dataDir);
   const unlock = lockDataDir(dir.root);
   const parts: Part[] = [];
+  const say = (message: string): void => options.log(platformLogRecord("info", "server", message));
   let secretFiles: ReturnType<typeof workerSecretFiles> | undefined;
   const stopped = new AbortController();
   const stop = once(async () => {
@@ -123,9 +125,9 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       vars: options.vars,
       settings,
       clickhouse,
-      log: options.log,
+      log: say,
     });
-    if (clickhouse) await migrateAtStart(clickhouse, stopped.signal, options.log);
+    if (clickhouse) await migrateAtStart(clickhouse, stopped.signal, say);
     const create = partFactory(dir, parts, options.log);
     const files = workerSecretFiles(dir.generated, secrets, settings.worker);
     secretFiles = files;
@@ -139,7 +141,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       started: () => removeOnceHealthy(files, apiUrl),
     });
     worker.start();
-    await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, options.log), options.signal);
+    await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, say), options.signal);
     worker.keepAlive();
     const warnings = await bootstrap(apiUrl, secrets.adminToken, {
       organization: DEFAULT_ORGANIZATION,
@@ -147,7 +149,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       secretKeys: { prod: secrets.secretKey, dev: secrets.devSecretKey },
       accessToken: secrets.accessToken,
     });
-    for (const warning of warnings) options.log(`secrets.json: ${warning}`);
+    for (const warning of warnings)
+      options.log(platformLogRecord("warn", "server", `secrets.json: ${warning}`));
     const owner = { ...OWNER, organization: DEFAULT_ORGANIZATION.slug };
     const link = await createSignInLink(apiUrl, secrets.adminToken, owner);
     writePrivateJson(dir.localFile, access);
@@ -156,13 +159,16 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     const containerHost = create({
       name: "host",
       command: hostCommand({ dataDir: dir.host, executor: options.executor ?? "auto" }),
-      env: hostEnvironment(process.env, access.apiUrl),
+      env: hostEnvironment(process.env, access.apiUrl, settings.worker),
       secret: access.hostToken,
       graceMs: HOST_GRACE_MS,
       takesLine(line) {
         const ready = readyLine(line);
         if (!ready) return false;
-        options.log(`[host] takes runs, executor: ${ready.executor}`);
+        const { executor, metricsUrl } = ready;
+        options.log(
+          platformLogRecord("info", "host", "The host takes runs", { executor, metrics: metricsUrl }),
+        );
         hostReady.resolve(ready);
         return true;
       },
@@ -192,7 +198,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** Creates parts that log to `log`, and keeps the file with the pids up to date. */
-function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
+function partFactory(dir: DataDir, parts: Part[], log: (record: PlatformLogRecord) => void) {
   const pids: Record<string, number> = { server: process.pid };
   return (options: {
     name: "worker" | "host";
@@ -211,7 +217,7 @@ function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
       name,
       cwd: dir.root,
       onLine(line) {
-        if (!NOISE.test(line) && !takesLine?.(line)) log(`[${name}] ${line}`);
+        if (!NOISE.test(line) && !takesLine?.(line)) log(parsePlatformLogLine(line, name));
       },
       onStart(pid) {
         pids[name] = pid;
@@ -219,7 +225,8 @@ function partFactory(dir: DataDir, parts: Part[], log: (line: string) => void) {
         started?.();
       },
       onCrash(how, restartInMs) {
-        log(`[${name}] ${how}${restartInMs === null ? "" : `; restarting it in ${restartInMs} ms`}`);
+        const again = restartInMs === null ? {} : { restartInMs };
+        log(platformLogRecord("error", name, `The ${name} ${how}`, again));
       },
     });
     parts.push(part);

@@ -28,6 +28,11 @@ export const WORKER_SETTINGS = [
   "CLICKHOUSE_URL",
   "TELEMETRY_RETENTION_DAYS",
   "TELEMETRY_RATE_LIMIT",
+  "LOG_LEVEL",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_HEADERS",
+  "OTEL_METRIC_EXPORT_INTERVAL",
 ] as const;
 
 /** What the Worker may connect to, as workerd wants it: these words, or ranges of addresses. */

@@ -27,7 +27,12 @@ export async function writeWorkerFiles(options: {
   ]);
   const configFile = join(dir.generated, "workerd.capnp");
   const fromFiles = [...SECRET_BINDINGS, ...Object.keys(options.settings.worker)];
-  const vars = { ...settings.vars, ...socketsVar(), ...options.vars };
+  const vars: Record<string, string> = {
+    ...settings.vars,
+    ...socketsVar(),
+    ...(process.env.LOG_LEVEL ? { LOG_LEVEL: process.env.LOG_LEVEL } : {}),
+    ...options.vars,
+  };
   for (const name of fromFiles) delete vars[name];
   const config = workerdConfig({
     address: options.address,

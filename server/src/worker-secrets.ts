@@ -6,6 +6,7 @@ import type { ServerSecrets } from "./secrets.ts";
 export const SECRET_BINDINGS = [
   "HOST_TOKEN",
   "ADMIN_TOKEN",
+  "METRICS_TOKEN",
   "SIGNING_KEY",
   "SIGNING_KEYS",
   "ENCRYPTION_KEYS",
@@ -18,6 +19,7 @@ export const SECRETS_FOLDER = "secrets";
 const valuesOf = (secrets: ServerSecrets): Record<SecretBinding, string> => ({
   HOST_TOKEN: secrets.hostToken,
   ADMIN_TOKEN: secrets.adminToken,
+  METRICS_TOKEN: secrets.metricsToken ?? "",
   SIGNING_KEY: secrets.signingKey,
   SIGNING_KEYS: secrets.signingKeys ?? "",
   ENCRYPTION_KEYS: secrets.encryptionKeys ?? "",

@@ -34,7 +34,7 @@ describe("loadSecrets", () => {
     expect(first.devSecretKey).toMatch(/^tr_dev_/);
     expect(first.accessToken).toMatch(/^tr_pat_/);
     expect(first.encryptionKeys).toMatch(/^k1:/);
-    expect(new Set(Object.values(first)).size).toBe(7);
+    expect(new Set(Object.values(first)).size).toBe(8);
   });
 
   it("get a key for variables where a folder is older than those, and keep the rest", () => {

@@ -1,5 +1,7 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
+import { routePath } from "hono/route";
 import { requireConfiguration } from "./auth/configuration.ts";
 import type { App } from "./bindings.ts";
 import { discardBody } from "./http/body.ts";
@@ -122,8 +124,22 @@ app.notFound(async (c) => {
 
 app.onError(async (error, c) => {
   await discardBody(c.req.raw);
-  if (error instanceof Failure) return c.json(error.body, error.status, error.headers);
-  console.error(`${c.req.method} ${c.req.path} failed`, error);
+  const about = {
+    method: c.req.method,
+    // The route's pattern: addresses themselves hold signatures of callbacks.
+    route: routePath(c, -1),
+    environment: c.var.environment?.key,
+    run: c.req.param("runId"),
+  };
+  if (error instanceof Failure) {
+    log[error.status === 503 ? "warn" : "debug"]("A request was refused", {
+      ...about,
+      status: error.status,
+      code: error.body.code,
+    });
+    return c.json(error.body, error.status, error.headers);
+  }
+  log.error("A request failed", { ...about, error });
   const failure = new Failure(
     500,
     "internal_error",

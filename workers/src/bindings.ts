@@ -5,6 +5,7 @@ import type { Authenticated } from "./auth/credentials.ts";
 import type { BulkActionRpc } from "./bulk-actions/rpc.ts";
 import type { OrganizationMember } from "./control/authenticate-organization.ts";
 import type { ProjectDeletionRpc } from "./control/deletion/rpc.ts";
+import type { MonitorRpc } from "./health/monitor/rpc.ts";
 import type { LimiterRpc } from "./http/limiter-object.ts";
 import type { ProviderVariables } from "./people/providers.ts";
 import type { Person, Session } from "./people/session.ts";
@@ -18,6 +19,7 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   DELETION: Namespace<ProjectDeletionRpc>;
   ALERTS: Namespace<AlertsRpc>;
   USER: Namespace<UserRpc>;
+  MONITOR: Namespace<MonitorRpc>;
   /** Query side in Postgres: goes before D1. */
   HYPERDRIVE?: Hyperdrive;
   /** Query side on Cloudflare. */
@@ -34,6 +36,18 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   HOST_TOKEN: string;
   /** What the operator authenticates with, for `/admin/v1`. */
   ADMIN_TOKEN: string;
+  /** What a scraper of `/metrics` authenticates with. Absent: nobody may. */
+  METRICS_TOKEN?: string;
+  /** Where the platform's own metrics are sent, as OpenTelemetry names these variables. Absent: nowhere. */
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string;
+  /** `NAME=VALUE,…`, a secret often. */
+  OTEL_EXPORTER_OTLP_HEADERS?: string;
+  /** Milliseconds between two pushes; default 60000. */
+  OTEL_METRIC_EXPORT_INTERVAL?: string;
+  /** `debug`, `info`, `warn` or `error`; and `json` or `pretty`: see durable-objects/src/lib/log.ts. */
+  LOG_LEVEL?: string;
+  LOG_FORMAT?: string;
   /** Sign the tokens and URLs that the server issues, and verify them: `ID:SECRET[@UNTIL],…` (see `auth/signing.ts`). */
   SIGNING_KEYS?: string;
   /** One signing key with the ID `default`. */

@@ -7,10 +7,11 @@ import {
   queueObject,
   waitpointObject,
 } from "@acme/durable-objects";
+import { vitals } from "@acme/durable-objects/lib/vitals";
 import { alertingProjection } from "./alerts/projection.ts";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
-import { countAnswer } from "./health/request-counts.ts";
+import { reportVitals } from "./health/monitor/report.ts";
 import { tunnelDependencies } from "./hosts/tunnel-dependencies.ts";
 import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
@@ -20,9 +21,24 @@ import { openRunsTable } from "./telemetry/clickhouse/runs.ts";
 export class QueueObject extends queueObject<Bindings>({
   openProjection: alertingProjection,
   openColumnStore: openRunsTable,
-}) {}
-export class EnvironmentObject extends environmentObject<Bindings>() {}
-export class DispatcherObject extends dispatcherObject<Bindings>(tunnelDependencies) {}
+}) {
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    await super.alarm(info);
+    this.ctx.waitUntil(reportVitals(this.env));
+  }
+}
+export class EnvironmentObject extends environmentObject<Bindings>() {
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    await super.alarm(info);
+    this.ctx.waitUntil(reportVitals(this.env));
+  }
+}
+export class DispatcherObject extends dispatcherObject<Bindings>(tunnelDependencies) {
+  override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    await super.alarm(info);
+    this.ctx.waitUntil(reportVitals(this.env));
+  }
+}
 export class FeedObject extends feedObject<Bindings>() {}
 export class WaitpointObject extends waitpointObject<Bindings>({ openProjection: openRepository }) {}
 export class LiveObject extends liveObject<Bindings>(liveDependencies) {}
@@ -30,14 +46,18 @@ export class BatchObject extends batchObject<Bindings>() {}
 export { AlertsObject } from "./alerts/object.ts";
 export { BulkActionObject } from "./bulk-actions/object.ts";
 export { ProjectDeletionObject } from "./control/deletion/object.ts";
+export { MonitorObject } from "./health/monitor/object.ts";
 export { LimiterObject } from "./http/limiter-object.ts";
 export { UserObject } from "./people/user-object.ts";
 export { DatabaseObject } from "./storage/database-object.ts";
 
+const ANSWERS = ["answers_1xx", "answers_2xx", "answers_3xx", "answers_4xx", "answers_5xx"] as const;
+
 export default {
   async fetch(request, env, context) {
     const response = await app.fetch(request, env, context);
-    countAnswer(response.status);
+    vitals.count(ANSWERS[Math.floor(response.status / 100) - 1] ?? "answers_5xx");
+    context.waitUntil(reportVitals(env));
     return response;
   },
 } satisfies ExportedHandler<Bindings>;

@@ -8,6 +8,7 @@ const worker = exports as unknown as { default: Fetcher };
 
 export const HOST_TOKEN = "host-token-of-the-tests";
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
+export const METRICS_TOKEN = "metrics-token-of-the-tests";
 export const SIGNING = { SIGNING_KEY: "signing-key-of-the-tests" };
 
 export interface Answer<T = Record<string, unknown>> {

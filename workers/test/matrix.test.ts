@@ -42,6 +42,7 @@ const SCHEMES = {
   host: "host",
   "host token": "hostToken",
   "admin token": "adminToken",
+  "metrics token": "metricsToken",
 };
 
 describe("each kind of caller", () => {

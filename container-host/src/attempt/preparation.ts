@@ -53,9 +53,10 @@ export class Preparation {
   restoreFailed(reason: string): void {
     const { ready, run } = this.#state;
     if (!ready || !this.#state.isUnsent) return;
-    this.#options.log.warn(
-      `The process of ${run.runId} can't be restored, so the run is replayed: ${reason}`,
-    );
+    this.#options.log.warn(`A process can't be restored, so its run is replayed: ${reason}`, {
+      run: run.runId,
+      environment: run.environment.key,
+    });
     this.discardSaved();
     this.#resumed = { by: "replay", reason: reason.slice(0, MAX_REASON) };
     this.#submit(ready);

@@ -123,9 +123,9 @@ export class ProcessSaver {
       health.failed("save", error);
       this.failed(ref, messageOf(error));
       onSaved(false);
-      log.warn(
-        `The process of ${runId} could not be saved, so the run will be replayed: ${messageOf(error)}`,
-      );
+      log.warn(`A process could not be saved, so its run will be replayed: ${messageOf(error)}`, {
+        run: runId,
+      });
     }
   }
 }

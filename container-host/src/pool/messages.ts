@@ -14,7 +14,8 @@ export interface MessageHandlers {
 export function receive(runtime: Runtime, line: string, handlers: MessageHandlers): void {
   const message = parse(line);
   if (!message) {
-    handlers.violated(`it sent what is no message of the protocol: ${line.slice(0, 200)}`);
+    // What it sent may hold a payload.
+    handlers.violated(`it sent ${line.length} characters that are no message of the protocol`);
     return;
   }
   if (message.type === "hello") {

@@ -143,7 +143,8 @@ export class TelemetrySender {
     for (const line of lines)
       for (const kind of ["logs", "spans", "metrics"] as const) counts[kind] += line[kind];
     this.#options.log.warn(
-      `${counts.logs} log entries, ${counts.spans} spans and ${counts.metrics} metric points of ${lines[0]?.runId} and others were dropped: ${why}`,
+      `${counts.logs} log entries, ${counts.spans} spans and ${counts.metrics} metric points were dropped: ${why}`,
+      { run: lines[0]?.runId, runs: new Set(lines.map(({ runId }) => runId)).size },
     );
     this.#options.onDropped(counts);
   }

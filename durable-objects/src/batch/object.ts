@@ -2,6 +2,7 @@ import { DurableObject } from "cloudflare:workers";
 import { DEFAULTS, type OperationResult, parseRunId } from "@acme/sdk/contract";
 import type { BatchItemError } from "@acme/sdk/contract/api";
 import { GroupCommit } from "../lib/group-commit.ts";
+import { log } from "../lib/log.ts";
 import type { Sql } from "../lib/sql.ts";
 import { StatePublisher } from "../lib/state-publisher.ts";
 import type { RunFinished } from "../queue/rpc.ts";
@@ -119,8 +120,8 @@ export function batchObject<Env extends ObjectBindings>() {
       return this.#life.claimKey(claim);
     }
 
-    override async alarm(): Promise<void> {
-      await this.#life.alarm();
+    override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+      await this.#life.alarm(info);
     }
 
     /** Runs `work` in one transaction, and starts the work that follows from it. */
@@ -163,10 +164,11 @@ export function batchObject<Env extends ObjectBindings>() {
           const answer = answers[index];
           if (answer?.status === "fulfilled") markCreated(this.#sql, batch, group, answer.value, Date.now());
           else {
-            console.error(
-              `Batch ${batch.id} could not reach queue ${group.target.queue}; it tries again`,
-              answer?.reason,
-            );
+            log.error("A batch could not reach a queue; it tries again", {
+              batch: batch.id,
+              queue: group.target.queue,
+              error: answer?.reason,
+            });
           }
         }
       });

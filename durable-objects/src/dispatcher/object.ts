@@ -9,8 +9,10 @@ import {
 } from "@acme/sdk/contract";
 import type { EnvironmentState } from "../environment/rpc.ts";
 import { Alarm } from "../lib/alarm.ts";
+import { log } from "../lib/log.ts";
 import { closeBack, ObjectSockets, savedOf } from "../lib/object-sockets.ts";
 import { objectSql } from "../lib/sql.ts";
+import { vitals } from "../lib/vitals.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import { HOST_POOL, poolOf } from "../routing/pool.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
@@ -228,8 +230,9 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       });
     }
 
-    override async alarm(): Promise<void> {
-      this.#alarm.fired();
+    override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+      this.#alarm.fired(info);
+      this.#noteVitals();
       if (this.#isOfTunnels) this.#closeSilentTunnels();
       const lostAfterMs = this.#isOfTunnels ? TUNNEL_GRACE_MS : DEFAULTS.hostLostMs;
       const connected = (sessionId: string) => this.#tunnels.isOpen(sessionId);
@@ -239,6 +242,13 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       else if (!this.#core.hasSessions) return;
       else if (!this.#isOfTunnels) this.#alarm.by(Date.now() + TICK_MS);
       else this.#alarm.by(Date.now() + (this.#tunnels.size > 0 ? TUNNEL_CHECK_MS : TUNNEL_GRACE_MS));
+    }
+
+    #noteVitals(): void {
+      const [id, now] = [this.ctx.id.name ?? "", Date.now()];
+      if (!vitals.isDue("dispatcher", id, now)) return;
+      const sessions = this.#core.connected().length;
+      vitals.note("dispatcher", id, { polls: this.#waiting.size, sessions }, now);
     }
 
     get #isOfTunnels(): boolean {
@@ -294,6 +304,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       }
       this.#synced ??= this.#sync();
       this.#waiting.set(poll.id, { resolve, overdue: false, serving: false });
+      this.#noteVitals();
       this.#core.addPoll(poll);
       this.#pump();
       return poll;
@@ -338,10 +349,11 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
               await this.#stubs.queue(queueKey).hostSessionLost(sessionId);
               this.#core.queueInformed(sessionId, queueKey);
             } catch (error) {
-              console.error(
-                `Queue ${queueKey} could not be informed of the lost session ${sessionId}; the alarm tries again`,
+              log.error("A queue could not be informed of a lost session; the alarm tries again", {
+                queue: queueKey,
+                session: sessionId,
                 error,
-              );
+              });
             }
           }),
         );
@@ -356,7 +368,10 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
             const state = await this.#stubs.environment(key).syncState();
             if (state) this.#core.applyState(state);
           } catch (error) {
-            console.error(`Environment ${key} could not be asked; it says so itself when it has work`, error);
+            log.error("An environment could not be asked; it says so itself when it has work", {
+              environment: key,
+              error,
+            });
           }
         }),
       );
@@ -393,7 +408,10 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
         this.#core.assigned(assignment, state);
         return runs;
       } catch (error) {
-        console.error(`Environment ${assignment.environmentKey} could not be asked for runs`, error);
+        log.error("An environment could not be asked for runs", {
+          environment: assignment.environmentKey,
+          error,
+        });
         this.#core.assigned(assignment, null);
         return [];
       }

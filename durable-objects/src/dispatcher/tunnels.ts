@@ -9,6 +9,7 @@ import {
   TunnelRequest,
 } from "@acme/sdk/contract";
 import type { z } from "zod";
+import { log } from "../lib/log.ts";
 import type { ObjectSocket } from "../lib/object-sockets.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import type { PollResult } from "./rpc.ts";
@@ -168,7 +169,7 @@ export class Tunnels {
     try {
       await this.#handle(socket, tunnel, request);
     } catch (error) {
-      console.error(`A request of the tunnel of ${tunnel.principal.hostId} failed`, error);
+      log.error("A request of a tunnel failed", { host: tunnel.principal.hostId, error });
       fail(socket, request.id, 503, "unavailable", "The server could not do that now. Send it again.");
     }
   }

@@ -1,8 +1,10 @@
 import { DurableObject } from "cloudflare:workers";
 import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
 import { Alarm } from "../lib/alarm.ts";
+import { log } from "../lib/log.ts";
 import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
+import { vitals } from "../lib/vitals.ts";
 import type { LeasedRun, QueueState } from "../queue/rpc.ts";
 import { queueKeyOf } from "../routing/keys.ts";
 import { HOST_POOL, poolOf } from "../routing/pool.ts";
@@ -210,6 +212,7 @@ export function environmentObject<Env extends ObjectBindings>() {
       );
       this.#calls.revoke(this.#core.revocations.ofSiblings(grants.map(({ queueKey }) => queueKey)));
       this.#refillLater();
+      this.#noteVitals();
       return { ...this.#dispatcher.answer(), runs: runs.flat() };
     }
 
@@ -242,9 +245,17 @@ export function environmentObject<Env extends ObjectBindings>() {
       return this.#schedules.list(page, perPage);
     }
 
-    override async alarm(): Promise<void> {
-      this.#alarm.fired();
+    override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+      this.#alarm.fired(info);
+      this.#noteVitals();
       await Promise.all([this.#schedules.fire(), this.#reconcile()]);
+    }
+
+    #noteVitals(): void {
+      const [id, now] = [this.ctx.id.name ?? "", Date.now()];
+      if (!vitals.isDue("environment", id, now)) return;
+      const { held, ready } = this.#core;
+      vitals.note("environment", id, { held_permits: held, ready_runs: ready }, now);
     }
 
     /** Repeats what may have been lost, for as long as any queue is active. */
@@ -258,7 +269,10 @@ export function environmentObject<Env extends ObjectBindings>() {
         this.#dispatcher.forget();
         await this.#dispatcher.publish();
       } catch (error) {
-        console.error(`Alarm of environment ${this.ctx.id.name} failed; it is tried again`, error);
+        log.error("The alarm of an environment failed; it is tried again", {
+          environment: this.ctx.id.name,
+          error,
+        });
         this.#alarm.by(Date.now() + TICK_MS);
       }
       const { expiresAt } = this.#core.named;

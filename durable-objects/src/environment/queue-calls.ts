@@ -1,3 +1,4 @@
+import { log } from "../lib/log.ts";
 import type { LeasedRun } from "../queue/rpc.ts";
 import type { Stubs } from "../routing/stubs.ts";
 import type { EnvironmentCore } from "./core.ts";
@@ -63,7 +64,7 @@ export class QueueCalls {
       this.#core.granted(grant, state, { leased: runs.length, started, refused });
       return runs;
     } catch (error) {
-      console.error(`A grant to queue ${grant.queueKey} was not answered`, error);
+      log.error("A grant to a queue was not answered", { queue: grant.queueKey, error });
       this.#waitUntil(this.#recover(grant));
       return [];
     }
@@ -83,7 +84,10 @@ export class QueueCalls {
             if (state) this.#core.applyState(state);
             await this.#publish();
           } catch (error) {
-            console.error(`Queue ${queueKey} could not be asked for its permits; it is asked again`, error);
+            log.error("A queue could not be asked for its permits; it is asked again", {
+              queue: queueKey,
+              error,
+            });
           } finally {
             this.#revoking.delete(queueKey);
           }
@@ -102,7 +106,10 @@ export class QueueCalls {
         await this.#publish();
         return;
       } catch (error) {
-        console.error(`Queue ${grant.queueKey} could not be asked for its state; it is tried again`, error);
+        log.error("A queue could not be asked for its state; it is asked again", {
+          queue: grant.queueKey,
+          error,
+        });
       }
     }
   }

@@ -8,6 +8,7 @@ import {
   type SpanRecord,
 } from "@acme/sdk/contract";
 import { hasTables, Meta, migrate, objectSql, type Sql } from "../lib/sql.ts";
+import { vitals } from "../lib/vitals.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { appendLogs, lastLine, listLogs, logsAfter } from "./core.ts";
 import { appendMetrics, listMetrics, metricNames } from "./metrics.ts";
@@ -24,6 +25,7 @@ import type {
 import { FEED_MIGRATIONS } from "./schema.ts";
 import { appendSpans, spanOf, spansAfter } from "./spans.ts";
 import { appendRecords, lastIndexOf, lastRecordOf, recordsAfter } from "./streams.ts";
+import { totalOf } from "./totals.ts";
 import { Watches } from "./watches.ts";
 
 /** The maximum number of characters of one answer to a reader. */
@@ -247,6 +249,11 @@ export function feedObject<Env extends ObjectBindings>() {
     /** Retention counts from the last addition, rounded to a day. */
     #prolong(): void {
       const now = Date.now();
+      const id = this.ctx.id.name ?? "";
+      if (vitals.isDue("feed", id, now)) {
+        const bytes = totalOf(this.#sql, "log_bytes") + totalOf(this.#sql, "span_bytes");
+        vitals.note("feed", id, { bytes }, now);
+      }
       if (now - this.#prolongedAt < PROLONG_MS) return;
       this.#prolongedAt = now;
       const until = now + DEFAULTS.retentionMs;

@@ -1,3 +1,5 @@
+import { log } from "../lib/log.ts";
+
 const RETRY_MS = 500;
 /**
  * A LiveObject that can't be reached for this long has lost its watchers; they reconnect and read what they
@@ -86,7 +88,7 @@ export class Watch<T extends Piece> {
         } catch (error) {
           tries += 1;
           if (tries === 1)
-            console.error("A feed could not be sent to its watchers; it is tried again", error);
+            log.error("A feed could not be sent to its watchers; it is tried again", { error });
           if (tries >= MAX_TRIES) this.end();
           else await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
         }

@@ -1,3 +1,5 @@
+import { vitals } from "./vitals.ts";
+
 /** The storage refuses alarms after 2189. An object whose alarm fires then sets it again. */
 const LATEST = Date.UTC(2180, 0);
 
@@ -28,8 +30,10 @@ export class Alarm {
     this.#at = await this.#storage.getAlarm();
   }
 
-  /** To be called when the alarm fires. */
-  fired(): void {
+  /** To be called when the alarm fires. `info`: what the runtime says of it. */
+  fired(info?: AlarmInvocationInfo): void {
+    const due = info?.isRetry ? undefined : (info?.scheduledTime ?? this.#at ?? undefined);
+    if (due !== undefined) vitals.alarmFired(due, Date.now());
     this.#at = null;
   }
 }

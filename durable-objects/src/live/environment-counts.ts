@@ -1,3 +1,4 @@
+import { log } from "../lib/log.ts";
 import type { Delivery } from "./delivery.ts";
 import type { HubHost } from "./hub-host.ts";
 import { sleep } from "./in-parallel.ts";
@@ -66,7 +67,7 @@ export class EnvironmentCounts {
     const rest = await this.#host.environment().then(
       (environment) => `,"environment":${JSON.stringify(environment)}}`,
       (error: unknown) => {
-        console.error("The counts of an environment could not be read; they are read again", error);
+        log.error("The counts of an environment could not be read; they are read again", { error });
         return null;
       },
     );

@@ -1,5 +1,6 @@
 import { isFinal } from "@acme/sdk/contract";
 import { LIVE_LIMITS, type LiveTarget } from "@acme/sdk/contract/live";
+import { log } from "../lib/log.ts";
 import type { RunRecord } from "../rpc.ts";
 import { mayReadRun, notAllowed } from "./access.ts";
 import type { Connection, ListGroup, Subscription } from "./connection.ts";
@@ -51,7 +52,7 @@ export class FirstStates {
         await this.#start(subscription, resume);
         return;
       } catch (error) {
-        console.error("A live subscription could not read its first state; it is tried again", error);
+        log.error("A live subscription could not read its first state; it is tried again", { error });
         await sleep(RETRY_MS);
       }
     }
@@ -226,7 +227,7 @@ export class FirstStates {
       try {
         last = await host.lastLine(runId);
       } catch (error) {
-        console.error("The end of a log that is watched could not be read; it is read again", error);
+        log.error("The end of a log that is watched could not be read; it is read again", { error });
         await sleep(RETRY_MS);
       }
     }
@@ -250,7 +251,7 @@ export class FirstStates {
         const text = await texts.missed(group, known, group.position);
         if (text) delivery.send(subscription, "changes", text);
       } catch (error) {
-        console.error("Changes that a client missed could not be read; it gets a snapshot", error);
+        log.error("Changes that a client missed could not be read; it gets a snapshot", { error });
         return false;
       }
       left = take(subscription);

@@ -1,3 +1,4 @@
+import { log } from "../lib/log.ts";
 import type { RunRecord } from "../rpc.ts";
 import { chunks, inParallel } from "./in-parallel.ts";
 import { type Interest, queueOf } from "./interest.ts";
@@ -78,10 +79,10 @@ export class RunReader {
       try {
         for (const run of await this.#readPart(queueKey, part)) found.set(run.id, run);
       } catch (error) {
-        console.error(
-          `Queue ${queueKey} could not be asked for runs that are watched; it is asked again`,
+        log.error("A queue could not be asked for runs that are watched; it is asked again", {
+          queue: queueKey,
           error,
-        );
+        });
         for (const runId of part) failed.add(runId);
       }
     });

@@ -1,6 +1,7 @@
 import { isFinal } from "@acme/sdk/contract";
 import { LIVE_LIMITS, type LiveTarget } from "@acme/sdk/contract/live";
 import type { StreamRecord } from "../feed/rpc.ts";
+import { log } from "../lib/log.ts";
 import type { StreamProgress, Subscription } from "./connection.ts";
 import type { Delivery } from "./delivery.ts";
 import { type HubHost, RETRY_MS } from "./hub-host.ts";
@@ -110,7 +111,7 @@ export class Streams {
       if (subscription.over || (records.length === 0 && !runOver)) return;
       if (this.#send(subscription, after, records, records.length === 0)) progress.again = true;
     } catch (error) {
-      console.error("A stream that is watched could not be read; it is read again", error);
+      log.error("A stream that is watched could not be read; it is read again", { error });
       progress.again = true;
       await sleep(RETRY_MS);
     }

@@ -1,3 +1,4 @@
+import { log } from "../lib/log.ts";
 import { COLUMN_STORE, Projector, type Source } from "./projector.ts";
 import type { RunProjection } from "./rpc.ts";
 
@@ -33,7 +34,7 @@ export class ColumnStoreFollower {
     try {
       await this.#projector.flush();
     } catch (error) {
-      console.error("The column store could not be reached; changed runs will be sent again", error);
+      log.error("The column store could not be reached; changed runs will be sent again", { error });
       this.#later();
     }
   }

@@ -1,8 +1,10 @@
 import type { DispatcherRpc } from "../dispatcher/rpc.ts";
 import { Alarm } from "../lib/alarm.ts";
 import { GroupCommit } from "../lib/group-commit.ts";
+import { log } from "../lib/log.ts";
 import { NEAR_MS, RefillTimer } from "../lib/refill-timer.ts";
 import { objectSql } from "../lib/sql.ts";
+import { vitals } from "../lib/vitals.ts";
 import { poolOf } from "../routing/pool.ts";
 import type { Stubs } from "../routing/stubs.ts";
 import { ColumnStoreFollower } from "./column-store.ts";
@@ -147,9 +149,10 @@ export class QueueCommits {
   }
 
   /** Does what is due, and work that an earlier life of the object may not have finished. */
-  async alarmFired(): Promise<void> {
-    this.#alarm.fired();
+  async alarmFired(info?: AlarmInvocationInfo): Promise<void> {
+    this.#alarm.fired(info);
     if (!this.core.exists) return;
+    this.#noteVitals();
     try {
       while (this.commit((q) => runTimers(q))) await scheduler.wait(0);
       if (!(await this.#messenger.send())) this.#alarm.by(Date.now() + SAFETY_MS);
@@ -158,7 +161,10 @@ export class QueueCommits {
       await this.#projector.flush();
       if (!(await this.environment.publish())) this.#alarm.by(Date.now() + SAFETY_MS);
     } catch (error) {
-      console.error(`Alarm of queue ${this.core.context.ref.queueKey} failed; it is tried again`, error);
+      log.error("The alarm of a queue failed; it is tried again", {
+        queue: this.core.context.ref.queueKey,
+        error,
+      });
       this.#alarm.by(Date.now() + SAFETY_MS);
     }
     if (this.#columns) this.#ctx.waitUntil(this.#columns.flush());
@@ -179,7 +185,10 @@ export class QueueCommits {
     try {
       if (!(await this.#reprojector.run())) this.#alarm.by(Date.now());
     } catch (error) {
-      console.error("The query side could not be reached; the rebuild continues later", error);
+      log.error("The query side could not be reached; the rebuild continues later", {
+        queue: this.core.context.ref.queueKey,
+        error,
+      });
       this.#alarm.by(Date.now() + SAFETY_MS);
     }
   }
@@ -209,12 +218,27 @@ export class QueueCommits {
     }
     if (!effects.changed) return;
     this.#alarm.by(Date.now() + SAFETY_MS);
+    this.#noteVitals();
     this.#projector.schedule();
     this.#columns?.schedule();
     this.live.changed();
     if (report) this.environment.changed();
     this.leasing.leaseSoon();
     for (const runId of effects.finished) this.waiters.finished(runId);
+  }
+
+  #noteVitals(): void {
+    const now = Date.now();
+    const { context, prefetched } = this.core;
+    const { counters, ref, version } = context;
+    if (!vitals.isDue("queue", ref.queueKey, now)) return;
+    const figures = {
+      queued: counters.pending,
+      executing: counters.running,
+      prefetched_permits: prefetched.left(counters.held).all,
+      unsent_versions: Math.max(0, version - projectionCursor(context).version),
+    };
+    vitals.note("queue", ref.queueKey, figures, now);
   }
 
   /** A rate limit allows more starts at this time. */

@@ -1,3 +1,4 @@
+import { log } from "../lib/log.ts";
 import type { LiveInterest } from "../live/rpc.ts";
 import type { RunRow } from "../rpc.ts";
 import type { ProjectionCursor } from "./projection.ts";
@@ -213,7 +214,7 @@ export class LiveNotifier {
   #failed(error: unknown): void {
     if (this.#failingSince !== null) return;
     this.#failingSince = this.#now();
-    console.error("Watchers could not be notified of changed runs; it is tried again", error);
+    log.error("Watchers could not be notified of changed runs; it is tried again", { error });
   }
 }
 

@@ -296,8 +296,8 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       if (this.#core.exists) await this.#commits.group((q) => returnRuns(q, leases));
     }
 
-    override async alarm(): Promise<void> {
-      await this.#commits.alarmFired();
+    override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+      await this.#commits.alarmFired(info);
     }
 
     /**

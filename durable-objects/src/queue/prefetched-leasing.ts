@@ -1,4 +1,5 @@
 import type { DispatcherRpc } from "../dispatcher/rpc.ts";
+import { log } from "../lib/log.ts";
 import { returnRuns } from "./attempts.ts";
 import type { QueueContext } from "./context.ts";
 import type { QueueCore } from "./core.ts";
@@ -78,7 +79,10 @@ export class PrefetchedLeasing {
       answer = await this.#owner.dispatcher().deliver(grant.sessionId, runs);
     } catch (error) {
       // If they arrived after all, the host learns from its first report that these leases are over.
-      console.error(`Runs could not be delivered to host ${grant.hostId}; they are queued again`, error);
+      log.error("Runs could not be delivered to a host; they are queued again", {
+        host: grant.hostId,
+        error,
+      });
     }
     if (!answer.more && this.#owner.core.prefetched.grant?.sessionId === grant.sessionId) this.drop();
     if (!answer.delivered) this.#owner.commit((q) => returnRuns(q, runs));

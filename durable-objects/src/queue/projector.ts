@@ -1,3 +1,4 @@
+import { log } from "../lib/log.ts";
 import type { ProjectionCursor } from "./projection.ts";
 import type { RunProjection, RunRow } from "./rpc.ts";
 
@@ -55,7 +56,7 @@ export class Projector {
       await this.flush();
     } catch (error) {
       // The rows stay where they are; the object's alarm tries again.
-      console.error("Changed runs could not be sent; they will be sent again", error);
+      log.error("Changed runs could not be sent; they will be sent again", { error });
     } finally {
       this.#scheduled = false;
     }

@@ -1,4 +1,5 @@
 import { cutMiddle } from "@acme/sdk/contract";
+import { log } from "../lib/log.ts";
 import { attemptCompleted, attemptStarted, failReport, heartbeat } from "./attempts.ts";
 import type { QueueContext } from "./context.ts";
 import { appendJournal } from "./journal.ts";
@@ -71,7 +72,7 @@ export function applyOneByOne(
       return commit((q) => reportedBy(q, report, () => handler.apply(q, item)));
     } catch (error) {
       if (isStorageFailure(error)) throw error;
-      console.error(`A report about run ${item.runId} could not be stored; the run is failed`, error);
+      log.error("A report about a run could not be stored; the run is failed", { run: item.runId, error });
       if ("token" in item)
         commit((q) => reportedBy(q, report, () => failReport(q, item as Lease, reasonOf(error))));
       return handler.refused ?? handler.gone;

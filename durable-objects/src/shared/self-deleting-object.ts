@@ -67,8 +67,8 @@ export class Lifecycle {
   }
 
   /** To be called when the alarm fires. */
-  async alarm(): Promise<void> {
-    this.#alarm.fired();
+  async alarm(info?: AlarmInvocationInfo): Promise<void> {
+    this.#alarm.fired(info);
     if (!this.exists) return;
     await this.#options.serve();
     const due = this.#options.nextDue();

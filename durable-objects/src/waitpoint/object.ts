@@ -86,8 +86,8 @@ export function waitpointObject<Env extends ObjectBindings>(dependencies: Waitpo
       return this.#life.claimKey(claim);
     }
 
-    override async alarm(): Promise<void> {
-      await this.#life.alarm();
+    override async alarm(info?: AlarmInvocationInfo): Promise<void> {
+      await this.#life.alarm(info);
     }
 
     /**

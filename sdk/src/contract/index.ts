@@ -11,6 +11,7 @@ export * from "./log-entry.ts";
 export * from "./machines.ts";
 export * from "./manifest.ts";
 export * from "./metadata-operations.ts";
+export * from "./platform-log.ts";
 export * from "./rate-limit.ts";
 export * from "./retry-delay.ts";
 export * from "./run-errors.ts";

@@ -14,7 +14,8 @@
  * - `member`: the session or access token of a member of the organization that the path names, by `:organization` or by
  *   the `:ref` of one of its projects, with a role, and a token with scopes, that let do it.
  * - `host`: the credential of a container host that registered.
- * - `hostToken`, `adminToken`: the server's secrets for registering container hosts and for its administrator.
+ * - `hostToken`, `adminToken`, `metricsToken`: the server's secrets for registering container hosts, for its administrator and for
+ *   whoever scrapes its metrics.
  * - `none`: nothing. The route is public, or checks a signature in its address itself.
  */
 export type Access =
@@ -40,7 +41,8 @@ export type Access =
         | "member"
         | "host"
         | "hostToken"
-        | "adminToken";
+        | "adminToken"
+        | "metricsToken";
     };
 
 const secretKey = { credential: "secretKey" } as const;
@@ -52,6 +54,7 @@ const member = { credential: "member" } as const;
 const host = { credential: "host" } as const;
 const hostToken = { credential: "hostToken" } as const;
 const adminToken = { credential: "adminToken" } as const;
+const metricsToken = { credential: "metricsToken" } as const;
 const open = { credential: "none" } as const;
 const selfChecked = { credential: "none", checks: ["secretKey", "publicToken"] } as const;
 
@@ -293,7 +296,7 @@ export const ACCESS = {
   sendInput: scoped("write:inputStreams", "write:inputStreams:{runId}"),
 
   checkHealth: open,
-  getServerMetrics: adminToken,
+  getServerMetrics: metricsToken,
   getOpenApi: open,
 } as const satisfies Record<string, Access>;
 

@@ -1,3 +1,4 @@
+import { exportProblem } from "../health/otlp/settings.ts";
 import { Failure } from "../http/failure.ts";
 import { parseClickHouseUrl } from "../telemetry/clickhouse/settings.ts";
 import { parseTelemetryLimit } from "../telemetry/ingest-limit.ts";
@@ -8,6 +9,11 @@ import { MIN_SECRET_LENGTH, parseSigningKeys, type SigningBindings } from "./sig
 export interface SecretBindings extends SigningBindings {
   HOST_TOKEN?: string;
   ADMIN_TOKEN?: string;
+  METRICS_TOKEN?: string;
+  OTEL_EXPORTER_OTLP_ENDPOINT?: string;
+  OTEL_EXPORTER_OTLP_METRICS_ENDPOINT?: string;
+  OTEL_EXPORTER_OTLP_HEADERS?: string;
+  OTEL_METRIC_EXPORT_INTERVAL?: string;
   MACHINE_PRICES?: string;
   CLICKHOUSE_URL?: string;
   TELEMETRY_RETENTION_DAYS?: string;
@@ -38,6 +44,10 @@ export function configurationProblem(env: SecretBindings): string | null {
   if ("problem" in retention) problems.push(retention.problem);
   if (parseTelemetryLimit(env.TELEMETRY_RATE_LIMIT) === undefined)
     problems.push("TELEMETRY_RATE_LIMIT is not BURST,PER_SECOND, such as 500000,20000.");
+  const push = exportProblem(env);
+  if (push !== null) problems.push(push);
+  if (env.METRICS_TOKEN && env.METRICS_TOKEN.length < MIN_SECRET_LENGTH)
+    problems.push(`METRICS_TOKEN has fewer than ${MIN_SECRET_LENGTH} characters.`);
   return problems.length === 0 ? null : problems.join(" ");
 }
 

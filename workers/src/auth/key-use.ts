@@ -1,4 +1,5 @@
 import { waitUntil } from "cloudflare:workers";
+import { log } from "@acme/durable-objects/lib/log";
 import type { Bindings } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { openRepository } from "../storage/open.ts";
@@ -15,6 +16,6 @@ export function noteUse(env: Bindings, kind: "key" | "accessToken", hash: string
   waitUntil(
     openRepository(env)
       .markUsed(kind, hash)
-      .catch((error: unknown) => console.error("The use of a key could not be recorded", error)),
+      .catch((error: unknown) => log.error("The use of a key could not be recorded", { error })),
   );
 }

@@ -132,6 +132,15 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
     case "adminToken":
       authenticateSecret(c, c.env.ADMIN_TOKEN, "admin token");
       return null;
+    case "metricsToken":
+      if (!c.env.METRICS_TOKEN)
+        throw new Failure(
+          503,
+          "metrics_not_configured",
+          "This server shows its metrics to nobody yet: set the secret METRICS_TOKEN (at least 16 random characters).",
+        );
+      authenticateSecret(c, c.env.METRICS_TOKEN, "metrics token");
+      return null;
     case "none":
       return null;
   }

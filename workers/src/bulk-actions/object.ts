@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { log } from "@acme/durable-objects/lib/log";
 import { isFinal, RunStatus } from "@acme/sdk/contract";
 import { eq } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
@@ -116,7 +117,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     try {
       await this.#record();
     } catch (error) {
-      console.error("A bulk action could not be recorded yet", error);
+      log.error("A bulk action could not be recorded yet", { error });
       this.ctx.storage.setAlarm(Date.now() + RETRY_MS.first);
       return;
     }
@@ -142,7 +143,11 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       if (state?.progress.status !== "PENDING") return true;
       if (!(error instanceof Busy)) {
         state.tries += 1;
-        console.error(`Bulk action ${state.action.id} could not go on (${state.tries})`, error);
+        log.error("A bulk action could not continue; it is tried again", {
+          bulkAction: state.action.id,
+          tries: state.tries,
+          error,
+        });
       }
       const delay = RETRY_MS.first * 2 ** Math.min(state.tries, 6);
       this.#save(state, Date.now() + Math.min(delay, RETRY_MS.most));
@@ -232,7 +237,10 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
         .where(eq(tables.bulkActions.id, state.action.id));
       this.#save({ ...state, reported: true }, Date.now() + KEPT_MS);
     } catch (error) {
-      console.error(`The end of bulk action ${state.action.id} could not be written`, error);
+      log.error("The end of a bulk action could not be written; it is tried again", {
+        bulkAction: state.action.id,
+        error,
+      });
       this.#save(state, Date.now() + RETRY_MS.most);
     }
   }

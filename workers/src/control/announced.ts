@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
@@ -41,6 +42,6 @@ async function conclude(
   try {
     await db.insert(tables.auditOutcomes).values({ auditId, at: Date.now(), outcome, details });
   } catch (error) {
-    console.error(`The outcome of ${auditId} could not be written to the audit log`, error);
+    log.error("An outcome could not be written to the audit log", { audit: auditId, error });
   }
 }

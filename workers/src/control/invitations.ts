@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { newId, randomBase36 } from "@acme/sdk/contract";
 import type {
   AcceptInvitationResponse,
@@ -139,9 +140,7 @@ async function mailInvitation(
     return null;
   } catch (error) {
     if (error instanceof Failure) return error.message;
-    console.error(
-      `The invitation of ${to} was not mailed. ${error instanceof Error ? error.message : error}`,
-    );
+    log.error("An invitation was not mailed", { error });
     return error instanceof MailError ? error.message : "The mail could not be sent.";
   }
 }

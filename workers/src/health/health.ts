@@ -1,61 +1,101 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { configurationProblem } from "../auth/configuration.ts";
 import type { Bindings } from "../bindings.ts";
+import { mailSettings } from "../mail/settings.ts";
 import { dispatcherObject } from "../objects.ts";
+import { openBlobs } from "../storage/blobs.ts";
 import { openRepository } from "../storage/open.ts";
 import { hasClickHouse, openClickHouse } from "../telemetry/clickhouse/client.ts";
 import { schemaVersion } from "../telemetry/clickhouse/migrate.ts";
 import { LATEST_VERSION } from "../telemetry/clickhouse/migrations.ts";
 
 /** A load balancer does not wait longer. */
-const CLICKHOUSE_MS = 3_000;
+const DEADLINE_MS = 3_000;
+/** Everybody may ask, as often as they like: the parts are asked once in this time. */
+const REMEMBERED_MS = 1_000;
+const SILENT = "it does not answer";
 
 export interface ServerHealth {
   ok: boolean;
   /** `ok`, or what is wrong. */
+  worker: string;
   objects: string;
   database: string;
   configuration: string;
+  blobs: string;
+  hosts: string;
+  mail: string;
   clickhouse?: string;
 }
 
+let remembered: { env: Bindings; at: number; health: Promise<ServerHealth> } | undefined;
+
+/** How the parts are, as of a moment ago at most. */
+export function healthOf(env: Bindings, now = Date.now()): Promise<ServerHealth> {
+  if (!remembered || remembered.env !== env || now - remembered.at >= REMEMBERED_MS)
+    remembered = { env, at: now, health: checkParts(env) };
+  return remembered.health;
+}
+
 /**
- * Whether the parts that a request needs answer (an object and the database) and the Worker's secrets are configured. ClickHouse
- * is named where there is one, but a server without it is healthy: runs need none.
+ * Asks each part, and waits for none longer than the deadline. The server is healthy where what each request needs is: an object, the
+ * database and the configuration. The others are named only: runs are triggered and recorded without them.
  */
-export async function healthOf(env: Bindings): Promise<ServerHealth> {
-  const [objects, database, clickhouse] = await Promise.all([
-    check(async () => void (await dispatcherObject(env).hosts())),
+async function checkParts(env: Bindings): Promise<ServerHealth> {
+  const [objects, database, blobs, clickhouse] = await Promise.all([
+    check(() => dispatcherObject(env).hosts()),
     check(() => openRepository(env).ping()),
+    check(() => openBlobs(env).size("health/none")),
     hasClickHouse(env) ? checkClickHouse(env) : undefined,
   ]);
   const configuration = configurationProblem(env) ?? "ok";
-  const ok = objects === "ok" && database === "ok" && configuration === "ok";
-  return { ok, objects, database, configuration, ...(clickhouse === undefined ? {} : { clickhouse }) };
+  const connected = objects.value?.length;
+  return {
+    ok: objects.state === "ok" && database.state === "ok" && configuration === "ok",
+    worker: "ok",
+    objects: objects.state,
+    database: database.state,
+    configuration,
+    blobs: blobs.state,
+    hosts: connected === undefined ? "not known" : connected > 0 ? "ok" : "none is connected",
+    mail: mailState(env),
+    ...(clickhouse === undefined ? {} : { clickhouse }),
+  };
+}
+
+function mailState(env: Bindings): string {
+  const settings = mailSettings(env);
+  if (!settings) return "not configured";
+  return "problem" in settings ? settings.problem : "ok";
 }
 
 /** Everybody may ask, so it says no more of an error than what there is to do. */
 async function checkClickHouse(env: Bindings): Promise<string> {
-  const late = scheduler.wait(CLICKHOUSE_MS).then(() => "it does not answer");
   try {
-    const version = schemaVersion(openClickHouse(env).client);
-    const known = await Promise.race([version, late]);
-    if (typeof known === "string") return known;
+    const known = await within(schemaVersion(openClickHouse(env).client));
+    if (known === SILENT) return known;
     if (known >= LATEST_VERSION) return "ok";
     return `its schema is version ${known} and ${LATEST_VERSION} is needed: run npm run migrate:clickhouse`;
   } catch (error) {
-    console.error("ClickHouse can't be used", error);
+    log.error("ClickHouse can't be used", { error });
     return "it does not answer, or refuses this server (the Worker's log says why)";
   }
 }
 
-async function check(work: () => Promise<void>): Promise<string> {
+async function check<T>(ask: () => Promise<T>): Promise<{ state: string; value?: T }> {
   try {
-    await work();
-    return "ok";
+    const value = await within(ask());
+    return value === SILENT ? { state: SILENT } : { state: "ok", value };
   } catch (error) {
-    return reasonOf(error);
+    return { state: reasonOf(error) };
   }
 }
+
+const within = <T>(work: Promise<T>): Promise<T | typeof SILENT> => {
+  // What fails after the deadline has been answered for.
+  work.catch(() => {});
+  return Promise.race([work, scheduler.wait(DEADLINE_MS).then((): typeof SILENT => SILENT)]);
+};
 
 /** The innermost cause: around it, the database's errors repeat the statement. */
 function reasonOf(error: unknown): string {

@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { and, eq, gte, lt, sql } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import { dispatcherObject } from "../objects.ts";
@@ -5,21 +6,26 @@ import { ENDED_COLUMNS, MINUTE_MS } from "../storage/rollup-columns.ts";
 import { stepOf } from "../storage/run-facts.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { healthOf } from "./health.ts";
+import type { PlatformVitals } from "./monitor/rpc.ts";
 import type { Metric } from "./prometheus-text.ts";
-import { answerCounts } from "./request-counts.ts";
+import { vitalMetrics } from "./vital-metrics.ts";
 
 const WINDOW_MINUTES = 5;
+/** Those that are always there, where they are needed at all. */
+const PARTS = ["worker", "objects", "database", "configuration", "blobs", "clickhouse"] as const;
 
 /** What the server knows of itself, without a tenant's names. Parts that do not answer are down, and what they know is left out. */
-export async function serverMetrics(env: Bindings, now: number): Promise<Metric[]> {
+export async function serverMetrics(
+  env: Bindings,
+  now: number,
+  vitals: PlatformVitals | null,
+): Promise<Metric[]> {
   const [health, hosts, runs] = await Promise.all([
     healthOf(env),
     orNothing(() => hostMetrics(env, now)),
     orNothing(() => runMetrics(env, now)),
   ]);
-  const parts = (["objects", "database", "configuration", "clickhouse"] as const).filter(
-    (part) => part in health,
-  );
+  const parts = PARTS.filter((part) => part in health);
   return [
     {
       name: "acme_up",
@@ -27,14 +33,9 @@ export async function serverMetrics(env: Bindings, now: number): Promise<Metric[
       type: "gauge",
       samples: parts.map((part) => ({ labels: { part }, value: Number(health[part] === "ok") })),
     },
-    {
-      name: "acme_worker_answers_total",
-      help: "HTTP answers of the isolate that is asked, by class of status.",
-      type: "counter",
-      samples: answerCounts().map(([status, value]) => ({ labels: { status }, value })),
-    },
     ...hosts,
     ...runs,
+    ...(vitals ? vitalMetrics(vitals) : []),
   ];
 }
 
@@ -42,7 +43,7 @@ async function orNothing(read: () => Promise<Metric[]>): Promise<Metric[]> {
   try {
     return await read();
   } catch (error) {
-    console.error("A part of the server's metrics could not be read", error);
+    log.error("A part of the server's metrics could not be read", { error });
     return [];
   }
 }

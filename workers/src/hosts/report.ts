@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import type { QueueReport, QueueReportResult } from "@acme/durable-objects/rpc";
 import {
   type AttemptCompleted,
@@ -124,7 +125,7 @@ async function appendRecords(
     await inTime(appendTelemetry(env, environment, records));
     return "ok";
   } catch (error) {
-    console.error(`Telemetry of run ${runId} could not be stored; the host sends it again`, error);
+    log.error("Telemetry of a run could not be stored; the host sends it again", { run: runId, error });
     return "retry";
   }
 }
@@ -155,7 +156,7 @@ async function storeOutput(env: Bindings, attempt: Completed): Promise<Completed
     const { text, type } = await inTime(offload(env, { key: environmentKey }, packet));
     return { ...attempt, outcome: { ...outcome, output: text, outputType: type } };
   } catch (error) {
-    console.error(`The output of run ${runId} could not be stored; the host sends it again`, error);
+    log.error("The output of a run could not be stored; the host sends it again", { run: runId, error });
     return null;
   }
 }
@@ -193,10 +194,11 @@ async function answerOf(
   try {
     return await inTime(queueObjectOf(env, queueKey).applyReports(report));
   } catch (error) {
-    console.error(
-      `Queue ${queueKey} could not take a report of host ${report.hostId}; the host sends it again`,
+    log.error("A queue could not take a report of a host, which sends it again", {
+      queue: queueKey,
+      host: report.hostId,
       error,
-    );
+    });
     return null;
   }
 }

@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
 import type { Context } from "hono";
 import type { App } from "../bindings.ts";
@@ -35,7 +36,7 @@ export function refuseSocket(
   { subprotocol, unavailable }: SocketRoute,
   answer: { message(failure: Failure): object; closeCode(status: number): number },
 ): Response {
-  if (!(error instanceof Failure)) console.error(`A connection of ${subprotocol} could not be opened`, error);
+  if (!(error instanceof Failure)) log.error("A connection could not be opened", { subprotocol, error });
   const failure = error instanceof Failure ? error : new Failure(503, "unavailable", unavailable);
   const { 0: client, 1: server } = new WebSocketPair();
   server.accept();

@@ -1,3 +1,4 @@
+import { formatPlatformLog } from "@acme/sdk/contract";
 import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { sendByHttp } from "./http-provider.ts";
@@ -40,6 +41,13 @@ const noMail = (code: string, reason: string): Failure =>
     `${reason} Ask the server's operator for a sign-in link (\`acme admin sign-in-link EMAIL\`). Nothing was changed.`,
   );
 
+/** For whoever reads the server's output: the only log that holds a credential, a link that works once. */
 const print: SendMail = async ({ to, subject, text }) => {
-  console.log(`Mail to ${oneLine(to)} (this server sends none): ${oneLine(subject)}\n${text}`);
+  const message = `Mail to ${oneLine(to)} (this server sends none): ${oneLine(subject)}\n${text}`;
+  console.log(
+    formatPlatformLog(
+      { time: new Date().toISOString(), level: "info", part: "mail", message, fields: {} },
+      "json",
+    ),
+  );
 };

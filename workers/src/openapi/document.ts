@@ -182,6 +182,7 @@ export function openApiDocument(version: string) {
         host: bearer("Credential of a registered container host (ahc_…)"),
         hostToken: bearer("The token that container hosts register with"),
         adminToken: bearer("The server's admin token"),
+        metricsToken: bearer("The server's metrics token"),
       },
     },
   };

@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 import { readBytes } from "../http/body.ts";
@@ -63,7 +64,7 @@ export async function answeredWithin(answer: Promise<Response>, ms: number): Pro
   try {
     return await Promise.race([answer, late]);
   } catch (error) {
-    console.error("A provider of sign-ins could not be asked.", error);
+    log.error("A provider of sign-ins could not be asked", { error });
     return null;
   } finally {
     clearTimeout(timer);

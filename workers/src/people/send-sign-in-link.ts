@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { eq } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import { mayMail } from "../mail/limit.ts";
@@ -23,8 +24,7 @@ export async function sendSignInLink(
       text: `Sign in with this link. It works once, for 15 minutes:\n\n${url}\n\nIf you did not ask for it, do nothing.`,
     });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    console.error(`A sign-in link for ${email} was not mailed. ${reason}`);
+    log.error("A sign-in link was not mailed", { error });
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { log } from "@acme/durable-objects/lib/log";
 import { TELEMETRY_LIMITS } from "@acme/sdk/contract";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import { type Context, Hono } from "hono";
@@ -105,7 +106,7 @@ async function store(
   try {
     await appendTelemetry(c.env, c.var.environment.key, whole);
   } catch (error) {
-    console.error(`Telemetry of environment ${c.var.environment.key} could not be stored`, error);
+    log.error("Telemetry could not be stored", { environment: c.var.environment.key, error });
     throw new Failure(
       503,
       "telemetry_not_stored",

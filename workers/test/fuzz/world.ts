@@ -8,6 +8,7 @@ import {
   deployTasks,
   HOST_TOKEN,
   hostCredential,
+  METRICS_TOKEN,
   newProject,
   type Project,
   SIGNING,
@@ -171,6 +172,8 @@ export class World {
         return bearer(hostCredential(this.#hostId));
       case "adminToken":
         return bearer(ADMIN_TOKEN);
+      case "metricsToken":
+        return bearer(METRICS_TOKEN);
       case "session":
         return {
           cookie: this.person.cookie,

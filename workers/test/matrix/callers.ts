@@ -11,6 +11,7 @@ import {
   deploy,
   HOST_TOKEN,
   hostCredential,
+  METRICS_TOKEN,
   newProject,
   type Project,
   SIGNING,
@@ -36,7 +37,8 @@ export type Kind =
   | { is: "access token of another organization" }
   | { is: "host" }
   | { is: "host token" }
-  | { is: "admin token" };
+  | { is: "admin token" }
+  | { is: "metrics token" };
 
 export interface Caller {
   name: string;
@@ -127,6 +129,8 @@ async function headersOf(kind: Kind, project: Project): Promise<Record<string, s
       return bearer(HOST_TOKEN);
     case "admin token":
       return bearer(ADMIN_TOKEN);
+    case "metrics token":
+      return bearer(METRICS_TOKEN);
   }
 }
 
@@ -151,6 +155,7 @@ const KINDS: [string, Kind][] = [
   ["host", { is: "host" }],
   ["host token", { is: "host token" }],
   ["admin token", { is: "admin token" }],
+  ["metrics token", { is: "metrics token" }],
 ];
 
 export async function makeCallers(): Promise<Caller[]> {

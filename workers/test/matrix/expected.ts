@@ -57,6 +57,8 @@ function refusalOf(
       return kind.is === "host token" ? null : noBearer(kind) ? MISSING : "401 invalid_token";
     case "adminToken":
       return kind.is === "admin token" ? null : noBearer(kind) ? MISSING : "401 invalid_token";
+    case "metricsToken":
+      return kind.is === "metrics token" ? null : noBearer(kind) ? MISSING : "401 invalid_token";
   }
 }
 

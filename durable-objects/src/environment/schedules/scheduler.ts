@@ -1,5 +1,6 @@
 import { LIMITS, type WorkerManifest } from "@acme/sdk/contract";
 import type { CreateScheduleBody, UpdateScheduleBody } from "@acme/sdk/contract/api";
+import { log } from "../../lib/log.ts";
 import type { Sql } from "../../lib/sql.ts";
 import type { QueueRpc, TriggerResult } from "../../queue/rpc.ts";
 import { declarationOf, type IndexedManifest } from "../../routing/declaration.ts";
@@ -127,10 +128,10 @@ export class Scheduler {
   fire(): Promise<void> {
     this.#firing ??= this.#fireAll()
       .catch((error) => {
-        console.error(
-          `Schedules of environment ${this.#host.environment()?.key} failed; they are tried again`,
+        log.error("Schedules failed; they are tried again", {
+          environment: this.#host.environment()?.key,
           error,
-        );
+        });
         this.#host.wakeAt(Date.now() + RETRY_MS);
       })
       .finally(() => {
@@ -201,17 +202,20 @@ export class Scheduler {
         const { queue } = firings[0] as Firing;
         const answer = answers[index] as PromiseSettledResult<TriggerResult[]>;
         if (answer.status === "rejected") {
-          console.error(
-            `Schedules of environment ${environment.key} could not reach queue ${queue}; they try again`,
-            answer.reason,
-          );
+          log.error("Schedules could not reach a queue; they try again", {
+            environment: environment.key,
+            queue,
+            error: answer.reason,
+          });
           continue;
         }
         const full = answer.value.filter(({ error }) => error).length;
         if (full > 0) {
-          console.warn(
-            `Queue ${queue} of environment ${environment.key} is full; ticks without a run: ${full}`,
-          );
+          log.warn("A queue is full: ticks of schedules have no run", {
+            environment: environment.key,
+            queue,
+            ticks: full,
+          });
         }
         for (const [n, firing] of firings.entries()) {
           fired(this.#sql, firing, answer.value[n] as TriggerResult);

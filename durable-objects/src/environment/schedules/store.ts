@@ -1,5 +1,6 @@
 import { LIMITS, newId, type WorkerManifest } from "@acme/sdk/contract";
 import type { ScheduleType, UpdateScheduleBody } from "@acme/sdk/contract/api";
+import { log } from "../../lib/log.ts";
 import type { Sql, SqlRow } from "../../lib/sql.ts";
 import type { EnvironmentRef } from "../../routing/refs.ts";
 import type { ScheduleError, ScheduleRecord } from "./rpc.ts";
@@ -141,7 +142,7 @@ export function syncDeclared(
     if (!schedule || !(schedule.environments ?? [environment.type]).includes(environment.type)) continue;
     const problem = timingProblem(schedule.cron, schedule.timezone);
     if (problem) {
-      console.error(`Task ${id} of environment ${environment.key} has no schedule. ${problem.message}`);
+      log.error(`A task has no schedule. ${problem.message}`, { environment: environment.key, task: id });
       continue;
     }
     const { cron, timezone, window } = schedule;

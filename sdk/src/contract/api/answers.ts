@@ -45,10 +45,15 @@ export const BootstrapResponse = z.object({
 
 /** Each part is "ok" or says what is wrong with it. */
 export const HealthResponse = z.object({
+  /** What each request needs is there: an object, the database and the configuration. Of the others, each is named. */
   ok: z.boolean(),
+  worker: z.string(),
   objects: z.string(),
   database: z.string(),
   configuration: z.string(),
-  /** Absent: the server has no host. A server is healthy without one. */
+  blobs: z.string(),
+  hosts: z.string(),
+  mail: z.string(),
+  /** Absent: the server has no ClickHouse. A server is healthy without one. */
   clickhouse: z.string().optional(),
 });

@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { log } from "@acme/durable-objects/lib/log";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { and, eq, inArray, isNull } from "drizzle-orm";
 import { alertsOf } from "../../alerts/projection.ts";
@@ -71,7 +72,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
       }
       this.ctx.storage.setAlarm(Date.now());
     } catch (error) {
-      console.error("The deletion of a project could not go on; it is tried again", error);
+      log.error("The deletion of a project could not continue; it is tried again", { error });
       this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
     }
   }

@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import { mayReadRun, mayWatch, stubs } from "@acme/durable-objects/routing";
 import type { LivePrincipal, LiveRpc } from "@acme/durable-objects/rpc";
 import { parseDuration } from "@acme/sdk/contract/api";
@@ -143,7 +144,7 @@ async function answered<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    console.error("The object of a live subscription failed; its client asks again", error);
+    log.error("The object of a live subscription failed; its client asks again", { error });
     throw new Failure(503, "unavailable", "The server could not read the runs. Try again.");
   }
 }

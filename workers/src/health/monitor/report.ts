@@ -1,0 +1,28 @@
+import { log } from "@acme/durable-objects/lib/log";
+import { vitals } from "@acme/durable-objects/lib/vitals";
+import type { Bindings } from "../../bindings.ts";
+import type { MonitorRpc } from "./rpc.ts";
+
+/** How often an isolate reports while it has something to do. */
+const EVERY_MS = 15_000;
+
+/** The name of the one object. */
+const MONITOR = "platform";
+export const monitorOf = (env: Pick<Bindings, "MONITOR">): MonitorRpc => env.MONITOR.getByName(MONITOR);
+
+let isolate: string | undefined;
+let seq = 0;
+let reportedAt = 0;
+
+/** Reports how this isolate's objects are, unless it did so lately. It never throws: nobody waits for it but whoever reads. */
+export async function reportVitals(env: Bindings, { now = Date.now(), force = false } = {}): Promise<void> {
+  if (!force && now - reportedAt < EVERY_MS) return;
+  reportedAt = now;
+  isolate ??= crypto.randomUUID();
+  seq += 1;
+  try {
+    await monitorOf(env).report({ isolate, seq, vitals: vitals.read(now) });
+  } catch (error) {
+    log.debug("The figures of an isolate could not be reported; later ones have them", { error });
+  }
+}
