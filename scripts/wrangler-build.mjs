@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
 function writeSecrets(path) {
-  const secrets = ["HOST_TOKEN", "ADMIN_TOKEN", "SIGNING_KEY"];
+  const secrets = ["HOST_TOKEN", "ADMIN_TOKEN", "METRICS_TOKEN", "SIGNING_KEY"];
   const encryption = `ENCRYPTION_KEYS=k1:${randomBytes(32).toString("base64url")}\n`;
   const lines = secrets.map((name) => `${name}=${randomBytes(32).toString("base64url")}\n`);
   writeFileSync(path, lines.join("") + encryption, { mode: 0o600 });

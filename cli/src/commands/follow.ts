@@ -1,21 +1,9 @@
-import { stripVTControlCharacters } from "node:util";
 import type { LiveClient, LiveError, LiveLogLine, LiveRun } from "@acme/sdk/live";
-import { isInteractive, statusFormat, style } from "../terminal/style.ts";
+import { statusFormat, style } from "../terminal/style.ts";
+import { clock, levelText, messageText } from "./log-line.ts";
 
-const LEVEL_FORMATS: Record<string, Parameters<typeof style>[0]> = {
-  error: "red",
-  warn: "yellow",
-  debug: "gray",
-};
-
-const clock = (time: string): string => style("dim", isInteractive() ? time.slice(11, 23) : time);
-
-function logText({ time, level, message, properties }: LiveLogLine): string {
-  const kind = style(LEVEL_FORMATS[level] ?? "cyan", level.padEnd(5));
-  const more =
-    properties && Object.keys(properties).length > 0 ? ` ${style("dim", JSON.stringify(properties))}` : "";
-  return `${clock(new Date(time).toISOString())} ${kind} ${stripVTControlCharacters(message)}${more}`;
-}
+const logText = ({ time, level, message, properties }: LiveLogLine): string =>
+  `${clock(new Date(time).toISOString())} ${levelText(level)} ${messageText(message, properties)}`;
 
 const stateText = ({ id, taskIdentifier, status, updatedAt }: LiveRun, named: boolean): string =>
   `${clock(updatedAt)} ${style(statusFormat(status), status.padEnd(9))}${named ? ` ${id} ${style("dim", taskIdentifier)}` : ""}`;

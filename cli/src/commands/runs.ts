@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from "node:util";
 import type { Command } from "commander";
 import type { RunEvent } from "../api/run-events.ts";
 import { duration, relativeTime } from "../terminal/format.ts";
@@ -6,6 +5,7 @@ import { isInteractive, statusFormat, style, terminalWidth } from "../terminal/s
 import { facts, table } from "../terminal/table.ts";
 import { collect, parseJson, parseLimit } from "./arguments.ts";
 import { connect, connectLive, type EnvironmentOptions, printJson, withEnvironment } from "./connection.ts";
+import { clock, levelText, messageText } from "./log-line.ts";
 
 const FOLLOW_MS = 1_000;
 
@@ -202,20 +202,10 @@ function ownFrames(stack: string | undefined): string[] {
     .map((line) => line.replace(/(\(|at )(?:file:\/\/)?\/[^()]*\/bundles\//, "$1"));
 }
 
-const LEVEL_FORMATS: Record<string, Parameters<typeof style>[0]> = {
-  error: "red",
-  warn: "yellow",
-  debug: "gray",
-};
-
 /** A log entry with its level and properties, or an event of the run's timeline, whose message says everything. */
 function eventLine({ time, level, message, properties }: RunEvent): string {
-  const at = style("dim", isInteractive() ? time.slice(11, 23) : time);
-  if (level === undefined) return `${at} ${style("magenta", "·".padEnd(5))} ${message}`;
-  const kind = style(LEVEL_FORMATS[level] ?? "cyan", level.padEnd(5));
-  const more =
-    properties && Object.keys(properties).length > 0 ? ` ${style("dim", JSON.stringify(properties))}` : "";
-  return `${at} ${kind} ${stripVTControlCharacters(message)}${more}`;
+  if (level === undefined) return `${clock(time)} ${style("magenta", "·".padEnd(5))} ${message}`;
+  return `${clock(time)} ${levelText(level)} ${messageText(message, properties)}`;
 }
 
 async function cancel(ids: string[], options: EnvironmentOptions): Promise<void> {

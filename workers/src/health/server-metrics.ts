@@ -1,16 +1,13 @@
 import { log } from "@acme/durable-objects/lib/log";
-import { and, eq, gte, lt, sql } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import { dispatcherObject } from "../objects.ts";
-import { ENDED_COLUMNS, MINUTE_MS } from "../storage/rollup-columns.ts";
-import { stepOf } from "../storage/run-facts.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { healthOf } from "./health.ts";
 import type { PlatformVitals } from "./monitor/rpc.ts";
 import type { Metric } from "./prometheus-text.ts";
+import { runCounts } from "./run-counts.ts";
 import { vitalMetrics } from "./vital-metrics.ts";
 
-const WINDOW_MINUTES = 5;
 /** Those that are always there, where they are needed at all. */
 const PARTS = ["worker", "objects", "database", "configuration", "blobs", "clickhouse"] as const;
 
@@ -69,25 +66,8 @@ async function hostMetrics(env: Bindings, now: number): Promise<Metric[]> {
   ];
 }
 
-/** Of the last five whole minutes, in all environments: one seek of an index for each. */
 async function runMetrics(env: Bindings, now: number): Promise<Metric[]> {
-  const { db, tables } = openSql(env);
-  const { runRollups, environments } = tables;
-  const to = stepOf(now, MINUTE_MS);
-  const sum = (column: string) => sql<number>`coalesce(sum(${sql.raw(column)}), 0)`.mapWith(Number);
-  const ended = Object.fromEntries(Object.values(ENDED_COLUMNS).map((column) => [column, sum(column)]));
-  const rows = await db
-    .select({ created: sum("created"), started: sum("started"), usageMs: sum("usage_ms"), ended })
-    .from(runRollups)
-    .where(
-      and(
-        sql`${runRollups.environmentKey} IN (${db.select({ key: environments.key }).from(environments)})`,
-        eq(runRollups.step, MINUTE_MS),
-        gte(runRollups.time, to - WINDOW_MINUTES * MINUTE_MS),
-        lt(runRollups.time, to),
-      ),
-    );
-  const row = rows[0];
+  const row = await runCounts(openSql(env), now);
   if (!row) return [];
   const gauge = (name: string, help: string, value: number): Metric => ({
     name,
