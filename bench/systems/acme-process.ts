@@ -11,6 +11,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** Acme's one-machine server, running as a process of its own. */
 export interface AcmeServer {
   access: LocalAccess;
+  /** The checkout whose server it is. */
+  root: string;
   /** With the secret key of production. */
   http: HttpClient;
   /** Of its parts as they run now. */
@@ -37,6 +39,7 @@ export async function startAcmeServer(
   const http = new HttpClient(access.apiUrl, { authorization: `Bearer ${access.secretKey}` });
   return {
     access,
+    root,
     http,
     pids: () => JSON.parse(readFileSync(join(folder, "pids.json"), "utf8")),
     async stop() {
@@ -46,13 +49,13 @@ export async function startAcmeServer(
   };
 }
 
-/** Deploys a folder to production with the CLI, as a user does. */
-export function deployProject({ access }: AcmeServer, project: string): void {
+/** Deploys a folder of the server's checkout to production with the CLI of that version, as a user does. */
+export function deployProject({ access, root }: AcmeServer, project: string): void {
   const cli = spawnSync(
     process.execPath,
-    [join(ROOT, "cli/src/main.ts"), "deploy", join(ROOT, project), "--env", "prod"],
+    [join(root, "cli/src/main.ts"), "deploy", join(root, project), "--env", "prod"],
     {
-      cwd: ROOT,
+      cwd: root,
       env: { ...process.env, ACME_API_URL: access.apiUrl, ACME_ACCESS_TOKEN: access.accessToken },
       encoding: "utf8",
     },
