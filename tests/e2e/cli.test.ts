@@ -3,10 +3,12 @@ import { execFile, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Role } from "@acme/sdk/contract/api";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Profile, Profiles } from "../../cli/src/profiles.ts";
 import { acmeCommand, type CommandResult } from "../support/acme-command.ts";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
+import { signIn } from "../support/member.ts";
 
 const TASKS = `
 import { logger, metadata, queue, queues, task, wait } from "@acme/sdk";
@@ -356,24 +358,9 @@ describe("keys", () => {
   });
 });
 
-/** The cookie of somebody who has followed a sign-in link. */
-async function signIn(email: string, role: string): Promise<string> {
-  const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
-    adminToken: string;
-  };
-  const link = await fetch(`${server.apiUrl}/admin/v1/sign-in-links`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
-    body: JSON.stringify({ email, organization: "default", role }),
-  });
-  const { url } = (await link.json()) as { url: string };
-  const response = await fetch(url, { redirect: "manual" });
-  return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
-}
-
 /** Runs `acme login`, and has a member with this role allow it once the code is shown. */
-async function login(env: Record<string, string>, email: string, role: string): Promise<CommandResult> {
-  const cookie = await signIn(email, role);
+async function login(env: Record<string, string>, email: string, role: Role): Promise<CommandResult> {
+  const cookie = await signIn(server, email, role);
   const allow = async (userCode: string) => {
     const approved = await fetch(`${server.apiUrl}/api/v1/device/approve`, {
       method: "POST",

@@ -1,13 +1,15 @@
 /** `acme dev`: the tasks of a folder, executed on this machine through the tunnel, as they are edited. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { configure, runs, tasks } from "@acme/sdk";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { acmeCommand } from "../support/acme-command.ts";
 import { type CutProxy, startCutProxy } from "../support/cut-proxy.ts";
 import { type DevCommand, type DevLine, startDev } from "../support/dev-command.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
+import { accessTokenOf } from "../support/member.ts";
 
 const tasksFile = (greeting: string) => `
 import { appendFileSync, existsSync } from "node:fs";
@@ -172,6 +174,70 @@ it("takes an access token in place of a key", async () => {
   await command.line("the first version", isVersion);
   const { id } = await tasks.trigger("greet", { name: "you" });
   expect((await result(id)).output).toMatchObject({ text: "Hello, you" });
+});
+
+it("gives each member a development environment of their own, which nobody else sees", async () => {
+  const member = async (name: string) => {
+    const own = mkdtempSync(join(tmpdir(), "acme-dev-"));
+    cpSync(folder, own, { recursive: true });
+    writeFileSync(join(own, "trigger/tasks.ts"), tasksFile(`Hello from ${name}`));
+    const accessToken = await accessTokenOf(server, `${name}@acme.localhost`, "developer");
+    const command = startDev(own, { apiUrl: proxy.url, accessToken });
+    started.push(command);
+    const env = { ACME_ACCESS_TOKEN: accessToken, ACME_PROJECT_REF: server.projectRef };
+    const acme = (...args: string[]) =>
+      acmeCommand(server, [...args, "--env", "dev", "--json"], { env: { ...env, ACME_CONFIG_DIR: own } });
+    return { own, command, acme };
+  };
+  const ada = await member("ada");
+  const bob = await member("bob");
+  try {
+    const slugs: string[] = [];
+    for (const { command } of [ada, bob]) {
+      await command.line("the first version", isVersion);
+      slugs.push(
+        (await command.line("its environment", ({ type }) => type === "connected")).environment ?? "",
+      );
+    }
+    expect(slugs).toEqual([expect.stringMatching(/^dev-/), expect.stringMatching(/^dev-/)]);
+    expect(new Set(slugs).size).toBe(2);
+    const triggered = async ({ acme }: typeof ada) => {
+      const { stdout } = await acme("trigger", "greet", '{"name":"you"}');
+      return (JSON.parse(stdout) as { id: string }).id;
+    };
+    const ids = await Promise.all([triggered(ada), triggered(bob)]);
+    const shown = async ({ acme }: typeof ada, id: string) => acme("runs", "get", id);
+    const outputOf = (who: typeof ada, id: string) =>
+      eventually(`run ${id} is over`, async () => {
+        const { code, stdout, stderr } = await shown(who, id);
+        expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+        const run = JSON.parse(stdout) as { isCompleted: boolean; output?: { text: string } };
+        return run.isCompleted && run.output?.text;
+      });
+    expect(await outputOf(ada, ids[0])).toBe("Hello from ada, you");
+    expect(await outputOf(bob, ids[1])).toBe("Hello from bob, you");
+    // Only their own is executed, listed and found.
+    for (const [index, { command, acme }] of [ada, bob].entries()) {
+      expect(command.lines.filter(({ type }) => type === "run").map(({ runId }) => runId)).not.toContain(
+        ids[1 - index],
+      );
+      const listed = await eventually("the run is listed", async () => {
+        const data = JSON.parse((await acme("runs", "list")).stdout) as { id: string }[];
+        return data.length > 0 && data.map(({ id }) => id);
+      });
+      expect(listed).toEqual([ids[index]]);
+    }
+    expect(await shown(bob, ids[0])).toMatchObject({ code: 1, stderr: expect.stringContaining("404") });
+    const byName = await acmeCommand(server, ["runs", "list", "--env", slugs[0] ?? ""], {
+      env: {
+        ACME_ACCESS_TOKEN: await accessTokenOf(server, "bob@acme.localhost", "developer"),
+        ACME_PROJECT_REF: server.projectRef,
+      },
+    });
+    expect(byName).toMatchObject({ code: 1, stderr: expect.stringContaining("404") });
+  } finally {
+    for (const { own } of [ada, bob]) rmSync(own, { recursive: true, force: true });
+  }
 });
 
 describe("failures", () => {

@@ -10,6 +10,7 @@ export interface DevLine {
   state?: string;
   runId?: string;
   version?: string;
+  environment?: string;
   message?: string;
   tasks?: string[];
   isOpen?: boolean;

@@ -209,6 +209,56 @@ describe("projects", () => {
     expect((await create(owner, { type: "moon" })).status).toBe(400);
   });
 
+  it("show each member everybody's development environment and their own", async () => {
+    const { owner, path } = await anOrganization();
+    const project = await make(owner, path);
+    const environments = `/api/v1/projects/${project.ref}/environments`;
+    const [ada, bob] = [await joined(owner, path, "developer"), await joined(owner, path, "admin")];
+    const create = async (by: SignedIn) =>
+      (await by.call<ProjectEnvironment>("POST", environments, { type: "dev" })).body;
+    const [ofAda, ofBob] = [await create(ada), await create(bob)];
+    for (const [who, own, others] of [
+      [ada, ofAda, ofBob],
+      [bob, ofBob, ofAda],
+    ] as const) {
+      const me = await who.call<MeResponse>("GET", "/api/v1/me");
+      const shown = me.body.organizations[0]?.projects[0]?.environments;
+      expect(shown?.map(({ slug, name }) => [slug, name])).toEqual([
+        ["dev", "Development"],
+        [own.slug, "Development (yours)"],
+        ["prod", "Production"],
+      ]);
+      const { body } = await who.call<List<ProjectEnvironment>>("GET", environments);
+      expect(body.data.map(({ slug }) => slug)).toEqual(["dev", own.slug, "prod"]);
+      // Another member's is answered like one that never existed, by id and by path.
+      for (const name of [others.id, `${project.ref}/${others.slug}`]) {
+        const refused = await who.call("GET", "/api/v1/runs", undefined, { "x-acme-environment": name });
+        const nowhere = await who.call("GET", "/api/v1/runs", undefined, {
+          "x-acme-environment": name.replace(/.{4}$/, "none"),
+        });
+        expect([refused.status, refused.body.code]).toEqual([404, nowhere.body.code]);
+      }
+      expect((await who.call("GET", `/api/v1/projects/${project.ref}/${others.slug}/keys`)).status).toBe(404);
+    }
+  });
+
+  it("end the keys of a member's own development environment with the membership", async () => {
+    const { owner, path } = await anOrganization();
+    const project = await make(owner, path);
+    const base = `/api/v1/projects/${project.ref}`;
+    const developer = await joined(owner, path, "admin");
+    const { body: own } = await developer.call<ProjectEnvironment>("POST", `${base}/environments`, {
+      type: "dev",
+    });
+    const keyOf = async (slug: string) =>
+      (await developer.call<{ key: string }>("POST", `${base}/${slug}/keys`, {})).body.key;
+    const [ownKey, sharedKey] = [await keyOf(own.slug), await keyOf("dev")];
+    const status = async (key: string) => (await call("GET", "/api/v1/runs", key)).status;
+    expect([await status(ownKey), await status(sharedKey)]).toEqual([200, 200]);
+    expect((await owner.call("DELETE", `${path}/members/${developer.userId}`)).status).toBe(200);
+    expect([await status(ownKey), await status(sharedKey)]).toEqual([401, 200]);
+  });
+
   it("have branches that are archived and come back", async () => {
     const { owner, path } = await anOrganization();
     const project = await make(owner, path);

@@ -12,7 +12,11 @@ export interface EnvironmentOptions {
 /** Adds the options of commands that call the API for an environment. */
 export function withEnvironment(command: Command): Command {
   return command
-    .option("-e, --env <slug>", "environment, unless ACME_SECRET_KEY is the key of one", "prod")
+    .option(
+      "-e, --env <slug>",
+      "environment, unless ACME_SECRET_KEY is the key of one; dev is your own",
+      "prod",
+    )
     .option("--project-ref <ref>", "project, instead of the one of the configuration here")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON");
@@ -21,7 +25,7 @@ export function withEnvironment(command: Command): Command {
 /** Adds the options of commands that call the API of a project, with an access token, for one of its environments. */
 export const withProject = (command: Command): Command =>
   command
-    .option("-e, --env <slug>", "environment", "prod")
+    .option("-e, --env <slug>", "environment; dev is your own", "prod")
     .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON");
@@ -31,18 +35,29 @@ export const withProject = (command: Command): Command =>
  * @throws CliError if the server's address, or a key or login, is missing
  */
 export async function connect(options: EnvironmentOptions) {
-  const [{ environmentAccess }, sdk] = await Promise.all([import("../access.ts"), import("@acme/sdk")]);
-  const { apiUrl, token, kind } = environmentAccess({ apiUrl: options.apiUrl, environment: options.env });
-  const access: ApiAccess = { apiUrl, token };
-  if (kind === "accessToken") {
-    const { ENVIRONMENT_HEADER } = await import("@acme/sdk/contract/api");
-    access.environment = `${await projectRefOf(options.projectRef, ".")}/${options.env}`;
-    const additionalHeaders = { [ENVIRONMENT_HEADER]: access.environment };
-    sdk.configure({ baseURL: apiUrl, accessToken: token, requestOptions: { additionalHeaders } });
+  const [{ namedAccess }, sdk] = await Promise.all([import("../dev/access.ts"), import("@acme/sdk")]);
+  const access = await namedAccess(options.env, {
+    apiUrl: options.apiUrl,
+    project: () => projectRefOf(options.projectRef, "."),
+  });
+  const { apiUrl: baseURL, token: accessToken, environment } = access;
+  if (environment === undefined) {
+    sdk.configure({ baseURL, accessToken });
   } else {
-    sdk.configure({ baseURL: apiUrl, accessToken: token });
+    const { ENVIRONMENT_HEADER } = await import("@acme/sdk/contract/api");
+    const additionalHeaders = { [ENVIRONMENT_HEADER]: environment };
+    sdk.configure({ baseURL, accessToken, requestOptions: { additionalHeaders } });
   }
   return { ...sdk, access };
+}
+
+/**
+ * The server, an access token, and the environment of a command whose API's path names it.
+ * @throws CliError if the server's address, a login or the project is missing
+ */
+export async function connectProject({ apiUrl, env, projectRef }: EnvironmentOptions) {
+  const { namedProjectAccess } = await import("../dev/access.ts");
+  return namedProjectAccess(env, { apiUrl, project: () => projectRefOf(projectRef, ".") });
 }
 
 /** The live client for the environment of {@link connect}. */

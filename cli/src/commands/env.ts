@@ -2,11 +2,10 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { parseEnv } from "node:util";
 import { type Command, InvalidArgumentError } from "commander";
 import { CliError } from "../errors.ts";
-import { projectRefOf } from "../project/project-ref.ts";
 import { relativeTime } from "../terminal/format.ts";
 import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
-import { printJson, withProject } from "./connection.ts";
+import { connectProject, printJson, withProject } from "./connection.ts";
 
 interface EnvOptions {
   env: string;
@@ -82,12 +81,9 @@ function parseAssignment(text: string, before: Record<string, string> | undefine
 }
 
 async function connect(options: EnvOptions) {
-  const [{ projectAccess }, { variablesApi }] = await Promise.all([
-    import("../access.ts"),
-    import("../api/variables-api.ts"),
-  ]);
-  const access = projectAccess({ apiUrl: options.apiUrl });
-  return variablesApi(access, await projectRefOf(options.projectRef, "."), options.env);
+  const { variablesApi } = await import("../api/variables-api.ts");
+  const { access, ref, slug } = await connectProject(options);
+  return variablesApi(access, ref, slug);
 }
 
 async function list(options: EnvOptions): Promise<void> {

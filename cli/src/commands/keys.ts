@@ -1,10 +1,9 @@
 import type { ApiKeyBody, CreatedApiKey } from "@acme/sdk/contract/api";
 import { type Command, InvalidArgumentError } from "commander";
-import { projectRefOf } from "../project/project-ref.ts";
 import { relativeTime } from "../terminal/format.ts";
 import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
-import { type EnvironmentOptions, printJson, withProject } from "./connection.ts";
+import { connectProject, type EnvironmentOptions, printJson, withProject } from "./connection.ts";
 
 /** As in the contract, which `--help` does not load. A test compares them. */
 export const MAX_OVERLAP_SECONDS = 604_800;
@@ -96,12 +95,9 @@ function parseOverlap(text: string): number {
 }
 
 async function connect(options: EnvironmentOptions) {
-  const [{ projectAccess }, { keysApi }] = await Promise.all([
-    import("../access.ts"),
-    import("../api/keys-api.ts"),
-  ]);
-  const access = projectAccess({ apiUrl: options.apiUrl });
-  return keysApi(access, await projectRefOf(options.projectRef, "."), options.env);
+  const { keysApi } = await import("../api/keys-api.ts");
+  const { access, ref, slug } = await connectProject(options);
+  return keysApi(access, ref, slug);
 }
 
 const hasEnded = ({ revokedAt }: ApiKeyBody, now: number): boolean =>

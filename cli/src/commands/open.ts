@@ -1,7 +1,6 @@
 import type { Command } from "commander";
 import { CliError } from "../errors.ts";
-import { projectRefOf } from "../project/project-ref.ts";
-import { printJson, withProject } from "./connection.ts";
+import { connectProject, printJson, withProject } from "./connection.ts";
 
 /** Pages of an environment in the dashboard. */
 export const PAGES = [
@@ -53,7 +52,7 @@ async function open(what: string, options: OpenOptions): Promise<void> {
 }
 
 async function addressOf(what: string, options: OpenOptions): Promise<string> {
-  const [{ loginServer, projectAccess }, { whoami }] = await Promise.all([
+  const [{ loginServer }, { whoami }] = await Promise.all([
     import("../access.ts"),
     import("../api/access-tokens-api.ts"),
   ]);
@@ -62,11 +61,9 @@ async function addressOf(what: string, options: OpenOptions): Promise<string> {
     return `${loginServer({ apiUrl: options.apiUrl })}/r/${encodeURIComponent(what)}`;
   if (!PAGES.some((page) => page === what))
     throw new CliError(`There is no page "${what}": give a run's id, or one of ${PAGES.join(", ")}.`);
-  const { apiUrl, accessToken } = projectAccess({ apiUrl: options.apiUrl });
-  const [ref, { organization }] = await Promise.all([
-    projectRefOf(options.projectRef, "."),
-    whoami({ apiUrl, token: accessToken }),
-  ]);
-  const path = ["orgs", organization.slug, "projects", ref, "env", options.env, what];
+  const { access, ref, slug } = await connectProject(options);
+  const { apiUrl, accessToken: token } = access;
+  const { organization } = await whoami({ apiUrl, token });
+  const path = ["orgs", organization.slug, "projects", ref, "env", slug, what];
   return `${apiUrl}/${path.map(encodeURIComponent).join("/")}`;
 }

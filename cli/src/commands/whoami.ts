@@ -14,7 +14,7 @@ export function addWhoamiCommand(program: Command): void {
     .command("whoami")
     .description("show the server, whose access token is used there, and the project here")
     .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
-    .option("-e, --env <slug>", "environment", "prod")
+    .option("-e, --env <slug>", "environment; dev is your own", "prod")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")
     .addHelpText("after", "\nExamples:\n  $ acme whoami\n  $ acme whoami --project-ref proj_default --json")
@@ -50,7 +50,7 @@ async function show(options: WhoamiOptions): Promise<void> {
       ["Scopes", scopes.join(", ")],
       ["Expires", expiresAt === null ? "never" : expiresAt.slice(0, 10)],
       ["Project", project?.projectRef],
-      ["Environment", project && `${options.env}: ${versionText(project)}`],
+      ["Environment", project && `${project.environment}: ${versionText(project)}`],
     ]).join("\n"),
   );
 }
@@ -69,14 +69,16 @@ async function projectHere(
   access: { apiUrl: string; accessToken: string },
   { projectRef: named, env }: WhoamiOptions,
 ): Promise<Here | undefined> {
-  const [{ projectApi }, { projectRefOf }, { findConfig }] = await Promise.all([
+  const [{ projectApi }, { projectRefOf }, { findConfig }, { slugOf }] = await Promise.all([
     import("../api/project-api.ts"),
     import("../project/project-ref.ts"),
     import("../project/load-config.ts"),
+    import("../dev/access.ts"),
   ]);
   if (!named && !process.env.ACME_PROJECT_REF && findConfig(".") === undefined) return undefined;
   const projectRef = await projectRefOf(named, ".");
-  const deployments = await projectApi(access, projectRef, env).deployments();
+  const environment = await slugOf(env, { apiUrl: access.apiUrl, token: access.accessToken }, projectRef);
+  const deployments = await projectApi(access, projectRef, environment).deployments();
   const version = deployments.find((deployment) => deployment.promoted)?.version ?? null;
-  return { projectRef, environment: env, version };
+  return { projectRef, environment, version };
 }

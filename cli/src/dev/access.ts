@@ -1,30 +1,51 @@
-import { ProjectEnvironment } from "@acme/sdk/contract/api";
-import { environmentAccess } from "../access.ts";
+import { ListEnvironmentsResponse, ProjectEnvironment } from "@acme/sdk/contract/api";
+import { environmentAccess, projectAccess } from "../access.ts";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 
 interface Whose {
   apiUrl: string | undefined;
   /** Where a local server's `.acme` is looked for. */
-  cwd: string;
+  cwd?: string;
   /** The project's reference, which an access token needs. */
   project: () => string | Promise<string>;
 }
 
 /**
- * The development environment: of the secret key, or, for an access token, the person's own in the project. A token of an
- * organization belongs to nobody, and uses the shared one.
+ * What an environment is called with, where `dev` is the development environment of the secret key or, for an access token, the
+ * person's own in the project.
+ * @throws CliError that says what to do
  */
-export async function developmentAccess({ apiUrl, cwd, project }: Whose): Promise<ApiAccess> {
-  const found = environmentAccess({ apiUrl, environment: "dev", cwd });
-  const access: ApiAccess = { apiUrl: found.apiUrl, token: found.token };
-  if (found.kind === "secretKey") return access;
+export async function namedAccess(environment: string, { apiUrl, cwd, project }: Whose): Promise<ApiAccess> {
+  const { kind, ...access } = environmentAccess({ apiUrl, environment, cwd });
+  if (kind === "secretKey") return access;
   const ref = await project();
+  return { ...access, environment: `${ref}/${await slugOf(environment, access, ref)}` };
+}
+
+/** The same for what only an access token does: the path of the API names the environment. */
+export async function namedProjectAccess(
+  environment: string,
+  { apiUrl, cwd, project }: Whose,
+): Promise<{ access: { apiUrl: string; accessToken: string }; ref: string; slug: string }> {
+  const access = projectAccess({ apiUrl, cwd });
+  const ref = await project();
+  const slug = await slugOf(environment, { apiUrl: access.apiUrl, token: access.accessToken }, ref);
+  return { access, ref, slug };
+}
+
+/**
+ * The slug of the environment that a person calls by this name: `dev` is their own, which is made when it is asked for first. A
+ * token of an organization belongs to nobody, and a viewer makes none: they use the shared one.
+ */
+export async function slugOf(environment: string, access: ApiAccess, ref: string): Promise<string> {
+  if (environment !== "dev") return environment;
   const path = `/api/v1/projects/${encodeURIComponent(ref)}/environments`;
-  const own = await call(access, ProjectEnvironment, "POST", path, { type: "dev" }).catch(
-    (error: unknown) => {
-      if (error instanceof RefusalError && error.code === "person_required") return { slug: "dev" };
-      throw error;
-    },
-  );
-  return { ...access, environment: `${ref}/${own.slug}` };
+  const refused = (error: unknown): null => {
+    if (error instanceof RefusalError && error.status === 403) return null;
+    throw error;
+  };
+  const own = await call(access, ProjectEnvironment, "POST", path, { type: "dev" }).catch(refused);
+  if (own) return own.slug;
+  const listed = await call(access, ListEnvironmentsResponse, "GET", path).catch(refused);
+  return listed?.data.find(({ userId }) => userId !== null)?.slug ?? environment;
 }

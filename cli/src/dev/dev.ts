@@ -18,7 +18,7 @@ import { indexProject } from "../deploy.ts";
 import { CliError } from "../errors.ts";
 import { aborted, interruption } from "../interruption.ts";
 import { loadProject, type Project } from "../project/load-config.ts";
-import { developmentAccess } from "./access.ts";
+import { namedAccess } from "./access.ts";
 import { Bundler } from "./bundler.ts";
 import { InspectorList } from "./inspector.ts";
 import type { Screen } from "./screen.ts";
@@ -55,7 +55,7 @@ export async function dev(options: DevOptions): Promise<void> {
   const { screen } = options;
   const signal = options.signal ?? interruption();
   const project = await loadProject(options.dir, options.config);
-  const access = await developmentAccess({
+  const access = await namedAccess("dev", {
     apiUrl: options.apiUrl,
     cwd: project.root,
     project: () => project.config.project,

@@ -1,7 +1,6 @@
-import { environmentAccess, projectAccess } from "../access.ts";
 import type { ApiAccess } from "../api/call.ts";
 import { type ProjectApi, projectApi } from "../api/project-api.ts";
-import { developmentAccess } from "../dev/access.ts";
+import { namedAccess, namedProjectAccess } from "../dev/access.ts";
 import { projectRefOf } from "../project/project-ref.ts";
 
 export interface McpOptions {
@@ -28,26 +27,17 @@ export interface McpContext {
 
 export function mcpContext(options: McpOptions): McpContext {
   const { apiUrl, dir: cwd } = options;
-  const ref = () => projectRefOf(options.projectRef, cwd);
-  const development = () => developmentAccess({ apiUrl, cwd, project: ref });
+  const whose = { apiUrl, cwd, project: () => projectRefOf(options.projectRef, cwd) };
   return {
     options,
-    async environment(slug) {
-      if (slug === "dev") return development();
-      const { token, kind, ...found } = environmentAccess({ apiUrl, environment: slug, cwd });
-      const access = { apiUrl: found.apiUrl, token };
-      return kind === "secretKey" ? access : { ...access, environment: `${await ref()}/${slug}` };
-    },
-    async project(slug) {
-      const access = projectAccess({ apiUrl, cwd });
-      const project = await ref();
-      const own = slug === "dev" ? (await development()).environment?.split("/")[1] : undefined;
-      const environment = own ?? slug;
+    environment: (slug) => namedAccess(slug, whose),
+    async project(name) {
+      const { access, ref, slug } = await namedProjectAccess(name, whose);
       return {
-        ref: project,
-        environment,
+        ref,
+        environment: slug,
         access: { apiUrl: access.apiUrl, token: access.accessToken },
-        api: projectApi(access, project, environment),
+        api: projectApi(access, ref, slug),
       };
     },
   };

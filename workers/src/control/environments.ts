@@ -16,9 +16,8 @@ import { cancelUnfinished } from "../bulk-actions/bulk-actions.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { beginWithLimits } from "../operator/organization-limits.ts";
-import { nameOf } from "../people/me.ts";
-import { forgetMemberships, memberEnvironments } from "../people/membership.ts";
-import { ENVIRONMENT_TYPES } from "../storage/environment-types.ts";
+import { forgetMemberships, isVisibleTo, memberEnvironments } from "../people/membership.ts";
+import { ENVIRONMENT_TYPES, environmentName } from "../storage/environment-types.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { environmentView } from "../views/environment-view.ts";
 import { announced } from "./announced.ts";
@@ -30,9 +29,11 @@ const BRANCHES = 500;
 
 type Row = Awaited<ReturnType<typeof rowsOf>>[number];
 
-/** All of a project, archived branches too. */
+/** Those of a project that the caller may see, archived branches too. */
 export async function listEnvironments(c: Context<App>): Promise<ProjectEnvironment[]> {
-  return (await rowsOf(openSql(c.env), projectOf(c.var.member).id)).map(projectEnvironment);
+  const connection = openSql(c.env);
+  const visible = isVisibleTo(connection.tables, c.var.person.id);
+  return (await rowsOf(connection, projectOf(c.var.member).id, visible)).map(projectEnvironment);
 }
 
 function rowsOf({ db, tables: { environments } }: SqlConnection, projectId: string, where?: SQL) {
@@ -257,7 +258,7 @@ const projectEnvironment = (row: Row): ProjectEnvironment => ({
   key: row.key,
   slug: row.slug,
   type: row.type,
-  name: row.branch ?? nameOf(row),
+  name: environmentName(row),
   branch: row.branch,
   userId: row.userId,
   createdAt: new Date(row.createdAt).toISOString(),

@@ -1,6 +1,7 @@
 import type { MemberObject, Role } from "@acme/sdk/contract/api";
-import { and, asc, eq, ne, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, eq, gt, inArray, isNull, ne, or, type SQL, sql } from "drizzle-orm";
 import type { Context } from "hono";
+import { forgetKeys } from "../auth/credentials.ts";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { forgetMemberships } from "../people/membership.ts";
@@ -66,7 +67,10 @@ export async function changeRole(c: Context<App>, userId: string, role: Role): P
   return { ...before, role };
 }
 
-/** Anybody may leave; admins remove others, and owners are removed by owners. */
+/**
+ * Anybody may leave; admins remove others, and owners are removed by owners. The keys of the member's own development environments
+ * end with the membership.
+ */
 export async function removeMember(c: Context<App>, userId: string): Promise<MemberObject> {
   const connection = openSql(c.env);
   const { members } = connection.tables;
@@ -91,6 +95,7 @@ export async function removeMember(c: Context<App>, userId: string): Promise<Mem
           ),
         ),
     ),
+    endOfOwnKeys(connection, organization.id, userId),
     auditStatement(c, connection, {
       organizationId: organization.id,
       action: "member.removed",
@@ -100,7 +105,24 @@ export async function removeMember(c: Context<App>, userId: string): Promise<Mem
   ]);
   if (!changed) throw await refusal(connection, organization.id, before);
   forget();
+  forgetKeys();
   return before;
+}
+
+function endOfOwnKeys({ db, tables }: SqlConnection, organizationId: string, userId: string) {
+  const { apiKeys, environments, projects } = tables;
+  const now = Date.now();
+  const own = db
+    .select({ key: environments.key })
+    .from(environments)
+    .innerJoin(projects, eq(projects.id, environments.projectId))
+    .where(and(eq(projects.organizationId, organizationId), eq(environments.userId, userId)));
+  return db
+    .update(apiKeys)
+    .set({ revokedAt: now })
+    .where(
+      and(inArray(apiKeys.environmentKey, own), or(isNull(apiKeys.revokedAt), gt(apiKeys.revokedAt, now))),
+    );
 }
 
 function forget(): void {

@@ -17,9 +17,9 @@ export async function meOf(env: Bindings, connection: SqlConnection, user: Perso
     memberEnvironments(connection, user.id),
   ]);
   const views = await Promise.all(
-    environments.map(async ({ environment }) => ({
+    environments.map(async ({ environment, name }) => ({
       projectId: environment.project.id,
-      view: await environmentOfMe(env, environment),
+      view: await environmentOfMe(env, environment, name),
     })),
   );
   const organizations = memberships.map(({ organization, role }): Organization => {
@@ -38,20 +38,11 @@ export async function meOf(env: Bindings, connection: SqlConnection, user: Perso
   return { user, organizations };
 }
 
-async function environmentOfMe(env: Bindings, environment: EnvironmentRef) {
+async function environmentOfMe(env: Bindings, environment: EnvironmentRef, name: string) {
   const { settings } = await environmentObjectOf(env, environment.key).environmentStats();
   const { id, key, slug, type } = environment;
-  return { id, key, slug, type, name: nameOf(environment), paused: settings.paused };
+  return { id, key, slug, type, name, paused: settings.paused };
 }
-
-const NAMES: Record<EnvironmentRef["type"], string> = {
-  DEVELOPMENT: "Development",
-  STAGING: "Staging",
-  PREVIEW: "Preview",
-  PRODUCTION: "Production",
-};
-
-export const nameOf = ({ type }: Pick<EnvironmentRef, "type">): string => NAMES[type];
 
 function organizationsOf(
   { db, tables: { organizations, members } }: SqlConnection,

@@ -1,9 +1,10 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Role } from "@acme/sdk/contract/api";
-import { and, asc, eq, isNull, type SQL } from "drizzle-orm";
+import { and, asc, eq, isNull, or, type SQL } from "drizzle-orm";
 import { forgetBranches } from "../auth/branch.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
+import { environmentName } from "../storage/environment-types.ts";
 import { environmentColumns, selectEnvironments } from "../storage/select-environments.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
@@ -13,6 +14,8 @@ export const MEMBERSHIP_CACHE_MS = 10_000;
 export interface Membership {
   role: Role;
   environment: EnvironmentRef;
+  /** What people call the environment. */
+  name: string;
   /** It is a branch that is out of use: it can be looked at. */
   archived: boolean;
 }
@@ -45,11 +48,17 @@ export const membershipOf = (
   userId: string,
   environmentId: string,
 ): Promise<Membership | null> =>
-  memberships.through(`${userId} ${environmentId}`, async () => {
-    const opened = connection();
-    const named = eq(opened.tables.environments.id, environmentId);
-    return (await memberEnvironments(opened, userId, named, { archived: true }))[0] ?? null;
-  });
+  memberships.through(`${userId} ${environmentId}`, () => membershipNow(connection(), userId, environmentId));
+
+/** The same, as it is at this moment: for who keeps the answer. */
+export const membershipNow = async (
+  connection: SqlConnection,
+  userId: string,
+  environmentId: string,
+): Promise<Membership | null> => {
+  const named = eq(connection.tables.environments.id, environmentId);
+  return (await memberEnvironments(connection, userId, named, { archived: true }))[0] ?? null;
+};
 
 /** The same, by the project's ref and the environment's slug. */
 export const membershipByPath = (
@@ -65,7 +74,7 @@ export const membershipByPath = (
     return (await memberEnvironments(opened, userId, named, { archived: true }))[0] ?? null;
   });
 
-/** All environments of a project, archived branches too, with the person's role. Empty: not found, or the person is no member. */
+/** The environments of a project that a person may see, archived branches too, with the person's role. Empty: not found, or the person is no member. */
 export const membershipsOfProject = async (
   connection: () => SqlConnection,
   userId: string,
@@ -102,7 +111,14 @@ export function membershipByName(
     : membershipByPath(connection, userId, name.slice(0, slash), name.slice(slash + 1));
 }
 
-/** Environments that match, of the organizations that a person is a member of; archived branches only when asked for. */
+/** A person sees everybody's environments and their own: a development environment of another member is not there for them. */
+export const isVisibleTo = ({ environments }: SqlConnection["tables"], userId: string): SQL | undefined =>
+  or(isNull(environments.userId), eq(environments.userId, userId));
+
+/**
+ * Environments that match and that a person may see, of the organizations that they are a member of; archived branches only
+ * when asked for.
+ */
 export async function memberEnvironments(
   { db, tables }: SqlConnection,
   userId: string,
@@ -111,7 +127,13 @@ export async function memberEnvironments(
 ): Promise<Membership[]> {
   const { organizations, projects, environments, members } = tables;
   const rows = await db
-    .select({ role: members.role, archivedAt: environments.archivedAt, ...environmentColumns(tables) })
+    .select({
+      role: members.role,
+      archivedAt: environments.archivedAt,
+      branch: environments.branch,
+      ownerId: environments.userId,
+      ...environmentColumns(tables),
+    })
     .from(members)
     .innerJoin(organizations, eq(organizations.id, members.organizationId))
     .innerJoin(projects, eq(projects.organizationId, organizations.id))
@@ -119,15 +141,17 @@ export async function memberEnvironments(
     .where(
       and(
         eq(members.userId, userId),
+        isVisibleTo(tables, userId),
         isNull(projects.deletedAt),
         archived ? undefined : isNull(environments.archivedAt),
         where,
       ),
     )
     .orderBy(asc(organizations.slug), asc(projects.ref), asc(environments.slug));
-  return rows.map(({ role, archivedAt, ...environment }) => ({
+  return rows.map(({ role, archivedAt, branch, ownerId, ...environment }) => ({
     role,
     environment,
+    name: environmentName({ type: environment.type, branch, userId: ownerId }),
     archived: archivedAt !== null,
   }));
 }

@@ -20,7 +20,8 @@ const ALLOWED_BY: Partial<Record<OfEnvironment, readonly TokenScope[]>> = {
   failDeployment: ["deploy"],
   appendBuildLog: ["deploy"],
   listBuildLog: ["read", "deploy"],
-  createProjectEnvironment: ["deploy"],
+  // `acme dev` makes the person's development environment.
+  createProjectEnvironment: ["write", "deploy"],
   archiveBranch: ["deploy"],
   // What `acme deploy` and extensions that sync variables need besides.
   importVariables: ["write", "deploy"],

@@ -115,7 +115,8 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/environments": {
     get: {
       id: "listProjectEnvironments",
-      summary: "List environments of a project, archived branches too",
+      summary:
+        "List environments of a project, archived branches too; of development environments, everybody's and the caller's own",
       response: api.ListEnvironmentsResponse,
     },
     post: {
