@@ -69,6 +69,7 @@ export class DispatcherObject extends dispatcherObject<ObjectBindings>({
     return { ...result, apiTokens: [], logs: [] };
   },
   deployment: async () => null,
+  isValid: async (_env, { proof }) => !overProofs.has(proof),
 }) {}
 export class FeedObject extends feedObject<ObjectBindings>() {}
 export class WaitpointObject extends waitpointObject<ObjectBindings>({ openProjection: () => projection }) {}

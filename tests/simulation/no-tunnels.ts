@@ -3,4 +3,9 @@ const noTunnel = (): never => {
 };
 
 /** What dispatchers take from the Worker for tunnels, which the simulation has none of. */
-export const NO_TUNNELS = { dequeueResponse: noTunnel, applyReport: noTunnel, deployment: noTunnel };
+export const NO_TUNNELS = {
+  dequeueResponse: noTunnel,
+  applyReport: noTunnel,
+  deployment: noTunnel,
+  isValid: noTunnel,
+};

@@ -91,6 +91,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
         dequeueResponse: (hostId, result) => dependencies.dequeueResponse(env, hostId, result),
         applyReport: (report) => dependencies.applyReport(env, report),
         deployment: (environmentKey, id) => dependencies.deployment(env, environmentKey, id),
+        isValid: (principal) => dependencies.isValid(env, principal),
       });
       if (!this.#isOfTunnels) return;
       // Answered without waking this object.

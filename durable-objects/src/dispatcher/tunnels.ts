@@ -26,6 +26,9 @@ export interface TunnelOpening {
 /** The machine at the other end. It is stored in the socket's attachment, so it has to be small. */
 export interface TunnelPrincipal {
   environmentKey: string;
+  environmentId: string;
+  /** The key, access token or session that it was opened with, which the Worker can check again. */
+  proof: string;
   hostId: string;
   /** Display name of the machine. */
   name: string;
@@ -38,6 +41,8 @@ export interface TunnelDependencies<Env> {
   applyReport(env: Env, report: Report): Promise<ReportResponse>;
   /** Returns null if the environment has no such deployment. */
   deployment(env: Env, environmentKey: string, deploymentId: string): Promise<HostDeployment | null>;
+  /** Whether what a tunnel was opened with is still valid. */
+  isValid(env: Env, principal: TunnelPrincipal): Promise<boolean>;
 }
 
 export type Report = z.output<typeof ReportRequest>;
@@ -76,6 +81,7 @@ interface Owner {
   dequeueResponse(hostId: string, result: PollResult): string;
   applyReport(report: Report): Promise<ReportResponse>;
   deployment(environmentKey: string, deploymentId: string): Promise<HostDeployment | null>;
+  isValid(principal: TunnelPrincipal): Promise<boolean>;
 }
 
 interface Tunnel extends Omit<SavedTunnel, "polls"> {
@@ -83,10 +89,14 @@ interface Tunnel extends Omit<SavedTunnel, "polls"> {
   polls: Map<number, { max: number; withdraw(): void }>;
   /** Runs that were sent and whose arrival the machine has not confirmed, by the id of the request. */
   unconfirmed: Map<number, LeasedRun[]>;
+  /** What was found out last about what it was opened with. */
+  checked: { at: number; isValid: Promise<boolean> } | null;
 }
 
 /** The maximum number of requests for runs that wait on one connection. */
 const MAX_POLLS = 16;
+/** Whether a tunnel may still get runs is found out again after this time: a key that was revoked then gets none. */
+const FRESH_MS = 10_000;
 const MAX_MESSAGE_CHARACTERS = 32 * 1024 * 1024;
 
 /**
@@ -107,7 +117,7 @@ export class Tunnels {
 
   /** Restores a socket that was open when the object hibernated. */
   restore(socket: TunnelSocket, saved: SavedTunnel): void {
-    const tunnel: Tunnel = { ...saved, polls: new Map(), unconfirmed: new Map() };
+    const tunnel: Tunnel = { ...saved, polls: new Map(), unconfirmed: new Map(), checked: null };
     this.#tunnels.set(socket, tunnel);
     for (const [id, max] of saved.polls) this.#poll(socket, tunnel, id, max);
   }
@@ -117,10 +127,10 @@ export class Tunnels {
     for (const [other, tunnel] of [...this.#tunnels]) {
       if (tunnel.principal.hostId === hostId) {
         const message = "Another connection of this machine replaced this one.";
-        this.#end(other, "tunnel_replaced", message, TUNNEL_CLOSE.replaced);
+        this.#end(other, 409, "tunnel_replaced", message, TUNNEL_CLOSE.replaced);
       } else if (takeOver) {
         const message = `${principal.name} took over the runs of this environment.`;
-        this.#end(other, "tunnel_taken_over", message, TUNNEL_CLOSE.takenOver);
+        this.#end(other, 409, "tunnel_taken_over", message, TUNNEL_CLOSE.takenOver);
       } else {
         const since = new Date(tunnel.openedAt).toISOString();
         const message = `${tunnel.principal.name} executes the runs of this environment, since ${since}. Stop \`acme dev\` there, or take over with \`acme dev --take-over\`.`;
@@ -135,6 +145,7 @@ export class Tunnels {
       sessionId: null,
       polls: new Map(),
       unconfirmed: new Map(),
+      checked: { at: this.#owner.now(), isValid: Promise.resolve(true) },
     };
     this.#tunnels.set(socket, tunnel);
     this.#save(socket, tunnel);
@@ -238,12 +249,43 @@ export class Tunnels {
     const answer = (result: PollResult): void => {
       isAnswered = true;
       if (tunnel.polls.delete(id)) this.#save(socket, tunnel);
-      if (result.runs.length > 0) tunnel.unconfirmed.set(id, result.runs);
-      succeed(socket, id, this.#owner.dequeueResponse(hostId, result));
+      if (result.runs.length === 0) {
+        succeed(socket, id, this.#owner.dequeueResponse(hostId, result));
+        return;
+      }
+      tunnel.unconfirmed.set(id, result.runs);
+      void this.#deliver(socket, tunnel, id, result);
     };
     const withdraw = this.#owner.poll({ hostId, sessionId: tunnel.sessionId ?? "", max }, answer);
     if (withdraw && !isAnswered) tunnel.polls.set(id, { max, withdraw });
     else if (!withdraw) answer({ runs: [], notices: [], now: this.#owner.now(), ended: true });
+  }
+
+  /** Sends runs to a machine that may still have them; from another one they go back to their queues, with the tunnel's end. */
+  async #deliver(socket: TunnelSocket, tunnel: Tunnel, id: number, result: PollResult): Promise<void> {
+    const isValid = await this.#isValid(tunnel);
+    if (!this.#tunnels.has(socket)) return;
+    if (isValid) {
+      succeed(socket, id, this.#owner.dequeueResponse(tunnel.principal.hostId, result));
+      return;
+    }
+    const message =
+      "The key or login that this `acme dev` was started with is not valid any more: it was revoked or has expired, or its person is no longer a developer of the organization. Run `acme login`, then `acme dev` again.";
+    this.#end(socket, 401, "credential_ended", message, TUNNEL_CLOSE.unauthorized);
+  }
+
+  async #isValid(tunnel: Tunnel): Promise<boolean> {
+    const now = this.#owner.now();
+    if (!tunnel.checked || tunnel.checked.at <= now - FRESH_MS)
+      tunnel.checked = { at: now, isValid: this.#owner.isValid(tunnel.principal) };
+    try {
+      return await tunnel.checked.isValid;
+    } catch (error) {
+      // A database that is away stops no developer; the next delivery asks again.
+      console.error(`It could not be checked who opened the tunnel of ${tunnel.principal.hostId}`, error);
+      tunnel.checked = null;
+      return true;
+    }
   }
 
   #answerNow(socket: TunnelSocket, tunnel: Tunnel, id: number): void {
@@ -255,8 +297,8 @@ export class Tunnels {
     succeed(socket, id, this.#owner.dequeueResponse(tunnel.principal.hostId, nothing));
   }
 
-  #end(socket: TunnelSocket, code: string, message: string, close: number): void {
-    refuse(socket, 409, code, message, close);
+  #end(socket: TunnelSocket, status: number, code: string, message: string, close: number): void {
+    refuse(socket, status, code, message, close);
     this.closed(socket);
   }
 

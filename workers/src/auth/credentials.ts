@@ -105,6 +105,8 @@ export interface TokenHolder {
   expiresAt: number | null;
   /** Columns that whoever has it is not shown of runs. */
   skipColumns?: string[];
+  /** What the token was issued for, where it says that. */
+  proof?: string;
 }
 
 /**
@@ -131,13 +133,13 @@ export async function tokenHolder(
   if (!environment) return null;
   const expiresAt = claims.exp * 1000;
   if (claims.kind === "run") return { environment, scopes: null, expiresAt };
-  const { realtime, scopes } = claims;
-  return { environment, scopes, expiresAt, skipColumns: realtime?.skipColumns };
+  const { realtime, scopes, proof } = claims;
+  return { environment, scopes, expiresAt, skipColumns: realtime?.skipColumns, proof };
 }
 
-/** Whether a secret key, known by its hash, is still valid. */
+/** Whether a secret key, known by its hash, is valid at this moment: for who keeps the answer. */
 export const isValidKeyHash = async (env: Bindings, hash: string): Promise<boolean> =>
-  (await bySecretKey(env, hash)) !== null;
+  (await openRepository(env).findEnvironmentByKeyHash(hash)) !== null;
 
 /** Null when this server did not issue the token, or it has expired. Throws a 403 when its scopes are too narrow. */
 async function bySignedToken(env: Bindings, token: string, asked: Asked): Promise<Authenticated | null> {

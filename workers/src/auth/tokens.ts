@@ -54,6 +54,8 @@ export const PublicClaims = z.object({
   /** Good for one trigger or one batch. */
   otu: z.boolean().optional(),
   jti: z.string().optional(),
+  /** What it was issued for: the key, access token or session, as `proof.ts` writes it. */
+  proof: z.string().optional(),
   /** Columns of runs that its holder is not shown. */
   realtime: z.object({ skipColumns: z.array(z.string()).optional() }).optional(),
 });
@@ -77,10 +79,7 @@ export function verifyToken(env: SigningBindings, token: string, now: number): T
 export const issuePublicToken = (
   env: SigningBindings,
   environmentKey: string,
-  {
-    seconds,
-    ...claims
-  }: { scopes: string[]; seconds: number; realtime?: PublicClaims["realtime"]; otu?: boolean },
+  { seconds, ...claims }: Pick<PublicClaims, "scopes" | "realtime" | "otu" | "proof"> & { seconds: number },
 ): string =>
   issueToken(env, {
     env: environmentKey,

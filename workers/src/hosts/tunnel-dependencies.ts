@@ -1,4 +1,5 @@
 import type { TunnelDependencies } from "@acme/durable-objects/rpc";
+import { isValidProof } from "../auth/proof.ts";
 import type { Bindings } from "../bindings.ts";
 import { openRepository } from "../storage/open.ts";
 import { dequeueResponse } from "./dequeue-response.ts";
@@ -13,4 +14,6 @@ export const tunnelDependencies: TunnelDependencies<Bindings> = {
     const found = await openRepository(env).findDeployment(deploymentId);
     return found?.environmentKey === environmentKey ? hostDeployment(env, found) : null;
   },
+  isValid: (env, { proof, environmentKey, environmentId }) =>
+    isValidProof(env, proof, { key: environmentKey, id: environmentId }, "createTunnelTicket"),
 };

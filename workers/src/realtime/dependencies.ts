@@ -1,11 +1,9 @@
 import { knownColumns } from "@acme/durable-objects/routing";
 import type { EnvironmentRef, LiveDependencies, LiveFailure, LivePrincipal } from "@acme/durable-objects/rpc";
-import { isValidKeyHash, type TokenHolder, tokenHolder } from "../auth/credentials.ts";
-import { isAllowedByToken } from "../auth/token-check.ts";
-import { sha256 } from "../auth/tokens.ts";
+import { type TokenHolder, tokenHolder } from "../auth/credentials.ts";
+import { accessTokenProof, isValidProof, keyProof, sessionProof } from "../auth/proof.ts";
 import type { Bindings } from "../bindings.ts";
 import type { Session } from "../people/session.ts";
-import { isMemberBySession } from "../people/session-check.ts";
 import { openRepository } from "../storage/open.ts";
 import { summaryOf } from "../views/run-view.ts";
 import { listRuns } from "./list-runs.ts";
@@ -24,13 +22,7 @@ export const liveDependencies: LiveDependencies<Bindings> = {
     all: MAX_LIVE_SOCKETS ? Number(MAX_LIVE_SOCKETS) : Number.POSITIVE_INFINITY,
   }),
   authenticate: livePrincipal,
-  async isValid(env, { proof, environment }) {
-    const [kind, id = "", userId = ""] = proof.split(" ");
-    if (kind === "key") return isValidKeyHash(env, id);
-    if (kind === "access-token") return isAllowedByToken(env, id, environment);
-    if (kind === "session") return isMemberBySession(env, id, userId, environment.id);
-    return true;
-  },
+  isValid: (env, { proof, environment }) => isValidProof(env, proof, environment, "listRuns"),
 };
 
 /** The principal of a person who is signed in. */
@@ -38,7 +30,7 @@ export const sessionPrincipal = (environment: EnvironmentRef, session: Session):
   environment: { key: environment.key, id: environment.id, slug: environment.slug },
   scopes: null,
   expiresAt: null,
-  proof: `session ${session.id} ${session.user.id}`,
+  proof: sessionProof(session),
 });
 
 /** The principal of an access token, which may read everything in the environment. */
@@ -46,7 +38,7 @@ export const accessTokenPrincipal = (environment: EnvironmentRef, token: string)
   environment: { key: environment.key, id: environment.id, slug: environment.slug },
   scopes: null,
   expiresAt: null,
-  proof: `access-token ${sha256(token)}`,
+  proof: accessTokenProof(token),
 });
 
 /** Who a key or a signed token opens a connection for. */
@@ -73,5 +65,5 @@ export const livePrincipalOf = (
   scopes,
   expiresAt,
   ...(skipColumns ? { skipColumns: knownColumns(skipColumns) } : {}),
-  proof: token.startsWith("tr_") ? `key ${sha256(token)}` : "token",
+  proof: token.startsWith("tr_") ? keyProof(token) : "token",
 });

@@ -16,8 +16,9 @@ import {
 } from "@acme/sdk/contract/api";
 import { LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
 import { type Context, Hono } from "hono";
-import { authenticateKey, tokenHolder } from "../auth/credentials.ts";
+import { authenticateKey, type TokenHolder, tokenHolder } from "../auth/credentials.ts";
 import { access } from "../auth/middleware.ts";
+import { keyProof, proofOf } from "../auth/proof.ts";
 import { issuePublicToken } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 import { readBody } from "../http/body.ts";
@@ -74,7 +75,11 @@ export const developmentRoutes = new Hono<App>()
     requireDevelopment(environment);
     const { key, id, slug, project } = environment;
     const ticket: TunnelTicket = {
-      token: issuePublicToken(c.env, key, { scopes: [TUNNEL_SCOPE], seconds: TICKET_SECONDS }),
+      token: issuePublicToken(c.env, key, {
+        scopes: [TUNNEL_SCOPE],
+        seconds: TICKET_SECONDS,
+        proof: proofOf(c, c.var.credential),
+      }),
       environment: { key, id, slug },
       project: { ref: project.ref, name: project.name },
     };
@@ -83,13 +88,15 @@ export const developmentRoutes = new Hono<App>()
   .get(TUNNEL_PATH, access("openTunnel"), async (c) => {
     const token = offeredToken(c, TUNNEL);
     try {
-      const environment = await environmentOf(c, token);
+      const { environment, proof = "" } = await openerOf(c, token);
       const query = TunnelQuery.safeParse(c.req.query());
       if (!query.success) throw invalid(query.error);
       const { machine, name, takeOver } = query.data;
       const opening: TunnelOpening = {
         principal: {
           environmentKey: environment.key,
+          environmentId: environment.id,
+          proof,
           hostId: tunnelHostPrefix(environment.key) + machine,
           name,
         },
@@ -102,7 +109,10 @@ export const developmentRoutes = new Hono<App>()
     }
   });
 
-async function environmentOf(c: Context<App>, key: string | undefined): Promise<EnvironmentRef> {
+/** The environment of a tunnel, and what has to stay valid for it. */
+type Opener = Pick<TokenHolder, "environment" | "proof">;
+
+async function openerOf(c: Context<App>, key: string | undefined): Promise<Opener> {
   if (!key) {
     throw new Failure(
       401,
@@ -110,13 +120,15 @@ async function environmentOf(c: Context<App>, key: string | undefined): Promise<
       `No key was given: offer it as the WebSocket subprotocol ${LIVE_TOKEN_SUBPROTOCOL}KEY.`,
     );
   }
-  const { environment } = key.startsWith("tr_") ? await authenticateKey(c, key) : await ofTicket(c, key);
-  requireDevelopment(environment);
-  return environment;
+  const opener = key.startsWith("tr_")
+    ? { ...(await authenticateKey(c, key)), proof: keyProof(key) }
+    : await ofTicket(c, key);
+  requireDevelopment(opener.environment);
+  return opener;
 }
 
 /** Throws a 401. */
-async function ofTicket(c: Context<App>, token: string): Promise<{ environment: EnvironmentRef }> {
+async function ofTicket(c: Context<App>, token: string): Promise<Opener> {
   const holder = await tokenHolder(c.env, token);
   if (holder?.scopes?.includes(TUNNEL_SCOPE)) return holder;
   throw new Failure(401, "invalid_ticket", "The tunnel's token is invalid or expired. Run `acme dev` again.");
