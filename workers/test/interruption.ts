@@ -1,16 +1,18 @@
+import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { forgetAccessTokens } from "../src/auth/access-token.ts";
 import { forgetKeys } from "../src/auth/credentials.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { forgetOrganizations } from "../src/control/authenticate-organization.ts";
+import { EnvironmentObject } from "../src/index.ts";
 import { forgetMemberships } from "../src/people/membership.ts";
 import { forgetSessions } from "../src/people/session.ts";
 import { DatabaseObject } from "../src/storage/database-object.ts";
 import { postgresClient } from "../src/storage/postgres-client.ts";
 import type { PlainStatement } from "../src/storage/sql-connection.ts";
 
-const { HYPERDRIVE } = env as unknown as Bindings;
+const { HYPERDRIVE, DB, BULK_ACTION } = env as unknown as Bindings;
 
 /** Lets a number of writes reach the database, and fails every one after them, as if the server had died there. */
 interface Interruption {
@@ -21,49 +23,125 @@ interface Interruption {
 
 const isWrite = (sql: string): boolean => /^\s*(insert|update|delete)/i.test(sql);
 
-/** The database object: what it is asked for after the cut fails, reads too. */
-const objectInterruption: Interruption = (() => {
-  let cut = false;
-  return {
-    async begin(writes) {
-      cut = false;
-      let left = writes;
-      const { query, queryAtomically } = DatabaseObject.prototype;
-      const die = () => {
-        cut = true;
-        return Promise.reject(new Error("The server died here"));
-      };
-      vi.spyOn(DatabaseObject.prototype, "query").mockImplementation(function (
-        this: DatabaseObject<unknown>,
-        sql,
-        ...rest
-      ) {
-        if (cut) return die();
-        if (isWrite(sql) && left-- <= 0) return die();
-        return query.call(this, sql, ...rest);
-      });
-      vi.spyOn(DatabaseObject.prototype, "queryAtomically").mockImplementation(function (
-        this: DatabaseObject<unknown>,
-        statements: PlainStatement[],
-      ) {
-        if (cut) return die();
-        const made = statements.filter(({ sql }) => isWrite(sql)).length;
-        if (made <= left) {
-          left -= made;
-          return queryAtomically.call(this, statements);
-        }
-        cut = true;
-        // The transaction is open, and some of its statements have run.
-        const failing = { sql: "SELECT json('cut off')", params: [], required: false };
-        return queryAtomically.call(this, [...statements.slice(0, left), failing]);
-      });
-    },
-    async end() {
-      vi.restoreAllMocks();
-      return cut;
-    },
-  };
-})();
+/** The writes that are left until the server dies; after that everything that is asked for fails, reads too. */
+class Countdown {
+  #left = 0;
+  isOver = false;
+
+  begin(writes: number): void {
+    this.#left = writes;
+    this.isOver = false;
+  }
+
+  /** Passes a number of writes that are made together. Otherwise the server dies among them, and `before` says after how many. */
+  passes(writes: number): { before: number } | null {
+    if (!this.isOver && writes <= this.#left) {
+      this.#left -= writes;
+      return null;
+    }
+    const before = this.isOver ? 0 : this.#left;
+    this.isOver = true;
+    return { before };
+  }
+
+  /** Throws where the server is dead by now. */
+  count(sql: string): void {
+    if (this.isOver || (isWrite(sql) && this.passes(1))) throw new Error(DEAD);
+  }
+}
+
+const DEAD = "The server died here";
+/** Fails in a transaction that is open and some of whose statements have run. */
+const CUT = "SELECT json('cut off')";
+
+const countdown = new Countdown();
+
+/** The database object. */
+function interruptDatabaseObject(): void {
+  const { query, queryAtomically } = DatabaseObject.prototype;
+  vi.spyOn(DatabaseObject.prototype, "query").mockImplementation(async function (
+    this: DatabaseObject<unknown>,
+    sql,
+    ...rest
+  ) {
+    countdown.count(sql);
+    return query.call(this, sql, ...rest);
+  });
+  vi.spyOn(DatabaseObject.prototype, "queryAtomically").mockImplementation(async function (
+    this: DatabaseObject<unknown>,
+    statements: PlainStatement[],
+  ) {
+    if (countdown.isOver) throw new Error(DEAD);
+    const cut = countdown.passes(statements.filter(({ sql }) => isWrite(sql)).length);
+    if (!cut) return queryAtomically.call(this, statements);
+    const failing = { sql: CUT, params: [], required: false };
+    return queryAtomically.call(this, [...statements.slice(0, cut.before), failing]);
+  });
+}
+
+const sqlOf = (statement: D1PreparedStatement): string => String(Reflect.get(statement, "statement"));
+
+/** D1, whose statements run one by one or in a batch, which is a transaction. */
+function interruptD1(db: D1Database): void {
+  const statements = Object.getPrototypeOf(db.prepare("SELECT 1")) as D1PreparedStatement;
+  for (const method of ["all", "run", "raw", "first"] as const) {
+    const original = statements[method] as (this: D1PreparedStatement, ...rest: unknown[]) => Promise<never>;
+    vi.spyOn(statements, method).mockImplementation(async function (
+      this: D1PreparedStatement,
+      ...rest: unknown[]
+    ) {
+      countdown.count(sqlOf(this));
+      return original.apply(this, rest);
+    });
+  }
+  const databases = Object.getPrototypeOf(db) as D1Database;
+  const { batch } = databases;
+  vi.spyOn(databases, "batch").mockImplementation(async function <T>(
+    this: D1Database,
+    prepared: D1PreparedStatement[],
+  ): Promise<D1Result<T>[]> {
+    if (countdown.isOver) throw new Error(DEAD);
+    const cut = countdown.passes(prepared.filter((each) => isWrite(sqlOf(each))).length);
+    if (!cut) return batch.call(this, prepared) as Promise<D1Result<T>[]>;
+    await batch.call(this, [...prepared.slice(0, cut.before), this.prepare(CUT)]).catch(() => {});
+    throw new Error(DEAD);
+  });
+}
+
+/** What objects store of their own: the key-value rows of bulk actions and deletions, the settings of environments. */
+async function interruptObjects(): Promise<void> {
+  const kv = await runInDurableObject(
+    BULK_ACTION.getByName("interrupted"),
+    (_, { storage }) => Object.getPrototypeOf(storage.kv) as SyncKvStorage,
+  );
+  const { put } = kv;
+  vi.spyOn(kv, "put").mockImplementation(function (this: SyncKvStorage, key, value) {
+    if (countdown.passes(1)) throw new Error(DEAD);
+    put.call(this, key, value);
+  });
+  const { updateEnvironment } = EnvironmentObject.prototype;
+  vi.spyOn(EnvironmentObject.prototype, "updateEnvironment").mockImplementation(async function (
+    this: EnvironmentObject,
+    ...rest
+  ) {
+    if (countdown.passes(1)) throw new Error(DEAD);
+    return updateEnvironment.apply(this, rest);
+  });
+}
+
+const interruptionInside: Interruption = {
+  async begin(writes) {
+    countdown.begin(Number.POSITIVE_INFINITY);
+    if (DB) interruptD1(DB);
+    else interruptDatabaseObject();
+    await interruptObjects();
+    countdown.begin(writes);
+  },
+  async end() {
+    vi.restoreAllMocks();
+    return countdown.isOver;
+  },
+};
 
 /** A trigger of every table counts writes in a sequence, which no transaction undoes. */
 const postgresInterruption = (url: string): Interruption => {
@@ -106,7 +184,7 @@ const TRIGGERS = `
     END LOOP;
   END $$;`;
 
-const interruption = HYPERDRIVE ? postgresInterruption(HYPERDRIVE.connectionString) : objectInterruption;
+const interruption = HYPERDRIVE ? postgresInterruption(HYPERDRIVE.connectionString) : interruptionInside;
 
 /** What a process that was started again does not know. */
 function forgetAll(): void {
