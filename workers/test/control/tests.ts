@@ -11,6 +11,8 @@ export const CONTROL_PLANE = [
   "providers.test.ts",
   "organizations.test.ts",
   "envvars.test.ts",
+  "interrupted.test.ts",
+  "revocation.test.ts",
   "bulk-actions.test.ts",
   "operator.test.ts",
   "rebuild.test.ts",

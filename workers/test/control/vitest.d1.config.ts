@@ -18,7 +18,7 @@ export default defineConfig({
   test: {
     name: "control-d1",
     root: join(import.meta.dirname, ".."),
-    include: [...CONTROL_PLANE, "interrupted.test.ts"],
+    include: CONTROL_PLANE,
     globalSetup: [join(import.meta.dirname, "../outside/setup.ts")],
     setupFiles: [join(import.meta.dirname, "migrate-d1.ts")],
     // One workerd for all files, as in workers/vitest.config.ts.

@@ -15,7 +15,7 @@ export default defineConfig({
   test: {
     name: "control-postgres",
     root: join(import.meta.dirname, ".."),
-    include: [...CONTROL_PLANE, "interrupted.test.ts"],
+    include: CONTROL_PLANE,
     globalSetup: [
       join(import.meta.dirname, "../outside/setup.ts"),
       join(import.meta.dirname, "../storage/postgres-setup.ts"),
