@@ -227,14 +227,17 @@ it("gives each member a development environment of their own, which nobody else 
       });
       expect(listed).toEqual([ids[index]]);
     }
-    expect(await shown(bob, ids[0])).toMatchObject({ code: 1, stderr: expect.stringContaining("404") });
+    expect(await shown(bob, ids[0])).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("was not found"),
+    });
     const byName = await acmeCommand(server, ["runs", "list", "--env", slugs[0] ?? ""], {
       env: {
         ACME_ACCESS_TOKEN: await accessTokenOf(server, "bob@acme.localhost", "developer"),
         ACME_PROJECT_REF: server.projectRef,
       },
     });
-    expect(byName).toMatchObject({ code: 1, stderr: expect.stringContaining("404") });
+    expect(byName).toMatchObject({ code: 1, stderr: expect.stringContaining("There is no environment") });
   } finally {
     for (const { own } of [ada, bob]) rmSync(own, { recursive: true, force: true });
   }
