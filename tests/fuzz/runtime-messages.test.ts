@@ -130,7 +130,7 @@ function rowsOf(count: number): string[][] {
   const wrongs: string[] = [];
   for (const line of fc.sample(lines, { seed, numRuns: count * LINES_PER_RUN })) {
     const type = messageOf(line)?.type;
-    // A wrong `hello` ends the process, as does a second start that fails.
+    // A `hello` ends the process unless it knows the token of the channel.
     if (type === undefined || type === "hello") wrongs.push(line);
     else if (LAST.has(type)) ends.push(line);
     else if (MAY_BE_LAST.has(type)) mayEnd.push(line);

@@ -160,8 +160,8 @@ export const MUTATIONS: readonly Mutation[] = [
     name: "a pause changes nothing",
     invariant: 3,
     module: `${OBJECTS}/routing/settings.ts`,
-    find: "    paused,\n  };\n}\n\n/** Adds what must",
-    replace: "    paused: false,\n  };\n}\n\n/** Adds what must",
+    find: "?? DEFAULT_SIZE_LIMIT,\n    paused,",
+    replace: "?? DEFAULT_SIZE_LIMIT,\n    paused: false,",
   },
   {
     name: "a later claim of a key wins",
