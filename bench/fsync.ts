@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { load } from "./load.ts";
-import type { System } from "./systems/system.ts";
+import type { Payload, System } from "./systems/system.ts";
 
 const CALLS = ["fsync", "fdatasync", "sync_file_range", "msync"];
 const TRIGGERS = 500;
@@ -19,7 +19,9 @@ export interface Flushes {
 export const hasStrace = (): boolean => spawnSync("strace", ["-V"]).status === 0;
 
 /** Counts, with strace, how often the system's server flushes to disk while it takes triggers (and runs them). */
-export async function countFlushes(system: System): Promise<Flushes> {
+export async function countFlushes(
+  system: Pick<System, "serverPids"> & { trigger(payload: Payload): Promise<unknown> },
+): Promise<Flushes> {
   const perTrigger: Flushes["perTrigger"] = [];
   const seen = new Set<string>();
   for (const clients of [1, 32]) {

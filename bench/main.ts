@@ -1,7 +1,7 @@
 /** Acme beside Restate, on this machine, in one run. `npm run bench -- --help`; bench/README.md says what is measured. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir, totalmem } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { countFlushes, type Flushes, hasStrace } from "./fsync.ts";
 import { Marks } from "./marks.ts";
@@ -19,15 +19,21 @@ import { withUsage } from "./usage.ts";
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
 const START = { acme: startAcme, restate: startRestate } as const;
 
-/** Rounds of one metric: A B A B, each in a quiet moment, so that the machine's moods hit both alike. */
-async function measure(metric: Metric, systems: System[], marks: Marks, rounds: number): Promise<Rounds> {
+/** Rounds of one metric: A B B A, each in a quiet moment, so that the machine's moods hit both alike. */
+async function measure(
+  metric: Metric,
+  systems: System[],
+  marks: Marks,
+  { rounds, baseline }: BenchOptions,
+): Promise<Rounds> {
   const results: Rounds = new Map(systems.map((system) => [system.name, []]));
   for (const system of systems) {
     marks.clear();
     await (metric.warmUp ?? metric.round)(system, marks);
   }
-  for (let round = 1; round <= Math.min(rounds, metric.maxRounds ?? rounds); round++) {
-    for (const system of systems) {
+  const most = baseline === undefined ? (metric.maxRounds ?? rounds) : rounds;
+  for (let round = 1; round <= Math.min(rounds, most); round++) {
+    for (const system of round % 2 === 1 ? systems : systems.toReversed()) {
       await untilQuiet(systems);
       const { result, usage } = await withUsage(system, systems, () => metric.round(system, marks));
       const figures = {
@@ -52,11 +58,13 @@ async function bench(options: BenchOptions): Promise<void> {
     const metrics = METRICS.filter((metric) => options.metrics.includes(metric.id));
     if (options.profile) return await profileAcme(metrics, marks, join(folder, "acme"), RESULTS);
     for (const id of options.systems) systems.push(await START[id](join(folder, id)));
+    if (options.baseline !== undefined)
+      systems.push(await startAcme(join(folder, "baseline"), { root: resolve(options.baseline) }));
     const results: { metric: Metric; rounds: Rounds }[] = [];
     for (const metric of metrics)
-      results.push({ metric, rounds: await measure(metric, systems, marks, options.rounds) });
+      results.push({ metric, rounds: await measure(metric, systems, marks, options) });
     const flushes = new Map<string, Flushes>();
-    if (hasStrace()) {
+    if (hasStrace() && options.baseline === undefined) {
       for (const system of systems) {
         await untilQuiet(systems);
         flushes.set(system.name, await countFlushes(system));

@@ -9,11 +9,14 @@ export interface BenchOptions {
   metrics: string[];
   rounds: number;
   profile: boolean;
+  /** Another checkout to measure instead of other systems. */
+  baseline?: string;
 }
 
 export const USAGE = `npm run bench -- [options]
   --only acme|restate   measure one system
   --metric ID           measure one metric (may be repeated): ${METRICS.map((metric) => metric.id).join(", ")}
+  --baseline DIR        Acme only: beside another checkout of it, with its dependencies installed
   --rounds N            rounds of each metric, 1 to 99 (default 5)
   --profile             Acme only: V8 CPU profiles of workerd and the container host during each metric`;
 
@@ -26,15 +29,17 @@ export function parseOptions(args: string[]): BenchOptions {
       metric: { type: "string", multiple: true },
       rounds: { type: "string", default: "5" },
       profile: { type: "boolean", default: false },
+      baseline: { type: "string" },
     },
   });
   const known = METRICS.map((metric) => metric.id);
   const metrics = values.metric ?? known;
   const unknown = metrics.find((id) => !known.includes(id));
   if (unknown) throw new Error(`There is no metric ${unknown}: give one of ${known.join(", ")}.`);
-  const only = values.profile ? "acme" : values.only;
+  const { baseline } = values;
+  const only = values.profile || baseline !== undefined ? "acme" : values.only;
   const systems = SYSTEMS.filter((id) => only === undefined || id === only);
   if (systems.length === 0) throw new Error(`--only is ${SYSTEMS.join(" or ")}.`);
   if (!/^[1-9]\d?$/.test(values.rounds)) throw new Error("--rounds is a number from 1 to 99.");
-  return { systems, metrics, rounds: Number(values.rounds), profile: values.profile };
+  return { systems, metrics, rounds: Number(values.rounds), profile: values.profile, baseline };
 }

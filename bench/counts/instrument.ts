@@ -57,13 +57,13 @@ globalThis.setTimeout = (...args) => {
 
 /** What is counted where. Each must be in the bundle, or the counts would lack it without a word. */
 const PLACES: [what: string, place: RegExp, counted: string][] = [
-  ["HTTP requests", /fetch: (\w+)\.fetch\b/g, "fetch: __served($1.fetch)"],
+  ["HTTP requests", /\b(app\d*)\.fetch\((request\d*, env\d*, context\d*)\)/g, "__served($1.fetch)($2)"],
   ["calls of objects", /\b([\w$.]+)\.([A-Z_]{2,})\.getByName\(/g, '__calls($1.$2, "$2").getByName('],
   ["objects", /\bextends DurableObject\d* /g, "extends __CountedObject "],
-  ["statements", /\b((?:[\w$.]+\.)?storage)\.sql\.exec\(/g, '__used("statements", $1).sql.exec('],
+  ["statements", /(?<![\w$#])((?:#?[\w$]+\.)*#?storage)\.sql\.exec\(/g, '__used("statements", $1).sql.exec('],
   [
     "transactions",
-    /\b((?:[\w$.]+\.)?storage)\.transactionSync\(/g,
+    /(?<![\w$#])((?:#?[\w$]+\.)*#?storage)\.transactionSync\(/g,
     '__used("transactions", $1).transactionSync(',
   ],
   ["alarms", /(this\.#storage|this\.ctx\.storage)\.setAlarm\(/g, '(__count("alarms set"), $1).setAlarm('],

@@ -1,15 +1,22 @@
 /**
- * What one run takes of the server, in events: HTTP requests, calls of objects, statements, transactions, alarms and timers. Counts
- * hardly depend on how fast the machine is; how many share one event with 32 clients does. `node bench/counts/main.ts`
+ * What one run takes of the platform, in events: HTTP requests, calls of objects, statements, transactions, flushes, alarms and
+ * timers of the server, messages between the host and its runtimes, and how often each process is woken. Counts hardly depend on
+ * how fast the machine is; how many share one event with 32 clients does. `node bench/counts/main.ts [--flushes]`
+ *
+ * `--flushes` counts with strace, which slows the server: only the flushes are worth reading then.
  */
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { countFlushes } from "../fsync.ts";
 import { expected } from "../http-client.ts";
 import { load } from "../load.ts";
 import { untilQuiet } from "../quiet.ts";
 import { deployProject, startAcmeServer } from "../systems/acme-process.ts";
 import { childrenOf } from "../systems/process.ts";
+
+type Counts = Record<string, number>;
 
 const CASES = [
   { clients: 1, runs: 400 },
@@ -18,8 +25,19 @@ const CASES = [
 /** Fewer of them a run than this are housekeeping. */
 const SHOWN_FROM = 0.005;
 
+/** How often the threads of a process went to sleep, since they began: as often, they were woken. */
+function wakeUps(pid: number): number {
+  let all = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const status = readFileSync(`/proc/${pid}/task/${thread}/status`, "utf8");
+    all += Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+  }
+  return all;
+}
+
 const folder = mkdtempSync(join(tmpdir(), "acme-counts-"));
-const server = await startAcmeServer(folder, { env: { BENCH_COUNTS: "1" } });
+const hostFile = join(folder, "host-counts.json");
+const server = await startAcmeServer(folder, { env: { BENCH_COUNTS: "1", BENCH_HOST_COUNTS: hostFile } });
 try {
   deployProject(server, "bench/project");
   const { http, pids } = server;
@@ -27,18 +45,44 @@ try {
     serverPids: () => [pids().worker],
     workerPids: () => [pids().host, ...childrenOf(pids().host)],
   };
-  const take = async () => JSON.parse(expected(await http.get("/__counts"), 200)) as Record<string, number>;
   const trigger = async (i: number) =>
     expected(await http.post("/api/v1/tasks/noop/trigger", JSON.stringify({ payload: { i } })), 200);
-  const counted: Record<string, number>[] = [];
+
+  const ofHost = async (): Promise<Counts> => {
+    rmSync(hostFile, { force: true });
+    process.kill(pids().host, "SIGUSR2");
+    while (!existsSync(hostFile)) await sleep(5);
+    return JSON.parse(readFileSync(hostFile, "utf8"));
+  };
+  const ofProcesses = (): Counts => ({
+    "wake-ups of workerd": wakeUps(pids().worker),
+    "wake-ups of the host": wakeUps(pids().host),
+    "wake-ups of runtimes": childrenOf(pids().host).reduce((sum, pid) => sum + wakeUps(pid), 0),
+  });
+  const take = async (): Promise<Counts> => ({
+    ...JSON.parse(expected(await http.get("/__counts"), 200)),
+    ...(await ofHost()),
+  });
+
+  const counted: Counts[] = [];
   for (const { clients, runs } of CASES) {
     await load(clients, runs / 4, trigger);
     await untilQuiet([processes]);
     await take();
+    const before = ofProcesses();
     await load(clients, runs, trigger);
+    const woken = Object.entries(ofProcesses()).map(([what, n]) => [what, n - (before[what] ?? 0)] as const);
     await untilQuiet([processes]);
-    const counts = await take();
+    const counts = { ...(await take()), ...Object.fromEntries(woken) };
     counted.push(Object.fromEntries(Object.entries(counts).map(([what, count]) => [what, count / runs])));
+  }
+  if (process.argv.includes("--flushes")) {
+    const { perTrigger } = await countFlushes({
+      serverPids: processes.serverPids,
+      trigger: ({ i }) => trigger(i),
+    });
+    for (const [index, { flushes }] of perTrigger.entries())
+      Object.assign(counted[index] ?? {}, { "flushes to disk": flushes });
   }
   const names = [...new Set(counted.flatMap((counts) => Object.keys(counts)))]
     .filter((what) => !what.startsWith("characters"))

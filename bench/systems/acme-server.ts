@@ -4,7 +4,8 @@
  *
  * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the container host, for
  * `--profile`. BENCH_SOCKETS is how many live connections there may be, instead of what the limit of open files leaves room
- * for beside everything else. BENCH_COUNTS makes the Worker count what it does (see `bench/counts`).
+ * for beside everything else. BENCH_COUNTS makes the Worker count what it does, BENCH_HOST_COUNTS
+ * (a file) its container host (see `bench/counts`).
  */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -12,7 +13,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const dataDir = process.argv[2]!;
-const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR, BENCH_COUNTS, BENCH_SOCKETS } = process.env;
+const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR, BENCH_COUNTS, BENCH_HOST_COUNTS, BENCH_SOCKETS } =
+  process.env;
 
 if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
   // The server takes the path of workerd's binary from its package: here it finds a script that starts it in another way.
@@ -31,6 +33,8 @@ if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
   require.cache[path]!.exports = { default: script };
 }
 // Of this server's children only the host is given its environment, and the host keeps it from its runtimes.
+if (BENCH_HOST_COUNTS)
+  process.env.NODE_OPTIONS = `--import=${new URL("../counts/host-messages.ts", import.meta.url).href}`;
 if (BENCH_HOST_INSPECTOR) process.env.NODE_OPTIONS = `--inspect=127.0.0.1:${BENCH_HOST_INSPECTOR}`;
 
 const { startServer } = await import("@acme/server");

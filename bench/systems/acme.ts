@@ -7,6 +7,8 @@ import type { Payload, System } from "./system.ts";
 export interface AcmeOptions {
   /** Ports of the inspectors of workerd and of the container host. Default: closed. */
   inspectors?: { workerd: number; host: number };
+  /** Another checkout, whose server, host and runtime it is. Default: this one. */
+  root?: string;
 }
 
 /**
@@ -14,8 +16,9 @@ export interface AcmeOptions {
  * API only: a run to its end is a trigger that waits for the result.
  */
 export async function startAcme(folder: string, options: AcmeOptions = {}): Promise<System> {
-  const { inspectors } = options;
+  const { inspectors, root } = options;
   const server = await startAcmeServer(folder, {
+    root,
     env: inspectors && {
       BENCH_WORKERD_INSPECTOR: String(inspectors.workerd),
       BENCH_HOST_INSPECTOR: String(inspectors.host),
@@ -32,7 +35,7 @@ export async function startAcme(folder: string, options: AcmeOptions = {}): Prom
     if (result.ok !== true) throw new Error(`Run ${id} failed: ${JSON.stringify(result)}`);
   };
   return {
-    name: "Acme",
+    name: root === undefined ? "Acme" : "Baseline",
     durability:
       "SQLite write-ahead log of each object with fsync for each commit; an object's concurrent calls share one",
     serverPids: () => [pids().worker],
