@@ -237,6 +237,10 @@ export class Attempt implements Work {
   }
 
   completed(message: Of<"completed">): void {
+    const { phase } = this.#state;
+    // It was over before its start was worth a message.
+    if (phase.name === "given" && message.startedAt !== undefined)
+      this.#startedAt = Math.min(message.startedAt, Date.now());
     if (message.outcome.type === "canceled" && this.#state.stop !== "canceled") {
       const error = internalError(
         "TASK_RUN_CANCELLED",

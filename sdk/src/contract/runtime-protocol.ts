@@ -84,7 +84,7 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   /** The bundle could not be loaded; the process exits after it. */
   z.object({ type: z.literal("broken"), message: z.string(), stackTrace: z.string().optional() }),
-  /** The task function is about to be called. */
+  /** The task function is about to be called. A run that is over at once has only `completed`, with `startedAt`. */
   z.object({ type: z.literal("started"), runId: z.string(), token: z.number().int(), at: z.number() }),
   z.object({
     type: z.literal("log"),
@@ -136,6 +136,8 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     runId: z.string(),
     token: z.number().int(),
     at: z.number(),
+    /** When the task function was called, where no `started` says so. */
+    startedAt: z.number().optional(),
     usageMs: z.number().optional(),
     outcome: AttemptOutcome,
     /**

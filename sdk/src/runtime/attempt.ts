@@ -1,4 +1,3 @@
-import { context } from "@opentelemetry/api";
 import { updateRunMetadata } from "../client/runs-api.ts";
 import type { AttemptOutcome, DequeuedRun } from "../contract/host-protocol.ts";
 import type { OperationResult } from "../contract/journal.ts";
@@ -185,10 +184,10 @@ export class Attempt implements RunScope {
   async execute(): Promise<AttemptOutcome> {
     this.#time.startTimer();
     runMetrics.begin(this.#run.runId, this.#run.attempt, this.#buffer, () => this.#time.isSuspended);
-    let outcome = await context.with(this.telemetry.context, () => this.#execution.execute());
+    let outcome = await this.#execution.execute();
     this.#time.stopTimer();
     if (this.#stop.canceled) outcome = { type: "canceled" };
-    await this.#flushStreams();
+    if (this.pending.size > 0) await this.#flushStreams();
     if (this.#metadata) await this.#flushMetadata(this.#metadata);
     this.durable.end();
     runMetrics.end();
@@ -204,15 +203,13 @@ export class Attempt implements RunScope {
   }
 
   #journalOwner(channel: Channel): ConstructorParameters<typeof Journal>[0] {
-    const attempt = this;
     return {
       self: this,
       telemetry: this.telemetry,
       runId: this.#run.runId,
       attempt: this.#run.attempt,
-      get token() {
-        return attempt.token;
-      },
+      // No getter: V8 would make a hidden class for each attempt, which keeps its garbage alive.
+      token: () => this.token,
       send: (message) => channel.send(message),
       failed: (error) => this.fail(error),
       callWaitHooks: (kind, wait) => this.#execution.callWaitHooks(kind, wait),
@@ -221,7 +218,6 @@ export class Attempt implements RunScope {
 
   /** The run does not end before everything written to its streams is stored, or a time limit has passed. */
   async #flushStreams(): Promise<void> {
-    if (this.pending.size === 0) return;
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, STREAMS_MS);
     const written = Promise.allSettled([...this.pending]);

@@ -2,6 +2,8 @@ import { writeSync } from "node:fs";
 import { connect, Socket } from "node:net";
 import type { HostToRuntime, RuntimeToHost } from "../contract/runtime-protocol.ts";
 
+type Started = Extract<RuntimeToHost, { type: "started" }>;
+
 const RECONNECT_MS = 50;
 /**
  * A host that has not answered after this many connections is gone. Time during which this process is frozen
@@ -20,6 +22,8 @@ export class Channel {
   readonly #onEnd: () => void;
   #socket: Socket;
   #unsent: string[] = [];
+  /** Goes before whatever is sent next. */
+  #held: Started | undefined;
   #scheduled = false;
   #rest = "";
   /** True while the host has not answered on this connection: nothing but `hello` is sent. */
@@ -67,9 +71,37 @@ export class Channel {
     this.sendLine(JSON.stringify(message));
   }
 
+  /**
+   * Sends the start of a run in the next turn of the event loop, or before anything that is sent earlier, unless `takeHeld`
+   * takes it back until then.
+   */
+  hold(message: Started): void {
+    this.#release();
+    this.#held = message;
+    this.#schedule();
+  }
+
+  /** Returns the start of this run if it is held; it is not sent then. */
+  takeHeld(runId: string): Started | undefined {
+    if (this.#held?.runId !== runId) return undefined;
+    const held = this.#held;
+    this.#held = undefined;
+    return held;
+  }
+
   /** `line`: the JSON text of a RuntimeToHost message. */
   sendLine(line: string): void {
+    this.#release();
     this.#unsent.push(line);
+    this.#schedule();
+  }
+
+  #release(): void {
+    if (this.#held) this.#unsent.push(JSON.stringify(this.#held));
+    this.#held = undefined;
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     setImmediate(this.flush);
@@ -78,6 +110,7 @@ export class Channel {
   /** Hands everything unsent to the operating system or its buffer. */
   readonly flush = (): void => {
     this.#scheduled = false;
+    this.#release();
     if (this.#unsent.length > 0 && !this.#away) this.#socket.write(this.#take());
   };
 
@@ -96,6 +129,7 @@ export class Channel {
    * Best effort.
    */
   flushSync(): void {
+    this.#release();
     const fd = (this.#socket as unknown as { _handle?: { fd?: number } | null })._handle?.fd;
     // If the stream still holds bytes, writing past it would tear a line apart.
     if (this.#away || this.#unsent.length === 0 || this.#socket.writableLength > 0) return;
@@ -157,6 +191,7 @@ export class Channel {
   }
 
   #take(): string {
+    this.#release();
     const text = this.#unsent.length === 0 ? "" : `${this.#unsent.join("\n")}\n`;
     this.#unsent = [];
     return text;

@@ -17,6 +17,10 @@ import type { AttemptTelemetry } from "./telemetry/attempt-telemetry.ts";
 
 const MAX_NAME = 512;
 
+const NO_ENTRIES: readonly JournalEntry[] = [];
+const NONE_BY_NUMBER: ReadonlyMap<number, JournalEntry> = new Map();
+const NO_NUMBERS: ReadonlySet<number> = new Set();
+
 /** What a journal needs of its attempt. */
 export interface JournalOwner {
   readonly self: Attempt;
@@ -24,7 +28,7 @@ export interface JournalOwner {
   readonly attempt: number;
   readonly telemetry: Pick<AttemptTelemetry, "operationBegins" | "operationEnds" | "within">;
   /** Fences messages; changes when the run is resumed after a suspension. */
-  readonly token: number;
+  token(): number;
   send(message: RuntimeToHost): void;
   /** The replay differed from the journal: the attempt fails with this error. */
   failed(error: NonDeterministicError): void;
@@ -75,34 +79,31 @@ export class Journal implements DurableScope {
   /** Results handed out since the last operation started. */
   #handedOut: number[] = [];
   /** Results that the journal says were handed out already. */
-  readonly #handedOutBefore: Set<number>;
+  readonly #handedOutBefore: ReadonlySet<number>;
   #phase: Phase = "running";
   #stopReason: unknown;
-  /** Pending while the journal is frozen. */
-  #thaw = Promise.withResolvers<void>();
+  /** Pending while the journal is frozen; undefined before it was frozen first. */
+  #thaw: PromiseWithResolvers<void> | undefined;
   #isFlushScheduled = false;
 
   constructor(owner: JournalOwner, resume: RunResume | null | undefined, record: RecordSettings) {
     this.#owner = owner;
-    const resumed = new Map(resume?.journal.map((entry) => [entry.number, entry]));
-    this.#entries = new Map([...resumed].map(([number, entry]) => [number, { ...entry }]));
-    this.#handedOutBefore = new Set(
-      [...resumed.values()].flatMap(({ values }) => [
-        ...(values?.after ?? []),
-        ...(values?.tail?.after ?? []),
-      ]),
-    );
+    const journal = resume?.journal ?? NO_ENTRIES;
+    // Most runs are not resumed, and many have no operations: they share what stays empty.
+    const resumed = journal.length === 0 ? NONE_BY_NUMBER : new Map(journal.map((e) => [e.number, e]));
+    this.#entries = new Map();
+    for (const [number, entry] of resumed) this.#entries.set(number, { ...entry });
+    this.#handedOutBefore = journal.length === 0 ? NO_NUMBERS : handedOutIn(resumed.values());
     this.recorder = new Recorder(record, resumed);
     this.#results = new ResultQueue(resumed.values());
     const { runId, attempt } = owner;
     this.#writer = new JournalWriter(({ seq, entries }) =>
-      owner.send({ type: "journal", runId, token: owner.token, attempt, seq, entries }),
+      owner.send({ type: "journal", runId, token: owner.token(), attempt, seq, entries }),
     );
     this.#activity = new ActivityReporter((waits) => {
-      const { token } = owner;
+      const token = owner.token();
       owner.send(waits ? { type: "waiting", runId, token, waits } : { type: "working", runId, token });
     });
-    this.#thaw.resolve();
   }
 
   /**
@@ -252,7 +253,7 @@ export class Journal implements DurableScope {
     if (!NEXT[this.#phase].includes(phase)) return false;
     this.#phase = phase;
     if (phase === "frozen") this.#thaw = Promise.withResolvers<void>();
-    else this.#thaw.resolve();
+    else this.#thaw?.resolve();
     if (phase !== "running") for (const operation of this.#pending.values()) operation.clearTimer();
     if (phase === "stopped" || phase === "ended") this.#results.clear();
     return true;
@@ -275,7 +276,7 @@ export class Journal implements DurableScope {
     const { runId, attempt } = this.#owner;
     const known = entry.target;
     await this.busy(async () => {
-      await this.#thaw.promise;
+      await this.#thaw?.promise;
       const id = `${runId}.${attempt}.${entry.number}`;
       const started = await this.#owner.telemetry.within(entry, () =>
         this.inner(nameOf(entry), () => start({ id, target: known, known: knownBefore })),
@@ -420,6 +421,9 @@ export class Journal implements DurableScope {
     });
   }
 }
+
+const handedOutIn = (entries: Iterable<JournalEntry>): Set<number> =>
+  new Set([...entries].flatMap(({ values }) => [...(values?.after ?? []), ...(values?.tail?.after ?? [])]));
 
 const nameOf = ({ kind, name }: JournalEntry): string =>
   `${kind === "step" ? "step" : `the ${kind} of`} "${name}"`;

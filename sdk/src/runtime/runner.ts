@@ -157,10 +157,14 @@ export class Runner {
     setApiToken(run.apiToken);
     const attempt = new Attempt(run, task, this.#channel);
     this.#current = { run, attempt };
-    this.#channel.send({ type: "started", runId: run.runId, token: run.token, at });
-    // The start of a quick task is sent together with its end, which halves the number of writes and of the
-    // host's wake-ups. Other starts are sent now, because the function may block the thread.
-    if ((this.#lastMs.get(run.taskId) ?? QUICK_MS) >= QUICK_MS) this.#channel.flush();
+    const started = { type: "started", runId: run.runId, token: run.token, at } as const;
+    // The start of a quick task is told by its end, which halves the messages, the writes and the host's wake-ups. Other
+    // starts are sent now, because the function may block the thread.
+    if (!run.resume && (this.#lastMs.get(run.taskId) ?? QUICK_MS) < QUICK_MS) this.#channel.hold(started);
+    else {
+      this.#channel.send(started);
+      this.#channel.flush();
+    }
     const outcome = await runContext.run({ attempt, inside: undefined }, () => attempt.execute());
     if (attempt.forgotten) return;
     const usageMs = attempt.activeMs;
@@ -178,7 +182,8 @@ export class Runner {
     usageMs: number,
     exiting: boolean,
   ): void {
-    this.#channel.send(completed(run, token, outcome, usageMs, exiting));
+    const startedAt = this.#channel.takeHeld(run.runId)?.at;
+    this.#channel.send(completed(run, token, outcome, usageMs, exiting, startedAt));
   }
 
   #cancel(runId: string): void {
@@ -222,12 +227,14 @@ const completed = (
   outcome: Awaited<ReturnType<Attempt["execute"]>>,
   usageMs: number,
   exiting: boolean,
+  startedAt: number | undefined,
 ) =>
   ({
     type: "completed",
     runId: run.runId,
     token,
     at: realNow(),
+    startedAt,
     usageMs: Math.round(usageMs * 1_000) / 1_000,
     outcome,
     exiting: exiting || undefined,

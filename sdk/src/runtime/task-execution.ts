@@ -106,10 +106,13 @@ export class TaskExecution {
     let packet: Packet;
     try {
       this.#hookParams = params;
-      init = await hooks.init(params);
-      this.#hookParams = { ...params, init };
-      if (this.#run.attempt === 1) await hooks.call("onStart", { ...params, init });
-      await hooks.call("onStartAttempt", params);
+      // Most tasks have no hooks: each `await` of nothing would cost every run a promise and a turn of the microtask queue.
+      if (hooks.has("init")) {
+        init = await hooks.init(params);
+        this.#hookParams = { ...params, init };
+      }
+      if (this.#run.attempt === 1 && hooks.has("onStart")) await hooks.call("onStart", { ...params, init });
+      if (hooks.has("onStartAttempt")) await hooks.call("onStartAttempt", params);
       // The run was canceled before the task's function was called, so it is not called.
       if (this.#stop.canceled) return await this.#canceledBeforeRun({ ...params, init });
       try {
@@ -135,9 +138,10 @@ export class TaskExecution {
       await hooks.call("cleanup", more);
       return failure(internal("TASK_OUTPUT_ERROR", undefined, error), null);
     }
-    await hooks.report("onSuccess", { ...more, output });
-    await hooks.report("onComplete", { ...more, result: { ok: true, data: output } });
-    await hooks.call("cleanup", more);
+    if (hooks.has("onSuccess")) await hooks.report("onSuccess", { ...more, output });
+    if (hooks.has("onComplete"))
+      await hooks.report("onComplete", { ...more, result: { ok: true, data: output } });
+    if (hooks.has("cleanup")) await hooks.call("cleanup", more);
     return { type: "success", output: packet.data, outputType: packet.dataType };
   }
 

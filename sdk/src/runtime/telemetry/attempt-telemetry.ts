@@ -25,6 +25,7 @@ import {
 } from "../../contract/trace-context.ts";
 import { preciseNow } from "./precise-now.ts";
 import { RecordedSpan } from "./recorded-span.ts";
+import { contextManager } from "./run-context-manager.ts";
 import type { TelemetryBuffer } from "./telemetry-buffer.ts";
 
 /** A span that is open for longer than this is sent before its end, so that it can be seen. */
@@ -40,10 +41,6 @@ export type SpanListener = (span: SpanRecord) => void;
  * attempt and its operations.
  */
 export class AttemptTelemetry {
-  readonly traceId: string;
-  readonly spanId: string;
-  /** Where the task's code runs. */
-  readonly context: Context;
   readonly #run: DequeuedRun;
   readonly #buffer: TelemetryBuffer;
   readonly #isReplaying: () => boolean;
@@ -57,6 +54,9 @@ export class AttemptTelemetry {
   #sent = 0;
   #dropped = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #traceId: string | undefined;
+  #spanId: string | undefined;
+  #context: Context | undefined;
 
   constructor(
     run: DequeuedRun,
@@ -68,16 +68,32 @@ export class AttemptTelemetry {
     this.#buffer = buffer;
     this.#isReplaying = isReplaying;
     this.#listeners = listeners;
-    this.traceId = traceIdOfRun(run.runId, run.traceparent);
-    this.spanId = spanIdOfAttempt(run.runId, run.attempt);
-    this.context = this.#contextOf(this.spanId);
+  }
+
+  // Most attempts record nothing: these are made when they are first asked for.
+  get traceId(): string {
+    this.#traceId ??= traceIdOfRun(this.#run.runId, this.#run.traceparent);
+    return this.#traceId;
+  }
+
+  get spanId(): string {
+    this.#spanId ??= spanIdOfAttempt(this.#run.runId, this.#run.attempt);
+    return this.#spanId;
+  }
+
+  /** Where the task's code runs. */
+  get context(): Context {
+    this.#context ??= this.#contextOf(this.spanId);
+    return this.#context;
   }
 
   /**
    * Returns the ids of the span that the caller is in, if it is not the attempt's own. Log lines carry them.
    */
   activeSpan(): { traceId: string; spanId: string } | undefined {
-    const active = trace.getSpanContext(context.active());
+    const chosen = contextManager.chosen();
+    if (chosen === undefined || chosen === this.#context) return undefined;
+    const active = trace.getSpanContext(chosen);
     return active && active.spanId !== this.spanId && active !== INVALID_SPAN_CONTEXT ? active : undefined;
   }
 

@@ -4,13 +4,22 @@ import { realNow } from "../real-clock.ts";
 import type { Measured, RunMeterProvider } from "./run-meter.ts";
 import type { TelemetryBuffer } from "./telemetry-buffer.ts";
 
-/** A run that finishes before this has passed gets no metrics of its process. */
+/** A run that finishes before this has passed twice may get no metrics of its process. */
 const EVERY_MS = 10_000;
+
+interface Measurement {
+  add(measured: Measured[]): void;
+  isPaused(): boolean;
+  sampler: ProcessSampler | undefined;
+}
 
 /** Samples the process while one run executes in it, and collects what the run's code measures. */
 export class RunMetrics {
   readonly #meter: RunMeterProvider;
-  #stop: (() => void) | undefined;
+  /** Of the run in progress. */
+  #current: Measurement | undefined;
+  /** One for the life of the process: a timer for each run would cost a short one more than the rest of its metrics. */
+  #timer: ReturnType<typeof setInterval> | undefined;
 
   constructor(meter: RunMeterProvider) {
     this.#meter = meter;
@@ -18,31 +27,32 @@ export class RunMetrics {
 
   /** `isPaused`: the run is suspended in memory. */
   begin(runId: string, attempt: number, buffer: TelemetryBuffer, isPaused: () => boolean): void {
-    this.#meter.reset();
+    if (this.#meter.isUsed) this.#meter.reset();
     const add = (measured: Measured[]) => {
       const time = realNow();
       for (const one of measured) buffer.addMetric({ ...one, time, runId, attempt } satisfies MetricPoint);
     };
-    let process_: ProcessSampler | undefined;
-    const timer = setInterval(() => {
-      if (isPaused()) return;
-      // The first sample is the baseline of the next one.
-      if (process_) add(process_.sample());
-      else process_ = new ProcessSampler();
-      if (this.#meter.isUsed) void this.#meter.collect().then(add);
-    }, EVERY_MS);
-    timer.unref();
-    this.#stop = () => {
-      clearInterval(timer);
-      process_?.end();
-      if (this.#meter.isUsed) add(this.#meter.collectNow());
-    };
+    this.#current = { add, isPaused, sampler: undefined };
+    this.#timer ??= setInterval(() => this.#sample(), EVERY_MS).unref();
   }
 
   /** The run has ended in this process. */
   end(): void {
-    this.#stop?.();
-    this.#stop = undefined;
+    const current = this.#current;
+    if (!current) return;
+    this.#current = undefined;
+    current.sampler?.end();
+    if (this.#meter.isUsed) current.add(this.#meter.collectNow());
+  }
+
+  #sample(): void {
+    const current = this.#current;
+    if (!current || current.isPaused()) return;
+    const { add, sampler } = current;
+    // The first sample is the baseline of the next one.
+    if (sampler) add(sampler.sample());
+    else current.sampler = new ProcessSampler();
+    if (this.#meter.isUsed) void this.#meter.collect().then(add);
   }
 }
 

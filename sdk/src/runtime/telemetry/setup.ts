@@ -1,8 +1,8 @@
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { state } from "../../run/state.ts";
 import type { SpanListener } from "./attempt-telemetry.ts";
 import { ExporterFeed, enableInstrumentations } from "./exporters.ts";
+import { contextManager } from "./run-context-manager.ts";
 import { RunMeterProvider } from "./run-meter.ts";
 import { RunMetrics } from "./run-metrics.ts";
 import { TraceparentPropagator } from "./traceparent-propagator.ts";
@@ -20,7 +20,7 @@ export const runMetrics = new RunMetrics(meters);
  * that were made before have no effect.
  */
 export function registerTelemetry(): void {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  context.setGlobalContextManager(contextManager.enable());
   trace.setGlobalTracerProvider(tracers);
   metrics.setGlobalMeterProvider(meters);
   propagation.setGlobalPropagator(new TraceparentPropagator());
