@@ -273,7 +273,7 @@ class Host {
         ended: (run, end) => {
           const error = end.type === "failure" ? end.error : undefined;
           log.debug("An attempt ended", { ...idsOf(run), outcome: end.type });
-          metrics.ended.inc({ outcome: end.type, code: error?.type === "INTERNAL_ERROR" ? error.code : "" });
+          metrics.ended(end.type, error?.type === "INTERNAL_ERROR" ? error.code : "");
           this.#poller.poke();
           observer?.ended(run, end);
         },
