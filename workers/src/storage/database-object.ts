@@ -34,7 +34,7 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
       const rows: RunRow[] = [];
       collect(rows);
       ctx.storage.transactionSync(() => {
-        for (const statement of sqliteUpsert(rows)) db.run(statement);
+        for (const { sql, params } of sqliteUpsert(rows)) ctx.storage.sql.exec(sql, ...params);
       });
     });
     this.#repository = sqliteRepository(db, (given) =>

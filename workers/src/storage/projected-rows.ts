@@ -38,11 +38,14 @@ export function storableJson(value: unknown): string {
   );
 }
 
+/** Whether the JSON fits into one parameter. */
+export const isShort = (json: string): boolean => json.length <= MOST_CHARACTERS;
+
 /** JSON arrays of the items, each short enough for one parameter (an item that is longer by itself goes alone). */
 export function jsonChunks<T>(items: T[]): string[] {
   if (items.length === 0) return [];
   const json = storableJson(items);
-  if (json.length <= MOST_CHARACTERS || items.length === 1) return [json];
+  if (isShort(json) || items.length === 1) return [json];
   const middle = items.length >> 1;
   return [...jsonChunks(items.slice(0, middle)), ...jsonChunks(items.slice(middle))];
 }

@@ -53,6 +53,62 @@ export function factsOf(rows: RunRow[]): RunFact[] {
   });
 }
 
+/** What facts that are counted together have in common, in the order in which the statements read it. */
+type FactGroup = [
+  kind: RunFact[2],
+  environmentKey: string,
+  task: string,
+  queue: string,
+  machine: string,
+  minute: number,
+  column: string,
+  timeClass: number,
+];
+
+/** The facts of a run by the index of their group; null: it has not happened. In the order in which the statements read it. */
+type GroupedRun = [
+  runId: string,
+  version: number,
+  created: number,
+  started: number | null,
+  ended: number | null,
+  usageMs: number,
+];
+
+export interface GroupedFacts {
+  runs: GroupedRun[];
+  groups: FactGroup[];
+}
+
+/** The same facts, with what they have in common written once: most runs of a moment are alike. */
+export function groupedFactsOf(rows: RunRow[]): GroupedFacts {
+  const runs: GroupedRun[] = [];
+  const groups: FactGroup[] = [];
+  const indexes = new Map<string, number>();
+  for (const [runId, version, ...fact] of factsOf(rows)) {
+    const [kind, environmentKey, task, queue, machine, minute, column, timeClass, usageMs] = fact;
+    const group: FactGroup = [kind, environmentKey, task, queue, machine, minute, column, timeClass];
+    const key = group.join("\0");
+    let index = indexes.get(key);
+    if (index === undefined) {
+      index = groups.push(group) - 1;
+      indexes.set(key, index);
+    }
+    if (kind === "created") {
+      runs.push([runId, version, index, null, null, 0]);
+      continue;
+    }
+    // A run's facts follow one another.
+    const run = runs.at(-1) as GroupedRun;
+    if (kind === "started") run[3] = index;
+    else {
+      run[4] = index;
+      run[5] = usageMs;
+    }
+  }
+  return { runs, groups };
+}
+
 /** In the order in which the statements read it. */
 export type ErrorFact = [
   runId: string,

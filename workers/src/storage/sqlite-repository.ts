@@ -1,7 +1,6 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
 import { type Column, getTableColumns, type SQL, Subquery, sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/d1";
-import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import type { SqlDatabase } from "./sql-database.ts";
 import { SqlRepository } from "./sql-repository.ts";
 import * as tables from "./sqlite-schema.ts";
@@ -38,16 +37,10 @@ const namedRuns = (query: SQL): Subquery => new Subquery(query, getTableColumns(
 const isOneOf = (column: Column | SQL, values: string[]): SQL =>
   sql`${column} IN (SELECT value FROM json_each(${JSON.stringify(values)}))`;
 
-const dialect = new SQLiteAsyncDialect();
-
 /** The query side on D1. */
 export function d1Repository(d1: D1Database): SqlRepository {
   return sqliteRepository(drizzle(d1), async (rows) => {
     // Drizzle's own batch (0.45) fails for plain SQL with parameters.
-    const prepared = sqliteUpsert(rows).map((statement) => {
-      const query = dialect.sqlToQuery(statement);
-      return d1.prepare(query.sql).bind(...query.params);
-    });
-    await d1.batch(prepared);
+    await d1.batch(sqliteUpsert(rows).map(({ sql: text, params }) => d1.prepare(text).bind(...params)));
   });
 }

@@ -1,6 +1,5 @@
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { sql } from "drizzle-orm";
-import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import { drizzle } from "drizzle-orm/sqlite-proxy";
 import { sqliteMigrations } from "../../migrations/sqlite.ts";
 import type { Repository } from "../../src/storage/repository.ts";
@@ -32,14 +31,10 @@ export function openNodeSqlite(path = ":memory:"): NodeSqlite {
     const rows = statement.all(...parameters) as unknown[];
     return { rows: method === "get" ? ((rows[0] as unknown[]) ?? []) : rows };
   });
-  const dialect = new SQLiteAsyncDialect();
   const repository = sqliteRepository(db, async (rows) => {
     database.exec("BEGIN");
     try {
-      for (const statement of sqliteUpsert(rows)) {
-        const { sql, params } = dialect.sqlToQuery(statement);
-        database.prepare(sql).run(...(params as SQLInputValue[]));
-      }
+      for (const { sql, params } of sqliteUpsert(rows)) database.prepare(sql).run(...params);
       database.exec("COMMIT");
     } catch (error) {
       database.exec("ROLLBACK");
