@@ -96,6 +96,7 @@ export type {
   TaskWithSchemaOptions,
 } from "./define/task-types.ts";
 export { auth, configure } from "./manage/auth.ts";
+export type { BulkAction, BulkActionSelection } from "./manage/bulk-actions.ts";
 export {
   type ConcurrencyLimitKeyOptions,
   concurrencyLimits,
@@ -140,6 +141,7 @@ export type {
   UpdateScheduleOptions,
 } from "./manage/schedule-types.ts";
 export { schedules } from "./manage/schedules.ts";
+export { TriggerClient, type TriggerClientConfig } from "./manage/trigger-client.ts";
 export { type RawWebhook, type Webhook, WebhookError, webhooks } from "./manage/webhooks.ts";
 export {
   type CacheEntry,

@@ -5,7 +5,7 @@ import { fileURLToPath, pathToFileURL } from "node:url";
 import * as sdk from "@acme/sdk";
 import { enterFileStatement } from "@acme/sdk/bundle";
 import type { Loader, OnResolveResult, PartialMessage, Plugin } from "esbuild";
-import { isOfAgents, whyNoAgents } from "./agents.ts";
+import { whyLeftOut } from "./left-out.ts";
 import { findMissingNames } from "./missing-names.ts";
 
 /** Every specifier of the SDK, including Trigger.dev's. */
@@ -69,10 +69,11 @@ export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
         if (EXTENSIONS.test(path)) {
           return extensions === "inert" ? { path, namespace: INERT } : resolvedExtensions(path, root);
         }
+        const why = whyLeftOut(path);
         return {
           errors: [
-            isOfAgents(path)
-              ? { text: whyNoAgents(path) }
+            why !== null
+              ? { text: why }
               : {
                   text: `"${path}" is not available in Acme yet`,
                   detail: { remedy: "import from @acme/sdk" },
@@ -100,9 +101,7 @@ export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
           : [];
         const lines = contents.split("\n");
         const errors: PartialMessage[] = missing.map((found) => ({
-          text: isOfAgents(found.name)
-            ? whyNoAgents(found.name)
-            : `"${found.name}" is not available in Acme yet`,
+          text: whyLeftOut(found.name) ?? `"${found.name}" is not available in Acme yet`,
           location: {
             file: name,
             line: found.line,

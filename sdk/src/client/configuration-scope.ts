@@ -1,8 +1,15 @@
 import type { ApiClientConfiguration } from "./configuration.ts";
 
+export interface ScopedConfiguration extends ApiClientConfiguration {
+  /** Of a client of its own: `configure()` and enclosing scopes do not count. */
+  isIsolated?: boolean;
+  /** What is triggered has nothing to do with the run that the caller is part of. */
+  isDetached?: boolean;
+}
+
 interface Storage {
-  run<T>(store: ApiClientConfiguration, fn: () => T): T;
-  getStore(): ApiClientConfiguration | undefined;
+  run<T>(store: ScopedConfiguration, fn: () => T): T;
+  getStore(): ScopedConfiguration | undefined;
 }
 
 // Node, Bun, Deno and Workers have async-local storage. Browsers do not: there, concurrent `withAuth` calls
@@ -13,7 +20,7 @@ function createStorage(): Storage {
     | { AsyncLocalStorage: new () => Storage }
     | undefined;
   if (module?.AsyncLocalStorage) return new module.AsyncLocalStorage();
-  let current: ApiClientConfiguration | undefined;
+  let current: ScopedConfiguration | undefined;
   return {
     run(store, fn) {
       const outer = current;
@@ -32,10 +39,10 @@ function createStorage(): Storage {
 
 let storage: Storage | undefined;
 
-export const scopedConfiguration = (): ApiClientConfiguration | undefined => storage?.getStore();
+export const scopedConfiguration = (): ScopedConfiguration | undefined => storage?.getStore();
 
 /** Calls `fn`. Every API call that it makes, including those after an `await`, uses this configuration. */
-export function withConfiguration<T>(config: ApiClientConfiguration, fn: () => T): T {
+export function withConfiguration<T>(config: ScopedConfiguration, fn: () => T): T {
   storage ??= createStorage();
-  return storage.run({ ...storage.getStore(), ...config }, fn);
+  return storage.run(config.isIsolated ? config : { ...storage.getStore(), ...config }, fn);
 }

@@ -54,11 +54,12 @@ export function environmentVariable(name: string): string | undefined {
 
 /**
  * Returns the configuration of a call: its own, then that of `auth.withAuth`, then of `configure()`, then the
- * environment's.
+ * environment's. A `TriggerClient` has its own in place of the second and third.
  * @throws ApiClientMissingError that names what is missing and how to set it
  */
 export function resolveSettings(call: ApiClientConfiguration | undefined): ApiClientSettings {
-  const config = { ...configured, ...scopedConfiguration(), ...call };
+  const scoped = scopedConfiguration();
+  const config = { ...(scoped?.isIsolated ? {} : configured), ...scoped, ...call };
   const baseURL =
     config.baseURL ?? environmentVariable("ACME_API_URL") ?? environmentVariable("TRIGGER_API_URL");
   const accessToken =

@@ -8,6 +8,7 @@ import { listRunPages, runPath } from "../client/runs-api.ts";
 import type { AnyRunHandle, AnyTask } from "../define/task-types.ts";
 import type { ReadStreamOptions } from "../streams/read-stream.ts";
 import type { TriggerOptions } from "../trigger/trigger-options.ts";
+import { bulk } from "./bulk-actions.ts";
 import { subscribeToBatch, subscribeToRun, subscribeToRunsWithTag } from "./run-subscriptions.ts";
 import type {
   ListProjectRunsQueryParams,
@@ -175,6 +176,7 @@ async function fetchStream<T>(
 }
 
 export const runs = {
+  bulk,
   retrieve,
   list,
   cancel,

@@ -49,6 +49,21 @@ const replace = (value: Record<string, unknown>): void => {
 };
 
 /**
+ * Writes a source to the stream `key` of the run, of its parent or of the first run of the chain, and returns its chunks.
+ * @deprecated use `streams.pipe`
+ */
+const streamTo =
+  (target: "parent" | "root" | undefined) =>
+  async <T>(
+    key: string,
+    source: AsyncIterable<T> | ReadableStream<T>,
+    signal?: AbortSignal,
+  ): Promise<AsyncIterable<T>> => {
+    const { streams } = await import("../streams/streams.ts");
+    return streams.pipe(key, source, { target, ...(signal ? { signal } : {}) }).stream;
+  };
+
+/**
  * The metadata of the current run. Changes are visible here at once and on the server within a second. The
  * rest is sent before the run completes.
  */
@@ -79,20 +94,19 @@ export const metadata = {
     await run.metadata.flush();
     run.metadata.replaceLocal((await getRunMetadata(run.ctx.run.id, options)).metadata);
   },
+  stream: streamTo(undefined),
   /**
-   * Writes a source to the stream `key` of the run, and returns its chunks.
-   * @deprecated use `streams.pipe`
+   * The chunks of the run's own stream `key`, as they come.
+   * @deprecated use `streams.read`
    */
-  stream: async <T>(
-    key: string,
-    source: AsyncIterable<T> | ReadableStream<T>,
-    signal?: AbortSignal,
-  ): Promise<AsyncIterable<T>> => {
+  fetchStream: async <T>(key: string, signal?: AbortSignal): Promise<AsyncIterable<T>> => {
+    const run = currentRun();
+    if (!run) throw new Error("metadata.fetchStream() can be used inside a run only: use runs.fetchStream()");
     const { streams } = await import("../streams/streams.ts");
-    return streams.pipe(key, source, signal ? { signal } : {}).stream;
+    return streams.read<T>(run.ctx.run.id, key, signal ? { signal } : {});
   },
   /** Changes the metadata of the run that triggered this one, or its own if there is none. */
-  parent: updaterOf("parent"),
+  parent: { ...updaterOf("parent"), stream: streamTo("parent") },
   /** Changes the metadata of the first run of the chain. */
-  root: updaterOf("root"),
+  root: { ...updaterOf("root"), stream: streamTo("root") },
 };

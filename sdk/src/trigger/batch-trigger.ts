@@ -3,10 +3,10 @@ import { encodePacket } from "../client/packet.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
 import { batchOperationName } from "../contract/api/operations.ts";
 import type { OperationResult } from "../contract/journal.ts";
-import { currentRun } from "../run/state.ts";
 import { durableScope, UNKNOWN_ITEMS, waitScope } from "../wait/durable.ts";
 import { failedCall, readValue, recordedValue } from "../wait/operation-errors.ts";
 import type { BatchItems, BatchTriggerOptions } from "./batch-types.ts";
+import { triggeringRun } from "./caller.ts";
 import { idempotencyKeyOptions, toIdempotencyKey } from "./idempotency-keys.ts";
 import type { TaskRunResult } from "./task-run-promise.ts";
 import { resultOf, sentOptions, withOperation } from "./trigger.ts";
@@ -99,7 +99,7 @@ async function send<T>(
   operation: string | undefined,
   waits: boolean,
 ): Promise<CreatedBatch> {
-  const run = currentRun()?.ctx.run;
+  const run = triggeringRun();
   const version = waits ? run?.version : undefined;
   const all: T[] = Array.isArray(items) ? (items as T[]) : [];
   if (!Array.isArray(items)) for await (const item of items as AsyncIterable<T>) all.push(item);

@@ -1,5 +1,6 @@
 import { NotFoundError } from "../client/api-errors.ts";
 import { environmentVariable, resolveSettings } from "../client/configuration.ts";
+import { scopedConfiguration } from "../client/configuration-scope.ts";
 import { decodePacket, encodePacket, JSON_TYPE, STORE_TYPE } from "../client/packet.ts";
 import { request } from "../client/request.ts";
 import type { ApiRequestOptions } from "../client/request-options.ts";
@@ -11,6 +12,7 @@ import type { RunHandle } from "../define/task-types.ts";
 import { currentRun } from "../run/state.ts";
 import { durableScope, waitScope } from "../wait/durable.ts";
 import { errorOf, failedCall, failureOfCall, readValue, recordedValue } from "../wait/operation-errors.ts";
+import { triggeringRun } from "./caller.ts";
 import { idempotencyKeyOptions, toIdempotencyKey } from "./idempotency-keys.ts";
 import { TaskRunPromise, type TaskRunResult } from "./task-run-promise.ts";
 import { traceHeader } from "./trace-header.ts";
@@ -191,7 +193,7 @@ async function send<TIdentifier extends string, TInput, TOutput>(
     options: {
       ...(await sentOptions(call.options, call.queue)),
       payloadType: packet.dataType,
-      parentRunId: currentRun()?.ctx.run.id,
+      parentRunId: triggeringRun()?.id,
       ...more,
     },
   };
@@ -221,7 +223,9 @@ export const withOperation = (
     additionalHeaders: {
       ...traceHeader(),
       ...options?.additionalHeaders,
-      ...(operation === undefined || options?.clientConfig ? {} : { [OPERATION_HEADER]: operation }),
+      ...(operation === undefined || options?.clientConfig || scopedConfiguration()?.isIsolated
+        ? {}
+        : { [OPERATION_HEADER]: operation }),
     },
   });
 
@@ -246,7 +250,7 @@ export async function sentOptions(
     queue: typeof queue === "string" ? { name: queue } : queue,
     concurrencyKey: options?.concurrencyKey,
     concurrency: limitsOf(options?.concurrency),
-    test: currentRun()?.ctx.run.isTest,
+    test: triggeringRun()?.isTest,
     idempotencyKey: key,
     idempotencyKeyTTL: options?.idempotencyKeyTTL,
     idempotencyKeyOptions: key ? idempotencyKeyOptions(key) : undefined,
