@@ -27,6 +27,7 @@ export const workerOptions = (outside: Outside) => ({
       BULK_ACTION: object("BulkActionObject"),
       DELETION: object("ProjectDeletionObject"),
       ALERTS: object("AlertsObject"),
+      ARTIFACTS: object("ArtifactsObject"),
       USER: object("UserObject"),
       MONITOR: object("MonitorObject"),
       DATABASE: object("DatabaseObject"),

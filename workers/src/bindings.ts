@@ -1,5 +1,6 @@
 import type { EnvironmentRef, Namespace, ObjectBindings } from "@acme/durable-objects/rpc";
 import type { AlertsRpc } from "./alerts/rpc.ts";
+import type { ArtifactsRpc } from "./artifacts/rpc.ts";
 import type { HeldToken } from "./auth/access-token.ts";
 import type { Authenticated } from "./auth/credentials.ts";
 import type { BulkActionRpc } from "./bulk-actions/rpc.ts";
@@ -18,6 +19,7 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   BULK_ACTION: Namespace<BulkActionRpc>;
   DELETION: Namespace<ProjectDeletionRpc>;
   ALERTS: Namespace<AlertsRpc>;
+  ARTIFACTS: Namespace<ArtifactsRpc>;
   USER: Namespace<UserRpc>;
   MONITOR: Namespace<MonitorRpc>;
   /** Query side in Postgres: goes before D1. */

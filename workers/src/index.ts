@@ -44,6 +44,7 @@ export class WaitpointObject extends waitpointObject<Bindings>({ openProjection:
 export class LiveObject extends liveObject<Bindings>(liveDependencies) {}
 export class BatchObject extends batchObject<Bindings>() {}
 export { AlertsObject } from "./alerts/object.ts";
+export { ArtifactsObject } from "./artifacts/object.ts";
 export { BulkActionObject } from "./bulk-actions/object.ts";
 export { ProjectDeletionObject } from "./control/deletion/object.ts";
 export { MonitorObject } from "./health/monitor/object.ts";

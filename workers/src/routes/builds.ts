@@ -18,7 +18,7 @@ import { Failure } from "../http/failure.ts";
 import { runFeed } from "../objects.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
 import { BUILD_DEADLINE_MS, deploymentState } from "../runs/deployment-state.ts";
-import { promoteTo, requireDeployable } from "../runs/deployments.ts";
+import { createDeployment, promoteTo, requireDeployable } from "../runs/deployments.ts";
 import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 import { deploymentView } from "../views/deployment-view.ts";
@@ -56,7 +56,7 @@ export const buildRoutes = new Hono<App>()
       c,
       deed,
       () =>
-        openRepository(c.env).createDeployment({
+        createDeployment(c.env, environment, {
           environmentKey: environment.key,
           contentHash,
           bundleBytes,

@@ -13,9 +13,8 @@ import { announced } from "../control/announced.ts";
 import { deedIn } from "../control/audit.ts";
 import { readBody, readBytes } from "../http/body.ts";
 import { Failure, invalid } from "../http/failure.ts";
-import { collectArtifacts } from "../runs/collect-artifacts.ts";
 import { freshDeployment } from "../runs/current-deployment.ts";
-import { promoteTo, requireDeployable } from "../runs/deployments.ts";
+import { createDeployment, promoteTo, requireDeployable } from "../runs/deployments.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
@@ -75,7 +74,7 @@ export const deploymentRoutes = new Hono<App>()
       c,
       deed,
       async () => {
-        const made = await openRepository(c.env).createDeployment({
+        const made = await createDeployment(c.env, environment, {
           environmentKey: environment.key,
           contentHash,
           bundleBytes,
@@ -85,7 +84,6 @@ export const deploymentRoutes = new Hono<App>()
       },
       ({ version }) => ({ version }),
     );
-    c.executionCtx.waitUntil(collectArtifacts(c.env, environment));
     return c.json(deploymentView(created, promote ? created.id : null), 201);
   })
   .get("/api/v1/projects/:ref/:env/deployments", access("listDeployments"), async (c) => {
@@ -117,7 +115,6 @@ export const deploymentRoutes = new Hono<App>()
       target: { type: "deployment", id: found.version },
     });
     const promoted = await announced(c, deed, () => promoteTo(c.env, environment, found));
-    c.executionCtx.waitUntil(collectArtifacts(c.env, environment));
     return c.json(deploymentView(promoted, found.id));
   });
 

@@ -1,13 +1,14 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { timingProblem } from "@acme/durable-objects/schedules";
 import type { WorkerManifest } from "@acme/sdk/contract";
+import type { ArtifactsRpc } from "../artifacts/rpc.ts";
 import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { bundleKey, formerBundleKey } from "../storage/bundles.ts";
 import { openRepository } from "../storage/open.ts";
-import type { DeploymentRecord } from "../storage/repository.ts";
+import type { DeploymentInput, DeploymentRecord } from "../storage/repository.ts";
 import { freshDeployment } from "./current-deployment.ts";
 import { deploymentState } from "./deployment-state.ts";
 
@@ -55,30 +56,66 @@ export async function requireDeployable(
   checkDeclaredLimits(manifest);
   const size = await openBlobs(env).size(bundleKey(environment.organization.id, contentHash));
   if (size !== null) return size;
-  throw new Failure(
+  throw bundleNotFound(contentHash);
+}
+
+const bundleNotFound = (contentHash: string): Failure =>
+  new Failure(
     422,
     "bundle_not_found",
     `Bundle ${contentHash} was not uploaded. PUT it first, then create the deployment.`,
   );
+
+/**
+ * Adds a deployment, and has old ones collected. Throws a 422 when its bundle, which an old version had too, was deleted with
+ * that one in this moment.
+ */
+export async function createDeployment(
+  env: Bindings,
+  environment: EnvironmentRef,
+  input: DeploymentInput,
+): Promise<DeploymentRecord> {
+  const repository = openRepository(env);
+  const created = await repository.createDeployment(input);
+  if ((await openBlobs(env).size(bundleKey(environment.organization.id, input.contentHash))) === null) {
+    await repository.markCollected(created.id, Date.now());
+    throw bundleNotFound(input.contentHash);
+  }
+  await collectSoon(env, environment);
+  return created;
 }
 
-/** Throws a 422 where the bundle of an old version was collected. */
+/** Where it can't be reached, the next deployment makes up for it. */
+async function collectSoon(env: Bindings, environment: EnvironmentRef): Promise<void> {
+  // The bundles of development versions are on the developer's machine.
+  if (environment.type === "DEVELOPMENT") return;
+  const artifacts: ArtifactsRpc = env.ARTIFACTS.getByName(environment.key);
+  await artifacts
+    .collectSoon(environment)
+    .catch((error) => console.error("Old versions are collected after the next deployment", error));
+}
+
+/** Throws a 422 where the bundle of an old version was deleted, or is about to be. */
 async function requireBundle(
   env: Bindings,
   environment: EnvironmentRef,
-  { contentHash, version }: DeploymentRecord,
+  { contentHash, version, collectedAt }: DeploymentRecord,
 ): Promise<void> {
   // The bundle of a development version is on the developer's machine.
   if (environment.type === "DEVELOPMENT") return;
   const blobs = openBlobs(env);
   const keys = [bundleKey(environment.organization.id, contentHash), formerBundleKey(contentHash)];
-  for (const key of keys) if ((await blobs.size(key)) !== null) return;
-  throw new Failure(
+  if (collectedAt === null) for (const key of keys) if ((await blobs.size(key)) !== null) return;
+  throw bundleCollected(version);
+}
+
+/** Answers to whoever asks for a version that was collected. */
+export const bundleCollected = (version: string): Failure =>
+  new Failure(
     422,
     "bundle_collected",
     `The bundle of version ${version} is not kept any more, because no run needs it: deploy that code again. Nothing was changed.`,
   );
-}
 
 /** New runs go to this deployment from here on. Throws a 409 when its build has not succeeded. */
 export async function promoteTo(
@@ -101,5 +138,6 @@ export async function promoteTo(
   const promotedAt = Date.now();
   await openRepository(env).markPromoted(id, promotedAt);
   await freshDeployment(env, environment.key);
+  await collectSoon(env, environment);
   return { ...target, promotedAt };
 }

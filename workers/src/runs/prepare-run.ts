@@ -27,6 +27,7 @@ import { Failure } from "../http/failure.ts";
 import { queueObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 import { currentDeployment, freshDeployment, type KnownDeployment } from "./current-deployment.ts";
+import { bundleCollected } from "./deployments.ts";
 import { metadataOf, payloadOf } from "./run-data.ts";
 
 export interface TriggerInput {
@@ -232,7 +233,7 @@ export class RunPreparation {
     });
   }
 
-  /** Throws a 404 for a version that was never deployed, or hasn't got the task. */
+  /** Throws a 404 for a version that was never deployed, or hasn't got the task, and a 422 for one that is not kept. */
   async #lockedTo(version: string, task: string): Promise<LockedVersion> {
     const { env, environment } = this;
     const locked = await remembered(this.#versions, version, async () => {
@@ -244,6 +245,7 @@ export class RunPreparation {
           `Version ${version} was never deployed to environment "${environment.slug}". Nothing was created.`,
         );
       }
+      if (found.collectedAt !== null) throw bundleCollected(version);
       const deployment = { id: found.id, version: found.version, contentHash: found.contentHash };
       return { deployment, ...indexed(found.manifest), retry: found.manifest.retry };
     });

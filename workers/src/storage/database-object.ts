@@ -105,9 +105,14 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     return this.#repository.createDeployment(input);
   }
 
-  async deploymentsOfBundle(contentHash: string) {
-    return this.#repository.deploymentsOfBundle(contentHash);
+  async isBundleKept(contentHash: string) {
+    return this.#repository.isBundleKept(contentHash);
   }
+
+  async markCollected(id: string, at: number | null) {
+    return this.#repository.markCollected(id, at);
+  }
+
   async pruneDeployments(environmentKey: string, keep: number) {
     return this.#repository.pruneDeployments(environmentKey, keep);
   }

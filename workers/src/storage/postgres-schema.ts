@@ -142,6 +142,7 @@ export const deployments = pgTable(
     manifest: json().$type<WorkerManifest>().notNull(),
     createdAt: millis("created_at").notNull(),
     promotedAt: millis("promoted_at"),
+    collectedAt: millis("collected_at"),
     status: text().$type<"BUILDING" | "DEPLOYED" | "FAILED">().notNull().default("DEPLOYED"),
     finishedAt: millis("finished_at"),
     failure: text(),

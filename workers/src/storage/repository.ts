@@ -45,6 +45,8 @@ export interface DeploymentRecord extends Omit<DeploymentInput, "image"> {
   createdAt: number;
   /** When it was promoted last; null: never. */
   promotedAt: number | null;
+  /** From when on nothing new may need its bundle, which is deleted then; null: it is kept. */
+  collectedAt: number | null;
 }
 
 export interface DeploymentListOptions {
@@ -52,6 +54,8 @@ export interface DeploymentListOptions {
   after?: string;
   /** Only those in this state; one that no deployment is ever in gives none. */
   status?: string;
+  /** Only those whose bundles are kept. */
+  kept?: boolean;
 }
 
 /**
@@ -140,8 +144,10 @@ export interface Repository extends RunProjection, WaitpointProjection {
   createDeployment(input: DeploymentInput): Promise<DeploymentRecord>;
   /** Deletes all deployments of an environment but the newest `keep`. */
   pruneDeployments(environmentKey: string, keep: number): Promise<void>;
-  /** Ids of the deployments, in any environment, that have this bundle. */
-  deploymentsOfBundle(contentHash: string): Promise<string[]>;
+  /** Whether a deployment, in any environment, needs this bundle: one that was neither collected nor failed. */
+  isBundleKept(contentHash: string): Promise<boolean>;
+  /** See `DeploymentRecord.collectedAt`. */
+  markCollected(id: string, at: number | null): Promise<void>;
   findDeployment(id: string): Promise<DeploymentRecord | null>;
   findDeploymentByVersion(environmentKey: string, version: string): Promise<DeploymentRecord | null>;
   /** Newest first. */
@@ -150,6 +156,7 @@ export interface Repository extends RunProjection, WaitpointProjection {
     limit: number,
     options?: DeploymentListOptions,
   ): Promise<DeploymentRecord[]>;
+  /** A version that becomes current is not collected. */
   markPromoted(id: string, at?: number): Promise<void>;
   /** Ends a build, where it has not ended yet. Returns the deployment as it is then; null: there is none with this id. */
   finishBuild(

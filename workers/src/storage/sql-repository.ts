@@ -1,6 +1,6 @@
 import type { EnvironmentRef, RunRow, WaitpointRow } from "@acme/durable-objects/rpc";
 import { newId, type RunStatus } from "@acme/sdk/contract";
-import { and, asc, desc, eq, gt, gte, isNull, lt, notInArray, or, type SQL, sql } from "drizzle-orm";
+import { and, asc, desc, eq, gt, gte, isNull, lt, ne, notInArray, or, type SQL, sql } from "drizzle-orm";
 import { BUILD_DEADLINE_MS } from "../runs/deployment-state.ts";
 import { selectBatchIds } from "./batch-queries.ts";
 import type {
@@ -150,13 +150,25 @@ export class SqlRepository implements Repository {
     await this.#db.delete(deployments).where(and(ofEnvironment, notInArray(deployments.id, kept)));
   }
 
-  async deploymentsOfBundle(contentHash: string): Promise<string[]> {
+  async isBundleKept(contentHash: string): Promise<boolean> {
     const { deployments } = this.#tables;
     const found = await this.#db
       .select({ id: deployments.id })
       .from(deployments)
-      .where(eq(deployments.contentHash, contentHash));
-    return found.map(({ id }) => id);
+      .where(
+        and(
+          eq(deployments.contentHash, contentHash),
+          isNull(deployments.collectedAt),
+          ne(deployments.status, "FAILED"),
+        ),
+      )
+      .limit(1);
+    return found.length > 0;
+  }
+
+  async markCollected(id: string, at: number | null): Promise<void> {
+    const { deployments } = this.#tables;
+    await this.#db.update(deployments).set({ collectedAt: at }).where(eq(deployments.id, id));
   }
 
   async findDeployment(id: string): Promise<DeploymentRecord | null> {
@@ -173,7 +185,7 @@ export class SqlRepository implements Repository {
   async listDeployments(
     environmentKey: string,
     limit: number,
-    { after, status }: DeploymentListOptions = {},
+    { after, status, kept }: DeploymentListOptions = {},
   ): Promise<DeploymentRecord[]> {
     const { deployments } = this.#tables;
     const older =
@@ -183,7 +195,14 @@ export class SqlRepository implements Repository {
     return this.#db
       .select()
       .from(deployments)
-      .where(and(eq(deployments.environmentKey, environmentKey), older, this.#inState(status)))
+      .where(
+        and(
+          eq(deployments.environmentKey, environmentKey),
+          older,
+          this.#inState(status),
+          kept ? isNull(deployments.collectedAt) : undefined,
+        ),
+      )
       .orderBy(
         desc(deployments.createdAt),
         desc(sql`length(${deployments.version})`),
@@ -206,7 +225,10 @@ export class SqlRepository implements Repository {
 
   async markPromoted(id: string, at = Date.now()): Promise<void> {
     const { deployments } = this.#tables;
-    await this.#db.update(deployments).set({ promotedAt: at }).where(eq(deployments.id, id));
+    await this.#db
+      .update(deployments)
+      .set({ promotedAt: at, collectedAt: null })
+      .where(eq(deployments.id, id));
   }
 
   async finishBuild(

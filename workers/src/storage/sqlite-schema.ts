@@ -129,6 +129,8 @@ export const deployments = sqliteTable(
     manifest: text({ mode: "json" }).$type<WorkerManifest>().notNull(),
     createdAt: integer("created_at").notNull(),
     promotedAt: integer("promoted_at"),
+    /** From when on nothing new may need its bundle, which is deleted then; null: it is kept. */
+    collectedAt: integer("collected_at"),
     status: text().$type<"BUILDING" | "DEPLOYED" | "FAILED">().notNull().default("DEPLOYED"),
     /** When its build ended; null: it has not, or there was none. */
     finishedAt: integer("finished_at"),

@@ -1,3 +1,4 @@
+import { randomBase36 } from "@acme/sdk/contract";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { DeploymentInput, Repository } from "../../src/storage/repository.ts";
 import { type Account, anAccount, sha256 } from "./an-account.ts";
@@ -69,6 +70,27 @@ export function deploymentSuite(open: () => Promise<Store>): void {
       await repository.markPromoted(created.id);
       const promoted = await repository.findDeployment(created.id);
       expect(promoted?.promotedAt).toBeGreaterThanOrEqual(created.createdAt);
+    });
+
+    it("are collected, until one becomes current; their bundle is kept as long as one needs it", async () => {
+      const { prod, dev } = await anAccount(connection);
+      const input = { ...anInput(prod), contentHash: randomBase36(64) };
+      const [first, second] = [
+        await repository.createDeployment(input),
+        await repository.createDeployment({ ...input, environmentKey: dev }),
+      ];
+      const kept = async () =>
+        (await repository.listDeployments(prod, 3, { kept: true })).map(({ id }) => id);
+      expect(first.collectedAt).toBeNull();
+      await repository.markCollected(first.id, 5);
+      expect((await repository.findDeployment(first.id))?.collectedAt).toBe(5);
+      expect(await kept()).toEqual([]);
+      expect(await repository.isBundleKept(input.contentHash)).toBe(true);
+      await repository.markCollected(second.id, 6);
+      expect(await repository.isBundleKept(input.contentHash)).toBe(false);
+      await repository.markPromoted(first.id);
+      expect(await kept()).toEqual([first.id]);
+      expect(await repository.isBundleKept(input.contentHash)).toBe(true);
     });
   });
 }
