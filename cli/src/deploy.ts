@@ -42,6 +42,8 @@ export interface BuildSettings {
   config?: string;
   /** Slug of the environment that is deployed to, for build extensions. */
   environment?: string;
+  /** The branch of the preview environment. */
+  branch?: string;
 }
 
 /** Variables that the project's code does not get while it is indexed. */
@@ -73,6 +75,7 @@ export async function buildProject(path: string, settings: BuildSettings = {}): 
     const layers = await extensions.complete({
       runtime: project.config.runtime ?? "node",
       environment: settings.environment ?? "prod",
+      branch: settings.branch,
       contentHash: bundle.contentHash,
       outputPath,
       config: { project: project.config.project, dirs: project.config.dirs ?? [] },

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addAdminCommands } from "./commands/admin.ts";
 import { addBatchCommands } from "./commands/batches.ts";
+import { addBranchCommands } from "./commands/branches.ts";
 import { addCompletionCommand } from "./commands/completion.ts";
 import { addDeployCommands } from "./commands/deploy.ts";
 import { addDevCommand } from "./commands/dev.ts";
@@ -65,6 +66,7 @@ Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
   addDevCommand(program);
   addDeployCommands(program);
   addRollbackCommand(program);
+  addBranchCommands(program);
   addUpdateCommand(program);
   program.commandsGroup("Runs:");
   addTriggerCommand(program);

@@ -1,4 +1,5 @@
 import { randomBase36 } from "@acme/sdk/contract";
+import type { ProjectEnvironment } from "@acme/sdk/contract/api";
 import { describe, expect, it, vi } from "vitest";
 import { ADMIN_TOKEN, call, deploy, newProject } from "./client.ts";
 import { anEmail, signIn } from "./person.ts";
@@ -92,5 +93,72 @@ describe("a branch of a preview environment", () => {
     expect((await ask("GET", `/api/v3/runs/${id}`)).status).toBe(200);
     await owner.call("POST", `${base}/environments`, { type: "branch", branch: NAME });
     expect((await ask("POST", "/api/v1/tasks/hello/trigger", {})).status).toBe(200);
+  });
+});
+
+describe("a branch of a development environment", () => {
+  const withBranch = async () => {
+    const project = await newProject();
+    const owner = await signIn(anEmail(), { organization: project.ref.slice(5), role: "owner" });
+    const base = `/api/v1/projects/${project.ref}`;
+    const create = async () =>
+      (
+        await owner.call<ProjectEnvironment>("POST", `${base}/environments`, {
+          type: "branch",
+          branch: NAME,
+          parent: "dev",
+        })
+      ).body;
+    return { base, branch: await create(), create, owner, project };
+  };
+
+  it("is its owner's, beside their own environment", async () => {
+    const { base, branch, create, owner } = await withBranch();
+    expect(branch).toMatchObject({ type: "DEVELOPMENT", branch: NAME, name: NAME });
+    expect(await create()).toEqual(branch);
+    const own = (await owner.call<ProjectEnvironment>("POST", `${base}/environments`, { type: "dev" })).body;
+    expect(own).toMatchObject({ branch: null, userId: branch.userId });
+    expect(branch.slug).toMatch(new RegExp(`^${own.slug}-feat-search-[0-9a-f]{8}$`));
+    const key = (await owner.call<{ key: string }>("POST", `${base}/${own.slug}/keys`, {})).body.key;
+
+    // What `acme dev` registers, and what is triggered, with the branch is the branch's alone.
+    const header = { "x-trigger-branch": NAME };
+    const body = {
+      contentHash: "ab".repeat(32),
+      bundleBytes: 1,
+      manifest: { tasks: [{ id: "hello", filePath: "hello.ts" }] },
+    };
+    const registered = await call("POST", "/engine/v1/dev/versions", key, body, header);
+    expect(registered.status).toBe(201);
+    const run = await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", key, {}, header);
+    expect(run.body.id).toContain(branch.key);
+    const tunnel = await call("POST", "/engine/v1/dev/tunnel", key, undefined, header);
+    expect(tunnel.body).toMatchObject({ environment: { slug: branch.slug } });
+    const waiting = await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", key, {});
+    expect(waiting.body.id).toContain(own.key);
+    expect(await call("GET", `/api/v3/runs/${waiting.body.id}`, key)).toMatchObject({
+      body: { status: "PENDING_VERSION" },
+    });
+    const unknown = await call("POST", "/api/v1/tasks/hello/trigger", key, {}, { "x-trigger-branch": "x" });
+    expect(unknown).toMatchObject({ status: 404, body: { code: "branch_not_found" } });
+    expect(unknown.body.error).toContain("--env dev");
+  });
+
+  it("is archived beside one of the same name in the preview environment", async () => {
+    const { base, branch, create, owner } = await withBranch();
+    const preview = await owner.call<ProjectEnvironment>("POST", `${base}/environments`, {
+      type: "branch",
+      branch: NAME,
+    });
+    expect(preview.body.id).not.toBe(branch.id);
+    const archived = await owner.call<ProjectEnvironment>("POST", `${base}/branches/archive`, {
+      branch: NAME,
+      parent: "dev",
+    });
+    expect(archived.body).toMatchObject({ id: branch.id, archivedAt: expect.any(String) });
+    const { body } = await owner.call<{ data: ProjectEnvironment[] }>("GET", `${base}/environments`);
+    const open = body.data.filter((each) => each.branch === NAME && each.archivedAt === null);
+    expect(open.map(({ id }) => id)).toEqual([preview.body.id]);
+    expect(await create()).toMatchObject({ id: branch.id, archivedAt: null });
   });
 });

@@ -11,6 +11,8 @@ export interface ApiAccess {
   token?: string;
   /** What an access token acts on, where the path does not say it: `PROJECTREF/SLUG`. */
   environment?: string;
+  /** The branch of that environment, or of the secret key's. */
+  branch?: string;
 }
 
 /** The server refused a call. */
@@ -30,12 +32,13 @@ export class UnreachableError extends CliError {}
 
 /** Calls the API. `path` begins with a slash. @throws CliError that says what to do */
 export async function call<T>(
-  { apiUrl, token, environment }: ApiAccess,
+  access: ApiAccess,
   schema: z.ZodType<T>,
   method: string,
   path: string,
   body?: Uint8Array | object,
 ): Promise<T> {
+  const { apiUrl, token, environment } = access;
   const binary = body instanceof Uint8Array;
   let response: Response;
   let text: string;
@@ -45,7 +48,7 @@ export async function call<T>(
       headers: {
         ...(token && { authorization: `Bearer ${token}` }),
         ...(environment && { [ENVIRONMENT_HEADER]: environment }),
-        ...branchHeader(),
+        ...branchHeader(access),
         ...(body && { "content-type": binary ? "application/javascript" : "application/json" }),
       },
       body: binary ? Uint8Array.from(body) : body && JSON.stringify(body),
@@ -62,10 +65,17 @@ export async function call<T>(
   throw new CliError(`${apiUrl} did not answer like an Acme server. Check that ACME_API_URL is correct.`);
 }
 
-/** The branch of a preview environment that the command is for: other environments have none. */
-function branchHeader(): Record<string, string> {
-  const branch = process.env.ACME_PREVIEW_BRANCH || process.env.TRIGGER_PREVIEW_BRANCH;
-  return branch ? { "x-trigger-branch": branch } : {};
+/** Whose branch the call is for: other environments have none. */
+const VARIABLES = {
+  preview: ["ACME_PREVIEW_BRANCH", "TRIGGER_PREVIEW_BRANCH"],
+  dev: ["ACME_DEV_BRANCH", "TRIGGER_DEV_BRANCH"],
+} as const;
+
+function branchHeader({ branch, environment, token }: ApiAccess): Record<string, string> {
+  const isDev = environment ? /\/dev(-|$)/.test(environment) : token?.startsWith("tr_dev_");
+  const names = VARIABLES[isDev ? "dev" : "preview"];
+  const named = branch ?? names.map((name) => process.env[name]).find(Boolean);
+  return named ? { "x-trigger-branch": named } : {};
 }
 
 function jsonOf(text: string): unknown {

@@ -8,6 +8,7 @@ import { projectRefOf } from "../project/project-ref.ts";
 
 interface DeployOptions {
   env: string;
+  branch?: string;
   config?: string;
   projectRef?: string;
   skipPromotion?: boolean;
@@ -25,6 +26,7 @@ export function addDeployCommands(program: Command): void {
     .description("bundle a project, find its tasks, upload it and make it the current version")
     .argument("[dir]", "the project's folder", ".")
     .option("-e, --env <slug>", "environment: dev, staging, preview or prod", "prod")
+    .option("-b, --branch <name>", "with --env preview: a branch of it, which is created if it is missing")
     .option("-c, --config <file>", "configuration file, relative to the folder")
     .option("-p, --project-ref <ref>", "project, instead of the configuration's")
     .option("--skip-promotion", "create the version, but keep the current one for new runs")
@@ -46,6 +48,7 @@ export function addDeployCommands(program: Command): void {
 Examples:
   $ acme deploy
   $ acme deploy ./jobs --env staging
+  $ acme deploy --env preview --branch feat/search
   $ acme deploy --dry-run
   $ acme deploy --skip-promotion --json | jq -r .version`,
     )
@@ -90,6 +93,8 @@ async function promote(version: string, dir: string, options: DeployOptions): Pr
 
 async function deploy(dir: string, options: DeployOptions): Promise<void> {
   await checkEnvironment(options.env);
+  if (options.branch && options.env !== "preview")
+    throw new CliError(`Only the preview environment has branches to deploy to: add --env preview.`);
   const [{ projectAccess }, { projectApi }, { buildProject, deployProject }] = await Promise.all([
     import("../access.ts"),
     import("../api/project-api.ts"),
@@ -97,7 +102,8 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
   ]);
   // Missing credentials are reported before the work, not after it.
   const access = options.dryRun ? undefined : projectAccess({ apiUrl: options.apiUrl });
-  const built = await buildProject(dir, { config: options.config, environment: options.env });
+  const { branch, config, env: environment } = options;
+  const built = await buildProject(dir, { config, environment, branch });
   for (const warning of built.bundle.warnings) console.error(`warning: ${warning}`);
   if (built.output.trim()) console.error(built.output.trimEnd());
   const { tasks } = built.manifest;
@@ -116,8 +122,9 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
     return;
   }
   const ref = options.projectRef ?? process.env.ACME_PROJECT_REF ?? built.project.config.project;
-  const api = projectApi(access, ref, options.env);
-  await setVariables(access, ref, options.env, built.variables);
+  const slug = await slugOf(access, ref, options);
+  const api = projectApi(access, ref, slug);
+  await setVariables(access, ref, slug, built.variables);
   const { image, made } = await create(api, built, ref, options, deployProject);
   if (options.json) {
     console.log(JSON.stringify(made, null, 2));
@@ -125,12 +132,23 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
   }
   if (image) console.log(image);
   console.log(
-    `Version ${made.version} of ${ref} deployed to ${options.env}: ${countOf(made.tasks.length)} (${size})${
+    `Version ${made.version} of ${ref} deployed to ${options.branch ? `branch ${options.branch} of preview` : options.env}: ${countOf(made.tasks.length)} (${size})${
       made.promoted
         ? ", now the current one."
-        : `, not promoted. To use it: acme promote ${made.version} --env ${options.env}`
+        : `, not promoted. To use it: ${options.branch ? `ACME_PREVIEW_BRANCH=${options.branch} ` : ""}acme promote ${made.version} --env ${options.env}`
     }`,
   );
+}
+
+/** The environment that is deployed to: of a branch, which is created here, it has a name of its own. */
+async function slugOf(
+  { apiUrl, accessToken }: { apiUrl: string; accessToken: string },
+  ref: string,
+  { branch, env }: DeployOptions,
+): Promise<string> {
+  if (!branch) return env;
+  const { branchesApi } = await import("../api/branches-api.ts");
+  return (await branchesApi({ apiUrl, token: accessToken }, ref).create(branch, "preview")).slug;
 }
 
 type Deploy = typeof import("../deploy.ts").deployProject;
@@ -184,12 +202,12 @@ async function setVariables(
 ): Promise<void> {
   if (groups.length === 0) return;
   const { variablesApi } = await import("../api/variables-api.ts");
-  const api = variablesApi(access, projectRef, environment);
   for (const { isSecret, ofParent, override, values } of groups) {
-    // Only branches have a parent; `acme deploy` goes to the environment itself.
-    if (ofParent && environment !== "preview") continue;
-    const changed = await api.set(values, { override, isSecret });
-    if (changed.length > 0) console.error(`Variables set in ${environment}: ${changed.join(", ")}`);
+    // Only branches have a parent.
+    if (ofParent && !environment.startsWith("preview")) continue;
+    const target = ofParent ? "preview" : environment;
+    const changed = await variablesApi(access, projectRef, target).set(values, { override, isSecret });
+    if (changed.length > 0) console.error(`Variables set in ${target}: ${changed.join(", ")}`);
   }
 }
 

@@ -3,6 +3,7 @@ import { isInteractive } from "../terminal/style.ts";
 
 interface DevCommandOptions {
   config?: string;
+  branch?: string;
   apiUrl?: string;
   envFile?: string[];
   maxConcurrentRuns: number;
@@ -27,6 +28,10 @@ export function addDevCommand(program: Command): void {
     .argument("[dir]", "the project's folder", ".")
     .option("-c, --config <file>", "configuration file, relative to the folder")
     .option(
+      "-b, --branch <name>",
+      "a branch of your development environment, with runs of its own (or ACME_DEV_BRANCH)",
+    )
+    .option(
       "--env-file <file...>",
       "variables of the tasks, instead of .env, .env.development and .env.local",
     )
@@ -49,6 +54,7 @@ server that was started here.
 Examples:
   $ acme dev
   $ acme dev ./jobs --logs
+  $ acme dev --branch feat/search
   $ acme dev --inspect
   $ acme dev --json | jq -c 'select(.type == "run")'`,
     )
@@ -74,6 +80,7 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
     await dev({
       dir,
       config: options.config,
+      branch: options.branch ?? (process.env.ACME_DEV_BRANCH || process.env.TRIGGER_DEV_BRANCH),
       apiUrl: options.apiUrl,
       envFiles: options.envFile,
       maxConcurrentRuns: options.maxConcurrentRuns,

@@ -12,6 +12,7 @@ import {
 } from "@acme/container-host";
 import type { DequeuedRun, TunnelFailure, WorkerManifest } from "@acme/sdk/contract";
 import { RegisteredDevelopment, TunnelTicket } from "@acme/sdk/contract/api";
+import { inBranch } from "../api/branches-api.ts";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 import type { Bundle } from "../bundle/bundle.ts";
 import { indexProject } from "../deploy.ts";
@@ -29,6 +30,8 @@ export interface DevOptions {
   /** The project's folder. */
   dir: string;
   config?: string;
+  /** A branch of the development environment. */
+  branch?: string;
   apiUrl?: string;
   envFiles?: string[];
   maxConcurrentRuns: number;
@@ -60,7 +63,8 @@ export async function dev(options: DevOptions): Promise<void> {
     cwd: project.root,
     project: () => project.config.project,
   });
-  const session = new DevSession(options, project, access);
+  const branch = options.branch ? await inBranch(access, "dev", options.branch) : access;
+  const session = new DevSession(options, project, branch);
   const refused = session.refused.then((failure) => {
     const status = ` (${failure.status})`;
     throw new CliError(failure.error.endsWith(status) ? failure.error : failure.error + status);

@@ -9,7 +9,10 @@ export interface ApiClientConfiguration {
   accessToken?: string;
   /** @deprecated use `accessToken` */
   secretKey?: string;
-  /** The branch of a preview environment. Default: `ACME_PREVIEW_BRANCH`, else `TRIGGER_PREVIEW_BRANCH`. */
+  /**
+   * The branch of a preview or development environment. Default: `ACME_PREVIEW_BRANCH`, else `TRIGGER_PREVIEW_BRANCH`; with a
+   * development key `ACME_DEV_BRANCH`, else `TRIGGER_DEV_BRANCH`.
+   */
   previewBranch?: string;
   /** Default options of every call. */
   requestOptions?: Omit<ApiRequestOptions, "clientConfig">;
@@ -52,6 +55,12 @@ export function environmentVariable(name: string): string | undefined {
   return env?.[name] || undefined;
 }
 
+/** The branch that the environment's variables name: a development key's has variables of its own. */
+function branchOf(accessToken: string): string | undefined {
+  const which = accessToken.startsWith("tr_dev_") ? "DEV" : "PREVIEW";
+  return environmentVariable(`ACME_${which}_BRANCH`) ?? environmentVariable(`TRIGGER_${which}_BRANCH`);
+}
+
 /**
  * Returns the configuration of a call: its own, then that of `auth.withAuth`, then of `configure()`, then the
  * environment's. A `TriggerClient` has its own in place of the second and third.
@@ -85,10 +94,7 @@ export function resolveSettings(call: ApiClientConfiguration | undefined): ApiCl
   return {
     baseURL: baseURL.replace(/\/+$/, ""),
     accessToken,
-    previewBranch:
-      config.previewBranch ??
-      environmentVariable("ACME_PREVIEW_BRANCH") ??
-      environmentVariable("TRIGGER_PREVIEW_BRANCH"),
+    previewBranch: config.previewBranch ?? branchOf(accessToken),
     requestOptions: config.requestOptions,
   };
 }

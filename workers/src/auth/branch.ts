@@ -6,7 +6,7 @@ import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql } from "../storage/sql-connection.ts";
 
-/** Names a branch of a preview environment, whose key or name the request comes with. */
+/** Names a branch of a preview or development environment, whose key or name the request comes with. */
 export const BRANCH_HEADER = "x-trigger-branch";
 
 /** A branch that was archived, or created, is known after this time at most. */
@@ -23,13 +23,17 @@ const cache = new Cache<Branch>(BRANCH_CACHE_MS);
 /** For when branches were created or archived: this isolate then knows of it at once. */
 export const forgetBranches = (): void => cache.clear();
 
+/** Whether an environment of this type can have branches, or be one. */
+export const hasBranches = ({ type }: Pick<EnvironmentRef, "type">): boolean =>
+  type === "PREVIEW" || type === "DEVELOPMENT";
+
 /**
- * The environment that a request acts on: with the header above, a branch of the preview environment. Other environments have no
+ * The environment that a request acts on: with the header above, a branch of the preview or development environment. Other environments have no
  * branches, and for them the header means nothing. An archived branch can be looked at, and nothing else. Throws a 400, 404 or
  * 409.
  */
 export async function inBranch(c: Context<App>, environment: EnvironmentRef): Promise<EnvironmentRef> {
-  if (environment.type !== "PREVIEW") return environment;
+  if (!hasBranches(environment)) return environment;
   const branch = await branchOf(c.env, environment, c.req.header(BRANCH_HEADER));
   if (!branch) return environment;
   if (branch.archived && c.req.method !== "GET" && c.req.method !== "HEAD") {
@@ -57,7 +61,7 @@ export async function branchOf(
     throw new Failure(
       400,
       "wrong_branch",
-      `This key is of branch "${own.name}", and the header ${BRANCH_HEADER} names "${named.slice(0, 128)}". Use the key of the preview environment, or leave the header out. Nothing was changed.`,
+      `This key is of branch "${own.name}", and the header ${BRANCH_HEADER} names "${named.slice(0, 128)}". Use the key of the environment that it is a branch of, or leave the header out. Nothing was changed.`,
     );
   }
   const found = await find(env, `${environment.key} ${named}`, (environments) =>
@@ -67,7 +71,7 @@ export async function branchOf(
   throw new Failure(
     404,
     "branch_not_found",
-    `Preview environment of project "${environment.project.ref}" has no branch "${named.slice(0, 128)}". Create it: POST /api/v1/projects/${environment.project.ref}/environments with { "type": "branch", "branch": "NAME" }. Nothing was changed.`,
+    `Environment "${environment.slug}" of project "${environment.project.ref}" has no branch "${named.slice(0, 128)}". Create it: npx acme branches create NAME${environment.type === "DEVELOPMENT" ? " --env dev" : ""}. Nothing was changed.`,
   );
 }
 

@@ -10,7 +10,7 @@ import { takeToken } from "../http/rate-limit.ts";
 import type { Session } from "../people/session.ts";
 import { openRepository } from "../storage/open.ts";
 import type { HeldToken } from "./access-token.ts";
-import { branchOf } from "./branch.ts";
+import { branchOf, hasBranches } from "./branch.ts";
 import { noteUse } from "./key-use.ts";
 import { type Asked, requirePublicScopes } from "./public-scopes.ts";
 import { verifySelfSigned } from "./self-signed.ts";
@@ -122,7 +122,7 @@ export async function tokenHolder(
     const found = await bySecretKey(env, sha256(token));
     if (!found) return null;
     const { environment } = found;
-    const branch = environment.type === "PREVIEW" ? await branchOf(env, environment, options.branch) : null;
+    const branch = hasBranches(environment) ? await branchOf(env, environment, options.branch) : null;
     return { environment: { ...environment, ...branch?.environment }, scopes: null, expiresAt: null };
   }
   const claims = await claimsOf(env, token, options.expired ? 0 : Date.now());

@@ -15,7 +15,7 @@ import {
   authenticateToken,
   hasAccessToken,
 } from "./access-token.ts";
-import { inBranch } from "./branch.ts";
+import { hasBranches, inBranch } from "./branch.ts";
 import { type Authenticated, authenticateEnvironment, authenticateSecret, bearer } from "./credentials.ts";
 import { authenticateWholeProject } from "./project.ts";
 import { sha256 } from "./tokens.ts";
@@ -32,10 +32,7 @@ export function access(id: OperationId): MiddlewareHandler<App> {
     const authenticated = rule.credential === "none" ? null : await limitingGuesses(c, id, rule);
     if (authenticated) {
       const { environment } = authenticated;
-      c.set(
-        "environment",
-        environment.type === "PREVIEW" ? await branchNamed(c, authenticated) : environment,
-      );
+      c.set("environment", hasBranches(environment) ? await branchNamed(c, authenticated) : environment);
       c.set("credential", authenticated.credential);
     }
     return next();

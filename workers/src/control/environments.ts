@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { newId, randomBase36 } from "@acme/sdk/contract";
 import type {
+  ArchiveBranchBody,
   CreateEnvironmentBody,
   EnvironmentLimitsBody,
   EnvironmentResponse,
@@ -47,7 +48,7 @@ function rowsOf({ db, tables: { environments } }: SqlConnection, projectId: stri
 interface Wanted {
   slug: string;
   type: EnvironmentRef["type"];
-  userId?: string;
+  userId?: string | null;
   parentKey?: string;
   branch?: string;
 }
@@ -63,25 +64,25 @@ export async function createEnvironment(
     return ensure(c, { slug: `dev-${userId.slice(-8)}`, type: "DEVELOPMENT", userId });
   }
   if (body.type !== "branch") return ensure(c, { slug: body.type, type: ENVIRONMENT_TYPES[body.type] });
-  const parent = await ensure(c, { slug: "preview", type: "PREVIEW" });
-  await checkBranches(c, parent.key, body.branch);
-  return ensure(c, {
-    slug: slugOfBranch(body.branch),
-    type: "PREVIEW",
-    parentKey: parent.key,
-    branch: body.branch,
-  });
+  const { branch } = body;
+  const parent =
+    body.parent === "dev"
+      ? await createEnvironment(c, { type: "dev" })
+      : await ensure(c, { slug: "preview", type: "PREVIEW" });
+  await checkBranches(c, parent.key, branch);
+  const { key: parentKey, type, userId } = parent;
+  return ensure(c, { slug: slugOfBranch(parent.slug, branch), type, parentKey, branch, userId });
 }
 
 /** Branch names differ in what slugs can't show: a hash keeps them apart. */
-const slugOfBranch = (branch: string): string => {
+const slugOfBranch = (parent: string, branch: string): string => {
   const plain = branch
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "-")
     .replace(/^-+|-+$/g, "")
     .slice(0, 30);
   const hash = createHash("sha256").update(branch).digest("hex").slice(0, 8);
-  return `preview-${plain === "" ? "" : `${plain}-`}${hash}`;
+  return `${parent}-${plain === "" ? "" : `${plain}-`}${hash}`;
 };
 
 async function checkBranches(c: Context<App>, parentKey: string, branch: string): Promise<void> {
@@ -182,12 +183,20 @@ async function resume(c: Context<App>, id: string): Promise<void> {
  * Pauses a branch, cancels its unfinished runs and takes it out of use: its keys are refused until it is created again. What
  * ran there stays to be seen until its retention ends. If this is interrupted, the branch is paused and can be archived again.
  */
-export async function archiveBranch(c: Context<App>, branch: string): Promise<ProjectEnvironment> {
+export async function archiveBranch(
+  c: Context<App>,
+  { branch, parent }: z.output<typeof ArchiveBranchBody>,
+): Promise<ProjectEnvironment> {
   const connection = openSql(c.env);
   const { db, tables, atomically } = connection;
   const { environments } = tables;
   const project = projectOf(c.var.member);
-  const row = (await rowsOf(connection, project.id, eq(environments.branch, branch)))[0];
+  const named = and(
+    eq(environments.branch, branch),
+    eq(environments.type, ENVIRONMENT_TYPES[parent]),
+    parent === "dev" ? eq(environments.userId, c.var.person.id) : undefined,
+  );
+  const row = (await rowsOf(connection, project.id, named))[0];
   if (!row) {
     throw new Failure(404, "branch_not_found", `The project has no branch "${branch}". Nothing was changed.`);
   }

@@ -91,8 +91,7 @@ export const organizationRoutes = new Hono<App>()
     c.json(await createEnvironment(c, await readRequiredBody(c, CreateEnvironmentBody))),
   )
   .post(`${PROJECT}/branches/archive`, access("archiveBranch"), async (c) => {
-    const { branch } = await readRequiredBody(c, ArchiveBranchBody);
-    return c.json(await archiveBranch(c, branch));
+    return c.json(await archiveBranch(c, await readRequiredBody(c, ArchiveBranchBody)));
   })
   .get(`${ORGANIZATION}/audit`, access("listAuditLog"), async (c) =>
     c.json(await listAudit(openSql(c.env), c.var.member.organization.id, auditQueryOf(c))),

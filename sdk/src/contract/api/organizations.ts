@@ -137,14 +137,21 @@ export const BranchName = z
   .max(200)
   .regex(/^[^\s\p{Cc}~^:?*[\\]+$/u, "Give a branch's name, without spaces and control characters");
 
+export const BranchParent = z.enum(["preview", "dev"]);
+
 export const CreateEnvironmentBody = z.discriminatedUnion("type", [
   /** The caller's own development environment in this project. */
   z.object({ type: z.literal("dev") }).strict(),
   z.object({ type: z.literal("staging") }).strict(),
   z.object({ type: z.literal("preview") }).strict(),
   z.object({ type: z.literal("prod") }).strict(),
-  /** A branch of the project's preview environment, which is created if it is missing. An archived branch is restored. */
-  z.object({ type: z.literal("branch"), branch: BranchName }).strict(),
+  /**
+   * A branch of the project's preview environment, or of the caller's own development environment, which is created if it is missing.
+   * An archived branch is restored.
+   */
+  z
+    .object({ type: z.literal("branch"), branch: BranchName, parent: BranchParent.default("preview") })
+    .strict(),
 ]);
 
 export const ProjectEnvironment = z.object({
@@ -153,7 +160,7 @@ export const ProjectEnvironment = z.object({
   slug: z.string(),
   type: z.enum(["DEVELOPMENT", "STAGING", "PREVIEW", "PRODUCTION"]),
   name: z.string(),
-  /** Set for a preview environment's branch; null for other environments. */
+  /** Set for a branch of a preview or development environment; null for other environments. */
   branch: z.string().nullable(),
   /** The owner of a development environment. Null: it is shared. */
   userId: z.string().nullable(),
@@ -163,7 +170,9 @@ export const ProjectEnvironment = z.object({
 export type ProjectEnvironment = z.infer<typeof ProjectEnvironment>;
 
 export const ListEnvironmentsResponse = z.object({ data: z.array(ProjectEnvironment) });
-export const ArchiveBranchBody = z.object({ branch: BranchName }).strict();
+export const ArchiveBranchBody = z
+  .object({ branch: BranchName, parent: BranchParent.default("preview") })
+  .strict();
 
 /** What an organization's admins may change in an environment. Absent fields are not changed. */
 export const EnvironmentLimitsBody = z

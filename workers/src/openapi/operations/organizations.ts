@@ -130,7 +130,7 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/branches/archive": {
     post: {
       id: "archiveBranch",
-      summary: "Archive a branch of the preview environment",
+      summary: "Archive a branch of the preview environment, or of the caller's own development environment",
       body: api.ArchiveBranchBody,
       response: api.ProjectEnvironment,
     },

@@ -1,0 +1,33 @@
+import { ListEnvironmentsResponse, ProjectEnvironment } from "@acme/sdk/contract/api";
+import { type ApiAccess, call } from "./call.ts";
+
+export type BranchParent = "preview" | "dev";
+
+/** The branches of a project, with an access token. */
+export function branchesApi(access: ApiAccess, projectRef: string) {
+  const base = `/api/v1/projects/${encodeURIComponent(projectRef)}`;
+  const of = (parent: BranchParent): string => (parent === "dev" ? "DEVELOPMENT" : "PREVIEW");
+  return {
+    /** Archived ones too. */
+    async list(parent: BranchParent): Promise<ProjectEnvironment[]> {
+      const { data } = await call(access, ListEnvironmentsResponse, "GET", `${base}/environments`);
+      return data.filter(({ branch, type }) => branch !== null && type === of(parent));
+    },
+    /** The one that is there is given back; an archived one is restored. */
+    create: (branch: string, parent: BranchParent): Promise<ProjectEnvironment> =>
+      call(access, ProjectEnvironment, "POST", `${base}/environments`, { type: "branch", branch, parent }),
+    archive: (branch: string, parent: BranchParent): Promise<ProjectEnvironment> =>
+      call(access, ProjectEnvironment, "POST", `${base}/branches/archive`, { branch, parent }),
+  };
+}
+
+/**
+ * The same access for a branch of its environment: with an access token the branch is created if it is missing; with a secret key
+ * it has to be there.
+ */
+export async function inBranch(access: ApiAccess, parent: BranchParent, branch: string): Promise<ApiAccess> {
+  if (access.environment === undefined) return { ...access, branch };
+  const [ref = ""] = access.environment.split("/");
+  const { slug } = await branchesApi(access, ref).create(branch, parent);
+  return { ...access, environment: `${ref}/${slug}` };
+}
