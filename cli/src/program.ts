@@ -1,3 +1,4 @@
+import { styleText } from "node:util";
 import { Command } from "commander";
 import { addAdminCommands } from "./commands/admin.ts";
 import { addBatchCommands } from "./commands/batches.ts";
@@ -36,6 +37,13 @@ export function createProgram(): Command {
     .helpOption("-h, --help", "show how a command is used")
     // A command's own options come after its name: `acme trigger … --version V` is not `acme --version`.
     .enablePositionalOptions()
+    // Commander removes the styles where there is no terminal, or NO_COLOR is set. Subcommands inherit them.
+    .configureHelp({
+      styleTitle: (text) => styleText("bold", text, { validateStream: false }),
+      styleSubcommandTerm: (text) => styleText("cyan", text, { validateStream: false }),
+      styleOptionTerm: (text) => styleText("cyan", text, { validateStream: false }),
+      styleArgumentTerm: (text) => styleText("cyan", text, { validateStream: false }),
+    })
     .showHelpAfterError("Run the command with --help to see how it is used.")
     .exitOverride()
     .addHelpText(

@@ -47,7 +47,8 @@ export function addBranchCommands(program: Command): void {
     .addHelpText(
       "after",
       `
-\`acme deploy --env preview --branch NAME\` and \`acme dev --branch NAME\` create their branch themselves.
+\`acme deploy --env preview --branch NAME\` and \`acme dev --branch NAME\` create
+their branch themselves.
 
 Example:
   $ acme branches create feat/search`,
