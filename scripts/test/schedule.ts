@@ -25,12 +25,15 @@ export async function runJobs<T extends Scheduled>(
     );
   };
 
-  /** The longest job that fits. One that can use several processors gets by with one. */
+  /**
+   * The longest job for which half of what it needs is free: two jobs are seldom both at their busiest. One that can use
+   * several processors gets by with one.
+   */
   const next = (): T | undefined => {
     if (running.size === 0) return waiting[0];
     if (running.size >= processors * MOST_PER_PROCESSOR) return undefined;
     const busy = [...running.keys()].reduce((sum, job) => sum + job.processors, 0);
-    return waiting.find((job) => busy + Math.min(1, job.processors) <= processors);
+    return waiting.find((job) => busy + Math.min(1, job.processors) / 2 <= processors);
   };
 
   while (waiting.length > 0 || running.size > 0) {
