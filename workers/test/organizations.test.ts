@@ -225,7 +225,7 @@ describe("projects", () => {
       const shown = me.body.organizations[0]?.projects[0]?.environments;
       expect(shown?.map(({ slug, name }) => [slug, name])).toEqual([
         ["dev", "Development"],
-        [own.slug, "Development (yours)"],
+        [own.slug, "Your development"],
         ["prod", "Production"],
       ]);
       const { body } = await who.call<List<ProjectEnvironment>>("GET", environments);

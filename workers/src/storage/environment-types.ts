@@ -25,5 +25,5 @@ export function environmentName({
   branch: string | null;
   userId: string | null;
 }): string {
-  return branch ?? (userId === null ? NAMES[type] : `${NAMES[type]} (yours)`);
+  return branch ?? (userId === null ? NAMES[type] : `Your ${NAMES[type].toLowerCase()}`);
 }

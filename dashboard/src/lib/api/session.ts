@@ -8,26 +8,7 @@ export type EnvironmentInfo = ProjectInfo["environments"][number];
 export type Role = OrganizationInfo["role"];
 
 /** Who is signed in and what they may see. */
-export async function fetchMe(signal?: AbortSignal): Promise<Me> {
-  const me = await request<Me>("/api/v1/me", { signal });
-  return {
-    ...me,
-    organizations: me.organizations.map((organization) => ({
-      ...organization,
-      projects: organization.projects.map((project) => ({
-        ...project,
-        environments: project.environments.map((environment) => ({
-          ...environment,
-          name: environmentName(environment),
-        })),
-      })),
-    })),
-  };
-}
-
-/** A person's own development environment is told from the one that all share. */
-const environmentName = ({ slug, name }: EnvironmentInfo): string =>
-  slug.startsWith("dev-") ? `Your ${name.toLowerCase()}` : name;
+export const fetchMe = (signal?: AbortSignal): Promise<Me> => request<Me>("/api/v1/me", { signal });
 
 /** Sends a link that signs in. The server answers alike whether or not there is such a person. */
 export const sendSignInLink = (email: string, callbackURL: string): Promise<unknown> =>
