@@ -42,15 +42,19 @@ import { scheduleRoutes } from "./routes/schedules.ts";
 import { triggerRoutes } from "./routes/trigger.ts";
 import { waitpointRoutes } from "./routes/waitpoints.ts";
 
-/** Addresses of programs: one that does not exist is answered with JSON, never with a page of the dashboard. */
+/** Paths for programs: an unknown one is answered with JSON, never with a page of the dashboard. */
 const API = /^\/(api|engine|admin|realtime|otel)\//;
 
 export const app = new Hono<App>({ router: new RememberingRouter() });
 
-// Before all else that touches answers: the answer that opens a WebSocket must be passed on as it is.
+// Registered before every middleware that changes responses: the response that opens a WebSocket must be
+// passed on unchanged.
 app.route("/", liveRoutes);
 
-/** Keys and tokens are no cookies, so any page may call with those it was given. Others pay nothing for it. */
+/**
+ * Keys and tokens are not cookies, so any page may call the API with those it was given. Other requests are
+ * not slowed down.
+ */
 const anyOrigin = cors({
   origin: "*",
   exposeHeaders: [
@@ -62,7 +66,7 @@ const anyOrigin = cors({
   ],
   maxAge: 86_400,
 });
-// One middleware per path: each one of a request's costs it closures and promises.
+// There is one middleware per path, because each one costs a request closures and promises.
 app.use("/api/*", (c, next) => {
   const configured = () => {
     requireConfiguration(c.env);

@@ -12,7 +12,7 @@ import type { ProviderVariables } from "./people/providers.ts";
 import type { Person, Session } from "./people/session.ts";
 import type { UserRpc } from "./people/user-object.ts";
 
-/** What the Worker is bound to. The objects are always there; of the storages, those of the place it runs in. */
+/** The Worker's bindings. The objects are always present; the storages depend on where the Worker runs. */
 export interface Bindings extends ObjectBindings, ProviderVariables {
   DATABASE: DurableObjectNamespace;
   LIMITER: Namespace<LimiterRpc>;
@@ -22,7 +22,7 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   ARTIFACTS: Namespace<ArtifactsRpc>;
   USER: Namespace<UserRpc>;
   MONITOR: Namespace<MonitorRpc>;
-  /** Query side in Postgres: goes before D1. */
+  /** Query side in Postgres. It takes precedence over D1. */
   HYPERDRIVE?: Hyperdrive;
   /** Query side on Cloudflare. */
   DB?: D1Database;
@@ -34,9 +34,9 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   ASSETS?: Fetcher;
   /** The dashboard's static files on one machine. */
   DASHBOARD?: Fetcher;
-  /** What container hosts register with. */
+  /** The token with which container hosts register. */
   HOST_TOKEN: string;
-  /** What the operator authenticates with, for `/admin/v1`. */
+  /** The operator's token for `/admin/v1`. */
   ADMIN_TOKEN: string;
   /** What a scraper of `/metrics` authenticates with. Absent: nobody may. */
   METRICS_TOKEN?: string;
@@ -54,41 +54,53 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
   SIGNING_KEYS?: string;
   /** One signing key with the ID `default`. */
   SIGNING_KEY?: string;
-  /** Wrap the keys that seal environment variables: `ID:SECRET,…` (see `control/sealing.ts`). */
+  /** Wrap the keys that encrypt environment variables: `ID:SECRET,…` (see `control/sealing.ts`). */
   ENCRYPTION_KEYS?: string;
   /** `BURST,PER_SECOND` requests of one key; absent: 5000,1000. */
   API_RATE_LIMIT?: string;
-  /** How many versions of an environment keep their bundles without having runs. Default 20. */
+  /** The number of an environment's versions without runs whose bundles are kept. Default 20. */
   KEEP_VERSIONS?: string;
-  /** Who may become known to the server by signing in: `open`: everybody; else those whom somebody invited. */
+  /** Who may sign up. `open`: everybody; otherwise people who were invited. */
   SIGN_UP?: string;
   /** Mail: see `mail/settings.ts`. */
   MAIL_URL?: string;
   MAIL_TOKEN?: string;
   /** Sender: `Acme <no-reply@example.com>`. */
   MAIL_FROM?: string;
-  /** Header that holds the client's address, where a proxy in front of the server sets it. */
+  /** Header with the client's address, if a proxy in front of the server sets it. */
   CLIENT_ADDRESS_HEADER?: string;
   /**
    * JSON: US cents for a second by machine preset and for each start of a run (`run`), such as
    * `{"small-1x": 0.00338, "run": 0.0025}`. Absent: the prices in views/run-cost.ts.
    */
   MACHINE_PRICES?: string;
-  /** Live connections of all environments, where they share the file descriptors of one process. Absent: no such limit. */
+  /**
+   * The maximum number of live connections of all environments that share the file descriptors of one
+   * process. Absent: no limit.
+   */
   MAX_LIVE_SOCKETS?: string;
-  /** The ClickHouse with logs, traces, metrics and runs: `http(s)://USER:PASSWORD@HOST:PORT/DATABASE`. Absent: there is none. */
+  /**
+   * The ClickHouse for logs, traces, metrics and runs: `http(s)://USER:PASSWORD@HOST:PORT/DATABASE`. Absent:
+   * none is used.
+   */
   CLICKHOUSE_URL?: string;
-  /** Connects to it where it is in a network that the Worker can't reach otherwise. */
+  /** Connects to ClickHouse if it is in a network that the Worker can't reach otherwise. */
   CLICKHOUSE?: Fetcher;
   /** `BURST,PER_SECOND` spans, log lines and metric points of one environment; absent: 500000,20000. */
   TELEMETRY_RATE_LIMIT?: string;
   /** For how many days ClickHouse keeps rows: `DAYS[,ORGANIZATION=DAYS…]`. Default 30. */
   TELEMETRY_RETENTION_DAYS?: string;
-  /** What alerts may connect to, as the server's `NETWORKS`; absent, or `public`: public addresses only. */
+  /**
+   * The networks that alerts may connect to, in the form of the server's `NETWORKS`. Absent or `public`:
+   * public addresses only.
+   */
   ALERT_NETWORKS?: string;
-  /** The way to there on one machine. Absent: Workers' own, which reaches public addresses only. */
+  /**
+   * The service that connects to them on one machine. Absent: Workers' own `fetch`, which reaches public
+   * addresses only.
+   */
   ALERT_NETWORK?: Fetcher;
-  /** Where the dashboard and API are reached, for links. */
+  /** The public address of the dashboard and the API, for links. */
   PUBLIC_URL?: string;
 }
 
@@ -96,9 +108,9 @@ export interface Bindings extends ObjectBindings, ProviderVariables {
 export type App = {
   Bindings: Bindings;
   /**
-   * What `access` (auth/middleware.ts) sets: what is authenticated, before routes that take a secret key or an access
-   * token; the environments of a project, before routes of all of them; the session, the access token, the person, the
-   * membership or the container host, before routes that take those; and nothing before others.
+   * Variables that `access` (auth/middleware.ts) sets: the authenticated environment for routes that take a
+   * secret key or an access token; the environments of a project for project-wide routes; the session, access
+   * token, person, membership or container host for routes that take those; and nothing for others.
    */
   Variables: Authenticated & {
     session: Session;
@@ -107,7 +119,7 @@ export type App = {
     member: OrganizationMember;
     projectEnvironments: EnvironmentRef[];
     host: { hostId: string };
-    /** See `http/authorization.ts`; null: the request has none. */
+    /** See `http/authorization.ts`. Null: the request has no such header. */
     authorization?: string | null;
   };
 };

@@ -17,7 +17,7 @@ import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
 import { openRunsTable } from "./telemetry/clickhouse/runs.ts";
 
-/** The object classes. Those that publish changes are given the query side. */
+/** The object classes. Classes that publish changes get the query side. */
 export class QueueObject extends queueObject<Bindings>({
   openProjection: alertingProjection,
   openColumnStore: openRunsTable,

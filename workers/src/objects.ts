@@ -13,7 +13,7 @@ import { parseRunId } from "@acme/sdk/contract";
 import type { Bindings } from "./bindings.ts";
 import { runNotFound } from "./http/failure.ts";
 
-/** Stubs of the objects, by the RPC types they answer to. */
+/** Returns stubs of the objects with their RPC types. */
 export const queueObjectOf = (env: Bindings, queueKey: string): QueueRpc => stubs(env).queue(queueKey);
 
 export const environmentObjectOf = (env: Bindings, environmentKey: string): EnvironmentRpc =>
@@ -44,7 +44,10 @@ export const waitpointObjectOf = (env: Bindings, name: string): WaitpointOwnerRp
 /** `name`: the batch's id, or the home of an idempotency key. */
 export const batchObjectOf = (env: Bindings, name: string): BatchOwnerRpc => stubs(env).batch(name);
 
-/** The owner of a run, if the run's id says that it is of this environment. Throws a 404 before any object is asked. */
+/**
+ * Returns the owner of a run if the run's id names this environment. Otherwise throws a 404 without calling
+ * any object.
+ */
 export function ownerOf(env: Bindings, environmentKey: string, runId: string): QueueRpc {
   const parts = parseRunId(runId);
   if (!parts || parts.environmentKey !== environmentKey) throw runNotFound(runId);

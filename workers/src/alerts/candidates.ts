@@ -15,13 +15,13 @@ import { isOver, outcomesOf } from "./evaluate.ts";
 import { type Notice, NoticeWriter } from "./notice.ts";
 import type { FailedDeployment, FailedRun } from "./rpc.ts";
 
-/** What a rule may give notice of. */
+/** A subject that a rule may give notice of. */
 export interface Candidate {
   row: RuleRow;
-  /** One notice of this in the rule's interval; `once`: ever. */
+  /** At most one notice with this key per interval of the rule; `once`: at most one ever. */
   subject: string;
   once?: boolean;
-  /** Null: there is nothing to say any more. */
+  /** Returns null if there is nothing to report any more. */
   write(): Promise<Notice | null>;
 }
 
@@ -32,12 +32,12 @@ export interface AlertFacts {
   now: number;
 }
 
-/** An error counts as new for so long: what was noticed of older ones is forgotten some day. */
+/** How long an error counts as new: records of notices about older ones are eventually deleted. */
 const NEW_FOR_MS = 24 * 3_600_000;
-/** Queues that are looked at. */
+/** The maximum number of queues that are examined. */
 const MOST_QUEUES = 100;
 const DELAY_MINUTES = 5;
-/** Runs that are asked for until one is there still. */
+/** The number of runs that are tried until one still exists. */
 const TRIED_RUNS = 5;
 
 type ConditionOf<Type extends AlertCondition["type"]> = Extract<AlertCondition, { type: Type }>;

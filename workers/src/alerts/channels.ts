@@ -8,7 +8,7 @@ import { newWebhookSecret } from "./sign.ts";
 
 export type ChannelRow = SqlConnection["tables"]["alertChannels"]["$inferSelect"];
 
-/** What a channel keeps sealed. */
+/** The encrypted part of a channel. */
 const Destination = z.discriminatedUnion("type", [
   z.object({ type: z.literal("webhook"), url: z.string(), secret: z.string() }),
   z.object({ type: z.literal("slack"), url: z.string() }),
@@ -16,7 +16,7 @@ const Destination = z.discriminatedUnion("type", [
 ]);
 export type Destination = z.infer<typeof Destination>;
 
-/** A sealed destination opens at its own place only. */
+/** Binds an encrypted destination to its channel: copied elsewhere, it can't be decrypted. */
 const placeOf = ({ environmentKey, id }: Pick<ChannelRow, "environmentKey" | "id">): string =>
   `${environmentKey}/alert/${id}`;
 
@@ -31,7 +31,7 @@ export function destinationOf(body: CreateAlertChannelBody): Destination {
   }
 }
 
-/** What may be shown of it: paths and queries of URLs are secrets often. */
+/** Returns the part that may be shown: paths and query strings of URLs are often secret. */
 export const shownTarget = (destination: Destination): string =>
   destination.type === "email" ? destination.addresses.join(", ") : new URL(destination.url).host;
 
@@ -56,7 +56,7 @@ export async function openChannel(
   return Destination.parse(JSON.parse(await unseal(key, channel.sealed, placeOf(channel))));
 }
 
-/** Seals an organization's channels with a new key, as `rotateEncryption` does with its variables. */
+/** Encrypts an organization's channels with a new key, as `rotateEncryption` does with its variables. */
 export async function resealChannels(
   env: Bindings,
   connection: SqlConnection,

@@ -6,18 +6,21 @@ import type { ErrorGroupRow } from "../errors/error-queries.ts";
 import { isoTime, optionalTime } from "../views/time.ts";
 import type { FailedDeployment } from "./rpc.ts";
 
-/** What is sent, whichever way: a title and lines for people, and an object for programs. */
+/**
+ * The contents of a notice for every kind of channel: a title and lines for people, and an object for
+ * programs.
+ */
 export interface Notice {
   type: AlertType;
   title: string;
   lines: string[];
-  /** The page that shows it; null: the server does not know its own address. */
+  /** The page that shows the subject. Null: the server does not know its own address. */
   link: string | null;
-  /** As the published client's `webhooks.constructEvent` reads it, for the types that it knows. */
+  /** The form that the published client's `webhooks.constructEvent` reads, for the types that it knows. */
   object: Record<string, unknown>;
 }
 
-/** One line, of a length that mail subjects and chats show. */
+/** Returns one line that is short enough for mail subjects and chats. */
 const short = (text: string, most = 140): string => {
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > most ? `${line.slice(0, most - 1)}…` : line;
@@ -75,7 +78,7 @@ export class NoticeWriter {
         },
         run: {
           id: run.id,
-          // Runs have no numbers here.
+          // Runs have no numbers in Acme.
           number: 0,
           status: publicStatus(run.status),
           createdAt: isoTime(run.createdAt),
@@ -179,11 +182,11 @@ export class NoticeWriter {
 
 const VERSION = "v1";
 
-/** What a webhook's body is. Its id stays the same however often it is sent. */
+/** Returns a webhook's body. Its id is the same each time it is sent. */
 export const webhookBody = (id: string, created: number, { type, title, object }: Notice): string =>
   JSON.stringify({ id, created: isoTime(created), webhookVersion: VERSION, type, title, object });
 
-/** Slack reads &, < and > as its own marks. */
+/** Slack interprets &, < and > as markup. */
 const escapeSlack = (text: string): string =>
   text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 

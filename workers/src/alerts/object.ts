@@ -21,18 +21,19 @@ import type { AlertsRpc, BegunBuild, DeliveryPage, FailedDeployment, FailedRun }
 import { send } from "./send.ts";
 import { AlertStore, type DueDelivery, MOST_PENDING, type NewDelivery } from "./store.ts";
 
-/** Failures gather for so long: one look at the database then serves all of them. */
+/** How long failures are gathered, so that one database query serves all of them. */
 const GATHER_MS = 500;
-/** How often queues are looked at, where a rule asks for it. */
+/** How often queues are checked if a rule requires it. */
 const QUEUES_EVERY_MS = 60_000;
 const AGAIN_MS = 10_000;
-/** Deliveries that are sent at the same time: a receiver that never answers keeps none of the others waiting. */
+/** The number of concurrent deliveries, so that a receiver that never answers does not delay the others. */
 const AT_ONCE = 20;
 
 /**
- * The alerts of one environment: it is told of failures, its alarm decides which rules they concern, and delivers. A notice and
- * where it goes are one transaction, and a delivery is due again until its end is stored: so each arrives at least once, under
- * one id, and a crash costs a repetition. Another environment's receivers can't hold it up: they have an object of their own.
+ * The alerts of one environment. It receives failures; its alarm decides which rules they concern, and
+ * delivers notices. A notice and its deliveries are stored in one transaction, and a delivery is repeated
+ * until its end is stored: so each arrives at least once under one id, and a crash costs a repetition. Each
+ * environment has its own object, so its receivers can't delay another's alerts.
  */
 export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
   readonly #store: AlertStore;
@@ -93,7 +94,7 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
       added.map(async ({ id }) => {
         const due = this.#store.beginOne(id, now);
         const sent = await send(this.env, destination, due);
-        // Whoever presses the button sees the answer: it is not tried again.
+        // The person who sends a test sees the answer, so it is not retried.
         this.#store.end(due.number, due.attempts, sent, Date.now(), false);
       }),
     );
@@ -132,7 +133,7 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
     if (this.#environmentKey !== environment) this.ctx.storage.kv.put("environment", environment);
   }
 
-  /** What is wanted of others follows from the rules. */
+  /** The rules determine which data the object needs. */
   #learn(rules: RuleRow[]): void {
     const types = new Set(rules.filter(({ rule }) => rule.enabled).map(({ rule }) => rule.condition.type));
     const { kv } = this.ctx.storage;
@@ -169,7 +170,7 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
     }
   }
 
-  /** Gives notice of what rules ask for. */
+  /** Creates the notices that the rules require. */
   async #evaluate(): Promise<void> {
     const { kv } = this.ctx.storage;
     const now = Date.now();
@@ -198,7 +199,7 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
     for (const { id } of deployments) this.#store.deploymentDone(id);
   }
 
-  /** One notice for a rule, subject and interval. */
+  /** Creates at most one notice per rule, subject and interval. */
   async #give({ row, subject, once, write }: Candidate, channels: ChannelRow[], now: number): Promise<void> {
     const noticedAt = this.#store.noticedAt(row.id, subject);
     if (noticedAt !== null && (once || now < noticedAt + row.rule.intervalMinutes * 60_000)) return;
@@ -245,7 +246,10 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
   }
 }
 
-/** A delivery for each place that the channel stands for: an address that is refused must not send the others their mail twice. */
+/**
+ * Creates a delivery for each address of the channel: a refused address must not cause the others to get
+ * their mail twice.
+ */
 const deliveriesTo = (
   channel: ChannelRow,
   destination: Destination,

@@ -7,17 +7,18 @@ import type { AlertsRpc, FailedRun } from "./rpc.ts";
 export const alertsOf = (env: Bindings, environmentKey: string): AlertsRpc =>
   env.ALERTS.getByName(environmentKey);
 
-/** A rebuild of the query side brings rows of runs that failed long ago: nobody is told of those. */
+/** A rebuild of the query side sends rows of runs that failed long ago, for which no alert is given. */
 const RECENT_MS = 3_600_000;
 
-/** Whether environments have rules that failures matter to. A new rule is heeded after so long at most. */
+/** Caches whether environments have rules about failures. A new rule takes effect after this time at most. */
 const wanted = new Cache<boolean>(10_000);
 
 export const forgetWanted = (environmentKey: string): void => wanted.delete(environmentKey);
 
 /**
- * The query side, and then the alerts of the environment, which hear of runs that failed. Where they can't be reached, the rows
- * count as not sent and come again: so each failure is heard of at least once, and nothing of it is in a run's way.
+ * Stores rows on the query side and then reports failed runs to the environment's alerts. If those can't be
+ * reached, the rows count as not sent and are sent again: so each failure is reported at least once, outside
+ * of the run's own path.
  */
 export function alertingProjection(env: Bindings): RunProjection {
   const repository = openRepository(env);

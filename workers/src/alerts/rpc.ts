@@ -1,7 +1,7 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { AlertDelivery } from "@acme/sdk/contract/api";
 
-/** A run that failed with an error, as it was stored on the query side. */
+/** A run that failed with an error, as stored on the query side. */
 export interface FailedRun {
   runId: string;
   task: string;
@@ -31,19 +31,22 @@ export interface DeliveryPage {
   status?: AlertDelivery["status"];
 }
 
-/** One object an environment, named by its key. What it is told is stored before it answers; all else its alarm does. */
+/**
+ * One object per environment, named by the environment's key. It stores what it receives before it answers;
+ * its alarm does everything else.
+ */
 export interface AlertsRpc {
-  /** Whether rules exist that failed runs matter to. */
+  /** Returns whether there are rules about failed runs. */
   wantsFailures(): Promise<boolean>;
   runsFailed(environment: string, runs: FailedRun[]): Promise<void>;
   deploymentFailed(environment: string, deployment: FailedDeployment): Promise<void>;
   /** A build that nobody ends, because its machine is gone, is a failed deployment too. */
   buildBegan(environment: string, build: BegunBuild): Promise<void>;
-  /** Rules or channels were changed. */
+  /** Informs the object that rules or channels were changed. */
   rulesChanged(environment: string): Promise<void>;
-  /** Sends a notice to one channel now. Resolves with how its deliveries went. */
+  /** Sends a notice to one channel now. Resolves with the outcomes of its deliveries. */
   sendTest(environment: EnvironmentRef, channelId: string): Promise<AlertDelivery[]>;
   deliveries(page: DeliveryPage): Promise<{ deliveries: AlertDelivery[]; next: number | null }>;
-  /** Forgets everything: the environment was deleted. */
+  /** Deletes everything, because the environment was deleted. */
   clear(): Promise<void>;
 }

@@ -1,8 +1,9 @@
 /**
- * Whether the server may be sent to an address that a tenant chose. It refuses what is no public place by its name or literal
- * address. What a name resolves to is decided where the connection is made: on one machine by the network that alerts have
- * (`ALERT_NETWORKS`), on Cloudflare by Workers, which reach public addresses only.
- * @param anywhere the operator lets alerts go to private addresses, and without TLS
+ * Checks whether the server may connect to an address that a tenant chose. It refuses names and literal
+ * addresses that are not public. What a name resolves to is checked where the connection is made: on one
+ * machine by the network of alerts (`ALERT_NETWORKS`), on Cloudflare by Workers, which reach only public
+ * addresses.
+ * @param anywhere the operator allows alerts to private addresses, and without TLS
  * @returns what is wrong with it, or null
  */
 export function urlProblem(text: string, anywhere: boolean): string | null {
@@ -20,11 +21,11 @@ export function urlProblem(text: string, anywhere: boolean): string | null {
 
 const PRIVATE_NAMES = /(?:^|\.)(?:localhost|local|internal|intranet|lan|home|corp|private|localdomain)\.?$/i;
 
-/** The URL's parser has made one form of all ways to write an address. */
+/** The URL parser has normalized all notations of an address. */
 export function isPublicHost(host: string): boolean {
   if (host.startsWith("[")) return isPublicV6(host.slice(1, -1));
   if (/^\d+\.\d+\.\d+\.\d+$/.test(host)) return isPublicV4(host.split(".").map(Number));
-  // A name without a dot is one of the local network.
+  // A name without a dot is a name of the local network.
   return host.replace(/\.$/, "").includes(".") && !PRIVATE_NAMES.test(host);
 }
 
@@ -38,7 +39,7 @@ function isPublicV4([a = 0, b = 0, c = 0]: number[]): boolean {
   return !(a === 203 && b === 0 && c === 113);
 }
 
-/** Global unicast, without the ranges in which an IPv4 address or a tunnel can hide. */
+/** Global unicast, without the ranges that can contain an embedded IPv4 address or a tunnel. */
 function isPublicV6(address: string): boolean {
   const first = Number.parseInt(address.split(":")[0] || "0", 16);
   if (first < 0x2000 || first > 0x3fff) return false;

@@ -9,14 +9,14 @@ import { signatureHeaders } from "./sign.ts";
 
 /** How long a receiver may take. */
 const DEADLINE_MS = 10_000;
-/** Of a refusal, so much is kept. */
+/** The number of characters of a refusal that are kept. */
 const ERROR_LENGTH = 300;
 
 export interface Sending {
   id: string;
   createdAt: number;
   notice: Notice;
-  /** Of mail: the address. */
+  /** For mail: the address. */
   target: string;
 }
 
@@ -24,15 +24,15 @@ export interface Sent {
   ok: boolean;
   status: number | null;
   error: string | null;
-  /** It will never be accepted. */
+  /** True: retrying is pointless. */
   final?: boolean;
 }
 
-/** Whether alerts may go to addresses that are not public. */
+/** True: alerts may go to addresses that are not public. */
 export const mayGoAnywhere = (env: Bindings): boolean =>
   (env.ALERT_NETWORKS ?? "public").split(",").some((network) => network.trim() !== "public");
 
-/** Sends once. It never throws: what went wrong is said. */
+/** Sends once. Never throws: failures are returned. */
 export async function send(env: Bindings, destination: Destination, sending: Sending): Promise<Sent> {
   try {
     switch (destination.type) {
@@ -74,7 +74,7 @@ async function post(
     method: "POST",
     body,
     headers: { "content-type": "application/json", "user-agent": "Acme alerts", ...headers },
-    // An address that was let through must not lead to one that would not be.
+    // Redirects are not followed: an allowed address must not lead to a refused one.
     redirect: "manual",
     signal: AbortSignal.timeout(DEADLINE_MS),
   });

@@ -4,15 +4,15 @@ import type { Notice } from "./notice.ts";
 import type { BegunBuild, DeliveryPage, FailedDeployment, FailedRun } from "./rpc.ts";
 import type { Sent } from "./send.ts";
 
-/** Failed runs that wait for the alarm at most: more change no notice. */
+/** The maximum number of failed runs that wait for the alarm: more would not change any notice. */
 const MOST_FAILURES = 1_000;
-/** Notices that wait to be delivered at most, and deliveries that are kept. */
+/** The maximum number of pending notices, and of kept deliveries. */
 export const MOST_PENDING = 1_000;
 const KEPT_DELIVERIES = 1_000;
 const KEPT_NOTICES_MS = 30 * 86_400_000;
-/** Until a delivery that was begun counts as lost with its object, and is sent again under the same id. */
+/** How long until a started delivery counts as lost with its object, and is sent again under the same id. */
 const LEASE_MS = 60_000;
-/** Before the second attempt, the third, and so on. */
+/** The delays before the second attempt, the third, and so on. */
 export const RETRY_MS = [10_000, 30_000, 120_000, 600_000, 1_800_000, 3_600_000, 10_800_000] as const;
 
 const SCHEMA = `
@@ -63,7 +63,7 @@ export interface DueDelivery extends NewDelivery {
   createdAt: number;
 }
 
-/** What an environment's alerts keep in their object. */
+/** The stored state of an environment's alerts. */
 export class AlertStore {
   readonly #storage: DurableObjectStorage;
 
@@ -149,7 +149,7 @@ export class AlertStore {
     });
   }
 
-  /** When a rule gave notice of a subject last; null: never, or long ago. */
+  /** Returns when a rule last gave notice of a subject; null if never, or long ago. */
   noticedAt(ruleId: string, subject: string): number | null {
     const rows = this.#sql
       .exec<{ at: number }>("SELECT at FROM noticed WHERE rule_id = ? AND subject = ?", ruleId, subject)
@@ -157,7 +157,7 @@ export class AlertStore {
     return rows[0]?.at ?? null;
   }
 
-  /** That notice was given, and where it goes: both or neither. */
+  /** Stores a notice and its deliveries: both or neither. */
   give(ruleId: string, subject: string, deliveries: NewDelivery[], now: number): void {
     this.#storage.transactionSync(() => {
       this.#sql.exec(
@@ -207,7 +207,7 @@ export class AlertStore {
       .one().at;
   }
 
-  /** Those that are due. They are due again after a while, unless their end is stored by then. */
+  /** Returns due deliveries. They are due again after a while, unless their end is stored by then. */
   begin(now: number, limit: number): DueDelivery[] {
     return this.#sql
       .exec<Row>(
@@ -232,7 +232,10 @@ export class AlertStore {
     return dueOf(row);
   }
 
-  /** How an attempt went. It is the last one where it was accepted, never will be, or there were enough. */
+  /**
+   * Records the outcome of an attempt. It is the last one if it was accepted, can never be accepted, or was
+   * the last allowed.
+   */
   end(number: number, attempts: number, sent: Sent, now: number, retry = true): void {
     const delay = sent.final || !retry ? undefined : RETRY_MS[attempts - 1];
     const status = sent.ok ? "delivered" : delay === undefined ? "failed" : "pending";

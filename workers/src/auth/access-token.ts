@@ -32,17 +32,20 @@ const TOKEN_CACHE_MS = 10_000;
 
 const tokens = new Cache<AccessToken>(TOKEN_CACHE_MS);
 
-/** For when tokens were revoked: this isolate then knows of it at once. */
+/** To be called when tokens were revoked, so that this isolate knows at once. */
 export const forgetAccessTokens = (): void => tokens.clear();
 
 export const ACCESS_TOKEN_PREFIX = "tr_pat_";
 
-/** Whether a request comes with an access token, good or not. */
+/** Returns whether a request carries an access token, valid or not. */
 export const hasAccessToken = (c: Context<App>): boolean => isAccessToken(bearerOf(c) ?? "");
 
 export const isAccessToken = (text: string): boolean => text.startsWith(ACCESS_TOKEN_PREFIX);
 
-/** The request's access token. Counts against its rate limit. Throws a 401 or 429. */
+/**
+ * Returns the request's access token, and counts the request against the token's rate limit. Throws a 401 or
+ * 429.
+ */
 export async function authenticateToken(c: Context<App>, text: string = bearer(c)): Promise<HeldToken> {
   const hash = sha256(text);
   const token = await tokens.through(hash, () => openRepository(c.env).findAccessToken(hash));
@@ -60,7 +63,7 @@ export async function authenticateToken(c: Context<App>, text: string = bearer(c
   return { id, name, organizationId, person: user, scopes: scopesOf(scopes) };
 }
 
-/** The same, for an operation that the token's scopes have to allow. Throws a 401, 403 or 429. */
+/** Does the same for an operation that the token's scopes have to allow. Throws a 401, 403 or 429. */
 export async function authenticateScopedToken(
   c: Context<App>,
   operation: OperationId,
@@ -87,11 +90,13 @@ export async function authenticateProjectToken(
   return ofMember(c, token, operation, found, `${projectRef}/${slug}`);
 }
 
-/** The same, where a header names the environment: `env_…`, or `PROJECTREF/SLUG`. */
+/** Does the same if a header names the environment: `env_…`, or `PROJECTREF/SLUG`. */
 export const authenticateNamedToken = (c: Context<App>, operation: OperationId): Promise<Authenticated> =>
   ofNamed(c, operation, bearer(c), c.req.header(ENVIRONMENT_HEADER), `in the header ${ENVIRONMENT_HEADER}`);
 
-/** The same for a WebSocket, which brings the token as `offered` and names the environment in its address. */
+/**
+ * Does the same for a WebSocket, which sends the token as `offered` and names the environment in its address.
+ */
 export const authenticateOfferedToken = (
   c: Context<App>,
   operation: OperationId,
@@ -105,7 +110,7 @@ async function ofNamed(
   name: string | undefined,
   where: string,
 ): Promise<Authenticated> {
-  // The token is looked at first: who has none that is good learns nothing else.
+  // The token is checked first, so that a caller without a valid one learns nothing else.
   const token = await authenticateScopedToken(c, operation, text);
   const named = name?.slice(0, 256);
   if (!named) {

@@ -1,35 +1,41 @@
 /**
- * What a route takes:
+ * The credentials that a route accepts:
  * - `secretKey`: a secret key of the environment, or the token of code inside a run. With `scopes`, also a public token
  *   that has one of them; `{name}` in a scope stands for that parameter of the path.
- * - `accessToken`: a personal access token whose organization has the environment `:env` of the project `:ref`.
- *   Of a path that names no environment: one whose organization has the project.
- *   Both of these also take the session or the access token of a member of the environment's organization whose role
- *   `people/roles.ts` lets do it, and for a token its scopes too (`people/token-scopes.ts`): the header
- *   `x-acme-environment` or, for an access token's routes, the path names the environment.
+ * - `accessToken`: a personal access token whose organization has the environment `:env` of the project
+ *   `:ref`. Of a path that names no environment: one whose organization has the project. Both of these also
+ *   accept the session or the access token of a member of the environment's organization whose role allows
+ *   the operation (`people/roles.ts`); a token's scopes have to allow it too (`people/token-scopes.ts`): the
+ *   header `x-acme-environment` or, for an access token's routes, the path names the environment.
  * - `environment`: for a path with a project's `:ref` and an environment's `:env`: that environment's secret key, a run's
  *   token of it, an access token, or the session of a member as above.
  * - `session`: the session of any person.
  * - `token`: any access token.
  * - `member`: the session or access token of a member of the organization that the path names, by `:organization` or by
- *   the `:ref` of one of its projects, with a role, and a token with scopes, that let do it.
+ *   the `:ref` of one of its projects, whose role, and for a token whose scopes, allow the operation.
  * - `host`: the credential of a container host that registered.
  * - `hostToken`, `adminToken`, `metricsToken`: the server's secrets for registering container hosts, for its administrator and for
  *   whoever scrapes its metrics.
- * - `none`: nothing. The route is public, or checks a signature in its address itself.
+ * - `none`: no credential. The route is public, or checks a signature in its address itself.
  */
 export type Access =
   | {
       credential: "secretKey";
       scopes?: readonly string[];
-      /** Also a public token that may do this with the run's task, one of its tags, or (to read) its batch. */
+      /**
+       * True: also accepts a public token that may do this with the run's task, one of its tags, or (to read)
+       * its batch.
+       */
       ofRun?: "read" | "write";
-      /** Also a public token with a scope of this action for one of these types: the route decides by its body or query. */
+      /**
+       * Also accepts a public token with a scope of this action for one of these types; the route decides by
+       * its body or query.
+       */
       decides?: readonly [action: string, types: readonly string[]];
     }
   | {
       credential: "none";
-      /** What the route itself takes one of: its credential comes in another way, or may have expired. */
+      /** Credentials that the route checks itself, because they arrive in another way or may have expired. */
       checks?: readonly ("secretKey" | "publicToken")[];
     }
   | {
@@ -279,14 +285,17 @@ export const ACCESS = {
   rebuildQuerySide: adminToken,
   listOperatorAudit: adminToken,
 
-  /** Checks the credential itself: a WebSocket brings it in another way, and its refusal is a message. */
+  /** Checks the credential itself: a WebSocket sends it in another way, and a refusal is a message. */
   connectLive: open,
-  /** Check the credential themselves: a token that expires during a subscription is good as long as its handle is. */
+  /**
+   * Check the credential themselves: a token that expires during a subscription is accepted as long as its
+   * handle is valid.
+   */
   watchRun: selfChecked,
   watchRuns: selfChecked,
   watchBatch: selfChecked,
   readStream: selfChecked,
-  /** What only code inside the run, or whoever has the key, may do. */
+  /** Operations that only code inside the run, or a holder of the key, may do. */
   createStream: secretKey,
   writeStream: secretKey,
   appendToStream: secretKey,

@@ -9,7 +9,7 @@ import { openSql } from "../storage/sql-connection.ts";
 /** Names a branch of a preview or development environment, whose key or name the request comes with. */
 export const BRANCH_HEADER = "x-trigger-branch";
 
-/** A branch that was archived, or created, is known after this time at most. */
+/** The maximum time after which an archived or created branch is known. */
 const BRANCH_CACHE_MS = 10_000;
 
 interface Branch {
@@ -20,7 +20,7 @@ interface Branch {
 
 const cache = new Cache<Branch>(BRANCH_CACHE_MS);
 
-/** For when branches were created or archived: this isolate then knows of it at once. */
+/** To be called when branches were created or archived, so that this isolate knows at once. */
 export const forgetBranches = (): void => cache.clear();
 
 /** Whether an environment of this type can have branches, or be one. */
@@ -28,8 +28,8 @@ export const hasBranches = ({ type }: Pick<EnvironmentRef, "type">): boolean =>
   type === "PREVIEW" || type === "DEVELOPMENT";
 
 /**
- * The environment that a request acts on: with the header above, a branch of the preview or development environment. Other environments have no
- * branches, and for them the header means nothing. An archived branch can be looked at, and nothing else. Throws a 400, 404 or
+ * Returns the environment that a request acts on: with the header above, a branch of the preview environment.
+ * Other environments have no branches and ignore the header. An archived branch is read-only. Throws a 400, 404 or
  * 409.
  */
 export async function inBranch(c: Context<App>, environment: EnvironmentRef): Promise<EnvironmentRef> {
@@ -46,7 +46,7 @@ export async function inBranch(c: Context<App>, environment: EnvironmentRef): Pr
   return { ...environment, ...branch.environment };
 }
 
-/** The branch that is named, or that the environment is. Null: neither. Throws a 400 or 404. */
+/** Returns the named branch, or the branch that the environment is; null if neither. Throws a 400 or 404. */
 export async function branchOf(
   env: Bindings,
   environment: EnvironmentRef,

@@ -20,7 +20,10 @@ export interface SecretBindings extends SigningBindings {
   TELEMETRY_RATE_LIMIT?: string;
 }
 
-/** What keeps the Worker from serving with this configuration; null: nothing. Never contains a secret. */
+/**
+ * Returns what keeps the Worker from serving with this configuration; null if nothing does. Never contains a
+ * secret.
+ */
 export function configurationProblem(env: SecretBindings): string | null {
   const problems: string[] = [];
   for (const name of ["HOST_TOKEN", "ADMIN_TOKEN"] as const) {
@@ -53,7 +56,7 @@ export function configurationProblem(env: SecretBindings): string | null {
 
 const problems = new WeakMap<object, string | null>();
 
-/** @throws Failure where the secrets are incomplete: a server without them would accept what anybody signs */
+/** @throws Failure if the secrets are incomplete: a server without them would accept anybody's signature */
 export function requireConfiguration(env: SecretBindings): void {
   let problem = problems.get(env);
   if (problem === undefined) {

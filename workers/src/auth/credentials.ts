@@ -16,7 +16,7 @@ import { type Asked, requirePublicScopes } from "./public-scopes.ts";
 import { verifySelfSigned } from "./self-signed.ts";
 import { digest, type PublicClaims, sameSecret, sha256, type TokenClaims, verifyToken } from "./tokens.ts";
 
-/** What a request was authenticated with. */
+/** The credential that a request was authenticated with. */
 export type Credential =
   | { type: "secretKey" }
   /** The token of a lease: code inside the run may do with it what a secret key may. */
@@ -25,20 +25,20 @@ export type Credential =
       type: "public";
       scopes: string[];
       realtime?: PublicClaims["realtime"];
-      /** A one-time token: what it is known by, and until when it is remembered that it was used. */
+      /** A one-time token: its id, and until when its use is remembered. */
       once?: { tokenHash: string; expiresAt: number };
     }
   | { type: "accessToken"; token: HeldToken }
   /** A person who is signed in, with their role in the environment's organization. */
   | { type: "session"; session: Session; role: Role };
 
-/** The environment that a request acts on, and by what right. */
+/** The environment that a request acts on, and the credential that allows it. */
 export interface Authenticated {
   environment: EnvironmentRef;
   credential: Credential;
 }
 
-/** For when keys were revoked: this isolate then knows of it at once. */
+/** To be called when keys were revoked, so that this isolate knows at once. */
 export const forgetKeys = (): void => byKeyHash.clear();
 
 /** A revoked key is accepted for at most this long after its revocation. */
@@ -60,8 +60,8 @@ export function bearer(c: Context<App>): string {
 }
 
 /**
- * Finds the environment of a secret key, of a run's token, or of a public token whose scopes cover what is asked for, and counts
- * the request against the rate limit of that credential. Throws a 401, 403 or 429.
+ * Finds the environment of a secret key, of a run's token, or of a public token whose scopes cover the
+ * request, and counts the request against the rate limit of that credential. Throws a 401, 403 or 429.
  */
 export async function authenticateEnvironment(c: Context<App>, asked: Asked): Promise<Authenticated> {
   const key = bearer(c);
@@ -97,21 +97,21 @@ async function bySecretKey(env: Bindings, hash: string): Promise<Authenticated |
   return { environment, credential: { type: "secretKey" } };
 }
 
-/** What a key or token allows to watch. `scopes` null: everything in the environment. */
+/** What a key or token may watch. `scopes` null: everything in the environment. */
 export interface TokenHolder {
   environment: EnvironmentRef;
   scopes: string[] | null;
   /** Milliseconds since the epoch; null: it does not expire. */
   expiresAt: number | null;
-  /** Columns that whoever has it is not shown of runs. */
+  /** Columns of runs that its holder is not shown. */
   skipColumns?: string[];
   /** What the token was issued for, where it says that. */
   proof?: string;
 }
 
 /**
- * Finds whose key or token this is, whatever its scopes. Null: this server does not know it, or it has expired, unless
- * `expired` accepts that. `branch`: what the header of a branch names.
+ * Finds the principal of a key or token, whatever its scopes. Returns null if this server does not know it,
+ * or if it has expired and `expired` does not accept that. `branch`: the value of the branch header.
  */
 export async function tokenHolder(
   env: Bindings,
@@ -141,7 +141,10 @@ export async function tokenHolder(
 export const isValidKeyHash = async (env: Bindings, hash: string): Promise<boolean> =>
   (await openRepository(env).findEnvironmentByKeyHash(hash)) !== null;
 
-/** Null when this server did not issue the token, or it has expired. Throws a 403 when its scopes are too narrow. */
+/**
+ * Returns null if this server did not issue the token, or it has expired. Throws a 403 if its scopes are too
+ * narrow.
+ */
 async function bySignedToken(env: Bindings, token: string, asked: Asked): Promise<Authenticated | null> {
   const claims = await claimsOf(env, token, Date.now());
   if (!claims) return null;
@@ -163,7 +166,10 @@ async function bySignedToken(env: Bindings, token: string, asked: Asked): Promis
   return environment && { environment, credential };
 }
 
-/** The claims of a token that this server issued, or that a client signed with a secret key that is still valid. */
+/**
+ * Returns the claims of a token that this server issued, or that a client signed with a secret key that is
+ * still valid.
+ */
 async function claimsOf(env: Bindings, token: string, now: number): Promise<TokenClaims | null> {
   const issued = verifyToken(env, token, now);
   if (issued) return issued;

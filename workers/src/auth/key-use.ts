@@ -4,12 +4,15 @@ import type { Bindings } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { openRepository } from "../storage/open.ts";
 
-/** In this isolate. The database keeps several isolates from writing more often, too. */
+/** Last recorded uses in this isolate. The database limits the writes of several isolates too. */
 const RESOLUTION_MS = 60_000;
 
 const noted = new Cache<true>(RESOLUTION_MS);
 
-/** Records, after the answer, that a key or token was used: once a minute at most. Costs others one look into memory. */
+/**
+ * Records, after the response, that a key or token was used: at most once a minute. Other requests cost one
+ * lookup in memory.
+ */
 export function noteUse(env: Bindings, kind: "key" | "accessToken", hash: string): void {
   if (noted.get(hash)) return;
   noted.set(hash, true);

@@ -22,9 +22,10 @@ import { sha256 } from "./tokens.ts";
 import { countsGuesses, countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
- * Lets a request through to the route of an operation only with what `ACCESS` says that operation takes, and sets
- * `c.var.environment` and `c.var.credential` where that belongs to an environment, `c.var.projectEnvironments` where it belongs to a
- * whole project, or `c.var.session`, `c.var.token`, `c.var.person` and `c.var.member` where it takes those.
+ * Lets a request through to the route of an operation only with a credential that `ACCESS` lists for it. Sets
+ * `c.var.environment` and `c.var.credential` for a credential of an environment, `c.var.projectEnvironments`
+ * for one of a whole project, or `c.var.session`, `c.var.token`, `c.var.person` and `c.var.member` for routes
+ * that take those.
  */
 export function access(id: OperationId): MiddlewareHandler<App> {
   const rule: Access = ACCESS[id];
@@ -39,14 +40,14 @@ export function access(id: OperationId): MiddlewareHandler<App> {
   };
 }
 
-/** A token that is signed for an environment is of that one, whatever the header of the process says that holds it. */
+/** A signed token belongs to the environment that it was signed for, whatever the request's header says. */
 const branchNamed = (
   c: Context<App>,
   { environment, credential: { type } }: Authenticated,
 ): EnvironmentRef | Promise<EnvironmentRef> =>
   type === "run" || type === "public" ? environment : inBranch(c, environment);
 
-/** Authenticates, counts wrong keys by address, and refuses more of them before they are looked up. */
+/** Authenticates and counts wrong keys by address; too many are refused before they are looked up. */
 async function limitingGuesses(
   c: Context<App>,
   id: OperationId,
@@ -69,7 +70,7 @@ function keyHashOf(c: Context<App>): string | undefined {
   return key === undefined ? undefined : sha256(key);
 }
 
-/** Codes of the failures that a guessed key ends with. */
+/** Codes of the failures that a guessed key causes. */
 const WRONG_KEY = new Set([
   "invalid_api_key",
   "invalid_access_token",
@@ -77,7 +78,10 @@ const WRONG_KEY = new Set([
   "host_not_registered",
 ]);
 
-/** Null for a route that is not of one environment. Throws the Failure that refuses the request. */
+/**
+ * Returns null for a route that does not belong to one environment. Throws the Failure that refuses the
+ * request.
+ */
 async function authenticate(c: Context<App>, id: OperationId, rule: Access): Promise<Authenticated | null> {
   switch (rule.credential) {
     case "secretKey":
@@ -143,7 +147,7 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
   }
 }
 
-/** A key is of one environment: what another one's path names is not there for it. */
+/** A key belongs to one environment: for it, things under another environment's path do not exist. */
 function checkNamed(environment: EnvironmentRef, projectRef: string, slug: string): void {
   if (environment.project.ref === projectRef && environment.slug === slug) return;
   throw new Failure(

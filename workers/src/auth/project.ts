@@ -10,8 +10,8 @@ import type { OperationId } from "./access.ts";
 import { authenticateScopedToken } from "./access-token.ts";
 
 /**
- * The environments of a project, archived branches too, that a signed-in member of its organization or the owner of an
- * access token may see. Throws a 401, 403, 404 or 429.
+ * Returns the environments of a project, including archived branches, for a signed-in member of its
+ * organization or the owner of an access token. Throws a 401, 403, 404 or 429.
  */
 export async function authenticateWholeProject(
   c: Context<App>,

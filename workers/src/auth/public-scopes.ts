@@ -8,21 +8,21 @@ import { digest, type PublicClaims } from "./tokens.ts";
 
 type Rule = Extract<Access, { credential: "secretKey" }>;
 
-/** What a request asks for, as far as its path says it. */
+/** The scopes that a request needs, as far as its path determines them. */
 export interface Asked {
   rule: Rule;
   /** Parameters of the path. */
   params: Record<string, string>;
 }
 
-/** The rule's scopes with the path's parameters in their places. */
+/** Returns the rule's scopes with the path's parameters filled in. */
 export const scopesFor = ({ rule, params }: Asked): string[] =>
   (rule.scopes ?? []).map((scope) => scope.replace(/\{(\w+)\}/g, (_, name: string) => params[name] ?? ""));
 
 /**
- * Lets a public token through whose scopes cover what its path asks for. Where that depends on the run (its task, tags or
- * batch), the run's owner is asked, but only for a token that has such a scope. Where it depends on the body, the route
- * decides with `requireScopes`. Throws a 403 that says what the token lacks.
+ * Lets a public token through if its scopes cover what its path requests. Where that depends on the run (its
+ * task, tags or batch), the run's owner is asked, but only for a token that has such a scope. Where it
+ * depends on the body, the route decides with `requireScopes`. Throws a 403 that says what the token lacks.
  */
 export async function requirePublicScopes(env: Bindings, claims: PublicClaims, asked: Asked): Promise<void> {
   const needed = scopesFor(asked);
@@ -54,7 +54,10 @@ async function neededForRun(
   ];
 }
 
-/** For a route whose scopes depend on its body or query: a public token must cover all of these. Throws a 403. */
+/**
+ * For a route whose scopes depend on its body or query: requires a public token to cover all of these. Throws
+ * a 403.
+ */
 export function requireScopes(c: Context<App>, needed: string[]): void {
   const { credential } = c.var;
   if (credential.type !== "public") return;
@@ -63,8 +66,8 @@ export function requireScopes(c: Context<App>, needed: string[]): void {
 }
 
 /**
- * Uses up a one-time token. The same request sent again, because its answer was lost, passes again. Throws a 422 where the
- * token was used by another one.
+ * Uses up a one-time token. The same request, repeated because its answer was lost, passes again. Throws a
+ * 422 if another request has used the token.
  */
 export async function useOnce(c: Context<App>, requestKey: string | undefined): Promise<void> {
   const credential = c.get("credential");
@@ -93,6 +96,6 @@ function notAllowed(has: readonly string[], needed: readonly string[]): Failure 
   );
 }
 
-/** What a token that a public token's request brings back must not show either. */
+/** Returns the columns that a token issued to a public token's holder must not show either. */
 export const realtimeOf = (c: Context<App>): PublicClaims["realtime"] =>
   c.var.credential.type === "public" ? c.var.credential.realtime : undefined;

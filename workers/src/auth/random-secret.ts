@@ -1,8 +1,8 @@
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
-/** Random letters and digits, each as likely as the others. */
+/** Returns uniformly distributed random letters and digits. */
 export function randomSecret(length: number, alphabet = ALPHABET): string {
-  // What lies above the largest multiple of the alphabet's length in a byte would skew the distribution.
+  // Bytes above the largest multiple of the alphabet's length would skew the distribution.
   const limit = 256 - (256 % alphabet.length);
   let secret = "";
   while (secret.length < length) {

@@ -33,7 +33,7 @@ export function parseScope(text: string): Scope {
   return { action, type, id: rest.length === 0 ? undefined : rest.join(":") };
 }
 
-/** Whether this is a scope that the server knows. */
+/** Returns whether the server knows this scope. */
 export function isScope(text: string): boolean {
   if (text === "admin") return true;
   const { action, type, id } = parseScope(text);
@@ -44,7 +44,9 @@ export function isScope(text: string): boolean {
   );
 }
 
-/** Whether one of a token's scopes covers what is needed; `needed` without an id is the whole type. */
+/**
+ * Returns whether one of a token's scopes covers what is needed; `needed` without an id is the whole type.
+ */
 export function covers(scopes: readonly string[], needed: string): boolean {
   const { action, type, id } = parseScope(needed);
   return scopes.some((text) => {
@@ -58,7 +60,7 @@ export function covers(scopes: readonly string[], needed: string): boolean {
   });
 }
 
-/** Whether a token has a scope of this action for something of this type, whatever its id is. */
+/** Returns whether a token has a scope of this action for any id of this type. */
 export const mentions = (scopes: readonly string[], action: string, types: readonly string[]): boolean =>
   scopes.some((text) => {
     const scope = parseScope(text);

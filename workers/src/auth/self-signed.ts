@@ -1,7 +1,8 @@
 /**
- * Public tokens that the published client signs itself, with a secret key that this server holds only as a hash. The client
- * copies the claims of `POST /api/v1/auth/jwt/claims` into each token, so the server puts the key there, sealed under its own
- * signing key, and gets it back with the token. Sealed keys are worth something only to this server.
+ * Public tokens that the published client signs itself, with a secret key that this server holds only as a
+ * hash. The client copies the claims of `POST /api/v1/auth/jwt/claims` into each token, so the server puts
+ * the key there, encrypted under its own signing key, and gets it back with the token. Only this server can
+ * use an encrypted key.
  */
 import { createCipheriv, createDecipheriv, createHmac, randomBytes } from "node:crypto";
 import { z } from "zod";
@@ -29,7 +30,7 @@ const Claims = z.object({
 });
 export type SelfSignedClaims = z.infer<typeof Claims>;
 
-/** What the client is to put into the tokens that it signs with this key. */
+/** Returns the claims that the client has to put into the tokens that it signs with this key. */
 export function claimsToSign(env: SigningBindings, environmentId: string, secretKey: string) {
   const { id, key } = sealingKeys(env)[0] as { id: string; key: Buffer };
   const iv = randomBytes(IV_BYTES);
@@ -39,8 +40,8 @@ export function claimsToSign(env: SigningBindings, environmentId: string, secret
 }
 
 /**
- * The claims of a token that was signed with one of this server's keys, and that key; null otherwise. Whether the key is still
- * valid, and is the environment's, is the caller's to check.
+ * Returns the claims of a token that was signed with one of this server's keys, and that key; null otherwise.
+ * The caller has to check that the key is still valid and belongs to the environment.
  */
 export function verifySelfSigned(
   env: SigningBindings,

@@ -14,7 +14,7 @@ import { sameSecret } from "./tokens.ts";
 export interface SigningKey {
   id: string;
   secret: string;
-  /** Milliseconds since the epoch after which it verifies nothing; null: it never ends. */
+  /** Milliseconds since the epoch after which it verifies nothing. Null: it never ends. */
   until: number | null;
 }
 
@@ -26,7 +26,10 @@ export interface SigningBindings {
 export const MIN_SECRET_LENGTH = 16;
 const KEY = /^([\w-]{1,32}):([^\s,@]+)(?:@(\d{4}-\d\d-\d\d(?:T[\d:.]+Z)?))?$/;
 
-/** The keys in order, the one that signs first; or what is wrong with the configuration, never with a secret in it. */
+/**
+ * Returns the keys in order, the signing one first; or what is wrong with the configuration, without any
+ * secret.
+ */
 export function parseSigningKeys(env: SigningBindings): SigningKey[] | { problem: string } {
   const keys: SigningKey[] = [];
   const listed = (env.SIGNING_KEYS ?? "").split(",").map((text) => text.trim());
@@ -51,7 +54,7 @@ export function parseSigningKeys(env: SigningBindings): SigningKey[] | { problem
   return keys;
 }
 
-/** What a signature is for: one made for one purpose verifies for no other. */
+/** The purpose of a signature. A signature made for one purpose does not verify for another. */
 export type SigningPurpose = "callback" | "packet" | "shape" | "answer";
 
 /** The header of a token that carries the key's ID. Only headers that this server writes are accepted. */
@@ -88,19 +91,22 @@ export class Signer {
     return isLive(key, now) && sameSecret(signature.slice(dot + 1), hmac(`${purpose}:${text}`, key.secret));
   }
 
-  /** Secrets for a library that signs by itself, one of each key that verifies; the first is the one to sign with. */
+  /** Returns secrets for a library that signs by itself, one per verifying key; the first one signs. */
   derivedSecrets(library: string, now: number): string[] {
     const live = [...this.#byId.values()].filter((key, index) => index === 0 || isLive(key, now));
     return live.map(({ secret }) => hmac(`library:${library}`, secret));
   }
 
-  /** A JWT (HS256) whose header names the key. */
+  /** Returns a JWT (HS256) whose header names the key. */
   issueJwt(claims: object): string {
     const body = `${this.#currentHeader}.${Buffer.from(JSON.stringify(claims)).toString("base64url")}`;
     return `${body}.${hmac(body, this.#current.secret)}`;
   }
 
-  /** The claims of a JWT that this server issued; null otherwise. Whether it has expired is the caller's to check. */
+  /**
+   * Returns the claims of a JWT that this server issued; null otherwise. The caller has to check whether it
+   * has expired.
+   */
   verifyJwt(token: string, now: number): unknown {
     const [header = "", claims = "", signature = "", ...rest] = token.split(".");
     const key = this.#byHeader.get(header);
@@ -115,7 +121,10 @@ const isLive = (key: SigningKey | undefined, now: number): key is SigningKey =>
 
 let known: { of: string; signer: Signer } | undefined;
 
-/** @throws Error where the keys are not configured: requests are answered before that (see `configuration.ts`) */
+/**
+ * @throws Error if the keys are not configured; requests are refused earlier in that case (see
+ * `configuration.ts`)
+ */
 export function signerOf(env: SigningBindings): Signer {
   const of = `${env.SIGNING_KEYS ?? ""}\n${env.SIGNING_KEY ?? ""}`;
   if (known?.of === of) return known.signer;
@@ -125,7 +134,10 @@ export function signerOf(env: SigningBindings): Signer {
   return known.signer;
 }
 
-/** Keys for sealing what only this server must read again, by the id of the signing key that each is made of; the first seals. */
+/**
+ * Returns keys that encrypt data for this server itself, by the id of the signing key that each is derived
+ * from; the first one encrypts.
+ */
 export function sealingKeys(env: SigningBindings): { id: string; key: Buffer }[] {
   const keys = parseSigningKeys(env);
   if ("problem" in keys) throw new Error(keys.problem);

@@ -8,7 +8,10 @@ const MAX_HASHES = 1_000;
 /** SHA-256 in hexadecimal. */
 export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
 
-/** SHA-256 in hexadecimal: how keys are stored. Those of the keys in use are kept: every request asks for one. */
+/**
+ * Returns the SHA-256 in hexadecimal, as keys are stored. Hashes of keys in use are cached, because every
+ * request needs one.
+ */
 export function sha256(text: string): string {
   let hash = hashes.get(text);
   if (hash === undefined) {
@@ -19,7 +22,7 @@ export function sha256(text: string): string {
   return hash;
 }
 
-/** Compares two secrets in a time that reveals only whether their lengths are equal. */
+/** Compares two secrets. Its duration reveals only whether their lengths are equal. */
 export function sameSecret(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
@@ -46,12 +49,12 @@ export const RunClaims = z.object({
 });
 export type RunClaims = z.infer<typeof RunClaims>;
 
-/** A public token: what its scopes say, such as `read:runs:run_…`. */
+/** A public token with its scopes, such as `read:runs:run_…`. */
 export const PublicClaims = z.object({
   ...Claims,
   kind: z.literal("public"),
   scopes: z.array(z.string()),
-  /** Good for one trigger or one batch. */
+  /** True: it can be used for one trigger or one batch only. */
   otu: z.boolean().optional(),
   jti: z.string().optional(),
   /** What it was issued for: the key, access token or session, as `proof.ts` writes it. */
@@ -61,7 +64,7 @@ export const PublicClaims = z.object({
 });
 export type PublicClaims = z.infer<typeof PublicClaims>;
 
-/** What a token issued by this server allows. */
+/** The claims of a token issued by this server. */
 export const TokenClaims = z.discriminatedUnion("kind", [RunClaims, PublicClaims]);
 export type TokenClaims = z.infer<typeof TokenClaims>;
 
@@ -69,7 +72,7 @@ export type TokenClaims = z.infer<typeof TokenClaims>;
 export const issueToken = (env: SigningBindings, claims: TokenClaims): string =>
   signerOf(env).issueJwt(claims);
 
-/** The claims of a token this server issued and that has not expired; null otherwise. */
+/** Returns the claims of a token that this server issued and that has not expired; null otherwise. */
 export function verifyToken(env: SigningBindings, token: string, now: number): TokenClaims | null {
   const claims = TokenClaims.safeParse(signerOf(env).verifyJwt(token, now));
   return claims.success && claims.data.exp * 1000 > now ? claims.data : null;
@@ -86,6 +89,6 @@ export const issuePublicToken = (
     kind: "public",
     exp: Math.floor(Date.now() / 1000) + seconds,
     ...claims,
-    // Two one-time tokens of the same second must differ: each is good for one use.
+    // Two one-time tokens of the same second must differ, because each can be used once.
     ...(claims.otu ? { jti: crypto.randomUUID() } : {}),
   });

@@ -2,28 +2,31 @@ import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { type RateLimit, TokenBucket } from "../http/token-bucket.ts";
 
-/** Wrong keys from one address in one isolate: every one of them costs a read of the database. */
+/** The limit of wrong keys from one address in one isolate: each of them costs a database read. */
 const LIMIT: RateLimit = { burst: 100, perSecond: 5 };
-/** Addresses that are counted at once; with more, counting starts over. */
+/** The maximum number of addresses that are counted. With more, counting starts over. */
 const MAX_ADDRESSES = 10_000;
 /** A key that was valid this recently is looked up even if too many wrong keys came from its address. */
 const TRUSTED_MS = 3_600_000;
 
 const buckets = new Map<string, TokenBucket>();
-/** After this time every bucket is full again, which is the same as none. */
+/** After this time every bucket is full again, so it can be dropped. */
 const REFILL_MS = (LIMIT.burst / LIMIT.perSecond) * 1_000;
 let fullAt = 0;
 const trusted = new Cache<true>(TRUSTED_MS);
 
-/** Whether wrong keys came lately, from any address. While none did, no request has to find out its own. */
+/**
+ * Returns whether wrong keys arrived recently from any address. If none did, requests need not determine
+ * their address.
+ */
 export function countsGuesses(now: number): boolean {
   if (buckets.size > 0 && now >= fullAt) buckets.clear();
   return buckets.size > 0;
 }
 
 /**
- * Throws a 429 if too many wrong keys came from the address, unless the key was valid a while ago. Others behind the same
- * address keep working with the keys they use.
+ * Throws a 429 if too many wrong keys came from the address, unless the key was valid recently. So others
+ * behind the same address can keep using their keys.
  */
 export function refuseGuesses(address: string | undefined, keyHash: string | undefined, now: number): void {
   const bucket = address === undefined ? undefined : buckets.get(address);
@@ -40,7 +43,7 @@ export function refuseGuesses(address: string | undefined, keyHash: string | und
   );
 }
 
-/** Counts a key that turned out to be wrong against its address. */
+/** Counts a wrong key against its address. */
 export function countWrongKey(address: string | undefined, now: number): void {
   if (address === undefined) return;
   let bucket = buckets.get(address);
@@ -53,7 +56,7 @@ export function countWrongKey(address: string | undefined, now: number): void {
   fullAt = now + REFILL_MS;
 }
 
-/** Remembers a key that turned out to be valid. */
+/** Remembers a valid key. */
 export function trustKey(keyHash: string): void {
   if (!trusted.get(keyHash)) trusted.set(keyHash, true);
 }

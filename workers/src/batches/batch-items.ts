@@ -12,7 +12,10 @@ import { Failure, invalid } from "../http/failure.ts";
 import { ndjsonLines } from "../http/ndjson.ts";
 import { RunPreparation, type TriggerInput } from "../runs/prepare-run.ts";
 
-/** The most that goes to the batch's object in one call, which is one flush to disk. Up to twice as much is in memory. */
+/**
+ * The maximum sent to the batch's object in one call, which is one flush to disk. Up to twice as much is in
+ * memory.
+ */
 const CHUNK_ITEMS = 500;
 const CHUNK_CHARACTERS = 2 * 1024 * 1024;
 
@@ -61,7 +64,7 @@ export async function receiveItems(
 
   let lines: Line[] = [];
   let characters = 0;
-  // While a chunk is on its way, the next one is read.
+  // The next chunk is read while the previous one is being sent.
   let sending: Promise<void> = Promise.resolve();
   try {
     for await (const line of ndjsonLines(stream, BATCH_LIMITS.itemBytes)) {
@@ -70,7 +73,7 @@ export async function receiveItems(
       if (lines.length < CHUNK_ITEMS && characters < CHUNK_CHARACTERS) continue;
       await sending;
       sending = send(lines);
-      // A failure is thrown where the promise is awaited.
+      // A failure is thrown when the promise is awaited.
       sending.catch(() => {});
       lines = [];
       characters = 0;
@@ -78,7 +81,7 @@ export async function receiveItems(
     await sending;
     if (lines.length > 0) await send(lines);
   } finally {
-    // No work continues after the answer.
+    // No work continues after the response.
     await Promise.allSettled([sending]);
   }
   return received;
@@ -143,7 +146,7 @@ export type PreparedItem =
   | { index: number; task: string; failure: Failure }
   | (Awaited<ReturnType<RunPreparation["prepare"]>> & { index: number; task: string });
 
-/** One item of a batch, as a single trigger would prepare it. Throws a Failure that says what is wrong with it. */
+/** Prepares one item of a batch like a single trigger. Throws a Failure that says what is wrong with it. */
 export async function prepareItem(
   preparation: RunPreparation,
   batch: Pick<BatchRecord, "id" | "parentRunId" | "parentWaits">,
@@ -164,7 +167,7 @@ export async function prepareItem(
   return { ...prepared, item: { ...prepared.item, waiter }, index, task: input.task };
 }
 
-/** Hands prepared items to the batch's object. */
+/** Sends prepared items to the batch's object. */
 export async function sendItems(
   owner: BatchOwnerRpc,
   environment: EnvironmentRef,

@@ -56,7 +56,10 @@ export async function createBatch(
   });
 }
 
-/** A batch of this environment. Another's is as unknown as one that never was: throws a 404. */
+/**
+ * Returns a batch of this environment. Throws a 404 for another environment's batch, as for one that never
+ * existed.
+ */
 export async function batchOf(
   env: Bindings,
   environment: EnvironmentRef,

@@ -7,7 +7,7 @@ import { batchObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 import { isoTime, optionalTime } from "../views/time.ts";
 
-/** The query side knows which batches there are, and each batch's object how far it is. */
+/** The query side knows which batches exist, and each batch's object knows its progress. */
 export async function listBatches(
   env: Bindings,
   environment: EnvironmentRef,
@@ -20,7 +20,7 @@ export async function listBatches(
   const page = ids.slice(0, size);
   const records = await Promise.all(page.map((id) => batchObjectOf(env, id).retrieveBatch(environment.key)));
   return {
-    // One whose object has forgotten it is left out.
+    // A batch that its object has deleted is left out.
     data: records.filter((record) => record !== null).map(summaryOf),
     pagination: { next: ids.length > size ? page.at(-1) : undefined },
   };

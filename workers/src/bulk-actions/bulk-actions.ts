@@ -31,7 +31,7 @@ import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 
 const objectOf = (env: Bindings, id: string): BulkActionRpc => env.BULK_ACTION.getByName(id);
 
-/** Starts a bulk action, if not too many of the environment are under way. */
+/** Starts a bulk action, unless too many of the environment are in progress. */
 export async function createBulkAction(
   c: Context<App>,
   body: z.output<typeof CreateBulkActionBody>,
@@ -63,7 +63,7 @@ export async function createBulkAction(
   return start(c, { environment, name: body.name ?? null, type, selection, total, details });
 }
 
-/** Cancels what is not over in an environment. Null: everything is. */
+/** Cancels the unfinished runs of an environment. Returns null if there are none. */
 export async function cancelUnfinished(
   c: Context<App>,
   environment: EnvironmentRef,
@@ -80,7 +80,10 @@ interface Wanted extends Omit<NewBulkAction, "id" | "record"> {
   details: Record<string, unknown>;
 }
 
-/** Hands it to its object, which records it in this database and does it, whatever happens to the request from then on. */
+/**
+ * Passes the action to its object, which records it in this database and executes it, whatever happens to the
+ * request afterwards.
+ */
 async function start(c: Context<App>, { name, details, ...action }: Wanted): Promise<{ id: string }> {
   const now = Date.now();
   const id = `bulk_${now.toString(36).padStart(9, "0")}${randomBase36(15)}`;
@@ -102,7 +105,7 @@ async function countOf(env: Bindings, environmentKey: string, filter: RunFilter)
   return Object.values(counts).reduce((sum: number, each) => sum + (each ?? 0), 0);
 }
 
-/** Runs that are created from now on don't match: a replay would never end. */
+/** Runs that are created from now on don't match, otherwise a replay would never end. */
 function filterOf(filter: z.output<typeof BulkFilter>, type: "CANCEL" | "REPLAY", now: number): RunFilter {
   const at = (moment: string | number | undefined) =>
     moment === undefined ? undefined : new Date(moment).getTime();
@@ -157,7 +160,7 @@ async function rowOf(c: Context<App>, id: string): Promise<Row> {
   );
 }
 
-/** What was done by then stays done. One that is over stays as it is. */
+/** Aborts a bulk action. Completed work is kept, and a finished action is not changed. */
 export async function abortBulkAction(c: Context<App>, id: string): Promise<{ id: string }> {
   const row = await rowOf(c, id);
   const deed = deedIn(c.var.environment, {
@@ -168,7 +171,7 @@ export async function abortBulkAction(c: Context<App>, id: string): Promise<{ id
   return { id: row.id };
 }
 
-/** Newest first. */
+/** Lists bulk actions, newest first. */
 export async function listBulkActions(
   c: Context<App>,
   query: z.output<typeof ListBulkActionsQuery>,

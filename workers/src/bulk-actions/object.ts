@@ -10,46 +10,46 @@ import { openRepository } from "../storage/open.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 
-/** Runs of one step: what a crash in the middle of it does again. */
+/** The number of runs of one step. A crash repeats at most one step. */
 const CHUNK = 25;
-/** Steps of one alarm: an invocation may call so many other objects only. */
+/** The number of steps of one alarm: an invocation may call only a limited number of other objects. */
 const CHUNKS_PER_ALARM = 10;
-/** Failures that are kept word by word. */
+/** The number of failures whose messages are kept. */
 const KEPT_FAILURES = 50;
 const ERROR_LENGTH = 500;
-/** A step that fails for reasons that are not its runs' is tried again, later and later. */
+/** Delays before a step is retried that failed for reasons other than its runs. */
 const RETRY_MS = { first: 1_000, most: 60_000 };
-/** After so many tries the runs that can't be acted on count as failed. */
+/** The number of tries after which runs that can't be processed count as failed. */
 const MAX_TRIES = 6;
-/** How long it can be asked for after its end; the database then still knows how it ended. */
+/** How long the object keeps the action after its end. The database keeps the outcome longer. */
 const KEPT_MS = 24 * 3_600_000;
 
 interface State {
   action: NewBulkAction;
   progress: BulkProgress;
-  /** The last run that was acted on: its id, or how many of the given ones. */
+  /** The position of the last processed run: its id, or the number of given ids that were processed. */
   after: string | number | null;
   tries: number;
-  /** Its beginning was written to the database. Nothing is done before that. */
+  /** True: its start was recorded in the database. Nothing is done before that. */
   recorded: boolean;
-  /** The end was written to the database. */
+  /** True: its end was recorded in the database. */
   reported: boolean;
 }
 
-/** What tells a step that it came at a bad time: nothing of it counts, it is done again. */
+/** Thrown to abandon a step that can't be done now: nothing of it counts, and it is repeated. */
 class Busy extends Error {}
 
 /**
- * Cancels or replays many runs, a chunk at a time, each followed by one write of how far it is. What a chunk does to a run
- * can be done again (a canceled run stays canceled, a replay has a request key), so a crash between costs a repetition and
- * no count is wrong.
+ * Cancels or replays many runs, one chunk at a time, and stores its progress after each chunk. The effect of
+ * a chunk is idempotent (a canceled run stays canceled, a replay has a request key), so a crash costs a
+ * repetition, and no count is wrong.
  */
 export class BulkActionObject extends DurableObject<Bindings> implements BulkActionRpc {
   get #state(): State | undefined {
     return this.ctx.storage.kv.get<State>("state");
   }
 
-  /** One write, and the alarm with it: the object continues after a crash. */
+  /** Writes the state and sets the alarm together, so that the object continues after a crash. */
   #save(state: State, nextAt: number): void {
     this.ctx.storage.kv.put("state", state);
     this.ctx.storage.setAlarm(nextAt);
@@ -65,13 +65,13 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       completedAt: null,
       failures: [],
     };
-    // If the object dies before it is recorded, the alarm does that.
+    // If the object dies before the action is recorded, the alarm records it.
     const recorded = action.record === undefined;
     this.#save({ action, progress, after: null, tries: 0, recorded, reported: false }, Date.now());
     await this.#record();
   }
 
-  /** Makes it visible, once: the row that lists it and the entry of the audit log in one transaction. */
+  /** Makes the action visible, once: its row and its entry in the audit log are one transaction. */
   async #record(): Promise<void> {
     const before = this.#state;
     const record = before?.action.record;
@@ -130,7 +130,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     this.ctx.storage.setAlarm(Date.now());
   }
 
-  /** One chunk. False: it has to wait. */
+  /** Processes one chunk. Returns false if it has to wait. */
   async #step(before: State): Promise<boolean> {
     let runIds: string[];
     let after: State["after"];
@@ -153,7 +153,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       this.#save(state, Date.now() + Math.min(delay, RETRY_MS.most));
       return false;
     }
-    // It may have been aborted meanwhile: what was done counts, and nothing more is done.
+    // The action may have been aborted meanwhile: completed work counts, and nothing more is done.
     const state = this.#state;
     if (!state) return false;
     const { progress } = state;
@@ -176,11 +176,11 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
   #end(state: State, status: "COMPLETED" | "ABORTED"): void {
     state.progress.status = status;
     state.progress.completedAt = Date.now();
-    // Runs that changed meanwhile no longer matched.
+    // Runs that have changed since may no longer match.
     if (status === "COMPLETED") state.progress.total = state.progress.success + state.progress.failure;
   }
 
-  /** The runs that come next, none: that was all. */
+  /** Returns the next runs; none if all are processed. */
   async #next({ action, after }: State): Promise<{ runIds: string[]; after: State["after"] }> {
     const { selection, environment } = action;
     if ("runIds" in selection) {
@@ -193,7 +193,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     return { runIds: runs.map(({ id }) => id), after: runs.at(-1)?.id ?? after };
   }
 
-  /** Null: it is done. A text: why it can't be. Throws Busy where it may work later. */
+  /** Returns null if it succeeded, or the reason why it can't. Throws Busy if it may work later. */
   async #act({ action, tries }: State, runId: string): Promise<string | null> {
     try {
       return action.type === "CANCEL" ? await this.#cancel(action, runId) : await this.#replay(action, runId);
@@ -246,5 +246,5 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
   }
 }
 
-/** Statuses that a run can be canceled in. */
+/** Statuses in which a run can be canceled. */
 export const CANCELABLE = Object.values(RunStatus).filter((status) => !isFinal(status));

@@ -6,10 +6,13 @@ export interface NewBulkAction {
   id: string;
   environment: EnvironmentRef;
   type: "CANCEL" | "REPLAY";
-  /** Which runs: those that match, or these. */
+  /** Selects runs by a filter or by their ids. */
   selection: { filter: RunFilter } | { runIds: string[] };
   total: number;
-  /** What the object records in the database before anything is done. Actions of earlier versions were recorded before. */
+  /**
+   * What the object records in the database before it does anything. Actions of earlier versions are recorded
+   * already.
+   */
   record?: { name: string | null; createdAt: number; audit: AuditRow };
 }
 
@@ -18,18 +21,18 @@ export interface BulkProgress {
   total: number;
   success: number;
   failure: number;
-  /** Milliseconds since the epoch; null: it is not over. */
+  /** Milliseconds since the epoch. Null: it has not ended. */
   completedAt: number | null;
-  /** The first ones. */
+  /** The first failures. */
   failures: { runId: string; error: string }[];
 }
 
-/** One object a bulk action, named by its id. */
+/** One object per bulk action, named by its id. */
 export interface BulkActionRpc {
-  /** Idempotent: the first one stands. When this returns, it is listed and in the audit log. */
+  /** Idempotent: the first call counts. When this returns, the action is listed and in the audit log. */
   start(action: NewBulkAction): Promise<void>;
-  /** Null: it was never started, or is over since long. */
+  /** Returns null if it was never started, or ended long ago. */
   progress(): Promise<BulkProgress | null>;
-  /** Runs that it has not come to are left alone. Null: as above. */
+  /** Leaves the remaining runs unchanged. Returns null as above. */
   abort(): Promise<BulkProgress | null>;
 }

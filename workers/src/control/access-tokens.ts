@@ -25,7 +25,7 @@ const SECRET_LENGTH = 40;
 /** How many characters of the secret part remain visible later. */
 const SHOWN_LENGTH = 4;
 const DAY_MS = 24 * 3_600_000;
-/** Those that have expired are listed too. */
+/** Expired tokens are listed too. */
 const LISTED = 200;
 
 type Organization = AccessTokenObject["organization"];
@@ -76,7 +76,7 @@ export async function createAccessToken(
   return made.token;
 }
 
-/** A token, and the statements that store it and say so in the audit log: they go into one transaction. */
+/** Returns a token, and the statements that store it and record it in the audit log, for one transaction. */
 export function newAccessToken(
   c: Context<App>,
   connection: SqlConnection,
@@ -111,7 +111,10 @@ export function newAccessToken(
   return { token: { ...view(row, grant.organization), token }, statements };
 }
 
-/** A token of the organization itself, which was made elsewhere, for the server's operator: as {@link newAccessToken}. */
+/**
+ * For the server's operator: stores a token of the organization itself that was created elsewhere. Otherwise
+ * like {@link newAccessToken}.
+ */
 export async function adoptAccessToken(
   c: Context<App>,
   connection: SqlConnection,
@@ -131,7 +134,7 @@ export async function adoptAccessToken(
   ]);
 }
 
-/** An organization that the person is a member of, by its slug or id. Throws a 404. */
+/** Returns an organization of which the person is a member, by its slug or id. Throws a 404. */
 export async function ownOrganization(
   { db, tables: { organizations, members } }: SqlConnection,
   userId: string,
@@ -152,7 +155,7 @@ export async function ownOrganization(
   );
 }
 
-/** Throws a 422 if the person has too many tokens that are accepted. */
+/** Throws a 422 if the person has too many valid tokens. */
 export async function checkCount(
   { db, tables: { accessTokens } }: SqlConnection,
   userId: string,
@@ -170,7 +173,10 @@ export async function checkCount(
   );
 }
 
-/** Ends one of a person's tokens, or (null) one of an organization's own: it is refused everywhere within 10 s. */
+/**
+ * Revokes one of a person's tokens, or (null) one of an organization's own: it is refused everywhere within
+ * 10 s.
+ */
 export async function revokeAccessToken(c: Context<App>, id: string, userId: string | null): Promise<void> {
   const connection = openSql(c.env);
   const { accessTokens } = connection.tables;
@@ -205,7 +211,7 @@ export async function revokeAccessToken(c: Context<App>, id: string, userId: str
   forgetAccessTokens();
 }
 
-/** What the request's own token is. */
+/** Describes the request's own token. */
 export async function whoami(c: Context<App>): Promise<WhoamiResponse> {
   const connection = openSql(c.env);
   const { accessTokens, members } = connection.tables;

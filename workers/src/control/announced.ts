@@ -6,9 +6,9 @@ import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import { auditRow, type Deed } from "./audit.ts";
 
 /**
- * Does what has no transaction with this database, because an object does it. The audit log has it before it is done, and
- * how it ended afterwards. If the server dies between, the log says that it was asked for and that its outcome is
- * unknown: nothing is ever done that the log does not have.
+ * Executes an action of an object, which cannot be in a transaction with this database. The audit log records
+ * the request before the action, and its outcome afterwards. If the server dies in between, the log shows the
+ * request with an unknown outcome: no action ever happens without an entry.
  * @param results small facts about the result that the log keeps, such as the id of what was created
  */
 export async function announced<T>(
@@ -32,7 +32,7 @@ export async function announced<T>(
   return result;
 }
 
-/** It is done by now: that this could not be written must not make it look as if it had failed. */
+/** The action is done by now: a failure to record that must not make it look as if it had failed. */
 async function conclude(
   { db, tables }: SqlConnection,
   auditId: string,

@@ -4,12 +4,12 @@ import type { z } from "zod";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
 const PAGE = 25;
-/** Entries that one query of an export reads. */
+/** The number of entries that one query of an export reads. */
 const EXPORT_PAGE = 500;
 
 type Filter = Pick<z.output<typeof ListAuditQuery>, "action" | "actor">;
 
-/** Newest first. `organizationId` null: what was done to the server as a whole. */
+/** Lists entries, newest first. `organizationId` null: actions on the server as a whole. */
 export async function listAudit(
   connection: SqlConnection,
   organizationId: string | null,
@@ -21,7 +21,10 @@ export async function listAudit(
   return { data, pagination: rows.length > size ? { next: data.at(-1)?.id } : {} };
 }
 
-/** All entries, newest first, one JSON object a line. A page is read when the one before it was taken. */
+/**
+ * Streams all entries, newest first, one JSON object per line. A page is read when the previous one was
+ * consumed.
+ */
 export function exportAudit(
   connection: SqlConnection,
   organizationId: string | null,

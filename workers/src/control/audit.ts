@@ -6,14 +6,14 @@ import type { App } from "../bindings.ts";
 import { clientAddress } from "../people/client-address.ts";
 import type { SqlConnection, Statement } from "../storage/sql-connection.ts";
 
-/** What was done to what. */
+/** An action and its target. */
 export interface Deed {
-  /** Null: it concerns the server as a whole. */
+  /** Null: the action concerns the server as a whole. */
   organizationId: string | null;
   /** Such as `member.role_changed`. */
   action: string;
   target: { type: string; id: string };
-  /** `PROJECTREF/ENVIRONMENT`, or the project's ref; absent: of the whole organization. */
+  /** `PROJECTREF/ENVIRONMENT`, or the project's ref. Absent: the action concerns the whole organization. */
   scope?: string;
   /** What changed, small and without secrets. */
   details?: Record<string, unknown>;
@@ -25,12 +25,12 @@ interface Actor {
   actorName: string;
 }
 
-/** Ids sort by time, so that the newest entries are one walk of an index. */
+/** Ids sort by time, so the newest entries are one index scan. */
 const newAuditId = (now: number): string => `audit_${now.toString(36).padStart(9, "0")}${randomBase36(12)}`;
 
 export type AuditRow = SqlConnection["tables"]["auditLog"]["$inferInsert"];
 
-/** The statement that records a deed: it goes into the transaction that does it. */
+/** Returns the statement that records an action, for the transaction of that action. */
 export const auditStatement = (c: Context<App>, { db, tables }: SqlConnection, deed: Deed): Statement =>
   db.insert(tables.auditLog).values(auditRow(c, deed));
 
@@ -51,14 +51,14 @@ export function auditRow(c: Context<App>, deed: Deed): AuditRow {
   };
 }
 
-/** What was done to something of one environment. */
+/** Returns an action on something in one environment. */
 export const deedIn = (environment: EnvironmentRef, deed: Omit<Deed, "organizationId" | "scope">): Deed => ({
   organizationId: environment.organization.id,
   scope: `${environment.project.ref}/${environment.slug}`,
   ...deed,
 });
 
-/** Who makes a request, as the audit log and rows that say who changed them name it. */
+/** Returns who makes a request, as recorded in the audit log and in changed rows. */
 export function actorOf(c: Context<App>): Actor {
   const { person, token, credential } = c.var as Partial<typeof c.var>;
   const held = token ?? (credential?.type === "accessToken" ? credential.token : undefined);

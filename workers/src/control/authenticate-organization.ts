@@ -14,7 +14,7 @@ import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 export interface OrganizationMember {
   role: Role;
   organization: { id: string; slug: string; name: string; concurrencyCeiling: number | null };
-  /** Where the path names one. */
+  /** Set if the path names a project. */
   project?: { id: string; ref: string; name: string };
 }
 
@@ -23,9 +23,9 @@ const cache = new Cache<OrganizationMember>(MEMBERSHIP_CACHE_MS);
 export const forgetOrganizations = (): void => cache.clear();
 
 /**
- * The organization that the path names, by its slug or id or by the ref of one of its projects, if the person is a member
- * with a role that may do the operation. Somebody who is signed in, or the person of an access token of that organization
- * whose scopes allow it. Throws a 401, 403, 404 or 429.
+ * Returns the organization that the path names by slug, id, or the ref of one of its projects, if the person
+ * is a member whose role allows the operation. The person is signed in, or the owner of an access token of
+ * that organization whose scopes allow it. Throws a 401, 403, 404 or 429.
  */
 export async function authenticateOrganization(
   c: Context<App>,

@@ -53,14 +53,14 @@ interface Wanted {
   branch?: string;
 }
 
-/** Makes an environment, or gives the one that is there: the same call sent twice makes one. */
+/** Creates an environment, or returns the existing one, so that a repeated call creates only one. */
 export async function createEnvironment(
   c: Context<App>,
   body: z.output<typeof CreateEnvironmentBody>,
 ): Promise<ProjectEnvironment> {
   if (body.type === "dev") {
     const userId = c.var.person.id;
-    // The end of an id is random: what people see of it stays short.
+    // The end of an id is random, so a short suffix is enough.
     return ensure(c, { slug: `dev-${userId.slice(-8)}`, type: "DEVELOPMENT", userId });
   }
   if (body.type !== "branch") return ensure(c, { slug: body.type, type: ENVIRONMENT_TYPES[body.type] });
@@ -74,7 +74,7 @@ export async function createEnvironment(
   return ensure(c, { slug: slugOfBranch(parent.slug, branch), type, parentKey, branch, userId });
 }
 
-/** Branch names differ in what slugs can't show: a hash keeps them apart. */
+/** Branch names can differ in characters that slugs can't contain: a hash distinguishes them. */
 const slugOfBranch = (parent: string, branch: string): string => {
   const plain = branch
     .toLowerCase()
@@ -105,7 +105,10 @@ async function ensure(c: Context<App>, wanted: Wanted): Promise<ProjectEnvironme
   return projectEnvironment(await ensureEnvironment(c, place, wanted));
 }
 
-/** The environment of this slug, which is made, with its entry in the audit log, or taken into use again if need be. */
+/**
+ * Returns the environment of this slug. If needed, creates it or restores it from the archive, with an entry
+ * in the audit log.
+ */
 export async function ensureEnvironment(
   c: Context<App>,
   { project, organization }: Pick<EnvironmentRef, "project" | "organization">,
@@ -180,8 +183,9 @@ async function resume(c: Context<App>, id: string): Promise<void> {
 }
 
 /**
- * Pauses a branch, cancels its unfinished runs and takes it out of use: its keys are refused until it is created again. What
- * ran there stays to be seen until its retention ends. If this is interrupted, the branch is paused and can be archived again.
+ * Archives a branch: pauses it, cancels its unfinished runs, and refuses its keys until it is created again.
+ * Its runs stay visible until their retention ends. If this is interrupted, the branch is paused and can be
+ * archived again.
  */
 export async function archiveBranch(
   c: Context<App>,
@@ -204,7 +208,7 @@ export async function archiveBranch(
   const environment = await refOf(c, row.id);
   if (environment) {
     await environmentObjectOf(c.env, row.key).updateEnvironment(environment, { paused: true });
-    // Runs that wait would otherwise wait for ever, and never come to the end of their retention.
+    // Waiting runs would otherwise wait forever, and never reach the end of their retention.
     await cancelUnfinished(c, environment, `Branch ${branch} was archived`.slice(0, 100));
   }
   const archivedAt = Date.now();
@@ -228,7 +232,9 @@ export async function archiveBranch(
   return projectEnvironment({ ...row, archivedAt });
 }
 
-/** What an organization's admins may set, up to what the server's operator lets the organization have. */
+/**
+ * Applies settings that an organization's admins may change, within the limits set by the server's operator.
+ */
 export async function changeLimits(
   c: Context<App>,
   changes: z.output<typeof EnvironmentLimitsBody>,

@@ -28,7 +28,7 @@ const OPEN = 200;
 
 type Row = Awaited<ReturnType<typeof openInvitations>>[number];
 
-/** Those that can still be accepted, newest first. */
+/** Lists invitations that can still be accepted, newest first. */
 export async function listInvitations(c: Context<App>): Promise<InvitationObject[]> {
   const rows = await openInvitations(openSql(c.env), c.var.member.organization.id);
   return rows.map(invitationObject);
@@ -48,7 +48,10 @@ const isOpen = (invitations: SqlConnection["tables"]["invitations"]) => [
   gt(invitations.expiresAt, Date.now()),
 ];
 
-/** An invitation takes the place of an earlier one of the same person. Its link is in the answer, and mailed if possible. */
+/**
+ * Creates an invitation, which replaces an earlier one of the same person. Its link is returned, and mailed
+ * if possible.
+ */
 export async function createInvitation(
   c: Context<App>,
   { email, role }: z.output<typeof CreateInvitationBody>,
@@ -122,7 +125,10 @@ export async function createInvitation(
   };
 }
 
-/** Returns why the link could not be mailed; null: it was. It is in the answer too, so this does not undo the invitation. */
+/**
+ * Returns why the link could not be mailed; null if it was. The response contains the link too, so a failure
+ * does not undo the invitation.
+ */
 async function mailInvitation(
   c: Context<App>,
   to: string,
@@ -177,7 +183,7 @@ export async function revokeInvitation(c: Context<App>, id: string): Promise<Inv
   return invitationObject(row);
 }
 
-/** What a link is about; anybody who has it may ask. */
+/** Returns what a link invites to. Anybody who has the link may request this. */
 export async function invitationSummary(c: Context<App>, token: string): Promise<InvitationSummary> {
   const { invitation, organization } = await openInvitation(openSql(c.env), token);
   const { email, role, expiresAt } = invitation;
@@ -185,7 +191,10 @@ export async function invitationSummary(c: Context<App>, token: string): Promise
   return { organization: { slug, name }, email, role, expiresAt: new Date(expiresAt).toISOString() };
 }
 
-/** Makes the invited person a member, in one transaction: a link that is used twice at once makes one. */
+/**
+ * Makes the invited person a member, in one transaction, so that a link used twice at once creates one
+ * membership.
+ */
 export async function acceptInvitation(
   c: Context<App>,
   token: string,
@@ -215,7 +224,7 @@ export async function acceptInvitation(
       .values({ organizationId: organization.id, userId: user.id, role: invitation.role, createdAt: now })
       .onConflictDoUpdate({
         target: [members.organizationId, members.userId],
-        // Somebody who is a member already keeps what they are.
+        // A person who is a member already keeps their role.
         set: { role: sql`${members.role}` },
       }),
     auditStatement(c, connection, {

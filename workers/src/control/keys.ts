@@ -17,13 +17,16 @@ const ID_LENGTH = 16;
 const MAX_KEYS = 100;
 const LISTED = 200;
 
-/** In a key, by the environment's type: the published client then asks the server for public tokens. */
+/**
+ * Part of a key, by the environment's type. It makes the published client request public tokens from the
+ * server.
+ */
 const KEY_NAMES = { DEVELOPMENT: "dev", STAGING: "stg", PREVIEW: "preview", PRODUCTION: "prod" } as const;
 const SECRET_LENGTH = 24;
 /** How many characters of the secret part remain visible later. */
 const SHOWN_LENGTH = 4;
 
-/** `tr_prod_sk_` and 24 random letters and digits, and how it begins. */
+/** Returns `tr_prod_sk_` with 24 random letters and digits, and the beginning that remains visible. */
 function newSecretKey(type: EnvironmentRef["type"]): { key: string; start: string } {
   const prefix = `tr_${KEY_NAMES[type]}_sk_`;
   const secret = randomSecret(SECRET_LENGTH);
@@ -78,7 +81,10 @@ export async function listKeys(c: Context<App>): Promise<ApiKeyBody[]> {
   return rows.map(view);
 }
 
-/** A key that was made elsewhere, for the server's operator: its hash is stored, with its entry in the audit log. */
+/**
+ * For the server's operator: stores the hash of a key that was created elsewhere, with an entry in the audit
+ * log.
+ */
 export async function adoptKey(
   c: Context<App>,
   connection: SqlConnection,
@@ -92,7 +98,7 @@ export async function adoptKey(
   ]);
 }
 
-/** Adds a key beside those that exist. Throws a 422 if there are too many. */
+/** Adds a key to the existing ones. Throws a 422 if there are too many. */
 export async function createKey(
   c: Context<App>,
   body: z.output<typeof CreateApiKeyBody>,
@@ -107,7 +113,10 @@ export async function createKey(
   return { ...view(row), key };
 }
 
-/** Adds a key in place of another one, which is accepted for the overlap. Throws a 404, or a 422 if there are too many. */
+/**
+ * Replaces a key by a new one. The former key stays valid during the overlap. Throws a 404, or a 422 if there
+ * are too many.
+ */
 export async function rotateKey(
   c: Context<App>,
   id: string,
@@ -125,7 +134,7 @@ export async function rotateKey(
   if (!former[0]) throw keyNotFound(id);
   if (overlapMs > 0) await checkCount(c, connection);
   const { key, row } = newKey(c, { name: former[0].name, expiresInSeconds });
-  // One transaction: a server that dies leaves either the former key alone or both.
+  // One transaction, so that a crash leaves either only the former key or both.
   const done = await connection.atomically([
     required(endStatement(c, connection, id, now, now + overlapMs)),
     db.insert(tables.apiKeys).values(row),
@@ -152,7 +161,7 @@ async function checkCount(c: Context<App>, connection: SqlConnection): Promise<v
   );
 }
 
-/** Ends a key now: it is refused everywhere within 10 s. Throws a 404. */
+/** Revokes a key: it is refused everywhere within 10 s. Throws a 404. */
 export async function revokeKey(c: Context<App>, id: string): Promise<void> {
   const connection = openSql(c.env);
   const now = Date.now();
@@ -164,7 +173,7 @@ export async function revokeKey(c: Context<App>, id: string): Promise<void> {
   forgetKeys();
 }
 
-/** The accepted key of this id. Throws a 404 for what is no id. */
+/** Returns the valid key with this id. Throws a 404 for an invalid id. */
 function ownKey(c: Context<App>, connection: SqlConnection, id: string, now: number) {
   if (!/^[0-9a-f]{16}$/.test(id)) throw keyNotFound(id);
   const { apiKeys } = connection.tables;
@@ -175,7 +184,10 @@ function ownKey(c: Context<App>, connection: SqlConnection, id: string, now: num
   );
 }
 
-/** Changes no row if the environment has no such key, or it has ended before. A key that has an end never gets a later one. */
+/**
+ * Changes no row if the environment has no such key, or the key has ended earlier. The end of a key is never
+ * postponed.
+ */
 function endStatement(c: Context<App>, connection: SqlConnection, id: string, now: number, at: number) {
   const { apiKeys } = connection.tables;
   const end = sql`CASE WHEN ${apiKeys.revokedAt} < ${at} THEN ${apiKeys.revokedAt} ELSE ${at} END`;

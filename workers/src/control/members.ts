@@ -33,7 +33,7 @@ async function membersWhere(
   return rows.map((row) => ({ ...row, joinedAt: new Date(row.joinedAt).toISOString() }));
 }
 
-/** Who is an owner, and who becomes one, owners decide. An organization always has one. */
+/** Only owners may change who is an owner. An organization always has at least one. */
 export async function changeRole(c: Context<App>, userId: string, role: Role): Promise<MemberObject> {
   const connection = openSql(c.env);
   const { members } = connection.tables;
@@ -68,8 +68,8 @@ export async function changeRole(c: Context<App>, userId: string, role: Role): P
 }
 
 /**
- * Anybody may leave; admins remove others, and owners are removed by owners. The keys of the member's own development environments
- * end with the membership.
+ * Any member may leave; admins may remove others, and only owners may remove owners. The keys of the member's
+ * own development environments end with the membership.
  */
 export async function removeMember(c: Context<App>, userId: string): Promise<MemberObject> {
   const connection = openSql(c.env);
@@ -144,14 +144,17 @@ async function memberOf(
   );
 }
 
-/** Whether the member is no owner, or not the only one. */
+/** The condition that the member is not an owner, or not the only one. */
 const notTheLastOwner = ({ tables: { members } }: SqlConnection, organizationId: string): SQL | undefined =>
   or(
     ne(members.role, "owner"),
     sql`(SELECT count(*) FROM members AS others WHERE others.organization_id = ${organizationId} AND others.role = 'owner') > 1`,
   );
 
-/** Why a change of a member was not made: somebody else changed them meanwhile, or they are the last owner. */
+/**
+ * Returns why a change of a member was not made: somebody else changed them meanwhile, or they are the last
+ * owner.
+ */
 async function refusal(
   connection: SqlConnection,
   organizationId: string,

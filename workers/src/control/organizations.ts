@@ -8,10 +8,13 @@ import { Failure } from "../http/failure.ts";
 import { isUniqueViolation, openSql, type SqlConnection, type Statement } from "../storage/sql-connection.ts";
 import { auditStatement } from "./audit.ts";
 
-/** Organizations that one person may be an owner of. */
+/** The maximum number of organizations that one person may own. */
 const OWNED = 20;
 
-/** An organization, and the statements that store it and say so in the audit log: they go into one transaction. */
+/**
+ * Returns an organization, and the statements that store it and record it in the audit log, for one
+ * transaction.
+ */
 export function newOrganization(
   c: Context<App>,
   connection: SqlConnection,
@@ -31,7 +34,7 @@ export function newOrganization(
   return { id, createdAt, statements };
 }
 
-/** An organization and its first owner, in one transaction. */
+/** Creates an organization and its first owner in one transaction. */
 export async function createOrganization(
   c: Context<App>,
   { name, slug = slugOf(name) }: z.output<typeof CreateOrganizationBody>,

@@ -33,7 +33,10 @@ interface Owner {
   name: string;
 }
 
-/** Stores a project with a production and a development environment, in one transaction. Keys are made apart. */
+/**
+ * Stores a project with a production and a development environment in one transaction. Keys are created
+ * separately.
+ */
 export async function insertProject(
   c: Context<App>,
   connection: SqlConnection,
@@ -106,8 +109,9 @@ export async function renameProject(c: Context<App>, name: string): Promise<Proj
 }
 
 /**
- * Deletes a project: at once for everybody, and then, step by step, what its environments do and what they leave behind
- * (see `deletion/object.ts`). It is complete once its object has it, whatever happens to the server or the request.
+ * Deletes a project: immediately for everybody, and then, step by step, the work and the data of its
+ * environments (see `deletion/object.ts`). Once its object has the request, the deletion completes, whatever
+ * happens to the server or the request.
  */
 export async function deleteProject(c: Context<App>): Promise<z.output<typeof DeletedProject>> {
   const deletion = await environmentsOfProject(c);

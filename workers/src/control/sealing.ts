@@ -55,7 +55,10 @@ async function derive(secret: string): Promise<CryptoKey> {
   );
 }
 
-/** `IV.CIPHERTEXT`, both base64url. `place`: what the text belongs to; moved elsewhere, it doesn't open. */
+/**
+ * Returns `IV.CIPHERTEXT`, both in base64url. `place`: what the text belongs to; copied elsewhere, it can't
+ * be decrypted.
+ */
 async function encrypt(key: CryptoKey, bytes: Uint8Array<ArrayBuffer>, place: string): Promise<string> {
   const iv = crypto.getRandomValues(new Uint8Array(12));
   const additionalData = encoder.encode(place);
@@ -70,14 +73,14 @@ async function decrypt(key: CryptoKey, text: string, place: string): Promise<Uin
   return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-GCM", iv, additionalData }, key, sealed));
 }
 
-/** An organization's key, unwrapped. */
+/** An unwrapped key of an organization. */
 export interface SealingKey {
   id: string;
   number: number;
   key: CryptoKey;
 }
 
-/** Keys never change under their id. */
+/** A key with a given id never changes, so it can be cached. */
 const unwrapped = new Cache<SealingKey>(300_000);
 
 type Row = SqlConnection["tables"]["organizationKeys"]["$inferSelect"];
@@ -103,7 +106,7 @@ const placeOf = (row: { id: string; organizationId: string }): string => `${row.
 const importKey = (raw: Uint8Array<ArrayBuffer>): Promise<CryptoKey> =>
   crypto.subtle.importKey("raw", raw, "AES-GCM", false, ["encrypt", "decrypt"]);
 
-/** The key that seals what is new of an organization; its first one is made when it is needed. */
+/** Returns the key that encrypts an organization's new values. The first one is created when it is needed. */
 export async function currentKey(
   env: EncryptionBindings,
   connection: SqlConnection,
@@ -125,7 +128,7 @@ async function newestKey({ db, tables }: SqlConnection, organizationId: string):
   return rows[0];
 }
 
-/** Two that add the same number at once get one key. */
+/** Two concurrent calls for the same number get one key. */
 async function addKey(
   env: EncryptionBindings,
   connection: SqlConnection,
@@ -146,7 +149,7 @@ async function addKey(
   return unwrap(env, there);
 }
 
-/** The key after the newest one. */
+/** Creates the key after the newest one. */
 export async function nextKey(
   env: EncryptionBindings,
   connection: SqlConnection,
@@ -156,7 +159,7 @@ export async function nextKey(
   return addKey(env, connection, organizationId, (newest?.number ?? 0) + 1);
 }
 
-/** The keys of these ids, for opening what they sealed. */
+/** Returns the keys with these ids, for decryption. */
 export async function keysOf(
   env: EncryptionBindings,
   { db, tables: { organizationKeys } }: SqlConnection,

@@ -14,7 +14,7 @@ const REDACTED = "<redacted>";
 
 type Row = SqlConnection["tables"]["variables"]["$inferSelect"];
 
-/** A sealed value opens at its own place only. */
+/** Binds an encrypted value to its variable: copied elsewhere, it can't be decrypted. */
 const placeOf = ({ environmentKey, name }: Pick<Row, "environmentKey" | "name">): string =>
   `${environmentKey}/${name}`;
 
@@ -27,7 +27,10 @@ async function parentOf({ db, tables }: SqlConnection, environmentKey: string): 
   return rows[0]?.parentKey ?? null;
 }
 
-/** An environment's variables by name: its own, and for a branch what it has from its preview environment. */
+/**
+ * Returns an environment's variables by name: its own, and for a branch also those inherited from its preview
+ * environment.
+ */
 async function rowsOf(connection: SqlConnection, environmentKey: string): Promise<Row[]> {
   const { variables } = connection.tables;
   const parent = await parentOf(connection, environmentKey);
@@ -44,7 +47,7 @@ async function rowsOf(connection: SqlConnection, environmentKey: string): Promis
   return [...byName.values()];
 }
 
-/** What a person or program may see: values of secrets are not among it. */
+/** Returns what a person or program may see, which excludes the values of secrets. */
 export async function listVariables(
   env: EncryptionBindings,
   connection: SqlConnection,
@@ -72,7 +75,7 @@ export async function listVariables(
   );
 }
 
-/** What a process of this environment is started with, and the names of what must not be shown of it. */
+/** Returns the variables for a process of this environment, and the names of those that must not be shown. */
 export async function openVariables(
   env: EncryptionBindings,
   connection: SqlConnection,
@@ -100,13 +103,13 @@ export async function openVariables(
 interface Change {
   name: string;
   value: string;
-  /** Undefined: as it was; of a new one: no secret. */
+  /** Undefined: not changed; a new variable is not secret. */
   isSecret: boolean | undefined;
 }
 
 /**
- * Sets variables, all or none. `override` false: those that are there stay as they are. Returns the names of those that
- * were set.
+ * Sets variables, all or none. `override` false: existing variables are not changed. Returns the names of the
+ * variables that were set.
  */
 export async function setVariables(
   c: Context<App>,
@@ -143,7 +146,7 @@ export async function setVariables(
       .values({ environmentKey, name, isSecret: isSecret ?? false, createdAt: now, ...fresh })
       .onConflictDoUpdate({
         target: [variables.environmentKey, variables.name],
-        // What is secret stays secret: its value would be shown otherwise.
+        // A secret variable stays secret, otherwise its value would be shown.
         set: isSecret === true ? { ...fresh, isSecret } : fresh,
       });
   });
@@ -161,7 +164,10 @@ export async function setVariables(
   return names;
 }
 
-/** Sealed values are longer than what they hold by their key's tag and by base64: that is near enough for a limit. */
+/**
+ * Encrypted values are longer than their contents, by the tag and the base64 encoding. That is accurate
+ * enough for a limit.
+ */
 function checkLimits(own: Row[], wanted: Change[]): void {
   const changed = new Set(wanted.map(({ name }) => name));
   const kept = own.filter(({ name }) => !changed.has(name));
@@ -217,8 +223,8 @@ export const variableNotFound = (environment: EnvironmentRef, name: string): Fai
   );
 
 /**
- * Seals all variables of an organization with a new key, one by one; each row says which key opens it, so they can be
- * read throughout. Interrupted, the rest stays under the old key, and the next rotation takes them along.
+ * Encrypts all variables of an organization with a new key, one by one. Each row names its key, so all stay
+ * readable. If this is interrupted, the rest keeps the old key until the next rotation.
  */
 export async function rotateEncryption(
   c: Context<App>,
@@ -251,7 +257,7 @@ export async function rotateEncryption(
     const old = keys.get(row.keyId);
     if (!old) throw new Error(`The key ${row.keyId} is not there`);
     const sealed = await seal(key, await unseal(old, row.sealed, placeOf(row)), placeOf(row));
-    // A value that was set meanwhile is sealed with the new key, or by one who began before: it stays.
+    // A value that was set meanwhile is not changed: it uses the new key, or was begun before the rotation.
     await db
       .update(variables)
       .set({ sealed, keyId: key.id })
@@ -264,7 +270,7 @@ export async function rotateEncryption(
       );
   }
   await resealChannels(c.env, connection, organizationId, key);
-  // Whoever began to set a variable before still needs the key that was the current one then.
+  // A request that began to set a variable earlier still needs the key that was current then.
   await db
     .delete(organizationKeys)
     .where(

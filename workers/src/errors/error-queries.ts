@@ -12,7 +12,7 @@ export interface ErrorFilter {
   versions?: string[];
   statuses?: ErrorStatus[];
   search?: string;
-  /** Milliseconds since the epoch: seen from or to then, counted by the hour. */
+  /** Milliseconds since the epoch. Occurrences are counted by the hour. */
   from?: number;
   to?: number;
 }
@@ -20,21 +20,24 @@ export interface ErrorFilter {
 export interface ErrorPage {
   sort: "lastSeen" | "count";
   limit: number;
-  /** The fingerprint next to which the page is. */
+  /** The fingerprint from which the page continues. */
   after?: string;
   before?: string;
 }
 
-/** A group, with how often it was seen in the time and the versions that were asked for. */
+/** A group, with its number of occurrences in the requested time and versions. */
 export type ListedError = ErrorGroupRow & { seen: number };
 
-/** What is ignored for a time comes back when that is over, whether or not it happens again. */
+/**
+ * An error that is ignored for a time becomes unresolved when that time has passed, even if it does not occur
+ * again.
+ */
 export const statusNow = (group: Pick<ErrorGroupRow, "status" | "ignoredUntil">, now: number): ErrorStatus =>
   group.status === "ignored" && group.ignoredUntil !== null && group.ignoredUntil <= now
     ? "unresolved"
     : group.status;
 
-/** One page of an environment's errors, and whether there is more of them. */
+/** Returns one page of an environment's errors, and whether there are more. */
 export async function selectErrors(
   connection: SqlConnection,
   environmentKey: string,
@@ -122,12 +125,12 @@ export const isGroup = (
 export interface SeenInHour {
   fingerprint: string;
   hour: number;
-  /** As `versionKey` writes it. */
+  /** In the form of `versionKey`. */
   version: string;
   count: number;
 }
 
-/** How often errors were seen in each hour. */
+/** Returns how often errors occurred in each hour. */
 export async function selectErrorCounts(
   connection: SqlConnection,
   environmentKey: string,
@@ -154,7 +157,7 @@ export async function selectErrorCounts(
     );
 }
 
-/** The newest versions that failed with an error, newest first. */
+/** Returns the newest versions that failed with an error, newest first. */
 export async function selectErrorVersions(
   { db, tables: { errorCounts } }: SqlConnection,
   environmentKey: string,

@@ -24,7 +24,7 @@ const summaryOf = (group: ErrorGroupRow, count: number, now: number) => ({
   reopenedAt: orNull(group.reopenedAt),
 });
 
-/** Hours of `activity`. */
+/** The number of hours of `activity`. */
 export const ACTIVITY_HOURS = 24;
 
 export const firstActivityHour = (now: number): number =>

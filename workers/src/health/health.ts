@@ -9,7 +9,7 @@ import { hasClickHouse, openClickHouse } from "../telemetry/clickhouse/client.ts
 import { schemaVersion } from "../telemetry/clickhouse/migrate.ts";
 import { LATEST_VERSION } from "../telemetry/clickhouse/migrations.ts";
 
-/** A load balancer does not wait longer. */
+/** How long the check waits: load balancers do not wait longer. */
 const DEADLINE_MS = 3_000;
 /** Everybody may ask, as often as they like: the parts are asked once in this time. */
 const REMEMBERED_MS = 1_000;
@@ -17,7 +17,7 @@ const SILENT = "it does not answer";
 
 export interface ServerHealth {
   ok: boolean;
-  /** `ok`, or what is wrong. */
+  /** `ok`, or the problem. */
   worker: string;
   objects: string;
   database: string;
@@ -69,7 +69,7 @@ function mailState(env: Bindings): string {
   return "problem" in settings ? settings.problem : "ok";
 }
 
-/** Everybody may ask, so it says no more of an error than what there is to do. */
+/** The route is public, so the message says only what to do about an error. */
 async function checkClickHouse(env: Bindings): Promise<string> {
   try {
     const known = await within(schemaVersion(openClickHouse(env).client));
@@ -97,7 +97,7 @@ const within = <T>(work: Promise<T>): Promise<T | typeof SILENT> => {
   return Promise.race([work, scheduler.wait(DEADLINE_MS).then((): typeof SILENT => SILENT)]);
 };
 
-/** The innermost cause: around it, the database's errors repeat the statement. */
+/** Returns the innermost cause, because the outer database errors repeat the statement. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error.cause instanceof Error) return reasonOf(error.cause);

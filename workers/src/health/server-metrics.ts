@@ -11,7 +11,10 @@ import { vitalMetrics } from "./vital-metrics.ts";
 /** Those that are always there, where they are needed at all. */
 const PARTS = ["worker", "objects", "database", "configuration", "blobs", "clickhouse"] as const;
 
-/** What the server knows of itself, without a tenant's names. Parts that do not answer are down, and what they know is left out. */
+/**
+ * Collects the server's metrics, without names of tenants. Parts that do not answer are reported as down, and
+ * their metrics are left out.
+ */
 export async function serverMetrics(
   env: Bindings,
   now: number,

@@ -11,7 +11,10 @@ const CACHE_MS = 10_000;
 
 const verified = new Cache<string>(CACHE_MS);
 
-/** The host that a credential belongs to. Throws a 401 with the code `host_not_registered` or `host_revoked`. */
+/**
+ * Returns the host that a credential belongs to. Throws a 401 with the code `host_not_registered` or
+ * `host_revoked`.
+ */
 export async function hostOf(env: Bindings, credential: string): Promise<string> {
   const hash = sha256(credential);
   const known = verified.get(hash);
@@ -27,7 +30,7 @@ export async function hostOf(env: Bindings, credential: string): Promise<string>
   );
 }
 
-/** Throws a 403 where a request names another host than the one whose credential it shows. */
+/** Throws a 403 if a request names another host than its credential does. */
 export function requireOwnHost(c: Context<App>, hostId: string): void {
   const own = c.get("host").hostId;
   if (own === hostId) return;

@@ -5,7 +5,7 @@ import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 import { openSql } from "../storage/sql-connection.ts";
 
-/** The image is named by its digest, so that no tag that was moved can change what runs. */
+/** The image is named by its digest, so that a moved tag can't change what runs. */
 async function imageOf(env: Bindings, found: DeploymentRecord): Promise<HostDeployment["image"]> {
   const { environmentKey, imageDigest, imageRepository } = found;
   if (!imageDigest) return undefined;
@@ -16,7 +16,7 @@ async function imageOf(env: Bindings, found: DeploymentRecord): Promise<HostDepl
   };
 }
 
-/** Returns a deployment as a host needs it, with the environment's variables as they are now. */
+/** Returns a deployment for a host, with the current variables of the environment. */
 export async function hostDeployment(env: Bindings, found: DeploymentRecord): Promise<HostDeployment> {
   const variables = await openVariables(env, openSql(env), found.environmentKey);
   return {

@@ -29,8 +29,9 @@ type Part = Pick<QueueReport, Kind>;
 const ANSWER_MS = 10_000;
 
 /**
- * Passes a host's report on to the queues and feeds of its runs. Each queue, each output and each run's logs are on their own:
- * what fails or takes too long is answered with "retry" and changes nothing about the others.
+ * Passes a host's report on to the queues and feeds of its runs. Each queue, each output and each run's logs
+ * are independent: a part that fails or takes too long is answered with "retry", and does not affect the
+ * others.
  */
 export async function applyReport(env: Bindings, report: Report): Promise<ReportResponse> {
   const { hostId, sessionId } = report;
@@ -77,7 +78,10 @@ export async function applyReport(env: Bindings, report: Report): Promise<Report
 
 type ParsedLogs = Report["logs"][number];
 
-/** Those of one run in their order: what follows one that could not be stored is to be sent again after it. */
+/**
+ * The batches of one run are stored in order: batches after one that could not be stored have to be sent
+ * again after it.
+ */
 async function recordsOfRuns(
   env: Bindings,
   hostId: string,
@@ -112,14 +116,14 @@ async function appendRecords(
   const { sender, number } = batch ?? { sender: crypto.randomUUID(), number: 0 };
   const of = { runId, attempt };
   const records = {
-    // A host has several runs in a batch, and several of them can be of one trace.
+    // A batch contains several runs, and several of them can belong to one trace.
     sender: `${sender} ${runId}`,
     number,
     logs: entries.map((entry) => ({ ...entry, ...of, seq: 0 })),
     spans: spans.map((span) => ({ ...span, ...of })),
     metrics: metrics.map((point) => ({ ...point, ...of })),
   };
-  // Its host sends it again, while the runs of other environments go on.
+  // The host sends it again, without delaying the runs of other environments.
   if (takeTelemetry(env, environment, records) > 0) return "retry";
   try {
     await inTime(appendTelemetry(env, environment, records));
@@ -147,7 +151,7 @@ async function storeOutput(env: Bindings, attempt: Completed): Promise<Completed
   const { outcome, runId } = attempt;
   const environmentKey = parseRunId(runId)?.environmentKey;
   if (outcome.type !== "success" || !outcome.output || environmentKey === undefined) return attempt;
-  // A task returns values. Only the server writes references: one that comes from outside is text like any other.
+  // Tasks return values, and only the server creates references: a reference from outside is treated as text.
   const packet = {
     text: outcome.output,
     type: outcome.outputType === STORED ? "text/plain" : outcome.outputType,
@@ -164,7 +168,9 @@ async function storeOutput(env: Bindings, attempt: Completed): Promise<Completed
 const keyOf = (item: { runId: string; token?: number; id?: string }): string =>
   `${item.runId} ${item.token ?? item.id}`;
 
-/** A report's items by queue, in their order. Under "": those about runs that no queue can have had. */
+/**
+ * Groups a report's items by queue, in their order. Items about runs that no queue can have had are under "".
+ */
 function partsOf(report: Pick<Report, Kind>): Map<string, Part> {
   const parts = new Map<string, Part>();
   const of = ({ runId }: { runId: string }): Part => {
@@ -185,7 +191,7 @@ function partsOf(report: Pick<Report, Kind>): Map<string, Part> {
   return parts;
 }
 
-/** Null where the queue's object could not be reached: its part is to be sent again. */
+/** Returns null if the queue's object could not be reached, so that its part has to be sent again. */
 async function answerOf(
   env: Bindings,
   queueKey: string,
@@ -203,7 +209,10 @@ async function answerOf(
   }
 }
 
-/** Rejects when there is no answer in time: the one who does not answer must not delay the others of a report. */
+/**
+ * Rejects when there is no answer in time: an object that does not answer must not delay the rest of a
+ * report.
+ */
 async function inTime<T>(work: Promise<T>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

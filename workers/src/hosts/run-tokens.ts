@@ -15,7 +15,7 @@ export interface RunLease {
  * minute at most.
  */
 const LIFETIME_MS = DEFAULTS.executingLeaseMs + 60_000;
-/** Logs may come late, when a server was away; they show the token of their lease as it was. */
+/** Logs may arrive late after an outage of the server; they carry the last token of their lease. */
 const LOGS_LATE_MS = 3_600_000;
 
 /**
@@ -26,7 +26,7 @@ const ended = new Cache<true>(LIFETIME_MS, 50_000);
 
 const keyOf = ({ runId, token }: RunLease): string => `${runId} ${token}`;
 
-/** What code inside the run calls the API with as long as the lease lasts. */
+/** Issues the token with which code inside the run calls the API while the lease lasts. */
 export function issueRunToken(
   env: SigningBindings,
   hostId: string,
@@ -48,7 +48,7 @@ export const markEnded = (lease: RunLease): void => void ended.set(keyOf(lease),
 
 export const hasEnded = (lease: RunLease): boolean => ended.get(keyOf(lease)) === true;
 
-/** Whether the token shows that the host was given this run, now or a while ago. */
+/** Returns whether the token proves that the host holds, or recently held, this run. */
 export function provesLease(
   env: SigningBindings,
   token: string | undefined,
@@ -58,7 +58,7 @@ export function provesLease(
   return claims?.host === lease.hostId && claims.run === lease.runId;
 }
 
-/** Whether the token shows that the host was given a run of this environment, now or a while ago. */
+/** Returns whether the token proves that the host holds, or recently held, a run of this environment. */
 export function provesEnvironment(
   env: SigningBindings,
   token: string | undefined,

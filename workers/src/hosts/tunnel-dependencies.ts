@@ -6,7 +6,7 @@ import { dequeueResponse } from "./dequeue-response.ts";
 import { hostDeployment } from "./host-deployment.ts";
 import { applyReport } from "./report.ts";
 
-/** What the tunnels of development environments take from the Worker. */
+/** The functions of the Worker that tunnels of development environments use. */
 export const tunnelDependencies: TunnelDependencies<Bindings> = {
   dequeueResponse,
   applyReport,

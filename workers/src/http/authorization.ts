@@ -2,8 +2,8 @@ import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 
 /**
- * The request's Authorization header. Several steps of every request need it, and each look at a request's headers is a
- * call into the runtime, so it is read once.
+ * Returns the request's Authorization header. Several steps of every request need it, and each access to the
+ * headers is a call into the runtime, so it is read once.
  */
 export function authorizationOf(c: Context<App>): string | undefined {
   let header = c.get("authorization");
@@ -14,7 +14,7 @@ export function authorizationOf(c: Context<App>): string | undefined {
   return header ?? undefined;
 }
 
-/** What follows `Bearer ` in the Authorization header; undefined without such a header. */
+/** Returns the token after `Bearer ` in the Authorization header; undefined without such a header. */
 export function bearerOf(c: Context<App>): string | undefined {
   const header = authorizationOf(c);
   return header?.startsWith("Bearer ") && header.length > 7 ? header.slice(7) : undefined;

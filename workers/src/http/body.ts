@@ -7,7 +7,7 @@ const BODY_BYTES = 1024 * 1024;
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
-/** The request's bytes. Throws a 413 as soon as it is clear that there are more than `limit`. */
+/** Returns the request's bytes. Throws a 413 as soon as it is clear that there are more than `limit`. */
 export async function readBytes(
   request: Request,
   limit: number,
@@ -22,13 +22,13 @@ export async function readBytes(
   const declared = request.headers.get("content-length");
   if (declared !== null) {
     if (Number(declared) > limit) throw tooLarge();
-    // The length is enforced by the runtime: no need to count.
+    // The runtime enforces the length, so the bytes need not be counted.
     return new Uint8Array(await request.arrayBuffer());
   }
   if (!request.body) return new Uint8Array();
   const chunks: Uint8Array[] = [];
   let size = 0;
-  // Without a cancel when it is too much: what is left of the body is read before the answer is sent.
+  // Not canceled if the body is too large: the rest of it is read before the response is sent.
   const stream = request.body as ReadableStream<Uint8Array>;
   for await (const chunk of stream.values({ preventCancel: true })) {
     size += chunk.byteLength;
@@ -38,7 +38,7 @@ export async function readBytes(
   return joinChunks(chunks, size);
 }
 
-/** What is read of a refused body at most, and for how long. */
+/** The maximum bytes and time for reading the rest of a refused body. */
 const DISCARD_BYTES = 64 * 1024 * 1024;
 const DISCARD_MS = 10_000;
 
@@ -59,11 +59,11 @@ export async function discardBody(request: Request): Promise<void> {
     }
     await reader.cancel();
   } catch {
-    // The client is gone, or the stream was canceled already: there is nothing left to read.
+    // The client has disconnected, or the stream was canceled: there is nothing left to read.
   }
 }
 
-/** The JSON body, checked by its schema. An empty body counts as `{}`. */
+/** Returns the JSON body, checked by its schema. An empty body counts as `{}`. */
 export async function readBody<T extends z.ZodType>(
   c: Context,
   schema: T,
@@ -73,7 +73,7 @@ export async function readBody<T extends z.ZodType>(
   return checked(schema, bytes.byteLength === 0 ? {} : parseJson(bytes));
 }
 
-/** As `readBody`, where a body that got lost must not count as one that asks for nothing in particular. */
+/** Like `readBody`, but an empty body is refused, because a lost body must not count as `{}`. */
 export async function readRequiredBody<T extends z.ZodType>(
   c: Context,
   schema: T,
@@ -97,8 +97,8 @@ export function checked<T extends z.ZodType>(schema: T, value: unknown): z.infer
 }
 
 /**
- * A part of a body as JSON. Text of any depth can be parsed, but not every value can be written again: throws a 400 for
- * one that is nested too deeply.
+ * Returns a part of a body as JSON. Text of any depth can be parsed, but not every value can be serialized
+ * again: throws a 400 for one that is nested too deeply.
  */
 export function jsonText(value: unknown, path: string): string {
   try {

@@ -1,4 +1,4 @@
-/** Values that are kept in this isolate for a while, so that a hot path does not ask a database for them. */
+/** Caches values in this isolate for a while, so that a hot path does not query a database for them. */
 export class Cache<T> {
   readonly #entries = new Map<string, { value: T; until: number }>();
   readonly #ttlMs: number;
@@ -31,7 +31,7 @@ export class Cache<T> {
     this.#entries.clear();
   }
 
-  /** The cached value, or the loaded one. Misses (null) are not kept. */
+  /** Returns the cached value, or loads it. Misses (null) are not cached. */
   async through(key: string, load: () => Promise<T | null>): Promise<T | null> {
     const known = this.get(key);
     if (known !== undefined) return known;

@@ -3,8 +3,9 @@ import { Failure } from "./failure.ts";
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
 /**
- * The JSON that a webhook's body completes a token with; null for an empty body. JSON stays as it is, a form becomes an
- * object of its fields, and any other text a string. Throws a 400 for a body that is not valid for its content type.
+ * Returns the JSON with which a webhook's body completes a token; null for an empty body. JSON is kept, a
+ * form becomes an object of its fields, and any other text a string. Throws a 400 for a body that is not
+ * valid for its content type.
  */
 export function callbackOutput(body: Uint8Array, contentType: string): string | null {
   if (body.byteLength === 0) return null;
@@ -17,7 +18,7 @@ export function callbackOutput(body: Uint8Array, contentType: string): string | 
     JSON.parse(text);
     return text;
   } catch (error) {
-    // Senders that state no type send JSON or text.
+    // Senders that state no content type send JSON or text.
     if (!type.endsWith("json")) return JSON.stringify(text);
     const reason = error instanceof Error ? error.message : String(error);
     throw new Failure(400, "invalid_json", `The request body is not valid JSON: ${reason}`);

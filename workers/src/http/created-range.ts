@@ -1,9 +1,9 @@
 import { momentOf, parseDuration, type RangeQuery } from "@acme/sdk/contract/api";
 
-/** What the schema of a query has let through: each text is a duration or a time. */
+/** Values that the query's schema has validated: each text is a duration or a time. */
 type Range = { [Field in keyof typeof RangeQuery]?: string };
 
-/** The interval that a list's query asks for, in milliseconds since the epoch. */
+/** Returns the interval of a list's query, in milliseconds since the epoch. */
 export function rangeOf(query: Range): { from?: number; to?: number } {
   const now = Date.now();
   const period = query["filter[createdAt][period]"];

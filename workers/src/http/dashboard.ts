@@ -15,7 +15,10 @@ const TYPES: Record<string, string> = {
   woff2: "font/woff2",
 };
 
-/** The dashboard's files: from Workers Assets, or from the disk on one machine, where any page is the app's one page. */
+/**
+ * Serves the dashboard's files from Workers Assets, or on one machine from the disk, where every page is the
+ * app's single page.
+ */
 export async function serveDashboard(c: Context<App>): Promise<Response> {
   if (c.env.ASSETS) return c.env.ASSETS.fetch(c.req.raw);
   const { pathname } = new URL(c.req.url);

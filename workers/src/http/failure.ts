@@ -31,7 +31,7 @@ export class Failure extends Error {
   }
 }
 
-/** What zod found wrong, as one sentence and as a list. */
+/** Returns zod's issues as one sentence and as a list. */
 export function invalid(error: z.ZodError, status: 400 | 422 = 400): Failure {
   const issues = error.issues.map((issue) => ({ path: issue.path.join("."), message: issue.message }));
   const sentence = issues

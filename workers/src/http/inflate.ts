@@ -5,8 +5,9 @@ import { Failure } from "./failure.ts";
 import { joinChunks } from "./join-chunks.ts";
 
 /**
- * The body's bytes, where it may be compressed by gzip. Throws a 413 as soon as there are more than `limit` as sent, or more than
- * `inflatedLimit` decompressed; a 415 for another encoding; a 400 for what is no gzip.
+ * Returns the bytes of a body that may be compressed with gzip. Throws a 413 as soon as there are more than
+ * `limit` compressed or `inflatedLimit` decompressed bytes; a 415 for another encoding; a 400 for invalid
+ * gzip.
  */
 export async function readInflated(
   request: Request,
@@ -42,7 +43,7 @@ export async function readInflated(
   return joinChunks(chunks, size);
 }
 
-/** As `readBody`, of a body that may be compressed. */
+/** Like `readBody`, for a body that may be compressed. */
 export async function readInflatedBody<T extends z.ZodType>(
   c: Context,
   schema: T,

@@ -1,4 +1,4 @@
-/** The chunks of a body as one array. `size`: of all of them together. */
+/** Joins the chunks of a body. `size`: their total length. */
 export function joinChunks(chunks: readonly Uint8Array[], size: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(size);
   let offset = 0;

@@ -6,8 +6,8 @@ export interface LimiterRpc {
 }
 
 /**
- * The token bucket of one key. Held in memory only: an object that was evicted starts with a full bucket, which lets at
- * most one burst more through and costs no write on any request.
+ * The token bucket of one key, held in memory only. An evicted object starts with a full bucket, which allows
+ * at most one additional burst; in return, no request costs a write.
  */
 export class LimiterObject<Env> extends DurableObject<Env> implements LimiterRpc {
   readonly #bucket = new TokenBucket();

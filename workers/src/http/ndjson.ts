@@ -1,8 +1,9 @@
 import { Failure } from "./failure.ts";
 
 /**
- * The lines of a stream of newline-delimited JSON, empty ones left out: no more than one is in memory. Throws a Failure
- * for text that isn't UTF-8 (400) and for a line of more than `limit` characters (413).
+ * Yields the lines of a stream of newline-delimited JSON, without empty ones. Only one line is in memory at a
+ * time. Throws a Failure for text that isn't UTF-8 (400) and for a line of more than `limit` characters
+ * (413).
  */
 export async function* ndjsonLines(
   stream: ReadableStream<Uint8Array>,
@@ -39,7 +40,7 @@ export async function* ndjsonLines(
 }
 
 const PIECE_BYTES = 256 * 1024;
-/** A piece is at least so large, unless it is the last. */
+/** The minimum size of a piece, except the last. */
 const MIN_PIECE_BYTES = 64 * 1024;
 
 /** A request's body arrives in chunks of 4 KB, and each costs a turn of the event loop. */
@@ -56,12 +57,12 @@ async function* largePieces(stream: ReadableStream<Uint8Array>): AsyncGenerator<
       if (done) return;
     }
   } finally {
-    // Without a cancel where the rest is not wanted: it is read before the answer is sent.
+    // Not canceled if the rest is not needed: it is read before the response is sent.
     reader.releaseLock();
   }
 }
 
-/** Null: the stream gives what it was given, not bytes of any number. */
+/** Null: the stream does not support reads of a given size. */
 function byteReaderOf(stream: ReadableStream<Uint8Array>): ReadableStreamBYOBReader | null {
   try {
     return stream.getReader({ mode: "byob" });

@@ -6,16 +6,16 @@ import type { RateLimit, Taken } from "./token-bucket.ts";
 
 const DEFAULT: RateLimit = { burst: 5_000, perSecond: 1_000 };
 
-/** Tokens this isolate has leased for a key and not used. */
+/** Unused tokens that this isolate has leased for a key. */
 interface Lease {
   tokens: number;
-  /** What isn't used until then is gone, so an idle isolate hoards nothing. */
+  /** Unused tokens are dropped at this time, so an idle isolate does not hoard them. */
   until: number;
-  /** In the key's bucket, when it was last asked. */
+  /** The number of tokens in the key's bucket at its last answer. */
   remaining: number;
-  /** When that is full again, if nobody asks for more. */
+  /** When the bucket will be full again if no more tokens are taken. */
   fullAt: number;
-  /** Somebody asks for the next block, and is expected to have it by then. */
+  /** Set while a request is fetching the next block: when that is expected to arrive. */
   askingUntil: number;
 }
 
@@ -26,7 +26,7 @@ const leases = new Map<string, Lease>();
 
 let parsed: { text: string; limit: RateLimit } | undefined;
 
-/** Every request asks, so the last text is kept with its meaning. */
+/** Every request needs it, so the last text is cached with its parsed value. */
 export function parseRateLimit(text: string | undefined): RateLimit {
   if (!text) return DEFAULT;
   if (parsed?.text !== text) parsed = { text, limit: rateLimitOf(text) };
@@ -42,9 +42,9 @@ function rateLimitOf(text: string): RateLimit {
 }
 
 /**
- * Takes one token of the key's bucket, or throws a 429. The bucket lives in the key's limiter object; an isolate leases
- * a block of tokens at a time, and the next before it has run out, so hardly a request waits for it. One request asks
- * for a block: were it all those that find none, a burst of them would empty the bucket by asking.
+ * Takes one token of the key's bucket, or throws a 429. The bucket lives in the key's limiter object; an
+ * isolate leases a block of tokens at a time, and the next one before it runs out, so requests rarely wait
+ * for it. Only one request fetches a block: if all that find none did, a burst would empty the bucket.
  */
 export async function takeToken(
   c: Context<App>,

@@ -7,7 +7,7 @@ const MAX_PATHS = 500;
 const MAX_LENGTH = 256;
 
 /**
- * Hono's router, with the results for the latest paths kept: few paths are asked for over and over (a task's trigger, a
+ * Hono's router with a cache of the latest paths: few paths are requested repeatedly (a task's trigger, a
  * host's polls), and a search through all routes costs a request more than its authentication.
  */
 export class RememberingRouter<T> implements Router<T> {

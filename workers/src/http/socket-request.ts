@@ -4,18 +4,18 @@ import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 import { Failure } from "./failure.ts";
 
-/** The subprotocol of a route, and how its errors name what is wrong. */
+/** The subprotocol of a route, and the texts of its errors. */
 export interface SocketRoute {
   subprotocol: string;
   upgradeRequired: string;
   unknownSubprotocol: string;
-  /** Said where something else than a Failure keeps the connection from being opened. */
+  /** The message if something other than a Failure prevents the connection. */
   unavailable: string;
 }
 
 /**
- * Returns the token that a WebSocket request offers as a subprotocol, if it offers one. Throws a 426 for another request, and a
- * 400 for one that does not offer the route's subprotocol.
+ * Returns the token that a WebSocket request offers as a subprotocol, if any. Throws a 426 for other
+ * requests, and a 400 for one that does not offer the route's subprotocol.
  */
 export function offeredToken(c: Context<App>, route: SocketRoute): string | undefined {
   if (c.req.header("upgrade")?.toLowerCase() !== "websocket") {
@@ -30,7 +30,10 @@ export function offeredToken(c: Context<App>, route: SocketRoute): string | unde
     ?.slice(LIVE_TOKEN_SUBPROTOCOL.length);
 }
 
-/** Opens the connection only to say why it is closed: a WebSocket client sees nothing of an HTTP answer. */
+/**
+ * Opens the connection only to send the reason why it is closed: a WebSocket client cannot see an HTTP
+ * response.
+ */
 export function refuseSocket(
   error: unknown,
   { subprotocol, unavailable }: SocketRoute,

@@ -1,5 +1,5 @@
 export interface RateLimit {
-  /** Requests at once. */
+  /** The maximum number of requests at once. */
   burst: number;
   perSecond: number;
 }
@@ -8,18 +8,21 @@ export interface Taken {
   granted: number;
   /** Whole tokens left. */
   remaining: number;
-  /** Milliseconds until there is a token again; 0 when some were granted. */
+  /** Milliseconds until there is a token again; 0 if some were granted. */
   retryAfterMs: number;
   /** Milliseconds until the bucket is full. */
   fullAfterMs: number;
 }
 
-/** Tokens of one key: `burst` at most, `perSecond` new ones a second. Full at first. */
+/** The tokens of one key: at most `burst`, with `perSecond` new ones per second. It starts full. */
 export class TokenBucket {
   #tokens = Number.POSITIVE_INFINITY;
   #at = 0;
 
-  /** Takes `count` tokens or none. `now`: milliseconds since the epoch. Returns the milliseconds until there are that many; 0: it took them. */
+  /**
+   * Takes `count` tokens or none. `now`: milliseconds since the epoch. Returns 0 if it took them, otherwise
+   * the milliseconds until there are that many.
+   */
   takeAll(count: number, limit: RateLimit, now: number): number {
     this.#refill(limit, now);
     if (this.#tokens < count) return Math.ceil(((count - this.#tokens) / limit.perSecond) * 1000);
@@ -28,7 +31,7 @@ export class TokenBucket {
   }
 
   #refill(limit: RateLimit, now: number): void {
-    // A clock that was set back takes nothing away.
+    // A clock that was set back removes no tokens.
     const elapsed = Math.max(0, now - this.#at) / 1000;
     this.#tokens = Math.min(limit.burst, this.#tokens + elapsed * limit.perSecond);
     this.#at = now;

@@ -8,7 +8,9 @@ import { sendBySmtp } from "./smtp-connection.ts";
 
 type MailBindings = Pick<Bindings, "MAIL_URL" | "MAIL_FROM" | "MAIL_TOKEN" | "PUBLIC_URL" | "BLOBS">;
 
-/** Where mails of this server go: to their recipients, into its output (on one machine), or nowhere. */
+/**
+ * The destination of this server's mails: their recipients, the server's output (on one machine), or none.
+ */
 export type MailDelivery = "sent" | "printed" | "none";
 
 export function mailDelivery(env: MailBindings): MailDelivery {
@@ -18,8 +20,8 @@ export function mailDelivery(env: MailBindings): MailDelivery {
 }
 
 /**
- * How this server sends mail. Links in mails lead to `PUBLIC_URL`: a Host header that anybody can send is no address to
- * put into somebody else's mail. Throws a 503 where no mail can be sent, whoever it is for.
+ * Returns how this server sends mail. Links in mails use `PUBLIC_URL`: a Host header, which anybody can send,
+ * must not get into somebody else's mail. Throws a 503 if no mail can be sent at all.
  */
 export function mailerOf(env: MailBindings): SendMail {
   const settings = mailSettings(env);

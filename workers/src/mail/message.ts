@@ -3,13 +3,13 @@ import type { Sender } from "./settings.ts";
 
 const base64 = (text: string): string => Buffer.from(text).toString("base64");
 
-/** A header's text as RFC 2047 wants it: encoded, where it is more than plain ASCII. */
+/** Encodes a header's text by RFC 2047 if it is not plain ASCII. */
 function headerText(text: string): string {
   const line = oneLine(text);
   if (/^[\x20-\x7e]*$/.test(line) && line.length <= 200 && !line.includes("=?")) return line;
   const words: string[] = [];
   let word = "";
-  // A line with an encoded word has up to 76 characters, and no character is split between two words.
+  // A line with an encoded word has at most 76 characters, and no character is split between two words.
   for (const character of line) {
     if (Buffer.byteLength(word + character) > 39) {
       words.push(word);
@@ -30,8 +30,8 @@ function senderHeader({ name, address }: Sender): string {
 }
 
 /**
- * A mail as SMTP carries it. Its text is in base64: so no line is too long, begins with a dot, or is anything but ASCII.
- * Whatever the subject and the names hold, they add no header.
+ * Serializes a mail for SMTP. Its text is in base64, so no line is too long, begins with a dot, or contains
+ * anything but ASCII. The subject and names can't add headers, whatever they contain.
  */
 export function messageText(
   mail: Mail,

@@ -1,4 +1,4 @@
-/** The Worker's variables that say how mail is sent. */
+/** The Worker's variables for sending mail. */
 export interface MailVariables {
   MAIL_URL?: string;
   MAIL_FROM?: string;
@@ -11,10 +11,10 @@ export interface SmtpSettings {
   from: Sender;
   hostname: string;
   port: number;
-  /** `implicit`: from the first byte; `starttls`: before anything is said; `none`: never. */
+  /** `implicit`: TLS from the first byte; `starttls`: TLS before anything else is sent; `none`: no TLS. */
   tls: "implicit" | "starttls" | "none";
   login: { user: string; password: string } | null;
-  /** What this server calls itself. */
+  /** The name with which this server introduces itself. */
   name: string;
 }
 
@@ -30,15 +30,18 @@ export interface Sender {
   address: string;
 }
 
-/** One address without anything around it, and without what has a meaning in headers or commands. */
+/**
+ * A single address without a display name, and without characters that have a meaning in headers or commands.
+ */
 const ADDRESS = /^[^\s<>()[\]\\,;:"@\p{Cc}]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,252}[A-Za-z0-9])?$/u;
 
 export const isAddress = (text: string): boolean => ADDRESS.test(text);
 
 /**
- * How this server sends mail: null: it has no such settings; `problem`: they can't work, and why.
+ * Returns how this server sends mail; null if it has no such settings; `problem` if they can't work.
  *  - `smtps://USER:PASSWORD@HOST` speaks TLS from the first byte (port 465);
- *  - `smtp://USER:PASSWORD@HOST` changes to TLS before it says anything (port 587), and `smtp://HOST?tls=none` never does;
+ *  - `smtp://USER:PASSWORD@HOST` switches to TLS before it sends anything (port 587), and
+ *    `smtp://HOST?tls=none` never does;
  *  - `https://…` is an HTTP provider. MAIL_TOKEN is its bearer token, or SMTP's password.
  */
 export function mailSettings(env: MailVariables): SmtpSettings | HttpSettings | { problem: string } | null {

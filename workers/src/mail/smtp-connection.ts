@@ -5,10 +5,10 @@ import { messageText } from "./message.ts";
 import type { SmtpSettings } from "./settings.ts";
 import { deliver, type Line } from "./smtp.ts";
 
-/** What a server may say that is not read yet. */
+/** The maximum size of unread replies of a server. */
 const UNREAD = 64 * 1024;
 
-/** Sends one mail over a connection of its own, within a deadline. */
+/** Sends one mail over its own connection, within a deadline. */
 export async function sendBySmtp(
   settings: SmtpSettings,
   mail: Mail,
@@ -28,7 +28,7 @@ export async function sendBySmtp(
   );
   try {
     const delivered = deliver(line, settings, { to: mail.to, message });
-    // It ends in an error as well when the connection is closed below.
+    // It also ends with an error when the connection is closed below.
     delivered.catch(() => {});
     await Promise.race([delivered, deadline.promise]);
   } finally {
@@ -39,7 +39,10 @@ export async function sendBySmtp(
 
 type Ends = [ReadableStreamDefaultReader<Uint8Array>, WritableStreamDefaultWriter<Uint8Array>];
 
-/** Both ends of a socket. That it breaks is seen where it is read and written, and by nobody who only waits for its end. */
+/**
+ * The readable and writable side of a socket. A broken connection is detected by reads and writes, not by
+ * waiting for its end.
+ */
 function ends(socket: Socket): Ends {
   const reader = socket.readable.getReader() as Ends[0];
   const writer = socket.writable.getWriter() as Ends[1];
@@ -54,7 +57,7 @@ class SocketLine implements Line {
   #writer: WritableStreamDefaultWriter<Uint8Array>;
   #secure: boolean;
   #unread = "";
-  /** It has said nothing yet, or nothing in TLS. */
+  /** Nothing was sent yet, or nothing in TLS. */
   #silent = true;
 
   constructor(settings: SmtpSettings) {
@@ -90,7 +93,7 @@ class SocketLine implements Line {
   }
 
   async startTls(): Promise<void> {
-    // What was said before TLS would otherwise count as said within it.
+    // Data received before TLS would otherwise count as received within it.
     if (this.#unread !== "") throw new MailError(`${this.#server} said more before TLS than it was asked.`);
     this.#reader.releaseLock();
     this.#writer.releaseLock();
@@ -102,7 +105,7 @@ class SocketLine implements Line {
   }
 
   close(): void {
-    // It may wait for what the server never reads.
+    // It may wait for data that the server never reads.
     this.#socket.close().catch(() => {});
   }
 
@@ -113,7 +116,7 @@ class SocketLine implements Line {
   #failed(error: unknown): never {
     const reason = quoted(error instanceof Error ? error.message : String(error));
     if (!this.#silent) throw new MailError(`${this.#server} ended the conversation: ${reason}.`);
-    // What the runtime says of a handshake that failed is no help.
+    // The runtime's message about a failed handshake is not helpful.
     const why = this.#secure
       ? "could not be talked to in TLS: its certificate is not trusted or not for this name, or the port is one without TLS"
       : "could not be reached, or closed the connection at once";

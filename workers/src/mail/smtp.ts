@@ -1,12 +1,12 @@
 import { MailError, quoted } from "./mail.ts";
 import type { SmtpSettings } from "./settings.ts";
 
-/** A connection as the protocol sees it: lines of text. */
+/** A connection for the protocol: lines of text. */
 export interface Line {
-  /** The next line, without its end. Rejects where the connection ends. */
+  /** Returns the next line without its line break. Rejects if the connection ends. */
   read(): Promise<string>;
   write(text: string): Promise<void>;
-  /** Goes on in TLS. Rejects where the server's certificate is not good. */
+  /** Switches to TLS. Rejects if the server's certificate is invalid. */
   startTls(): Promise<void>;
 }
 
@@ -17,7 +17,10 @@ interface Reply {
 
 const REPLY_LINES = 100;
 
-/** Hands one message to a mail server: RFC 5321, with STARTTLS and AUTH. Throws a MailError that says what it refused. */
+/**
+ * Sends one message to a mail server by RFC 5321, with STARTTLS and AUTH. Throws a MailError that says what
+ * the server refused.
+ */
 export async function deliver(
   line: Line,
   settings: SmtpSettings,
@@ -37,7 +40,7 @@ export async function deliver(
     throw new MailError(`${server} gives an answer without an end.`);
   }
 
-  /** Sends a command and expects an answer of this kind; `what` is what it refuses otherwise. */
+  /** Sends a command and expects a reply of this kind; `what` names what the server otherwise refuses. */
   async function ask(command: string | null, expected: number, what: string): Promise<Reply> {
     if (command !== null) await line.write(`${command}\r\n`);
     const answer = await reply();
@@ -68,7 +71,7 @@ export async function deliver(
   await ask(`RCPT TO:<${to}>`, 2, `the recipient ${to}`);
   await ask("DATA", 3, "the message");
   await ask(`${message.replace(/^\./gm, "..")}.`, 2, "the message");
-  // It has the message: what it says from now on changes nothing.
+  // The server has accepted the message, so later replies do not matter.
   await line.write("QUIT\r\n").catch(() => {});
 }
 

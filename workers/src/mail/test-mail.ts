@@ -3,7 +3,10 @@ import { Failure } from "../http/failure.ts";
 import { MailError } from "./mail.ts";
 import { mailerOf } from "./mailer.ts";
 
-/** Lets the operator see whether mails arrive. Throws a 502 that says why not, or a 503 where none can be sent. */
+/**
+ * Sends a test mail for the operator. Throws a 502 that says why it failed, or a 503 if no mail can be sent
+ * at all.
+ */
 export async function sendTestMail(env: Bindings, to: string): Promise<void> {
   const send = mailerOf(env);
   try {

@@ -13,28 +13,28 @@ export interface MetricsFilter {
 
 export type GroupBy = "task" | "queue" | "machine";
 
-/** Milliseconds since the epoch: `from` and `to` are the beginnings of the first step and of the one after the last. */
+/** Milliseconds since the epoch: `from` is the start of the first step, and `to` the end of the last one. */
 export interface TimeSpan {
   from: number;
   to: number;
-  /** Length of a step of the answer. */
+  /** Length of a step of the response. */
   resolution: number;
   /** Length of a step of the stored rows. */
   step: number;
 }
 
-/** Sums of a step, by the names of the columns. */
+/** Sums of a step, by column name. */
 export type Sums = Record<string, number>;
 
 export interface CountedStep {
   time: number;
-  /** Empty where nothing is grouped. */
+  /** Empty without grouping. */
   key: string;
   machine: string;
   sums: Sums;
 }
 
-/** One statement; it walks one part of the table's key. */
+/** Uses one statement that scans one range of the table's key. */
 export async function selectRollups(
   connection: SqlConnection,
   environmentKey: string,
@@ -76,10 +76,16 @@ export async function selectRollups(
   return rows as CountedStep[];
 }
 
-/** Statuses of runs that have started and are not over. Those that are pending again are few, and are among many that have not. */
+/**
+ * Statuses of runs that have started and are unfinished. Runs that are pending again are left out: they are
+ * few among many that have not started.
+ */
 const IN_PROGRESS = [RunStatus.EXECUTING, RunStatus.RETRYING, RunStatus.WAITING_ON_WAITPOINT];
 
-/** Runs that have started and are not over, by what they are grouped by: few of all, which an index has. */
+/**
+ * Counts runs that have started and are unfinished, by group. They are a small part of all runs, and an index
+ * has them.
+ */
 export async function countInProgress(
   connection: SqlConnection,
   environmentKey: string,
@@ -115,7 +121,7 @@ export interface UsedRow {
 
 const DAY_MS = 24 * HOUR_MS;
 
-/** Runs and time on machines, by day, task or environment, and machine. */
+/** Returns runs and machine time, by day, task or environment, and machine. */
 export async function selectUsage(
   connection: SqlConnection,
   environmentKeys: string[],

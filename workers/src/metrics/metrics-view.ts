@@ -13,7 +13,7 @@ import type { CountedStep, Sums, TimeSpan } from "./metric-queries.ts";
 
 const NO_SUMS: Sums = Object.fromEntries(SUM_COLUMNS.map((name) => [name, 0]));
 
-/** What is added up of a step: `cost` is of the machines that it was on. */
+/** The sums of a step, including the cost of the machines. */
 interface Counted {
   sums: Sums;
   cost: number;
@@ -26,7 +26,7 @@ function add(to: Counted, { machine, sums }: CountedStep): void {
   to.cost += costOfSums(machine, sums);
 }
 
-/** US cents for the time on a machine, and for the starts. */
+/** Returns US cents for the time on a machine and for the starts. */
 const costOfSums = (machine: string, { usage_ms = 0, started = 0 }: Sums): number => {
   const { costInCents, baseCostInCents } = costOf({ machine, usageMs: usage_ms, startedAt: 0 });
   return costInCents + baseCostInCents * started;
@@ -70,7 +70,7 @@ function metricsOf({ sums, cost }: Counted, ms: number): RunMetrics {
   };
 }
 
-/** The time that such a part of the runs did not exceed, interpolated within its class. Null: there were no runs. */
+/** Returns a quantile of the times, interpolated within its class; null without runs. */
 export function quantile(counts: number[], part: number): number | null {
   const total = counts.reduce((sum, count) => sum + count, 0);
   if (total === 0) return null;
@@ -121,7 +121,7 @@ export function seriesOf(steps: CountedStep[], { from, to, resolution }: TimeSpa
   return { total: metricsOf(total, to - from), points: points.reverse() };
 }
 
-/** The series of each group, those with the most runs first. */
+/** Returns the series of each group, those with the most runs first. */
 export function groupsOf(
   steps: CountedStep[],
   span: TimeSpan,

@@ -32,7 +32,10 @@ function rangeOf({ period, from, to }: Range, fallback: number, now: number): { 
   return { from: start, to: end };
 }
 
-/** The steps of the chart that is asked for. Throws a 400 where they would be too many, or of minutes that are not kept. */
+/**
+ * Returns the steps of the requested chart. Throws a 400 if there would be too many, or they need minutes
+ * that are no longer kept.
+ */
 export function timeSpanOf(query: z.output<typeof MetricsQuery>, now: number): TimeSpan {
   const range = rangeOf(query, DEFAULT_PERIOD_MS, now);
   if (range.from < now - METRICS_BACK_MS - MINUTE_MS) refuse("from is at most 90 days ago");

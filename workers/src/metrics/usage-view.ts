@@ -21,7 +21,7 @@ export function usedOf(rows: UsedRow[]): Used {
   return used;
 }
 
-/** What was used by each value of a field. */
+/** Returns the usage by each value of a field. */
 export const usedBy = (rows: UsedRow[], field: "key" | "machine"): (Used & { name: string })[] =>
   [...Map.groupBy(rows, (row) => row[field])].map(([name, own]) => ({ name, ...usedOf(own) }));
 

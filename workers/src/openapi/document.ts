@@ -11,7 +11,7 @@ import { ACCESS, type Access } from "../auth/access.ts";
 import type { Operation } from "./operation.ts";
 import { OPERATIONS } from "./operations.ts";
 
-/** Those with names of their own in the document: clients generated from it get a type for each. */
+/** Schemas that have names in the document, so that generated clients get a type for each. */
 const NAMES = new Map<unknown, string>(
   Object.entries({
     ...api,
@@ -32,7 +32,7 @@ function jsonSchema(schema: z.ZodType, io: "input" | "output"): Record<string, u
   return rest;
 }
 
-/** A body or answer of this schema, which is put among `schemas` if it has a name. */
+/** Returns a body or response of this schema. A named schema is added to `schemas`. */
 function content(schemas: Schemas, schema: z.ZodType, io: "input" | "output", type = "application/json") {
   const name = NAMES.get(schema);
   if (name === undefined) return { content: { [type]: { schema: jsonSchema(schema, io) } } };
@@ -84,8 +84,9 @@ function describe(schemas: Schemas, path: string, operation: Operation) {
 type Security = Record<string, readonly string[]>;
 
 /**
- * Any one of these lets a request through. A public token is listed with scopes; it has to have one of them. A person's
- * session or access token names the environment in a header, unless the path does: both are then needed.
+ * Any one of these is sufficient for a request. A public token is listed with scopes; it has to have one of
+ * them. A person's session or access token names the environment in a header, unless the path does: both are
+ * then needed.
  */
 export function securityOf(access: Access): Security[] {
   const person: Security[] = [{ session: [] }, { accessToken: [] }];
@@ -110,7 +111,7 @@ export function securityOf(access: Access): Security[] {
   }
 }
 
-/** `{TAG}` and the like stand for what the run, the query or the body says. */
+/** Placeholders such as `{TAG}` stand for values of the run, the query or the body. */
 function publicScopes({
   scopes = [],
   ofRun,
@@ -135,7 +136,7 @@ function requestBody(schemas: Schemas, { body, bodyType, bytes, optionalBody }: 
 
 const bearer = (description: string) => ({ type: "http", scheme: "bearer", description });
 
-/** The API's OpenAPI document, made from the schemas that validate. */
+/** Returns the API's OpenAPI document, generated from the validating schemas. */
 export function openApiDocument(version: string) {
   const schemas: Schemas = {};
   const paths = Object.fromEntries(

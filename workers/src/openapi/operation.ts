@@ -3,11 +3,14 @@ import type { OperationId } from "../auth/access.ts";
 
 /** A route of the API. */
 export interface Operation {
-  /** Name of the function in generated clients, which must not change. `ACCESS` says what the route takes by this name. */
+  /**
+   * Name of the function in generated clients, which must not change. `ACCESS` lists the route's credentials
+   * under this name.
+   */
   id: OperationId;
   summary: string;
   body?: z.ZodType;
-  /** The body may be left out: that is the same as `{}`. */
+  /** True: the body may be left out, which is the same as `{}`. */
   optionalBody?: boolean;
   query?: z.ZodObject;
   response?: z.ZodType;
@@ -17,7 +20,7 @@ export interface Operation {
   bodyType?: string;
   /** Content type of a body that has no schema. */
   bytes?: string;
-  /** Content type of an answer that has no schema. */
+  /** Content type of a response that has no schema. */
   download?: string;
 }
 

@@ -26,7 +26,7 @@ import { TRIGGER_OPERATIONS } from "./operations/trigger.ts";
 import { VARIABLES_OPERATIONS } from "./operations/variables.ts";
 import { WAITPOINTS_OPERATIONS } from "./operations/waitpoints.ts";
 
-/** Every route, with the schemas that check its requests. A resource has its own file. */
+/** Every route, with the schemas that check its requests. Each resource has its own file. */
 export const OPERATIONS: Operations = {
   ...TRIGGER_OPERATIONS,
   ...BATCHES_OPERATIONS,

@@ -20,9 +20,10 @@ type Tables = SqlConnection["tables"];
 type Place = Pick<EnvironmentRef, "project" | "organization">;
 
 /**
- * What a fresh server starts with: an organization, a project, its environments, a key of each and an access token. They are made
- * as others are made, each in a transaction with its entry in the audit log. What is there is left as it is, so whoever
- * was interrupted sends it again. What somebody has revoked or deleted since is not brought back, and the answer says so.
+ * Sets up a new server: an organization, a project, its environments, a key for each and an access token.
+ * Each is created in a transaction with its entry in the audit log. Existing parts are not changed, so an
+ * interrupted call can be repeated. Parts that have been revoked or deleted since are not restored, and the
+ * response names them.
  */
 export async function bootstrap(
   c: Context<App>,
@@ -45,7 +46,7 @@ export async function bootstrap(
   };
 }
 
-/** Does it, unless another one does it at this moment. */
+/** Does the work, unless another request is doing it at the same time. */
 async function orThere(create: () => Promise<unknown>): Promise<void> {
   try {
     await create();
@@ -54,7 +55,7 @@ async function orThere(create: () => Promise<unknown>): Promise<void> {
   }
 }
 
-/** The row that is there, or that this makes. */
+/** Returns the existing row, or creates it. */
 async function ensured<T>(find: () => Promise<T | undefined>, create: () => Promise<unknown>): Promise<T> {
   const there = await find();
   if (there) return there;
@@ -109,7 +110,7 @@ const slugOf = (text: string): keyof typeof ENVIRONMENT_TYPES => {
   return slug;
 };
 
-/** Without those of branches and members. */
+/** The project's own environments, without those of branches and members. */
 const ownEnvironments = (connection: SqlConnection, projectId: string): Promise<EnvironmentRef[]> => {
   const { projects, environments } = connection.tables;
   return Promise.resolve(
@@ -121,7 +122,7 @@ const ownEnvironments = (connection: SqlConnection, projectId: string): Promise<
 
 type There = Awaited<ReturnType<typeof findThere>>;
 
-/** Whose the project, the keys and the token are that are asked for, as far as they are there. */
+/** Returns the owners of the requested project, keys and token, if they exist. */
 async function findThere(
   { db, tables }: SqlConnection,
   { project: { ref }, secretKeys, accessToken }: Wanted,
@@ -152,7 +153,7 @@ async function findThere(
   return { project, keys, token };
 }
 
-/** Throws a 409 where something of it belongs to someone else. Nothing was changed. */
+/** Throws a 409 if a part belongs to another organization. Changes nothing. */
 function refuseConflicts(
   { organization: { slug }, project: { ref }, secretKeys }: Wanted,
   { project, keys, token }: There,
@@ -177,7 +178,7 @@ function refuseConflicts(
 const conflict = (message: string): Failure =>
   new Failure(409, "conflict", `${message} Nothing was changed.`);
 
-/** What of it is there and does not work any more. */
+/** Returns the parts that exist and are no longer valid. */
 function warningsOf(
   { project: { ref } }: Wanted,
   { keys, token }: There,

@@ -3,7 +3,7 @@ import { and, asc, isNull, type SQL } from "drizzle-orm";
 import { selectEnvironments } from "../storage/select-environments.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
-/** Environments that match, of projects that were not deleted, in the order of their keys. */
+/** Returns the matching environments of projects that were not deleted, in the order of their keys. */
 export async function environmentRefs(
   connection: SqlConnection,
   where: SQL | undefined,

@@ -10,12 +10,12 @@ import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import { environmentRefs } from "./environment-refs.ts";
 import { DEFAULT_WEIGHT, organizationBySlug } from "./organizations.ts";
 
-/** Environments that are changed at once. */
+/** The number of environments that are changed at once. */
 const PARALLEL = 25;
 
 type Limits = Pick<EnvironmentSettings, "concurrencyLimit" | "burstFactor">;
 
-/** What of the limits has to change for an environment to stay below the ceiling, bursts included. */
+/** Returns the changes that keep an environment's limits below the ceiling, including bursts. */
 export function loweredTo(
   ceiling: number | null,
   { concurrencyLimit, burstFactor }: Limits,
@@ -26,8 +26,8 @@ export function loweredTo(
 }
 
 /**
- * Sets what the operator lets an organization have. Interrupted, some environments have it and others do not: the same
- * call again completes it. Environments that are created later begin with it.
+ * Sets an organization's limits and weight. If this is interrupted, only some environments have them:
+ * repeating the call completes it. Environments that are created later start with them.
  */
 export async function changeOrganizationLimits(
   c: Context<App>,
@@ -85,7 +85,10 @@ async function* pagesOf(connection: SqlConnection, organizationId: string): Asyn
   }
 }
 
-/** Gives an environment what its organization has. True: its limits were above the ceiling and are lowered now. */
+/**
+ * Applies the organization's limits to an environment. Returns true if its own limits were above the ceiling
+ * and were lowered.
+ */
 export async function applyLimits(
   env: Bindings,
   environment: EnvironmentRef,
@@ -102,8 +105,8 @@ export async function applyLimits(
 }
 
 /**
- * Has an environment begin with what its organization has. It is called before the environment is in the database: if
- * that fails, nobody ever knows of the object.
+ * Gives a new environment the limits of its organization. Called before the environment is in the database:
+ * if that fails, nobody ever finds the object.
  */
 export async function beginWithLimits(
   env: Bindings,

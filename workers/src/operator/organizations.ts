@@ -28,7 +28,7 @@ const EXECUTING: RunStatus[] = [RunStatus.DEQUEUED, RunStatus.EXECUTING];
 
 type Row = SqlConnection["tables"]["organizations"]["$inferSelect"];
 
-/** In the order of their slugs. */
+/** Returns organizations in the order of their slugs. */
 export async function listOrganizations(
   connection: SqlConnection,
   query: z.output<typeof ListOrganizationsQuery>,
@@ -48,7 +48,7 @@ export async function listOrganizations(
   };
 }
 
-/** Counts what belongs to each of these organizations: one query for each kind of thing. */
+/** Counts what belongs to each of these organizations, with one query per kind. */
 async function withUse(connection: SqlConnection, rows: Row[]): Promise<OperatorOrganization[]> {
   if (rows.length === 0) return [];
   const { db, tables } = connection;
@@ -146,7 +146,7 @@ async function useOf(env: Bindings, ref: EnvironmentRef): Promise<OperatorEnviro
   return { ...environmentView(ref, settings), projectRef: ref.project.ref, running: held, ready };
 }
 
-/** An organization without members: an owner comes by a sign-in link. */
+/** Creates an organization without members: an owner is added with a sign-in link. */
 export async function addOrganization(
   c: Context<App>,
   body: z.output<typeof OperatorCreateOrganizationBody>,

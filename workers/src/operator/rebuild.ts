@@ -10,15 +10,18 @@ import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import { environmentRefs } from "./environment-refs.ts";
 import { organizationBySlug } from "./organizations.ts";
 
-/** Queue objects that one request asks: an invocation may call so many other objects only. */
+/**
+ * The number of queue objects that one request calls: an invocation may call only a limited number of other
+ * objects.
+ */
 const CALLS = 200;
 const ENVIRONMENTS = 50;
-/** Queues of one call of an environment: each may have many partitions. */
+/** The number of queues per call of an environment, because each may have many partitions. */
 const QUEUES = 5;
 
 /**
- * Has every queue send its runs to the query side again, or asks how far they are: the same request does both, so whoever
- * was interrupted sends it again. A queue works through its runs by itself, also over a restart.
+ * Makes every queue send its runs to the query side again, or returns their progress. The same request does
+ * both, so an interrupted caller repeats it. A queue works through its runs by itself, also across a restart.
  */
 export async function rebuildPage(
   c: Context<App>,
@@ -62,7 +65,7 @@ export async function rebuildPage(
   return answer;
 }
 
-/** The request is sent again and again to see how far it is: the audit log has it once. */
+/** The request is repeated to read the progress, but recorded in the audit log only once. */
 async function announceOnce(
   c: Context<App>,
   connection: SqlConnection,

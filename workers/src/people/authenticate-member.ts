@@ -10,8 +10,9 @@ import { requireRole } from "./roles.ts";
 import { authenticateSession } from "./session.ts";
 
 /**
- * Finds the environment that a signed-in person names by header (a WebSocket or a download: by `?environment=`), by its id
- * or as `PROJECTREF/SLUG`, if it is of an organization that they are a member of, with a role that may do the operation. Throws a 400, 401, 403, 404 or 429.
+ * Finds the environment that a signed-in person names by id or as `PROJECTREF/SLUG` in a header (for a
+ * WebSocket or a download: `?environment=`), if they are a member of its organization with a role that allows
+ * the operation. Throws a 400, 401, 403, 404 or 429.
  */
 export async function authenticateMember(c: Context<App>, operation: OperationId): Promise<Authenticated> {
   const session = await authenticateSession(c);
@@ -29,7 +30,7 @@ export async function authenticateMember(c: Context<App>, operation: OperationId
   return authenticated(c, session, membership, operation);
 }
 
-/** The same for routes whose path names the project and the environment. */
+/** Does the same for routes whose path names the project and the environment. */
 export async function authenticateProjectMember(
   c: Context<App>,
   operation: OperationId,

@@ -26,22 +26,26 @@ import { scopesOf, storedScopes } from "./token-scopes.ts";
 import { newUserCode, shownUserCode, typedUserCode } from "./user-code.ts";
 
 /**
- * The device-authorization flow (RFC 8628). A program gets two codes: its own, a secret by which it asks again and again,
- * and one for a person, who allows or refuses it in a browser where they are signed in. What the program gets is an access
- * token of that person; it is made when the program asks for it, so that it is stored only as a hash.
+ * The device authorization flow (RFC 8628). A program gets two codes: a secret one, with which it polls, and
+ * one for a person, who approves or refuses it in a browser where they are signed in. The program gets an
+ * access token of that person, which is created when the program polls for it, so that it is stored only as a
+ * hash.
  */
 
 const LIFETIME_MS = 10 * 60_000;
 const INTERVAL_SECONDS = 5;
-/** Rows are kept a while after they expired, so that a program hears why it gets nothing. */
+/** Rows are kept for a while after they have expired, so that a program learns why it gets nothing. */
 const KEPT_MS = 3_600_000;
 const SECRET_LENGTH = 43;
 
-/** Logins that are begun from one address. */
+/** Limit of logins started from one address. */
 const STARTS: RateLimit = { burst: 30, perSecond: 0.2 };
-/** Polls of one program: a little more than the interval asks for, as requests do not arrive in even steps. */
+/** Limit of polls of one program: slightly above the interval, because requests do not arrive evenly. */
 const POLLS: RateLimit = { burst: 1, perSecond: 1 / (INTERVAL_SECONDS - 1) };
-/** Codes that one person enters, right ones too: of 2.6 × 10^10 codes that leaves no chance to guess one. */
+/**
+ * Limit of codes that one person enters, including correct ones. With 2.6 × 10^10 codes, guessing is not
+ * feasible.
+ */
 const ENTRIES: RateLimit = { burst: 20, perSecond: 1 / 15 };
 
 type Login = SqlConnection["tables"]["deviceLogins"]["$inferSelect"];
@@ -79,7 +83,7 @@ export async function startDeviceLogin(
   };
 }
 
-/** Codes are few enough that two can be the same; three in a row are not. */
+/** Two codes can collide; three in a row do not. */
 async function insertWithUserCode(
   { db, tables }: SqlConnection,
   login: Omit<typeof tables.deviceLogins.$inferInsert, "userCode">,
@@ -95,7 +99,9 @@ async function insertWithUserCode(
   }
 }
 
-/** Hands the token out, once. Throws a 400 with RFC 8628's code while there is none, or when there will be none. */
+/**
+ * Returns the token, once. Throws a 400 with RFC 8628's code while there is none, or if there will be none.
+ */
 export async function pollDeviceLogin(c: Context<App>, deviceCode: string): Promise<CreatedAccessToken> {
   const connection = openSql(c.env);
   const { db, tables } = connection;
@@ -103,7 +109,7 @@ export async function pollDeviceLogin(c: Context<App>, deviceCode: string): Prom
   const hash = digest(deviceCode);
   const now = Date.now();
   const address = clientAddress(c);
-  // As with keys: a code that nobody knows costs a read of the database, so an address has only so many.
+  // As with keys, an unknown code costs a database read, so each address has a limit.
   refuseGuesses(address, undefined, now);
   const login = (await db.select().from(deviceLogins).where(eq(deviceLogins.hash, hash)))[0];
   if (!login) {
@@ -135,7 +141,7 @@ export async function pollDeviceLogin(c: Context<App>, deviceCode: string): Prom
   if (!organization) throw refusal("access_denied", "The organization is not there any more. Start again.");
   const person = (await db.select().from(tables.users).where(eq(tables.users.id, userId)))[0];
   if (!person) throw refusal("access_denied", "Who allowed the login is not there any more. Start again.");
-  // The audit log then says whose token it is, although no session comes with this request.
+  // The audit log names the token's owner, although this request has no session.
   c.set("person", { id: person.id, email: person.email, name: person.name, image: person.image });
   const { token, statements } = newAccessToken(c, connection, person, {
     organization,
@@ -174,7 +180,7 @@ export async function lookUpDeviceLogin(c: Context<App>, userCode: string): Prom
 
 type Approval = z.output<typeof ApproveDeviceLoginBody>;
 
-/** Allows or refuses a login, once. */
+/** Approves or refuses a login, once. */
 export async function decideDeviceLogin(
   c: Context<App>,
   decision: "approved" | "denied",
@@ -222,7 +228,7 @@ const isOpen = ({ tables: { deviceLogins } }: SqlConnection) => [
   gt(deviceLogins.expiresAt, Date.now()),
 ];
 
-/** The login that waits with this user code. Throws a 404, and a 429 to whoever tries too many. */
+/** Returns the pending login with this user code. Throws a 404, or a 429 after too many tries. */
 async function openLogin(c: Context<App>, connection: SqlConnection, userCode: string): Promise<Login> {
   const limiter = limiterOf(c.env, `device-code:${c.var.person.id}`);
   const { granted, retryAfterMs } = await limiter.take(1, ENTRIES);

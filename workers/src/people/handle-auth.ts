@@ -14,10 +14,13 @@ import { forgetSession } from "./session.ts";
 import { sessionCookieOf } from "./session-cookie.ts";
 
 const BODY_BYTES = 64 * 1024;
-/** How long the endpoints of another provider may take for one step of a sign-in. */
+/** The timeout of another provider's endpoints for one step of a sign-in. */
 const PROVIDER_MS = 15_000;
 
-/** better-auth's routes. What a request says of the client's address is replaced by what the server knows of it. */
+/**
+ * Handles better-auth's routes. A request's own claim about the client's address is replaced by the known
+ * one.
+ */
 export async function handleAuth(c: Context<App>): Promise<Response> {
   const path = c.req.path.slice("/api/auth".length);
   if (!isOffered(c.req.method, path)) {
@@ -27,7 +30,7 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
       `There is no route ${c.req.method} /api/auth${path.slice(0, 100)}.`,
     );
   }
-  // Where no mail can be sent, it says so whoever asks.
+  // If no mail can be sent, the response says so regardless of the address.
   const send = path === "/sign-in/magic-link" ? mailerOf(c.env) : undefined;
   const connection = openSql(c.env);
   const auth = makeAuth(c.env, connection, {
@@ -47,7 +50,7 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
   const response = asksProvider(path)
     ? await askProvider(c, path, auth.handler(request))
     : await auth.handler(request);
-  // Signing out, and whatever else they change of it, holds in this isolate at once.
+  // Changes of the session, such as signing out, take effect in this isolate at once.
   if (c.req.method !== "GET") forgetSession(c);
   if (!response.ok || !answersWithSecrets(path)) return response;
   const headers = new Headers(response.headers);
@@ -55,7 +58,7 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
   return new Response(JSON.stringify({ status: true }), { status: response.status, headers });
 }
 
-/** Null where there is no answer in time, or none at all. */
+/** Returns null if there is no response in time. */
 export async function answeredWithin(answer: Promise<Response>, ms: number): Promise<Response | null> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<null>((resolve) => {
@@ -71,10 +74,13 @@ export async function answeredWithin(answer: Promise<Response>, ms: number): Pro
   }
 }
 
-/** The answer of a route that asks another provider. A person whom one sent back is shown why on the sign-in page. */
+/**
+ * Returns the response of a route that calls another provider. A person whom the provider sent back sees the
+ * reason on the sign-in page.
+ */
 async function askProvider(c: Context<App>, path: string, answer: Promise<Response>): Promise<Response> {
   const response = await answeredWithin(answer, PROVIDER_MS);
-  // better-auth knows no provider whose endpoints it could not find out.
+  // better-auth does not register a provider whose endpoints it could not discover.
   if (response && response.status < 500 && response.status !== 404) return response;
   if (path !== "/sign-in/social") return c.redirect(`${baseUrl(c)}/sign-in?error=provider_unreachable`, 302);
   throw new Failure(

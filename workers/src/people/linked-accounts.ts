@@ -11,7 +11,7 @@ type Row = SqlConnection["tables"]["accounts"]["$inferSelect"];
 const own = (c: Context<App>, accounts: SqlConnection["tables"]["accounts"]) =>
   and(eq(accounts.userId, c.var.session.user.id), inArray(accounts.providerId, [...SIGN_IN_PROVIDERS]));
 
-/** Where a person signs in besides here, oldest first. */
+/** Lists a person's accounts at other providers, oldest first. */
 export async function listLinkedAccounts(c: Context<App>): Promise<LinkedAccount[]> {
   const { db, tables } = openSql(c.env);
   const { accounts } = tables;
@@ -23,7 +23,7 @@ export async function listLinkedAccounts(c: Context<App>): Promise<LinkedAccount
   return rows.map(linkedAccount);
 }
 
-/** Its account there signs nobody in here any more. Sessions that it opened go on. */
+/** Unlinks an account, so that it no longer signs anybody in. Existing sessions continue. */
 export async function unlinkAccount(c: Context<App>, id: string): Promise<LinkedAccount> {
   const connection = openSql(c.env);
   const { db, tables } = connection;

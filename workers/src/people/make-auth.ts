@@ -12,20 +12,20 @@ import { providersOf } from "./providers.ts";
 import { cookieSecret } from "./session-cookie.ts";
 import { maySignUp } from "./sign-up.ts";
 
-/** Header in which better-auth finds the client's address: the Worker sets it, whatever the client sent. */
+/** Header from which better-auth reads the client's address. The Worker always overwrites it. */
 export const ADDRESS_HEADER = "x-acme-client-address";
 
 export const SESSION_SECONDS = 30 * 24 * 3600;
-/** How long a link that was mailed signs in. */
+/** How long a mailed link is valid. */
 const LINK_SECONDS = 15 * 60;
 
-/** Of one address. Each request for options writes a row. */
+/** Limit per address, because each request for options writes a row. */
 const PASSKEY_LIMITS = {
   "/passkey/generate-authenticate-options": { window: 60, max: 30 },
   "/passkey/verify-authentication": { window: 60, max: 10 },
 };
 
-/** What is kept of a provider's tokens. */
+/** The parts of a provider's tokens that are stored. */
 const NO_TOKENS = { accessToken: null, refreshToken: null, idToken: null };
 
 const PREFIXES: Record<string, string> = {
@@ -37,21 +37,21 @@ const PREFIXES: Record<string, string> = {
 };
 
 export interface AuthOptions {
-  /** Where the caller reaches this server: `https://acme.example`. */
+  /** The origin at which the caller reaches this server: `https://acme.example`. */
   origin: string;
   /** The value of the session cookie that the request came with. */
   cookie?: string;
-  /** Brings a sign-in link to a person. Default: links are refused. */
+  /** Sends a sign-in link to a person. Default: links are refused. */
   sendLink?: (link: { email: string; url: string }) => Promise<void>;
-  /** Whether the request is about signing in at another provider, which may have to be asked where its endpoints are. */
+  /** Whether the request concerns another identity provider, whose endpoints may have to be discovered. */
   atProvider?: boolean;
-  /** How long the link signs in. Default 15 minutes. */
+  /** How long the link is valid. Default 15 minutes. */
   linkSeconds?: number;
 }
 
 /**
- * better-auth for one request: never kept, as an instance whose first request is aborted hangs for all that follow
- * (better-auth #10315), and what it opens belongs to a request.
+ * Creates better-auth for one request. The instance is not reused: if its first request is aborted, it hangs
+ * for all later ones (better-auth #10315), and its connections belong to a request.
  */
 export function makeAuth(env: Bindings, connection: SqlConnection, options: AuthOptions) {
   const { provider, db, tables } = connection;
@@ -72,14 +72,15 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
         verification: tables.verifications,
         passkey: tables.passkeys,
       },
-      // D1 has none, a SQLite object's can't span calls, and on Postgres the check below would wait for the connection
-      // that its transaction holds. What a crash leaves between two writes is harmless, see the tests.
+      // D1 has no transactions, those of a SQLite object can't span calls, and on Postgres the check below
+      // would wait for the connection that the transaction holds. The state after a crash between two writes
+      // is harmless, see the tests.
       transaction: false,
     }),
     emailAndPassword: { enabled: false },
     account: {
-      // By the address, if both sides have checked it: better-auth's default. Somebody who is signed in may link an account that
-      // has another address there.
+      // Accounts are linked by address if both sides have verified it, which is better-auth's default. A
+      // signed-in person may link an account that has another address.
       accountLinking: {
         enabled: true,
         trustedProviders: [],
@@ -107,7 +108,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       user: {
         create: {
           before: async ({ email, emailVerified }) => {
-            // Else whoever enters somebody's address at a provider would be that somebody here.
+            // Otherwise anybody could enter another person's address at a provider and be that person here.
             if (!emailVerified) {
               throw new APIError("FORBIDDEN", {
                 code: "email_not_verified",
@@ -124,7 +125,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
       },
       account: {
         create: {
-          // Nothing is asked of a provider after a sign-in: its tokens are not kept.
+          // A provider is not called after a sign-in, so its tokens are not stored.
           before: async (account) => ({ data: { ...account, ...NO_TOKENS } }),
         },
         update: {
@@ -148,7 +149,7 @@ export function makeAuth(env: Bindings, connection: SqlConnection, options: Auth
   });
 }
 
-/** Counts in the limiter's objects: in memory, so that counting writes nothing. */
+/** Counts in the limiter objects, which keep their state in memory, so counting writes nothing. */
 function signInCounter(env: Bindings) {
   return async (key: string, rule: { window: number; max: number }) => {
     const limiter = limiterOf(env, `sign-in:${key}`);

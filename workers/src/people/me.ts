@@ -9,7 +9,7 @@ import type { Person } from "./session.ts";
 
 type Organization = MeResponse["organizations"][number];
 
-/** A person, and all that they are a member of. Whether an environment is paused, its object says. */
+/** Returns a person with all of their memberships. Each environment's object knows whether it is paused. */
 export async function meOf(env: Bindings, connection: SqlConnection, user: Person): Promise<MeResponse> {
   const [memberships, projects, environments] = await Promise.all([
     organizationsOf(connection, user.id),

@@ -8,7 +8,7 @@ import { environmentName } from "../storage/environment-types.ts";
 import { environmentColumns, selectEnvironments } from "../storage/select-environments.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
-/** What a person is a member of is asked for again after this time at most. */
+/** How long a person's memberships are cached. */
 export const MEMBERSHIP_CACHE_MS = 10_000;
 
 export interface Membership {
@@ -16,7 +16,7 @@ export interface Membership {
   environment: EnvironmentRef;
   /** What people call the environment. */
   name: string;
-  /** It is a branch that is out of use: it can be looked at. */
+  /** True: the environment is an archived branch, which is read-only. */
   archived: boolean;
 }
 
@@ -24,7 +24,9 @@ const memberships = new Cache<Membership>(MEMBERSHIP_CACHE_MS);
 const projectMemberships = new Cache<Membership[]>(MEMBERSHIP_CACHE_MS);
 const projectEnvironments = new Cache<EnvironmentRef[]>(MEMBERSHIP_CACHE_MS);
 
-/** For when memberships, projects or environments were changed: this isolate then knows of it at once. */
+/**
+ * To be called when memberships, projects or environments were changed, so that this isolate knows at once.
+ */
 export function forgetMemberships(): void {
   memberships.clear();
   projectMemberships.clear();
@@ -42,7 +44,10 @@ export function requireInUse(method: string, { archived, environment }: Membersh
   );
 }
 
-/** An environment and the person's role in its organization. Null: not found, or the person is no member. */
+/**
+ * Returns an environment and the person's role in its organization; null if it is not found, or the person is
+ * not a member.
+ */
 export const membershipOf = (
   connection: () => SqlConnection,
   userId: string,
@@ -60,7 +65,7 @@ export const membershipNow = async (
   return (await memberEnvironments(connection, userId, named, { archived: true }))[0] ?? null;
 };
 
-/** The same, by the project's ref and the environment's slug. */
+/** Does the same by the project's ref and the environment's slug. */
 export const membershipByPath = (
   connection: () => SqlConnection,
   userId: string,
@@ -85,7 +90,7 @@ export const membershipsOfProject = async (
     return memberEnvironments(opened, userId, eq(opened.tables.projects.ref, ref), { archived: true });
   })) ?? [];
 
-/** The same for an organization, whose access token asks. */
+/** Does the same for the access token of an organization. */
 export const environmentsOfProject = async (
   connection: () => SqlConnection,
   organizationId: string,
@@ -99,7 +104,7 @@ export const environmentsOfProject = async (
       .orderBy(asc(environments.slug));
   })) ?? [];
 
-/** The same, by the environment's id or by `PROJECTREF/SLUG`. */
+/** Does the same by the environment's id or by `PROJECTREF/SLUG`. */
 export function membershipByName(
   connection: () => SqlConnection,
   userId: string,

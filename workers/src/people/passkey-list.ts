@@ -9,7 +9,7 @@ import { removeWayIn } from "./ways-in.ts";
 
 type Row = SqlConnection["tables"]["passkeys"]["$inferSelect"];
 
-/** A person's own, oldest first. */
+/** Lists the person's own passkeys, oldest first. */
 export async function listPasskeys(c: Context<App>): Promise<PasskeyObject[]> {
   const { db, tables } = openSql(c.env);
   const { passkeys } = tables;
@@ -33,7 +33,7 @@ export async function renamePasskey(c: Context<App>, id: string, name: string): 
   return passkeyObject(row);
 }
 
-/** It signs nobody in any more, unless nothing else would. Sessions that it opened go on. */
+/** Removes a passkey, unless it is the person's last way to sign in. Existing sessions continue. */
 export async function deletePasskey(c: Context<App>, id: string): Promise<PasskeyObject> {
   const connection = openSql(c.env);
   const { db, tables } = connection;
@@ -56,7 +56,7 @@ const ofPerson = (c: Context<App>, passkeys: SqlConnection["tables"]["passkeys"]
 const passkeyNotFound = (id: string): Failure =>
   new Failure(404, "passkey_not_found", `You have no passkey ${id.slice(0, 64)}. Nothing was changed.`);
 
-/** A passkey that nobody named is called after what holds it. */
+/** A passkey without a name gets the name of its authenticator. */
 const passkeyObject = (row: Row): PasskeyObject => ({
   id: row.id,
   name: row.name || getAuthenticatorName(row.aaguid) || "Passkey",

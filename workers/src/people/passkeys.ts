@@ -7,15 +7,15 @@ import type { SqlConnection } from "../storage/sql-connection.ts";
 /** The maximum number of passkeys of one person. */
 const PASSKEYS = 20;
 
-/** What the browser's own answers look like, as far as they are stored. */
+/** The stored part of the browser's responses. */
 const Registered = z.object({
   id: z.string().max(1400),
   response: z.object({ transports: z.array(z.string().max(32)).max(8).optional() }),
 });
 
 /**
- * better-auth's plugin for passkeys. A passkey is all that it takes to sign in, so its device has to make sure that it is
- * its owner who uses it: by fingerprint, face or PIN.
+ * Configures better-auth's plugin for passkeys. A passkey alone is enough to sign in, so its device has to
+ * verify its owner by fingerprint, face or PIN.
  */
 export const passkeyPlugin = ({ db, tables: { passkeys } }: SqlConnection, origin: string) =>
   passkey({

@@ -1,7 +1,7 @@
 import type { GenericOAuthConfig } from "better-auth/plugins/generic-oauth";
 import { z } from "zod";
 
-/** The Worker's variables that say where else one may sign in. */
+/** The Worker's variables for other identity providers. */
 export interface ProviderVariables {
   GITHUB_CLIENT_ID?: string;
   GITHUB_CLIENT_SECRET?: string;
@@ -19,7 +19,9 @@ export interface ProviderVariables {
 const GITHUB = "https://github.com";
 const GOOGLE = "https://accounts.google.com";
 
-/** Other places to sign in at, by id: each is off without its credentials. All go one way: OAuth 2 with PKCE and a state. */
+/**
+ * Other identity providers by id; each is off without its credentials. All use OAuth 2 with PKCE and a state.
+ */
 export function providersOf(env: ProviderVariables): GenericOAuthConfig[] {
   const configs: GenericOAuthConfig[] = [];
   if (env.GITHUB_CLIENT_ID && env.GITHUB_CLIENT_SECRET) {
@@ -36,14 +38,14 @@ export function providersOf(env: ProviderVariables): GenericOAuthConfig[] {
     configs.push({
       ...openId("oidc", env.OIDC_ISSUER, env.OIDC_CLIENT_ID, env.OIDC_CLIENT_SECRET),
       name: (env.OIDC_NAME || "Single sign-on").slice(0, 60),
-      // Some issuers give only addresses that they check, and do not say so.
+      // Some issuers return only verified addresses, but do not say so.
       ...(env.OIDC_TRUST_EMAIL === "true" ? { mapProfileToUser: () => ({ emailVerified: true }) } : {}),
     });
   }
   return configs;
 }
 
-/** An OpenID Connect issuer says where its endpoints are, and signs what it says of a person. */
+/** An OpenID Connect issuer, which publishes its endpoints and signs its claims about a person. */
 const openId = (
   providerId: string,
   issuer: string,
@@ -58,7 +60,7 @@ const openId = (
   requireIdTokenVerification: true,
 });
 
-/** GitHub, or a GitHub Enterprise Server of one's own, which has its API below its own address. */
+/** GitHub, or a GitHub Enterprise Server, which has its API under its own address. */
 function github(clientId: string, clientSecret: string, url: string): GenericOAuthConfig {
   const base = withoutSlash(url);
   const api = base === GITHUB ? "https://api.github.com" : `${base}/api/v3`;
@@ -76,7 +78,7 @@ function github(clientId: string, clientSecret: string, url: string): GenericOAu
         ask(`${api}/user/emails`, accessToken, GithubEmails),
       ]);
       if (!user || !emails) return null;
-      // The address on the profile may be anything; the primary one is where the person reads mail.
+      // The profile's address can be anything; the person reads mail at the primary one.
       const primary = emails.find((each) => each.primary);
       return {
         id: String(user.id),

@@ -2,7 +2,7 @@ import { ROLES, type Role } from "@acme/sdk/contract/api";
 import type { ACCESS, OperationId } from "../auth/access.ts";
 import { Failure } from "../http/failure.ts";
 
-/** Operations in an organization: who may do them depends on the role there. */
+/** Operations whose permission depends on the role in the organization. */
 export type OfEnvironment = {
   [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends
     | "secretKey"
@@ -14,12 +14,12 @@ export type OfEnvironment = {
 }[OperationId];
 
 /**
- * The least role that may do an operation by session or access token; each role may do what the ones before it may. It fails to compile
- * when an operation is missing.
- *  - viewer: looks at everything but secrets.
- *  - developer: works with runs, queues, schedules, tokens and deployments.
- *  - admin: decides what an environment does as a whole, and who may do what.
- *  - owner: everything, and who is an owner.
+ * The lowest role that may do an operation with a session or access token. Each role may do everything that
+ * the ones before it may. A missing operation is a compile error.
+ *  - viewer: sees everything except secrets.
+ *  - developer: changes runs, queues, schedules, tokens and deployments.
+ *  - admin: configures environments and members.
+ *  - owner: everything, including who is an owner.
  */
 export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   triggerTask: "developer",
@@ -117,7 +117,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   countLogs: "viewer",
   executeQuery: "viewer",
   getQuerySchema: "viewer",
-  // A channel says where data of the environment goes.
+  // A channel determines where data of the environment is sent.
   listAlertChannels: "viewer",
   createAlertChannel: "admin",
   deleteAlertChannel: "admin",
@@ -155,7 +155,7 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   createDeployment: "developer",
   promoteDeployment: "developer",
 
-  // Values that are no secrets are shown: those who only look see none of them.
+  // Values of variables that are not secret are shown, but not to viewers.
   listVariables: "developer",
   createVariable: "developer",
   importVariables: "developer",
@@ -167,9 +167,9 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   getOrganization: "viewer",
   updateOrganization: "admin",
   listMembers: "viewer",
-  // Who is an owner, only owners change: see control/members.ts.
+  // Only owners change who is an owner: see control/members.ts.
   changeMemberRole: "admin",
-  // Anybody may leave; see there for whom else one removes.
+  // Any member may leave; see control/members.ts for removing others.
   removeMember: "viewer",
   listInvitations: "admin",
   createInvitation: "admin",
@@ -189,14 +189,14 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
 
 const LEAST: Partial<Record<OperationId, Role>> = LEAST_ROLE;
 
-/** Whether the role decides who may do it. */
+/** Returns whether the role decides who may do the operation. */
 export const isOfEnvironment = (operation: OperationId): operation is OfEnvironment =>
   operation in LEAST_ROLE;
 
-/** Whether a role may do what takes `least`. */
+/** Returns whether a role is at least `least`. */
 export const mayAs = (role: Role, least: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(least);
 
-/** Throws a 403 where a member's role is not enough for an operation. */
+/** Throws a 403 if a member's role does not allow an operation. */
 export function requireRole(role: Role, operation: OperationId): void {
   const least = LEAST[operation];
   if (least !== undefined && mayAs(role, least)) return;

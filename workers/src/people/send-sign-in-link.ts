@@ -7,8 +7,9 @@ import type { SqlConnection } from "../storage/sql-connection.ts";
 import { maySignUp } from "./sign-up.ts";
 
 /**
- * Mails a sign-in link if this address may sign in or sign up, and does nothing otherwise. It is for after the answer:
- * neither what the caller gets nor when says which addresses have accounts. What fails is logged.
+ * Mails a sign-in link if this address may sign in or sign up, and does nothing otherwise. It runs after the
+ * response, so neither the response nor its timing reveals which addresses have accounts. Failures are
+ * logged.
  */
 export async function sendSignInLink(
   env: Bindings,

@@ -4,16 +4,17 @@ import { type SigningBindings, signerOf } from "../auth/signing.ts";
 import { sameSecret } from "../auth/tokens.ts";
 import type { App } from "../bindings.ts";
 
-/** better-auth's cookie; over https it has the prefix that keeps plain http from setting it. */
+/** better-auth's cookie. Over https it has the prefix that prevents plain http from setting it. */
 const COOKIE = /(?:^|;\s*)(?:__Secure-)?acme\.session_token=([^;]+)/;
 
-/** The value of a request's session cookie, as it came: good or not. */
+/** Returns the raw value of a request's session cookie, valid or not. */
 export const sessionCookieOf = (c: Context<App>): string | undefined =>
   COOKIE.exec(c.req.header("cookie") ?? "")?.[1];
 
 /**
- * The secret that better-auth signs cookies with: the one that this cookie was signed with, so that sessions outlast a
- * rotation of the signing keys; for a new cookie, or one that nobody of this server signed, the current one.
+ * Returns the secret with which better-auth signs cookies: the one that signed this cookie, so that sessions
+ * outlast a rotation of the signing keys; the current one for a new cookie, or one that this server did not
+ * sign.
  */
 export function cookieSecret(env: SigningBindings, cookie: string | undefined): string {
   const secrets = signerOf(env).derivedSecrets("better-auth", Date.now());

@@ -6,7 +6,7 @@ import { Failure } from "../http/failure.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { forgetSessions } from "./session.ts";
 
-/** A person's own, newest first. */
+/** Lists the person's own sessions, newest first. */
 export async function listSessions(c: Context<App>): Promise<SessionObject[]> {
   const { db, tables } = openSql(c.env);
   const { sessions } = tables;
@@ -28,7 +28,7 @@ export async function listSessions(c: Context<App>): Promise<SessionObject[]> {
   }));
 }
 
-/** Signs that session's device out, within 10 s everywhere. */
+/** Revokes a session; its device is signed out everywhere within 10 s. */
 export async function revokeSession(c: Context<App>, id: string): Promise<{ revoked: number }> {
   const connection = openSql(c.env);
   const { sessions } = connection.tables;
@@ -48,7 +48,7 @@ export async function revokeSession(c: Context<App>, id: string): Promise<{ revo
   return { revoked: 1 };
 }
 
-/** Signs out everywhere else. */
+/** Revokes all other sessions. */
 export async function revokeOtherSessions(c: Context<App>): Promise<{ revoked: number }> {
   const connection = openSql(c.env);
   const { sessions } = connection.tables;

@@ -27,13 +27,15 @@ const SESSION_CACHE_MS = 10_000;
 
 const sessions = new Cache<Session>(SESSION_CACHE_MS);
 
-/** Whether a request comes with a session, good or not, and with nothing that goes before it. */
+/**
+ * Returns whether a request carries a session, valid or not, and no credential that takes precedence over it.
+ */
 export const hasSessionCookie = (c: Context<App>): boolean =>
   authorizationOf(c) === undefined && sessionCookieOf(c) !== undefined;
 
 /**
- * The session of a request's cookie. Counts against the session's rate limit. Throws a 401 where it has none that is
- * valid, and a 403 for a change that another site's page asks for.
+ * Returns the session of a request's cookie, and counts the request against the session's rate limit. Throws
+ * a 401 if there is no valid session, and a 403 for a change that another site's page requests.
  */
 export async function authenticateSession(c: Context<App>): Promise<Session> {
   const cookie = sessionCookieOf(c);
@@ -46,13 +48,15 @@ export async function authenticateSession(c: Context<App>): Promise<Session> {
   return session;
 }
 
-/** Lets this isolate ask again at the request's next use of its cookie: it has just been changed or revoked. */
+/**
+ * Makes this isolate read the session again at the next use of its cookie, because it was changed or revoked.
+ */
 export function forgetSession(c: Context<App>): void {
   const cookie = sessionCookieOf(c);
   if (cookie !== undefined) sessions.delete(sha256(cookie));
 }
 
-/** For when other people's or other devices' sessions were revoked. */
+/** To be called when other sessions were revoked. */
 export const forgetSessions = (): void => sessions.clear();
 
 async function loadSession(c: Context<App>): Promise<Session | null> {
@@ -61,7 +65,7 @@ async function loadSession(c: Context<App>): Promise<Session | null> {
     headers: c.req.raw.headers,
     returnHeaders: true,
   });
-  // A session in use is prolonged once a day; its cookie then has to last as long.
+  // A session in use is extended once a day; its cookie then has to last as long.
   for (const value of headers.getSetCookie()) c.header("set-cookie", value, { append: true });
   if (!response) return null;
   const { id, email, name, image } = response.user;
@@ -69,8 +73,9 @@ async function loadSession(c: Context<App>): Promise<Session | null> {
 }
 
 /**
- * A browser sends cookies along whoever's page asks. So what changes something, or opens a WebSocket (which no CORS rule
- * holds back), counts only when the page is this server's own: its origin is where the request went.
+ * A browser sends cookies with requests of any site's page. So a request that changes something, or opens a
+ * WebSocket (which CORS does not restrict), is accepted only from this server's own pages, whose origin is
+ * the request's target.
  */
 function checkOrigin(c: Context<App>): void {
   const changes = c.req.method !== "GET" && c.req.method !== "HEAD";
@@ -86,7 +91,10 @@ function checkOrigin(c: Context<App>): void {
   );
 }
 
-/** A server is often reached by several names (127.0.0.1, localhost): the request's own is one as good as the public one. */
+/**
+ * A server often has several names (127.0.0.1, localhost), so the request's own host is accepted like the
+ * public one.
+ */
 const ownOrigins = (c: Context<App>): string[] => {
   const own = new URL(c.req.url).origin;
   // Behind a proxy that ends TLS, the Worker sees plain http.

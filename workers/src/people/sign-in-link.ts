@@ -44,7 +44,7 @@ export async function createSignInLink(
   };
 }
 
-/** The person, and their membership if one is asked for, in one transaction; what is there already stays as it is. */
+/** Creates the person, and a membership if requested, in one transaction. Existing rows are not changed. */
 async function makeMember(
   { db, tables, atomically }: SqlConnection,
   { email, name, organization: slug, role }: z.output<typeof CreateSignInLinkBody>,

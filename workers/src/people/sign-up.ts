@@ -2,7 +2,7 @@ import { and, eq, gt, isNull } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 
-/** Whether a person of this address may become known to the server: where it is open to all, or somebody invited them. */
+/** Returns whether a person with this address may sign up: the server is open, or the person was invited. */
 export async function maySignUp(
   env: Bindings,
   { db, tables: { invitations } }: SqlConnection,

@@ -2,7 +2,7 @@ import { type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api
 import { Failure } from "../http/failure.ts";
 import { LEAST_ROLE, type OfEnvironment } from "./roles.ts";
 
-/** The scope of an operation follows from the least role that may do it, unless it is listed below. */
+/** The scope of an operation is derived from the lowest role that may do it, unless it is listed below. */
 const OF_ROLE: Record<Role, TokenScope> = {
   viewer: "read",
   developer: "write",
@@ -23,17 +23,19 @@ const ALLOWED_BY: Partial<Record<OfEnvironment, readonly TokenScope[]>> = {
   // `acme dev` makes the person's development environment.
   createProjectEnvironment: ["write", "deploy"],
   archiveBranch: ["deploy"],
-  // What `acme deploy` and extensions that sync variables need besides.
+  // Further operations that `acme deploy` and extensions that sync variables need.
   importVariables: ["write", "deploy"],
   getEnvironment: ["read", "deploy"],
   listDeployments: ["read", "deploy"],
   retrieveDeployment: ["read", "deploy"],
   listProjectEnvironments: ["read", "deploy"],
-  // A viewer may leave the organization, and a token that only reads may not do it for them.
+  // A viewer may leave the organization, but a read-only token may not do it for them.
   removeMember: ["admin"],
 };
 
-/** What a scope includes. `deploy` stands beside `read` and `write`: a token of a CI needs neither. */
+/**
+ * The scopes that a scope includes. `deploy` is independent of `read` and `write`: a CI token needs neither.
+ */
 const INCLUDES: Record<TokenScope, readonly TokenScope[]> = {
   read: ["read"],
   write: ["read", "write"],
@@ -41,7 +43,7 @@ const INCLUDES: Record<TokenScope, readonly TokenScope[]> = {
   admin: TOKEN_SCOPES,
 };
 
-/** The scopes that allow an operation, the narrowest first: a token needs one of them. */
+/** Returns the scopes that allow an operation, narrowest first. A token needs one of them. */
 export const scopesFor = (operation: OfEnvironment): readonly TokenScope[] =>
   ALLOWED_BY[operation] ?? [OF_ROLE[LEAST_ROLE[operation]]];
 
@@ -64,12 +66,12 @@ export function requireTokenScope(
   );
 }
 
-/** Scopes as they are stored. What a later version of the server wrote is left out. */
+/** Parses stored scopes. Scopes of a later version of the server are left out. */
 export const scopesOf = (stored: string): TokenScope[] => {
   const words = stored.split(" ");
   return TOKEN_SCOPES.filter((scope) => words.includes(scope));
 };
 
-/** Each once, in one order. */
+/** Removes duplicates and sorts. */
 export const storedScopes = (scopes: readonly TokenScope[]): string =>
   TOKEN_SCOPES.filter((scope) => scopes.includes(scope)).join(" ");

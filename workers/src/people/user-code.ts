@@ -1,6 +1,6 @@
 import { randomSecret } from "../auth/random-secret.ts";
 
-/** Consonants only (RFC 8628, 6.1): no words come out, and nothing is mistaken for a digit. */
+/** Consonants only (RFC 8628, 6.1), so that codes contain no words and no letter resembles a digit. */
 const ALPHABET = "BCDFGHJKLMNPQRSTVWXZ";
 const LENGTH = 8;
 
@@ -11,5 +11,5 @@ export const newUserCode = (): string => randomSecret(LENGTH, ALPHABET);
 export const shownUserCode = (code: string): string =>
   `${code.slice(0, LENGTH / 2)}-${code.slice(LENGTH / 2)}`;
 
-/** What a person typed, as it is stored: case and everything between the letters do not matter. */
+/** Normalizes a typed code: case and separators do not matter. */
 export const typedUserCode = (text: string): string => text.toUpperCase().replace(/[^A-Z]/g, "");

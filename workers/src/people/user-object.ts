@@ -9,15 +9,15 @@ import type { Bindings } from "../bindings.ts";
 
 export interface UserRpc {
   preferences(): Promise<Preferences>;
-  /** What is absent stays as it is. */
+  /** Absent fields are not changed. */
   updatePreferences(changes: Partial<Preferences>): Promise<Preferences>;
   /** Returns the recent payloads of one task in one environment, newest first. */
   recentPayloads(environment: string, task: string): Promise<RecentPayload[]>;
-  /** One that is there already becomes the newest. */
+  /** A payload that exists already becomes the newest. */
   addRecentPayload(environment: string, task: string, payload: string): Promise<RecentPayload[]>;
 }
 
-/** What the dashboard remembers of one person. The object is named by the person's id. */
+/** The dashboard's settings of one person. The object is named by the person's id. */
 export class UserObject extends DurableObject<Bindings> implements UserRpc {
   constructor(ctx: DurableObjectState, env: Bindings) {
     super(ctx, env);
@@ -33,7 +33,7 @@ export class UserObject extends DurableObject<Bindings> implements UserRpc {
 
   async preferences() {
     const rows = this.ctx.storage.sql.exec<{ value: string }>("SELECT value FROM preferences").toArray();
-    // What a later version adds has its default; so has everything at first.
+    // Fields that are missing, such as those of a later version, have their defaults.
     return { ...DEFAULT_PREFERENCES, ...(rows[0] ? (JSON.parse(rows[0].value) as Preferences) : {}) };
   }
 

@@ -5,12 +5,13 @@ import { mailDelivery } from "../mail/mailer.ts";
 import { required, type SqlConnection, type Statement } from "../storage/sql-connection.ts";
 import { providersOf } from "./providers.ts";
 
-/** One of the things that a person signs in with. */
+/** One of a person's ways to sign in. */
 export type WayIn = { kind: "account" | "passkey"; id: string };
 
 /**
- * Removes what a person signs in with, unless it is the last. A link by mail is a way in too, where the server brings mails.
- * Throws a 409 for the last one; `remove` is given the condition under which it may be removed. False: it is not there.
+ * Removes one of a person's ways to sign in, unless it is the last. If the server sends mails, a mailed link
+ * counts too. Throws a 409 for the last one; `remove` gets the condition under which it may be removed.
+ * Returns false if there is no such way.
  */
 export async function removeWayIn(
   env: Bindings,
@@ -27,7 +28,7 @@ export async function removeWayIn(
     .where(and(eq(table.id, way.id), eq(table.userId, userId)));
   if (!rows[0]) return false;
   const removed = await connection.atomically([
-    // Two that remove one each at the same time come one after the other.
+    // Two concurrent removals are executed one after the other.
     required(
       db
         .update(tables.users)
@@ -44,7 +45,7 @@ export async function removeWayIn(
   );
 }
 
-/** Undefined: there always is another one. A provider that the server has no credentials for any more is none. */
+/** Undefined: there is always another way. A provider without configured credentials does not count. */
 function otherWayIn(
   env: Bindings,
   { db, tables: { accounts, passkeys } }: SqlConnection,

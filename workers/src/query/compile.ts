@@ -4,27 +4,27 @@ import { QueryProblem } from "./problem.ts";
 import type { Expression, OrderItem, Query, Select, Source } from "./syntax.ts";
 import type { QueryTable } from "./tables.ts";
 
-/** What the text of a query can't change. Times in milliseconds since the epoch. */
+/** The scope of a query, which its text can't change. Times are in milliseconds since the epoch. */
 export interface QueryScope {
   database: string;
   tables: QueryTable[];
-  /** Only rows of that time are read. */
+  /** Only rows within this time are read. */
   range: { from: number; to: number } | null;
 }
 
-/** Tables and queries that one query may read from. */
+/** The maximum number of tables and subqueries that one query may read from. */
 const MAX_SOURCES = 16;
 
 /** Widths of `timeBucket()`, in seconds. */
 const BUCKETS = [1, 5, 10, 30, 60, 300, 600, 1_800, 3_600, 21_600, 86_400, 604_800];
-/** About as many points as a chart shows. */
+/** Roughly the number of points that a chart shows. */
 const BUCKETS_OF_A_RANGE = 100;
 const DEFAULT_BUCKET = 3_600;
 
 /**
- * Turns a user's query into a statement for ClickHouse. The text is parsed, and the statement is written anew from what it
- * means: nothing of the text gets there but names in backticks, and values in quotes. Each table is a subquery over the
- * documented columns of one environment's rows, so whatever the query does, it does to those.
+ * Compiles a user's query into a statement for ClickHouse. The text is parsed, and the statement is generated
+ * from the syntax tree: only quoted names and values of the text get into it. Each table is a subquery over
+ * the documented columns of one environment's rows, so the query can read nothing else.
  *
  * The statement has the parameters `scope` (key of the environment), `environment_slug`, `environment_type`, `project_ref`, and
  * with a range `from` and `to`.
@@ -38,7 +38,7 @@ class Compiler {
   readonly #text: string;
   readonly #scope: QueryScope;
   #sources = 0;
-  /** Time columns of the selects that are being written, innermost last. */
+  /** Time columns of the selects that are being generated, innermost last. */
   readonly #times: (string | null)[] = [];
 
   constructor(text: string, scope: QueryScope) {
@@ -46,7 +46,7 @@ class Compiler {
     this.#scope = scope;
   }
 
-  /** @param outer names of the queries around it that it may read */
+  /** @param outer names of the enclosing queries that it may read */
   query(query: Query, outer: ReadonlySet<string>): string {
     const visible = new Set(outer);
     const named = query.named.map(({ name, query: inner, offset }) => {
@@ -127,7 +127,7 @@ class Compiler {
     return `${this.#rowsOf(table)} AS ${alias}`;
   }
 
-  /** The rows of a table that the query may read, with the documented columns. */
+  /** Generates the rows of a table that the query may read, with the documented columns. */
   #rowsOf({ stored, storedTime, final, columns }: QueryTable): string {
     const selected = columns.map(({ name, sql }) => `${sql} AS ${identifier(name)}`);
     const conditions = ["__rows.environment_key = {scope:String}"];
@@ -215,7 +215,7 @@ class Compiler {
     const all = (parts: Expression[]): string =>
       parts.map((part) => this.#expression(part, visible)).join(", ");
     if (isTimeBucket(call)) return this.#timeBucket(call.offset);
-    // It says how the dashboard shows a value.
+    // The function determines how the dashboard shows a value.
     if (call.name.toLowerCase() === "prettyformat" && call.args.length === 2)
       return all(call.args.slice(0, 1));
     const name = functionNamed(call.name);
@@ -261,7 +261,7 @@ const isTimeBucket = (expression: Expression): boolean =>
   expression.name.toLowerCase() === "timebucket" &&
   expression.args.length === 0;
 
-/** A query of the user's own after WITH. No stored table is called like that. */
+/** A user's named query after WITH. No stored table has such a name. */
 const namedQuery = (name: string): string => identifier(`__named_${name}`);
 
 const escaped = (text: string): string =>

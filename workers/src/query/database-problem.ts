@@ -1,7 +1,7 @@
 import { ClickHouseError } from "@clickhouse/client-web";
 import { Failure } from "../http/failure.ts";
 
-/** Codes of ClickHouse for what is too much. */
+/** ClickHouse's codes for exceeded limits. */
 const TOO_MUCH: Record<string, string> = {
   "158": "The query reads too many rows: give a shorter period, or more conditions",
   "159": "The query took longer than 10 s: give a shorter period, more conditions or a LIMIT",
@@ -11,7 +11,7 @@ const TOO_MUCH: Record<string, string> = {
   "396": "The answer has more than 10,000 rows or 10 MB: add a LIMIT, or group the rows",
 };
 
-/** Codes that have to do with the server, and not with the query. */
+/** Codes that concern the server, not the query. */
 const OF_SERVER = new Set([
   "60",
   "81",
@@ -33,7 +33,9 @@ const OF_SERVER = new Set([
   "1002",
 ]);
 
-/** What a user can change about a query that ClickHouse refused; null: it is not the query. */
+/**
+ * Returns what a user can change about a query that ClickHouse refused; null if the query is not the cause.
+ */
 export function databaseProblem(error: unknown, query: string): Failure | null {
   if (!(error instanceof ClickHouseError) || OF_SERVER.has(error.code)) return null;
   const tooMuch = TOO_MUCH[error.code];
@@ -41,7 +43,10 @@ export function databaseProblem(error: unknown, query: string): Failure | null {
   return new Failure(400, "invalid_query", `${explained(error, query)}.`);
 }
 
-/** The part of the message that speaks of the query: what follows quotes the statement, which is not what the user wrote. */
+/**
+ * Returns the part of the message about the query. The rest quotes the generated statement, which the user
+ * did not write.
+ */
 function explained({ message }: ClickHouseError, query: string): string {
   const unknown = /Unknown (?:expression )?(?:or function )?identifier [`'"]?([^`'"\s]+)[`'"]?/.exec(
     message,

@@ -10,7 +10,7 @@ import { databaseProblem } from "./database-problem.ts";
 import { QueryProblem } from "./problem.ts";
 import { queryTables } from "./tables.ts";
 
-/** What one query may take. Rows of the answer are as many as a person or a chart can use. */
+/** The limits of one query. The number of result rows is what a person or a chart can use. */
 const LIMITS = {
   max_execution_time: 10,
   timeout_overflow_mode: "throw",
@@ -24,8 +24,8 @@ const LIMITS = {
 } as const;
 
 /**
- * Behind the compiler, should it ever let something through: nothing can be written, no setting can be changed, and the tables
- * have no rows but the environment's.
+ * A second line of defense behind the compiler: nothing can be written, no setting can be changed, and the
+ * tables contain only the environment's rows.
  */
 const fence = (database: string, environment: string, tables: string[]) => ({
   additional_table_filters: SettingsMap.from(

@@ -1,7 +1,7 @@
 /**
- * The functions that a query may call: those that compute from their arguments. Whatever reads files, addresses, dictionaries,
- * other tables, settings, the server itself, or that waits, is not among them; nor are `in` and `notIn`, to which a name is a
- * table. Names are written as ClickHouse has them.
+ * The functions that a query may call: they only compute from their arguments. Functions that wait, or that
+ * read files, addresses, dictionaries, other tables, settings or the server itself, are excluded; so are `in`
+ * and `notIn`, for which a name is a table. Names are spelled as in ClickHouse.
  */
 const SCALAR = `
   abs acos asin atan atan2 ceil ceiling cos exp exp2 floor greatest intDiv intDivOrZero least ln log log10 log2 mod modulo
@@ -53,10 +53,10 @@ for (const name of words(AGGREGATE)) {
   if (!name.endsWith("If")) byLowerCase.set(`${name.toLowerCase()}if`, `${name}If`);
 }
 
-/** The name of a function as ClickHouse has it, whatever the case of its letters; undefined: it can't be called. */
+/** Returns ClickHouse's spelling of a function name, ignoring case; undefined if it can't be called. */
 export const functionNamed = (name: string): string | undefined => byLowerCase.get(name.toLowerCase());
 
-/** Names that begin or end like one that is not known. */
+/** Returns names that begin or end like an unknown one. */
 export function similarFunctions(name: string): string[] {
   const wanted = name.toLowerCase();
   const names = [...byLowerCase].filter(

@@ -3,7 +3,7 @@ import { QueryProblem } from "./problem.ts";
 export type Token = {
   /** `word`: a keyword or a name; `name`: a name in quotes. */
   kind: "word" | "name" | "string" | "number" | "symbol" | "end";
-  /** Of a string and a name in quotes, what it stands for. */
+  /** The unquoted value of a string or a quoted name. */
   text: string;
   offset: number;
 };
@@ -42,7 +42,7 @@ export function tokensOf(text: string): Token[] {
     const isQuoted = kind === "string" || kind === "name";
     tokens.push({ kind, text: isQuoted ? unquoted(source) : source, offset });
     offset += source.length;
-    // Such as 1day: a number ends where no name begins.
+    // For example 1day: a number must not be followed directly by a name.
     if (kind === "number" && /[A-Za-z_]/.test(text[offset] ?? "")) {
       throw new QueryProblem("This is no number", text, offset - source.length);
     }
@@ -76,7 +76,7 @@ function unquoted(quoted: string): string {
   const quote = quoted[0] as string;
   return quoted.slice(1, -1).replaceAll(/\\([\s\S])|''|""|``/g, (pair, escaped: string | undefined) => {
     if (escaped !== undefined) return ESCAPES[escaped] ?? escaped;
-    // Only the quote that is around it is doubled: others stand for themselves.
+    // Only the enclosing quote character is escaped by doubling it.
     return pair[0] === quote ? quote : pair;
   });
 }

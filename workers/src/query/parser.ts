@@ -5,7 +5,7 @@ import type { Expression, Join, OrderItem, Query, Select, Source, Window } from 
 /** Deeper queries could exhaust the stack, here or in the database. */
 const MAX_DEPTH = 50;
 
-/** Words that end an expression or a source: no alias without AS. */
+/** Words that end an expression or a source, and so are no aliases without AS. */
 const RESERVED = new Set(
   `SELECT FROM WHERE GROUP HAVING ORDER LIMIT OFFSET UNION ALL DISTINCT AS ON USING JOIN INNER LEFT RIGHT FULL CROSS OUTER AND OR
    NOT IN LIKE ILIKE BETWEEN IS NULL CASE WHEN THEN ELSE END BY ASC DESC NULLS WITH SETTINGS FORMAT INTO PREWHERE QUALIFY
@@ -33,8 +33,8 @@ const TYPES = new Set(
 const UNITS = new Set(["SECOND", "MINUTE", "HOUR", "DAY", "WEEK", "MONTH", "QUARTER", "YEAR"]);
 
 /**
- * Reads one SELECT of ClickHouse's dialect. What it does not know is refused: table functions, SETTINGS, FORMAT, INTO OUTFILE,
- * several statements and everything that is no SELECT have no place in what it returns.
+ * Parses one SELECT of ClickHouse's dialect. Everything unknown is refused: the syntax tree cannot represent
+ * table functions, SETTINGS, FORMAT, INTO OUTFILE, several statements, or anything but a SELECT.
  * @throws QueryProblem that says what is wrong and where
  */
 export function parseQuery(text: string): Query {
@@ -93,7 +93,7 @@ class Parser {
     });
   }
 
-  /** A SELECT, or one in parentheses. */
+  /** Parses a SELECT, or one in parentheses. */
   #selectOrGroup(): Select {
     if (!this.#isSymbol("(")) return this.#select();
     const { offset } = this.#next;
@@ -235,7 +235,7 @@ class Parser {
     return isAlias ? this.#name("an alias") : null;
   }
 
-  /** A name. Those that begin with __ are the database's own, and this server's. */
+  /** Parses a name. Names that begin with __ are reserved for the database and this server. */
   #name(what: string): string {
     const token = this.#next;
     if (token.kind !== "name" && token.kind !== "word") {
@@ -324,7 +324,9 @@ class Parser {
     }
   }
 
-  /** What follows IN. A name there would be a table to the database, so it is a list of values or a query. */
+  /**
+   * Parses the operand of IN: a list of values or a query. The database would treat a name there as a table.
+   */
   #listOrQuery(): Expression[] | Query {
     if (this.#isSymbol("[")) {
       this.#at++;
@@ -340,7 +342,7 @@ class Parser {
     return items;
   }
 
-  /** A value: a literal, or what is computed from literals. */
+  /** Parses a value: a literal, or an expression of literals. */
   #constant(): Expression {
     const { offset } = this.#next;
     const expression = this.#expression();
@@ -535,7 +537,7 @@ class Parser {
       const type = inner.#type();
       if (inner.#next.kind === "end") return type;
     } catch {
-      // Said below, with the position in this query.
+      // Reported below, with the position in this query.
     }
     throw new QueryProblem(
       `${JSON.stringify(token.text)} is no type that can be used here`,
@@ -574,7 +576,7 @@ class Parser {
     const { offset } = this.#next;
     this.#expectWord("INTERVAL");
     const token = this.#next;
-    // INTERVAL '7 days', as others write it.
+    // INTERVAL '7 days', as in other dialects.
     const inString = token.kind === "string" ? /^(\d{1,9}) ([a-z]+?)s?$/i.exec(token.text) : null;
     if (inString) {
       this.#at++;
@@ -661,7 +663,7 @@ class Parser {
 const shown = ({ kind, text }: Token): string =>
   kind === "end" ? "the end" : JSON.stringify(text.slice(0, 60));
 
-/** Whether an expression reads anything: a column, an alias or a query. */
+/** Returns whether an expression reads a column, an alias or a query. */
 function hasName(expression: Expression): boolean {
   switch (expression.type) {
     case "number":

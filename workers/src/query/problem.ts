@@ -1,8 +1,8 @@
-/** What is wrong with a query, and where: `line` and `column` from 1. */
+/** An error in a query and its position: `line` and `column` count from 1. */
 export class QueryProblem extends Error {
   readonly line: number;
   readonly column: number;
-  /** @param offset of the character in the text that the problem begins with */
+  /** @param offset of the character in the text at which the problem begins */
   constructor(message: string, text: string, offset: number) {
     const before = text.slice(0, offset).split("\n");
     const line = before.length;

@@ -2,10 +2,13 @@ import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { limiterOf } from "../http/limiter.ts";
 
-/** Each may take 10 s of two processors: an environment that asks without a pause must not take ClickHouse from the others. */
+/**
+ * A query may use two processors for 10 s, so an environment that queries without pause must not block
+ * ClickHouse for others.
+ */
 const LIMIT = { burst: 20, perSecond: 2 };
 
-/** Counts a query of an environment. Throws a 429 where there are too many. */
+/** Counts a query of an environment. Throws a 429 if there are too many. */
 export async function takeQuery(env: Bindings, environment: string): Promise<void> {
   const taken = await limiterOf(env, `query:${environment}`).take(1, LIMIT);
   if (taken.granted > 0) return;

@@ -1,4 +1,4 @@
-/** What a query consists of. `offset`: where it begins in the text. */
+/** The syntax tree of a query. `offset`: where a node begins in the text. */
 export type Expression = { offset: number } & (
   | { type: "number"; text: string }
   | { type: "string"; value: string }
@@ -73,7 +73,7 @@ export interface Select {
   offset: number | null;
 }
 
-/** Selects that are joined by UNION ALL, after the named queries that they may read. */
+/** Selects that are joined by UNION ALL, preceded by the named queries that they may read. */
 export interface Query {
   named: { name: string; query: Query; offset: number }[];
   selects: Select[];

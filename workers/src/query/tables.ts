@@ -6,22 +6,22 @@ export interface QueryColumn {
   /** ClickHouse's name of the type. */
   type: string;
   description: string;
-  /** What it is computed from: columns of the stored table, which is `__rows`. */
+  /** The expression over columns of the stored table, which is `__rows`. */
   sql: string;
   allowedValues?: string[];
-  /** Shown first. */
+  /** True: the column is shown first. */
   core?: boolean;
 }
 
 export interface QueryTable {
   name: string;
   description: string;
-  /** What the request's period is about. */
+  /** The column to which the request's period applies. */
   timeColumn: string;
-  /** The table that is stored. */
+  /** Name of the stored table. */
   stored: string;
   storedTime: string;
-  /** Rows are replaced by newer versions: it is read as of now. */
+  /** True: rows are replaced by newer versions, so the table is read with FINAL. */
   final: boolean;
   columns: QueryColumn[];
 }
@@ -40,7 +40,7 @@ const FINISHED = `__rows.status IN ${`(${RUN_STATUSES.filter(isFinal)
   .map((status) => `'${status}'`)
   .join(", ")})`}`;
 
-/** Milliseconds between two times, null until both are known. */
+/** Returns an expression for the milliseconds between two times, which is null until both are known. */
 const between = (from: string, to: string): string =>
   `toUnixTimestamp64Milli(__rows.${to}) - toUnixTimestamp64Milli(__rows.${from})`;
 
@@ -62,14 +62,17 @@ const column = (
 const core = { core: true } as const;
 const time = "DateTime64(3)";
 
-/** The same in every table: what the scope of the query is. */
+/** Columns with the scope of the query, which are the same in every table. */
 const SCOPE = [
   column("environment", "String", "Slug of the environment", "{environment_slug:String}"),
   column("project", "String", "Reference of the project", "{project_ref:String}"),
   column("environment_type", "String", "Type of the environment", "{environment_type:String}"),
 ];
 
-/** The tables that queries read. Prices are the server's, so they are known when it runs. */
+/**
+ * Returns the tables that queries can read. Prices are configured on the server, so they are known only at
+ * run time.
+ */
 export const queryTables = (): QueryTable[] => [
   {
     name: "runs",

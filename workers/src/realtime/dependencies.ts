@@ -8,10 +8,10 @@ import { openRepository } from "../storage/open.ts";
 import { summaryOf } from "../views/run-view.ts";
 import { listRuns } from "./list-runs.ts";
 
-/** Cloudflare takes 32,768 for one object. */
+/** Cloudflare's limit for one object is 32,768. */
 const MOST_SOCKETS = 30_000;
 
-/** What the LiveObject takes from the Worker. */
+/** The functions of the Worker that the LiveObject uses. */
 export const liveDependencies: LiveDependencies<Bindings> = {
   listRuns: (env, environmentKey, filter, limit) =>
     listRuns(openRepository(env), environmentKey, filter, limit),
@@ -25,7 +25,7 @@ export const liveDependencies: LiveDependencies<Bindings> = {
   isValid: (env, { proof, environment }) => isValidProof(env, proof, environment, "listRuns"),
 };
 
-/** The principal of a person who is signed in. */
+/** Returns the principal of a signed-in person. */
 export const sessionPrincipal = (environment: EnvironmentRef, session: Session): LivePrincipal => ({
   environment: { key: environment.key, id: environment.id, slug: environment.slug },
   scopes: null,
@@ -33,7 +33,7 @@ export const sessionPrincipal = (environment: EnvironmentRef, session: Session):
   proof: sessionProof(session),
 });
 
-/** The principal of an access token, which may read everything in the environment. */
+/** Returns the principal of an access token, which may read everything in the environment. */
 export const accessTokenPrincipal = (environment: EnvironmentRef, token: string): LivePrincipal => ({
   environment: { key: environment.key, id: environment.id, slug: environment.slug },
   scopes: null,
@@ -41,7 +41,7 @@ export const accessTokenPrincipal = (environment: EnvironmentRef, token: string)
   proof: accessTokenProof(token),
 });
 
-/** Who a key or a signed token opens a connection for. */
+/** Returns the principal for which a key or a signed token opens a connection. */
 export async function livePrincipal(env: Bindings, token: string): Promise<LivePrincipal | LiveFailure> {
   const principal = await tokenHolder(env, token);
   if (!principal) {

@@ -3,10 +3,10 @@ import { statusesForPublic } from "@acme/sdk/contract";
 import type { LiveFilter } from "@acme/sdk/contract/live";
 import type { Repository, RunFilter } from "../storage/repository.ts";
 
-/** Pages that are read for a filter that the query side knows only in part. */
+/** The maximum number of pages that are read for a filter that the query side supports only partly. */
 const MAX_PAGES = 10;
 
-/** The newest runs of the query side that match a live filter. `more`: older ones match as well. */
+/** Returns the newest runs of the query side that match a live filter. `more`: older runs match as well. */
 export async function listRuns(
   repository: Pick<Repository, "listRuns">,
   environmentKey: string,

@@ -18,7 +18,7 @@ import { authenticateMember } from "../people/authenticate-member.ts";
 import { hasSessionCookie } from "../people/session.ts";
 import { accessTokenPrincipal, livePrincipal, sessionPrincipal } from "./dependencies.ts";
 
-/** Seconds after which a client that found no room may come again, and half of the most. */
+/** Minimum number of seconds after which a refused client may reconnect; the maximum is twice as long. */
 const RETRY_AFTER_S = 15;
 
 const LIVE: SocketRoute = {
@@ -40,7 +40,7 @@ export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLiv
     return refuseSocket(error, LIVE, { message, closeCode });
   }
   if (response.status !== 503) return response;
-  // No connection is opened to say why there is no room for one.
+  // No connection is opened to report that there is no room for one.
   throw new Failure(
     503,
     "too_many_connections",
@@ -49,7 +49,7 @@ export const liveRoutes = new Hono<App>().get("/api/v1/live", access("connectLiv
   );
 });
 
-/** Whoever may list runs may watch them. */
+/** A role that may list runs may watch them. */
 async function principalOfRequest(c: Context<App>, token: string | undefined): Promise<LivePrincipal> {
   if (token && isAccessToken(token)) {
     const { environment } = await authenticateOfferedToken(c, "listRuns", token);

@@ -19,7 +19,7 @@ import {
 
 const OWN = "/api/v1/me/access-tokens";
 
-/** Personal access tokens, and the device-authorization flow by which a program gets one. */
+/** Personal access tokens, and the device authorization flow with which a program gets one. */
 export const accessTokenRoutes = new Hono<App>()
   .get(OWN, access("listAccessTokens"), async (c) => c.json({ data: await listAccessTokens(c) }))
   .post(OWN, access("createAccessToken"), async (c) =>

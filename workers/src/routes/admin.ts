@@ -36,7 +36,7 @@ import { hostView } from "../views/host-view.ts";
 
 const MAX_HOSTS = 1_000;
 
-/** What a server's operator does: organizations with their limits, container hosts, and the query side. */
+/** Routes for a server's operator: organizations with their limits, container hosts, and the query side. */
 export const adminRoutes = new Hono<App>()
   .get("/admin/v1/organizations", access("listOrganizations"), async (c) => {
     const query = ListOrganizationsQuery.safeParse(c.req.query());

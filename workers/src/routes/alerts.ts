@@ -147,7 +147,10 @@ const tooMany = (what: string, most: number): Failure =>
 
 type Connection = ReturnType<typeof openSql>;
 
-/** The change and its entry in the audit log, both or neither; then the object of the environment's alerts hears of it. */
+/**
+ * Makes the change and its entry in the audit log, both or neither, and then informs the object of the
+ * environment's alerts.
+ */
 async function record(
   c: Context<App>,
   action: string,

@@ -29,7 +29,7 @@ import { shownPacket } from "../views/packet-view.ts";
 import { isoTime } from "../views/time.ts";
 
 const PUBLIC_TOKEN_SECONDS = 3_600;
-/** Largest body that carries all items of a batch. */
+/** The maximum size of a body that carries all items of a batch. */
 const BODY_BYTES = 30 * 1024 * 1024;
 
 export const batchRoutes = new Hono<App>()
@@ -133,10 +133,10 @@ export const batchRoutes = new Hono<App>()
 const batchScopesOf = (items: { task: string }[]): string[] =>
   [...new Set(items.map(({ task }) => task))].map((task) => `batchTrigger:tasks:${task}`);
 
-/** Adds a public token to the answer, with which for instance a browser can follow the batch. */
+/** Adds a public token to the response, with which for instance a browser can follow the batch. */
 function givePublicToken(c: Context<App>, environment: EnvironmentRef, batchId: string): void {
   const { credential } = c.var;
-  // A browser sends the items with the token that the batch brings back.
+  // A browser sends the items with the token that the creation of the batch returns.
   const sends = credential.type === "public" && c.req.header("x-trigger-client") === "browser";
   const scopes = [`read:batch:${batchId}`, ...(sends ? [`write:batch:${batchId}`] : [])];
   const token = issuePublicToken(c.env, environment.key, {
@@ -180,7 +180,7 @@ async function createWhole(
 ) {
   const { env } = c;
   const preparation = new RunPreparation(env, environment, c.req.header(TRACEPARENT_HEADER));
-  // Only their preparation says whether the items are right, and that needs nothing of the batch but its id.
+  // The items are validated while they are prepared, which needs only the batch's id.
   const id = newEnvironmentId("batch", environment.key);
   const prepared = await Promise.all(
     items.map(({ task, ...body }, index) =>
@@ -197,7 +197,7 @@ async function createWhole(
   return { id, runs: (await owner.whenEnqueued(environment.key)) ?? [] };
 }
 
-/** A stream of the pieces in UTF-8, each made when it is read. */
+/** Returns a stream of the pieces in UTF-8, each generated when it is read. */
 function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   return new ReadableStream({
@@ -210,7 +210,7 @@ function streamOf(pieces: AsyncGenerator<string>): ReadableStream<Uint8Array> {
   });
 }
 
-/** The JSON of a page of results in pieces, so that only some results are in memory. */
+/** Yields the JSON of a page of results in pieces, so that only some results are in memory. */
 async function* resultsBody(
   env: Bindings,
   environment: EnvironmentRef,

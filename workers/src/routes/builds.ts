@@ -23,12 +23,13 @@ import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 import { deploymentView } from "../views/deployment-view.ts";
 
-/** Lines of a build's log that are shown: the latest. */
+/** The number of latest lines of a build's log that are shown. */
 const SHOWN_LINES = 10_000;
 
 /**
- * A deployment with an image of its own, from the beginning of its build to its end. `acme deploy` builds the image on the
- * developer's machine or in CI, and calls these; container hosts pull the image by its digest.
+ * Routes for deployments with their own image, from the start of the build to its end. `acme deploy` builds
+ * the image on the developer's machine or in CI, and calls these; container hosts pull the image by its
+ * digest.
  */
 export const buildRoutes = new Hono<App>()
   .post("/api/v1/deployments", access("initializeDeployment"), async (c) => {
@@ -92,7 +93,7 @@ export const buildRoutes = new Hono<App>()
     const state = deploymentState(found);
     const isRepeated = state === "DEPLOYED" && found.imageDigest === imageDigest;
     if (state !== "BUILDING" && !isRepeated) throw ended(found);
-    // The call was sent again. Another version may have been promoted meanwhile, which stays.
+    // The call was repeated. Another version may have been promoted meanwhile, and stays the current one.
     if (isRepeated && (skipPromotion || found.promotedAt !== null))
       return c.json(deploymentView(found, await currentId(c)));
     const deed = deedIn(environment, {
@@ -102,7 +103,7 @@ export const buildRoutes = new Hono<App>()
     });
     const finished = await announced(c, deed, async () => {
       const built = await openRepository(c.env).finishBuild(found.id, { imageDigest });
-      // Somebody else ended it meanwhile, in another way.
+      // Another call ended it meanwhile, with another result.
       if (built?.imageDigest !== imageDigest) throw ended(built ?? found);
       return skipPromotion ? built : promoteTo(c.env, environment, built);
     });
@@ -122,7 +123,7 @@ export const buildRoutes = new Hono<App>()
       if (built?.status !== "FAILED") throw ended(built ?? found);
       return built;
     });
-    // A client that hears of no answer sends it again; an alert is given once.
+    // A client that got no answer repeats the call, but the alert is given only once.
     await alertsOf(c.env, environment.key).deploymentFailed(environment.key, {
       id: failed.id,
       version: failed.version,
@@ -146,7 +147,7 @@ export const buildRoutes = new Hono<App>()
     return c.json({ data } satisfies BuildLogResponse);
   });
 
-/** The feed object that keeps a build's log, as others keep the logs of runs. */
+/** Returns the feed object that keeps a build's log, as others keep the logs of runs. */
 const feedOf = ({ id }: DeploymentRecord): string => `build.${id}`;
 
 async function currentId(c: Context<App>): Promise<string | null> {

@@ -13,7 +13,7 @@ import { invalid } from "../http/failure.ts";
 
 const PATH = "/api/v1/bulk-actions";
 
-/** Cancel or replay many runs, by filter or by their ids. */
+/** Routes that cancel or replay many runs, by filter or by their ids. */
 export const bulkActionRoutes = new Hono<App>()
   .post(PATH, access("createBulkAction"), async (c) =>
     c.json(await createBulkAction(c, await readRequiredBody(c, CreateBulkActionBody)), 202),

@@ -23,7 +23,7 @@ import { limitKeyView, limitView } from "../views/limit-view.ts";
 const PATH = "/api/v1/concurrency-limits";
 const PER_PAGE = 25;
 
-/** Concurrency limits with names, which the runs of several tasks hold. */
+/** Routes for named concurrency limits, which the runs of several tasks hold. */
 export const concurrencyLimitRoutes = new Hono<App>()
   .get(PATH, access("listConcurrencyLimits"), async (c) => {
     const query = ListConcurrencyLimitsQuery.safeParse(c.req.query());

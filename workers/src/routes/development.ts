@@ -37,10 +37,15 @@ const TUNNEL: SocketRoute = {
   unknownSubprotocol: `Offer the WebSocket subprotocol ${TUNNEL_SUBPROTOCOL}: this server speaks no other here. Do the versions of the CLI and the server match?`,
   unavailable: "The server could not open the tunnel. Try again.",
 };
-/** Versions of a development environment that are kept: each change of a file that is saved makes one. */
+/**
+ * The number of versions of a development environment that are kept. Each saved change of a file creates one.
+ */
 const KEPT_VERSIONS = 200;
 
-/** What `acme dev` calls: registering the tasks of the developer's machine, and the tunnel through which it gets their runs. */
+/**
+ * Routes for `acme dev`: registering the tasks of the developer's machine, and the tunnel through which it
+ * gets their runs.
+ */
 export const developmentRoutes = new Hono<App>()
   .post("/engine/v1/dev/versions", access("registerDevelopment"), async (c) => {
     const { environment } = c.var;

@@ -12,10 +12,13 @@ import { dispatcherOf, environmentObjectOf } from "../objects.ts";
 import { environmentView } from "../views/environment-view.ts";
 import { environmentHostView, tunnelHostView } from "../views/host-view.ts";
 
-/** Other things of a project have paths like these. A member's own and a branch's slugs begin with their type's. */
+/**
+ * Other resources of a project have similar paths. Slugs of members' own environments and of branches begin
+ * with their type's slug.
+ */
 const PATH = "/api/v1/projects/:ref/:env{(?:(?:dev|preview)(?:-[0-9a-z-]+)?|staging|prod)}" as const;
 
-/** An environment as its project's developers see and pause it. What it may use is set by the administrator. */
+/** Routes for environments: developers see and pause them, and administrators set their limits. */
 export const environmentRoutes = new Hono<App>()
   .get(PATH, access("getEnvironment"), async (c) => {
     const { environment } = c.var;
@@ -32,7 +35,7 @@ export const environmentRoutes = new Hono<App>()
     c.json(await changeLimits(c, await readRequiredBody(c, EnvironmentLimitsBody))),
   );
 
-/** Most hosts that are listed. */
+/** The maximum number of hosts that are listed. */
 const MAX_HOSTS = 1_000;
 
 async function hostsOf(env: Bindings, environment: EnvironmentRef): Promise<EnvironmentHost[]> {

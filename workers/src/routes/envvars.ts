@@ -16,10 +16,10 @@ import { openSql } from "../storage/sql-connection.ts";
 
 const PATH = "/api/v1/projects/:ref/envvars/:env";
 
-/** A whole .env with values at their limits. */
+/** The size of a complete .env file with values at their limits. */
 const IMPORT_BYTES = 4 * 1024 * 1024;
 
-/** Environment variables. What is set reaches attempts that start from then on, within 10 s. */
+/** Routes for environment variables. A change reaches attempts that start at least 10 s later. */
 export const envvarRoutes = new Hono<App>()
   .get(PATH, access("listVariables"), async (c) =>
     c.json(await listVariables(c.env, openSql(c.env), c.var.environment.key)),
@@ -35,7 +35,8 @@ export const envvarRoutes = new Hono<App>()
     const changesOf = (variables: Record<string, string>) =>
       Object.entries(variables).map(([name, value]) => ({ name, value, isSecret: body.isSecret }));
     const { environment } = c.var;
-    // The parent's first: a branch that is no branch is refused before anything is changed.
+    // The parent's variables come first, so that an environment without a parent is refused before anything
+    // is changed.
     const inherited = body.parentVariables
       ? await setVariables(c, environment, changesOf(body.parentVariables), { override, parent: true })
       : [];

@@ -123,7 +123,7 @@ export const errorRoutes = new Hono<App>()
 
 type Changes = Partial<Omit<ErrorGroupRow, "environmentKey" | "fingerprint">>;
 
-/** An error that nobody has resolved or ignored. */
+/** The state of an error that nobody has resolved or ignored. */
 const OPEN = {
   status: "unresolved",
   resolvedAt: null,
@@ -139,7 +139,7 @@ const OPEN = {
 
 const fingerprintOf = (id: string | undefined): string | undefined => id?.slice(ERROR_PREFIX.length);
 
-/** The group that the path names. Throws a 404. */
+/** Returns the group that the path names. Throws a 404. */
 async function groupOf(c: Context<App>): Promise<ErrorGroupRow> {
   const id = c.req.param("errorId") as string;
   const { environment } = c.var;
@@ -155,7 +155,7 @@ async function groupOf(c: Context<App>): Promise<ErrorGroupRow> {
   );
 }
 
-/** Changes the group and says so in the audit log, both or neither. */
+/** Changes the group and records that in the audit log, both or neither. */
 async function change(
   c: Context<App>,
   group: ErrorGroupRow,

@@ -18,12 +18,12 @@ import { openRepository } from "../storage/open.ts";
 import type { DeploymentRecord } from "../storage/repository.ts";
 
 const REPORT_BYTES = 32 * 1024 * 1024;
-/** A host says it is alive through its polls; reports repeat it at most this often. */
+/** Polls are a host's signs of life. Reports count as further ones, at most this often. */
 const SEEN_EVERY_MS = 5_000;
 
 const seen = new Cache<true>(SEEN_EVERY_MS);
 
-/** What container hosts call. */
+/** Routes for container hosts. */
 export const hostRoutes = new Hono<App>()
   .post("/engine/v1/hosts", access("registerHost"), async (c) => {
     const host = await readBody(c, RegisterHostBody);
@@ -69,7 +69,7 @@ export const hostRoutes = new Hono<App>()
     return c.body(bytes, 200, { "content-type": "text/javascript" });
   });
 
-/** The deployment, for a host that shows a lease of its environment: for others it is not there. Throws a 404. */
+/** Returns the deployment to a host that has a lease of its environment. Throws a 404 for others. */
 async function leasedDeployment(c: Context<App>): Promise<DeploymentRecord> {
   const id = c.req.param("id") ?? "";
   const found = await openRepository(c.env).findDeployment(id);

@@ -7,7 +7,7 @@ import { readBody } from "../http/body.ts";
 
 const PATH = "/api/v1/projects/:ref/:env{(?:(?:dev|preview)(?:-[0-9a-z-]+)?|staging|prod)}/keys" as const;
 
-/** Secret keys of an environment. */
+/** Routes for the secret keys of an environment. */
 export const keyRoutes = new Hono<App>()
   .get(PATH, access("listKeys"), async (c) => c.json({ data: await listKeys(c) }))
   .post(PATH, access("createKey"), async (c) => {

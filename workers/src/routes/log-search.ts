@@ -73,7 +73,7 @@ function pairOf(text: string): { name: string; value: string } {
   return { name: text.slice(0, end), value: text.slice(end + 1) };
 }
 
-/** Widths that people can name, in milliseconds. */
+/** Round bar widths, in milliseconds. */
 const STEPS = [
   1, 10, 100, 500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000, 900_000, 1_800_000,
   3_600_000, 7_200_000, 21_600_000, 43_200_000, 86_400_000, 604_800_000,

@@ -19,10 +19,13 @@ import { selectEnvironments } from "../storage/select-environments.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { isoTime } from "../views/time.ts";
 
-/** Tasks that an answer names at most. */
+/** The maximum number of tasks in a response. */
 const MOST_TASKS = 100;
 
-/** What happened to runs over time, and what they used: from what is counted where rows of runs are stored. */
+/**
+ * Routes for what happened to runs over time and what they used, from the counts that are kept with the rows
+ * of runs.
+ */
 export const metricsRoutes = new Hono<App>()
   .get("/api/v1/metrics/runs", access("getRunMetrics"), async (c) => {
     const query = MetricsQuery.safeParse(c.req.query());
@@ -77,7 +80,7 @@ export const metricsRoutes = new Hono<App>()
     const range = usageRangeOf(query.data, Date.now());
     const connection = openSql(c.env);
     const { organizations } = connection.tables;
-    // Deleted projects have used something, too.
+    // Deleted projects count too.
     const environments = await selectEnvironments(connection).where(
       eq(organizations.id, c.var.member.organization.id),
     );

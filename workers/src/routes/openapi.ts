@@ -7,7 +7,7 @@ const VERSION = "0.1.0";
 
 let text: string | undefined;
 
-/** Made when it is first asked for: a Worker starts without it. */
+/** Generated at the first request, so that it does not delay the Worker's start. */
 export const openApiRoutes = new Hono<App>().get("/openapi.json", access("getOpenApi"), (c) => {
   text ??= JSON.stringify(openApiDocument(VERSION));
   return c.body(text, 200, { "content-type": "application/json" });

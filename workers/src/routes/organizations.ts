@@ -33,7 +33,7 @@ import { openSql } from "../storage/sql-connection.ts";
 const ORGANIZATION = "/api/v1/organizations/:organization";
 const PROJECT = "/api/v1/projects/:ref";
 
-/** Organizations, who is in them, their projects and environments, and the log of who did what. */
+/** Routes for organizations, their members, projects and environments, and the audit log. */
 export const organizationRoutes = new Hono<App>()
   .post("/api/v1/organizations", access("createOrganization"), async (c) =>
     c.json(await createOrganization(c, await readRequiredBody(c, CreateOrganizationBody)), 201),

@@ -16,7 +16,7 @@ import { openTelemetryStore, type TelemetryBatch } from "../telemetry/store.ts";
 
 const PROTOBUF = "application/x-protobuf";
 
-/** OTLP over HTTP, as any exporter of OpenTelemetry sends it: protobuf or JSON, compressed or not. */
+/** Routes for OTLP over HTTP from any OpenTelemetry exporter: protobuf or JSON, compressed or not. */
 export const otlpRoutes = new Hono<App>()
   .post("/otel/v1/traces", access("ingestTraces"), async (c) => {
     const { request, sender, number } = await requestOf(c, TRACES);
@@ -61,8 +61,8 @@ const typeOf = (c: Context<App>): string =>
   (c.req.header("content-type") ?? "").split(";", 1)[0]?.trim().toLowerCase() ?? "";
 
 /**
- * The request in the form of OTLP's JSON. It is named by its bytes: an exporter that got no answer sends the same ones again,
- * and they are stored once.
+ * Returns the request in the form of OTLP's JSON. It is identified by its bytes: an exporter that got no
+ * answer sends the same bytes again, and they are stored once.
  */
 async function requestOf(c: Context<App>, message: Parameters<typeof decode>[1]) {
   const type = typeOf(c);
@@ -116,7 +116,7 @@ async function store(
   }
 }
 
-/** As OTLP wants it: an empty message, or how many records were not taken and why. */
+/** Returns OTLP's response: an empty message, or the number of rejected records and the reason. */
 function answer(c: Context<App>, { rejected, reason }: Records<unknown>, field: string): Response {
   if (!isProtobuf(c)) {
     const partialSuccess = { [field]: rejected, errorMessage: reason };

@@ -12,12 +12,15 @@ import { isBlobKey } from "../storage/blob-key.ts";
 import { openBlobs } from "../storage/blobs.ts";
 import { resolve, STORED, storeUpload, uploadKeyOf } from "../storage/packets.ts";
 
-/** For how long a packet's address works. */
+/** How long a packet's address is valid. */
 const ADDRESS_MS = 3_600_000;
 
 type Use = "read" | "write";
 
-/** Payloads and outputs that are too large to be sent inline. Their key leads to a signed address that needs no credentials. */
+/**
+ * Routes for payloads and outputs that are too large to be sent inline. A packet's key leads to a signed
+ * address that needs no credentials.
+ */
 export const packetRoutes = new Hono<App>()
   .get("/api/v1/packets/:name{.+\\.(?:json|superjson|txt)}", access("getPacketAddress"), async (c) => {
     const { environment } = c.var;
@@ -81,7 +84,10 @@ function addressOf(c: Context<App>, key: string, use: Use): string {
   return `${baseUrl(c)}/api/v1/packet?${query}`;
 }
 
-/** The key of a signed address. Throws a 403 when this server did not issue it for this use, or it has expired. */
+/**
+ * Returns the key of a signed address. Throws a 403 if this server did not issue it for this use, or it has
+ * expired.
+ */
 function signedKey(c: Context<App>, use: Use): string {
   const query = SignedPacketQuery.safeParse(c.req.query());
   if (!query.success) throw invalid(query.error);

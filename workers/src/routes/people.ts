@@ -30,7 +30,10 @@ import { createSignInLink } from "../people/sign-in-link.ts";
 import type { UserRpc } from "../people/user-object.ts";
 import { openSql } from "../storage/sql-connection.ts";
 
-/** People: signing in (better-auth's own routes), who one is, and the operator's sign-in links. */
+/**
+ * Routes for people: signing in (better-auth's own routes), the signed-in person, and the operator's sign-in
+ * links.
+ */
 export const peopleRoutes = new Hono<App>()
   .on(["GET", "POST"], "/api/auth/*", handleAuth)
   .get("/api/v1/sign-in-methods", access("getSignInMethods"), (c) => {

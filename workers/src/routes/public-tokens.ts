@@ -12,7 +12,10 @@ import { Failure } from "../http/failure.ts";
 const DEFAULT_SECONDS = 15 * 60;
 const MAX_SECONDS = 30 * 24 * 3_600;
 
-/** Public tokens, which may be handed to browsers: made by whoever has a key of the environment, or by code inside a run. */
+/**
+ * Routes for public tokens, which can be given to browsers. A holder of the environment's key, or code inside
+ * a run, creates them.
+ */
 export const publicTokenRoutes = new Hono<App>()
   .post("/api/v1/auth/public-tokens", access("createPublicToken"), async (c) => {
     const { expirationTime, oneTimeUse, realtime, scopes } = await readRequiredBody(c, CreatePublicTokenBody);
@@ -37,7 +40,7 @@ export const publicTokenRoutes = new Hono<App>()
     c.json(claimsToSign(c.env, c.var.environment.id, secretKeyOf(c))),
   );
 
-/** How long a token is valid. Throws a 400 unless it ends within 30 days. */
+/** Returns how long a token is valid. Throws a 400 unless it ends within 30 days. */
 function secondsOf(expirationTime: string | number | undefined): number {
   if (expirationTime === undefined) return DEFAULT_SECONDS;
   const seconds =

@@ -65,7 +65,7 @@ export const queueRoutes = new Hono<App>()
     const { type, period = 60, resolution = Math.max(1, Math.ceil(period / 60)) } = query.data;
     const { queue, partitions } = await queueOf(c, environment, type);
     const to = Math.floor(Date.now() / METRICS_MINUTE_MS) + 1;
-    // Points begin at full multiples, so that the same ones are asked for again.
+    // Points begin at full multiples, so that repeated requests get the same points.
     const from = Math.floor((to - period) / resolution) * resolution;
     const counted = await Promise.all(
       partitions.map((partition) =>
@@ -125,7 +125,7 @@ async function change<S extends z.ZodType<{ type: ParamType }>>(
   await announced(c, deedIn(environment, deedOf(known.queue, change)), () =>
     queueObjectOf(c.env, first.queueKey).changeSettings(first, declaration, change),
   );
-  // Triggers that come here next know of it.
+  // The next triggers in this isolate use the change.
   await freshDeployment(c.env, environment.key);
   return c.json(await retrieve(c.env, environment, known));
 }
@@ -142,7 +142,10 @@ function deedOf(queue: string, change: QueueChange) {
   }
 }
 
-/** The queue that the path names: one that had runs, or that the current deployment declares. Throws a 404. */
+/**
+ * Returns the queue that the path names: one that had runs, or that the current deployment declares. Throws a
+ * 404.
+ */
 async function queueOf(c: Context<App>, environment: EnvironmentRef, type: ParamType): Promise<KnownQueue> {
   // The published client encodes slashes twice.
   const param = (c.req.param("queue") as string).replaceAll("%2F", "/");
@@ -161,7 +164,10 @@ async function queueOf(c: Context<App>, environment: EnvironmentRef, type: Param
   return known;
 }
 
-/** Keys of the queues that a path's parameter can mean: a task's own queue is named by the task's id, or with its prefix. */
+/**
+ * Returns the keys of the queues that a path's parameter can mean: a task's own queue is named by the task's
+ * id, with or without its prefix.
+ */
 function queueKeysFor(environment: EnvironmentRef, type: ParamType, param: string): string[] {
   if (type === "id") {
     const queueKey = ID.exec(param)?.[1] ?? "";
@@ -173,7 +179,10 @@ function queueKeysFor(environment: EnvironmentRef, type: ParamType, param: strin
     .map((name) => queueKeyOf(environment.key, name));
 }
 
-/** The sums over a queue's partitions, with the settings of the first one; before its first run, with those that are declared. */
+/**
+ * Returns the sums over a queue's partitions with the settings of the first one; before the queue's first
+ * run, with the declared settings.
+ */
 async function retrieve(env: Bindings, environment: EnvironmentRef, known: KnownQueue): Promise<QueueItem> {
   const { queue, partitions } = known;
   const refs = partitions.map((partition) => queueRef(environment, queue, partition));

@@ -14,10 +14,10 @@ import { spanView, tracePage, traceTree } from "../views/trace-view.ts";
 
 const DEFAULT_PAGE = 10_000;
 const DEFAULT_LOGS = 500;
-/** Runs of a batch that its span names. */
+/** The maximum number of a batch's runs that its span names. */
 const MAX_TRIGGERED = 100;
 
-/** The trace, spans and log of one run. */
+/** Routes for the trace, spans and log of one run. */
 export const runTelemetryRoutes = new Hono<App>()
   .get("/api/v1/runs/:runId/trace", access("retrieveRunTrace"), async (c) => {
     const query = TraceQuery.safeParse(c.req.query());
@@ -70,7 +70,7 @@ async function existing(env: Bindings, environment: string, runId: string): Prom
   return run;
 }
 
-/** The runs that an operation triggered. */
+/** Returns the runs that an operation triggered. */
 async function triggeredBy(env: Bindings, environment: string, span: SpanRecord): Promise<RunTrace[]> {
   const target = span.attributes["acme.target"];
   if (typeof target !== "string") return [];

@@ -101,7 +101,7 @@ export const runRoutes = new Hono<App>()
     const waitMs = waitOf(c);
     const finished = await ownerOf(c.env, environment.key, runId).waitForRun(environment.key, runId, waitMs);
     if (finished && "error" in finished) throw failureOf(finished);
-    // As the reference: a run without a result yet has nothing to be found here.
+    // As in Trigger.dev's API, a run without a result yet is not found here.
     if (!finished) {
       throw new Failure(
         404,
@@ -146,7 +146,7 @@ export const runRoutes = new Hono<App>()
       (attempt, index) => ({
         id: `attempt_${runId.slice(4)}_${index + 1}`,
         number: attempt.number,
-        // The published clients know no status for an attempt that lost its host.
+        // The published clients have no status for an attempt that lost its host.
         status: attempt.status === "LOST" ? "FAILED" : attempt.status,
         startedAt: optionalTime(attempt.startedAt),
         completedAt: optionalTime(attempt.completedAt),
@@ -274,7 +274,9 @@ async function runOf(env: Bindings, environment: EnvironmentRef, runId: string):
   return run;
 }
 
-/** The JSON of a run with its relatives: the parent and root from their owners, the children as the query side knows them. */
+/**
+ * Returns the JSON of a run with its parent and root from their owners, and its children from the query side.
+ */
 async function view(env: Bindings, environment: EnvironmentRef, run: RunRecord): Promise<string> {
   const relative = async (id: string | null) => {
     const parts = id === null ? null : parseRunId(id);
@@ -327,7 +329,7 @@ const TYPE_NAMES: Record<string, EnvironmentRef["type"]> = {
   prod: "PRODUCTION",
 };
 
-/** The environments that `filter[env]` names. Throws a 404 for a name of none. */
+/** Returns the environments that `filter[env]` names. Throws a 404 for an unknown name. */
 function environmentsNamed(environments: EnvironmentRef[], names: string[] | undefined): EnvironmentRef[] {
   if (!names) return environments;
   return names.flatMap((name) => {

@@ -90,7 +90,7 @@ export const scheduleRoutes = new Hono<App>()
       ticks: ticks.map(({ at, offsetMinutes }) => ({ at: isoTime(at), offsetMinutes })),
     } satisfies PreviewCronResponse);
   })
-  // Without a key, as in Trigger.dev's API: the answer is the same for everyone.
+  // No key is required, as in Trigger.dev's API: the response is the same for everyone.
   .get("/api/v1/timezones", access("listTimezones"), (c) => {
     const query = TimezonesQuery.safeParse(c.req.query());
     if (!query.success) throw invalid(query.error);
@@ -123,7 +123,7 @@ function changed<T extends ScheduleRecord | { id: string }>(
   );
 }
 
-/** The result of a call. Throws a 404 or 422 for an error. */
+/** Returns the result of a call. Throws a 404 or 422 for an error. */
 function done<T extends ScheduleRecord | { id: string }>(answer: T | ScheduleError): T {
   if (!("error" in answer)) return answer;
   throw new Failure(answer.error === "schedule_not_found" ? 404 : 422, answer.error, answer.message);

@@ -19,7 +19,7 @@ export const triggerRoutes = new Hono<App>().post(
   "/api/v1/tasks/:taskId/trigger",
   access("triggerTask"),
   async (c) => {
-    // `c.var` would copy all variables.
+    // `c.get` is used because `c.var` would copy all variables.
     const environment = c.get("environment");
     const waitMs = waitOf(c);
     const body = await readRequiredBody(c, TriggerBody, LIMITS.triggerBodyBytes);
@@ -31,8 +31,9 @@ export const triggerRoutes = new Hono<App>().post(
     const result = operation
       ? await triggerChild(c.env, environment, operation, input)
       : await triggerRun(c.env, environment, { ...input, requestKey }, () => useOnce(c, requestKey));
-    // The published client signs such tokens with its secret key; here keys are stored hashed, so the server signs, for
-    // those who say that they are that client. Whoever triggers with a public token can watch the run only with this one.
+    // The published client signs such tokens with its secret key. Here keys are stored hashed, so the server
+    // signs for requests of that client. A caller that triggers with a public token can watch the run only
+    // with this one.
     if (c.req.header("trigger-version") !== undefined || c.get("credential").type === "public") {
       const scopes = [`read:runs:${result.runId}`, `write:inputStreams:${result.runId}`];
       const seconds = PUBLIC_TOKEN_SECONDS;
@@ -47,7 +48,7 @@ export const triggerRoutes = new Hono<App>().post(
   },
 );
 
-/** Undefined: it isn't over by then. */
+/** Undefined: the run has not ended by then. */
 async function finishedOf(
   env: Bindings,
   environmentKey: string,
@@ -55,7 +56,7 @@ async function finishedOf(
   waitMs: number,
 ): Promise<RunFinished | undefined> {
   if (finished !== undefined) return finished ?? undefined;
-  // An earlier run, of another queue.
+  // An earlier run in another queue.
   const found = await ownerOf(env, environmentKey, runId).waitForRun(environmentKey, runId, waitMs);
   return found && !("error" in found) ? found : undefined;
 }

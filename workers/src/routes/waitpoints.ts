@@ -148,12 +148,12 @@ export const waitpointRoutes = new Hono<App>()
     return c.json({ success: true });
   });
 
-/** Largest body of an answer that comes by a link. */
+/** The maximum size of an answer through a link. */
 const ANSWER_BYTES = 256 * 1024;
-/** Of one token, by its links. */
+/** Limit of requests for one token through its links. */
 const ANSWER_RATE = { burst: 30, perSecond: 1 };
 
-/** The token whose link this is. Throws a 401 for a wrong or expired one, before anything is looked up. */
+/** Returns the token of a link. Throws a 401 for a wrong or expired link, before anything is looked up. */
 async function questionOf(c: Context<App>): Promise<{ token: WaitpointRecord; expiresAt: number }> {
   const { id = "", signature = "" } = c.req.param() as Record<string, string>;
   const environmentKey = parseEnvironmentId(id)?.environmentKey;
@@ -199,7 +199,7 @@ async function createToken(
     expiresAt = claim.expiresAt;
     isCached = !claim.claimed;
   }
-  // Also for an earlier claim: its maker may have died before it created the token.
+  // Done for an earlier claim too, because its claimant may have died before it created the token.
   const token = await waitpointObjectOf(c.env, id).createToken({
     id,
     environmentKey: environment.key,
@@ -213,8 +213,8 @@ async function createToken(
 }
 
 /**
- * The first completion counts. A later one gets the same answer and changes nothing. Throws a 422 for an answer that
- * the token's schema does not allow.
+ * Completes the token. The first completion counts; a later one gets the same response and changes nothing.
+ * Throws a 422 for an answer that the token's schema does not allow.
  */
 async function complete(
   c: Context<App>,
@@ -225,7 +225,7 @@ async function complete(
 ): Promise<WaitpointRecord> {
   const owner = ownerOf(c, environmentKey, id);
   const packet = json === null ? null : { text: json, type: "application/json" };
-  // Before anything is stored for a token that isn't there, or is over.
+  // Checked before anything is stored, because the token may not exist or have ended.
   const known = await owner.retrieveToken(environmentKey);
   if (!known) throw tokenNotFound(id);
   if (known.status !== "PENDING") return known;
@@ -239,7 +239,10 @@ async function complete(
   return (await owner.completeToken(environmentKey, output, answeredBy)) ?? known;
 }
 
-/** The object of a token of this environment. Throws a 404 for another environment's token, as for one that never existed. */
+/**
+ * Returns the object of a token of this environment. Throws a 404 for another environment's token, as for one
+ * that never existed.
+ */
 function ownerOf(c: Context<App>, environmentKey: string, id: string): WaitpointOwnerRpc {
   const parts = parseEnvironmentId(id);
   if (parts?.prefix !== "waitpoint" || parts.environmentKey !== environmentKey) throw tokenNotFound(id);

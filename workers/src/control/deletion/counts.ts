@@ -7,10 +7,10 @@ import { openRepository } from "../../storage/open.ts";
 import { openSql } from "../../storage/sql-connection.ts";
 import { environmentsOfProject } from "./environments.ts";
 
-/** Environments that are asked at once. */
+/** The number of environments that are queried at once. */
 const PARALLEL = 25;
 
-/** What would be deleted with the project that the path names. Nothing is changed. */
+/** Counts what would be deleted with the project that the path names. Changes nothing. */
 export async function deletionCounts(c: Context<App>): Promise<ProjectDeletionCounts> {
   const connection = openSql(c.env);
   const { db, tables } = connection;

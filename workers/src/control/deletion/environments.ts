@@ -5,7 +5,7 @@ import type { App } from "../../bindings.ts";
 import { openSql } from "../../storage/sql-connection.ts";
 import { projectOf } from "../project-of.ts";
 
-/** The project that the path names, and all of its environments, archived branches too. */
+/** Returns the project that the path names, and all of its environments, including archived branches. */
 export async function environmentsOfProject(c: Context<App>): Promise<{
   project: { id: string; ref: string; name: string };
   environments: EnvironmentRef[];

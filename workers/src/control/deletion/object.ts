@@ -11,40 +11,40 @@ import { openRepository } from "../../storage/open.ts";
 import { openSql } from "../../storage/sql-connection.ts";
 import type { DeletedRows, NewDeletion, ProjectDeletionRpc } from "./rpc.ts";
 
-/** Runs that are canceled, schedules that are deleted, and rows that are deleted by one step. */
+/** The numbers of runs to cancel, schedules to delete and rows to delete in one step. */
 const RUNS = 50;
 const SCHEDULES = 50;
 const ROWS = 500;
-/** Steps of one alarm: an invocation may call so many other objects only. */
+/** The number of steps of one alarm: an invocation may call only a limited number of other objects. */
 const STEPS = 10;
 const AGAIN_MS = 5_000;
-/** For as long as keys and tokens may be accepted from a cache, runs may appear: then nothing more comes. */
+/** How long cached keys and tokens may still be accepted. Until then, new runs may appear. */
 const SETTLED_MS = 90_000;
 const RETRY_MS = 10_000;
 
 interface State {
   deletion: NewDeletion;
   startedAt: number;
-  /** What went with the transaction that deleted the project; null: it is still to be made. */
+  /** What the transaction that deleted the project removed. Null: it has not run yet. */
   rows: DeletedRows | null;
-  /** `stop`: what its environments do. `sweep`: what they leave behind. */
+  /** `stop`: ends the work of its environments. `sweep`: deletes their data. */
   phase: "stop" | "sweep";
-  /** The environment that comes next. */
+  /** The index of the next environment. */
   next: number;
   runsCanceled: number;
   schedulesDeleted: number;
 }
 
 /**
- * Deletes a project and everything of it, step by step, each followed by one write of how far it is. Every step can be
- * repeated, so a crash costs a repetition and leaves nothing half done.
+ * Deletes a project and everything in it step by step, and stores its progress after each step. Every step
+ * can be repeated, so a crash costs a repetition and leaves nothing half done.
  */
 export class ProjectDeletionObject extends DurableObject<Bindings> implements ProjectDeletionRpc {
   get #state(): State | undefined {
     return this.ctx.storage.kv.get<State>("state");
   }
 
-  /** One write, and the alarm with it: the object continues after a crash. */
+  /** Writes the state and sets the alarm together, so that the object continues after a crash. */
   #save(state: State, nextAt: number): void {
     this.ctx.storage.kv.put("state", state);
     this.ctx.storage.setAlarm(nextAt);
@@ -54,7 +54,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     if (!this.#state) {
       const counts = { runsCanceled: 0, schedulesDeleted: 0 };
       const startedAt = Date.now();
-      // If the object dies before the rows are deleted, the alarm does that.
+      // If the object dies before the rows are deleted, the alarm deletes them.
       const first = { deletion, startedAt, rows: null, phase: "stop" as const, next: 0, ...counts };
       this.#save(first, startedAt + RETRY_MS);
     }
@@ -112,7 +112,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     return rows;
   }
 
-  /** True: the alarm is set to when it continues, or it is over. */
+  /** Returns true if the alarm is set for its continuation, or the deletion is complete. */
   async #step(state: State): Promise<boolean> {
     const environment = state.deletion.environments[state.next];
     if (environment) {
@@ -136,7 +136,10 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     return true;
   }
 
-  /** Pauses an environment, deletes its schedules and cancels its runs; hosts that execute them learn of it. True: all. */
+  /**
+   * Pauses an environment, deletes its schedules and cancels its runs, of which their hosts are informed.
+   * Returns true if everything is done.
+   */
   async #stop(state: State, environment: EnvironmentRef): Promise<boolean> {
     await environmentObjectOf(this.env, environment.key).updateEnvironment(environment, { paused: true });
     const object = schedulesOf(this.env, environment.key);
@@ -144,7 +147,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     let changed = 0;
     for (const { id, type, active } of schedules) {
       if (type === "DECLARATIVE" && !active) continue;
-      // Only a deployment removes those that were declared in code.
+      // Schedules that are declared in code are removed only by a deployment.
       if (type === "DECLARATIVE") await object.setScheduleActive(id, false);
       else await object.deleteSchedule(id);
       changed += 1;
@@ -161,13 +164,16 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
         ),
       ),
     );
-    // The list follows the objects with a delay: runs that were canceled before are still in it.
+    // The list follows the objects with a delay, so it still contains runs that were canceled before.
     const canceled = results.filter((result) => !("error" in result) && !result.alreadyFinal).length;
     state.runsCanceled += canceled;
     return canceled === 0 && changed === 0;
   }
 
-  /** Deletes what the query side and the blob store have of an environment. True: all. */
+  /**
+   * Deletes the data of an environment in the query side and the blob store. Returns true if everything is
+   * deleted.
+   */
   async #sweep({ key }: EnvironmentRef): Promise<boolean> {
     const { db, tables } = openSql(this.env);
     const { runs, runTags, waitpoints, errorGroups, errorCounts, runRollups } = tables;
@@ -183,7 +189,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
     return openBlobs(this.env).deleteUnder(`packets/${key}`);
   }
 
-  /** Says in the audit log what it did, and forgets it. */
+  /** Records the result in the audit log, and deletes its own state. */
   async #finish({ deletion, runsCanceled, schedulesDeleted }: State): Promise<void> {
     const { db, tables } = openSql(this.env);
     const now = Date.now();
@@ -191,7 +197,7 @@ export class ProjectDeletionObject extends DurableObject<Bindings> implements Pr
       .insert(tables.auditLog)
       .values({
         ...deletion.audit,
-        // Not a new one: said again after a crash, it is there once.
+        // The id is fixed, so a repetition after a crash adds no second entry.
         id: `${deletion.audit.id}z`,
         at: now,
         action: "project.deletion_completed",

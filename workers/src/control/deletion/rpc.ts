@@ -3,20 +3,22 @@ import type { AuditRow } from "../audit.ts";
 
 export interface NewDeletion {
   project: { id: string; ref: string; name: string };
-  /** All of the project, archived branches too. */
+  /** All environments of the project, including archived branches. */
   environments: EnvironmentRef[];
-  /** What the audit log says of it. */
+  /** The details for the audit log. */
   audit: AuditRow;
 }
 
-/** What went at once. */
+/** What was deleted immediately. */
 export interface DeletedRows {
   apiKeysRevoked: number;
   variablesDeleted: number;
 }
 
-/** One object a project that is deleted, named by the project's id. */
+/** One object per deleted project, named by the project's id. */
 export interface ProjectDeletionRpc {
-  /** Idempotent: the first one stands. When this returns, nobody sees the project any more; the rest follows. */
+  /**
+   * Idempotent: the first call counts. When this returns, nobody sees the project any more; the rest follows.
+   */
   start(deletion: NewDeletion): Promise<DeletedRows>;
 }

@@ -9,17 +9,17 @@ export interface Answer {
   /** `NUMBER_NUMBER`, sent back as `offset`. */
   offset: string;
   runs: RunRecord[];
-  /** The client has these rows: only what may have changed is sent. */
+  /** True: the client has these rows already, so only columns that may have changed are sent. */
   update: boolean;
   live: boolean;
 }
 
-/** Values go as plain JSON: a column that the schema doesn't name is taken as it is. */
+/** Values are sent as plain JSON, because clients do not convert columns that the schema doesn't name. */
 const SCHEMA = "{}";
 
 /**
- * An answer of the Electric protocol, built whole before any of it is sent: a client whose answer breaks off in the middle
- * waits for ever.
+ * Returns a response of the Electric protocol. It is built completely before any of it is sent, because a
+ * client whose response breaks off waits forever.
  */
 export function answerOf(c: Context<App>, answer: Answer, columns: Omit<ColumnOptions, "payload">): Response {
   const operation = answer.update ? "update" : "insert";
@@ -37,7 +37,7 @@ export function answerOf(c: Context<App>, answer: Answer, columns: Omit<ColumnOp
     "electric-handle": answer.handle,
     "electric-offset": answer.offset,
     "electric-up-to-date": "true",
-    // It makes the address of the next poll another one.
+    // It makes the URL of the next poll different.
     ...(answer.live ? { "electric-cursor": `${Date.now()}` } : { "electric-schema": SCHEMA }),
   });
 }

@@ -9,9 +9,9 @@ import { livePrincipalOf } from "../dependencies.ts";
 import type { Handle } from "./handle.ts";
 
 /**
- * Who polls. A token that has expired since the subscription began is good as long as its handle is: the published client
- * never gets another one, and ends without a word at the first 401. Polls don't count against the API's rate limit: they
- * are held by the server, and each client has one at a time.
+ * Authenticates a poll. A token that has expired since the subscription began is accepted as long as its
+ * handle is valid: the published client never gets another one, and stops silently at the first 401. Polls
+ * don't count against the API's rate limit, because the server holds them and each client has one at a time.
  */
 export async function authenticateShape(
   c: Context<App>,

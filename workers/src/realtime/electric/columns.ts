@@ -25,7 +25,7 @@ const STATUS: Record<RunStatus, string> = {
 const time = (at: number | null): string | null =>
   at === null ? null : new Date(at).toISOString().slice(0, -1);
 
-/** Columns that a client can't do without: the run's identity, and what says that it has ended. */
+/** Columns that every client needs: the run's identity and its end. */
 const REQUIRED = new Set([
   "id",
   "taskIdentifier",
@@ -38,13 +38,13 @@ const REQUIRED = new Set([
 
 export interface ColumnOptions {
   skip: readonly string[];
-  /** The payload never changes: a client that has the row has it. */
+  /** The payload never changes, so a client that has the row has the payload. */
   payload: boolean;
-  /** Clients before API version 2025-07-16 know no DEQUEUED. */
+  /** Clients before API version 2025-07-16 do not know DEQUEUED. */
   knowsDequeued: boolean;
 }
 
-/** A run as a row of Trigger.dev's table of runs. */
+/** Returns a run as a row of Trigger.dev's table of runs. */
 export function columnsOf(run: RunRecord, options: ColumnOptions): Record<string, unknown> {
   const columns: Record<string, unknown> = {
     id: run.id,

@@ -1,6 +1,8 @@
 import type { TaskRunError } from "@acme/sdk/contract";
 
-/** Codes of INTERNAL_ERROR that Trigger.dev's client (4.8.3) takes: one that it doesn't know ends the subscription. */
+/**
+ * Codes of INTERNAL_ERROR that Trigger.dev's client (4.8.3) accepts. An unknown code ends the subscription.
+ */
 const KNOWN_CODES = new Set([
   "COULD_NOT_FIND_EXECUTOR",
   "COULD_NOT_FIND_TASK",
@@ -48,7 +50,7 @@ const CODES: Record<string, string> = {
   TASK_RUN_NON_DETERMINISTIC: "TASK_EXECUTION_FAILED",
 };
 
-/** An error as Trigger.dev's client takes it; its message is kept. */
+/** Returns an error in a form that Trigger.dev's client accepts; its message is kept. */
 export function errorColumn(error: TaskRunError | null): TaskRunError | null {
   if (error?.type !== "INTERNAL_ERROR" || KNOWN_CODES.has(error.code)) return error;
   return { ...error, code: CODES[error.code] ?? "UNSPECIFIED_ERROR" };

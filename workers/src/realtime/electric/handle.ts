@@ -3,8 +3,8 @@ import { signerOf } from "../../auth/signing.ts";
 import type { Bindings } from "../../bindings.ts";
 
 /**
- * A subscription of a client of the Electric protocol, as its handle carries it from request to request: what was
- * authorized, and what the list's bounds were at its first request.
+ * The state of an Electric subscription, which its handle carries from request to request: what was
+ * authorized, and the bounds of the list at the first request.
  */
 export const Handle = z.object({
   /** Key of the environment. */
@@ -18,7 +18,7 @@ export const Handle = z.object({
   /** Lower bound of the creation time. */
   from: z.number().optional(),
   skip: z.array(z.string()).optional(),
-  /** Milliseconds since the epoch until which it stands for a token that has expired. */
+  /** Milliseconds since the epoch until which it replaces an expired token. */
   until: z.number(),
 });
 export type Handle = z.infer<typeof Handle>;
@@ -31,7 +31,7 @@ export function writeHandle(env: Bindings, handle: Handle): string {
   return `${text}.${signerOf(env).sign("shape", text)}`;
 }
 
-/** Null: it isn't one of this server's, or of another environment or shape. */
+/** Returns null if it is not a handle of this server, environment and shape. */
 export function readHandle(
   env: Bindings,
   text: string | undefined,

@@ -3,13 +3,14 @@ import { createMiddleware } from "hono/factory";
 import type { App } from "../../bindings.ts";
 import { Failure } from "../../http/failure.ts";
 
-/** Handle of a client that was refused: it gets the plain answer if it comes again. */
+/** Handle of a refused client. It gets the plain response if it polls again. */
 const REFUSED = "refused";
 
 /**
- * The subscriptions of `@trigger.dev/sdk` outside of browsers wait for ever, without an error, where the answer is a 401, 403 or
- * 404. They throw where a payload cannot be decoded, and that error shows the payload's text: so they get a run whose payload
- * is the reason. Browsers, whose hooks show the error of an answer, get the answer, as does every other client.
+ * Outside of browsers, subscriptions of `@trigger.dev/sdk` wait forever, without an error, after a 401, 403 or
+ * 404. They throw if a payload cannot be decoded, and that error shows the payload's text, so they get a run whose
+ * payload is the reason. Browsers, whose hooks show the error of a response, and all other clients get the plain
+ * response.
  */
 export const refusals = createMiddleware<App>(async (c, next) => {
   await next();
@@ -20,7 +21,7 @@ export const refusals = createMiddleware<App>(async (c, next) => {
   c.res = refusal(error, c.req.query("live") === "true");
 });
 
-/** Such an answer ends the client's polls. It repeats those of other errors. */
+/** Such a response ends the client's polls. After other errors it retries. */
 const hangsOn = (status: number): boolean => status >= 400 && status < 500 && status !== 429;
 
 const isPublishedSdk = (c: Context<App>): boolean =>
@@ -35,7 +36,7 @@ function refusal({ status }: Failure, live: boolean): Response {
     status: "SYSTEM_FAILURE",
     createdAt: time,
     updatedAt: time,
-    // The error shows a text of up to 20 characters whole.
+    // The error shows texts of up to 20 characters in full.
     payload: `refused: HTTP ${status}`,
     payloadType: "application/json",
   };

@@ -14,18 +14,19 @@ import { HANDLE_MS, type Handle, readHandle, writeHandle } from "./handle.ts";
 import { refusals } from "./refusal.ts";
 
 /**
- * The routes that Trigger.dev's published clients poll for runs: the Electric protocol, without Electric. A client that
- * gets another answer than it expects waits for ever and says nothing, so answers are whole, and what fails here is a
- * 503, which the client tries again.
+ * The routes that Trigger.dev's published clients poll for runs: the Electric protocol, without Electric. A
+ * client that gets an unexpected response waits forever silently, so responses are complete, and failures are
+ * a 503, which the client retries.
  */
 const HOLD_MS = 45_000;
-/** Clients that came at the same time don't come again at the same time. */
+/** Jitter, so that clients that connected at the same time do not return at the same time. */
 const HOLD_JITTER_MS = 10_000;
 const MAX_RUNS = 1_000;
 const MAX_LIST_ITEMS = 32;
 
 export const electricRoutes = new Hono<App>()
-  // The address of each poll is new, so browsers ask before each of them: the Worker answers, and asks nobody.
+  // The URL of each poll is new, so browsers send a preflight request before each. The Worker answers it
+  // without calling any object.
   .use(
     "/realtime/*",
     cors({
@@ -100,7 +101,7 @@ async function listAnswer(
       handle: writeHandle(c.env, { ...handle, epoch }),
       offset: `${seq}_0`,
       runs: page.runs.toReversed(),
-      // A run may be new to the client: it gets all of it.
+      // A run may be new to the client, so it gets all columns.
       update: false,
       live: isLive(c),
     },
@@ -109,12 +110,12 @@ async function listAnswer(
 }
 
 interface Shape {
-  /** That of the request, or a new one. */
+  /** The handle of the request, or a new one. */
   handle: Handle;
   principal: LivePrincipal;
-  /** The handle was given to this token: what it allows was looked at then. */
+  /** The handle was issued to this token, whose scopes were checked then. */
   authorized: boolean;
-  /** What the client has; -1: nothing. */
+  /** The client's position; -1: none. */
   after: number;
 }
 
@@ -139,7 +140,7 @@ async function shapeOf(c: Context<App>, shape: string): Promise<Shape> {
 const live = (c: Context<App>, principal: LivePrincipal): LiveRpc =>
   stubs(c.env).live(principal.environment.key);
 
-/** What an object answers; a failure of it is a 503: the client comes again. */
+/** Returns an object's answer. A failure becomes a 503, so the client retries. */
 async function answered<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
@@ -171,7 +172,7 @@ function listOf(c: Context<App>, name: string): string[] {
   return [...new Set(items)];
 }
 
-/** The lower bound of `createdAt=1h`. Undefined: the parameter is absent or invalid. */
+/** Returns the lower bound for `createdAt=1h`; undefined if the parameter is absent or invalid. */
 function createdAfter(c: Context<App>): number | undefined {
   const period = c.req.query("createdAt");
   const ms = period && period.length <= 100 ? parseDuration(period) : null;

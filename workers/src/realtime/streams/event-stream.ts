@@ -12,14 +12,15 @@ interface Source {
   key: string;
   /** Number of the last record that the reader has. */
   after: number;
-  /** Without a record for this long the stream ends; null: it ends with the run. */
+  /** After this long without a record the stream ends. Null: it ends with the run. */
   timeoutMs: number | null;
 }
 
 /**
- * The records of a stream as server-sent events (version 2 of Trigger.dev's streams). The body ends where the run is over
- * and all is delivered, or nothing came for the reader's timeout. A reader takes an end as the end of the stream, so where
- * an object fails the body breaks off instead, and the reader comes again.
+ * Sends the records of a stream as server-sent events (version 2 of Trigger.dev's streams). The body ends
+ * when the run is finished and everything is delivered, or no record arrived within the reader's timeout. A
+ * reader treats a regular end as the end of the stream, so the body is aborted when an object fails, and the
+ * reader reconnects.
  */
 export function eventStream(source: Source): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
@@ -42,12 +43,12 @@ export function eventStream(source: Source): ReadableStream<Uint8Array> {
       try {
         for (;;) {
           if (failed) throw failed;
-          // Looked at before the records are read: all that was written before the end is among them.
+          // Checked before the records are read, so that everything written before the end is among them.
           const last = over;
           const left = timeoutMs === null ? PING_MS : quietSince + timeoutMs - Date.now();
           const waitMs = last ? 0 : Math.max(0, Math.min(PING_MS, left));
           const reading = feed.readRecords(key, after, waitMs);
-          // Given up where the run ends first: it is read again, to the end.
+          // Abandoned if the run ends first; then the stream is read again, to its end.
           reading.catch(() => {});
           const records = await (last ? reading : Promise.race([reading, end.then(() => null)]));
           if (records === null) continue;
@@ -77,7 +78,7 @@ export function eventStream(source: Source): ReadableStream<Uint8Array> {
   });
 }
 
-/** Resolves when the run is over. */
+/** Resolves when the run is finished. */
 async function endOfRun({ live, runId }: Source, stopped: () => boolean): Promise<void> {
   let version = -1;
   while (!stopped()) {

@@ -23,7 +23,10 @@ const InputWaitBody = z.object({
   lastSeqNum: z.number().int().min(-1).optional(),
 });
 
-/** Streams of a run: what tasks write for readers, and what others send to a task. They lie in the run's feed. */
+/**
+ * Streams of a run: data that tasks write for readers, and data that others send to a task. They are stored
+ * in the run's feed.
+ */
 export const streamRoutes = new Hono<App>()
   .post("/realtime/v1/streams/:runId/input/:key{.+}", access("sendInput"), async (c) => {
     const { environment } = c.var;
@@ -72,7 +75,7 @@ export const streamRoutes = new Hono<App>()
   .put(`/realtime/v1/streams/:runId/${TARGET}/:key{.+}`, access("createStream"), async (c) => {
     const run = await targetRun(c);
     await append(c, run, streamKey(c.req.param("key")), { records: [] });
-    // Without the address of an S2 server the client writes here, whatever the version.
+    // If no S2 server is named, the client writes here, whatever the version.
     return c.json({ version: "v2" }, 202);
   })
   .post(`/realtime/v1/streams/:runId/${TARGET}/:key{.+}`, access("writeStream"), async (c) => {
@@ -88,7 +91,7 @@ export const streamRoutes = new Hono<App>()
       );
     }
     if (c.req.raw.body) {
-      // Lines are stored as they come: readers see them before the request ends.
+      // Lines are stored as they arrive, so readers see them before the request ends.
       for await (const records of incomingLines(c.req.raw.body)) {
         await append(c, run, key, { writer: { id, from }, records });
         from += records.length;
@@ -96,7 +99,7 @@ export const streamRoutes = new Hono<App>()
     }
     return c.body(null, 200);
   })
-  // Also HEAD, which has the header alone.
+  // Also answers HEAD, with only the header.
   .get(`/realtime/v1/streams/:runId/${TARGET}/:key{.+}`, access("getStreamPosition"), async (c) => {
     const run = await targetRun(c, { over: true });
     const writer = (c.req.header("x-client-id") ?? "").slice(0, 64) || "default";
@@ -149,7 +152,8 @@ async function append(
 ): Promise<void> {
   const result = await runFeed(c.env, run.id).appendRecords(key, records);
   if ("error" in result) throw tooLarge(result.error);
-  // The run's subscribers learn of the stream. Not only when it is created: whoever did that may have died before this.
+  // Informs the run's subscribers of the stream. Not only at its creation, because the creator may have died
+  // before this.
   if (!streamsOf(run)?.includes(key)) {
     await ownerOf(c.env, run.environmentKey, run.id).updateMetadata(run.environmentKey, run.id, [
       { type: "append", key: STREAMS_KEY, value: key },
@@ -157,7 +161,7 @@ async function append(
   }
 }
 
-/** A run that a public token, too, may read. Throws a 401, 403 or 404. */
+/** Returns a run, which a public token may read too. Throws a 401, 403 or 404. */
 async function readableRun(c: Context<App>, runId: string): Promise<RunRecord> {
   const { principal } = await authenticateShape(c, null, Date.now());
   const { key } = principal.environment;
@@ -173,7 +177,9 @@ async function readableRun(c: Context<App>, runId: string): Promise<RunRecord> {
   return run;
 }
 
-/** The run that is written to. `over`: also one that is over, for what was on its way when it ended. */
+/**
+ * Returns the run to write to. `over`: accepts a finished run, for data that was in transit when it ended.
+ */
 async function targetRun(c: Context<App>, options: { over?: boolean } = {}): Promise<RunRecord> {
   const { environment } = c.var;
   const runId = c.req.param("runId") as string;
@@ -201,7 +207,7 @@ function checkOpen(run: RunRecord, { over = false }: { over?: boolean }): RunRec
   throw new Failure(400, "run_is_over", `Run ${run.id} is over: nothing can be written to its streams.`);
 }
 
-/** Whoever waits for input gets it: their token is completed with the record, once. */
+/** Completes the tokens that wait for the input with the record, once each. */
 async function completeWaits(
   c: Context<App>,
   environmentKey: string,

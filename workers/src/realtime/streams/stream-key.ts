@@ -1,10 +1,10 @@
 import { STREAM_LIMITS } from "@acme/sdk/contract";
 import { Failure } from "../../http/failure.ts";
 
-/** Input streams lie beside the others, under names that those can't have. */
+/** Input streams are stored with the others, under names that those can't have. */
 export const inputKey = (key: string): string => `$input:${streamKey(key)}`;
 
-/** The key of a stream, as it was in the path. */
+/** Returns the key of a stream from the path. */
 export function streamKey(key: string): string {
   if (key === "" || key.length > STREAM_LIMITS.keyLength || key.startsWith("$")) {
     throw new Failure(
