@@ -41,19 +41,20 @@ interface Sources {
   cwd?: string;
 }
 
-/** What says which server is meant, and with which credentials it may be called. */
+/** The sources that determine the server and the credentials. */
 interface Found {
   apiUrl: string;
   env: Environment;
-  /** The server that was started here, if it is that one. */
+  /** The server that was started here, if it is the chosen one. */
   local: Local | undefined;
-  /** The login in use, if it is at that server. */
+  /** The login in use, if it belongs to the chosen server. */
   profile: Profile | undefined;
 }
 
 /**
- * Finds the server: from the command line or the environment; else of the profile that ACME_PROFILE names, of the server that was
- * started here, or of the current profile. Credentials of a file are sent to the server that they are of, and to no other.
+ * Finds the server: from the command line or the environment; otherwise from the profile that ACME_PROFILE
+ * names, from the server that was started here, or from the current profile. Stored credentials are sent only
+ * to the server that they belong to.
  */
 function find(sources: Sources): Found {
   const env = sources.env ?? process.env;
@@ -80,7 +81,7 @@ function find(sources: Sources): Found {
   };
 }
 
-/** @throws CliError if it is no address of a server */
+/** @throws CliError if it is not the address of a server */
 export function serverAddress(value: string): string {
   if (!URL.canParse(value) || !/^https?:/.test(value)) {
     throw new CliError(
@@ -93,7 +94,7 @@ export function serverAddress(value: string): string {
 const accessTokenOf = ({ env, local, profile }: Found): string | undefined =>
   first(env, ["ACME_ACCESS_TOKEN", "TRIGGER_ACCESS_TOKEN"]) ?? local?.accessToken ?? profile?.accessToken;
 
-/** The server to log in to. @throws CliError that says how to name one */
+/** Returns the server to log in to. @throws CliError that says how to name one */
 export const loginServer = (sources: Sources = {}): string => find(sources).apiUrl;
 
 /** Returns the server's address and an access token. @throws CliError that says what to do */
@@ -107,8 +108,8 @@ export function projectAccess(sources: Sources = {}): { apiUrl: string; accessTo
 }
 
 /**
- * Returns the server's address and what an environment is called with: its secret key, or else an access token, which takes the
- * name of the environment beside it. `environment` selects one of a local server's keys.
+ * Returns the server's address and the credential for an environment: its secret key, or an access token
+ * together with the name of the environment. `environment` selects one of a local server's keys.
  * @throws CliError that says what to do
  */
 export function environmentAccess(sources: Sources & { environment: string }): {

@@ -19,11 +19,11 @@ const CALL_MS = 30_000;
 const GZIP_CHARACTERS = 32 * 1024;
 const gzipped = promisify(gzip);
 
-/** The server answered with a status that is no success. */
+/** The server answered with an error status. */
 export class ApiError extends Error {
   override name = "ApiError";
   readonly status: number;
-  /** The server's name for the error; empty where it gave none. */
+  /** The server's code of the error; empty if it gave none. */
   readonly code: string;
 
   constructor(status: number, message: string, code = "") {
@@ -32,7 +32,7 @@ export class ApiError extends Error {
     this.code = code;
   }
 
-  /** Sending the same again can't help: what was sent is refused. */
+  /** True: the request itself is refused, so a retry can't succeed. */
   get isFinal(): boolean {
     return this.status >= 400 && this.status < 500 && ![401, 403, 408, 425, 429].includes(this.status);
   }
@@ -44,14 +44,14 @@ export class ApiError extends Error {
 
 /** The server's side of the host protocol. Every call throws ApiError, or Error when there was no answer. */
 export interface HostApi {
-  /** Makes the host's credential known to the server. Doing it again changes nothing. */
+  /** Registers the host's credential with the server. Idempotent. */
   register(body: RegisterHostBody): Promise<void>;
   dequeue(request: DequeueRequest, signal?: AbortSignal): Promise<DequeueResponse>;
   /** `body`: the JSON text of a ReportRequest. */
   report(body: string, signal?: AbortSignal): Promise<ReportResponse>;
-  /** `apiToken`: of a lease of a run of the deployment's environment. */
+  /** `apiToken`: the token of a lease of any run of the deployment's environment. */
   deployment(id: string, apiToken: string | undefined): Promise<HostDeployment>;
-  /** The bytes of a deployment's bundle. `apiToken`: as for `deployment`. */
+  /** Returns the bytes of a deployment's bundle. `apiToken`: as for `deployment`. */
   bundle(deploymentId: string, maxBytes: number, apiToken: string | undefined): Promise<Buffer>;
   close(): void;
 }
@@ -61,7 +61,7 @@ export class WorkerApi implements HostApi {
   readonly #http: HttpClient;
   readonly #registrationToken: string;
 
-  /** `credential`: the host's own, which all calls but the registration show. */
+  /** `credential`: the host's own, which all calls except the registration send. */
   constructor(apiUrl: string, registrationToken: string, credential: string) {
     this.#registrationToken = registrationToken;
     this.#http = new HttpClient(apiUrl, {
@@ -155,7 +155,7 @@ function errorOf(answer: HttpAnswer): ApiError {
     if (typeof body.error === "string") message = body.error;
     else if (typeof body.message === "string") message = body.message;
   } catch {
-    // No JSON: the text itself.
+    // It is not JSON, so the text itself is used.
   }
   return new ApiError(answer.status, `${answer.status}: ${message}`, code);
 }

@@ -1,6 +1,6 @@
 /**
- * Milliseconds to wait after `failures` failures in a row (from 1): doubling, with full jitter above the half, so that
- * many hosts that lost the same server don't come back in step.
+ * Returns the milliseconds to wait after `failures` consecutive failures (from 1). The delay doubles, with
+ * full jitter above its half, so that many hosts that lost the same server don't return at the same time.
  */
 export function backoffMs(
   failures: number,

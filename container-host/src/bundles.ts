@@ -6,7 +6,10 @@ import { HostError } from "./errors.ts";
 
 const NAME = /^([0-9a-f]{64})\.mjs$/;
 
-/** Bundles on disk by content hash, fetched once, the least recently used removed above a size. */
+/**
+ * Keeps bundles on disk by content hash. Each is fetched once; above a total size, the least recently used
+ * are removed.
+ */
 export class Bundles {
   readonly #folder: string;
   readonly #maxBytes: number;
@@ -19,8 +22,8 @@ export class Bundles {
   }
 
   /**
-   * Path of the bundle, an ES module. `fetch` gets its bytes where it is not on disk yet.
-   * @throws ApiError, Error when it can't be fetched; HostError when its content does not match its hash
+   * Returns the path of the bundle, an ES module. `fetch` gets its bytes if it is not on disk yet.
+   * @throws ApiError or Error if it can't be fetched; HostError if its content does not match its hash
    */
   async path(hash: string, fetch: () => Promise<Buffer>): Promise<string> {
     if (!NAME.test(`${hash}.mjs`)) throw new HostError(`"${hash}" is no content hash`);
@@ -35,7 +38,7 @@ export class Bundles {
     }
   }
 
-  /** A runtime uses the bundle: it stays until `release`. */
+  /** Marks the bundle as used by a runtime: it is kept until `release`. */
   hold(hash: string): void {
     this.#used.set(hash, (this.#used.get(hash) ?? 0) + 1);
   }
@@ -59,7 +62,7 @@ export class Bundles {
         `The bundle that was downloaded is not ${hash}: its content has the hash ${actual}`,
       );
     await writeFile(`${file}.new`, bytes);
-    // Containers read it as another user.
+    // World-readable, because containers read it as another user.
     await chmod(`${file}.new`, 0o644);
     await rename(`${file}.new`, file);
     await this.#evict(hash);

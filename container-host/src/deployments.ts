@@ -6,33 +6,35 @@ import { HostError } from "./errors.ts";
 import type { Executor } from "./executor/executor.ts";
 import { Redactor } from "./redactor.ts";
 
-/** A deployment whose files that a runtime needs are all on this machine. */
+/** A deployment of which all files that a runtime needs are on this machine. */
 export interface ReadyDeployment {
   deployment: HostDeployment;
   bundlePath: string;
-  /** Id of its own image on this machine's Engine. */
+  /** Id of the deployment's own image on this machine's Engine. */
   image?: string;
-  /** Tells apart runtimes that were started with other variables. */
+  /** Distinguishes runtimes that were started with other variables. */
   envHash: string;
-  /** Takes the values of the environment's secrets out of logs and errors. */
+  /** Redacts the values of the environment's secrets in logs and errors. */
   redactor: Redactor;
 }
 
 /** After this time a deployment is refreshed in the background; runs use the known one meanwhile. */
 const REFRESH_MS = 3_000;
-/** What is older is not used: a changed variable reaches every attempt that starts 10 s later. */
+/**
+ * An older deployment is not used, so that a changed variable reaches every attempt that starts 10 s later.
+ */
 const STALE_MS = 8_000;
 const MAX_KEPT = 1_000;
 
 /**
- * Deployments by id. What is known is given at once and refreshed beside, so that runs of a busy environment never wait for
- * a refresh; what was not asked for in a while is fetched again.
+ * Caches deployments by id. A known one is returned at once and refreshed in the background, so that runs of
+ * a busy environment never wait for a refresh; one that was not used for a while is fetched again.
  */
 export class Deployments {
   readonly #api: Pick<HostApi, "deployment" | "bundle">;
   readonly #bundles: Bundles;
   readonly #executor: Pick<Executor, "ensureImage">;
-  /** `at`: when its fetch began; `askedAt`: when a refresh of it began last. */
+  /** `at`: when its fetch began; `askedAt`: when its last refresh began. */
   readonly #known = new Map<string, { ready: ReadyDeployment; at: number; askedAt: number }>();
   readonly #loading = new Map<string, Promise<ReadyDeployment>>();
 
@@ -46,7 +48,7 @@ export class Deployments {
     this.#executor = executor;
   }
 
-  /** The deployment if it is here already, and not too old. */
+  /** Returns the deployment if it is cached and not too old. */
   peek(id: string, apiToken?: string): ReadyDeployment | undefined {
     const entry = this.#known.get(id);
     if (!entry) return undefined;
@@ -54,15 +56,15 @@ export class Deployments {
     if (now - entry.at > STALE_MS) return undefined;
     if (now - entry.askedAt > REFRESH_MS) {
       entry.askedAt = now;
-      // What can't be refreshed stays as it was until it is too old.
+      // If the refresh fails, the deployment is used until it is too old.
       this.load(id, apiToken).catch(() => {});
     }
     return entry.ready;
   }
 
   /**
-   * `apiToken`: of a lease of a run of this deployment, which shows that the host may have it.
-   * @throws ApiError, HostError, Error when it can't be had now; asking again tries again
+   * `apiToken`: the token of a lease of a run of this deployment, which proves that the host may have it.
+   * @throws ApiError, HostError or Error if it can't be fetched now; the next call tries again
    */
   load(id: string, apiToken?: string): Promise<ReadyDeployment> {
     const running = this.#loading.get(id);

@@ -24,7 +24,7 @@ while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
 kill -KILL "$watcher" 2>/dev/null
 exit "$code"`;
 
-/** The parent (its pid is `$0`) may have ended before the kernel began to watch it. */
+/** The parent (pid `$0`) may have ended before the kernel began to watch it. */
 const UNLESS_ORPHANED = '[ "$PPID" = "$0" ] && exec "$@"';
 
 let hasSetpriv: boolean | undefined;
@@ -38,8 +38,8 @@ function kernelCan(): boolean {
 }
 
 /**
- * The command that runs a program so that the kernel kills it when this process ends, even by SIGKILL; the spawned process
- * becomes the program itself. Null where the system can't do that.
+ * Returns the command that runs a program so that the kernel kills it when this process ends, even by
+ * SIGKILL. The spawned process becomes the program itself. Returns null if the system can't do that.
  */
 export function killedWithParent(command: Command): Command | null {
   if (!kernelCan()) return null;
@@ -48,8 +48,8 @@ export function killedWithParent(command: Command): Command | null {
 }
 
 /**
- * As `killedWithParent`, on every system. `guarded`: a shell stands between; the program's pid comes as a line on
- * descriptor 3, and standard input has to be a pipe.
+ * Like `killedWithParent`, but on every system. `guarded`: a shell runs in between; the program's pid arrives
+ * as a line on descriptor 3, and standard input has to be a pipe.
  */
 export function dieWithParent(command: Command, useKernel = true): Command & { guarded: boolean } {
   const direct = useKernel ? killedWithParent(command) : null;

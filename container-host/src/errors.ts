@@ -3,7 +3,7 @@ export class HostError extends Error {
   override name = "HostError";
 }
 
-/** Saving or restoring a process did not end by its deadline, and was ended. */
+/** Saving or restoring a process missed its deadline and was stopped. */
 export class HangError extends Error {
   override name = "HangError";
   readonly step: "save" | "restore";

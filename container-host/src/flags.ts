@@ -2,7 +2,7 @@ import type { HostOptions } from "./options.ts";
 
 export interface HostFlag {
   option: keyof HostOptions;
-  /** How its value is called in a usage text. */
+  /** The name of its value in the usage text. */
   value: string;
   description: string;
 }
@@ -100,7 +100,7 @@ export const HOST_FLAGS = {
   },
 } as const satisfies Record<string, HostFlag>;
 
-/** Where the host token is read from. Its variable is ACME_HOST_TOKEN_FILE. */
+/** The file from which the host token is read. Its variable is ACME_HOST_TOKEN_FILE. */
 export const TOKEN_FILE_FLAG = "host-token-file";
 
 export const variableOf = (flag: string): string => `ACME_HOST_${flag.toUpperCase().replaceAll("-", "_")}`;

@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 
-/** Another process has the folder. */
+/** Another process has locked the folder. */
 export class FolderInUseError extends Error {
   override name = "FolderInUseError";
-  /** Pid of that process, as it wrote it down. */
+  /** The pid that this process has written. */
   readonly owner: string;
 
   constructor(folder: string, owner: string) {
@@ -17,7 +17,7 @@ export class FolderInUseError extends Error {
 /**
  * Takes a folder for this process until the returned function is called or the process ends, however it ends: the
  * operating system holds the lock (SQLite's file lock, `NAME.lock`), so there is no stale one. `NAME.pid` only names the owner.
- * @throws FolderInUseError where another process has it under this name
+ * @throws FolderInUseError if another process has it under this name
  */
 export function lockFolder(folder: string, name: string): () => void {
   const pidFile = join(folder, `${name}.pid`);

@@ -37,12 +37,12 @@ const SWEEP_MS = 250;
 /** How many saved processes the server is asked about at once. */
 const CHECKPOINTS_AT_ONCE = 500;
 const PRESSURE_MS = 1_000;
-/** Outcomes that the server has not acknowledged, above which no more runs are taken. */
+/** The number of unacknowledged outcomes above which no more runs are taken. */
 const MAX_UNACKNOWLEDGED = 5_000;
 const MAX_UNACKNOWLEDGED_BYTES = 64 * 1024 * 1024;
 /** How long the last reports to the server may take. */
 const FAREWELL_MS = 3_000;
-/** How long the end of the host waits for processes that are being saved. */
+/** How long a stopping host waits for processes that are being saved. */
 const SAVES_MS = 5_000;
 const MAX_RUNS_PER_RUNTIME = 10_000;
 const MAX_RUNTIME_AGE_MS = 6 * 3_600_000;
@@ -59,11 +59,14 @@ export interface HostExtras {
   /** How busy the machine is, asked every second. Default: what the machine says. */
   pressure?(): Pressure;
   /**
-   * Processes: the variables that a new one gets beside those of its environment. Default: PATH, HOME and the like of this
-   * process.
+   * Process executor: the variables that a new process gets in addition to those of its environment. Default:
+   * PATH, HOME and similar variables of this process.
    */
   taskVariables?: () => Record<string, string>;
-  /** Processes: called for each process to which a debugger can attach, because `nodeArguments` has `--inspect`. */
+  /**
+   * Process executor: called for each process to which a debugger can attach, because `nodeArguments` has
+   * `--inspect`.
+   */
   inspected?: InspectedProcesses;
 }
 
@@ -72,24 +75,28 @@ export interface RunningHost {
   readonly executor: Executor["name"];
   /** Base URL of /metrics and /healthz; null: not served. */
   readonly metricsUrl: string | null;
-  /** Resolves when the server knows the host, which polls from then on. Rejects when the server refuses it. */
+  /**
+   * Resolves when the server has registered the host, which polls from then on. Rejects if the server refuses
+   * it.
+   */
   readonly ready: Promise<void>;
   /** Resolves when the host can't continue, because the server revoked it. */
   readonly failed: Promise<HostError>;
   /**
-   * Keeps a runtime ready for a deployment from now on, and for no other: also before its first run, and however long it has none.
-   * @throws ApiError, HostError, Error where the deployment can't be had
+   * Keeps a runtime ready for this deployment only, from now on: even before its first run, and however long
+   * it has none.
+   * @throws ApiError, HostError or Error if the deployment can't be fetched
    */
   keepWarm(deploymentId: string, of: { environmentKey: string; machine?: MachinePreset }): Promise<void>;
   /** Takes no more runs, lets running attempts end within the drain time, and gives back the others. Can be called twice. */
   stop(): Promise<void>;
-  /** Kills all runtimes and ends without a report: the server notices that the leases are not renewed. */
+  /** Kills all runtimes and ends without a report. The server's leases expire. */
   kill(): Promise<void>;
 }
 
 /**
  * Starts a container host: it asks the server for runs and executes them until it is stopped.
- * @throws HostError where the operator has to solve a problem first
+ * @throws HostError if the operator has to solve a problem first
  */
 export async function startHost(
   options: HostOptions,
@@ -388,7 +395,7 @@ class Host {
     const deadline = performance.now() + drainMs;
     while (this.#attempts.size > 0 && performance.now() < deadline) await sleep(10);
     this.#attempts.releaseAll("the host stopped before the attempt ended");
-    // What is not saved by then is replayed elsewhere.
+    // Runs that are not saved by then are replayed elsewhere.
     await this.#checkpoints?.saver.settled(SAVES_MS);
     await Promise.all([this.#reporter.drained(FAREWELL_MS), this.#telemetry.drained(FAREWELL_MS)]);
     await this.#reporter.goodbye(FAREWELL_MS);
@@ -426,7 +433,7 @@ class Host {
     };
   }
 
-  /** Runs that can be taken now. */
+  /** Returns the number of runs that can be taken now. */
   #room(): number {
     if (this.#draining || !this.#pool.isHealthy) return 0;
     if (this.#reporter.unacknowledged > MAX_UNACKNOWLEDGED || this.#reporter.bytes > MAX_UNACKNOWLEDGED_BYTES)
@@ -443,7 +450,7 @@ class Host {
     }
     if (this.#factor >= 1) return Math.max(0, room);
     const allowed = Math.floor((size + room) * this.#factor) - size;
-    // While nothing runs here, the load comes from elsewhere: one run is taken, unless there is no memory at all.
+    // If nothing runs here, the load has other causes: one run is taken, unless there is no memory at all.
     const least = size === 0 && this.#factor > 0 ? 1 : 0;
     return Math.max(Math.min(room, least), Math.min(room, allowed));
   }
@@ -462,7 +469,7 @@ class Host {
       this.#usualMachine = run.machine;
       this.#attempts.accept(run);
     }
-    // Notices come second, because they may be about these runs.
+    // Notices are handled after the runs, because they may be about these runs.
     for (const notice of answer.notices) {
       const attempt = this.#attempts.find(notice);
       if (notice.type === "cancel") attempt?.cancel();

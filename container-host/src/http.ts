@@ -10,7 +10,7 @@ export interface HttpCall {
   method: "GET" | "POST";
   path: string;
   body?: string | Uint8Array;
-  /** Added to, or in place of, the client's own. */
+  /** Headers that are added to, or replace, the client's own. */
   headers?: Record<string, string>;
   /** Milliseconds without an answer after which the call fails. */
   timeoutMs: number;
@@ -41,7 +41,10 @@ export class HttpClient {
     this.#request = secure ? httpsRequest : httpRequest;
   }
 
-  /** @throws Error when there is no complete answer: connection, time-out, abort, size. Any status is an answer. */
+  /**
+   * @throws Error if there is no complete answer: connection error, timeout, abort, size. Any status is an
+   * answer.
+   */
   call(call: HttpCall): Promise<HttpAnswer> {
     return new Promise((resolve, reject) => {
       const request = this.#request({

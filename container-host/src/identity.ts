@@ -25,7 +25,7 @@ export interface HostFolders {
   runtime: string;
   /** Saved processes, unless `checkpointDir` is set. */
   checkpoints: string;
-  /** Telemetry that was not sent yet. */
+  /** Telemetry that has not been sent yet. */
   telemetry: string;
   /** Working directory of processes. */
   work: string;
@@ -34,16 +34,16 @@ export interface HostFolders {
 export interface HostIdentity {
   /** Stable across restarts. */
   hostId: string;
-  /** What the host shows the server: made once, before the server hears of it. */
+  /** The credential that the host sends to the server. It is created once, before the registration. */
   credential: string;
   folders: HostFolders;
-  /** Lets another host use the folder. */
+  /** Releases the folder for another host. */
   unlock(): void;
 }
 
 /**
  * Takes a data folder for this process until `unlock` or its end, however it ends.
- * @throws HostError where another host has it
+ * @throws HostError if another host has it
  */
 export function takeDataFolder(path: string): HostIdentity {
   const root = resolve(path);
@@ -57,7 +57,7 @@ export function takeDataFolder(path: string): HostIdentity {
     work: join(root, "work"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  // An existing folder may be open to others.
+  // An existing folder may be readable by other users.
   chmodSync(root, 0o700);
   for (const folder of [folders.bundles, folders.processes, folders.runtime, folders.work])
     mkdirSync(folder, { recursive: true });
@@ -100,7 +100,9 @@ function credentialOf(root: string, hostId: string): string {
   return credential;
 }
 
-/** Writes a file that only the host's user can read, whole or not at all, also if the process or the machine dies meanwhile. */
+/**
+ * Writes a file that only the host's user can read, atomically even if the process or the machine crashes.
+ */
 function writeWhole(file: string, text: string): void {
   const temporary = openSync(`${file}.new`, "w", 0o600);
   writeSync(temporary, `${text}\n`);

@@ -1,6 +1,6 @@
 const NEWLINE = 10;
 
-/** Cuts a stream of bytes into lines. */
+/** Splits a stream of bytes into lines. */
 export class LineReader {
   readonly #maxBytes: number;
   readonly #onLine: (line: string) => void;

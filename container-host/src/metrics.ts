@@ -14,7 +14,7 @@ class Tally {
   }
 }
 
-/** What a host counts, and how it is shown to Prometheus. */
+/** A host's metrics, in Prometheus's text format. */
 export class HostMetrics {
   readonly registry = new Registry();
   readonly started = this.#counter("acme_host_attempts_started_total", "Attempts handed to a runtime.");
@@ -87,7 +87,7 @@ export class HostMetrics {
     this.#droppedMetrics.inc(metrics);
   }
 
-  /** A value that is read when it is asked for. */
+  /** A gauge, whose value is read at each scrape. */
   gauge(name: string, help: string, read: () => number): void {
     new Gauge({
       name: `acme_host_${name}`,
@@ -123,7 +123,7 @@ export interface Health {
   [fact: string]: unknown;
 }
 
-/** Serves `/metrics` and `/healthz`. Returns the base URL and how to stop. */
+/** Serves `/metrics` and `/healthz`. Returns the base URL and a function that stops it. */
 export async function serveMetrics(
   metrics: HostMetrics,
   health: () => Health,

@@ -3,8 +3,8 @@ import { DEFAULTS, LIMITS } from "@acme/sdk/contract";
 import { z } from "zod";
 
 /**
- * Addresses that containers can't reach. `link-local`: 169.254.0.0/16 and the addresses at which clouds serve metadata.
- * `private`: also the private ranges of IPv4 and IPv6, the server excepted.
+ * Addresses that containers can't reach. `link-local`: 169.254.0.0/16 and the addresses at which clouds serve
+ * metadata. `private`: also the private ranges of IPv4 and IPv6, except the server.
  */
 export const BLOCKED_NETWORKS = ["none", "link-local", "private"] as const;
 export type BlockedNetworks = (typeof BLOCKED_NETWORKS)[number];
@@ -13,10 +13,13 @@ export const EXECUTORS = ["docker", "process", "auto"] as const;
 
 const MB = 1024 ** 2;
 const GB = 1024 ** 3;
-/** What an idle Node process with a small bundle takes, roughly. */
+/** Roughly the memory of an idle Node process with a small bundle. */
 const PROCESS_BYTES = 64 * 1024 ** 2;
 
-/** Room for processes on this machine: half of the memory, at most what an environment runs at once by default. */
+/**
+ * Returns the number of processes for this machine: by half of the memory, and at most an environment's
+ * default concurrency.
+ */
 export const defaultProcessConcurrency = (memory = totalmem()): number =>
   Math.max(8, Math.min(DEFAULTS.environmentConcurrency, Math.floor(memory / 2 / PROCESS_BYTES)));
 
@@ -27,19 +30,25 @@ export const HostOptions = z.object({
   apiUrl: z.url({ protocol: /^https?$/ }).transform((url) => url.replace(/\/+$/, "")),
   /** The server's registration token: shown once, when the host registers its own credential. */
   hostToken: z.string().min(1),
-  /** `auto`: Docker where its Engine answers, processes otherwise. Default auto. */
+  /** `auto`: Docker if its Engine answers, otherwise processes. Default auto. */
   executor: z.enum(EXECUTORS).default("auto"),
-  /** Processes: where the host is root, tasks run as unprivileged users, one for each environment. Default true. */
+  /**
+   * Process executor: if the host is root, tasks run as unprivileged users, one for each environment. Default
+   * true.
+   */
   separateUsers: z
     .union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")])
     .default(true),
-  /** Processes: arguments of Node.js, beside those for the memory. */
+  /** Process executor: arguments of Node.js, in addition to those for the memory. */
   nodeArguments: z.array(z.string()).default([]),
-  /** Processes: their working directory. Default: an empty folder of the host. */
+  /** Process executor: the working directory of processes. Default: an empty folder of the host. */
   taskFolder: z.string().min(1).optional(),
-  /** Folder of this host alone: its id, fetched bundles, sockets. Default `.acme/host`. */
+  /** Folder that only this host uses, for its id, fetched bundles and sockets. Default `.acme/host`. */
   dataDir: z.string().min(1).default(".acme/host"),
-  /** Most runs at once. Default: by memory, at most 100. Docker also keeps to what CPU and memory allow. */
+  /**
+   * The maximum number of concurrent runs. Default: by memory, at most 100. With Docker, CPU and memory limit
+   * it too.
+   */
   concurrency: z.coerce
     .number()
     .int()
@@ -58,10 +67,13 @@ export const HostOptions = z.object({
   timeoutGraceMs: Millis.default(10_000),
   /** How long an idle runtime is kept for the next run of its version. Default 60 s. */
   idleMs: Millis.default(60_000),
-  /** Idle runtimes that are kept ready for each deployment in use. Default 1. */
+  /** The number of idle runtimes that are kept ready for each deployment in use. Default 1. */
   spares: z.coerce.number().int().min(0).default(1),
   heartbeatMs: Millis.default(DEFAULTS.heartbeatMs),
-  /** Without contact for this long the host kills what it runs: the server is about to give it to others. */
+  /**
+   * After this long without contact, the host kills its runs, because the server is about to give them to
+   * other hosts.
+   */
   fenceMs: Millis.default(DEFAULTS.hostLostMs - 10_000),
   pollMs: Millis.max(60_000).default(DEFAULTS.pollMs),
   /** Fetched bundles above this many bytes are removed, the least recently used first. Default 2 GB. */
@@ -76,20 +88,29 @@ export const HostOptions = z.object({
     .int()
     .min(0)
     .default(20 * GB),
-  /** Logs, spans and metrics that wait on disk for the server to take them: what comes above that is dropped. Default 256 MB. */
+  /**
+   * The maximum size of logs, spans and metrics that wait on disk for the server; more is dropped. Default
+   * 256 MB.
+   */
   telemetryBufferBytes: z.coerce
     .number()
     .int()
     .min(0)
     .default(256 * MB),
-  /** Docker: cores promised to runs for each real one (they are limited to their preset, and mostly wait). Default 4. */
+  /**
+   * Docker: the number of cores promised to runs per real core (runs are limited to their preset, and mostly
+   * wait). Default 4.
+   */
   cpuOvercommit: z.coerce.number().min(0.1).default(4),
-  /** Docker: bytes of memory left to the machine. Default: 1 GB, at most an eighth. */
+  /** Docker: bytes of memory reserved for the machine. Default: 1 GB, at most an eighth. */
   memoryReserve: z.coerce
     .number()
     .min(0)
     .default(() => Math.min(GB, totalmem() / 8)),
-  /** Docker: suspended processes are saved to disk where the Engine can do that (experimental mode, CRIU). Default true. */
+  /**
+   * Docker: suspended processes are saved to disk if the Engine supports that (experimental mode, CRIU).
+   * Default true.
+   */
   checkpoints: z.union([z.boolean(), z.enum(["on", "off"]).transform((text) => text === "on")]).default(true),
   /**
    * Docker: an idle process is saved and restored when the host starts; suspended runs are replayed until that has worked.
@@ -106,11 +127,11 @@ export const HostOptions = z.object({
     .default(10 * GB),
   /** Docker: addresses that containers can't reach, see BLOCKED_NETWORKS. Needs iptables, and root. Default link-local. */
   blockNetworks: z.enum(BLOCKED_NETWORKS).default("link-local"),
-  /** Docker: API address as containers reach it, where the relay to a loopback `apiUrl` is not wanted. */
+  /** Docker: the API's address for containers, to be used instead of the relay to a loopback `apiUrl`. */
   containerApiUrl: z.url({ protocol: /^https?$/ }).optional(),
 });
 export type HostOptions = z.input<typeof HostOptions>;
 export type HostSettings = z.output<typeof HostOptions>;
 
-/** Containers or processes that start at the same time: more only slow each other down. */
+/** The number of containers or processes that start concurrently: more would only slow each other down. */
 export const startsAtOnce = (): number => Math.max(2, availableParallelism());

@@ -1,4 +1,4 @@
-/** What the promise resolves with, or "late" after `ms`. @throws what the promise throws */
+/** Resolves like the promise, or with "late" after `ms`. @throws what the promise throws */
 export async function orLate<T>(promise: Promise<T>, ms: number): Promise<T | "late"> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<"late">((resolve) => {

@@ -1,9 +1,9 @@
-/** The last bytes that a process wrote, however much it writes. */
+/** Keeps the last bytes of a process's output. */
 export class OutputTail {
   readonly #max: number;
   #chunks: Buffer[] = [];
   #kept = 0;
-  /** Bytes written in all. */
+  /** Total number of bytes written. */
   total = 0;
 
   constructor(maxBytes = 16 * 1024) {

@@ -1,14 +1,17 @@
 import { LIMITS } from "@acme/sdk/contract";
 
-/** More polls than this at once would only make smaller batches. */
+/** The maximum number of concurrent polls: more would only make smaller batches. */
 const MAX_POLLS = 3;
 
-/** A poll for less than this share of the host's capacity is delayed for a moment, because more room often follows. */
+/**
+ * A poll for a smaller share of the host's capacity than this is delayed for a moment, because more room
+ * often follows.
+ */
 const WORTH_IT = 0.25;
 
 /**
- * What to ask for next. A poll can't be taken back (runs on their way to it would be lost until their lease ends), so room
- * that appears while polls wait is asked for by another one.
+ * Decides the next poll. A poll can't be withdrawn (runs in transit to it would be lost until their lease
+ * ends), so room that appears while polls wait is requested by another one.
  * @param room runs the host could take now
  * @param held runs the host has
  * @param waiting `max` of the polls that wait for an answer

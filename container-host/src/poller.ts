@@ -21,23 +21,26 @@ export interface PollerOptions {
   session: Session;
   log: HostLog;
   pollMs: number;
-  /** Runs the host could take now. */
+  /** Returns the number of runs that the host could take now. */
   room(): number;
-  /** Runs the host has. */
+  /** Returns the number of runs that the host has. */
   held(): number;
-  /** What people see of the host. */
+  /** Returns what the dashboard shows about the host. */
   about(): AboutHost;
   /** Registers the host's credential with the server. Rejects with ApiError. */
   register(): Promise<void>;
-  /** The server takes nothing from this host any more. */
+  /** Called when the server refuses this host permanently. */
   onRevoked(message: string): void;
   /** `sessionId`: the session that asked. */
   onAnswer(answer: DequeueResponse, sessionId: string): void;
-  /** Milliseconds from asking to the answer, and how many runs came; null: it failed. */
+  /** Milliseconds from the request to the answer, and the number of runs received; null: it failed. */
   onPoll(ms: number, runs: number | null): void;
 }
 
-/** Keeps a poll waiting at the server at all times, also when the host is full: notices come that way. */
+/**
+ * Keeps a poll waiting at the server at all times, even when the host is full, because notices arrive that
+ * way.
+ */
 export class Poller {
   readonly #options: PollerOptions;
   readonly #waiting = new Map<symbol, number>();
@@ -53,9 +56,10 @@ export class Poller {
   }
 
   /**
-   * Makes the host's session known: the server ends the host's earlier ones. Registers the host where the server does not know
-   * it, and tries until the server answers.
-   * @throws HostError when the server refuses the host's token, credential or request: trying again won't help
+   * Announces the host's session, so that the server ends the host's earlier ones. Registers the host if the
+   * server does not know it, and retries until the server answers.
+   * @throws HostError if the server refuses the host's token, credential or request, in which case a retry
+   * can't succeed
    */
   async connect(): Promise<void> {
     const { log, session } = this.#options;
@@ -81,8 +85,8 @@ export class Poller {
   }
 
   /**
-   * False where the server could not be reached meanwhile.
-   * @throws HostError when the server refuses the registration
+   * Returns false if the server could not be reached.
+   * @throws HostError if the server refuses the registration
    */
   async #register(): Promise<boolean> {
     try {
@@ -102,7 +106,10 @@ export class Poller {
     }
   }
 
-  /** Asks for what there is room for; to be called when there may be more room. Coalesces the calls of one turn. */
+  /**
+   * Requests runs for the available room; to be called when there may be more room. Coalesces the calls of
+   * one turn.
+   */
   readonly poke = (): void => {
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -170,7 +177,7 @@ export class Poller {
   }
 
   async #rest(error: unknown): Promise<void> {
-    // Polls that fail together are one failure.
+    // Polls that fail together count as one failure.
     if (this.#resting) return;
     this.#resting = true;
     this.#failures += 1;

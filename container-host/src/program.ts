@@ -25,7 +25,7 @@ file that only this user can read, or /dev/fd/N, is the safer way to pass the ho
 `;
 };
 
-/** A descriptor is closed once it is read, so that nothing that is started here inherits it. @throws HostError */
+/** A descriptor is closed after it is read, so that no child process inherits it. @throws HostError */
 function readSecret(path: string): string {
   try {
     const descriptor = /^\/dev\/fd\/(\d+)$/.exec(path)?.[1];
@@ -38,7 +38,7 @@ function readSecret(path: string): string {
   }
 }
 
-/** @throws HostError naming what is wrong and how it is given */
+/** @throws HostError that says what is wrong and how to set it */
 function readOptions(argv: string[], env: NodeJS.ProcessEnv): HostOptions {
   const options = Object.fromEntries(
     [...Object.keys(HOST_FLAGS), TOKEN_FILE_FLAG].map((flag) => [flag, { type: "string" as const }]),
@@ -76,8 +76,8 @@ function readOptions(argv: string[], env: NodeJS.ProcessEnv): HostOptions {
 }
 
 /**
- * The container host as a program, until it is stopped by a signal. Prints one line of JSON on standard output when it polls:
- * `{"ready":true,"hostId","executor","metricsUrl","pid"}`; what it has to say goes to standard error.
+ * Runs the container host as a program until a signal stops it. Prints one line of JSON on standard output
+ * when it polls: `{"ready":true,"hostId","executor","metricsUrl","pid"}`; its log goes to standard error.
  * Exit codes: 0 after SIGTERM or SIGINT (a second one ends it at once: 130), 1 when it can't start.
  */
 export async function runHost(argv: string[]): Promise<void> {
@@ -91,7 +91,7 @@ export async function runHost(argv: string[]): Promise<void> {
 async function run(argv: string[]): Promise<void> {
   const log = stderrLog();
   const options = readOptions(argv, process.env);
-  // Nothing that is started here inherits it.
+  // Deleted so that no child process inherits it.
   delete process.env.ACME_HOST_TOKEN;
   const host = await startHost(options, log);
   let asked = 0;

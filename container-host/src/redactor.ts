@@ -7,14 +7,17 @@ import type {
   TaskRunError,
 } from "@acme/sdk/contract";
 
-/** What stands in place of a secret's value. */
+/** The replacement of a secret's value. */
 export const REDACTED = "[redacted]";
-/** A shorter value is found everywhere: to take it out would make logs useless and hide nothing. */
+/** Shorter values occur everywhere: redacting them would make logs useless and hide nothing. */
 const MIN_LENGTH = 5;
-/** Each line of a multi-line value (a key in PEM) that has this length is redacted by itself, because loggers split lines. */
+/**
+ * Each line of a multi-line value (such as a PEM key) of at least this length is redacted by itself, because
+ * loggers split lines.
+ */
 const MIN_LINE_LENGTH = 8;
 
-/** Takes the values of an environment's secrets out of what is recorded of its runs. */
+/** Redacts the values of an environment's secrets in everything that is recorded about its runs. */
 export class Redactor {
   readonly #pattern: RegExp | undefined;
   /** Values of several lines. */
@@ -24,7 +27,7 @@ export class Redactor {
     const parts = new Set<string>();
     for (const name of secretNames) for (const part of partsOf(env[name] ?? "")) parts.add(part);
     this.#blocks = secretNames.map((name) => linesOf(env[name] ?? "")).filter(({ length }) => length > 1);
-    // The longest first: where one value contains another, the whole longer one is replaced.
+    // Longest first, so that if one value contains another, the whole longer one is replaced.
     const sorted = [...parts].sort((a, b) => b.length - a.length);
     if (sorted.length > 0) this.#pattern = new RegExp(sorted.map(escapeRegExp).join("|"), "g");
   }
@@ -42,7 +45,7 @@ export class Redactor {
     }));
   }
 
-  /** Ids and times are not looked at. */
+  /** Ids and times are not searched. */
   records(records: { spans: SpanRecord[]; metrics: MetricPoint[] }): {
     spans: SpanRecord[];
     metrics: MetricPoint[];
@@ -73,7 +76,10 @@ export class Redactor {
     return this.#value(attributes) as Attributes;
   }
 
-  /** A write of several lines is several entries: a value that lies across them is found there, however short its lines are. */
+  /**
+   * A write of several lines becomes several entries. A value that spans them is found as well, however short
+   * its lines are.
+   */
   #withoutBlocks(entries: LogEntry[]): LogEntry[] {
     if (this.#blocks.length === 0) return entries;
     const messages = entries.map(({ message }) => message);
@@ -93,7 +99,10 @@ export class Redactor {
     return entries.map((entry, index) => ({ ...entry, message: messages[index] ?? entry.message }));
   }
 
-  /** An output is the task's own to return; an error's text often holds what a library was called with. */
+  /**
+   * An output is not redacted, because the task chose to return it; an error's text often contains a
+   * library's arguments.
+   */
   outcome<T extends AttemptOutcome>(outcome: T): T {
     if (!this.#pattern || !("error" in outcome)) return outcome;
     return { ...outcome, error: this.#value(outcome.error) as TaskRunError };
@@ -113,7 +122,7 @@ export class Redactor {
   }
 }
 
-/** The value as it is, as it is inside JSON, and its longer lines. */
+/** Returns the value, its form inside JSON, and its longer lines. */
 function partsOf(value: string): string[] {
   const trimmed = value.trim();
   if (trimmed.length < MIN_LENGTH) return [];

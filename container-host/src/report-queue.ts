@@ -13,20 +13,20 @@ export interface Lease {
   token: number;
 }
 
-/** `seq` is between the host and the runtime: the server doesn't know it. */
+/** `seq` is known only to the host and the runtime, not to the server. */
 export type ReportedJournal = RunJournal & { seq: number };
 
-/** An item with its JSON, which is made once: it is what is sent and what counts. */
+/** An item with its JSON, which is serialized once, for sending and for measuring. */
 export interface Pending<T> {
   item: T;
   json: string;
   /** Size of the JSON in UTF-8. */
   bytes: number;
-  /** How often in a row the server could not take it. */
+  /** The number of consecutive times that the server could not take it. */
   retries: number;
 }
 
-/** What is sent until it is acknowledged, by kind. */
+/** Items that are sent until they are acknowledged, by kind. */
 export interface RunReports {
   started: Pending<AttemptStarted>[];
   journals: Pending<ReportedJournal>[];
@@ -34,7 +34,7 @@ export interface RunReports {
   suspensions: Pending<RunSuspension>[];
 }
 
-/** What one report carries. */
+/** The contents of one report. */
 export interface ReportBatch extends RunReports {
   heartbeats: Lease[];
   checkpoints: KeptCheckpoint[];
@@ -43,7 +43,7 @@ export interface ReportBatch extends RunReports {
 type Kind = keyof RunReports;
 type PendingOfRun = { [K in Kind]: RunReports[K][number] & { kind: K } }[Kind];
 
-/** What is to be reported about one run, in order, and when. */
+/** The pending reports about one run, in order, and when to send them. */
 interface Lane {
   items: PendingOfRun[];
   /** Milliseconds of the monotonic clock before which it is not sent again. */
@@ -82,11 +82,11 @@ export function pendingOf<T>(item: T): Pending<T> {
 }
 
 /**
- * What is to be reported until the server has acknowledged it; without I/O and without a clock of its own.
+ * The reports that the server has not acknowledged. It does no I/O and has no clock of its own.
  *
- * Each run has a lane, in which its items keep their order. Lanes are sent in the order in which they were filled. A lane that
- * the server could not take goes behind all others and waits longer each time, so one run, queue or organization that can't be
- * served never delays the rest.
+ * Each run has a lane, in which its items keep their order. Lanes are sent in the order in which they were
+ * filled. A lane that the server could not take moves behind all others and waits longer each time, so one
+ * run, queue or organization that can't be served never delays the rest.
  */
 export class ReportQueue {
   /** By run id, in the order in which they are sent. */
@@ -107,17 +107,17 @@ export class ReportQueue {
     return this.#items + this.#heartbeats.length + this.#checkpoints.length;
   }
 
-  /** Whether a run may have stopped until what it did is durable. */
+  /** Returns whether a run may be waiting for something to become durable. */
   get isAwaited(): boolean {
     return this.#journals > 0;
   }
 
-  /** Journals, ends and suspensions that have not been acknowledged. */
+  /** Returns the number of journals, ends and suspensions that have not been acknowledged. */
   get unacknowledged(): number {
     return this.#items - this.#starts;
   }
 
-  /** Bytes of JSON that wait. */
+  /** Returns the number of pending bytes of JSON. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -146,12 +146,12 @@ export class ReportQueue {
     this.#heartbeatsNotBefore = 0;
   }
 
-  /** The server is asked whether these are still of use. */
+  /** Asks the server whether these are still needed. */
   checkpoints(kept: KeptCheckpoint[]): void {
     this.#checkpoints = kept;
   }
 
-  /** Milliseconds until something can be sent: 0 now, null where nothing waits. */
+  /** Returns the milliseconds until something can be sent: 0 now, null if nothing waits. */
   dueIn(now: number): number | null {
     let at = Number.POSITIVE_INFINITY;
     if (this.#checkpoints.length > 0) at = 0;
@@ -164,8 +164,8 @@ export class ReportQueue {
   }
 
   /**
-   * Takes the next batch out. `failures` of the last reports in a row make it smaller, down to one item: should one item be
-   * why the server fails, the others are soon sent without it.
+   * Removes and returns the next batch. Consecutive `failures` make it smaller, down to one item: if one item
+   * makes the server fail, the others are soon sent without it.
    */
   take(now: number, failures = 0): ReportBatch {
     const batch = emptyBatch();
@@ -198,7 +198,9 @@ export class ReportQueue {
     return batch;
   }
 
-  /** Puts back a batch that got no answer: behind what came since, each run's items before its own later ones. */
+  /**
+   * Puts back a batch that got no answer: behind newer lanes, but each run's items before its own later ones.
+   */
   putBack(batch: ReportBatch): void {
     this.#return(batch, 0);
     if (this.#heartbeats.length === 0) this.#heartbeats = batch.heartbeats;
@@ -206,8 +208,8 @@ export class ReportQueue {
   }
 
   /**
-   * Puts back what the server could not take, behind the rest. `waitMs`: how long a run's items wait after so many retries in
-   * a row (from 1).
+   * Puts back what the server could not take, behind the rest. `waitMs`: how long a run's items wait after
+   * this many consecutive retries (from 1).
    */
   retry(batch: ReportBatch, now: number, waitMs: (retries: number) => number): void {
     for (const kind of KINDS) for (const pending of batch[kind]) pending.retries += 1;
@@ -262,7 +264,7 @@ function put(batch: RunReports, pending: PendingOfRun): void {
   else batch.suspensions.push(pending);
 }
 
-/** A batch's items by run, each run's in the order in which they are reported. */
+/** Groups a batch's items by run, each run's in the order in which they are reported. */
 function byRun(batch: RunReports): Map<string, PendingOfRun[]> {
   const all: PendingOfRun[] = [
     ...batch.started.map((pending) => ({ ...pending, kind: "started" as const })),
@@ -273,7 +275,10 @@ function byRun(batch: RunReports): Map<string, PendingOfRun[]> {
   return Map.groupBy(all, ({ item }) => item.runId);
 }
 
-/** The part of a batch whose verdict is "retry" (or missing). The server is asked about checkpoints again anyway. */
+/**
+ * Returns the part of a batch whose verdict is "retry" (or missing). The server is asked about checkpoints
+ * again anyway.
+ */
 export function unanswered(
   batch: ReportBatch,
   verdicts: Omit<ReportResponse, "checkpoints" | "apiTokens" | "logs">,
@@ -291,7 +296,7 @@ export function unanswered(
   };
 }
 
-/** Splits a batch that was refused, to find out which item is the culprit. Null: it has only one. */
+/** Splits a refused batch, to find the item that caused the refusal. Returns null if it has only one. */
 export function halves(batch: ReportBatch): [ReportBatch, ReportBatch] | null {
   if (sizeOf(batch) <= 1) return null;
   // By kind first, in the order in which they are reported, so that no half reports a run's end before its start.
@@ -320,7 +325,7 @@ export function halves(batch: ReportBatch): [ReportBatch, ReportBatch] | null {
   return [half(true), half(false)];
 }
 
-/** JSON of a `ReportRequest` with this batch; `head` holds its other fields. */
+/** Returns the JSON of a `ReportRequest` with this batch; `head` has its other fields. */
 export function batchBody(head: object, batch: ReportBatch): string {
   const { heartbeats, checkpoints } = batch;
   const fields = JSON.stringify({ ...head, heartbeats, checkpoints }).slice(0, -1);

@@ -27,12 +27,16 @@ import {
 } from "./report-queue.ts";
 import type { Session } from "./session.ts";
 
-/** Wait before a run's items are sent again whose owner could not be reached: it doubles up to the longest. */
+/**
+ * The wait before items of a run whose owner could not be reached are sent again. It doubles up to the
+ * maximum.
+ */
 const RETRY = { firstMs: 200, maxMs: 10_000 };
 
 /**
- * A report of fewer items than this follows the one before only after this many milliseconds, while other attempts run that
- * may end meanwhile: a call costs the server more than an item. A report that a run waits for is sent at once.
+ * While other attempts run that may end soon, a report with fewer items than this is sent only this many
+ * milliseconds after the previous one, because a call costs the server more than an item. A report that a run
+ * waits for is sent at once.
  */
 const GATHER_MS = 8;
 const GATHER_ITEMS = 64;
@@ -43,23 +47,23 @@ export interface ReporterOptions {
   log: HostLog;
   /** How many attempts run. */
   executing(): number;
-  /** The lease is over, or the run was canceled: stop that attempt. */
+  /** The lease has ended, or the run was canceled, so that attempt has to stop. */
   onLost(lease: Lease, verdict: "stale" | "canceled"): void;
   /** The lease was renewed, with the next token for code inside the run. */
   onRenewed(lease: Lease, apiToken: string): void;
   /** The entries are durable. */
   onJournaled(journal: ReportedJournal): void;
-  /** The server will never take this journal: the attempt can't continue. */
+  /** The server will never accept this journal, so the attempt can't continue. */
   onJournalRefused(journal: ReportedJournal, message: string): void;
   onSuspension(suspension: RunSuspension, verdict: SuspensionVerdict): void;
   onCheckpoint(kept: KeptCheckpoint, verdict: CheckpointVerdict): void;
-  /** Milliseconds a report took, and its items; null: it failed. */
+  /** The milliseconds that a report took, and its number of items; null: it failed. */
   onReport(ms: number, items: number | null): void;
 }
 
 /**
- * Reports to the server what happened, in as few calls as possible: one call at a time, and what comes up meanwhile goes
- * together into the next. Everything is sent until it is acknowledged.
+ * Reports to the server in as few calls as possible: one call at a time, and everything that happens
+ * meanwhile goes into the next. Everything is sent until it is acknowledged.
  */
 export class Reporter {
   readonly #options: ReporterOptions;
@@ -67,9 +71,9 @@ export class Reporter {
   readonly #aborted = new AbortController();
   #scheduled = false;
   #sending: Promise<void> | undefined;
-  /** Sends again what has to wait before. */
+  /** Sends items again after their wait. */
   #retryTimer: NodeJS.Timeout | undefined;
-  /** Ends the wait for more to report; undefined: there is none. */
+  /** Ends the wait for more items; undefined if there is none. */
   #endGathering: (() => void) | undefined;
   #failures = 0;
   #lastReport = 0;
@@ -110,12 +114,14 @@ export class Reporter {
     this.#schedule();
   }
 
-  /** Journals, completions and suspensions that the server has not acknowledged and that are not on their way. */
+  /**
+   * Returns the number of journals, completions and suspensions that are neither acknowledged nor in transit.
+   */
   get unacknowledged(): number {
     return this.#queue.unacknowledged;
   }
 
-  /** Bytes of JSON that wait. */
+  /** Returns the number of pending bytes of JSON. */
   get bytes(): number {
     return this.#queue.bytes;
   }
@@ -129,7 +135,10 @@ export class Reporter {
     }
   }
 
-  /** Ends the session at the server: what it still leases to this host is queued again at once. Best effort. */
+  /**
+   * Ends the session at the server, so that runs still leased to this host are queued again at once. Best
+   * effort.
+   */
   async goodbye(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     for (let failures = 1; performance.now() < deadline; failures++) {
@@ -143,7 +152,7 @@ export class Reporter {
     }
   }
 
-  /** Sends nothing more. */
+  /** Stops sending. */
   stop(): void {
     this.#aborted.abort();
     clearTimeout(this.#retryTimer);
@@ -207,7 +216,7 @@ export class Reporter {
     }
   }
 
-  /** @throws Error when the server did not answer: the whole batch is to be sent again */
+  /** @throws Error if the server did not answer, so that the whole batch has to be sent again */
   async #send(batch: ReportBatch): Promise<void> {
     let verdicts: Awaited<ReturnType<HostApi["report"]>>;
     try {
@@ -251,7 +260,7 @@ export class Reporter {
         try {
           await this.#send(part);
         } catch {
-          // The server is gone meanwhile: what was not reported waits for its return.
+          // The server has become unreachable: everything that was not reported waits for its return.
           for (const rest of parts.slice(index).toReversed()) this.#queue.putBack(rest);
           this.#failures += 1;
           await sleep(backoffMs(this.#failures), this.#aborted.signal);

@@ -21,10 +21,10 @@ export const minus = (a: Resources, b: Resources): Resources => ({
   memory: a.memory - b.memory,
 });
 
-/** Tolerance, because sums of fractions of cores are not exact. */
+/** Tolerance for rounding errors in sums of fractions of cores. */
 const EPSILON = 1e-9;
 
-/** How many more of `each` fit into `capacity` beside `used`. */
+/** Returns how many more of `each` fit into `capacity` in addition to `used`. */
 export function roomFor(each: Resources, used: Resources, capacity: Resources): number {
   const free = minus(capacity, used);
   let room = Number.POSITIVE_INFINITY;

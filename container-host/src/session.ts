@@ -14,17 +14,17 @@ export class Session {
     return this.#sessionId;
   }
 
-  /** The server ended the session and gave its runs to other hosts. */
+  /** Starts a new session, because the server ended the previous one and gave its runs to other hosts. */
   renew(): void {
     this.#sessionId = randomUUID();
   }
 
-  /** The server answered. */
+  /** Records that the server answered. */
   heard(): void {
     this.#lastContact = performance.now();
   }
 
-  /** Milliseconds since the server last answered. */
+  /** Returns the milliseconds since the server last answered. */
   get silentMs(): number {
     return performance.now() - this.#lastContact;
   }

@@ -18,13 +18,13 @@ import { ApiError, type HostApi } from "./api.ts";
 import { orLate } from "./or-late.ts";
 
 const PING_MS = 20_000;
-/** A connection whose ping was not answered for this long is closed, and another one is opened. */
+/** After this long without an answer to a ping, the connection is closed and another one is opened. */
 const PONG_MS = 10_000;
 const CALL_MS = 30_000;
 /** How long a call waits for a connection that is being opened. */
 const OPEN_MS = 1_000;
 
-/** Codes after which another connection would be refused too. */
+/** Close codes after which another connection would be refused too. */
 const FINAL: number[] = [
   TUNNEL_CLOSE.unauthorized,
   TUNNEL_CLOSE.forbidden,
@@ -37,14 +37,14 @@ const FINAL: number[] = [
 export interface TunnelOptions {
   /** Base URL of the Worker. */
   apiUrl: string;
-  /** Called before each connection. Undefined: no token can be had now, and the connection is tried again. */
+  /** Called before each connection. Undefined: no token is available now, and the connection is retried. */
   token(): Promise<string | undefined>;
   query: TunnelQuery;
-  /** Returns a version's bundle; undefined: it was not built on this machine. */
+  /** Returns a version's bundle; undefined if it was not built on this machine. */
   bundle(deploymentId: string): Buffer | undefined;
-  /** The connection was opened; or it was lost, or could not be opened. It is opened again by itself. */
+  /** Called when the connection was opened, was lost, or could not be opened. It reconnects automatically. */
   onConnection(isOpen: boolean): void;
-  /** The server refuses this machine; the tunnel is over. */
+  /** Called when the server refuses this machine, which ends the tunnel. */
   onRefused(failure: TunnelFailure): void;
 }
 
@@ -61,7 +61,7 @@ export class TunnelApi implements HostApi {
   #lastId = 0;
   #open = Promise.withResolvers<void>();
   #isOpen = false;
-  /** Why the connection is about to be closed, or was, for good. */
+  /** Why the tunnel is about to end, or has ended. */
   #failure: TunnelFailure | null = null;
   #isOver = false;
   #hasToken = false;
@@ -87,7 +87,7 @@ export class TunnelApi implements HostApi {
     this.#socket.addEventListener("close", ({ code }) => this.#closed(code));
   }
 
-  /** A tunnel has no registration: its key is its credential. */
+  /** A tunnel needs no registration: its key is its credential. */
   async register(): Promise<void> {}
 
   async dequeue(request: DequeueRequest, signal?: AbortSignal): Promise<DequeueResponse> {
@@ -129,7 +129,8 @@ export class TunnelApi implements HostApi {
     this.#lastId += 1;
     const id = this.#lastId;
     const answer = new Promise<unknown>((resolve, reject) => this.#calls.set(id, { resolve, reject }));
-    // It is rejected before anybody waits for it where the tunnel ends while the connection is opened.
+    // It can be rejected before anybody waits for it, if the tunnel ends while the connection is being
+    // opened.
     answer.catch(() => {});
     const timer =
       timeoutMs === undefined
@@ -138,12 +139,12 @@ export class TunnelApi implements HostApi {
     try {
       if (!this.#isOpen) {
         const opening = orAborted(Promise.race([this.#open.promise, answer]), signal);
-        // Whoever reports tries again by itself, and can't wait for long at its end.
+        // The reporter retries by itself, and can't wait for long at its end.
         if (timeoutMs === undefined) await opening;
         else if ((await orLate(opening, OPEN_MS)) === "late")
           throw new Error("There is no connection to the server");
       }
-      // The schemas of the calls are checked by the server.
+      // The server checks the schemas of the calls.
       this.#socket.send(JSON.stringify({ id, call, body } as TunnelRequest));
       const parsed = schema.safeParse(await orAborted(answer, signal));
       if (!parsed.success)
@@ -163,7 +164,7 @@ export class TunnelApi implements HostApi {
     return token === undefined ? [TUNNEL_SUBPROTOCOL] : [TUNNEL_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL + token];
   }
 
-  /** Whether another connection would be refused too. */
+  /** Returns whether another connection would be refused too. */
   #isFinal(code: number): boolean {
     return this.#hasToken && FINAL.includes(code);
   }
@@ -180,7 +181,7 @@ export class TunnelApi implements HostApi {
   }
 
   #opened(): void {
-    // Without a token the server says so and closes it.
+    // Without a token, the server reports that and closes the connection.
     if (!this.#hasToken) return;
     this.#isOpen = true;
     this.#open.resolve();
@@ -246,7 +247,7 @@ export class TunnelApi implements HostApi {
 
 const errorOf = ({ status, error, code }: TunnelFailure): ApiError => new ApiError(status, error, code);
 
-/** Rejects when the signal is aborted. What `work` comes to afterwards is ignored. */
+/** Rejects when the signal is aborted. A later result of `work` is ignored. */
 function orAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (!signal) return work;
   return new Promise<T>((resolve, reject) => {

@@ -53,7 +53,7 @@ function parseJson(text: string): unknown {
   }
 }
 
-/** What a fresh installation starts with. Sending it again changes nothing. */
+/** What a new installation starts with. Repeating the call changes nothing. */
 export interface BootstrapBody {
   organization: { slug: string; name: string };
   project: { ref: string; name: string };
@@ -62,8 +62,8 @@ export interface BootstrapBody {
 }
 
 /**
- * Creates the organization, project, environments and keys that are missing. Returns what was revoked or deleted since: that
- * does not keep a server from starting.
+ * Creates the organization, project, environments and keys that are missing. Returns what has been revoked or
+ * deleted since, which does not keep a server from starting.
  */
 export async function bootstrap(apiUrl: string, adminToken: string, body: BootstrapBody): Promise<string[]> {
   const response = await fetch(`${apiUrl}/admin/v1/bootstrap`, {
@@ -76,14 +76,17 @@ export async function bootstrap(apiUrl: string, adminToken: string, body: Bootst
   throw new ServerError(`The project could not be set up: ${response.status} ${text.slice(0, 500)}`);
 }
 
-/** A link that signs the owner of the default organization in, once; and whether they have ever signed in. */
+/**
+ * Returns a link that signs the owner of the default organization in once, and whether they have ever signed
+ * in.
+ */
 export interface SignInLink {
   url: string;
   expiresAt: string;
   hasSignedIn: boolean;
 }
 
-/** Makes the person an owner of the organization if they are not there yet. */
+/** Makes the person an owner of the organization if they are not a member yet. */
 export async function createSignInLink(
   apiUrl: string,
   adminToken: string,

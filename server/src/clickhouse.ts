@@ -9,14 +9,17 @@ const PATIENCE_MS = 10_000;
 const RETRY_MS = 1_000;
 const RETRY_LATER_MS = 15_000;
 
-/** @throws ServerError where it is no address of a ClickHouse */
+/** @throws ServerError if it is not the address of a ClickHouse */
 export function clickhouseAddress(url: string): ClickHouseAddress {
   const address = parseClickHouseUrl(url);
   if ("problem" in address) throw new ServerError(address.problem);
   return address;
 }
 
-/** Brings the schema of a ClickHouse to the version that this server needs. Returns what was applied now. */
+/**
+ * Migrates the schema of a ClickHouse to the version that this server needs. Returns the steps that were
+ * applied.
+ */
 export async function migrate({ url, username, password, database }: ClickHouseAddress): Promise<string[]> {
   const connect = (to: string) =>
     createClient({
@@ -37,8 +40,8 @@ export async function migrate({ url, username, password, database }: ClickHouseA
 }
 
 /**
- * Migrates while the server starts. Runs need no ClickHouse: where it does not answer, the server starts all the same, and this
- * goes on in the background until it does or `signal` is aborted.
+ * Migrates while the server starts. Runs do not need ClickHouse: if it does not answer, the server starts
+ * anyway, and this retries in the background until it does or `signal` is aborted.
  */
 export async function migrateAtStart(
   address: ClickHouseAddress,

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-/** Where one server keeps everything: one folder, one server at a time. */
+/** The folder in which a server keeps everything. Only one server uses it at a time. */
 export interface DataDir {
   root: string;
   /** SQLite files of the Durable Objects. */
@@ -13,17 +13,17 @@ export interface DataDir {
   /** Generated at every start: the Worker's module and workerd's configuration. */
   generated: string;
   secretsFile: string;
-  /** What its operator sets: mail, sign-in, networks. */
+  /** The operator's settings: mail, sign-in, networks. */
   settingsFile: string;
-  /** What a client needs to talk to this server. */
+  /** What a client needs to call this server. */
   localFile: string;
-  /** The version that wrote the folder last. */
+  /** The version that last wrote the folder. */
   versionFile: string;
-  /** Process ids of the server and its parts, as they are now. */
+  /** Current process ids of the server and its parts. */
   pidsFile: string;
 }
 
-/** The layout of a data folder. Creates what is missing; nobody but its owner may read it. */
+/** Returns the layout of a data folder. Creates what is missing; only its owner may read it. */
 export function openDataDir(path: string): DataDir {
   const root = resolve(path);
   const dir: DataDir = {
@@ -39,7 +39,7 @@ export function openDataDir(path: string): DataDir {
     pidsFile: join(root, "pids.json"),
   };
   mkdirSync(root, { recursive: true, mode: 0o700 });
-  // An existing folder may be open to others.
+  // An existing folder may be readable by other users.
   chmodSync(root, 0o700);
   for (const path of [dir.objects, dir.blobs, dir.host, dir.generated]) mkdirSync(path, { recursive: true });
   return dir;

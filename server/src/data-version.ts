@@ -2,10 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { ServerError } from "./errors.ts";
 import { writePrivateJson } from "./private-file.ts";
 
-/** The parts of a version that say what it can read: `0.4.2-beta.1` → [0, 4, 2]. */
+/** Returns the numbers of a version: `0.4.2-beta.1` → [0, 4, 2]. */
 const numbers = (version: string): number[] => version.split("-")[0]!.split(".").map(Number);
 
-/** Whether `a` is a later release than `b`. A release and its previews count as one. */
+/** Returns whether `a` is a later release than `b`. A release and its previews count as one. */
 export function isNewer(a: string, b: string): boolean {
   const [left, right] = [numbers(a), numbers(b)];
   const differs = left.findIndex((part, index) => part !== right[index]);
@@ -13,8 +13,9 @@ export function isNewer(a: string, b: string): boolean {
 }
 
 /**
- * Notes that this version writes a data folder. Newer versions change what is in it, and older ones can't read that.
- * @throws ServerError where a newer version wrote it
+ * Records that this version writes a data folder. Newer versions change its contents, which older ones then
+ * can't read.
+ * @throws ServerError if a newer version wrote it
  */
 export function claimVersion(file: string, version: string): void {
   if (existsSync(file)) {

@@ -2,12 +2,14 @@ import { execFileSync } from "node:child_process";
 
 /** workerd keeps two file descriptors for each WebSocket. */
 const PER_SOCKET = 2;
-/** Kept for everything else: the objects' databases (three each while they are open), requests and polls. */
+/**
+ * Reserved for everything else: the objects' databases (three each while they are open), requests and polls.
+ */
 const RESERVED = 4_096;
 
 /**
- * How many WebSockets workerd may hold with this limit of open files. Without a bound, sockets would take the last file
- * descriptors, and then no object could open its database. Null: there is no limit.
+ * Returns how many WebSockets workerd may hold with this limit of open files; null if there is no limit.
+ * Without a bound, sockets would use up all file descriptors, and no object could open its database.
  */
 export function mostSockets(openFiles: number | null): number | null {
   if (openFiles === null) return null;
@@ -15,8 +17,8 @@ export function mostSockets(openFiles: number | null): number | null {
 }
 
 /**
- * The limit of open files of the processes that this one starts; Node raises its own to what the system allows. Null:
- * there is none, or the system does not say.
+ * Returns the limit of open files of child processes (Node raises its own to the system's maximum); null if
+ * there is none, or it is unknown.
  */
 export function openFilesLimit(): number | null {
   try {

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { SECRET_FD } from "./part.ts";
 import { platform } from "./platform.ts";
 
-/** How the container host is started: see container-host/src/main.ts. */
+/** Starts the container host: see container-host/src/main.ts. */
 export const hostCommand = (options: { dataDir: string; executor: string }): Command => ({
   file: process.execPath,
   args: [

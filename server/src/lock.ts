@@ -3,7 +3,7 @@ import { ServerError } from "./errors.ts";
 
 /**
  * Takes a data folder for this process until the returned function is called or the process ends, however it ends.
- * @throws ServerError where another server has it
+ * @throws ServerError if another server has it
  */
 export function lockDataDir(root: string): () => void {
   try {

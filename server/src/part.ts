@@ -11,7 +11,10 @@ export interface PartSpec {
   command: Command;
   env: NodeJS.ProcessEnv;
   cwd: string;
-  /** A text that the program reads from descriptor SECRET_FD: other processes of its user could read its environment. */
+  /**
+   * A text that the program reads from descriptor SECRET_FD, because other processes of its user could read
+   * its environment.
+   */
   secret?: string;
   /** Called before each start. */
   beforeStart?(): void;
@@ -19,9 +22,12 @@ export interface PartSpec {
   graceMs: number;
   /** A line it printed. */
   onLine(line: string): void;
-  /** It runs, with this pid. */
+  /** The program runs with this pid. */
   onStart(pid: number): void;
-  /** It ended without having been stopped. It is restarted after `restartInMs`; null: it is not. */
+  /**
+   * The program ended without having been stopped. It is restarted after `restartInMs`; null: it is not
+   * restarted.
+   */
   onCrash(how: string, restartInMs: number | null): void;
 }
 
@@ -31,12 +37,12 @@ export interface Part {
   start(): void;
   /** From now on it is restarted when it crashes, with a growing delay. */
   keepAlive(): void;
-  /** Resolves with how it ended, when it ends next. */
+  /** Resolves at its next end, with how it ended. */
   ended(): Promise<string>;
   /** Asks it to end, kills it after the grace period, resolves when it is gone. */
   stop(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  /** The last lines it printed. */
+  /** Returns the last lines of its output. */
   recentOutput(): string;
 }
 
@@ -45,7 +51,7 @@ export const SECRET_FD = 5;
 const KEPT_LINES = 30;
 const LAST_OUTPUT_MS = 500;
 
-/** One child process that is watched, and never outlives this one. */
+/** One supervised child process, which never outlives this one. */
 export function createPart(spec: PartSpec): Part {
   let child: ChildProcess | undefined;
   let pid: number | undefined;
@@ -69,7 +75,7 @@ export function createPart(spec: PartSpec): Part {
     try {
       spec.beforeStart?.();
     } catch (error) {
-      // The program fails for want of it, and is started again later.
+      // Without the secret the program fails, and is started again later.
       print(`could not be prepared: ${messageOf(error)}`);
     }
     startedAt = Date.now();
@@ -82,7 +88,7 @@ export function createPart(spec: PartSpec): Part {
     });
     const pipes: readonly (Readable | Writable | null | undefined)[] = started.stdio;
     const secretPipe = pipes[SECRET_FD] as Writable;
-    // A program that does not read it may have ended.
+    // The program may have ended without reading it.
     secretPipe.on("error", () => {});
     secretPipe.end(spec.secret ?? "");
     child = started;
@@ -98,10 +104,10 @@ export function createPart(spec: PartSpec): Part {
     started.stdin!.on("error", () => {});
     started.once("error", (error) => hasEnded(started, `could not be started: ${error.message}`));
     started.once("exit", (code, signal) => {
-      // Its own children, which it can't have stopped where it was killed, are in its process group.
+      // Its own children are in its process group: a killed program could not stop them.
       if (started.pid !== undefined) signalPid(-started.pid, "SIGKILL");
       const how = signal ? `was killed by ${signal}` : `ended with code ${code}`;
-      // Its last output is still in the pipes. A process that left the group may keep them open for ever.
+      // Its last output is still in the pipes. A process that left the group may keep them open forever.
       started.once("close", () => hasEnded(started, how));
       setTimeout(() => hasEnded(started, how), LAST_OUTPUT_MS).unref();
     });
@@ -153,7 +159,7 @@ function signalPid(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch (error) {
-    // It has ended already, which is what was wanted.
+    // The process has ended already, which was the goal.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }

@@ -5,9 +5,11 @@ import { buildDashboard } from "./dashboard-build.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 import { readWranglerConfig, type WorkerSettings } from "./wrangler-config.ts";
 
-/** The files that the server runs: made from their sources in a checkout, ready in the published package. */
+/**
+ * The files that the server runs: built from their sources in a checkout, prebuilt in the published package.
+ */
 export interface Platform {
-  /** What wrangler.toml says. */
+  /** The settings of wrangler.toml. */
   settings(): WorkerSettings;
   /** Writes the Worker as one module. @throws ServerError with the compiler's messages */
   writeWorker(outfile: string): Promise<void>;

@@ -2,8 +2,8 @@ import { createServer } from "node:net";
 import { ServerError } from "./errors.ts";
 
 /**
- * The port to listen on: `port` itself where nobody listens there, or any free one for 0.
- * @throws ServerError where it is taken or not allowed
+ * Returns the port to listen on: `port` itself if it is free, or any free one for 0.
+ * @throws ServerError if it is taken or not allowed
  */
 export function claimPort(host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {

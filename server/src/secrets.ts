@@ -8,7 +8,7 @@ import { writePrivateJson } from "./private-file.ts";
 const Secret = z.string().min(16);
 
 export const ServerSecrets = z.object({
-  /** What container hosts show to the Worker. */
+  /** The token with which container hosts register with the Worker. */
   hostToken: Secret,
   adminToken: Secret,
   /** What a scraper of the server's metrics shows. */
@@ -17,7 +17,10 @@ export const ServerSecrets = z.object({
   signingKey: Secret,
   /** To rotate the signing key: the value of the Worker's `SIGNING_KEYS`, such as `k2:SECRET`. */
   signingKeys: z.string().optional(),
-  /** Seal environment variables: the value of the Worker's `ENCRYPTION_KEYS`. Without it those can't be opened. */
+  /**
+   * The value of the Worker's `ENCRYPTION_KEYS`, which encrypts environment variables. Without it, they can't
+   * be decrypted.
+   */
   encryptionKeys: z.string().optional(),
   /** API key of the production environment. */
   secretKey: Secret,
@@ -44,8 +47,8 @@ const generate = (): ServerSecrets => ({
 });
 
 /**
- * The secrets of a data folder, generated when it has none yet.
- * @throws ServerError where the file can't be read as such: generating new ones would lock all clients out
+ * Returns the secrets of a data folder, generating them if it has none yet.
+ * @throws ServerError if the file is invalid, because generating new secrets would lock all clients out
  */
 export function loadSecrets(path: string): ServerSecrets {
   if (!existsSync(path)) {

@@ -22,7 +22,10 @@ export type Executor = (typeof EXECUTORS)[number];
 
 export const DEFAULT_PORT = 8787;
 export const DEFAULT_ORGANIZATION = { slug: "default", name: "Default organization" };
-/** Who owns a new server. The address receives no mail: the operator gets the sign-in link from the server. */
+/**
+ * The owner of a new server. The address receives no mail: the operator gets the sign-in link from the
+ * server.
+ */
 export const OWNER = { email: "owner@acme.localhost", name: "Owner" };
 export const DEFAULT_PROJECT = { ref: "proj_default", name: "Default project" };
 
@@ -32,19 +35,22 @@ export interface ServerOptions {
   port?: number;
   /** Address to listen on. Default 127.0.0.1: only this machine. */
   host?: string;
-  /** What runs are executed in. `auto` (default): containers where Docker answers, processes otherwise. */
+  /** The executor of runs. `auto` (default): containers if Docker answers, otherwise processes. */
   executor?: Executor;
-  /** Address of a ClickHouse for logs, traces, metrics and queries. Default: what the settings file says, or none. */
+  /**
+   * Address of a ClickHouse for logs, traces, metrics and queries. Default: the one of the settings file, or
+   * none.
+   */
   clickhouse?: string;
   /** Variables of the Worker that differ from wrangler.toml's. */
   vars?: Record<string, string>;
-  /** Aborted: the start is given up. */
+  /** Aborts the start. */
   signal?: AbortSignal;
   /** Receives what the server and its parts say. */
   log(record: PlatformLogRecord): void;
 }
 
-/** What is written to `local.json`: all that a client on this machine needs. */
+/** The contents of `local.json`: everything that a client on this machine needs. */
 export interface LocalAccess {
   apiUrl: string;
   dashboardUrl: string;
@@ -61,9 +67,9 @@ export interface RunningServer extends LocalAccess {
   dataDir: string;
   /** Path of the file with all of the above. */
   localFile: string;
-  /** What runs are executed in. */
+  /** The executor of runs. */
   executor: string;
-  /** Signs the owner in, once, in the browser that opens it; null: they have signed in before. */
+  /** Signs the owner in once, in the browser that opens it. Null: they have signed in before. */
   signInLink: string | null;
   pids(): { worker: number | undefined; host: number | undefined };
   /** Drains the host, then stops the Worker; the data stays. Safe to call twice. */
@@ -72,17 +78,17 @@ export interface RunningServer extends LocalAccess {
 
 /** The binary for this machine; the package has no types. */
 const WORKERD = (createRequire(import.meta.url)("workerd") as { default: string }).default;
-/** workerd's advice about a flag that wrangler.toml needs for older versions. */
+/** workerd's warning about a flag that wrangler.toml needs for older versions. */
 const NOISE = /became the default as of .* does not need to be specified/;
 const STARTUP_MS = 60_000;
 const WORKER_GRACE_MS = 5_000;
-/** More than the host's own limit for what it still runs. */
+/** Longer than the host's own drain time. */
 const HOST_GRACE_MS = 30_000;
 
 /**
  * Starts the whole platform on this machine: the Worker with its objects on workerd, and a container host. Both are
  * supervised: a crashed part is restarted, and both end with this process, however it ends.
- * @throws ServerError where the user has to solve a problem first; nothing is left running then
+ * @throws ServerError if the user has to solve a problem first; nothing is left running then
  */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const host = options.host ?? "127.0.0.1";
@@ -94,7 +100,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const stopped = new AbortController();
   const stop = once(async () => {
     stopped.abort();
-    // The host stops first, because it reports to the Worker which runs it gives back.
+    // The host stops first, because it reports the runs that it gives back to the Worker.
     for (const part of parts.toReversed()) await part.stop();
     secretFiles?.remove();
     unlock();
@@ -208,7 +214,7 @@ function partFactory(dir: DataDir, parts: Part[], log: (record: PlatformLogRecor
     secret?: string;
     beforeStart?(): void;
     started?(): void;
-    /** Returns true for a line that is meant for the server, not for its output. */
+    /** Returns true for a line that is meant for the server, not for the user. */
     takesLine?(line: string): boolean;
   }): Part => {
     const { name, takesLine, started, ...spec } = options;
@@ -239,14 +245,16 @@ function workerEnvironment(): NodeJS.ProcessEnv {
   return { PATH, HOME, TMPDIR, TZ };
 }
 
-/** A Worker that answers has read its secrets. One that does not start in time is started again, with new files. */
+/**
+ * A Worker that answers has read its secrets. One that does not start in time is restarted with new files.
+ */
 function removeOnceHealthy(files: { remove(): void }, apiUrl: string): void {
   waitUntilHealthy(apiUrl, AbortSignal.timeout(STARTUP_MS), () => {}).then(files.remove, () => {});
 }
 
 const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host);
 
-/** A listener on all addresses is reached by the loopback one. */
+/** A listener on all addresses is reachable at the loopback address. */
 const urlHost = (host: string): string =>
   host === "0.0.0.0" || host === "::" ? "127.0.0.1" : bracketed(host);
 
@@ -258,7 +266,10 @@ function once(action: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** Waits for a part that was just started. @throws ServerError with its last output where it ends or takes too long */
+/**
+ * Waits for a part that was just started. @throws ServerError with its last output if it ends or takes too
+ * long
+ */
 async function up(
   part: Part,
   what: string,

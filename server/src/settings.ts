@@ -35,23 +35,23 @@ export const WORKER_SETTINGS = [
   "OTEL_METRIC_EXPORT_INTERVAL",
 ] as const;
 
-/** What the Worker may connect to, as workerd wants it: these words, or ranges of addresses. */
+/** The networks that the Worker may connect to, in workerd's form: these words, or ranges of addresses. */
 const NETWORK = /^(?:public|private|local|[\d.]+\/\d{1,2}|[\da-f:]+\/\d{1,3})$/i;
 
 export interface Settings {
-  /** Variables of the Worker. They may hold passwords. */
+  /** Variables of the Worker. They may contain passwords. */
   worker: Record<string, string>;
   /** Networks that the Worker may connect to. */
   networks: string[];
   /** Networks that alerts may go to, whose addresses tenants choose. */
   alertNetworks: string[];
-  /** PEM of certificates that it trusts beside those of browsers. */
+  /** PEM of certificates that it trusts in addition to browsers' default ones. */
   certificates: string[];
 }
 
 /**
- * The settings of a data folder: a file of lines NAME=VALUE, or none.
- * @throws ServerError that says which line can't be
+ * Returns the settings of a data folder: a file of lines NAME=VALUE, or none.
+ * @throws ServerError that names the invalid line
  */
 export function loadSettings(path: string): Settings {
   const given = existsSync(path) ? parseEnv(readFileSync(path, "utf8")) : {};

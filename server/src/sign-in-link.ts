@@ -9,9 +9,9 @@ import { DEFAULT_ORGANIZATION, OWNER } from "./server.ts";
 const Local = z.object({ apiUrl: z.string() });
 
 /**
- * Makes a link that signs a person in to the server of a data folder, which has to be running.
- * @param email default: the server's owner. Somebody new becomes an owner of the default organization
- * @throws ServerError where no server is there
+ * Creates a link that signs a person in to the server of a data folder, which has to be running.
+ * @param email default: the server's owner. A new person becomes an owner of the default organization
+ * @throws ServerError if no server is running
  */
 export async function signInLinkOf(dataDir: string, email: string = OWNER.email): Promise<SignInLink> {
   if (!existsSync(dataDir)) throw notRunning(dataDir);

@@ -8,7 +8,7 @@ import type { Settings } from "./settings.ts";
 import { SECRET_BINDINGS, SECRETS_FOLDER } from "./worker-secrets.ts";
 import { workerdConfig } from "./workerd-config.ts";
 
-/** Generates what workerd serves: the Worker's module and the configuration. Returns the configuration's path. */
+/** Generates the Worker's module and workerd's configuration. Returns the configuration's path. */
 export async function writeWorkerFiles(options: {
   dir: DataDir;
   /** `host:port` to listen on. */

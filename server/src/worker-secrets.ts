@@ -2,7 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerSecrets } from "./secrets.ts";
 
-/** The Worker's bindings that hold secrets. */
+/** The Worker's bindings with secrets. */
 export const SECRET_BINDINGS = [
   "HOST_TOKEN",
   "ADMIN_TOKEN",
@@ -13,7 +13,7 @@ export const SECRET_BINDINGS = [
 ] as const;
 type SecretBinding = (typeof SECRET_BINDINGS)[number];
 
-/** Name of the folder, beside workerd's configuration. */
+/** Name of the folder, next to workerd's configuration. */
 export const SECRETS_FOLDER = "secrets";
 
 const valuesOf = (secrets: ServerSecrets): Record<SecretBinding, string> => ({

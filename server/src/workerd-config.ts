@@ -15,24 +15,24 @@ export interface WorkerdConfig {
   /** Bindings whose values workerd reads from files when it starts. Paths are relative to the configuration file. */
   secrets: Record<string, string>;
   vars: Record<string, string>;
-  /** What the Worker may connect to: `public`, `private`, ranges of addresses. */
+  /** The networks that the Worker may connect to: `public`, `private`, or ranges of addresses. */
   networks: string[];
-  /** The same for alerts, which go to addresses that tenants choose. */
+  /** The networks for alerts, which go to addresses that tenants choose. */
   alertNetworks: string[];
-  /** PEM of certificates that it trusts beside those of browsers. */
+  /** PEM of certificates that it trusts in addition to browsers' default ones. */
   certificates: string[];
   /** Absolute path of the folder that holds the objects' SQLite files. */
   objectsPath: string;
   blobsPath: string;
-  /** Static files of the dashboard, where it is built. */
+  /** Static files of the dashboard, if it is built. */
   dashboardPath?: string;
-  /** Origin of a ClickHouse. The Worker reaches it and nothing else in its network. */
+  /** Origin of a ClickHouse. The Worker reaches only this address in its network. */
   clickhouseUrl?: string;
 }
 
 /**
- * The configuration of a plain `workerd serve`: one Worker, its objects on disk, its bindings. An object's files are
- * found by its class's unique key, so those keys never change.
+ * Returns the configuration of a plain `workerd serve`: one Worker, its objects on disk, its bindings. An
+ * object's files are found by its class's unique key, so those keys must never change.
  */
 export function workerdConfig(config: WorkerdConfig): string {
   const bindings = [

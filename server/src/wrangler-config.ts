@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "smol-toml";
 import { z } from "zod";
 
-/** What of wrangler.toml holds on one machine too; the rest is about Cloudflare. */
+/** The settings of wrangler.toml that also apply on one machine; the rest concerns only Cloudflare. */
 const WranglerConfig = z.object({
   main: z.string(),
   compatibility_date: z.string(),

@@ -10,16 +10,16 @@ import { type ApiAccess, call, RefusalError, UnreachableError } from "./call.ts"
 
 const OWN = "/api/v1/access-token";
 
-/** What the access token is. @throws CliError */
+/** Describes the access token. @throws CliError */
 export const whoami = (access: ApiAccess): Promise<WhoamiResponse> =>
   call(access, WhoamiResponse, "GET", OWN);
 
-/** Ends the access token. @throws CliError */
+/** Revokes the access token. @throws CliError */
 export const revokeOwnToken = async (access: ApiAccess): Promise<void> => {
   await call(access, CompleteTokenResponse, "DELETE", OWN);
 };
 
-/** Begins a login that a person allows in a browser. @throws CliError */
+/** Begins a login that a person approves in a browser. @throws CliError */
 export const startDeviceLogin = (
   apiUrl: string,
   clientName: string,
@@ -40,7 +40,10 @@ const REAL: Waiting = {
   now: () => Date.now(),
 };
 
-/** Asks until somebody has allowed or refused the login, or it has expired. @throws CliError that says why there is no token */
+/**
+ * Polls until a person has approved or refused the login, or it has expired. @throws CliError that says why
+ * there is no token
+ */
 export async function waitForToken(
   apiUrl: string,
   { deviceCode, interval, expiresIn }: StartDeviceLoginResponse,
@@ -54,7 +57,7 @@ export async function waitForToken(
       return await call({ apiUrl }, CreatedAccessToken, "POST", "/api/v1/device/token", { deviceCode });
     } catch (error) {
       if (error instanceof RefusalError) {
-        // Others behind the same address may have asked too much.
+        // Others behind the same address may have used up its rate limit.
         if (error.code === "slow_down" || error.status === 429) pause += SLOWER_MS;
         else if (error.code !== "authorization_pending" && error.status < 500) throw failed(error);
       } else if (!(error instanceof UnreachableError)) throw error;

@@ -7,9 +7,9 @@ const Refusal = z.object({ error: z.string(), code: z.string().optional() });
 
 export interface ApiAccess {
   apiUrl: string;
-  /** An access token or a secret key. Absent: the route takes none. */
+  /** An access token or a secret key. Absent: the route needs none. */
   token?: string;
-  /** What an access token acts on, where the path does not say it: `PROJECTREF/SLUG`. */
+  /** The environment that an access token acts on, if the path does not name it: `PROJECTREF/SLUG`. */
   environment?: string;
   /** The branch of that environment, or of the secret key's. */
   branch?: string;
@@ -18,7 +18,7 @@ export interface ApiAccess {
 /** The server refused a call. */
 export class RefusalError extends CliError {
   readonly status: number;
-  /** Undefined: the answer is not one of an Acme server. */
+  /** Undefined: the response is not from an Acme server. */
   readonly code: string | undefined;
 
   constructor(message: string, status: number, code: string | undefined) {

@@ -7,9 +7,9 @@ import {
 import { call } from "./call.ts";
 
 export interface KeysApi {
-  /** Newest first. */
+  /** Lists keys, newest first. */
   list(): Promise<ApiKeyBody[]>;
-  /** `expiresInSeconds` null: accepted until it is revoked. */
+  /** `expiresInSeconds` null: the key is valid until it is revoked. */
   create(name: string, expiresInSeconds: number | null): Promise<CreatedApiKey>;
   rotate(id: string, overlapSeconds: number, expiresInSeconds: number | null): Promise<CreatedApiKey>;
   revoke(id: string): Promise<void>;

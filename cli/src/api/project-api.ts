@@ -17,14 +17,14 @@ export interface ProjectApi {
     promote: boolean;
   }): Promise<DeploymentBody>;
   promote(version: string): Promise<DeploymentBody>;
-  /** Begins a deployment whose image is built next. */
+  /** Creates a deployment whose image is built afterwards. */
   initializeDeployment(body: z.input<typeof InitializeDeploymentBody>): Promise<DeploymentBody>;
-  /** Ends its build: the image has this digest. */
+  /** Ends its build successfully: the image has this digest. */
   finalizeDeployment(id: string, body: z.input<typeof FinalizeDeploymentBody>): Promise<DeploymentBody>;
-  /** Ends its build: it failed. */
+  /** Ends its build as failed. */
   failDeployment(id: string, message: string): Promise<void>;
   appendBuildLog(id: string, body: z.input<typeof BuildLogBody>): Promise<void>;
-  /** Newest first. */
+  /** Lists deployments, newest first. */
   deployments(): Promise<DeploymentBody[]>;
 }
 

@@ -4,7 +4,7 @@ import type { Runtime } from "../pool/runtime.ts";
 import { RunClock } from "./run-clock.ts";
 
 /**
- * How far an attempt has come. `enter` is the only place that changes it.
+ * The state of an attempt. `enter` is the only place that changes it.
  *
  *     fetching ─▶ queued ─▶ given ─▶ running ─▶ freezing ─▶ suspending ─▶ over
  *                                       ▲          │            │
@@ -13,7 +13,7 @@ import { RunClock } from "./run-clock.ts";
  * An attempt ends (`over`) from each of them: with an outcome, suspended, or because its lease is over.
  */
 type Phase =
-  /** Its deployment, or its saved process, is being fetched. */
+  /** The deployment, or the saved process, is being fetched. */
   | { name: "fetching" }
   /** It waits in the pool for a runtime, or for its process to be restored. */
   | { name: "queued" }
@@ -32,20 +32,20 @@ type Phase =
   | { name: "suspending"; runtime: Runtime | null; checkpoint: CheckpointRef | null; reusable: boolean }
   | { name: "over" };
 
-/** Why an attempt was asked to stop: decides what its end means. */
+/** Why an attempt was asked to stop, which decides its outcome. */
 type StopReason =
   /** The run was canceled. */
   | "canceled"
   /** It ran longer than `maxDuration`, and the runtime could not end it. */
   | "timeout";
 
-/** What the parts of an attempt share: how far it has come, and what it runs with. */
+/** The data that the parts of an attempt share: its state, and what it runs with. */
 export class AttemptState {
   readonly run: DequeuedRun;
   readonly clock: RunClock;
   /** The latest token of the lease. */
   apiToken: string | undefined;
-  /** Set once its deployment has been fetched. */
+  /** Set after its deployment has been fetched. */
   ready: ReadyDeployment | undefined;
   stop: StopReason | null = null;
   #phase: Phase = { name: "fetching" };
@@ -65,7 +65,7 @@ export class AttemptState {
     return this.#phase.name === "over";
   }
 
-  /** No runtime has it yet. */
+  /** Returns whether no runtime has it yet. */
   get isUnsent(): boolean {
     return this.#phase.name === "fetching" || this.#phase.name === "queued";
   }

@@ -17,14 +17,14 @@ import { OperationResults } from "./operation-results.ts";
 import { Preparation } from "./preparation.ts";
 import { Suspension } from "./suspension.ts";
 
-/** A lease is over this much earlier for the host than for the server, because of the time that messages take. */
+/** For the host, a lease ends this much earlier than for the server, because messages take time. */
 const LEASE_MARGIN_MS = 2_000;
-/** Starts of runtimes that may fail for one run before the run fails. */
+/** The number of runtime starts that may fail for one run before the run fails. */
 const MAX_START_FAILURES = 5;
 
 interface AttemptEvents {
   ended(attempt: Attempt): void;
-  /** Returns how often it happened to this run. */
+  /** Returns how often it has happened to this run. */
   startFailed(): number;
 }
 
@@ -69,7 +69,7 @@ export class Attempt implements Work {
     });
   }
 
-  /** A runtime has it, or had it. */
+  /** Returns whether a runtime has it, or had it. */
   get isSent(): boolean {
     return !this.#state.isUnsent;
   }
@@ -83,7 +83,7 @@ export class Attempt implements Work {
     if (state.isOver || state.stop) return;
     state.stop = "canceled";
     if (state.isUnsent) {
-      // It used no time: no runtime ever had it.
+      // It used no time, because no runtime ever had it.
       this.#finish({ type: "canceled" }, 0);
       return;
     }
@@ -95,24 +95,27 @@ export class Attempt implements Work {
     this.#cancelBy = performance.now() + this.#options.cancelGraceMs;
   }
 
-  /** Stops it without a report: the server knows that the lease is over. */
+  /** Stops it without a report, because the server knows that the lease has ended. */
   abandon(): void {
     if (this.#end()) this.#options.observer.ended(this.run, { type: "lost" });
   }
 
-  /** The answer to a report says that the lease is over. A suspension that is being reported has an answer of its own. */
+  /**
+   * Handles a report's answer that the lease has ended. A suspension that is being reported gets its own
+   * answer.
+   */
   lost(): void {
     if (this.#state.phase.name !== "suspending") this.abandon();
   }
 
-  /** This host got the next lease of the run, so its suspension, if that was reported, was recorded. */
+  /** This host got the next lease of the run, so the reported suspension was recorded. */
   succeeded(): void {
     if (this.#state.phase.name === "suspending") this.#suspension.recorded();
     else this.abandon();
   }
 
   release(reason: string): void {
-    // The server's answer to the cancellation decides; without one the lease ends by itself.
+    // The server's answer to the cancellation decides; without an answer, the lease expires.
     if (this.#state.stop === "canceled") this.#finish({ type: "canceled" });
     else this.#finish({ type: "released", reason });
   }
@@ -125,7 +128,8 @@ export class Attempt implements Work {
       state.runtime?.kill();
     }
     this.#suspension.sweep(now);
-    // The server is about to give it to others, and a runtime that never began can't be trusted with it.
+    // The server is about to lease it to another host, and a runtime that never started it can't be trusted
+    // with it.
     if (state.phase.name === "given" && now > this.#startBy) this.abandon();
     const isLate = now > this.#acceptedAt + this.run.leaseMs / 2;
     if (state.isUnsent && isLate) this.release("no runtime became free for it in time");
@@ -190,7 +194,7 @@ export class Attempt implements Work {
     this.#fail("TASK_EXECUTOR_FAILED", `The server refused to record an operation: ${message}`, null);
   }
 
-  /** An operation that the run waits for is over. */
+  /** An operation that the run waits for has a result. */
   operation(completed: CompletedOperation): void {
     this.#results.add(completed);
   }
@@ -203,7 +207,7 @@ export class Attempt implements Work {
     this.#suspension.working();
   }
 
-  /** Suspends it if it only waits, however short. */
+  /** Suspends it if it only waits, even for a short time. */
   suspendNow(): void {
     this.#suspension.now();
   }
@@ -297,7 +301,7 @@ export class Attempt implements Work {
     this.#options.observer.ended(this.run, outcome);
   }
 
-  /** Returns false where it was over before. `free`: its runtime, if it has one, is used for something else. */
+  /** Returns false if it had ended before. `free`: its runtime, if it has one, can be used for other runs. */
   #end(runtime: "kill" | "free" = "kill"): boolean {
     const state = this.#state;
     if (state.isOver) return false;

@@ -19,14 +19,14 @@ export interface AttemptsOptions {
   log: HostLog;
   /** Null: this host can't save processes. */
   saver: ProcessSaver | null;
-  /** The server as runtimes reach it. */
+  /** The address at which runtimes reach the server. */
   apiUrl: string;
   cancelGraceMs: number;
   timeoutGraceMs: number;
   observer: RunObserver;
 }
 
-/** What this host holds leases of. */
+/** The attempts whose leases this host holds. */
 export class Attempts {
   readonly #options: AttemptsOptions;
   readonly #attempts = new Map<string, Attempt>();
@@ -65,7 +65,7 @@ export class Attempts {
     attempt.prepare();
   }
 
-  /** The attempt under this lease; undefined: this host doesn't have it any more. */
+  /** Returns the attempt under this lease; undefined if this host doesn't have it any more. */
   find({ runId, token }: Lease): Attempt | undefined {
     const attempt = this.#attempts.get(runId);
     return attempt?.run.token === token ? attempt : undefined;
@@ -75,12 +75,12 @@ export class Attempts {
     return this.#attempts.has(runId);
   }
 
-  /** All leases are over. */
+  /** Stops everything, because all leases have ended. */
   abandonAll(): void {
     for (const attempt of [...this.#attempts.values()]) attempt.abandon();
   }
 
-  /** Gives back what no runtime has yet, and suspends what only waits. */
+  /** Gives back attempts that no runtime has yet, and suspends runs that only wait. */
   drain(reason: string): void {
     for (const attempt of [...this.#attempts.values()]) {
       if (attempt.isSent) attempt.suspendNow();
@@ -88,12 +88,15 @@ export class Attempts {
     }
   }
 
-  /** Gives back everything and kills what runs. */
+  /** Gives back everything and kills all runtimes. */
   releaseAll(reason: string): void {
     for (const attempt of [...this.#attempts.values()]) attempt.release(reason);
   }
 
-  /** Looks at all deadlines: one clock for all, because a timer each would cost more than short attempts do. */
+  /**
+   * Checks all deadlines. One timer serves all attempts, because one for each would cost more than a short
+   * attempt.
+   */
   sweep(now = performance.now()): void {
     for (const attempt of [...this.#attempts.values()]) attempt.sweep(now);
   }

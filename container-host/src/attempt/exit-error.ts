@@ -5,10 +5,12 @@ const MAX_LINES = 20;
 const MAX_CHARS = 2_000;
 const HEAP_FULL = /JavaScript heap out of memory|FATAL ERROR: .*(heap|Allocation failed|out of memory)/i;
 
-/** What V8's abort looks like; as process 1 of a container, where SIGABRT has no effect, it ends by another. */
+/**
+ * Exits after V8's abort. As process 1 of a container, where SIGABRT has no effect, another signal ends it.
+ */
 const HEAP_SIGNALS = new Set(["SIGABRT", "SIGTRAP", "SIGILL", "SIGSEGV"]);
 
-/** Exit codes of 128 + n stand for signals where a container reports no signal. */
+/** Containers report no signals: exit codes of 128 + n stand for them. */
 const SIGNALS: Readonly<Record<number, string>> = {
   132: "SIGILL",
   133: "SIGTRAP",
@@ -20,7 +22,7 @@ const SIGNALS: Readonly<Record<number, string>> = {
   143: "SIGTERM",
 };
 
-/** The error of an attempt whose runtime ended without reporting an outcome. */
+/** Returns the error of an attempt whose runtime ended without reporting an outcome. */
 export function errorOfExit(exit: RuntimeExit, machine: MachinePreset): TaskRunError {
   const { code, output } = exit;
   const signal = exit.signal ?? (code === null ? null : (SIGNALS[code] ?? null));

@@ -3,7 +3,10 @@ import type { AttemptState } from "./attempt-state.ts";
 
 type Result = Pick<CompletedOperation, "number" | "result">;
 
-/** Passes the results of what a run waits for to its runtime, and keeps those that arrive before a runtime has the run. */
+/**
+ * Passes the results of operations to the run's runtime, and keeps those that arrive before a runtime has the
+ * run.
+ */
 export class OperationResults {
   readonly #state: AttemptState;
   /** Results that arrived before a runtime had the run. */
@@ -28,7 +31,7 @@ export class OperationResults {
     this.send(this.#early);
   }
 
-  /** A restored process learns also what was journaled while it was saved. */
+  /** A restored process also gets the results that were journaled while it was saved. */
   sendToRestored(): void {
     const journal = this.#state.run.resume?.journal ?? [];
     this.send(journal.flatMap(({ number, result }) => (result ? [{ number, result }] : [])));

@@ -13,16 +13,17 @@ const NO_RESTORES = "this host restores no processes";
 type PreparationOptions = Pick<AttemptsOptions, "deployments" | "pool" | "saver" | "log">;
 
 /**
- * Brings an attempt to a runtime: fetches its deployment and, where the run is resumed from a checkpoint, finds its saved
- * process; then the pool has it (`fetching` ─▶ `queued`). A run that can't be restored is replayed.
+ * Brings an attempt to a runtime: fetches its deployment and, if the run is resumed from a checkpoint, finds
+ * its saved process; then passes it to the pool (`fetching` ─▶ `queued`). A run that can't be restored is
+ * replayed.
  */
 export class Preparation {
   readonly #state: AttemptState;
   readonly #work: Work;
   readonly #options: PreparationOptions;
-  /** The deployment can't be fetched, now or later. */
+  /** Called if the deployment can't be fetched, now or ever. */
   readonly #failed: (message: string) => void;
-  /** What the run is resumed from, until its process was restored. */
+  /** The checkpoint from which the run is resumed, until its process is restored. */
   #savedAs: CheckpointRef | null = null;
   #resumed: ResumeMethod | undefined;
 
@@ -39,7 +40,7 @@ export class Preparation {
     if (state.run.resume) this.#resumed = { by: "replay" };
   }
 
-  /** How the run is resumed; undefined where it begins. */
+  /** Returns how the run is resumed; undefined if it starts from the beginning. */
   get resumed(): ResumeMethod | undefined {
     return this.#resumed;
   }
@@ -62,7 +63,7 @@ export class Preparation {
     this.#submit(ready);
   }
 
-  /** Its checkpoint has served, or never will. */
+  /** The checkpoint was used, or never will be. */
   discardSaved(): void {
     if (this.#savedAs) this.#options.saver?.discard(this.#savedAs);
     this.#savedAs = null;
@@ -105,7 +106,7 @@ export class Preparation {
   async #restore(ready: ReadyDeployment, checkpoint: CheckpointRef): Promise<void> {
     const { pool, saver } = this.#options;
     this.#resumed = { by: "checkpoint" };
-    // A checkpoint is handed out once: what can't be restored here never will be, so it is deleted.
+    // A checkpoint is handed out once: if it can't be restored here it never will be, so it is deleted.
     this.#savedAs = checkpoint;
     const saved = saver ? await saver.find(checkpoint, this.#state.run.runId) : NO_RESTORES;
     if (this.#state.phase.name !== "fetching") return;

@@ -1,14 +1,16 @@
 /**
- * When a run has used up its `maxDuration`, as its runtime counts it: without the time for which it stands still, and with
- * the time that was recorded when it was suspended before. All times are milliseconds.
+ * Computes when a run has used up its `maxDuration`, counted like in its runtime: without the time for which
+ * it is frozen, and with the time recorded at earlier suspensions. All times are in milliseconds.
  */
 export class RunClock {
   readonly #limitMs: number;
   #usedMs: number;
-  /** When it began to run, or to run again; null while it stands still. */
+  /** When it began to run, or to run again; null while it is frozen. */
   #runningSince: number | null = null;
 
-  /** `limitMs`: Infinity where there is no limit. `usedMs`: recorded by earlier suspensions of this run. */
+  /**
+   * `limitMs`: Infinity if there is no limit. `usedMs`: the time recorded at earlier suspensions of this run.
+   */
   constructor(limitMs: number, usedMs: number) {
     this.#limitMs = limitMs;
     this.#usedMs = usedMs;
@@ -23,7 +25,7 @@ export class RunClock {
     this.#runningSince = null;
   }
 
-  /** When the limit is reached if the run keeps running; Infinity while it stands still. */
+  /** Returns when the limit is reached if the run keeps running; Infinity while it is frozen. */
   get endsAt(): number {
     if (this.#runningSince === null) return Number.POSITIVE_INFINITY;
     return this.#runningSince + Math.max(0, this.#limitMs - this.#usedMs);

@@ -18,17 +18,17 @@ type SuspensionOptions = Pick<AttemptsOptions, "pool" | "reporter" | "saver">;
 
 /** How a suspension ends the attempt. */
 interface SuspensionEvents {
-  /** Nothing of the run is left to do here. `free`: its runtime, if it has one, is used for something else. */
+  /** This host is done with the run. `free`: its runtime, if it has one, can be used for other runs. */
   over(outcome: "suspended" | "canceled", runtime: "kill" | "free"): void;
-  /** The lease is over. */
+  /** The lease has ended. */
   lost(): void;
   release(reason: string): void;
 }
 
 /**
- * Suspends a run that only waits: its runtime is asked whether it still only waits (`freezing`), the server records the
- * suspension (`suspending`), and only then its process is saved, because that may take long, or fail. The run continues in its
- * process (`running`) where either says so.
+ * Suspends a run that only waits: its runtime is asked whether it still only waits (`freezing`), the server
+ * records the suspension (`suspending`), and only then its process is saved, because that may take long, or
+ * fail. If the runtime or the server answers so, the run continues in its process (`running`).
  */
 export class Suspension {
   readonly #state: AttemptState;
@@ -67,7 +67,7 @@ export class Suspension {
     if (this.#waits.isDue(now)) this.#freeze();
   }
 
-  /** Suspends it if it only waits, however short. */
+  /** Suspends it if it only waits, even for a short time. */
   now(): void {
     if (this.#waits.onlyWaits) this.#freeze();
   }
@@ -94,7 +94,7 @@ export class Suspension {
     reporter.suspended(suspension);
   }
 
-  /** The server's answer. */
+  /** Handles the server's answer. */
   answered(answer: SuspensionVerdict): void {
     if (this.#state.phase.name !== "suspending") return;
     switch (answer.verdict) {
@@ -114,7 +114,7 @@ export class Suspension {
     }
   }
 
-  /** The server has recorded it: now the process is saved. */
+  /** The server has recorded the suspension, so the process is saved now. */
   recorded(): void {
     const { phase, run } = this.#state;
     if (phase.name !== "suspending") return;
@@ -133,7 +133,7 @@ export class Suspension {
   died(): boolean {
     const { phase } = this.#state;
     if (phase.name !== "suspending") return false;
-    // What the run waits for, and all that it did, is known.
+    // The server knows everything that the run did and waits for.
     this.#state.enter({ ...phase, runtime: null });
     return true;
   }
@@ -147,7 +147,7 @@ export class Suspension {
     runtime.handle.send({ type: "suspend", runId: run.runId, checkpoint: saves });
   }
 
-  /** Nothing of the run stays here; the server knows. */
+  /** Nothing of the run stays here, and the server knows that. */
   #forget(outcome: "suspended" | "canceled"): void {
     const { phase, run } = this.#state;
     if (phase.name !== "suspending") return;
@@ -156,7 +156,10 @@ export class Suspension {
     this.#events.over(outcome, reusable ? "free" : "kill");
   }
 
-  /** Something that the run waits for is over: it continues in its process, under the same lease. */
+  /**
+   * An operation that the run waits for has a result, so the run continues in its process under the same
+   * lease.
+   */
   #continue(completed: CompletedOperation[]): void {
     const { phase, run, clock, apiToken } = this.#state;
     if (phase.name !== "suspending") return;

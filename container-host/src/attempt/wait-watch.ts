@@ -6,13 +6,15 @@ type Waits = Extract<RuntimeToHost, { type: "waiting" }>["waits"];
 /** How long a run stays in memory after the server answered its suspension without a result to continue with. */
 const NO_NEWS_MS = 5_000;
 
-/** Whether a run only waits, and when it is to be suspended for that. Times are those of `performance.now()`. */
+/**
+ * Tracks whether a run only waits, and when it is to be suspended. Times are those of `performance.now()`.
+ */
 export class WaitWatch {
   #suspendAt = Number.POSITIVE_INFINITY;
   #notBefore = 0;
   #onlyWaits = false;
 
-  /** The run only waits, until something else comes up. */
+  /** The run only waits, until its activity changes. */
   get onlyWaits(): boolean {
     return this.#onlyWaits;
   }
@@ -28,14 +30,14 @@ export class WaitWatch {
     this.#suspendAt = Number.POSITIVE_INFINITY;
   }
 
-  /** True once, when the run is to be suspended. */
+  /** Returns true once, when the run is to be suspended. */
   isDue(now: number): boolean {
     if (now < this.#suspendAt) return false;
     this.#suspendAt = Number.POSITIVE_INFINITY;
     return true;
   }
 
-  /** The server knew of nothing to continue with: asking again at once would have the same answer. */
+  /** The server had no result: asking again immediately would give the same answer. */
   noNews(now: number): void {
     this.#notBefore = now + NO_NEWS_MS;
   }

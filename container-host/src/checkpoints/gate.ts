@@ -1,19 +1,26 @@
-/** Two processes in a row that could not be saved or restored in time: the Engine or CRIU hangs on this machine. */
+/**
+ * After this many consecutive timeouts of saves or restores, the Engine or CRIU is considered to hang on this
+ * machine.
+ */
 const HANGS_IN_A_ROW = 2;
-/** How long no process is saved or restored after that, and after a self-test that failed for another reason than time. */
+/**
+ * How long checkpoints are paused after that, and after a self-test that failed for another reason than a
+ * timeout.
+ */
 export const PAUSE_MS = 600_000;
 /**
- * Pauses after self-tests that passed their deadline, one after the other. A machine that is merely busy, as it is while it
- * starts, is tested again soon; an Engine that hangs is soon left alone.
+ * The pauses after consecutive self-tests that missed their deadline. A machine that is merely busy, for
+ * example while it starts, is tested again soon; an Engine that hangs is tested rarely.
  */
 const PAUSES_AFTER_LATE_TESTS_MS = [5_000, 30_000, 120_000, PAUSE_MS];
 
 /**
- * Whether a host saves and restores processes.
+ * The state that decides whether a host saves and restores processes.
  *
  * - `testing`: an idle runtime is being saved and restored to find out whether that works. No run is saved meanwhile.
- *   `lateTests`: how many self-tests in a row have passed their deadline before this one.
- * - `open`: processes are saved and restored. `hangs`: how many in a row were not done by their deadline.
+ *   `lateTests`: the number of consecutive self-tests before this one that missed their deadline.
+ * - `open`: processes are saved and restored. `hangs`: the number of consecutive calls that missed their
+ *   deadline.
  * - `paused`: suspended runs are replayed until `until` (milliseconds of the clock that `now` is read from).
  */
 export type CheckpointGate =
@@ -31,7 +38,10 @@ export type CheckpointEvent =
   /** Time has passed. */
   | { type: "tick" };
 
-/** The gate's next state. This is the only place that decides it. An event that changes nothing returns the same object. */
+/**
+ * Returns the gate's next state. This is the only place that decides it. An event that changes nothing
+ * returns the same object.
+ */
 export function nextGate(gate: CheckpointGate, event: CheckpointEvent, now: number): CheckpointGate {
   switch (gate.state) {
     case "testing":
@@ -45,7 +55,7 @@ export function nextGate(gate: CheckpointGate, event: CheckpointEvent, now: numb
       return hangs < HANGS_IN_A_ROW ? { state: "open", hangs } : paused(event.reason, now + PAUSE_MS, 0);
     }
     case "paused":
-      // What was under way when the pause began may still end: it decides nothing. The self-test does.
+      // Calls that were in progress when the pause began may still end, but only the self-test counts.
       return event.type === "tick" && now >= gate.until
         ? { state: "testing", lateTests: gate.lateTests }
         : gate;

@@ -12,14 +12,17 @@ export interface CheckpointHealthOptions {
   log: HostLog;
   /** Saves and restores an idle runtime. Absent: processes are saved and restored without a test. */
   selfTest?(): Promise<SelfTestResult>;
-  /** A save or a restore passed its deadline. */
+  /** Called when a save or a restore misses its deadline. */
   onHang(step: "save" | "restore"): void;
 }
 
 /** How often a pause is checked for its end. */
 const TICK_MS = 1_000;
 
-/** Decides at any time whether this host saves and restores processes, and tests it when the host starts and after a pause. */
+/**
+ * Decides whether this host saves and restores processes, and tests it when the host starts and after a
+ * pause.
+ */
 export class CheckpointHealth {
   readonly #options: CheckpointHealthOptions;
   #gate: CheckpointGate;
@@ -37,7 +40,7 @@ export class CheckpointHealth {
     return this.#gate.state;
   }
 
-  /** Why processes are neither saved nor restored; undefined while they are. */
+  /** Returns why processes are neither saved nor restored; undefined while they are. */
   get problem(): string | undefined {
     if (this.#gate.state === "testing") return "checkpoints are still being tested on this host";
     return this.#gate.state === "paused"
@@ -60,7 +63,9 @@ export class CheckpointHealth {
     this.#apply({ type: "worked" });
   }
 
-  /** Counts a save or a restore that failed where it passed its deadline; other failures say nothing about the Engine. */
+  /**
+   * Counts a failed save or restore if it missed its deadline; other failures say nothing about the Engine.
+   */
   failed(step: "save" | "restore", error: unknown): void {
     if (!(error instanceof HangError)) return;
     this.#options.onHang(step);
@@ -116,8 +121,8 @@ export class CheckpointHealth {
 }
 
 /**
- * Two hosts of one Engine that save at the same moment can make one of the saves fail (containerd: "already exists"), which says
- * nothing about the machine. A deadline that was passed does.
+ * If two hosts of one Engine save at the same time, one of the saves can fail (containerd: "already exists"),
+ * which says nothing about the machine. A missed deadline does.
  */
 async function tryTwice<T>(test: () => Promise<T>): Promise<T> {
   try {

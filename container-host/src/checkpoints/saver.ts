@@ -9,7 +9,7 @@ import type { Checkpoints, SavedProcess } from "./store.ts";
 
 /** How long a resumed run waits for its process that is still being saved, and for the self-test, before it is replayed. */
 const PATIENCE_MS = 5_000;
-/** Reasons that are kept for runs that are resumed later. */
+/** The number of failure reasons that are kept for runs that are resumed later. */
 const KEPT_FAILURES = 1_000;
 const MAX_REASON = 500;
 
@@ -18,15 +18,15 @@ export interface ProcessSaverOptions {
   store: Checkpoints;
   health: CheckpointHealth;
   pool: Pick<Pool, "save">;
-  /** What runtimes are started from now. */
+  /** The image from which runtimes are started now. */
   image(): string;
   log: HostLog;
   onSaved(worked: boolean): void;
 }
 
 /**
- * Saves the processes of runs that are suspended already. The server knows the checkpoint by its name before the file
- * exists, so a save that fails or hangs delays nobody: the run is replayed where it is resumed.
+ * Saves the processes of runs that are suspended already. The server knows the checkpoint by its name before
+ * the file exists, so a save that fails or hangs delays nothing: the run is replayed when it is resumed.
  */
 export class ProcessSaver {
   readonly #options: ProcessSaverOptions;
@@ -39,12 +39,12 @@ export class ProcessSaver {
     this.#options = options;
   }
 
-  /** Why no process is saved now; undefined: processes are saved. */
+  /** Returns why no process is saved now; undefined while processes are saved. */
   get problem(): string | undefined {
     return this.#options.health.problem;
   }
 
-  /** Runtimes that are being saved. */
+  /** Returns the number of runtimes that are being saved. */
   *runtimes(): Generator<Runtime> {
     for (const { runtime } of this.#saving.values()) yield runtime;
   }
@@ -53,12 +53,14 @@ export class ProcessSaver {
     return this.#saving.size;
   }
 
-  /** The name of a checkpoint that `save` makes later. */
+  /** Returns the name of a checkpoint that `save` creates later. */
   reserve(): CheckpointRef {
     return { hostId: this.#options.hostId, id: newId("checkpoint") };
   }
 
-  /** Saves the process of a suspended run in the background. The runtime ends, whether that works or not. */
+  /**
+   * Saves the process of a suspended run in the background. The runtime ends, whether or not that succeeds.
+   */
   save(ref: CheckpointRef, runId: string, runtime: Runtime): void {
     const done = this.#save(ref, runId, runtime).finally(() => {
       const wasWanted = this.#saving.get(ref.id)?.isWanted ?? false;
@@ -68,14 +70,14 @@ export class ProcessSaver {
     this.#saving.set(ref.id, { runtime, isWanted: true, done });
   }
 
-  /** The process of a reserved checkpoint can't be saved any more. */
+  /** Records that the process of a reserved checkpoint can't be saved any more. */
   failed({ id }: CheckpointRef, reason: string): void {
     this.#failures.set(id, reason.slice(0, MAX_REASON));
     if (this.#failures.size > KEPT_FAILURES)
       this.#failures.delete(this.#failures.keys().next().value as string);
   }
 
-  /** The saved process of a run that is resumed, or the reason why it can't be restored here. */
+  /** Returns the saved process of a run that is resumed, or the reason why it can't be restored here. */
   async find({ id }: CheckpointRef, runId: string): Promise<SavedProcess | string> {
     const { health, store } = this.#options;
     const saving = this.#saving.get(id);
@@ -91,7 +93,7 @@ export class ProcessSaver {
     return this.#options.store.memoryOf(id);
   }
 
-  /** The run does not need this checkpoint any more. One that is still being saved is deleted when that ends. */
+  /** Deletes a checkpoint that its run does not need any more; if it is still being saved, after that. */
   discard({ id }: CheckpointRef): void {
     this.#failures.delete(id);
     const saving = this.#saving.get(id);

@@ -15,7 +15,7 @@ import { z } from "zod";
 import { messageOf } from "../errors.ts";
 import type { HostLog } from "../log.ts";
 
-/** Describes a saved process. Its variables hold secrets, as its memory does. */
+/** Describes a saved process. Its variables contain secrets, and so does its memory. */
 const SavedProcess = z.object({
   id: z.string(),
   runId: z.string(),
@@ -29,9 +29,9 @@ const SavedProcess = z.object({
   runs: z.number().int(),
   /** Size of its memory's files. */
   bytes: z.number(),
-  /** Machines of another kind can't restore it. */
+  /** Identifies the kind of machine; others can't restore it. */
   kind: z.string(),
-  /** The machine's monotonic clock when it was saved, in seconds: its timers are set by that. */
+  /** The machine's monotonic clock at the time of the save, in seconds: the process's timers depend on it. */
   monotonicSeconds: z.number(),
   image: z.string(),
   channelToken: z.string(),
@@ -46,24 +46,24 @@ const SavedProcess = z.object({
 export type SavedProcess = z.infer<typeof SavedProcess>;
 
 const ABOUT = "about.json";
-/** What the executor writes: the process itself. */
+/** The folder with the process itself, which the executor writes. */
 const MEMORY = "memory";
 
 export interface CheckpointsOptions {
-  /** May be shared by hosts: what one saves the others restore. */
+  /** Hosts may share the folder and restore each other's processes. */
   folder: string;
   hostId: string;
   kind: string;
-  /** The most that this host's checkpoints may take together; the oldest are removed first. */
+  /** The maximum size of this host's checkpoints together; the oldest are removed first. */
   maxBytes: number;
   log: HostLog;
   monotonicSeconds(): number;
 }
 
-/** Saved processes on disk, readable by the host's user alone. */
+/** Saved processes on disk, readable only by the host's user. */
 export class Checkpoints {
   readonly #options: CheckpointsOptions;
-  /** Those that this host saved, by id. */
+  /** Checkpoints that this host saved, by id. */
   readonly #own = new Map<string, SavedProcess>();
   #bytes = 0;
   #lastSavedAt = 0;
@@ -83,7 +83,7 @@ export class Checkpoints {
     return this.#own.size;
   }
 
-  /** Those to ask the server about, `limit` of them, other ones each time. */
+  /** Returns up to `limit` checkpoints to ask the server about, different ones each time. */
   someOfOwn(limit: number): KeptCheckpoint[] {
     const some = [...this.#own.values()].slice(0, limit);
     for (const saved of some) {
@@ -94,8 +94,9 @@ export class Checkpoints {
   }
 
   /**
-   * Keeps what `save` writes into a folder, under the name `id`. The oldest checkpoints make room for it.
-   * @throws what `save` throws, and Error where it alone takes more than there may be: nothing is kept then
+   * Keeps what `save` writes into a folder under the name `id`. The oldest checkpoints are removed to make
+   * room for it.
+   * @throws what `save` throws; Error if it alone exceeds the maximum size. Nothing is kept then
    */
   async create(
     id: string,
@@ -121,7 +122,7 @@ export class Checkpoints {
         throw new Error(
           `Its checkpoint has ${saved.bytes} bytes, more than --checkpoint-bytes (${maxBytes})`,
         );
-      // Whole or not there: without it the folder is no checkpoint.
+      // Written atomically: without this file, the folder is not a checkpoint.
       writeFileSync(join(own, `${ABOUT}.new`), JSON.stringify(saved), { mode: 0o600 });
       renameSync(join(own, `${ABOUT}.new`), join(own, ABOUT));
       this.#keep(saved);
@@ -133,18 +134,21 @@ export class Checkpoints {
     }
   }
 
-  /** Now, but later than all before: two that are saved within a millisecond, or after the clock was set back, have an order. */
+  /**
+   * Returns the current time, but later than all earlier ones, so that saves within a millisecond, or after
+   * the clock was set back, have an order.
+   */
   #nextSavedAt(): number {
     return Math.max(Date.now(), this.#lastSavedAt + 1);
   }
 
-  /** A process that can be restored here, or why it can't. */
+  /** Returns a process that can be restored here, or why it can't. */
   find(id: string, runId: string): SavedProcess | string {
     const { folder, hostId, kind, monotonicSeconds } = this.#options;
     if (!isName(id)) return "its checkpoint has no valid name";
     const saved = read(join(folder, id));
     if (saved?.runId !== runId) return "its checkpoint is on another host, or was removed to make room";
-    // CRIU never stops reading a file that ends too early.
+    // CRIU never stops reading a truncated file.
     if (sizeOf(this.memoryOf(id)) !== saved.bytes) return "its checkpoint is damaged";
     if (saved.kind !== kind) return "its checkpoint is of another kind of machine";
     if (saved.monotonicSeconds > monotonicSeconds()) {
@@ -194,17 +198,17 @@ export class Checkpoints {
     for (const name of readdirSync(folder)) {
       const saved = read(join(folder, name));
       if (saved?.hostId === hostId) found.push(saved);
-      // Cut off while it was written, long enough ago that no other host can be at it.
+      // The save was interrupted, long enough ago that no other host can be writing it.
       else if (!saved && ageMs(join(folder, name)) > 3_600_000)
         rmSync(join(folder, name), { recursive: true });
     }
     for (const saved of found) this.#keep(saved);
-    // The budget may have become smaller.
+    // The limit may have been lowered.
     this.#makeRoom();
   }
 }
 
-/** No path that leads out of the folder. */
+/** The path must not lead out of the folder. */
 const isName = (id: string): boolean => /^[\w-]+$/.test(id);
 
 function read(folder: string): SavedProcess | null {
@@ -220,14 +224,14 @@ function ageMs(path: string): number {
   return Date.now() - statSync(path).mtimeMs;
 }
 
-/** The Engine writes files that any user could read, were it not for the folder above. */
+/** The Engine writes world-readable files, which only the permissions of the parent folder protect. */
 function closeToOthers(path: string): void {
   const isFolder = statSync(path).isDirectory();
   chmodSync(path, isFolder ? 0o700 : 0o600);
   if (isFolder) for (const name of readdirSync(path)) closeToOthers(join(path, name));
 }
 
-/** Size of all files below; 0 where there is nothing. */
+/** Returns the size of all files in a folder; 0 if it does not exist. */
 function sizeOf(path: string): number {
   const stats = statSync(path, { throwIfNoEntry: false });
   if (!stats?.isDirectory()) return stats?.size ?? 0;

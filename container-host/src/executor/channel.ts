@@ -3,7 +3,7 @@ import { type HostToRuntime, LIMITS } from "@acme/sdk/contract";
 import { LineReader } from "../line-reader.ts";
 import type { RuntimeEvents } from "./executor.ts";
 
-/** An output may double in size as JSON. A longer line is no message of the protocol. */
+/** An output may double in size as JSON. A longer line is not a message of the protocol. */
 const MAX_LINE = 4 * LIMITS.outputBytes;
 
 /** The host's end of a channel. What is sent in one turn of the event loop goes out in one write. */

@@ -23,13 +23,14 @@ import type { Executor, RuntimeCheckpoints, RuntimeEvents, RuntimeHandle, Runtim
 import type { ExecutorContext } from "./open.ts";
 import { runtimeFile } from "./runtime-file.ts";
 
-/** Longest path of a Unix socket, without its end mark. */
+/** The maximum length of a Unix socket's path, without the final zero byte. */
 const MAX_SOCKET_PATH = 107;
 const PING_MS = 5_000;
 const CLOSE_MS = 10_000;
 
 /**
- * Runtimes in containers, each for one environment, limited by its machine preset and cut off from the others.
+ * Runs runtimes in containers, each for one environment, limited by its machine preset and isolated from the
+ * others.
  * @throws HostError, Error when the Engine does not answer or can't be used
  */
 export async function dockerExecutor(
@@ -101,7 +102,10 @@ interface EngineInfo {
   ServerVersion: string;
 }
 
-/** The folder in which the Engine looks for checkpoints. Returns null, and logs why, where processes can't be saved. */
+/**
+ * Returns the folder in which the Engine looks for checkpoints; if processes can't be saved, logs why and
+ * returns null.
+ */
 function checkpointRoot({ DockerRootDir, ExperimentalBuild }: EngineInfo, log: HostLog): string | null {
   if (!ExperimentalBuild) {
     log.info("Suspended runs are replayed, no process is saved: the Engine is not in experimental mode");
@@ -120,7 +124,7 @@ function checkpointRoot({ DockerRootDir, ExperimentalBuild }: EngineInfo, log: H
 
 interface DockerParts {
   docker: Docker;
-  /** Where the Engine keeps its containers; null: it does not save processes. */
+  /** Where the Engine keeps its containers. Null: it does not save processes. */
   engineRoot: string | null;
   /** See `RuntimeCheckpoints.kind`. */
   kind: string;
@@ -128,7 +132,7 @@ interface DockerParts {
   network: RunNetwork;
   relay: Relay | null;
   firewall: Firewall | null;
-  /** As containers reach it. */
+  /** The address at which containers reach the server. */
   apiUrl: string;
   hostId: string;
   capacity: Resources;
@@ -149,7 +153,7 @@ class DockerExecutor implements Executor {
   readonly checkpoints?: RuntimeCheckpoints;
   readonly #parts: DockerParts;
   readonly #sessionId = randomUUID();
-  /** What has to be over before the executor is closed: containers until they are removed, and self-tests. */
+  /** Work that has to end before the executor is closed: containers until their removal, and self-tests. */
   readonly #running = new Set<Promise<unknown>>();
   readonly #closing = new AbortController();
 
@@ -206,7 +210,7 @@ class DockerExecutor implements Executor {
     image: string,
     channelToken: string,
     events: RuntimeEvents,
-    { code, saved }: { /** Runs this instead of the runtime. */ code?: string; saved?: SavedFiles } = {},
+    { code, saved }: { /** Code that runs instead of the runtime. */ code?: string; saved?: SavedFiles } = {},
   ): { container: RuntimeContainer; running: Promise<void> } {
     const { apiUrl, docker, engineRoot, hostId, network, runtimePath, sockets } = this.#parts;
     const channelDirectory = join(sockets, spec.id);
@@ -247,7 +251,8 @@ class DockerExecutor implements Executor {
     });
     await Promise.all(
       found.map(({ Id }) => {
-        // A host that was killed leaves a CRIU that hangs behind, too, and the Engine can't remove its container before that ends.
+        // A killed host can leave a hanging CRIU behind, and the Engine can't remove its container before
+        // CRIU ends.
         killCriuOf(Id, { withRuntime: true });
         return docker
           .getContainer(Id)
@@ -268,7 +273,7 @@ class DockerExecutor implements Executor {
   async probe(): Promise<void> {
     const { docker, rebuild } = this.#parts;
     await within(docker.ping(), PING_MS, "the Engine does not answer");
-    // Somebody may have removed the image or the network.
+    // The image or the network may have been removed.
     this.#parts.image = await rebuild();
     this.#parts.network = await ensureNetwork(docker);
     await this.#parts.firewall?.follow(this.#parts.network.bridge);
@@ -276,7 +281,8 @@ class DockerExecutor implements Executor {
 
   async close(): Promise<void> {
     this.checkpoints?.stop();
-    // Waits for the removal of containers. An Engine that hangs must not keep the host from ending; the next start removes them.
+    // Waits for the removal of containers. A hanging Engine must not keep the host from stopping; the next
+    // start removes them.
     await orLate(this.#over(), CLOSE_MS);
     this.#parts.relay?.close();
     await this.#parts.firewall?.close();
@@ -284,7 +290,7 @@ class DockerExecutor implements Executor {
   }
 }
 
-/** Short enough for sockets in it, and closed to other users. */
+/** Creates a folder with a path short enough for sockets in it, which other users can't enter. */
 function socketFolder(root: string): string {
   const folder = join(root, "s");
   const longest = join(folder, "4194304-999999999", SOCKET_NAME);

@@ -8,13 +8,16 @@ const HEAP_SHARE = 0.75;
 export const memoryBytes = (machine: MachinePreset): number =>
   Math.floor(MACHINES[machine].memory * 1024) * MB;
 
-/** Node's arguments for a preset. `memory`: bytes of its limit. */
+/** Returns Node's arguments for a preset. `memory`: its limit in bytes. */
 export const nodeArguments = (memory: number): string[] => [
   `--max-old-space-size=${Math.floor((memory * HEAP_SHARE) / MB)}`,
   "--disable-warning=ExperimentalWarning",
 ];
 
-/** The variables of a runtime. The environment's own never override those that the runtime needs. */
+/**
+ * Returns the variables of a runtime. The environment's variables never override those that the runtime
+ * needs.
+ */
 export const runtimeEnvironment = (
   spec: RuntimeSpec,
   base: Record<string, string | undefined>,

@@ -6,29 +6,34 @@ export interface SavedRuntime {
   spec: Omit<RuntimeSpec, "bundlePath">;
   image: string;
   channelToken: string;
-  /** What `save` wrote. */
+  /** The folder that `save` wrote. */
   folder: string;
   /** Size of its files. */
   bytes: number;
 }
 
 export interface RuntimeCheckpoints {
-  /** Machines with the same can restore each other's runtimes. */
+  /** Machines of the same kind can restore each other's runtimes. */
   readonly kind: string;
   /** The image that new runtimes are started from. */
   readonly image: string;
-  /** As `start`; the restored runtime connects to its channel. Where that hangs, `startError` of its exit is a HangError. */
+  /**
+   * Like `start`; the restored runtime connects to its channel. If that hangs, `startError` of its exit is a
+   * HangError.
+   */
   restore(saved: SavedRuntime, bundlePath: string, events: RuntimeEvents): RuntimeHandle;
   /**
    * Saves and restores an idle runtime, to find out whether that works on this machine.
    * @throws HangError where it passed its deadline, Error where it failed
    */
   selfTest(): Promise<{ saveMs: number; restoreMs: number }>;
-  /** The host stops: gives up every save, restoration and self-test that is in progress, and allows no more. */
+  /**
+   * Gives up all saves, restorations and self-tests in progress and allows no more, because the host stops.
+   */
   stop(): void;
 }
 
-/** What a runtime is started with. */
+/** The options with which a runtime is started. */
 export interface RuntimeSpec {
   /** Unique on this host. */
   id: string;
@@ -47,24 +52,24 @@ export interface RuntimeSpec {
 export interface RuntimeExit {
   code: number | null;
   signal: string | null;
-  /** The machine's or the container's memory limit ended it. */
+  /** True: the machine's or the container's memory limit ended it. */
   oomKilled: boolean;
-  /** The last it wrote to standard output and error. */
+  /** The end of its standard output and error. */
   output: string;
-  /** The executor could not start it. */
+  /** Set if the executor could not start it. */
   startError?: Error;
 }
 
 export interface RuntimeEvents {
-  /** A line of the channel, as it came: not validated. */
+  /** A line of the channel, not validated. */
   onLine(line: string): void;
-  /** The channel's stream ended or broke a rule; the runtime's end follows. */
+  /** The channel's stream ended or violated the protocol; the runtime's end follows. */
   onChannelError(reason: string): void;
-  /** Once, after everything it sent was handed over. */
+  /** Called once, after everything it sent was handed over. */
   onExit(exit: RuntimeExit): void;
 }
 
-/** How a runtime that stands still is saved. */
+/** How a frozen runtime is saved. */
 export interface RuntimeSaving {
   /** Closes the channel, because a process that is connected to anything can't be saved. What is sent meanwhile waits. */
   detach(): void;
@@ -72,7 +77,7 @@ export interface RuntimeSaving {
   attach(): void;
   /**
    * Writes the process into `folder` and ends it; `onExit` follows. The channel has to be detached.
-   * @throws HangError where it passed its deadline, Error where it failed; the runtime has to be killed then
+   * @throws HangError if it missed its deadline, Error if it failed; the runtime has to be killed then
    */
   save(folder: string): Promise<void>;
 }
@@ -82,33 +87,34 @@ export interface RuntimeHandle {
   send(message: HostToRuntime): void;
   /** Absent: the runtime can't be saved. */
   readonly saving?: RuntimeSaving;
-  /** Ends it at once, with all that it started. `onExit` follows. */
+  /** Kills it with all of its child processes. `onExit` follows. */
   kill(): void;
 }
 
-/** Where runtimes run. */
+/** The environment in which runtimes run. */
 export interface Executor {
   readonly name: "process" | "docker";
-  /** The server as runtimes reach it. */
+  /** The address at which runtimes reach the server. */
   readonly apiUrl: string;
   /** The resources that all runtimes together may take. */
   readonly capacity: Resources;
-  /** The part of it that a runtime of this preset takes. */
+  /** The part of the capacity that a runtime of this preset takes. */
   cost(machine: MachinePreset): Resources;
-  /** Roughly how many milliseconds a cold start takes: decides whether waiting for a warm runtime is better. */
+  /** Roughly the milliseconds of a cold start, which decide whether waiting for a warm runtime is better. */
   readonly startMs: number;
   /** Starts a runtime. Failures are reported by `onExit`. */
   start(spec: RuntimeSpec, channelToken: string, events: RuntimeEvents): RuntimeHandle;
   /** Absent: it can't save runtimes. */
   readonly checkpoints?: RuntimeCheckpoints;
   /**
-   * Returns the id of a deployment's image, which is on this machine then. Absent: it can't use images.
-   * @throws HostError where the image can't be used here, Error where it can't be had now
+   * Makes sure that a deployment's image is on this machine, and returns its id. Absent: the executor can't
+   * use images.
+   * @throws HostError if the image can't be used here, Error if it can't be fetched now
    */
   ensureImage?(image: HostImage): Promise<string>;
-  /** Ends the runtimes that an earlier process of this host left behind. Returns how many. */
+  /** Ends the runtimes that an earlier process of this host left behind. Returns their number. */
   cleanUp(): Promise<number>;
-  /** @throws Error when it can start nothing now */
+  /** @throws Error if it can't start runtimes now */
   probe(): Promise<void>;
   close(): Promise<void>;
 }

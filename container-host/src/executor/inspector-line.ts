@@ -1,7 +1,7 @@
-/** What a Node.js with `--inspect` prints when a debugger can attach. */
+/** The line that Node.js with `--inspect` prints when a debugger can attach. */
 const LISTENING = /^Debugger listening on (ws:\/\/\S+)$/m;
 
-/** Looks for the address of a process's debugger in what it prints first. */
+/** Looks for the address of a process's debugger in its first output. */
 export class InspectorLine {
   #text = "";
   #isFound = false;

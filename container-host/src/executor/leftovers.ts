@@ -3,8 +3,9 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * The processes of this host on disk, so that the next start ends what a killed host left behind: a task's own child
- * processes don't end with its channel. A process is known by its pid and its start: pids are given again.
+ * Records the processes of this host on disk, so that the next start can end those that a killed host left
+ * behind: a task's own child processes don't end with its channel. A process is identified by its pid and its
+ * start time, because pids are reused.
  */
 export class Leftovers {
   readonly #folder: string;
@@ -13,7 +14,7 @@ export class Leftovers {
     this.#folder = folder;
   }
 
-  /** Records a process that leads a process group of its own. */
+  /** Records a process that leads its own process group. */
   add(pid: number): void {
     writeFileSync(join(this.#folder, String(pid)), startOf(pid) ?? "");
   }
@@ -72,7 +73,7 @@ function startOf(pid: number): string | null {
       return started === "" ? null : `${boot()} ${started}`;
     }
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-    // The command's name, in parentheses, may hold anything: the fields are counted from behind it.
+    // The command's name in parentheses may contain anything, so the fields are counted after it.
     return `${boot()} ${stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]}`;
   } catch {
     return null;

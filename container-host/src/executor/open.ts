@@ -17,9 +17,9 @@ export interface ExecutorContext {
 }
 
 /**
- * The executor of these settings. `auto`: Docker where its Engine answers, else processes. `warnings`: what the operator should
- * know about it for as long as the host runs.
- * @throws HostError where the executor can't be had
+ * Opens the executor of these settings. `auto`: Docker if its Engine answers, otherwise processes.
+ * `warnings`: what the operator should know about it while the host runs.
+ * @throws HostError if the executor can't be opened
  */
 export async function openExecutor(
   context: ExecutorContext,

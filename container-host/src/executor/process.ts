@@ -14,17 +14,17 @@ import { killGroup, Leftovers } from "./leftovers.ts";
 import { runtimeFile } from "./runtime-file.ts";
 import { openTaskUsers, type TaskUsers } from "./task-users.ts";
 
-/** After a process ended, how long descendants outside of its group may hold its pipes open. */
+/** How long descendants outside of its group may keep a process's pipes open after its end. */
 const PIPES_MS = 1_000;
-/** The variables of the host's own environment that tasks get. They hold no secrets. */
+/** The variables of the host's own environment that tasks get. They contain no secrets. */
 const PASSED_ON = ["PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
 
 export interface ProcessExecutorOptions {
   folders: HostFolders;
   apiUrl: string;
-  /** Most processes. */
+  /** The maximum number of processes. */
   slots: number;
-  /** Tasks run as other users than root. */
+  /** True: tasks run as other users than root. */
   separateUsers: boolean;
   /** See HostExtras. */
   taskVariables?: () => Record<string, string>;
@@ -35,9 +35,10 @@ export interface ProcessExecutorOptions {
 }
 
 /**
- * Runtimes as child processes of the host: for development and machines without Docker. Where the host is root, tasks run as
- * unprivileged users, one for each environment; else as the host's user, whose files they can read.
- * @throws HostError where tasks should run as other users and can't
+ * Runs runtimes as child processes of the host, for development and machines without Docker. If the host is
+ * root, tasks run as unprivileged users, one for each environment; otherwise as the host's user, whose files
+ * they can read.
+ * @throws HostError if tasks should run as other users and can't
  */
 export async function processExecutor(options: ProcessExecutorOptions): Promise<Executor> {
   const entry = await runtimeFile(options.folders.runtime);
@@ -103,11 +104,12 @@ class ProcessExecutor implements Executor {
         uid: user?.uid,
         gid: user?.gid,
         stdio: ["ignore", "pipe", "pipe", "pipe"],
-        // A group of its own: it ends with all that it started, and Ctrl-C in a terminal reaches the host alone.
+        // A separate process group, so that the process ends with all of its children, and Ctrl-C in a
+        // terminal reaches only the host.
         detached: true,
       });
     } catch (error) {
-      // Some failures are thrown (a variable that is too long, for one); others come as an event.
+      // Some failures are thrown (such as for a variable that is too long); others are emitted as an event.
       const startError = error instanceof Error ? error : new Error(String(error));
       setImmediate(() =>
         events.onExit({ code: null, signal: null, oomKilled: false, output: "", startError }),
@@ -172,16 +174,16 @@ class RuntimeProcess implements RuntimeHandle {
       });
     };
     child.once("error", (error) => {
-      // This event also comes when a signal could not be sent, which is no end.
+      // This event is also emitted when a signal could not be sent, which is not an exit.
       if (pid === undefined) end(error);
     });
     child.once("exit", () => {
       this.kill();
-      // From here on the pid may be another's.
+      // From here on, the pid may belong to another process.
       this.#exited = true;
       setTimeout(end, PIPES_MS).unref();
     });
-    // After `exit` and the end of all pipes: everything it wrote is here.
+    // Emitted after `exit` and the end of all pipes, so all of its output has arrived.
     child.once("close", () => end());
   }
 

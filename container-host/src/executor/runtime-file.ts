@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { RUNTIME_ENTRY } from "@acme/sdk/runtime";
 import { build } from "esbuild";
 
-/** The runtime as one ES module: starts in less time than its sources, and needs nothing beside it. */
+/** Bundles the runtime into one ES module, which starts faster than its sources and needs no other files. */
 export async function bundleRuntime(): Promise<{ code: Buffer; hash: string }> {
   const result = await build({
     entryPoints: [fileURLToPath(RUNTIME_ENTRY)],
@@ -16,7 +16,7 @@ export async function bundleRuntime(): Promise<{ code: Buffer; hash: string }> {
     target: "node24",
     minifySyntax: true,
     legalComments: "none",
-    // CommonJS parts ask for built-in modules by `require`.
+    // CommonJS parts load built-in modules with `require`.
     banner: {
       js: 'import { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     },

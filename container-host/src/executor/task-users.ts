@@ -16,22 +16,25 @@ import {
 import { basename, dirname, join } from "node:path";
 import { HostError, messageOf } from "../errors.ts";
 
-/** Environments of one host that have a user of their own; beyond that they are shared. */
+/** The number of environments of one host that have their own user; further ones share users. */
 const USERS = 1_000;
-/** Where the numbers of users begin: above all real users, or low enough for a container with a small range of ids. */
+/** The first user ids: above all real users, or low enough for a container with a small range of ids. */
 const FIRST_IDS = [1_000_000_000, 60_000] as const;
 const HOSTS = 1_000_000;
-/** Bundles of one environment that are kept beside a new one: a process reads its bundle once, when it starts. */
+/**
+ * The number of an environment's bundles that are kept in addition to a new one. A process reads its bundle
+ * only when it starts.
+ */
 const KEPT_BUNDLES = 20;
-/** Folders that every user can enter, and where files of every user may lie. */
+/** Folders that every user can enter and write to. */
 const SHARED = ["/tmp", "/var/tmp"];
 
 export interface TaskUser {
   uid: number;
   gid: number;
-  /** A folder of its own: home, temporary files and working directory. */
+  /** The user's own folder: home, temporary files and working directory. */
   home: string;
-  /** Where it reads its bundles. */
+  /** The folder from which it reads its bundles. */
   bundles: string;
 }
 
@@ -40,7 +43,7 @@ export interface TaskUser {
  * `/proc/PID/environ` of the host, of the server, and of other environments. They need no entry in /etc/passwd.
  */
 export class TaskUsers {
-  /** A folder outside of the host's data, which nobody but its own user can enter. */
+  /** A folder outside of the host's data, which only its own user can enter. */
   readonly #folder: string;
   readonly #firstId: number;
   readonly #users = new Map<string, TaskUser>();
@@ -68,7 +71,7 @@ export class TaskUsers {
     return user;
   }
 
-  /** The bundle where this user can read it, and no other. */
+  /** Returns a path of the bundle that only this user can read. */
   bundleFor({ bundles }: TaskUser, bundlePath: string): string {
     const target = join(bundles, basename(bundlePath));
     if (existsSync(target)) return target;
@@ -79,7 +82,7 @@ export class TaskUsers {
     return shareFile(bundlePath, target);
   }
 
-  /** The file where all of these users can read it. */
+  /** Returns a path of the file that all of these users can read. */
   share(path: string): string {
     return isReachable(path) ? path : shareFile(path, join(this.#folder, basename(path)));
   }
@@ -90,9 +93,9 @@ export class TaskUsers {
 }
 
 /**
- * Users for the tasks of the host with this data folder. Null: this process is not root, so it can't start processes of
- * other users.
- * @throws HostError where it is root and can't either
+ * Returns users for the tasks of the host with this data folder; null if this process is not root, and so
+ * can't start processes of other users.
+ * @throws HostError if it is root and can't either
  */
 export function openTaskUsers(dataFolder: string): TaskUsers | null {
   if (process.getuid?.() !== 0) return null;
@@ -121,7 +124,7 @@ export function openTaskUsers(dataFolder: string): TaskUsers | null {
 const canBecome = (id: number): boolean =>
   spawnSync("/bin/true", [], { uid: id, gid: id, stdio: "ignore" }).status === 0;
 
-/** Whether every user can execute the file, and enter all folders above it. */
+/** Returns whether every user can execute the file and enter all of its parent folders. */
 function isReachable(path: string): boolean {
   if ((statSync(path).mode & 0o005) !== 0o005) return false;
   for (let parent = dirname(path); ; parent = dirname(parent)) {
@@ -137,7 +140,7 @@ function shareFile(path: string, target: string): string {
     if ((statSync(path).mode & 0o004) === 0) throw new Error("Others can't read it");
     linkSync(path, target);
   } catch {
-    // It can't be linked: it is on another file system, or nobody else may read it.
+    // It can't be linked, because it is on another file system, or other users may not read it.
     copyFileSync(path, `${target}.new`);
     chmodSync(`${target}.new`, 0o755);
     renameSync(`${target}.new`, target);

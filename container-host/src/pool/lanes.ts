@@ -2,13 +2,13 @@ import type { DequeuedRun } from "@acme/sdk/contract";
 import type { ReadyDeployment } from "../deployments.ts";
 import type { Lane, Work } from "./runtime.ts";
 
-/** What of a run decides its lane, beside the deployment. */
+/** The properties of a run that, with its deployment, decide its lane. */
 export interface LaneOf {
   environment: Pick<DequeuedRun["environment"], "key">;
   machine: DequeuedRun["machine"];
 }
 
-/** Lanes by what their runtimes are started with. */
+/** Lanes by the options with which their runtimes are started. */
 export class Lanes {
   readonly #lanes = new Map<string, Lane>();
 
@@ -16,7 +16,7 @@ export class Lanes {
     return this.#lanes.values();
   }
 
-  /** The lane of a run, which is created where it is missing. */
+  /** Returns the lane of a run, which is created if it is missing. */
   of(run: LaneOf, ready: ReadyDeployment): Lane {
     const { contentHash } = ready.deployment;
     const key = `${run.environment.key} ${contentHash} ${ready.image ?? ""} ${run.machine} ${ready.envHash}`;
@@ -43,7 +43,7 @@ export class Lanes {
     return lane;
   }
 
-  /** Takes back a run that waits. */
+  /** Removes a waiting run. */
   withdraw(work: Work): void {
     for (const { waiting } of this.#lanes.values()) {
       const index = waiting.findIndex((entry) => entry.work === work);

@@ -1,12 +1,12 @@
 import { RuntimeToHost } from "@acme/sdk/contract";
 import type { Of, Runtime, Work } from "./runtime.ts";
 
-/** What the pool does about a message; all others go to the run that the runtime has. */
+/** The messages that the pool itself handles; all others are passed to the runtime's run. */
 export interface MessageHandlers {
   greeted(): void;
   ready(): void;
   completed(work: Work, message: Of<"completed">): void;
-  /** It broke the protocol. Code of a task can write to the channel, so nothing is taken on trust. */
+  /** The runtime violated the protocol. A task's code can write to the channel, so nothing is trusted. */
   violated(reason: string): void;
 }
 
@@ -65,7 +65,7 @@ export function receive(runtime: Runtime, line: string, handlers: MessageHandler
 const isOfAttempt = (work: Work | null, message: { runId: string; attempt: number }): work is Work =>
   work !== null && work.run.runId === message.runId && work.run.attempt === message.attempt;
 
-/** The message is about this run, and of its lease. */
+/** Returns whether the message is about this run and its lease. */
 const isAbout = (work: Work | null, message: { runId: string; token: number }): work is Work =>
   work !== null && work.run.runId === message.runId && work.run.token === message.token;
 

@@ -1,21 +1,24 @@
 export interface LaneFacts {
-  /** For each run without a runtime: milliseconds that its task usually takes; undefined where that is not known yet. */
+  /** For each run without a runtime: the usual milliseconds of its task; undefined if not known yet. */
   waiting: readonly (number | undefined)[];
   starting: number;
-  /** For each busy runtime: milliseconds that its task usually takes, and for how many it has been busy. */
+  /**
+   * For each busy runtime: the usual milliseconds of its task, and the milliseconds for which it has been
+   * busy.
+   */
   busy: readonly { usualMs: number | undefined; forMs: number }[];
   /** Milliseconds a cold start takes. */
   startMs: number;
 }
 
-/** A runtime does not count as about to be free any more when its run takes this much longer than usual. */
+/** A runtime no longer counts as about to become free when its run takes this much longer than usual. */
 const PATIENCE_MS = 200;
 const PATIENCE_FACTOR = 4;
 
 /**
- * How many runtimes to start for a deployment. Short runs are done by those that are warm before another one would be up:
- * none is started for them. Their time is counted as it passes inside the runtime, without waiting for a processor: more
- * processes would only make that wait longer.
+ * Returns the number of runtimes to start for a deployment. None is started for short runs that warm runtimes
+ * would finish before a new one is ready. A run's time is measured inside the runtime, without waiting for a
+ * processor, because more processes would only prolong that wait.
  */
 export function startsWanted({ busy, startMs, starting, waiting }: LaneFacts): number {
   const isQuick = (ms: number | undefined): ms is number => ms !== undefined && ms < startMs;
@@ -35,23 +38,23 @@ export function startsWanted({ busy, startMs, starting, waiting }: LaneFacts): n
 
 export interface IdleFacts {
   idleForMs: number;
-  /** Idle runtimes of its deployment, this one included. */
+  /** The number of idle runtimes of its deployment, including this one. */
   idleOfLane: number;
-  /** Milliseconds since its deployment had a run. */
+  /** Milliseconds since the last run of its deployment. */
   laneUnusedMs: number;
 }
 
-/** A deployment in use keeps its spares this many times as long as other idle runtimes are kept. */
+/** The factor by which spare runtimes of a deployment in use are kept longer than other idle runtimes. */
 const SPARE_FACTOR = 5;
 
-/** Whether an idle runtime has been kept long enough. */
+/** Returns whether an idle runtime has been kept long enough. */
 export const isExpired = (
   facts: IdleFacts,
   { idleMs, spares }: { idleMs: number; spares: number },
 ): boolean =>
   facts.idleOfLane <= spares ? facts.laneUnusedMs > idleMs * SPARE_FACTOR : facts.idleForMs > idleMs;
 
-/** Weight of the newest run in the average. */
+/** The weight of the newest run in the moving average. */
 const WEIGHT = 0.1;
 
 export const averageOf = (mean: number | undefined, ms: number): number =>

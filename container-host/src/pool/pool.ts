@@ -16,19 +16,19 @@ export interface PoolOptions {
   log: HostLog;
   idleMs: number;
   spares: number;
-  /** Most runtimes that start at the same time. */
+  /** The maximum number of runtimes that start at the same time. */
   startsAtOnce: number;
   /** A runtime is not used again after this many runs. */
   maxRuns: number;
-  /** A runtime is not used again after this time: its token and variables grow old. */
+  /** A runtime is not used again after this time, because its token and variables become outdated. */
   maxAgeMs: number;
   onColdStart(ms: number): void;
   onWarmStart(): void;
-  /** Capacity or health changed: there may be room. */
+  /** Called when capacity or health has changed, so that there may be room. */
   onChange(): void;
-  /** A saved process was restored in `ms`. */
+  /** Called when a saved process was restored in `ms`. */
   onRestore(ms: number): void;
-  /** A saved process could not be restored. */
+  /** Called when a saved process could not be restored. */
   onRestoreFailed(error: Error): void;
   hold(contentHash: string): void;
   release(contentHash: string): void;
@@ -40,7 +40,7 @@ const LEAVE_MS = 5_000;
 const START_MS = 60_000;
 const SWEEP_MS = 500;
 const WARM_AGAIN_MS = 5_000;
-/** How long an executor that does not answer may delay the end of the host. */
+/** How long an executor that does not answer may delay the host's stop. */
 const CLOSE_MS = 10_000;
 
 /** A run whose process is to be restored. */
@@ -55,15 +55,16 @@ interface Restore {
  * Keeps runtimes warm. One that finished a run takes the next of the same deployment, environment and machine; runs of
  * different environments never share one.
  *
- * `Lanes` groups runtimes and waiting runs by what a runtime is started with, `Runtimes` keeps their states and the room
- * that they take, `StartGuard` says whether anything can be started; this class decides what is started, and who gets what.
+ * `Lanes` groups runtimes and waiting runs by what a runtime is started with, `Runtimes` keeps their states
+ * and the room that they take, `StartGuard` knows whether anything can be started; this class decides what is
+ * started, and which runtime gets which run.
  */
 export class Pool {
   readonly #options: PoolOptions;
   readonly #lanes = new Lanes();
   readonly #runtimes: Runtimes;
   readonly #guard: StartGuard;
-  /** What is to be restored, in order. */
+  /** Runs to restore, in order. */
   readonly #restores: Restore[] = [];
   readonly #sweeper: NodeJS.Timeout;
   #ids = 0;
@@ -72,7 +73,9 @@ export class Pool {
   #closing = false;
   /** The lane that always has an idle runtime. */
   #warm: Lane | null = null;
-  /** When a runtime was started for it last: one that ends soon after its start is not started again at once. */
+  /**
+   * When a runtime was last started for it: a runtime that ends soon after its start is not replaced at once.
+   */
   #warmedAt = Number.NEGATIVE_INFINITY;
   #onEmpty: (() => void) | undefined;
 
@@ -86,7 +89,7 @@ export class Pool {
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_MS);
   }
 
-  /** False while the executor can start nothing: runs that are taken would only wait. */
+  /** Returns false while the executor can start nothing, so that runs would only wait. */
   get isHealthy(): boolean {
     return this.#guard.isOpen;
   }
@@ -108,7 +111,10 @@ export class Pool {
     this.#serve(lane);
   }
 
-  /** From now on this lane, and no other, has an idle runtime also before its first run and however long it has none. */
+  /**
+   * From now on, only this lane always keeps an idle runtime, even before its first run and however long it
+   * has none.
+   */
   keepWarm(of: LaneOf, ready: ReadyDeployment): void {
     const lane = this.#lanes.of(of, ready);
     lane.usedAt = performance.now();
@@ -117,7 +123,7 @@ export class Pool {
     this.#startWarm();
   }
 
-  /** As `submit`, for a run whose process was saved into `folder`. */
+  /** Like `submit`, for a run whose process was saved into `folder`. */
   restore(work: Work, ready: ReadyDeployment, saved: SavedProcess, folder: string): void {
     this.#lanes.of(work.run, ready).usedAt = performance.now();
     this.#restores.push({ work, ready, saved, folder });
@@ -125,8 +131,8 @@ export class Pool {
   }
 
   /**
-   * Saves a runtime that stands still and whose channel is detached, and ends it.
-   * @throws HangError, Error where it could not be saved: it has to be killed then
+   * Saves a frozen runtime whose channel is detached, and ends it.
+   * @throws HangError or Error if it could not be saved; it has to be killed then
    */
   async save(runtime: Runtime, folder: string): Promise<void> {
     const { saving } = runtime.handle;
@@ -135,7 +141,7 @@ export class Pool {
     await saving.save(folder);
   }
 
-  /** The run that the runtime stands still with continues elsewhere: the runtime is free for others. */
+  /** Frees a frozen runtime for other runs, because its run continues elsewhere. */
   forget(runtime: Runtime, runId: string): void {
     if (runtime.state !== "busy") return;
     runtime.handle.send({ type: "forget", runId });
@@ -144,7 +150,7 @@ export class Pool {
     this.#options.onChange();
   }
 
-  /** Takes back a run that has no runtime yet. */
+  /** Removes a run that has no runtime yet. */
   withdraw(work: Work): void {
     const place = this.#restores.findIndex((entry) => entry.work === work);
     if (place !== -1) this.#restores.splice(place, 1);
@@ -169,14 +175,14 @@ export class Pool {
 
   #serve(lane: Lane): void {
     while (lane.waiting.length > 0) {
-      // The one that was used last: its code is hot, and the others may go.
+      // The most recently used one, whose code is hot; the others may be ended.
       const runtime = lane.idle.at(-1);
       if (!runtime || !this.#give(runtime)) break;
     }
     if (lane.waiting.length > 0) this.#startSoon();
   }
 
-  /** Once for all that came in this turn of the event loop. */
+  /** Runs once for all requests of this turn of the event loop. */
   #startSoon(): void {
     if (this.#startScheduled) return;
     this.#startScheduled = true;
@@ -186,7 +192,7 @@ export class Pool {
     });
   }
 
-  /** Sends an idle runtime the next run that is still wanted. Returns false where none waits. */
+  /** Sends an idle runtime the next run that is still needed. Returns false if none waits. */
   #give(runtime: Runtime): boolean {
     const { waiting } = runtime.lane;
     for (let entry = waiting.shift(); entry; entry = waiting.shift()) {
@@ -227,7 +233,9 @@ export class Pool {
     if (lane.waiting.length > lane.starting) this.#lookAgain();
   }
 
-  /** Runs that were left waiting for warm runtimes are looked at again when a start would have been worth it. */
+  /**
+   * Runs that were left waiting for warm runtimes are checked again when a start would have been worthwhile.
+   */
   #lookAgain(): void {
     this.#recheck ??= setTimeout(() => {
       this.#recheck = undefined;
@@ -247,7 +255,7 @@ export class Pool {
     const { checkpoints } = this.#options.executor;
     for (let entry = this.#restores[0]; entry && this.#canStart; entry = this.#restores[0]) {
       const lane = this.#lanes.of(entry.work.run, entry.ready);
-      // Warm runtimes are no use to it, those of its own lane neither.
+      // A restoration can't use warm runtimes, not even those of its own lane.
       if (!this.#makeRoom(lane, null)) return;
       this.#restores.shift();
       if (checkpoints) this.#startSaved(lane, entry, checkpoints);
@@ -255,11 +263,14 @@ export class Pool {
     }
   }
 
-  /** Ends idle runtimes of other lanes than `wanting` until a runtime of `lane` fits. Returns false while it does not. */
+  /**
+   * Ends idle runtimes of lanes other than `wanting` until a runtime of `lane` fits. Returns false while it
+   * does not.
+   */
   #makeRoom(lane: Lane, wanting: Lane | null): boolean {
     const cost = this.#options.executor.cost(lane.machine);
     if (this.#runtimes.hasRoomFor(cost)) return true;
-    // A runtime that leaves gives its room only when it is gone; then this is asked again.
+    // A leaving runtime frees its room only when it is gone; then this is called again.
     for (const runtime of this.#runtimes.toLeaveFor(cost, wanting)) this.#leave(runtime);
     return false;
   }
@@ -306,7 +317,7 @@ export class Pool {
     return { id: `${process.pid}-${this.#ids}`, events };
   }
 
-  /** It connects again, and greets again, after its channel was closed around a suspension. */
+  /** After its channel was closed around a suspension, the runtime connects and sends `hello` again. */
   #greeted(runtime: Runtime): void {
     runtime.greeted = true;
     const work = runtime.restoring;
@@ -379,7 +390,7 @@ export class Pool {
       restoring.restoreFailed(error.message);
     }
     if (before === "starting" && !this.#closing) this.#didNotStart(runtime, exit);
-    // The run of a runtime that was being saved is suspended already.
+    // The run of a runtime that is being saved is already suspended.
     if (before === "busy") work?.died(exit);
     if (this.#runtimes.size === 0) this.#onEmpty?.();
     if (this.#closing) return;
@@ -398,11 +409,11 @@ export class Pool {
     }
     lane.unloadable = true;
     if (broken) {
-      // Another start would find the same bundle.
+      // Another start would fail with the same bundle.
       for (const { work } of lane.waiting.splice(0)) work.broken(broken.message, broken.stackTrace);
       return;
     }
-    // It ended while it loaded the bundle: that is how the run that it was started for ends.
+    // It ended while it loaded the bundle, and the run for which it was started ends in the same way.
     lane.waiting.shift()?.work.died(exit);
   }
 
@@ -451,7 +462,7 @@ export class Pool {
     const { executor, idleMs, spares } = this.#options;
     const missing = spares - lane.idle.length - lane.starting;
     if (missing <= 0 || lane.waiting.length > 0 || lane.unloadable || !this.#canStart) return;
-    // All are busy with runs that take their time: the next one should not wait for a start.
+    // All are busy with long runs, so a spare is started: the next run should not wait for a start.
     if (lane.busy === 0 || now - lane.usedAt > idleMs) return;
     if (this.#runtimes.hasRoomFor(executor.cost(lane.machine))) this.#start(lane);
   }

@@ -6,10 +6,10 @@ import type { Resources } from "../resources.ts";
 /** A message of a runtime of this type. */
 export type Of<T extends RuntimeToHost["type"]> = Extract<RuntimeToHost, { type: T }>;
 
-/** What a runtime runs. */
+/** A run as the pool sees it. */
 export interface Work {
   readonly run: DequeuedRun;
-  /** It is about to be sent. False: it is not wanted any more. */
+  /** Called before it is sent. Returns false if it is no longer needed. */
   claim(runtime: Runtime): boolean;
   started(message: Of<"started">): void;
   log(message: Of<"log">): void;
@@ -18,16 +18,19 @@ export interface Work {
   waiting(message: Of<"waiting">): void;
   working(): void;
   suspended(message: Of<"suspended">): void;
-  /** Its process was restored. It resumes where it was saved once it gets a `resume` message. */
+  /** Called when its process was restored. It resumes where it was saved after it gets a `resume` message. */
   restored(): void;
-  /** Its process can't be restored, so it has to be submitted again, to be replayed. */
+  /** Called when its process can't be restored, so that it has to be submitted again for a replay. */
   restoreFailed(reason: string): void;
   completed(message: Of<"completed">): void;
-  /** The runtime ended without completing it. */
+  /** Called when the runtime ended without completing it. */
   died(exit: RuntimeExit): void;
-  /** Its bundle can't be loaded. */
+  /** Called when its bundle can't be loaded. */
   broken(message: string, stackTrace: string | undefined): void;
-  /** The executor could not start a runtime for it. False: it should not be tried again here. */
+  /**
+   * Called when the executor could not start a runtime for it. Returns false if that should not be tried
+   * again here.
+   */
   startFailed(message: string): boolean;
 }
 
@@ -45,10 +48,10 @@ export interface Lane {
   readonly idle: Runtime[];
   busy: number;
   starting: number;
-  /** By task: milliseconds that a run usually takes. */
+  /** The usual milliseconds of a run, by task. */
   readonly usualMs: Map<string, number>;
   usedAt: number;
-  /** The last runtime could not load the bundle: no spares until one can. */
+  /** True: the last runtime could not load the bundle, so no spares are started until one can. */
   unloadable: boolean;
 }
 
@@ -67,12 +70,12 @@ export type RuntimeState = "starting" | "restoring" | "idle" | "busy" | "saving"
 export class Runtime {
   readonly lane: Lane;
   readonly cost: Resources;
-  /** Milliseconds since the epoch: when its process was first started, also where it was restored since. */
+  /** Milliseconds since the epoch: when its process was first started, even if it has been restored since. */
   readonly bornAt: number;
   /** The secret by which it proves itself to its channel. */
   readonly channelToken: string;
   readonly startedAt = performance.now();
-  /** Null in a new runtime; the run whose process is restored. */
+  /** The run whose process is restored; null for a new runtime. */
   readonly restoring: Work | null;
   state: RuntimeState;
   handle!: RuntimeHandle;
@@ -81,10 +84,10 @@ export class Runtime {
   idleSince = 0;
   /** Runs that it has finished, or that were suspended in it. */
   runs: number;
-  /** It has proved itself. */
+  /** True: it has authenticated itself with its token. */
   greeted = false;
   broken: Of<"broken"> | null = null;
-  /** When it is killed unless it has ended. */
+  /** When it is killed if it has not ended by then. */
   leaveBy = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -115,7 +118,7 @@ export class Runtime {
   }
 }
 
-/** What a runtime of the lane is started with. */
+/** Returns the options with which a runtime of the lane is started. */
 export const specOf = ({ environmentKey, machine, ready }: Lane, id: string): RuntimeSpec => ({
   id,
   environmentKey,

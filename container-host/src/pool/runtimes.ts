@@ -11,7 +11,7 @@ const NEXT: Record<RuntimeState, readonly RuntimeState[]> = {
   gone: [],
 };
 
-/** All runtimes of a host: their states, and what is counted by them. */
+/** All runtimes of a host with their states and counters. */
 export class Runtimes {
   readonly #all = new Set<Runtime>();
   readonly #capacity: Resources;
@@ -26,7 +26,7 @@ export class Runtimes {
     return this.#all.size;
   }
 
-  /** Those that were started, or are being restored, and are not up yet. */
+  /** Runtimes that were started, or are being restored, and are not ready yet. */
   get starting(): number {
     return this.#starting;
   }
@@ -42,7 +42,7 @@ export class Runtimes {
     this.#count(runtime, 1);
   }
 
-  /** Changes the state of a runtime: the only place that does. Returns the state before. */
+  /** Changes the state of a runtime; this is the only place that does. Returns the previous state. */
   enter(runtime: Runtime, state: RuntimeState): RuntimeState {
     const before = runtime.state;
     if (!NEXT[before].includes(state)) throw new Error(`A runtime that is ${before} can't become ${state}`);
@@ -61,7 +61,10 @@ export class Runtimes {
     return roomFor(cost, this.#used, this.#capacity) > 0;
   }
 
-  /** Idle runtimes, except those of `wanting`, that have to leave until `cost` fits; the longest idle come first. */
+  /**
+   * Returns idle runtimes, except those of `wanting`, that have to leave until `cost` fits, longest idle
+   * first.
+   */
   toLeaveFor(cost: Resources, wanting: Lane | null): Runtime[] {
     const idle = [...this.#all]
       .filter((runtime) => runtime.state === "idle" && runtime.lane !== wanting)

@@ -3,12 +3,15 @@ import { messageOf } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { HostLog } from "../log.ts";
 
-/** Wait before the executor is asked again whether it can start runtimes: grows with each failure. */
+/**
+ * The wait before the executor is asked again whether it can start runtimes, which grows with each failure.
+ */
 const PROBE = { firstMs: 200, maxMs: 10_000 };
 
 /**
- * Whether the executor can start runtimes. After one that could not be started it is `blocked`, and asked again and again;
- * it is `open` again when it answers that it can. A start that works forgets the failures before it.
+ * Tracks whether the executor can start runtimes. After a failed start it is `blocked`, and the executor is
+ * asked repeatedly; it is `open` again when the executor answers that it can. A successful start resets the
+ * count of failures.
  */
 export class StartGuard {
   readonly #executor: Executor;
@@ -40,7 +43,7 @@ export class StartGuard {
     this.#probeLater(this.#failures);
   }
 
-  /** Nothing is started any more. */
+  /** Stops the checks: nothing is started any more. */
   close(): void {
     this.#state = "closed";
   }
@@ -59,7 +62,7 @@ export class StartGuard {
       this.#probeLater(failures + 1);
       return;
     }
-    // It may have been closed meanwhile.
+    // The guard may have been closed meanwhile.
     if ((this.#state as string) !== "blocked") return;
     this.#state = "open";
     this.#onOpen();

@@ -8,7 +8,7 @@ import { type LinePlace, Segment } from "./segment.ts";
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 const SUFFIX = ".jsonl";
 
-/** How many records there are of each kind. */
+/** The number of records of each kind. */
 export interface Counts {
   logs: number;
   spans: number;
@@ -22,7 +22,7 @@ export interface Waiting extends Counts {
   segment: Segment;
 }
 
-/** Whose records they are. `apiToken`: the latest of the lease. */
+/** The owner of the records. `apiToken`: the latest one of the lease. */
 export interface TelemetrySource {
   runId: string;
   attempt: number;
@@ -34,7 +34,7 @@ type Records = Pick<RunLogs, "entries" | "spans" | "metrics">;
 interface RunQueue {
   waiting: Waiting[];
   bytes: number;
-  /** `performance.now()`, before which it is not sent again. */
+  /** The `performance.now()` before which it is not sent again. */
   notBefore: number;
 }
 
@@ -43,8 +43,9 @@ interface Drop extends Counts {
 }
 
 /**
- * Telemetry that was received and not yet stored by the server: on disk from the moment it is received, in the order of each
- * run, bounded. What does not fit is dropped, counted, and said in the run's log as soon as there is room again.
+ * Telemetry that the server has not stored yet. It is on disk from the moment it is received, in the order of
+ * each run, and bounded. What does not fit is dropped and counted, and the run's log says so as soon as there
+ * is room again.
  */
 export class DiskBuffer {
   readonly #folder: string;
@@ -54,7 +55,7 @@ export class DiskBuffer {
   readonly #sender = randomUUID();
   readonly #segments = new Set<Segment>();
   readonly #dropped = new Map<string, Drop>();
-  /** By environment, then run, the one whose turn it is first. */
+  /** By environment, then run; the first one has the turn. */
   readonly #environments = new Map<string, Map<string, RunQueue>>();
   #current: Segment | undefined;
   #bytes = 0;
@@ -76,7 +77,7 @@ export class DiskBuffer {
     this.#load();
   }
 
-  /** Bytes that wait. */
+  /** The number of waiting bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -85,18 +86,21 @@ export class DiskBuffer {
     return this.#environments.size === 0;
   }
 
-  /** Redacted already. Returns when it is on disk, or was dropped. */
+  /** Adds redacted telemetry. Returns when it is on disk, or was dropped. */
   add(source: TelemetrySource, records: Records): void {
     const counts = countsOf(records);
     const drop = this.#dropped.get(keyOf(source));
     if (drop) drop.source = source;
     if (!drop && this.#append(source, records, counts)) return;
-    // What follows a gap is not stored before the gap is said.
+    // Lines after a gap are stored only after the line that reports the gap.
     if (drop && this.#sayDropped(drop) && this.#append(source, records, counts)) return;
     this.#drop(source, counts);
   }
 
-  /** Lines to send together, about `maxBytes` of them: of each environment in turn, of each of its runs in turn. */
+  /**
+   * Returns about `maxBytes` of lines to send together, from each environment in turn, and from each of its
+   * runs in turn.
+   */
   take(maxBytes: number, now: number): Waiting[] {
     const taken: Waiting[] = [];
     let bytes = 0;
@@ -110,7 +114,7 @@ export class DiskBuffer {
         isMore = true;
         taken.push(line);
         bytes += line.place.length;
-        // The next time it is the others' turn first.
+        // The next time, the others have the first turn.
         this.#environments.delete(environment);
         this.#environments.set(environment, runs);
         if (bytes >= maxBytes) break;
@@ -136,7 +140,10 @@ export class DiskBuffer {
     return segment.read(place);
   }
 
-  /** The first lines of these runs are stored, or will never be. In the order in which they were taken. */
+  /**
+   * Removes the first lines of these runs, which are stored or never will be, in the order in which they were
+   * taken.
+   */
   done(lines: Waiting[]): void {
     for (const line of lines) {
       const environment = environmentOf(line.runId);
@@ -154,13 +161,13 @@ export class DiskBuffer {
     for (const drop of [...this.#dropped.values()]) this.#sayDropped(drop);
   }
 
-  /** Lines of this run are not sent again before then. */
+  /** Delays this run's lines until then. */
   delay(runId: string, notBefore: number): void {
     const queue = this.#environments.get(environmentOf(runId))?.get(runId);
     if (queue) queue.notBefore = notBefore;
   }
 
-  /** When the first of what waits may be sent. */
+  /** Returns when the first waiting line may be sent. */
   get dueAt(): number {
     let due = Number.POSITIVE_INFINITY;
     for (const runs of this.#environments.values())
@@ -168,7 +175,7 @@ export class DiskBuffer {
     return due;
   }
 
-  /** What was not sent stays on disk. */
+  /** Unsent telemetry stays on disk. */
   close(): void {
     for (const segment of this.#segments) {
       if (segment.isEmpty) segment.delete();
@@ -182,7 +189,7 @@ export class DiskBuffer {
     const batch = { sender: `${this.#sender} ${attempt}`, number: this.#number + 1 };
     const line = JSON.stringify({ runId, attempt, apiToken, ...records, batch } satisfies RunLogs);
     const queue = this.#queueOf(runId);
-    // A character takes up to three bytes: what counts is what is on disk.
+    // A character takes up to three bytes, and the size on disk counts.
     const bytes = Buffer.byteLength(line);
     if (this.#bytes + bytes > this.#maxBytes || (queue?.bytes ?? 0) + bytes > this.#maxBytes / 4)
       return false;
@@ -242,7 +249,7 @@ export class DiskBuffer {
     else this.#dropped.set(keyOf(source), { source, ...counts });
   }
 
-  /** Puts a line into the run's log that says what was dropped there. False: there is no room for it. */
+  /** Adds a line to the run's log that says what was dropped. Returns false if there is no room for it. */
   #sayDropped(drop: Drop): boolean {
     const { source, logs, spans, metrics } = drop;
     const message = `${logs} log entries, ${spans} spans and ${metrics} metric points of this run were dropped here: the container host's buffer was full, because the server took no telemetry or the run wrote faster than it could be sent`;
@@ -273,7 +280,7 @@ export class DiskBuffer {
 
 const keyOf = ({ runId, attempt }: TelemetrySource): string => `${runId} ${attempt}`;
 
-/** The key of the environment that a run's id begins with. */
+/** Returns the environment's key, with which a run's id begins. */
 const environmentOf = (runId: string): string => runId.slice(4, 12);
 
 const countsOf = ({ entries, spans, metrics }: Records): Counts => ({
@@ -282,7 +289,7 @@ const countsOf = ({ entries, spans, metrics }: Records): Counts => ({
   metrics: metrics?.length ?? 0,
 });
 
-/** Null: a line that was torn when the machine stopped. */
+/** Returns null for a line that was truncated when the machine stopped. */
 function parsed(text: string): RunLogs | null {
   try {
     const record = JSON.parse(text) as Partial<RunLogs>;

@@ -1,17 +1,20 @@
 import { closeSync, openSync, readFileSync, readSync, unlinkSync, writeSync } from "node:fs";
 
-/** One line of a segment: where it is. */
+/** The position of one line of a segment. */
 export interface LinePlace {
   offset: number;
   length: number;
 }
 
-/** A file of the buffer: lines of JSON, only ever appended, deleted as a whole when all of them were sent. */
+/**
+ * A file of the buffer: lines of JSON that are only appended, and deleted as a whole when all of them were
+ * sent.
+ */
 export class Segment {
   readonly path: string;
   #fd: number;
   #size = 0;
-  /** Lines that were not sent yet. */
+  /** The number of unsent lines. */
   #waiting = 0;
   #isDeleted = false;
 
@@ -24,7 +27,9 @@ export class Segment {
     return new Segment(path, openSync(path, "ax+", 0o600));
   }
 
-  /** A file that an earlier process left, with its whole lines: the last one may be torn. */
+  /**
+   * Opens a file that an earlier process left behind, with its complete lines: the last one may be truncated.
+   */
   static load(path: string): { segment: Segment; lines: { text: string; place: LinePlace }[] } {
     const bytes = readFileSync(path);
     const segment = new Segment(path, openSync(path, "r", 0o600));
@@ -50,14 +55,14 @@ export class Segment {
     return this.#waiting === 0;
   }
 
-  /** In the operating system's hands when this returns: a killed process does not lose it. */
+  /** When this returns, the operating system has the data, so a killed process does not lose it. */
   append(line: string): LinePlace {
     const bytes = Buffer.from(`${line}\n`);
     let written = 0;
     try {
       while (written < bytes.length) written += writeSync(this.#fd, bytes, written);
     } catch (error) {
-      // What was written of it is a torn line in the middle: the next one begins after it.
+      // The written part is a truncated line in the middle: the next line begins after it.
       if (written > 0) this.#size += written;
       throw error;
     }

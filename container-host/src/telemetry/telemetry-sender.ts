@@ -7,7 +7,7 @@ import type { Session } from "../session.ts";
 import type { Counts, DiskBuffer, TelemetrySource, Waiting } from "./disk-buffer.ts";
 
 const MAX_BATCH = 1024 * 1024;
-/** Lets the entries of a moment go together. */
+/** How long entries are gathered so that they are sent together. */
 const GATHER_MS = 20;
 const RETRY = { firstMs: 200, maxMs: 10_000 };
 
@@ -20,15 +20,16 @@ export interface TelemetrySenderOptions {
 }
 
 /**
- * Sends logs, spans and metrics of runs from the buffer on disk, beside the reports that matter more: they never hold up an
- * outcome. Everything is sent until it is acknowledged, and the lines of one run in their order.
+ * Sends logs, spans and metrics of runs from the buffer on disk, separately from the more important reports,
+ * so that they never delay an outcome. Everything is sent until it is acknowledged, and the lines of one run
+ * in their order.
  */
 export class TelemetrySender {
   readonly #options: TelemetrySenderOptions;
   readonly #aborted = new AbortController();
   #sending: Promise<void> | undefined;
   #failures = 0;
-  /** Tries of runs whose records could not be stored. */
+  /** The number of tries of runs whose records could not be stored. */
   readonly #retries = new Map<string, number>();
 
   constructor(options: TelemetrySenderOptions) {
@@ -36,18 +37,18 @@ export class TelemetrySender {
     if (!options.buffer.isEmpty) this.#schedule();
   }
 
-  /** On disk when this returns. */
+  /** The data is on disk when this returns. */
   add(source: TelemetrySource, records: Parameters<DiskBuffer["add"]>[1]): void {
     this.#options.buffer.add(source, records);
     this.#schedule();
   }
 
-  /** Bytes that wait. */
+  /** The number of waiting bytes. */
   get size(): number {
     return this.#options.buffer.bytes;
   }
 
-  /** Resolves when all is sent, or after `timeoutMs`. */
+  /** Resolves when everything is sent, or after `timeoutMs`. */
   async drained(timeoutMs: number): Promise<void> {
     const deadline = performance.now() + timeoutMs;
     while (this.#sending && performance.now() < deadline) await sleep(5);
@@ -76,7 +77,7 @@ export class TelemetrySender {
     }
   }
 
-  /** False: the server did not take it, and it is to be tried again later. */
+  /** Returns false if the server did not take it, so that it has to be retried later. */
   async #send(lines: Waiting[]): Promise<boolean> {
     const { api, buffer, session, log } = this.#options;
     const { hostId, sessionId } = session;
@@ -101,7 +102,10 @@ export class TelemetrySender {
     return true;
   }
 
-  /** What follows a line that is to be sent again is sent again too: a feed takes the lines of a run in their order only. */
+  /**
+   * Lines after one that has to be sent again are sent again too, because a feed accepts the lines of a run
+   * only in their order.
+   */
   #settle(lines: Waiting[], verdicts: ("ok" | "refused" | "retry")[]): void {
     const { buffer } = this.#options;
     const again = new Set<string>();

@@ -9,7 +9,7 @@ export const SOCKET_NAME = "host.sock";
 const MAX_LINE = 4 * LIMITS.outputBytes;
 /** How long a connection may take to prove itself with `hello` before it is closed. */
 const GREETING_MS = 10_000;
-/** Characters that may wait for a runtime that is not connected. */
+/** The maximum number of characters that wait for a runtime that is not connected. */
 const MAX_UNSENT = 4 * LIMITS.outputBytes;
 
 /**
@@ -41,7 +41,7 @@ export class ChannelServer {
       this.#server.once("error", reject);
       this.#server.listen(path, resolve);
     });
-    // The container's user is another; no other user of this machine gets past the directories above.
+    // The container has another user; the parent directories keep all other users of this machine out.
     chmodSync(path, 0o666);
   }
 
@@ -106,7 +106,7 @@ export class ChannelServer {
       }
     });
     socket.on("error", () => {});
-    // What is sent from here on waits for the next connection.
+    // Messages that are sent from here on wait for the next connection.
     const over = () => {
       if (this.#current === socket) this.#current = null;
     };

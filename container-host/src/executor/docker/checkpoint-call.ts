@@ -14,9 +14,9 @@ interface CheckpointCall {
   step: "save" | "restore";
   /** The deadline. */
   ms: number;
-  /** False: passing the deadline says nothing about the Engine. */
+  /** False: missing the deadline says nothing about the Engine. */
   isHang?: boolean;
-  /** Aborted when the host stops: the call is not waited for any longer. */
+  /** Aborted when the host stops, which ends the wait for the call. */
   signal: AbortSignal;
 }
 
@@ -47,7 +47,10 @@ export async function withDeadline(
   throw isHang ? new HangError(step, message) : new Error(message);
 }
 
-/** Kills the CRIU of a container until the Engine's call ends. Returns how many processes that were. */
+/**
+ * Kills the CRIU of a container repeatedly until the Engine's call ends. Returns the number of killed
+ * processes.
+ */
 async function killCriuUntil(done: Promise<unknown>, containerId: string): Promise<number> {
   let killed = 0;
   for (let waited = 0; waited < FAIL_MS; waited += KILL_MS) {
@@ -67,7 +70,9 @@ function untilAborted(signal: AbortSignal): { promise: Promise<"aborted">; forge
   return { promise, forget: () => signal.removeEventListener("abort", abort) };
 }
 
-/** Bytes of memory that the container's processes and its files in memory take; 0 where the Engine does not say. */
+/**
+ * Returns the bytes of memory of the container's processes and in-memory files; 0 if the Engine does not say.
+ */
 export async function memoryUsed(container: Docker.Container): Promise<number> {
   // Without `one-shot` the Engine waits for a second sample.
   const options = { stream: false, "one-shot": true } as { stream: false };

@@ -9,12 +9,15 @@ import { withDeadline } from "./checkpoint-call.ts";
 
 /** The name of a checkpoint within its folder. */
 const NAME = "process";
-/** Registers and thread state of its first process: no two processes have the same. */
+/** The file with registers and thread state of the first process, which is unique for each process. */
 const IDENTITY = "core-1.img";
-/** What containerd calls the folders into which it copies a checkpoint once more. */
+/** The names of the folders into which containerd copies a checkpoint. */
 const COPY = "ctrd-checkpoint";
 
-/** Identifies what has to be the same on a machine that restores a process: its kernel, its processor and the Engine. */
+/**
+ * Identifies what must be equal on a machine that restores a process: the kernel, the processor and the
+ * Engine.
+ */
 export async function machineKind(engineVersion: string): Promise<string> {
   const flags = /^flags\s*:\s*(.*)$/m.exec(await readFile("/proc/cpuinfo", "utf8"))?.[1] ?? "";
   const facts = [release(), arch(), cpus()[0]?.model, flags, engineVersion];
@@ -47,16 +50,17 @@ export async function saveContainer(
 
 export interface SavedFiles {
   folder: string;
-  /** Size of the files in it. */
+  /** Size of its files. */
   bytes: number;
   /** Where the Engine keeps its containers. */
   engineRoot: string;
 }
 
 /**
- * Starts a container that was created as the saved one was. The Engine looks for checkpoints only where it keeps its
- * containers, so the files are copied to there; they are removed with the container. `signal`: aborted when the host stops.
- * @throws HangError past the deadline, Error where the Engine or CRIU fails
+ * Starts a container that was created with the options of the saved one. The Engine looks for checkpoints
+ * only where it keeps its containers, so the files are copied there; they are removed with the container.
+ * `signal`: aborted when the host stops.
+ * @throws HangError past the deadline, Error if the Engine or CRIU fails
  */
 export async function startSaved(
   container: Docker.Container,
@@ -66,7 +70,7 @@ export async function startSaved(
   const target = join(engineRoot, "containers", container.id, "checkpoints", NAME);
   await cp(join(folder, NAME), target, { recursive: true });
   const identity = await readFile(join(target, IDENTITY));
-  // dockerode would send the options as a body too, which the Engine refuses.
+  // dockerode would also send the options as a body, which the Engine refuses.
   const options = { _query: { checkpoint: NAME }, _body: {} };
   const call = container.start(options as Docker.ContainerStartOptions);
   try {
@@ -79,7 +83,7 @@ export async function startSaved(
 
 /** Removes the copies that containerd leaves behind, which hold the process's memory. `identity`: content of its IDENTITY file. */
 async function removeCopies(identity: Buffer): Promise<void> {
-  // Where the Engine has a folder of its own for these, nothing is found.
+  // If the Engine uses its own folder for these, nothing is found.
   for (const name of await readdir(tmpdir())) {
     if (!name.startsWith(COPY)) continue;
     const copy = await readFile(join(tmpdir(), name, IDENTITY)).catch(() => null);
@@ -87,10 +91,10 @@ async function removeCopies(identity: Buffer): Promise<void> {
   }
 }
 
-/** Errors that CRIU reports with every failure, or also where it succeeds. */
+/** Errors that CRIU reports with every failure, or even on success. */
 const NOISE = /RLIMIT_NOFILE|^Dump files \(pid|^Dumping FAILED/;
 
-/** The reason of a failure, from CRIU's log; undefined where the log has none. */
+/** Returns the reason of a failure from CRIU's log; undefined if the log has none. */
 export function reasonOf(log: string): string | undefined {
   const errors = log.match(/Error \([^)]*\): .*/g) ?? [];
   const said = errors

@@ -31,11 +31,13 @@ export interface ContainerFacts {
   code?: string;
 }
 
-/** In the image of a deployment: its working directory, where it has its packages and files. The bundle is mounted into it. */
+/**
+ * The working directory in a deployment's image, with its packages and files. The bundle is mounted into it.
+ */
 export const APP_FOLDER = "/app";
 const APP_BUNDLE = `${APP_FOLDER}/bundle.mjs`;
 
-/** The options of a run's container: its limits, its mounts, and what it is not allowed to do. */
+/** Returns the options of a run's container: its limits, mounts and restrictions. */
 export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateOptions {
   const {
     apiUrl,
@@ -59,7 +61,7 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
       HOME: "/tmp",
       TMPDIR: "/tmp",
       LANG: "C.UTF-8",
-      // An image of a deployment says itself where its programs and certificates are.
+      // A deployment's image defines where its programs and certificates are.
       ...(hasOwnImage
         ? undefined
         : { PATH: "/usr/local/bin", SSL_CERT_FILE: "/etc/ssl/certs/ca-certificates.crt" }),
@@ -91,11 +93,11 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
     HostConfig: {
       NetworkMode: network,
       Memory: memory,
-      // This counts memory and swap together, so there is no swap.
+      // This limit covers memory and swap together, so there is no swap.
       MemorySwap: memory,
       NanoCpus: Math.floor(cpu * 1e9),
       PidsLimit: MAX_PIDS,
-      // When the machine itself runs out of memory, runs are killed before the processes that run them.
+      // If the machine itself runs out of memory, runs are killed before the host's processes.
       OomScoreAdj: 500,
       CapDrop: ["ALL"],
       SecurityOpt: ["no-new-privileges"],
@@ -111,7 +113,7 @@ export function containerOptions(facts: ContainerFacts): Docker.ContainerCreateO
       ],
       LogConfig: {
         Type: "json-file",
-        // A run that prints a lot does not fill the disk, and does not wait for it.
+        // A run that prints a lot neither fills the disk nor waits for it.
         Config: {
           "max-size": String(LOG_BYTES),
           "max-file": "2",

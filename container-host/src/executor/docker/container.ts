@@ -22,7 +22,7 @@ export class RuntimeContainer implements RuntimeHandle {
   readonly #closing: AbortSignal;
   #container: Docker.Container | undefined;
   #killed = false;
-  /** Its process is being written to disk. */
+  /** True while its process is being written to disk. */
   #isSaving = false;
   #detached: Promise<void> | undefined;
 
@@ -44,7 +44,7 @@ export class RuntimeContainer implements RuntimeHandle {
     };
   }
 
-  /** Creates and starts it, from `saved` where that is given, and follows it to its end. Never rejects. */
+  /** Creates and starts it, from `saved` if that is given, and follows it to its end. Never rejects. */
   async run(docker: Docker, options: Docker.ContainerCreateOptions, saved?: SavedFiles): Promise<void> {
     let exit: RuntimeExit;
     try {
@@ -72,7 +72,7 @@ export class RuntimeContainer implements RuntimeHandle {
 
   kill(): void {
     this.#killed = true;
-    // While CRIU has the container, the Engine can't kill it: the end of the save does.
+    // While CRIU has the container, the Engine can't kill it; the end of the save does.
     if (!this.#isSaving) void this.#kill();
   }
 
@@ -111,7 +111,10 @@ export class RuntimeContainer implements RuntimeHandle {
     }
   }
 
-  /** An Engine that does not answer, or is busy with the container, is asked again; the host's next start removes what is left. */
+  /**
+   * Retries if the Engine does not answer or is busy with the container; the host's next start removes what
+   * is left.
+   */
   async remove(): Promise<void> {
     for (let failures = 1; this.#container && failures <= REMOVALS; failures++) {
       try {
@@ -125,7 +128,7 @@ export class RuntimeContainer implements RuntimeHandle {
   }
 
   async #ended(container: Docker.Container): Promise<RuntimeExit> {
-    // The Engine may be restarted meanwhile: containers go with it, or stay.
+    // The Engine may be restarted meanwhile, with or without its containers.
     for (let failures = 1; ; failures++) {
       try {
         await container.wait();

@@ -7,8 +7,8 @@ interface Process {
 }
 
 /**
- * Kills what the container runtime started to save or restore this container: CRIU, CRIU's own children, and with
- * `withRuntime` the container runtime's call itself. Returns how many processes that were.
+ * Kills the processes that the container runtime started to save or restore this container: CRIU, CRIU's
+ * children, and with `withRuntime` the container runtime's call itself. Returns their number.
  *
  * CRIU shares a process group with containerd's shim, which must live on, so it is found as a descendant of the one process
  * that was called with this container's id and `checkpoint` or `restore`. The call fails when CRIU ends, and then thaws the
@@ -32,7 +32,7 @@ export function killCriuOf(containerId: string, { withRuntime = false } = {}): n
     try {
       process.kill(pid, "SIGKILL");
     } catch {
-      // It has ended meanwhile, which is what was wanted.
+      // The process has ended meanwhile, which was the goal.
     }
   }
   return victims.size;
@@ -44,12 +44,12 @@ function readProcesses(): Process[] {
     .flatMap((name) => {
       try {
         const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-        // The command's name, in parentheses, may hold anything: the fields are counted from behind it.
+        // The command's name in parentheses may contain anything, so the fields are counted after it.
         const parent = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
         const args = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
         return [{ pid: Number(name), parent, args }];
       } catch {
-        // It has ended since the folder was read.
+        // The process has ended since the folder was read.
         return [];
       }
     });

@@ -1,8 +1,8 @@
 const HEADER = 8;
 
 /**
- * Text of a container's log: frames of a header (kind of stream, three zeros, length as 32 bits) and that many bytes.
- * What is cut off at the end is left out.
+ * Returns the text of a container's log, which consists of frames: a header (kind of stream, three zeros,
+ * length as 32 bits) and that many bytes. A truncated frame at the end is left out.
  */
 export function demultiplex(raw: Buffer): string {
   const parts: Buffer[] = [];

@@ -4,15 +4,18 @@ import { HostError, messageOf } from "../../errors.ts";
 import type { HostLog } from "../../log.ts";
 import { registryAuth } from "./registry-auth.ts";
 
-/** An image that was found is taken to be there for this long. */
+/** How long an image that was found is assumed to exist. */
 const KNOWN_MS = 30_000;
 
-/** The images of deployments on this machine's Engine: pulled once by their digest, the least recently used removed. */
+/**
+ * Manages the images of deployments on this machine's Engine: each is pulled once by its digest, and the
+ * least recently used are removed.
+ */
 export class DeploymentImages {
   readonly #docker: Docker;
   readonly #maxBytes: number;
   readonly #log: HostLog;
-  /** By reference: the id of the image, and when it was asked for last. */
+  /** The id of the image and its last use, by reference. */
   readonly #known = new Map<string, { id: string; at: number }>();
   readonly #finding = new Map<string, Promise<string>>();
 
@@ -23,8 +26,8 @@ export class DeploymentImages {
   }
 
   /**
-   * Returns the id of the image, which is on this machine then.
-   * @throws HostError where it can't be used here; Error where the registry can't be reached now
+   * Makes sure that the image is on this machine, and returns its id.
+   * @throws HostError if it can't be used here; Error if the registry can't be reached now
    */
   async ensure(image: HostImage): Promise<string> {
     const known = this.#known.get(image.reference);
@@ -95,7 +98,7 @@ export class DeploymentImages {
     this.#log.info(`Pulled ${reference} in ${Math.round(performance.now() - begun)} ms`);
   }
 
-  /** Only what can be pulled again goes. The Engine keeps an image that a container uses. */
+  /** Only images that can be pulled again are removed. The Engine keeps an image that a container uses. */
   async #evict(keep: string): Promise<void> {
     const images = await this.#docker.listImages({ filters: { label: [PROJECT_LABEL] } });
     let total = images.reduce((sum, { Size }) => sum + Size, 0);
@@ -106,12 +109,12 @@ export class DeploymentImages {
     for (const { RepoDigests = [], RepoTags, Size } of removable) {
       if (total <= this.#maxBytes) return;
       try {
-        // An image with a tag was built here, or is somebody's own.
+        // An image with a tag was built here, or belongs to somebody else.
         if (RepoTags?.some((tag) => tag !== "<none>:<none>")) continue;
         for (const name of RepoDigests) await this.#docker.getImage(name).remove();
         total -= Size;
       } catch {
-        // It is in use.
+        // The image is in use.
       }
     }
   }

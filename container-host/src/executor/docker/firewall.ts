@@ -9,11 +9,11 @@ import type { HostLog } from "../../log.ts";
 import type { BlockedNetworks } from "../../options.ts";
 
 const execute = promisify(execFile);
-/** How often the rules are checked: whoever reloads the machine's firewall removes them. */
+/** How often the rules are checked, because reloading the machine's firewall removes them. */
 const CHECK_MS = 30_000;
 const COMMAND_MS = 10_000;
 
-/** Link-local addresses, and those at which clouds serve a machine's metadata and credentials. */
+/** Link-local addresses, and the addresses at which clouds serve a machine's metadata and credentials. */
 const METADATA = [
   "169.254.0.0/16",
   // Alibaba Cloud, Oracle Cloud, Azure.
@@ -30,7 +30,7 @@ export interface FirewallOptions {
   /** This machine's address on it. */
   gateway: string;
   blocked: BlockedNetworks;
-  /** The server as containers reach it: never blocked. */
+  /** The address at which containers reach the server, which is never blocked. */
   apiUrl: string;
   log: HostLog;
 }
@@ -42,8 +42,9 @@ interface Family {
 }
 
 /**
- * Keeps containers from addresses that give away secrets of the machine: a chain of this host alone in the filter table,
- * to which `DOCKER-USER` (what containers send to other machines) and `INPUT` (what they send to this one) lead.
+ * Keeps containers from addresses that expose secrets of the machine, with a separate chain in the filter
+ * table for this host. `DOCKER-USER` (traffic of containers to other machines) and `INPUT` (traffic to this
+ * one) jump to it.
  */
 export class Firewall {
   readonly #options: FirewallOptions;
@@ -61,8 +62,8 @@ export class Firewall {
   }
 
   /**
-   * Sets up the rules. Rules that an earlier process of this host left behind are replaced. Returns null where nothing is to
-   * be blocked, and the reason where blocking is not possible.
+   * Sets up the rules, replacing those that an earlier process of this host left behind. Returns null if
+   * nothing is to be blocked, and the reason if blocking is not possible.
    */
   static async open(options: FirewallOptions): Promise<Firewall | null | { problem: string }> {
     if (options.blocked === "none") return null;
@@ -91,7 +92,7 @@ export class Firewall {
     await this.#check();
   }
 
-  /** Removes what `open` set up. */
+  /** Removes the rules that `open` set up. */
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
@@ -121,7 +122,9 @@ export class Firewall {
     return [(await succeeds(command, ["-n", "-L", "DOCKER-USER"])) ? "DOCKER-USER" : "FORWARD", "INPUT"];
   }
 
-  /** @throws Error where iptables fails. Failures of ip6tables are ignored: containers have no IPv6 by default. */
+  /**
+   * @throws Error if iptables fails. Failures of ip6tables are ignored: containers have no IPv6 by default.
+   */
   async #ensure(): Promise<void> {
     for (const { command, rules } of this.#families) {
       try {
@@ -136,7 +139,7 @@ export class Firewall {
     }
   }
 
-  /** Replaces the content of the chain at one moment: containers are never without its rules. */
+  /** Replaces the contents of the chain atomically, so that containers are never without its rules. */
   async #fill(command: Family["command"], rules: string[]): Promise<void> {
     const lines = rules.map((rule) => `-A ${this.#chain} ${rule}`);
     const text = `*filter\n:${this.#chain} - [0:0]\n${lines.join("\n")}\nCOMMIT\n`;
@@ -160,7 +163,10 @@ export class Firewall {
 export const chainOf = (hostId: string): string =>
   `ACME-${createHash("sha256").update(hostId).digest("hex").slice(0, 16)}`;
 
-/** The rules of the chain, first match first. `allowed`: IPv4 addresses that stay reachable in blocked ranges. */
+/**
+ * Returns the rules of the chain in their order. `allowed`: IPv4 addresses that stay reachable in blocked
+ * ranges.
+ */
 export function rulesOf(
   blocked: Exclude<BlockedNetworks, "none">,
   gateway: string,
@@ -189,7 +195,7 @@ export function rulesOf(
   ];
 }
 
-/** IPv4 addresses of the server, which may lie in a private range. */
+/** Returns the IPv4 addresses of the server, which may be in a private range. */
 async function addressesOf(apiUrl: string, gateway: string): Promise<{ address: string; port: number }[]> {
   const { hostname, port, protocol } = new URL(apiUrl);
   const number = Number(port) || (protocol === "https:" ? 443 : 80);

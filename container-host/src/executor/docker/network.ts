@@ -13,8 +13,8 @@ export interface RunNetwork {
 }
 
 /**
- * The network of all runs of this machine: they reach the outside and this machine's address on it, and not each other
- * (the bridge drops what goes from container to container).
+ * The network of all runs of this machine. They reach the outside and this machine's address on it, but not
+ * each other (the bridge drops traffic between containers).
  */
 export async function ensureNetwork(docker: Docker): Promise<RunNetwork> {
   const network = docker.getNetwork(NAME);
@@ -29,7 +29,7 @@ export async function ensureNetwork(docker: Docker): Promise<RunNetwork> {
         Labels: { "acme.network": "runs" },
       });
     } catch (error) {
-      // Another host of this machine was faster.
+      // Another host of this machine has created it meanwhile.
       if ((error as { statusCode?: number }).statusCode !== 409) throw error;
     }
     found = await network.inspect();
@@ -50,7 +50,7 @@ export async function ensureNetwork(docker: Docker): Promise<RunNetwork> {
 
 const LOOPBACK = /^(localhost|127\.\d+\.\d+\.\d+|::1|\[::1\])$/;
 
-/** Whether a server at this URL can't be reached from a container. */
+/** Returns whether a server at this URL can't be reached from a container. */
 export const isLoopback = (url: string): boolean => LOOPBACK.test(new URL(url).hostname);
 
 /**

@@ -4,7 +4,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
 
-/** What the Engine sends to a registry. */
+/** The credentials that the Engine sends to a registry. */
 export interface RegistryAuth {
   username?: string;
   password?: string;
@@ -15,7 +15,7 @@ export interface RegistryAuth {
 const DOCKER_HUB = "https://index.docker.io/v1/";
 const HELPER_MS = 10_000;
 
-/** The parts of Docker's `config.json` that say who to be at a registry. */
+/** The parts of Docker's `config.json` with credentials for registries. */
 const DockerConfig = z.object({
   auths: z
     .record(z.string(), z.object({ auth: z.string().optional(), identitytoken: z.string().optional() }))
@@ -27,7 +27,10 @@ type DockerConfig = z.infer<typeof DockerConfig>;
 
 const HelperAnswer = z.object({ Username: z.string(), Secret: z.string() });
 
-/** The registry's host in the name of a repository or image: `localhost:5000` of `localhost:5000/a/b`. */
+/**
+ * Returns the registry's host in the name of a repository or image: `localhost:5000` for
+ * `localhost:5000/a/b`.
+ */
 function registryOf(name: string): string {
   const [first = "", ...rest] = name.split("/");
   const isHost = rest.length > 0 && /[.:]|^localhost$/.test(first);
@@ -35,9 +38,9 @@ function registryOf(name: string): string {
 }
 
 /**
- * What `docker login` has stored for the registry of an image, in the folder that DOCKER_CONFIG names or in `~/.docker`.
- * Undefined: nothing, so the registry is asked without credentials.
- * @throws Error when the file or the credential helper that it names can't be used
+ * Returns what `docker login` has stored for the registry of an image, in the folder named by DOCKER_CONFIG
+ * or in `~/.docker`; undefined if nothing is stored, so that the registry is used without credentials.
+ * @throws Error if the file, or the credential helper that it names, can't be used
  */
 export async function registryAuth(image: string): Promise<RegistryAuth | undefined> {
   const registry = registryOf(image);
@@ -76,7 +79,7 @@ async function readConfig(): Promise<DockerConfig> {
   }
 }
 
-/** Asks `docker-credential-NAME`. Undefined where it knows nothing of the registry. */
+/** Calls `docker-credential-NAME`. Returns undefined if it does not know the registry. */
 function askHelper(name: string, serveraddress: string): Promise<RegistryAuth | undefined> {
   return new Promise((resolve, reject) => {
     const program = `docker-credential-${name}`;

@@ -9,12 +9,14 @@ import type { HostLog } from "../../log.ts";
 import { bundleRuntime } from "../runtime-file.ts";
 
 const REPOSITORY = "acme-runtime";
-/** Raise this when the image has to be built again although its files are the same. */
+/** Increase this number to rebuild the image although its files are the same. */
 const RECIPE = 1;
-/** How many images, of this and other versions of the runtime, are kept. Each takes about 130 MB. */
+/**
+ * The number of images, of this and other versions of the runtime, that are kept. Each takes about 130 MB.
+ */
 const KEPT_IMAGES = 3;
 const CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt";
-/** Parts of the C library that it loads at run time, to resolve host names. */
+/** Parts of the C library that are loaded at run time to resolve host names. */
 const OPENED_LATER = ["libnss_dns.so.2", "libnss_files.so.2", "libresolv.so.2"];
 
 /** The user that runs have inside a container. */
@@ -36,8 +38,9 @@ interface ImageFile {
 }
 
 /**
- * Name of an image with Node, the libraries it needs, certificates and the runtime, and nothing else: not even a shell.
- * Made on this machine from the Node that executes this, so that no registry is needed; made once for each content.
+ * Returns the name of an image that contains only Node, the libraries it needs, certificates and the runtime:
+ * not even a shell. It is built on this machine from the running Node, so that no registry is needed, and
+ * once for each content.
  */
 export async function ensureRuntimeImage(docker: Docker, log: HostLog): Promise<string> {
   const files = await imageFiles();
@@ -94,7 +97,7 @@ async function imageFiles(): Promise<ImageFile[]> {
   return files;
 }
 
-/** The shared libraries that this Node has loaded, at the paths where its loader looks for them. */
+/** Returns the shared libraries that this Node has loaded, at the paths where its loader looks for them. */
 function sharedLibraries(): string[] {
   const report = process.report.getReport() as unknown as { sharedObjects: string[] };
   const paths = report.sharedObjects.filter((path) => path.startsWith("/") && !path.endsWith(".node"));
@@ -134,7 +137,7 @@ async function importImage(docker: Docker, files: ImageFile[], name: string): Pr
   });
 }
 
-/** Directories come before the files in them. Mount points are created too. */
+/** Lists directories before the files in them. Mount points are created too. */
 async function writeFiles(tar: ReturnType<typeof pack>, files: ImageFile[]): Promise<void> {
   const directories = new Map<string, number>([
     ["/tmp", 0o1777],

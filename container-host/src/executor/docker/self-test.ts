@@ -25,11 +25,11 @@ const greet = () => {
 greet();`;
 
 export interface SelfTestParts {
-  /** A folder of the test's own. */
+  /** A separate folder for the test. */
   folder: string;
   /** Aborted when the host stops. */
   signal: AbortSignal;
-  /** Starts a container that runs SELF_TEST_CODE, from what was saved in `savedIn` where that is given. */
+  /** Starts a container that runs SELF_TEST_CODE, restored from `savedIn` if that is given. */
   start(
     spec: RuntimeSpec,
     channelToken: string,
@@ -38,7 +38,7 @@ export interface SelfTestParts {
   ): { container: RuntimeContainer; running: Promise<void> };
 }
 
-/** Saves and restores a small idle process. @throws HangError, Error where that does not work */
+/** Saves and restores a small idle process. @throws HangError or Error if that fails */
 export async function selfTest({
   folder,
   signal,
