@@ -3,8 +3,9 @@ import { downloadRunPacket } from "../client/runs-api.ts";
 import type { LiveRun } from "../contract/live.ts";
 import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import { type Download, decodedRun } from "./decoded-run.ts";
-import type { LiveClient, LiveSubscription } from "./live-client.ts";
+import type { LiveClient } from "./live-client.ts";
 import type { LiveError } from "./live-error.ts";
+import type { LiveSubscription } from "./live-options.ts";
 import { type LiveConnection, sharedClient } from "./shared-client.ts";
 
 /** States of runs that were not consumed yet: only the latest of each run. */

@@ -1,6 +1,6 @@
 import type { LiveRun } from "../contract/live.ts";
 import { type DecodedRun, decodedRun } from "./decoded-run.ts";
-import type { LiveSubscription } from "./live-client.ts";
+import type { LiveSubscription } from "./live-options.ts";
 import { type LiveConnection, sharedClient } from "./shared-client.ts";
 import { type LiveStore, Store } from "./store.ts";
 import { asError, downloadWith, type RunStoreOptions, THROTTLE_MS, whenReady } from "./stores.ts";

@@ -1,5 +1,6 @@
 import type { ApiRequestOptions } from "../client/request-options.ts";
-import { LiveClient, type LiveClientOptions } from "./live-client.ts";
+import { LiveClient } from "./live-client.ts";
+import type { LiveClientOptions } from "./live-options.ts";
 
 export type LiveConnection = Pick<LiveClientOptions, "baseURL" | "accessToken" | "environment">;
 

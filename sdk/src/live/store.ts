@@ -1,4 +1,4 @@
-import type { LiveSubscription } from "./live-client.ts";
+import type { LiveSubscription } from "./live-options.ts";
 
 /**
  * The state of a subscription for a user interface. The subscription is open while there are listeners, and
