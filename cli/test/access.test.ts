@@ -130,7 +130,7 @@ it("never sends the local server's keys elsewhere", () => {
   );
 });
 
-it("refuses what is no address", () => {
+it("refuses an invalid address", () => {
   for (const ACME_API_URL of ["nonsense", "ftp://x", "file:///etc/passwd"]) {
     expect(() => projectAccess({ env: { ...noLogin(), ACME_API_URL }, cwd: folder })).toThrow(
       "is not the address of a server",

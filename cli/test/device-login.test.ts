@@ -57,13 +57,13 @@ async function waiting(replies: Reply[]) {
 
 const pending = { status: 400, code: "authorization_pending" };
 
-it("asks at the interval until there is a token, more slowly when it is told so", async () => {
+it("polls at the interval until there is a token, and more slowly when the server demands it", async () => {
   const { result, slept } = await waiting([pending, { status: 400, code: "slow_down" }, pending]);
   expect((await result).token).toBe(TOKEN.token);
   expect(slept).toEqual([5, 5, 10, 10]);
 });
 
-it("goes on when the server is away for a moment", async () => {
+it("continues when the server is unreachable for a moment", async () => {
   const { result, slept } = await waiting(["reset", { status: 503 }, { status: 429, code: "too_many" }]);
   expect((await result).token).toBe(TOKEN.token);
   expect(slept).toEqual([5, 5, 5, 10]);

@@ -94,7 +94,7 @@ describe("acme init", () => {
     expect(read(".gitignore")).toBe("dist\n.acme/\n");
   });
 
-  it("refuses a package.json that is none", () => {
+  it("refuses an invalid package.json", () => {
     write("package.json", "{ not json");
     expect(plan).toThrow(/package\.json is not JSON/);
     write("package.json", '{ "scripts": 1 }');

@@ -59,7 +59,7 @@ describe("a saved process", () => {
     expect([store.count, store.bytes]).toEqual([1, 100]);
   });
 
-  it("is readable by nobody but the host's user", async () => {
+  it("is readable only by the host's user", async () => {
     const folder = join(testFolder(), "new");
     const store = open(folder);
     const { id } = await save(store, "run_1");

@@ -436,7 +436,7 @@ describe("leases", { timeout: 60_000 }, () => {
     );
   });
 
-  it("that are over stop the attempt, and the host reports nothing more about it", async () => {
+  it("that have ended stop the attempt, and the host reports nothing more about it", async () => {
     const server = await testServer();
     const { metric, untilMetric } = await testHost("process", { server, heartbeatMs: 50 });
     const run = server.trigger("waits", { payload: {} });

@@ -121,7 +121,7 @@ describe("a short wait", { timeout: 60_000 }, () => {
     ]);
   });
 
-  it("keeps what waits beside it for longer in memory too", async () => {
+  it("keeps operations that wait longer at the same time in memory too", async () => {
     const { server } = await testHost("process");
     const run = server.trigger("tokens", { payload: { ids: ["waitpoint_a"], seconds: 4 } });
     await server.operationOf(run, 1);
@@ -148,7 +148,7 @@ describe("a wait without a known end", { timeout: 60_000 }, () => {
     expect(server.resumedBy(last)).toEqual({ by: "replay" });
   });
 
-  it("continues in memory if the host learns of its end before that", async () => {
+  it("continues in memory if the host gets its result before that", async () => {
     const { server } = await testHost("process");
     const run = server.trigger("tokens", { payload: { ids: ["waitpoint_a"] } });
     await server.operationOf(run, 0);
@@ -236,7 +236,7 @@ describe("cancellation", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a lease that is over", { timeout: 60_000 }, () => {
+describe("a lease that has ended", { timeout: 60_000 }, () => {
   it("by the answer to the suspension leaves nothing of the run here", async () => {
     const { server, untilMetric } = await testHost("process");
     server.suspend = () => ({ verdict: "stale" });
@@ -432,7 +432,7 @@ describe("a journal", { timeout: 60_000 }, () => {
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
   });
 
-  it("of a lease that is over stops the attempt", async () => {
+  it("of a lease that has ended stops the attempt", async () => {
     const { server, untilMetric } = await testHost("process");
     server.verdict = (kind) => (kind === "journals" ? "stale" : "ok");
     const run = server.trigger("steps");

@@ -129,7 +129,7 @@ it("holds back the lines of a run whose feed can't be reached, and sends those o
   expect(server.stored.get(runId("1"))).toEqual(["a0", "a1", "a2", "a3", "a4"]);
 });
 
-it("sends of each environment in turn: who writes much delays nobody else", () => {
+it("sends for each environment in turn, so one that writes a lot delays no other", () => {
   const server = new Server();
   server.answer = () => "down";
   const { buffer, add } = open(server);

@@ -45,7 +45,7 @@ const run: RunListItem = {
 };
 
 describe("columns of the runs list", () => {
-  it("are read from the address, without what is no column, and kept in their order", () => {
+  it("are read from the address, without unknown columns, and kept in their order", () => {
     expect(parseColumns("created,status,nonsense,status,__proto__")).toEqual(["created", "status"]);
     expect(parseColumns("")).toBeNull();
     expect(parseColumns("nonsense")).toBeNull();

@@ -12,7 +12,7 @@ import { suggestionsOf } from "../src/lib/runs/suggestions.ts";
 import { scrollToShow, visibleRows } from "../src/lib/ui/window.ts";
 
 describe("filters", () => {
-  it("are the same after a round trip through the address, and leave out what is none", () => {
+  it("are the same after a round trip through the address, and leave out invalid ones", () => {
     const filters = parseFilters(
       new URLSearchParams(
         "status=FAILED&status=NOPE&status=__proto__&task=a%2Fb&tag=x&test=false&period=7d&evil=1",
@@ -86,7 +86,7 @@ describe("the window of a long list", () => {
 });
 
 describe("the tree of a JSON value", () => {
-  it("lists members under their parents, with every name as it is", () => {
+  it("lists members under their parents, with every name unchanged", () => {
     const value = JSON.parse('{"__proto__":{"a":1},"list":[{"x":"<img src=x onerror=alert(1)>"}],"n":null}');
     const rows = jsonRows(value, new Set());
     expect(rows.map(({ key, kind, depth }) => [key, kind, depth])).toEqual([
@@ -134,7 +134,7 @@ describe("logs", () => {
   });
 });
 
-it("tells a stack's own frames from the runtime's", () => {
+it("distinguishes a stack's own frames from the runtime's", () => {
   const frames = framesOf(
     "Error: no\n    at <anonymous> (/data/host/bundles/src/trigger/extra.ts:13:105)\n    at async attempts (/x/sdk/src/step.ts:66:14)\n    at async file:///x/host/runtime/9c.mjs:1786:65\n    at node:internal/x:1:1",
   );
@@ -160,7 +160,7 @@ it("finds pages by name and ids by prefix", () => {
   expect(destinationOf("running")).toBeNull();
 });
 
-it("writes a curl command that a shell takes as it is", () => {
+it("writes a curl command that a shell can run unchanged", () => {
   expect(curlOf("https://x.example", "it's", { a: "it's" })).toContain(`-d '{"payload":{"a":"it'\\''s"}}'`);
 });
 

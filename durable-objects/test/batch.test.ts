@@ -220,7 +220,7 @@ describe("a batch", () => {
     expect(await batch.add([batch.item(1)])).toMatchObject({ accepted: 0, sealed: false });
   });
 
-  it("is over when all of its runs are, with their results in order, and its parent is told once", async () => {
+  it("ends when all of its runs have, with their results in order, and notifies its parent once", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);
     const { run, runId, operation } = await waitingParent(scene, batch);
@@ -266,7 +266,7 @@ describe("a batch", () => {
     });
   });
 
-  it("all of whose items are refused is over at once, and tells its parent", async () => {
+  it("ends at once if all of its items are refused, and notifies its parent", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);
     const { run, runId, operation } = await waitingParent(scene, batch);
@@ -277,7 +277,7 @@ describe("a batch", () => {
     await until(async () => (await scene.run(runId)).status !== "WAITING_ON_WAITPOINT");
   });
 
-  it("that is over tells an operation that comes to wait for it later", async () => {
+  it("that has ended notifies an operation that subscribes later", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);
     await batch.create(1);
@@ -347,7 +347,7 @@ describe("a batch", () => {
     expect(await batch.record()).toMatchObject({ itemCount: 0 });
   });
 
-  it("is forgotten when its retention is over, and not before", async () => {
+  it("is deleted when its retention has passed, and not before", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);
     await batch.create(1);
@@ -385,7 +385,7 @@ describe("a batch whose object died", () => {
     return { batch, items };
   }
 
-  it("before any run was created goes on by its alarm", async () => {
+  it("continues with its alarm if it died before any run was created", async () => {
     const scene = await new Scene().deploy();
     const { batch, items } = await sealedAndDead(scene, (own) =>
       Array.from({ length: 700 }, (_, n) => own.trigger(n)),
@@ -411,7 +411,7 @@ describe("a batch whose object died", () => {
     expect(await batch.record()).toMatchObject({ status: "COMPLETED", completedCount: 30 });
   });
 
-  it("counts a run that is told over several times once", async () => {
+  it("counts a run once whose end is reported several times", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);
     await batch.create(2);
@@ -432,7 +432,7 @@ describe("a batch whose object died", () => {
 describe("items with idempotency keys", () => {
   const idempotency = (key: string) => ({ key, expiresAt: Date.now() + 60_000, claim: true });
 
-  it("stand for runs that exist, of whichever queue, and are told when those are over", async () => {
+  it("stand for existing runs of any queue, and are notified when those end", async () => {
     const scene = await new Scene().deploy();
     const earlier = await scene.trigger({ idempotency: idempotency("earlier"), payload: '"earlier"' });
     const batch = new Batch(scene);

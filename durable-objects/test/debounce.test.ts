@@ -93,7 +93,7 @@ describe("debounced triggers", () => {
     expect((await scene.run(runId)).delayUntil).toBe(before.delayUntil);
   });
 
-  it("are told apart by key and by task", async () => {
+  it("are distinguished by key and by task", async () => {
     const scene = new Scene();
     const ids = [
       await trigger(scene, "1"),
@@ -118,7 +118,7 @@ describe("debounced triggers", () => {
     expect(created.reduce((sum, stats) => sum + (stats?.notYetQueued ?? 0), 0)).toBe(1);
   });
 
-  it("that race for the run after one that is over are one run, in whichever queue", async () => {
+  it("that race for the run after a finished one are one run, in any queue", async () => {
     const scene = new Scene();
     const other = scene.another("other");
     const { runId } = await trigger(other, '"first"');

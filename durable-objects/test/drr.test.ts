@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { DeficitRoundRobin } from "../src/lib/drr.ts";
 
 describe("deficit round robin", () => {
-  it("gives backlogged flows shares by weight, whoever came first and however it is asked", () => {
+  it("gives backlogged flows shares by weight, whatever their order of arrival and the sizes of requests", () => {
     const flows = fc.array(fc.constantFrom(0.5, 1, 2, 3), { minLength: 2, maxLength: 8 });
     const asked = fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 20, maxLength: 60 });
     fc.assert(

@@ -40,7 +40,7 @@ async function timePasses(scene: Scene, runId: string): Promise<void> {
 const HOUR = 3_600_000;
 
 describe("a suspended run", () => {
-  it("holds no slot and no lease, and goes on with its journal when its time has come", async () => {
+  it("holds no slot and no lease, and resumes with its journal when its wait is due", async () => {
     const scene = await new Scene().deploy();
     const values = { now: [5], random: [0.25] };
     const done = entry(0, { kind: "step", name: "pay", result: { ok: true, output: "1" }, values });
@@ -59,7 +59,7 @@ describe("a suspended run", () => {
     expect(await scene.run(run.runId)).toMatchObject({ status: "COMPLETED_SUCCESSFULLY", attempts: 1 });
   });
 
-  it("has the values that were recorded beside its wait, which are sent after the wait itself", async () => {
+  it("has the values that were recorded during its wait, which are sent after the wait itself", async () => {
     const scene = await new Scene().deploy();
     const until = Date.now() + HOUR;
     const first = entry(0, { until, values: { now: [5] } });
@@ -71,7 +71,7 @@ describe("a suspended run", () => {
     expect(again.resume?.journal[0]?.values).toEqual(grown.values);
   });
 
-  it("goes on with the time that this attempt has used, which a new attempt doesn't", async () => {
+  it("resumes with the time that this attempt has used, which a new attempt does not", async () => {
     const scene = await new Scene().deploy();
     const first = await started(scene);
     const until = Date.now() + HOUR;
@@ -93,7 +93,7 @@ describe("a suspended run", () => {
     expect((await scene.run(first.runId)).usageMs).toBe(47);
   });
 
-  it("is told so again when the answer to its suspension was lost", async () => {
+  it("gets the same answer again when the answer to its suspension was lost", async () => {
     const scene = await new Scene().deploy();
     const run = await suspended(scene, [entry(0, { until: Date.now() + HOUR })]);
     expect(await scene.report({ suspended: { run, waits: [0] } })).toEqual([{ verdict: "suspended" }]);
@@ -101,7 +101,7 @@ describe("a suspended run", () => {
     expect((await scene.run(run.runId)).status).toBe("WAITING_ON_WAITPOINT");
   });
 
-  it("is not suspended when what it waits for is over meanwhile", async () => {
+  it("is not suspended when an operation that it waits for has a result meanwhile", async () => {
     const scene = await new Scene().deploy();
     const run = await started(scene);
     const entries = [entry(0, { kind: "run", name: "child", target: "run_child" })];
@@ -172,7 +172,7 @@ describe("a suspended run", () => {
 });
 
 describe("an attempt with a journal", () => {
-  it("goes on after the loss of its host, and starts anew after a failure", async () => {
+  it("resumes after the loss of its host, and starts from the beginning after a failure", async () => {
     const scene = await new Scene().deploy();
     const run = await started(scene);
     const result = { ok: true as const, output: "1" };
@@ -201,7 +201,7 @@ describe("an attempt with a journal", () => {
 });
 
 describe("an operation that creates something", () => {
-  it("creates one thing, however often it is claimed, and none for an attempt that is over", async () => {
+  it("creates one object, however often it is claimed, and none for an attempt that has ended", async () => {
     const scene = await new Scene().deploy();
     const run = await started(scene);
     const claim = (target: string, attempt = 1) =>
@@ -227,7 +227,7 @@ describe("an operation that creates something", () => {
 const CLAIM = { attempt: 1, number: 0, kind: "run", name: "task", target: "run_a" } as const;
 
 describe("a run that another waits for", () => {
-  it.each(["completes", "fails", "is canceled", "was over before"])("that %s tells it", async (how) => {
+  it.each(["completes", "fails", "is canceled", "had ended before"])("that %s notifies it", async (how) => {
     const scene = await new Scene().deploy();
     const { runId } = scene.item();
     const parent = await started(scene);

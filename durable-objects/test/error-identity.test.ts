@@ -52,7 +52,7 @@ describe("own frames", () => {
     expect(ownFrames(STACK)).toEqual(["charge trigger/billing.ts", "run trigger/order.ts"]);
   });
 
-  it("are none of what is no stack", () => {
+  it("are empty for a text that is not a stack", () => {
     expect(ownFrames("")).toEqual([]);
     expect(ownFrames("no frames\nat all (here)")).toEqual([]);
   });

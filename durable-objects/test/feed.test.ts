@@ -58,7 +58,7 @@ it("watches no more streams than its limit, however many keys are asked for", as
   expect(keys).toContain(`key ${MAX_WATCHED_STREAMS}`);
 });
 
-it("whoever begins to watch while the feed hears that nobody does is not forgotten", async () => {
+it("keeps a watcher that is added while the feed learns that there are none", async () => {
   let last = 0;
   let answer = (_isWatched: boolean) => {};
   const sent: number[] = [];
@@ -96,7 +96,7 @@ it("whoever begins to watch while the feed hears that nobody does is not forgott
 const die = (feed: DurableObjectStub) =>
   runInDurableObject(feed, (_, ctx) => ctx.abort("it dies")).catch(() => {});
 
-it("sends what it stored and had not sent when it died, though nobody calls it any more", async () => {
+it("sends items that it had stored but not sent when it died, even if it is not called again", async () => {
   const scene = new Scene();
   const runId = await scene.trigger();
   // A stub is of no use any more once its object has died.
@@ -142,7 +142,7 @@ it("sends what it stored and had not sent when it died, though nobody calls it a
   expect(lines.map(({ message }) => message)).toEqual(["a", "b"]);
 });
 
-it("is deleted when retention is over", async () => {
+it("is deleted when its retention has passed", async () => {
   const runId = newRunId(new Scene().ref.queueKey);
   const feed = bindings.FEED.getByName(`run:${runId}`);
   await feed.appendLogs(1, [line("a")]);

@@ -73,7 +73,7 @@ describe("the concurrency of a queue", () => {
 });
 
 describe("a paused queue", () => {
-  it("keeps what is triggered, lets go on what runs, and goes on when it is resumed", async () => {
+  it("keeps triggered runs, lets executing runs continue, and continues when it is resumed", async () => {
     const scene = await new Scene().deploy();
     await triggerMany(scene, {}, times(2, undefined));
     const [running] = (await scene.poll({ max: 1 })).runs;
@@ -158,7 +158,7 @@ describe("a rate limit", () => {
     for (const [index, time] of at.entries()) expect(time - startedAt).toBeGreaterThanOrEqual(400 * index);
   });
 
-  it("goes on refilling after an eviction", async () => {
+  it("continues to refill after an eviction", async () => {
     const scene = await new Scene().deploy();
     const limits = { rateLimit: { limit: 4, period: 2_000 }, rateLimitPerKey: { limit: 4, period: 2_000 } };
     await triggerMany(scene, limits, times(2, "a"));
@@ -220,7 +220,7 @@ describe("weights", () => {
   });
 });
 
-describe("what a trigger asks for", () => {
+describe("a trigger's options", () => {
   it("decides the order: a head start in seconds, and else the oldest first", async () => {
     const scene = await new Scene().deploy({ concurrencyLimit: 1 });
     await change(scene, { type: "pause", paused: true });

@@ -197,7 +197,7 @@ describe("a client that lags", () => {
     expect(socket.saved?.behind).toBe(false);
   });
 
-  it("is told of no more than it has room for, and is closed if it never reads", async () => {
+  it("is sent no more than it has room for, and is closed if it never reads", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs", data: true });
     const payload = JSON.stringify("x".repeat(WINDOW_CHARACTERS / 4));
@@ -229,7 +229,7 @@ describe("a client that lags", () => {
     expect(socket.messages.length).toBeLessThan(600);
   });
 
-  it("hears where a log ends after this object slept meanwhile, and asks for what it lacks", async () => {
+  it("learns where a log ends after this object hibernated, and requests the lines that it lacks", async () => {
     runs.set(runId(1), record(1));
     const socket = await connected();
     await subscribe(socket, { kind: "logs", runId: runId(1), after: 0 });
@@ -256,7 +256,7 @@ describe("a client that lags", () => {
   });
 });
 
-it("tells the queue of a run that is watched also where its log is just being opened", async () => {
+it("informs the queue of a watched run even while its log is being opened", async () => {
   runs.set(runId(1), record(1));
   const { promise, resolve } = Promise.withResolvers<void>();
   beforeReading = promise;
@@ -271,7 +271,7 @@ it("tells the queue of a run that is watched also where its log is just being op
 describe("columns that are skipped", () => {
   const full = (version: number) => record(1, { version, output: '"o"', outputType: "application/json" });
 
-  it("are not sent, by what the subscription asks for, each with its own", async () => {
+  it("are not sent, as each subscription requests", async () => {
     runs.set(runId(1), full(1));
     const [all, some] = [await connected(), await connected()];
     for (const socket of [all, some]) {
@@ -296,7 +296,7 @@ describe("columns that are skipped", () => {
     }
   });
 
-  it("are those of the token, whatever the subscription asks for, also after this object slept", async () => {
+  it("are those of the token, whatever the subscription requests, also after this object hibernated", async () => {
     runs.set(runId(1), full(1));
     const token: LivePrincipal = { ...everything, skipColumns: ["output"] };
     const socket = await connected(token);
@@ -457,7 +457,7 @@ describe("a list that a run may leave", () => {
     await settled(() => expect(removed(socket)).toEqual([runId(1), runId(1)]));
   });
 
-  it("is told so also by one who is just being sent what it missed", async () => {
+  it("is also reported to a client that is just being sent what it missed", async () => {
     const socket = await connected({ ...everything, scopes: ["read:runs"], expiresAt: 1_001_000 });
     runs.set(runId(1), record(1, { status: "EXECUTING" }));
     await subscribe(socket, { ...executing, data: true });
@@ -486,7 +486,7 @@ describe("a list that a run may leave", () => {
     expect([last?.removed, last?.runs]).toEqual([[runId(1)], []]);
   });
 
-  it("is told so also where the list is of before this object slept", async () => {
+  it("is also reported if the list was sent before this object hibernated", async () => {
     const socket = await connected();
     change(record(1, { status: "EXECUTING" }));
     await subscribe(socket, executing);
@@ -532,7 +532,7 @@ describe("a list that a run may leave", () => {
     expect(last.of("snapshot")[0]?.runs.map(({ id }) => id)).toContain(runId(3));
   });
 
-  it("begins anew for a client that was away while a queue kept silent", async () => {
+  it("restarts for a client that was disconnected while a queue was silent", async () => {
     const first = await connected();
     await subscribe(first, { kind: "runs" });
     change(record(1));
@@ -622,7 +622,7 @@ describe("the counts of the environment", () => {
 });
 
 describe("the query side and the owners", () => {
-  it("are overlaid with what is known to be newer, of which nothing older is shown", async () => {
+  it("are overlaid with newer known states, and never show an older one", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
     // Changed and not on the query side yet; and one that the query side still has in an earlier state.
@@ -648,7 +648,7 @@ describe("the query side and the owners", () => {
     await settled(() => expect(socket.of("run").at(-1)?.run.position).toBe(2));
   });
 
-  it("hear that nobody listens as soon as that is so", async () => {
+  it("learn that nobody listens as soon as that is the case", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
     expect(hub.runsChanged(QUEUE, [], life)).toMatchObject({ all: true });
@@ -661,7 +661,7 @@ describe("the query side and the owners", () => {
   });
 });
 
-it("refuses what is too much, or no message, and goes on", async () => {
+it("refuses invalid and too many messages, and continues", async () => {
   const socket = await connected();
   await hub.message(socket, "{");
   await hub.message(socket, "x".repeat(LIVE_LIMITS.messageLength + 1));
@@ -726,7 +726,7 @@ describe("a stream", () => {
     expect(seqsOf(after)).toEqual(upTo(7));
   });
 
-  it("waits for a reader that handles nothing, and then goes on where it stopped, each record once", async () => {
+  it("waits for a reader that handles nothing, and then resumes where it stopped, each record once", async () => {
     const [slow, quick] = [await connected(), await connected()];
     await subscribe(slow, stream);
     await subscribe(quick, stream);

@@ -67,7 +67,7 @@ const project = (): void => {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 const sent = () => calls.flatMap(({ rows }) => rows);
 
-describe("where nobody listens", () => {
+describe("without listeners", () => {
   beforeEach(() => {
     interest = { ...interest, all: false };
   });

@@ -27,7 +27,7 @@ it("refuses sockets above the limits of an environment and of the process, until
   expect(await connect("limit001")).toBe(503);
 });
 
-it("closes idle sockets of a person who is no longer a member, and nobody else's", async () => {
+it("closes idle sockets only of a person who is no longer a member", async () => {
   const gone = (await connect("member01", "session 1 user_1")) as Client;
   const stays = (await connect("member01", "session 2 user_2")) as Client;
   const key = (await connect("member01", "key k")) as Client;

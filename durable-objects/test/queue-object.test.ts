@@ -58,7 +58,7 @@ describe("a run", () => {
 });
 
 describe("a lease", () => {
-  it("fences: a report with an old token changes nothing and is told so", async () => {
+  it("fences: a report with an old token changes nothing and is answered with stale", async () => {
     const scene = await new Scene().deploy();
     const runId = await scene.trigger();
     const [first] = (await scene.poll()).runs;
@@ -99,7 +99,7 @@ describe("a lease", () => {
     });
   });
 
-  it("of a host that starts anew ends at once", async () => {
+  it("of a restarted host ends at once", async () => {
     const scene = await new Scene().deploy();
     const runId = await scene.trigger();
     const [lost] = (await scene.poll({ sessionId: "session-1" })).runs;
@@ -154,7 +154,7 @@ describe("timers", () => {
     expect((await scene.run(expiring)).status).toBe("EXPIRED");
   });
 
-  it("delete a run when its retention is over", async () => {
+  it("delete a run when its retention has passed", async () => {
     const scene = await new Scene().deploy();
     const runId = await scene.trigger();
     await scene.queue.cancelRun(scene.key, runId, "not needed");

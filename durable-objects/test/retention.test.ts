@@ -59,7 +59,7 @@ describe("an idempotency key that is valid for longer than runs are kept", () =>
     }),
   );
 
-  it("keeps the run also where whoever claimed the key died, and the run's creator asks for less", () =>
+  it("keeps the run even if the claimant of the key died, and the run's creator asks for less", () =>
     withCore((scene) => {
       // The claim is for 90 days. The trigger that creates the run names one day, which does not change the claim.
       const first = scene.item();
@@ -87,7 +87,7 @@ describe("an idempotency key that is valid for longer than runs are kept", () =>
     }));
 });
 
-it("a run without a key is deleted when retention is over, with all that lies beside it", () =>
+it("a run without a key is deleted when its retention has passed, with all rows that belong to it", () =>
   withCore((scene) => {
     const { runId } = scene.trigger({ metadata: '{"a":1}' });
     scene.complete(scene.dequeue()[0]!);

@@ -413,7 +413,7 @@ describe("a tick", () => {
     expect(await clock.pollAll()).toEqual([]);
   });
 
-  it("passes without a run where its task is gone, or in a development environment that nobody serves", async () => {
+  it("passes without a run if its task no longer exists, or in a development environment without a machine", async () => {
     const clock = await new Clock().deployTasks([{ id: "clock" }]);
     const { id } = await clock.create("x");
     await clock.deployTasks([{ id: "another" }]);

@@ -207,7 +207,7 @@ describe("a queue that is split", () => {
     expect(await split.pollSome()).toHaveLength(2);
   });
 
-  it("goes on with what is in partitions beyond a lowered number, under the same limit", async () => {
+  it("executes the runs in partitions beyond a lowered number, under the same limit", async () => {
     const split = await new Split().deploy({ concurrencyLimit: 3 });
     for (const partition of [0, 3]) await split.trigger(partition, 4);
     await split.change({ type: "override", limits: { partitions: 1 } });

@@ -182,8 +182,8 @@ describe("ticks where clocks are changed", () => {
   });
 });
 
-describe("what is no expression or zone", () => {
-  it("is told what is wrong with it", () => {
+describe("an invalid expression or zone", () => {
+  it("is refused with the reason", () => {
     const problems = {
       "": "It is empty.",
       "* * * *": "It has 4 fields; give 5: minute hour day month weekday.",

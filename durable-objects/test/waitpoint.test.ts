@@ -135,7 +135,7 @@ describe("a token", () => {
     });
   });
 
-  it("that is waited for at the moment of its completion is told either way", async () => {
+  it("notifies an operation that subscribes at the moment of its completion, either way", async () => {
     const scene = await new Scene().deploy();
     for (let round = 0; round < 5; round++) {
       const token = new Token(scene.key);
@@ -179,13 +179,13 @@ describe("a token", () => {
     expect(await token.complete()).toMatchObject({ status: "TIMED_OUT" });
   });
 
-  it("whose time is over can't be completed, even if its alarm has not fired yet", async () => {
+  it("can't be completed after its timeout, even if its alarm has not fired yet", async () => {
     const token = new Token();
     await token.create({ timeoutAt: Date.now() - 1_000 });
     expect(await token.complete()).toMatchObject({ status: "TIMED_OUT" });
   });
 
-  it("tells a run whose queue could not be reached as soon as it can be", async () => {
+  it("notifies a run whose queue could not be reached as soon as it can be", async () => {
     const scene = await new Scene().deploy();
     const token = new Token(scene.key);
     await token.create();
@@ -234,7 +234,7 @@ describe("a token", () => {
     });
   });
 
-  it("is forgotten when its retention is over, and not before", async () => {
+  it("is deleted when its retention has passed, and not before", async () => {
     const token = new Token();
     await token.create();
     await token.complete();
@@ -317,7 +317,7 @@ describe("the home of an idempotency key", () => {
     });
   });
 
-  it("is empty again when the claim's time is over", async () => {
+  it("is empty again when the claim has expired", async () => {
     const stub = bindings.WAITPOINT.getByName(`key:${randomBase36(8)}:hash`);
     await stub.claimKey({
       id: "waitpoint_1",

@@ -41,7 +41,7 @@ it("starts the longest jobs first, as many at a time as there are processors", a
   await all;
 });
 
-it("runs jobs that mostly wait beside those that keep a processor busy", async () => {
+it("runs jobs that mostly wait in parallel with jobs that keep a processor busy", async () => {
   const { all, end, started } = scene(
     [
       { name: "waits", seconds: 9, processors: 0.3 },
@@ -61,7 +61,7 @@ it("runs jobs that mostly wait beside those that keep a processor busy", async (
   await all;
 });
 
-it("runs a job that can use several processors when one is free, and nothing more beside it", async () => {
+it("runs a job that can use several processors when one is free, and then starts nothing else", async () => {
   const { all, end, started } = scene(
     [
       { name: "one", seconds: 9, processors: 1 },

@@ -291,7 +291,7 @@ describe("errors", () => {
     expect(error.headers?.["x-more"]).toBe("1");
   });
 
-  test("a rate limit tells when it ends", () => {
+  test("the error of a rate limit says when it ends", () => {
     const reset = (headers: Record<string, string>) =>
       new RateLimitError(429, "slow", undefined, headers).millisecondsUntilReset;
     const byDate = reset({ "x-ratelimit-reset": String(Date.now() + 10_000) });
@@ -513,7 +513,7 @@ describe("idempotency keys", () => {
     expect(await idempotencyKeys.create("a", { scope: "global" })).toBe(sha("a"));
   });
 
-  test("of a trigger: text is hashed, a created key is sent as it is, both with what they were made from", async () => {
+  test("of a trigger: text is hashed, a created key is sent unchanged, both with their origins", async () => {
     const server = await api(() => ({ body: { id: "run_1" } }));
     const created = await idempotencyKeys.create("made", { scope: "global" });
     await tasks.trigger("t", {}, { idempotencyKey: "text" });

@@ -110,7 +110,7 @@ describe("replay", () => {
     expect(paths(received).filter((path) => path.endsWith("/metadata"))).toEqual([]);
   });
 
-  test("a step's result is durable before the code goes on", async () => {
+  test("a step's result is durable before the code continues", async () => {
     const { run, received } = await durable("steps", "retry");
     run.answers = false;
     const runtime = await run.start();
@@ -259,7 +259,7 @@ describe("replay", () => {
     });
   });
 
-  test("responses are recorded with status and headers, also late ones; large ones are fetched anew", async () => {
+  test("responses are recorded with status and headers, even late ones; large ones are fetched again", async () => {
     const answer = ({ path }: ReceivedRequest): Answer | undefined => {
       if (path === "/late") return { body: "late" };
       return {
@@ -288,7 +288,7 @@ describe("replay", () => {
   });
 });
 
-describe("what is recorded beside a wait", () => {
+describe("values that are recorded during a wait", () => {
   test("a response whose body arrives after the wait began is recorded before the run is suspended", async () => {
     let arrive = (): void => {};
     const after = new Promise<void>((resolve) => {
@@ -314,7 +314,7 @@ describe("what is recorded beside a wait", () => {
     expect(paths(received)).toEqual(["GET /slow"]);
   });
 
-  test("what plain code got beside a wait is given to it again, and later operations keep it", async () => {
+  test("plain code gets the values of a wait's time again, and later operations keep them", async () => {
     const { run, received } = await durable("beside-wait");
     await run.start();
     await run.waits(0);
@@ -419,7 +419,7 @@ describe("waits", () => {
     });
   });
 
-  test("short ones end by a timer of their own, without hooks; dates in the past are over", async () => {
+  test("short ones end with a timer, without hooks; dates in the past end at once", async () => {
     const { run } = await durable("short");
     await run.start();
     expect(await run.outcome()).toMatchObject({ type: "success", output: "Date is in the past" });
@@ -432,7 +432,7 @@ describe("waits", () => {
     expect(run.logs).toEqual([]);
   });
 
-  test("one that ended while nothing ran is over at once", async () => {
+  test("one that ended while nothing ran ends at once", async () => {
     const { run } = await durable("values");
     await run.start();
     await run.waits(1);
@@ -443,7 +443,7 @@ describe("waits", () => {
     expect(run.journal.get(1)).toMatchObject({ result: { ok: true }, completedAt: expect.any(Number) });
   });
 
-  test("hooks are told the beginning once, and the end also by the process that goes on", async () => {
+  test("hooks are notified of the beginning once, and of the end even in the process that resumes", async () => {
     const { run } = await durable("hooked", undefined, ({ path }) =>
       path.endsWith("/trigger") ? { body: { id: "run_child" } } : undefined,
     );
@@ -694,7 +694,7 @@ describe("children", () => {
 });
 
 describe("suspension in memory", () => {
-  test("stands still, with everything told before, and goes on with a new token; its time does not count", async () => {
+  test("is frozen after everything was sent, and resumes with a new token; its time does not count", async () => {
     const { run, received } = await durable("standing");
     const runtime = await run.start();
     await run.waits(0);
@@ -806,7 +806,7 @@ describe("checkpoints", () => {
     expect(await runtime.exited).toEqual({ code: 0, signal: null });
   });
 
-  test("what both sides told each other while the channel was being closed is not lost", async () => {
+  test("messages of both sides while the channel is being closed are not lost", async () => {
     const path = join(folder(), "host.sock");
     const { run, env, received, connections } = await durable("standing");
     const { accepted } = await listen(path);

@@ -96,7 +96,7 @@ describe("scheduled tasks", () => {
     ]);
   });
 
-  test("with a window that is none are refused", async () => {
+  test("with an invalid window are refused", async () => {
     expect(
       await index(`schedules.task({ id: "a", cron: { pattern: "@daily", window: "25h" }, ${run} });`),
     ).toMatchObject({

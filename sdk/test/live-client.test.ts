@@ -72,7 +72,7 @@ const line = (seq: number): LiveLogLine => ({
 });
 
 describe("the lines of a log", () => {
-  it("that a client misses are asked for, and what is on its way meanwhile hides none of them", async () => {
+  it("that a client misses are requested, and messages in transit hide none of them", async () => {
     const seen: number[] = [];
     client.logs(RUN, (lines) => seen.push(...lines.map(({ seq }) => seq)));
     const first = await subscribed(1);
@@ -150,7 +150,7 @@ describe("the chunks of a stream", () => {
     );
   });
 
-  it("begin at the latest where that is asked for", async () => {
+  it("begin at the latest on request", async () => {
     const seen: number[] = [];
     client.stream(RUN, "s", (chunks) => void seen.push(...chunks.map(({ index }) => index)), {
       from: "latest",

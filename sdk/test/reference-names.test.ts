@@ -61,7 +61,7 @@ describe("webhooks.constructEvent", () => {
 });
 
 describe("createCache", () => {
-  test("computes a value once for each key, and again when its time is over", async () => {
+  test("computes a value once for each key, and again when it has expired", async () => {
     const store = new InMemoryCache();
     const cache = createCache(store);
     let calls = 0;

@@ -112,7 +112,7 @@ describe("the channel", () => {
     expect(types()).toEqual(["completed"]);
   });
 
-  test("tells the host that a task started before it blocks the thread", async () => {
+  test("reports a task's start to the host before it blocks the thread", async () => {
     const runtime = await ready();
     const run = runOf("blocking", { ms: 300 });
     const completed = await runtime.execute(run);

@@ -79,7 +79,7 @@ describe("lockDataDir", () => {
 });
 
 describe("claimPort", () => {
-  it("finds a free one for 0, and takes the one that is asked for", async () => {
+  it("finds a free one for 0, and uses a requested one", async () => {
     const port = await claimPort("127.0.0.1", 0);
     expect(port).toBeGreaterThan(0);
     expect(await claimPort("127.0.0.1", port)).toBe(port);

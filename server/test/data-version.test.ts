@@ -12,7 +12,7 @@ it("compares releases", () => {
   expect(isNewer("0.9.9", "0.10.0")).toBe(false);
 });
 
-it("lets a newer version go on with a data folder, and no older one", () => {
+it("lets a newer version use a data folder, and no older one", () => {
   const file = join(mkdtempSync(join(tmpdir(), "acme-version-")), "version.json");
   claimVersion(file, "0.1.0");
   claimVersion(file, "0.2.0");

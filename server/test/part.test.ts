@@ -48,7 +48,7 @@ it("does not start one again that isn't kept alive, and keeps what it said", asy
   expect(watched.recentOutput()).toBe("what went wrong");
 });
 
-it("tells when the program can't be found", async () => {
+it("reports that the program can't be found", async () => {
   const broken = createPart({
     name: "broken",
     command: { file: "/nowhere/at-all", args: [] },

@@ -26,7 +26,7 @@ describe("runs.bulk by @trigger.dev/sdk 4.8.3", () => {
     return ids;
   };
 
-  it("cancels by filter, and polls until it is over", async () => {
+  it("cancels by filter, and polls until it has ended", async () => {
     for (let n = 0; n < 5; n++) await tasks.trigger("echo", { n }, { delay: "1h", tags: ["later"] });
     await eventually("all are listed", async () => (await tagged("later")).length === 5);
     const { id } = await runs.bulk.cancel({ filter: { tag: "later" }, name: "Clean up" });

@@ -176,7 +176,7 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     });
   });
 
-  it("go on when the token expires meanwhile, and with another key they don't", async () => {
+  it("continue when the token expires meanwhile, but not with another key", async () => {
     const { id } = await as(() => tasks.trigger("work", { ms: 6_000 }));
     const token = publicToken(server, id, [`read:runs:${id}`], 3);
     expect((await seen(id, token)).at(-1)?.status).toBe("COMPLETED");
@@ -272,7 +272,7 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     expect(polled.body[0]?.headers.operation).toBe("update");
   });
 
-  it("go on where a connection is cut, between answers and in the middle of one", async () => {
+  it("continue after a connection is cut, between answers and in the middle of one", async () => {
     const { port } = new URL(server.apiUrl);
     const sockets = new Set<Socket>();
     let cuts = 0;

@@ -190,7 +190,7 @@ describe("streams", () => {
     ]);
   });
 
-  it("have each line once when the server is killed in the middle of one, and the writer goes on there", async () => {
+  it("have each line once when the server is killed in the middle of one, and the writer resumes there", async () => {
     const { id } = await as(() => tasks.trigger("idle", { ms: 15_000 }));
     const url = `${server.apiUrl}/realtime/v1/streams/${id}/self/torn`;
     const headers = { authorization: `Bearer ${server.secretKey}`, "x-client-id": "a" };
@@ -230,7 +230,7 @@ describe("streams", () => {
     expect(new Set(found.slice(2))).toEqual(new Set(["a2", "b0"]));
   });
 
-  it("go on after the server was killed while they were written and read", async () => {
+  it("continue after the server was killed while they were written and read", async () => {
     const { id } = await as(() => tasks.trigger("counting", { n: 60, ms: 50 }));
     let seen = 0;
     const reading = (async () => {

@@ -326,7 +326,7 @@ describe("accounts, when the Worker is killed", () => {
     expect(last.status).toBe(200);
   });
 
-  it("a bulk action goes on, and comes to each run once", async () => {
+  it("a bulk action continues, and processes each run once", async () => {
     const key = { token: server.secretKey };
     for (let n = 0; n < 60; n++) {
       const body = { payload: "{}", options: { delay: "1h", tags: ["bulk"] } };

@@ -198,7 +198,7 @@ describe("the dashboard, on the real stack", () => {
     await page.getByRole("region", { name: "Output" }).getByText("Hello, the tester").waitFor();
   });
 
-  it("lets a person answer what a run waits for: the run goes on", async () => {
+  it("lets a person answer what a run waits for, and the run resumes", async () => {
     const { page } = watched;
     const id = await trigger("ask", { order: "A1" });
     await open("inbox");
@@ -614,7 +614,7 @@ describe("the dashboard, on the real stack", () => {
       await other.page.context().close();
     });
 
-    it("are told where passkeys work", async () => {
+    it("see where passkeys work", async () => {
       await watched.page.goto(`${server.apiUrl}/account`);
       await watched.page.getByRole("link", { name: `${site}/account` }).waitFor();
       await watched.page.goto(`${server.apiUrl}/`);

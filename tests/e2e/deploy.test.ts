@@ -120,7 +120,7 @@ describe("acme", () => {
     );
   });
 
-  it("explains a task that isn't there and a payload that is no JSON", async () => {
+  it("explains an unknown task and a payload that is not JSON", async () => {
     expect(await acme(["trigger", "greet", "{name}"])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("not JSON"),

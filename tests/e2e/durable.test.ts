@@ -318,7 +318,7 @@ describe("parents and children", () => {
     }),
   );
 
-  it("continue without it where that is asked for", () =>
+  it("continue without it on request", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("family", { batched: false });
       await status(id, "WAITING");

@@ -205,7 +205,7 @@ describe("a personal access token", () => {
 });
 
 describe("an organization's own access token", () => {
-  it("says whose it is, and is asked for a person where a role decides", async () => {
+  it("names its owner, and is refused where a person's role decides", async () => {
     expect(await whoami(project.accessToken)).toMatchObject({
       status: 200,
       body: {

@@ -273,7 +273,7 @@ describe("a notice by mail", () => {
 });
 
 describe("alerts", () => {
-  it("tell of failed runs, signed, once for a task and interval", async () => {
+  it("report failed runs, signed, once per task and interval", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     await rule(project, channel, { type: "run_failed", tasks: ["charge"] });
@@ -313,7 +313,7 @@ describe("alerts", () => {
     ]);
   });
 
-  it("tell of a rate", async () => {
+  it("report a failure rate", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     await rule(project, channel, { type: "run_failed", threshold: { failures: 3, windowMinutes: 60 } });
@@ -328,7 +328,7 @@ describe("alerts", () => {
     });
   });
 
-  it("tell of new errors and of those that came back, and not of ignored ones", async () => {
+  it("report new and recurring errors, but not ignored ones", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     await rule(project, channel, { type: "error" });
@@ -350,7 +350,7 @@ describe("alerts", () => {
     expect((await wait(2))[1]).toMatchObject({ object: { classification: "unignored" } });
   });
 
-  it("tell of a build that failed, once however often that is said", async () => {
+  it("report a failed build once, however often it is reported", async () => {
     const project = await newProject();
     const bundle = "export const tasks = 1;";
     const contentHash = createHash("sha256").update(bundle).digest("hex");
@@ -429,7 +429,7 @@ describe("alerts", () => {
     expect(await deliveries(project)).toHaveLength(1);
   });
 
-  it("tell of deep queues", async () => {
+  it("report deep queues", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     for (let n = 0; n < 3; n++)
@@ -483,7 +483,7 @@ describe("alerts", () => {
     });
   });
 
-  it("arrive though the object dies while one is under way, and though it hears of a failure twice", async () => {
+  it("arrive although the object dies during a delivery, and gets a failure twice", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     const dead = await webhook(project, "?silent=1");

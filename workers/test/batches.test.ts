@@ -180,7 +180,7 @@ describe("a batch in two phases", () => {
     expect(rest.pagination).toEqual({});
   });
 
-  it("is one for one idempotency key, and gets its items from whoever comes first", async () => {
+  it("is one for one idempotency key, and gets its items from the first sender", async () => {
     const idempotencyKey = `batch-${Date.now()}`;
     const batches = await Promise.all(
       Array.from({ length: 10 }, () => create({ runCount: 2, idempotencyKey })),
@@ -223,7 +223,7 @@ describe("a batch that a run waits for", () => {
       { [OPERATION_HEADER]: `${runId}.1.${number}` },
     );
 
-  it("resumes it with the batch's id when all are over, and is one batch for one operation", async () => {
+  it("resumes it with the batch's id when all have ended, and is one batch for one operation", async () => {
     const parent = await newParent();
     const batches = await Promise.all(Array.from({ length: 10 }, () => createFor(parent.runId, 0)));
     expect(new Set(batches.map(({ id }) => id)).size).toBe(1);
@@ -479,7 +479,7 @@ describe("the list of batches", () => {
     });
   });
 
-  it("refuses what is no page", async () => {
+  it("refuses an invalid page", async () => {
     expect((await call("GET", "/api/v1/batches?page[size]=101", project.prod)).status).toBe(400);
     expect((await call("GET", "/api/v1/batches?page[after]=run_1", project.prod)).status).toBe(400);
   });

@@ -66,7 +66,7 @@ describe("durations and dates beyond their bounds are refused where they enter",
   });
 });
 
-describe("what a list is asked for is bounded", () => {
+describe("the parameters of lists are bounded", () => {
   const list = (count: number, length = 1) =>
     Array.from({ length: count }, (_, n) => String(n).padStart(length, "x")).join(",");
   const paths: string[] = [

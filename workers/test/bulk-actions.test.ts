@@ -105,7 +105,7 @@ describe("bulk actions", () => {
     expect(await found("bulk_nothing")).toEqual([]);
   });
 
-  it("don't come to what they made themselves", async () => {
+  it("don't process runs that they created themselves", async () => {
     const { project } = await withRuns(30, "loop");
     const created = await create(project, { action: "replay", filter: { tag: "loop" } });
     expect((await ended(project, created.body.id)).counts).toEqual({ total: 30, success: 30, failure: 0 });

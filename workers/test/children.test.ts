@@ -105,7 +105,7 @@ describe("a child triggered by an operation", () => {
     expect(verdict).toMatchObject({ ok: true, output: '"early"' });
   });
 
-  it("can't be made for an attempt that is over", async () => {
+  it("can't be created for an attempt that has ended", async () => {
     const parent = await newParent();
     const { token, runId } = parent.run;
     const outcome = { type: "success", output: "1", outputType: "application/json" };

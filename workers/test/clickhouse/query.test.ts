@@ -132,7 +132,7 @@ describe("a query", () => {
     ).toEqual([{ n: 3 }]);
   });
 
-  it("reads the time that is asked for, in buckets that fit it", async () => {
+  it("reads the requested time, in buckets that fit it", async () => {
     const hour = { from: new Date(NOW - 60 * MINUTE).toISOString(), to: new Date(NOW).toISOString() };
     expect(
       await rows(

@@ -133,7 +133,7 @@ it("keeps rows for the days of their organization, and no time that is far from 
   ]);
 });
 
-it("refuses a cursor that is none", async () => {
+it("refuses an invalid cursor", async () => {
   await expect(store.searchLogs(newEnvironment(), range, "1' OR 1=1")).rejects.toMatchObject({
     status: 400,
     code: "invalid_cursor",
