@@ -25,3 +25,12 @@ it.skipIf(!hasPromtool && process.env.ACME_REQUIRE_DOCKER !== "1")(
     expect(output).toMatch(/SUCCESS: 9 rules found/);
   },
 );
+
+it.skipIf(!hasPromtool && process.env.ACME_REQUIRE_DOCKER !== "1")(
+  "has rules that each fire where something is wrong, and of which none does where all is well",
+  () => {
+    const series = join(import.meta.dirname, "fixtures/acme-alerts.test.yml");
+    const output = execFileSync("promtool", ["test", "rules", series], { encoding: "utf8" });
+    expect(output).toContain("SUCCESS");
+  },
+);
