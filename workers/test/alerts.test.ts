@@ -1,7 +1,7 @@
 import { evictDurableObject, runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { createHash, createHmac } from "node:crypto";
-import { randomBase36 } from "@acme/sdk/contract";
+import { parseRunId, randomBase36 } from "@acme/sdk/contract";
 import type {
   AlertChannel,
   AlertDelivery,
@@ -14,7 +14,7 @@ import { Webhook } from "@trigger.dev/core/v3";
 import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import { isOver } from "../src/alerts/evaluate.ts";
+import { isOver, isStuck, minutesOfWait } from "../src/alerts/evaluate.ts";
 import type { Notice } from "../src/alerts/notice.ts";
 import { alertingProjection } from "../src/alerts/projection.ts";
 import { urlProblem } from "../src/alerts/safe-url.ts";
@@ -137,6 +137,45 @@ describe("a threshold", () => {
     [{ percent: 50, minimumRuns: 4, windowMinutes: 5 }, 2, 5, false],
   ])("%j of %i failures among %i runs", (threshold, failed, judged, over) => {
     expect(isOver(threshold, { failed, judged })).toBe(over);
+  });
+});
+
+describe("a queue that is stuck", () => {
+  it.each<[string, [number, number][], boolean]>([
+    [
+      "runs wait and none starts",
+      [
+        [3, 0],
+        [3, 0],
+        [4, 0],
+      ],
+      true,
+    ],
+    [
+      "one started",
+      [
+        [3, 0],
+        [3, 1],
+        [2, 0],
+      ],
+      false,
+    ],
+    [
+      "it was empty meanwhile",
+      [
+        [3, 0],
+        [0, 0],
+        [3, 0],
+      ],
+      false,
+    ],
+    ["nothing is known", [], false],
+  ])("%s", (_what, minutes, stuck) => {
+    expect(isStuck(minutes.map(([queued, started]) => ({ queued, started })))).toBe(stuck);
+  });
+
+  it("is looked at for longer than the delay", () => {
+    expect([1, 60, 61, 86_400].map(minutesOfWait)).toEqual([3, 3, 4, 1442]);
   });
 });
 
@@ -444,6 +483,40 @@ describe("alerts", () => {
       return all.length > 0 ? all : undefined;
     });
     expect(delivery).toMatchObject({ type: "alert.queue", title: expect.stringContaining("runs wait") });
+  });
+
+  it("tell of queues in which nothing starts, of whose runs there is no delay to measure", async () => {
+    const project = await aProject();
+    const channel = await webhook(project);
+    await call("POST", "/api/v1/tasks/mail/trigger", project.prod, { payload: {} });
+    const queueKey = parseRunId(
+      (await call<{ id: string }>("POST", "/api/v1/tasks/mail/trigger", project.prod, { payload: {} })).body
+        .id,
+    )?.queueKey as string;
+    // As if the runs had been triggered ten minutes ago.
+    const queue = bindings.QUEUE as unknown as DurableObjectNamespace;
+    await runInDurableObject(queue.getByName(queueKey), (_, { storage }) => {
+      const minute = Math.floor(Date.now() / 60_000) - 10;
+      storage.sql.exec(
+        `INSERT INTO metrics (minute, queued_most, queued_last, running_most, running_last, started, ended, delays)
+         VALUES (?, 2, 2, 0, 0, 0, 0, '[]')`,
+        minute,
+      );
+    });
+    await until(async () => {
+      const { body } = await call<{ data: { name: string; queued: number }[] }>(
+        "GET",
+        "/api/v1/queues",
+        project.prod,
+      );
+      return body.data.some(({ queued }) => queued === 2) ? true : undefined;
+    });
+    await rule(project, channel, { type: "queue", delaySeconds: 300 });
+    const [delivery] = await until(async () => {
+      const all = await deliveries(project);
+      return all.length > 0 ? all : undefined;
+    });
+    expect(delivery).toMatchObject({ type: "alert.queue", title: expect.stringContaining("waited 300 s") });
   });
 
   it("are sent again, later and later, under the same id, and given up in the end", async () => {

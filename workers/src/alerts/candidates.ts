@@ -9,9 +9,9 @@ import { environmentObjectOf, ownerOf, queueObjectOf } from "../objects.ts";
 import { currentDeployment } from "../runs/current-deployment.ts";
 import type { SqlConnection } from "../storage/sql-connection.ts";
 import { isOneOf } from "../storage/sql-lists.ts";
-import { metricsView } from "../views/queue-metrics-view.ts";
+import { metricsPoints, metricsView } from "../views/queue-metrics-view.ts";
 import type { RuleRow } from "./channels.ts";
-import { isOver, outcomesOf } from "./evaluate.ts";
+import { isOver, isStuck, minutesOfWait, outcomesOf } from "./evaluate.ts";
 import { type Notice, NoticeWriter } from "./notice.ts";
 import type { FailedDeployment, FailedRun } from "./rpc.ts";
 
@@ -192,7 +192,8 @@ async function ofQueues(
 ): Promise<Candidate[]> {
   const { queues } = await environmentObjectOf(env, environment.key).listQueues(0, MOST_QUEUES);
   const to = Math.floor(now / METRICS_MINUTE_MS) + 1;
-  const from = to - DELAY_MINUTES;
+  const waited = delaySeconds === undefined ? 0 : minutesOfWait(delaySeconds);
+  const from = to - Math.max(DELAY_MINUTES, waited);
   const found: Candidate[] = [];
   for (const { queue, partitions } of queues) {
     if (names && !names.includes(queue)) continue;
@@ -206,14 +207,19 @@ async function ofQueues(
         : Promise.all(objects.map((object) => object.queueMetrics(environment.key, from, to))),
     ]);
     const waiting = stats.reduce((sum, each) => sum + (each?.pending ?? 0), 0);
-    const { delayP95Ms } = metricsView(minutes, { from, to, resolution: DELAY_MINUTES });
+    const recent = { from: to - DELAY_MINUTES, to, resolution: DELAY_MINUTES };
+    const { delayP95Ms } = metricsView(minutes, recent);
+    const stuck =
+      delaySeconds !== undefined && isStuck(metricsPoints(minutes, { from: to - waited, to, resolution: 1 }));
+    const delayMs = stuck ? Math.max(delayP95Ms ?? 0, delaySeconds * 1_000) : delayP95Ms;
     const isDeep = depth !== undefined && waiting > depth;
-    const isSlow = delaySeconds !== undefined && delayP95Ms !== null && delayP95Ms > delaySeconds * 1_000;
+    const isSlow =
+      stuck || (delaySeconds !== undefined && delayP95Ms !== null && delayP95Ms > delaySeconds * 1_000);
     if (isDeep || isSlow)
       found.push({
         row,
         subject: `queue:${queue}`,
-        write: async () => writer.queue(queue, { depth: waiting, delayMs: delayP95Ms }),
+        write: async () => writer.queue(queue, { depth: waiting, delayMs }),
       });
   }
   return found;

@@ -1,3 +1,4 @@
+import type { QueueMetricsPoint } from "@acme/sdk/contract/api";
 import { and, eq, gte, sql } from "drizzle-orm";
 import { MINUTE_MS } from "../storage/rollup-columns.ts";
 import { stepOf } from "../storage/run-facts.ts";
@@ -46,3 +47,10 @@ export const isOver = (threshold: Threshold, { failed, judged }: Outcomes): bool
   "failures" in threshold
     ? failed >= threshold.failures
     : judged >= threshold.minimumRuns && failed > 0 && (100 * failed) / judged >= threshold.percent;
+
+/** Minutes that have to be looked at to know that runs waited for so long: the first and the last of them are not whole. */
+export const minutesOfWait = (delaySeconds: number): number => Math.ceil(delaySeconds / 60) + 2;
+
+/** Whether runs waited in each of these minutes and none started: of a queue that is stuck there are no delays to measure. */
+export const isStuck = (points: Pick<QueueMetricsPoint, "queued" | "started">[]): boolean =>
+  points.length > 0 && points.every(({ queued, started }) => queued > 0 && started === 0);
