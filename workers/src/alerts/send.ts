@@ -92,5 +92,8 @@ async function post(
 const reasonOf = (error: unknown): string => {
   if (!(error instanceof Error)) return String(error).slice(0, ERROR_LENGTH);
   if (error.name === "TimeoutError") return `It did not answer within ${DEADLINE_MS / 1_000} s.`;
+  // What workerd says of an address that leads nowhere.
+  if (/^internal error/.test(error.message))
+    return "The address could not be reached. Check its name and port, and that this server may connect to it.";
   return error.message.slice(0, ERROR_LENGTH);
 };
