@@ -16,7 +16,14 @@ import {
 } from "../src/lib/runs/columns.ts";
 import { NO_FILTERS, parseFilters, serializeFilters } from "../src/lib/runs/filters.ts";
 import { changeText, offsetAt, runNowPayload, upcomingOf } from "../src/lib/schedules/ticks.ts";
-import { answerOfForm, decisionOf, fieldsOf, initialInput } from "../src/lib/tokens/schema-form.ts";
+import {
+  answerOfForm,
+  decisionOf,
+  fieldsOf,
+  initialInput,
+  inputOf,
+  withAnswers,
+} from "../src/lib/tokens/schema-form.ts";
 import { isSameQuery, withView } from "../src/lib/views/saved-views.ts";
 
 const run: RunListItem = {
@@ -200,4 +207,30 @@ describe("the form of an alert's rule", () => {
       expect(conditionText(rule.condition)).toMatch(/^\w.*[a-z]$/);
     }
   });
+});
+
+it("shows a payload in a form, and puts the answers back into it", () => {
+  const fields =
+    fieldsOf({
+      type: "object",
+      required: ["name"],
+      properties: {
+        name: { type: "string" },
+        count: { type: "integer", default: 2 },
+        express: { type: "boolean" },
+        size: { enum: ["S", 7] },
+        address: { type: "object" },
+        __proto__: { type: "string" },
+      },
+    }) ?? [];
+  const payload = { name: "Ada", express: true, size: 7, address: { city: "Kyiv" }, unknown: [1] };
+  const input = inputOf(fields, payload);
+  expect(input).toMatchObject({ name: "Ada", count: "2", express: true, size: "7" });
+  expect(withAnswers(fields, { ...input, name: "Grace" }, payload)).toEqual({
+    ...payload,
+    name: "Grace",
+    count: 2,
+  });
+  expect(() => withAnswers(fields, { ...input, name: "" }, payload)).toThrow("Name");
+  expect(inputOf(fields, "no object")).toEqual(initialInput(fields));
 });

@@ -112,6 +112,38 @@ function initialOf({ kind, schema, options, required }: Field): FormInput[string
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
+/** What the form shows of a value that is there already; where it has nothing, the schema's defaults. */
+export function inputOf(fields: readonly Field[], value: unknown): FormInput {
+  const single = fields.length === 1 && fields[0]?.name === "";
+  const known = new Map<string, unknown>(
+    single ? [["", value]] : isRecord(value) ? Object.entries(value) : [],
+  );
+  return Object.fromEntries(fields.map((field) => [field.name, inputOfField(field, known.get(field.name))]));
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+function inputOfField(field: Field, value: unknown): FormInput[string] {
+  if (value === undefined || value === null) return initialOf(field);
+  if (field.kind === "boolean") return value === true;
+  if (field.kind === "choices")
+    return Array.isArray(value) ? value.map((item) => JSON.stringify(item)) : initialOf(field);
+  if (field.kind === "choice") return JSON.stringify(value);
+  return typeof value === "string" && field.kind !== "json" ? value : JSON.stringify(value);
+}
+
+/** A payload with the form's answers in it. What the form has no field for stays. */
+export function withAnswers(fields: readonly Field[], input: FormInput, payload: unknown): unknown {
+  const answer = answerOfForm(fields, input);
+  if (!isRecord(answer) || !isRecord(payload)) return answer;
+  const names = new Set(fields.map(({ name }) => name));
+  return Object.fromEntries([
+    ...Object.entries(payload).filter(([name]) => !names.has(name)),
+    ...Object.entries(answer),
+  ]);
+}
+
 /** The answer that the form says. @throws Error that names the field where it is none */
 export function answerOfForm(fields: readonly Field[], input: FormInput): unknown {
   const single = fields.length === 1 && fields[0]?.name === "";
