@@ -3,7 +3,7 @@
  * light, with data, without, when requests fail, and while they are pending.
  *
  *   npm run screenshots -- [--out DIR] [--only runs,errors-open]… [--state full|empty|error|loading]… [--theme dark|light]…
- *     [--width 1440]… [--clickhouse URL] [--keep FILE | --at FILE]
+ *     [--width 1440|1200x640]… [--clickhouse URL] [--keep FILE | --at FILE]
  *
  * `--keep FILE`: the server stays until Ctrl-C, and `--at FILE` takes others of it.
  */
@@ -75,9 +75,10 @@ const problems: string[] = [];
 for (const state of values.state) {
   for (const theme of values.theme) {
     for (const width of values.width) {
-      const narrow = Number(width) < 640;
+      const [across = 0, down] = width.split("x").map(Number);
+      const narrow = across < 640;
       const { page, problems: reported } = await openPage(browser, {
-        viewport: { width: Number(width), height: narrow ? 844 : 900 },
+        viewport: { width: across, height: down ?? (narrow ? 844 : 900) },
         colorScheme: theme === "light" ? "light" : "dark",
         hasTouch: narrow,
         isMobile: narrow,

@@ -8,6 +8,14 @@ const payments = concurrencyLimit({ name: "payments", total: 3 });
 export const sendEmail = task({
   id: "send-email",
   queue: mail,
+  jsonSchema: {
+    type: "object",
+    required: ["to", "template"],
+    properties: {
+      to: { type: "string", format: "email", title: "To" },
+      template: { enum: ["welcome", "receipt", "shipped", "password-reset"], title: "Template" },
+    },
+  },
   run: async ({ to, template }: { to: string; template: string }) => {
     logger.info("Sending " + template + " to " + to, { to, template });
     await step("render", async () => template.length);
