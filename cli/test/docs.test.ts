@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
-import { createProgram } from "../../cli/src/program.ts";
+import { createProgram } from "../src/program.ts";
 
 const ROOT = resolve(import.meta.dirname, "../..");
 const ARCHITECTURE = "docs/architecture.md";
