@@ -71,6 +71,7 @@ const WITHOUT: Plugin = {
   setup({ onLoad }) {
     onLoad({ filter: /telemetry\/setup\.ts$/ }, () => ({
       contents: `export const spanListeners = new Set();
+        export const logListeners = new Set();
         export const runMetrics = { begin() {}, end() {} };
         export const registerTelemetry = () => {};
         export const applyTelemetrySettings = () => {};`,

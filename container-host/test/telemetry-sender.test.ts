@@ -117,6 +117,40 @@ it("drops what is above its bound, counts it, and says so in the run's log where
   expect(server.stored.get(runId("2"))).toEqual(["of another run"]);
 });
 
+it("says once what it dropped, though the line that says it would fit and the next ones do not", () => {
+  const server = new Server();
+  server.answer = () => "down";
+  const { buffer, add } = open(server, 40_000);
+  // A quarter is the run's: after some lines, less than another one is left of it, and more than a notice takes.
+  for (let n = 0; n < 50; n++) add(runId("1"), "x".repeat(1_000));
+  expect(buffer.take(1_000_000, performance.now()).map((line) => buffer.read(line))).not.toContainEqual(
+    expect.stringContaining("were dropped"),
+  );
+});
+
+it("says after a kill what it had dropped before it", async () => {
+  const down = new Server();
+  down.answer = () => "down";
+  const first = open(down, 20_000);
+  for (let n = 0; n < 100; n++) first.add(runId("1"), `${n} ${"x".repeat(100)}`);
+  for (let n = 0; n < 10; n++) first.add(runId("1"), `${n} ${"x".repeat(100)}`, 2);
+  const count = first.dropped.reduce((sum, { logs }) => sum + logs, 0);
+  const server = new Server();
+  const second = open(server, 20_000);
+  await second.sender.drained(10_000);
+  const lines = server.stored.get(runId("1")) ?? [];
+  expect(lines.slice(0, -2)).toEqual(
+    Array.from({ length: 110 - count }, (_, n) => `${n} ${"x".repeat(100)}`),
+  );
+  expect(lines.slice(-2).map((line) => line.split(",")[0])).toEqual([
+    `${count - 10} log entries`,
+    "10 log entries",
+  ]);
+  first.sender.stop();
+  second.sender.stop();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
 it("holds back the lines of a run whose feed can't be reached, and sends those of others", async () => {
   const server = new Server();
   server.unreachable.add(runId("1"));

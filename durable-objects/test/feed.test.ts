@@ -40,6 +40,24 @@ it("a batch of log lines that is sent again, because its answer was lost, is sto
   ]);
 });
 
+it("batches that are sent again together have the numbers that they had, also among new ones", async () => {
+  const scene = new Scene();
+  const feed = stubs(bindings).feed(newRunId(scene.ref.queueKey));
+  const batches = ["a", "b", "c", "d", "e", "f"].map((message, n) => ({
+    attempt: 1,
+    entries: [line(message), line(message)],
+    batch: { sender: "host-1 1", number: 10 * (n + 1) },
+  }));
+  expect(await feed.appendLogBatches(batches.slice(0, 3))).toEqual([1, 3, 5]);
+  expect(await feed.appendLogBatches(batches.slice(0, 5))).toEqual([1, 3, 5, 7, 9]);
+  expect(await feed.appendLogBatches(batches.slice(0, 5))).toEqual([1, 3, 5, 7, 9]);
+  // The first two were stored everywhere, and are not sent again.
+  const late = { attempt: 2, entries: [line("late")], batch: { sender: "host-1 2", number: 60 } };
+  expect(await feed.appendLogBatches([...batches.slice(2), late])).toEqual([5, 7, 9, 11, 13]);
+  const { lines } = await feed.listLogs({ after: 0, limit: 100 });
+  expect(lines.map(({ message }) => message).join("")).toBe("aabbccddeefflate");
+});
+
 it("watches no more streams than its limit, however many keys are asked for", async () => {
   const scene = new Scene();
   const runId = newRunId(scene.ref.queueKey);

@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
+import { LiveClient, type LiveLogLine } from "@acme/sdk/live";
 import { context, metrics as otelMetrics, SpanKind, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { OTLPMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
@@ -34,7 +35,7 @@ export const child = task({
   run: async (_: unknown) => {
     await logger.trace("before", async () => {});
     await logger.trace("around the wait", async () => {
-      await wait.for({ seconds: 2 });
+      await wait.for({ seconds: 10 });
     });
     await grandchild.triggerAndWait(undefined).unwrap();
     return "done";
@@ -107,6 +108,20 @@ const linesOf = (node: Node, indent = ""): string[] => [
   `${indent}${node.data.kind} ${node.data.message}`,
   ...node.children.flatMap((child) => linesOf(child, `${indent}  `)),
 ];
+
+const startOf = ({ data }: Node): number => Date.parse(data.startTime);
+const endOf = (node: Node): number => startOf(node) + node.data.duration / 1e6;
+
+/** Starts are shown in whole milliseconds. */
+function expectWithin(child: Node, parent: Node): void {
+  expect(startOf(child) + 1, `${child.data.message} begins in ${parent.data.message}`).toBeGreaterThanOrEqual(
+    startOf(parent),
+  );
+  if (parent.data.kind === "service") return;
+  expect(endOf(child) - 2, `${child.data.message} ends in ${parent.data.message}`).toBeLessThanOrEqual(
+    endOf(parent),
+  );
+}
 
 async function logOf(runId: string): Promise<{ seq: number; message: string }[]> {
   const all: { seq: number; message: string }[] = [];
@@ -194,7 +209,9 @@ describe("one trace", () => {
     expect(Date.parse(around?.data.startTime ?? "")).toBeLessThanOrEqual(
       Date.parse(wait?.data.startTime ?? "") + 1,
     );
-    expect(around?.data.duration).toBeGreaterThan(2_000_000_000);
+    expect(around?.data.duration).toBeGreaterThan(10_000_000_000);
+    // Each is within what it is part of: only the service did not wait for what it had triggered.
+    for (const node of spans) for (const child of node.children) expectWithin(child, node);
     const grandchild = spans.find(({ data }) => data.message === "grandchild" && data.kind === "run");
     const { logs } = await get<{ logs: { message: string; spanId?: string }[] }>(
       `/api/v1/runs/${grandchild?.runId}/logs`,
@@ -218,10 +235,13 @@ describe("one trace", () => {
 });
 
 describe("the log of a run", () => {
-  it("has all of 100,000 lines, in order", async () => {
+  it("has all of 100,000 lines, in order, and whoever watches sees each once", async () => {
     const lines = 100_000;
     await auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("chatty", { lines });
+      const live = new LiveClient({ baseURL: server.apiUrl, accessToken: server.secretKey });
+      const seen: LiveLogLine[] = [];
+      live.logs(id, (more) => void seen.push(...more));
       await runs.poll(id, { pollIntervalMs: 250 });
       await eventually("all lines are stored", async () => {
         const page = await get<{ logs: unknown[] }>(`/api/v1/runs/${id}/logs?after=${lines - 1}`);
@@ -229,11 +249,17 @@ describe("the log of a run", () => {
       });
       const log = await logOf(id);
       expect(log).toHaveLength(lines);
-      expect(log.every(({ seq, message }, n) => seq === n + 1 && message === `line ${n}`)).toBe(true);
+      const isLine = ({ seq, message }: { seq: number; message: string }, n: number) =>
+        seq === n + 1 && message === `line ${n}`;
+      expect(log.every(isLine)).toBe(true);
+      await eventually("all lines were seen", () => seen.length >= lines);
+      live.close();
+      expect(seen).toHaveLength(lines);
+      expect(seen.every(isLine)).toBe(true);
     });
   });
 
-  it("loses nothing when the server is gone for a while, and its host is killed with a full buffer", async () => {
+  it("loses nothing when the server is gone for a while, and its host is killed meanwhile", async () => {
     const lines = 4_000;
     await auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("chatty", { lines, pauseEvery: 40 });

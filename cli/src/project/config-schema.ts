@@ -37,9 +37,28 @@ export const ProjectConfig = z.object({
       extensions: z.array(z.custom<BuildExtension>(isExtension, NOT_AN_EXTENSION)).optional(),
     })
     .optional(),
+  // The runtime applies it, with the file: here only what it could not is refused.
   telemetry: z
-    .undefined({ error: "exporters and instrumentations are not available in Acme yet" })
+    .strictObject(
+      {
+        instrumentations: z.array(z.unknown()).optional(),
+        exporters: z.array(z.unknown()).optional(),
+        logExporters: z.array(z.unknown()).optional(),
+        metricExporters: z.array(z.unknown()).optional(),
+        metricReaders: z.array(z.unknown()).optional(),
+        resource: z.unknown().optional(),
+      },
+      {
+        error: (issue) =>
+          issue.code === "unrecognized_keys"
+            ? `${issue.keys.join(", ")}: not available in Acme yet`
+            : undefined,
+      },
+    )
     .optional(),
-  instrumentations: z.array(z.unknown()).max(0, "instrumentations are not available in Acme yet").optional(),
+  instrumentations: z
+    .array(z.unknown())
+    .max(0, "they are part of `telemetry`: write `telemetry: { instrumentations: […] }`")
+    .optional(),
 });
 export type ProjectConfig = z.infer<typeof ProjectConfig>;

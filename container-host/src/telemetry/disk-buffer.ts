@@ -3,10 +3,13 @@ import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import type { RunLogs } from "@acme/sdk/contract";
 import type { HostLog } from "../log.ts";
+import { type Drop, DropLog } from "./drop-log.ts";
 import { type LinePlace, Segment } from "./segment.ts";
 
 const SEGMENT_BYTES = 4 * 1024 * 1024;
 const SUFFIX = ".jsonl";
+/** The notice of a drop, and what a line has beside its records, with the tokens. */
+const NOTICE_BYTES = 4 * 1_024;
 
 /** The number of records of each kind. */
 export interface Counts {
@@ -38,10 +41,6 @@ interface RunQueue {
   notBefore: number;
 }
 
-interface Drop extends Counts {
-  source: TelemetrySource;
-}
-
 /**
  * Telemetry that the server has not stored yet. It is on disk from the moment it is received, in the order of
  * each run, and bounded. What does not fit is dropped and counted, and the run's log says so as soon as there
@@ -54,7 +53,7 @@ export class DiskBuffer {
   readonly #onDropped: (counts: Counts) => void;
   readonly #sender = randomUUID();
   readonly #segments = new Set<Segment>();
-  readonly #dropped = new Map<string, Drop>();
+  readonly #dropped: DropLog;
   /** By environment, then run; the first one has the turn. */
   readonly #environments = new Map<string, Map<string, RunQueue>>();
   #current: Segment | undefined;
@@ -74,7 +73,9 @@ export class DiskBuffer {
     this.#log = options.log;
     this.#onDropped = options.onDropped;
     mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+    this.#dropped = new DropLog(this.#folder);
     this.#load();
+    this.#sayAllDropped();
   }
 
   /** The number of waiting bytes. */
@@ -89,12 +90,18 @@ export class DiskBuffer {
   /** Adds redacted telemetry. Returns when it is on disk, or was dropped. */
   add(source: TelemetrySource, records: Records): void {
     const counts = countsOf(records);
-    const drop = this.#dropped.get(keyOf(source));
-    if (drop) drop.source = source;
+    const drop = this.#dropped.get(source);
     if (!drop && this.#append(source, records, counts)) return;
     // Lines after a gap are stored only after the line that reports the gap.
-    if (drop && this.#sayDropped(drop) && this.#append(source, records, counts)) return;
-    this.#drop(source, counts);
+    if (
+      drop &&
+      this.#hasRoom(source, records) &&
+      this.#sayDropped({ ...drop, source }) &&
+      this.#append(source, records, counts)
+    )
+      return;
+    this.#onDropped(counts);
+    this.#dropped.add(source, counts);
   }
 
   /**
@@ -158,7 +165,7 @@ export class DiskBuffer {
       line.segment.sent();
       if (line.segment.isEmpty) this.#delete(line.segment);
     }
-    for (const drop of [...this.#dropped.values()]) this.#sayDropped(drop);
+    this.#sayAllDropped();
   }
 
   /** Delays this run's lines until then. */
@@ -182,6 +189,14 @@ export class DiskBuffer {
       else segment.close();
     }
     this.#segments.clear();
+    this.#dropped.close();
+  }
+
+  /** Also for the line before them, which says what was dropped: said alone, it would be said again at once. */
+  #hasRoom({ runId }: TelemetrySource, records: Records): boolean {
+    const bytes = Buffer.byteLength(JSON.stringify(records)) + NOTICE_BYTES;
+    const ofRun = this.#queueOf(runId)?.bytes ?? 0;
+    return this.#bytes + bytes <= this.#maxBytes && ofRun + bytes <= this.#maxBytes / 4;
   }
 
   #append(source: TelemetrySource, records: Records, counts: Counts): boolean {
@@ -242,11 +257,8 @@ export class DiskBuffer {
     segment.delete();
   }
 
-  #drop(source: TelemetrySource, counts: Counts): void {
-    this.#onDropped(counts);
-    const known = this.#dropped.get(keyOf(source));
-    if (known) for (const kind of ["logs", "spans", "metrics"] as const) known[kind] += counts[kind];
-    else this.#dropped.set(keyOf(source), { source, ...counts });
+  #sayAllDropped(): void {
+    for (const drop of this.#dropped.all()) this.#sayDropped(drop);
   }
 
   /** Adds a line to the run's log that says what was dropped. Returns false if there is no room for it. */
@@ -255,7 +267,7 @@ export class DiskBuffer {
     const message = `${logs} log entries, ${spans} spans and ${metrics} metric points of this run were dropped here: the container host's buffer was full, because the server took no telemetry or the run wrote faster than it could be sent`;
     const entries = [{ time: Date.now(), level: "warn" as const, message }];
     if (!this.#append(source, { entries }, { logs: 1, spans: 0, metrics: 0 })) return false;
-    this.#dropped.delete(keyOf(source));
+    this.#dropped.settle(drop);
     return true;
   }
 
@@ -277,8 +289,6 @@ export class DiskBuffer {
       this.#log.info(`${this.#bytes} bytes of telemetry of an earlier process of this host wait to be sent`);
   }
 }
-
-const keyOf = ({ runId, attempt }: TelemetrySource): string => `${runId} ${attempt}`;
 
 /** Returns the environment's key, with which a run's id begins. */
 const environmentOf = (runId: string): string => runId.slice(4, 12);

@@ -1,8 +1,8 @@
 import { type LogBatch, type LogEntry, TELEMETRY_LIMITS } from "@acme/sdk/contract";
 import type { LiveLogLine } from "@acme/sdk/contract/live";
 import type { Sql } from "../lib/sql.ts";
-import { noteBatch } from "./batches.ts";
-import type { LogFilter, LogPage, StoredLogs } from "./rpc.ts";
+import { type Earlier, noteBatch } from "./batches.ts";
+import type { LogFilter, LogPage, NamedLogs, StoredLogs } from "./rpc.ts";
 import { addToTotal, totalOf } from "./totals.ts";
 
 interface LogRow {
@@ -39,29 +39,51 @@ export function appendLogs(
   return sql.transaction(() => {
     const next = lastLine(sql) + 1;
     const { isNew, first } = batch ? noteBatch(sql, batch, next) : { isNew: true, first: next };
-    if (!isNew) return first;
-    let bytes = 0;
-    let id = next;
-    for (const entry of entries) {
-      const properties = entry.properties ? JSON.stringify(entry.properties) : null;
-      sql.exec(
-        `INSERT INTO logs (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-        id,
-        attempt,
-        entry.time,
-        entry.level,
-        entry.message,
-        properties,
-        entry.traceId ?? null,
-        entry.spanId ?? null,
-      );
-      id += 1;
-      bytes += entry.message.length + (properties?.length ?? 0) + LINE_BYTES;
-    }
-    addToTotal(sql, "log_bytes", bytes);
-    if (totalOf(sql, "log_bytes") > maxBytes) dropOldest(sql, maxBytes);
+    if (isNew) insertLines(sql, attempt, entries, next, maxBytes);
     return first;
   });
+}
+
+/**
+ * Stores several batches, in their order, each as {@link appendLogs} does. All of them can be sent again, also together with
+ * later ones: each then has the number that it had.
+ */
+export function appendLogBatches(sql: Sql, batches: NamedLogs[]): number[] {
+  return sql.transaction(() => {
+    const earlier = new Map<string, Earlier>();
+    return batches.map(({ attempt, entries, batch }) => {
+      const next = lastLine(sql) + 1;
+      const before = earlier.get(batch.sender) ?? [];
+      earlier.set(batch.sender, before);
+      const { isNew, first } = noteBatch(sql, batch, next, before);
+      if (isNew) insertLines(sql, attempt, entries, next, TELEMETRY_LIMITS.logBytesPerRun);
+      before.push([batch.number, first]);
+      return first;
+    });
+  });
+}
+
+function insertLines(sql: Sql, attempt: number, entries: LogEntry[], first: number, maxBytes: number): void {
+  let bytes = 0;
+  let id = first;
+  for (const entry of entries) {
+    const properties = entry.properties ? JSON.stringify(entry.properties) : null;
+    sql.exec(
+      `INSERT INTO logs (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      attempt,
+      entry.time,
+      entry.level,
+      entry.message,
+      properties,
+      entry.traceId ?? null,
+      entry.spanId ?? null,
+    );
+    id += 1;
+    bytes += entry.message.length + (properties?.length ?? 0) + LINE_BYTES;
+  }
+  addToTotal(sql, "log_bytes", bytes);
+  if (totalOf(sql, "log_bytes") > maxBytes) dropOldest(sql, maxBytes);
 }
 
 /**

@@ -10,7 +10,7 @@ import {
 import { hasTables, Meta, migrate, objectSql, type Sql } from "../lib/sql.ts";
 import { vitals } from "../lib/vitals.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
-import { appendLogs, lastLine, listLogs, logsAfter } from "./core.ts";
+import { appendLogBatches, appendLogs, lastLine, listLogs, logsAfter } from "./core.ts";
 import { appendMetrics, listMetrics, metricNames } from "./metrics.ts";
 import type {
   AppendRecords,
@@ -18,6 +18,7 @@ import type {
   FeedRpc,
   LogFilter,
   LogPage,
+  NamedLogs,
   StoredLogs,
   StoredSpans,
   StreamRecord,
@@ -57,12 +58,20 @@ export function feedObject<Env extends ObjectBindings>() {
     }
 
     async appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number> {
+      return this.#appended((sql) => appendLogs(sql, attempt, entries, batch));
+    }
+
+    async appendLogBatches(batches: NamedLogs[]): Promise<number[]> {
+      return this.#appended((sql) => appendLogBatches(sql, batches));
+    }
+
+    #appended<T>(append: (sql: Sql) => T): T {
       const watches = this.#watches ?? this.#create();
-      const first = appendLogs(this.#sql, attempt, entries, batch);
+      const result = append(this.#sql);
       this.#prolong();
       if (watches.ofLogs) this.#makeSure();
       this.ctx.waitUntil(watches.sendLogs());
-      return first;
+      return result;
     }
 
     async listLogs(filter: LogFilter): Promise<StoredLogs> {

@@ -36,12 +36,24 @@ export interface StoredSpans {
   dropped: number;
 }
 
+/** Lines of an attempt that their sender may send again, under the same name. */
+export interface NamedLogs {
+  attempt: number;
+  entries: LogEntry[];
+  batch: LogBatch;
+}
+
 export interface FeedRpc {
   /**
    * Returns the sequence number of the first line. Idempotent for entries with a batch: those of a stored
    * batch are skipped. A repeated latest batch of a sender returns its number again, an earlier one 0.
    */
   appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number>;
+  /**
+   * Several batches in their order, each as `appendLogs`. What of them is sent again, together with later ones or without, gets
+   * the numbers that it had.
+   */
+  appendLogBatches(batches: NamedLogs[]): Promise<number[]>;
   listLogs(filter: LogFilter): Promise<StoredLogs>;
   /** Idempotent for a batch, and for a span that has ended. */
   appendSpans(spans: SpanRecord[], batch?: LogBatch): Promise<void>;

@@ -45,4 +45,5 @@ export const FEED_MIGRATIONS = [
   );
   CREATE TABLE metrics (seq INTEGER PRIMARY KEY, name TEXT NOT NULL, time REAL NOT NULL, body TEXT NOT NULL);
   CREATE INDEX metrics_by_name ON metrics (name, time)`,
+  "ALTER TABLE log_batches ADD COLUMN earlier TEXT",
 ];

@@ -20,10 +20,14 @@ const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}(?:-|
 const NO_TRACE = "0".repeat(32);
 const NO_SPAN = "0".repeat(16);
 
-/** Returns null if the header is absent or invalid. */
+/**
+ * Returns null if the header is absent or invalid. Of several values, the last one counts: Deno's `fetch` adds its own span's to
+ * the one that the SDK sends, and is called within that.
+ */
 export function parseTraceparent(header: string | null | undefined): TraceContext | null {
-  const [, traceId, spanId] = TRACEPARENT.exec(header ?? "") ?? [];
-  if (!traceId || !spanId || header?.startsWith("ff")) return null;
+  const value = header?.split(",").at(-1)?.trim() ?? "";
+  const [, traceId, spanId] = TRACEPARENT.exec(value) ?? [];
+  if (!traceId || !spanId || value.startsWith("ff")) return null;
   return traceId === NO_TRACE || spanId === NO_SPAN ? null : { traceId, spanId };
 }
 

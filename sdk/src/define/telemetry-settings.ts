@@ -4,13 +4,16 @@ import type { MeterProvider, TracerProvider } from "@opentelemetry/api";
 export interface TelemetrySettings {
   /** OpenTelemetry instrumentations: they record spans of the libraries that a task calls. */
   instrumentations?: (Instrumentation | Instrumentation[])[];
-  /**
-   * OpenTelemetry span exporters, such as an `OTLPTraceExporter`. They get every span of every run, in
-   * addition to Acme.
-   */
-  exporters?: SpanExporter[];
-  /** Attributes of the resource that exporters send. `service.name` defaults to "acme-task". */
-  resource?: Record<string, string>;
+  /** OpenTelemetry span exporters, such as an `OTLPTraceExporter`: they receive every span of every run, in addition to Acme. */
+  exporters?: Exporter[];
+  /** OpenTelemetry log exporters, such as an `OTLPLogExporter`: they receive every line of every run's log, in addition to Acme. */
+  logExporters?: Exporter[];
+  /** OpenTelemetry metric exporters, such as an `OTLPMetricExporter`: they receive what a run measures every ten seconds, and at its end. */
+  metricExporters?: MetricExporter[];
+  /** OpenTelemetry metric readers, which ask for what a run measures in their own time. */
+  metricReaders?: MetricReader[];
+  /** Attributes of the resource that exporters send, or a `Resource`. `service.name` defaults to "acme-task". */
+  resource?: Record<string, string> | { attributes: object };
 }
 
 /** The part of an instrumentation that all versions have. */
@@ -21,9 +24,22 @@ interface Instrumentation {
   enable?(): void;
 }
 
-/** The part of a span exporter that all versions have. */
-interface SpanExporter {
-  export(spans: unknown[], done: (result: { code: number; error?: Error }) => void): void;
-  forceFlush?(): Promise<void>;
-  shutdown?(): Promise<void>;
+type Done = (result: { code: number; error?: Error }) => void;
+
+/** The part of an exporter of spans or log records that all versions have. */
+interface Exporter {
+  export(records: never[], done: Done): void;
+}
+
+/** The part of a metric exporter that all versions have. */
+interface MetricExporter {
+  export(metrics: never, done: Done): void;
+  selectAggregationTemporality?(type: never): number;
+}
+
+/** The part of a metric reader that all versions have. */
+interface MetricReader {
+  setMetricProducer(producer: never): void;
+  selectAggregationTemporality?(type: never): number;
+  forceFlush(): Promise<void>;
 }

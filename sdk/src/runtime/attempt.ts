@@ -16,7 +16,7 @@ import { realNow } from "./real-clock.ts";
 import type { Recorder } from "./recorder.ts";
 import { TaskExecution } from "./task-execution.ts";
 import { AttemptTelemetry } from "./telemetry/attempt-telemetry.ts";
-import { runMetrics, spanListeners } from "./telemetry/setup.ts";
+import { logListeners, runMetrics, spanListeners } from "./telemetry/setup.ts";
 import { TelemetryBuffer } from "./telemetry/telemetry-buffer.ts";
 
 /** The run's end waits this long for its streams to be stored. */
@@ -115,8 +115,14 @@ export class Attempt implements RunScope {
   }
 
   log(level: LogEntry["level"], message: string, properties?: object): void {
-    if (!this.ended && !this.replaying)
-      this.#logs.add(level, message, properties, this.telemetry.activeSpan());
+    if (this.ended || this.replaying) return;
+    const active = this.telemetry.activeSpan();
+    this.#logs.add(level, message, properties, active);
+    if (logListeners.size === 0) return;
+    const { runId, attempt } = this.#run;
+    const { traceId, spanId } = active ?? this.telemetry;
+    const line = { time: realNow(), level, message, properties, span: { traceId, spanId }, runId, attempt };
+    for (const listener of logListeners) listener(line);
   }
 
   flushLogs(): void {

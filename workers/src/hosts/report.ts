@@ -13,8 +13,10 @@ import type { z } from "zod";
 import type { Bindings } from "../bindings.ts";
 import { queueObjectOf } from "../objects.ts";
 import { mayBeLarge, offload, STORED } from "../storage/packets.ts";
-import { appendTelemetry } from "../telemetry/append.ts";
+import { appendTelemetryOfRuns, type BatchesOfRun } from "../telemetry/append.ts";
 import { takeTelemetry } from "../telemetry/ingest-limit.ts";
+import type { TelemetryBatch } from "../telemetry/store.ts";
+import { inTime } from "./in-time.ts";
 import { issueRunToken, markEnded, provesLease } from "./run-tokens.ts";
 
 type Report = z.output<typeof ReportRequest>;
@@ -24,9 +26,6 @@ type Kind = (typeof KINDS)[number];
 type LeaseKind = Exclude<Kind, "suspensions" | "checkpoints">;
 type Verdict = LeaseVerdict | SuspensionVerdict | CheckpointVerdict;
 type Part = Pick<QueueReport, Kind>;
-
-/** An object or a store that does not answer within this time is asked again with the host's next report. */
-const ANSWER_MS = 10_000;
 
 /**
  * Passes a host's report on to the queues and feeds of its runs. Each queue, each output and each run's logs
@@ -88,34 +87,33 @@ async function recordsOfRuns(
   records: ParsedLogs[],
 ): Promise<("ok" | "refused" | "retry")[]> {
   const verdicts = records.map((): "ok" | "refused" | "retry" => "retry");
-  const byRun = new Map<string, number[]>();
-  for (const [index, { runId }] of records.entries()) {
-    const indexes = byRun.get(runId);
-    if (indexes) indexes.push(index);
-    else byRun.set(runId, [index]);
+  const runs = new Map<string, BatchesOfRun & { indexes: number[]; isFull: boolean }>();
+  for (const [index, record] of records.entries()) {
+    const { apiToken, runId } = record;
+    if (!provesLease(env, apiToken, { hostId, runId })) {
+      verdicts[index] = "refused";
+      continue;
+    }
+    const environment = parseRunId(runId)?.environmentKey ?? "";
+    const run = runs.get(runId) ?? { environment, runId, batches: [], indexes: [], isFull: false };
+    runs.set(runId, run);
+    const batch = batchOf(record);
+    // Its host sends it again, while the runs of other environments go on.
+    run.isFull ||= takeTelemetry(env, environment, batch) > 0;
+    if (run.isFull) continue;
+    run.batches.push(batch);
+    run.indexes.push(index);
   }
-  await Promise.all(
-    [...byRun.values()].map(async (indexes) => {
-      for (const index of indexes) {
-        const verdict = await appendRecords(env, hostId, records[index] as ParsedLogs);
-        verdicts[index] = verdict;
-        if (verdict === "retry") return;
-      }
-    }),
-  );
+  const stored = await appendTelemetryOfRuns(env, [...runs.values()]);
+  for (const [place, { indexes }] of [...runs.values()].entries())
+    for (const index of indexes.slice(0, stored[place])) verdicts[index] = "ok";
   return verdicts;
 }
 
-async function appendRecords(
-  env: Bindings,
-  hostId: string,
-  { apiToken, attempt, batch, entries, spans = [], metrics = [], runId }: ParsedLogs,
-): Promise<"ok" | "refused" | "retry"> {
-  if (!provesLease(env, apiToken, { hostId, runId })) return "refused";
-  const environment = parseRunId(runId)?.environmentKey ?? "";
+function batchOf({ attempt, batch, entries, spans = [], metrics = [], runId }: ParsedLogs): TelemetryBatch {
   const { sender, number } = batch ?? { sender: crypto.randomUUID(), number: 0 };
   const of = { runId, attempt };
-  const records = {
+  return {
     // A batch contains several runs, and several of them can belong to one trace.
     sender: `${sender} ${runId}`,
     number,
@@ -123,15 +121,6 @@ async function appendRecords(
     spans: spans.map((span) => ({ ...span, ...of })),
     metrics: metrics.map((point) => ({ ...point, ...of })),
   };
-  // The host sends it again, without delaying the runs of other environments.
-  if (takeTelemetry(env, environment, records) > 0) return "retry";
-  try {
-    await inTime(appendTelemetry(env, environment, records));
-    return "ok";
-  } catch (error) {
-    log.error("Telemetry of a run could not be stored; the host sends it again", { run: runId, error });
-    return "retry";
-  }
 }
 
 type Completed = Report["completed"][number];
@@ -206,21 +195,5 @@ async function answerOf(
       error,
     });
     return null;
-  }
-}
-
-/**
- * Rejects when there is no answer in time: an object that does not answer must not delay the rest of a
- * report.
- */
-async function inTime<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`No answer within ${ANSWER_MS} ms`)), ANSWER_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -53,6 +53,27 @@ export class EmbeddedStore implements TelemetryStore {
     return stored.flat();
   }
 
+  /**
+   * Stores the lines of batches of one run, in their order. Returns the batches with the numbers that the lines have in its
+   * log, also of lines that were stored before: another store may not have them yet.
+   */
+  async appendLogsOfRun(runId: string, batches: TelemetryBatch[]): Promise<TelemetryBatch[]> {
+    const withLines = batches.filter(({ logs }) => logs.length > 0);
+    if (withLines.length === 0) return batches;
+    const named = withLines.map(({ sender, number, logs }) => {
+      const attempt = logs[0]?.attempt ?? 1;
+      const entries = logs.map(({ runId, attempt, seq, ...entry }) => entry);
+      return { attempt, entries, batch: { sender: `${sender} ${attempt}`, number } };
+    });
+    const firsts = await runFeed(this.#env, runId).appendLogBatches(named);
+    const firstOf = new Map(withLines.map((batch, index) => [batch, firsts[index] ?? 0]));
+    return batches.map((batch) => {
+      const first = firstOf.get(batch) ?? 0;
+      const logs = first === 0 ? [] : batch.logs.map((line, index) => ({ ...line, seq: first + index }));
+      return { ...batch, logs };
+    });
+  }
+
   async #appendSpans(environment: string, { sender, number, spans }: TelemetryBatch): Promise<void> {
     const byTrace = groupBy(spans, ({ traceId }) => traceId);
     await Promise.all(

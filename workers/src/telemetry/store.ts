@@ -17,6 +17,12 @@ export interface TelemetryBatch {
   metrics: MetricPoint[];
 }
 
+/** A batch, and the key of the environment that it is of. */
+export interface ReceivedBatch {
+  environment: string;
+  batch: TelemetryBatch;
+}
+
 /** A page in the order in which spans were first stored. `next`: null after the last one. */
 export interface SpanPage {
   spans: SpanRecord[];
@@ -111,7 +117,7 @@ export interface TelemetryStore {
 }
 
 /** The store that the server is set up with: ClickHouse where there is an address of one, else the embedded one. */
-export const openTelemetryStore = (env: Bindings): TelemetryStore =>
+export const openTelemetryStore = (env: Bindings): ClickHouseStore | EmbeddedStore =>
   hasClickHouse(env)
     ? new ClickHouseStore({
         client: openClickHouse(env).client,

@@ -4,7 +4,7 @@ import type { Bindings } from "../bindings.ts";
 import { queueObjectOf } from "../objects.ts";
 import { openRepository } from "../storage/open.ts";
 import { spansOfRun } from "./run-spans.ts";
-import { openTelemetryStore } from "./store.ts";
+import { openTelemetryStore, type SpanPage } from "./store.ts";
 
 /** Spans and runs of a trace that are read at most. */
 const MAX_SPANS = 50_000;
@@ -60,7 +60,7 @@ export async function traceOf(env: Bindings, environment: string, run: RunTrace)
     (async () => {
       let after: string | null = null;
       do {
-        const page = await store.trace(environment, traceId, { after, limit: PAGE });
+        const page: SpanPage = await store.trace(environment, traceId, { after, limit: PAGE });
         for (const span of page.spans) {
           spans.set(span.spanId, span);
           if (span.runId !== null) runIds.add(span.runId);

@@ -27,7 +27,30 @@ const DEFAULT_BOUNDS = [0, 5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 50
 const MAX_SERIES = 500;
 
 type Kind = MetricPoint["kind"];
-export type Measured = Pick<MetricPoint, "name" | "kind" | "unit" | "value" | "buckets" | "attributes">;
+/** Kinds of instruments by their names in OpenTelemetry's SDK. */
+export type InstrumentType =
+  | "COUNTER"
+  | "UP_DOWN_COUNTER"
+  | "GAUGE"
+  | "HISTOGRAM"
+  | "OBSERVABLE_COUNTER"
+  | "OBSERVABLE_UP_DOWN_COUNTER"
+  | "OBSERVABLE_GAUGE";
+
+/** A series of an instrument, as it is now. */
+export type Measured = Pick<MetricPoint, "name" | "kind" | "unit" | "value" | "buckets" | "attributes"> & {
+  type: InstrumentType;
+};
+
+const KINDS = {
+  COUNTER: "sum",
+  UP_DOWN_COUNTER: "sum",
+  GAUGE: "gauge",
+  HISTOGRAM: "histogram",
+  OBSERVABLE_COUNTER: "sum",
+  OBSERVABLE_UP_DOWN_COUNTER: "sum",
+  OBSERVABLE_GAUGE: "gauge",
+} as const satisfies Record<InstrumentType, Kind>;
 
 interface Series {
   attributes: Attributes;
@@ -40,14 +63,16 @@ interface Series {
 class Instrument implements Observable {
   readonly name: string;
   readonly kind: Kind;
+  readonly type: InstrumentType;
   readonly unit: string;
   readonly #bounds: number[];
   readonly #series = new Map<string, Series>();
   readonly #callbacks = new Set<ObservableCallback>();
 
-  constructor(name: string, kind: Kind, options: MetricOptions | undefined) {
+  constructor(name: string, type: InstrumentType, options: MetricOptions | undefined) {
     this.name = cutMiddle(String(name), TELEMETRY_LIMITS.nameBytes);
-    this.kind = kind;
+    this.kind = KINDS[type];
+    this.type = type;
     this.unit = String(options?.unit ?? "").slice(0, 64);
     const bounds = options?.advice?.explicitBucketBoundaries ?? DEFAULT_BOUNDS;
     this.#bounds = [...bounds].slice(0, TELEMETRY_LIMITS.buckets).sort((a, b) => a - b);
@@ -102,18 +127,26 @@ class Instrument implements Observable {
     for (const series of this.#series.values()) {
       if (!series.isNew) continue;
       series.isNew = false;
-      const { attributes, buckets } = series;
-      const value = buckets ? buckets.sum / Math.max(1, buckets.count) : series.value;
-      measured.push({
-        name: this.name,
-        kind: this.kind,
-        unit: this.unit,
-        value,
-        ...(buckets ? { buckets: { bounds: this.#bounds, ...buckets, counts: [...buckets.counts] } } : {}),
-        attributes,
-      });
+      measured.push(this.#measured(series));
     }
     return measured;
+  }
+
+  /** All that was measured since the run began. */
+  snapshot(): Measured[] {
+    return [...this.#series.values()].map((series) => this.#measured(series));
+  }
+
+  #measured({ attributes, buckets, value }: Series): Measured {
+    return {
+      name: this.name,
+      kind: this.kind,
+      type: this.type,
+      unit: this.unit,
+      value: buckets ? buckets.sum / Math.max(1, buckets.count) : value,
+      ...(buckets ? { buckets: { bounds: this.#bounds, ...buckets, counts: [...buckets.counts] } } : {}),
+      attributes,
+    };
   }
 
   /** Resets the metric for a new run. */
@@ -151,31 +184,31 @@ export class RunMeterProvider implements MeterProvider, Meter {
   }
 
   createCounter(name: string, options?: MetricOptions): Counter {
-    return this.#instrument(name, "sum", options);
+    return this.#instrument(name, "COUNTER", options);
   }
 
   createUpDownCounter(name: string, options?: MetricOptions): UpDownCounter {
-    return this.#instrument(name, "sum", options);
+    return this.#instrument(name, "UP_DOWN_COUNTER", options);
   }
 
   createGauge(name: string, options?: MetricOptions): Gauge {
-    return this.#instrument(name, "gauge", options);
+    return this.#instrument(name, "GAUGE", options);
   }
 
   createHistogram(name: string, options?: MetricOptions): Histogram {
-    return this.#instrument(name, "histogram", options);
+    return this.#instrument(name, "HISTOGRAM", options);
   }
 
   createObservableGauge(name: string, options?: MetricOptions): ObservableGauge {
-    return this.#instrument(name, "gauge", options);
+    return this.#instrument(name, "OBSERVABLE_GAUGE", options);
   }
 
   createObservableCounter(name: string, options?: MetricOptions): ObservableCounter {
-    return this.#instrument(name, "sum", options);
+    return this.#instrument(name, "OBSERVABLE_COUNTER", options);
   }
 
   createObservableUpDownCounter(name: string, options?: MetricOptions): ObservableUpDownCounter {
-    return this.#instrument(name, "sum", options);
+    return this.#instrument(name, "OBSERVABLE_UP_DOWN_COUNTER", options);
   }
 
   addBatchObservableCallback(callback: BatchObservableCallback, observables: Observable[]): void {
@@ -186,8 +219,13 @@ export class RunMeterProvider implements MeterProvider, Meter {
     this.#batches.delete(callback);
   }
 
-  /** A callback that throws must not affect the others. */
   async collect(): Promise<Measured[]> {
+    await this.observe();
+    return this.collectNow();
+  }
+
+  /** Calls the callbacks. One that throws must not affect the others. */
+  async observe(): Promise<void> {
     const calls = [...this.#instruments.values()].map((instrument) => () => instrument.observe());
     for (const [callback, observables] of this.#batches)
       calls.push(async () => {
@@ -199,7 +237,11 @@ export class RunMeterProvider implements MeterProvider, Meter {
         });
       });
     await Promise.allSettled(calls.map((call) => call()));
-    return this.collectNow();
+  }
+
+  /** All that was measured since the run began. */
+  snapshot(): Measured[] {
+    return [...this.#instruments.values()].flatMap((instrument) => instrument.snapshot());
   }
 
   /** Collects without calling callbacks. */
@@ -212,11 +254,11 @@ export class RunMeterProvider implements MeterProvider, Meter {
     for (const instrument of this.#instruments.values()) instrument.reset();
   }
 
-  #instrument(name: string, kind: Kind, options: MetricOptions | undefined): Instrument {
-    const key = `${kind} ${name}`;
+  #instrument(name: string, type: InstrumentType, options: MetricOptions | undefined): Instrument {
+    const key = `${type} ${name}`;
     let instrument = this.#instruments.get(key);
     if (!instrument) {
-      instrument = new Instrument(name, kind, options);
+      instrument = new Instrument(name, type, options);
       this.#instruments.set(key, instrument);
     }
     return instrument;

@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import type { MetricPoint } from "../../contract/telemetry.ts";
 import { realNow } from "../real-clock.ts";
+import type { MeasuredRun } from "./metric-data.ts";
 import type { Measured, RunMeterProvider } from "./run-meter.ts";
 import type { TelemetryBuffer } from "./telemetry-buffer.ts";
 
@@ -13,8 +14,16 @@ interface Measurement {
   sampler: ProcessSampler | undefined;
 }
 
+/** Receivers of what is measured, in addition to the host: exporters and readers of the project's configuration. */
+export interface MetricListener {
+  begins(run: MeasuredRun): void;
+  measured(measured: Measured[], time: number): void;
+  ends(): void;
+}
+
 /** Samples the process while one run executes in it, and collects what the run's code measures. */
 export class RunMetrics {
+  readonly listeners = new Set<MetricListener>();
   readonly #meter: RunMeterProvider;
   /** Of the run in progress. */
   #current: Measurement | undefined;
@@ -28,9 +37,12 @@ export class RunMetrics {
   /** `isPaused`: the run is suspended in memory. */
   begin(runId: string, attempt: number, buffer: TelemetryBuffer, isPaused: () => boolean): void {
     if (this.#meter.isUsed) this.#meter.reset();
+    for (const listener of this.listeners) listener.begins({ runId, attempt, startTime: realNow() });
     const add = (measured: Measured[]) => {
       const time = realNow();
-      for (const one of measured) buffer.addMetric({ ...one, time, runId, attempt } satisfies MetricPoint);
+      for (const { type, ...one } of measured)
+        buffer.addMetric({ ...one, time, runId, attempt } satisfies MetricPoint);
+      for (const listener of this.listeners) listener.measured(measured, time);
     };
     this.#current = { add, isPaused, sampler: undefined };
     this.#timer ??= setInterval(() => this.#sample(), EVERY_MS).unref();
@@ -43,6 +55,7 @@ export class RunMetrics {
     this.#current = undefined;
     current.sampler?.end();
     if (this.#meter.isUsed) current.add(this.#meter.collectNow());
+    for (const listener of this.listeners) listener.ends();
   }
 
   #sample(): void {
@@ -96,6 +109,7 @@ class ProcessSampler {
 const gauge = (name: string, unit: string, value: number): Measured => ({
   name,
   kind: "gauge",
+  type: "OBSERVABLE_GAUGE",
   unit,
   value,
   attributes: {},

@@ -1,7 +1,12 @@
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
+import type { TelemetrySettings } from "../../define/telemetry-settings.ts";
 import { state } from "../../run/state.ts";
 import type { SpanListener } from "./attempt-telemetry.ts";
-import { ExporterFeed, enableInstrumentations } from "./exporters.ts";
+import { ExportFeed } from "./export-feed.ts";
+import { enableInstrumentations, readableSpan } from "./exporters.ts";
+import { type LogListener, readableLogRecord } from "./log-records.ts";
+import { exporterListener, readerListener } from "./metric-exporters.ts";
+import { resourceOf } from "./otel-forms.ts";
 import { contextManager } from "./run-context-manager.ts";
 import { RunMeterProvider } from "./run-meter.ts";
 import { RunMetrics } from "./run-metrics.ts";
@@ -10,6 +15,9 @@ import { RunTracerProvider } from "./tracer-provider.ts";
 
 /** Receivers of the spans of this process's runs, in addition to the host. */
 export const spanListeners = new Set<SpanListener>();
+
+/** Who gets the log lines of the runs of this process, beside the host. */
+export const logListeners = new Set<LogListener>();
 
 const meters = new RunMeterProvider();
 const tracers = new RunTracerProvider();
@@ -43,8 +51,30 @@ export function applyTelemetrySettings(): void {
   const settings = state.config.telemetry;
   if (!settings) return;
   enableInstrumentations(settings, tracers, meters);
-  if (!settings.exporters?.length) return;
-  const feed = new ExporterFeed(settings);
-  spanListeners.add(feed.listener);
-  process.on("beforeExit", () => feed.flush());
+  const { exporters = [], logExporters = [], metricExporters = [], metricReaders = [] } = settings;
+  const resource = resourceOf(settings);
+  if (exporters.length > 0) {
+    const feed = new ExportFeed<object>("exporters", exporters.map(exportOf));
+    spanListeners.add((span) => feed.add(readableSpan(span, resource)));
+    flushAtEnd(feed);
+  }
+  if (logExporters.length > 0) {
+    const feed = new ExportFeed<object>("logExporters", logExporters.map(exportOf));
+    logListeners.add((line) => feed.add(readableLogRecord(line, resource)));
+    flushAtEnd(feed);
+  }
+  for (const exporter of metricExporters) runMetrics.listeners.add(exporterListener(exporter, resource));
+  for (const reader of metricReaders) runMetrics.listeners.add(readerListener(reader, resource, meters));
 }
+
+type Exporter = NonNullable<TelemetrySettings["exporters"]>[number];
+
+/** Exporters take the form of their own version of OpenTelemetry's SDK, which ours has all of. */
+const exportOf =
+  (exporter: Exporter) =>
+  (records: object[], done: Parameters<Exporter["export"]>[1]): void =>
+    exporter.export(records as never[], done);
+
+const flushAtEnd = ({ flush }: ExportFeed<object>): void => {
+  process.on("beforeExit", flush);
+};

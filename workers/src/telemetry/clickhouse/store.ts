@@ -7,6 +7,7 @@ import type {
   LogsOfRun,
   MetricQuery,
   MetricSeries,
+  ReceivedBatch,
   RunLogPage,
   SpanPage,
   TelemetryBatch,
@@ -68,13 +69,30 @@ export class ClickHouseStore implements TelemetryStore {
     this.#retentionDays = retentionDays;
   }
 
-  async append(environment: string, batch: TelemetryBatch): Promise<void> {
-    const common = { environment, retentionDays: await this.#retentionDays(environment), now: Date.now() };
-    const token = `${environment}/${batch.sender}/${batch.number}`;
+  append(environment: string, batch: TelemetryBatch): Promise<void> {
+    return this.appendAll([{ environment, batch }]);
+  }
+
+  /** Stores batches of many senders together: all of them, or, where it throws, perhaps some of them. */
+  async appendAll(received: ReceivedBatch[]): Promise<void> {
+    const now = Date.now();
+    const days = new Map<string, Promise<number>>();
+    const each = await Promise.all(
+      received.map(async ({ environment, batch }) => {
+        const ofEnvironment = days.get(environment) ?? this.#retentionDays(environment);
+        days.set(environment, ofEnvironment);
+        return { batch, common: { environment, retentionDays: await ofEnvironment, now } };
+      }),
+    );
+    const logs = each.flatMap(({ batch, common }) => logRows(batch, common));
+    const spans = each.flatMap(({ batch, common }) => spanRows(batch, common));
     await Promise.all([
-      this.#insert("logs", logRows(batch, common), GATHERED),
-      this.#insert("spans", spanRows(batch, common), GATHERED),
-      this.#insert("metrics", metricRows(batch, common), once(token)),
+      this.#insert("logs", logs, GATHERED),
+      this.#insert("spans", spans, GATHERED),
+      ...each.map(({ batch, common }) => {
+        const token = `${common.environment}/${batch.sender}/${batch.number}`;
+        return this.#insert("metrics", metricRows(batch, common), once(token));
+      }),
     ]);
   }
 
@@ -152,14 +170,19 @@ export class ClickHouseStore implements TelemetryStore {
         lastRow: place.row,
       });
     }
-    const rows = await this.#select<LogRow & { micros: string }>(
-      `SELECT ${LOG_COLUMNS}, toString(toUnixTimestamp64Micro(time)) AS micros FROM logs
-       WHERE ${sql.join(" AND ")}
-       ORDER BY time DESC, run_id DESC, seq DESC, row DESC
-       LIMIT 1 BY time, run_id, seq, row LIMIT {limit:UInt32}`,
-      { ...params, limit: search.limit },
+    // The inner query reads lines in the order in which they are stored, and ends when it has enough: LIMIT BY beside it would
+    // have it read all that match. It takes more lines than the page has, because some may be there twice.
+    const order = "ORDER BY time DESC, run_id DESC, seq DESC, row DESC";
+    const rows = await this.#select<LogRow & { micros: string; taken: number }>(
+      `SELECT ${LOG_COLUMNS}, toString(toUnixTimestamp64Micro(time)) AS micros, taken FROM (
+         SELECT *, count() OVER () AS taken FROM (
+           SELECT run_id, attempt, seq, row, time, level, message, attributes, trace_id, span_id FROM logs
+           WHERE ${sql.join(" AND ")} ${order} LIMIT {most:UInt32}))
+       ${order} LIMIT 1 BY time, run_id, seq, row LIMIT {limit:UInt32}`,
+      { ...params, limit: search.limit, most: 2 * search.limit },
     );
-    const last = rows.length === search.limit ? rows.at(-1) : undefined;
+    const isMore = rows.length === search.limit || rows[0]?.taken === 2 * search.limit;
+    const last = isMore ? rows.at(-1) : undefined;
     const next = last
       ? encodeCursor({ micros: last.micros, runId: last.run_id, seq: last.seq, row: last.row_id })
       : null;
