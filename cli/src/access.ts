@@ -112,16 +112,18 @@ export function projectAccess(sources: Sources = {}): { apiUrl: string; accessTo
  * together with the name of the environment. `environment` selects one of a local server's keys.
  * @throws CliError that says what to do
  */
-export function environmentAccess(sources: Sources & { environment: string }): {
+export function environmentAccess(sources: Sources & { environment: string; branch?: string }): {
   apiUrl: string;
   token: string;
   kind: "secretKey" | "accessToken";
 } {
   const found = find(sources);
   const { apiUrl, env, local } = found;
+  // A branch of `dev` is one of the person's own environment, and a local server's key is of the shared one.
+  const isBranch = Boolean(sources.branch ?? first(env, ["ACME_DEV_BRANCH", "TRIGGER_DEV_BRANCH"]));
   const secretKey =
     first(env, ["ACME_SECRET_KEY", "TRIGGER_SECRET_KEY"]) ??
-    { prod: local?.secretKey, dev: local?.devSecretKey }[sources.environment];
+    { prod: local?.secretKey, dev: isBranch ? undefined : local?.devSecretKey }[sources.environment];
   if (secretKey) return { apiUrl, token: secretKey, kind: "secretKey" };
   const token = accessTokenOf(found);
   if (token) return { apiUrl, token, kind: "accessToken" };

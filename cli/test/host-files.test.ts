@@ -1,4 +1,8 @@
-import { expect, it } from "vitest";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it, onTestFinished } from "vitest";
 import { composeFile, systemdUnit } from "../src/host-files.ts";
 
 const service = { apiUrl: "https://acme.example.com", args: ["--drain-ms", "600000"] };
@@ -25,3 +29,45 @@ it("gives Docker Compose a service that stops in time", () => {
   expect(file).toContain("stop_grace_period: 630s");
   expect(file).toContain("/var/lib/acme-host:/var/lib/acme-host");
 });
+
+const has = (program: string): boolean => spawnSync(program, ["--version"]).status === 0;
+
+/** Writes a file into a folder of its own, and runs a program there. Returns its exit code and what it printed. */
+function check(name: string, text: string, program: string, args: string[]): [number | null, string] {
+  const folder = mkdtempSync(join(tmpdir(), "acme-host-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, name), text);
+  writeFileSync(join(folder, "host-token"), "");
+  const { status, stdout, stderr } = spawnSync(program, args, { cwd: folder, encoding: "utf8" });
+  return [status, stdout + stderr];
+}
+
+it.skipIf(!has("systemd-analyze"))(
+  "writes a unit that systemd finds nothing wrong with",
+  { timeout: 60_000 },
+  () => {
+    const unit = systemdUnit({
+      apiUrl: "https://a/%20$x",
+      args: ["--drain-ms", "600000", "--checkpoint-dir", "/my $folder"],
+    });
+    const name = "acme-host.service";
+    expect(check(name, unit, "systemd-analyze", ["verify", "--man=no", `./${name}`])).toEqual([0, ""]);
+  },
+);
+
+it.skipIf(!has("docker-compose"))(
+  "writes a file that Compose reads as it was meant",
+  { timeout: 60_000 },
+  () => {
+    const file = composeFile({
+      apiUrl: "https://a/$x",
+      args: ["--drain-ms", "600000", "--checkpoint-dir", "/$y"],
+    });
+    const [status, read] = check("compose.yaml", file, "docker-compose", ["config"]);
+    expect(status).toBe(0);
+    // It shows `$` as it has to be written.
+    expect(read).toContain("ACME_API_URL: https://a/$$x");
+    expect(read).toContain("- /$$y");
+    expect(read).toContain("stop_grace_period: 630s");
+  },
+);

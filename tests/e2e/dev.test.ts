@@ -243,6 +243,40 @@ it("gives each member a development environment of their own, which nobody else 
   }
 });
 
+it("serves a branch of a member's environment beside the environment itself", async () => {
+  const accessToken = await accessTokenOf(server, "branches@example.com", "developer");
+  access = { apiUrl: proxy.url, accessToken };
+  await dev().line("the first version", isVersion);
+  const other = mkdtempSync(join(tmpdir(), "acme-dev-"));
+  const own = folder;
+  try {
+    mkdirSync(join(other, "trigger"));
+    writeFileSync(join(other, "acme.config.ts"), readFileSync(join(own, "acme.config.ts")));
+    writeFileSync(join(other, "trigger/tasks.ts"), tasksFile("On the branch"));
+    folder = other;
+    await dev("--branch", "feat/search").line("the branch's version", isVersion);
+    const triggered = async (variables: Record<string, string>) => {
+      const args = ["trigger", "greet", '{"name":"you"}', "--env", "dev", "--wait"];
+      const { code, stdout, stderr } = await acmeCommand(
+        server,
+        [...args, "--project-ref", server.projectRef],
+        {
+          env: { ACME_ACCESS_TOKEN: accessToken, ...variables },
+        },
+      );
+      expect([code, stderr]).toEqual([0, expect.any(String)]);
+      return (JSON.parse(stdout) as { text: string }).text;
+    };
+    for (let round = 0; round < 2; round++) {
+      expect(await triggered({})).toBe("Hello, you");
+      expect(await triggered({ ACME_DEV_BRANCH: "feat/search" })).toBe("On the branch, you");
+    }
+  } finally {
+    folder = own;
+    rmSync(other, { recursive: true, force: true });
+  }
+});
+
 describe("failures", () => {
   it("ends with what to do for a wrong key, another environment's, and a missing configuration", async () => {
     access = { ...access, secretKey: "tr_dev_000000000000000000000000" };

@@ -1,4 +1,5 @@
 import { ListEnvironmentsResponse, ProjectEnvironment } from "@acme/sdk/contract/api";
+import { CliError } from "../errors.ts";
 import { type ApiAccess, call } from "./call.ts";
 
 export type BranchParent = "preview" | "dev";
@@ -30,4 +31,13 @@ export async function inBranch(access: ApiAccess, parent: BranchParent, branch: 
   const [ref = ""] = access.environment.split("/");
   const { slug } = await branchesApi(access, ref).create(branch, parent);
   return { ...access, environment: `${ref}/${slug}` };
+}
+
+/** The same for a branch that has to be there, with an access token. @throws CliError where it is not */
+export async function inOwnBranch(access: ApiAccess, ref: string, branch: string): Promise<ApiAccess> {
+  const found = (await branchesApi(access, ref).list("dev")).find((each) => each.branch === branch);
+  if (found) return { ...access, environment: `${ref}/${found.slug}` };
+  throw new CliError(
+    `Your development environment has no branch "${branch}" (ACME_DEV_BRANCH). Create it: acme branches create ${branch} --env dev`,
+  );
 }

@@ -1,5 +1,6 @@
 import { ListEnvironmentsResponse, ProjectEnvironment } from "@acme/sdk/contract/api";
 import { environmentAccess, projectAccess } from "../access.ts";
+import { inOwnBranch } from "../api/branches-api.ts";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 
 interface Whose {
@@ -8,6 +9,8 @@ interface Whose {
   cwd?: string;
   /** The project's reference, which an access token needs. */
   project: () => string | Promise<string>;
+  /** The caller will use this branch of it. Default: the one that ACME_DEV_BRANCH names, of `dev`, is used. */
+  branch?: string;
 }
 
 /**
@@ -15,10 +18,15 @@ interface Whose {
  * person's own in the project.
  * @throws CliError that says what to do
  */
-export async function namedAccess(environment: string, { apiUrl, cwd, project }: Whose): Promise<ApiAccess> {
-  const { kind, ...access } = environmentAccess({ apiUrl, environment, cwd });
+export async function namedAccess(
+  environment: string,
+  { apiUrl, branch, cwd, project }: Whose,
+): Promise<ApiAccess> {
+  const { kind, ...access } = environmentAccess({ apiUrl, branch, environment, cwd });
   if (kind === "secretKey") return access;
   const ref = await project();
+  const named = process.env.ACME_DEV_BRANCH || process.env.TRIGGER_DEV_BRANCH;
+  if (environment === "dev" && branch === undefined && named) return inOwnBranch(access, ref, named);
   return { ...access, environment: `${ref}/${await slugOf(environment, access, ref)}` };
 }
 
@@ -47,5 +55,5 @@ export async function slugOf(environment: string, access: ApiAccess, ref: string
   const own = await call(access, ProjectEnvironment, "POST", path, { type: "dev" }).catch(refused);
   if (own) return own.slug;
   const listed = await call(access, ListEnvironmentsResponse, "GET", path).catch(refused);
-  return listed?.data.find(({ userId }) => userId !== null)?.slug ?? environment;
+  return listed?.data.find(({ branch, userId }) => userId !== null && branch === null)?.slug ?? environment;
 }

@@ -60,11 +60,12 @@ export async function dev(options: DevOptions): Promise<void> {
   const project = await loadProject(options.dir, options.config);
   const access = await namedAccess("dev", {
     apiUrl: options.apiUrl,
+    branch: options.branch,
     cwd: project.root,
     project: () => project.config.project,
   });
-  const branch = options.branch ? await inBranch(access, "dev", options.branch) : access;
-  const session = new DevSession(options, project, branch);
+  const used = options.branch ? await inBranch(access, "dev", options.branch) : access;
+  const session = new DevSession(options, project, used);
   const refused = session.refused.then((failure) => {
     const status = ` (${failure.status})`;
     throw new CliError(failure.error.endsWith(status) ? failure.error : failure.error + status);
