@@ -24,22 +24,22 @@ async function measure(
   metric: Metric,
   systems: System[],
   marks: Marks,
-  { rounds, baseline }: BenchOptions,
+  { rounds, baseline, runs = metric.runs }: BenchOptions,
 ): Promise<Rounds> {
   const results: Rounds = new Map(systems.map((system) => [system.name, []]));
   for (const system of systems) {
     marks.clear();
-    await (metric.warmUp ?? metric.round)(system, marks);
+    await (metric.warmUp ?? metric.round)(system, marks, runs);
   }
   const most = baseline === undefined ? (metric.maxRounds ?? rounds) : rounds;
   for (let round = 1; round <= Math.min(rounds, most); round++) {
     for (const system of round % 2 === 1 ? systems : systems.toReversed()) {
       await untilQuiet(systems);
-      const { result, usage } = await withUsage(system, systems, () => metric.round(system, marks));
+      const { result, usage } = await withUsage(system, systems, () => metric.round(system, marks, runs));
       const figures = {
         ...result,
-        cpuServer: usage.serverMs / metric.runs,
-        cpuWorkers: usage.workersMs / metric.runs,
+        cpuServer: usage.serverMs / runs,
+        cpuWorkers: usage.workersMs / runs,
         others: usage.othersShare,
       };
       results.get(system.name)!.push(figures);

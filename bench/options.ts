@@ -8,6 +8,8 @@ export interface BenchOptions {
   systems: SystemId[];
   metrics: string[];
   rounds: number;
+  /** Runs of a round, instead of the metric's own. */
+  runs?: number;
   profile: boolean;
   /** Another checkout to measure instead of other systems. */
   baseline?: string;
@@ -18,6 +20,7 @@ export const USAGE = `npm run bench -- [options]
   --metric ID           measure one metric (may be repeated): ${METRICS.map((metric) => metric.id).join(", ")}
   --baseline DIR        Acme only: beside another checkout of it, with its dependencies installed
   --rounds N            rounds of each metric, 1 to 99 (default 5)
+  --runs N              runs of a round, 50 to 100000, instead of each metric's own: for a machine that others need
   --profile             Acme only: V8 CPU profiles of workerd and the container host during each metric`;
 
 /** @throws Error with what to do instead */
@@ -28,6 +31,7 @@ export function parseOptions(args: string[]): BenchOptions {
       only: { type: "string" },
       metric: { type: "string", multiple: true },
       rounds: { type: "string", default: "5" },
+      runs: { type: "string" },
       profile: { type: "boolean", default: false },
       baseline: { type: "string" },
     },
@@ -41,5 +45,8 @@ export function parseOptions(args: string[]): BenchOptions {
   const systems = SYSTEMS.filter((id) => only === undefined || id === only);
   if (systems.length === 0) throw new Error(`--only is ${SYSTEMS.join(" or ")}.`);
   if (!/^[1-9]\d?$/.test(values.rounds)) throw new Error("--rounds is a number from 1 to 99.");
-  return { systems, metrics, rounds: Number(values.rounds), profile: values.profile, baseline };
+  const runs = values.runs === undefined ? undefined : Number(values.runs);
+  if (runs !== undefined && !(Number.isInteger(runs) && runs >= 50 && runs <= 100_000))
+    throw new Error("--runs is a number from 50 to 100000.");
+  return { runs, systems, metrics, rounds: Number(values.rounds), profile: values.profile, baseline };
 }

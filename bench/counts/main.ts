@@ -1,7 +1,7 @@
 /**
  * What one run takes of the platform, in events: HTTP requests, calls of objects, statements, transactions, flushes, alarms and
  * timers of the server, messages between the host and its runtimes, and how often each process is woken. Counts hardly depend on
- * how fast the machine is; how many share one event with 32 clients does. `node bench/counts/main.ts [--flushes]`
+ * how fast the machine is; how many share one event with 32 clients does. `node bench/counts/main.ts [--runs N] [--flushes]`
  *
  * `--flushes` counts with strace, which slows the server: only the flushes are worth reading then.
  */
@@ -9,6 +9,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { parseArgs } from "node:util";
 import { countFlushes } from "../fsync.ts";
 import { expected } from "../http-client.ts";
 import { load } from "../load.ts";
@@ -18,9 +19,13 @@ import { childrenOf } from "../systems/process.ts";
 
 type Counts = Record<string, number>;
 
+const { values } = parseArgs({
+  options: { flushes: { type: "boolean", default: false }, runs: { type: "string", default: "400" } },
+});
+const RUNS = Number(values.runs);
 const CASES = [
-  { clients: 1, runs: 400 },
-  { clients: 32, runs: 4_000 },
+  { clients: 1, runs: RUNS },
+  { clients: 32, runs: 10 * RUNS },
 ] as const;
 /** Fewer of them a run than this are housekeeping. */
 const SHOWN_FROM = 0.005;
@@ -76,7 +81,7 @@ try {
     const counts = { ...(await take()), ...Object.fromEntries(woken) };
     counted.push(Object.fromEntries(Object.entries(counts).map(([what, count]) => [what, count / runs])));
   }
-  if (process.argv.includes("--flushes")) {
+  if (values.flushes) {
     const { perTrigger } = await countFlushes({
       serverPids: processes.serverPids,
       trigger: ({ i }) => trigger(i),

@@ -15,8 +15,8 @@ export const closedLoop: Metric = {
     p99: { label: "p99", unit: "ms", better: "less" },
   },
   runs: RUNS,
-  async round(system) {
-    const { latencies, elapsedMs } = await load(IN_FLIGHT, RUNS, (i) => system.runToEnd({ i }));
-    return { rate: (RUNS / elapsedMs) * 1000, ...p50p99(latencies) };
+  async round(system, _marks, runs) {
+    const { latencies, elapsedMs } = await load(IN_FLIGHT, runs, (i) => system.runToEnd({ i }));
+    return { rate: (runs / elapsedMs) * 1000, ...p50p99(latencies) };
   },
 };

@@ -41,22 +41,22 @@ export const drain: Metric = {
     await load(CLIENTS, 1_000, (i) => system.trigger({ i, marks: marks.path }));
     await marks.until(1_000);
   },
-  async round(system, marks) {
+  async round(system, marks, runs) {
     marks.clear();
     const handles: string[] = [];
     const { elapsedMs } = await withWorkersHeld(system, () =>
-      load(CLIENTS, RUNS, async (i) => {
+      load(CLIENTS, runs, async (i) => {
         handles[i] = await system.trigger({ i, marks: marks.path });
       }),
     );
     const released = now();
-    const starts = await marks.until(RUNS);
+    const starts = await marks.until(runs);
     const last = Math.max(...starts.values());
     const latest = [...starts].sort(([, a], [, b]) => b - a).slice(0, LAST);
     await system.untilFinished(latest.map(([i]) => handles[i]!));
     return {
-      rate: (RUNS / (last - released)) * 1000,
-      enqueue: (RUNS / elapsedMs) * 1000,
+      rate: (runs / (last - released)) * 1000,
+      enqueue: (runs / elapsedMs) * 1000,
       settled: now() - released,
     };
   },

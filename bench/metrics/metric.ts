@@ -24,5 +24,5 @@ export interface Metric {
   readonly maxRounds?: number;
   /** Runs once before the rounds, unmeasured; default: a round. */
   warmUp?(system: System, marks: Marks): Promise<void>;
-  round(system: System, marks: Marks): Promise<Figures>;
+  round(system: System, marks: Marks, runs: number): Promise<Figures>;
 }

@@ -14,8 +14,8 @@ export const steps: Metric = {
     p99: { label: "p99", unit: "ms", better: "less" },
   },
   runs: RUNS,
-  async round(system) {
-    const { latencies } = await load(1, RUNS, (i) => system.runToEnd({ i }, "steps"));
+  async round(system, _marks, runs) {
+    const { latencies } = await load(1, runs, (i) => system.runToEnd({ i }, "steps"));
     return p50p99(latencies);
   },
 };

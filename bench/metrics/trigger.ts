@@ -14,8 +14,8 @@ export const triggerSequential: Metric = {
   how: `${SEQUENTIAL} triggers, each after the answer to the one before; workers run what is triggered`,
   figures: { p50: ms("p50"), p99: ms("p99") },
   runs: SEQUENTIAL,
-  async round(system) {
-    const { latencies } = await load(1, SEQUENTIAL, (i) => system.trigger({ i }));
+  async round(system, _marks, runs) {
+    const { latencies } = await load(1, runs, (i) => system.trigger({ i }));
     return p50p99(latencies);
   },
 };
@@ -30,8 +30,8 @@ export const triggerConcurrent: Metric = {
     p99: ms("p99"),
   },
   runs: CONCURRENT,
-  async round(system) {
-    const { latencies, elapsedMs } = await load(CLIENTS, CONCURRENT, (i) => system.trigger({ i }));
-    return { rate: (CONCURRENT / elapsedMs) * 1000, ...p50p99(latencies) };
+  async round(system, _marks, runs) {
+    const { latencies, elapsedMs } = await load(CLIENTS, runs, (i) => system.trigger({ i }));
+    return { rate: (runs / elapsedMs) * 1000, ...p50p99(latencies) };
   },
 };

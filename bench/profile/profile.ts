@@ -28,12 +28,12 @@ export async function profileAcme(
   try {
     mkdirSync(results, { recursive: true });
     for (const metric of metrics) {
-      await (metric.warmUp ?? metric.round)(system, marks);
+      await (metric.warmUp ?? metric.round)(system, marks, metric.runs);
       await untilQuiet([system]);
       marks.clear();
       let host: CpuProfile | undefined;
       const worker = await profiled(ports.workerd, async () => {
-        host = await profiled(ports.host, () => metric.round(system, marks));
+        host = await profiled(ports.host, () => metric.round(system, marks, metric.runs));
       });
       show(metric, "workerd", worker, join(folder, "generated/worker.mjs"));
       if (host) show(metric, "host", host);
