@@ -11,7 +11,7 @@ import { vitals } from "@acme/durable-objects/lib/vitals";
 import { alertingProjection } from "./alerts/projection.ts";
 import { app } from "./app.ts";
 import type { Bindings } from "./bindings.ts";
-import { reportVitals } from "./health/monitor/report.ts";
+import { isReportDue, reportVitals } from "./health/monitor/report.ts";
 import { tunnelDependencies } from "./hosts/tunnel-dependencies.ts";
 import { liveDependencies } from "./realtime/dependencies.ts";
 import { openRepository } from "./storage/open.ts";
@@ -24,19 +24,19 @@ export class QueueObject extends queueObject<Bindings>({
 }) {
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     await super.alarm(info);
-    this.ctx.waitUntil(reportVitals(this.env));
+    if (isReportDue()) this.ctx.waitUntil(reportVitals(this.env));
   }
 }
 export class EnvironmentObject extends environmentObject<Bindings>() {
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     await super.alarm(info);
-    this.ctx.waitUntil(reportVitals(this.env));
+    if (isReportDue()) this.ctx.waitUntil(reportVitals(this.env));
   }
 }
 export class DispatcherObject extends dispatcherObject<Bindings>(tunnelDependencies) {
   override async alarm(info?: AlarmInvocationInfo): Promise<void> {
     await super.alarm(info);
-    this.ctx.waitUntil(reportVitals(this.env));
+    if (isReportDue()) this.ctx.waitUntil(reportVitals(this.env));
   }
 }
 export class FeedObject extends feedObject<Bindings>() {}
@@ -58,7 +58,7 @@ export default {
   async fetch(request, env, context) {
     const response = await app.fetch(request, env, context);
     vitals.count(ANSWERS[Math.floor(response.status / 100) - 1] ?? "answers_5xx");
-    context.waitUntil(reportVitals(env));
+    if (isReportDue()) context.waitUntil(reportVitals(env));
     return response;
   },
 } satisfies ExportedHandler<Bindings>;

@@ -43,7 +43,7 @@ const AWAKE_MS = 60_000;
 /** Notes of one object are apart by this at least: each is an entry of a map, and the hot path makes thousands a second. */
 const NOTE_MS = 1_000;
 const LATE_MS = 1_000;
-/** Above this many objects in one isolate, those that slept are forgotten at once. */
+/** Above this many objects in one isolate, those that sleep are forgotten also where nobody reads. */
 const MOST_OBJECTS = 50_000;
 
 interface Noted {
@@ -56,6 +56,7 @@ export class Vitals {
   readonly #objects = new Map<string, Noted>();
   readonly #counters = new Map<VitalCounter, number>();
   sockets = 0;
+  #forgotAt = 0;
 
   /** Whether it is time for a note again: most are spared. */
   isDue(kind: VitalKind, id: string, now: number): boolean {
@@ -63,7 +64,8 @@ export class Vitals {
   }
 
   note<Kind extends VitalKind>(kind: Kind, id: string, figures: VitalsOf<Kind>, now: number): void {
-    if (this.#objects.size >= MOST_OBJECTS) this.#forget(now);
+    // Not with each note: where that many are awake, there is nothing to forget.
+    if (this.#objects.size >= MOST_OBJECTS && now - this.#forgotAt >= AWAKE_MS) this.#forget(now);
     this.#objects.set(`${kind}/${id}`, { kind, at: now, figures });
   }
 
@@ -95,6 +97,7 @@ export class Vitals {
   }
 
   #forget(now: number): void {
+    this.#forgotAt = now;
     for (const [key, { at }] of this.#objects) if (now - at > AWAKE_MS) this.#objects.delete(key);
   }
 }

@@ -22,7 +22,7 @@ export const healthRoutes = new Hono<App>()
 
 /** With this isolate's figures as they are now; null: the object that adds them up does not answer, which a scrape shows as missing. */
 async function platformVitals(env: Bindings): Promise<PlatformVitals | null> {
-  await reportVitals(env, { force: true });
+  await reportVitals(env);
   try {
     return await monitorOf(env).read();
   } catch (error) {

@@ -14,9 +14,12 @@ let isolate: string | undefined;
 let seq = 0;
 let reportedAt = 0;
 
-/** Reports how this isolate's objects are, unless it did so lately. It never throws: nobody waits for it but whoever reads. */
-export async function reportVitals(env: Bindings, { now = Date.now(), force = false } = {}): Promise<void> {
-  if (!force && now - reportedAt < EVERY_MS) return;
+/** Whether it is time to report: each request asks. */
+export const isReportDue = (): boolean => Date.now() - reportedAt >= EVERY_MS;
+
+/** Reports how this isolate's objects are. It never throws: nobody waits for it but whoever reads. */
+export async function reportVitals(env: Bindings): Promise<void> {
+  const now = Date.now();
   reportedAt = now;
   isolate ??= crypto.randomUUID();
   seq += 1;
