@@ -1,15 +1,12 @@
-import type { LiveRun } from "../contract/live.ts";
-import { type DecodedRun, decodedRun } from "./decoded-run.ts";
+import type { DecodedRun } from "./decoded-run.ts";
 import type { LiveSubscription } from "./live-options.ts";
 import { type LiveConnection, sharedClient } from "./shared-client.ts";
 import { type LiveStore, Store } from "./store.ts";
-import { asError, downloadWith, type RunStoreOptions, THROTTLE_MS, whenReady } from "./stores.ts";
+import { asError, type RunState, type RunStoreOptions, THROTTLE_MS, watchRun } from "./stores.ts";
 
-export interface RunWithStreamsState {
-  run: DecodedRun | undefined;
+export interface RunWithStreamsState extends RunState {
   /** The parts of each stream of the run, by its key. */
   streams: Record<string, unknown[]>;
-  error: Error | undefined;
 }
 
 export interface RunWithStreamsOptions extends RunStoreOptions {
@@ -29,13 +26,13 @@ export function runWithStreamsStore(
   connection: LiveConnection,
   { stopOnCompletion = true, skipColumns, throttleMs = THROTTLE_MS }: RunWithStreamsOptions = {},
 ): LiveStore<RunWithStreamsState> {
-  const download = downloadWith(connection);
+  const watch = watchRun(runId, connection, skipColumns);
   // They outlive a subscription: a client that subscribes again resumes where it stopped.
   const streams = new Map<string, StreamSoFar>();
-  let shown: { position: number; run: DecodedRun } | undefined;
+  let shown: DecodedRun | undefined;
   let error: Error | undefined;
   const state = (): RunWithStreamsState => ({
-    run: shown?.run,
+    run: shown,
     streams: Object.fromEntries([...streams].map(([key, { parts }]) => [key, parts.slice()])),
     error,
   });
@@ -48,7 +45,7 @@ export function runWithStreamsStore(
       changed();
     };
     const stopIfOver = (): void => {
-      const isOver = stopOnCompletion && shown?.run.finishedAt !== undefined;
+      const isOver = stopOnCompletion && shown?.finishedAt !== undefined;
       if (isOver && [...streams.values()].every(({ ended }) => ended)) store.stop();
     };
     const read = (key: string): void => {
@@ -77,25 +74,13 @@ export function runWithStreamsStore(
       );
       open.set(key, subscription);
     };
-    const show = (run: DecodedRun, { position, data }: LiveRun): void => {
-      // A download may take longer than the next change.
-      if (position < (shown?.position ?? -1)) return;
-      shown = { position, run };
+    const ofRun = watch((run, { data }) => {
+      shown = run;
       error = undefined;
       for (const key of data?.streams ?? []) read(key);
       changed();
       stopIfOver();
-    };
-    const ofRun = client.run(
-      runId,
-      ({ run }) =>
-        whenReady(
-          () => decodedRun(run, download),
-          (decoded) => show(decoded, run),
-          failed,
-        ),
-      { onError: failed, skipColumns },
-    );
+    }, failed);
     for (const key of streams.keys()) read(key);
     return {
       unsubscribe: () => {

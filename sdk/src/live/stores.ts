@@ -2,6 +2,7 @@ import { downloadRunPacket } from "../client/runs-api.ts";
 import type { LiveFilter, LiveLogLine, LiveRun } from "../contract/live.ts";
 import type { LiveSkipColumn } from "../contract/live-constants.ts";
 import { type DecodedRun, type Download, decodedRun } from "./decoded-run.ts";
+import type { LiveSubscription } from "./live-options.ts";
 import { type LiveConnection, requestOptionsOf, sharedClient } from "./shared-client.ts";
 import { type LiveStore, Store } from "./store.ts";
 import type { LiveChunk } from "./watches.ts";
@@ -28,28 +29,43 @@ export function runStore(
   connection: LiveConnection,
   { stopOnCompletion = true, skipColumns }: RunStoreOptions = {},
 ): LiveStore<RunState> {
+  const watch = watchRun(runId, connection, skipColumns);
+  return new Store<RunState>({ run: undefined, error: undefined }, 0, (store) =>
+    watch(
+      (run, { finishedAt }) => {
+        store.change(() => ({ run, error: undefined }));
+        if (stopOnCompletion && finishedAt !== undefined) store.stop();
+      },
+      (error) => store.change(() => ({ ...store.get(), error: asError(error) })),
+    ),
+  );
+}
+
+/**
+ * Subscribes to the states of a run, with its payload and output decoded. Each is later than the one before, also after a
+ * subscription ended and another began: a download may take longer than the next change.
+ */
+export function watchRun(runId: string, connection: LiveConnection, skipColumns?: LiveSkipColumn[]) {
   const download = downloadWith(connection);
   let shown = -1;
-  return new Store<RunState>({ run: undefined, error: undefined }, 0, (store) => {
-    const failed = (error: unknown) => store.change(() => ({ ...store.get(), error: asError(error) }));
-    const show = (run: DecodedRun, { position, finishedAt }: LiveRun): void => {
-      // A download may take longer than the next change.
-      if (position < shown) return;
-      shown = position;
-      store.change(() => ({ run, error: undefined }));
-      if (stopOnCompletion && finishedAt !== undefined) store.stop();
-    };
-    return sharedClient(connection).run(
+  return (
+    show: (run: DecodedRun, live: LiveRun) => void,
+    failed: (error: unknown) => void,
+  ): LiveSubscription =>
+    sharedClient(connection).run(
       runId,
       ({ run }) =>
         whenReady(
           () => decodedRun(run, download),
-          (decoded) => show(decoded, run),
+          (decoded) => {
+            if (run.position < shown) return;
+            shown = run.position;
+            show(decoded, run);
+          },
           failed,
         ),
       { onError: failed, skipColumns },
     );
-  });
 }
 
 export interface RunsState {
