@@ -58,7 +58,7 @@ async function openRuns(place: Place): Promise<{ page: Page; devtools: CDPSessio
   return { page, devtools: await page.context().newCDPSession(page), address };
 }
 
-const load = (): string => `load average ${loadavg()[0]?.toFixed(1)}`;
+const loadAverage = (): string => `load average ${loadavg()[0]?.toFixed(1)}`;
 const p50p95 = (samples: readonly number[]): string =>
   `p50 ${percentile(samples, 0.5).toFixed(0)} ms, p95 ${percentile(samples, 0.95).toFixed(0)} ms (${samples.length} samples)`;
 
@@ -96,7 +96,7 @@ async function pixel(): Promise<void> {
     ended.push(shown - Date.parse(over.updatedAt));
   }
   // The first ones pay for the code's compilation.
-  console.log(`commit → frame, one run at a time, ${load()}`);
+  console.log(`commit → frame, one run at a time, ${loadAverage()}`);
   console.log(`  created, to the pill: ${p50p95(created.slice(4))}`);
   console.log(`  over, in its row:     ${p50p95(ended.slice(4))}`);
   await page.context().close();
@@ -143,7 +143,7 @@ async function frames(): Promise<void> {
   await showing(page, 1_000, setting.runs(TAG, rate, seconds));
   const measured = await page.evaluate(() => globalThis.probe.frames);
   const perSecond = ((changes() - before) / seconds).toFixed(0);
-  console.log(`frames while ${perSecond} rows a second change, ${load()}: ${p50p95(measured)}`);
+  console.log(`frames while ${perSecond} rows a second change, ${loadAverage()}: ${p50p95(measured)}`);
   await page.context().close();
 }
 
@@ -159,7 +159,7 @@ async function memory(): Promise<void> {
   };
   await setting.runs(TAG, rate, 5);
   await showNew(page);
-  console.log(`memory while ${rate * 3} rows a second change, ${load()}; at first: ${await heap()}`);
+  console.log(`memory while ${rate * 3} rows a second change, ${loadAverage()}; at first: ${await heap()}`);
   for (let minute = 1; minute <= Number(values.minutes); minute++) {
     const before = changes();
     await page.evaluate(() => globalThis.probe.frames.splice(0));
@@ -168,44 +168,52 @@ async function memory(): Promise<void> {
     const measured = await page.evaluate(() => globalThis.probe.frames);
     const rows = await page.getByRole("grid", { name: "Runs" }).getAttribute("aria-rowcount");
     console.log(
-      `  ${minute} min: ${await heap()}, ${rows} rows loaded; ${changes() - before} changes; frames ${p50p95(measured)}; ${load()}`,
+      `  ${minute} min: ${await heap()}, ${rows} rows loaded; ${changes() - before} changes; frames ${p50p95(measured)}; ${loadAverage()}`,
     );
   }
   await page.context().close();
 }
 
+/** Milliseconds until the rows of a page are drawn, and until one answers to a key after that. */
+async function load(page: Page, address: string): Promise<{ rows: number; key: number }> {
+  await page.goto("about:blank");
+  await page.goto(address, { waitUntil: "commit" });
+  await page.locator("[data-run]").nth(10).waitFor();
+  return page.evaluate(async () => {
+    const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+    while (globalThis.probe.rowsAt === null) await frame();
+    const began = performance.now();
+    while (!document.querySelector('[data-run][style*="box-shadow"]')) {
+      window.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
+      await frame();
+    }
+    return { rows: globalThis.probe.rowsAt, key: performance.now() - began };
+  });
+}
+
+/** The same page of an environment with few runs and of one with many, in turns. */
 async function large(): Promise<void> {
-  const count = Number(values.runs);
-  const place = await Place.create(setting.server, setting.folder, 1);
-  await place.backlog(count);
-  // The rows of a queue reach the query side in order.
-  await place.trigger({ tags: ["last"] });
-  await eventually("all are listed", async () => (await place.listRuns("last", 1)).length === 1, 120_000);
-  const { page, address } = await openRuns(place);
-  const usable: number[] = [];
-  const answers: number[] = [];
-  for (let n = 0; n < 7; n++) {
-    await page.goto("about:blank");
-    await page.goto(address, { waitUntil: "commit" });
-    await page.locator("[data-run]").nth(10).waitFor();
-    // Rows are there: a key moves the cursor in the next frame.
-    const [shown, answered] = await page.evaluate(async () => {
-      const first = performance.now();
-      const cursor = () => document.querySelector('[data-run][style*="box-shadow"]');
-      const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
-      while (!cursor()) {
-        window.dispatchEvent(new KeyboardEvent("keydown", { key: "j", bubbles: true }));
-        await frame();
-      }
-      return [first, performance.now() - first] as const;
-    });
-    usable.push(shown + answered);
-    answers.push(answered);
+  const counts = [100, Number(values.runs)];
+  const places = await Promise.all(
+    counts.map(async (count) => {
+      const place = await Place.create(setting.server, setting.folder, 1);
+      await place.backlog(count);
+      // The rows of a queue reach the query side in order.
+      await place.trigger({ tags: ["last"] });
+      await eventually("all are listed", async () => (await place.listRuns("last", 1)).length === 1, 240_000);
+      return { place, count, ...(await openRuns(place)), loads: [] as { rows: number; key: number }[] };
+    }),
+  );
+  for (let n = 0; n < 9; n++)
+    for (const { page, address, loads } of places) loads.push(await load(page, address));
+  console.log(`from navigation to rows, and to a row that answers to a key after that, ${loadAverage()}`);
+  for (const { place, page, count, loads } of places) {
+    // The first load fills the caches.
+    const of = (key: "rows" | "key") => p50p95(loads.slice(1).map((each) => each[key]));
+    console.log(`  ${count} runs: rows ${of("rows")}, key ${of("key")}`);
+    await place.close();
+    await page.context().close();
   }
-  console.log(`runs page with ${count} runs, ${load()}: rows answer to a key after ${p50p95(usable)}`);
-  console.log(`  of it, the key itself: ${p50p95(answers)}`);
-  await place.close();
-  await page.context().close();
 }
 
 try {

@@ -10,16 +10,14 @@ declare global {
     shown: Map<string, number>;
     /** When the number of new runs in the pill grew to a value. */
     fresh: Map<string, number>;
+    /** When the first rows were drawn, in milliseconds since the navigation began. */
+    rowsAt: number | null;
   };
 }
 
 /** Notes every frame, and in which frame each state came into sight. Begins with the document. */
 export function startProbe(): void {
-  const probe = {
-    frames: [] as number[],
-    shown: new Map<string, number>(),
-    fresh: new Map<string, number>(),
-  };
+  const probe: typeof globalThis.probe = { frames: [], shown: new Map(), fresh: new Map(), rowsAt: null };
   globalThis.probe = probe;
   let last = 0;
   const frame = (now: number): void => {
@@ -52,6 +50,7 @@ export function startProbe(): void {
     }
     const pill = [...document.querySelectorAll("button")].find((button) => / new$/.test(button.textContent));
     const text = pill?.textContent.trim();
+    if (probe.rowsAt === null && states.length > 10) afterFrame(() => (probe.rowsAt ??= performance.now()));
     if (states.length === 0 && (text === undefined || probe.fresh.has(text))) return;
     afterFrame(() => {
       const at = Date.now();
