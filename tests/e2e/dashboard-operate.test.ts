@@ -1,3 +1,6 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Dashboard, openDashboard } from "../support/dashboard.ts";
 import { eventually } from "../support/eventually.ts";
@@ -96,6 +99,97 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     await page.getByText(/acme admin hosts drain/).waitFor();
   });
 
+  it("shows that a host drains, and how to resume it", async () => {
+    const { page, open, server } = dashboard;
+    const secrets = readFileSync(join(server.dataDir, "secrets.json"), "utf8");
+    const { adminToken } = JSON.parse(secrets) as { adminToken: string };
+    const asOperator = (method: string, path: string, body?: unknown) =>
+      fetch(`${server.apiUrl}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${adminToken}`, "content-type": "application/json" },
+        body: body === undefined ? undefined : JSON.stringify(body),
+      });
+    const { data } = (await (await asOperator("GET", "/admin/v1/hosts")).json()) as {
+      data: { hostId: string }[];
+    };
+    const host = data[0]?.hostId ?? "";
+    await asOperator("POST", `/admin/v1/hosts/${host}/drain`, { draining: true });
+    await open(`hosts?host=${host}`);
+    await page.locator("[data-row]").locator('[data-host-state="draining"]').waitFor();
+    await page.getByText(`acme admin hosts resume ${host}`).waitFor();
+    await asOperator("POST", `/admin/v1/hosts/${host}/drain`, { draining: false });
+    await page.locator("[data-row]").locator('[data-host-state="connected"]').waitFor();
+  });
+
+  it("shows a build that failed with its log, and what the version before it had", async () => {
+    const { page, open, api, server } = dashboard;
+    const bundle = "export {};";
+    const contentHash = createHash("sha256").update(bundle).digest("hex");
+    await fetch(`${server.apiUrl}/api/v1/projects/${server.projectRef}/prod/bundles/${contentHash}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${server.accessToken}`, "content-type": "text/javascript" },
+      body: bundle,
+    });
+    const begun = await api<{ id: string; version: string }>("POST", "/api/v1/deployments", {
+      contentHash,
+      manifest: { tasks: [{ id: "quick", filePath: "trigger/tasks.ts" }] },
+      imageRepository: `registry.example.com/team/${server.projectRef}`,
+    });
+    const log = (number: number, text: string) =>
+      api("POST", `/api/v1/deployments/${begun.id}/build-log`, {
+        batch: { sender: "cli", number },
+        lines: [{ time: Date.now(), text }],
+      });
+    await log(0, "#1 load build definition <img src=x onerror=alert(1)>");
+    await open(`deployments?version=${begun.version}`);
+    const pane = page.getByRole("complementary", { name: begun.version });
+    const lines = pane.getByRole("region", { name: "Build log" });
+    await lines.getByText("<img src=x onerror=alert(1)>").waitFor();
+    expect(await page.locator("img").count()).toBe(0);
+    // What is printed while the build goes on appears by itself.
+    await log(1, "#2 ERROR: npm ci ended with 1");
+    await lines.getByText("npm ci ended with 1").waitFor();
+    await api("POST", `/api/v1/deployments/${begun.id}/fail`, { error: { message: "npm ci ended with 1" } });
+    await pane.getByRole("alert").getByText("npm ci ended with 1").waitFor();
+    await pane.getByText("Build failed").waitFor();
+    await pane.getByText("− fails").waitFor();
+    expect(await pane.getByRole("button", { name: /^(Promote|Roll back)/ }).count()).toBe(0);
+  });
+
+  it("cancels a selection that is larger than one bulk action takes", async () => {
+    const { page, open, api } = dashboard;
+    const COUNT = 1_100;
+    for (let left = COUNT; left > 0; left -= 400) {
+      const items = Array.from({ length: Math.min(400, left) }, () => ({
+        task: "quick",
+        payload: { n: 0 },
+        options: { delay: "1h", tags: ["many"] },
+      }));
+      await api("POST", "/api/v2/tasks/batch", { items });
+    }
+    await open("runs?tag=many&status=DELAYED");
+    const grid = page.getByRole("grid", { name: "Runs" });
+    await page.locator("[data-run]").first().waitFor();
+    await eventually("all are loaded", async () => {
+      await page.keyboard.press("End");
+      if (Number(await grid.getAttribute("aria-rowcount")) === COUNT) return true;
+      // Those that were created meanwhile wait in the pill.
+      const pill = page.getByRole("button", { name: /\d new$/ });
+      if ((await pill.count()) > 0) await pill.click();
+      return false;
+    });
+    await page.keyboard.press("Control+a");
+    await page.keyboard.press("c");
+    await page.getByRole("button", { name: "Cancel 1,100 runs" }).click();
+    await page.getByTestId("bulk").getByText("1,100 of 1,100 runs canceled").waitFor({ timeout: 60_000 });
+    const { data } = await api<{ data: { type: string; counts: { total: number } }[] }>(
+      "GET",
+      "/api/v1/bulk-actions",
+    );
+    expect(data.slice(0, 2).map(({ counts }) => counts.total)).toEqual([100, 1_000]);
+    await page.keyboard.press("Escape");
+  });
+
   it("gives a viewer no button that would be refused", async () => {
     const { api, open, signIn } = dashboard;
     const { id } = await api<{ id: string }>("POST", "/api/v1/bulk-actions", {
@@ -110,7 +204,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
   });
 
   it("has no page that axe finds fault with", async () => {
-    expect(await dashboard.axe(["batches", "bulk-actions", "hosts"])).toEqual([]);
+    expect(await dashboard.axe(["batches", "bulk-actions", "hosts", "deployments"])).toEqual([]);
     expect(dashboard.problems).toEqual([]);
   });
 });
