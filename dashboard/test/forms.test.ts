@@ -175,7 +175,7 @@ describe("the form of a token's schema", () => {
       "Amount in cents: an answer is needed",
     );
     expect(() => answerOfForm(fields, { ...input, amount: "1.5" })).toThrow("whole number");
-    expect(() => answerOfForm(fields, { ...input, extra: "{" })).toThrow("Extra: this is no JSON");
+    expect(() => answerOfForm(fields, { ...input, extra: "{" })).toThrow("Extra: this is not JSON");
   });
 
   it("is one field for a single value, and none for what only JSON can say", () => {

@@ -10,11 +10,11 @@ export const SCOPES: readonly { scope: Scope; means: string; least: Role }[] = [
   { scope: "admin", means: "everything that you may: keys, members, projects", least: "admin" },
 ];
 
-/** Those of the scopes that have an effect with a role. */
+/** Returns the scopes that have an effect with a role. */
 export const effectiveScopes = (scopes: readonly Scope[], role: Role): Scope[] =>
   SCOPES.filter(({ scope, least }) => scopes.includes(scope) && mayAs(role, least)).map(({ scope }) => scope);
 
-/** How long a former key is accepted after its rotation. */
+/** How long a former key stays valid after its rotation. */
 export const OVERLAPS: readonly { seconds: number; label: string }[] = [
   { seconds: 0, label: "Not at all: it is refused within 10 seconds" },
   { seconds: 3_600, label: "1 hour" },
@@ -32,13 +32,13 @@ export const LIFETIMES: readonly { days: number | null; label: string }[] = [
   { days: null, label: "No end" },
 ];
 
-/** `ongoing`: accepted without an end; `ending`: accepted until then; `ended`: refused. */
+/** `ongoing`: valid without an end; `ending`: valid until then; `ended`: refused. */
 export function stateOf(end: string | null | undefined, now: number): "ongoing" | "ending" | "ended" {
   if (!end) return "ongoing";
   return Date.parse(end) > now ? "ending" : "ended";
 }
 
-/** What a person typed, as the API shows codes: `BCDF-GHJK`, as far as it goes. */
+/** Formats a partly typed code like the API: `BCDF-GHJK`. */
 export function tidyUserCode(text: string): string {
   const letters = text
     .toUpperCase()

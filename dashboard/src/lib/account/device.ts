@@ -1,4 +1,4 @@
-/** The first that matches: what later ones say is also in what earlier ones say. */
+/** The first match counts, because user agents of the earlier ones also contain the later ones' names. */
 const BROWSERS: readonly [RegExp, string][] = [
   [/Edg(?:e|A|iOS)?\//, "Edge"],
   [/OPR\/|Opera/, "Opera"],
@@ -20,7 +20,7 @@ const SYSTEMS: readonly [RegExp, string][] = [
 const find = (of: readonly [RegExp, string][], text: string): string | undefined =>
   of.find(([pattern]) => pattern.test(text))?.[1];
 
-/** "Chrome on macOS", as far as a browser says it. */
+/** Returns "Chrome on macOS", as far as the user agent tells. */
 export function deviceOf(userAgent: string | null): string {
   const text = userAgent ?? "";
   const browser = find(BROWSERS, text);

@@ -1,4 +1,4 @@
-/** What the server's error codes mean for somebody who wants to sign in. The address's own text is never shown. */
+/** What the server's error codes mean for a person who signs in. The text in the address is never shown. */
 const PROBLEMS: Readonly<Record<string, string>> = {
   INVALID_TOKEN: "That link has expired or was used before. Ask for a new one.",
   EXPIRED_TOKEN: "That link has expired. Ask for a new one.",
@@ -18,7 +18,7 @@ const PROBLEMS: Readonly<Record<string, string>> = {
   invalid_code: "That place did not confirm the sign-in. Try again.",
 };
 
-/** What they mean for somebody who is signed in and wants to link an account. */
+/** What they mean for a signed-in person who links an account. */
 const LINK_PROBLEMS: Readonly<Record<string, string>> = {
   account_already_linked_to_different_user:
     "That account signs in another person here. Unlink it there first.",
@@ -33,7 +33,7 @@ export const linkProblemOf = (code: string | null): string | null =>
       ? (PROBLEMS[code] as string)
       : code && "The account was not linked. Try again.";
 
-/** Null: nothing went wrong. `code` is what stands in the page's address. */
+/** Returns null if there is no error. `code` comes from the page's address. */
 export const problemOf = (code: string | null): string | null =>
   code === null
     ? null

@@ -1,6 +1,6 @@
 import { request } from "../api/request.ts";
 
-/** Browsers make passkeys for names, and for `localhost`, but for no IP address. */
+/** Browsers create passkeys for domain names and `localhost`, but not for IP addresses. */
 export type Support = "yes" | "browser" | "address";
 
 export function passkeySupport(hostname: string = location.hostname): Support {
@@ -11,7 +11,7 @@ export function passkeySupport(hostname: string = location.hostname): Support {
     : "browser";
 }
 
-/** Signs in with a passkey that the browser lets the person choose. */
+/** Signs in with a passkey that the person chooses in the browser. */
 export async function signInWithPasskey(): Promise<void> {
   const options = await request<PublicKeyCredentialRequestOptionsJSON>(
     "/api/auth/passkey/generate-authenticate-options",
@@ -25,7 +25,7 @@ export async function signInWithPasskey(): Promise<void> {
   });
 }
 
-/** Adds a passkey of this device, or one that it can reach, to the person's account. */
+/** Adds a passkey of this device, or of one within its reach, to the person's account. */
 export async function addPasskey(name: string): Promise<void> {
   const options = await request<PublicKeyCredentialCreationOptionsJSON>(
     "/api/auth/passkey/generate-register-options",
@@ -44,7 +44,7 @@ function answerOf(credential: Credential | null): unknown {
   throw new Error("The browser gave no passkey. Try again.");
 }
 
-/** What went wrong, for the person: browsers say little, so that pages learn little. */
+/** Returns the problem as a message for the person. Browsers reveal few details to pages. */
 function explain(error: unknown): never {
   const name = error instanceof Error ? error.name : "";
   if (name === "NotAllowedError") throw new Error("It was canceled, or took too long. Try again.");

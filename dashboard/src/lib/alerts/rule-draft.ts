@@ -3,7 +3,7 @@ import { formatCount } from "../format/number.ts";
 
 type Condition = AlertRule["condition"];
 
-/** What a rule's form asks first. */
+/** The kinds of rules, which the form asks for first. */
 export const KINDS = [
   ["each", "Each run that fails"],
   ["many", "Many runs that fail"],
@@ -14,7 +14,7 @@ export const KINDS = [
 ] as const;
 export type Kind = (typeof KINDS)[number][0];
 
-/** What is typed into a rule's form. */
+/** The contents of a rule's form. */
 export interface RuleDraft {
   name: string;
   kind: Kind;

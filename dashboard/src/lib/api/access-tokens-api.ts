@@ -15,7 +15,7 @@ export type { DeviceLogin };
 
 const OWN = "/api/v1/me/access-tokens";
 
-/** One's own. */
+/** The person's own tokens. */
 export const listAccessTokens = async (signal?: AbortSignal): Promise<AccessToken[]> =>
   (await request<{ data: AccessToken[] }>(OWN, { signal })).data;
 
@@ -25,7 +25,7 @@ export const createAccessToken = (body: z.input<typeof CreateAccessTokenBody>): 
 export const revokeAccessToken = (id: string): Promise<unknown> =>
   request(`${OWN}/${encodeURIComponent(id)}`, { method: "DELETE" });
 
-/** What waits with this code to be allowed. */
+/** Returns the pending login with this code. */
 export const lookUpDeviceLogin = (userCode: string, signal?: AbortSignal): Promise<DeviceLogin> =>
   request("/api/v1/device/lookup", { method: "POST", body: { userCode }, signal });
 

@@ -9,17 +9,19 @@ interface List<T> {
   data: T[];
 }
 
-/** How one may sign in to this server. */
+/** Returns the ways to sign in to this server. */
 export const fetchMethods = (signal?: AbortSignal): Promise<Methods> =>
   request<Methods>("/api/v1/sign-in-methods", { signal });
 
-/** Where the browser goes to sign in at another place, which then sends it back to `next`. */
+/**
+ * Returns the address at which to sign in with another provider, which then sends the browser back to `next`.
+ */
 export async function addressAt(provider: Provider, next: string): Promise<string> {
   const body = { provider, callbackURL: next, errorCallbackURL: "/sign-in" };
   return (await request<{ url: string }>("/api/auth/sign-in/social", { method: "POST", body })).url;
 }
 
-/** The same for somebody who is signed in, and wants to sign in there from now on. */
+/** Does the same to link another provider to the signed-in person. */
 export async function linkAddressAt(provider: Provider): Promise<string> {
   const body = { provider, callbackURL: "/account", errorCallbackURL: "/account" };
   return (await request<{ url: string }>("/api/auth/link-social", { method: "POST", body })).url;

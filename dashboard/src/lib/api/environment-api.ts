@@ -82,7 +82,7 @@ type Query = Record<string, string | number | boolean | undefined>;
 
 const limitPath = (name: string): string => `/api/v1/concurrency-limits/${encodeURIComponent(name)}`;
 
-/** The API of one environment, with what every call of it has in common. */
+/** The API of one environment, with the common parts of all calls. */
 export class EnvironmentApi {
   constructor(
     /** The environment's id. */

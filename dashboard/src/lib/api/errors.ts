@@ -1,4 +1,4 @@
-/** What the API answered instead of what was asked for. `message` says what to do. */
+/** An error response of the API. `message` says what to do. */
 export class ApiError extends Error {
   override readonly name = "ApiError";
   constructor(

@@ -19,7 +19,7 @@ export type Invitation = InvitationObject;
 export type Audit = AuditEntry;
 export type AuditPage = z.infer<typeof ListAuditResponse>;
 
-/** The API of one organization: who is in it, and who did what. */
+/** The API of one organization: its members and its audit log. */
 export class OrganizationApi {
   readonly #path: string;
   constructor(readonly slug: string) {

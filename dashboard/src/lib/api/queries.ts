@@ -1,7 +1,7 @@
 import { queryOptions } from "@tanstack/svelte-query";
 import type { EnvironmentApi } from "./environment-api.ts";
 
-/** Queries that several pages share: one key each, so that they share what was fetched. */
+/** Queries that several pages share, each with one key, so that pages share the fetched data. */
 export const deploymentsQuery = (api: EnvironmentApi) =>
   queryOptions({
     queryKey: [api.id, "deployments"],
@@ -21,7 +21,9 @@ export const limitKeyQuery = (api: EnvironmentApi, name: string, key: string) =>
     queryFn: ({ signal }) => api.retrieveLimitKey(name, key, signal),
   });
 
-/** A queue over the last hours; a point is a minute at least, so it is asked for again that often. */
+/**
+ * A queue's activity over the last hours. A point covers at least a minute, so it is refetched every minute.
+ */
 export const queueMetricsQuery = (api: EnvironmentApi, id: string, period: string) =>
   queryOptions({
     queryKey: [api.id, "queue-metrics", id, period],

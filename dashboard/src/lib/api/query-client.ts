@@ -1,7 +1,7 @@
 import { QueryClient } from "@tanstack/svelte-query";
 import { ApiError } from "./errors.ts";
 
-/** A refusal stays one when it is asked again; what could not be answered is asked twice more. */
+/** A refused request is not retried; a failed one is retried twice. */
 const mayPass = (error: unknown): boolean =>
   !(error instanceof ApiError) || error.status === 0 || error.status === 429 || error.status >= 500;
 

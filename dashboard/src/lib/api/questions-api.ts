@@ -6,7 +6,7 @@ export type Question = TokenQuestion;
 const pathOf = (token: string, signature: string): string =>
   `/api/v1/waitpoints/tokens/${encodeURIComponent(token)}/question/${encodeURIComponent(signature)}`;
 
-/** What a token asks, for somebody who has a link to it. */
+/** A token's question, for a person with a link to it. */
 export const fetchQuestion = (token: string, signature: string, signal?: AbortSignal): Promise<Question> =>
   request(pathOf(token, signature), { signal });
 

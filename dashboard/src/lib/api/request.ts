@@ -11,7 +11,7 @@ export interface RequestOptions {
 
 /**
  * The one place that talks HTTP. The session's cookie is the credential, and `x-acme-environment` names the environment.
- * @throws ApiError where the answer is not a success, or there is none
+ * @throws ApiError if the response is an error, or there is none
  */
 export async function request<T>(path: string, options: RequestOptions = {}): Promise<T> {
   const url = new URL(path, location.origin);

@@ -7,10 +7,10 @@ export type ProjectInfo = OrganizationInfo["projects"][number];
 export type EnvironmentInfo = ProjectInfo["environments"][number];
 export type Role = OrganizationInfo["role"];
 
-/** Who is signed in and what they may see. */
+/** The signed-in person and what they may see. */
 export const fetchMe = (signal?: AbortSignal): Promise<Me> => request<Me>("/api/v1/me", { signal });
 
-/** Sends a link that signs in. The server answers alike whether or not there is such a person. */
+/** Sends a sign-in link. The server's response does not reveal whether there is such a person. */
 export const sendSignInLink = (email: string, callbackURL: string): Promise<unknown> =>
   request("/api/auth/sign-in/magic-link", {
     method: "POST",

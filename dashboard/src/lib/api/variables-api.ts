@@ -12,7 +12,7 @@ export const listVariables = (
   signal?: AbortSignal,
 ): Promise<Variable[]> => request(pathOf(project, environment), { signal });
 
-/** All or none; those that are there are replaced. */
+/** Sets all or none; existing ones are replaced. */
 export const importVariables = (
   project: string,
   environment: string,

@@ -3,7 +3,7 @@ import type { EnvironmentApi } from "../api/environment-api.ts";
 
 const REFRESH_MS = 700;
 
-/** The options of a query for a bulk action, which is asked for again until it is over. */
+/** Returns the options of a query for a bulk action, which is refetched until it has ended. */
 export const bulkActionQuery = (api: EnvironmentApi, id: string) =>
   queryOptions({
     queryKey: [api.id, "bulk", id],

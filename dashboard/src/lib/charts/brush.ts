@@ -1,7 +1,7 @@
 import { goto } from "$app/navigation";
 import { page } from "$app/state";
 
-/** Shows a part of the time; going back leaves it. */
+/** Zooms to a part of the time; going back in the history leaves it. */
 export function zoomTo(from: number, to: number): void {
   const url = new URL(page.url.href);
   url.searchParams.delete("period");

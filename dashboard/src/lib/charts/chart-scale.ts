@@ -8,14 +8,16 @@ export interface ChartSeries {
 
 const ENDS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
 
-/** The end of an axis that such a value fits under: a round number of which the value is at least two thirds. */
+/**
+ * Returns the end of an axis for a maximum value: a round number of which the value is at least two thirds.
+ */
 export function roundEnd(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
   return (ENDS.find((factor) => factor * power >= value * 0.999999) ?? 10) * power;
 }
 
-/** The greatest height of a chart: of stacked series their sums. */
+/** Returns the maximum height of a chart; for stacked series, of their sums. */
 export function highest(series: readonly ChartSeries[], stacked: boolean): number {
   const length = Math.max(0, ...series.map(({ values }) => values.length));
   let most = 0;
@@ -32,7 +34,7 @@ export interface Box {
   height: number;
 }
 
-/** The paths of a line through the middle of each step. It breaks where there is no value. */
+/** Returns the paths of a line through the middle of each step, with gaps where there is no value. */
 export function linePath(values: readonly (number | null)[], max: number, { width, height }: Box): string {
   const step = width / Math.max(1, values.length);
   let path = "";
@@ -50,7 +52,7 @@ export function linePath(values: readonly (number | null)[], max: number, { widt
   return path;
 }
 
-/** Values between two gaps, which no line shows. */
+/** Returns isolated values between two gaps, which a line does not show. */
 export function loneDots(
   values: readonly (number | null)[],
   max: number,
@@ -73,7 +75,7 @@ export interface Bar {
   color: string;
 }
 
-/** Stacked bars, one for each step and series that has something there. */
+/** Returns stacked bars, one for each step and series with a value. */
 export function stackedBars(series: readonly ChartSeries[], max: number, { width, height }: Box): Bar[] {
   const length = Math.max(0, ...series.map(({ values }) => values.length));
   const step = width / Math.max(1, length);
@@ -84,7 +86,7 @@ export function stackedBars(series: readonly ChartSeries[], max: number, { width
     for (const { values, color } of series) {
       const value = values[index] ?? 0;
       if (value <= 0) continue;
-      // What happened is never too little to be seen.
+      // A value above zero is always visible.
       const size = Math.max(1, max > 0 ? (value / max) * height : 0);
       top -= size;
       bars.push({ x: index * step, y: top, width: Math.max(0.5, step - gap), height: size, color });
@@ -98,7 +100,7 @@ const TIME_STEPS = [
   86_400_000, 172_800_000, 604_800_000, 1_209_600_000, 2_592_000_000,
 ];
 
-/** Moments to label on a time axis: round ones in the zone that is `offset` ms from UTC. */
+/** Returns the times to label on a time axis: round ones in the zone with the given offset from UTC in ms. */
 export function timeTicks(from: number, to: number, most: number, offset = 0): number[] {
   const wanted = (to - from) / Math.max(1, most);
   const step = TIME_STEPS.find((candidate) => candidate >= wanted) ?? TIME_STEPS.at(-1)!;

@@ -1,4 +1,4 @@
-/** What one list of task ids has that another has not. */
+/** Returns the task ids that one list has and another does not. */
 export function changesBetween(
   before: readonly string[],
   after: readonly string[],

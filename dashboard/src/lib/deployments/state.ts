@@ -1,6 +1,6 @@
 import type { Deployment } from "../api/environment-api.ts";
 
-/** How a deployment's state is shown; undefined: it is deployed, which needs no word. */
+/** Returns how a deployment's state is shown; undefined if it is deployed, which needs no label. */
 export function stateOf({
   status,
 }: Pick<Deployment, "status">): { label: string; token: string } | undefined {

@@ -48,7 +48,7 @@ export function openJsonEditor(
     text: string;
     label: string;
     schema?: unknown;
-    /** The selection of the field that it replaces while somebody types there. */
+    /** The selection of the plain field that it replaces while a person types there. */
     focus?: { anchor: number; head: number };
     onchange(text: string): void;
   },
@@ -70,7 +70,7 @@ export function openJsonEditor(
         syntaxHighlighting(colors),
         linter((editor): Diagnostic[] => problemsOf(editor.state.doc.toString(), schema)),
         lintGutter(),
-        // The form's own ⌘⏎ must reach it.
+        // The form's ⌘⏎ must reach the form.
         keymap.of([...defaultKeymap.filter(({ key }) => key !== "Mod-Enter"), ...historyKeymap]),
         EditorView.lineWrapping,
         EditorView.contentAttributes.of({ "aria-label": options.label }),

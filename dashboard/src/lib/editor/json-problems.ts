@@ -7,7 +7,7 @@ export interface Problem {
   message: string;
 }
 
-/** What is wrong with a JSON text, and where. An empty text is no payload, and right. */
+/** Returns the problems of a JSON text with their positions. An empty text means no payload, and is valid. */
 export function problemsOf(text: string, schema?: unknown): Problem[] {
   if (text.trim() === "") return [];
   let value: unknown;
@@ -27,7 +27,7 @@ function schemaProblems(text: string, value: unknown, schema: Schema): Problem[]
   try {
     errors = new Validator(schema, "2020-12", false).validate(value).errors;
   } catch {
-    // A schema that can't be read says nothing about the payload; the server decides.
+    // An unreadable schema is ignored here; the server decides.
     return [];
   }
   return errors
@@ -44,6 +44,6 @@ function schemaProblems(text: string, value: unknown, schema: Schema): Problem[]
 const plain = (message: string): string =>
   message.replace(/ in JSON at position.*$/s, "").replace(/, ".*" is not valid JSON$/s, "");
 
-/** The value of a payload's text; `undefined` for an empty one. @throws Error where it is no JSON */
+/** Returns the value of a payload's text; `undefined` for an empty one. @throws Error if it is not JSON */
 export const payloadOf = (text: string): unknown =>
   text.trim() === "" ? undefined : (JSON.parse(text) as unknown);

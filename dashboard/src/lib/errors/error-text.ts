@@ -25,5 +25,5 @@ export const IGNORE_CHOICES = [
   { label: "For good", body: {} },
 ] as const;
 
-/** States of runs that failed: those that a replay of an error is of. */
+/** Statuses of failed runs, which the replay of an error covers. */
 export const FAILED_STATUSES = ["FAILED", "CRASHED", "TIMED_OUT", "SYSTEM_FAILURE"] as const;

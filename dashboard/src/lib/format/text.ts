@@ -1,4 +1,4 @@
-/** Keeps both ends of an id, which tell ids apart: `run_a1b2…x9y8z7`. */
+/** Shortens an id but keeps both ends, which distinguish ids: `run_a1b2…x9y8z7`. */
 export function middle(text: string, head = 8, tail = 6): string {
   return text.length <= head + tail + 1 ? text : `${text.slice(0, head)}…${text.slice(-tail)}`;
 }

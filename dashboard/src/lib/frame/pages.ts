@@ -28,11 +28,11 @@ export interface Page {
   label: string;
   icon: typeof List;
   shortcut?: ShortcutId;
-  /** Least role that sees it. */
+  /** The lowest role that sees it. */
   least?: Role;
 }
 
-/** The pages there are, as the sidebar and the palette list them. */
+/** All pages, as listed in the sidebar and the palette. */
 export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
   {
     group: "Observe",

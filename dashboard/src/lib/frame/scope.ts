@@ -2,7 +2,7 @@ import { createContext } from "svelte";
 import { EnvironmentApi } from "../api/environment-api.ts";
 import type { EnvironmentInfo, Me, OrganizationInfo, ProjectInfo, Role } from "../api/session.ts";
 
-/** What the address names: everything below the frame belongs to it. */
+/** The environment that the address names, to which everything below the frame belongs. */
 export interface EnvironmentScope {
   me: Me;
   organization: OrganizationInfo;
@@ -11,9 +11,12 @@ export interface EnvironmentScope {
   api: EnvironmentApi;
   /** `/orgs/ORG/projects/PROJECT/env/ENV`. */
   base: string;
-  /** May work with runs, queues, schedules and deployments. A viewer sees no button that would be refused. */
+  /**
+   * Whether the person may change runs, queues, schedules and deployments. A viewer sees no button that would
+   * be refused.
+   */
   canWrite: boolean;
-  /** May decide what an environment does as a whole, and who may do what. */
+  /** Whether the person may configure environments and members. */
   isAdmin: boolean;
 }
 
@@ -21,13 +24,13 @@ export const [getScope, setScope] = createContext<() => EnvironmentScope>();
 
 const RANK: Readonly<Record<Role, number>> = { viewer: 0, developer: 1, admin: 2, owner: 3 };
 
-/** As the API's table of least roles decides. */
+/** Decided by the API's table of roles. */
 export const mayAs = (role: Role, least: Role): boolean => RANK[role] >= RANK[least];
 
 export const basePath = (organization: string, project: string, environment: string): string =>
   `/orgs/${encodeURIComponent(organization)}/projects/${encodeURIComponent(project)}/env/${encodeURIComponent(environment)}`;
 
-/** Null where this person has no such environment. */
+/** Returns null if this person has no such environment. */
 export function scopeOf(
   me: Me,
   params: { org?: string; project?: string; env?: string },
@@ -54,11 +57,11 @@ export function rememberScope(scope: EnvironmentScope): void {
   try {
     localStorage.setItem(LAST, scope.base);
   } catch {
-    // A private window may refuse to store; the first environment is opened next time.
+    // A private window may refuse storage; then the first environment is opened next time.
   }
 }
 
-/** Where `/` leads: the environment that was open last, or production of the first project. */
+/** Returns the target of `/`: the last open environment, or production of the first project. */
 export function homeOf(me: Me): string | null {
   const all = me.organizations.flatMap((organization) =>
     organization.projects.flatMap((project) =>

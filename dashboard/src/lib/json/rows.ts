@@ -14,7 +14,7 @@ export interface JsonRow {
 
 /** A value with more rows than this begins with all but its top level closed. */
 export const OPEN_ROWS = 200;
-/** Most members of one object or array that are listed. */
+/** The maximum number of listed members of one object or array. */
 export const MEMBERS = 5_000;
 
 export function kindOf(value: unknown): JsonRow["kind"] {
@@ -26,11 +26,11 @@ export function kindOf(value: unknown): JsonRow["kind"] {
 
 const join = (path: string, key: string): string => `${path}/${key.replace(/~/g, "~0").replace(/\//g, "~1")}`;
 
-/** Whether a node is open where nobody opened or closed it. */
+/** Returns whether a node that nobody has toggled is open. */
 const opensByItself = (depth: number, total: number): boolean =>
   depth === 0 || (total <= OPEN_ROWS && depth < 4);
 
-/** The visible rows. `toggled` holds the paths that a person opened or closed. */
+/** Returns the visible rows. `toggled` has the paths that a person opened or closed. */
 export function jsonRows(value: unknown, toggled: ReadonlySet<string>, total = countNodes(value)): JsonRow[] {
   const rows: JsonRow[] = [];
   const stack: { path: string; depth: number; key?: string; value: unknown }[] = [
@@ -60,7 +60,7 @@ export function jsonRows(value: unknown, toggled: ReadonlySet<string>, total = c
   return rows;
 }
 
-/** Nodes of a value, counted up to a little more than what decides how much is open. */
+/** Counts the nodes of a value, up to slightly more than the limit that decides how much is open. */
 export function countNodes(value: unknown, limit = OPEN_ROWS + 1): number {
   let count = 0;
   const stack = [value];

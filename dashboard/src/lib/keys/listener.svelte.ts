@@ -12,7 +12,7 @@ interface Handler {
   enabled(): boolean;
 }
 
-/** The handlers that are mounted now; the last one mounted answers. */
+/** The mounted handlers; the last mounted one is called. */
 const handlers = new Map<ShortcutId, Handler[]>();
 let mounted = $state(0);
 let pending = "";
@@ -46,7 +46,7 @@ function handlerOf(id: ShortcutId): Handler | undefined {
   return handlers.get(id)?.findLast((handler) => handler.enabled());
 }
 
-/** Shortcuts that do something on this page right now. */
+/** The shortcuts that currently have a handler on this page. */
 export function activeShortcuts(): Shortcut[] {
   void mounted;
   return SHORTCUTS.filter((shortcut) => handlerOf(shortcut.id) !== undefined);
@@ -59,7 +59,7 @@ export function runShortcut(id: ShortcutId): void {
 
 const FIELDS = "input:not([type=checkbox]):not([type=radio]), textarea, select, [contenteditable], .cm-host";
 
-/** Keys belong to the field, menu or dialog that has the focus. */
+/** The focused field, menu or dialog gets the keys first. */
 function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof Element &&
@@ -78,7 +78,7 @@ export function listen(): () => void {
     const wanted = pending ? `${pending} ${chord}` : chord;
     clearTimeout(pendingTimer);
     pending = "";
-    // Enter on a button or link is the button's; Space is never ours.
+    // Enter on a button or link activates it; Space is never a shortcut.
     if (chord === "Enter" && event.target instanceof Element && event.target.closest("button, a, summary"))
       return;
     for (const shortcut of SHORTCUTS) {

@@ -16,7 +16,7 @@ export function watchRuns(live: LiveClient, api: EnvironmentApi, list: RunList):
       const current = new Map(runs.map(({ id, createdAt }) => [id, createdAt]));
       const oldest = runs.at(-1)?.createdAt ?? "";
       list.apply(runs);
-      // A run that the filter no longer finds is not sent any more: its row still shows what became of it.
+      // A run that no longer matches the filter is not sent any more, but its row still shows its new state.
       for (const [id, createdAt] of known) {
         if (current.has(id) || createdAt < oldest || !list.has(id)) continue;
         api.retrieveRun(id).then(

@@ -35,7 +35,7 @@ export function linesOf(events: readonly RunEvent[]): LogLine[] {
     }));
 }
 
-/** Lines of at least a level that contain a text, whatever its case. */
+/** Returns lines of at least a level that contain a text, ignoring case. */
 export function filterLines(lines: readonly LogLine[], least: Level, text: string): readonly LogLine[] {
   const needle = text.trim().toLowerCase();
   if (least === "debug" && needle === "") return lines;
@@ -61,7 +61,7 @@ export interface Piece {
 
 const LINK = /https?:\/\/[^\s"'<>()]+[^\s"'<>().,;:!?]/g;
 
-/** A text with the addresses in it: only http and https become links. */
+/** Splits a text at its addresses; only http and https become links. */
 export function withLinks(text: string): Piece[] {
   const pieces: Piece[] = [];
   let from = 0;

@@ -2,7 +2,7 @@ import type { LogLevelName } from "../api/environment-api.ts";
 
 export const LOG_LEVELS = ["trace", "debug", "log", "info", "warn", "error"] as const;
 
-/** What log lines are searched by, as the address and the API name it. */
+/** The criteria of a log search, named as in the address and the API. */
 export interface LogFilters {
   text: string;
   levels: LogLevelName[];

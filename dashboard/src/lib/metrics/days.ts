@@ -5,7 +5,7 @@ export interface DayUse {
 
 const DAY = 86_400_000;
 
-/** A value for each day of UTC, also for those without runs, which the API leaves out. */
+/** Returns a value for each UTC day, including days without runs, which the API leaves out. */
 export function daysOf(
   days: readonly DayUse[],
   from: number,

@@ -2,7 +2,7 @@ import type { PublicRunStatus } from "@acme/sdk/contract";
 import type { MetricsPoint, RunMetrics } from "../api/environment-api.ts";
 import type { ChartSeries } from "../charts/chart-scale.ts";
 
-/** Outcomes as a chart stacks them: what went well at the bottom. */
+/** Outcomes in the order of a stacked chart, with successes at the bottom. */
 const OUTCOMES: readonly {
   key: string;
   label: string;

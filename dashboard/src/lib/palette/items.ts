@@ -4,7 +4,7 @@ export interface PaletteItem {
   id: string;
   group: string;
   label: string;
-  /** Said after the label, in a lighter color. */
+  /** Shown after the label, in a lighter color. */
   hint?: string;
   /** Also found by these words. */
   words?: string;
@@ -21,14 +21,17 @@ const PREFIXES: readonly { prefix: string; path(id: string): string; what: strin
   { prefix: "sched_", path: (id) => `/schedules?schedule=${id}`, what: "schedule" },
 ];
 
-/** Where a pasted id leads, below the environment's path. Null: it is no id. */
+/** Returns the page of a pasted id, below the environment's path; null if it is not an id. */
 export function destinationOf(text: string): { path: string; what: string } | null {
   const id = text.trim();
   const known = PREFIXES.find(({ prefix }) => id.startsWith(prefix) && id.length > prefix.length + 3);
   return known && /^[\w-]+$/.test(id) ? { path: known.path(encodeURIComponent(id)), what: known.what } : null;
 }
 
-/** The items that a query finds, best first within each group; `>` finds actions only. All of them where it is empty. */
+/**
+ * Returns the items that match a query, best first within each group; all of them if it is empty. `>` finds
+ * only actions.
+ */
 export function search(items: readonly PaletteItem[], query: string, limit = 40): PaletteItem[] {
   const actionsOnly = query.startsWith(">");
   const text = (actionsOnly ? query.slice(1) : query).trim();

@@ -1,4 +1,4 @@
-/** The time, once a second: one timer for everything on the page that counts. It rests while the tab is hidden. */
+/** The time, once a second: one timer for all durations on the page. It stops while the tab is hidden. */
 class Clock {
   now = $state(Date.now());
   constructor() {

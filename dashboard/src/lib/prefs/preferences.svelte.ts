@@ -1,4 +1,4 @@
-/** Choices of this person on this browser. They hold in all tabs at once. */
+/** This person's choices in this browser. They apply to all tabs. */
 export interface Preferences {
   theme: "system" | "light" | "dark";
   /** Times are shown in UTC, or in this machine's zone. */
@@ -11,7 +11,7 @@ export interface Preferences {
   logTime: "relative" | "absolute";
   logWrap: boolean;
   density: "normal" | "compact";
-  /** Of the runs list, as the address holds them; empty: as they are at first. */
+  /** The columns of the runs list, as in the address; empty: the default ones. */
   runColumns: string;
 }
 
@@ -38,13 +38,13 @@ function stored(): Preferences {
 
 export const preferences: Preferences = $state(stored());
 
-/** Changes one choice and keeps it. Without storage it holds until the tab closes. */
+/** Changes one choice and stores it. Without storage it lasts until the tab closes. */
 export function setPreference<K extends keyof Preferences>(name: K, value: Preferences[K]): void {
   preferences[name] = value;
   try {
     localStorage.setItem(KEY, JSON.stringify(preferences));
   } catch {
-    // A private window may refuse to store.
+    // A private window may refuse storage.
   }
   if (name === "theme") applyTheme();
 }

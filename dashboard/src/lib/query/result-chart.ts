@@ -2,7 +2,7 @@ import type { ChartSeries } from "../charts/chart-scale.ts";
 
 export interface ResultColumn {
   name: string;
-  /** As the database names it: `UInt64`, `DateTime64(3)`, `Nullable(String)`. */
+  /** The database's name of the type: `UInt64`, `DateTime64(3)`, `Nullable(String)`. */
   type: string;
 }
 
@@ -30,7 +30,10 @@ export function timeOf(value: unknown): number {
   );
 }
 
-/** A result as a chart over time: its first time, and each of its numbers. Null: it has none of one of them. */
+/**
+ * Returns a result as a chart over time, from its first time column and all number columns; null if either is
+ * missing.
+ */
 export function chartOfResult(
   columns: readonly ResultColumn[],
   rows: readonly Row[],
@@ -63,13 +66,13 @@ export function chartOfResult(
   return { from: first, step, series };
 }
 
-/** A value as a cell shows it: always text. */
+/** Returns a value as the text of a cell. */
 export function cellText(value: unknown): string {
   if (value === null || value === undefined) return "";
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** Rows as CSV. A cell that a spreadsheet would take for a formula is quoted with an apostrophe. */
+/** Returns rows as CSV. A cell that a spreadsheet would treat as a formula is quoted with an apostrophe. */
 export function csvOf(columns: readonly ResultColumn[], rows: readonly Row[]): string {
   const cell = (value: unknown): string => {
     const text = cellText(value);

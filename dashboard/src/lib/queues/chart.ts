@@ -1,4 +1,4 @@
-/** An area below a line of values that hold until the next one, as the paths of an SVG: `max` is at the top. */
+/** Returns the SVG paths of the area below a step line; `max` is at the top. */
 export function stepPaths(
   values: readonly number[],
   { width, height, max }: { width: number; height: number; max: number },
@@ -16,7 +16,10 @@ export function stepPaths(
 
 const ENDS = [1, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10];
 
-/** The end of an axis that such a value fits under: a round number, at least 4, of which the value is at least two thirds. */
+/**
+ * Returns the end of an axis for a maximum value: a round number, at least 4, of which the value is at least
+ * two thirds.
+ */
 export function axisEnd(value: number): number {
   const power = 10 ** Math.floor(Math.log10(Math.max(1, value)));
   const end = ENDS.find((factor) => factor * power >= value) ?? 10;

@@ -1,7 +1,7 @@
 const ICON = document.querySelector<HTMLLinkElement>("#favicon");
 const PLAIN = ICON?.href ?? "";
 
-/** The tab's icon carries the state of the open run. `token` null: the plain icon again. */
+/** Shows the state of the open run in the tab's icon. `token` null: restores the plain icon. */
 export function setFavicon(token: string | null): void {
   if (!ICON) return;
   if (token === null) {

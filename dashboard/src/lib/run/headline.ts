@@ -2,7 +2,7 @@ import type { RunDetail } from "../api/environment-api.ts";
 import { formatDuration } from "../format/time.ts";
 import type { Trace } from "../trace/spans.ts";
 
-/** What a run that is not running waits for, in one line. Null: nothing to say beyond its status. */
+/** Returns in one line what a run waits for; null if the status says everything. */
 export function headlineOf(run: RunDetail, trace: Trace, now: number): string | null {
   if (run.isCompleted) return null;
   if (run.status === "DELAYED" && run.delayedUntil) {

@@ -7,14 +7,17 @@ import { type LogLine, levelOf } from "../logs/lines.ts";
 import { withRecorded } from "../trace/recorded.ts";
 import { traceOf } from "../trace/spans.ts";
 
-/** Most lines that are kept; the oldest go first. */
+/** The maximum number of lines that are kept; the oldest are dropped. */
 const MAX_LINES = 20_000;
-/** The timeline is asked for at most so often while things happen. */
+/** The minimum interval between fetches of the timeline while changes arrive. */
 const TIMELINE_MS = 400;
-/** Steps of a run change nothing that the socket tells; so often the timeline of one that executes is asked for anyway. */
+/**
+ * The socket does not report a run's steps, so the timeline of an executing run is also fetched at this
+ * interval.
+ */
 const EXECUTING_MS = 2_000;
 
-/** Spans are recorded a moment after they end; while the run goes on they are asked for this often. */
+/** Spans are recorded a moment after they end; while the run continues they are fetched at this interval. */
 const SPANS_MS = 3_000;
 /** Pages of 10,000 spans. */
 const SPAN_PAGES = 3;
@@ -46,7 +49,7 @@ export function useRun(api: EnvironmentApi, runId: string) {
     queryKey: [api.id, "spans", runId],
     queryFn: ({ signal }) => api.listSpans(runId, SPAN_PAGES, signal),
     refetchInterval: () => (run.data && !run.data.isCompleted && run.data.startedAt ? SPANS_MS : false),
-    // What the run's owner tells is shown without them.
+    // The data of the run's owner is shown without them.
     retry: false,
   }));
   let lines = $state.raw<readonly LogLine[]>([]);
@@ -75,7 +78,7 @@ export function useRun(api: EnvironmentApi, runId: string) {
       },
       { onError },
     );
-    // One change of the list a frame, however many messages come.
+    // The list changes once per frame, however many messages arrive.
     let arrived: LogLine[] = [];
     let frame: ReturnType<typeof setTimeout> | undefined;
     const logs = live.logs(
@@ -122,7 +125,7 @@ export function useRun(api: EnvironmentApi, runId: string) {
     get lines() {
       return lines;
     },
-    /** Grows while the run goes on. */
+    /** Grows while the run continues. */
     get now() {
       return now;
     },

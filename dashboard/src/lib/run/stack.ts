@@ -1,17 +1,17 @@
 export interface Frame {
-  /** As the stack names it. */
+  /** The name in the stack. */
   call: string;
   location: string;
-  /** Of the user's own code, not of a library, Node.js or the platform's runtime. */
+  /** True: the frame is from the user's own code, not from a library, Node.js or the platform's runtime. */
   own: boolean;
 }
 
 /** Source maps name the user's files relative to the project; all else is a library, Node.js or the runtime. */
 const FOREIGN = /^(?:file:|node:|\/|[A-Za-z]:[\\/]|\.\.|<)|node_modules|\bnative\b/;
-/** A bundle lies in a folder of its host: what comes before the project's own path says nothing. */
+/** A bundle is in a folder of its host, so the part before the project's own path is meaningless. */
 const BUNDLE = /^(?:file:\/\/)?.*\/bundles\//;
 
-/** The frames of a stack trace, in their order. Lines that are none are left out. */
+/** Returns the frames of a stack trace in order. Other lines are left out. */
 export function framesOf(stack: string): Frame[] {
   const frames: Frame[] = [];
   for (const line of stack.slice(0, 100_000).split("\n")) {

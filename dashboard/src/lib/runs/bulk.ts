@@ -4,7 +4,7 @@ import type { RunFilters } from "./filters.ts";
 
 /** A selection of more runs than this is a bulk action, whose progress is shown and which can be stopped. */
 export const DIRECTLY = 20;
-/** Most runs that a bulk action takes by their ids. */
+/** The maximum number of runs that a bulk action accepts by their ids. */
 export const BULK_RUNS = 1_000;
 
 export const chunksOf = <T>(items: readonly T[], size: number): T[][] =>
@@ -16,7 +16,7 @@ type Filter = NonNullable<Body["filter"]>;
 const some = (values: readonly string[]): string[] | undefined =>
   values.length > 0 ? [...values] : undefined;
 
-/** A list's filters as a bulk action's. A queue of a task is named `task/ID` in lists. */
+/** Converts a list's filters to those of a bulk action. Lists name a task's queue `task/ID`. */
 export function bulkFilter(filters: RunFilters): Filter {
   const queue = filters.queues.map((name) =>
     name.startsWith("task/")

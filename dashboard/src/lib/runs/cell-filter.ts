@@ -11,7 +11,7 @@ export function isFiltered(filters: RunFilters, field: FilterField, value: strin
   return (filters[field] as readonly string[]).includes(value);
 }
 
-/** The filters with a value in addition, or without it where it is one of them. */
+/** Toggles a value in the filters. */
 export function toggled(filters: RunFilters, field: FilterField, value: string): RunFilters {
   const on = isFiltered(filters, field, value);
   if (field === "batch") return { ...filters, batch: on ? undefined : value };

@@ -2,7 +2,7 @@ import type { RunListItem } from "../api/environment-api.ts";
 import { type FilterField, toggled } from "./cell-filter.ts";
 import type { RunFilters } from "./filters.ts";
 
-/** The columns that the runs list can have, in the order that the chooser lists them. */
+/** The columns that the runs list can have, in the chooser's order. */
 export const RUN_COLUMNS = [
   { id: "status", label: "Status", track: "124px", room: 124 },
   { id: "task", label: "Task", track: "minmax(110px,1.6fr)", room: 110 },
@@ -27,7 +27,7 @@ export interface RunColumn {
   label: string;
   /** A track of a CSS grid. */
   track: string;
-  /** Least pixels that it takes. */
+  /** The minimum width in pixels. */
   room: number;
   align?: "right";
 }
@@ -50,13 +50,15 @@ export const columnOf = (id: RunColumnId): RunColumn => BY_ID.get(id) as RunColu
 
 const isColumn = (id: string): id is RunColumnId => BY_ID.has(id);
 
-/** Columns as the address and the browser hold them, `status,task,run`; null: none that exist. */
+/**
+ * Parses columns as stored in the address and the browser, `status,task,run`; null if none of them exists.
+ */
 export function parseColumns(text: string | null | undefined): RunColumnId[] | null {
   const ids = [...new Set((text ?? "").split(",").filter(isColumn))];
   return ids.length > 0 ? ids : null;
 }
 
-/** What goes first where there is no room: the columns that say least about a run. */
+/** The columns that are dropped first if there is no room: those that say least about a run. */
 const DROPPED_FIRST: readonly RunColumnId[] = [
   "tags",
   "version",
@@ -77,7 +79,7 @@ const GAP = 12;
 /** Padding, and the box to select a row. */
 const BESIDE = 64;
 
-/** Those of the wanted columns that fit, in their order. */
+/** Returns the wanted columns that fit, in their order. */
 export function fitting(wanted: readonly RunColumnId[], width: number): RunColumnId[] {
   const shown = [...wanted];
   const needed = () => BESIDE + shown.reduce((sum, id) => sum + columnOf(id).room + GAP, 0);
@@ -107,7 +109,7 @@ export function moved(
   return next;
 }
 
-/** What the value of a cell can be filtered by. */
+/** The filter for the value of a cell. */
 export interface CellFilter {
   field: FilterField;
   value: string;
@@ -124,7 +126,7 @@ const LABELS: Readonly<Record<FilterField, string>> = {
   batch: "Batch",
 };
 
-/** The filters that a run's cell offers: none where its value can't be asked for. */
+/** Returns the filters that a run's cell offers; none if the API can't filter by its value. */
 export function filtersOfCell(run: RunListItem, column: RunColumnId): CellFilter[] {
   const one = (field: FilterField, value: string | undefined): CellFilter[] =>
     // The API's lists are split at commas.
@@ -149,7 +151,7 @@ export function filtersOfCell(run: RunListItem, column: RunColumnId): CellFilter
   }
 }
 
-/** All that the values of a run can be filtered by, each once. */
+/** Returns all filters for the values of a run, each once. */
 export const filtersOfRun = (run: RunListItem): CellFilter[] =>
   (["status", "task", "queue", "version", "batch", "tags"] as const).flatMap((id) => filtersOfCell(run, id));
 

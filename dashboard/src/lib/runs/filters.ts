@@ -2,7 +2,7 @@ import type { PublicRunStatus } from "@acme/sdk/contract";
 import { formatMinute } from "../format/time.ts";
 import { STATUS } from "./status.ts";
 
-/** What the runs list shows, as the address holds it. */
+/** The filters of the runs list, as stored in the address. */
 export interface RunFilters {
   statuses: PublicRunStatus[];
   tasks: string[];
@@ -33,7 +33,7 @@ const LISTS = [
   ["version", "versions"],
 ] as const;
 
-/** Anything in the address that is no filter is left out. */
+/** Unknown parameters of the address are ignored. */
 export function parseFilters(query: Pick<URLSearchParams, "get" | "getAll">): RunFilters {
   const list = (name: string) => query.getAll(name).filter((value) => value !== "");
   const test = query.get("test");
@@ -71,7 +71,10 @@ export function serializeFilters(filters: RunFilters): URLSearchParams {
   return query;
 }
 
-/** The query of `GET /api/v1/runs`. Values with a comma can't be asked for: the API's lists are split at commas. */
+/**
+ * Returns the query of `GET /api/v1/runs`. The API can't filter by values with a comma, because it splits
+ * lists at commas.
+ */
 export function apiQuery(filters: RunFilters): Record<string, string | undefined> {
   const join = (values: string[]) => (values.length > 0 ? values.join(",") : undefined);
   return {

@@ -21,7 +21,7 @@ export class RunList {
   loading = $state(true);
   loadingMore = $state(false);
   error = $state.raw<unknown>(null);
-  /** All runs that match are loaded. */
+  /** True: all matching runs are loaded. */
   complete = $state(false);
   /** Ids of rows that changed a moment ago. */
   changed = $state.raw<ReadonlySet<string>>(new Set());
@@ -30,7 +30,7 @@ export class RunList {
   #freshIds = new Set<string>();
   #flashes = new Map<string, number>();
   #next: string | undefined;
-  /** The last state that came while the first page was being loaded. */
+  /** The last state that arrived while the first page was being loaded. */
   #early: readonly RunListItem[] = [];
   #abort = new AbortController();
   #unflash: ReturnType<typeof setTimeout> | undefined;
@@ -48,7 +48,7 @@ export class RunList {
       this.#replace(page.data);
       this.#next = page.pagination.next;
       this.complete = this.#next === undefined;
-      // What the socket told meanwhile may be newer than the page.
+      // States that the socket sent meanwhile may be newer than the page.
       this.#merge(this.#early);
       await this.showFresh();
     } catch (error) {
@@ -76,7 +76,7 @@ export class RunList {
     }
   }
 
-  /** Asks for the newest page and takes over what changed. */
+  /** Fetches the newest page and applies the changes. */
   async refresh(): Promise<void> {
     if (this.loading || this.#abort.signal.aborted) return;
     const page = await this.#page();
@@ -133,8 +133,8 @@ export class RunList {
   }
 
   /**
-   * Runs that the filter no longer finds stay in sight, as they are, until the list is loaded again. `keepAll`: no loaded row
-   * is dropped, because some are selected.
+   * Runs that no longer match the filter stay visible, unchanged, until the list is loaded again. `keepAll`:
+   * no loaded row is dropped, because some are selected.
    */
   async showFresh(keepAll = false): Promise<void> {
     if (this.freshCount === 0) return;
@@ -152,7 +152,7 @@ export class RunList {
     return this.#indexOf.has(id);
   }
 
-  /** Takes over what an action did, before the server says so. */
+  /** Applies the effect of an action before the server reports it. */
   patch(id: string, change: Partial<RunListItem>): void {
     const index = this.#indexOf.get(id);
     if (index === undefined) return;
@@ -201,7 +201,7 @@ export class RunList {
   }
 }
 
-/** Answers may overtake each other: the later state of a run is kept. */
+/** Responses may overtake each other, so the later state of a run is kept. */
 function isNewer(run: RunListItem, known: RunListItem): boolean {
   if (run.updatedAt !== known.updatedAt) return run.updatedAt > known.updatedAt;
   return run.status !== known.status && !known.isCompleted;

@@ -36,5 +36,5 @@ export const STATUSES = Object.keys(STATUS) as PublicRunStatus[];
 
 export const isFinal = (status: PublicRunStatus): boolean => STATUS[status].final;
 
-/** May be canceled. */
+/** True: runs in this state can be canceled. */
 export const isOpen = (status: PublicRunStatus): boolean => !STATUS[status].final;

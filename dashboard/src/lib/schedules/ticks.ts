@@ -2,7 +2,9 @@ import type { CronPreview, Schedule } from "../api/environment-api.ts";
 
 export interface UpcomingTick {
   at: number;
-  /** How the zone's clocks were changed since the tick before, in minutes: 60 where they were set forward an hour. */
+  /**
+   * The change of the zone's clocks since the previous tick, in minutes: 60 if they were set forward an hour.
+   */
   clockChange: number;
 }
 
@@ -21,7 +23,7 @@ export function changeText(minutes: number): string {
   return `Clocks go ${minutes > 0 ? "forward" : "back"} ${hours}`;
 }
 
-/** Minutes that the zone's clocks are from UTC at a moment; 0 for a zone that this browser doesn't know. */
+/** Returns the zone's offset from UTC in minutes at a time; 0 for a zone that this browser doesn't know. */
 export function offsetAt(time: number, zone: string): number {
   try {
     const parts = new Intl.DateTimeFormat("en-US", {
@@ -37,7 +39,10 @@ export function offsetAt(time: number, zone: string): number {
   }
 }
 
-/** What the task would get from a tick now, as superjson: its times are Dates in the task. */
+/**
+ * Returns the payload that the task would get from a tick now, as superjson, so that its times are Dates in
+ * the task.
+ */
 export function runNowPayload(schedule: Schedule, now: number, upcoming: readonly UpcomingTick[]) {
   const iso = (time: number) => new Date(time).toISOString();
   const json = {

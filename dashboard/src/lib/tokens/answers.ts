@@ -8,13 +8,13 @@ const ANSWERERS: Readonly<Record<NonNullable<Token["answeredBy"]>["type"], strin
   link: "Somebody with a link",
 };
 
-/** Who answered. The name that comes by a link is what they called themselves. */
+/** Returns who answered. The name of an answer through a link is what the person entered. */
 export function answererText({ type, name }: NonNullable<Token["answeredBy"]>): string {
   if (type === "link") return name ? `${name}, by a link` : ANSWERERS.link;
   return name ?? ANSWERERS[type];
 }
 
-/** What a token was completed with. Null: nothing. */
+/** Returns the data with which a token was completed; null if there is none. */
 export function answerOf(
   token: Pick<Token, "status" | "output" | "outputType" | "outputIsError">,
 ): { value: unknown; isError: boolean } | null {

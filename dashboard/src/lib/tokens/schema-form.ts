@@ -35,7 +35,7 @@ export interface Field {
   hint?: string;
   kind: FieldKind;
   required: boolean;
-  /** Of a choice: its texts as JSON, so that a number stays a number. */
+  /** The options of a choice as JSON, so that a number stays a number. */
   options: readonly { label: string; value: string }[];
   schema: FieldSchema;
 }
@@ -45,7 +45,10 @@ const LONG = 160;
 /** What is typed into a form, by the field's name. */
 export type FormInput = Record<string, string | boolean | readonly string[]>;
 
-/** The fields of a schema's form; null: it is no object or single value, so that only JSON can be written. */
+/**
+ * Returns the fields of a schema's form; null if it is neither an object nor a single value, so that only
+ * JSON can be entered.
+ */
 export function fieldsOf(schema: FieldSchema | undefined): Field[] | null {
   if (!schema) return null;
   if (schema.properties) {
@@ -144,7 +147,7 @@ export function withAnswers(fields: readonly Field[], input: FormInput, payload:
   ]);
 }
 
-/** The answer that the form says. @throws Error that names the field where it is none */
+/** Returns the form's answer. @throws Error that names an invalid field */
 export function answerOfForm(fields: readonly Field[], input: FormInput): unknown {
   const single = fields.length === 1 && fields[0]?.name === "";
   const entries: [string, unknown][] = [];
@@ -170,11 +173,11 @@ function answerTo({ kind, label }: Field, input: FormInput[string]): unknown {
   try {
     return JSON.parse(input) as unknown;
   } catch {
-    throw new Error(`${label}: this is no JSON`);
+    throw new Error(`${label}: this is not JSON`);
   }
 }
 
-/** The yes-or-no question of a schema: what Approve and Reject decide. Null: it asks something else. */
+/** Returns the yes-or-no field of a schema, which Approve and Reject set; null if there is none. */
 export const decisionOf = (fields: readonly Field[] | null): string | null =>
   fields?.find(({ kind, required }) => kind === "boolean" && required)?.name ??
   fields?.find(({ kind }) => kind === "boolean")?.name ??

@@ -9,7 +9,7 @@ interface Nested {
   over: boolean;
 }
 
-/** Spans of child runs, loaded when their row is opened, and kept up to date while they go on. */
+/** Spans of child runs, loaded when their row is opened, and updated while they continue. */
 export function useNested(api: EnvironmentApi, onerror: (error: unknown) => void) {
   let loaded = $state.raw<ReadonlyMap<string, Nested>>(new Map());
 
@@ -19,7 +19,7 @@ export function useNested(api: EnvironmentApi, onerror: (error: unknown) => void
     try {
       const [run, events] = await Promise.all([api.retrieveRun(id), api.listRunEvents(id)]);
       const [root, ...rest] = traceOf(run, events, `${span.id}/`).spans;
-      // The child's own row is the parent's operation: what is below it comes below that.
+      // The child's own row is the parent's operation, below which its spans are shown.
       const spans = rest.map((inner) => (inner.parent === root?.id ? { ...inner, parent: span.id } : inner));
       loaded = new Map(loaded).set(span.id, { spans, over: run.isCompleted });
     } catch (error) {

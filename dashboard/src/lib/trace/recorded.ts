@@ -16,12 +16,13 @@ const KINDS: Readonly<Record<RecordedSpan["kind"], SpanKind>> = {
   service: "service",
 };
 
-/** Kinds that last while somebody else does something. */
+/** Kinds of spans that last while another party works. */
 const WAITS = new Set<SpanKind>(["wait", "token", "child", "batch"]);
 
 /**
- * A run's own spans, which its owner tells, with what was recorded below them: spans of the code, calls of `fetch`, services, and
- * the spans of child runs below the operations that triggered them. Both name a run's spans by the same ids.
+ * Merges a run's own spans, from its owner, with the recorded spans below them: spans of the code, calls of
+ * `fetch`, services, and the spans of child runs below the operations that triggered them. Both name a run's
+ * spans by the same ids.
  */
 export function withRecorded(own: readonly Span[], recorded: readonly RecordedSpan[], runId: string): Span[] {
   const idOf = new Map<string, string>([[spanIdOfRun(runId), own[0]?.id ?? "run"]]);
@@ -33,7 +34,7 @@ export function withRecorded(own: readonly Span[], recorded: readonly RecordedSp
       idOf.set(spanIdOfOperation(runId, span.attempt, span.number), span.id);
     if (span.kind === "child" && span.target) children.set(span.target, span);
   }
-  // A child run's own span is the operation that triggered it: what is below it comes below that.
+  // A child run's own span is the operation that triggered it, below which its spans are shown.
   for (const { id, kind, runId: of } of recorded) {
     const operation = kind === "run" ? children.get(of) : undefined;
     if (operation) idOf.set(id, operation.id);
@@ -44,7 +45,7 @@ export function withRecorded(own: readonly Span[], recorded: readonly RecordedSp
   return [...own, ...extra].sort((a, b) => a.start - b.start);
 }
 
-/** What is below a span, itself left out: a trace also has what triggered the run. */
+/** Returns the spans below a span, without itself, because a trace also contains what triggered the run. */
 function descendants(recorded: readonly RecordedSpan[], root: string): RecordedSpan[] {
   const byParent = new Map<string, RecordedSpan[]>();
   for (const span of recorded) {

@@ -14,10 +14,10 @@ interface Piece {
 
 /** Width of a break, in pixels. */
 export const CUT_PX = 44;
-/** Cuts are made where they would take more than this share of the axis. */
+/** Waits are cut out if they would take more than this share of the axis. */
 const CUT_SHARE = 0.3;
 
-/** From time to pixels and back: linear in pieces, with a break for each cut. */
+/** Converts time to pixels and back: piecewise linear, with a break for each cut. */
 export class TimeScale {
   readonly pieces: readonly Piece[];
 

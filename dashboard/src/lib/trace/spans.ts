@@ -15,10 +15,10 @@ export type SpanKind =
   | "service";
 export type SpanStatus = "running" | "ok" | "failed" | "canceled" | "waiting";
 
-/** A stretch in which nothing of the run existed but its record. */
+/** A time in which only the run's record existed, and no process. */
 export interface Suspension {
   from: number;
-  /** Absent: it lasts. */
+  /** Absent: it has not ended. */
   to?: number;
   /** What the run waits for, in words. */
   reason: string;
@@ -34,7 +34,7 @@ export interface Span {
   /** Absent: it is not over. */
   end?: number;
   status: SpanStatus;
-  /** When a wait is over at the latest. */
+  /** The latest end of a wait. */
   until?: number;
   /** Id of the run, token or batch that it is about. */
   target?: string;
@@ -44,14 +44,14 @@ export interface Span {
   number?: number;
   error?: string;
   hostId?: string;
-  /** Where its attributes and events are asked for; absent: the run's owner tells all that is known of it. */
+  /** Where its attributes and events are fetched; absent: the run's owner has everything about it. */
   recorded?: { runId: string; spanId: string };
   suspensions: Suspension[];
 }
 
 export interface Trace {
   spans: Span[];
-  /** Of the run as a whole. */
+  /** The span of the run as a whole. */
   suspensions: Suspension[];
   /** When it first had a slot. */
   startedAt?: number;
@@ -244,18 +244,21 @@ export interface TraceRow {
   /** It has children, which are shown unless it is collapsed. */
   children: number;
   open: boolean;
-  /** A child run whose spans are not loaded yet. */
+  /** True: a child run whose spans are not loaded yet. */
   loadable: boolean;
   /** Number of spans that a group stands for. */
   grouped?: number;
   failedInGroup?: number;
 }
 
-/** Above so many rows, what is deeper than this is closed at first. */
+/** If there are more rows than this, deeper ones are collapsed at first. */
 const MANY_ROWS = 500;
 const DEEP = 2;
 
-/** What is closed when a trace is first shown: the deep parts of a large one, except those that lead to a failure. */
+/**
+ * Returns what is collapsed when a trace is first shown: the deep parts of a large one, except those that
+ * lead to a failure.
+ */
 export function closedAtFirst(spans: readonly Span[]): ReadonlySet<string> {
   if (spans.length <= MANY_ROWS) return new Set();
   const byId = new Map(spans.map((span) => [span.id, span]));
@@ -295,7 +298,7 @@ export function rowsOf(
     else byParent.set(parent, [span]);
   }
   const rows: TraceRow[] = [];
-  // A stack instead of recursion: nesting has no limit that a user's code would respect.
+  // Uses a stack instead of recursion, because user code can nest without limit.
   const stack: { span: Span; depth: number; members?: Span[] }[] = [];
   const push = (siblings: readonly Span[], depth: number) => {
     const items = groupsOf(siblings, (id) => byParent.has(id));

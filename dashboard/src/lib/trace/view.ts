@@ -4,10 +4,10 @@ export interface TimeWindow {
   to: number;
 }
 
-/** Nothing is longer in sight than the trace, and nothing shorter than this. */
+/** The visible window is never longer than the trace, nor shorter than this. */
 const LEAST_MS = 1;
 
-/** A window within a trace; null: all of it is in sight. */
+/** Clamps a window to the trace; null: all of it is visible. */
 export function within(window: TimeWindow, all: TimeWindow): TimeWindow | null {
   const length = Math.max(LEAST_MS, Math.min(window.to - window.from, all.to - all.from));
   if (length >= all.to - all.from) return null;
@@ -15,7 +15,7 @@ export function within(window: TimeWindow, all: TimeWindow): TimeWindow | null {
   return { from, to: from + length };
 }
 
-/** Zooms so that the time `around` stays where it is. `factor` below 1 shows less. */
+/** Zooms around the time `around`, which keeps its place. `factor` below 1 shows less. */
 export function zoomed(
   current: TimeWindow | null,
   all: TimeWindow,

@@ -1,6 +1,6 @@
 import { messageOf } from "#lib/api/errors.ts";
 
-/** An action that the server may refuse: whether one is under way, and why the last one failed. */
+/** An action that the server may refuse: whether it is in progress, and why the last one failed. */
 export class Attempt {
   busy = $state(false);
   problem = $state<string | null>(null);

@@ -1,6 +1,6 @@
 import { toast } from "./toasts.svelte.ts";
 
-/** Puts a text on the clipboard. False, with a toast that says so, where the browser refuses. */
+/** Copies a text to the clipboard. Returns false and shows a toast if the browser refuses. */
 export async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

@@ -3,7 +3,7 @@ export interface Column {
   /** A track of a CSS grid: a length in pixels, or `minmax()` from one. */
   width: string;
   align?: "right";
-  /** Not shown, but read out. */
+  /** Not shown, but read by screen readers. */
   quiet?: boolean;
   /** Left out where the table is too narrow: the highest first. Without it, it always stays. */
   drop?: number;

@@ -16,7 +16,7 @@ export function dismiss(id: number): void {
   if (index >= 0) toasts.splice(index, 1);
 }
 
-/** Says what happened, for six seconds; an error stays until it is closed. */
+/** Shows a message for six seconds; an error stays until it is closed. */
 export function toast(text: string, options: Partial<Omit<Toast, "id" | "text">> = {}): void {
   last += 1;
   const id = last;

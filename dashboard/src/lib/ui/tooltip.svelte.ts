@@ -9,7 +9,7 @@ export interface Tip {
 
 const DELAY_MS = 350;
 
-/** The one tooltip that is shown; `Tooltip.svelte` draws it. */
+/** The only visible tooltip; `Tooltip.svelte` draws it. */
 export const shown: { tip: Tip | null } = $state({ tip: null });
 let timer: ReturnType<typeof setTimeout> | undefined;
 let hiddenAt = 0;
@@ -29,7 +29,7 @@ export function tooltip(text: string, shortcut?: ShortcutId): Attachment<HTMLEle
   return (element) => {
     const show = (delay: number) => {
       clearTimeout(timer);
-      // The next one beside a tooltip that was just shown comes at once.
+      // A tooltip next to one that was just shown appears at once.
       const wait = Date.now() - hiddenAt < 300 ? 0 : delay;
       timer = setTimeout(() => {
         if (element.isConnected) shown.tip = { text, shortcut, anchor: element.getBoundingClientRect() };

@@ -1,4 +1,4 @@
-/** The rows of a list that are on screen, where all have one height: plain arithmetic, whatever the list's length. */
+/** Computes the visible rows of a list whose rows have one height, independent of the list's length. */
 export interface Visible {
   first: number;
   /** Number of rows drawn. */
@@ -18,7 +18,7 @@ export function visibleRows(
   return { first: Math.min(first, Math.max(0, total - 1)), count: Math.max(0, end - first) };
 }
 
-/** How far to scroll so that a row is in sight; null where it is. */
+/** Returns how far to scroll so that a row is visible; null if it is. */
 export function scrollToShow(
   index: number,
   scrollTop: number,

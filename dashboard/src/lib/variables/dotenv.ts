@@ -5,7 +5,7 @@ export interface DotenvLine {
 
 export interface Dotenv {
   variables: DotenvLine[];
-  /** Lines that are no assignment, numbered from 1. */
+  /** Numbers of lines that are not assignments, from 1. */
   problems: { line: number; text: string }[];
 }
 
@@ -14,7 +14,7 @@ const ESCAPES: Record<string, string> = { n: "\n", r: "\r", t: "\t", '"': '"', "
 
 /**
  * The assignments of a .env file: `NAME=value`, with quotes, escapes in double quotes, values over several lines in quotes,
- * comments and `export`. Of two of one name the last one counts.
+ * comments and `export`. The last assignment of a name counts.
  */
 export function parseDotenv(text: string): Dotenv {
   const lines = text.replace(/\r\n?/g, "\n").split("\n");
@@ -61,12 +61,12 @@ function endOf(value: string, quote: string): number {
 }
 
 export interface VariableChange extends DotenvLine {
-  /** `secret`: there is one whose value nobody can compare. */
+  /** `secret`: there is an existing secret, whose value can't be compared. */
   kind: "new" | "changed" | "same" | "secret";
   before?: string;
 }
 
-/** What setting these variables would change. */
+/** Returns what setting these variables would change. */
 export function changesOf(
   wanted: readonly DotenvLine[],
   existing: readonly { name: string; value: string; isSecret: boolean }[],

@@ -9,7 +9,7 @@ const PATH = "/api/v1/me/preferences";
 export const listViews = async (signal?: AbortSignal): Promise<View[]> =>
   (await request<Preferences>(PATH, { signal })).savedViews;
 
-/** Changes the list as it is on the server now: another tab may have added to it. */
+/** Changes the server's current list, because another tab may have added to it. */
 export async function changeViews(change: (views: View[]) => View[]): Promise<View[]> {
   const savedViews = change(await listViews());
   return (await request<Preferences>(PATH, { method: "PUT", body: { savedViews } })).savedViews;
@@ -21,7 +21,7 @@ export const withView = (views: readonly View[], view: View): View[] => {
   return same ? views.map((other) => (other === same ? { ...view, id: same.id } : other)) : [...views, view];
 };
 
-/** Whether a page's query is what a view holds, whatever the order of its parts. */
+/** Returns whether a page's query equals a view's, ignoring the order of its parts. */
 export function isSameQuery(a: string, b: string): boolean {
   const sorted = (text: string) => {
     const query = new URLSearchParams(text);
