@@ -3,7 +3,8 @@
  * durable operations are derived from the run's id, so every component that records one of them names the
  * same span, however often.
  */
-// The runtime imports this module at its start: it must not import zod.
+// The runtime imports this module at its start, so it imports only types: a schema would load zod.
+import type { OperationKind } from "./journal.ts";
 
 /** A span's parent, as in the W3C header `traceparent`. */
 export interface TraceContext {
@@ -58,6 +59,7 @@ export const contextOfRun = (runId: string, traceparent: string | null | undefin
   spanId: spanIdOfRun(runId),
 });
 
+/** What a trace calls each kind of operation. */
 const OPERATION_TYPES = {
   wait: "wait",
   token: "token",
@@ -66,9 +68,7 @@ const OPERATION_TYPES = {
   batch: "batch",
   "batch-trigger": "batch",
   step: "step",
-} as const;
-
-type OperationKind = keyof typeof OPERATION_TYPES;
+} as const satisfies Record<OperationKind, string>;
 
 /** Returns the OpenTelemetry kind of an operation's span. */
 export const operationSpanKind = (kind: OperationKind): "internal" | "producer" =>

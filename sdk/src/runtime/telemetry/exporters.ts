@@ -1,8 +1,9 @@
-import { type SpanContext, SpanKind, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
+import { type SpanContext, SpanStatusCode, TraceFlags } from "@opentelemetry/api";
 import type { SpanRecord } from "../../contract/telemetry.ts";
 import type { TelemetrySettings } from "../../define/telemetry-settings.ts";
 import { type ExportedResource, hrTime, ofRun, SCOPE } from "./otel-forms.ts";
 import type { RunMeterProvider } from "./run-meter.ts";
+import { SPAN_KINDS } from "./span-kinds.ts";
 import type { RunTracerProvider } from "./tracer-provider.ts";
 
 /** From now on, instrumentations record with the runtime's providers. */
@@ -18,13 +19,6 @@ export function enableInstrumentations(
   }
 }
 
-const KINDS = {
-  internal: SpanKind.INTERNAL,
-  server: SpanKind.SERVER,
-  client: SpanKind.CLIENT,
-  producer: SpanKind.PRODUCER,
-  consumer: SpanKind.CONSUMER,
-} as const;
 const CODES = { unset: SpanStatusCode.UNSET, ok: SpanStatusCode.OK, error: SpanStatusCode.ERROR } as const;
 
 /** A span in the form of OpenTelemetry's SDK (`ReadableSpan`), which exporters take. */
@@ -37,7 +31,7 @@ export function readableSpan(record: SpanRecord, resource: ExportedResource) {
     : undefined;
   return {
     name,
-    kind: KINDS[kind],
+    kind: SPAN_KINDS[kind],
     spanContext: () => own,
     parentSpanContext: parent,
     parentSpanId: parentSpanId ?? undefined,

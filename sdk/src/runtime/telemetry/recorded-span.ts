@@ -4,7 +4,6 @@ import {
   type Attributes as OtelAttributes,
   type Span,
   type SpanContext,
-  SpanKind,
   type SpanOptions,
   type SpanStatus,
   SpanStatusCode,
@@ -16,14 +15,7 @@ import { TELEMETRY_LIMITS } from "../../contract/telemetry-limits.ts";
 import { cutMiddle } from "../../contract/text.ts";
 import { attributesOf, setAttribute } from "./attributes.ts";
 import { preciseNow } from "./precise-now.ts";
-
-const KINDS: Record<SpanKind, SpanRecord["kind"]> = {
-  [SpanKind.INTERNAL]: "internal",
-  [SpanKind.SERVER]: "server",
-  [SpanKind.CLIENT]: "client",
-  [SpanKind.PRODUCER]: "producer",
-  [SpanKind.CONSUMER]: "consumer",
-};
+import { spanKindName } from "./span-kinds.ts";
 
 /** A recorded OpenTelemetry span, which is passed to its owner when it ends. */
 export class RecordedSpan implements Span {
@@ -50,7 +42,7 @@ export class RecordedSpan implements Span {
       ...ids,
       service: null,
       name: cutMiddle(String(name), TELEMETRY_LIMITS.nameBytes),
-      kind: KINDS[options.kind ?? SpanKind.INTERNAL] ?? "internal",
+      kind: spanKindName(options.kind),
       startTime: timeOf(options.startTime),
       endTime: null,
       status: "unset",
