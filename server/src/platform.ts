@@ -1,6 +1,7 @@
 import { copyFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { writeBundle } from "./bundle-cache.ts";
 import { buildDashboard } from "./dashboard-build.ts";
 import { bundleWorker } from "./worker-bundle.ts";
 import { readWranglerConfig, type WorkerSettings } from "./wrangler-config.ts";
@@ -32,7 +33,12 @@ function checkout(root: string): Platform {
   return {
     settings,
     async writeWorker(outfile) {
-      await bundleWorker({ root, main: settings().main, outfile, sourceMap: true });
+      await writeBundle({
+        root,
+        outfile,
+        cacheFile: join(root, "node_modules/.cache/acme-worker.mjs"),
+        bundle: () => bundleWorker({ root, main: settings().main, outfile, sourceMap: true }),
+      });
     },
     dashboard: (log) => buildDashboard(root, log),
     host: join(root, "container-host/src/main.ts"),
