@@ -41,7 +41,11 @@ export class Place {
     this.projectRef = projectRef;
   }
 
-  static async create(server: AcmeServer, folder: string, partitions: number): Promise<Place> {
+  static async create(
+    server: Pick<AcmeServer, "access">,
+    folder: string,
+    partitions: number,
+  ): Promise<Place> {
     const { adminToken } = JSON.parse(readFileSync(join(folder, "secrets.json"), "utf8")) as {
       adminToken: string;
     };

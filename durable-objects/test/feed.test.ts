@@ -172,3 +172,25 @@ it("is deleted when its retention has passed", async () => {
   expect(lines).toEqual([]);
   expect(await runDurableObjectAlarm(feed)).toBe(false);
 });
+
+it("is kept for the time that its organization has, from the last addition on", async () => {
+  const runId = newRunId(new Scene().ref.queueKey);
+  const feed = bindings.FEED.getByName(`run:${runId}`);
+  const week = 7 * 86_400_000;
+  const leftOf = () =>
+    runInDurableObject(feed, async (_, { storage }) => {
+      const until = Number(storage.sql.exec("SELECT value FROM meta WHERE key = 'keptUntil'").one().value);
+      expect(await storage.getAlarm()).toBeLessThanOrEqual(until);
+      return until - Date.now();
+    });
+  await feed.appendLogs(1, [line("a")], undefined, week);
+  expect(Math.round((await leftOf()) / 60_000)).toBe(week / 60_000);
+  await feed.appendLogs(1, [line("b")]);
+  expect(Math.round((await leftOf()) / 60_000)).toBe(week / 60_000);
+  await feed.appendLogs(1, [line("c")], undefined, 52 * week);
+  expect(Math.round((await leftOf()) / 60_000)).toBe((52 * week) / 60_000);
+  // The earlier alarm finds that it is not over.
+  expect(await runDurableObjectAlarm(feed)).toBe(true);
+  const { lines } = await stubs(bindings).feed(runId).listLogs({ after: 0, limit: 10 });
+  expect(lines).toHaveLength(3);
+});

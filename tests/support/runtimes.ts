@@ -62,9 +62,14 @@ async function installed(runtime: Program): Promise<string> {
   return path;
 }
 
-/** What a program of a folder prints. */
-export async function outputOf(runtime: Runtime, folder: string, file: string): Promise<string> {
-  const options = { cwd: folder, timeout: 60_000 };
+/** What a program of a folder prints. `env`: more variables of its environment. */
+export async function outputOf(
+  runtime: Runtime,
+  folder: string,
+  file: string,
+  env: Record<string, string> = {},
+): Promise<string> {
+  const options = { cwd: folder, timeout: 60_000, env: { ...process.env, ...env } };
   if (runtime === "Node.js 24") return (await run(process.execPath, [file], options)).stdout;
   const { arguments: args } = PROGRAMS[runtime];
   return (await run(await installed(runtime), [...args, file], options)).stdout;

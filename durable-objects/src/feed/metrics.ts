@@ -1,13 +1,13 @@
-import { DEFAULTS, type LogBatch, type MetricPoint, TELEMETRY_LIMITS } from "@acme/sdk/contract";
+import { type LogBatch, type MetricPoint, TELEMETRY_LIMITS } from "@acme/sdk/contract";
 import type { Sql } from "../lib/sql.ts";
 import { noteBatch } from "./batches.ts";
 
-/** Stores metric points, each batch once. Only the latest points within the retention time are kept. */
+/** Stores metric points, each batch once. Only the latest points since the time `since` are kept. */
 export function appendMetrics(
   sql: Sql,
   points: MetricPoint[],
   batch: LogBatch | undefined,
-  now: number,
+  since: number,
   limit: number = TELEMETRY_LIMITS.metricPoints,
 ): void {
   sql.transaction(() => {
@@ -22,7 +22,7 @@ export function appendMetrics(
       );
     }
     sql.exec("DELETE FROM metrics WHERE seq <= (SELECT max(seq) FROM metrics) - ?", limit);
-    sql.exec("DELETE FROM metrics WHERE time < ?", now - DEFAULTS.retentionMs);
+    sql.exec("DELETE FROM metrics WHERE time < ?", since);
   });
 }
 

@@ -45,6 +45,7 @@ export function feedObject<Env extends ObjectBindings>() {
     /** Null: nothing is stored yet. */
     #watches: Watches | null = null;
     #prolongedAt = 0;
+    #retentionMs: number | undefined;
     /** Readers that wait for the next record, by stream. */
     readonly #readers = new Map<string, Set<() => void>>();
     /** True: this life of the object has set the alarm that makes sure everything was sent. */
@@ -57,18 +58,23 @@ export function feedObject<Env extends ObjectBindings>() {
       if (hasTables(this.#sql)) this.#open();
     }
 
-    async appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number> {
-      return this.#appended((sql) => appendLogs(sql, attempt, entries, batch));
+    async appendLogs(
+      attempt: number,
+      entries: LogEntry[],
+      batch?: LogBatch,
+      keepMs?: number,
+    ): Promise<number> {
+      return this.#appended((sql) => appendLogs(sql, attempt, entries, batch), keepMs);
     }
 
-    async appendLogBatches(batches: NamedLogs[]): Promise<number[]> {
-      return this.#appended((sql) => appendLogBatches(sql, batches));
+    async appendLogBatches(batches: NamedLogs[], keepMs?: number): Promise<number[]> {
+      return this.#appended((sql) => appendLogBatches(sql, batches), keepMs);
     }
 
-    #appended<T>(append: (sql: Sql) => T): T {
+    #appended<T>(append: (sql: Sql) => T, keepMs: number | undefined): T {
       const watches = this.#watches ?? this.#create();
       const result = append(this.#sql);
-      this.#prolong();
+      this.#prolong(keepMs);
       if (watches.ofLogs) this.#makeSure();
       this.ctx.waitUntil(watches.sendLogs());
       return result;
@@ -78,10 +84,10 @@ export function feedObject<Env extends ObjectBindings>() {
       return this.#watches ? listLogs(this.#sql, filter) : { lines: [], next: null, dropped: 0 };
     }
 
-    async appendSpans(spans: SpanRecord[], batch?: LogBatch): Promise<void> {
+    async appendSpans(spans: SpanRecord[], batch?: LogBatch, keepMs?: number): Promise<void> {
       if (!this.#watches) this.#create();
       appendSpans(this.#sql, spans, batch);
-      this.#prolong();
+      this.#prolong(keepMs);
     }
 
     async listSpans(after: number, limit: number): Promise<StoredSpans> {
@@ -92,10 +98,10 @@ export function feedObject<Env extends ObjectBindings>() {
       return this.#watches ? spanOf(this.#sql, spanId) : null;
     }
 
-    async appendMetrics(points: MetricPoint[], batch?: LogBatch): Promise<void> {
+    async appendMetrics(points: MetricPoint[], batch?: LogBatch, keepMs?: number): Promise<void> {
       if (!this.#watches) this.#create();
-      appendMetrics(this.#sql, points, batch, Date.now());
-      this.#prolong();
+      this.#prolong(keepMs);
+      appendMetrics(this.#sql, points, batch, Date.now() - this.#keepMs());
     }
 
     async listMetrics(
@@ -220,6 +226,7 @@ export function feedObject<Env extends ObjectBindings>() {
       if (Date.now() >= keptUntil) {
         this.#watches = null;
         this.#prolongedAt = 0;
+        this.#retentionMs = undefined;
         await this.ctx.storage.deleteAll();
         return;
       }
@@ -240,9 +247,15 @@ export function feedObject<Env extends ObjectBindings>() {
       const meta = new Meta(this.#sql);
       const known = meta.get<number>("keptUntil");
       if (known !== null) return known;
-      const until = Date.now() + DEFAULTS.retentionMs;
+      const until = Date.now() + this.#keepMs();
       meta.set("keptUntil", until);
       return until;
+    }
+
+    /** The retention of the environment's organization, as the last addition stated it. */
+    #keepMs(): number {
+      this.#retentionMs ??= new Meta(this.#sql).get<number>("keepMs") ?? DEFAULTS.retentionMs;
+      return this.#retentionMs;
     }
 
     /**
@@ -256,16 +269,24 @@ export function feedObject<Env extends ObjectBindings>() {
     }
 
     /** Retention counts from the last addition, rounded to a day. */
-    #prolong(): void {
+    #prolong(keepMs: number = this.#keepMs()): void {
       const now = Date.now();
       const id = this.ctx.id.name ?? "";
       if (vitals.isDue("feed", id, now)) {
         const bytes = totalOf(this.#sql, "log_bytes") + totalOf(this.#sql, "span_bytes");
         vitals.note("feed", id, { bytes }, now);
       }
+      if (keepMs !== this.#keepMs()) {
+        this.#retentionMs = keepMs;
+        const meta = new Meta(this.#sql);
+        meta.set("keepMs", keepMs);
+        meta.set("keptUntil", now + keepMs);
+        // It may end earlier than the alarm that is set. Otherwise, `alarm` sets the later one.
+        if (!this.#makesSure) this.ctx.storage.setAlarm(now + keepMs);
+      }
       if (now - this.#prolongedAt < PROLONG_MS) return;
       this.#prolongedAt = now;
-      const until = now + DEFAULTS.retentionMs;
+      const until = now + keepMs;
       // The alarm that is already set reads this when it fires.
       if (this.#keptUntil() < until - PROLONG_MS) new Meta(this.#sql).set("keptUntil", until);
     }

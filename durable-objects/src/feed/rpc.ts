@@ -43,23 +43,24 @@ export interface NamedLogs {
   batch: LogBatch;
 }
 
+/** `keepMs`: for how long the organization of the feed keeps it after the last addition. Default: `DEFAULTS.retentionMs`. */
 export interface FeedRpc {
   /**
    * Returns the sequence number of the first line. Idempotent for entries with a batch: those of a stored
    * batch are skipped. A repeated latest batch of a sender returns its number again, an earlier one 0.
    */
-  appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch): Promise<number>;
+  appendLogs(attempt: number, entries: LogEntry[], batch?: LogBatch, keepMs?: number): Promise<number>;
   /**
    * Several batches in their order, each as `appendLogs`. What of them is sent again, together with later ones or without, gets
    * the numbers that it had.
    */
-  appendLogBatches(batches: NamedLogs[]): Promise<number[]>;
+  appendLogBatches(batches: NamedLogs[], keepMs?: number): Promise<number[]>;
   listLogs(filter: LogFilter): Promise<StoredLogs>;
   /** Idempotent for a batch, and for a span that has ended. */
-  appendSpans(spans: SpanRecord[], batch?: LogBatch): Promise<void>;
+  appendSpans(spans: SpanRecord[], batch?: LogBatch, keepMs?: number): Promise<void>;
   listSpans(after: number, limit: number): Promise<StoredSpans>;
   retrieveSpan(spanId: string): Promise<SpanRecord | null>;
-  appendMetrics(points: MetricPoint[], batch?: LogBatch): Promise<void>;
+  appendMetrics(points: MetricPoint[], batch?: LogBatch, keepMs?: number): Promise<void>;
   listMetrics(name: string, range: { from: number; to: number; limit: number }): Promise<MetricPoint[]>;
   metricNames(): Promise<string[]>;
   /**

@@ -29,7 +29,7 @@ export async function appendTelemetry(
   const store = openTelemetryStore(env);
   if (store.kind === "embedded")
     return store.append(environment, { ...batch, spans: batch.spans.filter((span) => !isKnown(span)) });
-  const logs = batch.logs.length === 0 ? [] : await new EmbeddedStore(env).appendLogs(batch);
+  const logs = batch.logs.length === 0 ? [] : await new EmbeddedStore(env).appendLogs(environment, batch);
   await store.append(environment, { ...batch, logs });
 }
 
@@ -64,7 +64,7 @@ export async function appendTelemetryOfRuns(env: Bindings, runs: BatchesOfRun[])
   const numbered: ReceivedBatch[] = [];
   const stored = await Promise.all(
     runs.map(async ({ environment, runId, batches }) => {
-      const append = feeds.appendLogsOfRun(runId, batches).then((withNumbers) => {
+      const append = feeds.appendLogsOfRun(environment, runId, batches).then((withNumbers) => {
         for (const batch of withNumbers) numbered.push({ environment, batch });
       });
       return (await isDone(runId, append)) ? batches.length : 0;

@@ -3,6 +3,7 @@ import type { Bindings } from "../bindings.ts";
 import { metricsFeed, runFeed, traceFeed } from "../objects.ts";
 import { seriesOf } from "./metric-series.ts";
 import { needsClickHouse } from "./needs-clickhouse.ts";
+import { retentionDaysOf } from "./retention.ts";
 import type {
   LogSearchPage,
   LogsOfRun,
@@ -16,6 +17,7 @@ import type {
 
 /** Points that a query reads at most. */
 const MAX_POINTS = 20_000;
+const DAY_MS = 86_400_000;
 
 /**
  * The store of a server that has none: logs and metrics of a run are in the run's feed, spans in the feed of their trace. It
@@ -31,14 +33,15 @@ export class EmbeddedStore implements TelemetryStore {
 
   async append(environment: string, batch: TelemetryBatch): Promise<void> {
     await Promise.all([
-      this.appendLogs(batch),
+      this.appendLogs(environment, batch),
       this.#appendSpans(environment, batch),
       this.#appendMetrics(environment, batch),
     ]);
   }
 
   /** Stores the lines that are of a run. Returns them with the numbers that they have in its log. */
-  async appendLogs({ sender, number, logs }: TelemetryBatch): Promise<LogRecord[]> {
+  async appendLogs(environment: string, { sender, number, logs }: TelemetryBatch): Promise<LogRecord[]> {
+    const keepMs = await this.#keepMs(environment);
     const byAttempt = groupBy(logs, ({ runId, attempt }) => (runId === null ? "" : `${runId} ${attempt}`));
     const stored = await Promise.all(
       [...byAttempt].map(async ([key, lines]) => {
@@ -46,7 +49,7 @@ export class EmbeddedStore implements TelemetryStore {
         if (key === "" || runId === null) return lines;
         const batch = { sender: `${sender} ${attempt}`, number };
         const entries = lines.map(({ runId, attempt, seq, ...entry }) => entry);
-        const first = await runFeed(this.#env, runId).appendLogs(attempt ?? 1, entries, batch);
+        const first = await runFeed(this.#env, runId).appendLogs(attempt ?? 1, entries, batch, keepMs);
         return first === 0 ? [] : lines.map((line, index) => ({ ...line, seq: first + index }));
       }),
     );
@@ -57,7 +60,11 @@ export class EmbeddedStore implements TelemetryStore {
    * Stores the lines of batches of one run, in their order. Returns the batches with the numbers that the lines have in its
    * log, also of lines that were stored before: another store may not have them yet.
    */
-  async appendLogsOfRun(runId: string, batches: TelemetryBatch[]): Promise<TelemetryBatch[]> {
+  async appendLogsOfRun(
+    environment: string,
+    runId: string,
+    batches: TelemetryBatch[],
+  ): Promise<TelemetryBatch[]> {
     const withLines = batches.filter(({ logs }) => logs.length > 0);
     if (withLines.length === 0) return batches;
     const named = withLines.map(({ sender, number, logs }) => {
@@ -65,7 +72,7 @@ export class EmbeddedStore implements TelemetryStore {
       const entries = logs.map(({ runId, attempt, seq, ...entry }) => entry);
       return { attempt, entries, batch: { sender: `${sender} ${attempt}`, number } };
     });
-    const firsts = await runFeed(this.#env, runId).appendLogBatches(named);
+    const firsts = await runFeed(this.#env, runId).appendLogBatches(named, await this.#keepMs(environment));
     const firstOf = new Map(withLines.map((batch, index) => [batch, firsts[index] ?? 0]));
     return batches.map((batch) => {
       const first = firstOf.get(batch) ?? 0;
@@ -75,22 +82,28 @@ export class EmbeddedStore implements TelemetryStore {
   }
 
   async #appendSpans(environment: string, { sender, number, spans }: TelemetryBatch): Promise<void> {
+    const keepMs = await this.#keepMs(environment);
     const byTrace = groupBy(spans, ({ traceId }) => traceId);
     await Promise.all(
       [...byTrace].map(([traceId, ofTrace]) =>
-        traceFeed(this.#env, environment, traceId).appendSpans(ofTrace, { sender, number }),
+        traceFeed(this.#env, environment, traceId).appendSpans(ofTrace, { sender, number }, keepMs),
       ),
     );
   }
 
   async #appendMetrics(environment: string, { sender, number, metrics }: TelemetryBatch): Promise<void> {
+    const keepMs = await this.#keepMs(environment);
     const byRun = groupBy(metrics, ({ runId }) => runId ?? "");
     await Promise.all(
       [...byRun].map(([runId, points]) => {
         const feed = runId === "" ? metricsFeed(this.#env, environment) : runFeed(this.#env, runId);
-        return feed.appendMetrics(points, { sender, number });
+        return feed.appendMetrics(points, { sender, number }, keepMs);
       }),
     );
+  }
+
+  async #keepMs(environment: string): Promise<number> {
+    return (await retentionDaysOf(this.#env, environment)) * DAY_MS;
   }
 
   async trace(

@@ -1,0 +1,40 @@
+import type { RunRow } from "@acme/durable-objects/rpc";
+
+const seconds = (ms: number | null): string | null => (ms === null ? null : (ms / 1000).toFixed(3));
+
+/** A run as the table of runs has it. */
+export const tableRow = (run: RunRow, retentionDays: number): object => ({
+  id: run.id,
+  environment_key: run.environmentKey,
+  task: run.task,
+  queue: run.queue,
+  status: run.status,
+  version: run.version,
+  concurrency_key: run.concurrencyKey,
+  tags: run.tags,
+  is_test: run.isTest ? 1 : 0,
+  attempts: run.attempts,
+  machine: run.machine,
+  deployment_version: run.deploymentVersion ?? "",
+  idempotency_key: run.userIdempotencyKey ?? run.idempotencyKey,
+  idempotency_key_scope: run.idempotencyKeyScope ?? "",
+  ttl_ms: run.ttlMs,
+  delay_until: seconds(run.delayUntil),
+  created_at: seconds(run.createdAt),
+  queued_at: seconds(run.queuedAt),
+  started_at: seconds(run.startedAt),
+  completed_at: seconds(run.completedAt),
+  expired_at: seconds(run.expiredAt),
+  updated_at: seconds(run.updatedAt),
+  usage_ms: Math.max(0, Math.round(run.usageMs)),
+  max_duration: run.maxDuration,
+  depth: run.depth,
+  parent_run_id: run.parentRunId,
+  root_run_id: run.rootRunId,
+  batch_id: run.batchId,
+  schedule_id: run.scheduleId,
+  replayed_from: run.replayedFrom,
+  bulk_actions: run.bulkActions,
+  error_message: run.errorMessage?.toWellFormed() ?? null,
+  retention_days: retentionDays,
+});
