@@ -252,7 +252,7 @@ export class Reporter {
     }
   }
 
-  /** The server refuses the report itself: one bad item must not hold up the others. */
+  /** The server refuses the report itself: one bad item must not delay the others. */
   async #refused(batch: ReportBatch, error: ApiError): Promise<void> {
     const parts = halves(batch);
     if (parts) {

@@ -130,7 +130,7 @@ export class TelemetrySender {
     if (refused.length > 0) this.#drop(refused, "the server says that this host did not hold these runs");
   }
 
-  /** The server refuses the request itself: one bad line must not hold up the others. */
+  /** The server refuses the request itself: one bad line must not delay the others. */
   async #refused(lines: Waiting[], error: ApiError): Promise<boolean> {
     const [line] = lines;
     if (lines.length === 1 && line) {

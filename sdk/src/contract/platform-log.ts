@@ -37,7 +37,7 @@ const VALUE_LENGTH = 300;
 const STACK_LINES = 12;
 const MOST_CAUSES = 4;
 
-/** Forms of credentials that are known by how they look: keys and tokens of ours, signed tokens, and what stands after `Bearer`. */
+/** Patterns of credentials: keys and tokens of this platform, signed tokens, and the text after `Bearer`. */
 const CREDENTIALS = [
   /\btr_(?:dev|prod|stg|preview|pat|oat|pub)[a-z]*_[\w-]{6,}/gi,
   /\bwhsec_[\w+/=-]{6,}/g,
@@ -111,7 +111,7 @@ export function platformLogRecord(
   };
 }
 
-/** A record as it is written: its fields beside what every record has. */
+/** Returns a record for output: its own fields and those that every record has. */
 const Flat = PlatformLogRecord.omit({ fields: true }).loose();
 
 const valuesOf = (fields: Record<string, unknown>): PlatformLogRecord["fields"] =>
@@ -122,7 +122,10 @@ const valuesOf = (fields: Record<string, unknown>): PlatformLogRecord["fields"] 
     }),
   );
 
-/** A line of a part's output as a record: what is none, such as a complaint of its engine, becomes the message of one. */
+/**
+ * Parses a line of a part's output as a record. Any other line, such as a message of its engine, becomes a
+ * record's message.
+ */
 export function parsePlatformLogLine(line: string, part: string): PlatformLogRecord {
   if (line.startsWith("{")) {
     try {
@@ -155,7 +158,7 @@ export interface PlatformLogSettings {
   format: PlatformLogFormat;
 }
 
-/** What `LOG_LEVEL` and `LOG_FORMAT` say; a value that is none of the known ones counts as not set. */
+/** Returns the settings of `LOG_LEVEL` and `LOG_FORMAT`. An unknown value counts as not set. */
 export function platformLogSettings(
   given: { LOG_LEVEL?: string | undefined; LOG_FORMAT?: string | undefined },
   defaults: PlatformLogSettings,

@@ -15,7 +15,7 @@
  *   the `:ref` of one of its projects, whose role, and for a token whose scopes, allow the operation.
  * - `host`: the credential of a container host that registered.
  * - `hostToken`, `adminToken`, `metricsToken`: the server's secrets for registering container hosts, for its administrator and for
- *   whoever scrapes its metrics.
+ *   scrapers of its metrics.
  * - `none`: no credential. The route is public, or checks a signature in its address itself.
  */
 export type Access =

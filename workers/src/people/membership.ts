@@ -55,7 +55,7 @@ export const membershipOf = (
 ): Promise<Membership | null> =>
   memberships.through(`${userId} ${environmentId}`, () => membershipNow(connection(), userId, environmentId));
 
-/** The same, as it is at this moment: for who keeps the answer. */
+/** Does the same without the cache, for callers that keep the answer. */
 export const membershipNow = async (
   connection: SqlConnection,
   userId: string,

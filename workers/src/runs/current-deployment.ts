@@ -5,7 +5,7 @@ import type { Bindings } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { environmentObjectOf } from "../objects.ts";
 
-/** The deployment that new runs of an environment go to, with its tasks and queues by name. */
+/** The deployment on which new runs of an environment start, with its tasks and queues by name. */
 export interface KnownDeployment extends IndexedManifest {
   deployment: DeploymentRef;
   promotion: number;
@@ -16,7 +16,10 @@ export interface KnownDeployment extends IndexedManifest {
 
 const cache = new Cache<KnownDeployment>(5_000);
 
-/** What the current deployment declares for a queue. It is not read from the cache, because the caller changes the queue. */
+/**
+ * Returns what the current deployment declares for a queue. It bypasses the cache, because the caller changes
+ * the queue.
+ */
 export async function declarationFor(
   env: Bindings,
   environmentKey: string,
@@ -26,12 +29,12 @@ export async function declarationFor(
   return known ? declarationOf(known, known, queue) : {};
 }
 
-/** The current deployment, at most 5 s old. Null when nothing was deployed yet. */
+/** Returns the current deployment, at most 5 s old; null if nothing was deployed yet. */
 export function currentDeployment(env: Bindings, environmentKey: string): Promise<KnownDeployment | null> {
   return cache.through(environmentKey, () => load(env, environmentKey));
 }
 
-/** The current deployment as the environment's object has it now. */
+/** Returns the current deployment from the environment's object. */
 export async function freshDeployment(
   env: Bindings,
   environmentKey: string,

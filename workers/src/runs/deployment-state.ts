@@ -1,7 +1,7 @@
 import type { DeploymentState } from "@acme/sdk/contract/api";
 import type { DeploymentRecord } from "../storage/repository.ts";
 
-/** Whoever builds an image has died, or lost its connection, when it has said nothing for this long. */
+/** After this long without news, the process that builds an image counts as dead. */
 export const BUILD_DEADLINE_MS = 60 * 60_000;
 
 export const deploymentState = (

@@ -37,8 +37,8 @@ export function checkDeclaredLimits({ tasks, limits = [] }: WorkerManifest): voi
 }
 
 /**
- * Returns the size of the bundle. Throws a 422 when a deployment of it to this environment is not possible: the bundle is
- * missing, or what its tasks declare is invalid.
+ * Returns the size of the bundle. Throws a 422 if it can't be deployed to this environment, because the
+ * bundle is missing or its tasks' declarations are invalid.
  */
 export async function requireDeployable(
   env: Bindings,
@@ -109,7 +109,7 @@ async function requireBundle(
   throw bundleCollected(version);
 }
 
-/** Answers to whoever asks for a version that was collected. */
+/** The response to a request for a version whose bundle was deleted. */
 export const bundleCollected = (version: string): Failure =>
   new Failure(
     422,
@@ -117,7 +117,7 @@ export const bundleCollected = (version: string): Failure =>
     `The bundle of version ${version} is not kept any more, because no run needs it: deploy that code again. Nothing was changed.`,
   );
 
-/** New runs go to this deployment from here on. Throws a 409 when its build has not succeeded. */
+/** Promotes a deployment: new runs start on it from now on. Throws a 409 if its build has not succeeded. */
 export async function promoteTo(
   env: Bindings,
   environment: EnvironmentRef,

@@ -7,12 +7,12 @@ import { Failure, runNotFound } from "../http/failure.ts";
 import { queueObjectOf } from "../objects.ts";
 import type { RunPreparation } from "./prepare-run.ts";
 
-/** `lease`: the lease of the run whose token the call shows; undefined where it shows a secret key. */
+/** `lease`: the lease of the run whose token the call carries; undefined for a secret key. */
 export type LeasedOperation = OperationRef & { lease?: number };
 
 /**
- * The operation that a call is made for; undefined: it isn't made for one. Throws where it is of another environment, or of
- * another run than the one whose token the call shows.
+ * Returns the operation for which a call is made; undefined if there is none. Throws if it belongs to another
+ * environment, or to another run than the call's token.
  */
 export function operationOf(c: Context<App>, environment: EnvironmentRef): LeasedOperation | undefined {
   const text = c.req.header(OPERATION_HEADER);
@@ -36,7 +36,7 @@ export function operationOf(c: Context<App>, environment: EnvironmentRef): Lease
   );
 }
 
-/** Throws a 400 when a call asks for a parent to be resumed without naming the operation that waits. */
+/** Throws a 400 if a call requests that a parent be resumed without naming the operation that waits. */
 export function checkResumable(operation: OperationRef | undefined, resumes: boolean | undefined): void {
   if (!resumes || operation) return;
   throw new Failure(
@@ -47,7 +47,10 @@ export function checkResumable(operation: OperationRef | undefined, resumes: boo
   );
 }
 
-/** The id of what the operation creates: the given one, or that of an earlier claim. Throws a 409 when its attempt is over. */
+/**
+ * Returns the id of what the operation creates: the given one, or that of an earlier claim. Throws a 409 if
+ * its attempt has ended.
+ */
 export async function claimTarget(
   env: Bindings,
   environment: EnvironmentRef,
@@ -61,7 +64,10 @@ export async function claimTarget(
   throw runNotFound(operation.runId);
 }
 
-/** The run itself, its parent if that waits for it, and so on: the runs that can't end before this one. */
+/**
+ * Returns the run itself, its parent if that waits for it, and so on: the runs that can't end before this
+ * one.
+ */
 export async function ancestorsOf(preparation: RunPreparation, runId: string): Promise<string[]> {
   const found: string[] = [];
   for (let id: string | null = runId; id !== null && !found.includes(id); ) {

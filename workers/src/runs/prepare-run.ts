@@ -34,26 +34,28 @@ export interface TriggerInput {
   task: string;
   body: TriggerBody;
   replayedFrom?: string;
-  /** The concurrency limits of the run that it is a copy of: those that are still declared hold, if the body names none. */
+  /**
+   * The concurrency limits of the original run: if the body names none, those that are still declared apply.
+   */
   limits?: string[];
-  /** The bulk action that replays it. */
+  /** The bulk action that replays the run. */
   bulkAction?: string;
-  /** Names the call: see `requestKeyOf`. */
+  /** Identifies the call: see `requestKeyOf`. */
   requestKey?: string;
-  /** The request's header. */
+  /** The request's `traceparent` header. */
   traceparent?: string;
   /** Milliseconds for which the caller waits for the run's end. */
   waitMs?: number;
-  /** Names the operation of a run that asks for it. */
+  /** The operation of a run that requests it. */
   operationKey?: string;
-  /** The parent waits for the run. */
+  /** True: the parent waits for the run. */
   parentWaits?: boolean;
 }
 
-/** One run to create, and where. Its id is made for that queue. */
+/** One run to create, and its queue, for which its id was made. */
 export interface PreparedRun extends Omit<QueuedRuns, "items"> {
   item: TriggerItem;
-  /** The queue has more partitions than this one. */
+  /** True: the queue has more partitions than this one. */
   split: boolean;
 }
 
@@ -67,7 +69,7 @@ export interface Family {
 }
 
 /**
- * Prepares the runs of one environment that triggers ask for. It remembers what it looked up, so all items of a batch go through
+ * Prepares the runs that triggers request in one environment. It caches lookups, so all items of a batch use
  * one instance. It lives as long as a request.
  */
 export class RunPreparation {
@@ -85,14 +87,17 @@ export class RunPreparation {
     this.#traceparent = traceparent;
   }
 
-  /** Throws a Failure that says what is wrong with the input; a large payload is in the blob store then, nothing else. */
+  /**
+   * Throws a Failure that says what is wrong with the input; at most a large payload is in the blob store
+   * then.
+   */
   async prepare(input: TriggerInput): Promise<PreparedRun> {
     const { env, environment } = this;
     const now = Date.now();
     const options = input.body.options ?? {};
     const locked =
       options.lockToVersion === undefined ? null : await this.#lockedTo(options.lockToVersion, input.task);
-    // A version may have tasks that the current one has no more: it is asked for its queues only.
+    // An older version may have tasks that the current one lacks, so only its queues are read.
     const current = locked
       ? await currentDeployment(env, environment.key)
       : await this.#deploymentFor(input.task);
@@ -152,8 +157,8 @@ export class RunPreparation {
   }
 
   /**
-   * The position of a child of this run. Throws a 404 for a parent that is not in this environment, and a 422 where the
-   * parent would wait in too long a chain of runs that wait.
+   * Returns the position of a child of this run. Throws a 404 for a parent that is not in this environment,
+   * and a 422 if the chain of waiting runs would become too long.
    */
   async familyOf(parentRunId: string, parentWaits = false): Promise<Family> {
     const parent = await remembered(this.#parents, parentRunId, () => this.retrieveRun(parentRunId));
@@ -177,7 +182,7 @@ export class RunPreparation {
     return { ...family, waitDepth };
   }
 
-  /** A child whose caller says nothing of a trace is of its parent's. */
+  /** A child without a trace context belongs to its parent's trace. */
   async #traceOf(parentRunId: string | undefined): Promise<string | undefined> {
     const asked = parseTraceparent(this.#traceparent);
     if (asked) return traceparentOf(asked);
@@ -185,7 +190,7 @@ export class RunPreparation {
     return parent ? traceparentOf(contextOfRun(parent.id, parent.traceparent)) : undefined;
   }
 
-  /** Null: there is no such run in this environment. */
+  /** Returns null if there is no such run in this environment. */
   async retrieveRun(runId: string): Promise<RunRecord | null> {
     const parts = parseRunId(runId);
     if (parts?.environmentKey !== this.environment.key) return null;
@@ -193,8 +198,8 @@ export class RunPreparation {
   }
 
   /**
-   * The concurrency limits of a run: those that its trigger names, or its task, and the task's own. Throws a 404 for a name that
-   * the current deployment does not declare.
+   * Returns the concurrency limits of a run: those that its trigger or else its task names, and the task's
+   * own. Throws a 404 for a name that the current deployment does not declare.
    */
   async #limitsOf(
     { body, limits }: TriggerInput,
@@ -220,7 +225,10 @@ export class RunPreparation {
     return [...named, ...(task?.limits?.filter(isTaskLimit) ?? [])];
   }
 
-  /** The current deployment; asked again before a task counts as unknown. Throws a 404 for a task it doesn't have. */
+  /**
+   * Returns the current deployment, reading it again before a task counts as unknown. Throws a 404 for a task
+   * it doesn't have.
+   */
   async #deploymentFor(task: string): Promise<KnownDeployment | null> {
     const { env, environment } = this;
     const cached = await currentDeployment(env, environment.key);
@@ -267,7 +275,7 @@ export class RunPreparation {
   }
 }
 
-/** What a run needs of the version that it was asked to run on. */
+/** Returns what a run needs from the requested version. */
 interface LockedVersion extends IndexedManifest {
   deployment: DeploymentRef;
   retry: TaskManifest["retry"];
@@ -282,7 +290,10 @@ function remembered<T>(known: Map<string, Promise<T>>, key: string, load: () => 
   return value;
 }
 
-/** A key's runs are together, as its limits are kept there; what is sent again goes where it went before. */
+/**
+ * Runs of a key are in one partition, where its limits are kept; a repeated request goes to the same
+ * partition as before.
+ */
 const spreadOf = ({ body, requestKey, operationKey }: TriggerInput): string =>
   body.options?.concurrencyKey || requestKey || operationKey || crypto.randomUUID();
 
@@ -311,13 +322,13 @@ function debounceOf({ debounce }: TriggerOptions, now: number): TriggerItem["deb
   };
 }
 
-/** Nobody waits for what a developer's machine did not take in that time. */
+/** A development run that was not started within this time is no longer of interest. */
 const DEFAULT_TTL_MS: Partial<Record<EnvironmentRef["type"], number>> = { DEVELOPMENT: 600_000 };
 
 const MINUTE_MS = 60_000;
 const REQUEST_MS = 60 * MINUTE_MS;
 
-/** On full minutes, so that the keys of a busy queue expire in one go. */
+/** Rounded to full minutes, so that the keys of a busy queue expire together. */
 const requestOf = (key: string | undefined, now: number): TriggerItem["request"] =>
   key === undefined ? undefined : { key, expiresAt: Math.ceil((now + REQUEST_MS) / MINUTE_MS) * MINUTE_MS };
 

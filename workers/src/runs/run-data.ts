@@ -6,7 +6,10 @@ import { jsonText } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
 import { offload, STORED, uploadedKey } from "../storage/packets.ts";
 
-/** The payload as it is stored. One above the inline limit is put into the blob store, and its key is stored instead. */
+/**
+ * Returns the payload for storage. A payload above the inline limit is put into the blob store, and its key
+ * is stored instead.
+ */
 export async function payloadOf(
   env: Bindings,
   environment: EnvironmentRef,
@@ -19,13 +22,16 @@ export async function payloadOf(
     const text = await uploadedKey(env, environment.key, String(body.payload));
     return { text, type };
   }
-  // Clients send JSON payloads either as they are or serialized already, with the type beside them.
+  // Clients send JSON payloads either plain or already serialized, together with the type.
   const serialized = typeof body.payload === "string" && options.payloadType !== undefined;
   const text = serialized ? (body.payload as string) : jsonText(body.payload, "payload");
   return offload(env, environment, { text, type });
 }
 
-/** Metadata as it is stored: JSON. Throws a Failure when it is no object, too large or nested too deeply. */
+/**
+ * Returns metadata as JSON for storage. Throws a Failure if it is not an object, too large or nested too
+ * deeply.
+ */
 export function metadataOf(options: TriggerOptions): string | undefined {
   if (options.metadata === undefined || options.metadata === null) return undefined;
   const text =
@@ -52,7 +58,7 @@ export function metadataOf(options: TriggerOptions): string | undefined {
   return text;
 }
 
-/** Undefined for text that is not JSON. */
+/** Returns undefined for text that is not JSON. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

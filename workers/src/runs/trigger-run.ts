@@ -10,8 +10,9 @@ import { type PreparedRun, RunPreparation, type TriggerInput } from "./prepare-r
 export type { TriggerInput } from "./prepare-run.ts";
 
 /**
- * Creates one run, or finds the one that its idempotency key belongs to. One object call, no database read. `admit` is called
- * before anything is created, once the input is known to be right; what it throws refuses the trigger.
+ * Creates one run, or finds the one that its idempotency key belongs to. One object call, no database read.
+ * `admit` is called after the input was validated and before anything is created; if it throws, the trigger
+ * is refused.
  */
 export async function triggerRun(
   env: Bindings,
@@ -25,7 +26,7 @@ export async function triggerRun(
 }
 
 /**
- * The child of an operation of a run, whose parent that run is. Sent again, it is the same child. Its id is known to the
+ * Creates the child of a run's operation. A repeated call returns the same child. Its id is known to the
  * parent's journal before it is created, so a later attempt at the operation finds it.
  */
 export async function triggerChild(

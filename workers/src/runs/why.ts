@@ -3,23 +3,26 @@ import { isFinal, publicStatus, RunStatus } from "@acme/sdk/contract";
 import type { WhyBlocker, WhyReason } from "@acme/sdk/contract/api";
 import { isoTime, optionalTime } from "../views/time.ts";
 
-/** What the objects that a run depends on say of it. */
+/** The facts from the objects that a run depends on. */
 export interface WhyFacts {
   run: RunHold;
   /** Slug of its environment. */
   environment: string;
   hold: QueueHold;
-  /** Its runs execute on a developer's machine, by `acme dev`. */
+  /** True: its runs execute on a developer's machine, with `acme dev`. */
   isDevelopment: boolean;
-  /** Hosts that are connected and could execute it. */
+  /** The number of connected hosts that could execute it. */
   hosts: number;
   now: number;
 }
 
-/** A count is not a count of all beyond this many. */
+/** Counts stop at this number. */
 const MAX_COUNTED = 1_000;
 
-/** What keeps a run from executing, the most important first. A run that executes or is over has one entry that says so. */
+/**
+ * Returns the reasons why a run does not execute, most important first. A run that executes or has ended has
+ * one entry that says so.
+ */
 export function blockersOf(facts: WhyFacts): WhyBlocker[] {
   const { run } = facts;
   switch (run.status) {
@@ -44,7 +47,7 @@ export function blockersOf(facts: WhyFacts): WhyBlocker[] {
   }
 }
 
-/** The place of a run that is queued, from 1. */
+/** Describes the place of a queued run, from 1. */
 export const positionOf = ({ status, ahead }: RunHold): number | undefined =>
   status === RunStatus.PENDING && !isFinal(status) ? ahead + 1 : undefined;
 

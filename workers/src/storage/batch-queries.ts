@@ -1,12 +1,12 @@
 import { sql } from "drizzle-orm";
 import type { SqlDatabase } from "./sql-database.ts";
 
-/** Above the ids of all batches, which are lower-case letters and digits. */
+/** Sorts after the ids of all batches, which are lower-case letters and digits. */
 const BEYOND = "batch_~";
 
 /**
- * Ids of batches that have runs, newest first. A batch may have 10,000 runs: instead of walking all of them, each step seeks
- * the greatest id below the last one.
+ * Returns the ids of batches that have runs, newest first. A batch may have 10,000 runs: instead of walking
+ * all of them, each step seeks the greatest id below the last one.
  */
 export function selectBatchIds(
   { db, tables }: SqlDatabase,

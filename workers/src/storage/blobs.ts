@@ -16,21 +16,21 @@ export interface SizedStream {
  */
 export interface BlobStore {
   /**
-   * Replaces what was there. A reader sees the old bytes or the new ones, never a part; a write that fails (also: a
-   * stream that ends before or after its size) changes nothing.
+   * Replaces the blob. A reader sees either the old or the new bytes, never a part. A failed write (including
+   * a stream that is shorter or longer than its size) changes nothing.
    */
   put(key: string, bytes: ArrayBuffer | ArrayBufferView | SizedStream): Promise<void>;
-  /** The bytes as a stream; null: there is nothing under this key. */
+  /** Returns the bytes as a stream; null if there is nothing under this key. */
   get(key: string): Promise<ReadableStream | null>;
-  /** In bytes; null: there is nothing under this key. */
+  /** Returns the size in bytes; null if there is nothing under this key. */
   size(key: string): Promise<number | null>;
-  /** Deleting what isn't there is fine. */
+  /** Deleting a missing blob is not an error. */
   delete(key: string): Promise<void>;
-  /** Deletes some of what is in a folder, and of the folders in it. True: nothing is left. */
+  /** Deletes some blobs of a folder and its subfolders. Returns true if nothing is left. */
   deleteUnder(folder: string): Promise<boolean>;
 }
 
-/** The blob store this Worker is bound to: R2 on Cloudflare, a folder on one machine. */
+/** Returns the blob store to which this Worker is bound: R2 on Cloudflare, a folder on one machine. */
 export function openBlobs(env: Bindings): BlobStore {
   if (env.BUNDLES) return new R2Blobs(env.BUNDLES);
   if (env.BLOBS) return new DiskBlobs(env.BLOBS);

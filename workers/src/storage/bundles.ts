@@ -1,9 +1,9 @@
 /**
- * Where a bundle lies in the blob store. Bundles are kept by organization: one that another organization uploaded can't be
- * deployed by whoever knows its hash.
+ * Returns the key of a bundle in the blob store. Bundles are kept by organization, so that knowing the hash
+ * of another organization's bundle is not enough to deploy it.
  */
 export const bundleKey = (organizationId: string, contentHash: string): string =>
   `bundles/${organizationId}/${contentHash}`;
 
-/** Where deployments of before that have their bundles: only a deployment that exists leads there. */
+/** The former location, without the organization. Only existing deployments refer to it. */
 export const formerBundleKey = (contentHash: string): string => `bundles/${contentHash}`;

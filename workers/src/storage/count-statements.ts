@@ -2,8 +2,8 @@ import { type SQL, sql } from "drizzle-orm";
 import { COUNT_COLUMNS, classColumns, ENDED_COLUMNS, ROLLUP_STEPS, SUM_COLUMNS } from "./rollup-columns.ts";
 
 /**
- * The parts of the statements that count facts of runs (`run-facts.ts`) which both databases share. They run before the rows
- * are stored, in the same transaction, and see which facts the stored rows have already.
+ * The parts of the statements counting facts of runs (`run-facts.ts`) that both databases share. They run
+ * before the rows are stored, in the same transaction, and check which facts the stored rows have already.
  */
 
 const list = (parts: readonly string[]): SQL => sql.raw(parts.join(", "));
@@ -15,7 +15,7 @@ const ENDED = Object.values(ENDED_COLUMNS)
 
 const countOf = (condition: string): string => `sum(CASE WHEN ${condition} THEN n ELSE 0 END)`;
 
-/** Each column of a rollup, from facts that were counted by what they have in common (`n`). */
+/** Each column of a rollup, from facts that are grouped and counted (`n`). */
 const SUMS: readonly string[] = [
   ...COUNT_COLUMNS.map((name) =>
     countOf(name === "finished" ? `kind = 'ended' AND time_class >= 0` : `counted_as = '${name}'`),
@@ -27,7 +27,7 @@ const SUMS: readonly string[] = [
   "sum(usage_ms)",
 ];
 
-/** `counted`: a table of facts with the columns that are named here, and how many are alike (`n`). */
+/** `counted`: a table of grouped facts with the columns named here, and their number (`n`). */
 export const insertRollups = (counted: SQL): SQL => sql`
   INSERT INTO run_rollups (${list([...KEY, ...SUM_COLUMNS])})
   SELECT environment_key, step, minute - minute % step, task, queue, machine, ${list(SUMS)}
@@ -43,12 +43,12 @@ export const IS_NEW_FACT = (
     WHEN 'started' THEN runs.started_at IS NULL WHEN 'ended' THEN runs.completed_at IS NULL ELSE false END))`;
 
 /**
- * Also of the same version, where the row was stored by a release that knew no fingerprints: a rebuild brings it then.
+ * Also rows of the same version, if an earlier release stored them without a fingerprint: a rebuild adds it.
  */
 export const IS_NEW_ERROR = (version: SQL): SQL =>
   sql`(runs.id IS NULL OR (runs.version <= ${version} AND runs.error_fingerprint IS NULL))`;
 
-/** Whether the row that is stored is replaced. */
+/** The condition that the stored row is replaced. */
 export const IS_REPLACED = sql.raw(
   "(excluded.version > runs.version OR (excluded.version = runs.version AND runs.error_fingerprint IS NULL AND excluded.error_fingerprint IS NOT NULL))",
 );
@@ -61,7 +61,10 @@ const COMES_BACK = `(error_groups.status = 'resolved' AND CASE
       OR (excluded.minute_count + CASE WHEN error_groups.minute = excluded.minute THEN error_groups.minute_count ELSE 0 END)
         > error_groups.ignored_until_rate))`;
 
-/** `fresh`: errors that were not counted before. `most` and `least` are the database's functions of two values. */
+/**
+ * `fresh`: errors that were not counted before. `most` and `least` are the database's maximum and minimum of
+ * two values.
+ */
 export const insertErrorGroups = (fresh: SQL, most: string, least: string): SQL => sql`
   INSERT INTO error_groups (environment_key, fingerprint, task, name, message, first_seen, last_seen, count, last_version,
     status, minute, minute_count)

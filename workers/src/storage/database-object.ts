@@ -20,8 +20,8 @@ import { sqliteUpsert } from "./sqlite-upsert.ts";
 class NothingChanged extends Error {}
 
 /**
- * The query side on one machine, where neither D1 nor Postgres is: the same repository over an object's SQLite. It
- * applies the migrations in its constructor, before any call is let in.
+ * The query side on one machine without D1 and Postgres: the same repository over an object's SQLite. It
+ * applies the migrations in its constructor, before it accepts calls.
  */
 export class DatabaseObject<Env> extends DurableObject<Env> implements Repository, SqlRpc {
   readonly #repository: Repository;
@@ -29,7 +29,8 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
   constructor(ctx: DurableObjectState, env: Env) {
     super(ctx, env);
     const db = drizzle(ctx.storage);
-    // What several queues send at one moment is one statement, one transaction and one flush to disk.
+    // Rows that several queues send at the same time share one statement, one transaction and one flush to
+    // disk.
     const commits = new GroupCommit<RunRow[]>((collect) => {
       const rows: RunRow[] = [];
       collect(rows);
@@ -45,13 +46,16 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     ctx.blockConcurrencyWhile(() => migrate(db, sqliteMigrations));
   }
 
-  /** One statement of the control plane, which builds its queries in the Worker. */
+  /** Executes one statement of the control plane, which builds its queries in the Worker. */
   async query(sql: string, params: unknown[], method: QueryMethod) {
     const rows = [...this.ctx.storage.sql.exec(sql, ...(params as SqlStorageValue[])).raw()];
     return { rows: method === "get" ? (rows[0] ?? []) : rows, rowCount: this.#changes() };
   }
 
-  /** Several in one transaction. Returns the number of rows that each one changed; null: a required one changed none. */
+  /**
+   * Executes several statements in one transaction. Returns the number of rows that each one changed; null if
+   * a required one changed none.
+   */
   async queryAtomically(statements: PlainStatement[]) {
     try {
       return this.ctx.storage.transactionSync(() =>
@@ -68,7 +72,10 @@ export class DatabaseObject<Env> extends DurableObject<Env> implements Repositor
     }
   }
 
-  /** Rows that the last INSERT, UPDATE or DELETE changed: SQLite's own count has no index writes in it. */
+  /**
+   * The rows that the last INSERT, UPDATE or DELETE changed. Unlike the cursor's count, SQLite's own count
+   * excludes index writes.
+   */
   #changes(): number {
     return this.ctx.storage.sql.exec<{ changed: number }>("SELECT changes() AS changed").one().changed;
   }

@@ -3,14 +3,14 @@ import { checkedKey, isBlobKey } from "./blob-key.ts";
 import type { BlobStore, SizedStream } from "./blobs.ts";
 import { wholeStream } from "./whole-stream.ts";
 
-/** Files that one call of `deleteUnder` deletes: each is a request to the disk service. */
+/** The number of files that one call of `deleteUnder` deletes. Each is a request to the disk service. */
 const DELETED_AT_ONCE = 200;
 
 const Listing = z.array(z.object({ name: z.string(), type: z.string() }));
 
 /**
  * Blobs in the folder of a writable disk service of plain workerd, which makes folders as needed and moves a finished
- * file into place. What it does and doesn't do: docs/decisions/0006-blobs-in-workerds-disk-service.md.
+ * file into place. docs/decisions/0006-blobs-in-workerds-disk-service.md describes its guarantees.
  */
 export class DiskBlobs implements BlobStore {
   readonly #disk: Fetcher;
@@ -60,7 +60,7 @@ export class DiskBlobs implements BlobStore {
     return left > 0;
   }
 
-  /** What is in a folder. Files that are being written have names with a dot in front: they are none of ours. */
+  /** Lists a folder. Files that are being written have names that begin with a dot, and are left out. */
   async #list(folder: string): Promise<z.infer<typeof Listing>> {
     const response = await this.#send(folder, "GET", null, [200, 404]);
     if (response.status === 200 && sizeOf(response) === null) {
@@ -78,7 +78,7 @@ export class DiskBlobs implements BlobStore {
   }
 }
 
-/** Null: not there, or a folder (which is listed, without a length). */
+/** Returns null if it does not exist, or is a folder (which is answered with a listing, without a length). */
 function sizeOf(response: Response): number | null {
   const length = response.headers.get("content-length");
   return response.status === 200 && length !== null ? Number(length) : null;

@@ -1,6 +1,9 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 
-/** The types of a project's own environments, by their slugs. A member's and a branch's have slugs of their own. */
+/**
+ * The types of a project's own environments, by their slugs. Members' environments and branches have other
+ * slugs.
+ */
 export const ENVIRONMENT_TYPES = {
   dev: "DEVELOPMENT",
   staging: "STAGING",

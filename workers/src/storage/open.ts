@@ -4,8 +4,8 @@ import type { Repository } from "./repository.ts";
 import { d1Repository } from "./sqlite-repository.ts";
 
 /**
- * The query side this Worker is bound to: Postgres where there is a Hyperdrive, else D1, else the database object. For
- * one request, or the life of one object: what it opens belongs to those.
+ * Returns the query side to which this Worker is bound: Postgres if there is a Hyperdrive, else D1, else the
+ * database object. It is for one request or the life of one object, which own its connections.
  */
 export function openRepository(env: Bindings): Repository {
   if (env.HYPERDRIVE) return postgresRepository(env.HYPERDRIVE.connectionString);

@@ -30,7 +30,7 @@ const extensionOf = (type: string): Extension => EXTENSIONS[type] ?? "txt";
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: false });
 
-/** Whether a text has to be measured in bytes: a shorter one cannot exceed the inline limit. */
+/** Returns whether a text has to be measured in bytes: a shorter one cannot exceed the inline limit. */
 export const mayBeLarge = (text: string | null | undefined): boolean =>
   text != null && text.length > LIMITS.inlineBytes / 4;
 
@@ -49,8 +49,8 @@ export async function offload(
 }
 
 /**
- * A packet's text and type, fetched from the blob store if it is there. Null for a reference that is not this environment's
- * or that leads to nothing.
+ * Returns a packet's text and type, fetched from the blob store if necessary; null for a reference that
+ * belongs to another environment or leads to nothing.
  */
 export async function resolve(env: Bindings, environmentKey: string, packet: Packet): Promise<Packet | null> {
   if (packet.type !== STORED) return packet;
@@ -63,8 +63,9 @@ export async function resolve(env: Bindings, environmentKey: string, packet: Pac
 }
 
 /**
- * The key of a client's upload. `path` is the path that the server gave it, or the name that it asked for. The client's signed
- * address allows writing to this key only, so an upload cannot replace what the server stored.
+ * Returns the key of a client's upload. `path` is the path that the server gave the client, or the name that
+ * it requested. The client's signed address allows writing only to this key, so an upload cannot replace what
+ * the server stored.
  */
 export function uploadKeyOf(environmentKey: string, path: string): string {
   const uploads = `packets/${environmentKey}/uploads/`;
@@ -79,7 +80,7 @@ export function uploadKeyOf(environmentKey: string, path: string): string {
   return uploads + name;
 }
 
-/** Stores a client's upload. Whether JSON is superjson follows from the content type, not from the name. */
+/** Stores a client's upload. The content type, not the name, tells superjson from JSON. */
 export async function storeUpload(
   env: Bindings,
   key: string,
@@ -91,7 +92,7 @@ export async function storeUpload(
   await openBlobs(env).put(withExtension(key, extension), bytes);
 }
 
-/** The key of what was uploaded under this path, of any type. Throws a 400 when nothing was. */
+/** Returns the key of the upload under this path, of any type. Throws a 400 if there is none. */
 export async function uploadedKey(env: Bindings, environmentKey: string, path: string): Promise<string> {
   const key = uploadKeyOf(environmentKey, path);
   const blobs = openBlobs(env);

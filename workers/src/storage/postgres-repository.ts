@@ -7,7 +7,7 @@ import type { SqlDatabase, SqlTables } from "./sql-database.ts";
 import { SqlRepository } from "./sql-repository.ts";
 
 type Rows<T> = { [Name in keyof T]: T[Name] extends { $inferSelect: infer Row } ? Row : never };
-/** Fails to compile when a table has other columns, or columns of other types, than on SQLite. */
+/** Fails to compile if a table's columns or their types differ from SQLite's. */
 const sameRows = (rows: Rows<typeof postgresTables>): Rows<SqlTables> => rows;
 const sameRowsBack = (rows: Rows<SqlTables>): Rows<typeof postgresTables> => rows;
 void [sameRows, sameRowsBack];
@@ -31,7 +31,8 @@ export function postgresRepository(url: string): SqlRepository & { end(): Promis
         await tx.execute(postgresUpsert(rows));
         await tx.execute(pruneRollups(rows));
       }),
-    // Two inserts at once would both find the same last version: the second waits for the first's environment row.
+    // Two concurrent inserts would find the same last version, so the second waits for the first's lock of
+    // the environment row.
     oneDeploymentAtATime: (environmentKey, insert) =>
       db.transaction(async (tx) => {
         await tx.execute(sql`SELECT key FROM environments WHERE key = ${environmentKey} FOR UPDATE`);

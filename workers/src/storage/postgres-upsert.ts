@@ -17,7 +17,10 @@ const FIELDS = Object.entries(getTableColumns(runs));
 const NAMES = FIELDS.map(([, column]) => column.name);
 const FIXED = new Set(["id", "environment_key", "task", "queue", "created_at"]);
 
-/** A whole number's column is read as double precision and cast, which rounds: a fraction must not stop the projection. */
+/**
+ * An integer column is read as double precision and cast, which rounds, because a fraction must not stop the
+ * projection.
+ */
 const readAs = (type: string): string =>
   type === "bigint" || type === "integer" ? "double precision" : type;
 
@@ -30,14 +33,15 @@ const CHANGES = raw(NAMES.filter((name) => !FIXED.has(name)).map((name) => `${na
 const whole = (index: number): SQL => sql.raw(`(value ->> ${index})::double precision::bigint`);
 
 /**
- * What counts each fact once: two statements that bring the same run at the same time would both see that nothing is stored. The
- * second waits here until the first is over. It is a statement of its own, before, so that the next one sees what was stored.
+ * Makes sure that each fact is counted once: two concurrent statements with the same run would both find
+ * nothing stored. The second waits here until the first is finished. It is a separate, earlier statement, so
+ * that the next one sees the stored rows.
  */
 export const lockCounts = (rows: RunRow[]): SQL => sql`
   SELECT pg_advisory_xact_lock(hashtextextended(key, 0)) FROM (
     SELECT value AS key FROM jsonb_array_elements_text(${JSON.stringify([...new Set(rows.map((row) => row.environmentKey))].sort())}::jsonb)) AS keys`;
 
-/** The one statement that brings these rows to the database: all or nothing. */
+/** Returns the one statement that stores these rows: all or none. */
 export function postgresUpsert(given: RunRow[]): SQL {
   const rows = newestOfEach(given);
   return sql`WITH counted AS MATERIALIZED (
@@ -66,10 +70,10 @@ export function postgresUpsert(given: RunRow[]): SQL {
     ) SELECT 1`;
 }
 
-/** Rollups that one statement deletes at most: more than a call adds. */
+/** The maximum number of rollups that one statement deletes, which is more than a call adds. */
 const PRUNED = 200;
 
-/** Deletes minutes that are not shown any more, of the environments whose rows these are. */
+/** Deletes minutes that are not shown any more, for the environments of these rows. */
 export const pruneRollups = (rows: RunRow[]): SQL => sql`
   DELETE FROM run_rollups WHERE ctid IN (
     SELECT ctid FROM run_rollups WHERE step = ${MINUTE_MS} AND time < ${Date.now() - MINUTES_KEPT_MS}

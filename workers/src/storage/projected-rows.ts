@@ -1,16 +1,17 @@
 import type { RunRow } from "@acme/durable-objects/rpc";
 
-/** JSON that a database refuses or cuts short: the zero character, and half of a surrogate pair. */
+/** Matches JSON that a database refuses or truncates: the zero character, and half of a surrogate pair. */
 const UNSTORABLE = /\\u0000|\\ud[89a-f]/;
 
 /**
- * Most characters of JSON in one parameter: SQLite takes 2 MB on Cloudflare, and a character is up to 3 bytes there.
+ * The maximum number of characters of JSON in one parameter: SQLite accepts 2 MB on Cloudflare, and a
+ * character has up to 3 bytes there.
  */
 const MOST_CHARACTERS = 600_000;
 
 /**
- * The newest version of each run, in order of ids: a statement may not meet a row twice, and two that lock rows in the
- * same order can't wait for each other.
+ * Returns the newest version of each run, in order of ids: a statement must not contain a row twice, and two
+ * statements that lock rows in the same order can't deadlock.
  */
 export function newestOfEach(rows: RunRow[]): RunRow[] {
   const newest = new Map<string, RunRow>();
@@ -23,13 +24,13 @@ export function newestOfEach(rows: RunRow[]): RunRow[] {
 
 type TagRow = [environmentKey: string, tag: string, createdAt: number, runId: string];
 
-/** A row for each tag and each bulk action of each run: both find runs by the same table. */
+/** Returns a row for each tag and each bulk action of each run, because both find runs by the same table. */
 export const tagsOf = (rows: RunRow[]): TagRow[] =>
   rows.flatMap((row) =>
     [...row.tags, ...row.bulkActions].map((tag): TagRow => [row.environmentKey, tag, row.createdAt, row.id]),
   );
 
-/** JSON of the value, with what databases can't store replaced by U+FFFD. */
+/** Returns the JSON of a value, with characters that databases can't store replaced by U+FFFD. */
 export function storableJson(value: unknown): string {
   const json = JSON.stringify(value);
   if (!UNSTORABLE.test(json)) return json;
@@ -41,7 +42,10 @@ export function storableJson(value: unknown): string {
 /** Whether the JSON fits into one parameter. */
 export const isShort = (json: string): boolean => json.length <= MOST_CHARACTERS;
 
-/** JSON arrays of the items, each short enough for one parameter (an item that is longer by itself goes alone). */
+/**
+ * Returns JSON arrays of the items, each short enough for one parameter (a longer item is alone in its
+ * array).
+ */
 export function jsonChunks<T>(items: T[]): string[] {
   if (items.length === 0) return [];
   const json = storableJson(items);

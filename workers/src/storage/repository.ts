@@ -14,9 +14,9 @@ export interface AccessToken {
   /** With spaces between them. */
   scopes: string;
   expiresAt: number | null;
-  /** Null: the token is the organization's own. */
+  /** Null: the token belongs to the organization itself. */
   userId: string | null;
-  /** Null also for a person who is not there any more. */
+  /** Null also for a person who no longer exists. */
   user: { id: string; email: string; name: string; image: string | null } | null;
 }
 
@@ -26,8 +26,8 @@ export interface DeploymentInput {
   contentHash: string;
   bundleBytes: number;
   manifest: WorkerManifest;
-  /** Its image is built next: it can't be promoted until that is finished. Absent: its runs need only the bundle. */
-  image?: { /** Null: it stays on the Engine that builds it. */ repository: string | null };
+  /** Its image is built next; until then it can't be promoted. Absent: its runs need only the bundle. */
+  image?: { /** Null: the image stays on the Engine that builds it. */ repository: string | null };
 }
 
 export interface DeploymentRecord extends Omit<DeploymentInput, "image"> {
@@ -43,24 +43,24 @@ export interface DeploymentRecord extends Omit<DeploymentInput, "image"> {
   /** `YYYYMMDD.N` (UTC), N from 1: unique in its environment. */
   version: string;
   createdAt: number;
-  /** When it was promoted last; null: never. */
+  /** When it was last promoted; null: never. */
   promotedAt: number | null;
   /** From when on nothing new may need its bundle, which is deleted then; null: it is kept. */
   collectedAt: number | null;
 }
 
 export interface DeploymentListOptions {
-  /** Only those older than the deployment with this id. */
+  /** Only deployments older than the one with this id. */
   after?: string;
-  /** Only those in this state; one that no deployment is ever in gives none. */
+  /** Only deployments in this state. An unknown state matches none. */
   status?: string;
   /** Only those whose bundles are kept. */
   kept?: boolean;
 }
 
 /**
- * All conditions must hold; of a list, any (an empty list matches nothing, an absent one everything). Times in
- * milliseconds since the epoch, both ends included.
+ * All conditions must hold; any value of a list may match (an empty list matches nothing, an absent one
+ * everything). Times are in milliseconds since the epoch, both ends included.
  */
 export interface RunFilter {
   statuses?: RunStatus[];
@@ -83,8 +83,8 @@ export interface RunFilter {
 }
 
 /**
- * Newest first. `after` and `before` are run ids: the page that follows or precedes that run, which need not be there
- * any more (its id says when it was created). One that isn't an id of this environment's run gives an empty page.
+ * Newest first. `after` and `before` are run ids: the page follows or precedes that run, which need not exist
+ * any more (its id contains its creation time). An id of another environment gives an empty page.
  */
 export interface RunPage {
   /** 1 to 1000. */
@@ -95,13 +95,16 @@ export interface RunPage {
 
 export interface RunListing {
   runs: RunRow[];
-  /** Run id to pass as `after` for the next page; null: this is the last. */
+  /** Run id to pass as `after` for the next page; null: this is the last page. */
   next: string | null;
-  /** Run id to pass as `before` for the previous page; null: this is the first. */
+  /** Run id to pass as `before` for the previous page; null: this is the first page. */
   previous: string | null;
 }
 
-/** All conditions must hold; of a list, any. Times in milliseconds since the epoch, both ends included. */
+/**
+ * All conditions must hold; any value of a list may match. Times are in milliseconds since the epoch, both
+ * ends included.
+ */
 export interface WaitpointFilter {
   statuses?: WaitpointRow["status"][];
   tags?: string[];
@@ -110,7 +113,7 @@ export interface WaitpointFilter {
   to?: number;
 }
 
-/** As {@link RunPage}, with ids of tokens. */
+/** Like {@link RunPage}, with ids of tokens. */
 export type WaitpointPage = RunPage;
 
 export interface WaitpointListing {
@@ -122,22 +125,22 @@ export interface WaitpointListing {
 /**
  * The query side: lists, search and history of runs, which follow the objects, and the record of accounts, keys and
  * deployments. Every question about runs is scoped by environment key. Calls may be sent again: each but
- * `createDeployment` is idempotent. Secrets are known by their SHA-256 (64 lower-case hex digits) only.
+ * `createDeployment` is idempotent. Secrets are stored only as their SHA-256 (64 lower-case hex digits).
  */
 export interface Repository extends RunProjection, WaitpointProjection {
-  /** Revoked keys are unknown. */
+  /** Returns null for a revoked key. */
   findEnvironmentByKeyHash(hash: string): Promise<EnvironmentRef | null>;
 
-  /** Revoked tokens are unknown; expired ones are not. */
+  /** Returns null for a revoked token, but not for an expired one. */
   findAccessToken(hash: string): Promise<AccessToken | null>;
-  /** Records that a key or token was used now, unless that was recorded a moment ago. */
+  /** Records that a key or token was used now, unless a recent use is recorded. */
   markUsed(kind: "key" | "accessToken", hash: string): Promise<void>;
 
   findEnvironment(organizationId: string, projectRef: string, slug: string): Promise<EnvironmentRef | null>;
   findEnvironmentByKey(environmentKey: string): Promise<EnvironmentRef | null>;
   /** For administrators: the organization does not matter, because project refs are unique. */
   findEnvironmentOfProject(projectRef: string, slug: string): Promise<EnvironmentRef | null>;
-  /** The environments of all projects of an organization; empty for an unknown organization. */
+  /** Returns the environments of all projects of an organization; none for an unknown organization. */
   environmentsOfOrganization(organizationSlug: string): Promise<EnvironmentRef[]>;
 
   /** Allocates the next version of the day (`YYYYMMDD.N`, UTC); two at once get two versions. */
@@ -158,24 +161,27 @@ export interface Repository extends RunProjection, WaitpointProjection {
   ): Promise<DeploymentRecord[]>;
   /** A version that becomes current is not collected. */
   markPromoted(id: string, at?: number): Promise<void>;
-  /** Ends a build, where it has not ended yet. Returns the deployment as it is then; null: there is none with this id. */
+  /**
+   * Ends a build that has not ended yet. Returns the resulting deployment; null if there is none with this
+   * id.
+   */
   finishBuild(
     id: string,
     result: { imageDigest: string } | { failure: string },
   ): Promise<DeploymentRecord | null>;
 
-  /** Adds rows and replaces those of lower versions, all or none; the same row twice in a call is fine. */
+  /** Adds rows and replaces those of lower versions, all or none. A call may contain the same row twice. */
   upsertRuns(rows: RunRow[]): Promise<void>;
   findRun(environmentKey: string, runId: string): Promise<RunRow | null>;
   listRuns(environmentKey: string, filter: RunFilter, page: RunPage): Promise<RunListing>;
-  /** The same over several environments, in one statement. */
+  /** Does the same over several environments in one statement. */
   listRunsOf(environmentKeys: string[], filter: RunFilter, page: RunPage): Promise<RunListing>;
-  /** Runs that match, by status; a status with none is absent. */
+  /** Counts matching runs by status. Statuses without runs are left out. */
   countRuns(environmentKey: string, filter: RunFilter): Promise<Partial<Record<RunStatus, number>>>;
-  /** Runs that are not over, by status; a status with none is absent. */
+  /** Counts unfinished runs by status. Statuses without runs are left out. */
   countUnfinished(environmentKey: string): Promise<Partial<Record<RunStatus, number>>>;
 
-  /** Ids of batches that have runs, newest first: at most `limit`, after the batch `after`. */
+  /** Returns the ids of batches that have runs, newest first: at most `limit`, after the batch `after`. */
   listBatchIds(environmentKey: string, limit: number, after?: string): Promise<string[]>;
 
   /** Adds rows and replaces those of lower versions. */

@@ -1,15 +1,18 @@
 import type { RunStatus } from "@acme/sdk/contract";
 
-/** Lengths of the steps that runs are counted in, in milliseconds. */
+/** Lengths of the steps in which runs are counted, in milliseconds. */
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 3_600_000;
 export const ROLLUP_STEPS = [MINUTE_MS, HOUR_MS] as const;
 
-/** How long the minutes are kept; hours are kept for good. Charts of minutes go back {@link MINUTES_SHOWN_MS} at most. */
+/**
+ * How long the minutes are kept; hours are kept forever. Charts of minutes go back {@link MINUTES_SHOWN_MS}
+ * at most.
+ */
 export const MINUTES_KEPT_MS = 12 * HOUR_MS;
 export const MINUTES_SHOWN_MS = 6 * HOUR_MS;
 
-/** What a run is counted as when it ends, by its last status. */
+/** The column in which an ended run is counted, by its last status. */
 export const ENDED_COLUMNS = {
   COMPLETED_SUCCESSFULLY: "completed",
   COMPLETED_WITH_ERRORS: "failed",
@@ -21,7 +24,10 @@ export const ENDED_COLUMNS = {
 } as const satisfies Partial<Record<RunStatus, string>>;
 export type EndedColumn = (typeof ENDED_COLUMNS)[keyof typeof ENDED_COLUMNS];
 
-/** Upper ends of the classes of times (how long runs waited, and how long they took); one class more is of longer ones. */
+/**
+ * Upper bounds of the classes of times (how long runs waited, and how long they took); longer times are in
+ * one further class.
+ */
 export const TIME_CLASSES_MS = [
   10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000,
   1_800_000, 3_600_000, 21_600_000, 86_400_000,
@@ -43,13 +49,16 @@ export const classColumn = (kind: TimeKind, number: number): ClassColumn =>
 export const classColumns = (kind: TimeKind): ClassColumn[] =>
   Array.from({ length: TIME_CLASSES }, (_, number) => classColumn(kind, number));
 
-/** Runs by what happened to them: created, started for the first time, ended after they had started, or ended as what. */
+/**
+ * Runs by what happened to them: created, started for the first time, ended after a start, and ended by
+ * status.
+ */
 export const COUNT_COLUMNS = ["created", "started", "finished", ...Object.values(ENDED_COLUMNS)] as const;
-/** Whole numbers that are added up. */
+/** Integer columns that are summed. */
 export const WHOLE_COLUMNS: readonly string[] = [
   ...COUNT_COLUMNS,
   ...classColumns("delay"),
   ...classColumns("duration"),
 ];
-/** All that is added up: `usage_ms` is of the runs that ended. */
+/** All summed columns. `usage_ms` is the usage of the runs that ended. */
 export const SUM_COLUMNS: readonly string[] = [...WHOLE_COLUMNS, "usage_ms"];

@@ -2,9 +2,10 @@ import type { RunRow } from "@acme/durable-objects/rpc";
 import { ENDED_COLUMNS, HOUR_MS, MINUTE_MS, timeClassOf } from "./rollup-columns.ts";
 
 /**
- * What happens to a run once: it is created, it starts, it ends, it fails with an error. A row says what has happened by then.
- * The statement that stores rows counts those facts that the row it replaces (or whose place it takes) did not have: so each is
- * counted once, however often and in whichever order the rows come, and a rebuilt query side counts the same.
+ * Facts happen to a run once: it is created, it starts, it ends, it fails with an error. A row contains the
+ * facts so far. The statement that stores rows counts the facts that the replaced row did not have. So each
+ * fact is counted once, however often and in whichever order the rows arrive, and a rebuilt query side has
+ * the same counts.
  */
 
 /** In the order in which the statements read it. */
@@ -18,9 +19,12 @@ export type RunFact = [
   machine: string,
   /** The minute in which it happened. */
   minute: number,
-  /** Of a run that ended: what as, in the names of {@link ENDED_COLUMNS}. Else the kind. */
+  /** For a run that ended, its outcome as named in {@link ENDED_COLUMNS}; otherwise the kind. */
   column: string,
-  /** Of a run that started: how long it had waited; of one that ended after it had started: how long it took. Else -1. */
+  /**
+   * For a run that started, the class of its waiting time; for one that ended after its start, of its
+   * duration; otherwise -1.
+   */
   timeClass: number,
   usageMs: number,
 ];
@@ -151,12 +155,12 @@ export const stepOf = (at: number, step: number): number => Math.floor(at / step
 
 const VERSION = /^(\d{8})\.(\d{1,6})$/;
 
-/** A deployment's version as a text that sorts as versions do; empty: none. */
+/** Returns a deployment's version as a text that sorts like versions; empty if there is none. */
 export function versionKey(version: string | null): string {
   const match = VERSION.exec(version ?? "");
   return match ? `${match[1]}.${(match[2] as string).padStart(6, "0")}` : (version ?? "");
 }
 
-/** The version that a key stands for; null: none. */
+/** Returns the version of a key; null if it has none. */
 export const versionOfKey = (key: string): string | null =>
   key.replace(/^(\d{8})\.0{1,5}(?=\d)/, "$1.") || null;

@@ -3,8 +3,8 @@ import { RunStatus as Status } from "@acme/sdk/contract";
 import type { RunFilter } from "./repository.ts";
 
 /**
- * Part of a list: the runs of one bulk action, with any of some tags, of one status or of one task. An index has them in the
- * list's order; the lists of several tags are merged by the database.
+ * Part of a list: the runs of one bulk action, of one status, of one task, or with any of several tags. An
+ * index has them in the list's order; the database merges the lists of several tags.
  */
 export interface Branch {
   bulkAction?: string;
@@ -13,14 +13,15 @@ export interface Branch {
   task?: string;
 }
 
-/** More than this many lists to merge, and walking all runs is likely the shorter way. */
+/** With more lists to merge than this, scanning all runs is probably faster. */
 const MOST_BRANCHES = 16;
 
 /**
- * The lists that, merged, hold what the filter asks for. A database asked for several values of an index's column at
- * once would have to collect and sort all that match, however many; asked for each by itself, it reads a page. The
- * narrowest comes first: a bulk action, tags, then statuses (unless it asks for successes, which are most of all), then tasks. One
- * branch without a condition is all runs. None: nothing can match.
+ * Returns the lists that, merged, contain all runs that the filter can match. A database asked for several
+ * values of an index's column at once would have to collect and sort all that match, however many; asked for
+ * each by itself, it reads a page. The narrowest comes first: a bulk action, tags, then statuses (unless it
+ * asks for successes, which are most of all), then tasks. One branch without a condition is all runs. None:
+ * nothing can match.
  */
 export function branchesOf(filter: RunFilter): Branch[] {
   const lists = [filter.statuses, filter.tasks, filter.versions, filter.tags, filter.queues, filter.machines];
@@ -35,7 +36,10 @@ export function branchesOf(filter: RunFilter): Branch[] {
   return [{}];
 }
 
-/** The index that has a branch without a bulk action or tags in the list's order. A batch and the like are few runs: they go first. */
+/**
+ * Returns the index that has a branch without a bulk action or tags in the list's order. Batches and similar
+ * groups have few runs, so their indexes are preferred.
+ */
 export function indexOf(filter: RunFilter, branch: Branch): string {
   if (filter.batch !== undefined) return "runs_of_batch";
   if (filter.parentRunId !== undefined) return "runs_of_parent";

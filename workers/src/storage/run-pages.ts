@@ -2,14 +2,14 @@ import type { RunRow } from "@acme/durable-objects/rpc";
 import { parseRunId } from "@acme/sdk/contract";
 import type { RunListing, RunPage } from "./repository.ts";
 
-/** Where a page begins and which way it goes. */
+/** The start and the direction of a page. */
 export interface PageStart {
   backwards: boolean;
-  /** The run next to the page; null: it begins at the newest. */
+  /** The run next to the page. Null: the page begins at the newest run. */
   anchor: { id: string; environmentKey: string; createdAt: number } | null;
 }
 
-/** Null: the page is next to something that isn't a run of these environments. */
+/** Returns null if the anchor is not a run of these environments. */
 export function startOf(environmentKeys: readonly string[], page: RunPage): PageStart | null {
   const backwards = page.before !== undefined;
   const id = page.before ?? page.after;
@@ -22,13 +22,13 @@ export function startOf(environmentKeys: readonly string[], page: RunPage): Page
 
 export const EMPTY_LISTING: RunListing = { runs: [], next: null, previous: null };
 
-/** Newest first; of one moment, by id from the end of the alphabet. The databases' order. */
+/** The databases' order: newest first, and runs of the same millisecond by descending id. */
 const newestFirst = (a: RunRow, b: RunRow): number =>
   b.createdAt - a.createdAt || (a.id < b.id ? 1 : a.id > b.id ? -1 : 0);
 
 /**
- * The page, from what was found in each branch: up to `limit + 1` rows from the anchor on. One row more than asked for
- * shows whether there is another page.
+ * Returns the page from the rows of each branch: up to `limit + 1` rows from the anchor on. The additional
+ * row shows whether there is another page.
  */
 export function listingOf(branches: RunRow[][], limit: number, { backwards, anchor }: PageStart): RunListing {
   const found = new Map(branches.flat().map((row) => [row.id, row]));

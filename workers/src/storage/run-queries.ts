@@ -7,7 +7,10 @@ import { type Branch, indexOf } from "./run-filter.ts";
 import type { PageStart } from "./run-pages.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
-/** The conditions of every query: the environment, and the filter without its tags, statuses and tasks. */
+/**
+ * Returns the conditions of every query: the environment, and the filter without its tags, statuses and
+ * tasks.
+ */
 function conditionsOf(database: SqlDatabase, environment: SQL, filter: RunFilter): SQL[] {
   const { runs } = database.tables;
   const conditions = [
@@ -27,7 +30,7 @@ function conditionsOf(database: SqlDatabase, environment: SQL, filter: RunFilter
   return conditions.filter((condition) => condition !== undefined);
 }
 
-/** Up to `limit` runs of one branch, from the anchor on. */
+/** Returns up to `limit` runs of one branch, from the anchor on. */
 export async function selectBranch(
   database: SqlDatabase,
   environmentKey: string,
@@ -53,12 +56,13 @@ export async function selectBranch(
     .limit(limit);
 }
 
-/** Characters of an environment's key. */
+/** The number of characters of an environment's key. */
 const KEY_LENGTH = 8;
 
 /**
- * Up to `limit` runs of several environments, from the anchor on, in one statement: each environment's list of each branch
- * gives as many ids at most, and what is sorted is those. A list's name is the environment's key and what its branch is of.
+ * Returns up to `limit` runs of several environments, from the anchor on, in one statement: each
+ * environment's list of each branch contributes at most that many ids, and only those are sorted. A list's
+ * name is the environment's key and the value of its branch.
  */
 export function selectOfEnvironments(
   database: SqlDatabase,
@@ -98,7 +102,7 @@ interface List {
   task?: string | SQL<never>;
 }
 
-/** Bulk actions or tags that `run_tags` lists the runs of. */
+/** The bulk actions or tags whose runs `run_tags` lists. */
 const labelsOf = ({ bulkAction, tags }: Branch): string[] | undefined =>
   bulkAction === undefined ? tags : [bulkAction];
 
@@ -131,8 +135,8 @@ function selectById(
 }
 
 /**
- * A query of the ids of up to `limit` runs with a tag or of a bulk action, from the anchor on: it walks the list of that and
- * sorts nothing.
+ * Returns a query for the ids of up to `limit` runs with a tag or of a bulk action, from the anchor on. It
+ * scans their index range and sorts nothing.
  */
 function idsWithLabel(
   database: SqlDatabase,
@@ -162,7 +166,10 @@ const orderOf = ([createdAt, id]: Column[], { backwards }: PageStart): SQL[] => 
   return [sql`${createdAt} ${direction}`, sql`${id} ${direction}`];
 };
 
-/** Rows past the anchor, in the direction of the page. If the anchor itself is gone, its id gives its place. */
+/**
+ * The condition for rows past the anchor, in the direction of the page. If the anchor no longer exists, its
+ * id gives its place.
+ */
 function beyond([createdAt, id]: Column[], { backwards, anchor }: PageStart): SQL[] {
   if (!anchor) return [];
   const known = sql`(SELECT created_at FROM runs WHERE id = ${anchor.id} AND environment_key = ${anchor.environmentKey})`;
@@ -171,8 +178,8 @@ function beyond([createdAt, id]: Column[], { backwards, anchor }: PageStart): SQ
 }
 
 /**
- * Runs by status. Those that succeeded are most of all, and no index has them by status: they are what is left of all
- * that match, so that with a filter of time or task, both counts read an index only.
+ * Counts runs by status. Most runs succeeded, and no index has them by status, so their number is the total
+ * minus the others: with a filter of time or task, both counts read only an index.
  */
 export async function countByStatus(
   database: SqlDatabase,
@@ -208,7 +215,9 @@ export async function countByStatus(
   return counts as Map<RunStatus, number>;
 }
 
-/** Runs that are not over, by status: one part of the index of runs that have not succeeded for each status. */
+/**
+ * Counts unfinished runs by status, with one range of the index of runs that have not succeeded per status.
+ */
 export function countUnfinished(
   { db, runsBy, tables }: SqlDatabase,
   environmentKey: string,

@@ -1,7 +1,7 @@
 import { eq } from "drizzle-orm";
 import type { SqlDatabase, SqlTables } from "./sql-database.ts";
 
-/** The columns of an EnvironmentRef: of environments, their projects and organizations. */
+/** The columns of an EnvironmentRef, from environments, their projects and organizations. */
 export const environmentColumns = ({ organizations, projects, environments }: SqlTables) => ({
   key: environments.key,
   id: environments.id,

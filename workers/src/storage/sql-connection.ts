@@ -10,10 +10,10 @@ import * as postgresTables from "./postgres-schema.ts";
 import type { SqlDatabase, SqlTables } from "./sql-database.ts";
 import * as sqliteTables from "./sqlite-schema.ts";
 
-/** A query that Drizzle has built and not run. */
+/** A query that Drizzle has built and not executed. */
 export type Statement = { toSQL(): { sql: string; params: unknown[] } } | SQL;
 
-/** A statement without whose effect the whole transaction must not be. */
+/** A statement of a transaction. */
 export interface Required {
   required: Statement;
 }
@@ -23,7 +23,7 @@ export const required = (statement: Statement): Required => ({ required: stateme
 export interface PlainStatement {
   sql: string;
   params: unknown[];
-  /** Undo everything if it changes no row. */
+  /** True: the whole transaction is rolled back if the statement changes no row. */
   required: boolean;
 }
 
@@ -37,10 +37,10 @@ export interface SqlConnection {
   tables: SqlTables;
   /**
    * Runs the statements in order and in one transaction: all or none. Resolves with the number of rows each one changed,
-   * or with null where a required one changed none: then nothing was done.
+   * or with null if a required one changed none, in which case nothing was done.
    */
   atomically(statements: (Statement | Required)[]): Promise<number[] | null>;
-  /** For a transaction: keeps others that lock the same organization out until it ends. SQLite has one writer anyway. */
+  /** Locks the organization until the transaction ends. SQLite has only one writer anyway. */
   lockOrganization(id: string): Statement;
 }
 
@@ -52,7 +52,7 @@ export interface SqlRpc {
 
 export type QueryMethod = "run" | "all" | "values" | "get";
 
-/** The database this Worker is bound to, chosen as `openRepository` does. */
+/** Returns the database to which this Worker is bound, chosen like in `openRepository`. */
 export function openSql(env: Bindings): SqlConnection {
   if (env.HYPERDRIVE) return postgresConnection(env.HYPERDRIVE.connectionString);
   if (env.DB) return d1Connection(env.DB);
@@ -68,7 +68,9 @@ const plain = (statement: Statement | Required, dialect: SQLiteAsyncDialect | Pg
   return { sql, params, required: "required" in statement };
 };
 
-/** D1 undoes a batch when a statement fails: this one does, if the one before it changed nothing. */
+/**
+ * D1 rolls a batch back when a statement fails, and this statement fails if the previous one changed nothing.
+ */
 const D1_GUARD = "SELECT json(CASE WHEN changes() = 0 THEN 'nothing changed' ELSE 'null' END)";
 
 const nothing = sql`SELECT 1`;
@@ -144,7 +146,7 @@ export function postgresConnection(url: string): SqlConnection & { end(): Promis
   };
 }
 
-/** Whether a write failed because such a row is there already. Drizzle wraps what the driver throws. */
+/** Returns whether a write failed because such a row exists already. Drizzle wraps the driver's error. */
 export function isUniqueViolation(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     if (/UNIQUE constraint failed|duplicate key value violates unique constraint/.test(cause.message))

@@ -23,7 +23,7 @@ import { selectEnvironments } from "./select-environments.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 import { listWaitpoints, upsertWaitpoint } from "./waitpoint-queries.ts";
 
-/** When a key or token was used is recorded once in this time at most. */
+/** The use of a key or token is recorded at most once in this time. */
 const USE_RESOLUTION_MS = 60_000;
 
 /** The query side over a SQL database. */
@@ -125,7 +125,8 @@ export class SqlRepository implements Repository {
       image && ({ status: "BUILDING", hasImage: true, imageRepository: image.repository } as const);
     const createdAt = Date.now();
     const day = new Date(createdAt).toISOString().slice(0, 10).replaceAll("-", "");
-    // Finds the next number and takes it in one statement. It is found as a number: of .9 and .10, the text's last is .9.
+    // Finds the next number and takes it in one statement. It is compared as a number, because as texts .9
+    // sorts after .10.
     const version = sql<string>`${`${day}.`} || (
       SELECT coalesce(max(CAST(substr(version, 10) AS INTEGER)), 0) + 1 FROM deployments
       WHERE environment_key = ${environmentKey} AND version LIKE ${`${day}.%`})`;
@@ -314,7 +315,7 @@ export class SqlRepository implements Repository {
     return selectEnvironments(this.#database).where(where).orderBy(asc(this.#tables.environments.slug));
   }
 
-  /** The row that must be there. */
+  /** Returns the row, which must exist. */
   async #one<T>(rows: PromiseLike<T[]> | T[]): Promise<T> {
     const row = (await rows)[0];
     if (!row) throw new Error("The database did not return the row that was just written");

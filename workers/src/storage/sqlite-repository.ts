@@ -14,7 +14,7 @@ export function sqliteRepository(
   return new SqlRepository({
     db,
     tables,
-    // Without statistics, SQLite takes any index that begins with the environment for as good as another.
+    // Without statistics, SQLite treats all indexes that begin with the environment as equal.
     runsBy: (index) => namedRuns(sql.raw(`SELECT * FROM runs INDEXED BY ${index}`)),
     upsertRuns,
     // SQLite has one writer.
@@ -24,14 +24,14 @@ export function sqliteRepository(
       sql`EXISTS (SELECT 1 FROM json_each(${column}) held WHERE ${isOneOf(sql`held.value`, values)})`,
     holds: (column, value) =>
       sql`EXISTS (SELECT 1 FROM json_each(${column}) held WHERE held.value = ${value})`,
-    // SQLite has no LATERAL, but the arguments of json_each may refer to what is left of it.
+    // SQLite has no LATERAL, but the arguments of json_each may refer to tables to its left.
     idsForEach: (values, select) => sql`
       SELECT found.value FROM json_each(${JSON.stringify(values)}) wanted, json_each((
         SELECT json_group_array(run_id) FROM (${select(sql`wanted.value`)}))) found`,
   });
 }
 
-/** Drizzle has no words for INDEXED BY; SQLite merges the inner query into the outer one. */
+/** Drizzle does not support INDEXED BY; SQLite merges the inner query into the outer one. */
 const namedRuns = (query: SQL): Subquery => new Subquery(query, getTableColumns(tables.runs), "runs");
 
 const isOneOf = (column: Column | SQL, values: string[]): SQL =>

@@ -14,12 +14,13 @@ import { errorFactsOf, groupedFactsOf } from "./run-facts.ts";
 import { runs } from "./sqlite-schema.ts";
 
 /**
- * Rows travel as one JSON parameter (a statement takes 100), as arrays in the order of the columns. MATERIALIZED makes
- * SQLite write each element out once; without it, it does so again for every column, which halves the speed.
+ * Rows travel as one JSON parameter (a statement takes 100), as arrays in the order of the columns.
+ * MATERIALIZED makes SQLite parse each element once; without it, it does so for every column, which halves
+ * the speed.
  */
 const FIELDS = Object.entries(getTableColumns(runs)) as [keyof RunRow, { name: string }][];
 const NAMES = FIELDS.map(([, column]) => column.name);
-/** What never changes after a run's first row is left as it is, and with it the indexes. */
+/** Columns that never change after a run's first row are not updated, and so their indexes are not either. */
 const FIXED = new Set(["id", "environment_key", "task", "queue", "created_at"]);
 
 const raw = (parts: string[]): SQL => sql.raw(parts.join(", "));
@@ -45,7 +46,7 @@ function prepared(build: () => SQL): (...params: Statement["params"]) => Stateme
 /** Where a parameter goes. */
 const PARAMETER = sql`${""}`;
 
-/** The statements that bring these rows to the database: they belong in one transaction. */
+/** Returns the statements that store these rows, for one transaction. */
 export function sqliteUpsert(given: RunRow[]): Statement[] {
   const rows = newestOfEach(given);
   const encoded = rows.map((row) => FIELDS.map(([field]) => row[field]));
@@ -60,7 +61,7 @@ export function sqliteUpsert(given: RunRow[]): Statement[] {
 
 const upsertRows = prepared(() => {
   const changes = raw(NAMES.filter((name) => !FIXED.has(name)).map((name) => `${name} = excluded.${name}`));
-  // Without `WHERE true`, the parser would take ON CONFLICT for a part of a join.
+  // Without `WHERE true`, the parser would treat ON CONFLICT as part of a join.
   return sql`WITH given AS MATERIALIZED (SELECT value FROM json_each(${PARAMETER}))
     INSERT INTO runs (${raw(NAMES)}) SELECT ${raw(NAMES.map((_, index) => `value ->> ${index}`))} FROM given WHERE true
     ON CONFLICT (id) DO UPDATE SET ${changes} WHERE ${IS_REPLACED}`;
@@ -119,10 +120,10 @@ const freshErrors = (): SQL => sql`
 const insertGroups = prepared(() => sql`${freshErrors()} ${insertErrorGroups(sql`fresh`, "max", "min")}`);
 const insertCounts = prepared(() => sql`${freshErrors()} ${insertErrorCounts(sql`fresh`)}`);
 
-/** Rollups that one statement deletes at most: more than a call adds. */
+/** The maximum number of rollups that one statement deletes, which is more than a call adds. */
 const PRUNED = 200;
 
-/** Deletes minutes that are not shown any more, of the environments whose rows these are. */
+/** Deletes minutes that are not shown any more, for the environments of these rows. */
 function prunings(rows: RunRow[]): Statement[] {
   const before = Date.now() - MINUTES_KEPT_MS;
   return [...new Set(rows.map((row) => row.environmentKey))].map((environmentKey) =>

@@ -21,7 +21,10 @@ export async function upsertWaitpoint({ db, tables }: SqlDatabase, given: Waitpo
     });
 }
 
-/** Tokens that match, newest first. One query a status: each walks an index in the list's order. */
+/**
+ * Returns matching tokens, newest first, with one query per status, each of which scans an index in the
+ * list's order.
+ */
 export async function listWaitpoints(
   database: SqlDatabase,
   environmentKey: string,
@@ -75,7 +78,7 @@ function conditionsOf(database: SqlDatabase, environmentKey: string, filter: Wai
   return conditions.filter((condition) => condition !== undefined);
 }
 
-/** The first or last id that a token of this moment can have. */
+/** Returns the first or last id that a token of this millisecond can have. */
 const boundary = (environmentKey: string, time: number, random: string): string =>
   `waitpoint_${environmentKey}${Math.min(Math.max(0, Math.floor(time)), 36 ** 9 - 1)
     .toString(36)

@@ -1,9 +1,9 @@
 import type { SizedStream } from "./blobs.ts";
 
 /**
- * The stream for a store that takes what it got for a whole blob, also when its source broke off. `body` has a known
- * length, which makes stores drop it if it fails; and it fails, before its last bytes are out, unless the source has
- * exactly `size` bytes. `sent` rejects then, too.
+ * Returns a stream for a store that would accept a truncated stream as a complete blob. `body` has a known
+ * length, so stores drop it if it fails; and it fails, before its last bytes are sent, unless the source has
+ * exactly `size` bytes. Then `sent` rejects too.
  */
 export function wholeStream({ stream, size }: SizedStream): { body: ReadableStream; sent: Promise<void> } {
   let seen = 0;

@@ -6,8 +6,8 @@ import { EmbeddedStore } from "./embedded-store.ts";
 import { openTelemetryStore, type ReceivedBatch, type TelemetryBatch } from "./store.ts";
 
 /**
- * A span of an attempt or of one of its operations, which the run's owner knows as well: a run that records nothing else needs no
- * feed of its trace. Another store, which is asked about many runs at once, has them all.
+ * A span of an attempt or of one of its operations, which the run's owner knows as well, so a run that
+ * records nothing else needs no feed of its trace. A store for queries over many runs keeps all of them.
  */
 const isKnown = ({ spanId, runId, attempt, attributes }: SpanRecord): boolean => {
   if (runId === null || attempt === null) return false;
@@ -18,8 +18,8 @@ const isKnown = ({ spanId, runId, attempt, attributes }: SpanRecord): boolean =>
 };
 
 /**
- * Stores a batch once. Log lines of a run always go through the run's feed, which gives them their numbers and sends them to
- * whoever watches the run; another store gets them with those.
+ * Stores a batch once. Log lines of a run always go through the run's feed, which numbers them and sends them
+ * to the run's watchers; another store gets the numbered lines.
  */
 export async function appendTelemetry(
   env: Bindings,

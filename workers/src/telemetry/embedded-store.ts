@@ -15,13 +15,13 @@ import type {
   TelemetryStore,
 } from "./store.ts";
 
-/** Points that a query reads at most. */
+/** The maximum number of points that a query reads. */
 const MAX_POINTS = 20_000;
 const DAY_MS = 86_400_000;
 
 /**
- * The store of a server that has none: logs and metrics of a run are in the run's feed, spans in the feed of their trace. It
- * finds what belongs to one run or one trace, and nothing else.
+ * The store of a server without ClickHouse: logs and metrics of a run are in the run's feed, spans in the
+ * feed of their trace. It finds only what belongs to one run or one trace.
  */
 export class EmbeddedStore implements TelemetryStore {
   readonly kind = "embedded";

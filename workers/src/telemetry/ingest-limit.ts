@@ -2,18 +2,24 @@ import type { Bindings } from "../bindings.ts";
 import { type RateLimit, TokenBucket } from "../http/token-bucket.ts";
 import type { TelemetryBatch } from "./store.ts";
 
-/** Spans, log lines and metric points of an environment: a run that logs 100,000 lines at once is no flood. */
+/**
+ * Limit of an environment's spans, log lines and metric points. A run that logs 100,000 lines at once is
+ * acceptable.
+ */
 const DEFAULT: RateLimit = { burst: 500_000, perSecond: 20_000 };
-/** More environments than that at once are let through: the limit is for the few that send too much. */
+/**
+ * The maximum number of environments that are counted. Others are not limited: the limit is for the few that
+ * send too much.
+ */
 const MAX_BUCKETS = 10_000;
 
 /**
- * A bucket for each environment. They are this isolate's, so that counting costs no call: several isolates let several times as much
- * through, each of what comes to it.
+ * One bucket per environment, in this isolate, so that counting needs no call. Several isolates together
+ * allow a multiple of the limit.
  */
 const buckets = new Map<string, TokenBucket>();
 
-/** `BURST,PER_SECOND`; undefined: it is neither. */
+/** Parses `BURST,PER_SECOND`; returns undefined for any other text. */
 export function parseTelemetryLimit(text: string | undefined): RateLimit | undefined {
   if (!text) return DEFAULT;
   const match = /^(\d{1,9}),(\d{1,9})$/.exec(text);
@@ -21,7 +27,10 @@ export function parseTelemetryLimit(text: string | undefined): RateLimit | undef
   return burst >= 1 && perSecond >= 1 ? { burst, perSecond } : undefined;
 }
 
-/** Counts a batch of an environment. 0: it may be stored; else for how many milliseconds its sender has to wait. */
+/**
+ * Counts a batch of an environment. Returns 0 if it may be stored, otherwise the milliseconds that its sender
+ * has to wait.
+ */
 export function takeTelemetry(
   env: Pick<Bindings, "TELEMETRY_RATE_LIMIT">,
   environment: string,

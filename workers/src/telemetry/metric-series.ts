@@ -1,7 +1,10 @@
 import type { MetricPoint } from "@acme/sdk/contract";
 import type { MetricQuery, MetricSeries } from "./store.ts";
 
-/** Points of one metric as series: one for each value of `groupBy`, in steps that begin at multiples of `step`. */
+/**
+ * Returns the points of one metric as series: one for each value of `groupBy`, in steps that begin at
+ * multiples of `step`.
+ */
 export function seriesOf(points: MetricPoint[], query: MetricQuery): MetricSeries[] {
   const groups = new Map<string, { unit: string; steps: Map<number, MetricSeries["points"][number]> }>();
   for (const point of points) {

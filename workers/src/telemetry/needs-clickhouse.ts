@@ -1,6 +1,6 @@
 import { Failure } from "../http/failure.ts";
 
-/** What only a store of many runs can answer. */
+/** The failure of a query that only a store of many runs can answer. */
 export const needsClickHouse = (what: string): Failure =>
   new Failure(
     501,

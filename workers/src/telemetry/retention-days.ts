@@ -1,15 +1,18 @@
 const DEFAULT_DAYS = 30;
-/** Each number of days has partitions of its own, so there are not many numbers: others count as the next one. */
+/** Each number of days has its own partitions, so only a few are possible: others are rounded up. */
 export const RETENTION_DAYS = [1, 3, 7, 14, 30, 60, 90, 180, 365, 730] as const;
 const MOST_DAYS = 730;
 
 export interface Retention {
   days: number;
-  /** By slug: those that have another one. */
+  /** Exceptions by organization slug. */
   ofOrganizations: ReadonlyMap<string, number>;
 }
 
-/** `DAYS[,ORGANIZATION=DAYS…]`, such as `30,acme=365`: the retention of all organizations, and of those that have another one. */
+/**
+ * Parses `DAYS[,ORGANIZATION=DAYS…]`, such as `30,acme=365`: the default retention, and exceptions for
+ * organizations.
+ */
 export function parseRetention(text: string | undefined): Retention | { problem: string } {
   let days = DEFAULT_DAYS;
   const ofOrganizations = new Map<string, number>();
@@ -26,6 +29,6 @@ export function parseRetention(text: string | undefined): Retention | { problem:
   return { days, ofOrganizations };
 }
 
-/** Never fewer than the number that was asked for; undefined: there is no such retention. */
+/** Rounds up to a possible number of days; returns undefined if it is too large. */
 const storedDays = (days: number): number | undefined =>
   days < 1 ? undefined : RETENTION_DAYS.find((known) => known >= days);

@@ -11,14 +11,14 @@ let parsed: { text: string | undefined; retention: Retention } | undefined;
 function retentionOf(text: string | undefined): Retention {
   if (parsed?.text !== text || !parsed) {
     const retention = parseRetention(text);
-    // A server whose setting is wrong answers no request (auth/configuration.ts), but its objects go on.
+    // A server with an invalid setting answers no request (auth/configuration.ts), but its objects continue.
     if ("problem" in retention) throw new Error(retention.problem);
     parsed = { text, retention };
   }
   return parsed.retention;
 }
 
-/** For how many days rows of an environment are kept: the retention of its organization. */
+/** Returns for how many days rows of an environment are kept: the retention of its organization. */
 export async function retentionDaysOf(env: Bindings, environment: string): Promise<number> {
   const { days, ofOrganizations } = retentionOf(env.TELEMETRY_RETENTION_DAYS);
   if (ofOrganizations.size === 0) return days;

@@ -14,8 +14,9 @@ import {
 } from "@acme/sdk/contract";
 
 /**
- * The spans of a run that follow from what its owner has recorded: of the run itself, its attempts and its durable operations.
- * They are there whatever became of the telemetry: of a run that waits in its queue, or whose host was lost.
+ * Derives the spans of the run, its attempts and its durable operations from what the run's owner has
+ * recorded. They exist even without telemetry, such as for a run that waits in its queue, or whose host was
+ * lost.
  */
 export function spansOfRun(run: RunTrace): SpanRecord[] {
   const traceId = traceIdOfRun(run.id, run.traceparent);

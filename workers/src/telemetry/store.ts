@@ -6,8 +6,9 @@ import { EmbeddedStore } from "./embedded-store.ts";
 import { retentionDaysOf } from "./retention.ts";
 
 /**
- * What one sender sends together. A sender numbers its batches in order and sends one again, with the same number, when it
- * did not get the answer: a batch that is stored already changes nothing. Sender and number name one batch of an environment.
+ * Records that one sender sends together. A sender numbers its batches in order, and repeats one with the
+ * same number if it did not get the answer: a stored batch changes nothing. Sender and number identify a
+ * batch within its environment.
  */
 export interface TelemetryBatch {
   sender: string;
@@ -27,24 +28,24 @@ export interface ReceivedBatch {
 export interface SpanPage {
   spans: SpanRecord[];
   next: string | null;
-  /** Spans of the trace that were not kept, because it has too many. */
+  /** The number of spans of the trace that were not kept, because it has too many. */
   dropped: number;
 }
 
 export interface LogsOfRun {
-  /** The lines after this sequence number, oldest first. */
+  /** Returns the lines after this sequence number, oldest first. */
   after: number;
   limit: number;
   levels?: LogLevel[];
-  /** Lines whose message contains this, whatever the case of its letters. */
+  /** Returns lines whose message contains this text, ignoring case. */
   text?: string;
 }
 
 export interface RunLogPage {
   logs: LogRecord[];
-  /** The sequence number to continue after; null: there is nothing after these lines for now. */
+  /** The sequence number after which to continue; null: there are no further lines for now. */
   next: number | null;
-  /** Lines at the beginning that are no longer kept. */
+  /** The number of lines at the beginning that are no longer kept. */
   dropped: number;
 }
 
@@ -52,12 +53,12 @@ export interface RunLogPage {
 export interface LogSearch {
   from: number;
   to: number;
-  /** Words that a message has to contain. */
+  /** Words that a message must contain. */
   text?: string;
   levels?: LogLevel[];
   tasks?: string[];
   runId?: string;
-  /** Properties that have these values. */
+  /** Properties that must have these values. */
   attributes?: { name: string; value: string }[];
   limit: number;
 }
@@ -76,20 +77,20 @@ export interface MetricQuery {
   step: number;
   runId?: string;
   attributes?: { name: string; value: string }[];
-  /** A series for each value of this attribute. */
+  /** The attribute for each of whose values there is a series. */
   groupBy?: string;
 }
 
 export interface MetricSeries {
-  /** Value of `groupBy`; empty without. */
+  /** The value of `groupBy`; empty without grouping. */
   group: string;
   unit: string;
   points: { time: number; min: number; max: number; sum: number; count: number; last: number }[];
 }
 
 /**
- * Keeps and finds spans, log lines and metric points. Everything is scoped by the key of an environment, which the server
- * knows from the request's credential or the run's id, never from what was sent.
+ * Keeps and finds spans, log lines and metric points. Everything is scoped by the key of an environment,
+ * which comes from the request's credential or the run's id, never from the request's contents.
  */
 export interface TelemetryStore {
   readonly kind: "embedded" | "clickhouse";
@@ -105,9 +106,11 @@ export interface TelemetryStore {
   ): Promise<SpanPage>;
   span(environment: string, traceId: string, spanId: string): Promise<SpanRecord | null>;
   logsOfRun(environment: string, runId: string, query: LogsOfRun): Promise<RunLogPage>;
-  /** Over all runs of the environment. Throws the Failure `needs_clickhouse` where the store can't. */
+  /** Searches all runs of the environment. Throws the Failure `needs_clickhouse` if the store can't. */
   searchLogs(environment: string, search: LogSearch, cursor: string | null): Promise<LogSearchPage>;
-  /** How many lines a search finds in each `step` milliseconds, by level. Like `searchLogs`. */
+  /**
+   * Returns how many lines a search finds in each `step` milliseconds, by level. Throws like `searchLogs`.
+   */
   countLogs(
     environment: string,
     search: LogSearch,
@@ -116,7 +119,7 @@ export interface TelemetryStore {
   metricSeries(environment: string, query: MetricQuery): Promise<MetricSeries[]>;
 }
 
-/** The store that the server is set up with: ClickHouse where there is an address of one, else the embedded one. */
+/** Returns the configured store: ClickHouse if its address is set, otherwise the embedded one. */
 export const openTelemetryStore = (env: Bindings): ClickHouseStore | EmbeddedStore =>
   hasClickHouse(env)
     ? new ClickHouseStore({

@@ -1,8 +1,8 @@
 import { momentOf, parseDuration } from "@acme/sdk/contract/api";
 
 /**
- * The time that a request is about, in milliseconds since the epoch: `period` ends now; without anything it is the last `usual`
- * milliseconds.
+ * Returns the time range of a request, in milliseconds since the epoch: `period` ends now; the default is the
+ * last `usual` milliseconds.
  */
 export function timeRange(
   query: { period?: string | undefined; from?: string | undefined; to?: string | undefined },
@@ -11,7 +11,7 @@ export function timeRange(
   const now = Date.now();
   if (query.period !== undefined) return { from: now - (parseDuration(query.period) ?? 0), to: now };
   const at = (text: string | undefined): number | null => (text === undefined ? null : momentOf(text, now));
-  // What is written now may have a time that is a little later.
+  // Records of this moment may have slightly later times, because clocks differ.
   const to = at(query.to) ?? now + 60_000;
   return { from: at(query.from) ?? to - usual, to };
 }

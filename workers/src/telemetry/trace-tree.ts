@@ -1,13 +1,13 @@
 import { publicStatus, type SpanRecord, spanIdOfAttempt, spanIdOfRun } from "@acme/sdk/contract";
 import type { Trace } from "./trace.ts";
 
-/** A span as it is shown: with an end where what it is part of is over, and with a parent that exists. */
+/** A span for display: it has an end if its attempt or run has ended, and a parent that exists. */
 export interface ShownSpan extends SpanRecord {
   isPartial: boolean;
   isCancelled: boolean;
 }
 
-/** All spans of a trace in the order of their starts. Only the first root has no parent. */
+/** Returns all spans of a trace in the order of their starts. Only the first root has no parent. */
 export function shownSpans(trace: Trace, runId: string): ShownSpan[] {
   const spans = [...trace.spans.values()].map((span) => shown(trace, span));
   const root = rootOf(trace, runId);
@@ -21,11 +21,14 @@ export function shownSpans(trace: Trace, runId: string): ShownSpan[] {
   return spans.sort((a, b) => orderOf(a) - orderOf(b) || depth(byId, a) - depth(byId, b));
 }
 
-/** An operation has whole milliseconds: what its code opened in the same one came before it. */
+/** An operation's times are whole milliseconds, so it sorts after spans of the same millisecond. */
 const orderOf = ({ startTime, attributes }: SpanRecord): number =>
   attributes["acme.operation"] !== undefined && Number.isInteger(startTime) ? startTime + 0.999 : startTime;
 
-/** Topmost span above the run: of the service that triggered it, where that sends its spans here too. */
+/**
+ * Returns the topmost span above the run, such as one of the service that triggered it, if that sends its
+ * spans here too.
+ */
 function rootOf({ spans }: Trace, runId: string): string {
   let id = spanIdOfRun(runId);
   const seen = new Set([id]);
@@ -37,14 +40,14 @@ function rootOf({ spans }: Trace, runId: string): string {
   }
 }
 
-/** A span whose parent nobody recorded is put below the attempt or run that recorded it. */
+/** A span whose parent was not recorded is put below the attempt or run that recorded it. */
 function foundParent({ spans }: Trace, { runId, attempt, spanId }: SpanRecord, root: string): string {
   const candidates =
     runId === null ? [] : [attempt === null ? "" : spanIdOfAttempt(runId, attempt), spanIdOfRun(runId)];
   return candidates.find((id) => id !== spanId && spans.has(id)) ?? root;
 }
 
-/** Parents that form a loop: those spans go below the root. */
+/** Spans whose parents form a cycle are put below the root. */
 function breakLoops(byId: Map<string, ShownSpan>, root: string): void {
   const safe = new Set([root]);
   for (const span of byId.values()) {
@@ -69,7 +72,7 @@ function depth(byId: Map<string, ShownSpan>, span: ShownSpan): number {
   return levels;
 }
 
-/** What has not ended when its attempt or run has, ended with that. */
+/** A span that is still open when its attempt or run has ended is shown as ended with it. */
 function shown({ runs }: Trace, span: SpanRecord): ShownSpan {
   const run = span.runId === null ? undefined : runs.get(span.runId);
   const isCanceled = run !== undefined && publicStatus(run.status) === "CANCELED";

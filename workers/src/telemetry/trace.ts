@@ -6,7 +6,7 @@ import { openRepository } from "../storage/open.ts";
 import { spansOfRun } from "./run-spans.ts";
 import { openTelemetryStore, type SpanPage } from "./store.ts";
 
-/** Spans and runs of a trace that are read at most. */
+/** The maximum numbers of spans and runs of a trace that are read. */
 const MAX_SPANS = 50_000;
 const MAX_RUNS = 2_000;
 const PAGE = 5_000;
@@ -16,13 +16,16 @@ export interface Trace {
   traceId: string;
   /** By span id. */
   spans: Map<string, SpanRecord>;
-  /** By run id: of the trace's runs, what their owners know. */
+  /** What the owners of the trace's runs know, by run id. */
   runs: Map<string, RunTrace>;
-  /** There are more than were read or kept. */
+  /** True: there are more spans or runs than were read or kept. */
   truncated: boolean;
 }
 
-/** The spans that the owners of runs know. A run of another environment is treated like one that never existed. */
+/**
+ * Reads the spans that the owners of runs know. A run of another environment is treated like one that never
+ * existed.
+ */
 export async function runTraces(env: Bindings, environment: string, runIds: string[]): Promise<RunTrace[]> {
   const byQueue = new Map<string, string[]>();
   for (const runId of runIds) {
@@ -43,8 +46,9 @@ export async function runTraces(env: Bindings, environment: string, runIds: stri
 }
 
 /**
- * The whole trace of a run: what was recorded of it, and what the owners of its runs know, which takes precedence. The runs are
- * found by their spans, by what they trigger, and by the root they have in common.
+ * Returns the whole trace of a run: its recorded spans, and those that the owners of its runs know, which
+ * take precedence. The runs are found through their spans, through their triggers, and through their common
+ * root.
  */
 export async function traceOf(env: Bindings, environment: string, run: RunTrace): Promise<Trace> {
   const traceId = traceIdOfRun(run.id, run.traceparent);
@@ -81,7 +85,7 @@ export async function traceOf(env: Bindings, environment: string, run: RunTrace)
     if (next.length === 0) break;
     for (const id of next) asked.add(id);
     for (const found of await runTraces(env, environment, next)) {
-      // A child can be of a trace of its own: its caller said so.
+      // A child can belong to another trace, if its caller said so.
       if (traceIdOfRun(found.id, found.traceparent) !== traceId) continue;
       runs.set(found.id, found);
       for (const { target } of found.operations) if (target && parseRunId(target)) runIds.add(target);
@@ -97,7 +101,7 @@ export async function traceOf(env: Bindings, environment: string, run: RunTrace)
   return { traceId, spans, runs, truncated };
 }
 
-/** What the owner knows counts; events and attributes that the runtime recorded are kept beside it. */
+/** The owner's data takes precedence; events and attributes that the runtime recorded are added to it. */
 const merged = (recorded: SpanRecord, known: SpanRecord): SpanRecord => ({
   ...known,
   endTime: known.endTime ?? recorded.endTime,

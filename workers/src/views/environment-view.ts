@@ -1,7 +1,7 @@
 import type { EnvironmentRef, EnvironmentSettings } from "@acme/durable-objects/rpc";
 import type { EnvironmentResponse } from "@acme/sdk/contract/api";
 
-/** An environment as the API shows it. */
+/** Returns an environment as the API shows it. */
 export const environmentView = (
   { id, slug, type }: EnvironmentRef,
   settings: EnvironmentSettings,

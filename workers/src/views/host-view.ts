@@ -2,7 +2,7 @@ import type { HostInfo, RegisteredHostRecord } from "@acme/durable-objects/rpc";
 import type { EnvironmentHost, HostBody } from "@acme/sdk/contract";
 import { isoTime, optionalTime } from "./time.ts";
 
-/** A host that was not seen for this long is not shown to those whose runs it executed. */
+/** A host that was not seen for this long is no longer shown to the organizations whose runs it executed. */
 const FORGOTTEN_MS = 24 * 3_600_000;
 
 function stateOf({ revokedAt, isConnected, drainingAt }: RegisteredHostRecord): HostBody["state"] {
@@ -11,7 +11,7 @@ function stateOf({ revokedAt, isConnected, drainingAt }: RegisteredHostRecord): 
   return drainingAt === null ? "connected" : "draining";
 }
 
-/** As administrators see it. */
+/** Returns a host as administrators see it. */
 export const hostView = (host: RegisteredHostRecord): HostBody => ({
   hostId: host.hostId,
   name: host.name ?? undefined,
@@ -24,7 +24,7 @@ export const hostView = (host: RegisteredHostRecord): HostBody => ({
   about: host.about,
 });
 
-/** As those see it whose runs it executes. Null: it doesn't concern them. */
+/** Returns a host as seen by the organizations whose runs it executes; null if it does not concern them. */
 export function environmentHostView(host: RegisteredHostRecord, now: number): EnvironmentHost | null {
   const state = stateOf(host);
   if (state === "revoked") return null;

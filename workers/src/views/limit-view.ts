@@ -2,7 +2,7 @@ import type { LimitBound, LimitKeyState, LimitState } from "@acme/durable-object
 import type { ConcurrencyLimitItem, ConcurrencyLimitKeyItem } from "@acme/sdk/contract/api";
 import { isoTime } from "./time.ts";
 
-/** A concurrency limit with a name, as the API shows it. */
+/** Returns a named concurrency limit as the API shows it. */
 export const limitView = ({
   name,
   perKey,

@@ -3,17 +3,17 @@ import type { Bindings } from "../bindings.ts";
 import { type Packet, resolve } from "../storage/packets.ts";
 
 /**
- * The packet that a run or token refers to, for those who read it. Where the blob store no longer has it, its reference
- * is shown as text.
+ * Returns the packet that a run or token refers to, for readers. If the blob store no longer has it, its
+ * reference is shown as text.
  */
 export async function shownPacket(env: Bindings, environmentKey: string, packet: Packet): Promise<Packet> {
   return (await resolve(env, environmentKey, packet)) ?? { text: packet.text, type: "text/plain" };
 }
 
 /**
- * JSON that shows a packet's value; undefined for the value `undefined`. JSON is returned as it was written. Values of
- * superjson that JSON cannot express are replaced by the closest ones that it can. A text that is not valid for its type is
- * shown as a string, so everything that was stored can be read.
+ * Returns JSON that shows a packet's value; undefined for the value `undefined`. JSON is returned unchanged.
+ * Superjson values that JSON cannot express are replaced by the closest ones that it can. A text that is
+ * invalid for its type is shown as a string, so everything that was stored can be read.
  */
 export function jsonOfPacket({ text, type }: Packet): string | undefined {
   try {
@@ -25,7 +25,7 @@ export function jsonOfPacket({ text, type }: Packet): string | undefined {
       return JSON.stringify(deserialize(JSON.parse(text) as Parameters<typeof deserialize>[0]), plain);
     }
   } catch {
-    // Neither a type's claim nor the depth of a value may keep a run from being read.
+    // Neither a wrong type nor the depth of a value may make a run unreadable.
   }
   return JSON.stringify(text);
 }
@@ -40,7 +40,10 @@ function plain(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** The JSON of an object with more members, whose values are JSON already; those that are undefined are left out. */
+/**
+ * Returns the JSON of an object with additional members, whose values are JSON already; undefined ones are
+ * left out.
+ */
 export function jsonWith(object: object, members: Record<string, string | undefined>): string {
   const own = JSON.stringify(object).slice(1, -1);
   const more = Object.entries(members).flatMap(([name, json]) =>

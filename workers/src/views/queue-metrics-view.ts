@@ -7,11 +7,11 @@ import { isoTime } from "./time.ts";
 export interface MinuteSpan {
   from: number;
   to: number;
-  /** Minutes of a point. */
+  /** Length of each point's interval, in minutes. */
   resolution: number;
 }
 
-/** A queue over time, with the delays of the whole time. */
+/** A queue's activity over time, with the delays of the whole time. */
 export function metricsView(partitions: MetricsMinute[][], span: MinuteSpan): QueueMetrics {
   const delays: number[] = [];
   for (const minute of partitions.flat())
@@ -28,7 +28,10 @@ export function metricsView(partitions: MetricsMinute[][], span: MinuteSpan): Qu
 /** Later than any minute. */
 const NONE = Number.POSITIVE_INFINITY;
 
-/** A queue over time, from what its partitions counted. What did not change is what it was before. */
+/**
+ * Returns a queue's activity over time, from the counts of its partitions. Minutes without changes keep the
+ * previous state.
+ */
 export function metricsPoints(partitions: MetricsMinute[][], span: MinuteSpan): QueueMetricsPoint[] {
   const points: QueueMetricsPoint[] = [];
   const states = partitions.map((minutes) => ({ minutes, next: 0, queued: 0, running: 0 }));
@@ -36,7 +39,7 @@ export function metricsPoints(partitions: MetricsMinute[][], span: MinuteSpan): 
     const sum = { queued: 0, running: 0, started: 0, ended: 0 };
     const delays: number[] = [];
     for (const state of states) {
-      // Those before the span say how it began.
+      // Minutes before the span determine its initial state.
       for (; (state.minutes[state.next]?.minute ?? NONE) < start; state.next++) follow(state);
       let { queued, running } = state;
       for (; (state.minutes[state.next]?.minute ?? NONE) < start + span.resolution; state.next++) {
@@ -61,7 +64,7 @@ export function metricsPoints(partitions: MetricsMinute[][], span: MinuteSpan): 
   return points;
 }
 
-/** Goes on to the next minute: the state at its end is the state from then on. */
+/** Advances to the next minute: the state at its end is the state from then on. */
 function follow(state: { minutes: MetricsMinute[]; next: number; queued: number; running: number }): void {
   const minute = state.minutes[state.next];
   if (!minute) return;
@@ -69,7 +72,7 @@ function follow(state: { minutes: MetricsMinute[]; next: number; queued: number;
   state.running = minute.runningLast;
 }
 
-/** The delay that such a part of the runs did not exceed, interpolated within its class. Null: no run was started. */
+/** Returns a quantile of the delays, interpolated within its class; null if no run was started. */
 export function quantile(delays: number[], part: number): number | null {
   const total = delays.reduce((sum, count) => sum + (count ?? 0), 0);
   if (total === 0) return null;

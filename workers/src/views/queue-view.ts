@@ -6,13 +6,13 @@ const TASK_PREFIX = "task/";
 
 export const queueIdOf = (queueKey: string): string => `queue_${queueKey}`;
 
-/** A queue's name in the API: that of a task's own queue is the task's id. */
+/** Returns a queue's name in the API. The name of a task's own queue is the task's id. */
 export const queueNameOf = (queue: string): Pick<QueueItem, "name" | "type"> =>
   queue.startsWith(TASK_PREFIX)
     ? { name: queue.slice(TASK_PREFIX.length), type: "task" }
     : { name: queue, type: "custom" };
 
-/** A queue as the API shows it. */
+/** Returns a queue as the API shows it. */
 export function queueView(queueKey: string, stats: QueueStats): QueueItem {
   const { queue, running, pending, notYetQueued, settings, declared, overrides } = stats;
   const limit = <N extends QueueLimitName>(name: N) => {

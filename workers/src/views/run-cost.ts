@@ -2,13 +2,13 @@ import { env } from "cloudflare:workers";
 import { MACHINE_PRESETS } from "@acme/sdk/contract";
 import { z } from "zod";
 
-/** US cents for a second on each machine, and for each run that started (`run`). What is absent costs nothing. */
+/** US cents per second on each machine, and per started run (`run`). Absent entries cost nothing. */
 const PriceList = z.partialRecord(z.enum([...MACHINE_PRESETS, "run"]), z.number().min(0).max(1_000_000));
 type PriceList = z.infer<typeof PriceList>;
 
 /**
- * The list prices of Trigger.dev's cloud, so that what a run shows there and here can be compared. `MACHINE_PRICES`
- * replaces them; `{}` makes everything free.
+ * The list prices of Trigger.dev's cloud, so that costs can be compared. `MACHINE_PRICES` replaces them; `{}`
+ * makes everything free.
  */
 const DEFAULT_PRICES: PriceList = {
   micro: 0.00169,
@@ -38,16 +38,16 @@ let prices: PriceList | undefined;
 function currentPrices(): PriceList {
   if (prices === undefined) {
     const parsed = parsePrices((env as { MACHINE_PRICES?: string }).MACHINE_PRICES);
-    // A server whose price list is wrong answers no request (auth/configuration.ts), so nobody is shown this.
+    // A server with an invalid price list answers no request (auth/configuration.ts), so nobody sees this.
     prices = "problem" in parsed ? {} : (parsed as PriceList);
   }
   return prices;
 }
 
-/** US cents for a second on a machine, or for the start of a run. */
+/** Returns US cents per second on a machine, or per start of a run. */
 export const priceOf = (what: keyof PriceList, list: PriceList = currentPrices()): number => list[what] ?? 0;
 
-/** What a run has cost so far, in US cents: its time on its machine, and its start. */
+/** Returns what a run has cost so far, in US cents: its time on its machine, and its start. */
 export function costOf(
   run: { machine: string; usageMs: number; startedAt: number | null },
   list: PriceList = currentPrices(),

@@ -6,7 +6,10 @@ import type { App, Bindings } from "../bindings.ts";
 import { invalid } from "../http/failure.ts";
 import { shownPacket } from "./packet-view.ts";
 
-/** Milliseconds that the request waits for the run's end, 0 by default. Throws a 400 for an invalid `wait`. */
+/**
+ * Returns the milliseconds that the request waits for the run's end, 0 by default. Throws a 400 for an
+ * invalid `wait`.
+ */
 export function waitOf(c: Context<App>): number {
   if (c.req.query("wait") === undefined) return 0;
   const query = ResultQuery.safeParse(c.req.query());
@@ -14,7 +17,7 @@ export function waitOf(c: Context<App>): number {
   return (query.data.wait ?? 0) * 1000;
 }
 
-/** The result of a finished run, with its output also when that is in the blob store. */
+/** Returns the result of a finished run, including an output from the blob store. */
 export async function resultOf(
   env: Bindings,
   environmentKey: string,

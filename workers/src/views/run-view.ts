@@ -6,7 +6,7 @@ import { jsonOfPacket, jsonWith, shownPacket } from "./packet-view.ts";
 import { costOf } from "./run-cost.ts";
 import { isoTime, optionalTime } from "./time.ts";
 
-/** A run as lists and related runs show it. */
+/** Returns a run as shown in lists and as a related run. */
 export function summaryOf(run: RunRow): RunSummary {
   const status = publicStatus(run.status);
   const final = isFinal(run.status);
@@ -48,7 +48,7 @@ export const listedOf = (run: RunRow, environment: EnvironmentRef) => ({
   env: { id: environment.id, name: environment.slug },
 });
 
-/** The JSON of a run with everything it brought and left (`RetrieveRunResponse`). Packets in the blob store are fetched. */
+/** Returns the complete JSON of a run (`RetrieveRunResponse`). Packets in the blob store are fetched. */
 export async function retrievedJson(
   env: Bindings,
   run: RunRecord,

@@ -21,7 +21,7 @@ export const scheduleView = (schedule: ScheduleRecord, environment: EnvironmentR
   environments: [{ id: environment.id, type: environment.type }],
 });
 
-/** A schedule as its runs show it. */
+/** Returns a schedule as its runs show it. */
 export const runScheduleView = (schedule: ScheduleRecord): RunSchedule => ({
   id: schedule.id,
   externalId: schedule.externalId ?? undefined,
@@ -35,7 +35,7 @@ export const generatorOf = (expression: string): z.infer<typeof ScheduleGenerato
   description: inWords(expression),
 });
 
-/** What can't be said in words is said as it was given. */
+/** An expression that can't be described in words is shown unchanged. */
 function inWords(expression: string): string {
   try {
     return cronstrue.toString(expression);

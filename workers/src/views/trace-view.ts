@@ -42,7 +42,7 @@ function stateOf(span: ShownSpan, now: number) {
 const eventsOf = (events: SpanEvent[]) =>
   events.map(({ name, time, attributes }) => ({ name, time: isoTime(time), properties: attributes }));
 
-/** The trace as one tree, below the topmost span that leads to the run. */
+/** Returns the trace as one tree, below the topmost ancestor of the run. */
 export function traceTree(trace: Trace, runId: string, now: number) {
   const nodes = new Map<string, TraceTreeSpan>();
   let rootSpan: TraceTreeSpan | undefined;
@@ -74,7 +74,7 @@ export function traceTree(trace: Trace, runId: string, now: number) {
   return { trace: { traceId: trace.traceId, rootSpan, truncated: trace.truncated } };
 }
 
-/** One page of the trace's spans. `after`: the id of the last span of the page before. */
+/** Returns one page of the trace's spans. `after`: the id of the last span of the previous page. */
 export function tracePage(
   trace: Trace,
   runId: string,

@@ -6,7 +6,7 @@ import { blockersOf, positionOf, type WhyFacts } from "../runs/why.ts";
 import { queueIdOf, queueNameOf } from "./queue-view.ts";
 import { isoTime } from "./time.ts";
 
-/** Why a run is not executing, as the API shows it. */
+/** Returns why a run is not executing, as the API shows it. */
 export function whyView(runId: string, facts: WhyFacts, environment: EnvironmentRef): WhyResponse {
   const { run } = facts;
   const blockers = blockersOf(facts);

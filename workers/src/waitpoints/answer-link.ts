@@ -5,7 +5,7 @@ import { Failure } from "../http/failure.ts";
 const DEFAULT_MS = 7 * 86_400_000;
 const MAX_MS = 30 * 86_400_000;
 
-/** When a link that is made now ends. Throws a 400 unless that is within 30 days. */
+/** Returns when a link that is created now expires. Throws a 400 unless that is within 30 days. */
 export function linkExpiry(expiresIn: string | undefined, now: number): number {
   const ms = expiresIn === undefined ? DEFAULT_MS : parseDuration(expiresIn);
   if (ms !== null && ms > 0 && ms <= MAX_MS) return now + ms;
@@ -16,10 +16,13 @@ export function linkExpiry(expiresIn: string | undefined, now: number): number {
   );
 }
 
-/** What is signed: a link is good for this token, until then. */
+/** The signed text: a link is valid for this token, until this time. */
 const textOf = (id: string, expiresAt: string): string => `${id}:${expiresAt}`;
 
-/** The address of the page that asks the token's question. Its last part is `EXPIRES.KEY-ID.SIGNATURE`. */
+/**
+ * Returns the address of the page that shows the token's question. Its last part is
+ * `EXPIRES.KEY-ID.SIGNATURE`.
+ */
 export function answerLink(
   signer: Signer,
   base: string,
@@ -30,7 +33,9 @@ export function answerLink(
   return { url: `${base}/answer/${id}/${expires}.${signer.sign("answer", textOf(id, expires))}`, expiresAt };
 }
 
-/** When the link with this signature ends; null: it is none of this token, or has ended. */
+/**
+ * Returns when the link with this signature expires; null if it is not a link of this token, or has expired.
+ */
 export function verifiedExpiry(signer: Signer, id: string, signature: string, now: number): number | null {
   const [, expires = "", rest = ""] = /^([0-9a-z]{1,11})\.(.{1,512})$/.exec(signature) ?? [];
   const expiresAt = Number.parseInt(expires, 36);

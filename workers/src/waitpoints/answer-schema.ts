@@ -1,17 +1,20 @@
 import { type Schema, Validator } from "@cfworker/json-schema";
 import { Failure } from "../http/failure.ts";
 
-/** Problems that a refusal names. */
+/** The maximum number of problems that a refusal names. */
 const NAMED = 5;
-/** Largest answer to a token that has a schema. */
+/** The maximum size of an answer to a token that has a schema. */
 const ANSWER_LENGTH = 64 * 1024;
 
 /** References can make a small schema exponentially large to check. */
 const REFUSED = ["$ref", "$dynamicRef", "$recursiveRef"];
-/** Forms check these. Here they would cost more than the text is long, at the expense of others. */
+/**
+ * Only forms check these. On the server their cost can exceed the length of the text, at the expense of other
+ * requests.
+ */
 const UNCHECKED = ["pattern", "patternProperties", "uniqueItems"];
 
-/** Throws a 422 for what is no JSON schema, or refers to another. */
+/** Throws a 422 if it is not a JSON schema, or refers to another one. */
 export function checkSchema(schema: Schema): void {
   if (holdsKey(schema, REFUSED)) throw unusable(`it must not refer to others by ${REFUSED.join(", ")}`);
   try {
@@ -24,7 +27,7 @@ export function checkSchema(schema: Schema): void {
 const unusable = (why: string): Failure =>
   new Failure(422, "invalid_schema", `The token's schema can't be used: ${why}. No token was created.`);
 
-/** Throws a 422 that says what is wrong with an answer (its JSON; null: there is none). */
+/** Throws a 422 that says what is wrong with an answer, given as JSON; null: there is none. */
 export function checkAnswer(schema: Schema, json: string | null): void {
   if (json !== null && json.length > ANSWER_LENGTH) {
     throw new Failure(
@@ -36,7 +39,7 @@ export function checkAnswer(schema: Schema, json: string | null): void {
   const value: unknown = json === null ? null : JSON.parse(json);
   const { valid, errors } = new Validator(withoutKeys(schema, UNCHECKED), "2020-12", false).validate(value);
   if (valid) return;
-  // A keyword that only says that a part of it failed says nothing new.
+  // A keyword that only reports the failure of a part adds no information.
   const own = errors.filter(({ keyword }) => !["properties", "items", "allOf"].includes(keyword));
   const issues = (own.length > 0 ? own : errors).slice(0, NAMED).map(({ instanceLocation, error }) => ({
     path: instanceLocation.replace(/^#\/?/, "").replaceAll("/", ".") || "data",
@@ -57,7 +60,7 @@ function holdsKey(value: unknown, keys: readonly string[]): boolean {
   return Object.entries(value).some(([key, inner]) => keys.includes(key) || holdsKey(inner, keys));
 }
 
-/** A copy without these keywords. Names of properties are no keywords. */
+/** Returns a copy without these keywords. Names of properties are not keywords. */
 function withoutKeys(schema: Schema, keys: readonly string[]): Schema {
   const copy = (value: unknown, areNames: boolean): unknown => {
     if (Array.isArray(value)) return value.map((item) => copy(item, false));

@@ -2,7 +2,7 @@ import { queryOptions } from "@tanstack/svelte-query";
 import type { EnvironmentApi, RunMetrics } from "../api/environment-api.ts";
 import { failedOf } from "../metrics/series.ts";
 
-/** So many tasks are told apart in one answer. */
+/** The maximum number of tasks in one response. */
 const GROUPS = 10;
 /** The tasks that are asked for: the first of the list. */
 const MOST_TASKS = 100;

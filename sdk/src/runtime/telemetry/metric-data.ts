@@ -14,7 +14,10 @@ export interface MeasuredRun {
   startTime: number;
 }
 
-/** What whoever takes metrics wants of sums and histograms: all since the run began, or what was added since the last time. */
+/**
+ * The temporality of sums and histograms that a receiver wants: totals since the run began, or changes since
+ * the last export.
+ */
 export type Temporality = (instrumentType: string) => number;
 
 /** What a series had the last time. */

@@ -37,7 +37,7 @@ export type InstrumentType =
   | "OBSERVABLE_UP_DOWN_COUNTER"
   | "OBSERVABLE_GAUGE";
 
-/** A series of an instrument, as it is now. */
+/** The current state of a series of an instrument. */
 export type Measured = Pick<MetricPoint, "name" | "kind" | "unit" | "value" | "buckets" | "attributes"> & {
   type: InstrumentType;
 };

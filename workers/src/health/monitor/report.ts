@@ -17,7 +17,7 @@ let reportedAt = 0;
 /** Whether it is time to report: each request asks. */
 export const isReportDue = (): boolean => Date.now() - reportedAt >= EVERY_MS;
 
-/** Reports how this isolate's objects are. It never throws: nobody waits for it but whoever reads. */
+/** Reports the state of this isolate's objects. Never throws, because no caller waits for it. */
 export async function reportVitals(env: Bindings): Promise<void> {
   const now = Date.now();
   reportedAt = now;

@@ -45,7 +45,7 @@ export function exportProblem(env: ExportBindings): string | null {
   return null;
 }
 
-/** As the W3C writes baggage: names and percent-encoded values. Null: it is none. */
+/** Parses W3C baggage: names and percent-encoded values. Returns null if it is invalid. */
 function headersOf(text: string): Record<string, string> | null {
   const headers: Record<string, string> = {};
   for (const pair of text.split(",")) {

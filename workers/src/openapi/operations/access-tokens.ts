@@ -5,12 +5,12 @@ export const ACCESS_TOKENS_OPERATIONS: Operations = {
   "/api/v1/me/access-tokens": {
     get: {
       id: "listAccessTokens",
-      summary: "List one's own personal access tokens",
+      summary: "List your personal access tokens",
       response: api.ListAccessTokensResponse,
     },
     post: {
       id: "createAccessToken",
-      summary: "Create a personal access token for one organization, which is shown this once",
+      summary: "Create a personal access token for one organization. It is shown only in this response",
       body: api.CreateAccessTokenBody,
       response: api.CreatedAccessToken,
       status: 201,
@@ -19,14 +19,14 @@ export const ACCESS_TOKENS_OPERATIONS: Operations = {
   "/api/v1/me/access-tokens/{id}": {
     delete: {
       id: "revokeAccessToken",
-      summary: "Revoke one of one's own access tokens",
+      summary: "Revoke one of your access tokens",
       response: api.CompleteTokenResponse,
     },
   },
   "/api/v1/access-token": {
     get: {
       id: "getOwnAccessToken",
-      summary: "What the access token is that the request is made with",
+      summary: "Retrieve the access token that the request is made with",
       response: api.WhoamiResponse,
     },
     delete: {
@@ -38,7 +38,7 @@ export const ACCESS_TOKENS_OPERATIONS: Operations = {
   "/api/v1/device/code": {
     post: {
       id: "startDeviceLogin",
-      summary: "Ask for an access token that a person then allows in a browser (RFC 8628)",
+      summary: "Request an access token that a person then approves in a browser (RFC 8628)",
       body: api.StartDeviceLoginBody,
       optionalBody: true,
       response: api.StartDeviceLoginResponse,
@@ -48,7 +48,7 @@ export const ACCESS_TOKENS_OPERATIONS: Operations = {
     post: {
       id: "pollDeviceLogin",
       summary:
-        "Ask whether it was allowed: the token, once; else code `authorization_pending`, `slow_down`, `access_denied` or `expired_token`",
+        "Poll for the requested token, which is returned once; before that, the error code is `authorization_pending`, `slow_down`, `access_denied` or `expired_token`",
       body: api.PollDeviceLoginBody,
       response: api.CreatedAccessToken,
     },
@@ -56,7 +56,7 @@ export const ACCESS_TOKENS_OPERATIONS: Operations = {
   "/api/v1/device/lookup": {
     post: {
       id: "lookUpDeviceLogin",
-      summary: "What asks for a token with this user code",
+      summary: "Retrieve the request for a token with this user code",
       body: api.UserCodeBody,
       response: api.DeviceLogin,
     },
@@ -64,7 +64,7 @@ export const ACCESS_TOKENS_OPERATIONS: Operations = {
   "/api/v1/device/approve": {
     post: {
       id: "approveDeviceLogin",
-      summary: "Allow it a token of one organization",
+      summary: "Approve the request with a token for one organization",
       body: api.ApproveDeviceLoginBody,
       response: api.DecidedDeviceLogin,
     },

@@ -6,7 +6,7 @@ export const ADMIN_OPERATIONS: Operations = {
     post: {
       id: "bootstrap",
       summary:
-        "What a fresh server starts with: an organization, a project, its environments, keys and an access token. Sent again, it creates what is missing",
+        "Set up a new server: an organization, a project, its environments, keys and an access token. A repeated call creates what is missing",
       body: api.BootstrapBody,
       response: api.BootstrapResponse,
     },
@@ -14,7 +14,7 @@ export const ADMIN_OPERATIONS: Operations = {
   "/admin/v1/test-mails": {
     post: {
       id: "sendTestMail",
-      summary: "Send a mail to see whether mails arrive",
+      summary: "Send a test mail",
       body: api.SendTestMailBody,
       response: api.SendTestMailResponse,
     },
@@ -23,7 +23,7 @@ export const ADMIN_OPERATIONS: Operations = {
     post: {
       id: "createSignInLink",
       summary:
-        "A link that signs a person in once; makes the person and their membership where they are missing",
+        "Create a link that signs a person in once. Creates the person and their membership if they are missing",
       body: api.CreateSignInLinkBody,
       response: api.CreateSignInLinkResponse,
     },
@@ -31,8 +31,7 @@ export const ADMIN_OPERATIONS: Operations = {
   "/admin/v1/projects/{ref}/{env}/settings": {
     put: {
       id: "updateEnvironmentSettings",
-      summary:
-        "Change an environment's limits and its weight when hosts are short. Absent fields keep their values",
+      summary: "Change an environment's limits and its weight. Absent fields keep their values",
       body: api.EnvironmentSettingsBody,
       response: api.EnvironmentResponse,
     },
@@ -40,7 +39,7 @@ export const ADMIN_OPERATIONS: Operations = {
   "/admin/v1/organizations": {
     get: {
       id: "listOrganizations",
-      summary: "All organizations with their members, limits and use",
+      summary: "List all organizations with their members, limits and usage",
       query: api.ListOrganizationsQuery,
       response: api.OperatorOrganizationsResponse,
     },
@@ -55,7 +54,7 @@ export const ADMIN_OPERATIONS: Operations = {
   "/admin/v1/organizations/{slug}": {
     get: {
       id: "inspectOrganization",
-      summary: "One organization with the limits and the use of its environments",
+      summary: "Retrieve an organization with the limits and the usage of its environments",
       response: api.OperatorOrganizationDetails,
     },
   },
@@ -63,7 +62,7 @@ export const ADMIN_OPERATIONS: Operations = {
     put: {
       id: "setOrganizationLimits",
       summary:
-        "Set an organization's share when hosts are short, and how many runs each of its environments may execute at once. Absent fields keep their values",
+        "Set an organization's weight, and how many runs each of its environments may execute at once. Absent fields keep their values",
       body: api.OrganizationLimitsBody,
       response: api.OrganizationLimitsResponse,
     },
@@ -72,7 +71,7 @@ export const ADMIN_OPERATIONS: Operations = {
     post: {
       id: "rebuildQuerySide",
       summary:
-        "Make all queues send their runs to the query side again. The same id again continues that rebuild and shows its progress",
+        "Make all queues send their runs to the query side again. A repeated call with the same id continues the rebuild and returns its progress",
       body: api.RebuildBody,
       response: api.RebuildResponse,
     },
@@ -80,7 +79,7 @@ export const ADMIN_OPERATIONS: Operations = {
   "/admin/v1/audit": {
     get: {
       id: "listOperatorAudit",
-      summary: "What was done to the server as a whole, or to one organization; newest first",
+      summary: "List the audit log of the server as a whole, or of one organization, newest first",
       query: api.OperatorAuditQuery,
       response: api.ListAuditResponse,
     },

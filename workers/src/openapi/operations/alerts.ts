@@ -5,12 +5,12 @@ export const ALERTS_OPERATIONS: Operations = {
   "/api/v1/alerts/channels": {
     get: {
       id: "listAlertChannels",
-      summary: "List where alerts can go",
+      summary: "List alert channels",
       response: api.ListAlertChannelsResponse,
     },
     post: {
       id: "createAlertChannel",
-      summary: "Add a webhook, mail addresses or a Slack webhook that alerts can go to",
+      summary: "Create an alert channel: a webhook, mail addresses or a Slack webhook",
       body: api.CreateAlertChannelBody,
       response: api.CreatedAlertChannel,
       status: 201,
@@ -19,21 +19,21 @@ export const ALERTS_OPERATIONS: Operations = {
   "/api/v1/alerts/channels/{id}": {
     delete: {
       id: "deleteAlertChannel",
-      summary: "Delete a channel. What waits to be delivered to it is given up",
+      summary: "Delete a channel. Its pending deliveries are dropped",
       response: api.DeletedAlert,
     },
   },
   "/api/v1/alerts/channels/{id}/test": {
     post: {
       id: "testAlertChannel",
-      summary: "Send a test to a channel, once, and say how it went",
+      summary: "Send a test to a channel once, and return the result",
       response: api.ListAlertDeliveriesResponse.omit({ pagination: true }),
     },
   },
   "/api/v1/alerts/rules": {
     get: {
       id: "listAlertRules",
-      summary: "List what alerts are given for",
+      summary: "List alert rules",
       response: api.ListAlertRulesResponse,
     },
     post: {
@@ -60,7 +60,7 @@ export const ALERTS_OPERATIONS: Operations = {
   "/api/v1/alerts/deliveries": {
     get: {
       id: "listAlertDeliveries",
-      summary: "List what was sent to channels and how it went, newest first: the last thousand",
+      summary: "List the last thousand deliveries to channels and their results, newest first",
       query: api.ListAlertDeliveriesQuery,
       response: api.ListAlertDeliveriesResponse,
     },

@@ -20,14 +20,14 @@ export const BULK_ACTIONS_OPERATIONS: Operations = {
   "/api/v1/bulk-actions/{id}": {
     get: {
       id: "retrieveBulkAction",
-      summary: "How far a bulk action is",
+      summary: "Retrieve a bulk action with its progress",
       response: api.BulkActionResource,
     },
   },
   "/api/v1/bulk-actions/{id}/abort": {
     post: {
       id: "abortBulkAction",
-      summary: "Leave alone the runs that a bulk action has not come to",
+      summary: "Abort a bulk action. Runs that it has not processed are not changed",
       response: api.BulkActionId,
     },
   },

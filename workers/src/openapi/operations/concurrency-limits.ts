@@ -39,7 +39,7 @@ export const CONCURRENCY_LIMITS_OPERATIONS: Operations = {
   "/api/v1/concurrency-limits/{name}/reset": {
     post: {
       id: "resetConcurrencyLimit",
-      summary: "Restore what code declares of a concurrency limit; or end the override of one key",
+      summary: "Restore a concurrency limit to what code declares, or end the override of one key",
       body: api.ResetConcurrencyLimitBody,
       optionalBody: true,
       response: api.ConcurrencyLimitAnswer,

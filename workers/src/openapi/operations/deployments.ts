@@ -37,7 +37,7 @@ export const DEPLOYMENTS_OPERATIONS: Operations = {
   "/api/v1/deployments/{id}/build-log": {
     get: {
       id: "listBuildLog",
-      summary: "The log of a deployment's build",
+      summary: "Retrieve the log of a deployment's build",
       response: api.BuildLogResponse,
     },
     post: {
@@ -93,14 +93,14 @@ export const DEPLOYMENTS_OPERATIONS: Operations = {
   "/engine/v1/worker-actions/deployments/{id}": {
     get: {
       id: "getHostDeployment",
-      summary: "What a container host needs to run a deployment",
+      summary: "Retrieve what a container host needs to run a deployment",
       response: HostDeployment,
     },
   },
   "/engine/v1/worker-actions/deployments/{id}/bundle": {
     get: {
       id: "downloadBundle",
-      summary: "The bundle of a deployment",
+      summary: "Download the bundle of a deployment",
       download: "text/javascript",
     },
   },

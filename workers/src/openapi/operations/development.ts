@@ -14,7 +14,7 @@ export const DEVELOPMENT_OPERATIONS: Operations = {
   "/engine/v1/dev/tunnel": {
     post: {
       id: "createTunnelTicket",
-      summary: "Create the token with which acme dev opens its tunnel, good for a minute",
+      summary: "Create the token with which acme dev opens its tunnel. It is valid for a minute",
       response: api.TunnelTicket,
     },
   },

@@ -5,7 +5,7 @@ export const ENVIRONMENTS_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/{env}": {
     get: {
       id: "getEnvironment",
-      summary: "An environment and its limits",
+      summary: "Retrieve an environment and its limits",
       response: api.EnvironmentResponse,
     },
   },
@@ -26,7 +26,8 @@ export const ENVIRONMENTS_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/{env}/limits": {
     put: {
       id: "changeEnvironmentLimits",
-      summary: "Change an environment's limits, up to the organization's ceiling; what is absent stays",
+      summary:
+        "Change an environment's limits, up to the organization's ceiling. Absent fields keep their values",
       body: api.EnvironmentLimitsBody,
       response: api.EnvironmentResponse,
     },

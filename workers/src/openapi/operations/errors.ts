@@ -13,7 +13,7 @@ export const ERRORS_OPERATIONS: Operations = {
   "/api/v1/errors/{errorId}": {
     get: {
       id: "retrieveError",
-      summary: "Retrieve an error, with how often it was seen and the last runs that failed with it",
+      summary: "Retrieve an error, with its occurrences and the last runs that failed with it",
       query: api.RetrieveErrorQuery,
       response: api.ErrorGroupDetail,
     },
@@ -21,7 +21,7 @@ export const ERRORS_OPERATIONS: Operations = {
   "/api/v1/errors/{errorId}/resolve": {
     post: {
       id: "resolveError",
-      summary: "Mark an error as resolved. It comes back when a later version fails with it",
+      summary: "Mark an error as resolved. It recurs when a later version fails with it",
       body: api.ResolveErrorBody,
       optionalBody: true,
       response: api.ErrorGroupDetail,
@@ -30,7 +30,7 @@ export const ERRORS_OPERATIONS: Operations = {
   "/api/v1/errors/{errorId}/ignore": {
     post: {
       id: "ignoreError",
-      summary: "Ignore an error: for a time, until it happens more often, or for good",
+      summary: "Ignore an error: for a time, until it occurs more often, or permanently",
       body: api.IgnoreErrorBody,
       optionalBody: true,
       response: api.ErrorGroupDetail,
@@ -39,7 +39,7 @@ export const ERRORS_OPERATIONS: Operations = {
   "/api/v1/errors/{errorId}/unresolve": {
     post: {
       id: "unresolveError",
-      summary: "Make an error that was resolved or is ignored an open one again",
+      summary: "Reopen an error that was resolved or is ignored",
       response: api.ErrorGroupDetail,
     },
   },

@@ -50,7 +50,7 @@ export const HOSTS_OPERATIONS: Operations = {
   "/admin/v1/hosts/{hostId}": {
     delete: {
       id: "revokeHost",
-      summary: "Revoke a container host; what it runs is queued again",
+      summary: "Revoke a container host. Its runs are queued again",
       response: HostBody,
     },
   },

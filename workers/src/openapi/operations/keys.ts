@@ -6,7 +6,7 @@ export const KEYS_OPERATIONS: Operations = {
     get: { id: "listKeys", summary: "List an environment's secret keys", response: api.ListApiKeysResponse },
     post: {
       id: "createKey",
-      summary: "Create a secret key, which is shown this once",
+      summary: "Create a secret key. It is shown only in this response",
       body: api.CreateApiKeyBody,
       optionalBody: true,
       response: api.CreatedApiKey,
@@ -16,7 +16,7 @@ export const KEYS_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/{env}/keys/{id}/rotate": {
     post: {
       id: "rotateKey",
-      summary: "Replace a secret key; the former one is accepted for a while",
+      summary: "Replace a secret key. The former one stays valid for a while",
       body: api.RotateApiKeyBody,
       optionalBody: true,
       response: api.CreatedApiKey,
@@ -29,7 +29,7 @@ export const KEYS_OPERATIONS: Operations = {
   "/api/v1/auth/public-tokens": {
     post: {
       id: "createPublicToken",
-      summary: "Create a public token, which may be handed to a browser",
+      summary: "Create a public token, which can be given to a browser",
       body: api.CreatePublicTokenBody,
       response: api.PublicTokenResponse,
     },
@@ -37,7 +37,7 @@ export const KEYS_OPERATIONS: Operations = {
   "/api/v1/auth/jwt/claims": {
     post: {
       id: "createTokenClaims",
-      summary: "What a client puts into public tokens that it signs with its secret key",
+      summary: "Retrieve the claims for public tokens that a client signs with its secret key",
       response: api.TokenClaimsResponse,
     },
   },

@@ -14,7 +14,7 @@ export const METRICS_OPERATIONS: Operations = {
   "/api/v1/usage": {
     get: {
       id: "getUsage",
-      summary: "What an environment's runs used and cost, by machine, day and task",
+      summary: "Usage and cost of an environment's runs, by machine, day and task",
       query: api.UsageQuery,
       response: api.UsageResponse,
     },
@@ -22,7 +22,7 @@ export const METRICS_OPERATIONS: Operations = {
   "/api/v1/organizations/{organization}/usage": {
     get: {
       id: "getOrganizationUsage",
-      summary: "What an organization's runs used and cost, by machine, day and environment",
+      summary: "Usage and cost of an organization's runs, by machine, day and environment",
       query: api.UsageQuery,
       response: api.OrganizationUsageResponse,
     },

@@ -48,7 +48,7 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
   "/api/v1/invitations/lookup": {
     post: {
       id: "lookUpInvitation",
-      summary: "What an invitation's link is about",
+      summary: "Retrieve what an invitation's link invites to",
       body: api.InvitationTokenBody,
       response: api.InvitationSummary,
     },
@@ -78,7 +78,7 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
   "/api/v1/organizations/{organization}/audit": {
     get: {
       id: "listAuditLog",
-      summary: "Who did what, newest first",
+      summary: "List the audit log, newest first",
       query: api.ListAuditQuery,
       response: api.ListAuditResponse,
     },
@@ -86,7 +86,7 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
   "/api/v1/organizations/{organization}/audit/export": {
     get: {
       id: "exportAuditLog",
-      summary: "The whole audit log, one JSON object a line",
+      summary: "Export the whole audit log, one JSON object per line",
       query: api.ListAuditQuery,
       download: "application/x-ndjson",
     },
@@ -101,14 +101,14 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
     delete: {
       id: "deleteProject",
       summary:
-        "Delete a project: at once for everybody; its runs are canceled and removed in the minutes after it",
+        "Delete a project. It disappears immediately; its runs are canceled and removed in the following minutes",
       response: api.DeletedProject,
     },
   },
   "/api/v1/projects/{ref}/deletion": {
     get: {
       id: "countProjectDeletion",
-      summary: "What would be deleted with a project",
+      summary: "Retrieve what would be deleted with a project",
       response: api.ProjectDeletionCounts,
     },
   },
@@ -122,7 +122,7 @@ export const ORGANIZATIONS_OPERATIONS: Operations = {
     post: {
       id: "createProjectEnvironment",
       summary:
-        "Create an environment, a branch, or the caller's own development environment; the one that is there is given back",
+        "Create an environment, a branch, or the caller's own development environment. An existing one is returned",
       body: api.CreateEnvironmentBody,
       response: api.ProjectEnvironment,
     },

@@ -7,7 +7,8 @@ export const OTLP_OPERATIONS: Operations = {
   "/otel/v1/traces": {
     post: {
       id: "ingestTraces",
-      summary: "Take spans by OTLP: protobuf, or JSON by the content type; gzip as the content encoding",
+      summary:
+        "Receive spans over OTLP: protobuf or JSON, by the content type, optionally compressed with gzip",
       bytes: PROTOBUF,
       download: PROTOBUF,
     },
@@ -16,7 +17,7 @@ export const OTLP_OPERATIONS: Operations = {
     post: {
       id: "ingestLogs",
       summary:
-        "Take log records by OTLP: protobuf, or JSON by the content type; gzip as the content encoding",
+        "Receive log records over OTLP: protobuf or JSON, by the content type, optionally compressed with gzip",
       bytes: PROTOBUF,
       download: PROTOBUF,
     },
@@ -24,7 +25,8 @@ export const OTLP_OPERATIONS: Operations = {
   "/otel/v1/metrics": {
     post: {
       id: "ingestMetrics",
-      summary: "Take metrics by OTLP: protobuf, or JSON by the content type; gzip as the content encoding",
+      summary:
+        "Receive metrics over OTLP: protobuf or JSON, by the content type, optionally compressed with gzip",
       bytes: PROTOBUF,
       download: PROTOBUF,
     },

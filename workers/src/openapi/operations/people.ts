@@ -3,32 +3,32 @@ import type { Operations } from "../operation.ts";
 
 export const PEOPLE_OPERATIONS: Operations = {
   "/api/v1/me/sessions": {
-    get: { id: "listSessions", summary: "List one's own sessions", response: api.ListSessionsResponse },
+    get: { id: "listSessions", summary: "List your sessions", response: api.ListSessionsResponse },
     delete: {
       id: "revokeOtherSessions",
-      summary: "Sign out everywhere else",
+      summary: "Revoke all of your other sessions",
       response: api.RevokedSessions,
     },
   },
   "/api/v1/me/sessions/{id}": {
-    delete: { id: "revokeSession", summary: "Sign a device out", response: api.RevokedSessions },
+    delete: { id: "revokeSession", summary: "Revoke one of your sessions", response: api.RevokedSessions },
   },
   "/api/v1/me/linked-accounts": {
     get: {
       id: "listLinkedAccounts",
-      summary: "List the accounts of other places that sign one in here",
+      summary: "List your accounts at other identity providers",
       response: api.ListLinkedAccountsResponse,
     },
   },
   "/api/v1/me/linked-accounts/{id}": {
     delete: {
       id: "unlinkAccount",
-      summary: "Unlink an account of another place, unless nothing else signs one in here",
+      summary: "Unlink an account at another identity provider, unless it is your last way to sign in",
       response: api.LinkedAccount,
     },
   },
   "/api/v1/me/passkeys": {
-    get: { id: "listPasskeys", summary: "List one's own passkeys", response: api.ListPasskeysResponse },
+    get: { id: "listPasskeys", summary: "List your passkeys", response: api.ListPasskeysResponse },
   },
   "/api/v1/me/passkeys/{id}": {
     put: {
@@ -39,19 +39,19 @@ export const PEOPLE_OPERATIONS: Operations = {
     },
     delete: {
       id: "deletePasskey",
-      summary: "Delete a passkey: it signs nobody in any more",
+      summary: "Delete a passkey",
       response: api.PasskeyObject,
     },
   },
   "/api/v1/me/preferences": {
     get: {
       id: "getPreferences",
-      summary: "What the dashboard remembers of a person",
+      summary: "Retrieve your dashboard preferences",
       response: api.Preferences,
     },
     put: {
       id: "updatePreferences",
-      summary: "Change it; what is absent stays",
+      summary: "Change your dashboard preferences. Absent fields keep their values",
       body: api.UpdatePreferencesBody,
       response: api.Preferences,
     },
@@ -59,24 +59,28 @@ export const PEOPLE_OPERATIONS: Operations = {
   "/api/v1/me/recent-payloads": {
     get: {
       id: "listRecentPayloads",
-      summary: "Payloads that a person tested a task with, newest first",
+      summary: "List payloads with which you tested a task, newest first",
       query: api.RecentPayloadsQuery,
       response: api.RecentPayloadsResponse,
     },
     post: {
       id: "addRecentPayload",
-      summary: "Remember a payload",
+      summary: "Store a test payload",
       body: api.AddRecentPayloadBody,
       response: api.RecentPayloadsResponse,
     },
   },
   "/api/v1/sign-in-methods": {
-    get: { id: "getSignInMethods", summary: "How one may sign in here", response: api.SignInMethods },
+    get: {
+      id: "getSignInMethods",
+      summary: "List the ways to sign in to this server",
+      response: api.SignInMethods,
+    },
   },
   "/api/v1/me": {
     get: {
       id: "getMe",
-      summary: "Who is signed in, and what they are a member of",
+      summary: "Retrieve the signed-in person with their memberships",
       response: api.MeResponse,
     },
   },
@@ -96,7 +100,7 @@ export const PEOPLE_OPERATIONS: Operations = {
     },
     delete: {
       id: "removeMember",
-      summary: "Remove a member, or leave",
+      summary: "Remove a member, or leave the organization",
       response: api.MemberObject,
     },
   },

@@ -21,7 +21,8 @@ export const QUEUES_OPERATIONS: Operations = {
   "/api/v1/queues/{queue}/metrics": {
     get: {
       id: "getQueueMetrics",
-      summary: "A queue over the last hours: how many runs waited and executed, and how long runs waited",
+      summary:
+        "Retrieve a queue's activity over the last hours: how many runs waited and executed, and how long runs waited",
       query: api.QueueMetricsQuery,
       response: api.QueueMetrics,
     },

@@ -5,28 +5,29 @@ export const REALTIME_OPERATIONS: Operations = {
     get: {
       id: "connectLive",
       summary:
-        "Opens a WebSocket for live subscriptions (subprotocol acme.live.1; see the SDK's contract/live.ts)",
+        "Open a WebSocket for live subscriptions (subprotocol acme.live.1; see the SDK's contract/live.ts)",
       download: "application/json",
     },
   },
   "/realtime/v1/runs/{runId}": {
     get: {
       id: "watchRun",
-      summary: "One run and its changes, by the Electric protocol (for @trigger.dev/sdk and react-hooks)",
+      summary:
+        "Poll a run and its changes, with the Electric protocol (for @trigger.dev/sdk and react-hooks)",
       download: "application/json",
     },
   },
   "/realtime/v1/runs": {
     get: {
       id: "watchRuns",
-      summary: "Runs with tags and their changes, by the Electric protocol",
+      summary: "Poll runs with tags and their changes, with the Electric protocol",
       download: "application/json",
     },
   },
   "/realtime/v1/batches/{batchId}": {
     get: {
       id: "watchBatch",
-      summary: "Runs of a batch and their changes, by the Electric protocol",
+      summary: "Poll the runs of a batch and their changes, with the Electric protocol",
       download: "application/json",
     },
   },
@@ -34,43 +35,45 @@ export const REALTIME_OPERATIONS: Operations = {
     put: {
       id: "createStream",
       summary:
-        "Creates a stream of a run (target: self, parent or root) and says which protocol writes to it",
+        "Create a stream of a run (target: self, parent or root), and return the protocol for writing to it",
       download: "application/json",
       status: 202,
     },
     post: {
       id: "writeStream",
-      summary: "Appends to a stream: newline-delimited JSON, a chunk a line, stored as it comes",
+      summary:
+        "Append newline-delimited JSON to a stream, one chunk per line. Lines are stored as they arrive",
       download: "application/json",
     },
     get: {
       id: "getStreamPosition",
-      summary: "How far a writer's lines are stored, in the header X-Last-Chunk-Index (also by HEAD)",
+      summary:
+        "Retrieve the index of a writer's last stored line, in the header X-Last-Chunk-Index (also with HEAD)",
       download: "application/json",
     },
   },
   "/realtime/v1/streams/{runId}/{target}/{key}/append": {
     post: {
       id: "appendToStream",
-      summary: "Appends the body, as text, to a stream of a run",
+      summary: "Append the body, as text, to a stream of a run",
       download: "application/json",
     },
   },
   "/realtime/v1/streams/{runId}/{key}": {
-    get: { id: "readStream", summary: "A stream as server-sent events", download: "text/event-stream" },
+    get: { id: "readStream", summary: "Read a stream as server-sent events", download: "text/event-stream" },
   },
   "/realtime/v1/streams/{runId}/input/{key}": {
-    post: { id: "sendInput", summary: "Sends a value to a running task", download: "application/json" },
+    post: { id: "sendInput", summary: "Send a value to a running task", download: "application/json" },
     get: {
       id: "readInput",
-      summary: "What was sent to a task, as server-sent events",
+      summary: "Read the values sent to a task, as server-sent events",
       download: "text/event-stream",
     },
   },
   "/api/v1/runs/{runId}/input-streams/wait": {
     post: {
       id: "waitForInput",
-      summary: "Creates a token that the next value sent to a task completes",
+      summary: "Create a token that the next value sent to a task completes",
       download: "application/json",
     },
   },

@@ -29,7 +29,7 @@ export const RUNS_OPERATIONS: Operations = {
   "/api/v1/runs/{runId}/result": {
     get: {
       id: "getRunResult",
-      summary: "The result of a finished run; `?wait=SECONDS` (up to 60) waits for it",
+      summary: "Retrieve the result of a finished run; `?wait=SECONDS` (up to 60) waits for it",
       query: api.ResultQuery,
       response: api.ResultResponse,
     },
@@ -37,14 +37,15 @@ export const RUNS_OPERATIONS: Operations = {
   "/api/v1/runs/{runId}/events": {
     get: {
       id: "listRunEvents",
-      summary: "A run's timeline and logs",
+      summary: "Retrieve a run's timeline and logs",
       response: api.EventsResponse,
     },
   },
   "/api/v1/runs/{runId}/trace": {
     get: {
       id: "retrieveRunTrace",
-      summary: "The trace that a run is part of, as one tree; with `page[size]` as a flat list, page by page",
+      summary:
+        "Retrieve the trace that a run is part of, as one tree; with `page[size]`, as a flat list in pages",
       query: api.TraceQuery,
       response: api.TraceAnswer,
     },
@@ -52,14 +53,14 @@ export const RUNS_OPERATIONS: Operations = {
   "/api/v1/runs/{runId}/spans/{spanId}": {
     get: {
       id: "retrieveSpan",
-      summary: "A span of a run's trace, with its attributes and events",
+      summary: "Retrieve a span of a run's trace, with its attributes and events",
       response: api.SpanResponse,
     },
   },
   "/api/v1/runs/{runId}/logs": {
     get: {
       id: "listRunLogs",
-      summary: "The log lines of a run, oldest first, by level and text",
+      summary: "List the log lines of a run, oldest first, filtered by level and text",
       query: api.RunLogsQuery,
       response: api.RunLogsResponse,
     },
@@ -67,21 +68,21 @@ export const RUNS_OPERATIONS: Operations = {
   "/api/v1/runs/{runId}/attempts": {
     get: {
       id: "listRunAttempts",
-      summary: "A run's attempts",
+      summary: "List a run's attempts",
       response: api.AttemptsResponse,
     },
   },
   "/api/v1/runs/{runId}/packets/{field}": {
     get: {
       id: "getRunPacketAddress",
-      summary: "An address to download a run's large `payload` or `output` from, for an hour",
+      summary: "Create an address to download a run's large `payload` or `output` from, valid for an hour",
       response: api.PacketAddress,
     },
   },
   "/api/v1/runs/{runId}/why": {
     get: {
       id: "explainRun",
-      summary: "Why a run is not executing, from the objects that decide it",
+      summary: "Retrieve why a run is not executing, from the objects that decide it",
       response: api.WhyResponse,
     },
   },
@@ -123,7 +124,7 @@ export const RUNS_OPERATIONS: Operations = {
   "/api/v1/runs/{runId}/metadata": {
     get: {
       id: "getRunMetadata",
-      summary: "A run's metadata",
+      summary: "Retrieve a run's metadata",
       response: api.MetadataResponse,
     },
     put: {

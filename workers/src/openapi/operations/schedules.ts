@@ -19,7 +19,7 @@ export const SCHEDULES_OPERATIONS: Operations = {
   "/api/v1/cron-preview": {
     get: {
       id: "previewCron",
-      summary: "When a cron expression is due next in a time zone, and where clocks are changed",
+      summary: "List the next times of a cron expression in a time zone, with the zone's offset from UTC",
       query: api.PreviewCronQuery,
       response: api.PreviewCronResponse,
     },
@@ -51,7 +51,7 @@ export const SCHEDULES_OPERATIONS: Operations = {
   "/api/v1/timezones": {
     get: {
       id: "listTimezones",
-      summary: "Time zones that schedules can be in",
+      summary: "List the time zones that schedules can have",
       query: api.TimezonesQuery,
       response: api.TimezonesResponse,
     },

@@ -5,7 +5,7 @@ export const SYSTEM_OPERATIONS: Operations = {
   "/healthz": {
     get: {
       id: "checkHealth",
-      summary: "Whether an object and the database answer; 503 if not",
+      summary: "Check whether an object and the database answer; 503 if not",
       response: api.HealthResponse,
     },
   },

@@ -16,7 +16,7 @@ export const TRIGGER_OPERATIONS: Operations = {
   "/api/v1/idempotencyKeys/{key}/reset": {
     post: {
       id: "resetIdempotencyKey",
-      summary: "Forget an idempotency key",
+      summary: "Reset an idempotency key",
       body: api.ResetIdempotencyKeyBody,
       response: api.RunIdResponse,
     },

@@ -10,7 +10,7 @@ export const VARIABLES_OPERATIONS: Operations = {
     },
     post: {
       id: "createVariable",
-      summary: "Set an environment variable, new or not",
+      summary: "Set an environment variable, whether or not it exists",
       body: api.CreateVariableBody,
       response: api.VariablesChanged,
     },
@@ -18,7 +18,7 @@ export const VARIABLES_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/envvars/{env}/import": {
     post: {
       id: "importVariables",
-      summary: "Set many environment variables, all or none; those that are there only with `override`",
+      summary: "Set many environment variables, all or none; existing ones are replaced only with `override`",
       body: api.ImportVariablesBody,
       response: api.VariablesChanged,
     },
@@ -31,7 +31,7 @@ export const VARIABLES_OPERATIONS: Operations = {
     },
     put: {
       id: "updateVariable",
-      summary: "Change an environment variable that is there",
+      summary: "Change an existing environment variable",
       body: api.UpdateVariableBody,
       response: api.VariablesChanged,
     },
@@ -44,7 +44,7 @@ export const VARIABLES_OPERATIONS: Operations = {
   "/api/v1/organizations/{organization}/encryption/rotate": {
     post: {
       id: "rotateEncryption",
-      summary: "Seal all variables of an organization with a new key",
+      summary: "Encrypt all variables of an organization with a new key",
       response: api.RotatedEncryption,
     },
   },

@@ -27,7 +27,7 @@ export const WAITPOINTS_OPERATIONS: Operations = {
   "/api/v1/waitpoints/tokens/{id}/complete": {
     post: {
       id: "completeToken",
-      summary: "Complete a token; also with its public access token",
+      summary: "Complete a token. Its public access token is accepted too",
       body: api.CompleteTokenBody,
       optionalBody: true,
       response: api.CompleteTokenResponse,
@@ -36,7 +36,7 @@ export const WAITPOINTS_OPERATIONS: Operations = {
   "/api/v1/waitpoints/tokens/{id}/links": {
     post: {
       id: "createTokenLink",
-      summary: "Make a link to a page where somebody without an account answers the token",
+      summary: "Create a link to a page on which a person without an account can answer the token",
       body: api.CreateTokenLinkBody,
       optionalBody: true,
       response: api.TokenLink,
@@ -45,12 +45,12 @@ export const WAITPOINTS_OPERATIONS: Operations = {
   "/api/v1/waitpoints/tokens/{id}/question/{signature}": {
     get: {
       id: "readTokenQuestion",
-      summary: "What a token asks, by the signature of a link to it",
+      summary: "Retrieve a token's question, with the signature of a link to it",
       response: api.TokenQuestion,
     },
     post: {
       id: "answerTokenQuestion",
-      summary: "Complete a token by the signature of a link to it",
+      summary: "Complete a token with the signature of a link to it",
       body: api.AnswerTokenBody,
       optionalBody: true,
       response: api.TokenQuestion,
@@ -59,7 +59,7 @@ export const WAITPOINTS_OPERATIONS: Operations = {
   "/api/v1/waitpoints/tokens/{id}/callback/{hash}": {
     post: {
       id: "callBackToken",
-      summary: "The token's `url`: completes it with the request's body",
+      summary: "The token's `url`: a POST completes it with the request's body",
       bytes: "*/*",
       response: api.CompleteTokenResponse,
     },

@@ -1,6 +1,7 @@
 /**
- * Attributes are a map of strings in ClickHouse, so that queries can name each of them and an index finds their values. A
- * string is itself, and everything else is its JSON; a string that could be mistaken for JSON is in quotes.
+ * Attributes are a map of strings in ClickHouse, so that queries can name each of them and an index finds
+ * their values. A string is stored unchanged, everything else as JSON; a string that looks like JSON is
+ * quoted.
  */
 export function toMap(attributes: Record<string, unknown>): Record<string, string> {
   const map: Record<string, string> = {};
@@ -15,13 +16,16 @@ export function fromMap(map: Record<string, string>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(map).map(([name, text]) => [name, decode(text)]));
 }
 
-/** How a value that somebody types in a search may be stored: as text, or as the JSON of a text that looks like JSON. */
+/**
+ * Returns the forms in which a searched value may be stored: as text, or as the JSON of a text that looks
+ * like JSON.
+ */
 export function storedForms(value: string): string[] {
   const asString = encode(value) as string;
   return asString === value ? [value] : [value, asString];
 }
 
-/** Undefined: JSON has no such value. */
+/** Returns undefined for values that JSON cannot express. */
 function encode(value: unknown): string | undefined {
   if (typeof value !== "string") return JSON.stringify(value);
   const text = value.toWellFormed();
@@ -37,7 +41,7 @@ function decode(text: string): unknown {
 }
 
 function isJson(text: string): boolean {
-  // Most strings begin like no JSON: an exception for each would be slow.
+  // Most strings do not begin like JSON, and an exception for each would be slow.
   if (!/^\s*["[{tfn\d-]/.test(text)) return false;
   try {
     JSON.parse(text);

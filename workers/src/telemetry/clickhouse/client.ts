@@ -2,7 +2,7 @@ import { type ClickHouseClient, ClickHouseLogLevel, createClient } from "@clickh
 import type { Bindings } from "../../bindings.ts";
 import { type ClickHouseAddress, parseClickHouseUrl } from "./settings.ts";
 
-/** How long one call may take: a request of the API waits for it. */
+/** The timeout of one call, for which an API request waits. */
 const TIMEOUT_MS = 20_000;
 
 interface Opened {
@@ -13,7 +13,10 @@ interface Opened {
 
 let opened: Opened | undefined;
 
-/** A client of the address. It holds no connection: each call is a `fetch`, so requests and objects may share it. */
+/**
+ * Returns a client of the address. It holds no connection: each call is a `fetch`, so requests and objects
+ * may share it.
+ */
 export function clientOf(
   { url, username, password, database }: ClickHouseAddress,
   service?: Fetcher,
@@ -27,7 +30,7 @@ export function clientOf(
     application: "acme",
     request_timeout: TIMEOUT_MS,
     keep_alive: { enabled: false },
-    // It would log statements, which hold what users search for. What fails is logged by whoever called.
+    // Its own log would contain statements with users' search terms. Callers log failures.
     log: { level: ClickHouseLogLevel.OFF },
   });
 }
@@ -36,7 +39,10 @@ type ClickHouseBindings = Pick<Bindings, "CLICKHOUSE_URL" | "CLICKHOUSE">;
 
 export const hasClickHouse = (env: ClickHouseBindings): boolean => Boolean(env.CLICKHOUSE_URL);
 
-/** The server's ClickHouse. Throws where its address is wrong: such a server answers no request (auth/configuration.ts). */
+/**
+ * Returns the server's ClickHouse. Throws if its address is invalid; such a server answers no request
+ * (auth/configuration.ts).
+ */
 export function openClickHouse(env: ClickHouseBindings): Opened {
   const text = env.CLICKHOUSE_URL ?? "";
   if (opened?.text === text) return opened;

@@ -1,4 +1,4 @@
-/** The place of a log line in a search: what its sorting key has after the environment. */
+/** The place of a log line in a search: its sorting key without the environment. */
 export interface LogPlace {
   /** Microseconds since the epoch. */
   micros: string;
@@ -10,7 +10,7 @@ export interface LogPlace {
 export const encodeCursor = ({ micros, runId, seq, row }: LogPlace): string =>
   [micros, runId, seq, row].join("~");
 
-/** Null: it is no cursor of a search. */
+/** Returns null if it is not a cursor of a search. */
 export function decodeCursor(text: string): LogPlace | null {
   const match = /^(\d{1,17})~([\w-]{0,128})~(\d{1,15})~(\d{1,20})$/.exec(text);
   if (!match) return null;

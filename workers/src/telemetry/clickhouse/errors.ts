@@ -1,7 +1,10 @@
 import { log } from "@acme/durable-objects/lib/log";
 import { Failure } from "../../http/failure.ts";
 
-/** For a question that ClickHouse did not answer. The log has why: statements and addresses are nothing for users. */
+/**
+ * The failure of a query that ClickHouse did not answer. The reason is only logged, because it contains
+ * statements and addresses.
+ */
 export function unavailable(error: unknown): Failure {
   log.error("ClickHouse did not answer", { error });
   return new Failure(

@@ -1,3 +1,3 @@
-/** What sets ClickHouse up from outside the Worker. */
+/** Functions that set ClickHouse up from outside the Worker. */
 export { migrateClickHouse } from "./migrate.ts";
 export { type ClickHouseAddress, parseClickHouseUrl } from "./settings.ts";

@@ -4,7 +4,7 @@ import type { Conditions } from "./search.ts";
 import { toDateTime } from "./times.ts";
 
 const MINUTE_MS = 60_000;
-/** Points of all series together. */
+/** The maximum number of points of all series together. */
 const MAX_POINTS = 20_000;
 
 export interface SeriesRow {
@@ -19,8 +19,8 @@ export interface SeriesRow {
 }
 
 /**
- * The statement for a metric's series. Steps of whole minutes over all runs are read from the sums by minute, and others from
- * the points.
+ * Returns the statement for a metric's series. Steps of whole minutes over all runs are read from the sums by
+ * minute, others from the points.
  */
 export function metricStatement(
   environment: string,
@@ -32,7 +32,7 @@ export function metricStatement(
   const [min, max, sum, count, last] = byMinute
     ? ["min(min)", "max(max)", "sum(sum)", "sum(count)", "argMaxMerge(last)"]
     : ["min(value)", "max(value)", "sum(value)", "count()", "argMax(value, time)"];
-  // The inner names are those of columns: aliases of the same names would take their place in the expressions.
+  // The inner aliases must not equal column names, because they would replace the columns in the expressions.
   return {
     sql: `SELECT g AS "group", u AS unit, t AS time, a AS min, b AS max, c AS sum, d AS count, e AS last FROM (
       SELECT ${query.groupBy === undefined ? "''" : "attributes[{groupBy:String}]"} AS g, any(unit) AS u,

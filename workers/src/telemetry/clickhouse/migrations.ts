@@ -1,4 +1,4 @@
-/** One step of the schema. A step that was released never changes: what comes later is another step. */
+/** One step of the schema. A released step never changes: later changes are new steps. */
 export interface Migration {
   version: number;
   name: string;
@@ -6,8 +6,8 @@ export interface Migration {
 }
 
 /**
- * What all tables share:
- * - `environment_key` comes first in every sorting key, because every query is of one environment.
+ * Rules for all tables:
+ * - `environment_key` comes first in every sorting key, because every query is about one environment.
  * - Partitions are days and the retention of their rows, so that a day that is over for some organizations is dropped as whole
  *   parts while others keep theirs, and nothing is rewritten.
  * - ReplacingMergeTree, sorted by what identifies a row: a batch that is stored twice leaves no second row, whatever the

@@ -9,7 +9,7 @@ import type { TelemetryBatch } from "../store.ts";
 import { fromMap, toMap } from "./attributes.ts";
 import { msOf, plausibleTime, toDateTime } from "./times.ts";
 
-/** What the rows of a batch have in common. */
+/** The common columns of the rows of a batch. */
 interface Common {
   environment: string;
   retentionDays: number;
@@ -149,8 +149,8 @@ export function metricRows(batch: TelemetryBatch, { environment, retentionDays, 
 }
 
 /**
- * A number that tells a row from others of the same time: the same one when its batch is sent again. FNV-1a with 64 bits, as
- * the decimal digits of a UInt64.
+ * Returns a number that distinguishes a row from others of the same time, and is the same when its batch is
+ * sent again: a 64-bit FNV-1a hash, as the decimal digits of a UInt64.
  */
 function rowOf({ sender, number }: TelemetryBatch, index: number): string {
   let hash = 0xcbf29ce484222325n;

@@ -5,8 +5,9 @@ import { hasClickHouse, openClickHouse } from "./client.ts";
 import { tableRow } from "./run-row.ts";
 
 /**
- * The table of runs in ClickHouse, or null: there is none. Queues send it the same rows as the query side, each by a cursor of
- * its own: what one can't take now waits in the queue, and keeps nothing from the other.
+ * Returns the table of runs in ClickHouse, or null if there is none. Queues send it the same rows as the
+ * query side with a separate cursor: rows that one can't accept now wait in the queue, without delaying the
+ * other.
  */
 export function openRunsTable(env: Bindings): RunProjection | null {
   if (!hasClickHouse(env)) return null;
@@ -20,7 +21,7 @@ export function openRunsTable(env: Bindings): RunProjection | null {
         table: "runs",
         format: "JSONEachRow",
         values: rows.map((row) => tableRow(row, days.get(row.environmentKey) as number)),
-        // The version in each row decides which one counts, so it does not matter if one is inserted twice.
+        // The version in each row decides which one counts, so inserting a row twice does no harm.
         clickhouse_settings: { async_insert: 1, wait_for_async_insert: 1 },
       });
     },

@@ -8,28 +8,28 @@ export interface Conditions {
   params: Record<string, unknown>;
 }
 
-/** More words than that only cost time. */
+/** The maximum number of words: more only cost time. */
 const MAX_WORDS = 16;
 
-/** What the message has to contain: words, and phrases in quotes. Case does not matter. */
+/** Returns the terms that the message has to contain: words, and phrases in quotes. Case does not matter. */
 export function termsOf(text: string): string[] {
   const terms = [...text.matchAll(/"([^"]+)"|([^\s"]+)/g)].map(([, phrase, word]) => phrase ?? word ?? "");
   return terms.map((term) => term.toLowerCase()).slice(0, MAX_WORDS);
 }
 
-/** A LIKE pattern of everything that contains the text. */
+/** Returns a LIKE pattern that matches everything that contains the text. */
 const containing = (text: string): string => `%${text.replaceAll(/[\\%_]/g, "\\$&")}%`;
 
-/** As `by_text` has it: the index serves this expression and no other. */
+/** The expression of the index `by_text`, which serves only this expression. */
 const TEXT = "lower(message)";
-/** As `by_attribute` has it. */
+/** The expression of the index `by_attribute`. */
 const PAIRS =
   "arrayMap((name, value) -> concat(name, '=', value), mapKeys(attributes), mapValues(attributes))";
 
 /**
- * Conditions on a message that contains each of the terms. The index has whole words. ClickHouse looks among those for all that
- * contain a text without signs in it, but of `order-17` it takes no word for whole, and reads every line: so the message also
- * has to contain `order`, and `17`.
+ * Returns the conditions for a message that contains all of the terms. The index has whole words. ClickHouse
+ * looks among those for all that contain a text without signs in it, but of `order-17` it takes no word for
+ * whole, and reads every line: so the message also has to contain `order`, and `17`.
  */
 export function messageConditions(terms: string[]): Conditions {
   const params: Record<string, unknown> = {};
@@ -47,7 +47,7 @@ const wordsOf = (term: string): string[] =>
     .filter((word) => word !== "")
     .slice(0, MAX_WORDS);
 
-/** Conditions on the log lines that a search finds. The environment always comes first. */
+/** Returns the conditions for the log lines of a search. The environment always comes first. */
 export function searchConditions(environment: string, search: LogSearch): Conditions {
   const { sql, params } = messageConditions(search.text === undefined ? [] : termsOf(search.text));
   sql.unshift(
@@ -65,7 +65,8 @@ export function searchConditions(environment: string, search: LogSearch): Condit
     params.runId = search.runId;
   }
   if (search.tasks) {
-    // A line does not name its task. A run begins before it logs, and few runs begin a week before.
+    // A line does not name its task, so its run is looked up. A run begins before it logs, but rarely more
+    // than a week before.
     sql.push(`run_id IN (
       SELECT id FROM runs
       WHERE environment_key = {environment:String} AND task IN {tasks:Array(String)}

@@ -1,6 +1,6 @@
-/** Where a ClickHouse is: from `CLICKHOUSE_URL`, `http(s)://USER:PASSWORD@HOST:PORT/DATABASE`. */
+/** The address of a ClickHouse, from `CLICKHOUSE_URL`: `http(s)://USER:PASSWORD@HOST:PORT/DATABASE`. */
 export interface ClickHouseAddress {
-  /** Without user, password and path. */
+  /** The URL without user, password and path. */
   url: string;
   username: string;
   password: string;
@@ -8,10 +8,10 @@ export interface ClickHouseAddress {
 }
 
 const DEFAULT_DATABASE = "acme";
-/** What needs no quotes in a statement. */
+/** Names that need no quotes in a statement. */
 const DATABASE = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
 
-/** The address, or what is wrong with it. */
+/** Returns the address, or what is wrong with it. */
 export function parseClickHouseUrl(text: string): ClickHouseAddress | { problem: string } {
   const wrong = (why: string) => ({
     problem: `CLICKHOUSE_URL ${why}. It is http(s)://USER:PASSWORD@HOST:PORT/DATABASE, for example http://default:secret@127.0.0.1:8123/acme.`,

@@ -31,12 +31,12 @@ import { messageConditions, searchConditions } from "./search.ts";
 import { toDateTime } from "./times.ts";
 
 const DAY_MS = 86_400_000;
-/** A host's clock may be behind the server's, and a run that waits logs long after it was created. */
+/** A host's clock may be behind the server's, and a waiting run logs long after its creation. */
 const CLOCKS_DIFFER_MS = 2 * DAY_MS;
 
 /**
- * Rows of many senders are gathered by the server and written together; the answer comes when they are on disk. Their tables
- * replace rows by what identifies them, so a batch that is sent again changes nothing.
+ * The server gathers rows of many senders and writes them together; it answers when they are on disk. The
+ * tables replace rows with the same identity, so a repeated batch changes nothing.
  */
 const GATHERED = { async_insert: 1, wait_for_async_insert: 1 } as const;
 
@@ -54,7 +54,7 @@ const once = (token: string) =>
 
 interface Options {
   client: ClickHouseClient;
-  /** For how long rows of an environment are kept. */
+  /** How long rows of an environment are kept. */
   retentionDays(environment: string): Promise<number>;
 }
 
@@ -189,7 +189,7 @@ export class ClickHouseStore implements TelemetryStore {
     return { logs: rows.map((row): LogRecord => logOf(row)), next };
   }
 
-  /** How many lines a search finds in each step of its time, by level. */
+  /** Returns how many lines a search finds in each step, by level. */
   async countLogs(
     environment: string,
     search: LogSearch,
@@ -218,13 +218,14 @@ export class ClickHouseStore implements TelemetryStore {
       clickhouse_settings: {
         ...settings,
         date_time_input_format: "best_effort",
-        // Batches of one environment and moment: few partitions, but a batch that was delayed may meet midnight.
+        // The rows of a batch are in few partitions, because they are of one environment and time; a delayed
+        // batch may span midnight.
         input_format_json_read_numbers_as_strings: 1,
       },
     });
   }
 
-  /** @throws Failure where ClickHouse does not answer */
+  /** @throws Failure if ClickHouse does not answer */
   async #select<T>(query: string, query_params: Record<string, unknown>): Promise<T[]> {
     try {
       const result = await this.#client.query({

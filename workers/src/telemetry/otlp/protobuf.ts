@@ -1,11 +1,13 @@
 import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
-/** Messages in messages: attribute values are the only ones that nest without a bound of their own. */
+/** The maximum nesting of messages. Only attribute values nest without a bound of their own. */
 const MAX_DEPTH = 40;
 
 type Scalar = "string" | "bytes" | "bool" | "double" | "int64" | "fixed64" | "sfixed64" | "enum";
 
-/** A field of a message: its name as in OTLP's JSON, and what it holds. A message that contains itself is named by a function. */
+/**
+ * A field of a message: its name in OTLP's JSON, and its type. A recursive message is named by a function.
+ */
 interface Field {
   name: string;
   type: Scalar | (() => Message);
@@ -31,7 +33,7 @@ const attributes = many("attributes", () => KEY_VALUE);
 const RESOURCE: Message = { 1: attributes };
 const SCOPE: Message = { 1: one("name", "string"), 2: one("version", "string") };
 
-/** What all three requests have in common: records by scope, by resource. */
+/** The common structure of all three requests: records by scope, by resource. */
 const request = (resources: string, scopes: string, records: string, record: Message): Message => ({
   1: many(resources, () => ({
     1: one("resource", () => RESOURCE),
@@ -90,7 +92,7 @@ export const METRICS = request("resourceMetrics", "scopeMetrics", "metrics", {
   11: one("summary", () => ({})),
 });
 
-/** Decodes a message into the form that OTLP's JSON has. Throws where the bytes are none. */
+/** Decodes a message into the form of OTLP's JSON. Throws if the bytes are not a valid message. */
 export function decode(bytes: Uint8Array, message: Message): Record<string, unknown> {
   return readMessage(new BinaryReader(bytes), bytes.length, message, 0);
 }

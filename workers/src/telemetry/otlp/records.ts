@@ -22,13 +22,16 @@ import {
   valueOfAny,
 } from "./values.ts";
 
-/** Whose records they are, by the request's credential. `runId` null: of an environment's key, whose records can name one of its runs. */
+/**
+ * The owner of the records, by the request's credential. `runId` null: the credential is an environment's
+ * key, and records can name any of its runs.
+ */
 export interface Sender {
   environmentKey: string;
   runId: string | null;
 }
 
-/** What of a request is stored, and what is not. */
+/** The stored and the rejected parts of a request. */
 export interface Records<T> {
   records: T[];
   rejected: number;
@@ -183,7 +186,7 @@ function bucketsOf(point: Json) {
   };
 }
 
-/** Calls `visit` with each record, and what its resource and scope say. */
+/** Calls `visit` with each record and the attributes of its resource and scope. */
 function each(
   request: unknown,
   [resources, scopes, records]: [string, string, string],
@@ -202,7 +205,10 @@ function each(
   }
 }
 
-/** A run's token speaks for that run only; a key for what it names of its own environment. Both are no attributes any more. */
+/**
+ * A run's token is valid only for that run; a key for any run of its environment that a record names. The
+ * attributes that name them are removed.
+ */
 function runOf(
   { environmentKey, runId }: Sender,
   attributes: Attributes,
@@ -217,7 +223,7 @@ function runOf(
   return { runId: of, attempt: of !== null && isAttempt ? attempt : null };
 }
 
-/** By the ranges of OTLP's severity numbers. */
+/** Maps the ranges of OTLP's severity numbers to levels. */
 function levelOf(severity: number | null, text: string): Level {
   if (severity === null || severity <= 0)
     return LEVELS.find((level) => level === text.toLowerCase()) ?? "info";

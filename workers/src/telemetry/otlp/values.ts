@@ -1,6 +1,6 @@
 import { type Attributes, type AttributeValue, cutMiddle, TELEMETRY_LIMITS } from "@acme/sdk/contract";
 
-/** What came in: OTLP's JSON, or protobuf in the same form. Nothing of it is trusted. */
+/** Untrusted input: OTLP's JSON, or protobuf in the same form. */
 export type Json = Record<string, unknown>;
 
 const MAX_DEPTH = 16;
@@ -13,26 +13,29 @@ export const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? val
 
 export const textOf = (value: unknown): string => (typeof value === "string" ? value : "");
 
-/** A finite number, given as a number or as digits; null for anything else. */
+/** Returns a finite number, given as a number or as digits; null for anything else. */
 export function numberOf(value: unknown): number | null {
   if (typeof value === "string" && (value.trim() === "" || value.length > 40)) return null;
   const number = typeof value === "number" || typeof value === "string" ? Number(value) : Number.NaN;
   return Number.isFinite(number) ? number : null;
 }
 
-/** Nanoseconds since the epoch as milliseconds with fractions; null for no time. */
+/** Returns nanoseconds since the epoch as milliseconds with fractions; null if it is not a time. */
 export function timeOf(value: unknown): number | null {
   const nanoseconds = numberOf(value);
   if (nanoseconds === null || nanoseconds <= 0) return null;
   if (typeof value === "string" && /^\d{7,25}$/.test(value)) {
-    // The digits of a time in nanoseconds are more than a number holds.
+    // A time in nanoseconds exceeds the precision of a number.
     const ms = Number(value.slice(0, -6)) + Number(value.slice(-6, -3)) / 1_000;
     return ms <= LATEST ? ms : null;
   }
   return nanoseconds / 1_000_000 <= LATEST ? nanoseconds / 1_000_000 : null;
 }
 
-/** An id of so many hexadecimal digits, given as text or as bytes; null for none, or one of zeros only. */
+/**
+ * Returns an id with this many hexadecimal digits, given as text or as bytes; null if it is invalid or all
+ * zeros.
+ */
 export function idOf(value: unknown, digits: 16 | 32): string | null {
   const hex = value instanceof Uint8Array ? hexOf(value) : textOf(value).toLowerCase();
   return hex.length === digits && /^[0-9a-f]+$/.test(hex) && /[^0]/.test(hex) ? hex : null;
@@ -41,7 +44,7 @@ export function idOf(value: unknown, digits: 16 | 32): string | null {
 const hexOf = (bytes: Uint8Array): string =>
   bytes.length > 16 ? "" : [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
-/** A list of keys and values. What is above the limits is left out and counted. */
+/** Converts a list of keys and values. Attributes above the limits are dropped and counted. */
 export function attributesOf(value: unknown, into: Attributes = {}): Attributes {
   let count = Object.keys(into).length;
   let bytes = 0;
@@ -67,7 +70,7 @@ export function attributesOf(value: unknown, into: Attributes = {}): Attributes 
   return into;
 }
 
-/** The value of an AnyValue as an attribute: lists of scalars stay lists, what is nested becomes JSON. */
+/** Returns an AnyValue as an attribute: lists of scalars stay lists, nested values become JSON. */
 function plainValue(any: unknown): AttributeValue | null {
   const value = valueOfAny(any, 0);
   if (value === null || value === undefined) return null;
@@ -82,7 +85,7 @@ function scalar(value: unknown): string | number | boolean {
   return cutMiddle(text, TELEMETRY_LIMITS.attributeValueBytes);
 }
 
-/** The plain value of an AnyValue. What is nested too deeply is left out. */
+/** Returns the plain value of an AnyValue. Values that are nested too deeply are dropped. */
 export function valueOfAny(any: unknown, depth = 0): unknown {
   if (depth > MAX_DEPTH) return "[nested too deeply]";
   const { stringValue, boolValue, intValue, doubleValue, arrayValue, kvlistValue, bytesValue } =
@@ -104,7 +107,7 @@ export function valueOfAny(any: unknown, depth = 0): unknown {
   return typeof bytesValue === "string" ? bytesValue : null;
 }
 
-/** An integer that a number does not hold stays text. */
+/** An integer that exceeds the precision of a number stays text. */
 function safeInteger(value: unknown): number | string | null {
   const number = numberOf(value);
   if (number === null) return null;
