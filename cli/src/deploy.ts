@@ -21,18 +21,18 @@ export interface BuiltProject {
   manifest: WorkerManifest;
   /** What the project's code printed while it was loaded. */
   output: string;
-  /** What it needs besides its bundle; null: nothing, so that the bundle alone is deployed. */
+  /** What it needs in addition to its bundle. Null: nothing, so only the bundle is deployed. */
   image: ImageNeeds | null;
   /** Variables that its build extensions set in the environment. */
   variables: VariableGroup[];
 }
 
-/** What an image has besides the bundle. */
+/** The contents of an image in addition to the bundle. */
 export interface ImageNeeds {
   layers: Layers;
   /** npm packages: versions by name. */
   dependencies: Record<string, string>;
-  /** One of them has to be compiled. */
+  /** True: one of them has to be compiled. */
   compiles: boolean;
   /** Files of its working directory. */
   files: ContextFile[];
@@ -40,7 +40,7 @@ export interface ImageNeeds {
 
 export interface BuildSettings {
   config?: string;
-  /** Slug of the environment that is deployed to, for build extensions. */
+  /** Slug of the target environment, for build extensions. */
   environment?: string;
   /** The branch of the preview environment. */
   branch?: string;
@@ -99,7 +99,7 @@ export async function buildProject(path: string, settings: BuildSettings = {}): 
   }
 }
 
-/** Where a bundle finds the packages that are not part of it, it has to be in the project. */
+/** The bundle is written into the project, so that it finds the packages that are not part of it. */
 function workFolder({ root }: Project, hasExternals: boolean): string {
   if (!hasExternals) return mkdtempSync(join(tmpdir(), "acme-index-"));
   const parent = join(root, "node_modules", ".acme");
@@ -112,7 +112,10 @@ const isEmpty = ({ dependencies, files, layers }: ImageNeeds): boolean =>
   Object.keys(dependencies).length === 0 &&
   [layers.packages, layers.instructions, layers.commands].every((list) => list.length === 0);
 
-/** The variables without those that give access to the platform: code that is only loaded does not need them. */
+/**
+ * Returns the variables without those that give access to the platform, which code does not need while it is
+ * only loaded.
+ */
 export const withoutSecrets = (env: NodeJS.ProcessEnv): Record<string, string> =>
   Object.fromEntries(
     Object.entries(env).filter(
@@ -136,7 +139,10 @@ export async function indexProject(
   throw new CliError([message, frames, indexed.output.trim()].filter(Boolean).join("\n"));
 }
 
-/** The stack without the frames of Node.js and the indexer. Paths in the bundle's folder become those of the project. */
+/**
+ * Returns the stack without the frames of Node.js and the indexer. Paths in the bundle's folder become paths
+ * of the project.
+ */
 const framesOfProject = (stack: string, folder: string, root: string): string =>
   stack
     .split("\n")
@@ -144,7 +150,7 @@ const framesOfProject = (stack: string, folder: string, root: string): string =>
     .join("\n")
     .replaceAll(folder, root);
 
-/** Creates a version from a built project. Its bundle is uploaded only where the server does not have it yet. */
+/** Creates a version from a built project. Its bundle is uploaded only if the server does not have it yet. */
 export async function deployProject(
   api: ProjectApi,
   built: BuiltProject,

@@ -3,16 +3,16 @@ import { VERSION } from "./version.ts";
 
 interface HostService {
   apiUrl: string;
-  /** Arguments of `acme host`, besides the server and the data folder. */
+  /** Arguments of `acme host` in addition to the server and the data folder. */
   args: string[];
 }
 
 const DATA = "/var/lib/acme-host";
 const TOKEN = "/etc/acme/host-token";
-/** More than a host takes to drain by default (20 s) and to give back the rest. */
+/** Longer than a host's default drain time (20 s) plus the time to give back the rest. */
 const STOP_SECONDS = 60;
 
-/** The command that runs this CLI, wherever it is installed. */
+/** Returns the command that runs this CLI, wherever it is installed. */
 const thisCli = (): string[] => [
   process.execPath,
   process.argv[1] ?? fileURLToPath(new URL("../bin/acme.mjs", import.meta.url)),
@@ -27,13 +27,16 @@ function stopSeconds(args: string[]): number {
   return Math.max(STOP_SECONDS, Math.ceil((Number.isFinite(ms) ? ms : 0) / 1000) + 30);
 }
 
-/** A word of a unit's command line: systemd splits at spaces and expands % and $. */
+/** Quotes a word of a unit's command line: systemd splits at spaces and expands % and $. */
 const word = (text: string): string => {
   const escaped = text.replaceAll("%", "%%").replaceAll("$", "$$$$");
   return /[\s"'\\;]/.test(escaped) ? `"${escaped.replace(/["\\]/g, "\\$&")}"` : escaped;
 };
 
-/** A unit that runs this CLI as a container host. The token is read from a file that only root can read. */
+/**
+ * Returns a unit that runs this CLI as a container host. The token is read from a file that only root can
+ * read.
+ */
 export function systemdUnit({ apiUrl, args }: HostService): string {
   const command = [...thisCli(), "host", "--data", DATA, ...args].map(word).join(" ");
   return `# 1. The host token, which only root can read:  install -D -m 600 /dev/stdin ${TOKEN}
@@ -60,12 +63,13 @@ RestartSec=5
 WantedBy=multi-user.target`;
 }
 
-/** YAML takes JSON's strings; Compose expands $. */
+/** YAML accepts JSON strings; Compose expands $. */
 const yaml = (text: string): string => JSON.stringify(text).replaceAll("$", "$$$$");
 
 /**
- * A Compose file that runs a container host in a container, with the machine's own Docker Engine. Its data folder has the same
- * path inside and outside, because the Engine mounts files of it into the containers of runs.
+ * Returns a Compose file that runs a container host in a container, with the machine's own Docker Engine. Its
+ * data folder has the same path inside and outside, because the Engine mounts its files into the containers
+ * of runs.
  */
 export function composeFile({ apiUrl, args }: HostService): string {
   const command = ["npx", "--yes", `@acme/cli@${VERSION}`, "host", "--data", DATA, ...args].map(yaml);

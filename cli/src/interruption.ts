@@ -17,7 +17,7 @@ export function interruption(): AbortSignal {
     controller.abort();
   };
   process.on("SIGINT", interrupt);
-  // These signals can be sent more than once without anybody being impatient.
+  // These signals can be sent more than once without a user pressing Ctrl-C twice.
   for (const signal of ["SIGTERM", "SIGHUP"] as const) process.on(signal, () => controller.abort());
   if (process.connected) {
     process.on("disconnect", () => controller.abort());

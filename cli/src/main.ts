@@ -19,7 +19,7 @@ function isExpected(error: Error): boolean {
   );
 }
 
-// A reader that ends early, like `head`, is no error.
+// A reader that ends early, like `head`, is not an error.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
   throw error;

@@ -5,7 +5,10 @@ const COMMANDS: Partial<Record<NodeJS.Platform, readonly [command: string, ...ar
   win32: ["rundll32", "url.dll,FileProtocolHandler"],
 };
 
-/** Tries to show an address in a browser. The address was printed, so a machine without a browser is no error. */
+/**
+ * Tries to show an address in a browser. The address was printed, so a machine without a browser is not an
+ * error.
+ */
 export function openBrowser(url: string): void {
   if (!/^https?:\/\//.test(url)) return;
   const [command, ...args] = COMMANDS[process.platform] ?? ["xdg-open"];

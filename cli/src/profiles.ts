@@ -4,15 +4,17 @@ import { dirname, join } from "node:path";
 import { z } from "zod";
 import { CliError } from "./errors.ts";
 
-/** One login: a server, and an access token of it. */
+/** One login: a server and its access token. */
 export const Profile = z.object({
   apiUrl: z.string(),
   accessToken: z.string(),
-  /** Null: the token is an organization's own. */
+  /** Null: the token belongs to an organization itself. */
   email: z.string().nullable(),
   /** Slug. */
   organization: z.string(),
-  /** `login`: the token was made for this profile, and ends with it. `token`: somebody gave it. */
+  /**
+   * `login`: the token was created for this profile, and is revoked with it. `token`: the user provided it.
+   */
   source: z.enum(["login", "token"]),
 });
 export type Profile = z.infer<typeof Profile>;
@@ -22,7 +24,7 @@ export type Profiles = z.infer<typeof Profiles>;
 
 type Environment = Record<string, string | undefined>;
 
-/** Where the logins of this user are: a file that only they can read. */
+/** Returns the path of the user's logins, a file that only the user can read. */
 export function profilesFile(env: Environment = process.env): string {
   const folder = env.ACME_CONFIG_DIR ?? join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "acme");
   return join(folder, "profiles.json");
@@ -45,14 +47,14 @@ export function readProfiles(env?: Environment): Profiles {
   }
 }
 
-/** Replaces the file as a whole: a process that is killed leaves the former one. */
+/** Replaces the file atomically: a killed process leaves the former one. */
 export function writeProfiles(profiles: Profiles, env?: Environment): void {
   const file = profilesFile(env);
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   const temporary = `${file}.${process.pid}`;
   try {
     writeFileSync(temporary, `${JSON.stringify(profiles, null, 2)}\n`, { mode: 0o600 });
-    // A file of that name that was left behind keeps its own mode.
+    // A leftover file of that name would keep its own mode.
     chmodSync(temporary, 0o600);
     renameSync(temporary, file);
   } catch (error) {
@@ -61,7 +63,10 @@ export function writeProfiles(profiles: Profiles, env?: Environment): void {
   }
 }
 
-/** The profile in use: of `name`, of ACME_PROFILE, or the current one. @throws CliError if the named one does not exist */
+/**
+ * Returns the profile in use: `name`, that of ACME_PROFILE, or the current one. @throws CliError if the named
+ * one does not exist
+ */
 export function profileInUse(
   { current, profiles }: Profiles,
   name: string | undefined,

@@ -20,7 +20,7 @@ export async function serve(options: ServeOptions): Promise<number> {
   const signal = interruption();
   const isTerminal = process.stderr.isTTY === true;
   const { level, format } = platformLogSettings(process.env, {
-    // Somebody at a terminal wants to know what went wrong; a log wants everything.
+    // On a terminal only problems are shown; a log gets everything.
     level: isTerminal && !options.verbose ? "warn" : "info",
     format: isTerminal ? "pretty" : "json",
   });
@@ -55,10 +55,10 @@ export async function serve(options: ServeOptions): Promise<number> {
   }
 }
 
-/** What is for whoever started the server: how the start goes, and mails that it sends nowhere. */
+/** Lines for the user who started the server: the progress of the start, and mails that it does not send. */
 const isForPeople = ({ part }: PlatformLogRecord): boolean => part === "server" || part === "mail";
 
-/** Where everything is, and what to do next. Programs wait for its first line. */
+/** Prints where everything is, and what to do next. Programs wait for its first line. */
 function welcome(server: RunningServer, options: ServeOptions): string {
   const again = `acme up sign-in-link${options.data === ".acme" ? "" : ` --data ${options.data}`}`;
   const facts: [string, string][] = [

@@ -57,16 +57,16 @@ export async function bundleProject(
   return bundleOf(files, result);
 }
 
-/** What build extensions add to a bundle. */
+/** The additions of build extensions to a bundle. */
 export interface BundleAdditions {
-  /** Before the CLI's own, which loads every file of the project, and after it. */
+  /** Plugins before and after the CLI's own, which loads every file of the project. */
   plugins: { before: Plugin[]; after: Plugin[] };
   conditions: string[];
 }
 
 const NO_ADDITIONS: BundleAdditions = { plugins: { before: [], after: [] }, conditions: [] };
 
-/** The options of esbuild for a project's bundle, without its entry. */
+/** Returns the options of esbuild for a project's bundle, without its entry. */
 export const bundleOptions = ({ root, config }: Project, { conditions, plugins }: BundleAdditions) =>
   ({
     absWorkingDir: root,

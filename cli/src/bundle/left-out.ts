@@ -20,7 +20,10 @@ const LEFT_OUT: readonly { names: RegExp; why: string }[] = [
   },
 ];
 
-/** Why Acme does not have a name, like `prompts.define`, or an import's path; null: it is none that is left out. */
+/**
+ * Returns why Acme does not have a name, like `prompts.define`, or an import's path; null if it is not one of
+ * those left out.
+ */
 export function whyLeftOut(name: string): string | null {
   const part = LEFT_OUT.find(({ names }) => names.test(name));
   return part ? `"${name}" ${part.why}` : null;

@@ -23,17 +23,20 @@ const LOADERS: Record<string, Loader> = {
   ".jsx": "jsx",
 };
 
-/** Packages with build extensions, which run when a project is built and are no part of its bundle. */
+/** Packages with build extensions, which run when a project is built and are not part of its bundle. */
 const EXTENSIONS = /^@trigger\.dev\/(build(\/|$)|python\/extension$)/;
 const INERT = "acme-inert";
-/** Has every name that is imported from it: a function that returns an object without methods. */
+/**
+ * A module that has every name that is imported from it, as a function that returns an object without
+ * methods.
+ */
 const INERT_MODULE = `module.exports = Object.create(new Proxy({}, {
   get: (_, name) => (typeof name === "symbol" || name === "__esModule" ? undefined : () => ({ name })),
 }));`;
 
 /**
- * What imports of build extensions in the configuration lead to: the packages (when the configuration is read), or nothing
- * (in the bundle, which contains the configuration).
+ * How imports of build extensions in the configuration are resolved: to the packages when the configuration
+ * is read, or to nothing in the bundle, which contains the configuration.
  */
 export type ExtensionImports = "resolved" | "inert";
 

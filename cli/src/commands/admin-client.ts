@@ -7,14 +7,14 @@ export interface AdminOptions {
   json?: boolean;
 }
 
-/** Adds the options of commands that a server's operator gives. */
+/** Adds the options of commands for a server's operator. */
 export const withServer = (command: Command): Command =>
   command
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--data <dir>", "data folder of a server on this machine, without ACME_ADMIN_TOKEN", ".acme")
     .option("--json", "print JSON");
 
-/** Calls with the admin token: of ACME_ADMIN_TOKEN, or of the server whose data folder this is. */
+/** Calls the API with the admin token: from ACME_ADMIN_TOKEN, or from the server's data folder. */
 export class AdminClient {
   readonly #apiUrl: string;
   readonly #token: string;

@@ -46,7 +46,7 @@ export function addRebuildCommand(group: Command): void {
     });
 }
 
-/** Asks for every page of queues: those that have not begun begin. */
+/** Requests every page of queues, so that queues that have not begun begin. */
 async function round(client: AdminClient, id: string, organization: string | undefined): Promise<Progress> {
   const total = { queues: 0, done: 0, runs: 0 };
   for (let after: string | undefined; ; ) {

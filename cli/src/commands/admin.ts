@@ -307,7 +307,7 @@ function print<T>(rows: T[], columns: Column<T>[], { json }: AdminOptions, none:
   else for (const line of table(columns, rows, terminalWidth())) console.log(line);
 }
 
-/** The options that were given, as numbers. */
+/** Returns the given options as numbers. */
 function numbers(given: Record<string, string | undefined>): Record<string, number> {
   const entries = Object.entries(given).flatMap(([name, text]) => {
     if (text === undefined) return [];

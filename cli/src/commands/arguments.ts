@@ -25,7 +25,7 @@ export function parseLimit(text: string): number {
   throw new InvalidArgumentError("a number from 1 to 100.");
 }
 
-/** For options that can be given several times, or several values with commas. */
+/** For options that can be given several times, or with several comma-separated values. */
 export const collect = (value: string, before: string[] | undefined): string[] => [
   ...(before ?? []),
   ...value.split(",").filter(Boolean),

@@ -3,7 +3,7 @@ import { Argument, type Command } from "commander";
 const SHELLS = ["bash", "zsh", "fish"] as const;
 type Shell = (typeof SHELLS)[number];
 
-/** Where a shell loads the script from at its start, as a hint on how to install it. */
+/** How each shell loads the script, as a hint for its installation. */
 const INSTALL: Record<Shell, string> = {
   bash: "echo 'source <(acme completion bash)' >> ~/.bashrc",
   zsh: "echo 'source <(acme completion zsh)' >> ~/.zshrc",

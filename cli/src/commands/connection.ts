@@ -60,7 +60,7 @@ export async function connectProject({ apiUrl, env, projectRef }: EnvironmentOpt
   return namedProjectAccess(env, { apiUrl, project: () => projectRefOf(projectRef, ".") });
 }
 
-/** The live client for the environment of {@link connect}. */
+/** Returns the live client for the environment of {@link connect}. */
 export async function connectLive({ access: { apiUrl, token, environment } }: { access: ApiAccess }) {
   const { LiveClient } = await import("@acme/sdk/live");
   return new LiveClient({ baseURL: apiUrl, accessToken: token, environment });

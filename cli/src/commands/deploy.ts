@@ -153,7 +153,7 @@ async function slugOf(
 
 type Deploy = typeof import("../deploy.ts").deployProject;
 
-/** Deploys the bundle, with an image where the project needs one. `image`: what became of it. */
+/** Deploys the bundle, with an image if the project needs one. `image`: what was done about the image. */
 async function create(
   api: ProjectApi,
   built: BuiltProject,
@@ -179,7 +179,7 @@ async function create(
   };
 }
 
-/** What an image is needed for, in a few words. */
+/** Returns in a few words why an image is needed. */
 function needsOf({ dependencies, files, layers }: ImageNeeds): string {
   const listed = (names: string[], what: string): string =>
     names.length === 0 ? "" : `${what} ${names.slice(0, 5).join(", ")}${names.length > 5 ? " …" : ""}`;
@@ -193,7 +193,7 @@ function needsOf({ dependencies, files, layers }: ImageNeeds): string {
     .join("; ");
 }
 
-/** Sets the variables that build extensions found. */
+/** Sets the variables that build extensions provided. */
 async function setVariables(
   access: { apiUrl: string; accessToken: string },
   projectRef: string,

@@ -93,7 +93,10 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
   }
 }
 
-/** Calls `action` when a key is pressed in a terminal. Ctrl-C still interrupts. Returns what ends it. */
+/**
+ * Calls `action` when a key is pressed in a terminal. Ctrl-C still interrupts. Returns a function that ends
+ * this.
+ */
 function onKey(key: string, action: () => void): () => void {
   const { stdin } = process;
   if (!isInteractive() || !stdin.isTTY) return () => {};

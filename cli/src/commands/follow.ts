@@ -8,12 +8,13 @@ const logText = ({ time, level, message, properties }: LiveLogLine): string =>
 const stateText = ({ id, taskIdentifier, status, updatedAt }: LiveRun, named: boolean): string =>
   `${clock(updatedAt)} ${style(statusFormat(status), status.padEnd(9))}${named ? ` ${id} ${style("dim", taskIdentifier)}` : ""}`;
 
-/** Lines of a log may still come this long after the run's end: they travel by another way. */
+/** Log lines may still arrive this long after the run's end, because they are sent separately. */
 const LAST_LINES_MS = 500;
 
 /**
- * Prints the states and the log lines of a run as they come, until it is over, and gives its last state.
- * @throws LiveError where it does not exist or may not be read
+ * Prints the states and the log lines of a run as they arrive, until it has ended, and returns its last
+ * state.
+ * @throws LiveError if it does not exist or may not be read
  */
 export async function followRun(live: LiveClient, id: string, json: boolean): Promise<LiveRun> {
   const { promise, resolve, reject } = Promise.withResolvers<LiveRun>();
@@ -49,7 +50,9 @@ export async function followRun(live: LiveClient, id: string, json: boolean): Pr
   }
 }
 
-/** Prints each change of the runs that match, until the process ends. @throws LiveError where they may not be read */
+/**
+ * Prints each change of the matching runs, until the process ends. @throws LiveError if they may not be read
+ */
 export function tailRuns(
   live: LiveClient,
   filter: Parameters<LiveClient["runs"]>[0]["filter"],

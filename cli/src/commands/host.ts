@@ -39,7 +39,7 @@ Examples:
 const camelCase = (flag: string): string =>
   flag.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase());
 
-/** The options that were given, as arguments. */
+/** Returns the given options as arguments. */
 function argumentsOf(options: HostCommandOptions, flags: string[]): string[] {
   return flags.flatMap((flag) => {
     const value = options[camelCase(flag)];

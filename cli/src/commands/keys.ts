@@ -5,11 +5,11 @@ import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { table } from "../terminal/table.ts";
 import { connectProject, type EnvironmentOptions, printJson, withProject } from "./connection.ts";
 
-/** As in the contract, which `--help` does not load. A test compares them. */
+/** The contract's values, repeated because `--help` does not load the contract. A test compares them. */
 export const MAX_OVERLAP_SECONDS = 604_800;
 export const LIFETIME_SECONDS = { min: 60, max: 31_536_000 };
 
-/** Columns of a terminal that also shows who created a key. */
+/** The minimum terminal width for the column that shows who created a key. */
 const WIDE = 120;
 
 const EXPIRES: [string, string, (text: string) => number] = [
@@ -155,7 +155,7 @@ async function rotate(
   printCreated(options, created, `It is shown this once. The former key ${former}.`);
 }
 
-/** Standard output is the key and nothing else, so that it can go into a file or another command. */
+/** Standard output contains only the key, so that it can be redirected to a file or another command. */
 function printCreated({ env, json }: EnvironmentOptions, created: CreatedApiKey, more: string): void {
   if (json) {
     printJson(created);

@@ -6,7 +6,7 @@ import { isInteractive, style, terminalWidth } from "../terminal/style.ts";
 import { facts, table } from "../terminal/table.ts";
 import { printJson } from "./connection.ts";
 
-/** As in the contract, which `--help` does not load. A test compares them. */
+/** The contract's values, repeated because `--help` does not load the contract. A test compares them. */
 export const SCOPES = ["read", "write", "deploy", "admin"] as const;
 type Scope = (typeof SCOPES)[number];
 
@@ -78,7 +78,7 @@ function parseName(text: string): string {
   throw new InvalidArgumentError(NAME_RULE);
 }
 
-/** The profile that is asked for: by option, or by ACME_PROFILE. */
+/** Returns the requested profile: from the option, or from ACME_PROFILE. */
 function chosenName(option: string | undefined): string | undefined {
   const name = option ?? process.env.ACME_PROFILE?.trim();
   if (!name || isName(name)) return name || undefined;
@@ -92,7 +92,7 @@ async function login(options: LoginOptions): Promise<void> {
   const [{ loginServer, serverAddress }, api, { readProfiles, writeProfiles }] = await load();
   const name = chosenName(options.profile) ?? DEFAULT_PROFILE;
   const before = readProfiles();
-  // Logging in again goes where the profile is.
+  // A repeated login uses the profile's server.
   const known = before.profiles[name]?.apiUrl;
   const named = options.apiUrl ?? process.env.ACME_API_URL;
   const apiUrl = named
@@ -108,7 +108,7 @@ async function login(options: LoginOptions): Promise<void> {
   writeProfiles({ current: name, profiles: { ...before.profiles, [name]: profile } });
   const former = before.profiles[name];
   if (former?.source === "login" && former.accessToken !== accessToken) {
-    // Nobody can use it any more. That its server does not answer is no reason to fail.
+    // The former token is revoked. If its server does not answer, that is not a failure.
     await api.revokeOwnToken({ apiUrl: former.apiUrl, token: former.accessToken }).catch(() => {});
   }
   if (options.json) {
@@ -136,7 +136,10 @@ function givenToken(token: string): string {
   );
 }
 
-/** The device-authorization flow. What a person has to do is written to standard error: it is no result. */
+/**
+ * The device authorization flow. The instructions are written to standard error, because they are not a
+ * result.
+ */
 async function allowedToken(apiUrl: string, options: LoginOptions): Promise<string> {
   const [, { startDeviceLogin, waitForToken }] = await load();
   const begun = await startDeviceLogin(
@@ -164,7 +167,7 @@ async function logout(options: { profile?: string; json?: boolean }): Promise<vo
   const { apiUrl, accessToken, source } = profile;
   const { [name]: _, ...rest } = before.profiles;
   const current = before.current === name ? (Object.keys(rest)[0] ?? null) : before.current;
-  // First, so that a token is never kept here that the server refuses.
+  // Checked first, so that a token that the server refuses is never stored.
   writeProfiles({ current, profiles: rest });
   let revoked = false;
   let problem = "";

@@ -30,7 +30,7 @@ Examples:
     .action(rollback);
 }
 
-/** The version that was the current one before the one that is: the last that was promoted before it. */
+/** Returns the previous current version: the last one that was promoted before the current one. */
 export function versionBefore(deployments: DeploymentBody[]): DeploymentBody | undefined {
   const current = deployments.find(({ promoted }) => promoted);
   const at = current?.promotedAt;

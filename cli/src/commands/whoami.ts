@@ -64,7 +64,7 @@ interface Here {
 const versionText = ({ version }: Here): string =>
   version === null ? "nothing deployed yet" : `version ${version}`;
 
-/** Undefined: there is no project in this folder, and none was named. */
+/** Returns undefined if there is no project in this folder and none was named. */
 async function projectHere(
   access: { apiUrl: string; accessToken: string },
   { projectRef: named, env }: WhoamiOptions,

@@ -5,7 +5,7 @@ import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 
 interface Whose {
   apiUrl: string | undefined;
-  /** Where a local server's `.acme` is looked for. */
+  /** The folder in which a local server's `.acme` is looked for. */
   cwd?: string;
   /** The project's reference, which an access token needs. */
   project: () => string | Promise<string>;

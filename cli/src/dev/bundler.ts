@@ -12,7 +12,7 @@ import { findTaskFiles } from "../project/task-files.ts";
 
 const ENTRY = "acme-entry";
 
-/** Bundles a project again and again: esbuild keeps what has not changed. Task files are looked for each time. */
+/** Bundles a project incrementally: esbuild keeps what has not changed. Task files are searched each time. */
 export class Bundler {
   readonly #context: BuildContext<BuildOptions & { write: false }>;
   readonly #entry: Entry;
@@ -40,7 +40,8 @@ export class Bundler {
     });
     const made = await context({
       ...options,
-      // A debugger finds the sources by it; without one, stack traces have paths that are relative to the project.
+      // A debugger finds the sources by this path; without a debugger, stack traces have paths relative to
+      // the project.
       ...(isInspected && { sourceRoot: `${pathToFileURL(project.root)}/` }),
       entryPoints: [ENTRY],
       banner: { js: `${BANNER} /* ${variablesHash} */` },
@@ -70,7 +71,7 @@ interface Entry {
   problem: CliError | null;
 }
 
-/** Provides the entry module, which imports the task files that there are now. */
+/** Provides the entry module, which imports the current task files. */
 const entryPlugin = ({ root, config, configFile }: Project, entry: Entry): Plugin => ({
   name: "acme-entry",
   setup(build) {

@@ -36,14 +36,14 @@ export interface DevOptions {
   envFiles?: string[];
   maxConcurrentRuns: number;
   takeOver: boolean;
-  /** Where debuggers find the processes of tasks; undefined: none can attach. */
+  /** The address at which debuggers find the processes of tasks. Undefined: none can attach. */
   inspect: { host: string; port: number } | undefined;
   screen: Screen;
   /** Default: Ctrl-C, SIGTERM and the end of the parent. */
   signal?: AbortSignal;
 }
 
-/** What was registered last. */
+/** The version that was last registered. */
 interface Current {
   contentHash: string;
   registered: RegisteredDevelopment;
@@ -84,7 +84,7 @@ class DevSession {
   readonly #options: DevOptions;
   readonly #access: ApiAccess;
   readonly #refused = Promise.withResolvers<TunnelFailure>();
-  /** The versions that were built since the start, by the deployment's id: their bundles. */
+  /** The bundles of the versions that were built since the start, by deployment id. */
   readonly #bundles = new Map<string, string>();
   readonly #startedAt = new Map<string, number>();
   #project: Project;
@@ -95,9 +95,9 @@ class DevSession {
   #inspector: InspectorList | null = null;
   #building: Promise<void> = Promise.resolve();
   #watching: ReturnType<typeof watchProject> | null = null;
-  /** What a problem of the code says, until it is solved. */
+  /** The message of the current problem in the code, until it is solved. */
   #problem: string | null = null;
-  /** Null: nothing is known yet. */
+  /** Null: not known yet. */
   #isConnected: boolean | null = null;
   #connecting: Promise<void> | null = null;
   /** Resolves when the server knows this machine. */
@@ -117,7 +117,7 @@ class DevSession {
     this.#failed.promise.catch(() => {});
   }
 
-  /** Rejects with what no change of the code solves. */
+  /** Rejects with an error that no change of the code can solve. */
   get failed(): Promise<never> {
     return this.#failed.promise;
   }
@@ -126,7 +126,7 @@ class DevSession {
     return this.#startedAt.size > 0;
   }
 
-  /** The server refuses this machine: its tunnel is over. */
+  /** The server refuses this machine, which ends its tunnel. */
   get refused(): Promise<TunnelFailure> {
     return this.#refused.promise;
   }
@@ -155,7 +155,7 @@ class DevSession {
     this.#inspector?.close();
   }
 
-  /** One build after the other: what changes during one is built by the next. */
+  /** Builds are sequential: changes during a build are built by the next one. */
   #changed(paths: string[]): void {
     const { configFile, root } = this.#project;
     const isConfiguration = paths.includes(configFile);
@@ -196,7 +196,7 @@ class DevSession {
     try {
       await this.#register(built, begun);
     } catch (error) {
-      // Where the server is away, this is done again when it is back.
+      // If the server is unreachable, this is repeated when it is back.
       if (error instanceof CliError && this.#current !== null) this.#show(error);
       else this.#failed.reject(error);
     }
@@ -229,14 +229,17 @@ class DevSession {
     for (const warning of bundle.warnings) screen.show({ type: "notice", message: warning });
   }
 
-  /** The first run of a version finds a process that has loaded it. Where that fails, the run starts one, and says why it can't. */
+  /**
+   * Prepares a process for the first run of a version. If that fails, the run starts one itself, and reports
+   * why it can't.
+   */
   #keepWarm(deploymentId: string): void {
     if (this.#environmentKey === null) return;
     const { machine } = this.#project.config;
     this.#host?.keepWarm(deploymentId, { environmentKey: this.#environmentKey, machine }).catch(() => {});
   }
 
-  /** Shows a problem of the code, once: editors save a file more than once. */
+  /** Shows a problem in the code only once, because editors save a file more than once. */
   #show(error: CliError): void {
     if (error.message === this.#problem) return;
     this.#problem = error.message;
@@ -266,7 +269,7 @@ class DevSession {
     return token;
   }
 
-  /** Writes the bundle where the host looks for it, so that it fetches nothing. */
+  /** Writes the bundle where the host looks for it, so that it does not have to fetch it. */
   #keep(contentHash: string, code: Uint8Array): string {
     const folder = join(this.#dataFolder, "bundles");
     const file = join(folder, `${contentHash}.mjs`);
@@ -287,7 +290,7 @@ class DevSession {
       this.#host = await startHost(
         {
           apiUrl: this.#access.apiUrl,
-          // A tunnel has no registration.
+          // A tunnel needs no registration.
           hostToken: "tunnel",
           executor: "process",
           separateUsers: false,
@@ -296,7 +299,7 @@ class DevSession {
           metricsPort: null,
           drainMs: 0,
           taskFolder: this.#project.root,
-          // Each process has a port of its own.
+          // Each process has its own port.
           nodeArguments: this.#inspector ? ["--inspect=127.0.0.1:0"] : [],
         },
         // The connection's state is shown by `onConnection`.
@@ -333,7 +336,7 @@ class DevSession {
         try {
           return await this.#ticket();
         } catch (error) {
-          // What the server refuses now, it will refuse again; anything else passes.
+          // If the server refuses a request, it will refuse it again; other errors are temporary.
           if (
             error instanceof RefusalError &&
             error.status >= 400 &&
@@ -356,7 +359,7 @@ class DevSession {
       onConnection: (isOpen) => {
         if (this.#isConnected === isOpen) return;
         if (this.#isConnected !== null || !isOpen) screen.show({ type: "connection", isOpen, apiUrl });
-        // What could not be registered while the server was away is registered now.
+        // Registers what could not be registered while the server was unreachable.
         if (this.#current !== null && isOpen) this.#changed([]);
         this.#isConnected = isOpen;
       },

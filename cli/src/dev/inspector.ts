@@ -22,8 +22,8 @@ export function inspectAddress(text: string | true): { host: string; port: numbe
 }
 
 /**
- * One address for the debuggers of all processes of tasks. Debuggers that follow a list of targets, as the one that Chrome opens for
- * Node.js does, stay attached when a version's processes replace those of the one before.
+ * One address for the debuggers of all task processes. Debuggers that follow a list of targets, such as
+ * Chrome's for Node.js, stay attached when the processes of a new version replace those of the previous one.
  */
 export class InspectorList implements InspectedProcesses {
   readonly #targets = new Map<number, Target>();
@@ -41,7 +41,7 @@ export class InspectorList implements InspectedProcesses {
     });
   }
 
-  /** @throws CliError where the port is taken */
+  /** @throws CliError if the port is taken */
   static async open(address: { host: string; port: number }, title: string): Promise<InspectorList> {
     const list = new InspectorList(title);
     await new Promise<void>((resolve, reject) => {
@@ -81,7 +81,7 @@ export class InspectorList implements InspectedProcesses {
     this.#server.closeAllConnections();
   }
 
-  /** As Node.js itself answers. */
+  /** The response of Node.js itself. */
   #answer(path: string): unknown {
     switch (path.replace(/\/$/, "")) {
       case "/json":

@@ -4,7 +4,7 @@ import type { DequeuedRun, LogEntry, TaskRunError } from "@acme/sdk/contract";
 import { duration } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
 
-/** What `acme dev` has to say. */
+/** The output of `acme dev`. */
 export type DevEvent =
   | { type: "connected"; project: string; environment: string; apiUrl: string }
   | { type: "version"; version: string; tasks: string[]; files: string[]; isFirst: boolean; ms: number }
@@ -25,7 +25,7 @@ export interface Screen {
 
 const clock = (): string => style("dim", new Date().toTimeString().slice(0, 8));
 
-/** One line of JSON an event. */
+/** Writes one line of JSON per event. */
 export const jsonScreen = (write: (line: string) => void): Screen => ({
   show(event) {
     if (event.type === "run" || event.type === "log") {
@@ -36,7 +36,7 @@ export const jsonScreen = (write: (line: string) => void): Screen => ({
   },
 });
 
-/** Lines for people. `logs`: whether the lines that tasks log are shown, asked for each. */
+/** Writes lines for people. `logs` is called for each log line of a task, to decide whether it is shown. */
 export const textScreen = (write: (line: string) => void, logs: () => boolean): Screen => ({
   show(event) {
     switch (event.type) {
@@ -128,7 +128,7 @@ function logLine(run: DequeuedRun, { level, message, properties }: LogEntry): st
   return `${" ".repeat(9)}${style("dim", "│")} ${style("dim", run.taskId)} ${style(LEVELS[level], level)} ${text}${more}`;
 }
 
-/** The message, then the frames of the project, without those of Node.js and packages. */
+/** Returns the message followed by the frames of the project, without those of Node.js and packages. */
 export function errorText(error: TaskRunError): string {
   const { message, stackTrace } = textsOf(error);
   const frames = stackTrace.split("\n").filter((line) => /^\s+at /.test(line));
@@ -156,7 +156,7 @@ function textsOf(error: TaskRunError): { message: string; stackTrace: string } {
   }
 }
 
-/** Lines after the first stand below its text; with `first`, the first one too. */
+/** Indents the lines after the first to its text; with `first`, the first one too. */
 function indented(text: string, first = false): string {
   const lines = text.split("\n");
   return lines.map((line, index) => (index === 0 && !first ? line : `            ${line}`)).join("\n");

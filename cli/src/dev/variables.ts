@@ -5,20 +5,20 @@ import { parseEnv } from "node:util";
 import { withoutSecrets } from "../deploy.ts";
 import { CliError } from "../errors.ts";
 
-/** Files with variables, where they exist: what comes later counts. */
+/** Files with variables, if they exist. Later files take precedence. */
 export const ENV_FILES = [".env", ".env.development", ".env.local", ".env.development.local"];
 
 export interface LocalVariables {
   variables: Record<string, string>;
-  /** The files that were read. */
+  /** Names of the files that were read. */
   files: string[];
   /** Changes with the files' contents. */
   hash: string;
 }
 
 /**
- * The variables of tasks on this machine: those of the shell, and over them those of the `.env` files. The variables of the
- * development environment, which the server keeps, count before both.
+ * Returns the variables of tasks on this machine: those of the shell, overridden by those of the `.env`
+ * files. The variables of the development environment, which the server keeps, take precedence over both.
  * @throws CliError when `only` does not exist
  */
 export function readVariables(

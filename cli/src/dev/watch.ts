@@ -15,12 +15,12 @@ function isWatched(path: string): boolean {
 }
 
 export interface Watching {
-  /** Resolves when changes are noticed from here on. */
+  /** Resolves when the watcher is ready. */
   ready: Promise<void>;
   close(): Promise<void>;
 }
 
-/** Calls `onChange` with the paths that changed in a moment, relative to the project's folder. */
+/** Calls `onChange` with the paths that changed within a short time, relative to the project's folder. */
 export function watchProject(root: string, onChange: (paths: string[]) => void): Watching {
   const changed = new Set<string>();
   let timer: NodeJS.Timeout | undefined;

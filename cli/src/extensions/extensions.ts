@@ -29,7 +29,7 @@ export class Extensions {
       addLayer: (layer) => void this.#layers.push(layer),
       registerPlugin: (plugin, options) => {
         if (options?.target && options.target !== target) return;
-        // The SDK's type leaves out esbuild's, on which it does not depend.
+        // The SDK does not depend on esbuild, so its type leaves out esbuild's.
         this.#plugins.push({ plugin: plugin as Plugin, placement: options?.placement });
       },
       resolvePath: async (path) => resolved(path, root),
@@ -68,7 +68,8 @@ export class Extensions {
   }
 
   /**
-   * Tells the extensions that the bundle is made. Each sees what those before it have added. Returns all that they added.
+   * Calls the extensions after the bundle is made. Each sees the additions of the previous ones. Returns all
+   * additions.
    * @throws CliError that names the extension
    */
   async complete(facts: Omit<BuildManifest, "target" | "build" | "image">): Promise<Layers> {

@@ -8,24 +8,24 @@ import { z } from "zod";
 export interface External {
   name: string;
   version: string;
-  /** It has code that has to be compiled for the machine it runs on, and no compiled code with it. */
+  /** True: it has native code that is not precompiled, and so has to be compiled for the target machine. */
   isCompiled: boolean;
 }
 
-/** What a `package.json` says of native code. */
+/** The fields of a `package.json` about native code. */
 const PackageJson = z.object({
   version: z.string().default("*"),
   gypfile: z.boolean().optional(),
-  /** Of napi-rs. */
+  /** The field of napi-rs. */
   napi: z.unknown().optional(),
-  /** Of node-pre-gyp. */
+  /** The field of node-pre-gyp. */
   binary: z.unknown().optional(),
   main: z.string().optional().catch(undefined),
   dependencies: z.record(z.string(), z.string()).optional(),
 });
 type PackageJson = z.infer<typeof PackageJson>;
 
-/** Packages that load native code. Whoever depends on one has native code. */
+/** Packages that load native code. A package that depends on one has native code. */
 const LOADERS = [
   "bindings",
   "node-gyp-build",
@@ -35,7 +35,7 @@ const LOADERS = [
   "prebuild-install",
 ];
 
-/** A package's name, in an import: of `a/b` and `@s/a/b`. */
+/** Returns the package's name in an import such as `a/b` or `@s/a/b`. */
 const packageName = (path: string): string =>
   path
     .split("/")
@@ -86,7 +86,7 @@ function decide(name: string, from: string, isNamed: boolean, detect: boolean): 
   return { name, version: about.version, isCompiled };
 }
 
-/** The folder of an installed package, as Node.js would find it. */
+/** Returns the folder of an installed package, with Node.js's resolution. */
 function packageFolder(name: string, from: string): string | null {
   for (let folder = from; ; folder = dirname(folder)) {
     const candidate = join(folder, "node_modules", name);

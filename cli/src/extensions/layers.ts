@@ -10,13 +10,13 @@ export interface Layers {
   /** npm packages: versions by name. */
   dependencies: Record<string, string>;
   buildVariables: Record<string, string>;
-  /** Variables that the deployment sets in its environment, one group for each combination of what is set how. */
+  /** Variables that the deployment sets in its environment, grouped by how they are set. */
   variables: VariableGroup[];
 }
 
 export interface VariableGroup {
   values: Record<string, string>;
-  /** They belong to the environment whose branch this is. */
+  /** True: they belong to the branch's parent environment. */
   ofParent: boolean;
   isSecret: boolean;
   override: boolean;
@@ -42,7 +42,7 @@ export function mergeLayers(layers: readonly BuildLayer[]): Layers {
   };
 }
 
-/** Without what has no value. */
+/** Removes entries without a value. */
 const defined = (variables: Record<string, string | undefined> = {}): Record<string, string> =>
   Object.fromEntries(
     Object.entries(variables).filter(

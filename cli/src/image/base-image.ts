@@ -4,9 +4,9 @@ import { CliError } from "../errors.ts";
 import type { Project } from "../project/load-config.ts";
 import type { Engine } from "./engine.ts";
 
-/** Made by `base-image.sh` on a machine that reaches no registry. */
+/** Built by `base-image.sh` on machines that can't reach a registry. */
 export const LOCAL_BASE = "acme-base:bookworm";
-/** Beside the package's `lib`, or in the sources' `cli`. */
+/** Next to the package's `lib`, or in the sources' `cli`. */
 const script = (): string =>
   ["../base-image.sh", "../../base-image.sh"]
     .map((path) => fileURLToPath(new URL(path, import.meta.url)))
@@ -16,8 +16,8 @@ const usualBase = ({ config }: Project): string =>
   `node:${config.runtime === "node-22" ? "22" : "24"}-bookworm-slim`;
 
 /**
- * Returns the name and the id of the image that a deployment's image is built on, which is on the Engine then. `wanted`: by
- * the command line or ACME_BASE_IMAGE; Debian with Node.js and npm.
+ * Makes sure that the base image for deployments is on the Engine, and returns its name and id. `wanted`: the
+ * image named by the command line or ACME_BASE_IMAGE, which has to be Debian with Node.js and npm.
  * @throws CliError that says how to get one
  */
 export async function baseImage(

@@ -1,7 +1,7 @@
 import { LIMITS } from "@acme/sdk/contract";
 
 const FLUSH_MS = 1_000;
-/** Lines of one call. */
+/** The maximum number of lines of one call. */
 const LINES = 500;
 
 interface Line {
@@ -10,8 +10,8 @@ interface Line {
 }
 
 /**
- * Sends the lines of a build to the server while it runs. A log that can't be sent does not stop the build: `end` says so
- * once.
+ * Sends the lines of a build to the server while it runs. A log that can't be sent does not stop the build;
+ * `end` returns the reason.
  */
 export class BuildLog {
   readonly #send: (lines: Line[], number: number) => Promise<void>;
@@ -31,7 +31,7 @@ export class BuildLog {
     else this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
-  /** Sends what is left. Returns why lines are missing; undefined: none are. */
+  /** Sends the remaining lines. Returns why lines are missing; undefined if none are. */
   async end(): Promise<string | undefined> {
     this.#flush();
     await this.#sending;

@@ -4,14 +4,14 @@ import { join, relative, sep } from "node:path";
 import { Readable } from "node:stream";
 import { pack } from "tar-stream";
 
-/** A file of an image's build: its path in the context, and what it has. */
+/** A file of an image's build: its path in the context, and its content. */
 export interface ContextFile {
   name: string;
   content: Uint8Array;
   mode: number;
 }
 
-/** All files of a folder, as files of a build. */
+/** Returns all files of a folder as files of a build. */
 export const filesOf = (folder: string): ContextFile[] =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -24,11 +24,11 @@ export const filesOf = (folder: string): ContextFile[] =>
       };
     });
 
-/** The files in one order, so that the same project always gives the same. */
+/** Sorts the files, so that the same project always gives the same hash. */
 export const inOrder = (files: readonly ContextFile[]): ContextFile[] =>
   [...files].sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** SHA-256 (hex) of the names, modes and contents. */
+/** Returns the SHA-256 (hex) of the names, modes and contents. */
 export function hashOf(files: readonly ContextFile[]): string {
   const hash = createHash("sha256");
   for (const { content, mode, name } of inOrder(files)) {
@@ -38,7 +38,10 @@ export function hashOf(files: readonly ContextFile[]): string {
   return hash.digest("hex");
 }
 
-/** A tar stream of the files, as the Engine takes it. Times are left out: they would spoil its cache. */
+/**
+ * Returns a tar stream of the files for the Engine. Times are left out, because they would invalidate its
+ * cache.
+ */
 export function tarOf(files: readonly ContextFile[]): NodeJS.ReadableStream {
   const tar = pack();
   for (const { content, mode, name } of inOrder(files))

@@ -10,7 +10,7 @@ import { Engine } from "./engine.ts";
 
 export interface ImageOptions {
   projectRef: string;
-  /** Where images are pushed: a registry, or a folder of one. Undefined: they stay on the Engine. */
+  /** The destination for images: a registry, or a folder of one. Undefined: they stay on the Engine. */
   registry?: string;
   baseImage?: string;
   /** Network of the build's commands. Default: the Engine's. */
@@ -29,8 +29,9 @@ export interface ImageDeployment {
 }
 
 /**
- * Builds the image of a project, pushes it, and creates a version from it. The image's tag is the hash of all that it is built
- * from: what is there already is neither built nor pushed again. A build that fails is a failed deployment, with its log.
+ * Builds the image of a project, pushes it, and creates a version from it. The image's tag is the hash of its
+ * inputs: an existing image is neither built nor pushed again. A failed build becomes a failed deployment
+ * with its log.
  * @throws CliError
  */
 export async function deployImage(
@@ -90,7 +91,7 @@ export async function deployImage(
   }
 }
 
-/** The files that the image is built from. */
+/** Returns the files from which the image is built. */
 function contextOf(
   { bundle, project }: BuiltProject,
   { compiles, dependencies, files, layers }: NonNullable<BuiltProject["image"]>,
@@ -105,7 +106,7 @@ function contextOf(
   const packageJson = { name: "deployment", private: true, type: "module", dependencies };
   const own = [
     text("Dockerfile", dockerfile({ base, projectRef, layers, dependencies, compiles })),
-    // What the image does not need, and what would change its hash for nothing.
+    // Files that the image does not need, and that would change its hash unnecessarily.
     text(".dockerignore", "Dockerfile\n.dockerignore\n"),
     text("package.json", `${JSON.stringify(packageJson, null, 2)}\n`),
     { name: "bundle.mjs", content: bundle.code, mode: 0o644 },

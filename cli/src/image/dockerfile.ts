@@ -8,16 +8,16 @@ export interface ImagePlan {
   layers: Pick<Layers, "packages" | "instructions" | "commands" | "buildVariables">;
   /** npm packages: versions by name. */
   dependencies: Record<string, string>;
-  /** One of them has to be compiled. */
+  /** True: one of them has to be compiled. */
   compiles: boolean;
 }
 
-/** What node-gyp needs. */
+/** Debian packages that node-gyp needs. */
 const COMPILER = ["g++", "make", "python3"];
 
 /**
- * Returns the Dockerfile of a deployment. What changes least comes first, so that a change of the code repeats neither the
- * installation of Debian packages nor that of npm packages.
+ * Returns the Dockerfile of a deployment. The parts that change least come first, so that a change of the
+ * code repeats neither the installation of Debian packages nor that of npm packages.
  */
 export function dockerfile({ base, compiles, dependencies, layers, projectRef }: ImagePlan): string {
   const { buildVariables, commands, instructions, packages } = layers;
@@ -52,5 +52,5 @@ const aptGet = (packages: readonly string[]): string[] =>
         `RUN apt-get update && apt-get install -y --no-install-recommends ${[...packages].sort().join(" ")} && rm -rf /var/lib/apt/lists/*`,
       ];
 
-/** As a word of a Dockerfile, in which `$` would be replaced. */
+/** Quotes a word of a Dockerfile, in which `$` would be replaced. */
 const quoted = (value: string): string => `"${value.replace(/[\\"$]/g, "\\$&").replaceAll("\n", "\\n")}"`;

@@ -3,7 +3,7 @@ import Docker from "dockerode";
 import { CliError } from "../errors.ts";
 import { type ContextFile, tarOf } from "./context.ts";
 
-/** The part of the stream of a build, a pull or a push that is used. */
+/** The used part of the stream of a build, a pull or a push. */
 interface Progress {
   stream?: string;
   status?: string;
@@ -31,7 +31,7 @@ export class Engine {
     });
   }
 
-  /** The id of an image that is on the Engine; null: it is not. */
+  /** Returns the id of an image on the Engine; null if it is not there. */
   async imageId(name: string): Promise<string | null> {
     try {
       return (await this.#docker.getImage(name).inspect()).Id;
@@ -71,7 +71,7 @@ export class Engine {
     const authconfig = await registryAuth(repository);
     let digest: string | undefined;
     try {
-      // Without credentials the Engine wants an empty object all the same.
+      // Without credentials, the Engine still requires an empty object.
       const stream: NodeJS.ReadableStream = await image.push({ authconfig: authconfig ?? {} });
       for (const { aux } of await this.#follow(stream)) digest = aux?.Digest ?? digest;
     } catch (error) {
@@ -83,14 +83,14 @@ export class Engine {
     return digest;
   }
 
-  /** The digest under which a registry has an image; null: it does not have it. */
+  /** Returns the digest under which a registry has an image; null if it does not have it. */
   async pushedDigest(repository: string, tag: string): Promise<string | null> {
     const authconfig = await registryAuth(repository);
     try {
       const found = await this.#docker.getImage(`${repository}:${tag}`).distribution({ authconfig });
       return found.Descriptor.digest;
     } catch {
-      // It does not have it, or it wants other credentials: then the push says so.
+      // The registry does not have it, or requires other credentials, which the push will report.
       return null;
     }
   }
@@ -106,7 +106,7 @@ export class Engine {
           else resolve(events);
         },
         ({ id, status, stream: text }: Progress) => {
-          // Bars that move are for terminals: what is kept is what happened.
+          // Progress bars are for terminals; the log keeps only events.
           if (status && !/ing$|ing fs layer$|^Waiting$/.test(status))
             this.#line([id, status].filter(Boolean).join(": "), onLine);
           const lines = (rest + (text ?? "")).split("\n");

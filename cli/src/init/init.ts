@@ -62,7 +62,7 @@ const changeLine = ({ file, what, apply }: Change): string =>
     ? `  ${style("green", "+")} ${file.padEnd(28)} ${style("dim", what)}`
     : `  ${style("dim", `= ${file.padEnd(28)} ${what}`)}`;
 
-/** The project that a new configuration names. One that exists names its own. */
+/** Returns the project for a new configuration. An existing configuration names its own. */
 async function projectFor(root: string, options: InitOptions): Promise<string> {
   const given = options.projectRef ?? process.env.ACME_PROJECT_REF;
   if (given) return given;

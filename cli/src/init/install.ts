@@ -2,7 +2,10 @@ import { spawn } from "node:child_process";
 import { CliError } from "../errors.ts";
 import type { PackageManager } from "./package-manager.ts";
 
-/** Installs what the project's package.json names. What it prints goes to standard error. @throws CliError if that fails */
+/**
+ * Installs the dependencies of the project's package.json. Its output goes to standard error. @throws
+ * CliError if that fails
+ */
 export async function installPackages(manager: PackageManager, root: string): Promise<void> {
   const command = `${manager} install`;
   const ended = await new Promise<number | string>((resolve) => {

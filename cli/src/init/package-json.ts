@@ -15,11 +15,11 @@ export type PackageJson = z.infer<typeof PackageJson>;
 
 export interface PackageFile {
   json: PackageJson;
-  /** As the file was indented. */
+  /** The file's indentation. */
   indent: string;
 }
 
-/** @throws CliError if it is no package.json */
+/** @throws CliError if it is not a valid package.json */
 export function readPackageJson(path: string): PackageFile {
   let text: string;
   try {

@@ -30,21 +30,21 @@ function declared(folder: string): PackageManager | undefined {
 }
 
 /**
- * The package manager of a project: the one that its package.json names or whose lock file it has, here or in a folder above (of a
- * workspace); else the one that started this process; else npm.
+ * Returns the package manager of a project: the one that its package.json names or whose lock file it has,
+ * here or in a parent folder (of a workspace); otherwise the one that started this process, or npm.
  */
 export function packageManagerOf(root: string, env: NodeJS.ProcessEnv = process.env): PackageManager {
   for (let folder = root; ; folder = dirname(folder)) {
     const found =
       declared(folder) ?? LOCK_FILES.find(([file]) => existsSync(join(folder, file)))?.[1] ?? undefined;
     if (found) return found;
-    // Above a repository are others' files.
+    // Files above the repository do not belong to the project.
     if (dirname(folder) === folder || existsSync(join(folder, ".git"))) break;
   }
   const started = env.npm_config_user_agent?.split("/")[0];
   return isManager(started) ? started : "npm";
 }
 
-/** How a script or a program of the project is run. */
+/** Returns the command that runs a script or a program of the project. */
 export const runScript = (manager: PackageManager, script: string): string =>
   manager === "npm" || manager === "bun" ? `${manager} run ${script}` : `${manager} ${script}`;

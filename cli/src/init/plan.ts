@@ -4,18 +4,18 @@ import { findConfig } from "../project/load-config.ts";
 import { type PackageFile, readPackageJson, writePackageJson } from "./package-json.ts";
 import { configFile, EXAMPLE, EXAMPLE_FILE, SCRIPTS, TSCONFIG } from "./templates.ts";
 
-/** Something that `acme init` does to a project, or finds done. */
+/** A change that `acme init` makes to a project, or that is done already. */
 export interface Change {
   /** Relative to the project's folder. */
   file: string;
   what: string;
-  /** Absent: it is there already. */
+  /** Absent: the file exists already. */
   apply?: () => void;
 }
 
 export interface Plan {
   changes: Change[];
-  /** Packages have to be installed. */
+  /** True: packages have to be installed. */
   installs: boolean;
 }
 
@@ -25,7 +25,10 @@ interface PlanOptions {
   version: string;
 }
 
-/** What a project lacks. Nothing that exists is overwritten; planning again after it was applied finds nothing to do. */
+/**
+ * Plans what a project lacks. Nothing that exists is overwritten; after the plan was applied, another plan is
+ * empty.
+ */
 export function planInit({ root, project, version }: PlanOptions): Plan {
   const packages = planPackageJson(root, version);
   return {
@@ -48,7 +51,7 @@ function planFile(root: string, file: string, text: string): Change {
     what: "new",
     apply() {
       mkdirSync(dirname(path), { recursive: true });
-      // Another process may have made it since: it stays as it is.
+      // Another process may have created it since; it is not changed.
       writeFileSync(path, text, { flag: "wx" });
     },
   };
@@ -61,7 +64,7 @@ function planConfig(root: string, project: string): Change {
     : planFile(root, "acme.config.ts", configFile(project));
 }
 
-/** A project with a configuration of its own has its tasks where that says. */
+/** A project with its own configuration has its tasks where that says. */
 function planExample(root: string): Change {
   const known = findConfig(root);
   if (known && !existsSync(join(root, EXAMPLE_FILE)))
@@ -106,14 +109,14 @@ function planPackageJson(root: string, version: string): Plan {
   };
 }
 
-/** A name that npm accepts. */
+/** Returns a name that npm accepts. */
 const nameOf = (root: string): string =>
   basename(root)
     .toLowerCase()
     .replace(/[^a-z0-9._-]+/g, "-")
     .replace(/^[._-]+/, "") || "my-tasks";
 
-/** The platform's data and built bundles belong in no repository. */
+/** The platform's data and built bundles must not be committed. */
 function planIgnored(root: string): Change[] {
   const file = ".gitignore";
   const path = join(root, file);

@@ -10,8 +10,8 @@ export interface KnownProject {
 }
 
 /**
- * The projects that a new configuration can name: the one of the server that was started here, or else all of the organization that
- * is logged in to. Empty: nothing is known, because nobody is logged in.
+ * Returns the projects that a new configuration can name: the one of the server that was started here, or all
+ * of the organization of the login; none if nobody is logged in.
  */
 export async function knownProjects(cwd: string, apiUrl: string | undefined): Promise<KnownProject[]> {
   const local = localServer(cwd);

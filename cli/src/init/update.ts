@@ -16,7 +16,7 @@ export interface UpdateOptions {
 interface Updated {
   name: string;
   from: string;
-  /** Null: it is no version of the registry (a file, a workspace, a tag), and is left as it is. */
+  /** Null: it is not a version of the registry (a file, a workspace, a tag), and is not changed. */
   to: string | null;
 }
 
@@ -24,7 +24,7 @@ const OWN = /^@acme\//;
 const RANGE = /^([~^]?)\d+\.\d+\.\d+(?:-[\w.-]+)?$/;
 const VERSION_NUMBER = /^\d+\.\d+\.\d+(?:-[\w.-]+)?$/;
 
-/** The package.json with all of Acme's packages at one version, in the style of range that each has. */
+/** Returns the package.json with all of Acme's packages at one version, each with its style of range. */
 export function withVersion(json: PackageJson, version: string): { json: PackageJson; updated: Updated[] } {
   const updated: Updated[] = [];
   const changed = { ...json };

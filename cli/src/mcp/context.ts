@@ -6,22 +6,22 @@ import { projectRefOf } from "../project/project-ref.ts";
 export interface McpOptions {
   /** The project's folder. */
   dir: string;
-  /** The environment of tools that are called without one. */
+  /** The environment for tools that are called without one. */
   env: string;
-  /** Tools act on no other environment than `env`. */
+  /** True: tools can act only on `env`. */
   onlyEnv: boolean;
-  /** There are no tools that change something. */
+  /** True: there are only tools that change nothing. */
   readOnly: boolean;
   projectRef?: string;
   apiUrl?: string;
 }
 
-/** What the tools are called with: found again for each call, because a login or a server may come later. */
+/** The access data for tools, resolved for each call, because a login or a server may be added later. */
 export interface McpContext {
   options: McpOptions;
   /** @throws CliError that says how to get access */
   environment(slug: string): Promise<ApiAccess>;
-  /** For what takes an access token. @throws CliError that says how to get one */
+  /** For tools that need an access token. @throws CliError that says how to get one */
   project(slug: string): Promise<{ ref: string; environment: string; access: ApiAccess; api: ProjectApi }>;
 }
 

@@ -10,7 +10,7 @@ export const environmentInput = ({ env, onlyEnv }: McpOptions) =>
     .optional()
     .describe(onlyEnv ? `only "${env}"` : `dev, staging, preview, prod, or another slug; default "${env}"`);
 
-/** @throws CliError where the tools are bound to another environment */
+/** @throws CliError if the tools are bound to another environment */
 export function slugOf(given: string | undefined, { env, onlyEnv }: McpOptions): string {
   if (given === undefined || given === env) return env;
   if (onlyEnv) throw new CliError(`This server acts on environment "${env}" only (--only-env).`);

@@ -1,10 +1,13 @@
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { CliError } from "../errors.ts";
 
-/** What a tool returns at most, in characters: more would fill the context of the model that reads it. */
+/**
+ * The maximum number of characters that a tool returns: more would fill the context of the model that reads
+ * it.
+ */
 const MOST_CHARACTERS = 60_000;
 
-/** A tool's answer: JSON, cut where it is too long. */
+/** Returns a tool's answer: JSON, truncated if it is too long. */
 export function answer(value: unknown): CallToolResult {
   const text = JSON.stringify(value, null, 2);
   const shown =

@@ -3,7 +3,7 @@ import type { RunEvent } from "../api/run-events.ts";
 
 type ListedRun = ListRunsResponse["data"][number];
 
-/** A run in a list: what tells one from another. */
+/** Returns a run in a list, with the fields that distinguish runs. */
 export const listedRun = ({
   id,
   taskIdentifier,
@@ -15,7 +15,7 @@ export const listedRun = ({
   tags,
 }: ListedRun) => ({ id, task: taskIdentifier, status, version, createdAt, finishedAt, durationMs, tags });
 
-/** Everything about a run, without what only browsers need, and with the address of its page. */
+/** Returns everything about a run except what only browsers need, with the address of its page. */
 export function wholeRun(run: RetrieveRunResponse, apiUrl: string) {
   const { relatedRuns, payloadPresignedUrl, outputPresignedUrl, ...facts } = run;
   const { root, parent, children } = relatedRuns;
@@ -32,7 +32,7 @@ export function wholeRun(run: RetrieveRunResponse, apiUrl: string) {
 
 export const pageOf = (id: string, apiUrl: string): string => `${apiUrl}/r/${id}`;
 
-/** One line for each entry, as a log is read. */
+/** Returns one line per entry, like a log. */
 export const eventLine = ({ time, level, message, properties }: RunEvent): string =>
   [
     time,

@@ -1,7 +1,8 @@
 import { CliError } from "../errors.ts";
 
 /**
- * Returns the project to use: from the command line, from ACME_PROJECT_REF, or of the configuration in `dir`.
+ * Returns the project to use: from the command line, from ACME_PROJECT_REF, or from the configuration in
+ * `dir`.
  * @throws CliError that says how to give one
  */
 export async function projectRefOf(option: string | undefined, dir: string): Promise<string> {

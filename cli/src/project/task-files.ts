@@ -7,7 +7,7 @@ const DECLARATION = /\.d\.[cm]?ts$/;
 const TEST = /\.(test|spec)\.[cm]?[jt]sx?$/;
 /** Folders that contain no sources of the project. */
 const SKIPPED = new Set(["node_modules", "dist", "build", "out", "coverage"]);
-/** Folders that are searched for task files by default, besides every folder named `trigger`. */
+/** Folders that are searched for task files by default, in addition to every folder named `trigger`. */
 const USUAL = [join("src", "tasks"), "tasks"];
 
 const isSkipped = (entry: Dirent): boolean => SKIPPED.has(entry.name) || entry.name.startsWith(".");

@@ -17,7 +17,7 @@ export function duration(ms: number): string {
   return `${Math.floor(ms / size)}${unit}${rest > 0 ? ` ${rest}${nextUnit}` : ""}`;
 }
 
-/** `just now`, `12s ago`, `3m ago`, `2h ago`, `5d ago`, and `in 5m` for times to come. */
+/** `just now`, `12s ago`, `3m ago`, `2h ago`, `5d ago`, and `in 5m` for future times. */
 export function relativeTime(time: Date, now: number): string {
   const ms = now - time.getTime();
   const unit = UNITS.find(([size]) => Math.abs(ms) >= size);

@@ -6,10 +6,10 @@ type Format = Parameters<typeof styleText>[0];
 export const style = (format: Format, text: string): string =>
   styleText(format, text, { stream: process.stdout });
 
-/** True if somebody reads standard output on a terminal; false in pipes, files and CI. */
+/** True if standard output is an interactive terminal; false in pipes, files and CI. */
 export const isInteractive = (): boolean => process.stdout.isTTY === true;
 
-/** Columns of the terminal; 0 where there is none, so that nothing is cut in pipes and files. */
+/** Returns the columns of the terminal; 0 if there is none, so that nothing is cut in pipes and files. */
 export const terminalWidth = (): number => (isInteractive() ? (process.stdout.columns ?? 80) : 0);
 
 const STATUS_FORMATS: Record<string, Format> = {

@@ -7,7 +7,10 @@ export interface Column<T> {
   /** Styles a cell. It is called after the cell was padded and cut, so it must not change its width. */
   style?: (text: string, row: T) => string;
   align?: "right";
-  /** Cut, with an ellipsis, if the table is too wide for the terminal. One column of a table at most. */
+  /**
+   * True: the column is cut with an ellipsis if the table is too wide for the terminal. At most one column of
+   * a table.
+   */
   flexible?: boolean;
 }
 
@@ -15,8 +18,8 @@ const GAP = "  ";
 const LEAST_FLEXIBLE = 6;
 
 /**
- * A table as lines of text. `width`: columns of the terminal; 0: nothing is cut, and there is no header, because the lines
- * are read by a program.
+ * Returns a table as lines of text. `width`: columns of the terminal; 0: nothing is cut, and there is no
+ * header, because a program reads the lines.
  */
 export function table<T>(columns: Column<T>[], rows: readonly T[], width: number): string[] {
   const cells = rows.map((row) => columns.map(({ value }) => printable(value(row))));
@@ -57,7 +60,9 @@ function fitted(text: string, width: number, align: "right" | undefined): string
   return align === "right" ? text.padStart(width) : text.padEnd(width);
 }
 
-/** Names and values, one pair a line, with the values aligned. Pairs without a value are left out. */
+/**
+ * Returns names and values, one pair per line, with the values aligned. Pairs without a value are left out.
+ */
 export function facts(pairs: [name: string, value: string | undefined][]): string[] {
   const shown = pairs.filter((pair): pair is [string, string] => pair[1] !== undefined && pair[1] !== "");
   const width = Math.max(...shown.map(([name]) => name.length));
