@@ -67,7 +67,16 @@ it("wrangler dev starts without any step before it, on D1, and takes runs", asyn
   });
   expect(health).toEqual({
     status: 200,
-    body: { ok: true, objects: "ok", database: "ok", configuration: "ok" },
+    body: {
+      ok: true,
+      worker: "ok",
+      objects: "ok",
+      database: "ok",
+      configuration: "ok",
+      blobs: "ok",
+      hosts: "none is connected",
+      mail: "not configured",
+    },
   });
 
   const secrets = readFileSync(join(ROOT, ".dev.vars"), "utf8");
