@@ -91,7 +91,7 @@ describe.skipIf(!canUseFirewall())("containers", { timeout: 120_000 }, () => {
     expect(warnings).toEqual([
       expect.stringMatching(/^Containers can reach link-local and metadata addresses .*iptables/),
     ]);
-    expect(host.errors()).toContain("WARN Containers can reach link-local");
+    expect(host.errors()).toContain("WARN [host] Containers can reach link-local");
   });
 });
 

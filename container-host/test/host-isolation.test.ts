@@ -74,7 +74,7 @@ describe("`auto` without Docker", { timeout: 60_000 }, () => {
       env: { DOCKER_HOST: "unix:///nonexistent/docker.sock" },
     });
     const { metricsUrl } = await host.ready;
-    expect(host.errors()).toMatch(/WARN Docker can't be used .* so tasks run in child processes: /);
+    expect(host.errors()).toMatch(/WARN \[host\] Docker can't be used .* so tasks run in child processes: /);
     const health = (await (await fetch(`${metricsUrl}/healthz`)).json()) as {
       ok: boolean;
       warnings: string[];

@@ -30,6 +30,7 @@ export function hostProcess(options: {
       HOME: process.env.HOME,
       ACME_API_URL: options.apiUrl,
       ACME_HOST_TOKEN: HOST_TOKEN,
+      LOG_FORMAT: "pretty",
       ...options.env,
     },
     stdio: ["ignore", "pipe", "pipe"],
