@@ -28,13 +28,15 @@ export interface ServerHealth {
   clickhouse?: string;
 }
 
-let remembered: { env: Bindings; at: number; health: Promise<ServerHealth> } | undefined;
+/** The answer, and never its promise: what a request waits for must not belong to another one, which may be over. */
+let remembered: { env: Bindings; at: number; health: ServerHealth } | undefined;
 
 /** How the parts are, as of a moment ago at most. */
-export function healthOf(env: Bindings, now = Date.now()): Promise<ServerHealth> {
-  if (!remembered || remembered.env !== env || now - remembered.at >= REMEMBERED_MS)
-    remembered = { env, at: now, health: checkParts(env) };
-  return remembered.health;
+export async function healthOf(env: Bindings): Promise<ServerHealth> {
+  if (remembered?.env === env && Date.now() - remembered.at < REMEMBERED_MS) return remembered.health;
+  const health = await checkParts(env);
+  remembered = { env, at: Date.now(), health };
+  return health;
 }
 
 /**
