@@ -22,7 +22,7 @@ import type {
 } from "../src/rpc.ts";
 import { plainEnvironment, plainItem } from "./fixtures.ts";
 
-export const bindings = env as unknown as ObjectBindings;
+export const bindings: ObjectBindings = env;
 
 /** One environment of its own with one task's queue, and hosts that ask for its runs. */
 export class Scene {

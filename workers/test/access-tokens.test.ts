@@ -8,13 +8,11 @@ import type {
 import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { createToken } from "./access-token.ts";
 import { call, newProject, type Project } from "./client.ts";
 import { anEmail, type SignedIn, signIn } from "./person.ts";
 
-const bindings = env as unknown as Bindings;
 const OWN = "/api/v1/me/access-tokens";
 
 let project: Project;
@@ -34,7 +32,7 @@ const variables = (token: string) => call("GET", `/api/v1/projects/${project.ref
 
 /** Changes stored times: nobody can wait for them. */
 async function setTimes(id: string, times: { expiresAt?: number; lastUsedAt?: number }): Promise<void> {
-  const { db, tables } = openSql(bindings);
+  const { db, tables } = openSql(env);
   await db.update(tables.accessTokens).set(times).where(eq(tables.accessTokens.id, id));
 }
 
@@ -180,7 +178,7 @@ describe("a personal access token", () => {
 
   it("is one of a hundred at most", async () => {
     const person = await signIn(anEmail(), { organization, role: "viewer" });
-    const { db, tables } = openSql(bindings);
+    const { db, tables } = openSql(env);
     const [{ id: organizationId } = { id: "" }] = await db
       .select({ id: tables.organizations.id })
       .from(tables.organizations)

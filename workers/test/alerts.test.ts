@@ -29,8 +29,6 @@ import { outside, type ReceivedMail, receivedBy, textOf } from "./outside.ts";
 import { anEmail } from "./person.ts";
 import { aRun } from "./storage/a-run.ts";
 
-const bindings = env as unknown as Bindings;
-
 const received = async (name: string): Promise<ReceivedHook[]> =>
   (await fetch(`${outside.hooks}/received/${name}`)).json();
 
@@ -70,7 +68,7 @@ async function fail(project: Project, task = "charge", message = "boom"): Promis
 const deliveries = async (project: Project, query = "") =>
   (await call<{ data: AlertDelivery[] }>("GET", `/api/v1/alerts/deliveries${query}`, project.prod)).body.data;
 
-const objectOf = (project: Project) => bindings.ALERTS.getByName(project.prodKey);
+const objectOf = (project: Project) => env.ALERTS.getByName(project.prodKey);
 
 async function aProject(): Promise<Project> {
   const project = await newProject();
@@ -278,7 +276,7 @@ describe("the test button", () => {
 
 describe("a notice by mail", () => {
   const mailing = (port: number): Bindings => ({
-    ...bindings,
+    ...env,
     MAIL_URL: `smtp://127.0.0.1:${port}?tls=none`,
     MAIL_FROM: "Acme <no-reply@acme.test>",
     PUBLIC_URL: "http://acme.test",
@@ -447,7 +445,7 @@ describe("alerts", () => {
       expect(await storage.getAlarm()).toBeLessThanOrEqual(first?.at ?? 0);
       storage.sql.exec("UPDATE builds SET due_at = 0");
     });
-    const { db, tables } = openSql(bindings);
+    const { db, tables } = openSql(env);
     for (const { id } of [late, finished])
       await db
         .update(tables.deployments)
@@ -494,7 +492,7 @@ describe("alerts", () => {
         .id,
     )?.queueKey as string;
     // As if the runs had been triggered ten minutes ago.
-    const queue = bindings.QUEUE as unknown as DurableObjectNamespace;
+    const queue = env.QUEUE as unknown as DurableObjectNamespace;
     await runInDurableObject(queue.getByName(queueKey), (_, { storage }) => {
       const minute = Math.floor(Date.now() / 60_000) - 10;
       storage.sql.exec(
@@ -572,8 +570,8 @@ describe("alerts", () => {
     });
     // Rows come again after a crash of their queue. The run is not there (any more), so a run that is has to be told of.
     const runId = await fail(project);
-    await alertingProjection(bindings).upsertRuns([row]);
-    await alertingProjection(bindings).upsertRuns([row]);
+    await alertingProjection(env).upsertRuns([row]);
+    await alertingProjection(env).upsertRuns([row]);
     await until(async () => (await received(channel.name)).length > 0);
     // It began to send, and died before it knew how that went.
     await runInDurableObject(objectOf(project), (_, { storage }) =>

@@ -4,7 +4,6 @@ import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
 import { candidatesOf, keptVersions } from "../src/artifacts/collection.ts";
-import type { Bindings } from "../src/bindings.ts";
 import type { DeploymentRecord } from "../src/storage/repository.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { report, start } from "./host.ts";
@@ -28,7 +27,7 @@ const listed = async (project: Project, version: string, status: string) => {
   return body.data.length === 1;
 };
 
-const artifactsOf = ({ prodKey }: Project) => (env as unknown as Bindings).ARTIFACTS.getByName(prodKey);
+const artifactsOf = ({ prodKey }: Project) => env.ARTIFACTS.getByName(prodKey);
 
 /** The alarm as often as there is one, at most twice: it marks, and then deletes. */
 async function collect(project: Project): Promise<void> {
@@ -87,7 +86,7 @@ describe("the bundle of an old version", () => {
 
   it("is kept where a run of it appears after it was marked", async () => {
     const project = await newProject();
-    const { ARTIFACTS } = env as unknown as Bindings;
+    const { ARTIFACTS } = env;
     const first = await deploy(project, ["work", "one"]);
     const second = await deploy(project, ["work", "two"]);
     await deployMany(project);

@@ -2,8 +2,6 @@ import { exports } from "cloudflare:workers";
 import type { PersonThere } from "./outside/sign-in-providers.ts";
 import { anAddress, ORIGIN } from "./person.ts";
 
-const worker = exports as unknown as { default: Fetcher };
-
 let people = Math.floor(Math.random() * 1e9);
 
 export const someone = (email: string, more: Partial<PersonThere> = {}): PersonThere => ({
@@ -26,7 +24,7 @@ export const browser = (
   path: string,
   { cookie = "", body }: { cookie?: string; body?: unknown },
 ) =>
-  worker.default.fetch(`${ORIGIN}${path}`, {
+  exports.default.fetch(`${ORIGIN}${path}`, {
     method,
     redirect: "manual",
     headers: { cookie, origin: ORIGIN, "x-test-address": anAddress(), "content-type": "application/json" },

@@ -6,8 +6,6 @@ import { until } from "../../tests/support/until.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, finish, runTokenOf, start, suspend } from "./host.ts";
 
-const worker = exports as unknown as { default: Fetcher };
-
 let project: Project;
 beforeAll(async () => {
   project = await newProject();
@@ -127,7 +125,7 @@ describe("a batch in two phases", () => {
         at += 9_973;
       },
     });
-    const response = await worker.default.fetch(`http://acme.test/api/v3/batches/${id}/items`, {
+    const response = await exports.default.fetch(`http://acme.test/api/v3/batches/${id}/items`, {
       method: "POST",
       headers: { authorization: `Bearer ${project.prod}` },
       body,

@@ -5,7 +5,6 @@ import { eq } from "drizzle-orm";
 import { describe, expect, it } from "vitest";
 import type { z } from "zod";
 import { sha256 } from "../src/auth/tokens.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { ADMIN_TOKEN, call } from "./client.ts";
 import { signIn } from "./person.ts";
@@ -120,7 +119,7 @@ describe("the start of a server", () => {
   it("brings back no key and no token that was revoked, and says so", async () => {
     const wanted = aStart();
     await send(wanted);
-    const { db, tables } = openSql(env as unknown as Bindings);
+    const { db, tables } = openSql(env);
     const revokedAt = Date.now() - 1;
     await db
       .update(tables.apiKeys)

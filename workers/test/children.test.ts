@@ -5,7 +5,6 @@ import { LIMITS, newRunId, parseRunId } from "@acme/sdk/contract";
 import { OPERATION_HEADER } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { dequeue, finish, report, runTokenOf, start, suspend } from "./host.ts";
 
@@ -150,7 +149,7 @@ describe("a child triggered by an operation", () => {
     const parent = await newParent();
     const { queueKey, environmentKey } = parseRunId(parent.runId)!;
     // The parent as the last of a chain that is as long as it may be: a task that triggers itself and waits gets there.
-    await runInDurableObject((env as unknown as Bindings).QUEUE.getByName(queueKey), (_, { storage }) => {
+    await runInDurableObject(env.QUEUE.getByName(queueKey), (_, { storage }) => {
       storage.sql.exec(
         "UPDATE runs SET spec = json_set(spec, '$.waitDepth', ?) WHERE id = ?",
         LIMITS.waitDepth,
@@ -171,9 +170,7 @@ describe("a child triggered by an operation", () => {
     const child = await triggerChild(parent, 2);
     expect(child.status).toBe(200);
     const { queueKey: childQueue } = parseRunId(child.body.id)!;
-    const record = await stubs(env as unknown as Bindings)
-      .queue(childQueue)
-      .retrieveRun(environmentKey, child.body.id);
+    const record = await stubs(env).queue(childQueue).retrieveRun(environmentKey, child.body.id);
     expect(record).toMatchObject({ waitDepth: 0, depth: 1 });
   });
 

@@ -4,8 +4,6 @@ import { type NamedLimitManifest, type QueueManifest, randomBase36 } from "@acme
 import type { BootstrapResponse } from "@acme/sdk/contract/api";
 import type { z } from "zod";
 
-const worker = exports as unknown as { default: Fetcher };
-
 export const HOST_TOKEN = "host-token-of-the-tests";
 export const ADMIN_TOKEN = "admin-token-of-the-tests";
 export const METRICS_TOKEN = "metrics-token-of-the-tests";
@@ -25,7 +23,7 @@ export async function call<T = Record<string, unknown>>(
   body?: unknown,
   headers: Record<string, string> = {},
 ): Promise<Answer<T>> {
-  const response = await worker.default.fetch(`http://acme.test${path}`, {
+  const response = await exports.default.fetch(`http://acme.test${path}`, {
     method,
     headers: {
       ...(token === null ? {} : { authorization: `Bearer ${token}`, "content-type": "application/json" }),

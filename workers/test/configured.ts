@@ -18,7 +18,7 @@ export async function request(
     body === undefined
       ? { method, headers: own }
       : { method, headers: { "content-type": "application/json", ...own }, body: JSON.stringify(body) };
-  const bindings = { ...(env as unknown as Bindings), ...variables };
+  const bindings = { ...env, ...variables };
   const response = await app.fetch(new Request(new URL(path, ORIGIN), init), bindings, context);
   await waitOnExecutionContext(context);
   return response;

@@ -8,12 +8,9 @@ import type {
 import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { digest } from "../src/auth/tokens.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { call, newProject } from "./client.ts";
 import { anAddress, anEmail, type SignedIn, signIn } from "./person.ts";
-
-const bindings = env as unknown as Bindings;
 
 let organization: string;
 let ada: SignedIn;
@@ -34,7 +31,7 @@ const approve = (userCode: string, more: object = {}, person = ada) =>
   person.call("POST", "/api/v1/device/approve", { userCode, organization, ...more });
 
 async function expire(deviceCode: string): Promise<void> {
-  const { db, tables } = openSql(bindings);
+  const { db, tables } = openSql(env);
   const { deviceLogins } = tables;
   await db
     .update(deviceLogins)

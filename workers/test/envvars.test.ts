@@ -1,21 +1,18 @@
 import { env } from "cloudflare:workers";
 import type { AuditEntry, ProjectEnvironment, VariableObject } from "@acme/sdk/contract/api";
 import { describe, expect, it } from "vitest";
-import type { Bindings } from "../src/bindings.ts";
 import { rewrapAll } from "../src/control/sealing.ts";
 import { openVariables } from "../src/control/variables.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { ADMIN_TOKEN, call, newProject, type Project } from "./client.ts";
 import { anEmail, signIn } from "./person.ts";
 
-const bindings = env as unknown as Bindings;
-
 const pathOf = ({ ref }: Project, slug = "prod") => `/api/v1/projects/${ref}/envvars/${slug}`;
 const list = async (project: Project, slug?: string) =>
   (await call<VariableObject[]>("GET", pathOf(project, slug), project.accessToken)).body;
 const set = (project: Project, body: object, slug?: string) =>
   call("POST", pathOf(project, slug), project.accessToken, body);
-const opened = (environmentKey: string) => openVariables(bindings, openSql(bindings), environmentKey);
+const opened = (environmentKey: string) => openVariables(env, openSql(env), environmentKey);
 const pairs = (variables: VariableObject[]) => variables.map(({ name, value }) => [name, value]);
 
 describe("environment variables", () => {
@@ -60,7 +57,7 @@ describe("environment variables", () => {
   it("are sealed in the database", async () => {
     const project = await newProject();
     await set(project, { name: "A", value: "findable-value" });
-    const { db, tables } = openSql(bindings);
+    const { db, tables } = openSql(env);
     const rows = await db.select().from(tables.variables);
     expect(rows.length).toBeGreaterThan(0);
     expect(JSON.stringify(rows)).not.toContain("findable-value");
@@ -167,7 +164,7 @@ describe("environment variables", () => {
       expect(Object.keys((read as { env: object }).env)).toHaveLength(20);
     expect(await rotate()).toMatchObject({ status: 200, body: { number: 3, variables: 20 } });
     expect((await opened(project.prodKey)).env).toEqual({ ...variables, V0: "meanwhile" });
-    const { db, tables } = openSql(bindings);
+    const { db, tables } = openSql(env);
     const rows = await db.select().from(tables.variables);
     const ids = new Set(
       rows.filter(({ environmentKey }) => environmentKey === project.prodKey).map(({ keyId }) => keyId),
@@ -181,19 +178,19 @@ describe("environment variables", () => {
     const rewrap = () => call("POST", "/admin/v1/encryption/rewrap", ADMIN_TOKEN, {});
     expect((await rewrap()).body).toEqual({ keys: 0 });
     const [old, fresh] = ["k1:encryption-key-of-the-tests", "k2:another-key-of-the-tests"];
-    const { db, tables } = openSql(bindings);
+    const { db, tables } = openSql(env);
     const wrapped = async () => (await db.select().from(tables.organizationKeys)).map((row) => row.wrapped);
-    expect(await rewrapAll({ ENCRYPTION_KEYS: `${fresh},${old}` }, openSql(bindings))).toBeGreaterThan(0);
+    expect(await rewrapAll({ ENCRYPTION_KEYS: `${fresh},${old}` }, openSql(env))).toBeGreaterThan(0);
     for (const text of await wrapped()) expect(text).toMatch(/^k2:/);
     // Only who has the new key can wrap them with another again.
-    expect(await rewrapAll({ ENCRYPTION_KEYS: old }, openSql(bindings))).toBe(0);
-    expect(await rewrapAll({ ENCRYPTION_KEYS: `${old},${fresh}` }, openSql(bindings))).toBeGreaterThan(0);
+    expect(await rewrapAll({ ENCRYPTION_KEYS: old }, openSql(env))).toBe(0);
+    expect(await rewrapAll({ ENCRYPTION_KEYS: `${old},${fresh}` }, openSql(env))).toBeGreaterThan(0);
     for (const text of await wrapped()) expect(text).toMatch(/^k1:/);
     expect((await opened(project.prodKey)).env).toEqual({ A: "1" });
   });
 
   it("are refused by a server without an encryption key, in words for its operator", async () => {
-    await expect(rewrapAll({}, openSql(bindings))).rejects.toMatchObject({
+    await expect(rewrapAll({}, openSql(env))).rejects.toMatchObject({
       status: 503,
       code: "encryption_not_configured",
     });

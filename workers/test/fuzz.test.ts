@@ -18,7 +18,7 @@ import { World } from "./fuzz/world.ts";
  * The seed follows from the commit; `FUZZ_SEED=N` sets another, `FUZZ_ROUNDS=N` makes it longer. Whatever is sent, the server says what is wrong with it:
  * no answer is a 500 (a 501 names what the server would need), and everything that was accepted can be read.
  */
-const { FUZZ_SEED, FUZZ_ROUNDS } = env as unknown as { FUZZ_SEED: string; FUZZ_ROUNDS?: string };
+const { FUZZ_SEED, FUZZ_ROUNDS } = env;
 const seed = Number(FUZZ_SEED);
 const rounds = Number(FUZZ_ROUNDS || 12);
 /** Requests with one wrong field, which leave the round its keys and its project. */
@@ -31,8 +31,6 @@ const REQUESTS_PER_ROUND = KEEPING_PER_ROUND + OTHERS_PER_ROUND;
 const endsAccess = ({ method, operation }: Target): boolean =>
   method === "delete" || /delete|revoke|rotate|remove|archive|leave|signOut/i.test(operation);
 
-const worker = exports as unknown as { default: Fetcher };
-
 const reads = (key: string): [string, string][] => [
   ["/api/v1/runs?page%5Bsize%5D=100", key],
   ["/api/v1/waitpoints/tokens?page%5Bsize%5D=100", key],
@@ -42,7 +40,7 @@ const reads = (key: string): [string, string][] => [
 
 async function send(request: FuzzRequest): Promise<{ status: number; text: string }> {
   const { method, path, headers, body } = request;
-  const response = await worker.default.fetch(`http://acme.test${path}`, {
+  const response = await exports.default.fetch(`http://acme.test${path}`, {
     method,
     headers,
     body,

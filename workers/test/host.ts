@@ -2,7 +2,6 @@ import { evictDurableObject, runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { type DequeuedRun, HOST_PROTOCOL, type JournalEntry } from "@acme/sdk/contract";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { callAsHost } from "./client.ts";
 
 const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };
@@ -66,7 +65,7 @@ export function runTokenOf(runId: string): string {
 
 /** No host is connected, as before any has come: all files share one dispatcher. */
 export async function disconnectHosts(): Promise<void> {
-  const dispatcher = (env as unknown as Bindings).DISPATCHER.getByName("default");
+  const dispatcher = env.DISPATCHER.getByName("default");
   await runInDurableObject(dispatcher, (_, { storage }) => {
     storage.sql.exec("DELETE FROM session_queues; DELETE FROM sessions");
   });

@@ -12,7 +12,6 @@ import type {
 import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { ownerOf } from "../src/objects.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { signInAt, someone } from "./at-provider.ts";
@@ -20,7 +19,6 @@ import { ADMIN_TOKEN, type Answer, call, deploy, newProject, type Project } from
 import { interruptedAfterEachWrite } from "./interruption.ts";
 import { anAddress, anEmail, cookieOf, ORIGIN, open, type SignedIn, signIn } from "./person.ts";
 
-const bindings = env as unknown as Bindings;
 const WAIT = { timeout: 20_000, interval: 50 };
 const TIMEOUT = 120_000;
 
@@ -49,7 +47,7 @@ const ok = <T>(answer: Answer<T> | null, status: number): answer is Answer<T> =>
 
 /** The rows of a person of this address. */
 async function rowsOf(email: string) {
-  const { db, tables } = openSql(bindings);
+  const { db, tables } = openSql(env);
   const users = await db.select().from(tables.users).where(eq(tables.users.email, email));
   const accounts = await db
     .select()
@@ -228,7 +226,7 @@ describe("a server that dies after any write", () => {
         for (const { counts } of await actions(own))
           expect(counts).toEqual({ total: 3, success: 3, failure: 0 });
         for (const id of runIds) {
-          const run = await ownerOf(bindings, own.prodKey, id).retrieveRun(own.prodKey, id);
+          const run = await ownerOf(env, own.prodKey, id).retrieveRun(own.prodKey, id);
           expect(run?.status).toBe("CANCELED");
         }
       },
@@ -241,13 +239,13 @@ describe("a server that dies after any write", () => {
         const own = await newProject();
         const person = await signIn(anEmail(), { organization: own.ref.slice(5), role: "owner" });
         await call("POST", `/api/v1/projects/${own.ref}/envvars/prod`, own.prod, { name: "A", value: "b" });
-        const { db, tables } = openSql(bindings);
+        const { db, tables } = openSql(env);
         const [row] = await db.select().from(tables.projects).where(eq(tables.projects.ref, own.ref));
         return { own, person, id: row?.id ?? "" };
       },
       ({ own, person }) => person.call("DELETE", `/api/v1/projects/${own.ref}`),
       async ({ own, person, id }) => {
-        const { db, tables } = openSql(bindings);
+        const { db, tables } = openSql(env);
         const state = async () => {
           const of = eq(tables.variables.environmentKey, own.prodKey);
           return {
@@ -264,7 +262,7 @@ describe("a server that dies after any write", () => {
         expect(status).toBe(before.isThere ? 200 : 404);
         expect(await state()).toEqual(gone);
         // It goes on by itself, and says once that it was asked for.
-        await runDurableObjectAlarm(bindings.DELETION.getByName(id));
+        await runDurableObjectAlarm(env.DELETION.getByName(id));
         const entries = await listed<{ action: string }>(
           `/api/v1/organizations/${own.ref.slice(5)}/audit?page[size]=100`,
           person,

@@ -3,7 +3,6 @@ import { env } from "cloudflare:workers";
 import { vi } from "vitest";
 import { forgetAccessTokens } from "../src/auth/access-token.ts";
 import { forgetKeys } from "../src/auth/credentials.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { forgetOrganizations } from "../src/control/authenticate-organization.ts";
 import { EnvironmentObject } from "../src/index.ts";
 import { forgetMemberships } from "../src/people/membership.ts";
@@ -12,7 +11,7 @@ import { DatabaseObject } from "../src/storage/database-object.ts";
 import { postgresClient } from "../src/storage/postgres-client.ts";
 import type { PlainStatement } from "../src/storage/sql-connection.ts";
 
-const { HYPERDRIVE, DB, BULK_ACTION } = env as unknown as Bindings;
+const { HYPERDRIVE, DB, BULK_ACTION } = env;
 
 /** Lets a number of writes reach the database, and fails every one after them, as if the server had died there. */
 interface Interruption {

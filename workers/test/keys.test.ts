@@ -4,7 +4,6 @@ import { eq } from "drizzle-orm";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
 import { digest } from "../src/auth/tokens.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 
 import { call, newProject, type Project } from "./client.ts";
@@ -91,7 +90,7 @@ describe("secret keys of an environment", () => {
     expect((await list()).find(({ id }) => id === key.id)?.revokedAt).toBe(key.revokedAt);
     const next = await rotate({ expiresInSeconds: 60, overlapSeconds: 0 });
     expect(Date.parse(next.revokedAt ?? "") - Date.parse(next.createdAt)).toBe(60_000);
-    const { db, tables } = openSql(env as unknown as Bindings);
+    const { db, tables } = openSql(env);
     await db
       .update(tables.apiKeys)
       .set({ revokedAt: Date.now() - 1 })
@@ -119,7 +118,7 @@ describe("secret keys of an environment", () => {
     await works(key);
     const used = async () => (await list()).find((each) => each.id === id)?.lastUsedAt;
     await until(used, { timeout: 10_000 });
-    const { db, tables } = openSql(env as unknown as Bindings);
+    const { db, tables } = openSql(env);
     const own = eq(tables.apiKeys.hash, digest(key));
     await db.update(tables.apiKeys).set({ lastUsedAt: 1 }).where(own);
     await works(key);

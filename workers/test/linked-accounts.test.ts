@@ -65,7 +65,7 @@ describe("linked accounts", () => {
     const elsewhere = someone(anEmail());
     await link(person, "oidc", elsewhere);
     await link(person, "oidc", elsewhere);
-    const { db, tables } = openSql(env as unknown as Bindings);
+    const { db, tables } = openSql(env);
     const rows = await db.select().from(tables.accounts).where(eq(tables.accounts.userId, person.userId));
     expect(rows).toMatchObject([{ accessToken: null, refreshToken: null, idToken: null }]);
   });

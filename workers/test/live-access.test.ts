@@ -2,12 +2,9 @@ import { runDurableObjectAlarm } from "cloudflare:test";
 import { env, exports } from "cloudflare:workers";
 import { LIVE_CLOSE, LIVE_SUBPROTOCOL, LIVE_TOKEN_SUBPROTOCOL } from "@acme/sdk/contract/live";
 import { beforeAll, describe, expect, it } from "vitest";
-import type { Bindings } from "../src/bindings.ts";
 import { createToken } from "./access-token.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { anEmail, signIn } from "./person.ts";
-
-const worker = exports as unknown as { default: Fetcher };
 
 let project: Project;
 let runId: string;
@@ -27,7 +24,7 @@ async function viewersToken(of: Project = project, scopes: ("read" | "deploy")[]
 
 /** What the server says over a connection that asks for a run, until it closes it or has shown the run. */
 async function follow(token: string, environment = `${project.ref}/prod`) {
-  const response = await worker.default.fetch(
+  const response = await exports.default.fetch(
     `http://acme.test/api/v1/live?environment=${encodeURIComponent(environment)}`,
     {
       headers: {
@@ -98,7 +95,7 @@ describe("a live connection with an access token", () => {
     await revoked.person.call("DELETE", `/api/v1/me/access-tokens/${revoked.id}`);
     const member = `/api/v1/organizations/${nameOf(project)}/members/${removed.person.userId}`;
     expect((await owner.call("DELETE", member)).status).toBe(200);
-    const { LIVE } = env as unknown as Bindings;
+    const { LIVE } = env;
     expect(await runDurableObjectAlarm(LIVE.getByName(project.prodKey))).toBe(true);
     expect(await Promise.all(connections.map(({ closed }) => closed))).toEqual([
       LIVE_CLOSE.unauthorized,

@@ -2,7 +2,6 @@ import { env } from "cloudflare:workers";
 import type { MetricsResponse, OrganizationUsageResponse, UsageResponse } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { Failure } from "../src/http/failure.ts";
 import type { CountedStep } from "../src/metrics/metric-queries.ts";
 import { quantile, seriesOf } from "../src/metrics/metrics-view.ts";
@@ -14,7 +13,6 @@ import { report, start } from "./host.ts";
 import { anEmail, signIn } from "./person.ts";
 import { aRun } from "./storage/a-run.ts";
 
-const bindings = env as unknown as Bindings;
 const NOW = Date.parse("2026-11-27T12:34:56.000Z");
 
 const at = (time: number, sums: Record<string, number>, key = ""): CountedStep => ({
@@ -172,7 +170,7 @@ describe("metrics of runs", () => {
     const rows = Array.from({ length: 60 }, (_, index) =>
       aRun(other.prodKey, { task: `task-${index % 20}`, createdAt: Date.now() }),
     );
-    await openRepository(bindings).upsertRuns(rows);
+    await openRepository(env).upsertRuns(rows);
     const { body } = await call<MetricsResponse>("GET", "/api/v1/metrics/runs?groupBy=task", other.prod);
     expect(body.groups).toHaveLength(10);
     expect(body.total.created).toBe(60);

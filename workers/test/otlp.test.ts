@@ -8,8 +8,6 @@ import type { z } from "zod";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { runTokenOf, start } from "./host.ts";
 
-const worker = exports as unknown as { default: Fetcher };
-
 let project: Project;
 let runId: string;
 beforeAll(async () => {
@@ -27,7 +25,7 @@ async function post(
   headers: Record<string, string> = {},
   key = project.prod,
 ): Promise<{ status: number; body: Record<string, unknown>; bytes: Uint8Array }> {
-  const response = await worker.default.fetch(`http://acme.test/otel/v1/${signal}`, {
+  const response = await exports.default.fetch(`http://acme.test/otel/v1/${signal}`, {
     method: "POST",
     headers: { authorization: `Bearer ${key}`, "content-type": type, ...headers },
     body,
@@ -95,7 +93,7 @@ function protobufSpan(spanId: string, name: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(writer.finish());
 }
 
-const seed = Number((env as unknown as { FUZZ_SEED: string }).FUZZ_SEED);
+const seed = Number(env.FUZZ_SEED);
 
 describe("OTLP", () => {
   it("takes spans in JSON, below the run that they are of", async () => {

@@ -2,7 +2,7 @@ import { env } from "cloudflare:workers";
 import type { Outside } from "./outside/setup.ts";
 
 /** What the tests' own servers are and where. */
-export const outside = JSON.parse((env as unknown as { OUTSIDE: string }).OUTSIDE) as Outside;
+export const outside = JSON.parse(env.OUTSIDE) as Outside;
 
 export interface ReceivedMail {
   from: string;

@@ -4,8 +4,6 @@ import { describe, expect, it } from "vitest";
 import { Authenticator } from "./authenticator.ts";
 import { anAddress, cookieOf, ORIGIN, type SignedIn, signIn } from "./person.ts";
 
-const worker = exports as unknown as { default: Fetcher };
-
 interface Ceremony {
   options: { challenge: string; rp?: { id: string }; rpId?: string; allowCredentials?: unknown[] };
   cookie: string;
@@ -13,7 +11,7 @@ interface Ceremony {
 
 /** One request of a browser that has the given cookies. */
 const browser = (method: string, path: string, cookie: string, body?: unknown, origin = ORIGIN) =>
-  worker.default.fetch(`${ORIGIN}${path}`, {
+  exports.default.fetch(`${ORIGIN}${path}`, {
     method,
     headers: { cookie, origin, "x-test-address": anAddress(), "content-type": "application/json" },
     body: body === undefined ? undefined : JSON.stringify(body),
@@ -154,7 +152,7 @@ describe("passkeys", () => {
     const address = { "x-test-address": anAddress(), origin: ORIGIN, "content-type": "application/json" };
     const tries = await Promise.all(
       Array.from({ length: 12 }, () =>
-        worker.default.fetch(`${ORIGIN}/api/auth/passkey/verify-authentication`, {
+        exports.default.fetch(`${ORIGIN}/api/auth/passkey/verify-authentication`, {
           method: "POST",
           headers: address,
           body: JSON.stringify({ response: {} }),

@@ -3,8 +3,6 @@ import { randomBase36 } from "@acme/sdk/contract";
 import type { CreateSignInLinkResponse, Role } from "@acme/sdk/contract/api";
 import { ADMIN_TOKEN, type Answer, call } from "./client.ts";
 
-const worker = exports as unknown as { default: Fetcher };
-
 export const ORIGIN = "http://acme.test";
 
 export interface SignedIn {
@@ -36,7 +34,7 @@ export async function signInLink(
 
 /** Opens a link as a browser does, without following where it leads. */
 export const open = (url: string, headers: Record<string, string> = {}): Promise<Response> =>
-  worker.default.fetch(url, {
+  exports.default.fetch(url, {
     redirect: "manual",
     headers: { "x-test-address": anAddress(), ...headers },
   });

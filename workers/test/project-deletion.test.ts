@@ -4,15 +4,12 @@ import type { AuditEntry, DeletedProject, ProjectDeletionCounts } from "@acme/sd
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { z } from "zod";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { ownerOf } from "../src/objects.ts";
 import { openBlobs } from "../src/storage/blobs.ts";
 import { DatabaseObject } from "../src/storage/database-object.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { call, deployTasks, newProject, type Project } from "./client.ts";
 import { type SignedIn, signIn } from "./person.ts";
-
-const bindings = env as unknown as Bindings;
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -52,7 +49,7 @@ async function aProject(): Promise<{ project: Project; owner: SignedIn; path: st
 }
 
 async function projectIdOf({ ref }: Project): Promise<string> {
-  const { db, tables } = openSql(bindings);
+  const { db, tables } = openSql(env);
   const rows = await db.select().from(tables.projects);
   return rows.find((row) => row.ref === ref)?.id ?? "";
 }
@@ -66,10 +63,10 @@ const auditOf = async (owner: SignedIn, project: Project) =>
   ).body.data;
 
 const statusOf = async (project: Project, runId: string) =>
-  (await ownerOf(bindings, project.prodKey, runId).retrieveRun(project.prodKey, runId))?.status;
+  (await ownerOf(env, project.prodKey, runId).retrieveRun(project.prodKey, runId))?.status;
 
 async function rowsOf({ prodKey }: Project) {
-  const { db, tables } = openSql(bindings);
+  const { db, tables } = openSql(env);
   const [runs, tags] = await Promise.all([db.select().from(tables.runs), db.select().from(tables.runTags)]);
   return [...runs, ...tags].filter((row) => row.environmentKey === prodKey).length;
 }
@@ -94,7 +91,7 @@ describe("a project", () => {
 
   it("is gone at once when it is deleted, and what it left behind soon after", async () => {
     const { owner, path, project, runIds } = await aProject();
-    const stub = bindings.DELETION.getByName(await projectIdOf(project));
+    const stub = env.DELETION.getByName(await projectIdOf(project));
     const deleted = await owner.call<z.output<typeof DeletedProject>>("DELETE", path);
     expect(deleted).toMatchObject({
       status: 200,
@@ -117,7 +114,7 @@ describe("a project", () => {
       { timeout: 20_000, interval: 50 },
     );
     expect(await rowsOf(project)).toBe(0);
-    expect(await openBlobs(bindings).deleteUnder(`packets/${project.prodKey}`)).toBe(true);
+    expect(await openBlobs(env).deleteUnder(`packets/${project.prodKey}`)).toBe(true);
     const entries = (await auditOf(owner, project)).filter(({ action }) =>
       action.startsWith("project.delet"),
     );
@@ -129,7 +126,7 @@ describe("a project", () => {
 
   it("is deleted also where the database failed in the middle of it", async () => {
     const { owner, path, project, runIds } = await aProject();
-    const stub = bindings.DELETION.getByName(await projectIdOf(project));
+    const stub = env.DELETION.getByName(await projectIdOf(project));
     vi.spyOn(DatabaseObject.prototype, "queryAtomically").mockRejectedValue(
       new Error("The connection is lost"),
     );

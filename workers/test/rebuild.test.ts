@@ -2,13 +2,11 @@ import { env } from "cloudflare:workers";
 import type { AuditEntry, RebuildResponse } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { DatabaseObject } from "../src/storage/database-object.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { ADMIN_TOKEN, call, deploy, newProject, type Project } from "./client.ts";
 
-const bindings = env as unknown as Bindings;
-const hasObject = bindings.DB === undefined && bindings.HYPERDRIVE === undefined;
+const hasObject = env.DB === undefined && env.HYPERDRIVE === undefined;
 
 const admin = <T = Record<string, unknown>>(method: string, path: string, body?: unknown) =>
   call<T>(method, `/admin/v1${path}`, ADMIN_TOKEN, body);
@@ -64,7 +62,7 @@ describe("a rebuild of the query side", () => {
       { timeout: 20_000, interval: 50 },
     );
   const lose = async () => {
-    const connection = openSql(bindings);
+    const connection = openSql(env);
     const { runs, runTags } = connection.tables;
     await connection.atomically([connection.db.delete(runs), connection.db.delete(runTags)]);
   };

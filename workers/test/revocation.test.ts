@@ -5,13 +5,10 @@ import { eq } from "drizzle-orm";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { accessTokenProof, isValidProof, keyProof, sessionProof } from "../src/auth/proof.ts";
 import { digest } from "../src/auth/tokens.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { openSql } from "../src/storage/sql-connection.ts";
 import { createToken } from "./access-token.ts";
 import { call, newProject, type Project } from "./client.ts";
 import { anEmail, type SignedIn, signIn } from "./person.ts";
-
-const bindings = env as unknown as Bindings;
 
 let project: Project;
 let organization: string;
@@ -37,7 +34,7 @@ const byKey = async (key: string) => (await call("GET", "/api/v1/runs", key)).st
 
 /** A change that another isolate made: this one has it from the database only. */
 async function elsewhere(change: (connection: ReturnType<typeof openSql>) => PromiseLike<unknown>) {
-  await change(openSql(bindings));
+  await change(openSql(env));
 }
 
 /** Accepted while this isolate remembers, for 10 s at most, and then refused. */
@@ -119,7 +116,7 @@ describe("an open connection is valid", () => {
   const isValid = async (
     proof: string,
     operation: "listRuns" | "createTunnelTicket" = "createTunnelTicket",
-  ) => isValidProof(bindings, proof, await environment(), operation);
+  ) => isValidProof(env, proof, await environment(), operation);
 
   it("until its key is revoked, however lately the key was used", async () => {
     const { key } = await newKey();
@@ -136,7 +133,7 @@ describe("an open connection is valid", () => {
   it("until its person may do no longer what it does, and is no member", async () => {
     const person = await member();
     const { token } = await createToken(person, { organization, scopes: ["read", "write"] });
-    const { db, tables } = openSql(bindings);
+    const { db, tables } = openSql(env);
     const [session] = await db
       .select({ id: tables.sessions.id })
       .from(tables.sessions)

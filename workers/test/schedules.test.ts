@@ -4,7 +4,6 @@ import { parseRunId } from "@acme/sdk/contract";
 import { ScheduleObject } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../tests/support/until.ts";
-import type { Bindings } from "../src/bindings.ts";
 import { call, deployTasks, newProject, type Project } from "./client.ts";
 
 const SCHEDULES = "/api/v1/schedules";
@@ -185,7 +184,7 @@ describe("the run of a tick", () => {
     const key = parseRunId(
       (await call<{ id: string }>("POST", "/api/v1/tasks/clock/trigger", project.prod, {})).body.id,
     )?.environmentKey as string;
-    const stub = (env as unknown as Bindings).ENVIRONMENT.getByName(key);
+    const stub = env.ENVIRONMENT.getByName(key);
     const tick = Date.now() - 1;
     await runInDurableObject(stub, (_, state) => {
       state.storage.sql.exec("UPDATE schedules SET next_tick = ?, due_at = ? WHERE id = ?", tick, tick, id);

@@ -49,7 +49,7 @@ describe("an OpenID Connect issuer", () => {
     const email = anEmail();
     const trusting = { SIGN_UP: "open", OIDC_TRUST_EMAIL: "true" };
     for (let n = 0; n < 2; n++) expect((await signInAtIssuer(email, trusting)).status).toBe(302);
-    const { db, tables } = openSql(env as unknown as Bindings);
+    const { db, tables } = openSql(env);
     const { accounts, users } = tables;
     const rows = await db
       .select({ provider: accounts.providerId, ...tokensOf(accounts) })

@@ -2,22 +2,19 @@ import { runInDurableObject } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { newRunId } from "@acme/sdk/contract";
 import { expect, it } from "vitest";
-import type { Bindings } from "../src/bindings.ts";
 import { openRepository } from "../src/storage/open.ts";
 import { appendTelemetry } from "../src/telemetry/append.ts";
 import { EmbeddedStore } from "../src/telemetry/embedded-store.ts";
 import { newProject, type Project } from "./client.ts";
 import { describeStore, line, span } from "./telemetry/store-suite.ts";
 
-const bindings = env as unknown as Bindings;
-
 describeStore("embedded", {
-  store: () => new EmbeddedStore(bindings),
-  append: (environment, batch) => appendTelemetry(bindings, environment, batch),
+  store: () => new EmbeddedStore(env),
+  append: (environment, batch) => appendTelemetry(env, environment, batch),
 });
 
 it("the embedded store says what a search over runs needs", async () => {
-  await expect(new EmbeddedStore(bindings).searchLogs()).rejects.toMatchObject({
+  await expect(new EmbeddedStore(env).searchLogs()).rejects.toMatchObject({
     status: 501,
     code: "needs_clickhouse",
   });
@@ -25,8 +22,8 @@ it("the embedded store says what a search over runs needs", async () => {
 
 it("keeps the logs, spans and metrics of each organization for its own time", async () => {
   const [long, usual] = await Promise.all([newProject(), newProject()]);
-  const slug = (await openRepository(bindings).findEnvironmentByKey(long.prodKey))?.organization.slug;
-  const own = { ...bindings, TELEMETRY_RETENTION_DAYS: `7,${slug}=365` };
+  const slug = (await openRepository(env).findEnvironmentByKey(long.prodKey))?.organization.slug;
+  const own = { ...env, TELEMETRY_RETENTION_DAYS: `7,${slug}=365` };
   const daysOf = async ({ prodKey }: Project) => {
     const runId = newRunId(`${prodKey}0000000000`);
     const traceId = "ab".repeat(16);
@@ -48,7 +45,7 @@ it("keeps the logs, spans and metrics of each organization for its own time", as
     const names = [`run:${runId}`, `trace:${prodKey}:${traceId}`, `metrics:${prodKey}`];
     return Promise.all(
       names.map((name) =>
-        runInDurableObject(bindings.FEED.getByName(name), (_, { storage }) => {
+        runInDurableObject(env.FEED.getByName(name), (_, { storage }) => {
           const until = Number(
             storage.sql.exec("SELECT value FROM meta WHERE key = 'keptUntil'").one().value,
           );

@@ -1,15 +1,13 @@
 import { env } from "cloudflare:workers";
 import { newRunId } from "@acme/sdk/contract";
 import { expect, it } from "vitest";
-import type { Bindings } from "../../src/bindings.ts";
 import { appendTelemetryOfRuns, type BatchesOfRun } from "../../src/telemetry/append.ts";
 import { openTelemetryStore } from "../../src/telemetry/store.ts";
 import { newProject } from "../client.ts";
 import { line, span } from "../telemetry/store-suite.ts";
 
-const bindings = env as unknown as Bindings;
 /** Nobody listens there. */
-const gone = { ...bindings, CLICKHOUSE_URL: "http://127.0.0.1:1/acme" };
+const gone = { ...env, CLICKHOUSE_URL: "http://127.0.0.1:1/acme" };
 
 it("what a host sends of many runs while ClickHouse is gone is there once when it is sent again", async () => {
   const { prodKey } = await newProject();
@@ -29,9 +27,9 @@ it("what a host sends of many runs while ClickHouse is gone is there once when i
   // The feeds have stored these, and a watcher has seen them: their numbers stay.
   expect(await appendTelemetryOfRuns(gone, first(2))).toEqual(runs.map(() => 0));
   expect(await appendTelemetryOfRuns(gone, first(3))).toEqual(runs.map(() => 0));
-  expect(await appendTelemetryOfRuns(bindings, first(4))).toEqual(runs.map(() => 4));
-  expect(await appendTelemetryOfRuns(bindings, first(4))).toEqual(runs.map(() => 4));
-  const store = openTelemetryStore(bindings);
+  expect(await appendTelemetryOfRuns(env, first(4))).toEqual(runs.map(() => 4));
+  expect(await appendTelemetryOfRuns(env, first(4))).toEqual(runs.map(() => 4));
+  const store = openTelemetryStore(env);
   const expected = [1, 2, 3, 4].flatMap((number) => [`${number}.1`, `${number}.2`]);
   for (const { runId } of runs) {
     const { logs } = await store.logsOfRun(prodKey, runId, { after: 0, limit: 100 });

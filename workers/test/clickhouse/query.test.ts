@@ -3,7 +3,6 @@ import type { RunProjection, RunRow } from "@acme/durable-objects/rpc";
 import type { QueryResponse } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
 import { until } from "../../../tests/support/until.ts";
-import type { Bindings } from "../../src/bindings.ts";
 import { openRunsTable } from "../../src/telemetry/clickhouse/runs.ts";
 import { openTelemetryStore } from "../../src/telemetry/store.ts";
 import { type Answer, call, deploy, newProject, type Project } from "../client.ts";
@@ -11,7 +10,6 @@ import { finish } from "../host.ts";
 import { aRun } from "../storage/a-run.ts";
 import { line } from "../telemetry/store-suite.ts";
 
-const bindings = env as unknown as Bindings;
 const MINUTE = 60_000;
 const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
 
@@ -25,7 +23,7 @@ const run = (environment: string, fields: Partial<RunRow>): RunRow =>
 
 async function fill({ prodKey }: Project, secret: string): Promise<void> {
   const ended = { queuedAt: NOW - 10 * MINUTE, startedAt: NOW - 9 * MINUTE, completedAt: NOW - 8 * MINUTE };
-  await (openRunsTable(bindings) as RunProjection).upsertRuns([
+  await (openRunsTable(env) as RunProjection).upsertRuns([
     run(prodKey, {
       task: "mail",
       status: "COMPLETED_SUCCESSFULLY",
@@ -39,7 +37,7 @@ async function fill({ prodKey }: Project, secret: string): Promise<void> {
   const logs = [
     line({ time: NOW, runId: null, attempt: null, message: secret, properties: { user: "ada" } }),
   ];
-  await openTelemetryStore(bindings).append(prodKey, {
+  await openTelemetryStore(env).append(prodKey, {
     sender: "q",
     number: 1,
     logs,

@@ -1,6 +1,5 @@
 import { env } from "cloudflare:workers";
 import { expect, it } from "vitest";
-import type { Bindings } from "../../src/bindings.ts";
 import { openRepository } from "../../src/storage/open.ts";
 import { openClickHouse } from "../../src/telemetry/clickhouse/client.ts";
 import { ClickHouseStore } from "../../src/telemetry/clickhouse/store.ts";
@@ -10,9 +9,9 @@ import { line, span } from "../telemetry/store-suite.ts";
 
 it("keeps the rows of each organization for its own time", async () => {
   const [long, usual] = await Promise.all([newProject(), newProject()]);
-  const repository = openRepository(env as unknown as Bindings);
+  const repository = openRepository(env);
   const slug = (await repository.findEnvironmentByKey(long.prodKey))?.organization.slug;
-  const bindings = { ...(env as unknown as Bindings), TELEMETRY_RETENTION_DAYS: `7,${slug}=365` };
+  const bindings = { ...env, TELEMETRY_RETENTION_DAYS: `7,${slug}=365` };
   const logs = [line({ runId: null, attempt: null })];
   for (const { prodKey } of [long, usual])
     await openTelemetryStore(bindings).append(prodKey, {
@@ -36,7 +35,7 @@ it("keeps the rows of each organization for its own time", async () => {
 
 it("deletes what is over, and keeps what another organization still has", async () => {
   const [short, long] = await Promise.all([newProject(), newProject()]);
-  const bindings = env as unknown as Bindings;
+  const bindings = env;
   const { client } = openClickHouse(bindings);
   // Times in the past are stored as two days ago at most: that is over after a day, and not after a week.
   for (const [{ prodKey }, days] of [

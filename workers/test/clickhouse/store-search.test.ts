@@ -1,13 +1,12 @@
 import { env } from "cloudflare:workers";
 import { newRunId, randomBase36 } from "@acme/sdk/contract";
 import { expect, it } from "vitest";
-import type { Bindings } from "../../src/bindings.ts";
 import { openClickHouse } from "../../src/telemetry/clickhouse/client.ts";
 import { ClickHouseStore } from "../../src/telemetry/clickhouse/store.ts";
 import type { LogSearch } from "../../src/telemetry/store.ts";
 import { line } from "../telemetry/store-suite.ts";
 
-const { client } = openClickHouse(env as unknown as Bindings);
+const { client } = openClickHouse(env);
 const store = new ClickHouseStore({ client, retentionDays: async () => 30 });
 
 const NOW = Date.now();

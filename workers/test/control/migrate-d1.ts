@@ -1,5 +1,6 @@
-import { applyD1Migrations, type D1Migration } from "cloudflare:test";
+import { applyD1Migrations } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 
-const { DB, MIGRATIONS } = env as unknown as { DB: D1Database; MIGRATIONS: D1Migration[] };
+const { DB, MIGRATIONS } = env;
+if (!DB) throw new Error("These tests need D1: bind it as DB");
 await applyD1Migrations(DB, MIGRATIONS);

@@ -1,7 +1,6 @@
 import { env } from "cloudflare:workers";
 import { ROLES, type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api";
 import { issueToken } from "../../src/auth/tokens.ts";
-import type { Bindings } from "../../src/bindings.ts";
 import { issueRunToken } from "../../src/hosts/run-tokens.ts";
 import { createToken } from "../access-token.ts";
 import {
@@ -17,8 +16,6 @@ import {
   SIGNING,
 } from "../client.ts";
 import { anEmail, ORIGIN, signIn } from "../person.ts";
-
-const bindings = env as unknown as Bindings;
 
 /** What a request can show who it is. */
 export type Kind =
@@ -96,7 +93,7 @@ async function headersOf(kind: Kind, project: Project): Promise<Record<string, s
     }
     case "run token": {
       const { body } = await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {});
-      return bearer(issueRunToken(bindings, "host", { runId: body.id, token: 1 }));
+      return bearer(issueRunToken(env, "host", { runId: body.id, token: 1 }));
     }
     case "public token without scopes":
       return bearer(issueToken(SIGNING, { env: project.prodKey, kind: "public", scopes: [], exp: inAnHour }));
