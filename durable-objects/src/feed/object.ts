@@ -37,7 +37,10 @@ const SENT_MS = 1_000;
 /** How often additions postpone the end of retention. */
 const PROLONG_MS = 24 * 3_600_000;
 
-/** A feed: the log and streams of a run, the spans of a trace, or metrics. Bounded, and deleted when retention is over. */
+/**
+ * A feed: the log and streams of a run, the spans of a trace, or metrics. Bounded, and deleted when its
+ * retention has passed.
+ */
 export function feedObject<Env extends ObjectBindings>() {
   return class extends DurableObject<Env> implements FeedRpc {
     readonly #sql: Sql;

@@ -1,6 +1,7 @@
 /**
- * How the objects of this isolate are, as sums over each class: what a class has in memory anyway, noted by its objects while
- * they work. Nothing is asked for it, so an object that sleeps is not woken; and no name of an object or tenant is in it.
+ * How the objects of this isolate are, as sums over each class: what a class has in memory anyway, noted by
+ * its objects while they work. Collecting them calls no object, so a hibernating object is not woken; they
+ * contain no name of an object or tenant.
  */
 export const VITAL_GAUGES = {
   queue: ["queued", "executing", "prefetched_permits", "unsent_versions"],

@@ -106,7 +106,7 @@ export class Interest {
     );
   }
 
-  /** Returns the silent queues. It forgets those whose silence is over: they ask for the interest first. */
+  /** Returns the silent queues. It drops those whose silence has ended: they ask for the interest first. */
   silentQueues(): string[] {
     const now = this.#now();
     const over = [...this.#silent].filter(([, until]) => until < now).map(([queueKey]) => queueKey);

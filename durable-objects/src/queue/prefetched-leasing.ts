@@ -78,7 +78,7 @@ export class PrefetchedLeasing {
     try {
       answer = await this.#owner.dispatcher().deliver(grant.sessionId, runs);
     } catch (error) {
-      // If they arrived after all, the host learns from its first report that these leases are over.
+      // If they arrived after all, the host learns from its first report that these leases have ended.
       log.error("Runs could not be delivered to a host; they are queued again", {
         host: grant.hostId,
         error,

@@ -24,7 +24,10 @@ export class PrefetchedPermits {
     return this.#grant;
   }
 
-  /** A grant was answered, and the queue holds so many slots since. A grant without permits revokes earlier ones. */
+  /**
+   * Records that a grant was answered, after which the queue holds this many slots. A grant without permits
+   * revokes earlier ones.
+   */
   give(grant: DequeueGrant, held: Held): void {
     this.#grant = grant.prefetched > 0 ? grant : null;
     this.#sum = {
@@ -33,7 +36,7 @@ export class PrefetchedPermits {
     };
   }
 
-  /** Permits that can still be used while so many slots are held. */
+  /** Returns the permits that can still be used while this many slots are held. */
   left(held: Held): Held {
     if (!this.#grant) return { all: 0, unkeyed: 0 };
     const { prefetched, shared } = this.#grant;

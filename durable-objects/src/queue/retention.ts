@@ -1,6 +1,9 @@
 import type { QueueContext, RunTableRow } from "./context.ts";
 
-/** When an ended run is deleted: when retention is over, but never before the idempotency keys that stand for it expire. */
+/**
+ * Returns when an ended run is deleted: when its retention has passed, but never before its idempotency keys
+ * expire.
+ */
 export const deletedAt = (q: QueueContext, run: Pick<RunTableRow, "kept_until">): number =>
   Math.max(q.now + q.timeouts.retentionMs, run.kept_until);
 

@@ -103,7 +103,10 @@ export interface QueueRpc {
     claim: {
       runId: string;
       attempt: number;
-      /** The lease whose code makes the claim: once that is over, nothing may be created for it. Absent: any lease. */
+      /**
+       * The lease whose code makes the claim: after its end, nothing may be created for it. Absent: any
+       * lease.
+       */
       lease?: number;
       number: number;
       kind: OperationKind;

@@ -109,7 +109,9 @@ export function completeOperation(
 export interface OperationClaim {
   runId: string;
   attempt: number;
-  /** The lease whose code makes the claim: once that is over, nothing may be created for it. Absent: any lease. */
+  /**
+   * The lease whose code makes the claim: after its end, nothing may be created for it. Absent: any lease.
+   */
   lease?: number;
   number: number;
   kind: JournalEntry["kind"];

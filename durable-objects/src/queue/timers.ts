@@ -82,7 +82,7 @@ function expire(q: QueueContext, run: RunTableRow): void {
   });
 }
 
-/** Deletes a run whose retention is over, with all rows that belong to it. */
+/** Deletes a run whose retention has passed, with all rows that belong to it. */
 function forget(q: QueueContext, run: RunTableRow): void {
   for (const table of [
     "runs",

@@ -84,7 +84,9 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ready") }),
   /** The bundle could not be loaded; the process exits after it. */
   z.object({ type: z.literal("broken"), message: z.string(), stackTrace: z.string().optional() }),
-  /** The task function is about to be called. A run that is over at once has only `completed`, with `startedAt`. */
+  /**
+   * The task function is about to be called. A run that ends at once has only `completed`, with `startedAt`.
+   */
   z.object({ type: z.literal("started"), runId: z.string(), token: z.number().int(), at: z.number() }),
   z.object({
     type: z.literal("log"),

@@ -10,7 +10,7 @@ export interface TelemetrySettings {
   logExporters?: Exporter[];
   /** OpenTelemetry metric exporters, such as an `OTLPMetricExporter`: they receive what a run measures every ten seconds, and at its end. */
   metricExporters?: MetricExporter[];
-  /** OpenTelemetry metric readers, which ask for what a run measures in their own time. */
+  /** OpenTelemetry metric readers, which collect a run's measurements at their own intervals. */
   metricReaders?: MetricReader[];
   /** Attributes of the resource that exporters send, or a `Resource`. `service.name` defaults to "acme-task". */
   resource?: Record<string, string> | { attributes: object };

@@ -76,7 +76,7 @@ export const bulk = {
     new ApiPromise(request<{ id: string }>({ method: "POST", path: pathOf(id, "/abort") }, options)),
   list,
   /**
-   * Retrieves it until it is over.
+   * Retrieves the bulk action repeatedly until it has ended.
    * @param options.pollIntervalMs milliseconds between two polls; default 1,000
    * @throws Error if it is not over after 500 polls
    */

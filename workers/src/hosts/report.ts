@@ -98,7 +98,7 @@ async function recordsOfRuns(
     const run = runs.get(runId) ?? { environment, runId, batches: [], indexes: [], isFull: false };
     runs.set(runId, run);
     const batch = batchOf(record);
-    // Its host sends it again, while the runs of other environments go on.
+    // The host sends it again, without delaying the runs of other environments.
     run.isFull ||= takeTelemetry(env, environment, batch) > 0;
     if (run.isFull) continue;
     run.batches.push(batch);

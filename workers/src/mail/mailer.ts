@@ -43,7 +43,10 @@ const noMail = (code: string, reason: string): Failure =>
     `${reason} Ask the server's operator for a sign-in link (\`acme admin sign-in-link EMAIL\`). Nothing was changed.`,
   );
 
-/** For whoever reads the server's output: the only log that holds a credential, a link that works once. */
+/**
+ * Writes to the server's output for its operator. This is the only log with a credential, a link that works
+ * once.
+ */
 const print: SendMail = async ({ to, subject, text }) => {
   const message = `Mail to ${oneLine(to)} (this server sends none): ${oneLine(subject)}\n${text}`;
   console.log(

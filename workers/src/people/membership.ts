@@ -122,7 +122,7 @@ export const isVisibleTo = ({ environments }: SqlConnection["tables"], userId: s
 
 /**
  * Environments that match and that a person may see, of the organizations that they are a member of; archived branches only
- * when asked for.
+ * on request.
  */
 export async function memberEnvironments(
   { db, tables }: SqlConnection,

@@ -70,7 +70,7 @@ export const buildRoutes = new Hono<App>()
       const dueAt = created.createdAt + BUILD_DEADLINE_MS + 1;
       await alertsOf(c.env, environment.key).buildBegan(environment.key, { id: created.id, dueAt });
     } catch (error) {
-      // The deployment is there: whoever builds it continues, and only an alert of its timing out is missing.
+      // The deployment exists and its build continues; only an alert about a timeout would be missing.
       log.error("Alerts could not be set for a build", {
         environment: environment.key,
         deployment: created.id,

@@ -70,7 +70,7 @@ export class AttemptTelemetry {
     this.#listeners = listeners;
   }
 
-  // Most attempts record nothing: these are made when they are first asked for.
+  // Created on first use, because most attempts record nothing.
   get traceId(): string {
     this.#traceId ??= traceIdOfRun(this.#run.runId, this.#run.traceparent);
     return this.#traceId;

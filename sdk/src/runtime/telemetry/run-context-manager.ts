@@ -7,7 +7,7 @@ const CHOSEN_ROOT = ROOT_CONTEXT.setValue(createContextKey("acme chosen root"), 
 
 /**
  * The context that code set by OpenTelemetry's API, or else that of the run it belongs to. A run's context is made when
- * somebody asks for it, because most runs open no span.
+ * it is first used, because most runs open no span.
  */
 class RunContextManager extends AsyncLocalStorageContextManager {
   override active(): Context {

@@ -8,8 +8,8 @@ export interface Migration {
 /**
  * Rules for all tables:
  * - `environment_key` comes first in every sorting key, because every query is about one environment.
- * - Partitions are days and the retention of their rows, so that a day that is over for some organizations is dropped as whole
- *   parts while others keep theirs, and nothing is rewritten.
+ * - Partitions are days and the retention of their rows, so that a day that has expired for some
+ *   organizations is dropped as whole parts while others keep theirs, and nothing is rewritten.
  * - ReplacingMergeTree, sorted by what identifies a row: a batch that is stored twice leaves no second row, whatever the
  *   server does about insert tokens.
  */
