@@ -21,13 +21,19 @@ const WORKER = "workers/vitest.config.ts";
 /** What it leaves behind would disturb others of its project, so it has a workerd of its own. */
 const FUZZER = "workers/test/fuzz.test.ts";
 
+/** Projects of accounts and the control plane on the other databases. */
+const CONTROL = [
+  "workers/test/control/vitest.d1.config.ts",
+  "workers/test/control/vitest.postgres.config.ts",
+];
+/** It lets a number of writes pass and no more, so nobody else may write to its database. */
+const INTERRUPTED = "workers/test/interrupted.test.ts";
+
 /** Projects whose files share one process of vitest. */
 const PROJECTS = [
   "vitest.unit.config.ts",
   "dashboard/vitest.config.ts",
   "durable-objects/vitest.config.ts",
-  "workers/test/control/vitest.d1.config.ts",
-  "workers/test/control/vitest.postgres.config.ts",
   "workers/test/clickhouse/vitest.config.ts",
   "workers/test/storage/vitest.node.config.ts",
   "workers/test/storage/vitest.workerd.config.ts",
@@ -62,6 +68,18 @@ export function allJobs(root: string): Job[] {
   return [
     ...[formatAndLint(root), ...typeChecks(root)].map((check) => checkJob(root, check)),
     ...PROJECTS.map((config) => job({ name: config, run: () => vitest(root, "--config", config) })),
+    ...CONTROL.flatMap((config) => [
+      job({
+        name: config,
+        mayRunAgain: true,
+        run: () => vitest(root, "--config", config, "--exclude", `**/${basename(INTERRUPTED)}`),
+      }),
+      job({
+        name: `${config} ${basename(INTERRUPTED)}`,
+        mayRunAgain: true,
+        run: () => vitest(root, "--config", config, INTERRUPTED),
+      }),
+    ]),
     job({ name: WORKER, run: () => vitest(root, "--config", WORKER, "--exclude", `**/${basename(FUZZER)}`) }),
     job({ name: FUZZER, run: () => vitest(root, "--config", WORKER, FUZZER) }),
     ...files(PROCESS_FILES).map((file) => ofFile(root, "vitest.processes.config.ts", file)),

@@ -24,7 +24,7 @@ export function dequeue(runId: string): Promise<DequeuedRun> {
       others.delete(runId);
       return run;
     },
-    { timeout: 10_000 },
+    { timeout: 25_000 },
   );
 }
 
