@@ -1,6 +1,6 @@
 /**
- * How long a change takes from its commit in the queue's object to a callback: in Node.js, and beside it, in the same run and for the
- * same changes, in a page of headless Chromium.
+ * How long a change takes from its commit in the queue's object to a callback, and a line of a log from the task's call of the
+ * logger: in Node.js, and beside it, in the same run and for the same changes and lines, in a page of headless Chromium.
  *
  *   node scripts/bootstrap.mjs bench/live/delay.ts [--rate 20] [--seconds 20]
  */
@@ -15,7 +15,7 @@ import { deployTaskFile } from "../../tests/support/deploy-task.ts";
 import { eventually } from "../../tests/support/eventually.ts";
 import { startLocalServer } from "../../tests/support/local-server.ts";
 import { percentile } from "../statistics.ts";
-import { type Delays, watchDelays } from "./watch-delays.ts";
+import { type Delays, watchDelays, watchLines } from "./watch-delays.ts";
 
 const { values } = parseArgs({
   options: { rate: { type: "string", default: "20" }, seconds: { type: "string", default: "20" } },
@@ -23,8 +23,19 @@ const { values } = parseArgs({
 const rate = Number(values.rate);
 const seconds = Number(values.seconds);
 const TASK = `
-import { task } from "@acme/sdk";
+import { logger, task } from "@acme/sdk";
 export const noop = task({ id: "noop", run: async () => {} });
+export const lines = task({
+  id: "lines",
+  run: async ({ rate, seconds }: { rate: number; seconds: number }) => {
+    // Whoever watches is there when the first line comes.
+    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    for (let n = 0; n < rate * seconds; n++) {
+      logger.info("line " + n);
+      await new Promise((resolve) => setTimeout(resolve, 1_000 / rate));
+    }
+  },
+});
 `;
 const TAG = "delay";
 
@@ -32,10 +43,13 @@ const { outputFiles } = await build({
   stdin: {
     contents: `
       import { LiveClient } from "@acme/sdk/live";
-      import { watchDelays } from "./watch-delays.ts";
+      import { watchDelays, watchLines } from "./watch-delays.ts";
       globalThis.start = (connection, tag) => {
-        const client = new LiveClient(connection);
+        globalThis.client = new LiveClient(connection);
         globalThis.delays = watchDelays(client, tag);
+      };
+      globalThis.startLines = (runId) => {
+        globalThis.lines = watchLines(client, runId);
       };`,
     resolveDir: import.meta.dirname,
   },
@@ -90,11 +104,23 @@ await auth.withAuth(connection, async () => {
   );
   const report = (where: string, { ms }: Delays): void => {
     const at = (share: number) => percentile(ms, share);
-    console.log(`${where}: ${ms.length} states, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
+    console.log(`${where}: ${ms.length}, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`);
   };
   console.log(`commit → callback, ${rate} runs/s for ${seconds} s`);
   report("Node.js ", node);
   report("Chromium", await inPage());
+  const { id } = await tasks.trigger("lines", { rate, seconds });
+  const nodeLines = watchLines(client, id);
+  await page.evaluate(`startLines(${JSON.stringify(id)})`);
+  const linesInPage = () => page.evaluate<Delays>("lines");
+  await eventually(
+    "both have all lines",
+    async () => nodeLines.ms.length === total && (await linesInPage()).ms.length === total,
+    (seconds + 60) * 1_000,
+  );
+  console.log(`logger → callback, a run that logs ${rate} lines/s for ${seconds} s`);
+  report("Node.js ", nodeLines);
+  report("Chromium", await linesInPage());
   client.close();
 });
 await browser.close();

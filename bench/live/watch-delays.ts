@@ -9,6 +9,17 @@ export interface Delays {
   ended: number;
 }
 
+/** Notes how long each line of a run's log takes to come, from the task's call of the logger. */
+export function watchLines(client: LiveClient, runId: string): Delays {
+  const delays: Delays = { open: false, ms: [], ended: 0 };
+  client.logs(runId, (lines) => {
+    const now = Date.now();
+    delays.open = true;
+    for (const { time } of lines) delays.ms.push(now - time);
+  });
+  return delays;
+}
+
 /** Notes how long each change of the runs with a tag takes to come. The clock is that of the machine, for server and client. */
 export function watchDelays(client: LiveClient, tag: string): Delays {
   const delays: Delays = { open: false, ms: [], ended: 0 };

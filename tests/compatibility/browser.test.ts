@@ -150,6 +150,16 @@ describe("in a page", () => {
     }
   }
 
+  /** Resolves when the next connection that the page opens ends a subscription. */
+  const unsubscription = (): Promise<void> =>
+    new Promise((resolve) => {
+      page.once("websocket", (socket) =>
+        socket.on("framesent", ({ payload }) => {
+          if (String(payload).includes('"unsubscribe"')) resolve();
+        }),
+      );
+    });
+
   const summary = (_key: string, value: unknown) =>
     typeof value === "object" && value !== null && "taskIdentifier" in value
       ? `${(value as unknown as Run).id} ${(value as unknown as Run).status}`
@@ -244,6 +254,53 @@ describe("in a page", () => {
     });
   });
 
+  it("our hooks for streams take all options, and their server and token from the context", async () => {
+    interface Stream {
+      parts: unknown[];
+      ended: boolean;
+      lastEventId?: string;
+    }
+    interface State {
+      baseURL: string;
+      outside: string;
+      defined: Stream;
+      data: unknown[];
+      batches: { id: string; chunk: unknown; timestamp: number }[];
+      fromIndex: Stream;
+      resumed: Stream;
+      newest: Stream;
+      throttled: Stream;
+      silent: Stream;
+      off: Stream;
+      later: Stream;
+    }
+    const unsubscribed = unsubscription();
+    await shown("Options");
+    const last = await state<State>("all streams are over", (streams) =>
+      (["defined", "fromIndex", "resumed", "newest", "throttled"] as const).every(
+        (name) => streams[name].ended,
+      ),
+    );
+    // The run that writes nothing goes on; the hook's timeout ended its subscription.
+    await unsubscribed;
+    expect(last.baseURL).toBe(server.apiUrl);
+    expect(last.outside).toMatch(/^0 values, Put <TriggerAuthContext.Provider/);
+    expect(last.defined.parts).toEqual(NUMBERS);
+    expect(last.data).toEqual(NUMBERS);
+    expect(last.batches.map(({ id, chunk }) => [id, chunk])).toEqual(
+      NUMBERS.map((part) => [`${part.n}`, part]),
+    );
+    const times = last.batches.map(({ timestamp }) => timestamp);
+    expect(times).toEqual(times.toSorted((a, b) => a - b));
+    expect(last.fromIndex.parts).toEqual(NUMBERS.slice(30));
+    // What was had before counts before where to begin.
+    expect(last.resumed.parts).toEqual(NUMBERS.slice(35));
+    expect(last.newest).toMatchObject({ parts: NUMBERS.slice(-5), lastEventId: String(COUNT - 1) });
+    expect(last.throttled.parts).toEqual(NUMBERS);
+    for (const stream of [last.silent, last.off, last.later])
+      expect(stream).toMatchObject({ parts: [], ended: false });
+  });
+
   it("our stores for Svelte show runs, logs and streams, and end with their component", async () => {
     interface State {
       run?: Run;
@@ -259,13 +316,7 @@ describe("in a page", () => {
       listening?: Run;
     }
     const before = sockets.length;
-    const ended = new Promise((resolve) => {
-      page.once("websocket", (socket) =>
-        socket.on("framesent", ({ payload }) => {
-          if (String(payload).includes('"unsubscribe"')) resolve(true);
-        }),
-      );
-    });
+    const ended = unsubscription();
     const { runId } = await shown("Svelte");
     await state<State>("parts come while the run executes", ({ run, parts }) =>
       Boolean(run?.status === "EXECUTING" && parts.length > 1),

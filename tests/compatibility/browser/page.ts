@@ -2,12 +2,13 @@
 import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { mount, unmount } from "svelte";
+import { Options } from "./options.ts";
 import { Ours } from "./ours.ts";
 import { PublishedRuns, PublishedStreams } from "./published.ts";
 import Runs from "./Runs.svelte";
 import type { PageSettings } from "./settings.ts";
 
-const COMPONENTS = { Ours, PublishedRuns, PublishedStreams };
+const COMPONENTS = { Ours, Options, PublishedRuns, PublishedStreams };
 export type PageComponent = keyof typeof COMPONENTS | "Svelte";
 
 let end = () => {};
