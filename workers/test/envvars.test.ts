@@ -102,6 +102,28 @@ describe("environment variables", () => {
     expect(await list(project)).toEqual([]);
   });
 
+  it("of a member's development environment and its branches are those of the shared one, and their own in their place", async () => {
+    const project = await newProject();
+    const developer = await signIn(anEmail(), { organization: project.ref.slice(5), role: "developer" });
+    const create = async (body: object) =>
+      (await developer.call<ProjectEnvironment>("POST", `/api/v1/projects/${project.ref}/environments`, body))
+        .body;
+    const own = await create({ type: "dev" });
+    const branch = await create({ type: "branch", parent: "dev", branch: "feature" });
+    const put = async (slug: string, variables: Record<string, string>) =>
+      expect((await developer.call("POST", `${pathOf(project, slug)}/import`, { variables })).status).toBe(
+        200,
+      );
+    await put("dev", { A: "shared", B: "shared", C: "shared" });
+    await put(own.slug, { B: "own", C: "own" });
+    await put(branch.slug, { C: "branch" });
+    const { env } = await opened(own.key);
+    expect(env).toEqual({ A: "shared", B: "own", C: "own" });
+    expect((await opened(branch.key)).env).toEqual({ A: "shared", B: "own", C: "branch" });
+    const devKey = (await call("GET", `/api/v1/projects/${project.ref}/dev`, project.accessToken)).body.key;
+    expect((await opened(String(devKey))).env).toEqual({ A: "shared", B: "shared", C: "shared" });
+  });
+
   it("of a branch are its parent's, and its own in their place", async () => {
     const project = await newProject();
     const owner = await signIn(anEmail(), { organization: project.ref.slice(5) });

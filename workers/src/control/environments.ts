@@ -60,8 +60,10 @@ export async function createEnvironment(
 ): Promise<ProjectEnvironment> {
   if (body.type === "dev") {
     const userId = c.var.person.id;
+    const shared = await ensure(c, { slug: "dev", type: "DEVELOPMENT" });
     // The end of an id is random, so a short suffix is enough.
-    return ensure(c, { slug: `dev-${userId.slice(-8)}`, type: "DEVELOPMENT", userId });
+    const slug = `dev-${userId.slice(-8)}`;
+    return ensure(c, { slug, type: "DEVELOPMENT", userId, parentKey: shared.key });
   }
   if (body.type !== "branch") return ensure(c, { slug: body.type, type: ENVIRONMENT_TYPES[body.type] });
   const { branch } = body;

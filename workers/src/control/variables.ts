@@ -27,22 +27,33 @@ async function parentOf({ db, tables }: SqlConnection, environmentKey: string): 
   return rows[0]?.parentKey ?? null;
 }
 
+/** An environment's key, and those of the environments whose variables it has too, the nearest first. */
+async function lineOf(connection: SqlConnection, environmentKey: string): Promise<string[]> {
+  const line = [environmentKey];
+  for (;;) {
+    const parent = await parentOf(connection, line.at(-1) as string);
+    if (parent === null || line.includes(parent)) return line;
+    line.push(parent);
+  }
+}
+
 /**
- * Returns an environment's variables by name: its own, and for a branch also those inherited from its preview
- * environment.
+ * An environment's variables by name: its own, and what it has from its parents: a branch from the environment it is of, a member's
+ * development environment from the one that all share.
  */
 async function rowsOf(connection: SqlConnection, environmentKey: string): Promise<Row[]> {
   const { variables } = connection.tables;
-  const parent = await parentOf(connection, environmentKey);
-  const keys = parent === null ? [environmentKey] : [parent, environmentKey];
+  const line = await lineOf(connection, environmentKey);
   const rows = await connection.db
     .select()
     .from(variables)
-    .where(inArray(variables.environmentKey, keys))
+    .where(inArray(variables.environmentKey, line))
     .orderBy(asc(variables.name));
   const byName = new Map<string, Row>();
+  const distance = (row: Row) => line.indexOf(row.environmentKey);
   for (const row of rows) {
-    if (row.environmentKey === environmentKey || !byName.has(row.name)) byName.set(row.name, row);
+    const known = byName.get(row.name);
+    if (!known || distance(row) < distance(known)) byName.set(row.name, row);
   }
   return [...byName.values()];
 }
