@@ -120,8 +120,11 @@ describe("environment variables", () => {
     const { env } = await opened(own.key);
     expect(env).toEqual({ A: "shared", B: "own", C: "own" });
     expect((await opened(branch.key)).env).toEqual({ A: "shared", B: "own", C: "branch" });
-    const devKey = (await call("GET", `/api/v1/projects/${project.ref}/dev`, project.accessToken)).body.key;
-    expect((await opened(String(devKey))).env).toEqual({ A: "shared", B: "shared", C: "shared" });
+    expect(pairs(await list(project, "dev"))).toEqual([
+      ["A", "shared"],
+      ["B", "shared"],
+      ["C", "shared"],
+    ]);
   });
 
   it("of a branch are its parent's, and its own in their place", async () => {
