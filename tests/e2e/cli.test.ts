@@ -121,6 +121,31 @@ describe("a task", () => {
 });
 
 describe("acme", () => {
+  it("lists errors, shows one, resolves, ignores and reopens it; and says what a search of logs needs", async () => {
+    await acme(["trigger", "verbose", "{}", "--wait"]);
+    const listed = ["errors", "list", "--task", "verbose"];
+    await eventually(listed, [{ status: "unresolved" }]);
+    const [error] = (await json(listed)) as { id: string }[];
+    const id = error?.id as string;
+    expect((await acme(["errors", "list"])).stdout).toContain(id);
+    expect((await acme(["errors", "get", id])).stdout).toMatch(/Task +verbose[\s\S]*Last runs +run_/);
+    const done = async (...args: string[]) => (await acme(["errors", ...args])).stdout;
+    expect(await done("resolve", id)).toMatch(/ is resolved( in \S+)?\.\n$/);
+    expect((await acme(["errors", "list", "--task", "verbose"])).stderr).toContain(
+      "no errors that are unresolved",
+    );
+    expect(await done("ignore", id, "--for", "1h", "--reason", "known")).toMatch(
+      / is ignored until \S+\.\n$/,
+    );
+    expect(await done("list", "--status", "ignored,resolved")).toContain(id);
+    expect(await done("reopen", id)).toContain("is open again.");
+    expect(await acme(["errors", "ignore", id, "--for", "soon"])).toMatchObject({ code: 1 });
+
+    const search = await acme(["logs", "search", "hello", "--level", "error"]);
+    expect(search).toMatchObject({ code: 1, stderr: expect.stringContaining("ClickHouse") });
+    expect(await acme(["logs", "search", "--limit", "0"])).toMatchObject({ code: 1 });
+  });
+
   it("lists, shows, follows, replays and cancels runs", async () => {
     const payload = await acme(["trigger", "greet", "-", "--wait", "--tag", "cli"], '{"name":"Ada"}');
     expect(JSON.parse(payload.stdout)).toEqual({ message: "Hello, Ada" });
