@@ -218,7 +218,7 @@ describe("a new user, with the packages alone", { timeout: BUILD_MS }, () => {
     await timed("acme trigger --wait", async () =>
       expect(await trigger()).toEqual({ message: "Goodbye, you!" }),
     );
-    expect(up.lines.join("\n")).toContain(`executor: ${inDocker ? "docker" : "process"}`);
+    expect(up.lines.join("\n")).toContain(`"executor":"${inDocker ? "docker" : "process"}"`);
     const listed = JSON.parse(await run(project, acme, ["runs", "list", "--json"])) as { id: string }[];
     oldRun = listed[0]!.id;
   });
