@@ -101,7 +101,7 @@ describe("the dashboard by keyboard alone, and as a viewer", () => {
     const first = page.url();
     await press("r");
     await page.waitForURL((url) => url.href !== first);
-    await page.locator('[data-status="COMPLETED"]').first().waitFor();
+    await page.locator('[data-status="COMPLETED"]').first().waitFor({ timeout: 60_000 });
 
     await press("Control+k");
     await page.getByRole("combobox").waitFor();

@@ -36,9 +36,15 @@ export function useRun(api: EnvironmentApi, runId: string) {
   const queries = useQueryClient();
   const live = getLive();
   const runKey = [api.id, "run", runId];
+  /** When the latest state that the socket brought was committed. */
+  let told = "";
   const run = createQuery(() => ({
     queryKey: runKey,
-    queryFn: ({ signal }) => api.retrieveRun(runId, signal),
+    queryFn: async ({ signal }) => {
+      const found = await api.retrieveRun(runId, signal);
+      // The socket may have brought a later state while this answer was under way; no other message need follow it.
+      return told > found.updatedAt ? api.retrieveRun(runId, signal) : found;
+    },
   }));
   const events = createQuery(() => ({
     queryKey: [api.id, "events", runId],
@@ -68,6 +74,7 @@ export function useRun(api: EnvironmentApi, runId: string) {
     const runs = live.run(
       runId,
       ({ run: { data: _, position: __, ...summary }, final }) => {
+        if (summary.updatedAt > told) told = summary.updatedAt;
         const known = untrack(() => run.data);
         if (known && known.updatedAt > summary.updatedAt) return;
         const changed = known?.updatedAt !== summary.updatedAt || known?.status !== summary.status;
