@@ -1,5 +1,5 @@
 /** Runs go on while the store of their logs and spans is gone, and what their host received is there afterwards. */
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
@@ -12,6 +12,7 @@ import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 const TASKS = `
 import { logger, otel, task } from "@acme/sdk";
+import { existsSync, writeFileSync } from "node:fs";
 
 export const noting = task({
   id: "noting",
@@ -22,7 +23,26 @@ export const noting = task({
     return n;
   },
 });
+
+/** Writes more than its host has room for, and says when it has. Executed again, it ends. */
+export const filling = task({
+  id: "filling",
+  run: async ({ lines, folder }: { lines: number; folder: string }) => {
+    if (existsSync(folder + "/begun")) return "again";
+    writeFileSync(folder + "/begun", "");
+    for (let n = 0; n < lines; n++) {
+      logger.info("line " + n, { text: "x".repeat(1_000) });
+      if (n % 100 === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    writeFileSync(folder + "/written", "");
+    await new Promise(() => setInterval(() => {}, 1_000));
+  },
+});
 `;
+
+/** A run may use a quarter of it. */
+const BUFFER_BYTES = 8 * 1024 * 1024;
 
 const data = mkdtempSync(join(tmpdir(), "acme-clickhouse-"));
 let clickhouse: ClickhouseServer;
@@ -33,7 +53,8 @@ let api: ApiClientConfiguration;
 beforeAll(async () => {
   clickhouse = await startClickhouse({ data });
   client = createClient({ url: clickhouse.url, database: "acme", log: { level: ClickHouseLogLevel.OFF } });
-  server = await startLocalServer({ clickhouse: clickhouse.url, example: false });
+  const env = { ACME_HOST_TELEMETRY_BUFFER_BYTES: String(BUFFER_BYTES) };
+  server = await startLocalServer({ clickhouse: clickhouse.url, example: false, env });
   api = { baseURL: server.apiUrl, accessToken: server.secretKey };
   await deployTaskFile(server, TASKS);
 }, 240_000);
@@ -111,3 +132,55 @@ it("loses nothing within the buffer when ClickHouse hangs, dies and comes back",
     });
   });
 }, 240_000);
+
+it("a host that is killed with a full buffer has what it took, and says how much it did not", async () => {
+  const lines = 8_000;
+  const folder = mkdtempSync(join(tmpdir(), "acme-filling-"));
+  // Tasks can run as another user.
+  chmodSync(folder, 0o777);
+  await clickhouse.stop();
+  try {
+    await auth.withAuth(api, async () => {
+      const { id } = await tasks.trigger("filling", { lines, folder });
+      await eventually("it has written", () => existsSync(join(folder, "written")));
+      const host = server.pids().host;
+      server.kill("host", "SIGKILL");
+      await eventually("another host is there", async () => server.pids().host !== host);
+      const kept = messagesIn(join(server.dataDir, "host/telemetry"), id);
+      expect(kept.length).toBeGreaterThan(0);
+      expect(kept.length).toBeLessThan(lines);
+      await restartClickhouse();
+      expect(await runs.poll(id, { pollIntervalMs: 250 })).toMatchObject({ output: "again" });
+      // Each gap is said at its place, with as many lines as are missing there: none is lost without a word.
+      const messages = await eventually("all lines are there, or are said to be missing", async () => {
+        const found = (await logsOf([id])).get(id) ?? [];
+        return found.reduce((sum, message) => sum + linesOf(message), 0) >= lines && found;
+      });
+      expect(messages.filter((message) => message.startsWith("line "))).toEqual(kept);
+      let next = 0;
+      for (const message of messages) {
+        if (message.startsWith("line ")) expect(message).toBe(`line ${next}`);
+        next += linesOf(message);
+      }
+      expect(next).toBe(lines);
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+/** A line counts as one, and a notice as the lines that it says are missing. */
+const linesOf = (message: string): number =>
+  message.startsWith("line ") ? 1 : Number(/^(\d+) log entries/.exec(message)?.[1] ?? Number.NaN);
+
+/** What a host's buffer has of a run, without what it says itself. */
+function messagesIn(folder: string, runId: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".jsonl"))
+    .sort()
+    .flatMap((name) => readFileSync(join(folder, name), "utf8").split("\n").slice(0, -1))
+    .map((line) => JSON.parse(line) as { runId: string; entries: { message: string }[] })
+    .filter((record) => record.runId === runId)
+    .flatMap(({ entries }) => entries.map(({ message }) => message))
+    .filter((message) => message.startsWith("line "));
+}
