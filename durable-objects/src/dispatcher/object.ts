@@ -17,6 +17,7 @@ import type { LeasedRun } from "../queue/rpc.ts";
 import { HOST_POOL, poolOf } from "../routing/pool.ts";
 import { type ObjectBindings, type Stubs, stubs } from "../routing/stubs.ts";
 import { type Assignment, DispatcherCore, type Poll } from "./core.ts";
+import { PendingDeliveries } from "./pending-deliveries.ts";
 import type {
   DispatcherRpc,
   HostInfo,
@@ -32,11 +33,11 @@ import {
   type TunnelOpening,
   Tunnels,
 } from "./tunnels.ts";
+import { nothing, WaitingPolls } from "./waiting-polls.ts";
 
 const TICK_MS = 10_000;
 /** Pause after an environment that had reported work gave none. */
 const EMPTY_PAUSE_MS = 50;
-const MAX_NOTICES = 1_000;
 /** A developer's machine that lost its connection may come back within this time without losing its runs. */
 const TUNNEL_GRACE_MS = 5_000;
 /** How often it is checked that the machines at the other end of tunnels still send pings. */
@@ -45,15 +46,6 @@ const TUNNEL_CHECK_MS = 60_000;
 const TUNNEL_SILENT_MS = 70_000;
 /** A host with room for fewer runs than this gets no more by prefetched permits. */
 const LEAST_ROOM = 4;
-
-interface WaitingPoll {
-  resolve(result: PollResult): void;
-  /** Undefined: the poll waits for as long as its connection is open. */
-  timer?: ReturnType<typeof setTimeout>;
-  /** The poll has timed out while runs are being requested for it: it is answered with those. */
-  overdue: boolean;
-  serving: boolean;
-}
 
 /**
  * The object of one pool of hosts: their long polls or tunnels, fairness over environments, and which hosts are alive. There is
@@ -64,10 +56,8 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     readonly #stubs: Stubs;
     readonly #core: DispatcherCore;
     readonly #alarm: Alarm;
-    readonly #waiting = new Map<number, WaitingPoll>();
-    readonly #notices = new Map<string, HostNotice[]>();
-    /** Runs that queues leased to a session by prefetched permits, by id, until its next poll. */
-    readonly #deliveries = new Map<string, Map<string, LeasedRun>>();
+    readonly #polls = new WaitingPolls((poll) => this.#core.removePoll(poll));
+    readonly #pending = new PendingDeliveries();
     /** How many runs a session's host has room for: what it last reported, less the runs that it got since. */
     readonly #room = new Map<string, number>();
     readonly #tunnels: Tunnels;
@@ -145,8 +135,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       this.#core.describe(request.sessionId, request.about);
       return new Promise<PollResult>((resolve) => {
         const poll = this.#wait(request, resolve);
-        const waiting = this.#waiting.get(poll.id);
-        if (waiting) waiting.timer = setTimeout(() => this.#timeOut(poll), request.waitMs);
+        this.#polls.limit(poll, request.waitMs);
       });
     }
 
@@ -164,24 +153,21 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       );
       const left = (this.#room.get(sessionId) ?? 0) - runs.length;
       this.#room.set(sessionId, left);
-      this.#supersede(runs);
-      const deliveries = this.#deliveries.get(sessionId) ?? new Map<string, LeasedRun>();
-      for (const run of runs) deliveries.set(run.runId, run);
-      this.#deliveries.set(sessionId, deliveries);
+      this.#pending.supersede(runs);
+      this.#pending.addRuns(sessionId, runs);
       const poll = this.#core.pollOf(sessionId);
-      if (poll) this.#answer(poll, this.#takePending(sessionId));
+      if (poll) this.#polls.answer(poll, this.#pending.take(sessionId));
       return { delivered: true, more: left >= LEAST_ROOM && !this.#core.isContended };
     }
 
     async notifyHost(sessionId: string, notices: HostNotice[]): Promise<void> {
       const poll = this.#core.pollOf(sessionId);
       if (poll) {
-        this.#answer(poll, { ...nothing(), notices });
+        this.#polls.answer(poll, { ...nothing(), notices });
         return;
       }
       if (!this.#core.isAlive(sessionId)) return;
-      const waiting = [...(this.#notices.get(sessionId) ?? []), ...notices];
-      this.#notices.set(sessionId, waiting.slice(-MAX_NOTICES));
+      this.#pending.addNotices(sessionId, notices);
     }
 
     async hosts(): Promise<HostInfo[]> {
@@ -211,7 +197,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       // Polls that wait were asked with the room that the host had, or had not, before.
       for (const sessionId of this.#core.sessionsOf(hostId)) {
         for (let poll = this.#core.pollOf(sessionId); poll; poll = this.#core.pollOf(sessionId))
-          this.#answer(poll, this.#takePending(sessionId));
+          this.#polls.answer(poll, this.#pending.take(sessionId));
         this.#room.set(sessionId, 0);
       }
       return this.#withSessions([host])[0] ?? host;
@@ -249,7 +235,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       const [id, now] = [this.ctx.id.name ?? "", Date.now()];
       if (!vitals.isDue("dispatcher", id, now)) return;
       const sessions = this.#core.connected().length;
-      vitals.note("dispatcher", id, { polls: this.#waiting.size, sessions }, now);
+      vitals.note("dispatcher", id, { polls: this.#polls.size, sessions }, now);
     }
 
     get #isOfTunnels(): boolean {
@@ -283,9 +269,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     ): (() => void) | null {
       if (!this.#seen(request.hostId, request.sessionId)) return null;
       const poll = this.#wait(request, answer);
-      return () => {
-        if (this.#waiting.delete(poll.id)) this.#core.removePoll(poll);
-      };
+      return () => this.#polls.remove(poll);
     }
 
     /** Puts a poll in line, and answers it when there is something for it. */
@@ -298,13 +282,13 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       this.#room.set(sessionId, this.#core.roomOf(sessionId) + max);
       this.#lastPoll += 1;
       const poll: Poll = { id: this.#lastPoll, hostId, sessionId, max };
-      const pendingDelivery = this.#takePending(sessionId);
+      const pendingDelivery = this.#pending.take(sessionId);
       if (pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0) {
         resolve(pendingDelivery);
         return poll;
       }
       this.#synced ??= this.#sync();
-      this.#waiting.set(poll.id, { resolve, overdue: false, serving: false });
+      this.#polls.add(poll, resolve);
       this.#noteVitals();
       this.#core.addPoll(poll);
       this.#pump();
@@ -323,21 +307,14 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
 
     #endSession(sessionId: string): void {
       for (let poll = this.#core.pollOf(sessionId); poll; poll = this.#core.pollOf(sessionId)) {
-        this.#answer(poll, { ...nothing(), ended: true });
+        this.#polls.answer(poll, { ...nothing(), ended: true });
       }
       this.#core.end(sessionId);
       this.#forget(sessionId);
     }
 
-    /** Drops waiting deliveries of these runs: a queue that got no answer to a delivery may have leased the runs again. */
-    #supersede(runs: LeasedRun[]): void {
-      for (const deliveries of this.#deliveries.values())
-        for (const { runId } of runs) deliveries.delete(runId);
-    }
-
     #forget(sessionId: string): void {
-      this.#notices.delete(sessionId);
-      this.#deliveries.delete(sessionId);
+      this.#pending.forget(sessionId);
       this.#room.delete(sessionId);
     }
 
@@ -388,8 +365,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
 
     async #serve(assignments: Assignment[]): Promise<void> {
       const { poll } = assignments[0] as Assignment;
-      const waiting = this.#waiting.get(poll.id);
-      if (waiting) waiting.serving = true;
+      this.#polls.serve(poll);
       const runs = (await Promise.all(assignments.map((assignment) => this.#ask(assignment)))).flat();
       if (runs.length > 0) this.#deliver(poll, runs);
       else this.#resume(poll);
@@ -419,19 +395,19 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     }
 
     #deliver(poll: Poll, runs: LeasedRun[]): void {
-      if (!this.#waiting.has(poll.id) || !this.#core.isAlive(poll.sessionId)) {
+      if (!this.#polls.has(poll) || !this.#core.isAlive(poll.sessionId)) {
         this.ctx.waitUntil(this.#giveBack(runs));
-        this.#answer(poll, { ...nothing(), ended: true });
+        this.#polls.answer(poll, { ...nothing(), ended: true });
         return;
       }
-      this.#supersede(runs);
+      this.#pending.supersede(runs);
       this.#core.remember(
         poll.sessionId,
         runs.map((run) => run.runId),
       );
-      const pendingDelivery = this.#takePending(poll.sessionId);
+      const pendingDelivery = this.#pending.take(poll.sessionId);
       this.#room.set(poll.sessionId, (this.#room.get(poll.sessionId) ?? 0) - runs.length);
-      this.#answer(poll, {
+      this.#polls.answer(poll, {
         ...pendingDelivery,
         runs: [...pendingDelivery.runs, ...runs],
       });
@@ -448,49 +424,17 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     }
 
     #resume(poll: Poll): void {
-      const waiting = this.#waiting.get(poll.id);
-      if (!waiting) return;
-      waiting.serving = false;
+      const state = this.#polls.resume(poll);
+      if (!state) return;
       // The session ended while runs were being requested for this poll, which was not in line then.
       if (!this.#core.isAlive(poll.sessionId)) {
-        this.#answer(poll, { ...nothing(), ended: true });
+        this.#polls.answer(poll, { ...nothing(), ended: true });
         return;
       }
-      const pendingDelivery = this.#takePending(poll.sessionId);
-      if (waiting.overdue || pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0)
-        this.#answer(poll, pendingDelivery);
+      const pendingDelivery = this.#pending.take(poll.sessionId);
+      if (state === "overdue" || pendingDelivery.notices.length > 0 || pendingDelivery.runs.length > 0)
+        this.#polls.answer(poll, pendingDelivery);
       else this.#core.putBack(poll);
-    }
-
-    #timeOut(poll: Poll): void {
-      const waiting = this.#waiting.get(poll.id);
-      if (!waiting) return;
-      if (waiting.serving) waiting.overdue = true;
-      else this.#answer(poll, nothing());
-    }
-
-    #answer(poll: Poll, result: PollResult): void {
-      const waiting = this.#waiting.get(poll.id);
-      if (!waiting) return;
-      clearTimeout(waiting.timer);
-      this.#waiting.delete(poll.id);
-      this.#core.removePoll(poll);
-      waiting.resolve(result);
-    }
-
-    /** Takes the runs and notices that wait for a session. */
-    #takePending(sessionId: string): PollResult {
-      const runs = [...(this.#deliveries.get(sessionId)?.values() ?? [])];
-      this.#deliveries.delete(sessionId);
-      return { runs, notices: this.#takeNotices(sessionId), now: Date.now() };
-    }
-
-    #takeNotices(sessionId: string): HostNotice[] {
-      const notices = this.#notices.get(sessionId) ?? [];
-      this.#notices.delete(sessionId);
-      return notices;
     }
   };
 }
-
-const nothing = (): PollResult => ({ runs: [], notices: [], now: Date.now() });
