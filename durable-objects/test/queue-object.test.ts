@@ -228,6 +228,20 @@ describe("a deployment", () => {
     expect((await scene.poll()).runs).toHaveLength(1);
   });
 
+  it("that comes too late for a run's ttl finds it expired", async () => {
+    const scene = new Scene();
+    const expired = await scene.trigger({ known: false, ttlMs: 1 });
+    const waiting = await scene.trigger({ known: false, ttlMs: 60_000 });
+    await until(async () => {
+      await runDurableObjectAlarm(scene.queueStub);
+      return (await scene.run(expired)).status === "EXPIRED";
+    });
+    await scene.deploy();
+    await until(async () => (await scene.run(waiting)).status === "PENDING");
+    expect((await scene.poll()).runs.map(({ runId }) => runId)).toEqual([waiting]);
+    expect((await scene.run(expired)).status).toBe("EXPIRED");
+  });
+
   it("promoted while a trigger was on its way reaches that run too", async () => {
     const scene = await new Scene().deploy();
     const runId = await scene.trigger({ known: false });

@@ -77,9 +77,12 @@ async function rollback(): Promise<void> {
 it("runs stay on their version, and its bundle goes when the last of them is over", async () => {
   // Nothing is deployed yet.
   const early = await tasks.trigger("child", undefined);
+  const hasty = await tasks.trigger("child", undefined, { ttl: "1s" });
   await statusIs(early.id, "PENDING_VERSION");
+  await statusIs(hasty.id, "EXPIRED");
   await deployTaskFile(server, tasksOf("v1"));
   expect(await outputOf(early.id)).toBe("v1");
+  expect(await runs.retrieve(hasty.id)).toMatchObject({ status: "EXPIRED" });
 
   const file = join(folder, "go-on");
   const token = await wait.createToken();

@@ -35,7 +35,7 @@ async function triggerAndChange(scene: Scene): Promise<void> {
     return;
   }
   if (!world.chance(0.3)) return;
-  if (world.chance(0.1)) await cancelWhileRetrying(scene, queue, key, runId);
+  if (world.chance(0.2)) await cancelWhileRetrying(scene, queue, key, runId);
   await world.sleep(world.between(0, 10_000));
   const changes: ((queue: QueueRpc) => Promise<unknown>)[] = [
     () => queue.cancelRun(key, runId, "simulated cancel"),

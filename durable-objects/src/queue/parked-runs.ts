@@ -1,7 +1,7 @@
 import { RunStatus } from "@acme/sdk/contract";
 import type { Meta } from "../lib/sql.ts";
 import { limitSetOf } from "../routing/limit-sets.ts";
-import { type QueueContext, type RunTableRow, specOf } from "./context.ts";
+import type { QueueContext, RunTableRow } from "./context.ts";
 import { transition } from "./transition.ts";
 
 const META_KEY = "unknownTasks";
@@ -24,8 +24,9 @@ function save(q: QueueContext, tasks: ReadonlySet<string>): void {
 }
 
 /**
- * Queues runs that waited for a deployment with these tasks, at most `limit`. They hold the named limits that the deployment
- * declares of their task, unless their trigger named others. Returns true when there may be more.
+ * Queues runs that waited for a deployment with these tasks, at most `limit`. Their `ttl` counts from when they began to
+ * wait. They hold the named limits that the deployment declares of their task, unless their trigger named others. Returns
+ * true when there may be more.
  */
 export function releaseParked(
   q: QueueContext,
@@ -41,9 +42,8 @@ export function releaseParked(
     limit,
   );
   for (const parkedRun of parked) {
-    const { ttlMs } = specOf(parkedRun);
     const run = withLimits(q, parkedRun, limitSetOf(limitsOfTasks[parkedRun.task] ?? []));
-    transition(q, run, RunStatus.PENDING, { queued_at: q.now, ttl_at: ttlMs ? q.now + ttlMs : null });
+    transition(q, run, RunStatus.PENDING, { queued_at: q.now });
   }
   if (parked.length === limit) return true;
   save(q, new Set([...q.unknownTasks].filter((task) => !tasks.has(task))));

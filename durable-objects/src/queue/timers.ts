@@ -71,7 +71,7 @@ function enqueueDelayed(q: QueueContext, run: RunTableRow): void {
   const { ttlMs } = specOf(run);
   transition(q, run, known ? RunStatus.PENDING : RunStatus.PENDING_VERSION, {
     queued_at: known ? q.now : null,
-    ttl_at: known && ttlMs ? q.now + ttlMs : null,
+    ttl_at: ttlMs ? q.now + ttlMs : null,
   });
 }
 

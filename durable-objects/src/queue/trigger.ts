@@ -75,7 +75,7 @@ function createRun(q: QueueContext, item: TriggerItem): TriggerResult {
 
   const { status, dueAt } = startingPoint(q, item);
   const pending = status === RunStatus.PENDING;
-  const ttlAt = pending && item.ttlMs ? q.now + item.ttlMs : null;
+  const ttlAt = status !== RunStatus.DELAYED && item.ttlMs ? q.now + item.ttlMs : null;
   const limits = limitSetOf(item.limits ?? []);
   if (item.lockedDeployment) saveDeployment(q, item.lockedDeployment);
   const inserted = q.sql.exec<{ seq: number }>(

@@ -71,7 +71,7 @@ const AFTER_LEASE = [
 /** Each edge is taken by code in `durable-objects/src/queue`, and occurs in the simulation's seeds that `npm test` runs. */
 export const RUN_STATUS: Readonly<Record<RunStatus, StatusInfo>> = {
   DELAYED: { public: "DELAYED", holdsSlot: false, next: ["PENDING", "PENDING_VERSION", "CANCELED"] },
-  PENDING_VERSION: { public: "PENDING_VERSION", holdsSlot: false, next: ["PENDING", "CANCELED"] },
+  PENDING_VERSION: { public: "PENDING_VERSION", holdsSlot: false, next: ["PENDING", "EXPIRED", "CANCELED"] },
   PENDING: { public: "QUEUED", holdsSlot: false, next: ["DEQUEUED", "EXPIRED", "CANCELED"] },
   // A short attempt's start and end are reported together, so its run may never be seen EXECUTING.
   DEQUEUED: { public: "DEQUEUED", holdsSlot: true, next: ["EXECUTING", ...AFTER_LEASE] },

@@ -50,6 +50,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     name: "grants that are not answered yet do not count",
     invariant: 3,
+    kind: "crowd",
     module: `${OBJECTS}/environment/slot-account.ts`,
     find: "this.#held + this.#prefetched + this.#inflight",
     replace: "this.#held + this.#prefetched",
