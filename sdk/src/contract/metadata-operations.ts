@@ -56,8 +56,8 @@ export function sameJson(a: unknown, b: unknown): boolean {
  * last element. `delete` of an element moves the later ones up. `append` to a value that is not an array
  * creates an array of both.
  * @returns the new metadata; null if the operation cannot be applied: `remove` from a value that is not an
- *   array, an increment
- *   that is not a finite number, a key that is unsafe or too long, a path through an array that names no element
+ *   array, an increment that is not a finite number, a key that is unsafe or too long, a path through an array that
+ *   names no element
  */
 export function applyMetadataOperation(metadata: Json, operation: MetadataOperation): Json | null {
   switch (operation.type) {

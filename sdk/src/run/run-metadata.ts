@@ -94,8 +94,7 @@ export class RunMetadata {
   /**
    * Sends the operations that were not sent yet.
    * @throws what the API call throws. Operations that the API refuses are dropped; after any other error they
-   *   are kept and
-   *   sent with the next flush
+   *   are kept and sent with the next flush
    */
   async flush(): Promise<void> {
     clearTimeout(this.#timer);

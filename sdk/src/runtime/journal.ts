@@ -40,8 +40,7 @@ export interface JournalOwner {
  * `running`: operations start, end, and their results are handed out to the task's code. `frozen`: the run is
  * suspended in memory. Results are kept, and nothing is started, handed out or sent until it thaws.
  * `stopped`: the attempt is being ended (canceled, timed out, not deterministic). Every pending operation was
- * rejected with
- *   the reason, and new ones are not recorded.
+ * rejected with the reason, and new ones are not recorded.
  * `ended`: the attempt is over. Nothing happens any more.
  */
 type Phase = "running" | "frozen" | "stopped" | "ended";
