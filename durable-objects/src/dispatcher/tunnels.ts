@@ -281,8 +281,11 @@ export class Tunnels {
     try {
       return await tunnel.checked.isValid;
     } catch (error) {
-      // A database that is away stops no developer; the next delivery asks again.
-      console.error(`It could not be checked who opened the tunnel of ${tunnel.principal.hostId}`, error);
+      // A database that is away stops no developer.
+      log.error("It could not be checked who opened a tunnel; the next delivery asks again", {
+        host: tunnel.principal.hostId,
+        error,
+      });
       tunnel.checked = null;
       return true;
     }

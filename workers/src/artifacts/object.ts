@@ -1,4 +1,5 @@
 import { DurableObject } from "cloudflare:workers";
+import { log } from "@acme/durable-objects/lib/log";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Bindings } from "../bindings.ts";
 import { claimUnneeded, deleteClaimed } from "./collection.ts";
@@ -46,7 +47,10 @@ export class ArtifactsObject extends DurableObject<Bindings> implements Artifact
     try {
       await this.#collect(state);
     } catch (error) {
-      console.error("Old versions could not be collected; it is tried again", error);
+      log.error("Old versions could not be collected; the alarm tries again", {
+        environment: state.environment.key,
+        error,
+      });
       await this.ctx.storage.setAlarm(Date.now() + RETRY_MS);
     }
   }

@@ -1,3 +1,4 @@
+import { log } from "@acme/durable-objects/lib/log";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { timingProblem } from "@acme/durable-objects/schedules";
 import type { WorkerManifest } from "@acme/sdk/contract";
@@ -90,9 +91,12 @@ async function collectSoon(env: Bindings, environment: EnvironmentRef): Promise<
   // The bundles of development versions are on the developer's machine.
   if (environment.type === "DEVELOPMENT") return;
   const artifacts: ArtifactsRpc = env.ARTIFACTS.getByName(environment.key);
-  await artifacts
-    .collectSoon(environment)
-    .catch((error) => console.error("Old versions are collected after the next deployment", error));
+  await artifacts.collectSoon(environment).catch((error) =>
+    log.error("Old versions could not be collected; the next deployment tries again", {
+      environment: environment.key,
+      error,
+    }),
+  );
 }
 
 /** Throws a 422 where the bundle of an old version was deleted, or is about to be. */
