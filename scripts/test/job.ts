@@ -24,6 +24,11 @@ export interface Job {
   seconds: number;
   /** Processors that it keeps busy on a quiet machine, on average: near 0 where it mostly waits. */
   processors: number;
+  /**
+   * `changed`: it starts containers, whose network interfaces come and go. `watched`: it has a browser, which abandons the
+   * requests that are on their way when an interface comes or goes. Jobs of one kind never run beside jobs of the other.
+   */
+  interfaces?: "changed" | "watched";
   /** It starts real processes, so a busy machine can be why it failed: it is run once more, alone. */
   mayRunAgain: boolean;
   run(): Promise<JobResult>;

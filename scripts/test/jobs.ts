@@ -5,6 +5,17 @@ import type { Job, JobResult } from "./job.ts";
 import { PROCESS_FILES } from "./process-files.ts";
 import { runVitest } from "./vitest-run.ts";
 
+/** Files that start containers. */
+const WITH_CONTAINERS =
+  /^container-host\/test\/(checkpoints|docker)|^tests\/e2e\/(checkpoints|docker|hello-world|images|packages|server)\.test/;
+/** Files that open pages in a browser. */
+const WITH_BROWSER = /^tests\/(e2e\/dashboard|compatibility\/(browser|runtimes)\.test)/;
+
+function interfacesOf(file: string): Job["interfaces"] {
+  if (WITH_CONTAINERS.test(file)) return "changed";
+  return WITH_BROWSER.test(file) ? "watched" : undefined;
+}
+
 const measured = (file: string): Record<string, number> =>
   JSON.parse(readFileSync(new URL(file, import.meta.url), "utf8"));
 
@@ -60,7 +71,12 @@ const vitest = (root: string, ...args: string[]): Promise<JobResult> =>
   runVitest({ root, args, deadlineMs: DEADLINE_MS, output: "collect" });
 
 const ofFile = (root: string, config: string, file: string): Job =>
-  job({ name: file, mayRunAgain: true, run: () => vitest(root, "--config", config, file) });
+  job({
+    name: file,
+    mayRunAgain: true,
+    interfaces: interfacesOf(file),
+    run: () => vitest(root, "--config", config, file),
+  });
 
 /** All that `npm test` runs. */
 export function allJobs(root: string): Job[] {

@@ -5,6 +5,7 @@ interface Step {
   name: string;
   seconds: number;
   processors: number;
+  interfaces?: "changed" | "watched";
 }
 
 /** Runs jobs whose ends the test decides; returns what started, in order. */
@@ -85,6 +86,26 @@ it("runs no more at a time than the memory bears, however little they do", async
   expect(started).toHaveLength(6);
   for (const { name } of jobs) await end(name);
   expect(started).toHaveLength(9);
+  await all;
+});
+
+it("keeps browsers apart from containers, whose interfaces come and go", async () => {
+  const { all, end, started } = scene(
+    [
+      { name: "containers", seconds: 9, processors: 0.1, interfaces: "changed" },
+      { name: "browser", seconds: 8, processors: 0.1, interfaces: "watched" },
+      { name: "more containers", seconds: 7, processors: 0.1, interfaces: "changed" },
+      { name: "neither", seconds: 6, processors: 0.1 },
+      { name: "other browser", seconds: 5, processors: 0.1, interfaces: "watched" },
+    ],
+    2,
+  );
+  expect(started).toEqual(["containers", "more containers", "neither"]);
+  await end("containers");
+  expect(started).toHaveLength(3);
+  await end("more containers");
+  expect(started.slice(3)).toEqual(["browser", "other browser"]);
+  for (const name of ["browser", "other browser", "neither"]) await end(name);
   await all;
 });
 

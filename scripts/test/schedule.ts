@@ -1,6 +1,6 @@
 import type { Job } from "./job.ts";
 
-type Scheduled = Pick<Job, "name" | "seconds" | "processors">;
+type Scheduled = Pick<Job, "name" | "seconds" | "processors" | "interfaces">;
 
 /** Jobs that run at the same time for each processor, however little they do: each has servers that take memory. */
 const MOST_PER_PROCESSOR = 3;
@@ -25,6 +25,10 @@ export async function runJobs<T extends Scheduled>(
     );
   };
 
+  const disturbs = ({ interfaces }: T): boolean =>
+    interfaces !== undefined &&
+    [...running.keys()].some((job) => job.interfaces !== undefined && job.interfaces !== interfaces);
+
   /**
    * The longest job for which half of what it needs is free: two jobs are seldom both at their busiest. One that can use
    * several processors gets by with one.
@@ -33,7 +37,7 @@ export async function runJobs<T extends Scheduled>(
     if (running.size === 0) return waiting[0];
     if (running.size >= processors * MOST_PER_PROCESSOR) return undefined;
     const busy = [...running.keys()].reduce((sum, job) => sum + job.processors, 0);
-    return waiting.find((job) => busy + Math.min(1, job.processors) / 2 <= processors);
+    return waiting.find((job) => busy + Math.min(1, job.processors) / 2 <= processors && !disturbs(job));
   };
 
   while (waiting.length > 0 || running.size > 0) {
