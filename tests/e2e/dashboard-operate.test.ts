@@ -167,16 +167,25 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
       }));
       await api("POST", "/api/v2/tasks/batch", { items });
     }
+    // A burst that comes while the page is open reaches it with its newest runs only.
+    await eventually("all are listed", async () => {
+      let found = 0;
+      for (let after = ""; ; ) {
+        const page = await api<{ data: unknown[]; pagination: { next?: string } }>(
+          "GET",
+          `/api/v1/runs?filter[tag]=many&page[size]=100${after}`,
+        );
+        found += page.data.length;
+        if (!page.pagination.next) return found === COUNT;
+        after = `&page[after]=${page.pagination.next}`;
+      }
+    });
     await open("runs?tag=many&status=DELAYED");
     const grid = page.getByRole("grid", { name: "Runs" });
     await page.locator("[data-run]").first().waitFor();
     await eventually("all are loaded", async () => {
       await page.keyboard.press("End");
-      if (Number(await grid.getAttribute("aria-rowcount")) === COUNT) return true;
-      // Those that were created meanwhile wait in the pill.
-      const pill = page.getByRole("button", { name: /\d new$/ });
-      if ((await pill.count()) > 0) await pill.click();
-      return false;
+      return Number(await grid.getAttribute("aria-rowcount")) === COUNT;
     });
     await page.keyboard.press("Control+a");
     await page.keyboard.press("c");

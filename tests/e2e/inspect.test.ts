@@ -63,7 +63,7 @@ it("stops in a task's file, and again after the file was changed", async () => {
   try {
     await dev.line("is registered", isVersion);
     // A process of the version is there before its first run.
-    await eventually("the breakpoint is set", () => debug.set === 1);
+    await eventually("the breakpoint is set", () => debug.isSetIn("Hello"));
     const first = await tasks.trigger("greet", { name: "Ada" });
     const stop = await debug.nextPause(0);
     expect(stop).toMatchObject(breakpoint);
@@ -77,7 +77,7 @@ it("stops in a task's file, and again after the file was changed", async () => {
     expect(changed).toBeGreaterThan(breakpoint.line);
     breakpoint.line = changed;
     await dev.line("is registered again", isVersion, seen);
-    await eventually("the breakpoint is set in the new process", () => debug.set === 2);
+    await eventually("the breakpoint is set in the new process", () => debug.isSetIn("Goodbye"));
     const second = await tasks.trigger("greet", { name: "Ada" });
     const again = await debug.nextPause(1);
     expect(again).toMatchObject(breakpoint);

@@ -31,8 +31,8 @@ export class Debugger {
   readonly #breakpoints: () => Breakpoint[];
   readonly #attached = new Map<string, WebSocket>();
   readonly #timer: NodeJS.Timeout;
-  /** Breakpoints that were set, in all processes. */
-  set = 0;
+  /** The scripts in which breakpoints were set, in all processes. */
+  readonly #scripts: string[] = [];
 
   constructor(address: string, breakpoints: () => Breakpoint[]) {
     this.#address = address;
@@ -40,8 +40,9 @@ export class Debugger {
     this.#timer = setInterval(() => void this.#look(), 50);
   }
 
-  get targets(): number {
-    return this.#attached.size;
+  /** True: a breakpoint was set in a script with this text. */
+  isSetIn(text: string): boolean {
+    return this.#scripts.some((script) => script.includes(text));
   }
 
   nextPause(from: number): Promise<Paused> {
@@ -129,7 +130,7 @@ export class Debugger {
           "originalSource" in entry && entry.originalSource === file && entry.originalLine === line - 1;
         if (!fits || text.trim() === "") continue;
         await call("Debugger.setBreakpoint", { location: { scriptId, lineNumber, columnNumber } });
-        this.set += 1;
+        this.#scripts.push(scriptSource);
         break;
       }
     }

@@ -64,7 +64,8 @@ export class RunList {
     this.loadingMore = true;
     try {
       const page = await this.#page(this.#next);
-      const added = page.data.filter(({ id }) => !this.#indexOf.has(id) && !this.#freshIds.has(id));
+      const added = page.data.filter(({ id }) => !this.#indexOf.has(id));
+      this.#notFresh(added);
       for (const [index, run] of added.entries()) this.#indexOf.set(run.id, this.rows.length + index);
       this.rows = [...this.rows, ...added];
       this.#next = page.pagination.next;
@@ -125,11 +126,24 @@ export class RunList {
     if (this.rows.length === 0) void this.showFresh();
   }
 
-  /** Newer than the first row, and than the new runs that were dropped again because there are too many. */
+  /**
+   * Not older than the first row, and than the new runs that were dropped again because there are too many. Runs of one
+   * batch are created in the same millisecond: one that belongs below the last row comes with a later page.
+   */
   #isNew(run: RunListItem): boolean {
+    const last = this.rows.at(-1);
+    if (!this.complete && last && isBelow(run, last)) return false;
     const isFull = this.freshCount > this.fresh.length;
     const first = (isFull ? this.fresh.at(-1) : undefined) ?? this.rows[0];
     return first === undefined || run.createdAt >= first.createdAt;
+  }
+
+  /** Runs that a page has are shown where it has them. */
+  #notFresh(runs: readonly RunListItem[]): void {
+    const known = new Set(runs.map(({ id }) => id).filter((id) => this.#freshIds.delete(id)));
+    if (known.size === 0) return;
+    this.fresh = this.fresh.filter(({ id }) => !known.has(id));
+    this.freshCount -= known.size;
   }
 
   /**
@@ -200,6 +214,10 @@ export class RunList {
     this.#unflash = this.#flashes.size > 0 ? setTimeout(() => this.#endFlashes(), FLASH_MS / 2) : undefined;
   }
 }
+
+/** The order of the server's list. */
+const isBelow = (run: RunListItem, other: RunListItem): boolean =>
+  run.createdAt === other.createdAt ? run.id < other.id : run.createdAt < other.createdAt;
 
 /** Responses may overtake each other, so the later state of a run is kept. */
 function isNewer(run: RunListItem, known: RunListItem): boolean {
