@@ -6,6 +6,11 @@ const PAGE = 100;
 const FRESH = 500;
 /** Rows that stay when new ones are shown, which scrolls to the top. Older ones are loaded again on scroll. */
 const KEPT = 2_000;
+/**
+ * How long after the list was opened, in milliseconds, runs that were created before that are shown at once: a run reaches
+ * the list a moment after its creation.
+ */
+const LATE_MS = 5_000;
 /** How long a changed row is marked, in milliseconds. */
 const FLASH_MS = 700;
 
@@ -32,6 +37,8 @@ export class RunList {
   #next: string | undefined;
   /** The last state that arrived while the first page was being loaded. */
   #early: readonly RunListItem[] = [];
+  /** When the list was opened. */
+  #openedAt = Date.now();
   #abort = new AbortController();
   #unflash: ReturnType<typeof setTimeout> | undefined;
 
@@ -123,7 +130,13 @@ export class RunList {
       this.freshCount += created.length;
     }
     if (fresh !== this.fresh) this.fresh = fresh;
-    if (this.rows.length === 0) void this.showFresh();
+    if (this.rows.length === 0 || (created.length > 0 && this.#isLate())) void this.showFresh();
+  }
+
+  /** True: all new runs were there before the list was opened, which was a moment ago. */
+  #isLate(): boolean {
+    const openedAt = new Date(this.#openedAt).toISOString();
+    return Date.now() - this.#openedAt < LATE_MS && this.fresh.every((run) => run.createdAt <= openedAt);
   }
 
   /**
