@@ -171,7 +171,7 @@ export class DispatcherCore {
     if (session) session.polls += 1;
   }
 
-  /** Returns what a host reported about itself. */
+  /** Remembers what a host reported about itself. */
   describe(sessionId: string, about: AboutHost | undefined): void {
     const session = this.#sessions.get(sessionId);
     if (session && about) session.about = about;

@@ -103,5 +103,5 @@ export class Vitals {
   }
 }
 
-/** Those of this isolate. */
+/** What the objects of this isolate note, and what the Worker counts in it. */
 export const vitals = new Vitals();
