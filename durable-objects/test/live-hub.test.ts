@@ -457,6 +457,20 @@ describe("a list that a run may leave", () => {
     await settled(() => expect(removed(socket)).toEqual([runId(1), runId(1)]));
   });
 
+  it("reports its state to a client that also shows older runs, if it may have been in the list", async () => {
+    const socket = await connected();
+    const filter = { statuses: ["EXECUTING"], tasks: ["hello"] };
+    await subscribe(socket, { kind: "runs", filter, left: true });
+    const over = { version: 2, status: "COMPLETED_SUCCESSFULLY" } as const;
+    hub.runsChanged(QUEUE, [record(1, over), record(2, { ...over, task: "other" })], life);
+    await settled(() => expect(socket.of("changes")).toHaveLength(1));
+    expect(socket.of("changes")[0]).toMatchObject({
+      runs: [],
+      removed: [],
+      left: [{ id: runId(1), status: "COMPLETED_SUCCESSFULLY" }],
+    });
+  });
+
   it("is also reported to a client that is just being sent what it missed", async () => {
     const socket = await connected({ ...everything, scopes: ["read:runs"], expiresAt: 1_001_000 });
     runs.set(runId(1), record(1, { status: "EXECUTING" }));

@@ -89,6 +89,33 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     });
   });
 
+  it("counts a burst of new runs, and follows each of them, also the oldest", async () => {
+    const { page, open, api } = dashboard;
+    const items = Array.from({ length: 450 }, (_, n) => ({
+      task: "quick",
+      payload: { n },
+      options: { delay: "1h", tags: ["burst"] },
+    }));
+    await open("runs?tag=burst&status=DELAYED");
+    await page.getByText("No run matches").waitFor();
+    await api("POST", "/api/v2/tasks/batch", { items: items.slice(0, 5) });
+    const rows = page.locator("[data-run]");
+    await eventually("the first ones are listed", async () => (await rows.count()) === 5);
+    const oldest = await rows.last().getAttribute("data-run");
+    await api("POST", "/api/v2/tasks/batch", { items: items.slice(5) });
+    const pill = page.getByRole("button", { name: "445 new" });
+    await pill.click();
+    await pill.waitFor({ state: "hidden" });
+    // 445 runs are newer than this one. It no longer matches the filter, and keeps its row.
+    await page
+      .locator(".overflow-auto:has([data-run])")
+      .evaluate((list) => list.scrollTo(0, list.scrollHeight));
+    const row = page.locator(`[data-run="${oldest}"]`);
+    await row.locator('[data-status="DELAYED"]').waitFor();
+    await api("POST", `/api/v2/runs/${oldest}/cancel`);
+    await row.locator('[data-status="CANCELED"]').waitFor();
+  });
+
   it("shows the hosts that execute its runs, and how to take one down", async () => {
     const { page, open } = dashboard;
     await open("hosts");

@@ -44,9 +44,11 @@ export interface SavedConnection {
 export interface ListGroup {
   readonly compiled: CompiledFilter;
   readonly data: boolean;
+  /** Whether the state of runs that no longer match is sent, not only their ids. */
+  readonly left: boolean;
   readonly skip: SkipColumns;
   readonly subscriptions: Set<Subscription>;
-  /** The runs that its subscriptions may show; kept only if runs may stop matching. */
+  /** The runs that its subscriptions may show; kept only if runs may stop matching and only their ids are sent then. */
   readonly shown: ShownRuns | null;
   /** Number of the last change that was sent. */
   position: number;

@@ -13,6 +13,8 @@ export interface CompiledFilter {
    */
   readonly isMutable: boolean;
   matches(run: RunRow): boolean;
+  /** Returns whether the run matches what can't change. A run for which this is false has never matched. */
+  mayHaveMatched(run: RunRow): boolean;
 }
 
 const sorted = <T extends string>(values: T[] | undefined): T[] | undefined =>
@@ -37,24 +39,27 @@ export function compileFilter(filter: LiveFilter): CompiledFilter {
   const queues = setOf(normal.queues);
   const machines = setOf(normal.machines);
   const { allTags, batch, schedule, isTest, rootRunId, parentRunId, from } = normal;
+  const mayHaveMatched = (run: RunRow): boolean =>
+    (!tasks || tasks.has(run.task)) &&
+    (!queues || queues.has(run.queue)) &&
+    (batch === undefined || run.batchId === batch) &&
+    (schedule === undefined || run.scheduleId === schedule) &&
+    (isTest === undefined || run.isTest === isTest) &&
+    (rootRunId === undefined || run.rootRunId === rootRunId) &&
+    (parentRunId === undefined || run.parentRunId === parentRunId) &&
+    (from === undefined || run.createdAt >= from);
   return {
     key: JSON.stringify(Object.entries(normal).filter(([, value]) => value !== undefined)),
     filter: normal,
     isMutable: [statuses, versions, machines, tags, allTags].some((condition) => condition !== undefined),
     matches: (run) =>
       (!statuses || statuses.has(run.status)) &&
-      (!tasks || tasks.has(run.task)) &&
       (!versions || (run.deploymentVersion !== null && versions.has(run.deploymentVersion))) &&
       (!tags || run.tags.some((tag) => tags.has(tag))) &&
       (!allTags || allTags.every((tag) => run.tags.includes(tag))) &&
-      (!queues || queues.has(run.queue)) &&
       (!machines || machines.has(run.machine)) &&
-      (batch === undefined || run.batchId === batch) &&
-      (schedule === undefined || run.scheduleId === schedule) &&
-      (isTest === undefined || run.isTest === isTest) &&
-      (rootRunId === undefined || run.rootRunId === rootRunId) &&
-      (parentRunId === undefined || run.parentRunId === parentRunId) &&
-      (from === undefined || run.createdAt >= from),
+      mayHaveMatched(run),
+    mayHaveMatched,
   };
 }
 

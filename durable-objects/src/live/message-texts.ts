@@ -11,7 +11,7 @@ import { type SkipColumns, withoutColumns } from "./skip-columns.ts";
 /** The maximum number of characters of run data in one snapshot; older runs are sent without data. */
 export const SNAPSHOT_DATA = 4 * 1024 * 1024;
 
-/** The text of changes, and the runs that it adds to a list and removes from it. */
+/** The text of changes, and the runs that it adds to a list and that no longer match. */
 export interface ChangesText {
   text: string;
   runs: string[];
@@ -70,23 +70,28 @@ export class MessageTexts {
   }
 
   #changes(
-    { compiled, data, skip }: ListGroup,
+    { compiled, data, left: sendsLeft, skip }: ListGroup,
     rows: RunRow[],
     seq: number,
     records: Map<string, RunRecord>,
     mayShow: (row: RunRow) => boolean,
   ): ChangesText | null {
     const runs: LiveRun[] = [];
+    const left: LiveRun[] = [];
     const removed: string[] = [];
     for (const row of rows) {
       if (compiled.matches(row)) runs.push(this.#listed(data, skip, row, records.get(row.id)));
-      else if (mayShow(row)) removed.push(row.id);
+      else if (sendsLeft) {
+        if (compiled.isMutable && compiled.mayHaveMatched(row))
+          left.push(this.#listed(false, skip, row, undefined));
+      } else if (mayShow(row)) removed.push(row.id);
     }
-    if (runs.length === 0 && removed.length === 0) return null;
+    if (runs.length === 0 && removed.length === 0 && left.length === 0) return null;
+    const rest = sendsLeft ? `,"left":${JSON.stringify(left)}` : "";
     return {
-      text: `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"removed":${JSON.stringify(removed)}}`,
+      text: `,"position":"${this.#host.epoch}:${seq}","runs":${JSON.stringify(runs)},"removed":${JSON.stringify(removed)}${rest}}`,
       runs: runs.map(({ id }) => id),
-      removed,
+      removed: [...removed, ...left.map(({ id }) => id)],
     };
   }
 

@@ -5,7 +5,7 @@ import type { Interest } from "./interest.ts";
 import type { LatestRuns } from "./latest-runs.ts";
 import type { LiveFailure } from "./rpc.ts";
 import { ShownRuns } from "./shown-runs.ts";
-import { type SkipColumns, skipColumnsOf } from "./skip-columns.ts";
+import { skipColumnsOf } from "./skip-columns.ts";
 
 /**
  * The subscriptions of an environment by what they watch, and the interest that each of them adds. A subscription is
@@ -79,10 +79,10 @@ export class Subscriptions {
         this.#interest.addList();
         break;
       case "runs":
-        this.#join(subscription, target.filter, target.data ?? false);
+        this.#join(subscription, target.filter, target.data ?? false, target.left ?? false);
         break;
       case "batch":
-        this.#join(subscription, { batch: target.batchId }, target.data ?? false);
+        this.#join(subscription, { batch: target.batchId }, target.data ?? false, false);
         break;
     }
     return subscription;
@@ -110,16 +110,17 @@ export class Subscriptions {
     refuse(connection, id, error);
   }
 
-  #join(subscription: Subscription, filter: LiveFilter, data: boolean): void {
+  #join(subscription: Subscription, filter: LiveFilter, data: boolean, left: boolean): void {
     const compiled = compileFilter(filter);
     const { skip } = subscription;
-    const key = groupKey(compiled.key, data, skip);
+    const key = groupKey({ compiled, data, left, skip });
     const group = this.groups.get(key) ?? {
       compiled,
       data,
+      left,
       skip,
       subscriptions: new Set(),
-      shown: compiled.isMutable ? new ShownRuns() : null,
+      shown: compiled.isMutable && !left ? new ShownRuns() : null,
       position: this.#latest.seq,
       snapshot: null,
     };
@@ -152,7 +153,7 @@ export class Subscriptions {
       default:
         group?.subscriptions.delete(subscription);
         if (group?.subscriptions.size === 0) {
-          this.groups.delete(groupKey(group.compiled.key, group.data, group.skip));
+          this.groups.delete(groupKey(group));
         }
         this.#interest.removeList();
     }
@@ -164,8 +165,13 @@ export function refuse(connection: Connection, id: string, error: LiveFailure["e
   connection.send({ type: "error", id, ...error });
 }
 
-const groupKey = (filterKey: string, data: boolean, skip: SkipColumns): string =>
-  `${data ? "data" : "list"} ${skip.key} ${filterKey}`;
+const groupKey = ({
+  compiled,
+  data,
+  left,
+  skip,
+}: Pick<ListGroup, "compiled" | "data" | "left" | "skip">): string =>
+  `${data ? "data" : "list"} ${left ? "left " : ""}${skip.key} ${compiled.key}`;
 
 function addTo<T>(sets: Map<string, Set<T>>, key: string, item: T): void {
   const set = sets.get(key) ?? new Set<T>();

@@ -83,6 +83,11 @@ export const LiveTarget = z.discriminatedUnion("kind", [
     limit: Limit,
     /** Whether runs include payload, output, error and metadata. Default false. */
     data: z.boolean().optional(),
+    /**
+     * Whether the state of runs that changed and no longer match is sent as `left`, also of runs that were never sent:
+     * for a client that shows older runs too, which it has read page by page. Default false: their ids, as `removed`.
+     */
+    left: z.boolean().optional(),
     skipColumns: SkipColumns,
     position: Position,
   }),
@@ -216,7 +221,7 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
   }),
   /**
    * Runs that changed or are new, and ids of runs that the filter no longer matches. Only the latest state of
-   * each run is sent.
+   * each run is sent. `left`: the runs that do not match, in place of `removed`, for a subscription with `left`.
    */
   z.object({
     type: z.literal("changes"),
@@ -224,6 +229,7 @@ export const LiveServerMessage = z.discriminatedUnion("type", [
     position: z.string(),
     runs: z.array(LiveRun),
     removed: z.array(z.string()),
+    left: z.array(LiveRun).optional(),
   }),
   /** One run. `final`: the run is finished; further messages only report changes of its metadata and tags. */
   z.object({ type: z.literal("run"), id: SubscriptionId, run: LiveRun, final: z.boolean() }),

@@ -10,4 +10,4 @@ export type {
   LiveSubscribeOptions,
   LiveSubscription,
 } from "./live-options.ts";
-export type { LiveChunk, LiveRunState, LiveRunsState } from "./watches.ts";
+export type { LiveChunk, LiveRunState, LiveRunsState, LiveRunsUpdate } from "./watches.ts";

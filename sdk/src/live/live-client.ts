@@ -75,10 +75,16 @@ export class LiveClient {
 
   /**
    * Watches the newest runs that a filter matches. `limit`: 1 to 1000, 100 by default. `data`: includes
-   * payload, output, error and metadata.
+   * payload, output, error and metadata. `left`: also reports the state of runs that no longer match.
    */
   runs(
-    target: { filter?: LiveFilter; limit?: number; data?: boolean; skipColumns?: LiveSkipColumn[] },
+    target: {
+      filter?: LiveFilter;
+      limit?: number;
+      data?: boolean;
+      left?: boolean;
+      skipColumns?: LiveSkipColumn[];
+    },
     listener: (state: LiveRunsState) => void,
     options: LiveSubscribeOptions = {},
   ): LiveSubscription {

@@ -7,6 +7,7 @@ import type { LiveClient } from "./live-client.ts";
 import type { LiveError } from "./live-error.ts";
 import type { LiveSubscription } from "./live-options.ts";
 import { type LiveConnection, sharedClient } from "./shared-client.ts";
+import type { LiveRunsUpdate } from "./watches.ts";
 
 /** States of runs that were not consumed yet: only the latest of each run. */
 class LatestStates {
@@ -54,6 +55,8 @@ export type UpdatesOf = { skipColumns?: LiveSkipColumn[] | undefined } & (
 );
 
 const LIST = { limit: 1_000, data: true };
+/** The runs of which the last state is remembered, so that a snapshot does not repeat it. */
+const KNOWN = 2 * LIST.limit;
 
 /**
  * Iterates over the states of one run, or of each run of a list, beginning with the current ones. A slow
@@ -89,24 +92,27 @@ function subscribe(client: LiveClient, what: UpdatesOf, states: LatestStates): L
   const onError = (error: LiveError) => states.fail(error);
   const { skipColumns } = what;
   if ("runId" in what) return client.run(what.runId, ({ run }) => states.put(run), { skipColumns, onError });
+  /** The last state of each run that changed lately, in the order of the changes. */
   const known = new Map<string, number>();
-  const put = (runs: LiveRun[]): void => {
-    // Oldest first, in the order of their arrival.
-    for (const run of runs.toReversed()) {
-      if (known.get(run.id) === run.position) continue;
+  const put = ({ kind, runs }: LiveRunsUpdate): void => {
+    // A snapshot is newest first; states are yielded in the order of their creation.
+    for (const run of kind === "snapshot" ? runs.toReversed() : runs) {
+      if ((known.get(run.id) ?? -1) >= run.position) continue;
+      known.delete(run.id);
       known.set(run.id, run.position);
       states.put(run);
     }
-    if (known.size > 2 * LIST.limit) {
-      const shown = new Set(runs.map(({ id }) => id));
-      for (const id of known.keys()) if (!shown.has(id)) known.delete(id);
+    for (const id of known.keys()) {
+      if (known.size <= KNOWN) break;
+      known.delete(id);
     }
   };
   const options = { ...LIST, skipColumns };
-  if ("batchId" in what) return client.batch(what.batchId, ({ runs }) => put(runs), { ...options, onError });
+  if ("batchId" in what)
+    return client.batch(what.batchId, ({ update }) => put(update), { ...options, onError });
   const filter = {
     ...(what.tags.length > 0 ? { allTags: what.tags } : {}),
     ...(what.from === undefined ? {} : { from: what.from }),
   };
-  return client.runs({ ...options, filter }, ({ runs }) => put(runs), { onError });
+  return client.runs({ ...options, filter }, ({ update }) => put(update), { onError });
 }

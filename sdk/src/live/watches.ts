@@ -64,6 +64,20 @@ export interface LiveRunsState {
   runs: LiveRun[];
   /** True: older runs match as well. */
   more: boolean;
+  /** What the last message reported, also about runs that are older than those in `runs`. */
+  update: LiveRunsUpdate;
+}
+
+export interface LiveRunsUpdate {
+  /**
+   * `snapshot`: the newest runs as they are now; what happened to older ones since the last message is not known.
+   * `changes`: everything that changed since the last message.
+   */
+  kind: "snapshot" | "changes";
+  /** The runs that are new or changed, and match. */
+  runs: LiveRun[];
+  /** The state of runs that changed and do not match, if the subscription asked for them with `left`. */
+  left: LiveRun[];
 }
 
 export type RunsTarget = Extract<LiveTargetInput, { kind: "runs" | "batch" }>;
@@ -86,28 +100,35 @@ export class RunsWatch implements Watch {
 
   receive(message: LiveServerMessage) {
     if (message.type === "snapshot") {
-      const known = this.#runs;
-      this.#runs = new Map(message.runs.map((run) => [run.id, newer(known.get(run.id), run)]));
+      const runs = this.#merged(message.runs);
+      this.#runs = new Map(runs.map((run) => [run.id, run]));
       this.#more = message.more;
       this.#position = message.position;
-      this.#emit();
+      this.#emit({ kind: "snapshot", runs, left: [] });
     } else if (message.type === "changes") {
-      for (const run of message.runs) this.#runs.set(run.id, newer(this.#runs.get(run.id), run));
+      const { left = [] } = message;
+      const runs = this.#merged(message.runs);
+      for (const run of runs) this.#runs.set(run.id, run);
       for (const id of message.removed) this.#runs.delete(id);
+      for (const { id } of left) this.#runs.delete(id);
       this.#position = message.position;
-      this.#emit();
+      this.#emit({ kind: "changes", runs, left });
     }
     return NOTHING;
   }
 
-  #emit(): void {
+  #merged(runs: LiveRun[]): LiveRun[] {
+    return runs.map((run) => newer(this.#runs.get(run.id), run));
+  }
+
+  #emit(update: LiveRunsUpdate): void {
     const limit = this.#target.limit ?? LIVE_LIMITS.defaultSnapshotRuns;
     const runs = [...this.#runs.values()].sort(newestFirst);
     for (const { id } of runs.splice(limit)) {
       this.#runs.delete(id);
       this.#more = true;
     }
-    this.#listener({ runs, more: this.#more });
+    this.#listener({ runs, more: this.#more, update });
   }
 }
 

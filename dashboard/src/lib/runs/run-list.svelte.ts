@@ -11,6 +11,10 @@ const KEPT = 2_000;
  * the list a moment after its creation.
  */
 const LATE_MS = 5_000;
+/** Loaded rows that are read again after a gap in the changes, in pages; and of those that no longer match, one by one. */
+const REREAD = 500;
+const REREAD_ALONE = 100;
+const AT_ONCE = 4;
 /** How long a changed row is marked, in milliseconds. */
 const FLASH_MS = 700;
 
@@ -35,8 +39,8 @@ export class RunList {
   #freshIds = new Set<string>();
   #flashes = new Map<string, number>();
   #next: string | undefined;
-  /** The last state that arrived while the first page was being loaded. */
-  #early: readonly RunListItem[] = [];
+  /** The latest state of each run that was reported while the first page was being loaded. */
+  #early = new Map<string, { run: RunListItem; matches: boolean }>();
   /** When the list was opened. */
   #openedAt = Date.now();
   #abort = new AbortController();
@@ -56,12 +60,14 @@ export class RunList {
       this.#next = page.pagination.next;
       this.complete = this.#next === undefined;
       // States that the socket sent meanwhile may be newer than the page.
-      this.#merge(this.#early);
+      const early = [...this.#early.values()];
+      this.#merge(early.filter(({ matches }) => matches).map(({ run }) => run));
+      this.#update(early.filter(({ matches }) => !matches).map(({ run }) => run));
       await this.showFresh();
     } catch (error) {
       if (!this.#abort.signal.aborted) this.error = error;
     } finally {
-      this.#early = [];
+      this.#early.clear();
       this.loading = false;
     }
   }
@@ -93,8 +99,43 @@ export class RunList {
 
   /** Runs that changed or came. A row keeps its place; what is unknown and newer than the first row is new. */
   apply(runs: readonly RunListItem[]): void {
-    if (this.loading) this.#early = runs;
+    if (this.loading) for (const run of runs) this.#early.set(run.id, { run, matches: true });
     else this.#merge(runs);
+  }
+
+  /** Runs that changed and that the filter no longer matches: a row keeps its place, a new run is not shown. */
+  leave(runs: readonly RunListItem[]): void {
+    if (this.loading) for (const run of runs) this.#early.set(run.id, { run, matches: false });
+    this.#notFresh(runs);
+    this.#update(runs);
+  }
+
+  /** Merges the runs that have a row. */
+  #update(runs: readonly RunListItem[]): void {
+    this.#merge(runs.filter(({ id }) => this.#indexOf.has(id)));
+  }
+
+  /** Reads the loaded rows again, because changes of them may have been missed. Rows keep their places. */
+  async reread(): Promise<void> {
+    if (this.loading || this.#abort.signal.aborted) return;
+    const covered = this.rows.slice(0, REREAD);
+    const left = new Map(covered.filter((run) => !run.isCompleted).map((run) => [run.id, run]));
+    let after: string | undefined;
+    for (let read = 0; read < covered.length; read += PAGE) {
+      const page = await this.#page(after);
+      this.apply(page.data);
+      for (const { id } of page.data) left.delete(id);
+      after = page.pagination.next;
+      if (after === undefined) break;
+    }
+    const ids = [...left.keys()].slice(0, REREAD_ALONE);
+    const readNext = async (): Promise<void> => {
+      for (let id = ids.pop(); id !== undefined; id = ids.pop()) {
+        const run = await this.api.retrieveRun(id).catch(() => null);
+        if (run && !this.#abort.signal.aborted) this.apply([run]);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, readNext));
   }
 
   #merge(runs: readonly RunListItem[]): void {
@@ -123,7 +164,7 @@ export class RunList {
       this.#flash(changed);
     }
     if (created.length > 0) {
-      fresh = [...created, ...fresh].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+      fresh = [...created, ...fresh].sort((a, b) => (isBelow(a, b) ? 1 : -1));
       for (const { id } of created) this.#freshIds.add(id);
       for (const { id } of fresh.slice(FRESH)) this.#freshIds.delete(id);
       fresh = fresh.slice(0, FRESH);
@@ -146,8 +187,9 @@ export class RunList {
   #isNew(run: RunListItem): boolean {
     const last = this.rows.at(-1);
     if (!this.complete && last && isBelow(run, last)) return false;
-    const isFull = this.freshCount > this.fresh.length;
-    const first = (isFull ? this.fresh.at(-1) : undefined) ?? this.rows[0];
+    const lastKept = this.freshCount > this.fresh.length ? this.fresh.at(-1) : undefined;
+    if (lastKept) return !isBelow(run, lastKept);
+    const first = this.rows[0];
     return first === undefined || run.createdAt >= first.createdAt;
   }
 
