@@ -18,7 +18,10 @@ export interface Flushes {
 
 export const hasStrace = (): boolean => spawnSync("strace", ["-V"]).status === 0;
 
-/** Counts, with strace, how often the system's server flushes to disk while it takes triggers (and runs them). */
+/**
+ * Counts, with strace, how often the system's server flushes to disk while it accepts triggers (and executes
+ * the runs).
+ */
 export async function countFlushes(
   system: Pick<System, "serverPids"> & { trigger(payload: Payload): Promise<unknown> },
 ): Promise<Flushes> {

@@ -6,8 +6,9 @@ export interface Answer {
 }
 
 /**
- * Requests over kept-alive connections, one for each request in flight. The same code loads every system. It shares the
- * cores with what it measures, so it uses undici's lowest level: 20 µs of CPU a request, where `node:http` takes 50.
+ * Requests over kept-alive connections, one for each request in flight. The same code generates the load for
+ * every system. It shares the cores with what it measures, so it uses undici's lowest level: 20 µs of CPU per
+ * request, where `node:http` takes 50.
  * @param origin such as http://127.0.0.1:8787
  */
 export class HttpClient {
@@ -36,7 +37,7 @@ export class HttpClient {
       const chunks: Buffer[] = [];
       let status = 0;
       this.#pool.dispatch(options, {
-        // Tells undici that this handler is of its current kind.
+        // Marks this handler as one of undici's current kind.
         onRequestStart() {},
         onResponseStart(_controller, statusCode) {
           status = statusCode;
@@ -57,7 +58,7 @@ export class HttpClient {
   close = (): Promise<void> => this.#pool.destroy();
 }
 
-/** The body of an answer with this status. @throws with the answer where it is another */
+/** Returns the body of an answer with this status. @throws with the answer if its status is another */
 export function expected(answer: Answer, status: number): string {
   if (answer.status !== status) throw new Error(`Answered ${answer.status}: ${answer.body.slice(0, 500)}`);
   return answer.body;

@@ -1,6 +1,6 @@
 import { now } from "./clock.ts";
 
-/** `count` operations by `clients` loops that each wait for one before the next. */
+/** Performs `count` operations in `clients` loops, each of which waits for one operation before the next. */
 export async function load(
   clients: number,
   count: number,

@@ -19,7 +19,10 @@ import { withUsage } from "./usage.ts";
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
 const START = { acme: startAcme, restate: startRestate } as const;
 
-/** Rounds of one metric: A B B A, each in a quiet moment, so that the machine's moods hit both alike. */
+/**
+ * Runs the rounds of one metric: A B B A, each in a quiet moment, so that fluctuations of the machine affect
+ * both alike.
+ */
 async function measure(
   metric: Metric,
   systems: System[],

@@ -20,7 +20,7 @@ export const USAGE = `npm run bench -- [options]
   --metric ID           measure one metric (may be repeated): ${METRICS.map((metric) => metric.id).join(", ")}
   --baseline DIR        Acme only: beside another checkout of it, with its dependencies installed
   --rounds N            rounds of each metric, 1 to 99 (default 5)
-  --runs N              runs of a round, 50 to 100000, instead of each metric's own: for a machine that others need
+  --runs N              runs of a round, 50 to 100000, instead of each metric's own: for a busy machine
   --profile             Acme only: V8 CPU profiles of workerd and the container host during each metric`;
 
 /** @throws Error with what to do instead */

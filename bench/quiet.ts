@@ -4,13 +4,14 @@ import { cpuMs } from "./systems/process.ts";
 import type { System } from "./systems/system.ts";
 
 const LOOK_MS = 400;
-/** Share of one core. A system below it does only housekeeping. */
+/** Share of one core below which a system does only housekeeping. */
 const IDLE_SHARE = 0.08;
 const LONGEST_MS = 15_000;
 
 /**
- * Waits until the systems have finished what they were given (execution, compaction, projection), so that one's work
- * isn't paid for in the other's turn. Gives up after 15 s: a system that never rests pays for that itself.
+ * Waits until the systems have finished their work (execution, compaction, projection), so that the work of
+ * one is not charged to the other's turn. Gives up after 15 s: a system that is never idle pays for that
+ * itself.
  */
 export async function untilQuiet(
   systems: readonly Pick<System, "serverPids" | "workerPids">[],

@@ -66,7 +66,10 @@ export function flushesText(name: string, durability: string, flushes: Flushes |
   return `${name}: ${durability}\n  counted with strace (${flushes.calls.join(", ") || "none of them called"}), for each trigger and its run: ${counts.join(", ")}`;
 }
 
-/** How far the figures can be trusted: whoever else used the processors slowed both systems, not evenly. */
+/**
+ * How far the figures can be trusted: other programs that used the processors slowed both systems, but not
+ * evenly.
+ */
 export function othersText(results: readonly { rounds: Rounds }[]): string {
   const shares = results.flatMap(({ rounds }) =>
     [...rounds.values()].flat().map((figures) => figures.others!),

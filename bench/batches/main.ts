@@ -1,8 +1,8 @@
 /**
  * A batch of many items with payloads, on the real one-machine server:
- * `node bench/batches/main.ts [--items 10000] [--bytes 10240] [--limit 10]`. Prints how long it took to be accepted and to
- * be over, what workerd's memory did meanwhile, whether each item has one run and one result, and how many runs of its
- * queue (limit 10) executed at once.
+ * `node bench/batches/main.ts [--items 10000] [--bytes 10240] [--limit 10]`. Prints how long it takes until
+ * the batch is accepted and until all runs have ended, workerd's memory meanwhile, whether each item has one
+ * run and one result, and how many runs of its queue (limit 10) executed at once.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

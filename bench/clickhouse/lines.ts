@@ -29,7 +29,7 @@ const LEVELS: readonly LogRecord["level"][] = [
   "info",
 ];
 
-/** A line as tasks write them: one of some templates, with a number in it that few others have. */
+/** A line like those that tasks write: one of a few templates, with a number that few other lines contain. */
 export function lineOf(row: number, time: number, runId: string): LogRecord {
   const mixed = (row * 2_654_435_761) % 4_294_967_296;
   return {

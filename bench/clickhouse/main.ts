@@ -1,7 +1,8 @@
 /**
- * Log lines in ClickHouse: `node bench/clickhouse/main.ts [--rows N] [--batch N] [--senders N] [--rounds N]`. Inserts lines of one day
- * in batches as container hosts send them, through the Worker's store and the engine of the tests, and measures the insert rate, the
- * size on disk of each column and index, and searches beside the same ones without the indexes, in the same run.
+ * Log lines in ClickHouse: `node bench/clickhouse/main.ts [--rows N] [--batch N] [--senders N] [--rounds N]`.
+ * Inserts lines of one day in batches as container hosts send them, through the Worker's store and the engine
+ * of the tests, and measures the insert rate, the size on disk of each column and index, and searches with
+ * and without the indexes, in the same run.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -61,7 +62,7 @@ const runs = Array.from({ length: Math.ceil(ROWS / LINES_OF_A_RUN) }, (_, n) =>
   newRunId(`${ENVIRONMENT}0000000000`, NOW - DAY_MS + Math.floor((n * DAY_MS * LINES_OF_A_RUN) / ROWS)),
 );
 
-/** As a host does: once more where there was no answer. It is stored once. */
+/** Sends a batch again if there was no answer, as a host does. It is stored once. */
 async function sent(batch: TelemetryBatch): Promise<void> {
   for (let tries = 0; ; tries++) {
     try {
@@ -93,7 +94,7 @@ async function insert(): Promise<number> {
   return (performance.now() - started) / 1000;
 }
 
-/** Background merges go on for some seconds after the last insert, and would take turns with the searches. */
+/** Background merges continue for some seconds after the last insert and would compete with the searches. */
 async function merged(): Promise<void> {
   for (let tries = 0; tries < 60; tries++) {
     const [{ running } = { running: 0 }] = await rows<{ running: number }>(
@@ -114,7 +115,7 @@ async function measured(times: number, work: (round: number) => Promise<number>)
       found = await work(round);
       durations.push(performance.now() - started);
     } catch {
-      // The store ends a statement that takes too long: as it would for whoever asked.
+      // The store ends a statement that takes too long, as it does for any caller.
       failed += 1;
     }
   }

@@ -1,7 +1,8 @@
 /**
- * Lists and charts of many runs, from the query side and from ClickHouse: `node bench/clickhouse/runs.ts [--runs N] [--rounds N]`. The same
- * runs of 30 days are in SQLite (through the repository, as in the object of a one-machine server) and in ClickHouse (through the table of
- * runs), and each question is asked of one and the other in turn.
+ * Lists and charts of many runs, from the query side and from ClickHouse:
+ * `node bench/clickhouse/runs.ts [--runs N] [--rounds N]`. The same runs of 30 days are in SQLite (through
+ * the repository, as in the object of a one-machine server) and in ClickHouse (through the table of runs),
+ * and each query is run on the two in turn.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -29,7 +30,7 @@ const NOW = Date.now();
 const CALL = 1_000;
 const TASKS = 20;
 
-/** Of a hundred runs two have failed; one of ten thousand is in a queue of its own. */
+/** Two runs in a hundred have failed; one in ten thousand is in a separate queue. */
 function runOf(n: number): RunRow {
   const createdAt = NOW - DAYS * 24 * HOUR_MS + Math.floor((n * DAYS * 24 * HOUR_MS) / RUNS);
   const failed = n % 50 === 7;
@@ -53,7 +54,7 @@ function runOf(n: number): RunRow {
 const folder = mkdtempSync(join(tmpdir(), "acme-bench-runs-"));
 const path = join(folder, "runs.sqlite");
 const { repository, connection, database, plans } = openNodeSqlite(path);
-// Filling it is not what is measured.
+// Filling the database is not measured.
 database.exec("PRAGMA synchronous = OFF");
 const server = await startClickhouse({ data: join(folder, "clickhouse") });
 try {
@@ -70,7 +71,7 @@ try {
     const rows = Array.from({ length: Math.min(CALL * 50, RUNS - from) }, (_, n) => runOf(from + n));
     let begun = performance.now();
     for (let at = 0; at < rows.length; at += CALL) await repository.upsertRuns(rows.slice(at, at + CALL));
-    // It keeps each query to explain it.
+    // Keeps each query in order to explain it.
     database.exec("SELECT 1");
     plans();
     spent.sqlite += performance.now() - begun;

@@ -1,6 +1,7 @@
 /**
- * Makes a bundled Worker count what it does: `node instrument.ts WORKER.mjs`. It answers `GET /__counts` with the counts since
- * the last time, as JSON. It works on the text of the bundle, so that nothing of it is in the product.
+ * Makes a bundled Worker count what it does: `node instrument.ts WORKER.mjs`. It answers `GET /__counts` with
+ * the counts since the last time, as JSON. It changes the text of the bundle, so the product contains no code
+ * for it.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 
@@ -9,7 +10,7 @@ const PRELUDE = `
 import { DurableObject as __DurableObject } from "cloudflare:workers";
 const __counts = {};
 const __count = (what, n = 1) => void (__counts[what] = (__counts[what] ?? 0) + n);
-/** The class of the object that a storage is of. */
+/** Maps each storage to the class of its object. */
 const __classes = new WeakMap();
 class __CountedObject extends __DurableObject {
   constructor(ctx, env) {
@@ -55,7 +56,7 @@ globalThis.setTimeout = (...args) => {
 };
 `;
 
-/** What is counted where. Each must be in the bundle, or the counts would lack it without a word. */
+/** What is counted where. Each must be in the bundle: otherwise the counts would silently lack it. */
 const PLACES: [what: string, place: RegExp, counted: string][] = [
   ["HTTP requests", /\b(app\d*)\.fetch\((request\d*, env\d*, context\d*)\)/g, "__served($1.fetch)($2)"],
   ["calls of objects", /\b([\w$.]+)\.([A-Z_]{2,})\.getByName\(/g, '__calls($1.$2, "$2").getByName('],

@@ -1,9 +1,10 @@
 /**
- * What one run takes of the platform, in events: HTTP requests, calls of objects, statements, transactions, flushes, alarms and
- * timers of the server, messages between the host and its runtimes, and how often each process is woken. Counts hardly depend on
- * how fast the machine is; how many share one event with 32 clients does. `node bench/counts/main.ts [--runs N] [--flushes]`
+ * What one run costs the platform, in events: HTTP requests, calls of objects, statements, transactions,
+ * flushes, alarms and timers of the server, messages between the host and its runtimes, and how often each
+ * process is woken. Counts hardly depend on the speed of the machine, except for how many runs of 32 clients
+ * share one event. `node bench/counts/main.ts [--runs N] [--flushes]`
  *
- * `--flushes` counts with strace, which slows the server: only the flushes are worth reading then.
+ * `--flushes` counts with strace, which slows the server: only the flushes are meaningful then.
  */
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -27,10 +28,13 @@ const CASES = [
   { clients: 1, runs: RUNS },
   { clients: 32, runs: 10 * RUNS },
 ] as const;
-/** Fewer of them a run than this are housekeeping. */
+/** Events that occur less often per run than this are housekeeping. */
 const SHOWN_FROM = 0.005;
 
-/** How often the threads of a process went to sleep, since they began: as often, they were woken. */
+/**
+ * How often the threads of a process have gone to sleep since they started, which is how often they were
+ * woken.
+ */
 function wakeUps(pid: number): number {
   let all = 0;
   for (const thread of readdirSync(`/proc/${pid}/task`)) {

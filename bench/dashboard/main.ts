@@ -5,7 +5,8 @@
  *   node scripts/bootstrap.mjs bench/dashboard/main.ts [--phase pixel|frames|memory|large]… [--rate 34] [--seconds 30]
  *     [--minutes 2] [--runs 100000]
  *
- * `--rate`: runs a second in `frames` and `memory`. Each changes three times: it is created, handed out and over.
+ * `--rate`: runs per second in `frames` and `memory`. Each changes three times: it is created, leased and
+ * ended.
  */
 import { readFileSync } from "node:fs";
 import { loadavg } from "node:os";
@@ -38,7 +39,7 @@ const setting = await Setting.start();
 const browser = await openBrowser();
 const { apiUrl } = setting.server.access;
 
-/** A page on the runs of a place's production, where somebody is signed in. */
+/** A signed-in page that shows the runs of a project's production environment. */
 async function openRuns(place: Place): Promise<{ page: Page; devtools: CDPSession; address: string }> {
   const secrets = readFileSync(join(setting.folder, "secrets.json"), "utf8");
   const { adminToken } = JSON.parse(secrets) as { adminToken: string };
@@ -62,7 +63,7 @@ const loadAverage = (): string => `load average ${loadavg()[0]?.toFixed(1)}`;
 const p50p95 = (samples: readonly number[]): string =>
   `p50 ${percentile(samples, 0.5).toFixed(0)} ms, p95 ${percentile(samples, 0.95).toFixed(0)} ms (${samples.length} samples)`;
 
-/** Presses the pill of new runs, if it is there. */
+/** Clicks the pill of new runs, if it is shown. */
 const showNew = (page: Page) =>
   page.evaluate(() => {
     const pill = [...document.querySelectorAll("button")].find((button) => / new$/.test(button.textContent));
@@ -71,7 +72,7 @@ const showNew = (page: Page) =>
 const shownAt = (page: Page, state: string) =>
   page.evaluate((wantedState) => globalThis.probe.shown.get(wantedState), state);
 
-/** One run after the other, so that each change is seen by itself. */
+/** Triggers one run after the other, so that each change is measured separately. */
 async function pixel(): Promise<void> {
   const { page } = await openRuns(setting.place);
   const created: number[] = [];
@@ -95,14 +96,14 @@ async function pixel(): Promise<void> {
     });
     ended.push(shown - Date.parse(over.updatedAt));
   }
-  // The first ones pay for the code's compilation.
+  // The first runs include the compilation of the code.
   console.log(`commit → frame, one run at a time, ${loadAverage()}`);
   console.log(`  created, to the pill: ${p50p95(created.slice(4))}`);
-  console.log(`  over, in its row:     ${p50p95(ended.slice(4))}`);
+  console.log(`  ended, in its row:    ${p50p95(ended.slice(4))}`);
   await page.context().close();
 }
 
-/** Counts the changed runs that the socket brings. */
+/** Counts the changed runs that arrive on the socket. */
 function countChanges(page: Page): () => number {
   let changes = 0;
   page.on("websocket", (socket) =>
@@ -111,14 +112,14 @@ function countChanges(page: Page): () => number {
         const message = JSON.parse(String(payload)) as { type?: string; runs?: unknown[] };
         if (message.type === "changes") changes += message.runs?.length ?? 0;
       } catch {
-        // An answer to a ping is no JSON.
+        // The answer to a ping is not JSON.
       }
     }),
   );
   return () => changes;
 }
 
-/** Shows the new runs as somebody does who looks at them, until the work is over. */
+/** Keeps clicking the pill of new runs, as a user would, until the work has ended. */
 async function showing(page: Page, everyMs: number, work: Promise<unknown>): Promise<void> {
   let over = false;
   const ended = work.finally(() => {
@@ -163,7 +164,7 @@ async function memory(): Promise<void> {
   for (let minute = 1; minute <= Number(values.minutes); minute++) {
     const before = changes();
     await page.evaluate(() => globalThis.probe.frames.splice(0));
-    // In every second minute more new runs collect than are kept.
+    // In every second minute, more new runs arrive than the page keeps.
     await showing(page, minute % 2 === 0 ? 25_000 : 5_000, setting.runs(TAG, rate, 60));
     const measured = await page.evaluate(() => globalThis.probe.frames);
     const rows = await page.getByRole("grid", { name: "Runs" }).getAttribute("aria-rowcount");
@@ -174,7 +175,7 @@ async function memory(): Promise<void> {
   await page.context().close();
 }
 
-/** Milliseconds until the rows of a page are drawn, and until one answers to a key after that. */
+/** Milliseconds until the rows of a page are rendered, and from then until a row reacts to a key. */
 async function load(page: Page, address: string): Promise<{ rows: number; key: number }> {
   await page.goto("about:blank");
   await page.goto(address, { waitUntil: "commit" });
@@ -191,7 +192,7 @@ async function load(page: Page, address: string): Promise<{ rows: number; key: n
   });
 }
 
-/** The same page of an environment with few runs and of one with many, in turns. */
+/** Loads the same page for an environment with few runs and for one with many, in turn. */
 async function large(): Promise<void> {
   const counts = [100, Number(values.runs)];
   const places = await Promise.all(
@@ -206,7 +207,7 @@ async function large(): Promise<void> {
   );
   for (let n = 0; n < 9; n++)
     for (const { page, address, loads } of places) loads.push(await load(page, address));
-  console.log(`from navigation to rows, and to a row that answers to a key after that, ${loadAverage()}`);
+  console.log(`from navigation to rows, and from then to a row that reacts to a key, ${loadAverage()}`);
   for (const { place, page, count, loads } of places) {
     // The first load fills the caches.
     const of = (key: "rows" | "key") => p50p95(loads.slice(1).map((each) => each[key]));

@@ -1,5 +1,6 @@
 /**
- * What the bench measures inside a page. The functions are given to the page as text, so they use nothing from outside.
+ * What the bench measures inside a page. The functions are passed to the page as text, so they use nothing
+ * from outside themselves.
  */
 
 declare global {
@@ -15,7 +16,7 @@ declare global {
   };
 }
 
-/** Notes every frame, and in which frame each state came into sight. Begins with the document. */
+/** Records every frame, and in which frame each state became visible. Starts with the document. */
 export function startProbe(): void {
   const probe: typeof globalThis.probe = { frames: [], shown: new Map(), fresh: new Map(), rowsAt: null };
   globalThis.probe = probe;
@@ -56,7 +57,7 @@ export function startProbe(): void {
       const at = Date.now();
       for (const state of states) probe.shown.set(state, at);
       if (text !== undefined && !probe.fresh.has(text)) probe.fresh.set(text, at);
-      // A long measurement must not be what grows.
+      // A long measurement must not itself make the memory grow.
       if (probe.shown.size > 2_000) probe.shown.clear();
       if (probe.fresh.size > 2_000) probe.fresh.clear();
     });

@@ -1,7 +1,8 @@
 /**
- * What a developer waits for, with the published packages: `npm run bench:dev -- [--rounds N]`. From save to registered again, with
- * one task file and with a hundred; from trigger to the task's function in `acme dev`, also of the first run of a version; a
- * deployment of a bundle; and how long the command takes to start. Ratios are to `node -e 0`.
+ * What a developer waits for, with the published packages: `npm run bench:dev -- [--rounds N]`. From saving a
+ * file to the registered version, with one task file and with a hundred; from trigger to the task's function
+ * in `acme dev`, also for the first run of a version; a deployment of a bundle; and how long the command
+ * takes to start. Ratios are to `node -e 0`.
  */
 import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -30,7 +31,7 @@ const env = Object.fromEntries(
 );
 const started: ReturnType<typeof spawn>[] = [];
 
-/** A program that prints lines, and waits for the next one that fits. */
+/** Starts a program; the result waits for the next line of its output that matches. */
 function program(args: string[], cwd: string) {
   const child = spawn(process.execPath, [cli, ...args], { cwd, env, stdio: ["ignore", "pipe", "inherit"] });
   started.push(child);
@@ -134,7 +135,7 @@ try {
       const first: number[] = [];
       for (let round = 0; round < ROUNDS; round++) {
         await save(1_000 + round);
-        // A person does not trigger in the same moment.
+        // A person would not trigger at the same moment.
         await new Promise((resolve) => setTimeout(resolve, 500));
         first.push(await run());
       }

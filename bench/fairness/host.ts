@@ -13,7 +13,7 @@ export interface BusyHostOptions {
 
 const SUCCESS = { type: "success", outputType: "application/json" } as const;
 
-/** A host that never fails: it asks for runs as long as it has room. */
+/** A host that never fails and asks for runs as long as it has free slots. */
 export class BusyHost {
   readonly #world: World;
   readonly #platform: Platform;

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:fairness`: 1,000 environments, one of them having queued 100,000 runs before all others, on hosts with 200
- * slots. Options: `--environments N --early N --each N`. Ends with 1 where Jain's index is below 0.99.
+ * `npm run bench:fairness`: 1,000 environments on hosts with 200 slots; one environment queued 100,000 runs
+ * before all others. Options: `--environments N --early N --each N`. Exits with 1 if Jain's index is below
+ * 0.99.
  */
 import { parseArgs } from "node:util";
 import "../../tests/simulation/register.ts";
@@ -43,7 +44,7 @@ async function show(name: string, weightOf: (index: number) => number): Promise<
   console.log(
     `  runs started while it waited           ${middle(overtakenBy)} (median), ${overtakenBy.at(-1)} (most)`,
   );
-  console.log(`  behind all that was queued it would be ${seconds(fifoWait)}`);
+  console.log(`  behind everything queued it would be   ${seconds(fifoWait)}`);
   console.log(`  starts a second                        ${throughput.toFixed(0)}`);
   return jain >= LEAST_JAIN;
 }

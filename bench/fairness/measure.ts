@@ -18,7 +18,7 @@ import { Platform } from "../../tests/simulation/platform.ts";
 import { World } from "../../tests/simulation/world.ts";
 import { BusyHost } from "./host.ts";
 
-/** Many environments compete for few hosts; one of them was there long before the others. */
+/** Many environments compete for a few hosts; one of them has queued its runs long before the others. */
 export interface FairnessOptions {
   /** The early one included. */
   environments: number;
@@ -103,7 +103,7 @@ class Competition {
     const others = Array.from({ length: environments - 1 }, (_, index) => index + 1);
     await this.#until(this.#trigger(0, earlyRuns));
     for (let index = 0; index < hosts; index++) void this.#host(`host-${index}`).work();
-    // The early one has the hosts to itself for a while, all of their slots.
+    // For a while, the early environment has all slots of the hosts to itself.
     await this.#until(this.#world.sleep(5 * RUN_MS));
     await this.#until(
       Promise.all(others.map((index) => this.#trigger(index, runsEach * this.#options.weightOf(index)))),
@@ -111,7 +111,7 @@ class Competition {
     const from = this.#world.now;
     const before = this.#started;
     this.#counting = true;
-    // Spread over the time in which all are backlogged.
+    // Spread over the time in which all environments are backlogged.
     const backlogged = ((environments * runsEach) / (hosts * slotsPerHost)) * RUN_MS;
     for (let n = 0; n < newcomers; n++)
       this.#world.after(
@@ -191,7 +191,7 @@ class Competition {
     const index = indexOf(environment.key);
     const count = (this.#starts[index] ?? 0) + 1;
     this.#starts[index] = count;
-    // Some were started before all were backlogged: nobody's last one counts.
+    // Some runs started before all environments were backlogged, so nobody's last run counts.
     const last = (this.#options.runsEach - 2) * this.#options.weightOf(index);
     if (index > 0 && count >= last) this.#drained = true;
   }

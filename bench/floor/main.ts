@@ -1,5 +1,5 @@
 /**
- * What plain `workerd serve` does on this machine with the least code: the floor under Acme's figures.
+ * What plain `workerd serve` costs on this machine with minimal code: the lower bound of Acme's figures.
  * `node bench/floor/main.ts`
  */
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,7 +1,8 @@
 /**
- * What a trigger by key costs the server, beside an earlier version of it: `npm run bench:keys -- --baseline DIR`. Both servers
- * run at the same time and are asked in turns (A B A B), so that the machine's moods hit both alike. The figure to trust on a
- * busy machine is the CPU time of workerd for each trigger. The runs are delayed: nothing is executed meanwhile.
+ * What a trigger with a secret key costs the server, beside an earlier version of it:
+ * `npm run bench:keys -- --baseline DIR`. Both servers run at the same time and are called in turn (A B A B),
+ * so that fluctuations of the machine affect both alike. The figure to trust on a busy machine is the CPU
+ * time of workerd for each trigger. The runs are delayed: nothing is executed meanwhile.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * What the objects that schedule do for a run, with and without watchers: their statements and transactions, and the calls
- * that they make and get. Counts hardly depend on what else the machine does.
+ * What the objects that schedule do for a run, with and without watchers: their statements and transactions,
+ * and the calls that they make and receive. Counts hardly depend on what else the machine does.
  *
  *   node scripts/bootstrap.mjs bench/live/counts.ts [--watchers 1000] [--rate 200] [--seconds 10] [--rounds 2]
  */
@@ -22,10 +22,10 @@ const { values } = parseArgs({
 const rate = Number(values.rate);
 const seconds = Number(values.seconds);
 const CASES = [0, 1, Number(values.watchers)];
-/** What the objects that schedule do, and what is asked of them. */
+/** Events of the objects that schedule, and calls to them. */
 const SCHEDULING =
   /(^| of )(call )?(queue|environment|dispatcher)\.|(Queue|Environment|Dispatcher)Object$|live\.runsChanged$/;
-/** Fewer of them a run than this are housekeeping. */
+/** Events that occur less often per run than this are housekeeping. */
 const SHOWN_FROM = 0.005;
 
 const setting = await Setting.start({ BENCH_COUNTS: "1" });
@@ -40,7 +40,7 @@ async function counted(watchers: number, round: number): Promise<Record<string, 
   try {
     const { opened } = await crowd.open(watchers, { url, token: place.secretKey, target });
     await eventually("all watch", async () => (await crowd.report()).answered >= opened);
-    // A queue that learned that nobody listens asks again within a minute, unless it has learned of a listener since.
+    // A queue that knows of no listener asks again within a minute, unless it has been notified of one since.
     await sleep(1_000);
     await setting.quiet();
     await take();

@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import type { Order, Report, States } from "./watchers.ts";
 
-/** Watchers in processes of their own, so that what they cost is no part of what the server costs. */
+/** Watchers in separate processes, so that their cost is not part of the server's. */
 export class Crowd {
   readonly #processes: ChildProcess[];
 
@@ -59,7 +59,7 @@ export class Crowd {
   }
 }
 
-/** One order at a time. */
+/** Handles one order at a time. */
 function ask<T>(child: ChildProcess, order: Order): Promise<T> {
   return new Promise((resolve, reject) => {
     const ended = () => reject(new Error("a process of watchers ended"));

@@ -1,6 +1,7 @@
 /**
- * How long a change takes from its commit in the queue's object to a callback, and a line of a log from the task's call of the
- * logger: in Node.js, and beside it, in the same run and for the same changes and lines, in a page of headless Chromium.
+ * How long a change takes from its commit in the queue's object to a callback, and a log line from the task's
+ * call of the logger to a callback: in Node.js, and in the same run, for the same changes and lines, in a
+ * page of headless Chromium.
  *
  *   node scripts/bootstrap.mjs bench/live/delay.ts [--rate 20] [--seconds 20]
  */
@@ -28,7 +29,7 @@ export const noop = task({ id: "noop", run: async () => {} });
 export const lines = task({
   id: "lines",
   run: async ({ rate, seconds }: { rate: number; seconds: number }) => {
-    // Whoever watches is there when the first line comes.
+    // All watchers are connected before the first line is written.
     await new Promise((resolve) => setTimeout(resolve, 3_000));
     for (let n = 0; n < rate * seconds; n++) {
       logger.info("line " + n);

@@ -1,11 +1,13 @@
 /**
- * Live subscriptions on a real server, with a host that executes nothing: how long a change takes from its commit to a
- * callback, what watchers of one tag cost while runs go by, and what idle connections take.
+ * Live subscriptions on a real server, with a host that executes nothing: how long a change takes from its
+ * commit to a callback, what watchers of one tag cost while runs are executed, and what idle connections
+ * take.
  *
  *   node scripts/bootstrap.mjs bench/live/main.ts [--phase latency|watchers|idle]… [--watchers 1000] [--rate 200]
  *     [--seconds 10] [--rounds 2] [--idle 10000] [--sockets N]
  *
- * `--sockets`: how many connections the server takes, where its limit of open files would have it take fewer.
+ * `--sockets`: how many connections the server accepts, instead of the number derived from its limit of open
+ * files.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -109,7 +111,7 @@ async function watched(count: number, round: number): Promise<void> {
   const messages = after.crowd.messages - before.crowd.messages;
   const megabytes = (after.crowd.bytes - before.crowd.bytes) / 1_048_576;
   const total = rate * seconds;
-  // A sample lasts longer where other programs use the cores: shares of the CPU time say more than its times.
+  // A sample lasts longer where other programs use the cores, so shares of the CPU time say more than times.
   const sampled = Object.entries(objectShares(profile, join(folder, "generated/worker.mjs")));
   const all = sampled.reduce((sum, [, ms]) => sum + ms, 0);
   const cpu = after.cpu - before.cpu;
@@ -145,7 +147,7 @@ async function idle(count: number): Promise<void> {
     60_000,
   );
   const full = memory();
-  // Objects that have nothing to do are put to sleep after 10 s.
+  // workerd evicts idle objects after 10 s.
   await sleep(20_000);
   const cpuBefore = cpuMs([worker]);
   await sleep(10_000);

@@ -1,6 +1,6 @@
 /**
- * Whether watchers leave anything behind: in each round a crowd comes, watches while runs go by, and goes. After each round
- * garbage is collected, so that what is left of V8's heap is what is still in use.
+ * Whether watchers leak memory: in each round a crowd connects, watches while runs are executed, and
+ * disconnects. Garbage is collected after each round, so V8's heap contains only what is still in use.
  *
  *   node scripts/bootstrap.mjs bench/live/memory.ts [--watchers 1000] [--rounds 10] [--rate 200] [--seconds 5] [--stay]
  *

@@ -1,7 +1,7 @@
 import type { CpuProfile } from "../profile/inspector.ts";
 import { sourcesIn } from "../profile/summary.ts";
 
-/** Who a sample is charged to, by the outermost function of ours in its stack. */
+/** The owner that a sample is charged to, by the outermost function of ours in its stack. */
 const OWNERS: [owner: string, path: RegExp][] = [
   ["scheduling", /durable-objects\/src\/(queue|environment|dispatcher|batch|waitpoint)\//],
   ["live", /durable-objects\/src\/live\//],

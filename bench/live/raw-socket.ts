@@ -5,8 +5,9 @@ const TEXT = 1;
 const CLOSE = 8;
 
 /**
- * A WebSocket that costs its process next to nothing: it finds the frames in what arrives and gives them away as they are.
- * Without compression. A Node client of the usual kind spends more on a message than the server does.
+ * A WebSocket that costs its process next to nothing: it finds the frames in the incoming bytes and passes
+ * them on unparsed, without compression. An ordinary Node client spends more on a message than the server
+ * does.
  */
 export class RawSocket {
   readonly #socket: Socket;
@@ -74,7 +75,7 @@ export class RawSocket {
 
   send(text: string): void {
     const payload = Buffer.from(text);
-    // A mask of zeros leaves the payload as it is.
+    // A mask of zeros leaves the payload unchanged.
     const head =
       payload.length < 126
         ? Buffer.from([0x80 | TEXT, 0x80 | payload.length, 0, 0, 0, 0])
@@ -121,7 +122,7 @@ export class RawSocket {
   }
 }
 
-/** A whole frame, or how many bytes are needed from `at` on. */
+/** Returns a whole frame, or how many bytes are needed from `at` on. */
 function frameAt(bytes: Buffer, at: number): { opcode: number; from: number; to: number } | number {
   const left = bytes.length - at;
   if (left < 2) return 2;

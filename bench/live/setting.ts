@@ -7,7 +7,7 @@ import { NullHost } from "../scale/host.ts";
 import { Place } from "../scale/place.ts";
 import { type AcmeServer, startAcmeServer } from "../systems/acme-process.ts";
 
-/** A server of its own with one environment and a host that executes nothing. */
+/** Starts a separate server with one environment and a host that executes nothing. */
 export class Setting {
   readonly folder: string;
   readonly server: AcmeServer;

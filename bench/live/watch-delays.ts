@@ -9,7 +9,7 @@ export interface Delays {
   ended: number;
 }
 
-/** Notes how long each line of a run's log takes to come, from the task's call of the logger. */
+/** Records how long each line of a run's log takes to arrive, from the task's call of the logger. */
 export function watchLines(client: LiveClient, runId: string): Delays {
   const delays: Delays = { open: false, ms: [], ended: 0 };
   client.logs(runId, (lines) => {
@@ -20,7 +20,10 @@ export function watchLines(client: LiveClient, runId: string): Delays {
   return delays;
 }
 
-/** Notes how long each change of the runs with a tag takes to come. The clock is that of the machine, for server and client. */
+/**
+ * Records how long each change of the runs with a tag takes to arrive. Server and client share the machine's
+ * clock.
+ */
 export function watchDelays(client: LiveClient, tag: string): Delays {
   const delays: Delays = { open: false, ms: [], ended: 0 };
   const seen = new Map<string, number>();

@@ -1,6 +1,7 @@
 /**
- * A process with many watchers of one list: `node watchers.ts`, driven by messages of its parent. A message of the server is
- * the same for all of them, so each process parses it once, when it is asked for the states.
+ * A process with many watchers of one list: `node watchers.ts`, driven by messages from its parent. A message
+ * from the server is the same for all watchers, so each process parses it only once, when it is asked for the
+ * states.
  */
 import { crc32 } from "node:zlib";
 import {

@@ -9,13 +9,14 @@ const CLIENTS = 32;
 const LAST = 200;
 
 /**
- * Workers are held by SIGSTOP while the backlog is queued, and let go by SIGCONT: both systems have warm workers that
- * take nothing, and neither sees an error it would back off from (with Restate's service down, its retries would wait
- * for up to a minute; with Acme's host down, its start would count). What a system has handed to the stopped workers by
- * then (Acme: the polls that were waiting; Restate: its invoker's streams, at most 1,000) they find in their sockets.
+ * Workers are stopped with SIGSTOP while the backlog is queued, and continued with SIGCONT. Both systems then
+ * have warm workers that take nothing, and neither sees an error from which it would back off (with Restate's
+ * service down, its retries would wait for up to a minute; with Acme's host down, its start would count).
+ * Work that a system has already sent to the stopped workers (Acme: the waiting polls; Restate: its invoker's
+ * streams, at most 1,000) is in their sockets when they continue.
  */
 async function withWorkersHeld<T>(system: System, work: () => Promise<T>): Promise<T> {
-  // Hosts first: a stopped one starts no further processes.
+  // Hosts first: a stopped host starts no more processes.
   const pids = system.workerPids();
   for (const pid of pids) process.kill(pid, "SIGSTOP");
   try {

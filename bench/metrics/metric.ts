@@ -1,7 +1,7 @@
 import type { Marks } from "../marks.ts";
 import type { System } from "../systems/system.ts";
 
-/** One figure, of one round. */
+/** One figure of one round. */
 export type Figures = Record<string, number>;
 
 export interface Unit {

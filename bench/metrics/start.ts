@@ -4,7 +4,7 @@ import { p50p99 } from "../statistics.ts";
 import type { Metric } from "./metric.ts";
 
 const RUNS = 200;
-/** Between the start of one run and the next trigger: the first has ended by then. */
+/** Time between the start of one run and the next trigger, by when the first run has ended. */
 const PAUSE_MS = 10;
 
 export const start: Metric = {

@@ -12,10 +12,10 @@ import { summarize, summaryText } from "./summary.ts";
  * Runs one round of each metric on Acme with V8's CPU profiler attached to workerd (its `--inspector-addr`) and to the
  * container host (Node's `--inspect`), writes the profiles (for Chrome's DevTools) and prints where the time went.
  *
- * "(program)" is native code: HTTP, SQLite and flushes. `perf record -g -p PID` sees into it: workerd has symbols and frame
- * pointers. The profiler itself costs time: take no figures from a profiled round.
- * @param folder for the server's data
- * @param results for the profiles
+ * "(program)" is native code: HTTP, SQLite and flushes. `perf record -g -p PID` sees into it: workerd has
+ * symbols and frame pointers. The profiler itself costs time: do not use figures from a profiled round.
+ * @param folder where the server keeps its data
+ * @param results where the profiles are written
  */
 export async function profileAcme(
   metrics: readonly Metric[],

@@ -1,4 +1,4 @@
-/** What one row has more of than the others of its group. */
+/** What distinguishes a row from the others of its group. */
 export interface Row {
   name: string;
   environments: number;
@@ -8,8 +8,9 @@ export interface Row {
   /** Runs that are queued all the while. */
   backlog: number;
   /**
-   * Runs of one environment that come together, before they are executed; null: all of a round. What they share (a commit, a
-   * message) is cheaper for each the more they are: rows that differ in the number of environments have the same.
+   * Runs of one environment that are triggered together, before they are executed; null: all of a round. The
+   * more runs share a commit or a message, the cheaper each is, so rows that differ in the number of
+   * environments use the same number.
    */
   together: number | null;
   /** Objects are left alone for so long before each phase, which ends them: waking up is part of the cost. */

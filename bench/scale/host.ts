@@ -2,9 +2,11 @@ import { HOST_PROTOCOL, hostOfCredential } from "@acme/sdk/contract";
 import { expected, HttpClient } from "../http-client.ts";
 
 const POLLS = 4;
-/** Room that each poll asks for. */
+/** Number of runs that each poll asks for. */
 const ROOM = 100;
-/** A poll that waits when all is over is waited for. */
+/**
+ * How long a poll waits for runs. It is short, because the bench waits for the last poll, which gets none.
+ */
 const WAIT_MS = 20;
 
 interface Run {
@@ -13,8 +15,8 @@ interface Run {
 }
 
 /**
- * A container host that executes nothing: what it is handed out it reports as started and as succeeded, in one call. So all
- * that is measured is the server's.
+ * A container host that executes nothing: it reports each leased run as started and as succeeded, in one
+ * call. So only the server is measured.
  */
 export class NullHost {
   readonly #http: HttpClient;

@@ -43,13 +43,13 @@ interface Round {
 const folder = mkdtempSync(join(tmpdir(), "acme-bench-scale-"));
 const server = await startAcmeServer(folder);
 const { worker, host: ownHost } = server.pids();
-// Only the host of this bench asks for runs.
+// Only this bench's own host asks for runs.
 process.kill(ownHost, "SIGSTOP");
 const credential = readFileSync(join(folder, "host/host-credential"), "utf8").trim();
 const system = { serverPids: () => [worker], workerPids: () => [] };
 const host = new NullHost(server.access.apiUrl, credential);
 
-/** How long it took, and the CPU time of workerd. */
+/** Elapsed time, and the CPU time of workerd. */
 async function timed(work: () => Promise<unknown>): Promise<{ ms: number; cpuMs: number }> {
   const [started, cpu] = [performance.now(), cpuMs([worker])];
   await work();
@@ -63,7 +63,7 @@ const triggerAll = (places: Place[], { keys, together }: Row, count: number) =>
     return place.trigger({ concurrencyKey });
   });
 
-/** In as many passes as it takes. */
+/** Triggers and drains in as many passes as needed. */
 async function measure(row: Row, places: Place[]): Promise<Round> {
   const pass = row.together === null ? runs : row.together * places.length;
   const passes = row.restMs > 0 ? 1 : Math.ceil(runs / pass);
@@ -108,14 +108,16 @@ try {
       await host.work(warmUp);
       rows.push({ row, places, results: [] });
     }
-    // It stays: as much is started as is triggered. The backlogs of other rows are paused.
+    // The backlog keeps its size: as many runs are started as are triggered. The backlogs of other rows are
+    // paused.
     for (const { row, places } of rows) {
       if (row.backlog === 0) continue;
       await triggerAll(places, row, row.backlog);
       await places[0]?.pause("pause");
     }
     for (let round = 0; round < rounds; round++) {
-      // Each is the first one at some time: what one leaves the server to do is not paid by the same row always.
+      // Each row is first at some time, so work that a row leaves to the server is not always charged to the
+      // same row.
       for (const { row, places, results } of rotated(rows, round)) results.push(await measure(row, places));
     }
     report(group.title, rows);
@@ -128,7 +130,7 @@ try {
   rmSync(folder, { recursive: true, force: true });
 }
 
-// Objects share this machine: what they would do on machines of their own is measured apart.
+// Objects share this machine; a separate part measures what they would do on machines of their own.
 if (wanted("objects")) {
   const args = [join(import.meta.dirname, "objects/main.ts")];
   process.exitCode = spawnSync(process.execPath, args, { stdio: "inherit" }).status ?? 1;

@@ -5,7 +5,7 @@ import { type Answer, expected, HttpClient } from "../http-client.ts";
 import { load } from "../load.ts";
 import type { AcmeServer } from "../systems/acme-process.ts";
 
-/** Nothing but the queues is to hold anything back. */
+/** High enough that only the queues limit anything. */
 const UNLIMITED = 100_000;
 
 /** Items of a batch. */
@@ -23,7 +23,7 @@ export interface TriggerOptions {
   tags?: string[];
 }
 
-/** An environment of its own with one task, in a queue with `partitions` partitions. */
+/** Creates an environment with one task, in a queue with `partitions` partitions. */
 export class Place {
   readonly #http: HttpClient;
   readonly secretKey: string;
@@ -113,7 +113,7 @@ export class Place {
   close = (): Promise<void> => this.#http.close();
 }
 
-/** Places side by side: each takes some requests to set up. */
+/** Creates places concurrently: each takes some requests to set up. */
 export async function createPlaces(
   server: AcmeServer,
   folder: string,

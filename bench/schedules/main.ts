@@ -1,8 +1,8 @@
 /**
- * Schedules of one environment that are all due in the same minute, on the real one-machine server:
- * `node bench/schedules/main.ts [--schedules 10000] [--queues 4] [--zones 20] [--kill 0]`. Prints by how much later than
- * their minute their runs were created, and that each has one. With `--kill N`, workerd is killed N times while they are
- * created.
+ * Schedules of one environment that are all due in the same minute, on the real one-machine server: `node
+ * bench/schedules/main.ts [--schedules 10000] [--queues 4] [--zones 20] [--kill 0]`. Prints how long after
+ * their minute their runs were created, and whether each schedule has exactly one run. With `--kill N`,
+ * workerd is killed N times while the runs are created.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -43,7 +43,7 @@ try {
   const { timezones } = await schedules.timezones({}, client);
   const zones = timezones.filter((_, n) => n % Math.ceil(timezones.length / Number(values.zones)) === 0);
 
-  // They are all there a while before their minute: 250 a second were slow.
+  // All schedules exist well before their minute: 250 per second is a slow rate of creation.
   const due = Math.ceil((Date.now() + count * 4 + 15_000) / MINUTE) * MINUTE;
   const started = performance.now();
   await load(16, count, async (n) => {
@@ -58,7 +58,8 @@ try {
   console.log(
     `${count} schedules in ${zones.length} time zones and ${queues} queues, created in ${seconds.toFixed(1)} s`,
   );
-  if (Date.now() > due - 1_000) throw new Error("They were not created in time: this machine is too slow.");
+  if (Date.now() > due - 1_000)
+    throw new Error("The schedules were not created in time: this machine is too slow.");
 
   await until(due);
   for (let n = 0; n < Number(values.kill); n++) await killWorkerd();
@@ -88,7 +89,7 @@ function until(time: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, Math.max(0, time - Date.now())));
 }
 
-/** As soon as it has had the time to create some more runs. The server starts it again. */
+/** Kills workerd as soon as it has had time to create some more runs. The server starts it again. */
 async function killWorkerd(): Promise<void> {
   await until(Date.now() + 900);
   const pidOf = () => server.pids().worker;
@@ -98,7 +99,7 @@ async function killWorkerd(): Promise<void> {
   while (pidOf() === pid) await until(Date.now() + 50);
 }
 
-/** All runs, as soon as a second look finds no more. */
+/** Returns all runs, once a second look finds no more. */
 async function settled(http: HttpClient): Promise<ListedRun[]> {
   for (let before = await listAll(http); ; ) {
     await until(Date.now() + 3_000);
@@ -116,7 +117,7 @@ function tasks(): string {
   return `import { schedules } from "@acme/sdk";\n${each.join("\n")}`;
 }
 
-/** The expression that names this instant, each day, by the clocks of a zone. */
+/** Returns the expression that names this instant, every day, in the local time of a zone. */
 function dailyAt(time: number, timeZone: string): string {
   const parts = new Intl.DateTimeFormat("en-US", {
     timeZone,

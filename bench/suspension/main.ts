@@ -1,6 +1,6 @@
 /**
- * What waiting costs: `npm run bench:suspension -- [--runs N] [--no-docker]`. First many runs that wait for the same moment,
- * then what a suspension and going on take, one run at a time.
+ * What waiting costs: `npm run bench:suspension -- [--runs N] [--no-docker]`. First many runs that wait for
+ * the same moment, then the cost of suspending and resuming, one run at a time.
  */
 import { parseArgs } from "node:util";
 import { many } from "./many.ts";

@@ -12,7 +12,7 @@ const IDLE_MS = 30_000;
 const memoryMb = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1] ?? 0) / 1024;
 
-/** Memory now, and the share of a core that is used over `ms`. */
+/** Returns the memory in use now, and the share of a core that is used over `ms`. */
 async function idle(platform: Platform, ms: number) {
   const { host, worker } = platform.pids();
   const before = [cpuMs([worker]), cpuMs([host])] as const;
@@ -28,15 +28,17 @@ type Idle = Awaited<ReturnType<typeof idle>>;
 const line = (what: string, { host, processes, worker }: Idle): string =>
   `${what}: workerd ${worker.mb.toFixed(0)} MB, ${(worker.core * 100).toFixed(1)} % of a core; host ${host.mb.toFixed(0)} MB, ${(host.core * 100).toFixed(1)} %; task processes ${processes}`;
 
-/** `count` runs that all wait for the same moment: what they cost until then, and how they resume. */
+/**
+ * Measures `count` runs that all wait for the same moment: what they cost until then, and how they resume.
+ */
 export async function many(count: number): Promise<void> {
-  // Warm processes are not what is measured: none is kept.
+  // Warm processes are not measured, so none is kept.
   const platform = await startPlatform("process", { ACME_HOST_IDLE_MS: "2000", ACME_HOST_SPARES: "0" });
   try {
     await resultOf(platform, await triggerWait(platform, Date.now()));
     await sleep(5_000);
     console.log(line("before", await idle(platform, 10_000)));
-    // Long enough for all to be suspended and measured before.
+    // Long enough for all runs to be suspended and measured before it ends.
     const until = Date.now() + 30_000 + IDLE_MS + count * 10;
     const begun = now();
     const ids: string[] = [];

@@ -15,8 +15,8 @@ interface Figures {
 }
 
 /**
- * Runs that wait three seconds, one after the other: how long it takes until they hold nothing, and how late they resume.
- * The first is not counted.
+ * Measures runs that wait three seconds, one after the other: how long it takes until they hold nothing, and
+ * how late they resume. The first is not counted.
  */
 async function measure(platform: Platform, how: string, runs: number): Promise<Figures> {
   const suspend: number[] = [];
@@ -30,14 +30,17 @@ async function measure(platform: Platform, how: string, runs: number): Promise<F
       suspend.push(at("suspended") - at("operation.started"));
       resume.push(lateMs);
     }
-    // A spare runtime that starts meanwhile is not part of it.
+    // A spare runtime that starts meanwhile is not part of the measurement.
     await sleep(200);
   });
   const both = (samples: number[]): [number, number] => [percentile(samples, 0.5), percentile(samples, 0.99)];
   return { how, runs, suspend: both(suspend), resume: both(resume) };
 }
 
-/** Prints a table: replay in a warm process and container, and checkpoints, each beside the first. */
+/**
+ * Prints a table of replay in a warm process and container, and of checkpoints, each compared with the first
+ * row.
+ */
 export async function overhead(docker: boolean): Promise<void> {
   const rows: Figures[] = [];
   const scenes: { how: string; executor: "process" | "docker"; runs: number; env: Record<string, string> }[] =

@@ -5,13 +5,13 @@ import { expected } from "../http-client.ts";
 import { type AcmeServer, deployProject, startAcmeServer } from "../systems/acme-process.ts";
 import { childrenOf } from "../systems/process.ts";
 
-/** A server of its own with the project of this folder deployed; its data goes with it. */
+/** A separate server with the project of this folder deployed; stopping it deletes its data. */
 export interface Platform extends AcmeServer {
   /** Processes of tasks, where they are children of the host. */
   taskPids(): number[];
 }
 
-/** `env`: more variables of the server, which its host sees. */
+/** `env`: additional variables of the server, which its host sees too. */
 export async function startPlatform(
   executor: "process" | "docker",
   env: Record<string, string> = {},
@@ -29,13 +29,13 @@ export async function startPlatform(
   };
 }
 
-/** Triggers a run that waits until then. Returns its id. */
+/** Triggers a run that waits until that time. Returns its id. */
 export async function triggerWait({ http }: Platform, until: number): Promise<string> {
   const answer = await http.post("/api/v1/tasks/waits/trigger", JSON.stringify({ payload: { until } }));
   return (JSON.parse(expected(answer, 200)) as { id: string }).id;
 }
 
-/** What a run of `waits` returned, as soon as it has. */
+/** Waits for a run of `waits` to end and returns its output. */
 export async function resultOf({ http }: Platform, id: string): Promise<{ lateMs: number; pid: number }> {
   for (;;) {
     const answer = await http.get(`/api/v1/runs/${id}/result?wait=60`);

@@ -21,8 +21,8 @@ export interface AcmeServer {
 }
 
 /**
- * `folder`: its data, which stays. `env`: more variables, which its container host sees too. `root`: the checkout whose server
- * it is; default: this one.
+ * `folder`: its data, which is kept. `env`: additional variables, which its container host sees too. `root`:
+ * the checkout whose server is started; default: this one.
  */
 export async function startAcmeServer(
   folder: string,

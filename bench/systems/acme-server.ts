@@ -2,10 +2,10 @@
  * Acme's one-machine server as a program, without its rate limit: `node acme-server.ts DATA_DIR [docker]`. Prints
  * `ready at PATH_OF_LOCAL_JSON`, stops at SIGTERM.
  *
- * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the container host, for
- * `--profile`. BENCH_SOCKETS is how many live connections there may be, instead of what the limit of open files leaves room
- * for beside everything else. BENCH_COUNTS makes the Worker count what it does, BENCH_HOST_COUNTS
- * (a file) its container host (see `bench/counts`).
+ * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the
+ * container host, for `--profile`. BENCH_SOCKETS is the maximum number of live connections, instead of the
+ * one derived from the limit of open files. BENCH_COUNTS makes the Worker count what it does,
+ * BENCH_HOST_COUNTS (a file) its container host (see `bench/counts`).
  */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -17,7 +17,8 @@ const { BENCH_WORKERD_INSPECTOR, BENCH_HOST_INSPECTOR, BENCH_COUNTS, BENCH_HOST_
   process.env;
 
 if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
-  // The server takes the path of workerd's binary from its package: here it finds a script that starts it in another way.
+  // The server takes the path of workerd's binary from its package. Here that is a script that starts workerd
+  // differently.
   const require = createRequire(import.meta.url);
   const path = require.resolve("workerd");
   const script = join(dataDir, "workerd.sh");
@@ -32,7 +33,7 @@ if (BENCH_WORKERD_INSPECTOR || BENCH_COUNTS) {
   writeFileSync(script, lines.join("\n"), { mode: 0o755 });
   require.cache[path]!.exports = { default: script };
 }
-// Of this server's children only the host is given its environment, and the host keeps it from its runtimes.
+// Only the host inherits this server's environment, and it does not pass the environment on to its runtimes.
 if (BENCH_HOST_COUNTS)
   process.env.NODE_OPTIONS = `--import=${new URL("../counts/host-messages.ts", import.meta.url).href}`;
 if (BENCH_HOST_INSPECTOR) process.env.NODE_OPTIONS = `--inspect=127.0.0.1:${BENCH_HOST_INSPECTOR}`;

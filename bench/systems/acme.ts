@@ -12,8 +12,8 @@ export interface AcmeOptions {
 }
 
 /**
- * Acme's one-machine server with its defaults (the rate limit aside), runs executed in child processes. The public HTTP
- * API only: a run to its end is a trigger that waits for the result.
+ * Acme's one-machine server with its defaults (except for the rate limit), which executes runs in child
+ * processes. Only the public HTTP API is used: a complete run is a trigger that waits for the result.
  */
 export async function startAcme(folder: string, options: AcmeOptions = {}): Promise<System> {
   const { inspectors, root } = options;

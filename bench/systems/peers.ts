@@ -4,7 +4,10 @@ import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-/** What Acme is measured beside: installed here by the bench, no dependency of anything. */
+/**
+ * The systems that Acme is compared with. The bench installs them here; they are not a dependency of
+ * anything.
+ */
 const PEERS = { "@restatedev/restate-server": "1.7.12", "@restatedev/restate-sdk": "1.17.2" } as const;
 const FOLDER = fileURLToPath(new URL("../.peers/", import.meta.url));
 

@@ -10,7 +10,7 @@ export interface Started {
 
 /**
  * Starts a program and waits for the line of its output that matches `ready`.
- * @throws with its output where it ends before that
+ * @throws with its output if it ends before that
  */
 export function startProcess(
   file: string,
@@ -22,7 +22,7 @@ export function startProcess(
     env: { ...process.env, ...options.env },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  // Whatever ends the bench, nothing it started stays.
+  // However the bench ends, nothing that it started is left.
   const kill = (): void => void child.kill("SIGKILL");
   process.once("exit", kill);
   child.once("exit", () => process.off("exit", kill));
@@ -70,7 +70,9 @@ export function childrenOf(pid: number): number[] {
 /** Milliseconds of the kernel's unit of CPU time. */
 export const TICK_MS = 10;
 
-/** Milliseconds of CPU time that the processes have used until now; those that ended count nothing. */
+/**
+ * Milliseconds of CPU time that the processes have used so far; processes that have ended are not counted.
+ */
 export function cpuMs(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => {
     const fields = statOf(pid);
@@ -78,7 +80,7 @@ export function cpuMs(pids: readonly number[]): number {
   }, 0);
 }
 
-/** The fields of /proc/PID/stat from the state on. Undefined: there is no such process. */
+/** Returns the fields of /proc/PID/stat from the state on; undefined if there is no such process. */
 function statOf(pid: number): string[] | undefined {
   try {
     // The second field is the command in parentheses, which can hold anything.

@@ -10,7 +10,7 @@ interface Context {
   run<T>(name: string, action: () => Promise<T>): Promise<T>;
 }
 
-/** The part of @restatedev/restate-sdk that is used; the package isn't there to typecheck against. */
+/** The part of @restatedev/restate-sdk that is used; the package is not installed when types are checked. */
 interface RestateSdk {
   service(definition: {
     name: string;

@@ -11,8 +11,9 @@ const SERVICE = fileURLToPath(new URL("restate-service.ts", import.meta.url));
 const LOOK_MS = 50;
 
 /**
- * Restate's server with all of its defaults (its own ports aside), and a service of its TypeScript SDK, which Restate
- * calls over HTTP/2. Triggers are one-way sends; a run to its end is a plain call, which waits for the outcome.
+ * Restate's server with all of its defaults (except for the ports), and a service of its TypeScript SDK,
+ * which Restate calls over HTTP/2. Triggers are one-way sends; a complete run is a plain call, which waits
+ * for the outcome.
  */
 export async function startRestate(folder: string): Promise<System> {
   installPeers();
@@ -59,7 +60,7 @@ export async function startRestate(folder: string): Promise<System> {
       expected(await ingress.post(`/bench/${task}`, JSON.stringify(payload)), 200);
     },
     async untilFinished() {
-      // Its runs can't be asked one by one for their outcome: all are counted.
+      // The outcomes of its runs can't be queried one by one, so all runs are counted.
       const query = "SELECT COUNT(*) AS n FROM sys_invocation WHERE status <> 'completed'";
       for (;;) {
         const answer = expected(await admin.post("/query", JSON.stringify({ query })), 200);

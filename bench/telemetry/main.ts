@@ -1,6 +1,6 @@
 /**
- * What telemetry costs a task: `npm run bench:telemetry -- [--runs N] [--lines N] [--rounds N]`. One runtime process at a time, with
- * the host's end of its channel here, which only reads.
+ * What telemetry costs a task: `npm run bench:telemetry -- [--runs N] [--lines N] [--rounds N]`. It runs one
+ * runtime process at a time; this program is the host's end of the channel and only reads.
  *
  *  1. Runs that do nothing, in the runtime as it is and in one without spans and metrics, in turn.
  *  2. A run that writes lines, each beside some work, and does the same work without them, in turn, in the same run.
@@ -36,7 +36,7 @@ import { createHash } from "node:crypto";
 
 export const noop = task({ id: "noop", run: async () => {} });
 
-/** About 60 µs here: what a task does between two lines. */
+/** Work of about 60 µs here, as a task does between two lines. */
 const work = (n: number) => {
   let text = String(n);
   for (let i = 0; i < 60; i++) text = createHash("sha256").update(text).digest("hex");
@@ -54,7 +54,7 @@ export const lines = task({
         for (let n = 0; n < block; n++) {
           const result = work(n);
           if (kind === "with") logger.info("line " + n, { n, result });
-          // As a task that waits for others does: what was written is sent meanwhile.
+          // Like a task that waits for others: the lines written so far are sent meanwhile.
           if (n % 100 === 0) await new Promise((resolve) => setImmediate(resolve));
         }
         ms[kind] += cpu() - begun;
@@ -105,7 +105,7 @@ async function bundle(entry: string, outfile: string, plugins: Plugin[] = []): P
   });
 }
 
-/** A runtime, and what it said of the run that it executes. */
+/** A runtime, and what it reported about the run that it executes. */
 class Runtime {
   readonly #child: ChildProcess;
   readonly #channel: Duplex;

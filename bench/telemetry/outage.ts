@@ -1,7 +1,8 @@
 /**
- * A ClickHouse that is gone under load: `node bench/telemetry/outage.ts [--rate N] [--before S] [--outage S]`. The real one-machine
- * server with the engine of the tests; runs are triggered at a fixed rate, and a host that executes nothing finishes them. Each has three
- * log lines and a span, which go through the container host's own buffer on disk and sender. ClickHouse is stopped, and started again.
+ * A ClickHouse outage under load: `node bench/telemetry/outage.ts [--rate N] [--before S] [--outage S]`. The
+ * real one-machine server with the engine of the tests; runs are triggered at a fixed rate, and a host that
+ * executes nothing finishes them. Each has three log lines and a span, which go through the container host's
+ * own buffer on disk and sender. ClickHouse is stopped, and started again.
  */
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +29,7 @@ const { values } = parseArgs({
 });
 const RATE = Number(values.rate);
 const TICK_MS = 50;
-/** The default of hosts. */
+/** The hosts' default. */
 const BUFFER_BYTES = 256 * 1024 * 1024;
 const PATIENCE_MS = 240_000;
 const LINES = 3;
@@ -51,7 +52,7 @@ const log = { debug: () => {}, info: () => {}, warn: () => {}, error: console.er
 const buffer = new DiskBuffer({ folder: join(data, "buffer"), maxBytes: BUFFER_BYTES, log, onDropped });
 const sender = new TelemetrySender({ api, session, log, buffer, onDropped });
 
-/** As a host does: what had no answer is asked again. */
+/** Repeats a request that had no answer, as a host does. */
 async function answered<T>(call: () => Promise<T>): Promise<T> {
   for (let tries = 0; ; tries++) {
     try {

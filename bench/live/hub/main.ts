@@ -1,6 +1,7 @@
 /**
- * `node bench/live/hub/main.ts`: how long a LiveObject's own code is busy for a change, a message and an acknowledgement, in
- * plain Node and without sockets: what bounds one object where each has a thread of its own.
+ * `node bench/live/hub/main.ts`: how long a LiveObject's own code is busy for a change, a message and an
+ * acknowledgement, in plain Node without sockets. This is what bounds one object where each has a thread of
+ * its own.
  */
 import type { LiveInterest, LivePrincipal, RunRecord, RunRow } from "@acme/durable-objects/rpc";
 import {
@@ -62,14 +63,14 @@ class Socket implements LiveSocket {
   }
 }
 
-/** Versions of the runs, which their owner answers with. */
+/** Versions of the runs, with which their owner answers. */
 const versions = new Map<string, number>();
 const host: HubHost = {
   environmentKey: ENVIRONMENT,
   epoch: LIFE,
   now: Date.now,
   listRuns: async () => ({ runs: [], more: false }),
-  // A summary as large as those of the Worker.
+  // A summary as large as the Worker's.
   summaryOf: (run) => ({ ...run, taskIdentifier: run.task }) as never,
   listen: async (_queue: string, _interest: LiveInterest, ids: string[]) =>
     ids.map((id) => record(Number(id.slice(-17)), versions.get(id) ?? 1)),

@@ -1,4 +1,7 @@
-/** Part of `npm run bench:scale`: how long each object of a queue that is split is busy. `--runs N`, `--rounds N`. */
+/**
+ * Part of `npm run bench:scale`: how long each object of a partitioned queue is busy. `--runs N`, `--rounds
+ * N`.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -11,7 +11,7 @@ import type { EnvironmentRef, QueueRef } from "../../../durable-objects/src/rpc.
 import { plainEnvironment, plainItem } from "../../../durable-objects/test/fixtures.ts";
 import { nodeSql } from "../../../durable-objects/test/node-sql.ts";
 
-/** Triggers that reach one object at one moment, and reports. */
+/** Number of triggers, and of reports, that reach one object at one moment. */
 const AT_ONCE = 32;
 const HOST = { hostId: "host", sessionId: "session" };
 const DEPLOYMENT = { id: "deployment", version: "20270101.1", contentHash: "0" };
@@ -33,7 +33,10 @@ interface Partition {
   draining: number;
 }
 
-/** The objects' own code over SQLite on disk, one after the other, each commit flushed: who was busy for how long is added up. */
+/**
+ * Runs the objects' own code over SQLite on disk, one object after the other, and flushes each commit. Adds
+ * up how long each object was busy.
+ */
 export class Objects {
   readonly #partitions: Partition[];
   readonly #environment: EnvironmentCore;
@@ -142,7 +145,7 @@ function timed(work: () => void): number {
   return performance.now() - started;
 }
 
-/** As workerd opens them: each commit is on disk before it is answered. */
+/** Opens a database as workerd does: each commit is on disk before it is answered. */
 function onDisk(path: string) {
   const database = new DatabaseSync(path);
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL");

@@ -4,8 +4,8 @@ let socket: Socket | undefined;
 let lines = "";
 
 /**
- * Tells the bench that the task function `i` starts now. The moment is taken here; it is sent a little later, together
- * with those of other runs, so that telling costs next to nothing.
+ * Reports to the bench that the task function `i` starts now. The time is taken here; it is sent a little
+ * later, together with those of other runs, so that reporting costs next to nothing.
  */
 export function mark(path: string, i: number): void {
   const at = process.hrtime.bigint();
@@ -17,7 +17,7 @@ function send(path: string): void {
   if (!socket) {
     socket = connect(path).unref();
     socket.once("close", () => (socket = undefined));
-    // The bench that was marked for is gone.
+    // The bench that wanted the mark has ended.
     socket.on("error", () => {});
   }
   socket.write(lines);

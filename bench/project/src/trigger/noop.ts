@@ -2,7 +2,7 @@ import { step, task } from "@acme/sdk";
 import { mark } from "./mark.ts";
 import { STEPS } from "./steps-count.ts";
 
-/** Does nothing; `marks` is the socket that hears when it started. */
+/** Does nothing; `marks` is the socket to which the start is reported. */
 export const noop = task({
   id: "noop",
   run: async (payload: { i: number; marks?: string }) => {
