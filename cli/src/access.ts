@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { z } from "zod";
 import { CliError } from "./errors.ts";
 import { type Profile, profileInUse, readProfiles } from "./profiles.ts";
+import { runningServer } from "./running-server.ts";
 
 const Local = z.object({
   apiUrl: z.string(),
@@ -19,13 +20,21 @@ const CHECKOUT = import.meta.url.endsWith(".ts")
   ? fileURLToPath(new URL("../..", import.meta.url))
   : undefined;
 
-/** The access data of the server that was started in this folder or in the checkout, if there is one. */
-export function localServer(cwd: string): Local | undefined {
-  const file = [cwd, ...(CHECKOUT === undefined ? [] : [CHECKOUT])]
-    .map((folder) => join(folder, ".acme/local.json"))
-    .find((path) => existsSync(path));
-  return file ? Local.safeParse(JSON.parse(readFileSync(file, "utf8"))).data : undefined;
+function readLocal(file: string | undefined): Local | undefined {
+  return file && existsSync(file) ? Local.safeParse(JSON.parse(readFileSync(file, "utf8"))).data : undefined;
 }
+
+/** The access data of the server that was started in this folder or in the checkout, if there is one. */
+const serverHere = (cwd: string): Local | undefined =>
+  readLocal(
+    [cwd, ...(CHECKOUT === undefined ? [] : [CHECKOUT])]
+      .map((folder) => join(folder, ".acme/local.json"))
+      .find((path) => existsSync(path)),
+  );
+
+/** The access data of the server that was started in this folder; otherwise of the one that runs on this machine. */
+export const localServer = (cwd: string, env: Environment = process.env): Local | undefined =>
+  serverHere(cwd) ?? readLocal(runningServer(env));
 
 type Environment = Record<string, string | undefined>;
 
@@ -45,7 +54,7 @@ interface Sources {
 interface Found {
   apiUrl: string;
   env: Environment;
-  /** The server that was started here, if it is the chosen one. */
+  /** The server that was started here, or runs on this machine, if it is the chosen one. */
   local: Local | undefined;
   /** The login in use, if it belongs to the chosen server. */
   profile: Profile | undefined;
@@ -53,30 +62,33 @@ interface Found {
 
 /**
  * Finds the server: from the command line or the environment; otherwise from the profile that ACME_PROFILE
- * names, from the server that was started here, or from the current profile. Stored credentials are sent only
- * to the server that they belong to.
+ * names, from the server that was started here, from the current profile, or from the server that runs on this machine. Stored
+ * credentials are sent only to the server that they belong to.
  */
 function find(sources: Sources): Found {
   const env = sources.env ?? process.env;
-  const local = localServer(sources.cwd ?? process.cwd());
+  const here = serverHere(sources.cwd ?? process.cwd());
+  const running = readLocal(runningServer(env));
   const named = first(env, ["ACME_PROFILE"]);
   const used = profileInUse(readProfiles(env), named)?.profile;
   const value =
     sources.apiUrl ??
     first(env, ["ACME_API_URL", "TRIGGER_API_URL"]) ??
     (named ? used?.apiUrl : undefined) ??
-    local?.apiUrl ??
-    used?.apiUrl;
+    here?.apiUrl ??
+    used?.apiUrl ??
+    running?.apiUrl;
   if (!value) {
     throw new CliError(
-      "The server's address is missing: log in with `acme login --api-url URL`, set ACME_API_URL, or start a server here with `acme up`.",
+      "The server's address is missing: log in with `acme login --api-url URL`, set ACME_API_URL, or start a server with `acme up`.",
     );
   }
   const apiUrl = serverAddress(value);
+  const local = [here, running].find((server) => server?.apiUrl === apiUrl);
   return {
     apiUrl,
     env,
-    local: local?.apiUrl === apiUrl && !(named && used?.apiUrl === apiUrl) ? local : undefined,
+    local: named && used?.apiUrl === apiUrl ? undefined : local,
     profile: used?.apiUrl === apiUrl ? used : undefined,
   };
 }

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import type { WorkerManifest } from "@acme/sdk/contract";
 import type { DeploymentBody } from "@acme/sdk/contract/api";
-import { indexBundle } from "@acme/sdk/runtime";
+import { Indexer } from "@acme/sdk/runtime";
 import { RefusalError } from "./api/call.ts";
 import type { ProjectApi } from "./api/project-api.ts";
 import { type Bundle, bundleProject } from "./bundle/bundle.ts";
@@ -56,6 +56,20 @@ const SECRET = /^(ACME|TRIGGER)_(ACCESS_TOKEN|SECRET_KEY)$/;
  */
 export async function buildProject(path: string, settings: BuildSettings = {}): Promise<BuiltProject> {
   const project = await loadProject(path, settings.config);
+  // It starts while the project is bundled.
+  const indexer = new Indexer({ env: withoutSecrets(process.env) });
+  try {
+    return await buildLoaded(project, settings, indexer);
+  } finally {
+    indexer.close();
+  }
+}
+
+async function buildLoaded(
+  project: Project,
+  settings: BuildSettings,
+  indexer: Indexer,
+): Promise<BuiltProject> {
   const extensions = await Extensions.start(project, "deploy");
   const detect = project.config.build?.autoDetectExternal ?? true;
   const { found, plugin } = externalsPlugin(extensions.externals, detect);
@@ -69,7 +83,7 @@ export async function buildProject(path: string, settings: BuildSettings = {}): 
   try {
     const file = join(folder, "bundle.mjs");
     writeFileSync(file, bundle.code);
-    const indexed = await indexProject(project, file, withoutSecrets(process.env));
+    const indexed = await indexProject(project, file, indexer);
     const outputPath = join(folder, "files");
     mkdirSync(outputPath);
     const layers = await extensions.complete({
@@ -124,15 +138,15 @@ export const withoutSecrets = (env: NodeJS.ProcessEnv): Record<string, string> =
   );
 
 /**
- * Finds the tasks of a bundle by loading it in a separate process.
+ * Finds the tasks of a bundle by loading it in a separate process, `indexer`.
  * @throws CliError that has the file, the line and the remedy
  */
 export async function indexProject(
   { root }: Project,
   file: string,
-  env: Record<string, string>,
+  indexer: Indexer,
 ): Promise<Pick<BuiltProject, "manifest" | "output">> {
-  const indexed = await indexBundle({ bundle: file, env });
+  const indexed = await indexer.index(file);
   if ("manifest" in indexed) return { manifest: indexed.manifest, output: indexed.output };
   const { message, stackTrace } = indexed.problem;
   const frames = stackTrace && framesOfProject(stackTrace, dirname(file), root);

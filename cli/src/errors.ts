@@ -21,9 +21,33 @@ export function formatProblem({ file, line, column, message, source, remedy }: P
   const place = file
     ? `${[file, line, line && column].filter((part) => part !== undefined).join(":")}: `
     : "";
-  return [`${place}${message}`, source?.trim() && `    ${source.trim()}`, remedy && `  → ${remedy}`]
+  return [`${place}${message}`, ...codeFrame(source, line, column), remedy && `  → ${remedy}`]
     .filter(Boolean)
     .join("\n");
+}
+
+/** Of a longer line, the part around the problem is shown. */
+const FRAME_WIDTH = 100;
+
+/** Returns the source line with its number, and a mark under the column. */
+function codeFrame(
+  source: string | undefined,
+  line: number | undefined,
+  column: number | undefined,
+): string[] {
+  if (!source?.trim()) return [];
+  const at = Math.min(Math.max((column ?? 1) - 1, 0), source.length);
+  const indent = source.length - source.trimStart().length;
+  const from = Math.max(Math.min(indent, at), at - FRAME_WIDTH / 2);
+  // A tab has one column for esbuild, and more on the terminal.
+  const shown = source
+    .slice(from, from + FRAME_WIDTH)
+    .trimEnd()
+    .replaceAll("\t", " ");
+  const number = line === undefined ? "" : String(line);
+  const frame = `    ${number} │ ${shown}`;
+  if (column === undefined) return [frame];
+  return [frame, `    ${" ".repeat(number.length)} │ ${" ".repeat(at - from)}^`];
 }
 
 export class ProblemsError extends CliError {

@@ -5,6 +5,9 @@ export const aborted = (signal: AbortSignal): Promise<void> =>
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
 
+/** A terminal sends one Ctrl-C to a package manager too, which sends it on: the process receives it twice. */
+const SAME_PRESS_MS = 500;
+
 /**
  * Returns a signal that is aborted when this process is asked to stop: by Ctrl-C, SIGTERM, SIGHUP, or the end
  * of the process that started it (which has the other end of the IPC channel). A second Ctrl-C ends the
@@ -12,8 +15,11 @@ export const aborted = (signal: AbortSignal): Promise<void> =>
  */
 export function interruption(): AbortSignal {
   const controller = new AbortController();
+  let pressedAt = Number.NEGATIVE_INFINITY;
   const interrupt = (): void => {
-    if (controller.signal.aborted) process.exit(130);
+    const now = performance.now();
+    if (controller.signal.aborted && now - pressedAt > SAME_PRESS_MS) process.exit(130);
+    pressedAt = now;
     controller.abort();
   };
   process.on("SIGINT", interrupt);

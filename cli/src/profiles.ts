@@ -24,11 +24,13 @@ export type Profiles = z.infer<typeof Profiles>;
 
 type Environment = Record<string, string | undefined>;
 
+/** Returns the folder of what the CLI keeps for the user. */
+export const configFolder = (env: Environment = process.env): string =>
+  env.ACME_CONFIG_DIR ?? join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "acme");
+
 /** Returns the path of the user's logins, a file that only the user can read. */
-export function profilesFile(env: Environment = process.env): string {
-  const folder = env.ACME_CONFIG_DIR ?? join(env.XDG_CONFIG_HOME || join(homedir(), ".config"), "acme");
-  return join(folder, "profiles.json");
-}
+export const profilesFile = (env: Environment = process.env): string =>
+  join(configFolder(env), "profiles.json");
 
 /** @throws CliError if the file is damaged */
 export function readProfiles(env?: Environment): Profiles {

@@ -1,5 +1,5 @@
 import { styleText } from "node:util";
-import { Command } from "commander";
+import { type Argument, Command } from "commander";
 import { addAdminCommands } from "./commands/admin.ts";
 import { addBatchCommands } from "./commands/batches.ts";
 import { addBranchCommands } from "./commands/branches.ts";
@@ -26,6 +26,11 @@ import { addUpdateCommand } from "./commands/update.ts";
 import { addWhoamiCommand } from "./commands/whoami.ts";
 import { VERSION } from "./version.ts";
 
+const argumentText = (argument: Argument): string => {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+};
+
 /**
  * The command line: `acme COMMAND …`. Commands throw CliError for errors that the user can correct. The modules
  * of commands import everything heavy when they are run, so that `--help` and completion are fast.
@@ -39,6 +44,9 @@ export function createProgram(): Command {
     .enablePositionalOptions()
     // Commander removes the styles where there is no terminal, or NO_COLOR is set. Subcommands inherit them.
     .configureHelp({
+      // Every command has options, and its aliases are in its own help: without both, descriptions have more room.
+      subcommandTerm: (command) =>
+        [command.name(), ...command.registeredArguments.map(argumentText)].join(" "),
       styleTitle: (text) => styleText("bold", text, { validateStream: false }),
       styleSubcommandTerm: (text) => styleText("cyan", text, { validateStream: false }),
       styleOptionTerm: (text) => styleText("cyan", text, { validateStream: false }),
@@ -64,8 +72,9 @@ Environment variables:
   ACME_PROFILE        login to use, of those that \`acme profiles\` lists
   ACME_PROJECT_REF    project, instead of the configuration's
   NO_COLOR            no colors
-Without the first three, the server that was started here is used (with
-\`acme up\`), or else the current login (\`acme login\`).
+Without the first three, the server that was started in this folder is used
+(with \`acme up\`), or else the current login (\`acme login\`), or else the server
+that runs on this machine.
 
 Exit codes: 0 success, 1 failure, 2 wrong usage, 130 interrupted.`,
     );

@@ -2,6 +2,7 @@ import { formatPlatformLog, isLogged, type PlatformLogRecord, platformLogSetting
 import { messageOf, type RunningServer, startServer } from "@acme/server";
 import { runExample } from "./example.ts";
 import { aborted, interruption } from "./interruption.ts";
+import { announceServer } from "./running-server.ts";
 import { style } from "./terminal/style.ts";
 
 export interface ServeOptions {
@@ -40,6 +41,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     return null;
   });
   if (!server) return 130;
+  const conceal = announceServer(server.localFile);
   try {
     if (options.example || options.once) {
       const problem = await exampleProblem(server, signal);
@@ -51,6 +53,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     console.log("Stopping: the container host first, then the Worker…");
     return 0;
   } finally {
+    conceal();
     await server.stop();
   }
 }
@@ -72,7 +75,7 @@ function welcome(server: RunningServer, options: ServeOptions): string {
     ["acme dev", "run its tasks, again whenever a file is saved"],
     ["acme deploy", "make it a version that runs here"],
   ];
-  const columns = ([name, text]: [string, string]) => `  ${style("dim", name.padEnd(11))} ${text}`;
+  const columns = ([name, text]: [string, string]) => `  ${style("dim", name.padEnd(12))} ${text}`;
   return [
     `\nAcme is running at ${server.apiUrl}; Ctrl-C stops it, the data is kept.`,
     "",
@@ -83,7 +86,7 @@ function welcome(server: RunningServer, options: ServeOptions): string {
       : [`\`${again}\` prints a link that signs you in.`]),
     "",
     "Next, in another terminal, in the folder of a project:",
-    ...steps.map(([name, text]) => `  ${style("bold", name.padEnd(11))} ${text}`),
+    ...steps.map(([name, text]) => `  ${style("bold", name.padEnd(12))} ${text}`),
   ].join("\n");
 }
 

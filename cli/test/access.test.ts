@@ -1,9 +1,10 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { environmentAccess, projectAccess } from "../src/access.ts";
+import { environmentAccess, localServer, projectAccess } from "../src/access.ts";
 import { profilesFile, readProfiles, writeProfiles } from "../src/profiles.ts";
+import { announceServer } from "../src/running-server.ts";
 
 const local = {
   apiUrl: "http://127.0.0.1:8787",
@@ -86,6 +87,7 @@ describe("logins", () => {
   it("are used after the environment's variables and the server that was started here", () => {
     const env = noLogin();
     writeProfiles(profiles, env);
+    announceServer(join(folder, ".acme/local.json"), env);
     const cwd = elsewhereFolder();
     expect(projectAccess({ env, cwd }).accessToken).toBe("tr_pat_remote");
     expect(environmentAccess({ environment: "prod", env, cwd })).toEqual({
@@ -128,6 +130,25 @@ it("never sends the local server's keys elsewhere", () => {
   expect(() => environmentAccess({ environment: "prod", env: elsewhere(), cwd: folder })).toThrow(
     "set ACME_SECRET_KEY",
   );
+});
+
+it("finds the server that runs on this machine in every folder, where nobody is logged in, until it stops", () => {
+  const env = noLogin();
+  const cwd = join(folder, "another");
+  mkdirSync(join(cwd, ".acme"), { recursive: true });
+  // A damaged file counts as no server: the checkout's own, which may be running, is not looked for.
+  writeFileSync(join(cwd, ".acme/local.json"), "{}");
+  const conceal = announceServer(join(folder, ".acme/local.json"), env);
+  expect(projectAccess({ env, cwd })).toEqual({ apiUrl: local.apiUrl, accessToken: "tr_pat_local" });
+  expect(environmentAccess({ environment: "dev", env, cwd }).token).toBe("tr_dev_local");
+  expect(localServer(cwd, env)?.projectRef).toBe("proj_default");
+  expect(() => projectAccess({ env, cwd, apiUrl: "https://acme.example.com" })).toThrow("not logged in");
+
+  const later = announceServer(join(folder, "later/local.json"), env);
+  conceal();
+  expect(readFileSync(join(folder, "config/server.json"), "utf8")).toContain("later");
+  later();
+  expect(() => projectAccess({ env, cwd })).toThrow("start a server with `acme up`");
 });
 
 it("refuses an invalid address", () => {

@@ -220,7 +220,9 @@ export const a = task({ id: "a", run: () => runs.nothingLikeThis("x") });`,
   });
 
   it("says how to begin where there is no configuration", async () => {
-    expect(await refusal()).toMatch(/No acme\.config\.ts or trigger\.config\.ts in .*\. Add one/);
+    expect(await refusal()).toMatch(
+      /No acme\.config\.ts or trigger\.config\.ts in .*\. `acme init` adds one/,
+    );
   });
 
   it("does not show the access token to the project's code", async () => {

@@ -1,7 +1,9 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
-import { indexBundle } from "../src/runtime/index.ts";
+import { describe, expect, test, vi } from "vitest";
+import { Indexer, indexBundle } from "../src/runtime/index.ts";
 import { bundleFixture, folder, source } from "./support/bundle.ts";
 
 /** Writes a bundle that is plain JavaScript and indexes it. */
@@ -285,4 +287,35 @@ describe("problems", () => {
       problem: { code: "TIMED_OUT", message: expect.stringContaining("took longer than 1000 ms") },
     });
   });
+
+  test("code that waits for nothing: the process that had waited for the bundle ends too", async () => {
+    expect(await index("await new Promise(() => {});")).toMatchObject({
+      problem: { code: "PROCESS_ENDED", message: expect.stringContaining("exit code 13") },
+    });
+  });
+});
+
+test("a process that was started before the bundle existed loads it as it is then, and ends with its parent", async () => {
+  const entry = JSON.stringify(source("runtime/index.ts"));
+  const parent = spawn(
+    process.execPath,
+    [
+      "-e",
+      `import(${entry}).then(({ Indexer }) => { console.log(new Indexer().pid); setInterval(() => {}, 1e3); })`,
+    ],
+    { stdio: ["ignore", "pipe", "inherit"] },
+  );
+  const [line] = (await once(parent.stdout, "data")) as [Buffer];
+  const pid = Number(String(line));
+  const indexer = new Indexer();
+  expect(indexer.isAlive).toBe(true);
+  const bundle = join(folder(), "bundle.mjs");
+  const sdk = JSON.stringify(source("index.ts"));
+  await writeFile(bundle, `import { task } from ${sdk};\ntask({ id: "late", ${run} });`);
+  expect(await indexer.index(bundle)).toMatchObject({ manifest: { tasks: [{ id: "late" }] } });
+  expect(indexer.isAlive).toBe(false);
+
+  expect(() => process.kill(pid, 0)).not.toThrow();
+  parent.kill("SIGKILL");
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(/ESRCH/), { timeout: 30_000 });
 });

@@ -101,9 +101,18 @@ export interface Started {
   stop(): Promise<number | null>;
 }
 
-/** Starts a program of a project that runs until it is stopped. */
-export function start(cwd: string, file: string, args: string[], env = userEnvironment()): Started {
-  const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
+/**
+ * Starts a program of a project that runs until it is stopped. `isGroup`: what it starts is interrupted with it, as a terminal does,
+ * because it may be a package manager that starts the program.
+ */
+export function start(
+  cwd: string,
+  file: string,
+  args: string[],
+  env = userEnvironment(),
+  isGroup = false,
+): Started {
+  const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"], detached: isGroup });
   const lines: string[] = [];
   for (const stream of [child.stdout, child.stderr])
     createInterface({ input: stream }).on("line", (line) => lines.push(line));
@@ -122,7 +131,8 @@ export function start(cwd: string, file: string, args: string[], env = userEnvir
         return found;
       }),
     stop() {
-      if (ended === undefined) child.kill("SIGINT");
+      if (ended === undefined && child.pid !== undefined)
+        process.kill(isGroup ? -child.pid : child.pid, "SIGINT");
       return exited;
     },
   };

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { extname, join, relative, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -65,6 +65,8 @@ export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
   return {
     name: "acme-sdk",
     setup(build) {
+      /** Files of packages that do not use the SDK, with the time of their last change: most of what a bundle is made of. */
+      const plain = new Map<string, number>();
       build.onResolve({ filter: /^@trigger\.dev\/|^@acme\/sdk(\/|$)/ }, ({ path, kind }) => {
         if (SDK_SPECIFIERS.has(path)) return { path: SDK_FILE };
         if (kind === "entry-point") return undefined;
@@ -92,9 +94,14 @@ export function sdkPlugin(root: string, extensions: ExtensionImports): Plugin {
         const loader = LOADERS[extname(path)];
         const isProject = !name.startsWith("../") && !name.includes("node_modules/");
         if (!loader || (!isProject && !path.includes(`${sep}node_modules${sep}`))) return undefined;
+        const changedAt = isProject ? undefined : (await stat(path)).mtimeMs;
+        if (changedAt !== undefined && plain.get(path) === changedAt) return undefined;
         const contents = await readFile(path, "utf8");
         const usesSdk = /["'](@acme|@trigger\.dev)\/sdk/.test(contents);
-        if (!isProject && !usesSdk) return undefined;
+        if (changedAt !== undefined && !usesSdk) {
+          plain.set(path, changedAt);
+          return undefined;
+        }
         const missing = usesSdk
           ? await findMissingNames(contents, {
               loader,

@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander";
-import { isInteractive } from "../terminal/style.ts";
+import { isInteractive, terminalWidth } from "../terminal/style.ts";
 
 interface DevCommandOptions {
   config?: string;
@@ -48,8 +48,8 @@ export function addDevCommand(program: Command): void {
       "after",
       `
 Runs come from your development environment of the project: by \`acme login\`,
-by a secret key of one (ACME_SECRET_KEY=tr_dev_…), or, without both, from a
-server that was started here.
+by a secret key of one (ACME_SECRET_KEY=tr_dev_…), or, without both, from the
+server that \`acme up\` started on this machine.
 
 Examples:
   $ acme dev
@@ -69,7 +69,7 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
   ]);
   let showsLogs = options.logs ?? false;
   const write = (line: string) => console.log(line);
-  const screen = options.json ? jsonScreen(write) : textScreen(write, () => showsLogs);
+  const screen = options.json ? jsonScreen(write) : textScreen(write, () => showsLogs, terminalWidth);
   const restore = options.json
     ? () => {}
     : onKey("l", () => {

@@ -12,6 +12,7 @@ import {
 } from "@acme/container-host";
 import type { DequeuedRun, TunnelFailure, WorkerManifest } from "@acme/sdk/contract";
 import { RegisteredDevelopment, TunnelTicket } from "@acme/sdk/contract/api";
+import { Indexer } from "@acme/sdk/runtime";
 import { inBranch } from "../api/branches-api.ts";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 import type { Bundle } from "../bundle/bundle.ts";
@@ -90,6 +91,8 @@ class DevSession {
   #project: Project;
   #variables: LocalVariables;
   #bundler: Bundler | null = null;
+  /** Started before it is needed, with the current variables. */
+  #indexer: Indexer | null = null;
   #current: Current | null = null;
   #host: RunningHost | null = null;
   #inspector: InspectorList | null = null;
@@ -150,6 +153,7 @@ class DevSession {
     // A host that is being started has to be stopped too.
     await this.#connecting?.catch(() => {});
     await this.#building.catch(() => {});
+    this.#dropIndexer();
     await this.#host?.stop();
     await this.#bundler?.close();
     this.#inspector?.close();
@@ -174,6 +178,7 @@ class DevSession {
     let built: { bundle: Bundle; file: string; manifest: WorkerManifest };
     try {
       await before?.();
+      this.#prepareIndexer(fresh);
       if (fresh || !this.#bundler) {
         await this.#bundler?.close();
         this.#bundler = null;
@@ -185,7 +190,7 @@ class DevSession {
         return;
       }
       const file = this.#keep(bundle.contentHash, bundle.code);
-      const { manifest, output } = await indexProject(this.#project, file, this.#variables.variables);
+      const { manifest, output } = await indexProject(this.#project, file, this.#takeIndexer());
       if (output.trim()) this.#options.screen.show({ type: "output", text: output });
       built = { bundle, file, manifest };
     } catch (error) {
@@ -226,6 +231,7 @@ class DevSession {
       ms: performance.now() - begun,
     });
     this.#keepWarm(registered.deploymentId);
+    this.#prepareIndexer(false);
     for (const warning of bundle.warnings) screen.show({ type: "notice", message: warning });
   }
 
@@ -239,6 +245,24 @@ class DevSession {
     this.#host?.keepWarm(deploymentId, { environmentKey: this.#environmentKey, machine }).catch(() => {});
   }
 
+  /** Starts the process that loads the next bundle, unless there is one. `fresh`: variables may have changed. */
+  #prepareIndexer(fresh: boolean): void {
+    if (fresh) this.#dropIndexer();
+    if (!this.#indexer?.isAlive) this.#indexer = new Indexer({ env: this.#variables.variables });
+  }
+
+  #takeIndexer(): Indexer {
+    this.#prepareIndexer(false);
+    const indexer = this.#indexer as Indexer;
+    this.#indexer = null;
+    return indexer;
+  }
+
+  #dropIndexer(): void {
+    this.#indexer?.close();
+    this.#indexer = null;
+  }
+
   /** Shows a problem in the code only once, because editors save a file more than once. */
   #show(error: CliError): void {
     if (error.message === this.#problem) return;
@@ -248,8 +272,8 @@ class DevSession {
 
   #solved(): void {
     this.#problem = null;
-    const version = this.#current?.registered.version;
-    this.#options.screen.show({ type: "notice", message: `Solved; version ${version} is in use.` });
+    const version = this.#current?.registered.version ?? "";
+    this.#options.screen.show({ type: "solved", version });
   }
 
   async #ticket(): Promise<string> {

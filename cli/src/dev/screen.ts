@@ -3,6 +3,12 @@ import type { AttemptEnd } from "@acme/container-host";
 import type { DequeuedRun, LogEntry, TaskRunError } from "@acme/sdk/contract";
 import { duration } from "../terminal/format.ts";
 import { style } from "../terminal/style.ts";
+import { shortened } from "../terminal/table.ts";
+
+/** What is shown of a run. */
+type ShownRun = Pick<DequeuedRun, "runId" | "taskId" | "attempt" | "resume"> & {
+  deployment: Pick<DequeuedRun["deployment"], "version">;
+};
 
 /** The output of `acme dev`. */
 export type DevEvent =
@@ -12,12 +18,14 @@ export type DevEvent =
   | { type: "output"; text: string }
   | { type: "connection"; isOpen: boolean; apiUrl: string }
   | { type: "notice"; message: string }
+  /** A problem in the code is gone, and the code is that of the last version. */
+  | { type: "solved"; version: string }
   /** Where debuggers find the processes of tasks. */
   | { type: "inspector"; address: string }
-  | { type: "run"; state: "started"; run: DequeuedRun; url: string }
-  | { type: "run"; state: "suspended"; run: DequeuedRun; url: string }
-  | { type: "run"; state: "ended"; run: DequeuedRun; url: string; end: AttemptEnd; ms: number }
-  | { type: "log"; run: DequeuedRun; entries: LogEntry[] };
+  | { type: "run"; state: "started"; run: ShownRun; url: string }
+  | { type: "run"; state: "suspended"; run: ShownRun; url: string }
+  | { type: "run"; state: "ended"; run: ShownRun; url: string; end: AttemptEnd; ms: number }
+  | { type: "log"; run: ShownRun; entries: LogEntry[] };
 
 export interface Screen {
   show(event: DevEvent): void;
@@ -36,8 +44,15 @@ export const jsonScreen = (write: (line: string) => void): Screen => ({
   },
 });
 
-/** Writes lines for people. `logs` is called for each log line of a task, to decide whether it is shown. */
-export const textScreen = (write: (line: string) => void, logs: () => boolean): Screen => ({
+/**
+ * Writes lines for people. `logs` is called for each log line of a task, to decide whether it is shown. `width`: columns of the
+ * terminal; 0: nothing is cut.
+ */
+export const textScreen = (
+  write: (line: string) => void,
+  logs: () => boolean,
+  width: () => number,
+): Screen => ({
   show(event) {
     switch (event.type) {
       case "connected":
@@ -67,6 +82,9 @@ export const textScreen = (write: (line: string) => void, logs: () => boolean): 
             : `${clock()} ${style("yellow", "○")} No connection to ${event.apiUrl}; trying again…`,
         );
         return;
+      case "solved":
+        write(`${clock()} ${style("green", "●")} Solved: version ${event.version} is in use`);
+        return;
       case "notice":
         write(`${clock()} ${style("yellow", "!")} ${event.message}`);
         return;
@@ -76,32 +94,52 @@ export const textScreen = (write: (line: string) => void, logs: () => boolean): 
         );
         return;
       case "log":
-        if (logs()) for (const entry of event.entries) write(logLine(event.run, entry));
+        if (logs()) for (const entry of event.entries) write(logLine(event.run, entry, width()));
         return;
       case "run":
-        write(runLine(event));
+        for (const line of runLines(event, width())) write(line);
         if (event.state === "ended" && event.end.type === "failure") write(errorText(event.end.error));
     }
   },
 });
 
-function runLine(event: Extract<DevEvent, { type: "run" }>): string {
+/** Columns of the time and the mark before each line's text. */
+const MARGIN = 11;
+const NAME_WIDTH = 24;
+
+/** The name of a task in a line whose other parts have `others` columns. */
+function nameOf(taskId: string, others: number, width: number): string {
+  const room = width > 0 ? Math.max(NAME_WIDTH / 2, width - MARGIN - others) : Number.POSITIVE_INFINITY;
+  return shortened(taskId, room).padEnd(Math.min(NAME_WIDTH, room));
+}
+
+function runLines(event: Extract<DevEvent, { type: "run" }>, width: number): string[] {
   const { run, url } = event;
-  const name = `${run.taskId.padEnd(24)} ${style("dim", run.runId)}`;
-  const attempt = run.attempt > 1 ? style("dim", ` attempt ${run.attempt}`) : "";
-  if (event.state === "started") {
-    const verb = run.resume ? "↻" : "▶";
-    return `${clock()} ${style("cyan", verb)} ${name}${attempt}`;
+  const attempt = run.attempt > 1 ? ` attempt ${run.attempt}` : "";
+  if (event.state !== "ended") {
+    const [mark, format] = event.state === "suspended" ? MARKS.suspended : STARTED[run.resume ? 1 : 0];
+    const rest = ` ${run.runId}${event.state === "suspended" ? " waits" : attempt}`;
+    return [
+      `${clock()} ${style(format, mark)} ${nameOf(run.taskId, rest.length, width)}${style("dim", rest)}`,
+    ];
   }
-  if (event.state === "suspended")
-    return `${clock()} ${style("magenta", "⏸")} ${name} ${style("dim", "waits")}`;
   const [mark, format, word] = MARKS[event.end.type];
   const retry = event.end.type === "failure" && event.end.retry;
-  const next = retry ? style("yellow", `, retried in ${duration(retry.delayMs)}`) : "";
+  const next = retry ? `, retried in ${duration(retry.delayMs)}` : "";
   const took = event.ms > 0 ? ` ${duration(event.ms)}` : "";
+  const others = `${attempt} ${word}${took}${next}`.length;
+  const name = nameOf(run.taskId, others, width);
+  const text = `${clock()} ${style(format, mark)} ${name}${style("dim", attempt)} ${style(format, word)}${took}${style("yellow", next)}`;
   // The address ends with the run's id.
-  return `${clock()} ${style(format, mark)} ${run.taskId.padEnd(24)}${attempt} ${style(format, word)}${took}${next}  ${style("dim", url)}`;
+  const isLong = width > 0 && MARGIN + name.length + others + 2 + url.length > width;
+  return isLong ? [text, style("dim", `${" ".repeat(MARGIN)}${url}`)] : [`${text}  ${style("dim", url)}`];
 }
+
+/** Of an attempt that begins, and of one that continues. */
+const STARTED = [
+  ["▶", "cyan"],
+  ["↻", "cyan"],
+] as const;
 
 const MARKS = {
   success: ["✓", "green", "completed"],
@@ -121,11 +159,11 @@ const LEVELS: Record<LogEntry["level"], Parameters<typeof style>[0]> = {
   error: "red",
 };
 
-function logLine(run: DequeuedRun, { level, message, properties }: LogEntry): string {
+function logLine(run: ShownRun, { level, message, properties }: LogEntry, width: number): string {
   const more =
     properties && Object.keys(properties).length > 0 ? ` ${style("dim", JSON.stringify(properties))}` : "";
   const text = indented(stripVTControlCharacters(message));
-  return `${" ".repeat(9)}${style("dim", "│")} ${style("dim", run.taskId)} ${style(LEVELS[level], level)} ${text}${more}`;
+  return `${" ".repeat(9)}${style("dim", "│")} ${style("dim", width > 0 ? shortened(run.taskId, NAME_WIDTH) : run.taskId)} ${style(LEVELS[level], level)} ${text}${more}`;
 }
 
 /** Returns the message followed by the frames of the project, without those of Node.js and packages. */

@@ -71,7 +71,7 @@ async function projectFor(root: string, options: InitOptions): Promise<string> {
   const [first] = projects;
   if (!first) {
     throw new CliError(
-      "No project is known: pass --project-ref proj_…, log in with `acme login`, or start a server here with `acme up`.",
+      "No project is known: pass --project-ref proj_…, log in with `acme login`, or start a server with `acme up`.",
     );
   }
   if (projects.length === 1) return first.ref;

@@ -10,13 +10,10 @@ export interface KnownProject {
 }
 
 /**
- * Returns the projects that a new configuration can name: the one of the server that was started here, or all
+ * Returns the projects that a new configuration can name: the one of the server on this machine, or all
  * of the organization of the login; none if nobody is logged in.
  */
 export async function knownProjects(cwd: string, apiUrl: string | undefined): Promise<KnownProject[]> {
-  const local = localServer(cwd);
-  if (local && (apiUrl === undefined || apiUrl === local.apiUrl))
-    return [{ ref: local.projectRef, name: "of the server that was started here" }];
   let access: ReturnType<typeof projectAccess>;
   try {
     access = projectAccess({ apiUrl, cwd });
@@ -24,6 +21,9 @@ export async function knownProjects(cwd: string, apiUrl: string | undefined): Pr
     if (error instanceof CliError) return [];
     throw error;
   }
+  const local = localServer(cwd);
+  if (local?.apiUrl === access.apiUrl && local.accessToken === access.accessToken)
+    return [{ ref: local.projectRef, name: "of the server on this machine" }];
   const caller = { apiUrl: access.apiUrl, token: access.accessToken };
   const { organization } = await whoami(caller);
   const path = `/api/v1/organizations/${encodeURIComponent(organization.slug)}/projects`;

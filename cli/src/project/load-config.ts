@@ -37,7 +37,7 @@ export async function loadProject(path: string, configPath?: string): Promise<Pr
   const configFile = configPath ?? findConfig(root);
   if (!configFile || !existsSync(join(root, configFile))) {
     throw new CliError(
-      `No ${configPath ?? "acme.config.ts or trigger.config.ts"} in ${root}. Add one:\n\n` +
+      `No ${configPath ?? "acme.config.ts or trigger.config.ts"} in ${root}. \`acme init\` adds one, or:\n\n` +
         `  import { defineConfig } from "@acme/sdk";\n  export default defineConfig({ project: "proj_…" });`,
     );
   }

@@ -55,8 +55,12 @@ const printable = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
 
+/** Returns the text, or its beginning with an ellipsis. */
+export const shortened = (text: string, width: number): string =>
+  text.length > width ? `${text.slice(0, width - 1)}…` : text;
+
 function fitted(text: string, width: number, align: "right" | undefined): string {
-  if (text.length > width) return `${text.slice(0, width - 1)}…`;
+  if (text.length > width) return shortened(text, width);
   return align === "right" ? text.padStart(width) : text.padEnd(width);
 }
 

@@ -1,4 +1,4 @@
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { z } from "zod";
 import { WorkerManifest } from "../contract/manifest.ts";
@@ -6,15 +6,14 @@ import type { IndexReport } from "./indexer.ts";
 import type { IndexProblem } from "./manifest.ts";
 import { INDEXER_ENTRY } from "./programs.ts";
 
-export interface IndexOptions {
-  /** Path of the bundle, an ES module. */
-  bundle: string;
+export interface IndexerOptions {
   /** The child's environment, to which `ACME_INDEXING=1` is added. Default: that of this process. */
   env?: Record<string, string | undefined>;
-  /** Path of Node.js. Default: the one that runs this process. */
-  node?: string;
-  /** Path of the indexer, if it was bundled elsewhere. */
-  indexer?: string;
+}
+
+export interface IndexOptions extends IndexerOptions {
+  /** Path of the bundle, an ES module. */
+  bundle: string;
   /** Milliseconds. Default 60,000. */
   timeoutMs?: number;
 }
@@ -24,61 +23,103 @@ export type IndexResult = { output: string } & ({ manifest: WorkerManifest } | {
 
 const MAX_OUTPUT = 64 * 1_024;
 
-/**
- * Loads a bundle in its own process and returns the tasks and queues it declares. Never rejects for what the
- * bundle does.
- */
-export async function indexBundle(options: IndexOptions): Promise<IndexResult> {
-  const timeoutMs = options.timeoutMs ?? 60_000;
-  const indexer = options.indexer ?? fileURLToPath(INDEXER_ENTRY);
-  const child = spawn(options.node ?? process.execPath, [indexer, options.bundle, "3"], {
-    env: { ...(options.env ?? process.env), ACME_INDEXING: "1" },
-    stdio: ["ignore", "pipe", "pipe", "pipe"],
-  });
-  let output = "";
-  let report = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.setEncoding("utf8").on("data", (text: string) => {
-      output = (output + text).slice(-MAX_OUTPUT);
+type Ended = { code: number | null; signal: string | null } | Error;
+
+/** A process that loads one bundle. It can be started before the bundle exists, which saves the time of its start. */
+export class Indexer {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<Ended>;
+  #output = "";
+  #report = "";
+
+  constructor({ env }: IndexerOptions = {}) {
+    this.#child = spawn(process.execPath, [fileURLToPath(INDEXER_ENTRY)], {
+      env: { ...(env ?? process.env), ACME_INDEXING: "1" },
+      stdio: ["ignore", "pipe", "pipe", "pipe", "pipe"],
+    });
+    const { stdout, stderr, stdio } = this.#child;
+    for (const stream of [stdout, stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => {
+        this.#output = (this.#output + text).slice(-MAX_OUTPUT);
+      });
+    }
+    const reports = stdio[3];
+    if (reports && "setEncoding" in reports) {
+      reports.setEncoding("utf8").on("data", (text: string) => {
+        this.#report += text;
+      });
+    }
+    // The end of the process says why it can't be written to.
+    stdio[4]?.on("error", () => {});
+    this.#ended = new Promise((resolve) => {
+      this.#child.on("close", (code, signal) => resolve({ code, signal }));
+      this.#child.on("error", resolve);
     });
   }
-  const channel = child.stdio[3];
-  if (channel && "setEncoding" in channel) {
-    channel.setEncoding("utf8").on("data", (text: string) => {
-      report += text;
+
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
+  /** Whether it can still be given a bundle. */
+  get isAlive(): boolean {
+    return this.#child.pid !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Ends a process that is not needed. */
+  close(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  /**
+   * Returns the tasks and queues that a bundle declares. Never rejects for what the bundle does. To be called once: the process
+   * ends after it.
+   */
+  async index(bundle: string, timeoutMs = 60_000): Promise<IndexResult> {
+    let timedOut = false;
+    const timer = setTimeout(() => {
+      timedOut = true;
+      this.close();
+    }, timeoutMs);
+    const requests = this.#child.stdio[4];
+    if (requests && "write" in requests) requests.write(`${bundle}\n`);
+    const ended = await this.#ended;
+    clearTimeout(timer);
+    if (ended instanceof Error) throw ended;
+    return this.#result(ended, timedOut ? timeoutMs : undefined);
+  }
+
+  /** `timeoutMs`: it was ended after this time. */
+  #result(
+    { code, signal }: { code: number | null; signal: string | null },
+    timeoutMs: number | undefined,
+  ): IndexResult {
+    const output = this.#output;
+    const fail = (problem: IndexProblem["code"], message: string): IndexResult => ({
+      output,
+      problem: { code: problem, message },
     });
+    if (timeoutMs !== undefined) {
+      return fail(
+        "TIMED_OUT",
+        `Loading the project's code took longer than ${timeoutMs} ms. Check for code at the top level of a file that never ends`,
+      );
+    }
+    if (!this.#report.endsWith("\n")) {
+      const how = signal ? `signal ${signal}` : `exit code ${code}`;
+      return fail("PROCESS_ENDED", `The project's code ended the process (${how}) while it was being loaded`);
+    }
+    const found = JSON.parse(this.#report) as IndexReport;
+    if ("problem" in found) return { output, problem: found.problem };
+    const checked = WorkerManifest.safeParse(found.manifest);
+    if (checked.success) return { output, manifest: checked.data };
+    return fail("INVALID_TASK", describe(found.manifest, checked.error));
   }
-  let timedOut = false;
-  const timer = setTimeout(() => {
-    timedOut = true;
-    child.kill("SIGKILL");
-  }, timeoutMs);
-  const ended = await new Promise<{ code: number | null; signal: string | null } | Error>((resolve) => {
-    child.on("close", (code, signal) => resolve({ code, signal }));
-    child.on("error", resolve);
-  });
-  clearTimeout(timer);
-  if (ended instanceof Error) throw ended;
-  const fail = (code: IndexProblem["code"], message: string): IndexResult => ({
-    output,
-    problem: { code, message },
-  });
-  if (timedOut) {
-    return fail(
-      "TIMED_OUT",
-      `Loading the project's code took longer than ${timeoutMs} ms. Check for code at the top level of a file that never ends`,
-    );
-  }
-  if (!report.endsWith("\n")) {
-    const how = ended.signal ? `signal ${ended.signal}` : `exit code ${ended.code}`;
-    return fail("PROCESS_ENDED", `The project's code ended the process (${how}) while it was being loaded`);
-  }
-  const found = JSON.parse(report) as IndexReport;
-  if ("problem" in found) return { output, problem: found.problem };
-  const checked = WorkerManifest.safeParse(found.manifest);
-  if (checked.success) return { output, manifest: checked.data };
-  return fail("INVALID_TASK", describe(found.manifest, checked.error));
 }
+
+/** Loads a bundle in a process of its own and returns the tasks and queues it declares. */
+export const indexBundle = ({ bundle, timeoutMs, ...options }: IndexOptions): Promise<IndexResult> =>
+  new Indexer(options).index(bundle, timeoutMs);
 
 /** zod identifies tasks by their index; users know them by their id. */
 function describe(manifest: WorkerManifest, error: z.ZodError): string {

@@ -3,5 +3,5 @@ const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
 
 /** The file that a container host starts: see `main.ts`. */
 export const RUNTIME_ENTRY: URL = new URL(`./main.${extension}`, import.meta.url);
-/** The file that `indexBundle` starts. */
+/** The file that an `Indexer` starts. */
 export const INDEXER_ENTRY: URL = new URL(`./indexer.${extension}`, import.meta.url);
