@@ -96,11 +96,13 @@ if (!process.env.ACME_INDEXING) {
     expect(stderr).toMatch(/trigger\/a\.ts:5:/);
   });
 
-  it("lets CommonJS packages require", async () => {
+  it("lets CommonJS packages require, and know their folder, also beside a project that declares these names", async () => {
     project({
       "node_modules/old/package.json": '{ "name": "old", "main": "index.js" }',
-      "node_modules/old/index.js": 'const { sep } = require("path"); module.exports = { sep };',
-      "trigger/a.ts": `import { sep } from "old";\nif (sep !== "/") throw new Error(sep);\n${task("a")}`,
+      "node_modules/old/index.js":
+        'const { join, sep } = require("path"); module.exports = { sep, file: join(__dirname, __filename) };',
+      "trigger/a.ts": `import { file, sep } from "old";\nimport { dirname } from "node:path";\nconst __dirname = dirname("/own/file");
+if (sep !== "/" || !file || __dirname !== "/own") throw new Error(sep);\n${task("a")}`,
     });
     expect((await buildProject(root)).manifest.tasks).toHaveLength(1);
   });
