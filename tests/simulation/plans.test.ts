@@ -51,6 +51,12 @@ test("no statement that the objects run reads a backlog, or sorts one", () => {
   expect(long).toEqual([]);
 });
 
+test("no statement is compiled again for each limit that is bound to it", () => {
+  // SQLite plans for the value of a parameter that is the whole limit (`sqlite3ExprIsInteger`), but not for `? + 0`.
+  const compiledAgain = plans.filter(({ query }) => /LIMIT\s+[?:@$]\w*(?!\w|\s*\+)/.test(query));
+  expect(compiledAgain.map(({ binding, query }) => `${binding}: ${query}`)).toEqual([]);
+});
+
 test("the seeds run what the hot paths do", () => {
   const has = (binding: string, ...parts: string[]) =>
     plans.some((plan) => plan.binding === binding && parts.every((part) => plan.query.includes(part)));

@@ -171,7 +171,7 @@ export function cancelBatch(sql: Sql, batch: BatchRow, reason: string, now: numb
 /** Returns runs after item `after` that are still to be canceled. */
 export const nextToCancel = (sql: Sql, after: number, limit: number): { idx: number; runId: string }[] =>
   sql.exec<{ idx: number; runId: string }>(
-    `SELECT idx, run_id AS runId FROM items WHERE idx > ? AND state = ${ITEM.created} ORDER BY idx LIMIT ?`,
+    `SELECT idx, run_id AS runId FROM items WHERE idx > ? AND state = ${ITEM.created} ORDER BY idx LIMIT ? + 0`,
     after,
     limit,
   );

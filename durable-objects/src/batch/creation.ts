@@ -51,7 +51,7 @@ function endOfChunk(sql: Sql, after: number): number | null {
   let characters = 0;
   let last: number | null = null;
   for (const { idx, bytes } of sql.exec<{ idx: number; bytes: number }>(
-    "SELECT idx, bytes FROM waiting WHERE idx > ? ORDER BY idx LIMIT ?",
+    "SELECT idx, bytes FROM waiting WHERE idx > ? ORDER BY idx LIMIT ? + 0",
     after,
     MAX_ITEMS,
   )) {

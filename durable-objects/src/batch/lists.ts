@@ -38,7 +38,7 @@ export const listResults = (sql: Sql, after: number, limit: number): BatchResult
       result: string | null;
     }>(
       `SELECT items.idx, task, state, run_id, error, error_code, result FROM items LEFT JOIN results ON results.idx = items.idx
-       WHERE items.idx > ? AND state IN (?, ?) ORDER BY items.idx LIMIT ?`,
+       WHERE items.idx > ? AND state IN (?, ?) ORDER BY items.idx LIMIT ? + 0`,
       after,
       ITEM.refused,
       ITEM.over,

@@ -95,7 +95,7 @@ export class HostRegistry {
   /** Returns hosts, the latest to register first. */
   list(limit: number): RegisteredHostRecord[] {
     return this.#sql
-      .exec<HostRow>("SELECT * FROM hosts ORDER BY registered_at DESC, host_id LIMIT ?", limit)
+      .exec<HostRow>("SELECT * FROM hosts ORDER BY registered_at DESC, host_id LIMIT ? + 0", limit)
       .map(recordOf);
   }
 

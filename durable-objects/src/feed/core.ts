@@ -97,7 +97,7 @@ function dropOldest(sql: Sql, maxBytes: number): void {
   let dropped = 0;
   while (bytes > maxBytes) {
     const rows = sql.exec<{ id: number; bytes: number }>(
-      `SELECT id, length(message) + coalesce(length(properties), 0) + ${LINE_BYTES} AS bytes FROM logs WHERE id < ? ORDER BY id LIMIT ?`,
+      `SELECT id, length(message) + coalesce(length(properties), 0) + ${LINE_BYTES} AS bytes FROM logs WHERE id < ? ORDER BY id LIMIT ? + 0`,
       last,
       DELETE_AT_ONCE,
     );
@@ -124,7 +124,7 @@ export const lastLine = (sql: Sql): number =>
  */
 export function logsAfter(sql: Sql, after: number, limit: number): LogPage {
   const lines = sql
-    .exec<LogRow>(`SELECT ${COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ?`, after, limit)
+    .exec<LogRow>(`SELECT ${COLUMNS} FROM logs WHERE id > ? ORDER BY id LIMIT ? + 0`, after, limit)
     .map(lineOf);
   return { previous: lines[0] ? lines[0].seq - 1 : after, lines };
 }
@@ -142,7 +142,7 @@ export function listLogs(sql: Sql, { after, limit, levels, text, last }: LogFilt
     values.push(text.toLowerCase());
   }
   const rows = sql.exec<LogRow>(
-    `SELECT ${COLUMNS} FROM logs WHERE ${conditions.join(" AND ")} ORDER BY id ${last ? "DESC" : ""} LIMIT ?`,
+    `SELECT ${COLUMNS} FROM logs WHERE ${conditions.join(" AND ")} ORDER BY id ${last ? "DESC" : ""} LIMIT ? + 0`,
     ...values,
     limit,
   );

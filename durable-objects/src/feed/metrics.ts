@@ -33,7 +33,7 @@ export function listMetrics(
   { from, to, limit }: { from: number; to: number; limit: number },
 ): MetricPoint[] {
   const rows = sql.exec<{ body: string }>(
-    "SELECT body FROM metrics WHERE name = ? AND time >= ? AND time <= ? ORDER BY time, seq LIMIT ?",
+    "SELECT body FROM metrics WHERE name = ? AND time >= ? AND time <= ? ORDER BY time, seq LIMIT ? + 0",
     name,
     from,
     to,

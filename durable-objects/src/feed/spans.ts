@@ -67,7 +67,7 @@ export function spansAfter(sql: Sql, after: number, limit: number): StoredSpans 
     // Read in pieces, so that a page of large spans does not read many more rows than it returns.
     const piece = Math.min(500, limit - spans.length);
     const rows = sql.exec<{ seq: number; body: string }>(
-      "SELECT seq, body FROM spans WHERE seq > ? ORDER BY seq LIMIT ?",
+      "SELECT seq, body FROM spans WHERE seq > ? ORDER BY seq LIMIT ? + 0",
       last,
       piece,
     );

@@ -6,7 +6,11 @@ export type SqlValue = string | number | null;
 export type SqlRow = Record<string, SqlValue>;
 
 export interface Sql {
-  /** Runs one statement and returns all of its rows. */
+  /**
+   * Runs one statement and returns all of its rows. A limit that is a parameter is written `LIMIT ? + 0`: SQLite plans a statement
+   * for the value of a bare `LIMIT ?`, and compiles it again each time that a value is bound, which takes longer than most
+   * statements run.
+   */
   exec<T extends SqlRow = SqlRow>(query: string, ...bindings: SqlValue[]): T[];
   /** Runs `work` in one transaction. If it throws, nothing is kept. */
   transaction<T>(work: () => T): T;

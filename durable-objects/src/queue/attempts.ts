@@ -268,7 +268,7 @@ const firstLine = (error: TaskRunError): string =>
  */
 export function loseSession(q: QueueContext, sessionId: string, reason: string, limit: number): number {
   const rows = q.sql.exec<RunTableRow>(
-    "SELECT * FROM runs WHERE slot = 1 AND session_id = ? LIMIT ?",
+    "SELECT * FROM runs WHERE slot = 1 AND session_id = ? LIMIT ? + 0",
     sessionId,
     limit,
   );

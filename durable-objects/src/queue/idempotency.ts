@@ -47,7 +47,7 @@ export function resetKey(q: QueueContext, task: string, key: string): boolean {
 export function dropExpiredKeys(q: QueueContext, table: "idempotency" | "debounces", limit: number): number {
   return q.sql.exec(
     `DELETE FROM ${table} WHERE (task, key) IN
-       (SELECT task, key FROM ${table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ?) RETURNING 1 AS dropped`,
+       (SELECT task, key FROM ${table} WHERE expires_at <= ? ORDER BY expires_at LIMIT ? + 0) RETURNING 1 AS dropped`,
     q.now,
     limit,
   ).length;

@@ -22,7 +22,7 @@ export function addMessage(q: QueueContext, message: Message): void {
 export const messagesAfter = (q: QueueContext, id: number, limit: number): QueuedMessage[] =>
   q.sql
     .exec<{ id: number; body: string }>(
-      "SELECT id, body FROM messages WHERE id > ? ORDER BY id LIMIT ?",
+      "SELECT id, body FROM messages WHERE id > ? ORDER BY id LIMIT ? + 0",
       id,
       limit,
     )

@@ -37,7 +37,7 @@ export function releaseParked(
   const brought = [...q.unknownTasks].filter((task) => tasks.has(task));
   if (brought.length === 0) return false;
   const parked = q.sql.exec<RunTableRow>(
-    `SELECT * FROM runs WHERE status = 'PENDING_VERSION' AND task IN (SELECT value FROM json_each(?)) LIMIT ?`,
+    `SELECT * FROM runs WHERE status = 'PENDING_VERSION' AND task IN (SELECT value FROM json_each(?)) LIMIT ? + 0`,
     JSON.stringify(brought),
     limit,
   );

@@ -37,7 +37,7 @@ export function pendingProjection(
 ): { rows: RunRow[]; cursor: ProjectionCursor } {
   const from = after ?? projectionCursor(q, target);
   const rows = q.sql.exec<RunTableRow>(
-    "SELECT * FROM runs WHERE version >= ?1 AND (version, seq) > (?1, ?2) ORDER BY version, seq LIMIT ?3",
+    "SELECT * FROM runs WHERE version >= ?1 AND (version, seq) > (?1, ?2) ORDER BY version, seq LIMIT ?3 + 0",
     from.version,
     from.seq,
     limit,

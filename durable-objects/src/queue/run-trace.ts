@@ -23,7 +23,7 @@ export function runTrace(q: QueueContext, runId: string): RunTrace | null {
   if (!row) return null;
   const spec = specOf(row);
   const events = q.sql.exec<{ time: number; type: string; message: string }>(
-    "SELECT time, type, message FROM events WHERE seq = ? ORDER BY ordinal LIMIT ?",
+    "SELECT time, type, message FROM events WHERE seq = ? ORDER BY ordinal LIMIT ? + 0",
     row.seq,
     MAX_EVENTS,
   );

@@ -12,13 +12,13 @@ export const TIMER_BATCH = 500;
 /** Does what is due. Returns true when there may be more. */
 export function runTimers(q: QueueContext): boolean {
   const dueRuns = q.sql.exec<RunTableRow>(
-    "SELECT * FROM runs WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+    "SELECT * FROM runs WHERE due_at <= ? ORDER BY due_at LIMIT ? + 0",
     q.now,
     TIMER_BATCH,
   );
   for (const run of dueRuns) runDue(q, run);
   const expired = q.sql.exec<RunTableRow>(
-    "SELECT * FROM runs WHERE ttl_at <= ? ORDER BY ttl_at LIMIT ?",
+    "SELECT * FROM runs WHERE ttl_at <= ? ORDER BY ttl_at LIMIT ? + 0",
     q.now,
     TIMER_BATCH,
   );

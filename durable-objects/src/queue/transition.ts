@@ -95,13 +95,13 @@ export interface Lessee {
 
 /** The first runs of a key, of those with the same named limits. */
 const next = (limits: string): string =>
-  `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 AND limits = ${limits} ORDER BY order_at, seq LIMIT ?2`;
+  `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 AND limits = ${limits} ORDER BY order_at, seq LIMIT ?2 + 0`;
 const NEXT = next("?3");
 /** A run keeps the deployment of its first dequeue for all of its attempts. */
 const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?3, ttl_at = NULL, version = ?4,
    updated_at = ?5, host_id = ?6, session_id = ?7, deployment_id = coalesce(deployment_id, ?8)`;
 const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${next("?9")}) RETURNING *`;
-const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2) RETURNING *`;
+const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2 + 0) RETURNING *`;
 
 /** Leases the first pending runs of each key and its limits, as many as `turns` says. Returns the new rows in the order of the queue. */
 export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Turn[]): RunTableRow[] {

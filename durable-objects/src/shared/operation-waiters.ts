@@ -30,7 +30,7 @@ function waitersAfter(sql: Sql, last: OperationWaiter): OperationWaiter[] {
   return sql
     .exec<{ run_id: string; attempt: number; number: number }>(
       `SELECT run_id, attempt, number FROM waiters WHERE (run_id, attempt, number) > (?, ?, ?)
-       ORDER BY run_id, attempt, number LIMIT ?`,
+       ORDER BY run_id, attempt, number LIMIT ? + 0`,
       last.runId,
       last.attempt,
       last.number,

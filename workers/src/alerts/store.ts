@@ -212,7 +212,7 @@ export class AlertStore {
     return this.#sql
       .exec<Row>(
         `UPDATE deliveries SET attempts = attempts + 1, next_at = ? WHERE number IN (
-           SELECT number FROM deliveries WHERE status = 'pending' AND next_at <= ? ORDER BY next_at LIMIT ?) RETURNING *`,
+           SELECT number FROM deliveries WHERE status = 'pending' AND next_at <= ? ORDER BY next_at LIMIT ? + 0) RETURNING *`,
         now + LEASE_MS,
         now,
         limit,
@@ -257,7 +257,7 @@ export class AlertStore {
     const rows = this.#sql
       .exec<Row>(
         `SELECT * FROM deliveries WHERE number < ?1 AND (?2 IS NULL OR channel_id = ?2) AND (?3 IS NULL OR status = ?3)
-         ORDER BY number DESC LIMIT ?4`,
+         ORDER BY number DESC LIMIT ?4 + 0`,
         after ?? Number.MAX_SAFE_INTEGER,
         channel ?? null,
         status ?? null,

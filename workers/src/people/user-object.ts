@@ -70,13 +70,13 @@ export class UserObject extends DurableObject<Bindings> implements UserRpc {
       );
       sql.exec(
         `DELETE FROM payloads WHERE environment = ? AND task = ? AND number NOT IN (
-          SELECT number FROM payloads WHERE environment = ? AND task = ? ORDER BY number DESC LIMIT ?)`,
+          SELECT number FROM payloads WHERE environment = ? AND task = ? ORDER BY number DESC LIMIT ? + 0)`,
         ...of,
         ...of,
         PREFERENCE_LIMITS.payloadsPerTask,
       );
       sql.exec(
-        "DELETE FROM payloads WHERE number NOT IN (SELECT number FROM payloads ORDER BY number DESC LIMIT ?)",
+        "DELETE FROM payloads WHERE number NOT IN (SELECT number FROM payloads ORDER BY number DESC LIMIT ? + 0)",
         PREFERENCE_LIMITS.payloads,
       );
     });

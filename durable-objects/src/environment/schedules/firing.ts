@@ -31,7 +31,7 @@ export interface FiringContext {
 /** Picks at most `limit` due schedules and prepares the runs of their ticks. Returns how many it picked. */
 export function pickDue(sql: Sql, context: FiringContext, limit: number): number {
   const due = sql.exec<ScheduleRow>(
-    "SELECT * FROM schedules WHERE due_at <= ? ORDER BY due_at LIMIT ?",
+    "SELECT * FROM schedules WHERE due_at <= ? ORDER BY due_at LIMIT ? + 0",
     context.now,
     limit,
   );
@@ -64,7 +64,7 @@ function pick(sql: Sql, context: FiringContext, row: ScheduleRow): void {
 }
 
 export const firingsAfter = (sql: Sql, seq: number, limit: number): Firing[] =>
-  sql.exec<Firing>("SELECT * FROM firings WHERE seq > ? ORDER BY seq LIMIT ?", seq, limit);
+  sql.exec<Firing>("SELECT * FROM firings WHERE seq > ? ORDER BY seq LIMIT ? + 0", seq, limit);
 
 export const hasFirings = (sql: Sql): boolean =>
   sql.exec("SELECT 1 AS found FROM firings LIMIT 1").length > 0;

@@ -57,7 +57,7 @@ export const countSchedules = (sql: Sql): number =>
 
 export const listSchedules = (sql: Sql, page: number, perPage: number): ScheduleRow[] =>
   sql.exec<ScheduleRow>(
-    "SELECT * FROM schedules ORDER BY seq DESC LIMIT ? OFFSET ?",
+    "SELECT * FROM schedules ORDER BY seq DESC LIMIT ? + 0 OFFSET ?",
     perPage,
     (page - 1) * perPage,
   );
