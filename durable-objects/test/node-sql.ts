@@ -1,15 +1,18 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import type { Sql, SqlRow, SqlValue } from "../src/lib/sql.ts";
 
+/** The statements of a database that are compiled, by their text. */
+export type Statements = Map<string, StatementSync>;
+
 /**
  * The cores' storage over plain Node's SQLite, with savepoints for nested transactions as workerd has them. `onPrepare`: called
- * with each statement before it is first run.
+ * with each statement before it is first run. `statements`: those that the database's earlier users have compiled.
  */
 export function nodeSql(
   database = new DatabaseSync(":memory:"),
   onPrepare: (query: string) => void = () => {},
+  statements: Statements = new Map(),
 ): Sql {
-  const statements = new Map<string, StatementSync>();
   let depth = 0;
   const prepared = (query: string): StatementSync => {
     let statement = statements.get(query);
@@ -25,15 +28,15 @@ export function nodeSql(
       prepared(query).all(...bindings) as unknown as T[],
     transaction<T>(work: () => T): T {
       const name = `level_${depth}`;
-      database.exec(`SAVEPOINT ${name}`);
+      prepared(`SAVEPOINT ${name}`).run();
       depth += 1;
       try {
         const result = work();
-        database.exec(`RELEASE ${name}`);
+        prepared(`RELEASE ${name}`).run();
         return result;
       } catch (error) {
-        database.exec(`ROLLBACK TO ${name}`);
-        database.exec(`RELEASE ${name}`);
+        prepared(`ROLLBACK TO ${name}`).run();
+        prepared(`RELEASE ${name}`).run();
         throw error;
       } finally {
         depth -= 1;

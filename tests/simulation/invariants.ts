@@ -119,9 +119,9 @@ export class Invariants {
         if (isFinal(status) && slot === 0) this.#unfinished.delete(id);
         else this.#unfinished.add(id);
       },
-      (queueKey, database) => {
-        this.slots.written(queueKey, database);
-        this.named.written(queueKey, database);
+      (queueKey, slots) => {
+        this.slots.written(queueKey, slots);
+        this.named.written(queueKey, slots);
       },
     );
     this.fairness.check();

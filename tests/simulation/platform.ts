@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { nodeSql } from "../../durable-objects/test/node-sql.ts";
+import { nodeSql, type Statements } from "../../durable-objects/test/node-sql.ts";
 import { type Faults, LONG_DELAY_MS } from "./faults.ts";
 import { Instance } from "./instance.ts";
 import { Link, type ObjectSocket, OPEN, socketOf } from "./sockets.ts";
@@ -20,6 +20,7 @@ class Slot {
   readonly binding: string;
   readonly name: string;
   readonly database = new DatabaseSync(":memory:");
+  readonly statements: Statements = new Map();
   alarmAt: number | null = null;
   instance: Instance | null = null;
   /** Null: the connection is not open yet. */
@@ -293,7 +294,8 @@ export class Platform {
   }
 
   #context(slot: Slot, instance: Instance) {
-    const sql = nodeSql(slot.database, (query) => this.onStatement(slot.binding, slot.database, query));
+    const { binding, database, statements } = slot;
+    const sql = nodeSql(database, (query) => this.onStatement(binding, database, query), statements);
     let depth = 0;
     const check = () => {
       if (!instance.hasStorage) throw new Error("simulated: a dead object reached for its storage");

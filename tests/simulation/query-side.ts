@@ -17,6 +17,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
   readonly #faults: () => Faults;
   readonly #database = new DatabaseSync(":memory:");
   readonly #repository = d1Repository(d1(this.#database));
+  readonly #version: StatementSync;
   /** Rows of calls in flight. */
   #late = 0;
 
@@ -24,6 +25,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     this.#world = world;
     this.#faults = faults;
     for (const script of Object.values(sqliteMigrations.migrations)) this.#database.exec(script);
+    this.#version = this.#database.prepare("SELECT version FROM runs WHERE id = ?");
   }
 
   close(): void {
@@ -59,9 +61,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
 
   /** Version of a run's row; undefined: there is none. */
   versionOf(runId: string): number | undefined {
-    return this.#database.prepare("SELECT version FROM runs WHERE id = ?").get(runId)?.version as
-      | number
-      | undefined;
+    return this.#version.get(runId)?.version as number | undefined;
   }
 
   /** Rows as they are stored, with columns for names. */

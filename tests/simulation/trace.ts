@@ -1,5 +1,8 @@
 import { createHash } from "node:crypto";
 
+/** Lines are hashed together, as many at a time as have this many characters: each call of the hash takes as long as a kilobyte. */
+const HASHED_TOGETHER = 64 * 1024;
+
 /**
  * Everything that happened in a seed, in order. The hash shows whether two runs of a seed did the same, and the lines about one
  * run show how it came to break an invariant. Lines are kept only when somebody will read them.
@@ -7,19 +10,27 @@ import { createHash } from "node:crypto";
 export class Trace {
   readonly #hash = createHash("sha256");
   readonly #lines: string[] | null;
+  #unhashed = "";
 
   constructor(keep: boolean) {
     this.#lines = keep ? [] : null;
   }
 
   add(line: string): void {
-    this.#hash.update(line);
+    this.#unhashed += line;
+    if (this.#unhashed.length > HASHED_TOGETHER) this.#hashAll();
     this.#lines?.push(line);
   }
 
   /** Ends the trace. */
   digest(): string {
+    this.#hashAll();
     return this.#hash.digest("hex").slice(0, 32);
+  }
+
+  #hashAll(): void {
+    this.#hash.update(this.#unhashed);
+    this.#unhashed = "";
   }
 
   /** The last `limit` lines that name one of `words`, shortened; without words, the last lines of all. */

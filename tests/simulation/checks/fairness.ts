@@ -1,12 +1,17 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { StatementSync } from "node:sqlite";
 import { RunStatus } from "@acme/sdk/contract";
-import type { RunChange } from "./run-changes.ts";
+import type { RunChange, RunState } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
 /** A window is judged once each sibling should have had this many turns. */
 const TURNS = 20;
 /** Least part of its fair share that a sibling must have had by then. */
 const LEAST_SHARE = 0.7;
+
+const FIRST_PENDING = `SELECT id, seq, order_at, version FROM runs
+  WHERE status = 'PENDING' AND concurrency_key = ? AND limits = ? ORDER BY order_at, seq LIMIT 1`;
+
+type FirstPending = Pick<RunState, "id" | "seq" | "order_at" | "version">;
 
 interface Sibling {
   pending: number;
@@ -24,6 +29,8 @@ export class Fairness {
   readonly #measuresShares: boolean;
   /** Siblings by parent. */
   readonly #groups = new Map<string, Map<string, Sibling>>();
+  /** By queue key. */
+  readonly #firstPending = new Map<string, StatementSync>();
   #windows = 0;
 
   /** `firstOf`: the queue that a partition belongs to. */
@@ -84,17 +91,11 @@ export class Fairness {
 
   /** No run of its key, with the same named limits, that was pending before this lease had an earlier place. */
   #checkOrder({ database, queueKey, after }: RunChange): void {
-    const first = firstPending(database, after.concurrency_key, after.limits);
+    const statement = this.#firstPending.get(queueKey) ?? database.prepare(FIRST_PENDING);
+    this.#firstPending.set(queueKey, statement);
+    const first = statement.get(after.concurrency_key, after.limits) as FirstPending | undefined;
     if (!first || first.version >= after.version) return;
     if (first.order_at < after.order_at || (first.order_at === after.order_at && first.seq < after.seq))
       this.#violations.report(6, `${after.id} of queue ${queueKey} was leased before ${first.id}`);
   }
 }
-
-const firstPending = (database: DatabaseSync, key: string, limits: string) =>
-  database
-    .prepare(
-      `SELECT id, seq, order_at, version FROM runs WHERE status = 'PENDING' AND concurrency_key = ? AND limits = ?
-       ORDER BY order_at, seq LIMIT 1`,
-    )
-    .get(key, limits) as { id: string; seq: number; order_at: number; version: number } | undefined;

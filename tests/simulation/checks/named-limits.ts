@@ -1,10 +1,7 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { ENVIRONMENT_KEY_LENGTH, type NamedLimitManifest } from "@acme/sdk/contract";
-import { hasRuns } from "./run-changes.ts";
+import { type HeldSlots, hasRuns } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
-
-const HELD = `SELECT limits, concurrency_key AS key, count(*) AS n FROM runs WHERE slot = 1 AND limits <> ''
-  GROUP BY limits, concurrency_key`;
 
 /** Slots held by name of a limit, and by name and key. */
 type Held = Map<string, number>;
@@ -17,7 +14,6 @@ export class NamedLimitSlots {
   readonly #held = new Map<string, Held>();
   /** By environment key. */
   readonly #environments = new Map<string, Held>();
-  readonly #statements = new Map<string, StatementSync>();
   /** Most slots of one limit that were held at once. */
   #most = 0;
 
@@ -30,17 +26,16 @@ export class NamedLimitSlots {
     return this.#most;
   }
 
-  /** Counts the rows themselves: the counters are what is checked. */
-  written(queueKey: string, database: DatabaseSync): void {
-    const statement = this.#statements.get(queueKey) ?? database.prepare(HELD);
-    this.#statements.set(queueKey, statement);
+  written(queueKey: string, slots: readonly HeldSlots[]): void {
     const held: Held = new Map();
     const add = (counted: string, n: number) => held.set(counted, (held.get(counted) ?? 0) + n);
-    for (const { limits, key, n } of statement.all() as { limits: string; key: string; n: number }[])
+    for (const { limits, key, n } of slots) {
+      if (limits === "") continue;
       for (const name of limits.split(",")) {
         add(name, n);
         add(`${name} ${key}`, n);
       }
+    }
     const before = this.#held.get(queueKey) ?? new Map<string, number>();
     this.#held.set(queueKey, held);
     const environment = queueKey.slice(0, ENVIRONMENT_KEY_LENGTH);

@@ -30,6 +30,21 @@ export interface RunChange {
   after: RunState;
 }
 
+/** Slots that runs of one concurrency key and of the same named limits hold in one queue. */
+export interface HeldSlots {
+  /** Names of limits, separated by commas; "": none. */
+  limits: string;
+  /** "": none. */
+  key: string;
+  n: number;
+}
+
+interface ReadQueue {
+  changed: StatementSync;
+  held: StatementSync;
+  version: number;
+}
+
 /** A move from one status to another, as `FROM → TO`. */
 export type Edge = `${RunStatus} → ${RunStatus}`;
 
@@ -39,16 +54,19 @@ export class RunChanges {
   /** Every move of a run that was made so far, also those of one step that made several. */
   readonly edges = new Set<Edge>();
   readonly #platform: Platform;
-  readonly #queues = new Map<string, { changed: StatementSync; version: number }>();
+  readonly #queues = new Map<string, ReadQueue>();
 
   constructor(platform: Platform) {
     this.#platform = platform;
   }
 
-  /** Calls `onChange` for each changed run, and `onQueue` for each queue that was written to. */
+  /**
+   * Calls `onChange` for each changed run, and `onQueue` for each queue that was written to, with the slots that are held there. They
+   * are counted from the rows themselves: the objects' counters are what is checked.
+   */
   read(
     onChange: (change: RunChange) => void,
-    onQueue: (queueKey: string, database: DatabaseSync) => void,
+    onQueue: (queueKey: string, slots: readonly HeldSlots[]) => void,
   ): void {
     for (const [queueKey, database] of this.#platform.written("QUEUE")) {
       const queue = this.#queue(queueKey, database);
@@ -60,7 +78,7 @@ export class RunChanges {
         this.runs.set(after.id, after);
         onChange({ queueKey, environmentKey, database, before, after });
       }
-      onQueue(queueKey, database);
+      onQueue(queueKey, queue.held.all() as unknown as HeldSlots[]);
     }
   }
 
@@ -76,7 +94,7 @@ export class RunChanges {
     );
   }
 
-  #queue(queueKey: string, database: DatabaseSync) {
+  #queue(queueKey: string, database: DatabaseSync): ReadQueue | null {
     let queue = this.#queues.get(queueKey);
     if (!queue) {
       if (!hasRuns(database)) return null;
@@ -86,6 +104,10 @@ export class RunChanges {
           `SELECT seq, id, task, status, slot, concurrency_key, limits, order_at, token, attempt, journal_attempt,
              session_id, version, tags, error_message
            FROM runs WHERE version > ? ORDER BY version, seq`,
+        ),
+        held: database.prepare(
+          `SELECT limits, concurrency_key AS key, count(*) AS n FROM runs WHERE slot = 1
+           GROUP BY concurrency_key, limits`,
         ),
         version: 0,
       };

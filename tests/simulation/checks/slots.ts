@@ -1,9 +1,7 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { ENVIRONMENT_KEY_LENGTH, type QueueLimits, RunStatus } from "@acme/sdk/contract";
-import { hasRuns, type RunChange } from "./run-changes.ts";
+import { type HeldSlots, hasRuns, type RunChange } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
-
-const HELD = "SELECT concurrency_key AS key, count(*) AS n FROM runs WHERE slot = 1 GROUP BY concurrency_key";
 
 /** Queues, and their limits over all partitions. */
 export interface LimitedPlaces {
@@ -34,7 +32,6 @@ export class Slots {
   /** By key of the first partition. */
   readonly #queues = new Map<string, Held>();
   readonly #environments = new Map<string, number>();
-  readonly #statements = new Map<string, StatementSync>();
 
   constructor(violations: Violations, places: LimitedPlaces, environmentLimit: number) {
     this.#violations = violations;
@@ -47,19 +44,15 @@ export class Slots {
       this.#violations.report(3, `${after.id} is suspended and holds a slot`);
   }
 
-  /** Counts the rows themselves: the counters are what is checked. */
-  written(queueKey: string, database: DatabaseSync): void {
+  written(queueKey: string, slots: readonly HeldSlots[]): void {
     const first = this.#places.firstOf(queueKey);
     const limits = this.#places.limits.get(first);
     const limit = limits?.concurrencyLimit ?? Number.POSITIVE_INFINITY;
     const total = limits?.totalConcurrencyLimit ?? Number.POSITIVE_INFINITY;
-    const statement = this.#statements.get(queueKey) ?? database.prepare(HELD);
-    this.#statements.set(queueKey, statement);
-    const rows = statement.all() as { key: string; n: number }[];
     const held: Held = nothing();
-    for (const { key, n } of rows) {
+    for (const { key, n } of slots) {
       held.all += n;
-      held.keys.set(key, n);
+      held.keys.set(key, (held.keys.get(key) ?? 0) + n);
     }
     const before = this.#held.get(queueKey) ?? nothing();
     this.#held.set(queueKey, held);
