@@ -8,7 +8,7 @@ NODE=${NODE:-$(node -p 'fs.realpathSync(process.execPath)')}
 NPM=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
 
 if docker image inspect "$NAME" >/dev/null 2>&1; then
-  echo "$NAME is there already. To build it again: docker image rm $NAME"
+  echo "$NAME exists already. To build it again, first run: docker image rm $NAME"
   exit 0
 fi
 command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2; exit 1; }
@@ -26,7 +26,7 @@ cp "$NODE" "$root/usr/local/bin/node"
 cp -a "$NPM" "$root/usr/local/lib/node_modules/npm"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
 ln -s ../lib/node_modules/npm/bin/npx-cli.js "$root/usr/local/bin/npx"
-# A network that inspects TLS has certificates of its own, which this machine trusts.
+# A network that inspects TLS uses its own certificates, which this machine trusts.
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 tar -C "$root" -c . | docker import \
   -c 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \

@@ -21,7 +21,7 @@ export interface BuiltProject {
   manifest: WorkerManifest;
   /** What the project's code printed while it was loaded. */
   output: string;
-  /** What it needs in addition to its bundle. Null: nothing, so only the bundle is deployed. */
+  /** What the project needs in addition to its bundle. Null: nothing, so only the bundle is deployed. */
   image: ImageNeeds | null;
   /** Variables that its build extensions set in the environment. */
   variables: VariableGroup[];

@@ -9,7 +9,7 @@ interface HostService {
 
 const DATA = "/var/lib/acme-host";
 const TOKEN = "/etc/acme/host-token";
-/** Longer than a host's default drain time (20 s) plus the time to give back the rest. */
+/** Longer than a host's default drain time (20 s) plus the time to return the remaining runs. */
 const STOP_SECONDS = 60;
 
 /** Returns the command that runs this CLI, wherever it is installed. */
@@ -53,7 +53,7 @@ LoadCredential=host-token:${TOKEN}
 Environment=ACME_HOST_TOKEN_FILE=%d/host-token
 ExecStart=${command}
 StateDirectory=acme-host
-# SIGTERM drains the host; what it started is killed only after it.
+# SIGTERM drains the host; the processes that it started are killed only after that.
 KillMode=mixed
 TimeoutStopSec=${stopSeconds(args)}
 Restart=always
@@ -85,7 +85,7 @@ services:
     volumes:
       - /var/run/docker.sock:/var/run/docker.sock
       - ${DATA}:${DATA}
-    # The rules that separate runs from the machine's networks are made in the machine's own network.
+    # The rules that separate runs from the machine's networks are set in the machine's own network namespace.
     network_mode: host
     cap_add: [NET_ADMIN]
     restart: unless-stopped

@@ -12,7 +12,10 @@ const EXPECTED = new Set([
   "BatchTriggerError",
 ]);
 
-/** By name, because loading the classes would delay commands that do not need them. Errors of the API have a status. */
+/**
+ * Compared by name, because loading the classes would delay commands that do not need them. API errors have a
+ * status.
+ */
 function isExpected(error: Error): boolean {
   return (
     EXPECTED.has(error.name) || error.name === "TriggerApiError" || error.name === "TriggerApiConnectionError"

@@ -68,7 +68,7 @@ Examples:
 Environment variables:
   ACME_API_URL        the server, like http://127.0.0.1:8787
   ACME_ACCESS_TOKEN   personal access token (tr_pat_…), instead of a login
-  ACME_SECRET_KEY     an environment's key (tr_prod_…), for runs and the rest
+  ACME_SECRET_KEY     an environment's key (tr_prod_…), for runs, queues, …
   ACME_PROFILE        login to use, of those that \`acme profiles\` lists
   ACME_PROJECT_REF    project, instead of the configuration's
   NO_COLOR            no colors

@@ -68,12 +68,12 @@ function welcome(server: RunningServer, options: ServeOptions): string {
     ["Dashboard", server.dashboardUrl],
     ["Project", server.projectRef],
     ["Keys", server.localFile],
-    ["Runs", server.executor === "docker" ? "in containers" : "in processes of this machine"],
+    ["Runs", server.executor === "docker" ? "in containers" : "in processes on this machine"],
   ];
   const steps: [string, string][] = [
-    ["acme init", "add a configuration and an example task to the project there"],
-    ["acme dev", "run its tasks, again whenever a file is saved"],
-    ["acme deploy", "make it a version that runs here"],
+    ["acme init", "add a configuration and an example task to the project"],
+    ["acme dev", "execute its tasks; reload them whenever a file is saved"],
+    ["acme deploy", "deploy a version that runs on this server"],
   ];
   const columns = ([name, text]: [string, string]) => `  ${style("dim", name.padEnd(12))} ${text}`;
   return [

@@ -192,7 +192,7 @@ describe("a new user, with the packages alone", { timeout: BUILD_MS }, () => {
       "acme:deploy": "acme deploy",
     });
     const again = await run(project, acme, ["init", "--yes"]);
-    expect(again).toContain("Everything was there already");
+    expect(again).toContain("Nothing was missing");
     expect(readFileSync(join(project, "package.json"), "utf8")).toBe(before);
   });
 

@@ -9,12 +9,12 @@ export function branchesApi(access: ApiAccess, projectRef: string) {
   const base = `/api/v1/projects/${encodeURIComponent(projectRef)}`;
   const of = (parent: BranchParent): string => (parent === "dev" ? "DEVELOPMENT" : "PREVIEW");
   return {
-    /** Archived ones too. */
+    /** Lists the branches, including archived ones. */
     async list(parent: BranchParent): Promise<ProjectEnvironment[]> {
       const { data } = await call(access, ListEnvironmentsResponse, "GET", `${base}/environments`);
       return data.filter(({ branch, type }) => branch !== null && type === of(parent));
     },
-    /** The one that is there is given back; an archived one is restored. */
+    /** Creates a branch. An existing one is returned, and an archived one is restored. */
     create: (branch: string, parent: BranchParent): Promise<ProjectEnvironment> =>
       call(access, ProjectEnvironment, "POST", `${base}/environments`, { type: "branch", branch, parent }),
     archive: (branch: string, parent: BranchParent): Promise<ProjectEnvironment> =>
@@ -23,8 +23,8 @@ export function branchesApi(access: ApiAccess, projectRef: string) {
 }
 
 /**
- * The same access for a branch of its environment: with an access token the branch is created if it is missing; with a secret key
- * it has to be there.
+ * Returns the same access for a branch of its environment. With an access token the branch is created if it
+ * is missing; with a secret key it must exist.
  */
 export async function inBranch(access: ApiAccess, parent: BranchParent, branch: string): Promise<ApiAccess> {
   if (access.environment === undefined) return { ...access, branch };
@@ -33,7 +33,9 @@ export async function inBranch(access: ApiAccess, parent: BranchParent, branch: 
   return { ...access, environment: `${ref}/${slug}` };
 }
 
-/** The same for a branch that has to be there, with an access token. @throws CliError where it is not */
+/**
+ * Returns the same access for an existing branch, with an access token. @throws CliError if it does not exist
+ */
 export async function inOwnBranch(access: ApiAccess, ref: string, branch: string): Promise<ApiAccess> {
   const found = (await branchesApi(access, ref).list("dev")).find((each) => each.branch === branch);
   if (found) return { ...access, environment: `${ref}/${found.slug}` };

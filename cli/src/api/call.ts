@@ -65,7 +65,7 @@ export async function call<T>(
   throw new CliError(`${apiUrl} did not answer like an Acme server. Check that ACME_API_URL is correct.`);
 }
 
-/** Whose branch the call is for: other environments have none. */
+/** The environments that have branches, each with the variables that name the branch of a call. */
 const VARIABLES = {
   preview: ["ACME_PREVIEW_BRANCH", "TRIGGER_PREVIEW_BRANCH"],
   dev: ["ACME_DEV_BRANCH", "TRIGGER_DEV_BRANCH"],

@@ -3,7 +3,7 @@ const LEFT_OUT: readonly { names: RegExp; why: string }[] = [
   {
     names:
       /^(chat|chatEvent|ChatChunkTooLargeError|isChatChunkTooLargeError|markChatAgentRunForStreamsWarning|prompts|sessions|SessionHandle|SessionInputChannel|SessionOutputChannel|skills|toolTask|ai)(\.|$)|^@trigger\.dev\/sdk\/(ai|chat|chat-server)(\/|$)/,
-    why: "is for AI agents (chat, prompts, sessions, skills), which are not part of Acme: call a model in the task's own code, and send what it says with streams.pipe()",
+    why: "is for AI agents (chat, prompts, sessions, skills), which are not part of Acme: call a model in the task's own code, and send its output with streams.pipe()",
   },
   {
     names:
@@ -16,7 +16,7 @@ const LEFT_OUT: readonly { names: RegExp; why: string }[] = [
   },
   {
     names: /^query\.dashboards(\.|$)/,
-    why: "is for dashboards of Trigger.dev's cloud: ask with query.execute()",
+    why: "is for dashboards of Trigger.dev's cloud: use query.execute() instead",
   },
 ];
 

@@ -38,7 +38,7 @@ export class AdminClient {
     const token = process.env.ACME_ADMIN_TOKEN ?? read("secrets.json").adminToken;
     if (apiUrl && token) return new AdminClient(apiUrl.replace(/\/+$/, ""), token);
     throw new CliError(
-      "The server's address or its admin token is missing: set ACME_API_URL and ACME_ADMIN_TOKEN, or name the data folder of a server here with --data DIR.",
+      "The server's address or its admin token is missing: set ACME_API_URL and ACME_ADMIN_TOKEN, or name the data folder of a server on this machine with --data DIR.",
     );
   }
 

@@ -17,9 +17,9 @@ export function addRebuildCommand(group: Command): void {
   withServer(
     group
       .command("rebuild")
-      .description("have the objects send all of their runs to the query side (D1, Postgres) again")
+      .description("make the objects send all of their runs to the query side (D1, Postgres) again")
       .option("--organization <slug>", "only this organization")
-      .option("--id <id>", "go on with an earlier rebuild, or see how far it is"),
+      .option("--id <id>", "continue an earlier rebuild, or show its progress"),
   )
     .addHelpText(
       "after",
@@ -46,7 +46,7 @@ export function addRebuildCommand(group: Command): void {
     });
 }
 
-/** Requests every page of queues, so that queues that have not begun begin. */
+/** Requests every page of queues, so that queues that have not started yet start. */
 async function round(client: AdminClient, id: string, organization: string | undefined): Promise<Progress> {
   const total = { queues: 0, done: 0, runs: 0 };
   for (let after: string | undefined; ; ) {
@@ -54,7 +54,7 @@ async function round(client: AdminClient, id: string, organization: string | und
       .call<RebuildResponse>("POST", "/rebuild", { id, organization, after })
       .catch((error: Error) => {
         throw new CliError(
-          `${error.message}\nNothing is lost: go on with \`acme admin rebuild --id ${id}\`.`,
+          `${error.message}\nNothing is lost: continue with \`acme admin rebuild --id ${id}\`.`,
         );
       });
     total.queues += page.queues;

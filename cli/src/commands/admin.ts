@@ -34,7 +34,7 @@ function addOrganizationCommands(group: Command): void {
     .command("organizations")
     .alias("orgs")
     .description("list and add organizations");
-  withServer(organizations.command("list").alias("ls").description("list organizations with what they use"))
+  withServer(organizations.command("list").alias("ls").description("list organizations with their usage"))
     .addHelpText("after", "\nExample:\n  $ acme admin organizations list --json | jq '.[].slug'")
     .action(async (options: AdminOptions) => {
       const client = await AdminClient.open(options);
@@ -53,7 +53,7 @@ function addOrganizationCommands(group: Command): void {
   withServer(
     organizations
       .command("get")
-      .description("show an organization's environments with their limits and use")
+      .description("show an organization's environments with their limits and usage")
       .argument("<organization>", "slug"),
   )
     .addHelpText("after", "\nExample:\n  $ acme admin organizations get default")
@@ -64,14 +64,14 @@ function addOrganizationCommands(group: Command): void {
       if (options.json) return printJson(found);
       print([found], ORGANIZATIONS, options, "");
       console.log(`\n${found.runsOfLastDay} runs were triggered in the last 24 hours.\n`);
-      print(found.environmentsInUse, ENVIRONMENTS, options, "It has no environments.");
+      print(found.environmentsInUse, ENVIRONMENTS, options, "The organization has no environments.");
     });
   withServer(
     organizations
       .command("add")
-      .description("create an organization; its first owner comes by `acme admin sign-in-link`")
+      .description("create an organization; `acme admin sign-in-link` adds its first owner")
       .argument("<slug>")
-      .option("--name <name>", "what people see; default: the slug"),
+      .option("--name <name>", "display name; default: the slug"),
   )
     .addHelpText("after", "\nExample:\n  $ acme admin organizations add road-runner --name 'Road Runner'")
     .action(async (slug: string, options: AdminOptions & { name?: string }) => {
@@ -95,19 +95,21 @@ function addLimitsCommand(group: Command): void {
   withServer(
     group
       .command("limits")
-      .description("change the limits of an organization or of one environment; what is not given stays")
+      .description(
+        "change limits of an organization or of one environment; limits that are not given stay the same",
+      )
       .argument("<organization-or-environment>", "SLUG, or PROJECTREF/ENVIRONMENT like proj_default/prod")
       .option(
         "--weight <weight>",
-        "share when hosts are short, 0.1 to 100; twice the weight, twice the share",
+        "share of the hosts when their capacity is short, 0.1 to 100; twice the weight, twice the share",
       )
       .option(
         "--ceiling <n>",
-        "organization: most runs that each environment may execute at once; none: no such limit",
+        "organization: maximum number of runs that each environment may execute at once, or none",
       )
       .option("--concurrency <n>", "environment: runs executing at once")
-      .option("--burst <factor>", "environment: all queues together may use so many times that")
-      .option("--queue-size <n>", "environment: most runs of a queue that have not started"),
+      .option("--burst <factor>", "environment: all queues together may use this many times the concurrency")
+      .option("--queue-size <n>", "environment: maximum number of runs in a queue that have not started"),
   )
     .addHelpText(
       "after",
@@ -123,14 +125,14 @@ function addLimitsCommand(group: Command): void {
           queueSizeLimit: options.queueSize,
           weight: options.weight,
         });
-        refuse(options.ceiling, "--ceiling is of an organization: give its slug.");
+        refuse(options.ceiling, "--ceiling applies to an organization: give its slug.");
         const path = `/projects/${encodeURIComponent(first)}/${encodeURIComponent(environment)}/settings`;
         return printJson(await client.call("PUT", path, changes));
       }
       const { concurrency, burst, queueSize } = options;
       refuse(
         concurrency ?? burst ?? queueSize,
-        "These limits are of an environment: give PROJECTREF/ENVIRONMENT.",
+        "These limits apply to an environment: give PROJECTREF/ENVIRONMENT.",
       );
       const changes: Record<string, number | null> = numbers({
         weight: options.weight,
@@ -174,14 +176,14 @@ const HOST_ACTIONS = [
   {
     command: "drain",
     description: "stop giving runs to a host; its current runs continue",
-    done: "gets no more runs. Stop it when what it runs has ended.",
+    done: "gets no more runs. Stop it when its runs have ended.",
     method: "POST",
     path: "/drain",
     body: { draining: true },
   },
   {
     command: "resume",
-    description: "give a host that drains runs again",
+    description: "give runs to a draining host again",
     done: "gets runs again.",
     method: "POST",
     path: "/drain",
@@ -189,8 +191,8 @@ const HOST_ACTIONS = [
   },
   {
     command: "revoke",
-    description: "end a host's credential; what it runs is queued again",
-    done: "is revoked. What it ran is queued again.",
+    description: "revoke a host's credential; its runs are queued again",
+    done: "is revoked. Its runs are queued again.",
     method: "DELETE",
     path: "",
     body: undefined,
@@ -202,9 +204,9 @@ function addAuditCommand(group: Command): void {
     group
       .command("audit")
       .description(
-        "print what was done to the server, or to an organization, newest first: a JSON object a line",
+        "print the audit log of the server or of an organization, newest first, one JSON object per line",
       )
-      .option("--organization <slug>", "of this organization"),
+      .option("--organization <slug>", "the log of this organization"),
   )
     .addHelpText("after", "\nExample:\n  $ acme admin audit --organization default | head -20")
     .action(async (options: AdminOptions & { organization?: string }) => {
@@ -228,7 +230,7 @@ function addSecretCommands(group: Command): void {
       .command("sign-in-link")
       .description("print a link that signs a person in once")
       .argument("<email>")
-      .option("--organization <slug>", "make them a member of it")
+      .option("--organization <slug>", "make the person a member of this organization")
       .option("--role <role>", "viewer, developer, admin or owner", "owner"),
   )
     .addHelpText("after", "\nExample:\n  $ acme admin sign-in-link ada@example.com --organization default")
@@ -246,7 +248,7 @@ function addSecretCommands(group: Command): void {
   withServer(
     group
       .command("test-mail")
-      .description("send a mail to see whether the server's mails arrive")
+      .description("send a mail to test whether the server's mails arrive")
       .argument("<email>"),
   )
     .addHelpText("after", "\nExample:\n  $ acme admin test-mail ada@example.com")
@@ -255,14 +257,14 @@ function addSecretCommands(group: Command): void {
       const { links } = (await client.call("POST", "/test-mails", { email })) as { links: string };
       console.log(
         links === "sent"
-          ? `The mail server has taken a mail to ${email}.`
-          : "This server sends no mail: it printed the mail into its output. Set MAIL_URL to send mail.",
+          ? `The mail server accepted a mail to ${email}.`
+          : "This server sends no mail: it printed the mail to its output. Set MAIL_URL to send mail.",
       );
     });
   withServer(
     group
       .command("rewrap-encryption")
-      .description("wrap the keys of all organizations with the first of ENCRYPTION_KEYS"),
+      .description("wrap the keys of all organizations with the first key of ENCRYPTION_KEYS"),
   )
     .addHelpText("after", "\nExample:\n  $ acme admin rewrap-encryption")
     .action(async (options: AdminOptions) => {

@@ -9,7 +9,7 @@ import { connect, type EnvironmentOptions, printJson, withEnvironment } from "./
 export function addBatchCommands(program: Command): void {
   const group = program
     .command("batches")
-    .description("list batches, show them and what their runs returned");
+    .description("list batches, show them and the results of their runs");
   withEnvironment(
     group
       .command("list")
@@ -27,7 +27,7 @@ export function addBatchCommands(program: Command): void {
   withEnvironment(
     group
       .command("results")
-      .description("print what each run of a batch returned, a JSON object a line")
+      .description("print the result of each run of a batch, one JSON object per line")
       .argument("<id>", "the batch's id, batch_…"),
   )
     .addHelpText("after", "\nExample:\n  $ acme batches results batch_… | jq -c 'select(.ok | not)'")
@@ -98,7 +98,7 @@ async function get(id: string, options: EnvironmentOptions): Promise<void> {
     facts([
       ["Batch", style("bold", batch.id)],
       ["Status", style(STATUS[batch.status] ?? "red", batch.status)],
-      ["Runs", `${batch.completedCount} of ${batch.runCount} are over`],
+      ["Runs", `${batch.completedCount} of ${batch.runCount} have ended`],
       ["Created", `${batch.createdAt} (${relativeTime(new Date(batch.createdAt), Date.now())})`],
       ["All started", completedAt],
       ["Idempotency key", batch.idempotencyKey],

@@ -17,11 +17,11 @@ interface BranchOptions {
 const withParent = (command: Command): Command =>
   command
     .addOption(
-      new Option("-e, --env <slug>", "environment whose branches are meant; dev is your own")
+      new Option("-e, --env <slug>", "environment that has the branches; dev is your own")
         .choices(["preview", "dev"])
         .default("preview"),
     )
-    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
+    .option("-p, --project-ref <ref>", "project, instead of the configuration's")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON");
 
@@ -33,22 +33,22 @@ export function addBranchCommands(program: Command): void {
     group
       .command("list")
       .alias("ls")
-      .description("list the branches, by name")
-      .option("--all", "also those that are archived"),
+      .description("list the branches, sorted by name")
+      .option("--all", "include archived branches"),
   )
     .addHelpText("after", "\nExamples:\n  $ acme branches list\n  $ acme branches list --env dev --json")
     .action(list);
   withParent(
     group
       .command("create")
-      .description("create a branch, or take an archived one into use again")
+      .description("create a branch, or restore an archived one")
       .argument("<name>", "the branch's name, like feat/search"),
   )
     .addHelpText(
       "after",
       `
 \`acme deploy --env preview --branch NAME\` and \`acme dev --branch NAME\` create
-their branch themselves.
+the branch if it is missing.
 
 Example:
   $ acme branches create feat/search`,
@@ -57,7 +57,7 @@ Example:
   withParent(
     group
       .command("archive")
-      .description("take a branch out of use: it starts nothing more, and what runs there is canceled")
+      .description("archive a branch: it starts no more runs, and its unfinished runs are canceled")
       .argument("<name>", "the branch's name"),
   )
     .addHelpText("after", "\nExample:\n  $ acme branches archive feat/search")
@@ -108,11 +108,11 @@ async function list(options: BranchOptions & { all?: boolean }): Promise<void> {
 async function create(name: string, options: BranchOptions): Promise<void> {
   const made = await (await connect(options)).create(name, options.env);
   if (options.json) printJson(made);
-  else console.log(`Branch ${name} of ${options.env} is there (environment ${made.slug}).`);
+  else console.log(`Branch ${name} of ${options.env} exists (environment ${made.slug}).`);
 }
 
 async function archive(name: string, options: BranchOptions): Promise<void> {
   const archived = await (await connect(options)).archive(name, options.env);
   if (options.json) printJson(archived);
-  else console.log(`Branch ${name} of ${options.env} is archived. Create it again to go on with it.`);
+  else console.log(`Branch ${name} of ${options.env} is archived. To restore it, create it again.`);
 }

@@ -12,12 +12,8 @@ export interface EnvironmentOptions {
 /** Adds the options of commands that call the API for an environment. */
 export function withEnvironment(command: Command): Command {
   return command
-    .option(
-      "-e, --env <slug>",
-      "environment, unless ACME_SECRET_KEY is the key of one; dev is your own",
-      "prod",
-    )
-    .option("--project-ref <ref>", "project, instead of the one of the configuration here")
+    .option("-e, --env <slug>", "environment, if ACME_SECRET_KEY is not set; dev is your own", "prod")
+    .option("--project-ref <ref>", "project, instead of the configuration's")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON");
 }
@@ -26,7 +22,7 @@ export function withEnvironment(command: Command): Command {
 export const withProject = (command: Command): Command =>
   command
     .option("-e, --env <slug>", "environment; dev is your own", "prod")
-    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
+    .option("-p, --project-ref <ref>", "project, instead of the configuration's")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON");
 
@@ -52,7 +48,7 @@ export async function connect(options: EnvironmentOptions) {
 }
 
 /**
- * The server, an access token, and the environment of a command whose API's path names it.
+ * Returns the server, an access token and the environment, for commands whose API path names the environment.
  * @throws CliError if the server's address, a login or the project is missing
  */
 export async function connectProject({ apiUrl, env, projectRef }: EnvironmentOptions) {

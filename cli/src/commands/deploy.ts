@@ -32,13 +32,13 @@ export function addDeployCommands(program: Command): void {
     .option("--skip-promotion", "create the version, but keep the current one for new runs")
     .option(
       "--push <registry>",
-      "push the deployment's image there, like registry.example.com/acme (or ACME_REGISTRY)",
+      "push the deployment's image to this registry, like registry.example.com/acme (or ACME_REGISTRY)",
     )
     .option(
       "--base-image <image>",
       "build the image on this one: Debian with Node.js and npm (or ACME_BASE_IMAGE)",
     )
-    .option("--network <mode>", "network of the image's build, like host")
+    .option("--network <mode>", "network for building the image, like host")
     .option("--dry-run", "bundle the project and find its tasks, but upload nothing")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")
@@ -140,7 +140,9 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
   );
 }
 
-/** The environment that is deployed to: of a branch, which is created here, it has a name of its own. */
+/**
+ * Returns the environment to deploy to. A branch, which is created here, is an environment with its own slug.
+ */
 async function slugOf(
   { apiUrl, accessToken }: { apiUrl: string; accessToken: string },
   ref: string,
@@ -153,7 +155,7 @@ async function slugOf(
 
 type Deploy = typeof import("../deploy.ts").deployProject;
 
-/** Deploys the bundle, with an image if the project needs one. `image`: what was done about the image. */
+/** Deploys the bundle, with an image if the project needs one. `image` says what was done about the image. */
 async function create(
   api: ProjectApi,
   built: BuiltProject,

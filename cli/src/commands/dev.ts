@@ -24,7 +24,7 @@ function numberOfRuns(text: string): number {
 export function addDevCommand(program: Command): void {
   program
     .command("dev")
-    .description("run the tasks of a project on this machine, and again whenever a file changes")
+    .description("execute the tasks of a project on this machine; reload them whenever a file changes")
     .argument("[dir]", "the project's folder", ".")
     .option("-c, --config <file>", "configuration file, relative to the folder")
     .option(
@@ -35,21 +35,18 @@ export function addDevCommand(program: Command): void {
       "--env-file <file...>",
       "variables of the tasks, instead of .env, .env.development and .env.local",
     )
-    .option("--max-concurrent-runs <n>", "most runs at once", numberOfRuns, 25)
+    .option("--max-concurrent-runs <n>", "maximum number of runs at once", numberOfRuns, 25)
     .option("--take-over", "end another machine's `acme dev` for the same environment")
-    .option(
-      "--inspect [address]",
-      "let debuggers attach to the processes of tasks, by default at 127.0.0.1:9229",
-    )
-    .option("--logs", "show what tasks log (in a terminal, l switches it)")
+    .option("--inspect [address]", "let debuggers attach to the task processes, by default at 127.0.0.1:9229")
+    .option("--logs", "show the logs of tasks (in a terminal, press l to toggle them)")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
-    .option("--json", "print an event a line, as JSON")
+    .option("--json", "print one JSON object per event")
     .addHelpText(
       "after",
       `
-Runs come from your development environment of the project: by \`acme login\`,
-by a secret key of one (ACME_SECRET_KEY=tr_dev_…), or, without both, from the
-server that \`acme up\` started on this machine.
+Runs come from your development environment of the project (\`acme login\`), from
+the environment of a secret key (ACME_SECRET_KEY=tr_dev_…), or, without both, from
+the server that \`acme up\` started on this machine.
 
 Examples:
   $ acme dev
@@ -94,7 +91,7 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
 }
 
 /**
- * Calls `action` when a key is pressed in a terminal. Ctrl-C still interrupts. Returns a function that ends
+ * Calls `action` when a key is pressed in a terminal. Ctrl-C still interrupts. Returns a function that stops
  * this.
  */
 function onKey(key: string, action: () => void): () => void {

@@ -19,7 +19,7 @@ const PATH = "/api/v1/errors";
 export function addErrorCommands(program: Command): void {
   const group = program
     .command("errors")
-    .description("list errors of failed runs by what they have in common, resolve and ignore them");
+    .description("list, resolve and ignore errors, which group failed runs");
   withEnvironment(
     group
       .command("list")
@@ -31,7 +31,7 @@ export function addErrorCommands(program: Command): void {
       .option("--search <text>", "part of the message or of the type")
       .option("--period <duration>", "only seen within this time, like 1h or 7d")
       .option("--sort <order>", "lastSeen, or count: the most frequent first", "lastSeen")
-      .option("-n, --limit <n>", "most errors, up to 100", "25"),
+      .option("-n, --limit <n>", "how many, 1 to 100", "25"),
   )
     .addHelpText("after", "\nExample:\n  $ acme errors list --task charge --period 7d --sort count")
     .action(list);
@@ -46,7 +46,7 @@ export function addErrorCommands(program: Command): void {
   withEnvironment(
     group
       .command("resolve")
-      .description("resolve an error: it comes back when a later version fails with it")
+      .description("resolve an error: it reopens when a run of a later version fails with it")
       .argument("<id>", "error_…")
       .option("--in-release <version>", "the newest version that still has it; default: the current one"),
   ).action(async (id: string, options: EnvironmentOptions & { inRelease?: string }) => {
@@ -57,11 +57,11 @@ export function addErrorCommands(program: Command): void {
   withEnvironment(
     group
       .command("ignore")
-      .description("ignore an error: for good, or until one of these is exceeded")
+      .description("ignore an error, for good or until one of these limits is exceeded")
       .argument("<id>", "error_…")
       .option("--for <duration>", "for this time, like 1h or 7d")
-      .option("--occurrences <n>", "until it occurred this many more times")
-      .option("--reason <text>", "why"),
+      .option("--occurrences <n>", "until it has occurred this many more times")
+      .option("--reason <text>", "why it is ignored"),
   ).action(
     async (
       id: string,
@@ -87,7 +87,7 @@ export function addErrorCommands(program: Command): void {
       .description("make a resolved or ignored error unresolved again")
       .argument("<id>", "error_…"),
   ).action(async (id: string, options: EnvironmentOptions) =>
-    printDone(await change("POST", id, "/unresolve", options, {}), options, "open again"),
+    printDone(await change("POST", id, "/unresolve", options, {}), options, "unresolved again"),
   );
 }
 

@@ -13,20 +13,20 @@ export function addHostCommand(program: Command): void {
     .command("host")
     .description("run a container host on this machine: it executes the runs of a server")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
-    .option(`--${TOKEN_FILE_FLAG} <file>`, "read the host token from there, instead of ACME_HOST_TOKEN")
-    .option("--print-systemd", "print a unit for systemd with these options, and end")
-    .option("--print-compose", "print a file for Docker Compose with these options, and end");
+    .option(`--${TOKEN_FILE_FLAG} <file>`, "read the host token from this file, instead of ACME_HOST_TOKEN")
+    .option("--print-systemd", "print a systemd unit with these options, and exit")
+    .option("--print-compose", "print a file for Docker Compose with these options, and exit");
   for (const [flag, { value, description }] of Object.entries(HOST_FLAGS))
     command.addOption(new Option(`--${flag} <${value}>`, description).env(variableOf(flag)));
   command
     .addHelpText(
       "after",
       `
-The host registers with the server's host token (HOST_TOKEN, or hostToken in the
-local.json of \`acme up\`), once; then it has a credential of its own in its
-data folder, which \`acme admin hosts revoke\` ends. It polls: no port is opened.
-SIGTERM drains it: it takes no more runs, gives those that execute --drain-ms
-to finish, and gives back the rest.
+The host registers once, with the server's host token (HOST_TOKEN, or hostToken in
+the local.json of \`acme up\`); then it has a credential of its own in its data
+folder, which \`acme admin hosts revoke\` revokes. It polls: no port is opened.
+SIGTERM drains it: it takes no more runs, gives executing runs --drain-ms to
+end, and returns the rest to their queues.
 
 Examples:
   $ acme host --api-url https://acme.example.com --host-token-file /etc/acme/host-token

@@ -6,7 +6,7 @@ export function addInitCommand(program: Command): void {
     .command("init")
     .description("add Acme to a TypeScript project: a configuration, an example task, scripts")
     .argument("[dir]", "the project's folder", ".")
-    .option("-p, --project-ref <ref>", "project, instead of the one of the server or login here")
+    .option("-p, --project-ref <ref>", "project, instead of the one of the local server or the login")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("-y, --yes", "ask nothing")
     .option("--skip-install", "install no packages")
@@ -14,7 +14,7 @@ export function addInitCommand(program: Command): void {
     .addHelpText(
       "after",
       `
-Nothing that exists is overwritten, and doing it again changes nothing. Packages
+Nothing is overwritten, and running the command again changes nothing. Packages
 are installed with the project's own npm, pnpm, yarn or bun.
 
 Examples:

@@ -31,14 +31,14 @@ export function addKeyCommands(program: Command): void {
       .command("list")
       .alias("ls")
       .description("list the keys, the newest first; the keys themselves are not shown")
-      .option("--all", "also those that have ended"),
+      .option("--all", "include keys that have ended"),
   )
     .addHelpText("after", "\nExample:\n  $ acme keys list --env staging")
     .action(list);
   withProject(
     group
       .command("create")
-      .description("create a key, and print it this once")
+      .description("create a key and print it; it can't be shown again")
       .option("-n, --name <name>", "what the key is for", "default")
       .option(...EXPIRES),
   )
@@ -50,13 +50,11 @@ export function addKeyCommands(program: Command): void {
   withProject(
     group
       .command("rotate")
-      .description(
-        "create a key in place of another one, which is accepted for an overlap, and print the new one",
-      )
+      .description("replace a key: print a new one, and accept the old one for an overlap")
       .argument("<id>", "the key's id, as `acme keys list` shows it")
       .option(
         "--overlap <time>",
-        'how long the former key is accepted, like "30m", "24h", "7d" or "0"',
+        'how long the old key is accepted, like "30m", "24h", "7d" or "0"',
         parseOverlap,
         86_400,
       )
@@ -68,7 +66,7 @@ export function addKeyCommands(program: Command): void {
     group
       .command("revoke")
       .alias("rm")
-      .description("end a key now: it is refused everywhere within 10 seconds")
+      .description("revoke a key: it is refused everywhere within 10 seconds")
       .argument("<id>", "the key's id"),
   )
     .addHelpText("after", "\nExample:\n  $ acme keys revoke 3f1c0a9be2d47788")
@@ -142,7 +140,7 @@ async function list(options: EnvironmentOptions & { all?: boolean }): Promise<vo
 
 async function create({ name, expires, ...options }: CreateOptions & { name: string }): Promise<void> {
   const created = await (await connect(options)).create(name, expires ?? null);
-  printCreated(options, created, "It is shown this once.");
+  printCreated(options, created, "It can't be shown again.");
 }
 
 async function rotate(
@@ -152,7 +150,7 @@ async function rotate(
   const created = await (await connect(options)).rotate(id, overlap, expires ?? null);
   const end = new Date(Date.now() + overlap * 1000);
   const former = overlap === 0 ? "is refused from now on" : `is accepted until ${end.toISOString()} at most`;
-  printCreated(options, created, `It is shown this once. The former key ${former}.`);
+  printCreated(options, created, `It can't be shown again. The old key ${former}.`);
 }
 
 /** Standard output contains only the key, so that it can be redirected to a file or another command. */

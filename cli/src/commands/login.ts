@@ -24,7 +24,7 @@ const DEFAULT_PROFILE = "default";
 export function addLoginCommands(program: Command): void {
   program
     .command("login")
-    .description("log in to a server: allow it in a browser, or give an access token")
+    .description("log in to a server: allow the login in a browser, or pass an access token")
     .option("--token <token>", "an access token (tr_pat_…); - reads it from standard input")
     .addOption(
       new Option(
@@ -32,7 +32,7 @@ export function addLoginCommands(program: Command): void {
         "what the token may be used for; default: read write deploy",
       ).choices(SCOPES),
     )
-    .option("--profile <name>", "name to keep the login under; default: ACME_PROFILE, or default", parseName)
+    .option("--profile <name>", "name of the login; default: ACME_PROFILE, or default", parseName)
     .option("--no-browser", "print the address, but open no browser")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")
@@ -48,8 +48,8 @@ Examples:
 
   program
     .command("logout")
-    .description("end a login: revoke its token and forget it")
-    .option("--profile <name>", "login to end; default: the one in use", parseName)
+    .description("log out: revoke the token of a login and forget it")
+    .option("--profile <name>", "login to forget; default: the one in use", parseName)
     .option("--json", "print JSON")
     .addHelpText("after", "\nExample:\n  $ acme logout --profile work")
     .action(logout);
@@ -132,7 +132,7 @@ function givenToken(token: string): string {
   const text = (token === "-" ? readFileSync(0, "utf8") : token).trim();
   if (text.startsWith("tr_pat_")) return text;
   throw new CliError(
-    "This is no access token: those begin with tr_pat_. Create one in the dashboard under Account, Access tokens.",
+    "This is not an access token: access tokens begin with tr_pat_. Create one in the dashboard under Account, Access tokens.",
   );
 }
 
@@ -148,9 +148,9 @@ async function allowedToken(apiUrl: string, options: LoginOptions): Promise<stri
     options.scope,
   );
   const minutes = Math.round(begun.expiresIn / 60);
-  console.error(`Allow this login in a browser, within ${minutes} minutes:\n`);
+  console.error(`Allow this login in a browser within ${minutes} minutes:\n`);
   console.error(`  ${begun.verificationUriComplete}\n`);
-  console.error(`It has to show the code ${style("bold", begun.userCode)}. Waiting…`);
+  console.error(`The page has to show the code ${style("bold", begun.userCode)}. Waiting…`);
   if (options.browser && isInteractive()) {
     const { openBrowser } = await import("../open-browser.ts");
     openBrowser(begun.verificationUriComplete);

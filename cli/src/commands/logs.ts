@@ -15,7 +15,7 @@ interface SearchOptions extends EnvironmentOptions {
   limit: string;
 }
 
-/** What one request may bring. */
+/** The maximum number of lines in one response. */
 const PAGE = 500;
 
 const collect = (value: string, before: string[] = []): string[] => [...before, value];
@@ -27,16 +27,16 @@ export function addLogCommands(program: Command): void {
   withEnvironment(
     group
       .command("search")
-      .description("print log lines that have all of these words, oldest first")
+      .description("print log lines that contain all of these words, oldest first")
       .argument("[words...]", 'words in any order and case; "quoted words" are a phrase')
       .option("--level <levels>", "only of these levels: debug, log, info, warn, error")
       .option("--task <tasks>", "only of these tasks")
       .option("--run <id>", "only of this run")
-      .option("--property <name=value>", "only with this property; more than once: with all of them", collect)
+      .option("--property <name=value>", "only with this property; can be repeated: all must match", collect)
       .option("--period <duration>", "how far back, like 1h or 7d; default: a day")
       .option("--from <time>", "from this time on")
       .option("--to <time>", "until this time")
-      .option("-n, --limit <n>", "most lines, the newest", "100"),
+      .option("-n, --limit <n>", "maximum number of lines; the newest are printed", "100"),
   )
     .addHelpText(
       "after",
@@ -46,7 +46,7 @@ Examples:
   $ acme logs search '"card declined"' --task charge --property user=ada
   $ acme logs search --run run_… --json | jq .message
 
-The log of one run is there without ClickHouse: acme runs logs run_…`,
+The log of one run needs no ClickHouse: acme runs logs run_…`,
     )
     .action(search);
 }
@@ -77,11 +77,11 @@ async function search(words: string[], options: SearchOptions): Promise<void> {
   }
   // The server gives the newest first; a terminal shows what is newest last.
   for (const line of found.toReversed()) console.log(options.json ? JSON.stringify(line) : lineText(line));
-  if (found.length === 0 && !options.json) console.error("No log line is like that in this time.");
+  if (found.length === 0 && !options.json) console.error("No log lines in this period match.");
 }
 
 function lineText({ time, level, message, properties, runId }: LogLine): string {
-  // A search over a day is read with dates.
+  // Results can span several days, so they are shown with dates.
   const at = isInteractive() ? `${style("dim", time.slice(5, 10))} ${clock(time)}` : clock(time);
   return `${at} ${levelText(level)} ${style("dim", runId ?? "-")} ${messageText(message, properties)}`;
 }

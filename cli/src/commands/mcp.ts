@@ -13,7 +13,7 @@ export function addMcpCommand(program: Command): void {
     .command("mcp")
     .description("serve tools for coding agents on standard input and output (MCP)")
     .argument("[dir]", "the project's folder", ".")
-    .option("-e, --env <slug>", "environment of tools that are called without one", "dev")
+    .option("-e, --env <slug>", "environment for tools that are called without one", "dev")
     .option("--only-env", "let tools act on no other environment")
     .option("--read-only", "offer no tools that change something")
     .option("-p, --project-ref <ref>", "project, instead of the configuration's")
@@ -22,7 +22,8 @@ export function addMcpCommand(program: Command): void {
       "after",
       `
 Tools: list tasks, runs, queues and deployments; inspect a run with its logs and
-trace; search errors; say why a run does not run; trigger, cancel and replay runs; deploy and promote.
+trace; search errors; explain why a run is not executing; trigger, cancel and
+replay runs; deploy and promote.
 
 Add it to an agent, in the project's folder:
   $ claude mcp add acme -- npx acme mcp

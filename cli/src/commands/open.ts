@@ -30,7 +30,7 @@ export function addOpenCommand(program: Command): void {
       .command("open")
       .description("show a page of the dashboard in a browser")
       .argument("[what]", `a run's id, or one of ${PAGES.join(", ")}`, "runs")
-      .option("--print", "print its address, and open nothing"),
+      .option("--print", "print the page's address instead of opening it"),
   )
     .addHelpText(
       "after",

@@ -15,8 +15,8 @@ export function addRollbackCommand(program: Command): void {
   withProject(
     program
       .command("rollback")
-      .description("make the version current again that was before this one, or an earlier one")
-      .argument("[version]", "like 20261124.1; default: the one before the current one"),
+      .description("make the previous version, or an earlier one, current again")
+      .argument("[version]", "like 20261124.1; default: the previous current version"),
   )
     .addHelpText(
       "after",
@@ -57,7 +57,7 @@ async function rollback(version: string | undefined, options: RollbackOptions): 
         : `Nothing is deployed to ${options.env} yet.`,
     );
   }
-  if (target === before?.version) throw new CliError(`Version ${target} is the current one already.`);
+  if (target === before?.version) throw new CliError(`Version ${target} is already the current one.`);
   const made = await api.promote(target);
   if (options.json) printJson({ from: before?.version, ...made });
   else

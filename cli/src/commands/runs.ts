@@ -47,7 +47,7 @@ Examples:
   withEnvironment(
     group
       .command("tail")
-      .description("print what happens to runs as it happens, until you press Ctrl-C")
+      .description("print changes of runs as they happen, until you press Ctrl-C")
       .option("-t, --task <id>", "only runs of this task; can be repeated", collect)
       .option("--tag <tag>", "only runs with this tag; can be repeated", collect),
   )

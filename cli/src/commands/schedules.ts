@@ -19,8 +19,8 @@ export function addScheduleCommands(program: Command): void {
       else console.log(lines(found).join("\n"));
     });
   for (const [command, description, done] of [
-    ["activate", "run a schedule again, from its next time on", "active"],
-    ["deactivate", "stop a schedule, also across deployments", "inactive"],
+    ["activate", "activate a schedule again, from its next tick on", "active"],
+    ["deactivate", "deactivate a schedule; deployments do not activate it again", "inactive"],
   ] as const) {
     withEnvironment(
       group

@@ -53,7 +53,7 @@ export function addTokenCommands(program: Command): void {
   withEnvironment(
     group
       .command("create")
-      .description("create a token, and print its id and the address that completes it")
+      .description("create a token, and print its id and the URL that completes it")
       .option("--timeout <time>", 'time out after "10m", "7d", or at an ISO 8601 date; default: never')
       .option("--tag <tag>", "tag the token; can be repeated", collect),
   ).action(async (options: EnvironmentOptions & { timeout?: string; tag?: string[] }) => {

@@ -23,12 +23,12 @@ export function addUpCommand(program: Command): void {
     .option("--clickhouse <url>", "keep logs, traces and metrics in a ClickHouse (docs/clickhouse.md)")
     .option("--example", "deploy an example and run it")
     .option("--once", "stop after the example's result; exit code 0 if it is right")
-    .option("--verbose", "in a terminal too, print all that the parts of the platform say")
+    .option("--verbose", "print all logs of the platform's parts, also in a terminal")
     .addHelpText(
       "after",
       `
-All data is in the folder: a newer version of acme continues with it, and a copy
-of it, made while nothing runs, is a backup. Mail, sign-in and networks are set
+All data is in the folder. A newer version of acme can use it, and a copy made
+while the server is stopped is a backup. Mail, sign-in and networks are set
 in DIR/settings.env (docs/accounts.md).
 
 Examples:
@@ -44,7 +44,7 @@ Examples:
       process.exit(code);
     });
   up.command("sign-in-link")
-    .description("print a link that signs you in to the server that runs here, once, within a day")
+    .description("print a link that signs you in once, within a day, to the server on this machine")
     .option("--email <address>", "who signs in; default: the server's owner")
     .option("--data <dir>", "data folder of the server; default: the one of `acme up`")
     .action(async ({ email, data }: { email?: string; data?: string }) => {

@@ -4,9 +4,9 @@ import type { UpdateOptions } from "../init/update.ts";
 export function addUpdateCommand(program: Command): void {
   program
     .command("update")
-    .description("set the versions of @acme/* in a project's package.json to this one's")
+    .description("set the versions of @acme/* in a project's package.json to the CLI's")
     .argument("[dir]", "the project's folder", ".")
-    .option("--to <version>", "this version, instead of the one of this command")
+    .option("--to <version>", "version to set, instead of the CLI's")
     .option("--check", "change nothing; exit code 1 if a version differs")
     .option("--skip-install", "install no packages")
     .option("--json", "print JSON")

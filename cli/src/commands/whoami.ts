@@ -12,8 +12,8 @@ interface WhoamiOptions {
 export function addWhoamiCommand(program: Command): void {
   program
     .command("whoami")
-    .description("show the server, whose access token is used there, and the project here")
-    .option("-p, --project-ref <ref>", "project, instead of the one of the configuration here")
+    .description("show the server, the access token in use, and the project of this folder")
+    .option("-p, --project-ref <ref>", "project, instead of the configuration's")
     .option("-e, --env <slug>", "environment; dev is your own", "prod")
     .option("-a, --api-url <url>", "server, instead of ACME_API_URL")
     .option("--json", "print JSON")

@@ -9,13 +9,16 @@ interface Whose {
   cwd?: string;
   /** The project's reference, which an access token needs. */
   project: () => string | Promise<string>;
-  /** The caller will use this branch of it. Default: the one that ACME_DEV_BRANCH names, of `dev`, is used. */
+  /**
+   * The branch of the environment that the caller will use. Default: for `dev`, the one that ACME_DEV_BRANCH
+   * names.
+   */
   branch?: string;
 }
 
 /**
- * What an environment is called with, where `dev` is the development environment of the secret key or, for an access token, the
- * person's own in the project.
+ * Returns the server and the credential for calls about an environment. `dev` is the development environment
+ * of the secret key or, with an access token, the person's own in the project.
  * @throws CliError that says what to do
  */
 export async function namedAccess(
@@ -30,7 +33,7 @@ export async function namedAccess(
   return { ...access, environment: `${ref}/${await slugOf(environment, access, ref)}` };
 }
 
-/** The same for what only an access token does: the path of the API names the environment. */
+/** Returns the same for operations that need an access token, where the API path names the environment. */
 export async function namedProjectAccess(
   environment: string,
   { apiUrl, cwd, project }: Whose,
@@ -42,8 +45,9 @@ export async function namedProjectAccess(
 }
 
 /**
- * The slug of the environment that a person calls by this name: `dev` is their own, which is made when it is asked for first. A
- * token of an organization belongs to nobody, and a viewer makes none: they use the shared one.
+ * Returns the slug of the environment that a person means by this name. `dev` is their own, which the first
+ * request creates. An organization's token belongs to nobody, and a viewer can't create an environment: both
+ * use the shared one.
  */
 export async function slugOf(environment: string, access: ApiAccess, ref: string): Promise<string> {
   if (environment !== "dev") return environment;

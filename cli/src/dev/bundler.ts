@@ -23,8 +23,8 @@ export class Bundler {
   }
 
   /**
-   * `variablesHash`: part of the bundle, because a version is its code with the variables that it runs with. `isInspected`: source
-   * maps name the files on this machine.
+   * `variablesHash` is part of the bundle, because a version is its code together with its variables. With
+   * `isInspected`, source maps name the files on this machine.
    */
   static async open(project: Project, variablesHash: string, isInspected: boolean): Promise<Bundler> {
     const entry: Entry = { files: [], problem: null };

@@ -75,7 +75,7 @@ export async function dev(options: DevOptions): Promise<void> {
     await Promise.race([session.start(), refused, aborted(signal)]);
     await Promise.race([session.failed, refused, aborted(signal)]);
     if (session.isRunning)
-      screen.show({ type: "notice", message: "Stopping: runs that execute are given back…" });
+      screen.show({ type: "notice", message: "Stopping: executing runs are returned to their queues…" });
   } finally {
     await session.stop();
   }
@@ -341,7 +341,7 @@ class DevSession {
       if (!(error instanceof HostError)) throw error;
       throw new CliError(
         error.message.includes("in use")
-          ? `\`acme dev\` is running in this folder already${/ \(process \d+\)/.exec(error.message)?.[0] ?? ""}: stop it first.`
+          ? `\`acme dev\` is already running in this folder${/ \(process \d+\)/.exec(error.message)?.[0] ?? ""}: stop it first.`
           : error.message,
       );
     }

@@ -145,7 +145,7 @@ const MARKS = {
   success: ["✓", "green", "completed"],
   failure: ["✗", "red", "failed"],
   canceled: ["■", "gray", "canceled"],
-  released: ["↩", "yellow", "given back"],
+  released: ["↩", "yellow", "returned"],
   suspended: ["⏸", "magenta", "waits"],
   lost: ["✗", "red", "lost"],
 } as const;

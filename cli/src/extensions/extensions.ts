@@ -9,7 +9,7 @@ import { type Layers, mergeLayers } from "./layers.ts";
 
 type RegisteredPlugin = { plugin: Plugin; placement?: "first" | "last" };
 
-/** A project's build extensions, for one build of it or, in development, for one reading of its configuration. */
+/** A project's build extensions, for one build or, in development, for one reading of the configuration. */
 export class Extensions {
   readonly #project: Project;
   readonly #extensions: readonly BuildExtension[];
@@ -47,7 +47,10 @@ export class Extensions {
     return extensions;
   }
 
-  /** Plugins that come before the CLI's own, which loads every file of the project, and those that come after it. */
+  /**
+   * Plugins that run before the CLI's own, which loads every file of the project, and those that run after
+   * it.
+   */
   get plugins(): { before: Plugin[]; after: Plugin[] } {
     const at = (placement?: string) =>
       this.#plugins.filter((each) => each.placement === placement).map(({ plugin }) => plugin);

@@ -43,8 +43,8 @@ const packageName = (path: string): string =>
     .join("/");
 
 /**
- * Leaves packages out of the bundle: those that `externals` names, and, if `detect` is on, those with native code, which
- * cannot be bundled. `found` has them after the build.
+ * Leaves packages out of the bundle: those that `externals` names and, if `detect` is on, those with native
+ * code, which cannot be bundled. `found` contains them after the build.
  */
 export function externalsPlugin(
   externals: readonly string[],

@@ -65,7 +65,7 @@ export async function deployImage(
     const pushed = registry ? await engine.pushedDigest(repository, tag) : null;
     let id = pushed === null ? await engine.imageId(name) : null;
     const reused = pushed !== null || id !== null;
-    if (reused) log.add(`${name} is there already`);
+    if (reused) log.add(`${name} exists already`);
     else {
       await engine.build(name, files, options.network);
       id = await engine.imageId(name);

@@ -24,7 +24,7 @@ export async function init(dir: string, options: InitOptions): Promise<void> {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory())
     throw new CliError(`${root} is not a folder.`);
   if (!options.yes && !canAsk())
-    throw new CliError("There is no terminal to ask on: pass --yes to add everything without questions.");
+    throw new CliError("There is no terminal for questions: pass --yes to add everything without asking.");
   const project = await projectFor(root, options);
   const { changes, installs } = planInit({ root, project, version: VERSION });
   const open = changes.filter(({ apply }) => apply);
@@ -46,12 +46,12 @@ export async function init(dir: string, options: InitOptions): Promise<void> {
     ...(needsInstall && options.skipInstall
       ? ([[`${manager} install`, "install the packages"]] satisfies [string, string][])
       : []),
-    [runScript(manager, "acme:dev"), "run the tasks here, again whenever a file is saved"],
+    [runScript(manager, "acme:dev"), "execute the tasks here; reload them whenever a file is saved"],
     ['npx acme trigger hello-world \'{"name":"you"}\' --env dev --wait', ""],
-    [runScript(manager, "acme:deploy"), "make it a version that runs without this machine"],
+    [runScript(manager, "acme:deploy"), "deploy a version that runs without this machine"],
   ];
   console.log(
-    `\n${open.length === 0 ? "Everything was there already." : "Done."} Next, in ${root}:\n${steps
+    `\n${open.length === 0 ? "Nothing was missing." : "Done."} Next, in ${root}:\n${steps
       .map(([command, text]) => `  ${style("bold", command.padEnd(22))} ${style("dim", text)}`.trimEnd())
       .join("\n")}`,
   );

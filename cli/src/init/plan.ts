@@ -26,8 +26,7 @@ interface PlanOptions {
 }
 
 /**
- * Plans what a project lacks. Nothing that exists is overwritten; after the plan was applied, another plan is
- * empty.
+ * Plans what a project lacks. Nothing is overwritten; once the plan has been applied, another plan is empty.
  */
 export function planInit({ root, project, version }: PlanOptions): Plan {
   const packages = planPackageJson(root, version);
@@ -45,7 +44,7 @@ export function planInit({ root, project, version }: PlanOptions): Plan {
 
 function planFile(root: string, file: string, text: string): Change {
   const path = join(root, file);
-  if (existsSync(path)) return { file, what: "is there already" };
+  if (existsSync(path)) return { file, what: "exists already" };
   return {
     file,
     what: "new",
@@ -60,15 +59,15 @@ function planFile(root: string, file: string, text: string): Change {
 function planConfig(root: string, project: string): Change {
   const known = findConfig(root);
   return known
-    ? { file: known, what: "is there already" }
+    ? { file: known, what: "exists already" }
     : planFile(root, "acme.config.ts", configFile(project));
 }
 
-/** A project with its own configuration has its tasks where that says. */
+/** If a project has its own configuration, that says where the tasks are. */
 function planExample(root: string): Change {
   const known = findConfig(root);
   if (known && !existsSync(join(root, EXAMPLE_FILE)))
-    return { file: EXAMPLE_FILE, what: `left out: ${known} says where tasks are` };
+    return { file: EXAMPLE_FILE, what: `skipped: ${known} says where the tasks are` };
   return planFile(root, EXAMPLE_FILE, EXAMPLE);
 }
 
@@ -93,7 +92,7 @@ function planPackageJson(root: string, version: string): Plan {
     ...Object.keys({ ...dependencies, ...devDependencies }),
   ];
   if (what.length === 0)
-    return { changes: [{ file, what: "has the packages and scripts already" }], installs: false };
+    return { changes: [{ file, what: "already has the packages and scripts" }], installs: false };
   const changed = { ...json };
   for (const [key, part] of Object.entries(added))
     if (Object.keys(part).length > 0) changed[key] = { ...(json[key] as object | undefined), ...part };
@@ -126,7 +125,7 @@ function planIgnored(root: string): Change[] {
   }
   const text = readFileSync(path, "utf8");
   if (text.split(/\r?\n/).some((line) => /^\/?\.acme\/?$/.test(line.trim())))
-    return [{ file, what: "has .acme/ already" }];
+    return [{ file, what: "already has .acme/" }];
   return [
     {
       file,

@@ -61,10 +61,10 @@ export async function update(dir: string, options: UpdateOptions): Promise<void>
   if (options.json) console.log(JSON.stringify({ version, updated }, null, 2));
   else {
     for (const { name, from, to } of updated) {
-      if (to === null) console.log(`  ${style("dim", `= ${name.padEnd(20)} ${from} stays as it is`)}`);
+      if (to === null) console.log(`  ${style("dim", `= ${name.padEnd(20)} ${from} is kept`)}`);
       else console.log(`  ${style("green", "+")} ${name.padEnd(20)} ${from} → ${to}`);
     }
-    if (changes.length === 0) console.log(`All of @acme/* in ${path} is at ${version}.`);
+    if (changes.length === 0) console.log(`All packages @acme/* in ${path} are at ${version}.`);
   }
   if (options.check && changes.length > 0) {
     throw new CliError(

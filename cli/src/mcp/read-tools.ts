@@ -69,10 +69,10 @@ export function addReadTools(server: McpServer, context: McpContext): void {
           .string()
           .max(64)
           .optional()
-          .describe("only failed with this error: its id, of search_errors"),
+          .describe("only runs that failed with this error: its id from search_errors"),
         period: z.string().max(16).optional().describe('only created within this time: "1h", "7d"'),
         limit: z.number().int().min(1).max(100).default(20),
-        after: z.string().max(500).optional().describe("`next` of the page before"),
+        after: z.string().max(500).optional().describe("`next` of the previous page"),
       },
       annotations: READ,
     },
@@ -124,7 +124,7 @@ export function addReadTools(server: McpServer, context: McpContext): void {
   server.registerTool(
     "why_run",
     {
-      title: "Why a run does not run",
+      title: "Why a run is not executing",
       description:
         "What keeps a run from executing, the most important first: a limit, a pause, a delay, a wait, a missing version or host.",
       inputSchema: { environment, id: RunId },
@@ -160,7 +160,7 @@ export function addReadTools(server: McpServer, context: McpContext): void {
     {
       title: "Search errors",
       description:
-        "Failed runs, grouped by task, type, message and place: how often each error was seen, when, and whether it is resolved. Their runs: list_runs with the error's id.",
+        "Failed runs, grouped by task, type, message and stack: how often each error was seen, when, and whether it is resolved. Their runs: list_runs with the error's id.",
       inputSchema: {
         environment,
         search: z.string().max(128).optional().describe("part of the message or of the type"),

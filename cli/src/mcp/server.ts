@@ -6,8 +6,8 @@ import { addReadTools } from "./read-tools.ts";
 import { addWriteTools } from "./write-tools.ts";
 
 const INSTRUCTIONS = `Acme runs background tasks and durable workflows that are written in TypeScript (task({ id, run })).
-A run is one call of a task. Start with list_tasks. After a change of the code, \`acme dev\` (if it runs) registers it with the environment \`dev\` by itself; other environments need \`deploy\`.
-To find out what goes wrong: search_errors, or list_runs with a status (FAILED, CRASHED, SYSTEM_FAILURE, TIMED_OUT), then get_run and get_trace. To find out why nothing happens: why_run.`;
+A run is one call of a task. Start with list_tasks. After a change of the code, \`acme dev\` (if it is running) registers it with the environment \`dev\` automatically; other environments need \`deploy\`.
+To find out what fails: search_errors, or list_runs with a status (FAILED, CRASHED, SYSTEM_FAILURE, TIMED_OUT), then get_run and get_trace. To find out why nothing happens: why_run.`;
 
 /** Serves the tools on standard input and output, until its input ends. */
 export async function serveMcp(options: McpOptions): Promise<void> {

@@ -23,7 +23,7 @@ export function addWriteTools(server: McpServer, context: McpContext): void {
     {
       title: "Trigger a task",
       description:
-        "Triggers a run of a task, and waits for its result for up to `wait` seconds. Read its logs with get_run; where it does not start, ask why_run.",
+        "Triggers a run of a task, and waits for its result for up to `wait` seconds. Read its logs with get_run; if it does not start, call why_run.",
       inputSchema: {
         environment,
         task: z.string().min(1).max(128).describe("the task's id"),
@@ -93,7 +93,7 @@ export function addWriteTools(server: McpServer, context: McpContext): void {
     {
       title: "Deploy the project",
       description:
-        "Bundles the project, finds its tasks, and makes it a version of an environment (not of `dev`: that is `acme dev`). Problems of the code come with file and line.",
+        "Bundles the project, finds its tasks, and creates a version in an environment (not in `dev`: use `acme dev` there). Errors in the code are reported with file and line.",
       inputSchema: {
         environment,
         dryRun: z.boolean().default(false).describe("bundle it and find its tasks, but upload nothing"),
@@ -108,7 +108,7 @@ export function addWriteTools(server: McpServer, context: McpContext): void {
         if (dryRun) return { contentHash, tasks: built.manifest.tasks.map(({ id }) => id), warnings };
         if (built.image) {
           throw new CliError(
-            `The project needs an image, whose build is not a tool: run \`acme deploy --env ${slug(given)}\`.`,
+            `The project needs an image, which this tool can't build: run \`acme deploy --env ${slug(given)}\`.`,
           );
         }
         const { api } = await context.project(slug(given));
@@ -120,8 +120,7 @@ export function addWriteTools(server: McpServer, context: McpContext): void {
     "promote_deployment",
     {
       title: "Promote a version",
-      description:
-        "Makes an earlier or later version the one that new runs start on: a rollback, or the end of one.",
+      description: "Makes another version the one that new runs start on, for example for a rollback.",
       inputSchema: { environment, version: z.string().min(1).max(64).describe("like 20261127.1") },
       annotations: WRITE,
     },

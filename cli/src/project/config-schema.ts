@@ -2,7 +2,7 @@ import type { BuildExtension } from "@acme/sdk";
 import { MACHINE_PRESETS, RetryOptions } from "@acme/sdk/contract";
 import { z } from "zod";
 
-const NOT_AN_EXTENSION = "a build extension is an object with a name: call the function that makes it";
+const NOT_AN_EXTENSION = "a build extension is an object with a name: call the function that creates it";
 
 const isExtension = (value: unknown): boolean =>
   typeof value === "object" && value !== null && "name" in value && typeof value.name === "string";
@@ -37,7 +37,7 @@ export const ProjectConfig = z.object({
       extensions: z.array(z.custom<BuildExtension>(isExtension, NOT_AN_EXTENSION)).optional(),
     })
     .optional(),
-  // The runtime applies it, with the file: here only what it could not is refused.
+  // The runtime applies these settings from the file itself. Only what it could not apply is refused here.
   telemetry: z
     .strictObject(
       {
