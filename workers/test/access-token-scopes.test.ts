@@ -1,6 +1,6 @@
-import { ROLES, type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api";
+import { LEAST_ROLE, mayAs, ROLES, type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api";
 import { beforeAll, describe, expect, it } from "vitest";
-import { LEAST_ROLE, mayAs, type OfEnvironment } from "../src/people/roles.ts";
+import type { OfEnvironment } from "../src/people/require-role.ts";
 import { scopesAllow, scopesFor } from "../src/people/token-scopes.ts";
 import { createToken } from "./access-token.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";

@@ -6,7 +6,7 @@ import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { takeToken } from "../http/rate-limit.ts";
 import { type Membership, membershipByName, membershipByPath, requireInUse } from "../people/membership.ts";
-import { isOfEnvironment, requireRole } from "../people/roles.ts";
+import { isOfEnvironment, requireRole } from "../people/require-role.ts";
 import type { Person } from "../people/session.ts";
 import { requireTokenScope, scopesOf } from "../people/token-scopes.ts";
 import { openRepository } from "../storage/open.ts";

@@ -5,7 +5,7 @@
  * - `accessToken`: a personal access token whose organization has the environment `:env` of the project
  *   `:ref`. Of a path that names no environment: one whose organization has the project. Both of these also
  *   accept the session or the access token of a member of the environment's organization whose role allows
- *   the operation (`people/roles.ts`); a token's scopes have to allow it too (`people/token-scopes.ts`): the
+ *   the operation (`LEAST_ROLE` of the contract); a token's scopes have to allow it too (`people/token-scopes.ts`): the
  *   header `x-acme-environment` or, for an access token's routes, the path names the environment.
  * - `environment`: for a path with a project's `:ref` and an environment's `:env`: that environment's secret key, a run's
  *   token of it, an access token, or the session of a member as above.

@@ -3,7 +3,7 @@ import type { Context } from "hono";
 import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentsOfProject, membershipsOfProject } from "../people/membership.ts";
-import { requireRole } from "../people/roles.ts";
+import { requireRole } from "../people/require-role.ts";
 import { authenticateSession, hasSessionCookie } from "../people/session.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import type { OperationId } from "./access.ts";

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import type { App, Bindings } from "../bindings.ts";
-import type { OfEnvironment } from "../people/roles.ts";
+import type { OfEnvironment } from "../people/require-role.ts";
 import { isMemberBySession } from "../people/session-check.ts";
 import { bearer, type Credential, isValidKeyHash } from "./credentials.ts";
 import { isAllowedByToken } from "./token-check.ts";

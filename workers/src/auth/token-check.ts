@@ -1,6 +1,7 @@
+import { LEAST_ROLE, mayAs } from "@acme/sdk/contract/api";
 import type { Bindings } from "../bindings.ts";
 import { membershipNow } from "../people/membership.ts";
-import { LEAST_ROLE, mayAs, type OfEnvironment } from "../people/roles.ts";
+import type { OfEnvironment } from "../people/require-role.ts";
 import { scopesAllow, scopesOf } from "../people/token-scopes.ts";
 import { openRepository } from "../storage/open.ts";
 import { openSql } from "../storage/sql-connection.ts";

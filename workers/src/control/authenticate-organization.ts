@@ -7,7 +7,7 @@ import type { App } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
 import { Failure } from "../http/failure.ts";
 import { MEMBERSHIP_CACHE_MS } from "../people/membership.ts";
-import { requireRole } from "../people/roles.ts";
+import { requireRole } from "../people/require-role.ts";
 import { authenticateSession, type Person } from "../people/session.ts";
 import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 

@@ -6,7 +6,7 @@ import type { App } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { type Membership, membershipByName, membershipByPath, requireInUse } from "./membership.ts";
-import { requireRole } from "./roles.ts";
+import { requireRole } from "./require-role.ts";
 import { authenticateSession } from "./session.ts";
 
 /**

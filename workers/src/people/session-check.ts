@@ -1,8 +1,9 @@
+import { LEAST_ROLE, mayAs } from "@acme/sdk/contract/api";
 import { and, eq } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import { openSql } from "../storage/sql-connection.ts";
 import { membershipNow } from "./membership.ts";
-import { LEAST_ROLE, mayAs, type OfEnvironment } from "./roles.ts";
+import type { OfEnvironment } from "./require-role.ts";
 
 /**
  * Whether a session that opened a connection by an operation is still one, and its person still a member of the environment's

@@ -1,6 +1,6 @@
-import { type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api";
+import { LEAST_ROLE, type Role, TOKEN_SCOPES, type TokenScope } from "@acme/sdk/contract/api";
 import { Failure } from "../http/failure.ts";
-import { LEAST_ROLE, type OfEnvironment } from "./roles.ts";
+import type { OfEnvironment } from "./require-role.ts";
 
 /** The scope of an operation is derived from the lowest role that may do it, unless it is listed below. */
 const OF_ROLE: Record<Role, TokenScope> = {

@@ -1,5 +1,6 @@
+import { LEAST_ROLE, mayAs } from "@acme/sdk/contract/api";
 import type { Access, OperationId } from "../../src/auth/access.ts";
-import { isOfEnvironment, LEAST_ROLE, mayAs } from "../../src/people/roles.ts";
+import { isOfEnvironment } from "../../src/people/require-role.ts";
 import { scopesAllow } from "../../src/people/token-scopes.ts";
 import type { Route } from "../routes.ts";
 import type { Kind } from "./callers.ts";

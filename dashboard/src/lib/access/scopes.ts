@@ -1,6 +1,6 @@
+import { mayAs } from "@acme/sdk/contract/roles";
 import type { Scope } from "../api/access-tokens-api.ts";
 import type { Role } from "../api/session.ts";
-import { mayAs } from "../frame/scope.ts";
 
 /** Scopes of access tokens as people read them, the narrowest first. */
 export const SCOPES: readonly { scope: Scope; means: string; least: Role }[] = [

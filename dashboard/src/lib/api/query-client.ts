@@ -10,6 +10,8 @@ export const queryClient = new QueryClient({
     queries: {
       staleTime: 2_000,
       retry: (count, error) => count < 2 && mayPass(error),
+      // A page says within one and a half seconds what it can't load.
+      retryDelay: (count) => 300 * 3 ** count,
       refetchOnWindowFocus: true,
     },
   },

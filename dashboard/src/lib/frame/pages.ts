@@ -1,3 +1,4 @@
+import type { OperationOfRole } from "@acme/sdk/contract/roles";
 import Bell from "@lucide/svelte/icons/bell";
 import Boxes from "@lucide/svelte/icons/boxes";
 import Braces from "@lucide/svelte/icons/braces";
@@ -19,7 +20,6 @@ import Server from "@lucide/svelte/icons/server";
 import Settings from "@lucide/svelte/icons/settings-2";
 import TextSearch from "@lucide/svelte/icons/text-search";
 import Users from "@lucide/svelte/icons/users";
-import type { Role } from "../api/session.ts";
 import type { ShortcutId } from "../keys/registry.ts";
 
 export interface Page {
@@ -28,8 +28,8 @@ export interface Page {
   label: string;
   icon: typeof List;
   shortcut?: ShortcutId;
-  /** The lowest role that sees it. */
-  least?: Role;
+  /** What it is for, or begins with: who may not do it does not see the page. */
+  operation?: OperationOfRole;
 }
 
 /** All pages, as listed in the sidebar and the palette. */
@@ -62,8 +62,14 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
   {
     group: "Develop",
     pages: [
-      { path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test", least: "developer" },
-      { path: "variables", label: "Variables", icon: Braces, shortcut: "go.variables", least: "developer" },
+      { path: "test", label: "Test", icon: FlaskConical, shortcut: "go.test", operation: "triggerTask" },
+      {
+        path: "variables",
+        label: "Variables",
+        icon: Braces,
+        shortcut: "go.variables",
+        operation: "listVariables",
+      },
       { path: "keys", label: "Keys", icon: KeyRound, shortcut: "go.keys" },
     ],
   },
@@ -72,7 +78,7 @@ export const PAGES: readonly { group: string; pages: readonly Page[] }[] = [
     pages: [
       { path: "members", label: "Members", icon: Users },
       { path: "usage", label: "Usage and limits", icon: Gauge, shortcut: "go.usage" },
-      { path: "audit", label: "Audit log", icon: ScrollText, least: "admin" },
+      { path: "audit", label: "Audit log", icon: ScrollText, operation: "listAuditLog" },
       { path: "settings", label: "Settings", icon: Settings },
     ],
   },

@@ -1,6 +1,7 @@
+import { LEAST_ROLE, mayAs, type OperationOfRole } from "@acme/sdk/contract/roles";
 import { createContext } from "svelte";
 import { EnvironmentApi } from "../api/environment-api.ts";
-import type { EnvironmentInfo, Me, OrganizationInfo, ProjectInfo, Role } from "../api/session.ts";
+import type { EnvironmentInfo, Me, OrganizationInfo, ProjectInfo } from "../api/session.ts";
 
 /** The environment that the address names, to which everything below the frame belongs. */
 export interface EnvironmentScope {
@@ -12,20 +13,13 @@ export interface EnvironmentScope {
   /** `/orgs/ORG/projects/PROJECT/env/ENV`. */
   base: string;
   /**
-   * Whether the person may change runs, queues, schedules and deployments. A viewer sees no button that would
-   * be refused.
+   * Whether the API lets the person do an operation, by its own table of roles. A control that leads to an operation is
+   * shown only then, and declares it as `data-operation`.
    */
-  canWrite: boolean;
-  /** Whether the person may configure environments and members. */
-  isAdmin: boolean;
+  may(operation: OperationOfRole): boolean;
 }
 
 export const [getScope, setScope] = createContext<() => EnvironmentScope>();
-
-const RANK: Readonly<Record<Role, number>> = { viewer: 0, developer: 1, admin: 2, owner: 3 };
-
-/** Decided by the API's table of roles. */
-export const mayAs = (role: Role, least: Role): boolean => RANK[role] >= RANK[least];
 
 export const basePath = (organization: string, project: string, environment: string): string =>
   `/orgs/${encodeURIComponent(organization)}/projects/${encodeURIComponent(project)}/env/${encodeURIComponent(environment)}`;
@@ -46,8 +40,7 @@ export function scopeOf(
     environment,
     api: new EnvironmentApi(environment.id, `${project.ref}/${environment.slug}`),
     base: basePath(organization.slug, project.ref, environment.slug),
-    canWrite: mayAs(organization.role, "developer"),
-    isAdmin: mayAs(organization.role, "admin"),
+    may: (operation) => mayAs(organization.role, LEAST_ROLE[operation]),
   };
 }
 

@@ -74,7 +74,13 @@ export class RunList {
 
   async loadMore(): Promise<void> {
     if (this.loading || this.loadingMore || this.complete || this.error) return;
+    await this.retryMore();
+  }
+
+  /** Loads the next page, also where that failed before. */
+  async retryMore(): Promise<void> {
     this.loadingMore = true;
+    this.error = null;
     try {
       const page = await this.#page(this.#next);
       const added = page.data.filter(({ id }) => !this.#indexOf.has(id));
@@ -99,6 +105,8 @@ export class RunList {
 
   /** Runs that changed or came. A row keeps its place; what is unknown and newer than the first row is new. */
   apply(runs: readonly RunListItem[]): void {
+    // Where the list could not be loaded, changed runs are no list: the error stays until it is loaded.
+    if (this.error && this.rows.length === 0) return;
     if (this.loading) for (const run of runs) this.#early.set(run.id, { run, matches: true });
     else this.#merge(runs);
   }

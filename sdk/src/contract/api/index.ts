@@ -1,3 +1,4 @@
+export * from "../roles.ts";
 export * from "./access-tokens.ts";
 export * from "./admin.ts";
 export * from "./alerts.ts";

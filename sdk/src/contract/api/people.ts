@@ -1,7 +1,6 @@
 import { z } from "zod";
+import { ROLES } from "../roles.ts";
 
-/** In ascending order: each role may do everything that the ones before it may. */
-export const ROLES = ["viewer", "developer", "admin", "owner"] as const;
 export const Role = z.enum(ROLES);
 export type Role = z.infer<typeof Role>;
 

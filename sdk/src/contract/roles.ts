@@ -1,27 +1,17 @@
-import { ROLES, type Role } from "@acme/sdk/contract/api";
-import type { ACCESS, OperationId } from "../auth/access.ts";
-import { Failure } from "../http/failure.ts";
-
-/** Operations whose permission depends on the role in the organization. */
-export type OfEnvironment = {
-  [Id in OperationId]: (typeof ACCESS)[Id]["credential"] extends
-    | "secretKey"
-    | "accessToken"
-    | "environment"
-    | "member"
-    ? Id
-    : never;
-}[OperationId];
+/** In ascending order: each role may do everything that the ones before it may. */
+export const ROLES = ["viewer", "developer", "admin", "owner"] as const;
+type Role = (typeof ROLES)[number];
 
 /**
  * The lowest role that may do an operation with a session or access token. Each role may do everything that
- * the ones before it may. A missing operation is a compile error.
+ * the ones before it may. The API refuses by this table, and the dashboard shows controls by it. A missing operation is a
+ * compile error in `workers/src/people/require-role.ts`.
  *  - viewer: sees everything except secrets.
  *  - developer: changes runs, queues, schedules, tokens and deployments.
  *  - admin: configures environments and members.
  *  - owner: everything, including who is an owner.
  */
-export const LEAST_ROLE: Record<OfEnvironment, Role> = {
+export const LEAST_ROLE = {
   triggerTask: "developer",
 
   listKeys: "viewer",
@@ -185,24 +175,10 @@ export const LEAST_ROLE: Record<OfEnvironment, Role> = {
   changeEnvironmentLimits: "admin",
   listAuditLog: "admin",
   exportAuditLog: "admin",
-};
+} as const satisfies Readonly<Record<string, Role>>;
 
-const LEAST: Partial<Record<OperationId, Role>> = LEAST_ROLE;
-
-/** Returns whether the role decides who may do the operation. */
-export const isOfEnvironment = (operation: OperationId): operation is OfEnvironment =>
-  operation in LEAST_ROLE;
+/** The id of an operation that depends on the role in the organization. */
+export type OperationOfRole = keyof typeof LEAST_ROLE;
 
 /** Returns whether a role is at least `least`. */
 export const mayAs = (role: Role, least: Role): boolean => ROLES.indexOf(role) >= ROLES.indexOf(least);
-
-/** Throws a 403 if a member's role does not allow an operation. */
-export function requireRole(role: Role, operation: OperationId): void {
-  const least = LEAST[operation];
-  if (least !== undefined && mayAs(role, least)) return;
-  throw new Failure(
-    403,
-    "role_not_allowed",
-    `Your role in this organization is ${role}; this takes ${least === undefined ? "a key" : least}. Ask an admin or owner of the organization. Nothing was changed.`,
-  );
-}
