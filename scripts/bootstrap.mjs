@@ -1,6 +1,7 @@
 /**
- * What the scripts of package.json start with: installs what is missing, then runs the command with the project's own
- * Node.js. `node scripts/bootstrap.mjs start|test [arguments]`, or a script's path in place of a name.
+ * The entry point of the scripts in package.json: installs what is missing, then runs the command with the
+ * project's own Node.js. `node scripts/bootstrap.mjs start|test [arguments]`, or a script's path instead of a
+ * name.
  */
 import { join } from "node:path";
 import { ensureInstalled, ROOT, runProjectNode } from "./toolchain.mjs";

@@ -5,13 +5,13 @@ export interface StorageBindings {
 }
 
 export interface DeployOptions {
-  /** wrangler.toml */
+  /** The path of wrangler.toml. */
   config: StorageBindings & { env?: Record<string, StorageBindings> };
-  /** There is a dashboard to build. */
+  /** True: there is a dashboard to build. */
   dashboard: boolean;
   /** Skips every step that needs an account or a network. */
   dryRun: boolean;
-  /** The address of Postgres itself: Hyperdrive's can be used by Workers only. */
+  /** The address of Postgres itself: only Workers can use Hyperdrive's. */
   databaseUrl: string | undefined;
   /** Further arguments of `wrangler deploy`. */
   wranglerArgs: string[];
@@ -47,7 +47,8 @@ export function deploySteps(options: DeployOptions): DeployStep[] {
     program: "wrangler",
     args: ["deploy", ...(dryRun ? ["--dry-run"] : []), ...wranglerArgs],
   } satisfies DeployStep;
-  // Migrations run before the code that needs them is deployed. The old code keeps serving meanwhile, so they only add.
+  // Migrations run before the code that needs them is deployed. The old code keeps serving meanwhile, so
+  // migrations only add.
   const migrate = dryRun ? [] : migrationOf(bindings, databaseUrl, environment);
   return [check, ...(dashboard ? [build] : []), ...migrate, deploy];
 }

@@ -1,7 +1,8 @@
 /**
- * `npm run deploy [-- --dry-run] [-- arguments of wrangler deploy]`: builds the dashboard, migrates the query side (D1, or
- * Postgres at DATABASE_URL where wrangler.toml binds HYPERDRIVE) and deploys the Worker with its objects to Cloudflare.
- * With --dry-run it runs the steps that need no account and no network. Stops at the first step that fails.
+ * `npm run deploy [-- --dry-run] [-- arguments of wrangler deploy]`: builds the dashboard, migrates the query
+ * side (D1, or Postgres at DATABASE_URL if wrangler.toml binds HYPERDRIVE) and deploys the Worker with its
+ * objects to Cloudflare. With --dry-run it runs the steps that need no account and no network. Stops at the
+ * first step that fails.
  */
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * `npm run migrate:clickhouse [-- URL]`: creates the database and tables in ClickHouse, or brings them to the current version
- * (default: the environment variable CLICKHOUSE_URL). Two at once do no harm.
+ * `npm run migrate:clickhouse [-- URL]`: creates the database and tables in ClickHouse, or migrates them to
+ * the current version (default URL: the environment variable CLICKHOUSE_URL). Two calls at once do no harm.
  */
 import { clickhouseAddress, migrate } from "../server/src/clickhouse.ts";
 

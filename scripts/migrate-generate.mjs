@@ -1,8 +1,8 @@
 /**
- * `npm run migrations -- --name NAME`: writes what changed in the schemas (workers/src/storage/*-schema.ts) as SQL
- * to workers/migrations, and all of SQLite's as a module, which the database object applies by itself: workerd, esbuild
- * and vitest then need no loader for .sql files. With --check it writes nothing, and fails when the module differs from
- * the SQL files.
+ * `npm run migrations -- --name NAME`: writes what changed in the schemas (workers/src/storage/*-schema.ts)
+ * as SQL to workers/migrations, and all of SQLite's migrations as a module, which the database object applies
+ * itself, so that workerd, esbuild and vitest need no loader for .sql files. With --check it writes nothing,
+ * and fails if the module differs from the SQL files.
  */
 import { execFileSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -15,7 +15,7 @@ const modulePath = join(root, "workers/migrations/sqlite.ts");
 
 const readJournal = () => JSON.parse(readFileSync(join(folder, "meta/_journal.json"), "utf8"));
 
-/** The text of workers/migrations/sqlite.ts, from the SQL files. */
+/** Returns the text of workers/migrations/sqlite.ts, from the SQL files. */
 export function migrationsModule() {
   const journal = readJournal();
   const migrations = Object.fromEntries(
@@ -29,7 +29,10 @@ export const sqliteMigrations = ${JSON.stringify({ journal, migrations }, null, 
 `;
 }
 
-/** Tables that are their primary key, which drizzle-kit can't express: see runTags in sqlite-schema.ts. */
+/**
+ * Tables that consist of their primary key only, which drizzle-kit can't express: see runTags in
+ * sqlite-schema.ts.
+ */
 function withoutRowid() {
   for (const { tag } of readJournal().entries) {
     const path = join(folder, `${tag}.sql`);
@@ -60,7 +63,7 @@ function generate() {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   if (!process.argv.includes("--check")) generate();
   else if (readFileSync(modulePath, "utf8") !== migrationsModule()) {
-    console.error("workers/migrations/sqlite.ts isn't what the SQL files say: run `npm run migrations`");
+    console.error("workers/migrations/sqlite.ts differs from the SQL files: run `npm run migrations`");
     process.exit(1);
   }
 }

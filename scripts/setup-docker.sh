@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Installs and starts a Docker Engine with process checkpoints (CRIU) on a Debian machine. Needs root. Takes a second where
-# it runs already.
+# Installs and starts a Docker Engine with process checkpoints (CRIU) on a Debian machine. Needs root. Takes a second if it is already running.
 #   - Debian 12's own CRIU (3.17) fails on current kernels, so Debian 13's is installed beside it, with its own libraries.
 #   - CRIU cannot dump io_uring, which Node's event loop opens, so it is switched off for the machine.
 set -euo pipefail
@@ -43,11 +42,11 @@ else
   done
   if [ ! -s /run/criu.kdat ]; then
     kept=$(mktemp)
-    # CRIU keeps it in /run only where that is in memory.
+    # CRIU keeps this cache in /run only if that is in memory.
     if unshare -m sh -c "mount -t tmpfs tmpfs /run && $criu check >/dev/null 2>&1; cat /run/criu.kdat" >"$kept"; then
       mv "$kept" /run/criu.kdat
     else
-      # There is nothing to keep; the check at the end prints CRIU's reason.
+      # There is no result to keep; the check at the end prints CRIU's reason.
       rm -f "$kept"
     fi
   fi
@@ -75,7 +74,7 @@ case $(cut -d ' ' -f 2 "$known") in
     run="export CRIU_FAULT=130"$'\n'"$run"
     echo "This machine delivers no hardware breakpoints: CRIU runs with CRIU_FAULT=130."
     ;;
-  hangs) echo "CRIU hangs on this machine, also without hardware breakpoints: runs are replayed." >&2 ;;
+  hangs) echo "CRIU hangs on this machine, even without hardware breakpoints: runs are replayed." >&2 ;;
   fails) echo "CRIU could not save a small process: runs are replayed. Its reason is above, or remove $known and run this again." >&2 ;;
 esac
 write_criu /usr/local/sbin/criu "$run"

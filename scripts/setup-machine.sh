@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests need besides npm packages: Docker with CRIU, a container registry, a real Postgres, Chromium and Prometheus' promtool. As root, on Debian.
-# Takes a second or two on a machine that has it all.
+# Takes a second or two on a machine that already has all of this.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 

@@ -1,8 +1,8 @@
 /**
- * `npm test`: format and lint, types of every package, and all tests, as many at a time as keep the processors busy.
- * `npm test -- ARGUMENTS` passes the arguments to vitest and skips the checks: `npm test -- cli`. The last line is
- * `N passed, N failed`. Files of tests that start real processes are run once more where they fail. A job that exceeds its
- * deadline is killed with everything it started.
+ * `npm test`: format and lint, types of every package, and all tests, as many at a time as keep the
+ * processors busy. `npm test -- ARGUMENTS` passes the arguments to vitest and skips the checks:
+ * `npm test -- cli`. The last line is `N passed, N failed`. Test files that start real processes are run once
+ * more if they fail. A job that exceeds its deadline is killed with everything it started.
  */
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
@@ -15,7 +15,10 @@ import { runVitest } from "./test/vitest-run.ts";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const DEADLINE_MS = 20 * 60_000;
-/** Servers and containers of more files than keep these busy get in each other's way. */
+/**
+ * More test files at once than keep these processors busy disturb each other with their servers and
+ * containers.
+ */
 const MOST_PROCESSORS = 4;
 const SLOWEST = 30;
 
@@ -46,13 +49,16 @@ async function everything(): Promise<Counts> {
   log(`\n${summaryOf(outcome, (performance.now() - began) / 1_000)}`);
   if (outcome.flaky.length > 0)
     log(`\nFlaky (failed, then passed):\n${outcome.flaky.map((name) => `  ${name}`).join("\n")}`);
-  // Last, because whoever looks at a long log looks at its end.
+  // Printed last, because readers of a long log look at its end.
   for (const { name, output } of outcome.failedOutputs) log(`\nFailed: ${name}\n${output}`);
   if (outcome.failed > 0) log(`\nFailed:\n${outcome.failures.map((name) => `  ${name}`).join("\n")}`);
   return outcome;
 }
 
-/** Where the processors were idle, the order of the jobs can be better; where they were not, the jobs have to be cheaper. */
+/**
+ * If the processors were idle, the order of the jobs can be improved; if not, the jobs have to become
+ * cheaper.
+ */
 function summaryOf(outcome: Outcome, seconds: number): string {
   const cpuSeconds = Object.values(outcome.cpuSeconds()).reduce((sum, each) => sum + each, 0);
   return `All took ${seconds.toFixed(0)} s, and ${cpuSeconds} s of processor time on ${availableParallelism()} processors`;
@@ -73,7 +79,8 @@ async function vitestAlone(args: string[]): Promise<Counts> {
   return { passed: result.passed.length, failed: result.failed.length || (result.trouble === null ? 0 : 1) };
 }
 
-// Hundreds of processes that tests start load the same TypeScript. Node.js compiles it once for all that get this variable.
+// Tests start hundreds of processes that load the same TypeScript. Node.js compiles it once for all processes
+// with this variable.
 process.env.NODE_COMPILE_CACHE ??= join(ROOT, "node_modules/.cache/acme-compiled");
 
 const args = process.argv.slice(2);

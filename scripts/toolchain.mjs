@@ -1,6 +1,6 @@
 /**
- * Gets a checkout ready and runs programs of it with its own Node.js. Plain JavaScript without dependencies: it runs
- * before anything is installed and on the system's Node.js, 18 or newer.
+ * Prepares a checkout and runs its programs with its own Node.js. Plain JavaScript without dependencies: it
+ * runs before anything is installed and on the system's Node.js, 18 or newer.
  */
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,12 +13,15 @@ import { fileURLToPath } from "node:url";
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
 const MODULES = join(ROOT, "node_modules");
 const NODE = join(MODULES, ".bin", process.platform === "win32" ? "node.cmd" : "node");
-/** Holds the hash of the package-lock.json that node_modules was last found to agree with. */
+/** Contains the hash of the package-lock.json with which node_modules last agreed. */
 const STAMP = join(MODULES, ".acme-lock-hash");
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
-/** True where every package that npm has to install is there in the locked version, by npm's own record. */
+/**
+ * Returns whether every package that npm has to install is installed in the locked version, by npm's own
+ * record.
+ */
 function agreesWithLock() {
   const installedPath = join(MODULES, ".package-lock.json");
   if (!existsSync(installedPath) || !existsSync(NODE)) return false;
@@ -75,14 +78,18 @@ function ownerLives(lock) {
     process.kill(Number(readFileSync(join(lock, "pid"), "utf8")), 0);
     return true;
   } catch (error) {
-    // There is no pid yet: its owner is between the two steps above, or ended there; a second look decides.
+    // There is no pid yet: its owner is between the two steps above, or ended between them. A second look
+    // decides.
     if (error.code !== "ENOENT") return error.code === "EPERM";
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 500);
     return existsSync(join(lock, "pid"));
   }
 }
 
-/** Installs what package-lock.json names, where node_modules is missing or differs from it. Otherwise takes milliseconds. */
+/**
+ * Installs what package-lock.json names if node_modules is missing or differs from it. Otherwise takes
+ * milliseconds.
+ */
 export function ensureInstalled() {
   const hash = createHash("sha256")
     .update(readFileSync(join(ROOT, "package-lock.json")))
@@ -100,8 +107,8 @@ export function ensureInstalled() {
 }
 
 /**
- * The pids between this process and npm, which change when one of them ends: npm starts a script by a shell, and that
- * does not end with npm. Without /proc, only the parent is known.
+ * The pids between this process and npm, which change when one of them ends: npm starts a script through a
+ * shell, which does not end with npm. Without /proc, only the parent is known.
  */
 function npmAbove() {
   const parent = process.ppid;
@@ -115,9 +122,9 @@ function npmAbove() {
 }
 
 /**
- * Runs the project's Node.js with `args` in place of this process: same terminal, same signals, same exit code. The
- * program has an IPC channel to this process, which closes if this process is killed. Where npm started this process
- * and is killed itself, the program is asked to stop.
+ * Runs the project's Node.js with `args` in place of this process: same terminal, same signals, same exit
+ * code. The program has an IPC channel to this process, which closes if this process is killed. If npm
+ * started this process and is killed itself, the program is asked to stop.
  */
 export function runProjectNode(args, options = {}) {
   const child = spawn(NODE, args, {

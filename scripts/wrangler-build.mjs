@@ -1,7 +1,7 @@
 /**
- * wrangler runs this before it bundles (wrangler.toml, [build]), so that `wrangler deploy --dry-run` and `wrangler dev`
- * work in a fresh clone: the dashboard is built when its sources changed, and local development
- * needs secrets and a migrated database. Existing files stay as they are.
+ * wrangler runs this before it bundles (wrangler.toml, [build]), so that `wrangler deploy --dry-run` and
+ * `wrangler dev` work in a fresh clone: it builds the dashboard when its sources changed, and creates the
+ * secrets and the migrated database that local development needs. Existing files are kept.
  */
 import { spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";

@@ -25,7 +25,7 @@ export interface Answer {
   elapsedNs: number;
 }
 
-/** ClickHouse says what is wrong. */
+/** An error that ClickHouse reported. */
 export class EngineError extends Error {
   readonly code: number;
   constructor(message: string, code: number) {
@@ -34,7 +34,7 @@ export class EngineError extends Error {
   }
 }
 
-/** More at once than libuv has threads would only wait there. */
+/** More requests at once than libuv has threads would only wait for a thread. */
 const AT_ONCE = 4;
 
 /** ClickHouse in this process. A process has one data folder: the engine can't be opened for another. */
@@ -56,7 +56,9 @@ export class Engine {
     this.#root = new this.#chdb.Session(path);
   }
 
-  /** Runs one request in a connection of its own, so that its settings and parameters are nobody else's. */
+  /**
+   * Runs one request in a separate connection, so that its settings and parameters affect no other request.
+   */
   async run(request: EngineRequest): Promise<Answer> {
     await this.#turn();
     try {

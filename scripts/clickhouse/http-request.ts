@@ -2,7 +2,7 @@
 export interface EngineRequest {
   queryId: string | null;
   database: string | null;
-  /** The format of the answer, where the statement names none. */
+  /** The format of the answer if the statement names none. */
   format: string;
   /** Statements to run before the query, in the same connection. */
   before: string[];
@@ -10,7 +10,7 @@ export interface EngineRequest {
   compressed: boolean;
 }
 
-/** Parameters of the HTTP interface itself: the engine does not know them as settings. */
+/** Parameters of the HTTP interface itself, which the engine does not know as settings. */
 const OF_HTTP = new Set([
   "query",
   "query_id",
@@ -36,7 +36,7 @@ const OF_HTTP = new Set([
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const PARAMETER = "param_";
 
-/** What a request can't ask of this server. */
+/** A request needs something that this server does not support. */
 export class Unsupported extends Error {}
 
 export const quoted = (text: string): string => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
@@ -53,13 +53,13 @@ export function engineRequest(method: string, search: URLSearchParams, body: str
   const before: string[] = [];
   for (const [name, value] of search) {
     if (OF_HTTP.has(name)) continue;
-    if (!NAME.test(name)) throw new Unsupported(`${JSON.stringify(name)} is no name of a setting`);
+    if (!NAME.test(name)) throw new Unsupported(`${JSON.stringify(name)} is not the name of a setting`);
     if (name.startsWith(PARAMETER)) before.push(`SET ${name} = ${quoted(value)}`);
     else settings.set(name, value);
   }
-  // As ClickHouse does for GET: it changes nothing.
+  // As in ClickHouse, a GET changes nothing.
   if (method === "GET" && !settings.has("readonly")) settings.set("readonly", "2");
-  // In readonly mode no setting can be changed any more.
+  // In readonly mode, settings can no longer be changed.
   const readonly = settings.get("readonly");
   settings.delete("readonly");
   for (const [name, value] of settings) before.push(`SET ${name} = ${quoted(value)}`);

@@ -15,12 +15,12 @@ import { dirname, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 const PACKAGES = join(import.meta.dirname, "engine");
-/** The packages are some 150 MB to download: this covers a slow line. */
+/** Enough to download some 150 MB of packages over a slow connection. */
 const DEADLINE_MS = 8 * 60_000;
-/** A lock that old belongs to a process that died. */
+/** A lock this old belongs to a process that died. */
 const STALE_LOCK_MS = DEADLINE_MS + 60_000;
 
-/** Where the engine is once it is installed: a folder for each exact set of versions. */
+/** The folder of the installed engine: one for each exact set of versions. */
 function engineFolder(): string {
   const lock = readFileSync(join(PACKAGES, "package-lock.json"));
   const version = createHash("sha256").update(lock).digest("hex").slice(0, 16);
@@ -62,12 +62,12 @@ function takeLock(lock: string): boolean {
   try {
     if (Date.now() - statSync(lock).mtimeMs > STALE_LOCK_MS) rmSync(lock, { recursive: true, force: true });
   } catch {
-    // Its owner has just removed it.
+    // Its owner has removed it in the meantime.
   }
   return false;
 }
 
-/** Installs beside `folder` and renames, so that a folder that is there is complete. */
+/** Installs into a temporary folder and renames that, so that an existing folder is complete. */
 async function install(folder: string): Promise<void> {
   const partial = mkdtempSync(`${folder}-`);
   try {

@@ -1,6 +1,7 @@
 /**
- * `npm run clickhouse [-- --port PORT --data FOLDER]`: a ClickHouse for this machine, for developing and for tests: the real
- * engine, in a process, behind ClickHouse's HTTP interface. For production use a ClickHouse server.
+ * `npm run clickhouse [-- --port PORT --data FOLDER]`: a ClickHouse on this machine, for development and
+ * tests. It is the real engine, in a process, behind ClickHouse's HTTP interface. For production use a
+ * ClickHouse server.
  */
 import { mkdirSync } from "node:fs";
 import type { AddressInfo } from "node:net";
@@ -33,7 +34,7 @@ let isStopping = false;
 const stop = (): void => {
   if (isStopping) return;
   isStopping = true;
-  // Requests that run are answered first: the engine can't be closed under them.
+  // Requests in progress are answered first, because the engine can't be closed while it runs them.
   server.close(() => {
     engine.close();
     process.exit(0);

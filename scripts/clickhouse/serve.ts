@@ -5,8 +5,8 @@ import { type Engine, EngineError } from "./engine.ts";
 import { engineRequest, statusOf, Unsupported } from "./http-request.ts";
 
 /**
- * ClickHouse's HTTP interface over the engine: what the official clients send and expect. Users are not checked, there are
- * no sessions, and the formats are those of text.
+ * ClickHouse's HTTP interface over the engine, as far as the official clients use it. Users are not checked,
+ * there are no sessions, and only text formats are supported.
  */
 export function clickhouseServer(engine: Engine): Server {
   const server = createServer((request, response) => {
@@ -15,7 +15,7 @@ export function clickhouseServer(engine: Engine): Server {
       response.end(`Code: 1002. DB::Exception: ${error.message}. (UNKNOWN_EXCEPTION)\n`);
     });
   });
-  // A client that is busy for a while would write to a connection that was closed meanwhile.
+  // A client that is busy for a while would otherwise write to a connection that was closed meanwhile.
   server.keepAliveTimeout = 120_000;
   return server;
 }
@@ -58,13 +58,13 @@ async function bodyOf(request: IncomingMessage): Promise<string> {
   return Buffer.concat(parts).toString();
 }
 
-/** Rows of the data of an insert, where its format has one a line. The engine does not tell. */
+/** Counts the rows of an insert if its format has one row per line. The engine does not report the number. */
 function rowsIn(query: string, data: string): number {
   if (!/\bformat\s+\w*(EachRow|TabSeparated|TSV)\b/i.test(query)) return 0;
   return data.split("\n").filter((line) => line.trim() !== "").length;
 }
 
-/** @param written rows of an insert; null: it was another statement */
+/** @param written number of rows of an insert; null for other statements */
 function summaryOf(
   { rows, readBytes, elapsedNs }: { rows: number; readBytes: number; elapsedNs: number },
   written: number | null,

@@ -11,7 +11,10 @@ export interface ClickhouseServer {
   stop(): Promise<void>;
 }
 
-/** Starts `main.ts` in a process of its own, on a free port. Without a folder it has a new one, which `stop` removes. */
+/**
+ * Starts `main.ts` in a separate process, on a free port. Without `folder` it uses a new one, which `stop`
+ * removes.
+ */
 export async function startClickhouse(
   options: { data?: string; port?: number } = {},
 ): Promise<ClickhouseServer> {

@@ -1,6 +1,7 @@
 /**
- * `npm run packages [-- --out DIR]`: builds what is published to npm, each package in a folder of its own with a package.json
- * of its own, and packs nothing: `npm pack DIR/sdk`, or `npm run release` in the release workflow.
+ * `npm run packages [-- --out DIR]`: builds what is published to npm, each package in its own folder with its
+ * own package.json. It does not pack them: use `npm pack DIR/sdk`, or `npm run release` in the release
+ * workflow.
  */
 import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -44,8 +44,8 @@ export async function buildCli(root: string, out: string, log: (line: string) =>
 }
 
 /**
- * dockerode can reach an Engine by ssh, which the container host does not do: that package has native code and scripts that run
- * at its installation.
+ * Replaces dockerode's ssh transport, which the container host does not use: its package has native code and
+ * runs scripts when it is installed.
  */
 const withoutSsh: Plugin = {
   name: "without-ssh",
@@ -63,7 +63,7 @@ function missing(workspace: string, name: string): never {
   throw new Error(`${workspace}/package.json does not depend on ${name}`);
 }
 
-/** Returns the source files that became part of the package. */
+/** Returns the source files that are part of the package. */
 async function bundlePrograms(root: string, lib: string): Promise<string[]> {
   const { metafile } = await build({
     absWorkingDir: root,

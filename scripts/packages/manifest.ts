@@ -56,7 +56,7 @@ export function writePackageFiles(root: string, workspace: string, out: string, 
   if (existsSync(changelog)) copyFileSync(changelog, join(out, "CHANGELOG.md"));
 }
 
-/** npm checks a package's provenance against its repository: in CI it is the one that builds. */
+/** npm checks a package's provenance against its repository, which in CI is the one that builds it. */
 function repositoryOf(stated: unknown, directory: string): unknown {
   const { GITHUB_REPOSITORY } = process.env;
   if (!GITHUB_REPOSITORY) return stated;

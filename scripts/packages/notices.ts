@@ -10,7 +10,10 @@ const Package = z.object({
 
 const PACKAGE_FOLDER = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//;
 
-/** The licenses of the packages whose files are part of another package, as their licenses demand. */
+/**
+ * Collects the licenses of the packages whose files become part of another package, as these licenses
+ * require.
+ */
 export function noticesOf(root: string, sources: string[]): string {
   const folders = new Set(sources.flatMap((path) => PACKAGE_FOLDER.exec(path)?.[1] ?? []));
   return [...folders]

@@ -1,3 +1,3 @@
-// A workspace holds TypeScript sources: what is published is built from it.
+// A workspace contains TypeScript sources; the published package is built from it.
 process.stderr.write("Publish the built packages: npm run packages, then npm run release.\n");
 process.exit(1);

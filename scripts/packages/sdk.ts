@@ -6,7 +6,9 @@ import { z } from "zod";
 import { readWorkspace, writePackageFiles } from "./manifest.ts";
 import { REQUIRE_BANNER } from "./require-banner.ts";
 
-/** Programs that are started as processes: each is one file, because the many modules of the sources start slowly. */
+/**
+ * Programs that are started as processes. Each is one file, because loading the many source modules is slow.
+ */
 const PROGRAMS = ["runtime/main", "runtime/indexer"];
 
 const Manifest = z.object({
@@ -48,7 +50,7 @@ export async function buildSdk(root: string, out: string): Promise<void> {
       ...Object.fromEntries(Object.entries(exports).map(([path, file]) => [path, compiled(file)])),
       "./package.json": "./package.json",
     },
-    // A bundler may leave out what is not imported, but not the modules that define what a process is.
+    // A bundler may drop modules without used exports, but not those whose side effects set up a process.
     sideEffects: PROGRAMS.map((name) => `./lib/${name}.js`),
     files: ["lib", "CHANGELOG.md"],
     dependencies: readWorkspace(source).dependencies,

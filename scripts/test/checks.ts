@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { runProcess } from "./process.ts";
 
-/** A check besides the tests: passed if each of its commands ends with 0. */
+/** A check besides the tests. It passes if each of its commands exits with 0. */
 export interface Check {
   name: string;
   commands: [file: string, ...args: string[]][];
@@ -19,12 +19,13 @@ export const formatAndLint = (root: string): Check => ({
   commands: [[tool(root, "biome"), "check", "."]],
 });
 
-/** Its types are checked together with its components, by svelte-check. */
+/** svelte-check checks the types of this package together with its components. */
 const DASHBOARD = "dashboard/tsconfig.json";
 
 /**
- * One check for each tsconfig.json under version control, and the dashboard's build, which its types need. Several run at the
- * same time, and the threads of one check the same types again: one thread takes half of the processor time.
+ * One check for each tsconfig.json under version control. The dashboard's check also builds it, because its
+ * types need the build. Several checks run at the same time. The threads of one check would check the same
+ * types again, so each has one thread, which takes half of the processor time.
  */
 export function typeChecks(root: string): Check[] {
   const listed = spawnSync("git", ["ls-files", "--", "*tsconfig.json"], { cwd: root, encoding: "utf8" });

@@ -1,14 +1,17 @@
-/** What a job came to. Names of tests begin with their file. */
+/** The result of a job. Names of tests begin with their file. */
 export interface JobResult {
   passed: string[];
   failed: string[];
   /** Set when the job failed for a reason that no test reports: it hung, crashed, or a file did not load. */
   trouble: string | null;
-  /** What it printed. */
+  /** The job's output. */
   output: string;
   /** How long each test took. */
   durations: TestDuration[];
-  /** Processor time of all its processes, in seconds; null where it is not known. Docker's are not among them. */
+  /**
+   * Processor time of all its processes, in seconds; null if it is not known. Docker's processes are not
+   * included.
+   */
   cpuSeconds: number | null;
 }
 
@@ -22,14 +25,15 @@ export interface Job {
   name: string;
   /** Seconds that it takes on a quiet machine: the longest jobs start first. */
   seconds: number;
-  /** Processors that it keeps busy on a quiet machine, on average: near 0 where it mostly waits. */
+  /** Processors that it keeps busy on a quiet machine, on average: near 0 if it mostly waits. */
   processors: number;
   /**
-   * `changed`: it starts containers, whose network interfaces come and go. `watched`: it has a browser, which abandons the
-   * requests that are on their way when an interface comes or goes. Jobs of one kind never run beside jobs of the other.
+   * `changed`: it starts containers, which add and remove network interfaces. `watched`: it has a browser,
+   * which aborts the requests in flight when an interface is added or removed. Jobs of one kind never run
+   * beside jobs of the other.
    */
   interfaces?: "changed" | "watched";
-  /** It starts real processes, so a busy machine can be why it failed: it is run once more, alone. */
+  /** True: it starts real processes, so a busy machine can make it fail. Then it is run once more, alone. */
   mayRunAgain: boolean;
   run(): Promise<JobResult>;
 }

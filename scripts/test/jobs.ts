@@ -21,23 +21,26 @@ const measured = (file: string): Record<string, number> =>
 
 /** Roughly how many seconds each job takes, by name. A run prints what it measured at its end. */
 const SECONDS = measured("seconds.json");
-/** Processor time of each job in seconds, which is less than it takes where it waits, and more where it has threads. */
+/**
+ * Processor time of each job in seconds. It is less than the job's duration if the job waits, and more if it
+ * has threads.
+ */
 const CPU_SECONDS = measured("cpu-seconds.json");
-/** What any other job is taken to last, and to keep one processor busy for. */
+/** The assumed duration and processor time of any other job. */
 const UNKNOWN_SECONDS = 30;
-/** Generous: a machine that does other things too can be several times slower than a quiet one. */
+/** Generous: a machine with other work can be several times slower than a quiet one. */
 const DEADLINE_MS = 15 * 60_000;
 
 const WORKER = "workers/vitest.config.ts";
-/** What it leaves behind would disturb others of its project, so it has a workerd of its own. */
+/** What it leaves behind would disturb other files of its project, so it has its own workerd. */
 const FUZZER = "workers/test/fuzz.test.ts";
 
-/** Projects of accounts and the control plane on the other databases. */
+/** Projects that test accounts and the control plane on the other databases. */
 const CONTROL = [
   "workers/test/control/vitest.d1.config.ts",
   "workers/test/control/vitest.postgres.config.ts",
 ];
-/** It lets a number of writes pass and no more, so nobody else may write to its database. */
+/** It lets only a certain number of writes succeed, so no other test may write to its database. */
 const INTERRUPTED = "workers/test/interrupted.test.ts";
 
 /** Projects whose files share one process of vitest. */

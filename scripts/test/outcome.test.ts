@@ -14,7 +14,7 @@ const result = (fields: Partial<JobResult>): JobResult => ({
 const file = { name: "a.test.ts", mayRunAgain: true };
 const project = { name: "unit", mayRunAgain: false };
 
-it("counts a file that failed by its second run, and lists what passed then as flaky", () => {
+it("counts the second run of a file that failed, and lists what passed then as flaky", () => {
   const outcome = new Outcome<typeof file>();
   const first = result({ passed: ["a > 1"], failed: ["a > 2", "a > 3"] });
   outcome.ran(file, first, 3);
@@ -34,7 +34,7 @@ it("counts a job that hung as one failure, and as flaky if it ends the second ti
   expect(outcome).toMatchObject({ passed: 1, failed: 1, flaky: ["a.test.ts (exceeded its deadline)"] });
 });
 
-it("runs nothing again that starts no processes", () => {
+it("does not repeat jobs that start no processes", () => {
   const outcome = new Outcome<typeof file>();
   outcome.ran(project, result({ failed: ["unit > 1"] }), 1);
   expect(outcome.toRunAgain()).toEqual([]);
@@ -52,7 +52,7 @@ it("names the slowest tests and the longest jobs first", () => {
   ]);
 });
 
-it("keeps the end of what each failed job printed, of the run that counts", () => {
+it("keeps the end of each failed job's output, from the run that counts", () => {
   const outcome = new Outcome<typeof file>();
   const first = result({ failed: ["a > 1"], output: "first" });
   outcome.ran(file, first, 1);

@@ -5,14 +5,14 @@ const KEPT_LINES = 150;
 
 type Ran = Pick<Job, "name" | "mayRunAgain">;
 
-/** Adds up what jobs came to. A file that may run again counts with its second run where the first one failed. */
+/** Adds up the results of jobs. If the first run of a repeatable file failed, its second run counts. */
 export class Outcome<T extends Ran = Job> {
   passed = 0;
   /** Tests that failed at first and passed when their file was run again. */
   readonly flaky: string[] = [];
-  /** Tests that failed, and jobs that came to no result. */
+  /** Tests that failed, and jobs without a result. */
   readonly failures: string[] = [];
-  /** What the jobs printed that failed. */
+  /** The output of failed jobs. */
   readonly failedOutputs: { name: string; output: string }[] = [];
   readonly #again: { job: T; first: JobResult }[] = [];
   readonly #durations: TestDuration[] = [];

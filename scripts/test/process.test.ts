@@ -6,6 +6,6 @@ it("reads the processor time of a shell's children, of any shell", () => {
   expect(cpuSecondsOf("0m0.00s 0m0.00s\n0m0.25s 1m0.25s\n")).toBeCloseTo(60.5);
 });
 
-it("knows no time where none was printed, as of a shell that was killed", () => {
+it("returns no time if none was printed, as by a shell that was killed", () => {
   expect(cpuSecondsOf("")).toBeNull();
 });

@@ -9,7 +9,7 @@ export interface ProcessOptions {
   root: string;
   /** Milliseconds after which the process and everything it started is killed. */
   deadlineMs: number;
-  /** Where the output goes: to this terminal as it comes, or into `output`. */
+  /** Where the output goes: to this terminal as it arrives, or into `output`. */
   output: "terminal" | "collect";
 }
 
@@ -17,15 +17,20 @@ export interface EndedProcess {
   /** Null: a signal ended it, or it could not be started. */
   code: number | null;
   exceededDeadline: boolean;
-  /** What it printed; empty when it printed to the terminal. */
+  /** Its output; empty if that went to the terminal. */
   output: string;
-  /** Processor time of it and of what it started and waited for, in seconds. Null where it is not known. */
+  /**
+   * Processor time of the process and of the children that it waited for, in seconds. Null if it is not
+   * known.
+   */
   cpuSeconds: number | null;
 }
 
 /** The descriptor to which the shell around a process writes its processor time. */
 const TIMES_FD = 3;
-/** Runs the program, and writes what it and its children used. A process that was killed has used it too. */
+/**
+ * Runs the program, and writes the time that it and its children used, including processes that were killed.
+ */
 const TIMED = `"$@" ${TIMES_FD}>&-; code=$?; times >&${TIMES_FD}; exit $code`;
 
 /** Pids of the processes that run now, each the leader of a group. */
@@ -39,7 +44,9 @@ function killGroup(pid: number): void {
   }
 }
 
-/** Groups of their own receive no signal from the terminal, so whatever ends this process ends them. */
+/**
+ * Separate process groups receive no signals from the terminal, so whatever ends this process also ends them.
+ */
 function killAllWithThisProcess(): void {
   const interrupted = (): void => {
     for (const pid of groups) killGroup(pid);
@@ -52,8 +59,9 @@ function killAllWithThisProcess(): void {
 let isWatching = false;
 
 /**
- * Runs a process in a group of its own, so that it is killed together with all that it started: when it exceeds its deadline,
- * when this process is interrupted, and when it ends and left something behind. Never throws and never hangs.
+ * Runs a process in its own group, so that it is killed together with everything that it started: when it
+ * exceeds its deadline, when this process is interrupted, and when it ends and leaves something behind. Never
+ * throws and never hangs.
  */
 export async function runProcess({
   file,
@@ -90,7 +98,7 @@ export async function runProcess({
     child.on("exit", (status) => resolve(status));
   });
   clearTimeout(deadline);
-  // Tests stop what they start. What a failed one left behind ends here.
+  // Tests stop what they start. What a failed test left behind is killed here.
   if (pid !== undefined) {
     killGroup(pid);
     groups.delete(pid);

@@ -80,7 +80,7 @@ it("runs a job that can use several processors when one is free, and then starts
   await all;
 });
 
-it("runs no more at a time than the memory bears, however little they do", async () => {
+it("runs no more jobs at a time than fit into memory, however little they do", async () => {
   const jobs = Array.from({ length: 9 }, (_, n) => ({ name: String(n), seconds: 1, processors: 0 }));
   const { all, end, started } = scene(jobs, 2);
   expect(started).toHaveLength(6);
@@ -89,7 +89,7 @@ it("runs no more at a time than the memory bears, however little they do", async
   await all;
 });
 
-it("keeps browsers apart from containers, whose interfaces come and go", async () => {
+it("keeps browsers apart from containers, which add and remove interfaces", async () => {
   const { all, end, started } = scene(
     [
       { name: "containers", seconds: 9, processors: 0.1, interfaces: "changed" },

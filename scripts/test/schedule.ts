@@ -2,7 +2,10 @@ import type { Job } from "./job.ts";
 
 type Scheduled = Pick<Job, "name" | "seconds" | "processors" | "interfaces">;
 
-/** Jobs that run at the same time for each processor, however little they do: each has servers that take memory. */
+/**
+ * The maximum number of concurrent jobs per processor, however little they do: each has servers that take
+ * memory.
+ */
 const MOST_PER_PROCESSOR = 3;
 
 /**
@@ -30,8 +33,8 @@ export async function runJobs<T extends Scheduled>(
     [...running.keys()].some((job) => job.interfaces !== undefined && job.interfaces !== interfaces);
 
   /**
-   * The longest job for which half of what it needs is free: two jobs are seldom both at their busiest. One that can use
-   * several processors gets by with one.
+   * Returns the longest job for which half of the processors that it needs are free, because two jobs are
+   * seldom both at their peak. A job that can use several processors also works with one.
    */
   const next = (): T | undefined => {
     if (running.size === 0) return waiting[0];

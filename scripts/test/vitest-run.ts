@@ -19,8 +19,8 @@ interface JsonReport {
 type Tests = Pick<JobResult, "passed" | "failed" | "durations">;
 
 /**
- * Runs vitest, and kills it with the servers and browsers that its tests started when it exceeds its deadline. Never throws
- * and never hangs: what goes wrong is in `trouble`.
+ * Runs vitest, and kills it with the servers and browsers that its tests started when it exceeds its
+ * deadline. Never throws and never hangs: problems are in `trouble`.
  */
 export async function runVitest({ args, ...options }: VitestOptions): Promise<JobResult> {
   const { root, deadlineMs } = options;

@@ -6,8 +6,7 @@ export const refund = task({
   run: async ({ receipt }: { receipt: string }) => ({ refunded: receipt }),
 });
 
-/**
- * An order that somebody has to approve. `acme trigger order '{"id":"A1","amount":120}'` logs an address; a
+/** An order that somebody has to approve. `acme trigger order '{"id":"A1","amount":120}'` logs an address; a
  * POST of `{"ok":true}` to that address resumes the run. Until then the run is suspended, and no process
  * runs.
  */
