@@ -1,4 +1,5 @@
 import type { CheckpointRef, DequeuedRun, RunResume } from "@acme/sdk/contract";
+import type { SqlRow } from "../lib/sql.ts";
 import type { DeploymentRef } from "../routing/refs.ts";
 import { type QueueContext, type RunTableRow, specOf } from "./context.ts";
 import { findDeployment, saveDeployment } from "./deployments.ts";
@@ -45,14 +46,12 @@ export function dequeueRuns(q: QueueContext, grant: DequeueGrant): Leased {
 /** Describes leased runs for their host. */
 function handedOut(q: QueueContext, grant: DequeueGrant, rows: RunTableRow[]): LeasedRun[] {
   if (rows.length === 0) return [];
-  const seqs = JSON.stringify(rows.map((row) => row.seq));
-  const payloads = textsOf(q, "SELECT seq, payload AS text, payload_type AS type FROM payloads", seqs);
-  const metadata = textsOf(q, "SELECT seq, metadata AS text, '' AS type FROM metadata", seqs);
+  const inputs = inputsOf(q, rows);
   return rows.map((row) => {
     const locked = row.deployment_id as string;
     const deployment =
       locked === grant.deployment.id ? grant.deployment : (findDeployment(q, locked) ?? grant.deployment);
-    const run = toDequeuedRun(q, row, deployment, payloads.get(row.seq), metadata.get(row.seq)?.text);
+    const run = toDequeuedRun(q, row, deployment, inputs.get(row.seq));
     if (isResumable(row)) run.resume = resumeOf(q, row);
     return { runId: row.id, token: row.token, json: JSON.stringify(run) };
   });
@@ -68,25 +67,28 @@ function resumeOf(q: QueueContext, row: RunTableRow): RunResume {
   };
 }
 
-interface Text {
-  text: string;
-  type: string;
+interface Input extends SqlRow {
+  seq: number;
+  payload: string | null;
+  type: string | null;
+  metadata: string | null;
 }
 
-function textsOf(q: QueueContext, select: string, seqs: string): Map<number, Text> {
-  const rows = q.sql.exec<{ seq: number; text: string; type: string }>(
-    `${select} WHERE seq IN (SELECT value FROM json_each(?))`,
-    seqs,
+/** Payloads and metadata of runs, by `seq`. */
+function inputsOf(q: QueueContext, rows: RunTableRow[]): Map<number, Input> {
+  const found = q.sql.exec<Input>(
+    `SELECT value AS seq, payload, payload_type AS type, metadata FROM json_each(?)
+     LEFT JOIN payloads ON payloads.seq = value LEFT JOIN metadata ON metadata.seq = value`,
+    JSON.stringify(rows.map((row) => row.seq)),
   );
-  return new Map(rows.map((row) => [row.seq, row]));
+  return new Map(found.map((row) => [row.seq, row]));
 }
 
 function toDequeuedRun(
   q: QueueContext,
   row: RunTableRow,
   deployment: DeploymentRef,
-  payload: Text | undefined,
-  metadata: string | undefined,
+  input: Input | undefined,
 ): DequeuedRun {
   const spec = specOf(row);
   const { project, organization, key, id, slug, type } = q.ref.environment;
@@ -98,9 +100,9 @@ function toDequeuedRun(
     leaseMs: q.timeouts.dequeuedLeaseMs,
     queue: q.ref.queue,
     concurrencyKey: row.concurrency_key || null,
-    payload: payload?.text ?? null,
-    payloadType: payload?.type ?? "application/json",
-    metadata: metadata ?? null,
+    payload: input?.payload ?? null,
+    payloadType: input?.type ?? "application/json",
+    metadata: input?.metadata ?? null,
     tags: JSON.parse(row.tags) as string[],
     environment: { key, id, slug, type },
     project,

@@ -119,22 +119,22 @@ export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Turn[]): RunTa
       lessee.deploymentId,
       ...more,
     );
+  const leased = (key: string, limits: string, count: number): void =>
+    q.counters.add(key, { pending: -count, running: count }, limits);
   const [first] = turns;
   let rows: RunTableRow[];
-  if (first && turns.length === 1) rows = update(LEASE_OF_KEY, first.key, first.count, first.limits);
-  else {
+  if (first && turns.length === 1) {
+    rows = update(LEASE_OF_KEY, first.key, first.count, first.limits);
+    if (rows.length > 0) leased(first.key, first.limits, rows.length);
+  } else {
     // One statement for all keys: where there are many, each has few runs.
     const picked = turns.flatMap(({ key, limits, count }) =>
       q.sql.exec<{ seq: number }>(NEXT, key, count, limits),
     );
     rows = update(LEASE_PICKED, JSON.stringify(picked.map(({ seq }) => seq)), picked.length);
-  }
-  for (const [first, ...others] of Map.groupBy(
-    rows,
-    (row) => `${row.limits} ${row.concurrency_key}`,
-  ).values()) {
-    const count = others.length + 1;
-    if (first) q.counters.add(first.concurrency_key, { pending: -count, running: count }, first.limits);
+    const alike = Map.groupBy(rows, (row) => `${row.limits} ${row.concurrency_key}`);
+    for (const [row, ...others] of alike.values())
+      if (row) leased(row.concurrency_key, row.limits, others.length + 1);
   }
   for (const { attempt, losses, journal_attempt, queued_at, created_at } of rows)
     if (attempt === 0 && losses === 0 && journal_attempt === 0)
