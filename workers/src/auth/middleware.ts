@@ -19,7 +19,7 @@ import { hasBranches, inBranch } from "./branch.ts";
 import { type Authenticated, authenticateEnvironment, authenticateSecret, bearer } from "./credentials.ts";
 import { authenticateWholeProject } from "./project.ts";
 import { sha256 } from "./tokens.ts";
-import { countsGuesses, countWrongKey, refuseGuesses, trustKey } from "./wrong-keys.ts";
+import { countWrongKey, refuseGuesses, refusesGuesses, trustKey } from "./wrong-keys.ts";
 
 /**
  * Lets a request through to the route of an operation only with a credential that `ACCESS` lists for it. Sets
@@ -53,7 +53,7 @@ async function limitingGuesses(
   id: OperationId,
   rule: Access,
 ): Promise<Authenticated | null> {
-  if (countsGuesses(Date.now())) refuseGuesses(clientAddress(c), keyHashOf(c), Date.now());
+  if (refusesGuesses(Date.now())) refuseGuesses(clientAddress(c), keyHashOf(c), Date.now());
   try {
     const result = await authenticate(c, id, rule);
     const hash = keyHashOf(c);

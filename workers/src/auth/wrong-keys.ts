@@ -13,15 +13,18 @@ const buckets = new Map<string, TokenBucket>();
 /** After this time every bucket is full again, so it can be dropped. */
 const REFILL_MS = (LIMIT.burst / LIMIT.perSecond) * 1_000;
 let fullAt = 0;
+/** An address without attempts has one again after this time at most. */
+const NEXT_ATTEMPT_MS = 1_000 / LIMIT.perSecond;
+/** Until then some address may have none. */
+let refusesUntil = 0;
 const trusted = new Cache<true>(TRUSTED_MS);
 
 /**
- * Returns whether wrong keys arrived recently from any address. If none did, requests need not determine
- * their address.
+ * Returns whether some address has used up its attempts. If none has, requests need not determine their
+ * address, which costs them as much as all else of their authentication.
  */
-export function countsGuesses(now: number): boolean {
-  if (buckets.size > 0 && now >= fullAt) buckets.clear();
-  return buckets.size > 0;
+export function refusesGuesses(now: number): boolean {
+  return now < refusesUntil;
 }
 
 /**
@@ -46,14 +49,16 @@ export function refuseGuesses(address: string | undefined, keyHash: string | und
 /** Counts a wrong key against its address. */
 export function countWrongKey(address: string | undefined, now: number): void {
   if (address === undefined) return;
+  if (now >= fullAt) buckets.clear();
   let bucket = buckets.get(address);
   if (!bucket) {
     if (buckets.size >= MAX_ADDRESSES) buckets.clear();
     bucket = new TokenBucket();
     buckets.set(address, bucket);
   }
-  bucket.take(1, LIMIT, now);
+  const { remaining } = bucket.take(1, LIMIT, now);
   fullAt = now + REFILL_MS;
+  if (remaining === 0) refusesUntil = now + NEXT_ATTEMPT_MS;
 }
 
 /** Remembers a valid key. */
