@@ -154,9 +154,9 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       const left = (this.#room.get(sessionId) ?? 0) - runs.length;
       this.#room.set(sessionId, left);
       this.#pending.supersede(runs);
-      this.#pending.addRuns(sessionId, runs);
       const poll = this.#core.pollOf(sessionId);
-      if (poll) this.#polls.answer(poll, this.#pending.take(sessionId));
+      if (poll) this.#polls.answer(poll, this.#pending.takeWith(sessionId, runs));
+      else this.#pending.addRuns(sessionId, runs);
       return { delivered: true, more: left >= LEAST_ROOM && !this.#core.isContended };
     }
 
@@ -405,12 +405,8 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
         poll.sessionId,
         runs.map((run) => run.runId),
       );
-      const pendingDelivery = this.#pending.take(poll.sessionId);
       this.#room.set(poll.sessionId, (this.#room.get(poll.sessionId) ?? 0) - runs.length);
-      this.#polls.answer(poll, {
-        ...pendingDelivery,
-        runs: [...pendingDelivery.runs, ...runs],
-      });
+      this.#polls.answer(poll, this.#pending.takeWith(poll.sessionId, runs));
     }
 
     /** Returns runs to their queues at once: the host that they were for is gone. */

@@ -27,7 +27,8 @@ export class PendingDeliveries {
 
   /** Drops earlier leases of these runs: a queue that got no answer to a delivery may have leased the runs again. */
   supersede(runs: LeasedRun[]): void {
-    for (const waiting of this.#runs.values()) for (const { runId } of runs) waiting.delete(runId);
+    for (const waiting of this.#runs.values())
+      if (waiting.size > 0) for (const { runId } of runs) waiting.delete(runId);
   }
 
   /** Takes all that waits for a session. */
@@ -36,6 +37,14 @@ export class PendingDeliveries {
     const notices = this.#notices.get(sessionId) ?? [];
     this.forget(sessionId);
     return { runs, notices, now: Date.now() };
+  }
+
+  /** Takes all that waits for a session, for an answer that has these runs too. */
+  takeWith(sessionId: string, runs: LeasedRun[]): PollResult {
+    const waiting = this.take(sessionId);
+    return waiting.runs.length === 0
+      ? { ...waiting, runs }
+      : { ...waiting, runs: [...waiting.runs, ...runs] };
   }
 
   forget(sessionId: string): void {

@@ -19,6 +19,7 @@ export class Waiters {
   }
 
   finished(runId: string): void {
+    if (this.#byRun.size === 0) return;
     for (const end of this.#byRun.get(runId) ?? []) end(true);
   }
 }

@@ -23,9 +23,9 @@ type Report = z.output<typeof ReportRequest>;
 
 const KINDS = ["started", "journals", "completed", "suspensions", "heartbeats", "checkpoints"] as const;
 type Kind = (typeof KINDS)[number];
-type LeaseKind = Exclude<Kind, "suspensions" | "checkpoints">;
 type Verdict = LeaseVerdict | SuspensionVerdict | CheckpointVerdict;
 type Part = Pick<QueueReport, Kind>;
+type Item = Part[Kind][number];
 
 /**
  * Passes a host's report on to the queues and feeds of its runs. Each queue, each output and each run's logs
@@ -35,37 +35,37 @@ type Part = Pick<QueueReport, Kind>;
 export async function applyReport(env: Bindings, report: Report): Promise<ReportResponse> {
   const { hostId, sessionId } = report;
   const stored = await storeOutputs(env, report.completed);
-  const verdicts = new Map<string, Verdict>();
+  // By the items themselves: a text made for each item as a key would stay in V8's old generation until a full collection.
+  const verdicts = new Map<Item, Verdict>();
   const queues = [...partsOf({ ...report, completed: stored })].map(async ([queueKey, part]) => {
     const result = queueKey === "" ? null : await answerOf(env, queueKey, { hostId, sessionId, ...part });
     const missing = queueKey === "" ? "stale" : "retry";
     for (const kind of KINDS) {
-      for (const [index, item] of part[kind].entries())
-        verdicts.set(`${kind} ${keyOf(item)}`, result?.[kind][index] ?? missing);
+      for (const [index, item] of part[kind].entries()) verdicts.set(item, result?.[kind][index] ?? missing);
     }
   });
   const logs = recordsOfRuns(env, hostId, report.logs);
   await Promise.all(queues);
-  const verdictsOf = (kind: LeaseKind): LeaseVerdict[] =>
-    report[kind].map((item) => (verdicts.get(`${kind} ${keyOf(item)}`) as LeaseVerdict) ?? "retry");
-  const completed = verdictsOf("completed");
-  const heartbeats = verdictsOf("heartbeats");
+  const verdictOf = (item: Item | null): LeaseVerdict =>
+    (item && (verdicts.get(item) as LeaseVerdict | undefined)) ?? "retry";
+  const completed = stored.map(verdictOf);
+  const heartbeats = report.heartbeats.map(verdictOf);
   const suspensions = report.suspensions.map((item): SuspensionVerdict => {
-    const verdict = verdicts.get(`suspensions ${keyOf(item)}`) as SuspensionVerdict | LeaseVerdict;
+    const verdict = verdicts.get(item) as SuspensionVerdict | LeaseVerdict;
     return typeof verdict === "object" ? verdict : { verdict: verdict === "stale" ? "stale" : "retry" };
   });
   for (const [index, lease] of report.completed.entries()) if (completed[index] === "ok") markEnded(lease);
   for (const [index, lease] of report.suspensions.entries())
     if (suspensions[index]?.verdict === "suspended") markEnded(lease);
   return {
-    started: verdictsOf("started"),
+    started: report.started.map(verdictOf),
     completed,
     heartbeats,
-    journals: verdictsOf("journals"),
+    journals: report.journals.map(verdictOf),
     suspensions,
     // The host drops the checkpoint of a run that no queue can own, and asks again if a queue did not answer.
     checkpoints: report.checkpoints.map((item) => {
-      const verdict = verdicts.get(`checkpoints ${keyOf(item)}`);
+      const verdict = verdicts.get(item);
       return verdict === "drop" || verdict === "stale" ? "drop" : "keep";
     }),
     apiTokens: report.heartbeats.map((lease, index) =>
@@ -125,12 +125,10 @@ function batchOf({ attempt, batch, entries, spans = [], metrics = [], runId }: P
 
 type Completed = Report["completed"][number];
 
-/** Outputs that are too large for a queue's database go to the blob store. What can't be stored now is left out. */
-async function storeOutputs(env: Bindings, completed: Completed[]): Promise<Completed[]> {
-  const stored = await Promise.all(
-    completed.map((attempt) => (needsWork(attempt) ? storeOutput(env, attempt) : attempt)),
-  );
-  return stored.filter((attempt) => attempt !== null);
+/** Outputs that are too large for a queue's database go to the blob store. Null: this one can't be stored now. */
+async function storeOutputs(env: Bindings, completed: Completed[]): Promise<(Completed | null)[]> {
+  if (!completed.some(needsWork)) return completed;
+  return Promise.all(completed.map((attempt) => (needsWork(attempt) ? storeOutput(env, attempt) : attempt)));
 }
 
 const needsWork = ({ outcome }: AttemptCompleted): boolean =>
@@ -154,26 +152,29 @@ async function storeOutput(env: Bindings, attempt: Completed): Promise<Completed
   }
 }
 
-const keyOf = (item: { runId: string; token?: number; id?: string }): string =>
-  `${item.runId} ${item.token ?? item.id}`;
+type Reported = Pick<Report, Exclude<Kind, "completed">> & { completed: (Completed | null)[] };
 
 /**
  * Groups a report's items by queue, in their order. Items about runs that no queue can have had are under "".
  */
-function partsOf(report: Pick<Report, Kind>): Map<string, Part> {
+function partsOf(report: Reported): Map<string, Part> {
   const parts = new Map<string, Part>();
+  let last: { queueKey: string; part: Part } | undefined;
   const of = ({ runId }: { runId: string }): Part => {
     const queueKey = parseRunId(runId)?.queueKey ?? "";
+    // Most items of a report are about one queue.
+    if (last?.queueKey === queueKey) return last.part;
     let part = parts.get(queueKey);
     if (!part) {
       part = { started: [], journals: [], completed: [], suspensions: [], heartbeats: [], checkpoints: [] };
       parts.set(queueKey, part);
     }
+    last = { queueKey, part };
     return part;
   };
   for (const item of report.started) of(item).started.push(item);
   for (const item of report.journals) of(item).journals.push(item);
-  for (const item of report.completed) of(item).completed.push(item);
+  for (const item of report.completed) if (item) of(item).completed.push(item);
   for (const item of report.suspensions) of(item).suspensions.push(item);
   for (const item of report.heartbeats) of(item).heartbeats.push(item);
   for (const item of report.checkpoints) of(item).checkpoints.push(item);

@@ -1,7 +1,7 @@
 import { DEFAULTS, parseRunId } from "@acme/sdk/contract";
 import { type SigningBindings, signerOf } from "../auth/signing.ts";
 import { RunClaims } from "../auth/tokens.ts";
-import { Cache } from "../http/cache.ts";
+import { EndedLeases } from "./ended-leases.ts";
 
 /** A lease that was handed to a host: an attempt of a run until its end, its suspension or the loss of the host. */
 export interface RunLease {
@@ -22,9 +22,7 @@ const LOGS_LATE_MS = 3_600_000;
  * Leases whose end this isolate recorded, until their tokens have expired: their code is refused at once. Elsewhere it is
  * refused by the run's owner, where that is asked anyway, and by the token's expiry.
  */
-const ended = new Cache<true>(LIFETIME_MS, 50_000);
-
-const keyOf = ({ runId, token }: RunLease): string => `${runId} ${token}`;
+const ended = new EndedLeases(LIFETIME_MS, 25_000);
 
 /** Issues the token with which code inside the run calls the API while the lease lasts. */
 export function issueRunToken(
@@ -44,9 +42,9 @@ export function issueRunToken(
   return signerOf(env).issueJwt(claims);
 }
 
-export const markEnded = (lease: RunLease): void => void ended.set(keyOf(lease), true);
+export const markEnded = (lease: RunLease): void => ended.add(lease, Date.now());
 
-export const hasEnded = (lease: RunLease): boolean => ended.get(keyOf(lease)) === true;
+export const hasEnded = (lease: RunLease): boolean => ended.has(lease);
 
 /** Returns whether the token proves that the host holds, or recently held, this run. */
 export function provesLease(
