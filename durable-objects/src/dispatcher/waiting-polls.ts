@@ -8,9 +8,11 @@ import type { PollResult } from "./rpc.ts";
 type State = "waiting" | "serving" | "overdue";
 
 interface WaitingPoll {
+  poll: Poll;
   resolve(result: PollResult): void;
-  /** Undefined: the poll waits for as long as its connection is open. */
-  timer?: ReturnType<typeof setTimeout>;
+  /** Infinite: the poll waits for as long as its connection is open. */
+  waitMs: number;
+  until: number;
   state: State;
 }
 
@@ -20,6 +22,8 @@ export const nothing = (): PollResult => ({ runs: [], notices: [], now: Date.now
 export class WaitingPolls {
   readonly #polls = new Map<number, WaitingPoll>();
   readonly #answered: (poll: Poll) => void;
+  /** When the timer fires; infinite: it is not set. */
+  #timerAt = Number.POSITIVE_INFINITY;
 
   /** `answered` is called for each poll before its answer is sent. */
   constructor(answered: (poll: Poll) => void) {
@@ -35,17 +39,40 @@ export class WaitingPolls {
   }
 
   add(poll: Poll, resolve: (result: PollResult) => void): void {
-    this.#polls.set(poll.id, { resolve, state: "waiting" });
+    const until = Number.POSITIVE_INFINITY;
+    this.#polls.set(poll.id, { poll, resolve, waitMs: until, until, state: "waiting" });
   }
 
   /** Answers the poll with nothing after this time, unless it has been answered. */
   limit(poll: Poll, waitMs: number): void {
     const waiting = this.#polls.get(poll.id);
     if (!waiting) return;
-    waiting.timer = setTimeout(() => {
-      if (waiting.state === "waiting") this.answer(poll, nothing());
+    waiting.waitMs = waitMs;
+    waiting.until = Date.now() + waitMs;
+    this.#timerBy(waiting.until);
+  }
+
+  /** One timer for all polls: a busy host's polls are answered long before their time is up. */
+  #timerBy(at: number): void {
+    if (this.#timerAt <= at) return;
+    this.#timerAt = at;
+    setTimeout(() => this.#fired(at), Math.max(0, at - Date.now()));
+  }
+
+  #fired(at: number): void {
+    // An earlier one was set after this one, and has set the next.
+    if (this.#timerAt !== at) return;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    const now = Date.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const waiting of [...this.#polls.values()]) {
+      const { poll, waitMs, until, state } = waiting;
+      // More time than it had at first is left to a poll only by a clock that was set back.
+      if (until > now && until - now <= waitMs) next = Math.min(next, until);
+      else if (state === "waiting") this.answer(poll, nothing());
       else waiting.state = "overdue";
-    }, waitMs);
+    }
+    if (next !== Number.POSITIVE_INFINITY) this.#timerBy(next);
   }
 
   /** Runs are requested for the poll. */
@@ -66,7 +93,6 @@ export class WaitingPolls {
   answer(poll: Poll, result: PollResult): void {
     const waiting = this.#polls.get(poll.id);
     if (!waiting) return;
-    clearTimeout(waiting.timer);
     this.remove(poll);
     waiting.resolve(result);
   }
