@@ -12,12 +12,19 @@ import { profileAcme } from "./profile/profile.ts";
 import { untilQuiet } from "./quiet.ts";
 import { CPU_FIGURES, flushesText, othersText, type Rounds, spreadOf, table } from "./report.ts";
 import { startAcme } from "./systems/acme.ts";
+import { startBullMq } from "./systems/bullmq.ts";
+import { startGraphile } from "./systems/graphile.ts";
 import { startRestate } from "./systems/restate.ts";
 import type { System } from "./systems/system.ts";
 import { withUsage } from "./usage.ts";
 
 const RESULTS = fileURLToPath(new URL("results/", import.meta.url));
-const START = { acme: startAcme, restate: startRestate } as const;
+const START = {
+  acme: startAcme,
+  restate: startRestate,
+  bullmq: startBullMq,
+  graphile: startGraphile,
+} as const;
 
 /**
  * Runs the rounds of one metric: A B B A, each in a quiet moment, so that fluctuations of the machine affect
@@ -25,10 +32,11 @@ const START = { acme: startAcme, restate: startRestate } as const;
  */
 async function measure(
   metric: Metric,
-  systems: System[],
+  all: System[],
   marks: Marks,
   { rounds, baseline, runs = metric.runs }: BenchOptions,
 ): Promise<Rounds> {
+  const systems = all.filter(({ isQueue }) => !isQueue || metric.ofQueues);
   const results: Rounds = new Map(systems.map((system) => [system.name, []]));
   for (const system of systems) {
     marks.clear();
@@ -37,8 +45,8 @@ async function measure(
   const most = baseline === undefined ? (metric.maxRounds ?? rounds) : rounds;
   for (let round = 1; round <= Math.min(rounds, most); round++) {
     for (const system of round % 2 === 1 ? systems : systems.toReversed()) {
-      await untilQuiet(systems);
-      const { result, usage } = await withUsage(system, systems, () => metric.round(system, marks, runs));
+      await untilQuiet(all);
+      const { result, usage } = await withUsage(system, all, () => metric.round(system, marks, runs));
       const figures = {
         ...result,
         cpuServer: usage.serverMs / runs,
@@ -102,16 +110,18 @@ function save(all: {
     id: metric.id,
     title: metric.title,
     how: metric.how,
-    systems: all.names.map((name) => ({
-      name,
-      figures: Object.fromEntries(
-        Object.keys({ ...metric.figures, ...CPU_FIGURES }).map((figure) => [
-          figure,
-          spreadOf(rounds.get(name)!, figure),
-        ]),
-      ),
-      rounds: rounds.get(name),
-    })),
+    systems: all.names
+      .filter((name) => rounds.has(name))
+      .map((name) => ({
+        name,
+        figures: Object.fromEntries(
+          Object.keys({ ...metric.figures, ...CPU_FIGURES }).map((figure) => [
+            figure,
+            spreadOf(rounds.get(name)!, figure),
+          ]),
+        ),
+        rounds: rounds.get(name),
+      })),
   }));
   const machine = {
     cpu: cpus()[0]?.model,

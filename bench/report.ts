@@ -36,15 +36,21 @@ export function table(
   results: readonly { metric: Metric; rounds: Rounds }[],
   names: readonly string[],
 ): string {
-  const ratio = names.length === 2;
-  const rows = [["", ...names, ...(ratio ? [`${names[0]} is better by`] : [])]];
+  const [first = "", ...others] = names;
+  const rows = [["", ...names, ...(others.length > 0 ? [`${first} is better by`] : [])]];
   for (const { metric, rounds } of results) {
     rows.push([metric.title]);
     for (const [figure, unit] of Object.entries({ ...metric.figures, ...CPU_FIGURES })) {
-      const spreads = names.map((name) => spreadOf(rounds.get(name)!, figure));
-      const row = [`  ${unit.label}`, ...spreads.map((spread) => cell(spread, unit.unit))];
-      if (ratio) row.push(`× ${advantage(unit, spreads[0]!.median, spreads[1]!.median).toFixed(2)}`);
-      rows.push(row);
+      const spreads = names.map((name) => {
+        const measured = rounds.get(name);
+        return measured && spreadOf(measured, figure);
+      });
+      const [own, ...peers] = spreads.map((spread) => spread?.median);
+      const ratios = peers.map((peer) =>
+        own === undefined || peer === undefined ? "–" : `× ${advantage(unit, own, peer).toFixed(2)}`,
+      );
+      const cells = spreads.map((spread) => (spread ? cell(spread, unit.unit) : "–"));
+      rows.push([`  ${unit.label}`, ...cells, ratios.join("  ")]);
     }
   }
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

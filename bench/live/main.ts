@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { LiveClient } from "@acme/sdk/live";
 import { eventually } from "../../tests/support/eventually.ts";
 import { profiled } from "../profile/inspector.ts";
-import { freePort } from "../profile/profile.ts";
+import { freePort } from "../systems/free-port.ts";
 import { cpuMs, TICK_MS } from "../systems/process.ts";
 import { Crowd } from "./crowd.ts";
 import { objectShares } from "./object-shares.ts";

@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { eventually } from "../../tests/support/eventually.ts";
 import { Inspector } from "../profile/inspector.ts";
-import { freePort } from "../profile/profile.ts";
+import { freePort } from "../systems/free-port.ts";
 import { Crowd } from "./crowd.ts";
 import { Setting } from "./setting.ts";
 

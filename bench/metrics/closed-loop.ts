@@ -9,6 +9,7 @@ export const closedLoop: Metric = {
   id: "loop",
   title: `Closed loop, ${IN_FLIGHT} in flight`,
   how: `${RUNS} runs, each triggered and waited for by one of ${IN_FLIGHT} clients, in one call`,
+  ofQueues: true,
   figures: {
     rate: { label: "runs", unit: "/s", better: "more" },
     p50: { label: "p50", unit: "ms", better: "less" },

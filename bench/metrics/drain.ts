@@ -30,6 +30,7 @@ export const drain: Metric = {
   id: "drain",
   title: `Drain of ${RUNS} queued runs`,
   how: "workers stopped (SIGSTOP) while the backlog is queued; from SIGCONT to the start of the last task function; then all are seen to be finished",
+  ofQueues: true,
   figures: {
     rate: { label: "runs", unit: "/s", better: "more" },
     enqueue: { label: "queued, no worker", unit: "/s", better: "more" },

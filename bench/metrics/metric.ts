@@ -18,6 +18,8 @@ export interface Metric {
   /** How it is measured, for the reader of the table. */
   readonly how: string;
   readonly figures: Record<string, Unit>;
+  /** Measured for queues without durable execution too: they have neither steps nor an HTTP API to compare. */
+  readonly ofQueues?: boolean;
   /** Runs of one round. */
   readonly runs: number;
   /** Most rounds that are worth their time. Default: as many as asked for. */

@@ -1,10 +1,10 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import type { Marks } from "../marks.ts";
 import type { Metric } from "../metrics/metric.ts";
 import { untilQuiet } from "../quiet.ts";
 import { startAcme } from "../systems/acme.ts";
+import { freePort } from "../systems/free-port.ts";
 import { type CpuProfile, profiled } from "./inspector.ts";
 import { summarize, summaryText } from "./summary.ts";
 
@@ -47,13 +47,4 @@ export async function profileAcme(
     writeFileSync(file, JSON.stringify(profile));
     console.log(`\n${metric.title}: ${part}  (${file})\n${summaryText(summarize(profile, bundle))}`);
   }
-}
-
-export function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }

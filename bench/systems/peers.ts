@@ -8,7 +8,14 @@ import { fileURLToPath } from "node:url";
  * The systems that Acme is compared with. The bench installs them here; they are not a dependency of
  * anything.
  */
-const PEERS = { "@restatedev/restate-server": "1.7.12", "@restatedev/restate-sdk": "1.17.2" } as const;
+const PEERS = {
+  "@restatedev/restate-server": "1.7.12",
+  "@restatedev/restate-sdk": "1.17.2",
+  bullmq: "6.7.0",
+  // BullMQ's client of Redis, a package that its users install.
+  ioredis: "6.0.0",
+  "graphile-worker": "0.18.0",
+} as const;
 const FOLDER = fileURLToPath(new URL("../.peers/", import.meta.url));
 
 /** Installs the peers from npm into `bench/.peers` where they are missing. @throws with npm's output */

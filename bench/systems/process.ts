@@ -15,12 +15,19 @@ export interface Started {
 export function startProcess(
   file: string,
   args: string[],
-  options: { cwd: string; env?: NodeJS.ProcessEnv; ready: RegExp; onLine?(line: string): void },
+  options: {
+    cwd: string;
+    env?: NodeJS.ProcessEnv;
+    ready: RegExp;
+    /** The child can send messages. */
+    ipc?: boolean;
+    onLine?(line: string): void;
+  },
 ): Promise<Started> {
   const child = spawn(file, args, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", "pipe", "pipe", options.ipc ? "ipc" : "ignore"],
   });
   // However the bench ends, nothing that it started is left.
   const kill = (): void => void child.kill("SIGKILL");
@@ -30,6 +37,7 @@ export function startProcess(
     let output = "";
     let isReady = false;
     for (const stream of [child.stdout, child.stderr]) {
+      if (!stream) continue;
       createInterface({ input: stream }).on("line", (line) => {
         if (isReady) return;
         options.onLine?.(line);

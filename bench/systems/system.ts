@@ -3,6 +3,8 @@ export interface System {
   readonly name: string;
   /** How it makes what it acknowledged durable, in words. */
   readonly durability: string;
+  /** A queue without durable execution: only some metrics are measured. */
+  readonly isQueue?: boolean;
   /** Processes that serve requests and write: what `strace` counts the flushes of. */
   serverPids(): number[];
   /** Processes that execute the tasks. */

@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 export interface PostgresServer {
   /** The URL of a new, empty database. */
   url: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -58,8 +59,11 @@ const freePort = (): Promise<number> =>
     });
   });
 
-/** Starts a real server on a free port of loopback, with a data folder that `stop` removes. */
-export async function startPostgres(): Promise<PostgresServer> {
+/**
+ * Starts a real server on a free port of loopback, with a data folder that `stop` removes. `fsync`: it flushes to disk, which
+ * no test needs.
+ */
+export async function startPostgres({ fsync = false } = {}): Promise<PostgresServer> {
   const bin = programs();
   const user = otherThanRoot();
   const folder = mkdtempSync(join(tmpdir(), "acme-postgres-"));
@@ -71,7 +75,11 @@ export async function startPostgres(): Promise<PostgresServer> {
     stdio: "pipe",
   });
   const port = await freePort();
-  const settings = ["listen_addresses=127.0.0.1", `unix_socket_directories=${folder}`, "fsync=off"];
+  const settings = [
+    "listen_addresses=127.0.0.1",
+    `unix_socket_directories=${folder}`,
+    `fsync=${fsync ? "on" : "off"}`,
+  ];
   const child = spawn(
     join(bin, "postgres"),
     ["-D", data, "-p", String(port), ...settings.flatMap((s) => ["-c", s])],
@@ -96,7 +104,7 @@ export async function startPostgres(): Promise<PostgresServer> {
     throw new Error(`Postgres did not start:\n${output}`);
   }
   // A local Hyperdrive wants a password, though nothing asks for it.
-  return { url: `postgres://acme:unused@127.0.0.1:${port}/postgres`, stop };
+  return { url: `postgres://acme:unused@127.0.0.1:${port}/postgres`, pid: child.pid as number, stop };
 }
 
 /** SIGINT is Postgres' "fast shutdown": it ends sessions. */
