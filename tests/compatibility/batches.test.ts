@@ -13,7 +13,7 @@ export const shout = task({ id: "shout", retry: { maxAttempts: 1 }, run: async (
 } });
 `;
 
-// The published client's own task objects: what a backend that shares code with its tasks has.
+// The published client's own task objects, as in a backend that shares code with its tasks.
 const double = task({ id: "double", run: async ({ n }: { n: number }) => ({ double: n * 2 }) });
 const shout = task({ id: "shout", run: async ({ text }: { text: string }) => text.toUpperCase() });
 
@@ -72,7 +72,7 @@ describe("batches of @trigger.dev/sdk 4.8.3", () => {
     expect((await untilOver(handle.batchId)).status).toBe("COMPLETED");
   });
 
-  it("batch.trigger and batch.triggerByTask mix tasks; what is wrong with an item is that item's error", async () => {
+  it("batch.trigger and batch.triggerByTask mix tasks; an invalid item fails alone", async () => {
     const byId = await batch.trigger<typeof double | typeof shout>([
       { id: "double", payload: { n: 4 } },
       { id: "shout", payload: { text: "hey" } },

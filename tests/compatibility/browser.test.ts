@@ -1,4 +1,7 @@
-/** Hooks and stores in a real page of another origin: ours for React and Svelte, and those that Trigger.dev publishes. */
+/**
+ * Hooks and stores in a real page of another origin: ours for React and Svelte, and Trigger.dev's published
+ * ones.
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -64,7 +67,7 @@ describe("in a page", () => {
   let problems: string[];
   const sockets: string[] = [];
   const statuses = new Set<number>();
-  /** What the page asked the server for since it shows what it shows, and how that ended. */
+  /** The page's requests since it was mounted, and how they ended. */
   const traffic: string[] = [];
   beforeAll(async () => {
     const script = await bundleForPage(join(import.meta.dirname, "browser/page.ts"));
@@ -97,7 +100,10 @@ describe("in a page", () => {
   const as = <T>(work: () => Promise<T>): Promise<T> =>
     auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, work) as Promise<T>;
 
-  /** Triggers what the page is to show, and mounts a component that shows it. `waits`: the run ends with the wait token. */
+  /**
+   * Triggers the runs that the page should show, and mounts a component that shows them. `waits`: the run
+   * ends with the wait token.
+   */
   async function shown(name: PageComponent, { waits = false } = {}): Promise<PageSettings> {
     const tag = `${name}-${Date.now()}`;
     const settings = await as(async () => {
@@ -133,7 +139,7 @@ describe("in a page", () => {
     return settings;
   }
 
-  /** Waits until what the page shows is as expected; its last state is part of the failure. */
+  /** Waits until the page shows what is expected; a failure contains its last state. */
   async function state<T>(what: string, isSo: (state: T) => boolean): Promise<T> {
     let last: T | undefined;
     const text = page.locator("pre");
@@ -165,7 +171,7 @@ describe("in a page", () => {
       ? `${(value as unknown as Run).id} ${(value as unknown as Run).status}`
       : value;
   const press = (name: string) => page.locator(`button[name=${name}]`).click();
-  /** Both runs of the batch were created in one moment: their order says nothing. */
+  /** Both runs of the batch were created at the same moment, so their order is arbitrary. */
   const countedBy = (list: Run[]) =>
     list.map(({ output }) => (output as { counted: number }).counted).toSorted();
   const isDone = (run: Run | undefined) => run?.status === "COMPLETED";
@@ -219,7 +225,7 @@ describe("in a page", () => {
         more.triggeredWithStreams.streams.numbers?.length === 2,
     );
     expect(last.withStreams.streams).toEqual({ numbers: NUMBERS });
-    // What is skipped is not there, and all else is.
+    // Skipped columns are missing, and all others are present.
     expect(last.withStreams.run).toMatchObject({ id: runId, tags: [], output: DONE.output });
     expect(last.withStreams.run).not.toHaveProperty("payload");
     expect(last.run).toMatchObject({ tags: [tag], payload: { n: COUNT, ms: 30 } });
@@ -246,7 +252,7 @@ describe("in a page", () => {
     expect(last.triggered).toMatchObject({ run: { output: { counted: 3 } } });
     expect(last.forbidden).toContain("read:runs:");
     expect(last.refused).toContain("not allow");
-    // One for the page's token, and one for each token that a trigger brought back.
+    // One for the page's token, and one for each token that a trigger returned.
     expect(sockets.length - before).toBe(3);
     await eventually("the run got the answer", () => as(async () => isDone(await runs.retrieve(asking))));
     expect(await as(() => runs.retrieve(asking))).toMatchObject({
@@ -281,7 +287,7 @@ describe("in a page", () => {
         (name) => streams[name].ended,
       ),
     );
-    // The run that writes nothing goes on; the hook's timeout ended its subscription.
+    // The run that writes nothing continues; the hook's timeout ended the subscription.
     await unsubscribed;
     expect(last.baseURL).toBe(server.apiUrl);
     expect(last.outside).toMatch(/^0 values, Put <TriggerAuthContext.Provider/);
@@ -293,7 +299,7 @@ describe("in a page", () => {
     const times = last.batches.map(({ timestamp }) => timestamp);
     expect(times).toEqual(times.toSorted((a, b) => a - b));
     expect(last.fromIndex.parts).toEqual(NUMBERS.slice(30));
-    // What was had before counts before where to begin.
+    // Parts that were already received take precedence over the start index.
     expect(last.resumed.parts).toEqual(NUMBERS.slice(35));
     expect(last.newest).toMatchObject({ parts: NUMBERS.slice(-5), lastEventId: String(COUNT - 1) });
     expect(last.throttled.parts).toEqual(NUMBERS);
@@ -361,8 +367,8 @@ describe("in a page", () => {
       triggered: { id?: string; error?: string };
     }
     const { runId, waitToken } = await shown("PublishedRuns", { waits: true });
-    // Nothing is on its way to the page then: the published client gives a subscription up for good if its tab is hidden
-    // while the body of an answer arrives.
+    // No response is on its way to the page then: the published client gives up a subscription for good if
+    // its tab is hidden while the body of a response arrives.
     await state<State>(
       "the run waits",
       ({ run, tagged, batch }) =>
@@ -410,7 +416,7 @@ describe("in a page", () => {
 
   it("nothing else went wrong", () => {
     expect(statuses).not.toContain(409);
-    // What a token may not is refused over HTTP, which the browser reports.
+    // What a token does not permit is refused over HTTP, which the browser reports.
     expect(problems.filter((problem) => !problem.includes("status of 403"))).toEqual([]);
   });
 });

@@ -50,7 +50,7 @@ describe("envvars by @trigger.dev/sdk 4.8.3", () => {
 
   it("creates, lists, retrieves, updates and deletes", async () => {
     expect(await envvars.create(...of(), { name: "PLAIN", value: "a" })).toMatchObject({ success: true });
-    // Its types do not know of isSecret here; it sends what it is given.
+    // Its types lack isSecret here, but it sends what it is given.
     const secret: { name: string; value: string } = Object.assign(
       { name: "API_TOKEN", value: SECRET },
       { isSecret: true },
@@ -86,7 +86,7 @@ describe("envvars by @trigger.dev/sdk 4.8.3", () => {
     await eventually("it is gone", async () => (await ended("read", { name: "PLAIN" })).output === null);
   });
 
-  it("that are secret are in no log and no error", async () => {
+  it("secret values are in no log and no error", async () => {
     await eventually(
       "it is there",
       async () => (await ended("read", { name: "API_TOKEN" })).output === SECRET,

@@ -116,7 +116,7 @@ describe("flow control by @trigger.dev/sdk 4.8.3", () => {
     await expect(tasks.trigger("echo", {}, { concurrency: "none" })).rejects.toMatchObject({ status: 404 });
   });
 
-  it("delays what is beyond a rate limit, and drops nothing", async () => {
+  it("delays runs beyond a rate limit, and drops none", async () => {
     const ids = await Promise.all(
       Array.from({ length: 4 }, async () => (await tasks.trigger("limited-task", {})).id),
     );
@@ -152,7 +152,7 @@ describe("flow control by @trigger.dev/sdk 4.8.3", () => {
     }
   });
 
-  it("stops debouncing at maxDelay, and keeps to it in another queue too", async () => {
+  it("stops debouncing at maxDelay, in another queue too", async () => {
     const debounce = { key: "capped", delay: "1h", maxDelay: "90m" };
     const first = await tasks.trigger("echo", {}, { debounce });
     const second = await tasks.trigger("echo", {}, { debounce, queue: "slow" });
@@ -176,7 +176,7 @@ describe("flow control by @trigger.dev/sdk 4.8.3", () => {
     );
   });
 
-  it("expires what was not started within its ttl, which counts from when it waits for a slot", async () => {
+  it("expires runs that did not start within their ttl, which begins when they are queued", async () => {
     const queue = { type: "task", name: "echo" } as const;
     await queues.pause(queue);
     const waiting = await tasks.trigger("echo", {}, { ttl: "1s" });
@@ -188,7 +188,7 @@ describe("flow control by @trigger.dev/sdk 4.8.3", () => {
     expect((await ended(patient.id)).status).toBe("COMPLETED");
   });
 
-  it("starts what has a head start first, and else the oldest", async () => {
+  it("starts runs with priority first, and otherwise the oldest", async () => {
     const queue = { type: "custom", name: "slow" } as const;
     await queues.overrideConcurrencyLimit(queue, 1);
     await queues.pause(queue);

@@ -11,7 +11,9 @@ import { auth, task } from "@trigger.dev/sdk";
 export const one = task({ id: "one", run: async (payload: unknown) => payload });
 export const two = task({ id: "two", run: async (payload: unknown) => payload });
 `;
-/** Not of the form that makes the client ask the server for tokens: it signs them itself. */
+/**
+ * A key whose form does not make the client request tokens from the server, so the client signs them itself.
+ */
 const OTHER_FORM = "tr_prod_key_of_another_form_0123456789";
 
 describe("public tokens through @trigger.dev/sdk", () => {
@@ -30,7 +32,7 @@ describe("public tokens through @trigger.dev/sdk", () => {
     expect(keyOfOwnForm).toMatch(/^tr_prod_sk_[0-9a-zA-Z]{24}$/);
   });
 
-  it("createPublicToken reads what its scopes say", async () => {
+  it("createPublicToken reads what its scopes permit", async () => {
     const [mine, other] = await as(keyOfOwnForm, async () => [
       await tasks.trigger("one", 1, { tags: ["user:1"] }),
       await tasks.trigger("two", 2),
@@ -50,7 +52,7 @@ describe("public tokens through @trigger.dev/sdk", () => {
       const handle = await tasks.trigger("one", { by: "token" });
       await expect(tasks.trigger("one", {})).rejects.toMatchObject({ status: 422 });
       await expect(tasks.trigger("two", {})).rejects.toMatchObject({ status: 403 });
-      // What the trigger brought back reads the run.
+      // The token that the trigger returned reads the run.
       const run = await as(handle.publicAccessToken, () => runs.poll(handle.id, { pollIntervalMs: 100 }));
       expect(run).toMatchObject({ status: "COMPLETED", output: { by: "token" } });
     });

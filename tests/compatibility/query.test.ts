@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 /** An environment may not run many queries. */
 const PATIENCE = { timeout: 60_000, interval: 1_000 };
 
-/** A server with a ClickHouse, which comes and goes, and the published client of Trigger.dev. */
+/** A server with a ClickHouse, which is stopped and started, and the published client of Trigger.dev. */
 describe("a server with --clickhouse", () => {
   const data = mkdtempSync(join(tmpdir(), "acme-clickhouse-"));
   let clickhouse: ClickhouseServer;
@@ -76,7 +76,7 @@ describe("a server with --clickhouse", () => {
     expect((await search(`?text=${word}&task=another`)).logs).toEqual([]);
   });
 
-  it("executes runs while ClickHouse is gone, and has them there afterwards", async () => {
+  it("executes runs while ClickHouse is stopped, and sends them to it afterwards", async () => {
     expect(await health()).toMatchObject({ ok: true, clickhouse: "ok" });
     const port = Number(new URL(clickhouse.url).port);
     await clickhouse.stop();
@@ -84,7 +84,7 @@ describe("a server with --clickhouse", () => {
       pollIntervalMs: 100,
     });
     expect(meanwhile).toMatchObject({ status: "COMPLETED" });
-    // The answer about the parts is kept for a few seconds.
+    // The health of the parts is cached for a few seconds.
     const gone = await until(async () => {
       const answer = await health();
       return answer.clickhouse !== "ok" && answer;

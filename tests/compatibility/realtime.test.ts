@@ -127,7 +127,7 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
   it("end with SYSTEM_FAILURE", async () => {
     writeFileSync(BROKEN, "");
     try {
-      // A process that has imported the tasks before is used again: this run ends it.
+      // A process that has already imported the tasks would be reused: this run ends it.
       const last = await eventually("a run whose tasks can't be imported", async () => {
         const { id } = await as(() => tasks.trigger("work", { exit: 7 }));
         const end = (await seen(id)).at(-1);
@@ -143,7 +143,7 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     }
   });
 
-  it("find by tags what has all of them, also what ended before, and show what comes", async () => {
+  it("find runs with all of the tags, also ended ones, and show new ones", async () => {
     const [one, two] = [`t1-${Date.now()}`, `t2-${Date.now()}`];
     const before = await as(() => tasks.trigger("work", {}, { tags: [one, two] }));
     await as(() => tasks.trigger("work", {}, { tags: [one] }));
@@ -187,7 +187,7 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     expect(answer.headers.get("access-control-allow-origin")).toBe("*");
   });
 
-  it("are refused to a token that may not, whatever handle it names", async () => {
+  it("are refused to a token without the permission, whatever handle it names", async () => {
     const { id } = await as(() => tasks.trigger("work", {}, { tags: ["secret"] }));
     const ask = (query: string, token: string, path = `runs/${id}`) =>
       fetch(`${server.apiUrl}/realtime/v1/${path}?${query}`, {
@@ -225,7 +225,7 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     await expect(as(iterate, token)).rejects.toThrow(reason);
   });
 
-  it("answer whole, with what browsers and the client need, and a hidden tab at once", async () => {
+  it("answer completely, with what browsers and the client need, and a hidden tab at once", async () => {
     const { id } = await as(() => tasks.trigger("work", { ms: 2_000 }));
     const preflight = await fetch(`${server.apiUrl}/realtime/v1/runs/${id}?offset=-1`, {
       method: "OPTIONS",
@@ -251,11 +251,11 @@ describe("run subscriptions through @trigger.dev/sdk", () => {
     expect(first.answer.headers.get("access-control-expose-headers")).toContain("electric-offset");
     expect(first.body.at(-1)).toEqual({ headers: { control: "up-to-date" } });
     expect(first.body[0]?.value).not.toHaveProperty("payload");
-    // What the client can't do without stays.
+    // Columns that the client needs are kept.
     expect(first.body[0]?.value).toHaveProperty("status");
     const handle = encodeURIComponent(first.answer.headers.get("electric-handle") ?? "");
     const offset = first.answer.headers.get("electric-offset");
-    // A handle or an offset that means nothing here brings all rows, and never a 409.
+    // With an unknown handle or offset, all rows are returned, and never a 409.
     for (const query of [
       "offset=7_0&handle=unknown&live=true&cursor=1",
       "offset=x&handle=",

@@ -1,4 +1,7 @@
-/** What a program of any runtime does: it triggers runs, completes a token, and hears of a run's states and of what it writes. */
+/**
+ * What a program in any runtime does: it triggers runs, completes a token, and follows a run's states and
+ * streams.
+ */
 import { batch, configure, runs, tasks, wait } from "@acme/sdk";
 import { LiveClient } from "@acme/sdk/live";
 
@@ -8,14 +11,14 @@ export interface Connection {
 }
 
 interface Found {
-  /** Of a run that writes a stream: what its output was, the last state, and each chunk. */
+  /** A run that writes a stream: its output, its last state, and each chunk. */
   output: unknown;
   states: string[];
   chunks: number[];
-  /** Runs of the batch, as they ended. */
+  /** The batch's runs in their final states. */
   batch: unknown[];
   listed: number;
-  /** What the task that waited for the token returned. */
+  /** The output of the task that waited for the token. */
   answer: unknown;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The SDK in every runtime: triggers, batches, runs, tokens, live states and streams. In Node.js, Bun and Deno it is the published
- * package; in workerd and in a page it is bundled, as there.
+ * The SDK in every runtime: triggers, batches, runs, tokens, live states and streams. Node.js, Bun and Deno
+ * use the published package; in workerd and in a page it is bundled, as is usual there.
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -32,7 +32,7 @@ export const double = task({ id: "double", run: async ({ n }) => 2 * n });
 export const asking = task({ id: "asking", run: async ({ token }) => wait.forToken(token) });
 `;
 
-/** What every runtime has to find. */
+/** The expected result in every runtime. */
 const FOUND = {
   output: { counted: 5, at: "1970-01-01T00:00:00.000Z" },
   chunks: [0, 1, 2, 3, 4],
@@ -54,7 +54,7 @@ function check(output: string): void {
   expect(states.at(-1)).toBe("COMPLETED");
 }
 
-/** The client with the SDK in one file; `main` says what is done with it. */
+/** The client with the SDK in one file; `main` is the code that uses it. */
 async function bundled(main: string): Promise<string> {
   const { outputFiles } = await build({
     stdin: {

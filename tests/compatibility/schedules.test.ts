@@ -4,7 +4,7 @@ import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
-/** Written for Trigger.dev; says what it was given. */
+/** Written for Trigger.dev; returns what it was given. */
 const TASKS = `
 import { schedules, task } from "@trigger.dev/sdk";
 const received = async (payload) => ({
@@ -131,7 +131,7 @@ describe("schedules of @trigger.dev/sdk 4.8.3", () => {
       generator: { expression: "* * * * *", description: "Every minute" },
     });
     expect((await schedules.retrieve(scheduleId)).nextRun!.getTime()).toBeGreaterThan(minute);
-    // Its schedule goes with it.
+    // Its schedule is removed with it.
     await deployTaskFile(server, TASKS.replace('cron: "* * * * *", ', ""));
     await expect(schedules.retrieve(scheduleId)).rejects.toMatchObject({ status: 404 });
   });

@@ -129,12 +129,12 @@ describe("streams", () => {
     expect(await as(async () => all(await streams.read(id, "never-written")))).toEqual([]);
   });
 
-  it("hold up the run's end until they are stored", async () => {
+  it("delay the run's end until they are stored", async () => {
     const { id } = await as(() => tasks.trigger("unfinished", {}));
     expect(await as(async () => all(await streams.read(id, "late")))).toEqual(numbers(5));
   });
 
-  it("turn up in a run's subscription", async () => {
+  it("appear in a run's subscription", async () => {
     const { id } = await as(() => tasks.trigger("counting", { n: 10, ms: 50 }));
     await ourAuth.withAuth(settings(), async () => {
       const chunks: unknown[] = [];
@@ -158,7 +158,7 @@ describe("streams", () => {
     });
   });
 
-  it("count lines: what is sent again is stored once, and two writers don't mix their numbers", async () => {
+  it("number lines: a repeated line is stored once, and two writers don't mix their numbers", async () => {
     const { id } = await as(() => tasks.trigger("idle", { ms: 3_000 }));
     const url = `${server.apiUrl}/realtime/v1/streams/${id}/self/lines`;
     const headers = { authorization: `Bearer ${server.secretKey}` };
@@ -257,7 +257,7 @@ describe("streams", () => {
     expect(await as(async () => all(await streams.read(id, "numbers")), good)).toEqual(numbers(1));
   });
 
-  it("may have no name, be defined, and be written by a writer, or be those of a parent", async () => {
+  it("may have no name, be defined, be written by a writer, or belong to a parent", async () => {
     const { id } = await as(() => tasks.trigger("writing", {}));
     const defined = streams.define<{ x: number }>({ id: "defined" });
     expect(await as(async () => all(await defined.read(id)))).toEqual([{ x: 1 }, { x: 2 }, ...numbers(1)]);
@@ -268,10 +268,10 @@ describe("streams", () => {
     );
   });
 
-  it("bring input to handlers, to one who waits in the process, and in what order it came", async () => {
+  it("deliver input to handlers and to a waiting process, in the order of its arrival", async () => {
     const { id } = await as(() => tasks.trigger("listening", {}));
     const talk = streams.input<number>({ id: "talk" });
-    // What is sent before would be taken by the look that is to find nothing.
+    // Input that is sent earlier would be found by the check that should find nothing.
     for await (const chunk of await as(() => streams.read(id, "listens"))) {
       expect(chunk).toBe("now");
       break;
@@ -296,7 +296,7 @@ describe("streams", () => {
     });
   });
 
-  it("bring input to a task, which is suspended while it waits", async () => {
+  it("deliver input to a task, which is suspended while it waits", async () => {
     const { id } = await as(() => tasks.trigger("asking", {}));
     const answer = streams.input<{ yes: boolean }>({ id: "answer" });
     // Before the task asks.

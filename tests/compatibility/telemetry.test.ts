@@ -1,6 +1,6 @@
 /**
- * Telemetry as others send and read it: OpenTelemetry's official SDK in Node.js and Bun, the exporter that is built into Deno, and
- * what Trigger.dev's published client reads of a trace.
+ * Telemetry with other programs' exporters and clients: OpenTelemetry's official SDK in Node.js and Bun, the
+ * exporter built into Deno, and Trigger.dev's published client, which reads a trace.
  */
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -66,7 +66,7 @@ metrics.setGlobalMeterProvider(meters);
 await work((body) => loggers.getLogger("shop").emit({ body, severityNumber: 9 }));
 await Promise.all([tracers.shutdown(), loggers.shutdown(), meters.shutdown()]);
 `;
-/** Deno has all of it built in, and takes the console for the log. */
+/** Deno has all of this built in, and sends the console as the log. */
 const BUILT_IN = `
 import process from "node:process";
 globalThis.process = process;

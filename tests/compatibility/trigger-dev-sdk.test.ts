@@ -46,7 +46,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     expect((await runs.retrieve(handle.id)).metadata).toEqual(metadata);
   });
 
-  it("gives a run every option that there is", async () => {
+  it("gives a run every option", async () => {
     const handle = await tasks.trigger(
       "hello-world",
       { name: "all" },
@@ -72,14 +72,14 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     });
   });
 
-  it("shows a payload that JSON can't hold as JSON shows it", async () => {
+  it("shows a payload that JSON can't represent as the nearest JSON", async () => {
     const at = new Date("2026-01-02T03:04:05Z");
     const handle = await tasks.trigger("hello-world", { name: "Dates", at }, { delay: "1h" });
     const run = await runs.retrieve(handle.id);
     expect(run.payload).toEqual({ name: "Dates", at: at.toISOString() });
   });
 
-  it("reads a run with the public token that triggering gave", async () => {
+  it("reads a run with the public token that the trigger returned", async () => {
     const handle = await later();
     await auth.withAuth({ baseURL: server.apiUrl, accessToken: handle.publicAccessToken }, async () => {
       expect((await runs.retrieve(handle.id)).status).toBe("DELAYED");
@@ -113,7 +113,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     expect(await runs.retrieve(handle.id)).toMatchObject({ status: "CANCELED", isCancelled: true });
   });
 
-  it("reschedules a delayed run, and only such a one", async () => {
+  it("reschedules only delayed runs", async () => {
     const handle = await later();
     const moved = await runs.reschedule(handle.id, { delay: "2h" });
     expect((moved.delayedUntil as Date).getTime()).toBeGreaterThan(Date.now() + 110 * 60_000);
@@ -150,7 +150,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     });
   });
 
-  it("gives one run for one idempotency key, also in another queue, until the key is reset", async () => {
+  it("returns one run for one idempotency key, also in another queue, until the key is reset", async () => {
     const idempotencyKey = await idempotencyKeys.create(`order-${Date.now()}`, { scope: "global" });
     const trigger = (queue?: string) =>
       tasks.trigger(
@@ -164,7 +164,7 @@ describe("@trigger.dev/sdk 4.8.3", () => {
     expect((await trigger()).id).not.toBe(first.id);
   });
 
-  it("says what is wrong, with the status and class the client knows", async () => {
+  it("reports errors with the status and class that the client knows", async () => {
     await expect(runs.retrieve("run_nope")).rejects.toMatchObject({ status: 404 });
     await expect(tasks.trigger("nope", {})).rejects.toMatchObject({ status: 404 });
     await auth.withAuth({ baseURL: server.apiUrl, accessToken: "tr_prod_wrong" }, async () => {

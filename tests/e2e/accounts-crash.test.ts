@@ -16,7 +16,10 @@ interface Answer<T> {
   body: T;
 }
 
-/** The Worker is killed with SIGKILL in the middle of what accounts do, again and again; it is started again by itself. */
+/**
+ * The Worker is repeatedly killed with SIGKILL in the middle of operations on accounts; the server starts it
+ * again.
+ */
 describe("accounts, when the Worker is killed", () => {
   let server: LocalServer;
   let adminToken: string;
@@ -42,7 +45,7 @@ describe("accounts, when the Worker is killed", () => {
     await providers?.stop();
   });
 
-  /** Sends it until it is answered, as a person would: null when the Worker was not there. */
+  /** Repeats a request until it is answered, as a person would; null if the Worker was unreachable. */
   async function send<T>(
     method: string,
     path: string,
@@ -88,7 +91,7 @@ describe("accounts, when the Worker is killed", () => {
     });
   }
 
-  /** Kills the Worker so many milliseconds after `work` began; resolves when `work` has ended one way or the other. */
+  /** Kills the Worker some milliseconds after `work` began; resolves when `work` has ended in either way. */
   async function killedAfter<T>(ms: number, work: Promise<T>): Promise<T> {
     await new Promise((resolve) => setTimeout(resolve, ms));
     server.kill("worker", "SIGKILL");
@@ -97,7 +100,7 @@ describe("accounts, when the Worker is killed", () => {
 
   const DELAYS = [0, 8, 30];
 
-  it("an invitation is open, or accepted by a member; never half of both", async () => {
+  it("an invitation is either open or accepted, never half accepted", async () => {
     for (const ms of DELAYS) {
       const email = `invited-${ms}@acme.localhost`;
       const invitation = [
@@ -106,7 +109,7 @@ describe("accounts, when the Worker is killed", () => {
         { cookie: owner },
         { email, role: "viewer" },
       ] as const;
-      // Made again where it was cut off, it takes the place of what is there.
+      // An invitation that was interrupted and is made again replaces the existing one.
       await killedAfter(ms, send(...invitation));
       const made = await insist<{ url: string }>(...invitation);
       expect(made.status).toBe(201);
@@ -137,7 +140,7 @@ describe("accounts, when the Worker is killed", () => {
     }
   });
 
-  it("a sign-up can be done again with the same address", async () => {
+  it("a sign-up can be repeated with the same address", async () => {
     for (const ms of DELAYS) {
       const email = `new-${ms}@acme.localhost`;
       await killedAfter(ms, send("POST", "/admin/v1/sign-in-links", { token: adminToken }, { email }));
@@ -147,8 +150,8 @@ describe("accounts, when the Worker is killed", () => {
     }
   });
 
-  /** Both at once, as each kill costs the time of a restart. */
-  it("a rotation of a key is done or can be done again, and a device login gives one token", async () => {
+  /** Tests both at once, because each kill costs the time of a restart. */
+  it("a rotation of a key is complete or can be repeated, and a device login creates one token", async () => {
     for (const ms of DELAYS) {
       const key = await keyToRotate(`rotated-${ms}`);
       const login = await allowedLogin(`device-${ms}`);
@@ -180,7 +183,8 @@ describe("accounts, when the Worker is killed", () => {
       async check(cut: Answer<Key> | null) {
         const after = await keys();
         const end = endOf(after);
-        // Both writes or none: there is a new key if and only if the former one has an end. It is accepted either way.
+        // Both writes or none: there is a new key if and only if the old one has an expiry. It is accepted
+        // either way.
         expect(after).toHaveLength(end === undefined ? 1 : 2);
         expect(await works(former.key)).toBe(true);
         if (cut?.status === 201) {
@@ -193,7 +197,7 @@ describe("accounts, when the Worker is killed", () => {
         expect(await works(again.body.key)).toBe(true);
         const ended = endOf(await keys());
         expect(ended).toBeDefined();
-        // What the first attempt decided stays.
+        // The decision of the first attempt is kept.
         if (end !== undefined) expect(ended).toBe(end);
       },
     };
@@ -257,7 +261,7 @@ describe("accounts, when the Worker is killed", () => {
     });
   }
 
-  it("a sign-up at an issuer makes one person, whenever it is cut off", async () => {
+  it("a sign-up at an issuer creates one person, whenever it is interrupted", async () => {
     for (const ms of DELAYS) {
       const email = `issuer-${ms}@acme.localhost`;
       await invite(email);
@@ -275,7 +279,7 @@ describe("accounts, when the Worker is killed", () => {
     }
   });
 
-  it("a sign-up by a mailed link makes one person, whenever it is cut off", async () => {
+  it("a sign-up by a mailed link creates one person, whenever it is interrupted", async () => {
     for (const ms of DELAYS) {
       const email = `mailed-${ms}@acme.localhost`;
       await invite(email);
@@ -307,7 +311,7 @@ describe("accounts, when the Worker is killed", () => {
     }
   });
 
-  it("variables can be read during and after a rotation that was cut off", async () => {
+  it("variables can be read during and after an interrupted rotation", async () => {
     const path = `/api/v1/projects/${server.projectRef}/envvars/prod`;
     const variables = Object.fromEntries(Array.from({ length: 40 }, (_, n) => [`V${n}`, `value ${n}`]));
     const imported = await insist("POST", `${path}/import`, { token: server.secretKey }, { variables });
@@ -395,8 +399,8 @@ describe("accounts, when the Worker is killed", () => {
     data: { id: string; name?: string; status: string }[];
   }
 
-  /** One kill for three requests that are under way: each restart takes a while. */
-  it("bulk actions, queues and projects that were cut off are as they were, or done and in the audit log", async () => {
+  /** One kill interrupts three requests, because each restart takes a while. */
+  it("interrupted changes of bulk actions, queues and projects are undone, or complete and in the audit log", async () => {
     const key = { token: server.secretKey };
     const pausePath = "/api/v1/queues/quick/pause";
     const bulkPath = "/api/v1/bulk-actions";
@@ -437,7 +441,7 @@ describe("accounts, when the Worker is killed", () => {
       const there = await insist("GET", `${path}/deletion`, { cookie: owner });
       expect([200, 404]).toContain(there.status);
       if (there.status === 404) expect((await insist("GET", "/api/v1/runs", token)).status).toBe(401);
-      // It may be deleted between the two: its object goes on by itself.
+      // It may be deleted between the two, because its object continues by itself.
       if (there.status === 200) await insist("DELETE", path, { cookie: owner });
       await eventually("the project is gone", async () => {
         const [project, runs] = await Promise.all([

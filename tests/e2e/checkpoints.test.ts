@@ -10,7 +10,10 @@ import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { eventsOf } from "../support/run-events.ts";
 import { withDocker } from "../support/with-docker.ts";
 
-/** Holds what only the process itself can keep: nothing of it is in an operation. `record: false` in its project. */
+/**
+ * Holds state that only the process itself can keep: none of it is in an operation. Its project sets
+ * `record: false`.
+ */
 const TASKS = `
 import { step, task, wait } from "@acme/sdk";
 
@@ -51,7 +54,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
     server = await startLocalServer({
       executor: "docker",
       example: false,
-      // The containers there are hold runs then.
+      // All containers hold runs then.
       env: { ACME_HOST_SPARES: "0", ACME_HOST_IDLE_MS: "0" },
     });
     client = { baseURL: server.apiUrl, accessToken: server.secretKey };
@@ -79,7 +82,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
       },
       90_000,
     );
-  /** Ids of the processes that are saved whole. */
+  /** Ids of the processes that are saved completely. */
   const saved = (): string[] => {
     const folder = join(server.dataDir, "host/checkpoints");
     return existsSync(folder)
@@ -121,7 +124,7 @@ describe.skipIf(!withDocker())("a task in a container", () => {
       }),
   );
 
-  it("whose checkpoint is gone is replayed, and does no step twice", () =>
+  it("whose checkpoint is gone is replayed, and repeats no step", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("holds", { url: effects.url, name: "lost", seconds: 5 });
       await waiting(id, 1);

@@ -23,7 +23,7 @@ export const greet = task({
   },
 });
 
-/** Retrieves its queue by both of the names that its context has. */
+/** Retrieves its queue by both names in its context. */
 const lookUp = async ({ id, name }: { id: string; name: string }, type: "task" | "custom") => {
   const found = [await queues.retrieve(id), await queues.retrieve({ type, name })];
   return found.map((queue) => [queue.type, queue.name, queue.id]);
@@ -99,7 +99,7 @@ describe("a task", () => {
     expect(sharedById).toEqual(["custom", "shared", expect.stringMatching(/^queue_/)]);
   });
 
-  it("edits metadata inside of an array, and the server keeps the array", async () => {
+  it("edits metadata inside an array, and the server keeps the array", async () => {
     const handle = (await json(["trigger", "checklist", "{}"])) as { id: string };
     expect(await output("checklist")).toEqual({ items: [{ done: true }, { done: false }], log: ["first"] });
     await acme(["runs", "logs", handle.id, "--follow"]);
@@ -121,7 +121,7 @@ describe("a task", () => {
 });
 
 describe("acme", () => {
-  it("lists errors, shows one, resolves, ignores and reopens it; and says what a search of logs needs", async () => {
+  it("lists errors, shows, resolves, ignores and reopens one, and says what a search of logs needs", async () => {
     await acme(["trigger", "verbose", "{}", "--wait"]);
     const listed = ["errors", "list", "--task", "verbose"];
     await eventually(listed, [{ status: "unresolved" }]);
@@ -227,7 +227,7 @@ describe("acme", () => {
     expect(await acme(env("set", "NOVALUE"))).toMatchObject({ code: 2 });
   });
 
-  it("ends quietly when the reader of its output does", async () => {
+  it("ends quietly when the reader of its output ends", async () => {
     const script = `"${process.execPath}" "${join(ROOT, "cli/bin/acme.mjs")}" completion bash | head -1; exit \${PIPESTATUS[0]}`;
     const code = await new Promise((resolve) =>
       execFile("bash", ["-c", script], (error) => resolve(error ? error.code : 0)),
@@ -338,7 +338,7 @@ describe("a login", () => {
         code: 1,
         stderr: expect.stringContaining("Profiles: ci, other"),
       });
-      // A token that was given is not revoked: others use it.
+      // A token that the user passed is not revoked, because others use it.
       expect((await acme(["logout"], "", env)).stdout).toContain("was not revoked");
       expect((await acme(["whoami"])).code).toBe(0);
     } finally {
@@ -351,7 +351,7 @@ describe("keys", () => {
   it("are created, listed, rotated and revoked", async () => {
     const of = ["-p", server.projectRef];
     const created = await acme(["keys", "create", "--name", "web", ...of]);
-    // Standard output is the key and nothing else.
+    // Standard output contains only the key.
     expect(created).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^tr_prod_sk_[0-9a-zA-Z]{24}\n$/),

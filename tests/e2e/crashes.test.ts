@@ -52,7 +52,7 @@ describe("a run whose", () => {
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("sleepy", { ms: 3_000 });
       await executing(id);
-      // From outside, a process that waits for a run looks like the one that executes it.
+      // From outside, a process that waits for a run looks like one that executes a run.
       for (const pid of server.taskPids()) process.kill(pid, "SIGKILL");
       const run = await poll(id);
       expect(run).toMatchObject({ status: "COMPLETED", attemptCount: 2 });
@@ -75,7 +75,7 @@ it("a task that blocks its process does not outlive a server that is killed", ()
     await eventually("all of it is gone", () => !all.some(isAlive));
   }));
 
-it("a server that is killed as a whole resumes where it was when it is restarted", () =>
+it("a server that is killed completely resumes where it left off when it is restarted", () =>
   auth.withAuth(client, async () => {
     const executes = await tasks.trigger("sleepy", { ms: 2_000 });
     await executing(executes.id);

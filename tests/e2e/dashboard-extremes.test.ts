@@ -37,7 +37,7 @@ describe("the dashboard with more than a page can hold", () => {
     return id;
   };
 
-  it("shows an output of 10 MB by the rows in sight, as text", async () => {
+  it("renders only the visible rows of an output of 10 MB, as text", async () => {
     const { page } = dashboard;
     await open("large");
     const output = page.getByRole("region", { name: "Output" });
@@ -56,13 +56,13 @@ describe("the dashboard with more than a page can hold", () => {
     const output = page.getByRole("region", { name: "Output" });
     await output.getByText(/^y{100}/).waitFor();
     expect(((await output.textContent()) ?? "").length).toBeLessThan(2_100_000);
-    // The page goes on to answer.
+    // The page still responds.
     await page.keyboard.press("?");
     await page.getByRole("dialog").getByText("Go to runs").waitFor();
     await page.keyboard.press("Escape");
   });
 
-  it("keeps the newest of 100,000 log lines, and draws those in sight", async () => {
+  it("keeps the newest of 100,000 log lines, and renders the visible ones", async () => {
     const { page } = dashboard;
     await open("chatty");
     const logs = page.getByRole("region", { name: "Logs" });
@@ -72,7 +72,7 @@ describe("the dashboard with more than a page can hold", () => {
     await logs.getByText("line 99999", { exact: true }).waitFor();
   });
 
-  it("zooms into a trace by mouse and keyboard, and keeps what is in sight in the address", async () => {
+  it("zooms into a trace by mouse and keyboard, and keeps the visible range in the address", async () => {
     const { page } = dashboard;
     await open("steps");
     const trace = page.getByRole("region", { name: "Trace" });

@@ -26,7 +26,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     await page.getByText("Nothing was done in bulk yet").waitFor();
   });
 
-  it("follows a batch to its end, with what its items became", async () => {
+  it("follows a batch to its end, with the outcomes of its items", async () => {
     const { page, open, api } = dashboard;
     const items = [1, 2, 3].map((n) => ({ task: n === 3 ? "fails" : "quick", payload: { n } }));
     const { id } = await api<{ id: string }>("POST", "/api/v1/tasks/batch", { items });
@@ -34,7 +34,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     const row = page.locator(`[data-row="${id}"]`);
     await row.locator('[data-batch-status="COMPLETED"]').waitFor();
     await row.getByText("3 / 3").waitFor();
-    // By keyboard: the first row, opened.
+    // By keyboard: opens the first row.
     await page.keyboard.press("j");
     await page.keyboard.press("Enter");
     const pane = page.getByRole("complementary", { name: /^Batch/ });
@@ -44,14 +44,14 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     await pane.locator("[data-run]").click();
     await page.waitForURL(/\/runs\/run_/);
     await page.getByRole("heading", { name: "fails" }).waitFor();
-    // A pasted id leads to it.
+    // A pasted id opens it.
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox", { name: "Search or run a command" }).fill(id);
     await page.keyboard.press("Enter");
     await page.waitForURL((url) => url.searchParams.get("batch") === id);
   });
 
-  it("stops a bulk action, and shows what it did", async () => {
+  it("aborts a bulk action, and shows what it did", async () => {
     const { page, open, api } = dashboard;
     for (let n = 0; n < 5; n++) {
       const many = Array.from({ length: 400 }, () => ({
@@ -76,7 +76,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     const progress = pane.getByTestId("bulk");
     await progress.getByText(/canceled/).waitFor();
     const state = pane.locator("[data-bulk-status]");
-    // It may be over before the key is pressed: then there is nothing to stop.
+    // It may end before the key is pressed; then there is nothing to abort.
     await page.keyboard.press("s");
     await eventually("it is over", async () => (await state.getAttribute("data-bulk-status")) !== "PENDING");
     await pane.getByRole("link", { name: "Those that it canceled" }).click();
@@ -116,7 +116,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     await row.locator('[data-status="CANCELED"]').waitFor();
   });
 
-  it("shows the hosts that execute its runs, and how to take one down", async () => {
+  it("shows the hosts that execute its runs, and how to take one out of service", async () => {
     const { page, open } = dashboard;
     await open("hosts");
     const row = page.locator("[data-row]");
@@ -148,7 +148,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     await page.locator("[data-row]").locator('[data-host-state="connected"]').waitFor();
   });
 
-  it("shows a build that failed with its log, and what the version before it had", async () => {
+  it("shows a failed build with its log, and the previous version", async () => {
     const { page, open, api, server } = dashboard;
     const bundle = "export {};";
     const contentHash = createHash("sha256").update(bundle).digest("hex");
@@ -173,7 +173,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     const lines = pane.getByRole("region", { name: "Build log" });
     await lines.getByText("<img src=x onerror=alert(1)>").waitFor();
     expect(await page.locator("img").count()).toBe(0);
-    // What is printed while the build goes on appears by itself.
+    // Output of the running build appears without a reload.
     await log(1, "#2 ERROR: npm ci ended with 1");
     await lines.getByText("npm ci ended with 1").waitFor();
     await api("POST", `/api/v1/deployments/${begun.id}/fail`, { error: { message: "npm ci ended with 1" } });
@@ -194,7 +194,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
       }));
       await api("POST", "/api/v2/tasks/batch", { items });
     }
-    // A burst that comes while the page is open reaches it with its newest runs only.
+    // Of a burst while the page is open, only the newest runs reach the page.
     await eventually("all are listed", async () => {
       let found = 0;
       for (let after = ""; ; ) {
@@ -239,7 +239,7 @@ describe("batches, bulk actions and hosts in the dashboard", () => {
     await page.context().close();
   });
 
-  it("has no page that axe finds fault with", async () => {
+  it("has no page with violations found by axe", async () => {
     expect(await dashboard.axe(["batches", "bulk-actions", "hosts", "deployments"])).toEqual([]);
     expect(dashboard.problems).toEqual([]);
   });

@@ -63,7 +63,7 @@ describe("the dashboard by keyboard alone, by role, and enlarged", () => {
     const peek = page.getByRole("region", { name: "The run" });
     await peek.getByText("Hello, Ada").waitFor();
 
-    // Keys of one letter are text in an editor; Tab leaves it.
+    // In an editor, single-letter shortcuts are text; Tab leaves it.
     await page.keyboard.press("Tab");
     await press("g r");
     await page.waitForURL(/\/runs$/);
@@ -128,7 +128,7 @@ describe("the dashboard by keyboard alone, by role, and enlarged", () => {
     await page.locator('[data-status="COMPLETED"]').first().waitFor();
   });
 
-  it("shows no control that the table of roles refuses", async () => {
+  it("shows no control that the role table refuses", async () => {
     const { open, signIn, trigger, api } = dashboard;
     const run = await trigger("hold", {});
     await trigger("ask", {});
@@ -147,7 +147,7 @@ describe("the dashboard by keyboard alone, by role, and enlarged", () => {
         await loaded(page);
         await openFirstRow(page);
         for (const operation of await declaredOperations(page)) shown.set(operation, path);
-        // Keys that act, as the controls do.
+        // The same for keyboard shortcuts that perform actions.
         if (role === "viewer")
           for (const key of ["j", "n", "r", "c", "e", "i", "a", "s"]) await page.keyboard.press(key);
         await loaded(page);
@@ -158,16 +158,16 @@ describe("the dashboard by keyboard alone, by role, and enlarged", () => {
       return shown.size;
     };
     const [viewer, developer, owner] = await Promise.all([walk("viewer"), walk("developer"), walk("owner")]);
-    // The walk finds what there is to find: what a viewer sees is open to everybody.
+    // The walk would find the controls: what a viewer sees is available to everybody.
     expect(viewer).toBeLessThan(3);
     expect(developer).toBeGreaterThan(12);
     expect(owner).toBeGreaterThan(25);
   });
 
-  it("fits every page at 200 % and 400 % zoom, and moves nothing where motion is reduced", async () => {
+  it("fits every page at 200 % and 400 % zoom, and animates nothing with reduced motion", async () => {
     const { browser, page: owner, open } = dashboard;
     const found: string[] = [];
-    // What is left of 1440 × 900 and 1280 × 1024 pixels, each as large as that zoom makes it.
+    // The CSS pixels that are left of 1440 × 900 and 1280 × 1024 at these zoom levels.
     for (const [width, height, zoom] of [
       [720, 450, 2],
       [320, 256, 4],

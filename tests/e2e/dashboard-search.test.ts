@@ -26,7 +26,7 @@ describe("search and queries in the dashboard, with a ClickHouse", () => {
     await clickhouse?.stop();
   });
 
-  it("finds lines of all runs by words, level and property, and leads to their run", async () => {
+  it("finds lines of all runs by words, level and property, and links to their run", async () => {
     const { page, open, trigger } = dashboard;
     const order = `order-${Date.now()}`;
     const id = await trigger("talk", { order });
@@ -54,7 +54,7 @@ describe("search and queries in the dashboard, with a ClickHouse", () => {
     await page.waitForURL(new RegExp(`/runs/${id}`));
   });
 
-  it("answers a query in SQL as a table, says what is wrong with one, and keeps it in the address", async () => {
+  it("shows the result of an SQL query as a table, explains its errors, and keeps it in the address", async () => {
     const { page, open } = dashboard;
     await open("query");
     const editor = page.getByRole("textbox", { name: "SQL" });
@@ -75,10 +75,10 @@ describe("search and queries in the dashboard, with a ClickHouse", () => {
       .waitFor();
   });
 
-  it("has no page that axe finds fault with", async () => {
+  it("has no page with violations found by axe", async () => {
     const query = encodeURIComponent("SELECT status, count() AS runs FROM runs GROUP BY status");
     expect(await dashboard.axe(["logs", `query?q=${query}`])).toEqual([]);
-    // The query that was wrong.
+    // The invalid query.
     expect(dashboard.problems.filter((problem) => !/status of 4\d\d/.test(problem))).toEqual([]);
   });
 });

@@ -62,7 +62,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.waitForURL(/\/runs$/);
   });
 
-  it("keeps the columns that were chosen, and a view under its name, also in another browser", async () => {
+  it("keeps the selected columns, and a named view, also in another browser", async () => {
     const { page, open, signIn } = dashboard;
     await open("runs?status=FAILED");
     await page.locator("[data-run]").first().waitFor();
@@ -115,7 +115,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.waitForURL(/bulk-actions\?action=bulk_/);
   });
 
-  it("shows when a schedule is due next, and runs it now with what a tick hands its task", async () => {
+  it("shows when a schedule is due next, and runs it now with the payload of a tick", async () => {
     const { page, open } = dashboard;
     await open("schedules");
     await page.locator("[data-row]").first().click();
@@ -130,7 +130,7 @@ describe("views, forms and errors in the dashboard", () => {
     await output.getByText("true").waitFor();
   });
 
-  it("asks a token's question by a form made from its schema", async () => {
+  it("asks a token's question with a form generated from its schema", async () => {
     const { page, open, trigger } = dashboard;
     const id = await trigger("ask", { order: "A1" });
     await open("inbox");
@@ -205,7 +205,7 @@ describe("views, forms and errors in the dashboard", () => {
     });
   });
 
-  it("zooms into a part of the charts, and leads to the runs behind a point", async () => {
+  it("zooms into a part of the charts, and opens the runs behind a point", async () => {
     const { page, open } = dashboard;
     await open("metrics?period=1h");
     const chart = page.getByRole("group", { name: /^Runs that ended/ });
@@ -228,13 +228,13 @@ describe("views, forms and errors in the dashboard", () => {
     await page.getByRole("region", { name: "Environments" }).getByText(/prod/).waitFor();
   });
 
-  it("adds a channel and a rule, tests the one and switches the other off", async () => {
+  it("adds a channel and a rule, tests the channel and disables the rule", async () => {
     const { page, open } = dashboard;
     await open("alerts");
     await page.getByRole("button", { name: "Add a channel" }).click();
     await page.getByLabel("Kind").selectOption("webhook");
     await page.getByLabel("Name").fill("On call");
-    // Nobody listens there: the log says so.
+    // Nothing listens at that address, and the log says so.
     await page.getByLabel("Address of the webhook").fill("https://alerts.example.invalid/hook");
     await page.getByRole("dialog").getByRole("button", { name: /^Add/ }).click();
     await page.getByText(/^whsec_/).waitFor();
@@ -254,7 +254,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.locator("[data-row]").first().getByText("On call").waitFor();
   });
 
-  it("says what ClickHouse would add where there is none", async () => {
+  it("says what ClickHouse would add if there is none", async () => {
     const { page, open } = dashboard;
     await open("logs");
     await page.getByText("Search across runs needs ClickHouse").waitFor();
@@ -281,7 +281,7 @@ describe("views, forms and errors in the dashboard", () => {
     await page.context().close();
   });
 
-  it("has no page that axe finds fault with", async () => {
+  it("has no page with violations found by axe", async () => {
     const { page, open } = dashboard;
     await open("inbox");
     await page.locator("[data-row]").first().click();
@@ -289,7 +289,7 @@ describe("views, forms and errors in the dashboard", () => {
     const token = new URL(page.url()).search;
     const paths = ["errors?status=all", `inbox${token}`, "metrics", "usage", "logs", "query", "alerts"];
     expect(await dashboard.axe(paths)).toEqual([]);
-    // What needs ClickHouse says so.
+    // Pages that need ClickHouse say so.
     expect(dashboard.problems.filter((problem) => !/status of 501/.test(problem))).toEqual([]);
   });
 });

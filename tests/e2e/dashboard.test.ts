@@ -69,7 +69,7 @@ describe("the dashboard, on the real stack", () => {
     await providers?.stop();
   });
 
-  /** The pill in which new runs collect. */
+  /** The pill that counts new runs. */
   const newRuns = () => watched.page.getByRole("button", { name: /\d+ new$/ });
   const trigger = async (task: string, payload: unknown): Promise<string> => {
     const response = await fetch(`${server.apiUrl}/api/v1/tasks/${task}/trigger`, {
@@ -121,13 +121,13 @@ describe("the dashboard, on the real stack", () => {
     await row.getByRole("link").click();
     await page.waitForURL(new RegExp(`/runs/${id}$`));
     const logs = page.getByRole("region", { name: "Logs" });
-    // The first lines are there while the run goes on.
+    // The first lines are shown while the run is still executing.
     await logs.getByText("Line 2 for").waitFor();
     expect(await page.locator('[data-status="EXECUTING"]').count()).toBe(1);
     await page.locator('[data-status="COMPLETED"]').waitFor();
     await logs.getByText("Line 8 for").waitFor();
     await page.getByRole("region", { name: "Output" }).getByText("Hello, ").waitFor();
-    // What a user sent is text, never markup.
+    // User data is text, never markup.
     expect(await page.locator("img").count()).toBe(0);
     await page.goBack();
     await row.locator('[data-status="COMPLETED"]').waitFor();
@@ -155,7 +155,7 @@ describe("the dashboard, on the real stack", () => {
     await page.locator('[data-status="CANCELED"]').waitFor();
   });
 
-  it("keeps the view in the address: a filter that is shared shows the same", async () => {
+  it("keeps the view in the address: a shared link shows the same filter", async () => {
     const { page } = watched;
     await page.keyboard.press("g");
     await page.keyboard.press("r");
@@ -198,7 +198,7 @@ describe("the dashboard, on the real stack", () => {
     await page.getByRole("region", { name: "Output" }).getByText("Hello, the tester").waitFor();
   });
 
-  it("lets a person answer what a run waits for, and the run resumes", async () => {
+  it("lets a person complete what a run waits for, and the run resumes", async () => {
     const { page } = watched;
     const id = await trigger("ask", { order: "A1" });
     await open("inbox");
@@ -275,7 +275,7 @@ describe("the dashboard, on the real stack", () => {
     await pane.waitFor({ state: "detached" });
   });
 
-  it("rolls back to the version before, and promotes the newer one again", async () => {
+  it("rolls back to the previous version, and promotes the newer one again", async () => {
     const { page } = watched;
     await deployTaskFile(server, `${TASKS}\nexport const added = task({ id: "added", run: async () => 1 });`);
     await open("deployments");
@@ -292,7 +292,7 @@ describe("the dashboard, on the real stack", () => {
     await rows.nth(0).getByText("Current").waitFor();
   });
 
-  it("shows what a user sent as text: markup, a task named __proto__, a line of 1 MB", async () => {
+  it("shows user data as text: markup, a task named __proto__, a line of 1 MB", async () => {
     const { page } = watched;
     const id = await trigger("__proto__", { html: "<img src=x onerror=alert(1)>" });
     await open(`runs/${id}`);
@@ -356,7 +356,7 @@ describe("the dashboard, on the real stack", () => {
     expect(await works(first)).toBe(true);
   });
 
-  it("allows the login of a terminal once its code was compared, and revokes its token", async () => {
+  it("allows the login of a terminal after its code was compared, and revokes its token", async () => {
     const { page } = watched;
     const post = async <T>(path: string, body: object): Promise<T> => {
       const headers = { "content-type": "application/json" };
@@ -460,7 +460,7 @@ describe("the dashboard, on the real stack", () => {
   describe("people who sign in", () => {
     const EMAIL = "ada@acme.localhost";
     let page: Page;
-    /** Passkeys belong to a name: the same server by its name. */
+    /** The same server by its host name, because passkeys belong to one. */
     let site: string;
 
     beforeAll(async () => {
@@ -470,7 +470,7 @@ describe("the dashboard, on the real stack", () => {
     afterAll(() => page?.context().close());
 
     const isIn = () => page.waitForURL(/\/env\/prod\/runs$/);
-    /** A link that signs a member in once. */
+    /** Returns a link that signs a member in once. */
     async function linkFor(email: string): Promise<string> {
       const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
         adminToken: string;
@@ -493,7 +493,7 @@ describe("the dashboard, on the real stack", () => {
       await page.waitForURL(/\/sign-in/);
     }
 
-    it("are shown what this server is set up with, and why a sign-in failed", async () => {
+    it("see the sign-in methods of this server, and why a sign-in failed", async () => {
       await page.goto(`${site}/sign-in?error=state_mismatch`);
       await page.getByRole("alert").getByText("Start again").waitFor();
       await page.getByRole("button", { name: "Sign in with Keycloak" }).waitFor();
@@ -511,7 +511,7 @@ describe("the dashboard, on the real stack", () => {
       await page.getByText("Nobody has invited this address").waitFor();
     });
 
-    it("come in at an OpenID Connect issuer once they are members", async () => {
+    it("sign in with an OpenID Connect issuer once they are members", async () => {
       await page.goto(await linkFor(EMAIL));
       await isIn();
       await signOut();
@@ -521,7 +521,7 @@ describe("the dashboard, on the real stack", () => {
       await isIn();
     });
 
-    it("see what signs them in, unlink it, and link an account of another address", async () => {
+    it("see their sign-in methods, unlink one, and link an account with another address", async () => {
       await page.goto(`${site}/account`);
       const providers = page.getByRole("list", { name: "Sign-in providers" });
       await providers.getByText("Linked").waitFor();
@@ -622,7 +622,7 @@ describe("the dashboard, on the real stack", () => {
     });
   });
 
-  it("goes anywhere by the palette, and lists every shortcut", async () => {
+  it("goes anywhere with the palette, and lists every shortcut", async () => {
     const { page } = watched;
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox", { name: "Search or run a command" }).fill("deploym");

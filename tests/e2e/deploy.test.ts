@@ -36,7 +36,7 @@ const acme = (args: string[], env: Record<string, string> = {}): Promise<Command
 const VERSION = /Version (\d{8}\.\d+) /;
 
 describe("acme", () => {
-  it("deploys a project that lies anywhere, runs its tasks, and goes back to an earlier version", async () => {
+  it("deploys a project in any folder, runs its tasks, and rolls back to an earlier version", async () => {
     write("Good morning");
     const first = await acme(["deploy", project, "--env", "prod"]);
     expect(first).toMatchObject({ code: 0, stderr: "" });
@@ -130,7 +130,7 @@ describe("acme", () => {
     expect(unknown.stderr).not.toMatch(/\n\s+at /);
   });
 
-  it("says which server the token is good for", async () => {
+  it("says which server the token is valid for", async () => {
     const { stdout } = await acme(["whoami", "-p", server.projectRef]);
     expect(stdout).toContain(server.apiUrl);
     expect(stdout).toContain(server.projectRef);

@@ -102,7 +102,7 @@ afterEach(async () => {
 });
 
 describe("the loop", () => {
-  it("executes runs, registers what is edited, and lets running ones finish on their code", async () => {
+  it("executes runs, registers edits, and lets executing runs finish on their code", async () => {
     const command = dev();
     const first = await command.line("the first version", isVersion);
     expect(first.tasks).toEqual(["greet", "pause", "until", "count"]);
@@ -146,7 +146,7 @@ describe("the loop", () => {
     expect((await result(id)).output).toBe("woken");
   });
 
-  it("gives back what it executes when it is interrupted", async () => {
+  it("returns the runs that it executes when it is interrupted", async () => {
     const file = join(folder, "go-on");
     const first = dev();
     await first.line("the first version", isVersion);
@@ -165,7 +165,7 @@ describe("the loop", () => {
   });
 });
 
-it("takes an access token in place of a key", async () => {
+it("accepts an access token instead of a key", async () => {
   access = { apiUrl: proxy.url, accessToken: server.accessToken };
   const command = dev();
   await command.line("the first version", isVersion);
@@ -213,7 +213,7 @@ it("gives each member a development environment of their own, which nobody else 
       });
     expect(await outputOf(ada, ids[0])).toBe("Hello from ada, you");
     expect(await outputOf(bob, ids[1])).toBe("Hello from bob, you");
-    // Only their own is executed, listed and found.
+    // Only their own runs are executed, listed and found.
     for (const [index, { command, acme }] of [ada, bob].entries()) {
       expect(command.lines.filter(({ type }) => type === "run").map(({ runId }) => runId)).not.toContain(
         ids[1 - index],
@@ -275,7 +275,7 @@ it("serves a branch of a member's environment beside the environment itself", as
 });
 
 describe("failures", () => {
-  it("ends with what to do for a wrong key, another environment's, and a missing configuration", async () => {
+  it("ends with a remedy for a wrong key, another environment's key, and a missing configuration", async () => {
     access = { ...access, secretKey: "tr_dev_000000000000000000000000" };
     const wrong = dev();
     expect(await wrong.exited).toBe(1);
@@ -306,7 +306,7 @@ describe("failures", () => {
       const refused = dev();
       expect(await refused.exited).toBe(1);
       expect(refused.errors.join("\n")).toMatch(/executes the runs of this environment.*--take-over/);
-      // The refused one changed nothing.
+      // The refused machine changed nothing.
       const { id } = await tasks.trigger("greet", { name: "you" });
       expect((await result(id)).output).toMatchObject({ text: "Hello, you" });
 
@@ -347,7 +347,7 @@ describe("failures", () => {
     // A run that executed when the command was killed has crashed; all others completed.
     const others = ended.filter(({ status }) => status !== "COMPLETED" && status !== "CRASHED");
     expect(others).toEqual([]);
-    // One whose start was not reported yet when the command was killed is executed again: no run is lost.
+    // A run whose start was not yet reported when the command was killed is executed again: no run is lost.
     const done = new Set(readFileSync(file, "utf8").trim().split("\n").map(Number));
     const completed = ended.flatMap(({ status }, index) => (status === "COMPLETED" ? [index] : []));
     expect(completed.filter((index) => !done.has(index))).toEqual([]);

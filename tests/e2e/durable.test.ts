@@ -114,7 +114,7 @@ export const unordered = task({
   id: "unordered",
   retry: { maxAttempts: 1 },
   run: async ({ url, name, file }: { url: string; name: string; file: string }) => {
-    // What it does depends on a file, which is not recorded.
+    // Its behavior depends on a file, which is not recorded.
     const times = existsSync(file) ? "second" : "first";
     writeFileSync(file, "");
     await effect(url, name + " " + times);
@@ -165,7 +165,7 @@ const api = (method: string, path: string, body?: unknown) =>
   });
 
 describe("a run that waits", () => {
-  it("holds nothing meanwhile, resumes where it was, and does nothing twice", () =>
+  it("holds nothing meanwhile, resumes where it left off, and repeats nothing", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("workflow", { url: effects.url, name, seconds: 2 });
       await status(id, "WAITING");
@@ -273,7 +273,7 @@ describe("tokens", () => {
 });
 
 describe("parents and children", () => {
-  it("in one queue whose limit is 1 both end, and a child's failure is a result", () =>
+  it("both end in one queue with a limit of 1, and a child's failure is a result", () =>
     auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("parent", {});
       const run = await poll(id);
@@ -342,7 +342,7 @@ describe("parents and children", () => {
     }));
 });
 
-it("code that does something else when it is replayed fails, and the error names both and the line", () =>
+it("code that does something else in a replay fails, and the error names both operations and the line", () =>
   auth.withAuth(client, async () => {
     // Tasks write to it, as another user where this one is root.
     const file = join(tmpdir(), `acme-was-here-${process.pid}`);

@@ -21,14 +21,14 @@ import { OTLPTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
 import { resourceFromAttributes } from "@opentelemetry/resources";
 import { PeriodicExportingMetricReader } from "@opentelemetry/sdk-metrics";
 
-/** As instrumentations do: it records with the provider that it is given. */
+/** Records with the provider that it is given, as instrumentations do. */
 class Patching {
   instrumentationName = "patching";
   setTracerProvider(provider) {
     globalThis.patched = () => provider.getTracer("patching").startSpan("patched call").end();
   }
 }
-/** It fails, also by what it writes. */
+/** An exporter that fails and writes output. */
 const failing = { export(_, done) { console.log("an exporter's line"); done({ code: 1, error: new Error("refused") }); } };
 
 export default defineConfig({
@@ -60,7 +60,7 @@ export const work = task({
 });
 `;
 
-/** What exporters have sent. */
+/** Everything that exporters have sent. */
 class Collector {
   readonly #bodies: { path: string | undefined; body: Buffer }[] = [];
   readonly #server: Server;
@@ -76,7 +76,7 @@ class Collector {
     });
   }
 
-  /** As the server takes them of an environment. */
+  /** As the server receives them for an environment. */
   received(environmentKey: string) {
     const of = (path: string) => this.#bodies.filter((each) => each.path === path).map(({ body }) => body);
     const sender = { environmentKey, runId: null };
@@ -121,7 +121,7 @@ afterAll(async () => {
   if (folder) rmSync(folder, { recursive: true, force: true });
 });
 
-it("gets what runs record, beside Acme", async () => {
+it("gets what runs record, in addition to Acme", async () => {
   const api = { baseURL: server.apiUrl, accessToken: server.secretKey };
   const id = await auth.withAuth(api, async () => {
     const handle = await tasks.trigger("work", undefined);
@@ -161,7 +161,7 @@ it("gets what runs record, beside Acme", async () => {
       },
       { name: "orders", kind: "sum", unit: "1", value: 2, attributes: { shop: "a" }, ...of },
     ]);
-  // What exporters write is no part of the run, which has its own lines all the same.
+  // Output of exporters is not part of the run, which still has its own lines.
   const response = await fetch(`${server.apiUrl}/api/v1/runs/${id}/logs`, {
     headers: { authorization: `Bearer ${server.secretKey}` },
   });

@@ -39,7 +39,7 @@ describe.each<["process" | "docker"]>([["process"], ["docker"]])(
           expect((failed as { error: Error }).error.message).toBe("Attempt 1 fails on purpose");
         }));
 
-      it("retries what throws", () =>
+      it("retries an attempt that throws", () =>
         auth.withAuth(client, async () => {
           const handle = await tasks.trigger("flaky", { failTimes: 2 });
           const run = await poll(handle.id);
@@ -55,7 +55,7 @@ describe.each<["process" | "docker"]>([["process"], ["docker"]])(
           expect(run.error?.stackTrace).toMatch(/src\/trigger\/flaky\.ts:12:/);
         }));
 
-      it("cancels a run that executes", () =>
+      it("cancels an executing run", () =>
         auth.withAuth(client, async () => {
           const handle = await tasks.trigger("sleepy", { ms: 600_000 });
           await eventually(

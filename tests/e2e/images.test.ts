@@ -9,7 +9,7 @@ import { type LocalServer, ROOT, startLocalServer } from "../support/local-serve
 import { type Registry, startRegistry } from "../support/registry.ts";
 import { withDocker } from "../support/with-docker.ts";
 
-/** A build installs packages of Debian and npm. */
+/** A build installs packages from Debian and npm. */
 const BUILD_MS = 300_000;
 
 let registry: Registry;
@@ -22,7 +22,7 @@ const docker = (...args: string[]): string[] =>
 const imagesOfProject = (): string[] => [
   ...new Set(docker("images", "-q", "--no-trunc", "--filter", `label=acme.project=${server.projectRef}`)),
 ];
-/** As on a machine that never had them. */
+/** Removes the images, so that the machine is as if it never had them. */
 function forgetImages(): void {
   const ids = imagesOfProject();
   if (ids.length > 0) docker("image", "rm", "--force", ...ids);
@@ -38,7 +38,7 @@ const acme = (args: string[], env: Record<string, string>): Promise<CommandResul
     },
   });
 
-/** `args`: beside those that every deployment of the tests has. */
+/** `args`: in addition to those of every deployment in these tests. */
 const deploy = (args: string[] = [], env: Record<string, string> = {}): Promise<CommandResult> =>
   acme(["deploy", project, "--base-image", "acme-base:bookworm", "--network", "host", ...args], env);
 
@@ -118,7 +118,7 @@ describe.skipIf(!withDocker())("a deployment that needs more than its code", () 
       expect(data).toHaveLength(1);
       const log = await ask(`/api/v1/deployments/${data[0].id}/build-log`);
       expect(JSON.stringify(log)).toContain("docker login");
-      // The version before it is still the current one.
+      // The previous version is still the current one.
       expect(await run()).toEqual({ ...INSIDE, version: "first" });
     },
     BUILD_MS,

@@ -1,4 +1,7 @@
-/** `acme dev --inspect`: a debugger, by the inspector's own protocol, in TypeScript files, over a reload. */
+/**
+ * `acme dev --inspect`: a debugger that uses the inspector's own protocol, in TypeScript files, across a
+ * reload.
+ */
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -62,7 +65,7 @@ it("stops in a task's file, and again after the file was changed", async () => {
   const debug = new Debugger(address, () => [breakpoint]);
   try {
     await dev.line("is registered", isVersion);
-    // A process of the version is there before its first run.
+    // A process of the version exists before its first run.
     await eventually("the breakpoint is set", () => debug.isSetIn("Hello"));
     const first = await tasks.trigger("greet", { name: "Ada" });
     const stop = await debug.nextPause(0);

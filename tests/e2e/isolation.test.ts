@@ -10,7 +10,7 @@ const TASKS = `
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { task } from "@acme/sdk";
 
-/** What of these paths can be read: their content, or the error's code. */
+/** Reads these paths: returns their content, or the error's code. */
 export const snoop = task({
   id: "snoop",
   run: async ({ paths }: { paths: string[] }) => {

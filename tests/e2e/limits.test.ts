@@ -14,7 +14,7 @@ const RATE = { limit: 10, period: 2_000, burst: 2 };
 const RUNS = 36;
 const PARTITIONS = 3;
 
-/** Each run writes down when it starts and when it is about to end. */
+/** Each run records when it starts and when it is about to end. */
 const tasksWriting = (file: string) => `
 import { appendFileSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
@@ -65,7 +65,7 @@ const notes = (): Note[] =>
     .filter((line) => line !== "")
     .map((line) => JSON.parse(line) as Note);
 
-/** Most that executed at one moment. */
+/** The maximum number of runs that executed at one moment. */
 function mostAtOnce(of: Note[]): number {
   let now = 0;
   let most = 0;
@@ -110,8 +110,8 @@ it("limits of queues hold in real processes, also while the Worker is killed and
 
     const starts = notes().filter(({ name, what }) => name === "rated" && what === "start");
     expect(starts).toHaveLength(RUNS);
-    // Counted where they are handed out, which is before they start: by so much longer where a process has to be started for
-    // one than for its neighbours. To the millisecond it is counted in the simulation.
+    // Starts are counted when runs are leased, before they start: the delay is longer for a run that needs a
+    // new process. The simulation counts to the millisecond.
     const JITTER_MS = RATE.period / 2;
     for (const { at } of starts) {
       const within = starts.filter((other) => other.at >= at && other.at < at + RATE.period - JITTER_MS);

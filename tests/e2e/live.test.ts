@@ -87,7 +87,7 @@ describe("live subscriptions", () => {
     ]);
     const positions = states.flatMap(({ runs: [run] }) => (run ? [run.position] : []));
     expect(positions).toEqual([...positions].sort((a, b) => a - b));
-    // Somebody who comes later gets the same.
+    // A later subscriber gets the same.
     let later: LiveRunsState | undefined;
     connect().runs({ filter: { tags: [tag] }, data: true }, (state) => {
       later = state;
@@ -126,7 +126,7 @@ describe("live subscriptions", () => {
     });
   });
 
-  it("bring the lines of a log in order, each once, also to who comes later or comes back", async () => {
+  it("deliver the lines of a log in order, each once, also to late and returning subscribers", async () => {
     const { id } = await as(() => tasks.trigger("talk", { lines: 100 }));
     const lines: LiveLogLine[] = [];
     connect().logs(id, (more) => lines.push(...more));
@@ -141,7 +141,7 @@ describe("live subscriptions", () => {
     expect(rest[0]?.message).toBe("line 91");
   });
 
-  it("bring the chunks of a stream and the lines of a log once, also when the server was killed meanwhile", async () => {
+  it("deliver the chunks of a stream and the lines of a log once, even if the server is killed meanwhile", async () => {
     const chunks = 120;
     const upTo = (first: number) => Array.from({ length: chunks - first }, (_, i) => i + first);
     const { id } = await as(() => tasks.trigger("tell", { chunks }));
@@ -174,14 +174,14 @@ describe("live subscriptions", () => {
     expect(slow).toEqual(upTo(0));
     await eventually("all lines", () => lines.length >= chunks);
     expect(lines).toEqual(upTo(0).map((n) => `line ${n}`));
-    // Whoever comes after the end gets the same.
+    // A subscriber after the end gets the same.
     const after: number[] = [];
     client.stream(id, "words", (more) => void after.push(...more.map(({ index }) => index)), onEnd("after"));
     await eventually("it has ended as well", () => ended.includes("after"));
     expect(after).toEqual(upTo(0));
   });
 
-  it("count what the environment does", async () => {
+  it("count the environment's runs", async () => {
     let counts: LiveEnvironment | undefined;
     connect().environment((next) => {
       counts = next;
@@ -213,7 +213,7 @@ describe("live subscriptions", () => {
     for (const error of errors.slice(2)) expect(error).toMatchObject({ status: 403, code: "not_allowed" });
   });
 
-  it("are iterated: one run, runs with a tag, a batch, and a trigger's result", async () => {
+  it("can be iterated: one run, runs with a tag, a batch, and a trigger's result", async () => {
     const tag = `sdk-${Date.now()}`;
     await as(async () => {
       const handle = await tasks.trigger("greet", { name: "Eve" }, { tags: [tag] });
@@ -349,7 +349,7 @@ describe("live subscriptions", () => {
     await eventually("all who watch one run have its end", () =>
       ones.every(({ run, final }) => final && shown(run) === shown(truth[0] as (typeof truth)[0])),
     );
-    // Whoever comes now reads the log from its owner.
+    // A new subscriber reads the log from its owner.
     const whole: LiveLogLine[] = [];
     connect().logs(talking.id, (more) => whole.push(...more));
     await eventually("the whole log", () => whole.at(-1)?.message === "line 1500");

@@ -64,7 +64,7 @@ it("deploys a project, triggers its tasks, and shows what they did", async () =>
   const client = await connect();
   expect(client.getServerVersion()?.name).toBe("acme");
 
-  // Nothing is there yet: the answers say what to do.
+  // Nothing exists yet: the answers say what to do.
   expect(await use(client, "list_tasks")).toEqual({
     isError: true,
     text: expect.stringContaining("Nothing is deployed to prod yet"),
@@ -117,7 +117,7 @@ it("deploys a project, triggers its tasks, and shows what they did", async () =>
   expect(await ask(client, "promote_deployment", { version })).toMatchObject({ version, promoted: true });
 });
 
-it("answers wrong use with what is wrong", async () => {
+it("answers wrong use with an explanation", async () => {
   const client = await connect();
   expect(await use(client, "get_run", { id: "run_unknown" })).toMatchObject({ isError: true });
   expect(await use(client, "list_runs", { status: ["NO_STATE"] })).toMatchObject({
@@ -133,7 +133,7 @@ it("answers wrong use with what is wrong", async () => {
   });
 });
 
-it("offers nothing that changes something where it is read-only, and keeps to one environment", async () => {
+it("offers no tools with effects if it is read-only, and is restricted to one environment", async () => {
   const client = await connect("--read-only", "--only-env");
   const { tools } = await client.listTools();
   expect(tools.map(({ name }) => name).sort()).toEqual([

@@ -1,4 +1,7 @@
-/** The packages that are published: what is in them, and a new user's way with them in a folder outside of the checkout. */
+/**
+ * The published packages: their contents, and a new user's first steps with them in a folder outside the
+ * checkout.
+ */
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -24,7 +27,7 @@ const project = join(folder, "my-project");
 let packed: Packed;
 
 const steps: string[] = [];
-/** Does a step of the journey, and notes how long it took. */
+/** Performs a step of the journey, and records how long it took. */
 async function timed<T>(what: string, step: () => Promise<T>): Promise<T> {
   const begun = performance.now();
   const result = await step();
@@ -196,7 +199,7 @@ describe("a new user, with the packages alone", { timeout: BUILD_MS }, () => {
     expect(readFileSync(join(project, "package.json"), "utf8")).toBe(before);
   });
 
-  it("runs its task here, and what the file says after it was edited", async () => {
+  it("executes its task on this machine, and the new code after an edit", async () => {
     dev = start(project, acme, ["dev", "--json"]);
     await timed("acme dev: tasks registered", () => dev.line((line) => line.includes('"type":"version"')));
     const first = await timed("acme trigger --env dev --wait", () => trigger("--env", "dev"));

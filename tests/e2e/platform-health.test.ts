@@ -1,4 +1,7 @@
-/** How the platform shows its own health: logs with ids and without secrets, metrics to scrape and pushed, the state of its parts. */
+/**
+ * How the platform reports its own health: logs with ids and without secrets, scraped and pushed metrics, the
+ * state of its parts.
+ */
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -10,7 +13,7 @@ import { deployTaskFile } from "../support/deploy-task.ts";
 import { eventually } from "../support/eventually.ts";
 import { type LocalServer, ROOT, startLocalServer } from "../support/local-server.ts";
 
-/** Part of everything that must not be in a log. */
+/** A substring of everything that must not be in a log. */
 const MARKER = "MARKERSECRET";
 
 const TASKS = `
@@ -40,7 +43,7 @@ export const handles = task({
 let server: LocalServer;
 let client: ApiClientConfiguration;
 let collector: Server;
-/** What was pushed, by the type of its body. */
+/** The pushed metrics, by content type. */
 const pushed: { type: string; scope: unknown; path: string; body: string }[] = [];
 beforeAll(async () => {
   collector = createServer(async (request, response) => {
@@ -117,7 +120,7 @@ it("logs JSON with the ids of runs, and no payload, variable, key or token", asy
         ),
       );
     const token = await wait.createToken({ tags: [`${MARKER}-tag`] });
-    // What is refused, and what is broken.
+    // Refused requests, and broken ones.
     await call("POST", `${new URL(token.url).pathname}x`, { secret: `${MARKER}-callback` });
     await call("POST", "/api/v1/tasks/handles/trigger", `{"payload": "${MARKER}-broken`);
     await call(
@@ -130,7 +133,7 @@ it("logs JSON with the ids of runs, and no payload, variable, key or token", asy
     await call("POST", `/api/v1/alerts/channels/${channel.body.id}/test`, {});
     await call("POST", "/admin/v1/test-mails", { to: "ada@example.com" }, secrets().adminToken);
     for (const handle of handles) await runs.poll(handle, { pollIntervalMs: 100 });
-    // The host and the Worker have something to say when the other is gone.
+    // The host and the Worker both log when the other is gone.
     server.kill("worker", "SIGKILL");
     await eventually("the Worker is back", async () => {
       const answer = await fetch(`${server.apiUrl}/healthz`).catch(() => null);
@@ -186,7 +189,7 @@ async function hostMetrics(): Promise<string> {
 const namesIn = (text: string): Set<string> =>
   new Set([...text.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name as string));
 
-it("has each metric that the dashboard and the rules ask for in a scrape that Prometheus can read", async () => {
+it("has each metric that the dashboard and the rules use, in a scrape that Prometheus can read", async () => {
   const sample = (text: string, name: string): number =>
     Number(new RegExp(`^${name} (\\S+)$`, "m").exec(text)?.[1]);
   const worker = await eventually("an alarm of an object came", async () => {
@@ -238,7 +241,7 @@ it("pushes the metrics of Worker, objects and host to the collector that the ope
   expect(host).toMatchObject({ path: "/v1/metrics", scope: `${MARKER}-header` });
 });
 
-it("names each part in its health", async () => {
+it("reports each part in its health", async () => {
   const health = await (await fetch(`${server.apiUrl}/healthz`)).json();
   expect(health).toEqual({
     ok: true,

@@ -9,7 +9,7 @@ afterAll(() => server?.stop());
 
 const MEGABYTE = "x".repeat(1024 * 1024);
 
-/** A body of 24 MB, with a length that is said before or without. */
+/** A body of 24 MB, with or without a content length. */
 const bodies: [string, () => BodyInit][] = [
   ["of a known length", () => MEGABYTE.repeat(24)],
   [
@@ -47,7 +47,7 @@ describe.each(bodies)("a body %s that is refused", (_what, body) => {
     }
   });
 
-  it("is answered, not cut off: with a wrong key", async () => {
+  it("gets a response instead of a reset connection: with a wrong key", async () => {
     for (let attempt = 0; attempt < 5; attempt++) {
       expect((await post("/api/v1/tasks/hello/trigger", "tr_prod_wrong")).status).toBe(401);
     }

@@ -11,7 +11,7 @@ import { ROOT, startLocalServer } from "../support/local-server.ts";
 import { childrenOf, isAlive, parentOf } from "../support/processes.ts";
 
 const run = promisify(execFile);
-/** As in a user's terminal: these tests are themselves started by npm. */
+/** The environment of a user's terminal: these tests are themselves started by npm. */
 const WITHOUT_NPM = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !name.startsWith("npm_")),
 );
@@ -91,7 +91,7 @@ describe("npm start", () => {
     }
   });
 
-  it("runs the example also where another project was deployed since, which stays the current one", async () => {
+  it("runs the example even if another project was deployed since, which stays the current one", async () => {
     const server = await startLocalServer({ dataDir: folder });
     await deployTaskFile(
       server,

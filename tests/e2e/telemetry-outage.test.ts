@@ -1,4 +1,7 @@
-/** Runs go on while the store of their logs and spans is gone, and what their host received is there afterwards. */
+/**
+ * Runs continue while the store of their logs and spans is unreachable, and what their host received is
+ * stored afterwards.
+ */
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -24,7 +27,7 @@ export const noting = task({
   },
 });
 
-/** Writes more than its host has room for, and says when it has. Executed again, it ends. */
+/** Writes more than fits into its host's buffer, and reports when it has. Executed again, it ends at once. */
 export const filling = task({
   id: "filling",
   run: async ({ lines, folder }: { lines: number; folder: string }) => {
@@ -75,7 +78,7 @@ async function select<T>(query: string, query_params: Record<string, unknown>): 
   return result.json<T>();
 }
 
-/** Messages by run, in the order of their numbers. Rows that are there twice count twice. */
+/** Messages by run, in the order of their numbers. Rows that are stored twice count twice. */
 const logsOf = async (ids: string[]): Promise<Map<string, string[]>> => {
   const rows = await select<{ run_id: string; messages: string[] }>(
     `SELECT run_id, groupArray(message) AS messages FROM (
@@ -94,7 +97,7 @@ it("loses nothing within the buffer when ClickHouse hangs, dies and comes back",
     );
   await auth.withAuth(api, async () => {
     const handles = [await batch(0)];
-    // It takes requests, and answers none.
+    // It accepts requests, but answers none.
     process.kill(clickhouse.pid, "SIGSTOP");
     handles.push(await batch(100));
     process.kill(clickhouse.pid, "SIGKILL");
@@ -107,7 +110,7 @@ it("loses nothing within the buffer when ClickHouse hangs, dies and comes back",
       });
       ids.push(...found.map(({ id }) => id));
     }
-    // Nothing of a run waits for its telemetry.
+    // A run never waits for its telemetry.
     for (const id of ids)
       expect(await runs.poll(id, { pollIntervalMs: 100 })).toMatchObject({ status: "COMPLETED" });
     await restartClickhouse();
@@ -133,7 +136,7 @@ it("loses nothing within the buffer when ClickHouse hangs, dies and comes back",
   });
 }, 240_000);
 
-it("a host that is killed with a full buffer has what it took, and says how much it did not", async () => {
+it("a host that is killed with a full buffer keeps what it received, and reports how much it dropped", async () => {
   const lines = 8_000;
   const folder = mkdtempSync(join(tmpdir(), "acme-filling-"));
   // Tasks can run as another user.
@@ -151,7 +154,7 @@ it("a host that is killed with a full buffer has what it took, and says how much
       expect(kept.length).toBeLessThan(lines);
       await restartClickhouse();
       expect(await runs.poll(id, { pollIntervalMs: 250 })).toMatchObject({ output: "again" });
-      // Each gap is said at its place, with as many lines as are missing there: none is lost without a word.
+      // Each gap is reported in its place, with the number of missing lines: none is lost silently.
       const messages = await eventually("all lines are there, or are said to be missing", async () => {
         const found = (await logsOf([id])).get(id) ?? [];
         return found.reduce((sum, message) => sum + linesOf(message), 0) >= lines && found;
@@ -169,11 +172,11 @@ it("a host that is killed with a full buffer has what it took, and says how much
   }
 });
 
-/** A line counts as one, and a notice as the lines that it says are missing. */
+/** A line counts as one, and a notice as the number of missing lines that it reports. */
 const linesOf = (message: string): number =>
   message.startsWith("line ") ? 1 : Number(/^(\d+) log entries/.exec(message)?.[1] ?? Number.NaN);
 
-/** What a host's buffer has of a run, without what it says itself. */
+/** What a host's buffer contains of a run, without the host's own notices. */
 function messagesIn(folder: string, runId: string): string[] {
   return readdirSync(folder)
     .filter((name) => name.endsWith(".jsonl"))

@@ -1,4 +1,7 @@
-/** One trace from a caller's HTTP server to the grandchild of a run, a long log, and what outages and kills leave of both. */
+/**
+ * One trace from a caller's HTTP server to the grandchild of a run, a long log, and what remains of both
+ * after outages and kills.
+ */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type ApiClientConfiguration, auth, runs, tasks } from "@acme/sdk";
@@ -203,14 +206,15 @@ describe("one trace", () => {
     const spans = flat(root);
     expect(new Set(spans.map(({ id }) => id)).size).toBe(spans.length);
     expect(spans.filter(({ data }) => data.isError).map(({ data }) => data.message)).toEqual(["Attempt 1"]);
-    // What was open across the suspension began before it.
+    // Spans that were open across the suspension began before it.
     const wait = spans.find(({ data }) => data.kind === "wait");
     const around = spans.find(({ data }) => data.message === "around the wait");
     expect(Date.parse(around?.data.startTime ?? "")).toBeLessThanOrEqual(
       Date.parse(wait?.data.startTime ?? "") + 1,
     );
     expect(around?.data.duration).toBeGreaterThan(10_000_000_000);
-    // Each is within what it is part of: only the service did not wait for what it had triggered.
+    // Each span lies within its parent, except for the service's, which did not wait for the runs that it
+    // triggered.
     for (const node of spans) for (const child of node.children) expectWithin(child, node);
     const grandchild = spans.find(({ data }) => data.message === "grandchild" && data.kind === "run");
     const { logs } = await get<{ logs: { message: string; spanId?: string }[] }>(
@@ -220,7 +224,7 @@ describe("one trace", () => {
     expect(logs).toMatchObject([{ message: "in the grandchild", spanId: own?.id }]);
   });
 
-  it("takes metrics of a standard exporter", async () => {
+  it("accepts metrics from a standard exporter", async () => {
     const exporter = new OTLPMetricExporter({
       url: `${server.apiUrl}/otel/v1/metrics`,
       headers: { authorization: `Bearer ${server.secretKey}` },
@@ -235,7 +239,7 @@ describe("one trace", () => {
 });
 
 describe("the log of a run", () => {
-  it("has all of 100,000 lines, in order, and whoever watches sees each once", async () => {
+  it("has all of 100,000 lines, in order, and each watcher sees each line once", async () => {
     const lines = 100_000;
     await auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("chatty", { lines });
@@ -259,12 +263,12 @@ describe("the log of a run", () => {
     });
   });
 
-  it("loses nothing when the server is gone for a while, and its host is killed meanwhile", async () => {
+  it("loses nothing when the server is stopped for a while, and its host is killed meanwhile", async () => {
     const lines = 4_000;
     await auth.withAuth(client, async () => {
       const { id } = await tasks.trigger("chatty", { lines, pauseEvery: 40 });
       await eventually("it writes", async () => (await logOf(id)).length > 0);
-      // The Worker stands still: the host receives lines, and nobody takes them.
+      // The Worker is stopped: the host receives lines, and nothing accepts them.
       server.kill("worker", "SIGSTOP");
       await new Promise((resolve) => setTimeout(resolve, 1_000));
       const host = server.pids().host;
@@ -276,7 +280,8 @@ describe("the log of a run", () => {
         (await logOf(id)).some(({ message }) => message === `line ${lines - 1}`),
       );
       const messages = (await logOf(id)).map(({ message }) => message);
-      // The attempt was begun again by the next host. What the first one received is there, from the first line on.
+      // The next host started the attempt again. Everything that the first host received is stored, from the
+      // first line on.
       const again = messages.lastIndexOf("line 0");
       expect(again).toBeGreaterThan(0);
       expect(messages.slice(0, again)).toEqual(Array.from({ length: again }, (_, n) => `line ${n}`));

@@ -81,7 +81,7 @@ it("runs whose errors and logs are huge end, and those of another organization b
     expect(Buffer.byteLength(error?.message ?? "")).toBeLessThanOrEqual(8 * 1024);
     expect(Buffer.byteLength(error?.stackTrace ?? "")).toBeLessThanOrEqual(64 * 1024);
   }
-  // The host still works, and so it does once it is started again.
+  // The host still works, also after a restart.
   server.kill("host", "SIGKILL");
   expect(await ended(await trigger("small", theirs, 2), theirs)).toMatchObject({ output: 2 });
   expect(await ended(await trigger("small", mine, 3), mine)).toMatchObject({ output: 3 });

@@ -42,7 +42,7 @@ let server: LocalServer;
 let folder: string;
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "acme-versions-"));
-  // Tasks have users of their own.
+  // Tasks run as users of their own.
   chmodSync(folder, 0o755);
   server = await startLocalServer({ example: false, settings: { KEEP_VERSIONS: "1" } });
   configure({ baseURL: server.apiUrl, accessToken: server.secretKey });
@@ -67,14 +67,14 @@ const bundles = (): string[] =>
   readdirSync(join(server.dataDir, "blobs/bundles"), { recursive: true, encoding: "utf8" }).filter((path) =>
     /[0-9a-f]{64}$/.test(path),
   );
-/** Makes the version current that was before the current one, as a person does. */
+/** Makes the previous version current again, as a person does. */
 async function rollback(): Promise<void> {
   const args = ["rollback", "--env", "prod", "-p", server.projectRef];
   const env = { ACME_ACCESS_TOKEN: server.accessToken };
   expect(await acmeCommand(server, args, { env })).toMatchObject({ code: 0 });
 }
 
-it("runs stay on their version, and its bundle goes when the last of them is over", async () => {
+it("runs stay on their version, and its bundle is deleted when the last of them has ended", async () => {
   // Nothing is deployed yet.
   const early = await tasks.trigger("child", undefined);
   const hasty = await tasks.trigger("child", undefined, { ttl: "1s" });
@@ -109,7 +109,7 @@ it("runs stay on their version, and its bundle goes when the last of them is ove
   expect(resumed).toMatchObject({ version: "v1", child: "v1" });
   expect(resumed.again).toBe(resumed.before);
   expect((await runs.retrieve(patient.id)).version).toBe(first);
-  // What is not waited for runs on the current version.
+  // A child that is not waited for runs on the current version.
   expect(await outputOf(resumed.alone)).toBe("v3");
   expect(existsSync(join(server.dataDir, "blobs/bundles", bundleOfFirst ?? ""))).toBe(true);
 

@@ -29,7 +29,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-it("wrangler deploy --dry-run bundles the Worker with all it is bound to", async () => {
+it("wrangler deploy --dry-run bundles the Worker with all of its bindings", async () => {
   const folder = mkdtempSync(join(tmpdir(), "acme-dry-run-"));
   try {
     const { stdout } = await promisify(execFile)(
@@ -46,7 +46,7 @@ it("wrangler deploy --dry-run bundles the Worker with all it is bound to", async
   }
 });
 
-it("wrangler dev starts without any step before it, on D1, and takes runs", async () => {
+it("wrangler dev starts without any previous step, on D1, and accepts runs", async () => {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   let output = "";
@@ -95,7 +95,7 @@ it("wrangler dev starts without any step before it, on D1, and takes runs", asyn
     accessToken: `tr_pat_${unique}`,
   });
   expect(created.status).toBe(200);
-  // Nothing is deployed: the run is there, and waits for the first version.
+  // Nothing is deployed: the run exists, and waits for the first version.
   const { status, body } = await call("/api/v1/tasks/hello/trigger", secretKey, { payload: 1 });
   expect(status).toBe(200);
   const listed = await eventually("the run is in D1", async () => {

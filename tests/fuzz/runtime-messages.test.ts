@@ -12,19 +12,20 @@ import { jsonTexts, type Schema, type SchemaContext } from "../support/fuzz/json
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 
 /**
- * A task that writes to its runtime's channel whatever it likes: messages of the protocol, right and wrong in every way, of
- * its own run and of none. The host kills a process at its first line that is no message, so each run writes a long row of
- * lines that are messages, however hostile their content, then one that ends the run, and a line that is no message last.
- * The seed follows from the commit; `FUZZ_SEED=N` sets another, `FUZZ_RUNS=N` makes it longer.
- * Whatever it writes, its host and the server keep working, and everything that was recorded can be read.
+ * A task that writes arbitrary lines to its runtime's channel: valid and invalid messages of the protocol,
+ * about its own run and about none. The host kills a process at its first line that is not a message, so each
+ * run writes many lines that are messages, however hostile their content, then one that ends the run, and
+ * last a line that is not a message. The seed is derived from the commit; `FUZZ_SEED=N` sets another,
+ * `FUZZ_RUNS=N` makes the test longer. Whatever the task writes, its host and the server keep working, and
+ * everything that was recorded can be read.
  */
 const seed = Number(process.env.FUZZ_SEED || firstSeedOfCommit().from);
 const runCount = Number(process.env.FUZZ_RUNS || 20);
-/** Drawn for each run. Most turn out to be no message. */
+/** Candidates that are drawn for each run. Most of them are not messages. */
 const LINES_PER_RUN = 600;
-/** Logged at the end of a row: the host has read all that came before it. */
+/** Logged after all other lines: the host has then read everything before it. */
 const MARK = "the whole row was read";
-/** The task's own run id, which it puts in the place of this. */
+/** A placeholder that the task replaces with its own run id. */
 const OWN = "run_own";
 
 const TASKS = `
@@ -37,7 +38,7 @@ async function write(text: string) {
     try {
       bytes = bytes.subarray(writeSync(channel, bytes));
     } catch (error) {
-      // The host has not read what came before.
+      // The host has not read the lines before it.
       if (error.code !== "EAGAIN") throw error;
       await setTimeout(1);
     }
@@ -70,14 +71,14 @@ const context: SchemaContext = {
   known: (name) =>
     name === "runId" ? OWN : name === "token" || name === "attempt" ? "1" : name === "seq" ? "1" : null,
 };
-/** The fields of all messages: lines that are as they should be, except for one of them. */
+/** The fields of all messages, for lines that are valid except for one field. */
 const fields = messagesOf(schema).flatMap((message) =>
   fieldsOf(message, context).flatMap(({ name, path, schema: field }) =>
     fieldValues(name, field).map((values) => ({ message, path, values })),
   ),
 );
 
-/** Longer than a run takes that has nothing to wait for. */
+/** Longer than a run takes that waits for nothing. */
 const PATIENCE_MS = 20_000;
 
 const lines: fc.Arbitrary<string> = fc.oneof(
@@ -101,7 +102,7 @@ const lines: fc.Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: hostileText.map((text) => text.replaceAll("\n", " ")) },
 );
 
-/** Parsed as the host does it: a line that is no message is null. */
+/** Parses a line as the host does; null if it is not a message. */
 function messageOf(line: string): RuntimeToHost | null {
   try {
     return RuntimeToHost.safeParse(JSON.parse(line)).data ?? null;
@@ -110,9 +111,9 @@ function messageOf(line: string): RuntimeToHost | null {
   }
 }
 
-/** Messages after which the host takes no more of a run, or may take none. */
+/** Messages after which the host accepts, or may accept, no more messages of a run. */
 const LAST = new Set<RuntimeToHost["type"]>(["completed", "suspended"]);
-/** The server refuses the journal of a run that makes no sense, and the run ends with that. */
+/** The server refuses an inconsistent journal, which ends the run. */
 const MAY_BE_LAST = new Set<RuntimeToHost["type"]>(["journal"]);
 
 const mark = JSON.stringify({
@@ -122,7 +123,7 @@ const mark = JSON.stringify({
   entries: [{ time: 1_800_000_000_000, level: "info", message: MARK }],
 });
 
-/** Lines of one run: messages of what a run reports, a mark, and then what ends it. */
+/** The lines of one run: messages that a run may report, a mark, and then the line that ends it. */
 function rowsOf(count: number): string[][] {
   const rights: string[] = [];
   const mayEnd: string[] = [];
@@ -147,7 +148,7 @@ function rowsOf(count: number): string[][] {
   ]);
 }
 
-/** A message may make its run wait for years. The test then cancels the run, which has to end it. */
+/** A message may make its run wait for years. The test then cancels the run, which must end it. */
 async function endOf(id: string) {
   const isOver = async () => (await runs.retrieve(id)).isCompleted;
   const deadline = Date.now() + PATIENCE_MS;
@@ -160,7 +161,7 @@ it(`the messages of ${runCount} tasks harm nobody (FUZZ_SEED=${seed})`, async ()
   await auth.withAuth({ baseURL: server.apiUrl, accessToken: server.secretKey }, async () => {
     const rows = rowsOf(runCount);
     const handles = await Promise.all(rows.map((row) => tasks.trigger("intruder", { lines: row })));
-    // Runs of others, while all of that is written.
+    // Other tasks' runs, while all of that is written.
     const others = await Promise.all(rows.map(() => tasks.trigger("honest", {})));
     const statuses: Record<string, number> = {};
     for (const { id } of handles) {
@@ -172,7 +173,7 @@ it(`the messages of ${runCount} tasks harm nobody (FUZZ_SEED=${seed})`, async ()
       expect([id, other.status, other.output]).toEqual([id, "COMPLETED", "fine"]);
     }
     let marks = 0;
-    // Everything that came of it can be read.
+    // Everything that was stored can be read.
     for await (const run of runs.list({ limit: 100 })) {
       const parts = ["", "/events", "/attempts", "/logs", "/trace", "/why"];
       for (const part of parts) {
@@ -189,9 +190,9 @@ it(`the messages of ${runCount} tasks harm nobody (FUZZ_SEED=${seed})`, async ()
     console.log(
       `fuzz: seed ${seed}, ${written} lines, ${marks} of ${runCount} rows read whole, runs ${JSON.stringify(statuses)}`,
     );
-    // A row that was not read to its mark tests little.
+    // Lines that were not read up to their mark test little.
     expect(marks).toBeGreaterThan(runCount / 2);
   });
-  // The host did not die under it.
+  // The host survived.
   expect(server.output()).not.toMatch(/host .*(crashed|restart)/i);
 }, 400_000);

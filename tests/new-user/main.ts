@@ -1,7 +1,7 @@
 /**
- * `npm run new-user [-- npm pnpm yarn bun]`: what a new user does first, with each package manager as it comes from npm: in an
- * empty folder outside of the checkout, with the packages that would be published. Prints how long each step took, and ends with 1 if
- * one fails. Runs are executed in containers where a Docker Engine answers.
+ * `npm run new-user [-- npm pnpm yarn bun]`: what a new user does first, with each package manager from npm,
+ * in an empty folder outside the checkout, with the packages that would be published. Prints how long each
+ * step took, and exits with 1 if one fails. Runs are executed in containers where a Docker Engine answers.
  */
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -25,7 +25,7 @@ interface Manager {
 const MANAGERS: Record<string, Manager> = {
   npm: { once: ["npx", "--yes"], script: ["npm", "run"], own: ["npx"] },
   pnpm: { from: "pnpm@12.21.0", once: ["pnpm", "dlx"], script: ["pnpm"], own: ["pnpm", "exec"] },
-  // Yarn 1 runs nothing that is not installed.
+  // Yarn 1 can run only installed packages.
   yarn: { from: "yarn@1.22.22", once: ["npx", "--yes"], script: ["yarn", "-s"], own: ["yarn", "-s", "run"] },
   bun: { from: "bun@1.4.5", once: ["bunx"], script: ["bun", "run"], own: ["bun", "x"] },
 };
@@ -43,7 +43,9 @@ const registry = await startNpmRegistry(
   (["sdk", "cli"] as const).map((name) => ({ folder: packed.folders[name], tarball: packed.tarballs[name] })),
 );
 
-/** A folder with the manager's commands, which is installed from npm once. Managers have up to 100 MB. */
+/**
+ * Returns a folder with the manager's commands, which is installed from npm once. Managers have up to 100 MB.
+ */
 function commandsOf({ from }: Manager): string[] {
   if (!from) return [];
   const prefix = join(ROOT, "node_modules/.cache/managers", from);
@@ -67,7 +69,7 @@ async function walk(name: string, manager: Manager, { url }: NpmRegistry): Promi
   const env: NodeJS.ProcessEnv = {
     ...own,
     PATH: [...commandsOf(manager), own.PATH].join(delimiter),
-    // Nothing of this machine's user: neither settings nor caches of earlier packages of the same version.
+    // Use neither the settings of this machine's user nor caches of earlier packages of the same version.
     HOME: home,
     XDG_CACHE_HOME: join(home, ".cache"),
     XDG_DATA_HOME: join(home, ".local/share"),

@@ -1,11 +1,11 @@
 /**
- * Pictures of every page of the dashboard, on a real server of its own with the data of a small shop: wide and narrow, dark and
- * light, with data, without, when requests fail, and while they are pending.
+ * Takes screenshots of every page of the dashboard, on a separate real server with the data of a small shop:
+ * wide and narrow, dark and light, with data, without data, when requests fail, and while they are pending.
  *
  *   npm run screenshots -- [--out DIR] [--only runs,errors-open]… [--state full|empty|error|loading]… [--theme dark|light]…
  *     [--width 1440|1200x640]… [--clickhouse URL] [--keep FILE | --at FILE]
  *
- * `--keep FILE`: the server stays until Ctrl-C, and `--at FILE` takes others of it.
+ * With `--keep FILE` the server keeps running until Ctrl-C, and `--at FILE` takes more screenshots of it.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -49,7 +49,7 @@ async function begin(): Promise<{ session: Session; close: () => Promise<void> }
   return { session: { apiUrl, projectRef, seeded, cookies }, close: () => dashboard.close() };
 }
 
-/** Everything but who is signed in fails, or is never answered. */
+/** Makes all requests fail or never get an answer, except for the one about the signed-in user. */
 async function spoil(page: Page, state: string): Promise<void> {
   if (state !== "error" && state !== "loading") return;
   await page.route(/\/api\/v\d\//, async (route) => {
@@ -97,7 +97,7 @@ for (const state of values.state) {
           await page.getByRole("main").waitFor();
           if (state !== "loading")
             await page.waitForLoadState("networkidle", { timeout: 3_000 }).catch(() => {});
-          // Queries are tried again some times before they count as failed.
+          // Queries are retried a few times before they count as failed.
           if (state === "error")
             await page
               .getByRole("alert")

@@ -3,11 +3,11 @@ import type { Seeded } from "./seed.ts";
 
 export interface Shot {
   name: string;
-  /** Below the environment's path; from the root where it begins with `/`. */
+  /** Relative to the environment's path; absolute if it begins with `/`. */
   path: string;
-  /** What is done before the picture is taken. */
+  /** Actions before the screenshot is taken. */
   prepare?: (page: Page) => Promise<void>;
-  /** Taken of production alone: it is the same without data, or needs a row. */
+  /** Taken only of production, because the page is the same without data, or needs a row. */
   fullOnly?: boolean;
 }
 
@@ -24,7 +24,7 @@ const press =
 const SQL =
   "SELECT toStartOfMinute(triggered_at) AS minute, count() AS runs, countIf(status = 'Failed') AS failed\nFROM runs\nGROUP BY minute\nORDER BY minute";
 
-/** Every page there is, and what opens on it. */
+/** All pages, and what opens on them. */
 export const shotsOf = (seeded: Seeded): Shot[] => [
   { name: "runs", path: "runs" },
   { name: "runs-filtered", path: "runs?status=FAILED&task=charge-card", fullOnly: true },

@@ -18,7 +18,7 @@ const BUILD_LOG = [
   '#7 ERROR: process "/bin/sh -c npm ci --omit=dev" did not complete successfully: exit code: 1',
 ];
 
-/** What the seeded environment has that pages are opened with. */
+/** Ids in the seeded environment with which pages are opened. */
 export interface Seeded {
   published: string;
   failed: string;
@@ -27,7 +27,10 @@ export interface Seeded {
   queued: string;
 }
 
-/** Fills production with what a shop has after some hours: runs in every state, and something on every page. */
+/**
+ * Fills production with the data of a shop after some hours: runs in every state, and something on every
+ * page.
+ */
 export async function seed(dashboard: Dashboard): Promise<Seeded> {
   const { api, trigger, page, server } = dashboard;
   const { apiUrl, projectRef } = server;
@@ -55,7 +58,7 @@ export async function seed(dashboard: Dashboard): Promise<Seeded> {
   const keys = `/api/v1/projects/${projectRef}/prod/keys`;
   await asOwner("POST", keys, { name: "Web server", expiresInSeconds: null });
   await asOwner("POST", keys, { name: "Nightly import", expiresInSeconds: 30 * 86_400 });
-  // Staging stays without anything: its pages are the empty ones.
+  // Staging stays empty: it has the empty pages.
   const create = `/api/v1/projects/${projectRef}/environments`;
   for (const type of ["staging", "dev"]) await asOwner("POST", create, { type });
   const variables = (slug: string) => `/api/v1/projects/${projectRef}/envvars/${slug}/import`;
@@ -70,7 +73,7 @@ export async function seed(dashboard: Dashboard): Promise<Seeded> {
     variables: { SHOP_URL: "https://staging.shop.example.com", LOG_LEVEL: "debug" },
   });
 
-  // Alerts come before what they are given for.
+  // Alert rules are created before the failures that trigger them.
   const channel = await asOwner<{ id: string }>("POST", "/api/v1/alerts/channels", {
     type: "webhook",
     name: "On call",
@@ -152,7 +155,7 @@ export async function seed(dashboard: Dashboard): Promise<Seeded> {
   });
   await deployTaskFile(server, SHOP_LATER);
 
-  // What goes on now.
+  // Runs that are in progress.
   const executing = await trigger("import-catalog", { supplier: "Oak & Sons" }, { tags: ["supplier:oak"] });
   await trigger(
     "send-email",

@@ -1,4 +1,4 @@
-/** The tasks of a shop, as the pages of screenshots show them. */
+/** The tasks of a shop, for the screenshots. */
 export const SHOP = `
 import { concurrencyLimit, logger, metadata, queue, schedules, step, task, wait } from "@acme/sdk";
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -74,7 +74,7 @@ export const digest = schedules.task({ id: "weekly-digest", run: async () => "se
 export const slowExport = task({ id: "export-orders", maxDuration: 5, run: async () => pause(600_000) });
 `;
 
-/** What a later version of it adds and leaves out. */
+/** The differences of a later version. */
 export const SHOP_LATER = `${SHOP.replace(/export const digest.*\n/, "")}
 export const syncInventory = task({ id: "sync-inventory", run: async () => "in step" });
 `;

@@ -11,13 +11,16 @@ export interface CommandResult {
 }
 
 export interface CommandOptions {
-  /** What it reads from its standard input. Default: nothing. */
+  /** The contents of its standard input. Default: nothing. */
   input?: string;
-  /** Variables beside those of this process and the server's address. Default: the server's access token and secret key. */
+  /**
+   * Variables in addition to those of this process and the server's address. Default: the server's access
+   * token and secret key.
+   */
   env?: Record<string, string>;
 }
 
-/** Runs the command line as a user has it, in a folder that has nothing to do with this project, to its end. */
+/** Runs a command of the CLI to its end, as a user does, in a folder outside this project. */
 export function acmeCommand(
   server: LocalAccess,
   args: string[],

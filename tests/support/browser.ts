@@ -17,7 +17,7 @@ export interface WatchedPage {
   problems: string[];
 }
 
-/** A page in a context of its own, which notes everything that goes wrong on it. */
+/** A page in a separate context, which records all problems on it. */
 export async function openPage(browser: Browser, options: BrowserContextOptions = {}): Promise<WatchedPage> {
   const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, ...options });
   const page = await context.newPage();

@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 
 /**
- * A seed that follows from the commit that is checked out: each commit tries other seeds, a failure can be repeated, and
- * two runs of the same commit try the same. Outside of a git checkout it is 0.
+ * Derives a seed from the current commit: each commit tries other seeds, a failure can be repeated, and two
+ * runs of the same commit use the same seed. Outside a git checkout it is 0.
  */
 export function firstSeedOfCommit(): { commit: string; from: number } {
   const { stdout } = spawnSync("git", ["rev-parse", "HEAD"], { cwd: import.meta.dirname, encoding: "utf8" });

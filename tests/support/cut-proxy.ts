@@ -2,7 +2,7 @@ import { createServer, connect as dial, type Socket } from "node:net";
 
 export interface CutProxy {
   url: string;
-  /** Ends all connections at once, as a network that fails does. New ones are let through. */
+  /** Ends all connections at once, as a failing network does. New ones are accepted. */
   cut(): number;
   close(): Promise<void>;
 }

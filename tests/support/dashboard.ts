@@ -7,18 +7,18 @@ import { type LocalServer, type LocalServerOptions, startLocalServer } from "./l
 
 export type MemberRole = "viewer" | "developer" | "admin" | "owner";
 
-/** The dashboard of a real server of its own, in Chromium, with somebody signed in. */
+/** The dashboard of a separate real server, in Chromium, with a signed-in user. */
 export interface Dashboard extends WatchedPage {
   server: LocalServer;
   browser: Browser;
   /** Opens a page of production by its path below the environment's. */
   open(path: string, page?: WatchedPage["page"]): Promise<void>;
-  /** A page of somebody else, who is signed in. */
+  /** A page of another signed-in user. */
   signIn(role: MemberRole): Promise<WatchedPage>;
   /** Calls the API with production's secret key. */
   api<T>(method: string, path: string, body?: unknown): Promise<T>;
   trigger(task: string, payload: unknown, options?: object): Promise<string>;
-  /** What axe finds on each of the pages in both themes. */
+  /** Returns axe's findings on each of the pages in both themes. */
   axe(paths: readonly string[]): Promise<string[]>;
   close(): Promise<void>;
 }

@@ -11,7 +11,7 @@ interface Breakpoint {
 interface Paused {
   file: string;
   line: number;
-  /** Evaluates an expression where it stands. */
+  /** Evaluates an expression at the current position. */
   evaluate(expression: string): Promise<unknown>;
   resume(): Promise<unknown>;
 }
@@ -22,8 +22,8 @@ interface CallFrame {
 }
 
 /**
- * A debugger as those of Chrome and editors are: it attaches to every process that the list of targets shows, and sets its
- * breakpoints in each script whose source map has their file.
+ * A debugger like Chrome's and those of editors: it attaches to every process in the list of targets, and
+ * sets its breakpoints in each script whose source map contains their file.
  */
 export class Debugger {
   readonly paused: Paused[] = [];

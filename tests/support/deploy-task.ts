@@ -5,8 +5,8 @@ import { buildProject, deployProject, projectApi } from "@acme/cli";
 import type { LocalAccess } from "@acme/server";
 
 /**
- * Deploys a project with this one task file to production and makes it the current version. `config`: more of
- * `acme.config.ts`.
+ * Deploys a project with this one task file to production and makes it the current version. `config`:
+ * additional settings in `acme.config.ts`.
  */
 export async function deployTaskFile(
   server: LocalAccess,

@@ -19,9 +19,9 @@ export interface DevLine {
 
 export interface DevCommand {
   readonly lines: DevLine[];
-  /** What it printed to standard error. */
+  /** Its output on standard error. */
   readonly errors: string[];
-  /** Resolves with the first event, from the `from`th on, that fits. */
+  /** Resolves with the first matching event, starting with number `from`. */
   line(what: string, fits: (line: DevLine) => boolean, from?: number): Promise<DevLine>;
   /** Sends a signal. Resolves with the exit code; null: the signal ended it. */
   end(signal: NodeJS.Signals): Promise<number | null>;

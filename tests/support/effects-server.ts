@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A server that counts what tasks do to the world outside: `POST URL/NAME` is one effect. */
+/** A server that counts the side effects of tasks: each `POST URL/NAME` is one effect. */
 export interface EffectsServer {
   url: string;
   /** How often each effect was seen. */

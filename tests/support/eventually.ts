@@ -1,4 +1,7 @@
-/** Asks again until `probe` gives something else than undefined or false. @throws Error naming `what` after `timeoutMs` */
+/**
+ * Calls `probe` until it returns something other than undefined or false. @throws Error naming `what` after
+ * `timeoutMs`
+ */
 export async function eventually<T>(
   what: string,
   probe: () => Promise<T | undefined | false> | T | undefined | false,

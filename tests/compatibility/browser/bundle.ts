@@ -13,7 +13,7 @@ const svelte: Plugin = {
   },
 };
 
-/** Bundlers of apps replace modules of Node, which the published client imports and does not use in a page. */
+/** Apps' bundlers replace Node.js modules, which the published client imports but does not use in a page. */
 const withoutNode: Plugin = {
   name: "without-node",
   setup({ onResolve, onLoad }) {
@@ -22,7 +22,7 @@ const withoutNode: Plugin = {
   },
 };
 
-/** The script of a page, as one text. */
+/** Returns the script of a page as one text. */
 export async function bundleForPage(entry: string): Promise<string> {
   const { outputFiles } = await build({
     entryPoints: [entry],

@@ -1,4 +1,4 @@
-/** What an app gives the hooks for streams of `@acme/sdk/react` beside a run and a key: all states, as JSON. */
+/** Shows the stream hooks of `@acme/sdk/react` with all options besides run and key: all states, as JSON. */
 import {
   TriggerAuthContext,
   useRealtimeStream,
@@ -56,7 +56,7 @@ const Streams: FunctionComponent<PageSettings & { outside: string }> = ({
   );
 };
 
-/** Outside of the context, one hook gives nothing and the other says what is missing. */
+/** Outside the context, one hook returns nothing and the other says what is missing. */
 export const Options: FunctionComponent<PageSettings> = (settings) => {
   const { baseURL, accessToken } = settings;
   const none = useTriggerAuthContextOptional();

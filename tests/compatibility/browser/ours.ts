@@ -1,4 +1,4 @@
-/** What an app makes of the hooks of `@acme/sdk/react`: all states, as JSON. */
+/** Uses the hooks of `@acme/sdk/react` as an app does, and shows all states as JSON. */
 import {
   TriggerAuthContext,
   useInputStreamSend,

@@ -1,4 +1,4 @@
-/** One page for all clients of browsers: the test mounts one of them at a time. */
+/** One page for all browser clients: the test mounts one of them at a time. */
 import { createElement } from "react";
 import { createRoot } from "react-dom/client";
 import { mount, unmount } from "svelte";

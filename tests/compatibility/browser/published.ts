@@ -1,4 +1,4 @@
-/** What an app makes of the hooks of `@trigger.dev/react-hooks`: all states, as JSON. */
+/** Uses the hooks of `@trigger.dev/react-hooks` as an app does, and shows all states as JSON. */
 import {
   TriggerAuthContext,
   useRealtimeBatch,

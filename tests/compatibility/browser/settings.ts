@@ -1,4 +1,4 @@
-/** What the test gives a page. */
+/** The settings that the test passes to a page. */
 export interface PageSettings {
   baseURL: string;
   /** May read runs by tag and batch, and one run. */

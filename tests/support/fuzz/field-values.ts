@@ -27,7 +27,7 @@ const DURATIONS = [
   `${"1h".repeat(200)}`,
 ].map(json);
 
-/** Points in time that are malformed, at a limit or beyond it, and texts that `Date.parse` takes for one. */
+/** Points in time that are malformed, at a limit or beyond it, and texts that `Date.parse` accepts as one. */
 const DATES = [
   ...[
     "foo 1",

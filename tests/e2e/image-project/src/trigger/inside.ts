@@ -4,7 +4,10 @@ import { greeting } from "virtual:greeting";
 import { task } from "@acme/sdk";
 import { crc32 } from "@node-rs/crc32";
 
-/** Says what is in the image: a Debian package, a native addon, a file, a variable, and what a plugin put into the bundle. */
+/**
+ * Returns what is in the image: a Debian package, a native addon, a file, a variable, and what a plugin added
+ * to the bundle.
+ */
 export const inside = task({
   id: "inside",
   run: async () => ({
