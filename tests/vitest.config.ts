@@ -8,7 +8,7 @@ export default defineConfig({
     include: ["tests/**/*.test.ts"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Each file starts servers of its own: a small machine bears two at a time.
+    // Each file starts its own servers, and a small machine can run two at a time.
     maxWorkers: 2,
   },
 });

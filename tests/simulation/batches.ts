@@ -66,7 +66,7 @@ function batchItem(scene: Scene, batch: Batch, index: number) {
   return { ref: target, item: { index, task, runId, queueKey: target.queueKey, item: JSON.stringify(item) } };
 }
 
-/** Waits for the batch's end, and checks that it was not too early and has all results. */
+/** Waits for the end of the batch, and checks that it did not end too early and has all results. */
 async function watchBatch(scene: Scene, { id, environmentKey, size }: Batch): Promise<void> {
   const { world, invariants } = scene;
   const owner = batchObject(scene, id);

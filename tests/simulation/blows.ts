@@ -31,7 +31,7 @@ function blow(scene: Scene, hosts: SimulatedHost[]): void {
   else if (draw < 0.75) platform.setClock(world.pick(running));
   else if (draw < 0.92) platform.crash(world.pick(running));
   else {
-    // The whole server goes down at once, as on one machine, with or without its own host.
+    // The whole server fails at once, as on one machine, with or without its own host.
     for (const id of running) platform.crash(id);
     if (!world.chance(0.5)) return;
     for (const host of hosts) {

@@ -8,7 +8,7 @@ import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";
 import { LONG_TTL_MS, MOST_PARTITIONS, type Scene } from "./scene.ts";
 
-/** What one client does. It repeats each call until it is answered. */
+/** Acts as one client, which repeats each call until it is answered. */
 export async function act(scene: Scene): Promise<void> {
   const draw = scene.world.random();
   if (scene.scenario.kind === "debounce" && scene.world.chance(0.8)) await triggerDebounced(scene);
@@ -67,7 +67,9 @@ async function cancelWhileRetrying(
   }
 }
 
-/** With an idempotency key, sometimes into another queue than the task's own, where the key's home is. */
+/**
+ * Triggers with an idempotency key, sometimes into a queue other than the task's own, which holds the key.
+ */
 async function triggerOnce(scene: Scene): Promise<void> {
   const { world } = scene;
   const ref = world.pick(scene.queues);
@@ -105,7 +107,7 @@ async function triggerDebounced(scene: Scene): Promise<void> {
   const until = Date.now() + world.between(1_000, 6_000);
   const item = scene.item(world.pick(queues), {
     task: (queues[0] as QueueRef).queue.slice("task/".length),
-    // A trailing trigger replaces the tags, and has the same key.
+    // A trailing trigger replaces the tags but has the same key.
     tags: [`${DEBOUNCE_TAG}${key}`],
     delayUntil: until,
     ttlMs: undefined,
@@ -117,7 +119,7 @@ async function triggerDebounced(scene: Scene): Promise<void> {
   scene.invariants.outcomes.acknowledged((result as TriggerResult).runId);
 }
 
-/** As the Worker does: the claim at the key's home, then the run in its own queue. */
+/** Claims the key in the queue that holds it, then creates the run in its own queue, as the Worker does. */
 async function claimAndCreate(
   scene: Scene,
   ref: QueueRef,
@@ -133,7 +135,7 @@ async function claimAndCreate(
     const claim = { task, key, runId, expiresAt };
     ({ runId, expiresAt } = await scene.persist(() => scene.queue(homeKey).claimIdempotencyKey(ref, claim)));
   }
-  // Whoever claimed the key may have died before the run was created.
+  // The caller that claimed the key may have died before it created the run.
   const idempotency = { key, expiresAt, claim: false };
   return scene.trigger({ ...item, runId, idempotency });
 }
@@ -152,14 +154,14 @@ async function pause(scene: Scene): Promise<void> {
   await world.sleep(world.between(0, 30_000));
   invariants.rates.paused(ref.queueKey, false);
   await set(false);
-  // A late duplicate of the pause may arrive after its end: a user would see that and end it again.
+  // A late duplicate of the pause may arrive after its end. A user would see that and resume the queue again.
   await world.sleep(scene.scenario.stormMs + LONG_DELAY_MS);
   await set(false);
 }
 
 /**
- * Changes the number of partitions of a queue while runs of a key arrive: the key may belong to another partition then. Not all
- * Workers learn of it at once.
+ * Changes the number of partitions of a queue while runs of a key arrive, so the key may belong to another
+ * partition afterwards. Not all Workers learn of the change at once.
  */
 async function split(scene: Scene): Promise<void> {
   const { world } = scene;
@@ -195,7 +197,7 @@ async function triggerBatch(scene: Scene): Promise<void> {
   await sendBatch(scene, { id, environmentKey: key, size, sent, parentRunId: null });
 }
 
-/** Fills all queues: one environment queues first and most, the others a moment later. */
+/** Fills all queues: one environment queues first and has the most runs, the others follow a moment later. */
 export function fillBacklogs(scene: Scene): void {
   const { world } = scene;
   for (const [index, env] of scene.environments.entries()) {

@@ -1,4 +1,4 @@
-/** What the objects import from `cloudflare:workers`, for plain Node: the base class keeps what it is given. */
+/** Replaces `cloudflare:workers` in plain Node: the base class stores its constructor's arguments. */
 export class DurableObject<Env> {
   protected readonly ctx: unknown;
   protected readonly env: Env;

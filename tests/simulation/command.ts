@@ -3,11 +3,14 @@ import { join } from "node:path";
 
 const MAIN = join(import.meta.dirname, "main.ts");
 
-/** Seeds from 1 on that `npm test` runs, and in which each mutation must be found: of any kind, or of one kind only. */
+/**
+ * How many seeds from 1 on `npm test` runs, within which each mutation must be found: seeds of any kind, or
+ * of one kind only.
+ */
 export const SEEDS = 34;
 export const SEEDS_OF_A_KIND = 10;
 
-/** How many seeds that follow from the commit `npm test` runs besides. */
+/** How many additional seeds `npm test` derives from the commit. */
 export const SEEDS_OF_COMMIT = 5;
 
 export interface Ran {
@@ -16,7 +19,7 @@ export interface Ran {
   stderr: string;
 }
 
-/** Runs `npm run simulate` in a process of its own. */
+/** Runs `npm run simulate` in a separate process. */
 export const simulate = (...args: string[]): Promise<Ran> =>
   new Promise((resolve) => {
     const limits = { maxBuffer: 64 * 1024 * 1024 };

@@ -4,7 +4,10 @@ export interface Faults {
   lostRequest: number;
   /** A call is carried out and its answer lost: the caller gets an error. */
   lostReply: number;
-  /** The caller gets an error at once, and the call arrives long after, when it has been sent again. */
+  /**
+   * The caller gets an error at once, and the call arrives long afterwards, when the caller has already sent
+   * it again.
+   */
   late: number;
   /** A call arrives twice, the second time a while later. */
   duplicate: number;
@@ -12,7 +15,10 @@ export interface Faults {
   crash: number;
   /** An object dies right after a write: its answer is lost. */
   crashAfterWrite: number;
-  /** A call takes up to this long, each way; now and then 20 times as long, so calls overtake each other. */
+  /**
+   * A call takes up to this long in each direction, and occasionally 20 times as long, so calls overtake each
+   * other.
+   */
   maxLatencyMs: number;
   /** How far the clock of a machine may be off, either way. */
   skewMs: number;

@@ -5,9 +5,12 @@ import type { Scene } from "./scene.ts";
 
 /** Keys of the streams that attempts write. */
 export const STREAM_KEYS = ["words", "numbers"] as const;
-/** How often a feed dies right after it has answered: what it stored may not have been sent to its watchers then. */
+/**
+ * How often a feed dies right after it has answered. What it stored may then not have been sent to its
+ * watchers.
+ */
 const DIES = 0.15;
-/** An attempt writes at most so many batches of lines and of records. */
+/** The maximum number of batches of lines and of records that an attempt writes. */
 const MOST_BATCHES = 6;
 
 /** A line of a log: its number and text. */
@@ -15,7 +18,10 @@ export type SeenLine = [seq: number, message: string];
 /** A record of a stream: its number and value. */
 export type SeenRecord = [seq: number, chunk: unknown];
 
-/** What attempts log and write to streams, as their hosts and the Worker pass it on to the feeds of their runs. */
+/**
+ * Writes logs and streams for attempts, as their hosts and the Worker pass them on to the feeds of their
+ * runs.
+ */
 export class Feeds {
   readonly #scene: Scene;
   readonly #runs = new Set<string>();
@@ -33,7 +39,10 @@ export class Feeds {
     return [...this.#runs];
   }
 
-  /** Writes what the code of an attempt logs and streams. `goesOn`: the attempt still runs. */
+  /**
+   * Writes the log lines and stream records of an attempt's code. `goesOn` returns whether the attempt still
+   * runs.
+   */
   async write(run: DequeuedRun, hostId: string, goesOn: () => boolean): Promise<void> {
     const { world } = this.#scene;
     if (world.chance(0.4)) return;
@@ -46,13 +55,13 @@ export class Feeds {
     ]);
   }
 
-  /** An attempt is about to report its success: whatever it wrote is stored. */
+  /** Called when an attempt is about to report its success: everything that it wrote is stored. */
   succeeds(run: DequeuedRun): void {
     for (const key of STREAM_KEYS)
       this.#stored.set(`${run.runId} ${key} ${run.token}`, this.records(run.runId, key).length);
   }
 
-  /** What differs from the log that the feed has; null: nothing. */
+  /** Returns the difference from the log in the feed; null if there is none. */
   logDifference(runId: string, seen: readonly SeenLine[]): string | null {
     const lines = this.#read<SeenLine>(runId, "SELECT id, message FROM logs ORDER BY id");
     if (isDeepStrictEqual(seen, lines)) return null;
@@ -60,8 +69,9 @@ export class Feeds {
   }
 
   /**
-   * What differs from the stream that the feed has; null: nothing. A stream that has ended for its reader may have got more
-   * from attempts that were over, but all that was stored before the run's success is there.
+   * Returns the difference from the stream in the feed; null if there is none. A stream that has ended for
+   * its reader may have received more from attempts that had ended, but everything that was stored before the
+   * run's success is in it.
    */
   streamDifference(
     owner: RunRecord | undefined,
@@ -107,7 +117,9 @@ export class Feeds {
     }
   }
 
-  /** Lines that may have been stored are sent again, after the last that is known to be. */
+  /**
+   * Lines that may have been stored are sent again, starting after the last one that is known to be stored.
+   */
   async #stream(run: DequeuedRun, key: string, id: string, goesOn: () => boolean): Promise<void> {
     const { world } = this.#scene;
     let from = 0;

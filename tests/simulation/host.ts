@@ -91,7 +91,10 @@ export class SimulatedHost {
     return `${this.#options.hostId}-${session}`;
   }
 
-  /** Polls for as many runs as there is room for, by the plan of the real host. To be called when there may be more room. */
+  /**
+   * Polls for as many runs as there are free slots, by the plan of the real host. Must be called when slots
+   * may have become free.
+   */
   #pump(session: number): void {
     if (session !== this.#session || this.#resting) return;
     const held = this.#attempts.size;
@@ -127,7 +130,9 @@ export class SimulatedHost {
     this.#pump(session);
   }
 
-  /** Takes a run that was leased to this host. The same lease again is ignored; a newer one ends the older. */
+  /**
+   * Accepts a run that was leased to this host. A repeated lease is ignored; a newer one ends the older one.
+   */
   #accept(session: number, run: DequeuedRun): void {
     const known = this.#attempts.get(run.runId);
     if (known && known.run.token >= run.token) return;
@@ -205,7 +210,7 @@ export class SimulatedHost {
     const begun = await Promise.all(open.map((number) => this.#options.code.begin(run, number, operation)));
     if (session !== this.#session || attempt.stopped) return false;
     if (begun.some((entries) => entries === null)) return false;
-    // A wait that is in the journal keeps its end.
+    // A wait that is already in the journal keeps its end.
     const entries = begun
       .flatMap((some) => some ?? [])
       .filter(({ number, result }) => result || !known.has(number));

@@ -6,15 +6,15 @@ export class Instance {
   readonly clock: Clock;
   /** Settles when the constructor's `blockConcurrencyWhile` has. */
   ready: Promise<unknown> = Promise.resolve();
-  /** It may use its storage. */
+  /** Whether it may use its storage. */
   hasStorage = true;
-  /** It still runs, and its calls reach others. */
+  /** Whether it still runs and its calls reach others. */
   alive = true;
-  /** When it last began something. */
+  /** When it last started some work. */
   activeAt = 0;
-  /** The platform looks whether it may sleep. */
+  /** The platform's check whether it may sleep. */
   sleepsSoon = false;
-  /** Calls that it has not answered, and work that goes on after its answers. */
+  /** The number of unanswered calls, and of tasks that continue after an answer. */
   #busy = 0;
   /** Rejects when the instance dies, so that its callers notice at once. */
   readonly death: Promise<never>;
@@ -32,13 +32,13 @@ export class Instance {
     return this.#busy === 0 && (this.clock.timers ?? 0) === 0;
   }
 
-  /** It is called, or goes on with something after its answer. */
+  /** A call begins, or work that continues after an answer. */
   begins(now: number): void {
     this.activeAt = now;
     this.#busy += 1;
   }
 
-  /** That is over. */
+  /** That call or work has ended. */
   ends(): void {
     this.#busy -= 1;
   }

@@ -4,7 +4,7 @@ import { INTRUDER } from "./checks/isolation.ts";
 import type { Scene } from "./scene.ts";
 import { tokenObject } from "./tokens.ts";
 
-/** Calls every method that takes an environment's key, about something of another environment. */
+/** Calls every method that takes an environment's key, for something that belongs to another environment. */
 export async function intrude(scene: Scene): Promise<void> {
   const { world } = scene;
   await world.sleep(world.between(0, 30_000));

@@ -19,7 +19,7 @@ import type { Platform } from "./platform.ts";
 import type { QuerySide } from "./query-side.ts";
 import type { World } from "./world.ts";
 
-/** The design's invariants, and when each is looked at. The checks are in `checks/`. */
+/** The design's invariants, and when each is checked. The checks are in `checks/`. */
 export const INVARIANTS: Record<InvariantNumber, string> = {
   1: "After each step: an outcome never changes, nothing succeeds that did not run, nothing starts after its outcome. At the end: every acknowledged run, and every run that it caused, exists and has an outcome.",
   2: "At each start: the lease is new, and belongs to this host's session. At each answer: a report whose lease was over when it was sent is refused. At each success: the result is that of the run's last lease.",
@@ -32,7 +32,7 @@ export const INVARIANTS: Record<InvariantNumber, string> = {
   9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run contains what they wrote.",
 };
 
-/** The first partition of the queue that this is one of. */
+/** The first partition of the queue to which this partition belongs. */
 function firstOf(partitions: ReadonlyMap<string, QueueRef>, queueKey: string): string {
   const { environment, queue } = partitions.get(queueKey) as QueueRef;
   return queueRef(environment, queue).queueKey;
@@ -133,12 +133,12 @@ export class Invariants {
     const { open } = this.outcomes;
     if (open) return `${open} was acknowledged and has no outcome: ${this.#describe(open)}`;
     const unfinished = this.#unfinished.values().next().value;
-    if (unfinished) return `${unfinished} is not over: ${this.#describe(unfinished)}`;
+    if (unfinished) return `${unfinished} has not ended: ${this.#describe(unfinished)}`;
     const { missing } = this.projections;
     return missing ? `${missing} has not reached the query side in its last version` : "";
   }
 
-  /** To be called once all is settled. */
+  /** Must be called once everything is settled. */
   atEnd(): void {
     this.outcomes.atEnd(this.runs);
     this.ticks.atEnd(this.#world.jumps);

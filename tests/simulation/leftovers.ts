@@ -6,6 +6,6 @@ import { World } from "./world.ts";
 const { simulate } = await import("./simulate.ts");
 
 for (let seed = 1; seed <= Number(process.argv[2]); seed++) await simulate(seed);
-// What the last event left on the stack is gone in the next turn.
+// References of the last event on the stack are gone in the next turn.
 await new Promise((resolve) => void setImmediate(resolve));
 console.log(queryObjects(World, { format: "count" }));

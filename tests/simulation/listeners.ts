@@ -23,12 +23,12 @@ import { ClientSocket } from "./sockets.ts";
 
 /** Polls are held for at most this long. */
 const HOLD_MS = 45_000;
-/** A client watches at most so many runs while they write. */
+/** The maximum number of runs that a client watches while they write. */
 const MOST_WRITERS = 30;
-/** More than a scenario has. */
+/** More runs than any scenario has. */
 const ALL = 1_000;
 
-/** What a LiveObject takes from its Worker. */
+/** What a LiveObject needs from its Worker. */
 export const liveDependencies = (querySide: QuerySide): LiveDependencies<ObjectBindings> => ({
   listRuns: (_, environmentKey, filter, limit) => querySide.listRuns(environmentKey, filter, limit),
   countUnfinished: (_, environmentKey) => querySide.countUnfinished(environmentKey),
@@ -49,9 +49,9 @@ function principalOf(token: string): LivePrincipal | LiveFailure {
   return { environment, scopes: ["read:runs"], expiresAt: Number(expiresAt), proof: "token" };
 }
 
-/** Somebody who watches, and has a state that must become that of the owners. */
+/** A watcher, whose state must converge to the owners' state. */
 interface Listener {
-  /** What differs from the state that follows from the owners' runs; null: nothing. */
+  /** Returns the difference from the state that follows from the owners' runs; null if there is none. */
   difference(owners: RunRecord[]): string | null;
 }
 
@@ -63,7 +63,7 @@ interface Watching {
 interface Wanted {
   filter: LiveFilter;
   wants(run: RunRecord): boolean;
-  /** A run that matches goes on matching. */
+  /** True: a run that matches never stops matching. */
   isLasting: boolean;
 }
 
@@ -73,9 +73,9 @@ export class Listeners {
   readonly #feeds: Feeds;
   readonly #listeners = new Set<Listener>();
   readonly #clients = new Set<LiveClient>();
-  /** Clients that stay to the end, with the key of their environment. */
+  /** Clients that stay connected to the end, with the key of their environment. */
   readonly #staying = new Map<LiveClient, string>();
-  /** How many writers each of them watches: a connection has room for a number of subscriptions only. */
+  /** How many writers each of them watches: a connection allows only a limited number of subscriptions. */
   readonly #writers = new Map<LiveClient, number>();
   #over = false;
 
@@ -84,7 +84,7 @@ export class Listeners {
     this.#feeds = feeds;
   }
 
-  /** Listeners come in the course of the storm. */
+  /** Listeners connect during the storm. */
   start(): void {
     const { world, scenario, environments } = this.#scene;
     this.#feeds.onWriter = (runId, keys) => void this.#watchWriter(runId, keys);
@@ -98,7 +98,7 @@ export class Listeners {
     }
   }
 
-  /** What some listener has that its owners don't, or the other way round; null: nothing. */
+  /** Returns a difference between a listener and the owners; null if there is none. */
   difference(owners: RunRecord[]): string | null {
     for (const listener of this.#listeners) {
       const difference = listener.difference(owners);
@@ -133,12 +133,12 @@ export class Listeners {
         unsubscribe();
       } else watched.push(listener);
     }
-    // Some go away; the others stay to the end.
+    // Some disconnect; the others stay to the end.
     if (stays) for (const listener of watched) this.#listeners.add(listener);
     else client.close();
   }
 
-  /** Whoever stays may watch the log and the streams of a run while it writes them. */
+  /** Makes clients that stay watch the log and the streams of a run while it writes them. */
   async #watchWriter(runId: string, keys: readonly string[]): Promise<void> {
     const { world } = this.#scene;
     const of = parseRunId(runId)?.environmentKey;
@@ -263,7 +263,7 @@ export class Listeners {
     };
   }
 
-  /** Somebody who polls a list, as the published clients do. Rows never leave it. */
+  /** A client that polls a list, as the published clients do. Rows never leave the list. */
   async #pollRuns(environment: EnvironmentRef): Promise<void> {
     const scene = this.#scene;
     const { world } = scene;
@@ -356,7 +356,7 @@ export class Listeners {
     return world.pick(wanted);
   }
 
-  /** WebSockets to an environment's LiveObject, through a Worker that looks at the token. */
+  /** WebSockets to an environment's LiveObject, through a Worker that checks the token. */
   #socketsTo(environmentKey: string) {
     const { platform } = this.#scene;
     return class extends ClientSocket {
@@ -376,7 +376,7 @@ export class Listeners {
 const matching = (owners: RunRecord[], { key }: EnvironmentRef, { wants }: Wanted): RunRecord[] =>
   owners.filter((run) => parseRunId(run.id)?.environmentKey === key && wants(run)).sort(newestFirst);
 
-/** A run as a listener gets it, from its owner's record. */
+/** Returns a run as a listener gets it, from its owner's record. */
 const shown = (run: RunRecord, data: boolean): LiveRun =>
   JSON.parse(JSON.stringify(liveRun(summaryOf, run, data ? dataOf(run, true) : undefined))) as LiveRun;
 

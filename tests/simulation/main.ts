@@ -1,7 +1,8 @@
 /**
- * `npm run simulate -- --seeds 1000 [--from N] [--jobs N] [--kind storm|crowd|split|debounce|watched|backlog]`, or
- * `--seed N` to replay one and see what happened to the runs concerned where it fails. `--mutation NAME` runs the code with
- * one of the mutations, until a seed fails.
+ * `npm run simulate -- --seeds 1000 [--from N] [--jobs N] [--kind
+ * storm|crowd|split|debounce|watched|backlog]`, or `--seed
+ * N` to replay one seed; if it fails, this prints the history of the runs concerned. `--mutation NAME` runs
+ * the code with one of the mutations until a seed fails.
  */
 import "./mutations/register.ts";
 import "./register.ts";

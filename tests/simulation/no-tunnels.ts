@@ -2,7 +2,7 @@ const noTunnel = (): never => {
   throw new Error("The simulation's hosts poll");
 };
 
-/** What dispatchers take from the Worker for tunnels, which the simulation has none of. */
+/** What dispatchers need from the Worker for tunnels; the simulation has no tunnels. */
 export const NO_TUNNELS = {
   dequeueResponse: noTunnel,
   applyReport: noTunnel,

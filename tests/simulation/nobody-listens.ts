@@ -1,6 +1,6 @@
 import type { LiveInterest } from "@acme/durable-objects/rpc";
 
-/** A LiveObject without listeners, for what is not about them. */
+/** A LiveObject without listeners, for scenarios that need none. */
 export class NobodyListens {
   #at = 0;
 

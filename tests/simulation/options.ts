@@ -13,14 +13,14 @@ const { values } = parseArgs({
   },
 });
 
-/** The options of the command line. Threads get them too. */
+/** The options of the command line, which threads get too. */
 export const options = {
   from: Number(values.seed ?? values.from),
   count: Number(values.seeds),
   jobs: Number(values.jobs),
-  /** Only this one. */
+  /** Run only this seed. */
   seed: values.seed === undefined ? undefined : Number(values.seed),
-  /** Only this kind of scenario. */
+  /** Run only this kind of scenario. */
   kind: values.kind as Scenario["kind"] | undefined,
   /** Name of a mutation to run with, until it is found. */
   mutation: values.mutation,

@@ -4,7 +4,7 @@ import { promisify } from "node:util";
 import { beforeAll, expect, test } from "vitest";
 import type { StatementPlan } from "./plans.ts";
 
-/** Tables that may be scanned, and when. */
+/** Tables that may be scanned, and why. */
 const MAY_SCAN: [why: string, detail: RegExp][] = [
   ["what the caller gave", /^SCAN (json_each|CONSTANT ROW)/],
   ["one row in each object", /^SCAN (batch|token)$/],
@@ -57,7 +57,7 @@ test("no statement is compiled again for each limit that is bound to it", () => 
   expect(compiledAgain.map(({ binding, query }) => `${binding}: ${query}`)).toEqual([]);
 });
 
-test("the seeds run what the hot paths do", () => {
+test("the seeds run the statements of the hot paths", () => {
   const has = (binding: string, ...parts: string[]) =>
     plans.some((plan) => plan.binding === binding && parts.every((part) => plan.query.includes(part)));
   expect(plans.length).toBeGreaterThan(100);

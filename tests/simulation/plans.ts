@@ -1,5 +1,6 @@
 /**
- * `node tests/simulation/plans.ts SEEDS`: how SQLite carries out each statement that the objects ran in these seeds, as JSON.
+ * `node tests/simulation/plans.ts SEEDS`: the query plan of each statement that the objects ran in these
+ * seeds, as JSON.
  */
 import "./register.ts";
 import type { DatabaseSync } from "node:sqlite";

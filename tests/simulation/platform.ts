@@ -11,7 +11,7 @@ type Method = (...args: unknown[]) => unknown;
 /** How long an object that is replaced may still finish pending calls. */
 const RETIRED_MS = 30_000;
 const ALARM_TRIES = 6;
-/** An object with sockets that has nothing to do for this long sleeps: only its sockets and its storage are kept. */
+/** An object with sockets that is idle for this long sleeps: only its sockets and its storage are kept. */
 const SLEEPS_AFTER_MS = 10_000;
 
 /** One named object: its storage outlives its instances. */
@@ -59,7 +59,7 @@ export class Platform {
     this.#classes.set(binding, objectClass);
   }
 
-  /** A stub as someone outside the objects (a Worker) holds it. */
+  /** Returns a stub for a caller outside the objects (a Worker). */
   stub<T>(binding: string, name: string): T {
     return this.#stub(binding, name, null) as T;
   }
@@ -160,7 +160,7 @@ export class Platform {
     dropSockets(slot);
   }
 
-  /** Takes an object with sockets out of memory as soon as it has had nothing to do for a while. */
+  /** Evicts an object with sockets once it has been idle for a while. */
   #sleepSoon(slot: Slot, instance: Instance): void {
     if (slot.sockets.size === 0 || instance.sleepsSoon) return;
     instance.sleepsSoon = true;
@@ -215,7 +215,7 @@ export class Platform {
     return reply;
   }
 
-  /** Nobody waits for the answer. */
+  /** Makes a call whose answer nobody awaits. */
   #deliverLater(slot: Slot, method: string, args: unknown[]): void {
     const delay = this.#world.chance(0.5) ? 2_000 : LONG_DELAY_MS;
     const copy = structuredClone(args);
@@ -225,18 +225,18 @@ export class Platform {
     );
   }
 
-  /** Calls a method of the object, which is started if it does not run. `told`: the arguments in the trace. */
+  /** Calls a method of the object, which is started if it does not run. `traced`: the arguments as the trace shows them. */
   async #deliver(
     slot: Slot,
     method: string,
     args: unknown[],
-    told: string = JSON.stringify(args),
+    traced: string = JSON.stringify(args),
   ): Promise<unknown> {
     const world = this.#world;
     if (world.chance(this.faults.crash)) this.crash(slot.id);
     const instance = slot.instance ?? this.#start(slot);
     await instance.ready;
-    world.note(`${slot.id}.${method} ${told}`);
+    world.note(`${slot.id}.${method} ${traced}`);
     const call = () => (Reflect.get(instance.object, method) as Method).apply(instance.object, args);
     instance.begins(world.now);
     this.#sleepSoon(slot, instance);
@@ -298,7 +298,7 @@ export class Platform {
     const sql = nodeSql(database, (query) => this.onStatement(binding, database, query), statements);
     let depth = 0;
     const check = () => {
-      if (!instance.hasStorage) throw new Error("simulated: a dead object reached for its storage");
+      if (!instance.hasStorage) throw new Error("simulated: a dead object accessed its storage");
     };
     const wrote = () => {
       this.#written.add(slot);
@@ -386,7 +386,7 @@ export class Platform {
   }
 }
 
-/** An object that is gone takes its connections with it. */
+/** Closes the connections of an object that is gone. */
 function dropSockets(slot: Slot): void {
   for (const link of slot.sockets.values()) link?.objectLost();
   slot.sockets.clear();

@@ -46,7 +46,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     return this.#carry(() => this.#repository.upsertWaitpoints(copy));
   }
 
-  /** What the LiveObject reads: its real statements. */
+  /** The real statements that the LiveObject reads with. */
   listRuns(
     environmentKey: string,
     filter: LiveFilter,
@@ -59,12 +59,12 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     return this.#carry(() => this.#repository.countUnfinished(environmentKey));
   }
 
-  /** Version of a run's row; undefined: there is none. */
+  /** Returns the version of a run's row; undefined if there is none. */
   versionOf(runId: string): number | undefined {
     return this.#version.get(runId)?.version as number | undefined;
   }
 
-  /** Rows as they are stored, with columns for names. */
+  /** Returns rows as they are stored, by the names of their columns. */
   rows(table: "runs" | "waitpoints"): Record<string, unknown>[] {
     return this.#database.prepare(`SELECT * FROM ${table}`).all();
   }
@@ -73,7 +73,7 @@ export class QuerySide implements RunProjection, WaitpointProjection {
     const world = this.#world;
     const faults = this.#faults();
     await world.sleep(world.random() * 50);
-    if (world.chance(faults.lostRequest)) throw new Error("simulated: the query side is away");
+    if (world.chance(faults.lostRequest)) throw new Error("simulated: the query side is unreachable");
     if (world.chance(faults.late)) {
       this.#late += 1;
       world.after(world.random() * LONG_DELAY_MS, () => {

@@ -10,8 +10,8 @@ const TABLES = [
 ];
 
 /**
- * Lets the clock pass the retention of runs: idempotency keys that are still valid stand for the runs that they stood
- * for, which are executed no second time. Once the keys have expired too, nothing is left.
+ * Moves the clock past the retention of runs. Idempotency keys that are still valid return the same runs as
+ * before, which are not executed again. Once the keys have expired too, nothing is left.
  *
  * @param rest runs the simulation until nothing happens any more
  */

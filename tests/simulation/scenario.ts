@@ -3,10 +3,11 @@ import type { World } from "./world.ts";
 
 export interface Scenario {
   /**
-   * `storm`: everything that can happen, with faults. `crowd`: a storm with thousands of runs, many environments and queues.
-   * `split`: a storm in which the number of partitions of limited queues changes again and again. `debounce`: a storm of
-   * debounced triggers with few keys. `watched`: a storm whose runs are watched by listeners. `backlog`: without faults, every
-   * environment has queued far more than the hosts have room for, and one of them queued first and most.
+   * `storm`: everything that can happen, with faults. `crowd`: a storm with thousands of runs, many
+   * environments and queues. `split`: a storm in which the number of partitions of limited queues changes
+   * again and again. `debounce`: a storm of debounced triggers with few keys. `watched`: a storm whose runs
+   * are watched by listeners. `backlog`: without faults, every environment has queued far more than the hosts
+   * can execute, and one environment queued first and has the most runs.
    */
   kind: "storm" | "crowd" | "split" | "debounce" | "watched" | "backlog";
   environments: number;
@@ -15,14 +16,17 @@ export interface Scenario {
   /** Concurrency keys that runs of a queue are spread over. */
   keys: number;
   hosts: number;
-  /** Most slots a host has. */
+  /** The maximum number of slots of a host. */
   slots: number;
   /** Number of clients. Each acts once: it triggers a run or a batch, or calls with a wrong key, and so on. */
   clients: number;
   environmentLimit: number;
   queueLimit: number;
   faults: Faults;
-  /** Mean virtual time between two blows (a host or an object dies, is replaced, has its clock set); 0: none. */
+  /**
+   * Mean virtual time between two failures (a host or an object dies, is replaced, or has its clock set); 0:
+   * none.
+   */
   blowEveryMs: number;
   /** How long clients arrive and faults occur. */
   stormMs: number;
@@ -30,7 +34,7 @@ export interface Scenario {
   patienceMs: number;
 }
 
-/** A scenario drawn from the seed: from calm to rough, from a few runs to thousands. */
+/** Draws a scenario from the seed: with few or many faults, from a few runs to thousands. */
 export function drawScenario(world: World, kind?: Scenario["kind"]): Scenario {
   const draw = world.random();
   switch (
@@ -108,7 +112,10 @@ const drawSplit = (world: World) => ({
   environmentLimit: world.between(10, 40),
 });
 
-/** Where clocks differ by more than the grace of a key, two of its runs may wait for a moment: here they agree. */
+/**
+ * If clocks differed by more than the grace of a key, two of its runs could wait for a moment, so here they
+ * agree.
+ */
 function drawDebounce(world: World): Scenario {
   const storm = drawStorm(world);
   return {

@@ -21,12 +21,14 @@ import type { Scenario } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 const DAY_MS = 24 * 3_600_000;
-/** Most partitions of a queue. */
+/** The maximum number of partitions of a queue. */
 export const MOST_PARTITIONS = 4;
 /** Keys with this time to live are valid for longer than an ended run is kept. */
 export const LONG_TTL_MS = 90 * DAY_MS;
 
-/** What all actors of a simulation share: environments and queues, and how a Worker calls the objects. */
+/**
+ * State that all actors of a simulation share: environments and queues, and how a Worker calls the objects.
+ */
 export class Scene {
   readonly world: World;
   readonly platform: Platform;
@@ -35,21 +37,24 @@ export class Scene {
   readonly environments: EnvironmentRef[];
   /** The first partition of each. */
   readonly queues: QueueRef[];
-  /** By queue key: all partitions that there may be. */
+  /** By queue key: all partitions that may exist. */
   readonly #partitions: ReadonlyMap<string, QueueRef>;
   /** How many partitions Workers spread runs over, by key of the first one. */
   readonly split = new Map<string, number>();
   readonly limits: ReadonlyMap<string, QueueLimits>;
-  /** Limits that runs of several queues share. */
+  /** Named limits that runs of several queues share. */
   readonly named: readonly NamedLimitManifest[];
-  /** Environments whose deployment the Workers know of. */
+  /** Environments whose deployment is known to the Workers. */
   readonly deployed = new Set<string>();
   /** Environment key by token and by batch. */
   readonly tokens = new Map<string, string>();
   readonly batches = new Map<string, string>();
-  /** Runs that idempotency keys with `LONG_TTL_MS` stand for, with what sends such a trigger again and returns its run. */
+  /**
+   * Runs of idempotency keys with `LONG_TTL_MS`, each with a function that repeats the trigger and returns
+   * its run.
+   */
   readonly longKeys = new Map<string, { runId: string; again: () => Promise<string> }>();
-  /** Queues that somebody has paused, by key. */
+  /** Paused queues, by key. */
   readonly paused = new Set<string>();
   /** Number of clients that have not finished. */
   open = 0;
@@ -75,7 +80,10 @@ export class Scene {
     return this.#partitions.get(parseRunId(runId)?.queueKey as string) as QueueRef;
   }
 
-  /** The partition in which a Worker puts a run: that of `name`, which is its concurrency key or any other text. */
+  /**
+   * Returns the partition in which a Worker puts a run: that of `name`, which is its concurrency key or any
+   * other text.
+   */
   partitionFor({ environment, queue, queueKey }: QueueRef, name: string): QueueRef {
     return queueRef(environment, queue, partitionOf(name, this.split.get(queueKey) ?? 1));
   }
@@ -110,7 +118,7 @@ export class Scene {
     }
   }
 
-  /** Creates the item's run, or finds the one that its id or its key stands for. */
+  /** Creates the item's run, or finds the existing one by its id or its key. */
   async trigger(item: TriggerItem): Promise<string> {
     const ref = this.ownerOf(item.runId);
     const [result] = await this.persist(() =>
@@ -119,7 +127,10 @@ export class Scene {
     return (result as { runId: string }).runId;
   }
 
-  /** A run of the queue, in one of its partitions. `spread`: says which, where it has no concurrency key. */
+  /**
+   * Returns a trigger for a run of the queue, in one of its partitions. `spread` determines which one if it
+   * has no concurrency key.
+   */
   item(ref: QueueRef, changes: Partial<TriggerItem> = {}, spread?: string): TriggerItem {
     const { world } = this;
     const task = ref.queue.slice("task/".length);
@@ -210,7 +221,7 @@ function drawLimits(world: World, concurrencyLimit: number): QueueLimits {
   };
 }
 
-/** In a backlog, only the room of the hosts is short. */
+/** In a backlog scenario, only the hosts' capacity is short. */
 function drawNamedLimits(world: World, { kind }: Scenario): NamedLimitManifest[] {
   if (kind === "backlog" || world.chance(0.3)) return [];
   const total = () => world.between(1, 4);

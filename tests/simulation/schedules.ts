@@ -9,7 +9,7 @@ const CRON = "* * * * *";
 // seed would draw one more than the others.
 parseCron(CRON);
 
-/** Has a task run every minute for some minutes. */
+/** Schedules a task for every minute for some minutes. */
 export async function keepSchedule(
   scene: Scene,
   environment: EnvironmentRef,
@@ -34,7 +34,8 @@ export async function keepSchedule(
   await world.sleep(world.between(60_000, 400_000));
   invariants.ticks.ending(id);
   await scene.persist(() => object.deleteSchedule(id));
-  // A late duplicate of the creation may arrive after the deletion: a user would see that and delete it again.
+  // A late duplicate of the creation may arrive after the deletion. A user would see that and delete it
+  // again.
   await world.sleep(scenario.stormMs + LONG_DELAY_MS);
   await scene.persist(() => object.deleteSchedule(deduplicationKey));
 }

@@ -9,7 +9,10 @@ export interface SeedReport {
   failure?: { message: string; invariant: InvariantNumber | null };
 }
 
-/** Runs seeds from `from` on in `jobs` threads, calling `onReport` for each as it ends. It may return false: no more. */
+/**
+ * Runs seeds from `from` on in `jobs` threads, calling `onReport` for each as it ends. It may return false to
+ * stop.
+ */
 export async function runSeeds(
   { from, count, jobs }: { from: number; count: number; jobs: number },
   onReport: (report: SeedReport) => boolean,

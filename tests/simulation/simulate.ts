@@ -37,9 +37,9 @@ export interface Result {
   /** Virtual milliseconds. */
   took: number;
   runs: number;
-  /** Moves from one status to another that runs made. */
+  /** The status changes that runs made. */
   edges: Edge[];
-  /** A hash of everything that happened: two runs of a seed have the same. */
+  /** A hash of everything that happened, which is the same for two runs of a seed. */
   trace: string;
 }
 
@@ -53,8 +53,8 @@ export class SeedFailed extends Error {
 }
 
 /**
- * Calls that the network never delivers twice, because their senders never repeat them. Leases that expire and epochs that are
- * raised cover a lost answer.
+ * Calls that the network never delivers twice, because their senders never repeat them. Expiring leases and
+ * raised epochs recover from a lost answer.
  */
 const SENT_ONCE = new Set(["poll", "deliver", "dequeueForHost", "dequeueRuns"]);
 
@@ -65,10 +65,10 @@ process.on("unhandledRejection", (error: unknown) => {
 
 /** How long nothing may happen before the final state is checked. */
 const REST_MS = 60_000;
-/** How long after that a listener may have another state than the owners. */
+/** How long after that a listener's state may still differ from the owners'. */
 const LISTENERS_MS = 120_000;
 const LINES = 40;
-/** More steps than this in one millisecond are no progress. */
+/** More steps than this in one millisecond count as no progress. */
 const MOST_AT_ONCE = 50_000;
 
 export interface SimulateOptions {
@@ -117,7 +117,7 @@ class Simulation {
   readonly #invariants: Invariants;
   readonly #scene: Scene;
   readonly #hosts: SimulatedHost[] = [];
-  /** Null: nobody watches. */
+  /** Null: there are no listeners. */
   readonly #feeds: Feeds | null;
   /** When the clock last moved, and at which step. */
   #movedAt = 0;
@@ -225,9 +225,9 @@ class Simulation {
       this.#moved = this.#world.steps;
     }
     if (this.#world.steps > this.#moved + MOST_AT_ONCE)
-      throw new Violation(1, `something goes round in circles: ${this.#invariants.unsettled()}`);
+      throw new Violation(1, `something repeats without progress: ${this.#invariants.unsettled()}`);
     if (!(await this.#world.step()))
-      throw new Error(`the world stands still: ${this.#invariants.unsettled()}`);
+      throw new Error(`nothing happens any more: ${this.#invariants.unsettled()}`);
     this.#invariants.check();
   }
 
@@ -277,7 +277,7 @@ class Simulation {
       const difference = listeners.difference(owners);
       if (difference === null) break;
       if (this.#world.elapsed > deadline) throw new Violation(8, difference);
-      // Many steps of one moment make no difference.
+      // Comparing once for many steps of one moment is enough.
       const until = this.#world.elapsed + 100;
       while (this.#world.elapsed < until) await this.#step();
     }
@@ -301,7 +301,7 @@ class Simulation {
       filePath: "t.ts",
       triggerSource: "schedule" as const,
       queue: this.#scene.limits.get(queueKeyOf(env.key, defaultQueueName(`task-${index}`))),
-      // Of runs that schedules create, and of those that wait for the deployment.
+      // Tasks of runs that schedules create, and of runs that wait for the deployment.
       limits: index % 2 === 0 ? this.#scene.named.slice(0, 1).map(({ name }) => name) : undefined,
     }));
     const limits = [...this.#scene.named];

@@ -15,7 +15,7 @@ test(`every invariant holds after every step of ${SEEDS} seeds`, PATIENCE, async
   expect(stdout).toMatch(/^(\d+) of \1 transitions of the table of states occurred$/m);
 });
 
-test(`every invariant holds in ${SEEDS_OF_COMMIT} seeds that follow from the commit`, PATIENCE, async () => {
+test(`every invariant holds in ${SEEDS_OF_COMMIT} seeds derived from the commit`, PATIENCE, async () => {
   const { commit, from } = firstSeedOfCommit();
   console.log(
     `Seeds of commit ${commit.slice(0, 8)}: npm run simulate -- --from ${from} --seeds ${SEEDS_OF_COMMIT}`,

@@ -6,7 +6,7 @@ export const OPEN = 1;
 const CLOSED = 3;
 /** The code of a connection that broke. */
 const BROKEN = 1006;
-/** What Cloudflare keeps with a socket at most. */
+/** The maximum size of a socket's attachment on Cloudflare. */
 const MAX_ATTACHMENT = 16_384;
 /** How long a client may take to notice that its connection broke, unless it asks. */
 const UNNOTICED_MS = 30_000;
@@ -42,7 +42,7 @@ export class ObjectSocket {
     return this.#attachment === null ? null : JSON.parse(this.#attachment);
   }
 
-  /** The connection is open: `deliver` takes what is sent, also what was sent before. */
+  /** The connection is open: `deliver` receives messages, including those sent before. */
   open(deliver: (frame: Frame) => void): void {
     this.#deliver = deliver;
     for (const frame of this.#early ?? []) deliver(frame);
@@ -62,8 +62,8 @@ interface Server {
 }
 
 /**
- * One connection: two sequences of messages, each in order. It breaks now and then: what is under way is lost, and either
- * side notices some time later.
+ * One connection: two sequences of messages, each in order. It breaks occasionally: messages in flight are
+ * lost, and each side notices some time later.
  */
 export class Link {
   readonly #world: World;
@@ -94,12 +94,12 @@ export class Link {
     this.socket.open((frame) => this.#toClient(frame));
   }
 
-  /** From the client. */
+  /** A message from the client. */
   send(frame: Frame): void {
     if (this.#mayBreak()) return;
     this.#serverAt = this.#arrival(this.#serverAt);
     this.#at(this.#serverAt, () => {
-      // The platform answers for the object, which may go on sleeping.
+      // The platform answers for the object, which can keep sleeping.
       if ("text" in frame && frame.text === "ping") this.#toClient({ text: "pong" });
       else if (this.socket.readyState !== OPEN) return;
       else if ("text" in frame) this.#server.message(this.socket, frame.text);
@@ -227,7 +227,7 @@ class UpgradeResponse extends Response {
 export const socketOf = (response: unknown): ObjectSocket | null =>
   response instanceof UpgradeResponse ? response.object : null;
 
-// A pair has one end here: whoever gets the answer connects its client to the end that the object holds.
+// A pair has one end here: the receiver of the response connects its client to the end that the object holds.
 Object.assign(globalThis, {
   Response: UpgradeResponse,
   WebSocketPair: class {

@@ -10,7 +10,7 @@ import type { Scene } from "./scene.ts";
 import { createToken } from "./tokens.ts";
 import { World } from "./world.ts";
 
-/** How an attempt ends; of the errors that the platform names, one for each status that it gives a run. */
+/** How an attempt ends. There is one platform error for each final status that such errors lead to. */
 export type End =
   | "success"
   | "failure"
@@ -26,7 +26,7 @@ export type End =
 export interface Behaviour {
   durationMs: number;
   end: End;
-  /** Delay of the next attempt, where its code decides that. */
+  /** Delay of the next attempt, if the task's code decides it. */
   retryMs: number;
   /** Its durable operations, one after the other. */
   operations: Operation[];
@@ -60,7 +60,7 @@ export class TaskCode {
     const draw = world.random();
     const end = endOf(draw);
     const retryMs = world.pick([200, 60_000]);
-    // An attempt whose process never starts, or breaks right away, has no start of its own to report.
+    // An attempt whose process never starts, or fails right away, has no start to report.
     const isBroken = end === "TASK_EXECUTOR_FAILED" || (end in INTERNAL_ERRORS && world.chance(0.5));
     return isBroken
       ? { durationMs: 0, end, operations: [], retryMs }
@@ -128,7 +128,7 @@ export class TaskCode {
     const operation = { runId: run.runId, attempt: run.attempt, number, ...claim };
     const owner = this.#scene.queue(queueKey);
     const answer = await this.#scene.persist(() => owner.claimOperation(environmentKey, operation));
-    // The attempt has ended: its host learns so from the answer to its next report.
+    // The attempt has ended: its host learns this from the answer to its next report.
     if ("error" in answer) return null;
     this.#scene.invariants.operations.target(run, number, answer.target);
     return answer.target;
@@ -154,7 +154,7 @@ function endOf(draw: number): End {
 
 const timeOf = (run: DequeuedRun): string => run.createdAt.toString(36).padStart(9, "0");
 
-/** What a run's code does is decided by its id: each of its attempts and replays does the same. */
+/** A run's id determines what its code does, so each of its attempts and replays does the same. */
 function operationsOf(run: DequeuedRun): Operation[] {
   const draw = new World(Number.parseInt(run.runId.slice(-6), 36));
   if (!draw.chance(0.4)) return [];

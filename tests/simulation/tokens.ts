@@ -4,7 +4,10 @@ import type { Scene } from "./scene.ts";
 export const tokenObject = (scene: Scene, id: string) =>
   scene.platform.stub<WaitpointOwnerRpc>("WAITPOINT", id);
 
-/** Creates a token, or finds it, and has somebody outside complete it: in time, too late, or never. May be called again. */
+/**
+ * Creates or finds a token, and makes an outside caller complete it: in time, too late, or never. May be
+ * called again.
+ */
 export async function createToken(scene: Scene, id: string, environmentKey: string): Promise<void> {
   const { world } = scene;
   const isNew = !scene.tokens.has(id);

@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto";
 
-/** Lines are hashed together, as many at a time as have this many characters: each call of the hash takes as long as a kilobyte. */
+/**
+ * Lines are hashed in blocks of this many characters, because each call of the hash costs as much as hashing
+ * a kilobyte.
+ */
 const HASHED_TOGETHER = 64 * 1024;
 
 /**

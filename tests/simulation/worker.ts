@@ -1,4 +1,7 @@
-/** Runs the seeds it is given, one after the other, in a thread of its own: the clock it replaces is the thread's. */
+/**
+ * Runs the given seeds one after the other in a separate thread, because the clock that it replaces is the
+ * thread's.
+ */
 import { parentPort } from "node:worker_threads";
 import "./mutations/register.ts";
 import "./register.ts";

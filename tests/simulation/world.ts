@@ -4,7 +4,7 @@ import { Trace } from "./trace.ts";
 /** The clock of one machine: how far it is ahead of the world's, in milliseconds. */
 export interface Clock {
   skewMs: number;
-  /** The machine is gone: its timers do nothing any more. */
+  /** True: the machine is gone, so its timers do nothing. */
   ended?: boolean;
   /** Timers of the machine that have not fired. */
   timers?: number;
@@ -38,7 +38,7 @@ export class World {
     return this.now - this.#startedAt;
   }
 
-  /** Adds to the trace what happened now. */
+  /** Adds an event of the current time to the trace. */
   note(line: string): void {
     this.trace.add(`${this.elapsed.toFixed(1)} ${line}`);
   }
@@ -77,7 +77,7 @@ export class World {
     return new Promise((resolve) => void this.after(ms, resolve));
   }
 
-  /** Moves the clock as if the machine had been paused: what became due meanwhile is due now. */
+  /** Moves the clock as if the machine had been paused: timers that became due meanwhile are due now. */
   jump(ms: number): void {
     this.jumps.push({ from: this.now, to: this.now + ms });
     this.now += ms;

@@ -12,11 +12,11 @@ const CLI = join(ROOT, "cli/src/main.ts");
 
 export interface LocalServer extends LocalAccess {
   dataDir: string;
-  /** All that the server printed until now. */
+  /** Everything that the server has printed so far. */
   output(): string;
   /** Pids of the processes that are running now. */
   pids(): { server: number; worker: number; host: number };
-  /** Processes below the host: those that execute tasks, with the process executor. */
+  /** Child processes of the host: with the process executor, those that execute tasks. */
   taskPids(): number[];
   kill(part: "server" | "worker" | "host", signal: NodeJS.Signals): void;
   /** Stops it as Ctrl-C does and removes its data; resolves with the exit code. */
@@ -39,7 +39,7 @@ export interface LocalServerOptions {
   port?: number;
 }
 
-/** Starts the real server on a free port with a data folder of its own, and waits until it is ready. */
+/** Starts the real server on a free port with its own data folder, and waits until it is ready. */
 export async function startLocalServer(options: LocalServerOptions = {}): Promise<LocalServer> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "acme-server-"));
   const settings = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}='${value}'\n`);

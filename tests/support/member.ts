@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { CreatedAccessToken, Role } from "@acme/sdk/contract/api";
 import type { LocalServer } from "./local-server.ts";
 
-/** The cookie of a member of the default organization who has followed a sign-in link. */
+/** Returns the cookie of a member of the default organization who has followed a sign-in link. */
 export async function signIn(server: LocalServer, email: string, role: Role): Promise<string> {
   const { adminToken } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
     adminToken: string;
@@ -18,7 +18,7 @@ export async function signIn(server: LocalServer, email: string, role: Role): Pr
   return response.headers.getSetCookie()[0]?.split(";")[0] ?? "";
 }
 
-/** A personal access token of a member that has just signed in. */
+/** Returns a personal access token of a member who has just signed in. */
 export async function accessTokenOf(server: LocalServer, email: string, role: Role): Promise<string> {
   const response = await fetch(`${server.apiUrl}/api/v1/me/access-tokens`, {
     method: "POST",

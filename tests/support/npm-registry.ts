@@ -9,7 +9,10 @@ export interface NpmRegistry {
   stop(): Promise<void>;
 }
 
-/** Lets every package manager find the packages of the scope there, and all others where they are usually found. */
+/**
+ * Makes every package manager use this registry for the packages of the scope, and the usual one for all
+ * others.
+ */
 export const npmrcOf = ({ url }: NpmRegistry): string => `@acme:registry=${url}/\n`;
 
 /** Serves tarballs to package managers, each as the only version of its package. `packages`: their folders, with package.json. */

@@ -14,7 +14,9 @@ export interface Packed {
   tarballs: Record<"sdk" | "cli", string>;
 }
 
-/** The environment of a user's shell: this Node.js, and nothing that leads to the checkout or a server. */
+/**
+ * The environment of a user's shell: this Node.js, and no variable that refers to the checkout or a server.
+ */
 export function userEnvironment(): NodeJS.ProcessEnv {
   const own = Object.entries(process.env).filter(
     ([name]) =>
@@ -24,7 +26,7 @@ export function userEnvironment(): NodeJS.ProcessEnv {
   return {
     ...Object.fromEntries(own),
     PATH: `${dirname(process.execPath)}${delimiter}${process.env.PATH}`,
-    // No login of whoever runs the test.
+    // Not the login of the person who runs the test.
     ACME_CONFIG_DIR: folder,
     NO_COLOR: "1",
   };
@@ -62,7 +64,7 @@ interface PackReport {
   files: { path: string }[];
 }
 
-/** A tarball of the same package under another version: what an upgrade installs. */
+/** Returns a tarball of the same package under another version, for an upgrade. */
 export function packAs(folder: string, version: string, destination: string): string {
   const copy = mkdtempSync(join(destination, "as-"));
   cpSync(folder, copy, { recursive: true });
@@ -72,7 +74,7 @@ export function packAs(folder: string, version: string, destination: string): st
   return pack(copy, destination).tarball;
 }
 
-/** Runs a program of a project to its end. Rejects with what it printed unless it ends with 0. */
+/** Runs a program of a project to its end. Rejects with its output unless it exits with 0. */
 export function run(cwd: string, file: string, args: string[], env = userEnvironment()): Promise<string> {
   const child = spawn(file, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
@@ -95,9 +97,9 @@ export function run(cwd: string, file: string, args: string[], env = userEnviron
 
 export interface Started {
   lines: string[];
-  /** Resolves with the first line, from the `from`th on, that fits. */
+  /** Resolves with the first matching line, starting with number `from`. */
   line(fits: (line: string) => boolean, from?: number): Promise<string>;
-  /** Interrupts it as Ctrl-C does. Resolves with its exit code. */
+  /** Interrupts the program as Ctrl-C does. Resolves with its exit code. */
   stop(): Promise<number | null>;
 }
 
@@ -138,7 +140,7 @@ export function start(
   };
 }
 
-/** A new folder outside of the checkout with the packages installed. Returns its path. */
+/** Creates a folder outside the checkout with the packages installed. Returns its path. */
 export async function installInto(folder: string, packages: string[]): Promise<string> {
   mkdirSync(folder, { recursive: true });
   await run(folder, "npm", ["init", "-y"]);

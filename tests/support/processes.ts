@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 
-/** State and parent of a process, from /proc; undefined if it does not exist. */
+/** Returns the state and parent of a process, from /proc; undefined if it does not exist. */
 function statOf(pid: number): { state: string; parent: number } | undefined {
   try {
     // The second field is the command in parentheses, which can hold anything.
@@ -12,7 +12,7 @@ function statOf(pid: number): { state: string; parent: number } | undefined {
   }
 }
 
-/** True while a process with this pid runs: one that has ended and waits to be collected by its parent does not. */
+/** Returns whether a process with this pid is running; a zombie is not. */
 export function isAlive(pid: number): boolean {
   const stat = statOf(pid);
   return stat !== undefined && stat.state !== "Z";

@@ -4,7 +4,10 @@ import { parseRunId } from "@acme/sdk/contract";
 import { issueToken } from "../../workers/src/auth/tokens.ts";
 import type { LocalServer } from "./local-server.ts";
 
-/** A public token with any scopes and any lifetime, signed with the server's own key, of the environment of a run. */
+/**
+ * Returns a public token for the environment of a run, with any scopes and any lifetime, signed with the
+ * server's own key.
+ */
 export function publicToken(server: LocalServer, runId: string, scopes: string[], seconds: number): string {
   const { signingKey } = JSON.parse(readFileSync(join(server.dataDir, "secrets.json"), "utf8")) as {
     signingKey: string;

@@ -16,7 +16,10 @@ export interface Registry {
   stop(): Promise<void>;
 }
 
-/** A real container registry, Debian's `docker-registry`, on a free port. With `auth`, it wants a user and a password. */
+/**
+ * A real container registry, Debian's `docker-registry`, on a free port. With `auth`, it requires a user and
+ * a password.
+ */
 export async function startRegistry({ auth }: { auth: boolean }): Promise<Registry> {
   const folder = mkdtempSync(join(tmpdir(), "acme-registry-"));
   const port = await freePort();

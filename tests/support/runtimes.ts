@@ -6,7 +6,7 @@ import { promisify } from "node:util";
 import { ROOT } from "./local-server.ts";
 
 const run = promisify(execFile);
-/** They have 100 MB each: whoever tests with them has them installed here, and nobody else. */
+/** Each has 100 MB, so they are installed here only when these tests run. */
 const FOLDER = join(ROOT, "node_modules/.cache/runtimes");
 const ARCH = process.arch === "arm64" ? "arm64" : "x64";
 const node = (version: string) => ({
@@ -48,7 +48,7 @@ export const RUNTIMES = [
 ] as const;
 export type Runtime = (typeof RUNTIMES)[number];
 
-/** Path of a runtime's program, which is installed from npm if it is not there. */
+/** Returns the path of a runtime's program, which is installed from npm if it is missing. */
 async function installed(runtime: Program): Promise<string> {
   const { name, version, binary } = PROGRAMS[runtime];
   const prefix = join(FOLDER, `${runtime.replace(/\W/g, "-")}-${version}`);
@@ -62,7 +62,7 @@ async function installed(runtime: Program): Promise<string> {
   return path;
 }
 
-/** What a program of a folder prints. `env`: more variables of its environment. */
+/** Returns the output of a program in a folder. `env`: additional environment variables. */
 export async function outputOf(
   runtime: Runtime,
   folder: string,
@@ -75,7 +75,10 @@ export async function outputOf(
   return (await run(await installed(runtime), [...args, file], options)).stdout;
 }
 
-/** What workerd prints when it tests a module: one file without imports, whose default export has a function `test`. */
+/**
+ * Returns workerd's output when it tests a module: one file without imports, whose default export has a
+ * function `test`.
+ */
 export async function outputOfWorkerd(module: string, folder: string): Promise<string> {
   writeFileSync(join(folder, "module.mjs"), module);
   writeFileSync(join(folder, "config.capnp"), WORKERD);

@@ -1,6 +1,6 @@
 import { vi } from "vitest";
 
-/** As `vi.waitUntil`, whose default of one second is too short on a busy machine. */
+/** Like `vi.waitUntil`, whose default of one second is too short on a busy machine. */
 export const until = <T>(
   probe: () => T | Promise<T>,
   options: { timeout?: number; interval?: number } = {},

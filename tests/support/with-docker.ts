@@ -1,8 +1,8 @@
 import { spawnSync } from "node:child_process";
 
 /**
- * Whether a Docker Engine answers. Where the tests have to run with it (`ACME_REQUIRE_DOCKER=1`, as CI does), a missing
- * one fails them instead of leaving them out.
+ * Whether a Docker Engine answers. If the tests require one (`ACME_REQUIRE_DOCKER=1`, as in CI), a missing
+ * Engine makes them fail instead of skipping them.
  */
 export function withDocker(): boolean {
   const answers = spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0;

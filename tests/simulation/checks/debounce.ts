@@ -2,7 +2,7 @@ import { RunStatus } from "@acme/sdk/contract";
 import type { RunChange } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** Begins the tag by which the simulation recognizes the debounce key of a run. */
+/** Prefix of the tag by which the simulation recognizes the debounce key of a run. */
 export const DEBOUNCE_TAG = "debounce:";
 
 /** Invariant 4 for debounce keys: at most one run of an environment, task and key is DELAYED, in whichever queue. */

@@ -3,9 +3,9 @@ import { RunStatus } from "@acme/sdk/contract";
 import type { RunChange, RunState } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** A window is judged once each sibling should have had this many turns. */
+/** A window is evaluated once each sibling should have had this many turns. */
 const TURNS = 20;
-/** Least part of its fair share that a sibling must have had by then. */
+/** The minimum part of its fair share that a sibling must have had by then. */
 const LEAST_SHARE = 0.7;
 
 const FIRST_PENDING = `SELECT id, seq, order_at, version FROM runs
@@ -20,8 +20,9 @@ interface Sibling {
 }
 
 /**
- * Invariant 6, in scenarios where only the hosts' room is short: as long as all siblings (environments, queues of an
- * environment, keys of a queue) have a backlog, all get the same. Always: the oldest run of a key goes first.
+ * Invariant 6, in scenarios where only the hosts' capacity is short: as long as all siblings (environments,
+ * queues of an environment, keys of a queue) have a backlog, all get the same share. In all scenarios, the
+ * oldest run of a key starts first.
  */
 export class Fairness {
   readonly #violations: Violations;
@@ -40,7 +41,7 @@ export class Fairness {
     this.#measuresShares = measuresShares;
   }
 
-  /** Windows that were judged. */
+  /** The number of evaluated windows. */
   get windows(): number {
     return this.#windows;
   }
@@ -89,7 +90,7 @@ export class Fairness {
     }
   }
 
-  /** No run of its key, with the same named limits, that was pending before this lease had an earlier place. */
+  /** Checks that no pending run of the same key and the same named limits was ahead of the leased run. */
   #checkOrder({ database, queueKey, after }: RunChange): void {
     const statement = this.#firstPending.get(queueKey) ?? database.prepare(FIRST_PENDING);
     this.#firstPending.set(queueKey, statement);

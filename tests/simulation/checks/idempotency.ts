@@ -15,7 +15,10 @@ export class Idempotency {
     this.#now = now;
   }
 
-  /** A trigger was answered that its key stands for its own run. `skewMs`: how far the clock that decided may be ahead. */
+  /**
+   * A trigger was answered that its key stands for its own run. `skewMs` is how far the deciding clock may be
+   * ahead.
+   */
   claimed(key: string, runId: string, expiresAt: number, skewMs: number): void {
     const claims = this.#claims.get(key) ?? new Map<string, number>();
     this.#claims.set(key, claims.set(runId, expiresAt));

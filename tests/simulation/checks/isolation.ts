@@ -2,7 +2,7 @@ import { parseRunId } from "@acme/sdk/contract";
 import type { RunChange } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** The text that an intruder writes: whatever contains it was changed from another environment. */
+/** The text that an intruder writes: data that contains it was changed from another environment. */
 export const INTRUDER = "intruder";
 
 /** Invariant 9: calls with another environment's key read and change nothing. */

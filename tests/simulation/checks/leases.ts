@@ -33,7 +33,10 @@ export class Leases {
     this.#given.set(`${after.id} ${after.token}`, after.session_id);
   }
 
-  /** The current lease of a run: a report that is sent with an older one from now on must be refused. */
+  /**
+   * Records the current lease of a run: a report that is sent from now on with an older lease must be
+   * refused.
+   */
   current(runId: string): number {
     return this.#runs.get(runId)?.token ?? 0;
   }

@@ -6,7 +6,10 @@ import type { Violations } from "./violations.ts";
 /** Slots held by name of a limit, and by name and key. */
 type Held = Map<string, number>;
 
-/** Invariant 3: never more runs of all queues of an environment hold a named limit than it allows, nor of one of its keys. */
+/**
+ * Invariant 3: over all queues of an environment, never more runs hold a named limit than it allows, in total
+ * and by key.
+ */
 export class NamedLimitSlots {
   readonly #violations: Violations;
   readonly #limits: ReadonlyMap<string, NamedLimitManifest>;
@@ -14,7 +17,7 @@ export class NamedLimitSlots {
   readonly #held = new Map<string, Held>();
   /** By environment key. */
   readonly #environments = new Map<string, Held>();
-  /** Most slots of one limit that were held at once. */
+  /** The maximum number of slots of one limit that were held at once. */
   #most = 0;
 
   constructor(violations: Violations, limits: readonly NamedLimitManifest[]) {

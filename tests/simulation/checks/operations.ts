@@ -33,7 +33,10 @@ export class Operations {
     this.#targets.set(key, target);
   }
 
-  /** The task's code received an operation's result: the same one each time, and never before the child has ended. */
+  /**
+   * The task's code received an operation's result, which must be the same each time and never arrive before
+   * the child has ended.
+   */
   returned(run: DequeuedRun, number: number, result: OperationResult, waits: boolean): void {
     const key = keyOf(run, number);
     const text = JSON.stringify(result);

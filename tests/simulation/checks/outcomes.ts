@@ -2,7 +2,7 @@ import { type DequeuedRun, isFinal, isSuccess, RunStatus } from "@acme/sdk/contr
 import type { RunChange, RunState } from "./run-changes.ts";
 import type { Violations } from "./violations.ts";
 
-/** Invariant 1: what was acknowledged ends, once, and was run before it succeeded. */
+/** Invariant 1: an acknowledged run ends once, and was executed before it succeeded. */
 export class Outcomes {
   readonly #violations: Violations;
   readonly #acknowledged = new Set<string>();

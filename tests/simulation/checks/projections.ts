@@ -3,7 +3,7 @@ import type { Violations } from "./violations.ts";
 
 type Columns = Record<string, unknown>;
 
-/** Invariant 8: once nothing is in flight, the query side has each run and token as its owner has it. */
+/** Invariant 8: once nothing is in flight, the query side has the same runs and tokens as their owners. */
 export class Projections {
   readonly #violations: Violations;
   readonly #querySide: QuerySide;
@@ -19,7 +19,7 @@ export class Projections {
     this.#awaited.set(runId, version);
   }
 
-  /** A run whose last version has not arrived; undefined: all have. */
+  /** Returns a run whose last version has not arrived; undefined if all have. */
   get missing(): string | undefined {
     for (const [runId, version] of this.#awaited) {
       if (this.#querySide.versionOf(runId) !== version) return runId;

@@ -3,18 +3,18 @@ import type { RunChange } from "./run-changes.ts";
 import type { LimitedPlaces } from "./slots.ts";
 import type { Violations } from "./violations.ts";
 
-/** Objects see whole milliseconds. */
+/** Objects see time in whole milliseconds. */
 const TOLERANCE_MS = 1;
 
 /**
- * Invariant 3 for rate limits: at each lease, the generic cell rate algorithm over all leases so far has room. A paused queue
- * leases nothing.
+ * Invariant 3 for rate limits: at each lease, the generic cell rate algorithm over all leases so far allows
+ * it. A paused queue leases nothing.
  */
 export class Rates {
   readonly #violations: Violations;
   readonly #places: LimitedPlaces;
   readonly #now: () => number;
-  /** False where clocks are changed: each change allows some more starts. */
+  /** False if clocks are changed, because each change allows some more starts. */
   readonly #measures: boolean;
   /** When each limiter will have recovered. */
   readonly #recovered = new Map<string, number>();

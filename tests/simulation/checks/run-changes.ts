@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { ENVIRONMENT_KEY_LENGTH, type RunStatus } from "@acme/sdk/contract";
 import type { Platform } from "../platform.ts";
 
-/** What the checks look at of a run, as its queue's database has it. */
+/** The columns of a run in its queue's database that the checks use. */
 export interface RunState {
   seq: number;
   id: string;
@@ -48,10 +48,10 @@ interface ReadQueue {
 /** A move from one status to another, as `FROM → TO`. */
 export type Edge = `${RunStatus} → ${RunStatus}`;
 
-/** Reads after each step which runs it changed: by version, in the databases that were written to. */
+/** Reads after each step which runs it changed, by version, in the databases that were written to. */
 export class RunChanges {
   readonly runs = new Map<string, RunState>();
-  /** Every move of a run that was made so far, also those of one step that made several. */
+  /** Every status change of a run so far, including several in one step. */
   readonly edges = new Set<Edge>();
   readonly #platform: Platform;
   readonly #queues = new Map<string, ReadQueue>();
@@ -61,8 +61,9 @@ export class RunChanges {
   }
 
   /**
-   * Calls `onChange` for each changed run, and `onQueue` for each queue that was written to, with the slots that are held there. They
-   * are counted from the rows themselves: the objects' counters are what is checked.
+   * Calls `onChange` for each changed run, and `onQueue` for each queue that was written to, with the slots
+   * that are held there. They are counted from the rows themselves, because the objects' counters are what is
+   * checked.
    */
   read(
     onChange: (change: RunChange) => void,
@@ -82,7 +83,7 @@ export class RunChanges {
     }
   }
 
-  /** Has SQLite report each change of a status. */
+  /** Makes SQLite report each change of a status. */
   #watch(database: DatabaseSync): void {
     database.function("edge", (from, to) => {
       this.edges.add(`${from as RunStatus} → ${to as RunStatus}`);

@@ -7,7 +7,7 @@ import type { Violations } from "./violations.ts";
 export interface LimitedPlaces {
   /** By key of the first partition. */
   limits: ReadonlyMap<string, QueueLimits>;
-  /** The first partition of the queue that this is one of. */
+  /** The first partition of the queue to which this partition belongs. */
   firstOf(queueKey: string): string;
 }
 
@@ -20,8 +20,8 @@ interface Held {
 const nothing = (): Held => ({ all: 0, keys: new Map() });
 
 /**
- * Invariant 3: never more slots held than a queue's key, a queue and the environment may have, however many partitions hold
- * them, and none by a suspended run.
+ * Invariant 3: the held slots never exceed the limits of a queue's key, a queue and the environment, however
+ * many partitions hold them, and a suspended run holds none.
  */
 export class Slots {
   readonly #violations: Violations;

@@ -3,17 +3,17 @@ import type { Violations } from "./violations.ts";
 
 /** The simulated schedules run every minute. */
 const PERIOD_MS = 60_000;
-/** How late a run may be made because of faults, and how far clocks are off. */
+/** How late a run may be created because of faults, and how far clocks are off. */
 const MARGIN_MS = 25_000;
 
 interface Schedule {
-  /** Ticks between these were acknowledged to fire. */
+  /** Ticks between these times must fire: the schedule was acknowledged. */
   from: number;
   until: number | null;
   ticks: Set<number>;
 }
 
-/** A time in which the whole machine was paused. */
+/** A period in which the whole machine was paused. */
 export interface Pause {
   from: number;
   to: number;
@@ -77,7 +77,7 @@ export class Ticks {
   }
 }
 
-/** The tick's run may not have been made before the pause, and a later one is due after it. */
+/** The tick's run may not have been created before the pause, and a later tick is due after it. */
 const mayPass = ({ from, to }: Pause, tick: number): boolean =>
   from < tick + PERIOD_MS + MARGIN_MS && to > tick - MARGIN_MS;
 

@@ -10,7 +10,10 @@ export class Violation extends Error {
   }
 }
 
-/** The violations that checks found. Many are found in the middle of a step, where nobody could catch them: they are thrown after it. */
+/**
+ * The violations that checks found. Many are found in the middle of a step, where nothing could catch an
+ * error, so they are thrown after the step.
+ */
 export class Violations {
   #first: Violation | null = null;
 

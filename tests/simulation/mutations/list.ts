@@ -2,7 +2,7 @@ import type { Mutation } from "./mutation.ts";
 
 const OBJECTS = "durable-objects/src";
 
-/** For each invariant of the design, ways to break it. */
+/** Ways to break each invariant of the design. */
 export const MUTATIONS: readonly Mutation[] = [
   {
     name: "an alarm does not arm the next one",
@@ -275,7 +275,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "await this.#projection.upsertRuns(rows).catch(() => {});",
   },
   {
-    name: "a token's end is not told to the query side",
+    name: "a token's end is not reported to the query side",
     invariant: 8,
     module: `${OBJECTS}/waitpoint/core.ts`,
     find: "answered_by = ?,\n       version = version + 1",

@@ -1,22 +1,25 @@
 import type { InvariantNumber } from "../checks/violations.ts";
 import type { Scenario } from "../scenario.ts";
 
-/** A change of the code under test that breaks an invariant, and that the simulation has to find. */
+/** A change of the code under test that breaks an invariant and that the simulation must find. */
 export interface Mutation {
-  /** What the code does wrong then. */
+  /** What the changed code does wrong. */
   name: string;
   /** The invariant that the simulation must find broken. */
   invariant: InvariantNumber;
   /** Path of the module, from the repository's root. */
   module: string;
-  /** Must be there exactly once. */
+  /** Must occur exactly once. */
   find: string;
   replace: string;
-  /** Only in this kind of scenario; absent: in whatever a seed draws. */
+  /** Run only in this kind of scenario; absent: in the kind that a seed draws. */
   kind?: Scenario["kind"];
 }
 
-/** Returns the module's text with the change. Throws when the text to replace is missing: the mutation has to follow the code. */
+/**
+ * Returns the module's text with the change. Throws if the text to replace is missing: the mutation must be
+ * adapted to the code.
+ */
 export function mutate(source: string, { name, module, find, replace }: Mutation): string {
   const parts = source.split(find);
   if (parts.length !== 2) {

@@ -7,7 +7,7 @@ import { MUTATIONS } from "./list.ts";
 import { mutate } from "./mutation.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
-/** The seed that found each mutation last. It is tried first, which spares the seeds before it. */
+/** The seed that last found each mutation. It is tried first, which saves running the seeds before it. */
 const FOUND_IN: Record<string, number> = JSON.parse(
   readFileSync(join(import.meta.dirname, "found-in.json"), "utf8"),
 );

@@ -96,12 +96,13 @@ const IS_CRON = /cron/i;
 const IS_ZONE = /zone/i;
 const IS_NUMBER = /page$|perPage|size|limit|count|offset|attempt|number|\[size\]/i;
 
-/** Longest text that is worth sending: a limit that is higher is tested where it is enforced. */
+/** The longest text that is sent: higher limits are tested where they are enforced. */
 const LONGEST = 300_000;
 
 /**
- * JSON texts that a field of this name and schema has to be safe against, in groups that are equally likely to matter: hostile
- * to what the field means, extreme numbers that pass its schema, at its own limits, hostile in general, and of another type.
+ * Returns JSON texts that a field of this name and schema must be safe against, in equally likely groups:
+ * values hostile to the field's meaning, extreme numbers that pass its schema, values at its own limits,
+ * generally hostile values, and values of another type.
  */
 export function fieldValues(name: string, schema: Schema): string[][] {
   const types = schema.type === undefined ? [] : [schema.type].flat();
@@ -120,10 +121,10 @@ export function fieldValues(name: string, schema: Schema): string[][] {
     ...(isNumber ? bounds(schema) : []),
     ...(types.includes("array") ? sizes(schema) : []),
   ];
-  // What passes the schema travels furthest: it is stored, and read by others.
+  // Values that pass the schema get furthest: they are stored, and read by others.
   const extremes = isNumber ? extremesOf(schema) : [];
   const hostile = types.includes("string") || isTree ? HOSTILE_TEXTS.map(json) : [];
-  // What the field means is where most defects were.
+  // Most defects were found with values that are hostile to the field's meaning.
   return [meaning, meaning, extremes, extremes, limits, hostile, WRONG_TYPES].filter(
     (values) => values.length > 0,
   );

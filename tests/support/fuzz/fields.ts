@@ -1,17 +1,17 @@
 import type { Schema, SchemaContext } from "./json-texts.ts";
 
-/** Where a field is: names of properties, and `ITEM` for an item of a list. */
+/** The path of a field: names of properties, and `ITEM` for an item of a list. */
 export type FieldPath = readonly string[];
 export const ITEM = "[]";
 
 export interface Field {
   path: FieldPath;
-  /** The name of the property that it is, or is an item of. */
+  /** The name of its property, or of the property whose item it is. */
   name: string;
   schema: Schema;
 }
 
-/** Fields further down are reached by the values of those above them. */
+/** Deeper fields are reached through the values of those above them. */
 const DEEPEST = 5;
 
 /** All fields of values of this schema, lists and objects included. */
@@ -42,13 +42,16 @@ export type Random = () => number;
 
 const OPTIONAL_CHANCE = 0.15;
 
-/** The JSON text of a value that matches the schema, except for the field at `path`, which is `value`, a JSON text too. */
+/**
+ * Returns the JSON text of a value that matches the schema, except for the field at `path`, which is `value`,
+ * also a JSON text.
+ */
 export function textWithField(
   schema: Schema,
   context: SchemaContext,
   { path, value, random }: { path: FieldPath; value: string; random: Random },
 ): string {
-  // Fields of one request are of one thing: of a run, its lease and its token.
+  // Fields of one request belong together: the run, its lease and its token.
   const thing = Math.floor(random() * 1_000);
   const write = (at: Schema, name: string, rest: FieldPath | null): string => {
     if (rest?.length === 0) return value;
@@ -102,7 +105,7 @@ function leaf(schema: Schema, name: string, known: string | null, random: Random
   }
 }
 
-/** A text that a field of this name takes. */
+/** Returns a text that a field of this name accepts. */
 function plausible(name: string, { format, maxLength = 20, minLength = 0 }: Schema): string {
   if (format === "date-time" || /date|At$|until/i.test(name)) return "2030-01-01T00:00:00.000Z";
   if (/delay|ttl|timeout|period|duration|overlap/i.test(name)) return "1h";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 
 const repeat = (text: string, length: number) => text.repeat(length);
 
-/** Texts that a careless reader of a string takes for something else, or that are expensive to handle. */
+/** Texts that careless code misinterprets, or that are expensive to handle. */
 export const HOSTILE_TEXTS: string[] = [
   "",
   " ",
@@ -93,7 +93,7 @@ const NUMBERS = [
 const nested = (open: string, close: string, depth: number) =>
   `${repeat(open, depth)}1${repeat(close, depth)}`;
 
-/** JSON texts of any kind, in place of a value that should be there. */
+/** JSON texts of any kind, to replace an expected value. */
 export const hostileJson: fc.Arbitrary<string> = fc.oneof(
   { weight: 5, arbitrary: fc.constantFrom(...HOSTILE_TEXTS).map((text) => JSON.stringify(text)) },
   { weight: 4, arbitrary: fc.constantFrom(...NUMBERS) },

@@ -29,8 +29,8 @@ export interface SchemaContext {
   /** `#/components/schemas/NAME` → schema. */
   resolve(ref: string): Schema;
   /**
-   * Text of a property of this name that the server can be expected to know, such as the id of a run; null: none.
-   * Properties of one object are of one thing when they are given the same `thing`.
+   * Returns the text of a property of this name that the server knows, such as the id of a run; null if there
+   * is none. Properties of one object that belong together get the same `thing`.
    */
   known(name: string, thing: number): string | null;
   /** Optional properties without which a request is refused before the rest of it matters. */
@@ -43,7 +43,10 @@ const PROPER_WEIGHT = 96;
 const orHostile = (proper: fc.Arbitrary<string>): fc.Arbitrary<string> =>
   fc.oneof({ weight: PROPER_WEIGHT, arbitrary: proper }, { weight: HOSTILE_WEIGHT, arbitrary: hostileJson });
 
-/** JSON texts that mostly are what the schema asks for, with something hostile in place of any part now and then. */
+/**
+ * Generates JSON texts that mostly match the schema, in which any part is occasionally replaced by something
+ * hostile.
+ */
 export function jsonTexts(
   schema: Schema,
   context: SchemaContext,
