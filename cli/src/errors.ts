@@ -26,7 +26,7 @@ export function formatProblem({ file, line, column, message, source, remedy }: P
     .join("\n");
 }
 
-/** Of a longer line, the part around the problem is shown. */
+/** The maximum length of a line; only the part of a longer line around the problem is shown. */
 const FRAME_WIDTH = 100;
 
 /** Returns the source line with its number, and a mark under the column. */

@@ -88,7 +88,10 @@ export interface RunningHost {
    * @throws ApiError, HostError or Error if the deployment can't be fetched
    */
   keepWarm(deploymentId: string, of: { environmentKey: string; machine?: MachinePreset }): Promise<void>;
-  /** Takes no more runs, lets running attempts end within the drain time, and gives back the others. Can be called twice. */
+  /**
+   * Takes no more runs, lets running attempts end within the drain time, and returns the others to their
+   * queues. Can be called twice.
+   */
   stop(): Promise<void>;
   /** Kills all runtimes and ends without a report. The server's leases expire. */
   kill(): Promise<void>;
@@ -488,7 +491,10 @@ class Host {
     this.#reporter.checkpoints(kept.filter(({ runId }) => !this.#attempts.has(runId)));
   }
 
-  /** The server is about to give the runs of a host that it has not heard from to others: they would run twice. */
+  /**
+   * The server is about to lease this host's runs to others, because it has had no contact: they would run
+   * twice.
+   */
   #fence(): void {
     if (this.#attempts.size === 0 || this.#session.silentMs < this.#settings.fenceMs) return;
     this.#log.warn(

@@ -59,7 +59,10 @@ export const HostOptions = z.object({
   metricsPort: z.coerce.number().int().min(0).max(65_535).nullable().default(0),
   /** Address of the metrics port. Default 127.0.0.1. */
   metricsHost: z.string().default("127.0.0.1"),
-  /** How long running attempts may continue after SIGTERM before they are given back. Default 20 s. */
+  /**
+   * How long running attempts may continue after SIGTERM before their runs are returned to their queues.
+   * Default 20 s.
+   */
   drainMs: Millis.default(20_000),
   /** How long a canceled attempt may take to end before it is killed. Default 10 s. */
   cancelGraceMs: Millis.default(10_000),

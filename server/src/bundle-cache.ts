@@ -51,7 +51,7 @@ function read(cacheFile: string): { inputs: Inputs; module: Buffer } | null {
     const end = bytes.indexOf("\n");
     return { inputs: JSON.parse(bytes.toString("utf8", 0, end)) as Inputs, module: bytes.subarray(end + 1) };
   } catch {
-    // There is none, or it is damaged: it is made again.
+    // The cache is missing or damaged, so the bundle is built again.
     return null;
   }
 }

@@ -135,7 +135,7 @@ function runLines(event: Extract<DevEvent, { type: "run" }>, width: number): str
   return isLong ? [text, style("dim", `${" ".repeat(MARGIN)}${url}`)] : [`${text}  ${style("dim", url)}`];
 }
 
-/** Of an attempt that begins, and of one that continues. */
+/** The signs of an attempt that starts, and of one that resumes. */
 const STARTED = [
   ["▶", "cyan"],
   ["↻", "cyan"],

@@ -21,8 +21,8 @@ type Phase =
   | { name: "given"; runtime: Runtime }
   | { name: "running"; runtime: Runtime }
   /**
-   * It only waits: the runtime was asked to stop, and to answer whether it still only waits. `saves`: its process is to be
-   * saved, so the runtime closes its connections.
+   * It only waits: the runtime was asked to stop, and to answer whether it still only waits. `saves`: its
+   * process should be saved, so the runtime closes its connections.
    */
   | { name: "freezing"; runtime: Runtime; saves: boolean }
   /**

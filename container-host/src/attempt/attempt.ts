@@ -242,7 +242,7 @@ export class Attempt implements Work {
 
   completed(message: Of<"completed">): void {
     const { phase } = this.#state;
-    // It was over before its start was worth a message.
+    // The task ended before its start was reported separately.
     if (phase.name === "given" && message.startedAt !== undefined)
       this.#startedAt = Math.min(message.startedAt, Date.now());
     if (message.outcome.type === "canceled" && this.#state.stop !== "canceled") {

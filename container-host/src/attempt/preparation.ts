@@ -106,7 +106,8 @@ export class Preparation {
   async #restore(ready: ReadyDeployment, checkpoint: CheckpointRef): Promise<void> {
     const { pool, saver } = this.#options;
     this.#resumed = { by: "checkpoint" };
-    // A checkpoint is handed out once: if it can't be restored here it never will be, so it is deleted.
+    // The server assigns a checkpoint only once: if it can't be restored here, it never will be, so it is
+    // deleted.
     this.#savedAs = checkpoint;
     const saved = saver ? await saver.find(checkpoint, this.#state.run.runId) : NO_RESTORES;
     if (this.#state.phase.name !== "fetching") return;

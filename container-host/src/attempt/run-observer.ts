@@ -1,8 +1,8 @@
 import type { AttemptOutcome, DequeuedRun, LogEntry } from "@acme/sdk/contract";
 
 /**
- * How an attempt ended here: with an outcome, "suspended" if the run waits and nothing of it is left here, or
- * "lost" if there was nothing to report.
+ * How an attempt ended here: with an outcome, "suspended" if the run waits and no part of it is left on this
+ * host, or "lost" if there was nothing to report.
  */
 export type AttemptEnd = AttemptOutcome | { type: "suspended" } | { type: "lost" };
 

@@ -7,7 +7,7 @@ type Waits = Extract<RuntimeToHost, { type: "waiting" }>["waits"];
 const NO_NEWS_MS = 5_000;
 
 /**
- * Tracks whether a run only waits, and when it is to be suspended. Times are those of `performance.now()`.
+ * Tracks whether a run only waits, and when it should be suspended. Times are those of `performance.now()`.
  */
 export class WaitWatch {
   #suspendAt = Number.POSITIVE_INFINITY;
@@ -30,7 +30,7 @@ export class WaitWatch {
     this.#suspendAt = Number.POSITIVE_INFINITY;
   }
 
-  /** Returns true once, when the run is to be suspended. */
+  /** Returns true once, when the run should be suspended. */
   isDue(now: number): boolean {
     if (now < this.#suspendAt) return false;
     this.#suspendAt = Number.POSITIVE_INFINITY;

@@ -2,7 +2,8 @@ const BASE_MS = 20_000;
 /** Bytes per millisecond: a slow disk (50 MB/s). */
 const SLOW_DISK = 50_000;
 /**
- * A restored run has a lease of 60 s and is given back after half of it, so a replay has to fit in as well.
+ * A restored run has a lease of 60 s and is returned to its queue after half of it, so a replay has to fit in
+ * as well.
  */
 const LONGEST_RESTORE_MS = 22_000;
 

@@ -62,7 +62,7 @@ function endOfChunk(sql: Sql, after: number): number | null {
   return last;
 }
 
-/** Records a queue's answer: it created these runs, found earlier ones, or had no room. */
+/** Records a queue's answer: it created these runs, found earlier ones, or was full. */
 export function markCreated(
   sql: Sql,
   batch: BatchRow,

@@ -177,7 +177,7 @@ export class DispatcherCore {
     if (session && about) session.about = about;
   }
 
-  /** Returns the number of runs that the session's waiting polls have room for. */
+  /** Returns the number of runs that the session's waiting polls can take. */
   roomOf(sessionId: string): number {
     let room = 0;
     for (const poll of this.#polls.values()) if (poll.sessionId === sessionId) room += poll.max;

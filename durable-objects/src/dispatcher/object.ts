@@ -44,7 +44,7 @@ const TUNNEL_GRACE_MS = 5_000;
 const TUNNEL_CHECK_MS = 60_000;
 /** A machine sends a ping every 20 s. */
 const TUNNEL_SILENT_MS = 70_000;
-/** A host with room for fewer runs than this gets no more by prefetched permits. */
+/** A host that can take fewer runs than this gets no more through prefetched permits. */
 const LEAST_ROOM = 4;
 
 /**
@@ -58,7 +58,10 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     readonly #alarm: Alarm;
     readonly #polls = new WaitingPolls((poll) => this.#core.removePoll(poll));
     readonly #pending = new PendingDeliveries();
-    /** How many runs a session's host has room for: what it last reported, less the runs that it got since. */
+    /**
+     * How many runs a session's host can take: the number that it last reported, less the runs that it got
+     * since.
+     */
     readonly #room = new Map<string, number>();
     readonly #tunnels: Tunnels;
     readonly #sockets = new ObjectSockets<SavedTunnel>();
@@ -194,7 +197,7 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
     async drainHost(hostId: string, draining: boolean): Promise<RegisteredHostRecord | null> {
       const host = this.#core.hosts.drain(hostId, draining);
       if (!host) return null;
-      // Polls that wait were asked with the room that the host had, or had not, before.
+      // Waiting polls ask for the number of runs that the host could take before the change.
       for (const sessionId of this.#core.sessionsOf(hostId)) {
         for (let poll = this.#core.pollOf(sessionId); poll; poll = this.#core.pollOf(sessionId))
           this.#polls.answer(poll, this.#pending.take(sessionId));

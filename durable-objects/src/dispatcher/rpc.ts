@@ -72,8 +72,8 @@ export interface DispatcherRpc {
   hostSeen(hostId: string, sessionId: string, goodbye: boolean): Promise<void>;
   /**
    * From a QueueObject with prefetched permits: runs that it leased to this session. `delivered` false: the
-   * session has ended or its host drains, so the queue takes them back. `more` false: the host has no room
-   * left, or others wait for it.
+   * session has ended or its host drains, so the queue takes them back. `more` false: the host can take no
+   * more runs, or others wait for it.
    */
   deliver(sessionId: string, runs: LeasedRun[]): Promise<{ delivered: boolean; more: boolean }>;
   notifyHost(sessionId: string, notices: HostNotice[]): Promise<void>;

@@ -56,7 +56,7 @@ export interface SavedTunnel {
   openedAt: number;
   /** The host's session; null: it has not sent a request yet. */
   sessionId: string | null;
-  /** Requests for runs that have no answer yet: their ids, and how many runs they have room for. */
+  /** Unanswered requests for runs: their ids, and how many runs each asks for. */
   polls: [id: number, max: number][];
 }
 

@@ -2,8 +2,8 @@ import type { Poll } from "./core.ts";
 import type { PollResult } from "./rpc.ts";
 
 /**
- * A poll is `waiting` until runs are requested for it, then `serving`. A poll whose time is up while it is served becomes
- * `overdue`: it is answered with whatever the request brings.
+ * A poll is `waiting` until runs are requested for it, then `serving`. A poll whose time is up while it is
+ * served becomes `overdue`: it is answered with whatever the request yields.
  */
 type State = "waiting" | "serving" | "overdue";
 

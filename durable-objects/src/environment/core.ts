@@ -52,7 +52,7 @@ export class EnvironmentCore {
   readonly changes: ReportedChanges;
   /** The concurrency limits with names. */
   readonly named: NamedLimits;
-  /** Decides which prefetched permits are to be given back. */
+  /** Decides which prefetched permits must be returned. */
   readonly revocations: Revocations;
   readonly #sql: Sql;
   readonly #meta: Meta;
@@ -195,7 +195,10 @@ export class EnvironmentCore {
     return result;
   }
 
-  /** Applies changes that a queue's first partition reported. Returns true when they are new: other partitions are to be informed. */
+  /**
+   * Applies changes that a queue's first partition reported. Returns true if they are new: the other
+   * partitions must then be informed.
+   */
   applyChanges(state: QueueState): boolean {
     if (!this.changes.apply(state)) return false;
     const flow = this.registry.flow(state.queue);
@@ -248,7 +251,8 @@ export class EnvironmentCore {
     }
     // What is granted of named limits is not available to other queues.
     this.#turnLimited();
-    // When nobody else waits, queues get prefetched permits too. Whether the host has room shows when it gets some runs.
+    // When nobody else waits, queues get prefetched permits too. Whether the host can take more shows when it
+    // gets some runs.
     if (this.#turns.ready === 0) for (const grant of grants) this.#addPrefetched(grant);
     return grants;
   }

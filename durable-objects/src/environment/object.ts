@@ -31,7 +31,7 @@ import type { EnvironmentSchedulesRpc } from "./schedules/rpc.ts";
 import { Scheduler } from "./schedules/scheduler.ts";
 
 const TICK_MS = 10_000;
-/** The maximum number of runs reported as ready: a dispatcher that has handed out this many asks again. */
+/** The maximum number of runs reported as ready: a dispatcher that has assigned this many asks again. */
 const MAX_REPORTED_READY = 1_000;
 
 /** The object of one environment: its concurrency, fairness over its queues, current deployment and schedules. */

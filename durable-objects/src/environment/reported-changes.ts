@@ -39,7 +39,10 @@ export class ReportedChanges {
     return partitions;
   }
 
-  /** Stores changes that a state contains. Returns true when they are new: then the other partitions are to be informed. */
+  /**
+   * Stores changes that a state contains. Returns true if they are new: the other partitions must then be
+   * informed.
+   */
   apply({ queue, queueKey, changes }: QueueState): boolean {
     if (!changes || changes.revision <= this.revisionOf(queue)) return false;
     this.#sql.transaction(() => {

@@ -2,7 +2,7 @@ import type { QueueFlow } from "./queue-flow.ts";
 import type { QueueRegistry } from "./queue-registry.ts";
 import type { SlotAccount } from "./slot-account.ts";
 
-/** Decides which queues have to give back prefetched permits. Reads only. */
+/** Decides which queues must return prefetched permits. Only reads. */
 export class Revocations {
   readonly #registry: QueueRegistry;
   readonly #slots: SlotAccount;

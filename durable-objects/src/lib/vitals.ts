@@ -44,7 +44,7 @@ const AWAKE_MS = 60_000;
 /** Notes of one object are apart by this at least: each is an entry of a map, and the hot path makes thousands a second. */
 const NOTE_MS = 1_000;
 const LATE_MS = 1_000;
-/** Above this many objects in one isolate, those that sleep are forgotten also where nobody reads. */
+/** Above this many objects in one isolate, those that sleep are forgotten even if nobody reads them. */
 const MOST_OBJECTS = 50_000;
 
 interface Noted {

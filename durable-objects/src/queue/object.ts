@@ -55,8 +55,9 @@ export interface QueueObjectDependencies<Env extends ObjectBindings> {
 }
 
 /**
- * The object of one queue of one environment: the authority on its runs, from trigger to end. This class only answers
- * calls; `QueueCommits` does what follows from them, and the modules beside it decide and store.
+ * The object of one queue of one environment: the authority on its runs, from trigger to end. This class only
+ * answers calls; `QueueCommits` performs what follows from them, and the other modules of this folder decide
+ * and store.
  */
 export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjectDependencies<Env>) {
   return class extends DurableObject<Env> implements QueueRpc {

@@ -66,7 +66,7 @@ export class PrefetchedLeasing {
     this.#owner.permitsDropped();
   }
 
-  /** How many runs may be leased now. While there is a backlog, the environment hands out larger pieces. */
+  /** How many runs may be leased now. While there is a backlog, the environment grants larger numbers. */
   #leasable(): number {
     const { core } = this.#owner;
     const { counters, settings } = core.context;

@@ -1,4 +1,4 @@
-/** Types of what a queue tells others about a run. */
+/** Types of the records in which a queue reports a run to others. */
 import type { OperationKind, RunStatus, TaskRunError } from "@acme/sdk/contract";
 
 export interface AttemptRecord {

@@ -72,7 +72,7 @@ function nameOf(entry: JournalEntry): string {
 export function checkpointVerdict(q: QueueContext, kept: KeptCheckpoint): CheckpointVerdict {
   const run = findRun(q, kept.runId);
   if (!run || isFinal(run.status)) return "drop";
-  // The checkpoint was handed out, and may be restored right now.
+  // A host has been given the checkpoint, and may be restoring it right now.
   if (run.status === RunStatus.DEQUEUED) return "keep";
   const checkpoint = run.checkpoint ? (JSON.parse(run.checkpoint) as CheckpointRef) : null;
   return checkpoint?.id === kept.id ? "keep" : "drop";

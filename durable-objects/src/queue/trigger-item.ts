@@ -85,7 +85,7 @@ export interface DebounceClaim {
   runId: string;
   /** When the run starts now. */
   until: number;
-  /** An earlier run that no longer waits, as its queue says: it no longer stands for the key. */
+  /** An earlier run that, according to its queue, no longer waits, so the key no longer refers to it. */
   replaces?: string;
   /** The idempotency key of the same trigger, claimed for `runId`. */
   idempotencyKey?: string;
@@ -112,14 +112,14 @@ export type DebounceVerdict = "pushed" | "over" | "missing";
 
 export interface TriggerResult {
   /**
-   * The run that stands for the item. With an idempotency key that was claimed before, it can lie in another
-   * queue (`parseRunId(runId).queueKey`): the caller then sends the item with this id there too, because the
+   * The item's run. With an idempotency key that was claimed before, it can be in another queue
+   * (`parseRunId(runId).queueKey`): the caller then sends the item with this id there too, because the
    * claimant may have died before creating the run. Creating by id is idempotent.
    */
   runId: string;
-  /** True: an earlier run answers for this idempotency key, or this run id existed already. */
+  /** True: the idempotency key belongs to an earlier run, or this run id existed already. */
   cached: boolean;
-  /** A debounce key stands for the run, which another queue has: that queue is to be asked whether the run still waits. */
+  /** The debounce key's run is in another queue, which must be asked whether that run is still waiting. */
   mayBeOver?: true;
   /** The queue is at its size limit: nothing was created. */
   error?: "queue_full";

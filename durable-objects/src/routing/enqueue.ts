@@ -40,7 +40,8 @@ export async function enqueueRuns(
         await ensureElsewhere(queueOf, target, item, result.runId);
         return { ...result, cached: true };
       }
-      // The debounce key has its home here and stands for a run in another queue, which knows whether the run still waits.
+      // This queue holds the debounce key, but the key's run is in another queue, which knows whether the run
+      // still waits.
       const settled = await settleDebounce(queueOf, environment, item);
       const own = { ...withoutClaims(item), runId: settled.runId };
       if (isOf(target, own.runId)) return (await create([own]))[0] as TriggerResult;

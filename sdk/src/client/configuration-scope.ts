@@ -1,9 +1,9 @@
 import type { ApiClientConfiguration } from "./configuration.ts";
 
 export interface ScopedConfiguration extends ApiClientConfiguration {
-  /** Of a client of its own: `configure()` and enclosing scopes do not count. */
+  /** True: the scope belongs to a separate client, so `configure()` and enclosing scopes do not apply. */
   isIsolated?: boolean;
-  /** What is triggered has nothing to do with the run that the caller is part of. */
+  /** True: triggered runs are independent of the run in which the caller executes. */
   isDetached?: boolean;
 }
 

@@ -37,7 +37,7 @@ export const DequeueRequest = z.object({
   hostId: z.string().min(1).max(128),
   /** New at every start of the host process: a new session ends the leases of the host's earlier ones. */
   sessionId: z.string().min(1).max(128),
-  /** How many runs the host has room for. 0: it only listens for notices. */
+  /** How many runs the host can take. 0: it only listens for notices. */
   max: z.number().int().min(0).max(LIMITS.dequeueBatch),
   waitMs: Millis.max(60_000),
   /** What the dashboard shows about the host. Absent: the host's version is older than this field. */

@@ -129,7 +129,7 @@ export const JournalEntry = z
   });
 export type JournalEntry = z.infer<typeof JournalEntry>;
 
-/** A result that reached the run's owner after the run was handed out. */
+/** A result that reached the run's owner after the run was leased. */
 export const CompletedOperation = z.object({
   runId: z.string(),
   number: z.number().int().min(0),

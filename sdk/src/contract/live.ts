@@ -6,8 +6,8 @@
  * with `?environment=` and the session's cookie. A token travels as a subprotocol because browsers can set no
  * other header of a WebSocket, and an address would end up in logs. A connection that is refused is opened
  * all the same, gets one `error` message and is closed with code 4401, 4403, 4404 or 4503, because a browser
- * shows a page nothing about a failed handshake. Only a server that has no room for another connection
- * answers with 503 and `retry-after` instead.
+ * shows a page nothing about a failed handshake. Only a server that can't hold another connection answers
+ * with 503 and `retry-after` instead.
  *
  * All messages are JSON texts. Unknown fields are ignored, so either side may be newer; a message of an
  * unknown type is ignored by the client and answered with an error by the server. The text `ping` is answered

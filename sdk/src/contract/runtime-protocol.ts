@@ -94,7 +94,7 @@ export const RuntimeToHost = z.discriminatedUnion("type", [
     attempt: z.number().int(),
     entries: z.array(LogEntry),
   }),
-  /** Spans and metric points of an attempt, which nothing of its outcome depends on. */
+  /** Spans and metric points of an attempt; its outcome never depends on them. */
   z.object({
     type: z.literal("telemetry"),
     runId: z.string(),

@@ -13,7 +13,7 @@ export const RunStatus = {
   DEQUEUED: "DEQUEUED",
   /** An attempt is running. */
   EXECUTING: "EXECUTING",
-  /** Suspended on a waitpoint: it holds no slot, and nothing of it runs. */
+  /** Suspended on a waitpoint: it holds no slot, and none of its code runs. */
   WAITING_ON_WAITPOINT: "WAITING_ON_WAITPOINT",
   /** The last attempt failed; the next one is due after a backoff. Holds no slot. */
   RETRYING: "RETRYING",

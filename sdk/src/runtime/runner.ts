@@ -158,8 +158,8 @@ export class Runner {
     const attempt = new Attempt(run, task, this.#channel);
     this.#current = { run, attempt };
     const started = { type: "started", runId: run.runId, token: run.token, at } as const;
-    // The start of a quick task is told by its end, which halves the messages, the writes and the host's wake-ups. Other
-    // starts are sent now, because the function may block the thread.
+    // The start of a quick task is reported together with its end, which halves the messages, the writes and
+    // the host's wake-ups. Other starts are sent now, because the function may block the thread.
     if (!run.resume && (this.#lastMs.get(run.taskId) ?? QUICK_MS) < QUICK_MS) this.#channel.hold(started);
     else {
       this.#channel.send(started);

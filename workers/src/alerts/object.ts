@@ -159,7 +159,7 @@ export class AlertsObject extends DurableObject<Bindings> implements AlertsRpc {
     if (times.length > 0) await this.#wakeAt(Math.max(now, Math.min(...times)));
   }
 
-  /** Finds the builds that nobody ended in time. */
+  /** Finds the builds that did not end in time. */
   async #lookAtBuilds(): Promise<void> {
     const repository = openRepository(this.env);
     for (const id of this.#store.dueBuilds(Date.now())) {

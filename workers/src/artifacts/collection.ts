@@ -37,8 +37,9 @@ export function candidatesOf(
 }
 
 /**
- * Marks the old versions that no run needs any more: from then on they can't be promoted, nor can a run be triggered on them.
- * `save` stores their ids first, at once. `isWaiting`: there are others that only their runs need.
+ * Marks the old versions that no run needs any more: from then on they can't be promoted, and no run can be
+ * triggered on them. `save` stores their ids first, at once. `isWaiting`: there are others that only their
+ * runs need.
  */
 export async function claimUnneeded(
   env: Bindings,

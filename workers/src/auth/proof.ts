@@ -12,7 +12,7 @@ export const accessTokenProof = (token: string): string => `access-token ${sha25
 export const sessionProof = (session: { id: string; user: { id: string } }): string =>
   `session ${session.id} ${session.user.id}`;
 
-/** Of what a request was authenticated with. Empty: of a token that says itself when it ends. */
+/** Returns the proof for a request's credential; empty for a token that contains its own expiry. */
 export function proofOf(c: Context<App>, credential: Credential): string {
   if (credential.type === "secretKey") return keyProof(bearer(c));
   if (credential.type === "accessToken") return accessTokenProof(bearer(c));

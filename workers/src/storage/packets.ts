@@ -80,7 +80,7 @@ export function uploadKeyOf(environmentKey: string, path: string): string {
   return uploads + name;
 }
 
-/** Stores a client's upload. The content type, not the name, tells superjson from JSON. */
+/** Stores a client's upload. The content type, not the name, distinguishes superjson from JSON. */
 export async function storeUpload(
   env: Bindings,
   key: string,

@@ -41,11 +41,13 @@ export interface BatchesOfRun {
 }
 
 /**
- * Stores what a host brings of many runs, as {@link appendTelemetry} does with each batch. Returns how many batches of each run
- * are stored: from its first one on, and without a gap. The others are to be sent again.
+ * Stores a host's batches of many runs, as {@link appendTelemetry} does with each batch. Returns how many
+ * batches of each run are stored: from its first one on, and without a gap. The host must send the others
+ * again.
  *
- * Feeds are asked beside each other, since each is an object of its own. A ClickHouse gets the rows of all runs in one insert: it
- * answers when they are on disk, and a report of a hundred runs would wait for that a hundred times.
+ * Feeds are called concurrently, since each is a separate object. ClickHouse gets the rows of all runs in one
+ * insert, because it answers when they are on disk, and a report of a hundred runs would otherwise wait for
+ * that a hundred times.
  */
 export async function appendTelemetryOfRuns(env: Bindings, runs: BatchesOfRun[]): Promise<number[]> {
   const store = openTelemetryStore(env);
@@ -70,7 +72,7 @@ export async function appendTelemetryOfRuns(env: Bindings, runs: BatchesOfRun[])
       return (await isDone(runId, append)) ? batches.length : 0;
     }),
   );
-  // One of them stands for all.
+  // One run is named on behalf of all.
   const whose = runs[0]?.runId ?? "";
   return numbered.length === 0 || (await isDone(whose, store.appendAll(numbered)))
     ? stored

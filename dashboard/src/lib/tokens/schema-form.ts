@@ -115,7 +115,7 @@ function initialOf({ kind, schema, options, required }: Field): FormInput[string
   return typeof value === "string" ? value : JSON.stringify(value);
 }
 
-/** What the form shows of a value that is there already; where it has nothing, the schema's defaults. */
+/** Returns what the form shows for an existing value; the schema's defaults where the value has nothing. */
 export function inputOf(fields: readonly Field[], value: unknown): FormInput {
   const single = fields.length === 1 && fields[0]?.name === "";
   const known = new Map<string, unknown>(

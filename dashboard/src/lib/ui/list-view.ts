@@ -4,7 +4,7 @@ export interface ListQuery {
   readonly error: unknown;
   readonly isPending: boolean;
   refetch(): unknown;
-  /** Of a query of pages. */
+  /** Present only in paginated queries, like the two below. */
   readonly hasNextPage?: boolean;
   readonly isFetchingNextPage?: boolean;
   fetchNextPage?(): unknown;

@@ -1,7 +1,7 @@
 import { type ExportedResource, hrTime, ofRun, SCOPE } from "./otel-forms.ts";
 import type { Measured } from "./run-meter.ts";
 
-/** Of OpenTelemetry's SDK. */
+/** Values of `AggregationTemporality` and `DataPointType` in OpenTelemetry's SDK. */
 const DELTA = 0;
 const CUMULATIVE = 1;
 const POINT_TYPES = { histogram: 0, gauge: 2, sum: 3 } as const;

@@ -25,7 +25,7 @@ export interface MetricListener {
 export class RunMetrics {
   readonly listeners = new Set<MetricListener>();
   readonly #meter: RunMeterProvider;
-  /** Of the run in progress. */
+  /** The measurement of the run in progress. */
   #current: Measurement | undefined;
   /** One for the life of the process: a timer for each run would cost a short one more than the rest of its metrics. */
   #timer: ReturnType<typeof setInterval> | undefined;

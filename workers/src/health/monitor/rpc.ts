@@ -17,7 +17,7 @@ export interface PlatformVitals {
   since: number;
 }
 
-/** One object for the platform. Isolates tell it how their objects are; it asks none of them. */
+/** One object for the platform. Isolates report the figures of their objects to it; it calls none of them. */
 export interface MonitorRpc {
   report(report: VitalsReport): Promise<void>;
   read(): Promise<PlatformVitals>;

@@ -26,7 +26,8 @@ export class VitalsTotals {
   add({ isolate, seq, vitals }: VitalsReport, now: number): boolean {
     const before = this.#isolates.get(isolate);
     if (before && before.seq >= seq) return false;
-    // Without what the isolate counted before, all of it counts as new: this object was away, and its isolate is not known.
+    // If the isolate is not known, because this object was restarted, everything that it has counted is
+    // treated as new.
     for (const [name, value] of Object.entries(vitals.counters) as [VitalCounter, number][]) {
       const grown = value - (before?.vitals.counters[name] ?? 0);
       if (grown > 0) this.#counters[name] = (this.#counters[name] ?? 0) + grown;
@@ -54,7 +55,7 @@ export class VitalsTotals {
     return totals;
   }
 
-  /** Of isolates that are long gone; what they counted stays. */
+  /** Forgets isolates that are long gone; their counts are kept. */
   #forget(now: number): void {
     for (const [isolate, { at }] of this.#isolates) if (now - at > FRESH_MS) this.#isolates.delete(isolate);
   }
