@@ -459,10 +459,10 @@ describe("a list that a run may leave", () => {
 
   it("reports its state to a client that also shows older runs, if it may have been in the list", async () => {
     const socket = await connected();
-    const filter = { statuses: ["EXECUTING"], tasks: ["hello"] };
+    const filter = { statuses: ["EXECUTING"], tags: ["t"] };
     await subscribe(socket, { kind: "runs", filter, left: true });
     const over = { version: 2, status: "COMPLETED_SUCCESSFULLY" } as const;
-    hub.runsChanged(QUEUE, [record(1, over), record(2, { ...over, task: "other" })], life);
+    hub.runsChanged(QUEUE, [record(1, over), record(2, { ...over, tags: ["u"] })], life);
     await settled(() => expect(socket.of("changes")).toHaveLength(1));
     expect(socket.of("changes")[0]).toMatchObject({
       runs: [],

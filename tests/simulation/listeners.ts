@@ -194,25 +194,44 @@ export class Listeners {
     const wanted = this.#wanted(environment);
     const limit = wanted.isLasting && world.chance(0.3) ? world.between(1, 10) : ALL;
     const data = world.chance(0.3);
+    // Follows from what was drawn, so that the course of a seed is the same with and without it.
+    const left = !data && JSON.stringify(wanted.filter).length % 2 === 0;
     let state: LiveRun[] | null = null;
-    const target = { filter: wanted.filter, limit, data };
+    /** Every run that was sent since the last snapshot, also of those beyond the limit and of those that left. */
+    let followed = new Map<string, LiveRun>();
+    const target = { filter: wanted.filter, limit, data, left };
     const name = `runs ${JSON.stringify(target)} of ${environment.key}`;
     const { unsubscribe } = client.runs(
       target,
-      ({ runs }) => {
+      ({ runs, update }) => {
         state = runs;
+        if (update.kind === "snapshot") followed = new Map();
+        for (const run of update.runs) followed.set(run.id, run);
+        for (const run of update.left) if (followed.has(run.id)) followed.set(run.id, run);
       },
       this.#onError(name),
     );
     const difference = (owners: RunRecord[]) => {
       const expected = matching(owners, environment, wanted).slice(0, limit);
-      return unlikeRuns(
-        name,
-        state,
-        expected.map((run) => shown(run, data)),
+      return (
+        unlikeRuns(
+          name,
+          state,
+          expected.map((run) => shown(run, data)),
+        ) ?? (left ? this.#unlikeFollowed(name, followed, owners) : null)
       );
     };
     return { listener: { difference }, unsubscribe };
+  }
+
+  #unlikeFollowed(name: string, followed: Map<string, LiveRun>, owners: RunRecord[]): string | null {
+    for (const [runId, run] of followed) {
+      const owner = owners.find(({ id }) => id === runId);
+      // A run that is over its retention is gone, which is not reported.
+      const difference = owner && unlike(`${runId} of ${name}`, run, shown(owner, false));
+      if (difference) return difference;
+    }
+    return null;
   }
 
   #watchLog(client: LiveClient, runId: string): Watching {

@@ -48,7 +48,7 @@ export interface ListGroup {
   readonly left: boolean;
   readonly skip: SkipColumns;
   readonly subscriptions: Set<Subscription>;
-  /** The runs that its subscriptions may show; kept only if runs may stop matching and only their ids are sent then. */
+  /** The runs that its subscriptions may show; kept only if runs may stop matching. */
   readonly shown: ShownRuns | null;
   /** Number of the last change that was sent. */
   position: number;

@@ -13,7 +13,10 @@ export interface CompiledFilter {
    */
   readonly isMutable: boolean;
   matches(run: RunRow): boolean;
-  /** Returns whether the run matches what can't change. A run for which this is false has never matched. */
+  /**
+   * Returns whether the run matches apart from its status, version and machine, which change in the course of a run. Its
+   * tags change only if a debounced trigger replaces them.
+   */
   mayHaveMatched(run: RunRow): boolean;
 }
 
@@ -41,6 +44,8 @@ export function compileFilter(filter: LiveFilter): CompiledFilter {
   const { allTags, batch, schedule, isTest, rootRunId, parentRunId, from } = normal;
   const mayHaveMatched = (run: RunRow): boolean =>
     (!tasks || tasks.has(run.task)) &&
+    (!tags || run.tags.some((tag) => tags.has(tag))) &&
+    (!allTags || allTags.every((tag) => run.tags.includes(tag))) &&
     (!queues || queues.has(run.queue)) &&
     (batch === undefined || run.batchId === batch) &&
     (schedule === undefined || run.scheduleId === schedule) &&
@@ -55,8 +60,6 @@ export function compileFilter(filter: LiveFilter): CompiledFilter {
     matches: (run) =>
       (!statuses || statuses.has(run.status)) &&
       (!versions || (run.deploymentVersion !== null && versions.has(run.deploymentVersion))) &&
-      (!tags || run.tags.some((tag) => tags.has(tag))) &&
-      (!allTags || allTags.every((tag) => run.tags.includes(tag))) &&
       (!machines || machines.has(run.machine)) &&
       mayHaveMatched(run),
     mayHaveMatched,

@@ -81,10 +81,9 @@ export class MessageTexts {
     const removed: string[] = [];
     for (const row of rows) {
       if (compiled.matches(row)) runs.push(this.#listed(data, skip, row, records.get(row.id)));
-      else if (sendsLeft) {
-        if (compiled.isMutable && compiled.mayHaveMatched(row))
-          left.push(this.#listed(false, skip, row, undefined));
-      } else if (mayShow(row)) removed.push(row.id);
+      else if (sendsLeft && (mayShow(row) || (compiled.isMutable && compiled.mayHaveMatched(row))))
+        left.push(this.#listed(false, skip, row, undefined));
+      else if (mayShow(row)) removed.push(row.id);
     }
     if (runs.length === 0 && removed.length === 0 && left.length === 0) return null;
     const rest = sendsLeft ? `,"left":${JSON.stringify(left)}` : "";

@@ -120,7 +120,7 @@ export class Subscriptions {
       left,
       skip,
       subscriptions: new Set(),
-      shown: compiled.isMutable && !left ? new ShownRuns() : null,
+      shown: compiled.isMutable ? new ShownRuns() : null,
       position: this.#latest.seq,
       snapshot: null,
     };

@@ -314,6 +314,14 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    name: "a client that also shows older runs is not sent the state of a run that left its list",
+    invariant: 8,
+    kind: "watched",
+    module: `${OBJECTS}/live/message-texts.ts`,
+    find: "left.push(this.#listed(false, skip, row, undefined));",
+    replace: "continue;",
+  },
+  {
     name: "a client takes lines of a log for new whose numbers it has had",
     invariant: 8,
     kind: "watched",
