@@ -22,7 +22,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Nobody's logins: those of whoever runs the tests must not count. */
+/** An empty folder of logins, because the logins of the person who runs the tests must not count. */
 const noLogin = () => ({ ACME_CONFIG_DIR: join(folder, "config") });
 
 const elsewhere = () => ({ ...noLogin(), ACME_API_URL: "https://acme.example.com/" });
@@ -40,7 +40,7 @@ it("takes the environment's variables, Trigger.dev's names too", () => {
   });
 });
 
-it("takes the local server's address and keys where nothing is said", () => {
+it("uses the local server's address and keys by default", () => {
   expect(projectAccess({ env: noLogin(), cwd: folder })).toEqual({
     apiUrl: local.apiUrl,
     accessToken: "tr_pat_local",

@@ -1,4 +1,7 @@
-/** The extensions of `@trigger.dev/build` 4.8.3 as they are, and the Dockerfile that comes of what they add. */
+/**
+ * The unchanged extensions of `@trigger.dev/build` 4.8.3, and the Dockerfile that results from their
+ * additions.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,7 +25,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** What a deployment with this extension gets: its layers, and the image's Dockerfile. */
+/** Returns the layers and the image's Dockerfile of a deployment with this extension. */
 async function deploymentWith(
   extension: unknown,
   { externals = {}, branch }: { externals?: Record<string, string>; branch?: string } = {},
@@ -106,7 +109,7 @@ it("prisma's schema and migrations are in the working directory where its client
   expect(at).not.toContain(-1);
 });
 
-it("prisma without a schema fails with what it says", async () => {
+it("prisma without a schema fails with its own message", async () => {
   const extension = prismaExtension({ mode: "legacy", schema: "nowhere.prisma" });
   await expect(deploymentWith(extension)).rejects.toThrow(
     /build extension "PrismaExtension" failed \(onBuildStart\): .*could not find the prisma schema/,

@@ -43,7 +43,7 @@ describe("buildProject", () => {
     ]);
   });
 
-  it("takes only the folders that the configuration names, without tests and what it ignores", async () => {
+  it("uses only the folders that the configuration names, without tests and ignored files", async () => {
     project({
       "trigger.config.ts": "",
       "acme.config.ts": `import { defineConfig } from "@trigger.dev/sdk/v3";
@@ -56,7 +56,7 @@ describe("buildProject", () => {
     expect((await buildProject(root)).manifest.tasks.map(({ id }) => id)).toEqual(["a"]);
   });
 
-  it("applies the configuration's defaults to tasks that say nothing themselves", async () => {
+  it("applies the configuration's defaults to tasks without their own settings", async () => {
     project({
       "acme.config.ts": `export default { project: "proj_test", machine: "micro", maxDuration: 60,
         retries: { default: { maxAttempts: 7 } } };`,
@@ -96,7 +96,7 @@ if (!process.env.ACME_INDEXING) {
     expect(stderr).toMatch(/trigger\/a\.ts:5:/);
   });
 
-  it("lets CommonJS packages require, and know their folder, also beside a project that declares these names", async () => {
+  it("lets CommonJS packages use require and __dirname, even if the project declares these names", async () => {
     project({
       "node_modules/old/package.json": '{ "name": "old", "main": "index.js" }',
       "node_modules/old/index.js":
@@ -221,7 +221,7 @@ export const a = task({ id: "a", run: () => runs.nothingLikeThis("x") });`,
     expect(await refusal()).toMatch(message);
   });
 
-  it("says how to begin where there is no configuration", async () => {
+  it("says how to begin if there is no configuration", async () => {
     expect(await refusal()).toMatch(
       /No acme\.config\.ts or trigger\.config\.ts in .*\. `acme init` adds one/,
     );

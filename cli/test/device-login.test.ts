@@ -28,7 +28,7 @@ afterEach(() => server?.close());
 
 type Reply = { status: number; code?: string } | "token" | "reset";
 
-/** A server that gives these answers in turn, and a clock that jumps ahead whenever somebody sleeps. */
+/** A server that gives these answers in turn, and a clock that jumps ahead whenever the code sleeps. */
 async function waiting(replies: Reply[]) {
   const left = [...replies];
   server = createServer((request, response) => {

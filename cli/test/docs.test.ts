@@ -1,4 +1,7 @@
-/** What the documentation names exists: files, functions in the life of a run, links, scripts and commands of the CLI. */
+/**
+ * Everything that the documentation names must exist: files, functions in the life of a run, links, scripts
+ * and commands of the CLI.
+ */
 import { execFileSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";

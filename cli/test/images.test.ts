@@ -11,7 +11,7 @@ import { dockerfile } from "../src/image/dockerfile.ts";
 const NOTHING = { packages: [], instructions: [], commands: [], buildVariables: {} };
 
 describe("dockerfile", () => {
-  it("puts what changes least first", () => {
+  it("puts the parts that change least first", () => {
     const text = dockerfile({
       base: "debian",
       projectRef: "proj_a",
@@ -47,7 +47,7 @@ describe("dockerfile", () => {
     expect(text).toContain("cowsay ffmpeg");
   });
 
-  it("installs nothing where nothing is wanted", () => {
+  it("installs nothing if nothing is needed", () => {
     const plan = { base: "debian", projectRef: "proj_a", layers: NOTHING, dependencies: {}, compiles: false };
     expect(dockerfile(plan)).not.toMatch(/RUN|ENV/);
   });
@@ -131,7 +131,7 @@ describe("externalsPlugin", () => {
     expect((await externals([], true)).sort()).toEqual(["addon@2.1.0 compiled", "native@3.0.0"]);
   });
 
-  it("leaves out the packages that are named, and no others where detection is off", async () => {
+  it("leaves out the named packages, and no others if detection is off", async () => {
     write({
       "node_modules/plain/package.json": { name: "plain", version: "1.0.0", main: "index.js" },
       "node_modules/plain/index.js": "",

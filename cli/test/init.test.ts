@@ -19,13 +19,13 @@ const apply = () => {
 
 beforeEach(() => {
   root = mkdtempSync(join(tmpdir(), "acme-init-"));
-  // Nothing above it counts.
+  // Files above this folder do not count.
   mkdirSync(join(root, ".git"));
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe("acme init", () => {
-  it("adds what a project lacks, and nothing when it is done again", () => {
+  it("adds what a project lacks, and nothing when it is repeated", () => {
     write("package.json", '{\n\t"name": "shop",\n\t"scripts": { "build": "tsc" },\n\t"license": "MIT"\n}\n');
     apply();
     expect(readdirSync(root).sort()).toEqual([
@@ -36,7 +36,7 @@ describe("acme init", () => {
       "src",
       "tsconfig.json",
     ]);
-    // Its order and indentation stay.
+    // Its order and indentation are kept.
     expect(read("package.json")).toBe(`{
 \t"name": "shop",
 \t"scripts": {

@@ -1,4 +1,4 @@
-/** What `@trigger.dev/sdk` exports: this SDK has it too, or a build says why not. */
+/** Every export of `@trigger.dev/sdk` either exists in this SDK, or a build says why it does not. */
 import * as sdk from "@acme/sdk";
 import * as reference from "@trigger.dev/sdk";
 import { expect, it } from "vitest";
@@ -8,7 +8,10 @@ import { REFERENCE_VALUES } from "../src/bundle/reference-names.ts";
 const isNamespace = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-/** Paths of all that one has and the other does not, like `runs.bulk.cancel`, except of what is missing altogether. */
+/**
+ * Returns the paths of everything that one has and the other does not, like `runs.bulk.cancel`, except below
+ * names that are missing altogether.
+ */
 function missing(of: object, from: object, path = ""): string[] {
   return Object.entries(of)
     .filter(([name]) => !name.startsWith("__"))
@@ -30,7 +33,7 @@ it("every name that is missing here is left out for a reason", () => {
   expect(names.filter((name) => whyLeftOut(name) === null)).toEqual([]);
 });
 
-it("no name that is here counts as left out", () => {
+it("no existing name counts as left out", () => {
   const own = (of: object, path = ""): string[] =>
     Object.entries(of).flatMap(([name, value]) => [
       `${path}${name}`,
@@ -39,7 +42,7 @@ it("no name that is here counts as left out", () => {
   expect(own(sdk).filter((name) => whyLeftOut(name) !== null)).toEqual([]);
 });
 
-it("what is of the same name is of the same kind", () => {
+it("exports of the same name are of the same kind", () => {
   const kinds = (of: object, with_: object, path = ""): string[] =>
     Object.entries(of).flatMap(([name, value]) => {
       const own: unknown = Reflect.get(with_, name);

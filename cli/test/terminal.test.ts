@@ -50,7 +50,7 @@ describe("table", () => {
 });
 
 describe("a line of a .env file", () => {
-  it("gives the variable its value back, whatever it is, or is refused", () => {
+  it("preserves the variable's value, whatever it is, or is refused", () => {
     const character = fc.constantFrom("a", " ", "'", '"', "`", "#", "=", "\\", "\n", "$", "ä");
     fc.assert(
       fc.property(fc.array(character, { maxLength: 12 }), (characters) => {

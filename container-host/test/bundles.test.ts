@@ -33,7 +33,7 @@ it("fetches a bundle once, also when many ask at the same time", async () => {
   expect(fetched).toEqual([a]);
 });
 
-it("removes what was used longest ago when there is too much", async () => {
+it("removes the least recently used bundles when there are too many", async () => {
   const { age, bundles, kept } = openBundles(2_500);
   await bundles.path(a);
   await bundles.path(b);
@@ -43,7 +43,7 @@ it("removes what was used longest ago when there is too much", async () => {
   expect(kept().sort()).toEqual([b, c].sort());
 });
 
-it("never removes what a runtime uses", async () => {
+it("never removes a bundle that a runtime uses", async () => {
   const { age, bundles, kept } = openBundles(1_500);
   await bundles.path(a);
   bundles.hold(a);
@@ -55,7 +55,7 @@ it("never removes what a runtime uses", async () => {
   expect(kept()).toEqual([c]);
 });
 
-it("refuses content that is not what the hash says, and keeps nothing of it", async () => {
+it("refuses content that does not match its hash, and keeps nothing of it", async () => {
   const { bundles, kept } = openBundles(10_000);
   await expect(bundles.path("0".repeat(64))).rejects.toThrow(/its content has the hash [0-9a-f]{64}/);
   await expect(bundles.path("../../etc/passwd")).rejects.toThrow(/no content hash/);

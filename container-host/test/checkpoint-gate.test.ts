@@ -37,7 +37,7 @@ describe("the gate of checkpoints", () => {
     });
   });
 
-  it("is tested again soon after a self-test that was late, then less and less often", () => {
+  it("is tested again soon after a self-test that was late, and then less and less often", () => {
     const pauses: number[] = [];
     let gate: CheckpointGate = testing;
     for (let test = 0; test < 6; test++) {
@@ -51,7 +51,7 @@ describe("the gate of checkpoints", () => {
     expect(after(gate, failed)).toMatchObject({ until: 1_000 + PAUSE_MS, lateTests: 0 });
   });
 
-  it("is not opened by what was under way when the pause began", () => {
+  it("is not opened by operations that were in progress when the pause began", () => {
     const paused = after(open, hung, hung);
     expect(after(paused, worked, hung, failed)).toBe(paused);
   });
@@ -84,7 +84,7 @@ describe("deadlines", () => {
 });
 
 describe("the clock of a run", () => {
-  it("counts what earlier suspensions recorded, and not the time in which the run stands still", () => {
+  it("counts the time that earlier suspensions recorded, but not the time in which the run is suspended", () => {
     const clock = new RunClock(10_000, 4_000);
     expect(clock.endsAt).toBe(Number.POSITIVE_INFINITY);
     clock.run(1_000);
@@ -95,7 +95,7 @@ describe("the clock of a run", () => {
     expect(clock.endsAt).toBe(54_000);
   });
 
-  it("ends at once where all was used before, and never without a limit", () => {
+  it("ends at once if all time was used before, and never without a limit", () => {
     const spent = new RunClock(1_000, 5_000);
     spent.run(100);
     expect(spent.endsAt).toBe(100);

@@ -50,7 +50,7 @@ const save = (store: Checkpoints, runId: string, bytes = 100): Promise<SavedProc
   });
 
 describe("a saved process", () => {
-  it("is found by its run, with all that it was started with", async () => {
+  it("is found by its run, with everything that it was started with", async () => {
     const store = open(testFolder());
     const saved = await save(store, "run_1");
     expect(saved).toMatchObject({ ...about("run_1"), hostId: "host_a", bytes: 100, monotonicSeconds: 100 });
@@ -69,7 +69,7 @@ describe("a saved process", () => {
       expect([path, statSync(path).mode & 0o077]).toEqual([path, 0]);
   });
 
-  it("leaves nothing where saving it fails, and says why", async () => {
+  it("leaves nothing if saving it fails, and says why", async () => {
     const folder = testFolder();
     const store = open(folder);
     const failing = store.create(newId("checkpoint"), about("run_1"), async (memory) => {
@@ -92,7 +92,7 @@ describe("a saved process", () => {
     expect(store.find(id, "run_1")).toMatch(/on another host, or was removed/);
   });
 
-  it("is not restored as another run's, nor by a name that leads elsewhere", async () => {
+  it("is not restored as another run's, or by a name that points elsewhere", async () => {
     const store = open(testFolder());
     const { id } = await save(store, "run_1");
     expect(store.find(id, "run_2")).toMatch(/on another host/);
@@ -140,7 +140,7 @@ describe("the budget", () => {
     expect(store.bytes).toBe(200);
   });
 
-  it("refuses one that alone is larger, and removes nothing for it", async () => {
+  it("refuses a checkpoint that alone is larger, and removes nothing for it", async () => {
     const folder = testFolder();
     const store = open(folder, { maxBytes: 250 });
     const { id } = await save(store, "run_1");
@@ -151,7 +151,7 @@ describe("the budget", () => {
     expect(store.bytes).toBe(100);
   });
 
-  it("holds for what is there at the start", async () => {
+  it("applies to checkpoints that exist at the start", async () => {
     const folder = testFolder();
     const store = open(folder);
     await save(store, "run_1");
@@ -170,7 +170,7 @@ describe("the budget", () => {
     expect([store.count, store.bytes]).toEqual([1, 100]);
     expect(store.someOfOwn(10)).toEqual([{ id: ours.id, runId: "run_2" }]);
     expect(store.find(theirs.id, "run_1")).toEqual(theirs);
-    // Restored here, it is no more; the other learns it when it asks.
+    // Once restored here, it no longer exists; the other host learns this when it asks.
     store.drop(theirs.id);
     expect(other.find(theirs.id, "run_1")).toMatch(/on another host, or was removed/);
     other.drop(theirs.id);
@@ -188,7 +188,7 @@ describe("after a start", () => {
     expect(store.find(saved.id, "run_1")).toEqual(saved);
   });
 
-  it("removes what was cut off while it was written, once no host can be at it", () => {
+  it("removes incomplete checkpoints, once no host can still be writing them", () => {
     const folder = testFolder();
     const hour = Date.now() / 1_000 - 3_601;
     for (const name of ["old", "unreadable", "young"]) mkdirSync(join(folder, name));

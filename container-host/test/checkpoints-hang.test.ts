@@ -39,14 +39,14 @@ describe.skipIf(!canStartEngine())("a Docker Engine whose checkpoints hang", DEA
   const hangs = (host: TestHost, step: "save" | "restore") =>
     host.metric("checkpoint_hangs_total", `{step="${step}"}`);
 
-  it("holds up no run: suspensions are reported at once, hanging saves are killed, then no more are tried", async () => {
+  it("delays no run: suspensions are reported at once, hanging saves are killed, and no more are tried after that", async () => {
     engine.hang(true);
     const host = await testHost("docker");
     const { server, untilMetric } = host;
     const runs = ["a", "b"].map((name) => server.trigger("remembers", { payload: { name } }));
     for (const run of runs) expect((await server.suspensionOf(run)).checkpoint).toBeTruthy();
     await eventually("a save hangs", async () => (await states(host)).includes("paused"));
-    // Others are not held up by that.
+    // Other runs are not delayed by that.
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
     // Resumed while its process is being saved: it is replayed.
     const first = await server.resume(runs[0]!);

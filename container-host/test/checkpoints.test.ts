@@ -44,7 +44,7 @@ const pick = (folder: string, pattern: RegExp): string => {
   return file;
 };
 
-/** All values of a run that went on in the same process. */
+/** All values of a run that continued in the same process. */
 function expectSameProcess({ calls, counted, randoms, secrets }: Remembered, waits: number): void {
   expect(calls).toEqual(Array(waits + 1).fill(1));
   expect(counted).toEqual(Array.from({ length: waits + 1 }, (_, n) => n + 1));
@@ -69,7 +69,7 @@ async function savedBy(host: TestHost) {
 }
 
 describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, () => {
-  it("continues where it was, each time; no container of it exists in between", async () => {
+  it("resumes where it left off, each time; no container of it exists in between", async () => {
     const host = await testHost("docker");
     const { hostId, server, untilMetric } = host;
     let run = server.trigger("remembers", { payload: { times: 2 } });
@@ -107,7 +107,7 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
     await server.outputOf(await server.resume(run));
     expect(readdirSync(folderOf(host))).toEqual([]);
     await untilMetric("checkpoint_bytes", 0);
-    // Nor is one of the copies left that the Engine makes on its way.
+    // The copies that the Engine makes in between are gone too.
     await eventually("the Engine's copy is gone", () =>
       copiesOfEngine().every((name) => copies.includes(name)),
     );
@@ -218,7 +218,7 @@ describe.skipIf(!withDocker())("a process that is saved", { timeout: 120_000 }, 
 });
 
 describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => {
-  it("where its checkpoint made room for newer ones, the oldest first", async () => {
+  it("where its checkpoint was evicted for newer ones, the oldest first", async () => {
     const first = await testHost("docker");
     const { dataDir, server } = first;
     const old = await savedBy(first);
@@ -306,7 +306,7 @@ describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => 
     });
   });
 
-  it("where the host that saved it took its files along", async () => {
+  it("where the files are gone with the host that saved it", async () => {
     const first = await testHost("docker");
     const { server } = first;
     const { run } = await savedBy(first);

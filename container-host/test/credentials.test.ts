@@ -1,4 +1,4 @@
-/** How a host makes itself known to the server, and what it shows it from then on. */
+/** How a host registers with the server, and how it authenticates from then on. */
 import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -24,14 +24,14 @@ describe("a host", { timeout: 60_000 }, () => {
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
   });
 
-  it("registers again where the server lost its list of hosts", async () => {
+  it("registers again if the server has lost its list of hosts", async () => {
     const { server } = await testHost("process");
     server.registered.clear();
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
     expect(server.registrations).toHaveLength(2);
   });
 
-  it("makes another credential where its own is damaged, and says that the server knows it by the old one", async () => {
+  it("creates another credential if its own is damaged, and says that the server knows the old one", async () => {
     const server = await testServer();
     const dataDir = testFolder();
     await (await testHost("process", { server, dataDir })).stop();
@@ -67,7 +67,7 @@ describe("a host", { timeout: 60_000 }, () => {
     },
   );
 
-  it("that is killed as it makes its credential is started again as any other", async () => {
+  it("that is killed while it creates its credential can be started again", async () => {
     const server = await testServer();
     const dataDir = testFolder();
     await (await testHost("process", { server, dataDir })).stop();

@@ -17,17 +17,17 @@ import { roomFactor } from "../src/pressure.ts";
 import { roomFor } from "../src/resources.ts";
 
 describe("nextPoll", () => {
-  it("asks for all the room there is", () => {
+  it("asks for as many runs as there are free slots", () => {
     expect(nextPoll(10, 0, [])).toEqual({ max: 10, soon: false });
   });
-  it("polls once without asking for runs when there is no room", () => {
+  it("polls once without asking for runs when there are no free slots", () => {
     expect(nextPoll(0, 10, [])).toEqual({ max: 0, soon: false });
     expect(nextPoll(0, 10, [0])).toBeNull();
   });
-  it("asks beside a poll that only listens as soon as there is room", () => {
+  it("asks in another poll as soon as there are free slots while a poll only listens", () => {
     expect(nextPoll(5, 5, [0])).toEqual({ max: 5, soon: false });
   });
-  it("never asks for more than there is room for in all", () => {
+  it("never asks for more than the free slots in total", () => {
     expect(nextPoll(10, 0, [10])).toBeNull();
     expect(nextPoll(10, 0, [4])).toEqual({ max: 6, soon: false });
     expect(nextPoll(4, 6, [10])).toBeNull();
@@ -54,19 +54,19 @@ describe("startsWanted", () => {
     expect(plan({ waiting: [undefined, undefined, undefined], starting: 2 })).toBe(1);
     expect(plan({ waiting: [undefined], starting: 2 })).toBe(0);
   });
-  it("starts none for short runs that warm runtimes are through with sooner", () => {
+  it("starts none for short runs that warm runtimes will finish sooner", () => {
     expect(plan({ waiting: Array(50).fill(1), busy: [quick] })).toBe(0);
     expect(plan({ waiting: Array(500).fill(1), busy: [quick] })).toBe(500);
   });
-  it("starts one for a long run although short ones wait for those that are warm", () => {
+  it("starts one for a long run even if short runs wait for warm runtimes", () => {
     expect(plan({ waiting: [1, 1, 5_000], busy: [quick] })).toBe(1);
   });
-  it("does not count on a runtime that is at a long run, or at one that does not come back", () => {
+  it("does not count on a runtime that executes a long run, or one that will not be reused", () => {
     expect(plan({ waiting: [1], busy: [{ usualMs: 5_000, forMs: 0 }] })).toBe(1);
     expect(plan({ waiting: [1], busy: [{ usualMs: 1, forMs: 1_000 }] })).toBe(1);
     expect(plan({ waiting: [1], busy: [{ usualMs: undefined, forMs: 0 }] })).toBe(1);
   });
-  it("starts one where nothing is warm", () => {
+  it("starts one if no runtime is warm", () => {
     expect(plan({ waiting: [1] })).toBe(1);
   });
 });
@@ -94,12 +94,12 @@ describe("averageOf", () => {
 
 describe("roomFactor", () => {
   const idle = { memoryAvailable: 0.8, loadPerCore: 1 };
-  it("is whole on a machine at ease", () => expect(roomFactor(idle)).toBe(1));
-  it("falls with the memory that is left, to nothing", () => {
+  it("is 1 on an idle machine", () => expect(roomFactor(idle)).toBe(1));
+  it("falls with the free memory, down to zero", () => {
     expect(roomFactor({ ...idle, memoryAvailable: 0.1 })).toBeCloseTo(0.5);
     expect(roomFactor({ ...idle, memoryAvailable: 0.04 })).toBe(0);
   });
-  it("falls with the load, never to nothing", () => {
+  it("falls with the load, but never to zero", () => {
     expect(roomFactor({ ...idle, loadPerCore: 12.5 })).toBeCloseTo(0.5);
     expect(roomFactor({ ...idle, loadPerCore: 500 })).toBeCloseTo(0.1);
   });
@@ -107,13 +107,13 @@ describe("roomFactor", () => {
 
 describe("roomFor", () => {
   const capacity = { slots: 10, cpu: 2, memory: 4 };
-  it("is decided by what is scarcest", () => {
+  it("is determined by the scarcest resource", () => {
     const each = { slots: 1, cpu: 0.1, memory: 1 };
     expect(roomFor(each, { slots: 0, cpu: 0, memory: 0 }, capacity)).toBe(4);
     expect(roomFor(each, { slots: 9, cpu: 0, memory: 0 }, capacity)).toBe(1);
     expect(roomFor(each, { slots: 0, cpu: 1.95, memory: 0 }, capacity)).toBe(0);
   });
-  it("does not lose a place to sums of fractions", () => {
+  it("does not lose a slot to rounding", () => {
     expect(
       roomFor(
         { slots: 0, cpu: 0.1, memory: 0 },
@@ -155,7 +155,7 @@ describe("errorOfExit", () => {
     expect(errorOfExit(how, "micro")).toMatchObject({ type: "INTERNAL_ERROR", code });
   });
 
-  it("does not take words of a task for a full heap", () => {
+  it("does not mistake a task's output for a full heap", () => {
     expect(errorOfExit(exit({ code: 1, output: heap }), "micro")).toMatchObject({
       code: "TASK_PROCESS_EXITED_WITH_NON_ZERO_CODE",
     });
@@ -212,7 +212,7 @@ describe("a run that only waits", () => {
     expect(suspendInMs([wait(5_000)], now, 5_000)).toBeNull();
     expect(suspendInMs([wait(60_000), wait(1), child], now, 5_000)).toBeNull();
   });
-  it("is suspended at once for a long one, and soon for what has no known end", () => {
+  it("is suspended at once for a long wait, and soon for one without a known end", () => {
     expect(suspendInMs([wait(5_001)], now, 5_000)).toBe(0);
     expect(suspendInMs([wait(60_000), wait(10_000)], now, 5_000)).toBe(0);
     expect(suspendInMs([child], now, 5_000)).toBe(1_000);
@@ -249,11 +249,11 @@ describe("the rest", () => {
       false,
     ]);
   });
-  it("leaves a quarter of a preset's memory outside of the heap", () => {
+  it("leaves a quarter of a preset's memory outside the heap", () => {
     expect(memoryBytes("small-1x")).toBe(512 * 1024 ** 2);
     expect(nodeArguments(memoryBytes("micro"))).toContain("--max-old-space-size=192");
   });
-  it("takes as many processes as memory bears, within limits", () => {
+  it("allows as many processes as fit into memory, within limits", () => {
     const gb = 1024 ** 3;
     expect([gb / 4, 2 * gb, 256 * gb].map(defaultProcessConcurrency)).toEqual([8, 16, 100]);
   });
@@ -263,7 +263,7 @@ describe("reasonOf", () => {
   const noise =
     "(00.000786) Error (criu/util.c:1533): rlimit: Can't setup RLIMIT_NOFILE for self: Operation not permitted";
   const failed = "(00.081196) Error (criu/cr-dump.c:2111): Dumping FAILED.";
-  it("is what CRIU's log has of errors, without what it says of every failure", () => {
+  it("contains the errors in CRIU's log, without the lines that every failure has", () => {
     const log = [
       noise,
       "(00.013196) inet: Collected: ino 0x67029",
@@ -273,7 +273,7 @@ describe("reasonOf", () => {
     ].join("\n");
     expect(reasonOf(log)).toBe("CRIU: inet: Connected TCP socket, consider using --tcp-established option.");
   });
-  it("is unknown where it has no others", () => {
+  it("is unknown if there are no others", () => {
     expect(reasonOf(`${noise}\n${failed}`)).toBeUndefined();
     expect(reasonOf("")).toBeUndefined();
   });

@@ -9,7 +9,7 @@ afterEach(() => {
   for (const pid of started.splice(0)) if (isAlive(pid)) process.kill(pid, "SIGKILL");
 });
 
-/** A process that runs `sleep` below itself as the server does its parts, and prints the pids. */
+/** A process that runs `sleep` as its child, as the server runs its parts, and prints the pids. */
 async function parentOfSleep(
   useKernel: boolean,
 ): Promise<{ parent: number; guard: number; program: number }> {

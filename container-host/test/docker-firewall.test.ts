@@ -11,7 +11,7 @@ const sh = (command: string) => spawnSync("sh", ["-c", command], { encoding: "ut
 const canUseFirewall = (): boolean =>
   process.platform === "linux" && sh("command -v ip && iptables -n -L INPUT").status === 0 && withDocker();
 
-/** This machine answers there, as a cloud would at its metadata address. */
+/** This machine answers at this address, as a cloud does at its metadata address. */
 const ADDRESS = `169.254.${process.pid % 250}.7`;
 const PRIVATE_ADDRESS = `10.254.${process.pid % 250}.7`;
 
@@ -38,7 +38,7 @@ describe.skipIf(!canUseFirewall())("containers", { timeout: 120_000 }, () => {
   const callsApi = async ({ server }: TestHost): Promise<number> =>
     (await server.outputOf<{ status: number }>(server.trigger("asks-api"))).status;
 
-  it("reach neither link-local addresses nor metadata of the cloud, and all else", async () => {
+  it("can't reach link-local addresses and the cloud's metadata, but everything else", async () => {
     const host = await testHost("docker");
     expect(await connect(host, ADDRESS)).not.toBe("open");
     expect(await connect(host, PRIVATE_ADDRESS)).toBe("open");
@@ -49,14 +49,14 @@ describe.skipIf(!canUseFirewall())("containers", { timeout: 120_000 }, () => {
     expect(rules()).not.toContain(chainOf(host.hostId));
   });
 
-  it("reach no private addresses where that is asked for, the server excepted", async () => {
+  it("can't reach private addresses on request, except for the server", async () => {
     const host = await testHost("docker", { blockNetworks: "private" });
     expect(await connect(host, ADDRESS)).not.toBe("open");
     expect(await connect(host, PRIVATE_ADDRESS)).not.toBe("open");
     expect(await callsApi(host)).toBe(200);
   });
 
-  it("get no rules where nothing is to be blocked", async () => {
+  it("get no rules if nothing should be blocked", async () => {
     const host = await testHost("docker", { blockNetworks: "none" });
     expect(rules()).not.toContain(chainOf(host.hostId));
     // That the address can't be reached is not asserted: all hosts of a machine share the bridge, and their rules.

@@ -79,7 +79,7 @@ describe.skipIf(process.platform !== "linux")("the Docker executor", { timeout: 
     await untilMetric("runtimes", 0);
   });
 
-  it("gives a run back that does not end while the host stops", async () => {
+  it("returns a run that does not end while the host stops", async () => {
     const host = await testHost("docker", { drainMs: 50 });
     const run = host.server.trigger("ignores-cancel");
     await host.server.startOf(run);
@@ -149,7 +149,7 @@ describe.skipIf(process.platform !== "linux")("the Docker executor", { timeout: 
 
   it("takes as many runs at a time as memory allows", async () => {
     const { metric, server } = await testHost("docker", {
-      // All but the memory of two runs is left to the machine.
+      // All memory except that of two runs is reserved for the machine.
       memoryReserve: (await memoryOfMachine()) - 1.2 * 1024 ** 3,
     });
     const runs = [1, 2, 3].map(() => server.trigger("waits", { payload: {} }));

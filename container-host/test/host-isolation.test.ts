@@ -58,7 +58,7 @@ describe.skipIf(!isRoot)("a task in a child process of root", { timeout: 60_000 
     expect(statSync(env.HOME as string, { throwIfNoEntry: false })).toBeUndefined();
   });
 
-  it("is root where that is asked for", async () => {
+  it("is root on request", async () => {
     const { server } = await testHost("process", { separateUsers: false });
     expect((await server.outputOf<Whoami>(server.trigger("whoami"))).uid).toBe(0);
   });
@@ -84,7 +84,7 @@ describe("`auto` without Docker", { timeout: 60_000 }, () => {
 });
 
 describe("the host's token", { timeout: 60_000 }, () => {
-  it("can come from a file; the data folder is closed to others, also one that was open", async () => {
+  it("can come from a file; the data folder is closed to others, even one that was open", async () => {
     const server = await testServer();
     const dataDir = testFolder();
     chmodSync(dataDir, 0o755);

@@ -11,7 +11,7 @@ const internal = (code: string, message?: RegExp) => ({
 });
 
 describe("an attempt", { timeout: 60_000 }, () => {
-  it("returns what its task returned, with when it started and what it took", async () => {
+  it("reports the task's output, its start time and its duration", async () => {
     const { server } = await testHost("process");
     const before = Date.now();
     const run = server.trigger("echo", { payload: { a: [1, "ü"] } });
@@ -145,7 +145,7 @@ describe("a process that dies", { timeout: 60_000 }, () => {
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
   });
 
-  it("takes what it started with it", async () => {
+  it("ends the processes that it started", async () => {
     const host = await testHost("process");
     const { child, pid } = await host.server.outputOf<{ pid: number; child: number }>(
       host.server.trigger("spawns"),
@@ -183,7 +183,7 @@ describe("a bundle", { timeout: 60_000 }, () => {
     );
   });
 
-  it("of an unknown deployment fails the run with the server's words", async () => {
+  it("of an unknown deployment fails the run with the server's message", async () => {
     const { server } = await testHost("process");
     expect(await server.outcomeOf(server.trigger("any", { deploymentId: "gone" }))).toMatchObject(
       internal("TASK_EXECUTOR_FAILED", /No such deployment/),
@@ -205,7 +205,7 @@ describe("a bundle", { timeout: 60_000 }, () => {
     expect(fetched).toBe(1);
   });
 
-  it("is fetched again after the server was away", async () => {
+  it("is fetched again after the server was unreachable", async () => {
     const { server } = await testHost("process");
     let failures = 0;
     server.trouble = (path) => {
@@ -219,7 +219,7 @@ describe("a bundle", { timeout: 60_000 }, () => {
 });
 
 describe("a runtime that can't be started", { timeout: 60_000 }, () => {
-  it("fails its run after some tries, with the reason; others run", async () => {
+  it("fails its run after some tries, with the reason; other runs continue", async () => {
     const { metric, server } = await testHost("process");
     // More than the kernel takes for one variable.
     const deploymentId = server.deploy(await projectBundle(), { env: { HUGE: "x".repeat(3_000_000) } });
@@ -272,7 +272,7 @@ describe("warm reuse", { timeout: 60_000 }, () => {
     expect(isAlive(pid)).toBe(false);
   });
 
-  it("keeps a spare while all others are busy", async () => {
+  it("keeps a spare runtime while all others are busy", async () => {
     const { metric, server, untilMetric } = await testHost("process", { spares: 1 });
     const file = join(testFolder(), "go");
     const run = server.trigger("waits", { payload: { file } });
@@ -294,7 +294,10 @@ describe("warm reuse", { timeout: 60_000 }, () => {
   });
 });
 
-/** Code of a task can write to its runtime's channel, so its messages are taken for what they may be: lies about its own run. */
+/**
+ * A task's code can write to its runtime's channel, so the host treats messages as possibly false claims
+ * about the task's own run.
+ */
 describe("a task that reports its end and keeps running", { timeout: 60_000 }, () => {
   it("delays runs of its own environment only, and reports nothing in their name", async () => {
     const { server } = await testHost("process", { concurrency: 2 });
@@ -306,7 +309,7 @@ describe("a task that reports its end and keeps running", { timeout: 60_000 }, (
     const elsewhere = await server.outputOf<{ pid: number }>(
       server.trigger("whoami", { environment: "env00001" }),
     );
-    // It has the process that is not free, and begins when that is.
+    // It is assigned the busy process, and starts when that is free.
     expect(server.isStarted(next)).toBe(false);
     writeFileSync(file, "");
     const { pid } = await server.outputOf<{ pid: number }>(next);
@@ -335,14 +338,14 @@ describe("a task that reports its end and keeps running", { timeout: 60_000 }, (
     expect(server.outcome(second)).toMatchObject({ type: "success", output: "second attempt" });
     expect(server.completed).toHaveLength(2);
     expect(server.journalOf(first)).toEqual([]);
-    // What is logged after that comes after what was logged before.
+    // Later log lines come after earlier ones.
     const last = server.trigger("logs", { payload: { lines: 1 } });
     await server.outcomeOf(last);
     await server.until("the logs of the last run", () => server.logs.get(last.runId));
     expect(server.logs.get(first.runId) ?? []).toEqual([]);
   });
 
-  it("is killed when the run that got its process has no time left to begin", async () => {
+  it("is killed when the lease of the run that got its process is about to expire", async () => {
     const { server, untilMetric } = await testHost("process", { concurrency: 1 });
     const outcome = { type: "success", output: "early", outputType: "text/plain" };
     const never = join(testFolder(), "never");
@@ -351,7 +354,7 @@ describe("a task that reports its end and keeps running", { timeout: 60_000 }, (
     const next = server.trigger("whoami", { leaseMs: 3_000 });
     await server.until("the next run has been taken", () => server.runs.length === 0);
     await untilMetric("runtimes", 0);
-    // The server hands it out again when that lease is over.
+    // The server leases the run again when that lease has ended.
     const { pid } = await server.outputOf<{ pid: number }>(server.handOutAgain(next));
     expect(isAlive(pid)).toBe(true);
     expect(server.started.filter(({ runId }) => runId === next.runId)).toMatchObject([{ token: 2 }]);
@@ -398,7 +401,7 @@ describe("cancellation", { timeout: 60_000 }, () => {
     expect(await server.outputOf(run)).toBe("done");
   });
 
-  it("by the verdict on a heartbeat stops the attempt and reports its end", async () => {
+  it("through the verdict on a heartbeat stops the attempt and reports its end", async () => {
     const server = await testServer();
     server.verdict = (kind) => (kind === "heartbeats" ? "canceled" : "ok");
     await testHost("process", { server, heartbeatMs: 50 });
@@ -448,7 +451,7 @@ describe("leases", { timeout: 60_000 }, () => {
     expect(await metric("attempts_ended_total", '{outcome="lost",code=""}')).toBe(1);
   });
 
-  it("that end before a process is free give the run back, unstarted", async () => {
+  it("that end before a process is free return the run, unstarted", async () => {
     const { server } = await testHost("process", { concurrency: 2 });
     const deploymentId = server.deploy(bundleOf("await new Promise(() => setInterval(() => {}, 1000));"));
     const run = server.trigger("never", { deploymentId, leaseMs: 400 });
@@ -481,7 +484,7 @@ describe("leases", { timeout: 60_000 }, () => {
 });
 
 describe("the server", { timeout: 60_000 }, () => {
-  it("may restart: what ran is reported when it is back, and the next run is taken", async () => {
+  it("may restart: results are reported when it is back, and the next run is accepted", async () => {
     const { server } = await testHost("process");
     const file = join(testFolder(), "go");
     const run = server.trigger("waits", { payload: { file } });
@@ -494,7 +497,7 @@ describe("the server", { timeout: 60_000 }, () => {
     expect(await server.outputOf(server.trigger("echo", { payload: 1 }))).toBe(1);
   });
 
-  it("may answer with errors for a while: everything is reported once it takes it", async () => {
+  it("may answer with errors for a while: everything is reported once it accepts it", async () => {
     const { server } = await testHost("process");
     let failures = 0;
     server.trouble = (path) => {
@@ -516,7 +519,7 @@ describe("the server", { timeout: 60_000 }, () => {
     expect(asked).toBe(3);
   });
 
-  it("may refuse one result: that run fails, the others are not held up", async () => {
+  it("may refuse one result: that run fails, and the others are not delayed", async () => {
     const server = await testServer();
     server.trouble = (path, body) =>
       path.endsWith("/report") && JSON.stringify(body).includes("poison")
@@ -530,7 +533,7 @@ describe("the server", { timeout: 60_000 }, () => {
     expect(outcomes[2]).toMatchObject({ output: "b" });
   });
 
-  it("may end the session: what runs is stopped, and a new session begins", async () => {
+  it("may end the session: executing runs are stopped, and a new session begins", async () => {
     const { metric, server } = await testHost("process");
     const run = server.trigger("waits", { payload: {} });
     await server.startOf(run);
@@ -543,7 +546,7 @@ describe("the server", { timeout: 60_000 }, () => {
     expect(server.hostIds.size).toBe(1);
   });
 
-  it("out of reach for too long: the host stops what it runs, and gives it back when they talk again", async () => {
+  it("may be unreachable for too long: the host stops its runs, and returns them when the server answers again", async () => {
     const { said, server } = await testHost("process", { fenceMs: 3_000 });
     const run = server.trigger("waits", { payload: {} });
     await server.startOf(run);
@@ -555,7 +558,7 @@ describe("the server", { timeout: 60_000 }, () => {
   });
 });
 
-describe("room", { timeout: 60_000 }, () => {
+describe("capacity", { timeout: 60_000 }, () => {
   it("is what the host asks for; full, it only listens", async () => {
     const { server } = await testHost("process", { concurrency: 2 });
     const runs = [1, 2, 3].map(() => server.trigger("waits", { payload: {} }));
@@ -572,7 +575,7 @@ describe("room", { timeout: 60_000 }, () => {
 });
 
 describe("stopping", { timeout: 60_000 }, () => {
-  it("lets attempts end, says goodbye, and frees the folder", async () => {
+  it("lets attempts end, ends its session, and releases the folder", async () => {
     const host = await testHost("process", { drainMs: 30_000 });
     const { dataDir, server } = host;
     const file = join(testFolder(), "go");
@@ -590,7 +593,7 @@ describe("stopping", { timeout: 60_000 }, () => {
     expect(server.sessions.length).toBe(2);
   });
 
-  it("gives back what does not end in time, and kills it", async () => {
+  it("returns runs that do not end in time, and kills them", async () => {
     const host = await testHost("process", { drainMs: 100 });
     const { server } = host;
     const run = server.trigger("ignores-cancel");
@@ -603,7 +606,7 @@ describe("stopping", { timeout: 60_000 }, () => {
     expect(server.goodbyes.length).toBe(1);
   });
 
-  it("gives back runs that come in after it began", async () => {
+  it("returns runs that arrive after it began", async () => {
     const host = await testHost("process", { drainMs: 30_000 });
     const { server } = host;
     const busy = server.trigger("waits", { payload: {} });
@@ -619,7 +622,7 @@ describe("stopping", { timeout: 60_000 }, () => {
 });
 
 describe("metrics", { timeout: 60_000 }, () => {
-  it("report what ran and how it ended, and whether the host is healthy", async () => {
+  it("report runs with their outcomes, and whether the host is healthy", async () => {
     const { metric, metricsUrl, server } = await testHost("process");
     await server.outcomeOf(server.trigger("noop"));
     await server.outcomeOf(server.trigger("exits", { payload: { code: 1 } }));

@@ -81,7 +81,7 @@ describe("the program", { timeout: 60_000 }, () => {
     expect(server.goodbyes.length).toBe(1);
   });
 
-  it("ends at once on the second signal, with all it runs", async () => {
+  it("ends at once on the second signal, with all of its runs", async () => {
     const server = await testServer();
     const host = hostProcess({ apiUrl: server.url, dataDir: testFolder(), args: PROCESSES });
     await host.ready;
@@ -96,7 +96,7 @@ describe("the program", { timeout: 60_000 }, () => {
     process.kill(child, "SIGKILL");
   });
 
-  it("killed: its processes end, and the next start ends what they left behind", async () => {
+  it("when killed, its processes end, and the next start ends what they left behind", async () => {
     const server = await testServer();
     const dataDir = testFolder();
     const first = hostProcess({ apiUrl: server.url, dataDir, args: PROCESSES });

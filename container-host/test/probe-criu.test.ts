@@ -1,4 +1,7 @@
-/** The script that finds out whether CRIU works on a machine, with programs in CRIU's place that behave as it does elsewhere. */
+/**
+ * The script that finds out whether CRIU works on a machine, with programs that behave as CRIU does on other
+ * machines.
+ */
 import { spawnSync } from "node:child_process";
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

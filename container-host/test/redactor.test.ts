@@ -12,18 +12,18 @@ const env = {
 };
 const redactor = new Redactor(env, ["TOKEN", "LONGER", "PEM", "PIN", "NUMBER", "MISSING"]);
 
-describe("what is recorded of a run", () => {
-  it("has no value of a secret", () => {
+describe("records of a run", () => {
+  it("contain no secret values", () => {
     expect(redactor.text("a s3cr3t-token b s3cr3t-token-and-more c visible")).toBe(
       "a [redacted] b [redacted] c visible",
     );
   });
 
-  it("keeps values that are too short to be distinguished from other text", () => {
+  it("keep values that are too short to be distinguished from other text", () => {
     expect(redactor.text("1234 apples")).toBe("1234 apples");
   });
 
-  it("has no part of a value of many lines, in one entry or in several", () => {
+  it("contain no part of a value of many lines, in one entry or in several", () => {
     const entry = (message: string) => ({ time: 1, level: "info" as const, message });
     const entries = redactor.entries([
       entry(`key: ${PEM}`),
@@ -39,7 +39,7 @@ describe("what is recorded of a run", () => {
     ]);
   });
 
-  it("has no value that lies across the entries of one write, however short its lines are", () => {
+  it("contain no value that is spread over the entries of one write, however short its lines are", () => {
     const redactor = new Redactor({ PIN: "ab1\ncd2\nef3" }, ["PIN"]);
     const redacted = (...messages: string[]) =>
       redactor
@@ -55,7 +55,7 @@ describe("what is recorded of a run", () => {
     expect(redacted("ab1", "cd2", "other")).toEqual(["ab1", "cd2", "other"]);
   });
 
-  it("has none in properties, at any depth, nor as a number", () => {
+  it("contain none in properties, at any depth, and none as a number", () => {
     const properties = { a: { b: ["x s3cr3t-token"] }, n: 987654321, ok: true, none: null };
     const [entry] = redactor.entries([{ time: 1, level: "info", message: "m", properties }]);
     expect(entry?.properties).toEqual({
@@ -66,7 +66,7 @@ describe("what is recorded of a run", () => {
     });
   });
 
-  it("has none in errors, and leaves outputs as the task returned them", () => {
+  it("contain none in errors, and leave outputs as the task returned them", () => {
     const error = {
       type: "BUILT_IN_ERROR" as const,
       name: "Error",
@@ -81,7 +81,7 @@ describe("what is recorded of a run", () => {
     expect(redactor.outcome(success)).toEqual(success);
   });
 
-  it("is untouched where nothing is secret", () => {
+  it("are unchanged if nothing is secret", () => {
     const entries = [{ time: 1, level: "info" as const, message: "s3cr3t-token" }];
     expect(new Redactor(env, []).entries(entries)).toBe(entries);
   });

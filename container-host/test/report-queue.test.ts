@@ -40,7 +40,7 @@ const nothing = { started: [], journals: [], completed: [], suspensions: [] };
 const second = () => 1_000;
 
 describe("a report", () => {
-  it("carries how a run was resumed also where it carries its end", () => {
+  it("contains how a run was resumed even if it contains the run's end", () => {
     const queue = new ReportQueue();
     queue.started({ ...start("a"), resumed: { by: "replay" } });
     queue.completed(end("a"));
@@ -50,7 +50,7 @@ describe("a report", () => {
     expect(shown(queue.take(0))).toMatchObject({ started: ["a"], completed: ["a"] });
   });
 
-  it("carries an end without its start where that was not sent yet", () => {
+  it("contains an end without its start if that was not sent yet", () => {
     const queue = new ReportQueue();
     queue.started(start("a"));
     queue.started(start("b"));
@@ -60,7 +60,7 @@ describe("a report", () => {
     expect(queue.bytes).toBe(0);
   });
 
-  it("carries no start that was put back where the end came meanwhile", () => {
+  it("contains no start that was put back if the end arrived meanwhile", () => {
     const queue = new ReportQueue();
     queue.started(start("a"));
     const batch = queue.take(0);
@@ -70,7 +70,7 @@ describe("a report", () => {
     expect(queue.isEmpty).toBe(true);
   });
 
-  it("counts real bytes: not characters, and what JSON adds", () => {
+  it("counts real bytes instead of characters, including what JSON adds", () => {
     const queue = new ReportQueue();
     const output = '"ä\n'.repeat(100_000);
     queue.completed(end("a", output));
@@ -92,7 +92,7 @@ describe("a report", () => {
     expect(shown(queue.take(0))).toEqual({ ...nothing, journals: ["b1"] });
   });
 
-  it("has an item larger than a report for itself alone", () => {
+  it("contains only one item if that is larger than a report", () => {
     const queue = new ReportQueue();
     queue.completed(end("small1"));
     queue.completed(end("large", "x".repeat(9 * MB)));
@@ -126,8 +126,8 @@ describe("a report", () => {
   });
 });
 
-describe("what the server could not take", () => {
-  it("goes behind all that waits, and waits longer each time", () => {
+describe("an item that the server could not accept", () => {
+  it("is moved behind all waiting items, and waits longer each time", () => {
     const queue = new ReportQueue();
     queue.completed(end("broken"));
     const waits = [200, 400, 800];
@@ -145,7 +145,7 @@ describe("what the server could not take", () => {
     expect(queue.dueIn(now)).toBe(0);
   });
 
-  it("never stands before a large result of another", () => {
+  it("never blocks a large result of another run", () => {
     const queue = new ReportQueue();
     for (let n = 0; n < 100; n++) queue.completed(end(`broken${n}`, "x".repeat(100_000)));
     queue.completed(end("large", "x".repeat(9 * MB)));
@@ -160,7 +160,7 @@ describe("what the server could not take", () => {
     expect(sent.indexOf("large")).toBe(100);
   });
 
-  it("keeps the order of its run, and holds up what that run did since", () => {
+  it("keeps the order of its run, and delays that run's later items", () => {
     const queue = new ReportQueue();
     queue.journal(journal("a", 1));
     const batch = queue.take(0);
@@ -173,7 +173,7 @@ describe("what the server could not take", () => {
     expect(queue.isEmpty).toBe(true);
   });
 
-  it("is also a lease that could not be renewed, unless all were renewed since", () => {
+  it("can also be a lease that could not be renewed, unless all were renewed since", () => {
     const queue = new ReportQueue();
     queue.heartbeats([lease("a"), lease("b")]);
     const batch = queue.take(0);
@@ -183,7 +183,7 @@ describe("what the server could not take", () => {
     expect(queue.take(1_000).heartbeats).toEqual([lease("b")]);
   });
 
-  it("is known from the verdicts", () => {
+  it("is identified by the verdicts", () => {
     const batch = {
       ...emptyBatch(),
       started: [start("a"), start("b")].map(pendingOf),
@@ -225,7 +225,7 @@ describe("a report that got no answer", () => {
     expect([queue.bytes, queue.size, queue.isAwaited]).toEqual([0, 0, false]);
   });
 
-  it("is followed by smaller ones, so that one item can't keep all others back", () => {
+  it("is followed by smaller ones, so that one item can't block all others", () => {
     const queue = new ReportQueue();
     for (let n = 0; n < 50; n++) queue.completed(end(`run${n}`));
     const sent = new Set<string>();
@@ -233,7 +233,7 @@ describe("a report that got no answer", () => {
       expect(reports).toBeLessThan(200);
       const batch = queue.take(0, failures);
       const { completed } = shown(batch);
-      // The server fails whenever it sees this one, whatever comes with it.
+      // The server fails whenever it receives this item, whatever else is in the report.
       if (completed.includes("run25")) {
         queue.putBack(batch);
         failures += 1;

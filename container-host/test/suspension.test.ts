@@ -27,7 +27,7 @@ const pidOfNext = async (server: ScriptedServer): Promise<number> =>
 const isReport = (path: string, body: unknown, kind: "journals" | "suspensions"): boolean =>
   path.endsWith("/report") && ((body as Record<string, unknown[]>)[kind]?.length ?? 0) > 0;
 
-/** Holds the reports of a kind back. `held` resolves when there is one. */
+/** Holds back reports of one kind. `held` resolves when there is one. */
 function hold(server: ScriptedServer, kind: "journals" | "suspensions") {
   const held = Promise.withResolvers<void>();
   const released = Promise.withResolvers<void>();
@@ -43,7 +43,7 @@ function hold(server: ScriptedServer, kind: "journals" | "suspensions") {
   return { held: held.promise, release };
 }
 
-/** The host has had time to do what it should not: it answered this often since. */
+/** Waits until the host has had time to do what it should not do: until it has answered this often. */
 async function afterSomeTurns(host: TestHost): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await host.metric("running");
 }
@@ -170,7 +170,7 @@ describe("a suspension that is answered with results", { timeout: 60_000 }, () =
     const again = await server.resume(run);
     const { calls, randoms } = await server.outputOf<Remembered>(again);
     expect(new Set(randoms).size).toBe(1);
-    // Called for the first wait, which went on where it was, and for the replay.
+    // Called for the first wait, which continued in memory, and for the replay.
     expect(calls).toEqual([2, 2, 2]);
     expect(server.suspensions.map(({ verdict, waits }) => [verdict, waits])).toEqual([
       ["resume", [1]],
@@ -263,7 +263,7 @@ describe("a lease that has ended", { timeout: 60_000 }, () => {
   });
 });
 
-describe("a process that ends while its run stands still", { timeout: 60_000 }, () => {
+describe("a process that ends while its run is being suspended", { timeout: 60_000 }, () => {
   async function killedWhileReporting(server: ScriptedServer): Promise<DequeuedRun> {
     const { held, release } = hold(server, "suspensions");
     const run = server.trigger("remembers");
@@ -352,7 +352,7 @@ describe("another host", { timeout: 60_000 }, () => {
 });
 
 describe("a host that stops", { timeout: 60_000 }, () => {
-  it("suspends what only waits, however short, and gives back the rest", async () => {
+  it("suspends runs that only wait, however short, and returns the rest", async () => {
     const host = await testHost("process", { drainMs: 200 });
     const { server } = host;
     const waiting = server.trigger("remembers", { payload: { seconds: 4 } });
@@ -365,7 +365,7 @@ describe("a host that stops", { timeout: 60_000 }, () => {
     expect(server.outcome(working)).toMatchObject({ type: "released" });
   });
 
-  it("lets what works end, and suspends what begins to wait meanwhile", async () => {
+  it("lets executing runs end, and suspends those that begin to wait meanwhile", async () => {
     const host = await testHost("process", { drainMs: 30_000 });
     const { server } = host;
     const file = join(testFolder(), "go");
@@ -382,7 +382,7 @@ describe("a host that stops", { timeout: 60_000 }, () => {
 });
 
 describe("a journal", { timeout: 60_000 }, () => {
-  it("is durable before a step's result is handed out", async () => {
+  it("is durable before a step's result is delivered", async () => {
     const host = await testHost("process");
     const { server } = host;
     const { held, release } = hold(server, "journals");
@@ -414,7 +414,7 @@ describe("a journal", { timeout: 60_000 }, () => {
     expect(server.effects).toEqual(["first", "second"]);
   });
 
-  it("that the server refuses fails the attempt, with its words", async () => {
+  it("that the server refuses fails the attempt with the server's message", async () => {
     const { server } = await testHost("process");
     server.trouble = (path, body) =>
       isReport(path, body, "journals") ? { status: 413, message: "The journal is too large" } : undefined;

@@ -84,7 +84,7 @@ it("sends after a restart what it had received, and nothing stays on disk that w
   const first = open(down);
   const messages = Array.from({ length: 200 }, (_, n) => `line ${n}`);
   for (const message of messages) first.add(runId("1"), message);
-  // As after a kill: nothing was closed, and another process opens the folder.
+  // As after a kill, nothing was closed, and another process opens the folder.
   const server = new Server();
   const second = open(server);
   await second.sender.drained(10_000);
@@ -94,13 +94,13 @@ it("sends after a restart what it had received, and nothing stays on disk that w
   expect(readdirSync(folder)).toEqual([]);
 });
 
-it("drops what is above its bound, counts it, and says so in the run's log where it is missing", async () => {
+it("drops what exceeds its bound, counts it, and says so in the run's log where it is missing", async () => {
   const server = new Server();
   let isDown = true;
   server.answer = () => (isDown ? "down" : undefined);
   const { sender, dropped, add } = open(server, 20_000);
   for (let n = 0; n < 100; n++) add(runId("1"), `${n} ${"x".repeat(100)}`);
-  // Another run has room: no run takes all of the buffer.
+  // There is space for another run, because no run can take the whole buffer.
   add(runId("2"), "of another run");
   const count = dropped.reduce((sum, { logs }) => sum + logs, 0);
   expect(count).toBeGreaterThan(0);
@@ -173,7 +173,7 @@ it("sends for each environment in turn, so one that writes a lot delays no other
   expect(taken.map(({ runId }) => runId)).toContain(runId("1", "quiet000"));
 });
 
-it("gives up what the server refuses, and counts it", async () => {
+it("drops what the server refuses, and counts it", async () => {
   const server = new Server();
   server.answer = () => "refused";
   const { sender, dropped, buffer, add } = open(server);

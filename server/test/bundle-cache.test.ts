@@ -56,7 +56,7 @@ it("keeps no module whose source changed while it was bundled", async () => {
   expect(bundled).toBe(2);
 });
 
-it("makes again what is damaged", async () => {
+it("rebuilds a damaged cache", async () => {
   source("a", "a");
   source("b", "b");
   await write();

@@ -37,7 +37,7 @@ describe("loadSecrets", () => {
     expect(new Set(Object.values(first)).size).toBe(8);
   });
 
-  it("get a key for variables where a folder is older than those, and keep the rest", () => {
+  it("adds a key for variables to an older folder, and keeps the rest", () => {
     const { secretsFile } = openDataDir(folder);
     const { encryptionKeys: _, ...older } = loadSecrets(secretsFile);
     writeFileSync(secretsFile, JSON.stringify(older));
@@ -59,7 +59,7 @@ describe("loadSecrets", () => {
 });
 
 describe("lockDataDir", () => {
-  it("gives the folder to one at a time and names the owner", () => {
+  it("lets one process at a time use the folder and names the owner", () => {
     const unlock = lockDataDir(folder);
     expect(() => lockDataDir(folder)).toThrow(ServerError);
     expect(() => lockDataDir(folder)).toThrow(
@@ -69,7 +69,7 @@ describe("lockDataDir", () => {
     lockDataDir(folder)();
   });
 
-  it("is free again when its owner ended without giving it back", async () => {
+  it("is free again when its owner ended without releasing it", async () => {
     const source = `import { lockDataDir } from ${JSON.stringify(new URL("../src/lock.ts", import.meta.url).href)};
       lockDataDir(${JSON.stringify(folder)});`;
     const owner = new Worker(new URL(`data:text/javascript,${encodeURIComponent(source)}`));

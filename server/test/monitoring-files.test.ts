@@ -17,7 +17,10 @@ it("is a dashboard whose panels all have a query", () => {
     expect([title, targets[0]?.expr]).toEqual([title, expect.any(String)]);
 });
 
-/** Without promtool this would pass without having looked: CI has it (scripts/setup-machine.sh), and says so. */
+/**
+ * Without promtool this would pass without checking anything. CI has it (scripts/setup-machine.sh), and says
+ * so.
+ */
 it.skipIf(!hasPromtool && process.env.ACME_REQUIRE_DOCKER !== "1")(
   "has rules that Prometheus takes (skipped where there is no promtool)",
   () => {

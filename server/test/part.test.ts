@@ -40,7 +40,7 @@ it("starts a part again after it was killed", async () => {
   expect(crashes).toEqual(["was killed by SIGKILL, 200"]);
 });
 
-it("does not start one again that isn't kept alive, and keeps what it said", async () => {
+it("does not restart a part that isn't kept alive, and keeps its output", async () => {
   const { part: watched, crashes } = part('console.error("what went wrong"); process.exit(3)');
   watched.start();
   expect(await watched.ended()).toBe("ended with code 3");
@@ -72,7 +72,7 @@ it("kills a part that doesn't end within its grace period", async () => {
   expect(crashes).toEqual([]);
 });
 
-it("ends what a killed part had started itself", async () => {
+it("ends the processes that a killed part had started", async () => {
   const { part: watched, lines } = part(
     `const { spawn } = require("node:child_process");
     console.log(spawn("sleep", ["1000"], { stdio: "ignore" }).pid); setInterval(() => {}, 1000)`,

@@ -32,7 +32,7 @@ it("are those of the file, and none without one", () => {
   });
 });
 
-it("say which of them can't be", () => {
+it("name the invalid ones", () => {
   expect(() => load("MAIL_ULR=x")).toThrow(/sets MAIL_ULR, which the server does not know.*MAIL_URL/);
   expect(() => load("ADMIN_TOKEN=x")).toThrow(/ADMIN_TOKEN/);
   expect(() => load("NETWORKS=everything")).toThrow(/NETWORKS has "everything"/);

@@ -32,13 +32,13 @@ it("escapes what is not plain text", () => {
   expect(workerdConfig(config)).toContain(String.raw`"say \"hi\" \\ gr\xc3\xbc\xc3\x9f"`);
 });
 
-it("serves the dashboard where it is built", () => {
+it("serves the dashboard if it is built", () => {
   const text = workerdConfig({ ...config, dashboardPath: "/app/dashboard/build" });
   expect(text).toContain('(name = "DASHBOARD", service = "dashboard")');
   expect(text).toContain('(name = "dashboard", disk = (path = "/app/dashboard/build"))');
 });
 
-it("binds a ClickHouse, which may be where the Worker reaches nothing else", () => {
+it("binds a ClickHouse, which may be in a network where the Worker can reach nothing else", () => {
   expect(workerdConfig(config)).not.toContain("clickhouse");
   const plain = workerdConfig({ ...config, clickhouseUrl: "http://10.1.2.3:8123" });
   expect(plain).toContain('(name = "CLICKHOUSE", service = "clickhouse")');

@@ -7,7 +7,7 @@ import { eventually } from "../../../tests/support/eventually.ts";
 export interface HangingEngine {
   /** For DOCKER_HOST. */
   url: string;
-  /** From now on CRIU stops for ever while it holds the processes of a container, or works. */
+  /** Makes CRIU stop for ever while it holds the processes of a container, or work again. */
   hang(on: boolean): void;
   /** Pids of each CRIU that was stopped. */
   stopped(): number[];

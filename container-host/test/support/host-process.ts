@@ -8,16 +8,16 @@ const MAIN = fileURLToPath(new URL("../../src/main.ts", import.meta.url));
 
 export interface HostProcess {
   child: ChildProcess;
-  /** What it said on standard output. */
+  /** Its standard output. */
   lines: string[];
-  /** What it said on standard error. */
+  /** Its standard error. */
   errors(): string;
   /** The parsed ready line; rejects when it ends without one. */
   ready: Promise<{ ready: true; hostId: string; executor: string; metricsUrl: string | null; pid: number }>;
   exited: Promise<{ code: number | null; signal: string | null }>;
 }
 
-/** The host as a program of its own. Killed after the test. */
+/** Starts the host as a separate program. Killed after the test. */
 export function hostProcess(options: {
   apiUrl: string;
   dataDir: string;

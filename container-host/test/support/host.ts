@@ -25,7 +25,7 @@ export async function testServer(): Promise<ScriptedServer> {
 export interface TestHost extends RunningHost {
   server: ScriptedServer;
   dataDir: string;
-  /** What the host had to say. */
+  /** The host's log. */
   said: string[];
   /** The value of a metric, 0 where it has none yet. */
   metric(name: string, labels?: string): Promise<number>;
@@ -38,7 +38,7 @@ export async function testHost(
   executor: "process" | "docker",
   options: Partial<HostOptions> & { server?: ScriptedServer; pressure?: HostExtras["pressure"] } = {},
 ): Promise<TestHost> {
-  // What else the machine does must not decide how many runs the host takes.
+  // Other work of the machine must not determine how many runs the host takes.
   const { server: given, pressure = () => ({ memoryAvailable: 1, loadPerCore: 0 }), ...more } = options;
   const server = given ?? (await testServer());
   const dataDir = options.dataDir ?? testFolder();

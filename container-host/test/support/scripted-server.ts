@@ -43,7 +43,7 @@ export interface RunOptions {
   runId?: string;
 }
 
-/** What a host said of a run that only waits, and what it was answered. */
+/** A host's report about a run that only waits, and the response. */
 export interface ReportedSuspension extends RunSuspension {
   hostId: string;
   verdict: SuspensionVerdict["verdict"];
@@ -57,14 +57,14 @@ interface Poll {
 let lastRun = 0;
 
 /**
- * The server's side of the host protocol, as a script: it hands out the runs it is given, and keeps the reports
- * it receives. It checks requests against the contract. It keeps journals as a queue does, and decides nothing
- * else that a queue decides.
+ * The server's side of the host protocol, as a script: it leases the runs that it is given, and keeps the
+ * reports that it receives. It checks requests against the contract. It keeps journals as a queue does, and
+ * makes none of a queue's other decisions.
  */
 export class ScriptedServer {
   /** By host id: the hash of its credential. */
   readonly registered = new Map<string, string>();
-  /** Registrations that were asked for, accepted or not. */
+  /** Requested registrations, accepted or not. */
   readonly registrations: RegisterHostBody[] = [];
   readonly revoked = new Set<string>();
   /** Hosts that answered for each run's logs: the tokens that they showed. */
@@ -91,18 +91,21 @@ export class ScriptedServer {
   readonly suspensions: ReportedSuspension[] = [];
   /** Saved processes that hosts asked about. */
   readonly keptCheckpoints: KeptCheckpoint[] = [];
-  /** What tasks did to the world, in order: the names they posted to `/effect/NAME`. */
+  /** Side effects of tasks, in order: the names that they posted to `/effect/NAME`. */
   readonly effects: string[] = [];
   /** Verdict on a lease; by default "ok". */
   verdict: (
     kind: "started" | "journals" | "completed" | "heartbeats",
     lease: { runId: string; token: number },
   ) => LeaseVerdict = () => "ok";
-  /** Decides a suspension instead of what a queue does: "resume" where something it waits for is over, else "suspended". */
+  /**
+   * Decides a suspension instead of the queue's rule: "resume" if something that the run waits for is
+   * complete, otherwise "suspended".
+   */
   suspend: (suspension: RunSuspension) => SuspensionVerdict | undefined = () => undefined;
   /** Whether a saved process is still of use; by default it is. */
   keep: (kept: KeptCheckpoint) => CheckpointVerdict = () => "keep";
-  /** A request is dealt with when this is over. */
+  /** Requests are answered after this has resolved. */
   delay: (path: string, body: unknown) => Promise<void> | undefined = () => undefined;
   /** Answers a request instead of the protocol: a status with a message, or "hang up". */
   trouble: (path: string, body: unknown) => { status: number; message: string } | "hang up" | undefined =
@@ -123,7 +126,7 @@ export class ScriptedServer {
     return this;
   }
 
-  /** As after a crash: open connections break. It can listen again. */
+  /** Breaks open connections, as after a crash. It can listen again. */
   async close(): Promise<void> {
     this.#server.closeAllConnections();
     await new Promise((resolve) => this.#server.close(resolve));
@@ -192,7 +195,7 @@ export class ScriptedServer {
     };
   }
 
-  /** Hands a run to the next poll that has room. */
+  /** Leases a run to the next poll that asks for one. */
   trigger(taskId: string, options: RunOptions = {}): DequeuedRun {
     const run = this.run(taskId, options);
     this.give(run);
@@ -209,7 +212,7 @@ export class ScriptedServer {
     this.#pump();
   }
 
-  /** Answers every pending poll that its session is over. */
+  /** Answers every pending poll that its session has ended. */
   endSession(): void {
     for (const poll of [...this.polls]) poll.answer([], [], true);
   }
@@ -251,8 +254,8 @@ export class ScriptedServer {
   }
 
   /**
-   * Hands a suspended run out again. What it waits for is over; with `results` only those operations are.
-   * `checkpoint`: replaces the reported one.
+   * Leases a suspended run again. Everything that it waits for is complete, or, with `results`, only those
+   * operations. `checkpoint`: replaces the reported one.
    */
   async resume(
     run: DequeuedRun,
@@ -266,7 +269,7 @@ export class ScriptedServer {
     return this.handOutAgain(run, checkpoint);
   }
 
-  /** A lease that ended is followed by another, with what the journal has. */
+  /** Leases a run again after its lease ended, with its journal. */
   handOutAgain(run: DequeuedRun, checkpoint?: CheckpointRef | null): DequeuedRun {
     const journal = structuredClone(this.journalOf(run));
     const again = { ...run, token: run.token + 1, resume: { journal, checkpoint } };
@@ -294,7 +297,7 @@ export class ScriptedServer {
     return this.until(`the outcome of ${run.runId}`, () => this.outcome(run));
   }
 
-  /** The output of a run that has to succeed. */
+  /** Returns the output of a run that must succeed. */
   async outputOf<T>(run: { runId: string }): Promise<T> {
     const outcome = await this.outcomeOf(run);
     if (outcome.type !== "success") throw new Error(`The run did not succeed: ${JSON.stringify(outcome)}`);
@@ -310,7 +313,7 @@ export class ScriptedServer {
     await this.until(`the start of ${run.runId}`, () => this.isStarted(run));
   }
 
-  /** Resolves with what `find` gives as soon as it gives something; looked at after every request. */
+  /** Resolves with the result of `find` once there is one; checked after every request. */
   async until<T>(what: string, find: () => T | undefined | false | null, timeoutMs = 30_000): Promise<T> {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
@@ -475,7 +478,7 @@ export class ScriptedServer {
     json(response, 200, answer);
   }
 
-  /** Returns the result that stands. */
+  /** Returns the result that takes effect. */
   #setResult({ runId }: { runId: string }, number: number, result: OperationResult): OperationResult {
     const entry = this.journals.get(runId)?.get(number);
     if (!entry) throw new Error(`Run ${runId} has no operation ${number}`);
@@ -483,7 +486,7 @@ export class ScriptedServer {
     return entry.result;
   }
 
-  /** What is known stays. */
+  /** Known fields are kept. */
   #keepJournal({ runId, entries }: Report["journals"][number]): void {
     const journal = this.journals.get(runId) ?? new Map<number, JournalEntry>();
     this.journals.set(runId, journal);
