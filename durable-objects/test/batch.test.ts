@@ -14,7 +14,7 @@ import { bindings, Scene } from "./scene.ts";
 const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey);
 const DECLARATION = { concurrencyLimit: null };
 
-/** A batch of its own in a scene's environment. */
+/** Creates a batch in a scene's environment. */
 class Batch {
   readonly scene: Scene;
   readonly id: string;
@@ -103,7 +103,7 @@ const runsIn = (queueKey: string): Promise<string[]> =>
       .map(({ id }) => id),
   );
 
-/** Runs everything that is queued in the scene to its end; `succeeds` says how each ends. */
+/** Runs everything that is queued in the scene to its end; `succeeds` decides how each run ends. */
 async function drain(scene: Scene, succeeds: (run: DequeuedRun) => boolean = () => true) {
   for (;;) {
     const { runs } = await scene.poll();
@@ -188,7 +188,7 @@ describe("a batch", () => {
     expect(left).toEqual([]);
   });
 
-  it("creates nothing before all items are here", async () => {
+  it("creates nothing before all items have arrived", async () => {
     const scene = await new Scene().deploy();
     const batch = new Batch(scene);
     await batch.create(3);
@@ -310,7 +310,7 @@ describe("a batch", () => {
     });
   });
 
-  it("that is canceled cancels its runs; before its items are all here it has none, and keeps none of them", async () => {
+  it("that is canceled cancels its runs; before all items have arrived it has none, and it keeps no items", async () => {
     const scene = await new Scene().deploy();
     const sealed = new Batch(scene);
     await sealed.create(2);
@@ -363,7 +363,7 @@ describe("a batch", () => {
 });
 
 describe("a batch whose object died", () => {
-  /** What the object does until its first commit with all items, and nothing after it. */
+  /** Does what the object does until its first commit with all items, and nothing after it. */
   async function sealedAndDead(scene: Scene, triggers: (batch: Batch) => TriggerItem[]) {
     const batch = new Batch(scene);
     const items = triggers(batch);
@@ -395,7 +395,7 @@ describe("a batch whose object died", () => {
     expect(await batch.runs()).toEqual(items.map(({ runId }) => runId));
   });
 
-  it("after some were created, and some of those were over, creates the others only", async () => {
+  it("after some were created, and some of those had ended, creates only the others", async () => {
     const scene = await new Scene().deploy();
     const { batch, items } = await sealedAndDead(scene, (own) =>
       Array.from({ length: 30 }, (_, n) => own.trigger(n)),

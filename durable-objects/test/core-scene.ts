@@ -68,7 +68,7 @@ export class CoreScene {
     return this.commit((q) => attemptCompleted(q, report));
   }
 
-  /** Moves the clock and does everything that is due then. */
+  /** Moves the clock and performs everything that is due then. */
   passes(ms: number): void {
     this.now += ms;
     while (this.commit((q) => runTimers(q)));

@@ -11,7 +11,7 @@ const queueOf = (queueKey: string) => bindings.QUEUE.getByName(queueKey);
 
 type Debounce = NonNullable<TriggerItem["debounce"]>;
 
-/** As the Worker triggers: into the scene's queue, with the keys' home in the queue of the task. */
+/** Triggers as the Worker does: into the scene's queue, while the task's queue holds the keys. */
 async function trigger(
   scene: Scene,
   payload: string,
@@ -40,7 +40,7 @@ async function start(scene: Scene, runId: string): Promise<void> {
 }
 
 describe("debounced triggers", () => {
-  it("are one run, that each of them moves, with the payload of the first", async () => {
+  it("become one run, which each of them moves, with the payload of the first", async () => {
     const scene = new Scene();
     const first = await trigger(scene, '"first"');
     const before = await scene.run(first.runId);
@@ -54,7 +54,7 @@ describe("debounced triggers", () => {
     expect((await scene.run(first.runId)).delayUntil).toBe(run.delayUntil);
   });
 
-  it("of the trailing mode have what the last of them says, and keep what it does not say", async () => {
+  it("in trailing mode use the values of the last one, and keep those that it does not set", async () => {
     const scene = new Scene();
     const said = { tags: ["one"], metadata: '{"n":1}', maxAttempts: 2, maxDuration: 10 };
     const { runId } = await trigger(scene, '"first"', { trailing: true }, said);
@@ -74,7 +74,7 @@ describe("debounced triggers", () => {
     });
   });
 
-  it("have a new run once the earlier one waits for a slot", async () => {
+  it("create a new run once the earlier one waits for a slot", async () => {
     const scene = new Scene();
     const { runId } = await trigger(scene, '"first"');
     await start(scene, runId);
@@ -84,7 +84,7 @@ describe("debounced triggers", () => {
     expect(await trigger(scene, '"third"')).toEqual({ runId: next.runId, cached: true });
   });
 
-  it("have a new run when the earlier one has waited as long as it may", async () => {
+  it("create a new run when the earlier one has waited for the maximum time", async () => {
     const scene = new Scene();
     const { runId } = await trigger(scene, '"first"', { maxDelayMs: 90_000 });
     const before = await scene.run(runId);
@@ -140,7 +140,7 @@ describe("debounced triggers", () => {
     expect(await scene.run(runId)).toMatchObject({ status: "DELAYED", payload: '"here"' });
   });
 
-  it("with an idempotency key: that stands for the run they became part of", async () => {
+  it("with an idempotency key: the key refers to the run that they became part of", async () => {
     const scene = new Scene();
     for (const one of [scene, scene.another("other")]) {
       const { runId } = await trigger(scene, '"first"');

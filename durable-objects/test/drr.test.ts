@@ -21,7 +21,7 @@ describe("deficit round robin", () => {
     );
   });
 
-  it("does not let a flow that was alone save up: a newcomer has its share at once", () => {
+  it("does not let a lone flow accumulate credit: a newcomer gets its share at once", () => {
     const turns = new DeficitRoundRobin();
     turns.set("early", 100_000);
     for (let n = 0; n < 10; n++) expect(turns.take(10)).toEqual(new Map([["early", 10]]));
@@ -34,7 +34,7 @@ describe("deficit round robin", () => {
     );
   });
 
-  it("hands out no more than is ready or asked for", () => {
+  it("picks no more than is ready or requested", () => {
     const turns = new DeficitRoundRobin();
     turns.set("a", 2);
     turns.set("b", 1);

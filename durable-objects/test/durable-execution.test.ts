@@ -59,12 +59,12 @@ describe("a suspended run", () => {
     expect(await scene.run(run.runId)).toMatchObject({ status: "COMPLETED_SUCCESSFULLY", attempts: 1 });
   });
 
-  it("has the values that were recorded during its wait, which are sent after the wait itself", async () => {
+  it("keeps the values that were recorded during its wait, which are sent after the wait itself", async () => {
     const scene = await new Scene().deploy();
     const until = Date.now() + HOUR;
     const first = entry(0, { until, values: { now: [5] } });
     const grown = entry(0, { until, values: { now: [5], tail: { uuid: ["a"], after: [] } } });
-    // An entry without values says nothing about them.
+    // An entry without values does not change them.
     const run = await suspended(scene, [first, grown, entry(0, { until })]);
     await timePasses(scene, run.runId);
     const [again] = (await scene.poll()).runs as [DequeuedRun];
@@ -117,7 +117,7 @@ describe("a suspended run", () => {
     expect((await scene.run(run.runId)).status).toBe("EXECUTING");
   });
 
-  it("is woken once by many completions at one moment, and the first result of each stands", async () => {
+  it("is woken once by many completions at one moment, and the first result of each is kept", async () => {
     const scene = await new Scene().deploy();
     const entries = Array.from({ length: 20 }, (_, n) =>
       entry(n, { kind: "run", name: "c", target: `run_${n}` }),
@@ -140,7 +140,7 @@ describe("a suspended run", () => {
     expect((await scene.poll({ waitMs: 100 })).runs).toEqual([]);
   });
 
-  it("hands out its checkpoint until it is reported as started", async () => {
+  it("offers its checkpoint until it is reported as started", async () => {
     const scene = await new Scene().deploy();
     const run = await started(scene);
     await scene.report({ journal: { run, entries: [entry(0, { until: Date.now() + HOUR })] } });

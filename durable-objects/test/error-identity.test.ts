@@ -12,7 +12,7 @@ const failure = (message: string, stackTrace = "", name = "Error"): TaskRunError
 
 const fingerprintOf = (error: TaskRunError, task = "send-email") => identifyError(error, task).fingerprint;
 
-describe("what of a message identifies an error", () => {
+describe("the part of a message that identifies an error", () => {
   it.each([
     ["Timed out after 5000 ms", "Timed out after <number> ms"],
     ["Took 1,204.5 s", "Took <number> s"],
@@ -77,7 +77,7 @@ describe("a fingerprint", () => {
     expect(new Set(prints).size).toBe(prints.length);
   });
 
-  it("is made of every kind of error", () => {
+  it("exists for every kind of error", () => {
     const errors: TaskRunError[] = [
       { type: "STRING_ERROR", raw: "no luck 7" },
       { type: "CUSTOM_ERROR", raw: '{"message":"no luck 7"}' },

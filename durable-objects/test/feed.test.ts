@@ -1,4 +1,4 @@
-/** A run's feed: what is stored once however often it is sent, and who hears of it. */
+/** A run's feed: items are stored once however often they are sent, and watchers are notified. */
 import { runDurableObjectAlarm, runInDurableObject } from "cloudflare:test";
 import { DEFAULTS, newRunId } from "@acme/sdk/contract";
 import { afterEach, expect, it, vi } from "vitest";
@@ -23,7 +23,7 @@ it("a batch of log lines that is sent again, because its answer was lost, is sto
   await feed.appendLogs(1, [line("a"), line("b")], batch(0));
   await feed.appendLogs(1, [line("a"), line("b")], batch(0));
   await feed.appendLogs(1, [line("c")], batch(3));
-  // Late: the host has given it up or has had its answer since.
+  // Late: the host has given up or has been answered since.
   await feed.appendLogs(1, [line("a"), line("b")], batch(0));
   // The next attempt, and a host that knows no batches.
   await feed.appendLogs(2, [line("d")], batch(0, "host-1 2"));
@@ -110,7 +110,7 @@ it("keeps a watcher that is added while the feed learns that there are none", as
   await vi.waitFor(() => expect(forget).toHaveBeenCalledOnce());
 });
 
-/** The object is gone at once, with all that it had in memory and had begun. */
+/** Aborts the object, with everything in its memory and in progress. */
 const die = (feed: DurableObjectStub) =>
   runInDurableObject(feed, (_, ctx) => ctx.abort("it dies")).catch(() => {});
 
@@ -144,7 +144,7 @@ it("sends items that it had stored but not sent when it died, even if it is not 
   await die(feed());
   feedsCutOff.clear();
   await vi.waitFor(() => expect([known("logs"), known("stream")]).toEqual([2, 1]), { timeout: 10_000 });
-  // Of the log it is said where it ends: the client asks for what it lacks.
+  // For the log, only its end is sent: the client requests what it lacks.
   expect(last("logs")).toMatchObject({ previous: 2, lines: [] });
   expect(last("stream")).toMatchObject({ previous: 0, records: [{ seq: 1, chunk: "b" }] });
   // The feed is kept for as long as before.

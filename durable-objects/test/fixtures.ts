@@ -10,7 +10,7 @@ export const plainEnvironment = (key: string, id = "env_1"): EnvironmentRef => (
   organization: { id: "o", slug: "o", name: "O" },
 });
 
-/** A run of a known task that asks for nothing in particular. */
+/** A run of a known task without special options. */
 export const plainItem = (runId: string, task = "task"): TriggerItem => ({
   runId,
   task,

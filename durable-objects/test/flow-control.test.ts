@@ -6,7 +6,7 @@ import { bindings, Scene } from "./scene.ts";
 
 const HOUR = 3_600_000;
 
-/** Triggers runs with these keys, as one who knows that the first deployment declares these limits. */
+/** Triggers runs with these keys, as a caller that knows the limits of the first deployment. */
 async function triggerMany(
   scene: Scene,
   limits: QueueDeclaration,
@@ -48,7 +48,7 @@ describe("the concurrency of a queue", () => {
     expect(await scene.pollAll()).toHaveLength(1);
   });
 
-  it("overridden stays so through triggers, evictions and deployments, until it is reset to what was declared last", async () => {
+  it("stays overridden through triggers, evictions and deployments, until it is reset to the last declared value", async () => {
     const scene = await new Scene().deploy();
     await triggerMany(scene, { concurrencyLimit: 1 }, times(5, undefined));
     await change(scene, { type: "override", limits: { concurrencyLimit: 3 } });
@@ -86,7 +86,7 @@ describe("a paused queue", () => {
     expect(await scene.pollAll()).toHaveLength(2);
   });
 
-  it("that nothing was ever triggered in is paused all the same", async () => {
+  it("is paused even if nothing was ever triggered in it", async () => {
     const scene = await new Scene().deploy();
     await change(scene, { type: "pause", paused: true });
     await triggerMany(scene, {}, [undefined]);
@@ -132,7 +132,7 @@ describe("an environment", () => {
 });
 
 describe("a rate limit", () => {
-  it("holds back what is beyond it, also after evictions of every object; raised, it lets that start at once", async () => {
+  it("holds back runs beyond it, also after evictions of every object; once raised, it lets them start at once", async () => {
     const scene = await new Scene().deploy();
     const rateLimit = { limit: 2, period: HOUR, burst: 2 };
     await triggerMany(scene, { rateLimit }, times(5, undefined));
@@ -167,7 +167,7 @@ describe("a rate limit", () => {
     expect((await scene.poll({ waitMs: 5_000 })).runs).toHaveLength(1);
   });
 
-  it("of each key holds for that key alone", async () => {
+  it("of each key applies to that key alone", async () => {
     const scene = await new Scene().deploy();
     const limits = { rateLimitPerKey: { limit: 1, period: HOUR } };
     await triggerMany(scene, limits, ["a", "a", "b", undefined, undefined]);
@@ -194,7 +194,7 @@ describe("a rate limit", () => {
 });
 
 describe("a full queue", () => {
-  it("refuses more, counts what is delayed too, and takes the same trigger again", async () => {
+  it("refuses more, counts delayed runs too, and accepts a repeated trigger", async () => {
     const scene = await new Scene().deploy();
     const declaration = { sizeLimit: 2, promotion: 1 };
     const delayed = scene.item({ delayUntil: Date.now() + HOUR });
@@ -221,7 +221,7 @@ describe("weights", () => {
 });
 
 describe("a trigger's options", () => {
-  it("decides the order: a head start in seconds, and else the oldest first", async () => {
+  it("decide the order: a head start in seconds, and otherwise the oldest first", async () => {
     const scene = await new Scene().deploy({ concurrencyLimit: 1 });
     await change(scene, { type: "pause", paused: true });
     const ids: string[] = [];

@@ -1,4 +1,4 @@
-/** What the live side of an environment does with slow clients, expired tokens, sleep, and queues that fail. */
+/** How the live side of an environment handles slow clients, expired tokens, sleep, and failing queues. */
 import {
   LIVE_CLOSE,
   LIVE_LIMITS,
@@ -72,26 +72,26 @@ class Socket implements LiveSocket {
   }
 }
 
-/** What the owners and the query side have, and which queues can't be reached. */
+/** The data of the owners and of the query side, and the queues that can't be reached. */
 let runs: Map<string, RunRecord>;
 let away: boolean;
-/** Calls that failed because a queue is away. */
+/** Calls that failed because a queue was unreachable. */
 let refusals: number;
 let interests: LiveInterest[];
-/** Of the one log that there is. */
+/** The lines of the only log. */
 let lastLine: number;
-/** Of the one stream that there is. */
+/** The records of the only stream. */
 let records: StreamRecord[];
 let now: number;
 let principals: Map<string, LivePrincipal>;
 let valid: boolean;
-/** Owners answer after this. */
+/** Owners answer after this promise. */
 let beforeReading: Promise<void>;
 let checks: number;
 let listings: number;
 let counts: LiveEnvironment["counts"];
 
-/** Names the life of the hub. */
+/** Identifies the life of the hub. */
 let life: string;
 
 const noTables = { exec: () => [], transaction: <T>(work: () => T) => work() };
@@ -188,7 +188,7 @@ describe("a client that lags", () => {
     const other = await connected();
     await subscribe(other, { kind: "runs" });
     change(record(1, { version: 10_000, status: "EXECUTING" }));
-    // Everybody else has it by now.
+    // All other clients have it by now.
     await settled(() => expect(other.of("changes").at(-1)?.runs[0]?.position).toBe(10_000));
     expect(socket.messages.length).toBe(before);
     await hub.message(socket, JSON.stringify({ type: "ack", count: before }));
@@ -197,7 +197,7 @@ describe("a client that lags", () => {
     expect(socket.saved?.behind).toBe(false);
   });
 
-  it("is sent no more than it has room for, and is closed if it never reads", async () => {
+  it("is sent no more than it can take, and is closed if it never reads", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs", data: true });
     const payload = JSON.stringify("x".repeat(WINDOW_CHARACTERS / 4));
@@ -330,7 +330,7 @@ describe("a connection of before this object was put to sleep", () => {
 });
 
 describe("a position", () => {
-  it("brings what changed since, in the same life of the object, and a snapshot in another", async () => {
+  it("yields the changes since then in the same life of the object, and a snapshot in another", async () => {
     const first = await connected();
     await subscribe(first, { kind: "runs" });
     change(record(1));
@@ -350,7 +350,7 @@ describe("a position", () => {
 
 describe("a token", () => {
   const short: LivePrincipal = { ...everything, scopes: ["read:tags:t"], expiresAt: 1_001_000 };
-  it("that expires stops what is sent until another one comes, and loses nothing", async () => {
+  it("that expires stops messages until another one arrives, and loses nothing", async () => {
     const socket = await connected(short);
     await subscribe(socket, { kind: "runs", filter: { tags: ["t"] } });
     now += 2_000;
@@ -366,7 +366,7 @@ describe("a token", () => {
     });
   });
 
-  it("of less rights ends what it does not allow, and one of another environment the connection", async () => {
+  it("with fewer rights ends what it does not allow, and one of another environment ends the connection", async () => {
     const socket = await connected(short);
     await subscribe(socket, { kind: "runs", filter: { tags: ["t"] } });
     principals.set("less", { ...short, scopes: ["read:tags:other"] });
@@ -399,7 +399,7 @@ describe("a token", () => {
     expect(socket.of("changes")).toEqual([]);
   });
 
-  it("that is still valid after a long silence gets what came while that was found out", async () => {
+  it("that is still valid after a long silence gets the changes that arrived during the check", async () => {
     const socket = await connected();
     await subscribe(socket, { kind: "runs" });
     now += 61_000;
@@ -437,7 +437,7 @@ describe("a list that a run may leave", () => {
   const executing = { kind: "runs", filter: { statuses: ["EXECUTING"] } };
   const removed = (socket: Socket) => socket.of("changes").flatMap((message) => message.removed);
 
-  it("reports that it did, and nothing of runs that were never in it", async () => {
+  it("reports that it left, and nothing about runs that were never in the list", async () => {
     const socket = await connected();
     runs.set(runId(1), record(1, { status: "EXECUTING" }));
     hub.runsChanged(QUEUE, [record(1, { status: "EXECUTING" })], life);
@@ -515,7 +515,7 @@ describe("a list that a run may leave", () => {
     await subscribe(first, executing);
     change(record(1, { version: 3, status: "EXECUTING" }));
     hub.closed(first);
-    // The queue hears that nobody listens, and keeps the run's end to itself.
+    // The queue learns that nobody listens, and does not send the run's end.
     hub.runsChanged(QUEUE, [], life);
     runs.delete(runId(1));
     const later = await connected();
@@ -587,7 +587,7 @@ it("costs a queue the same with 1,000 watchers as with one", async () => {
   expect(asked[1]).toEqual(asked[0]);
 });
 
-it("reads and writes a list once for all who come while nothing changes", async () => {
+it("reads and writes a list once for all clients that connect while nothing changes", async () => {
   runs.set(runId(1), record(1));
   listings = 0;
   const sockets: Socket[] = [];
@@ -605,7 +605,7 @@ it("reads and writes a list once for all who come while nothing changes", async 
   expect(later.of("snapshot")[0]?.runs.map(({ id }) => id)).toEqual([runId(2), runId(1)]);
 });
 
-it("takes no rows that were meant for another life of it: they may be older than what that one had", async () => {
+it("accepts no rows that were meant for another life of it: they may be older than that life's rows", async () => {
   const socket = await connected();
   await subscribe(socket, { kind: "runs" });
   expect(hub.runsChanged(QUEUE, [record(1)], "another life")).toMatchObject({ life, all: true });
@@ -624,7 +624,7 @@ describe("the counts of the environment", () => {
       change(record(1));
       await vi.advanceTimersByTimeAsync(3_000);
       expect(socket.of("environment").at(-1)?.environment.counts).toEqual({ QUEUED: 1 });
-      // The query side was away for a while.
+      // The query side was unreachable for a while.
       await vi.advanceTimersByTimeAsync(10_000);
       counts = {};
       await vi.advanceTimersByTimeAsync(60_000);
@@ -650,7 +650,7 @@ describe("the query side and the owners", () => {
     expect(later.of("snapshot").at(-1)?.runs).toEqual([]);
   });
 
-  it("are asked again where a queue is away", async () => {
+  it("are asked again if a queue is unreachable", async () => {
     runs.set(runId(1), record(1));
     const socket = await connected();
     await subscribe(socket, { kind: "run", runId: runId(1) });
@@ -668,7 +668,7 @@ describe("the query side and the owners", () => {
     expect(hub.runsChanged(QUEUE, [], life)).toMatchObject({ all: true });
     hub.closed(socket);
     expect(hub.runsChanged(QUEUE, [], life)).toMatchObject({ all: false, runs: [] });
-    // From now on this queue keeps silent; whoever comes next makes it speak before the list is read.
+    // From now on this queue sends nothing; the next client makes it send again before the list is read.
     interests = [];
     await subscribe(await connected(), { kind: "runs" });
     expect(interests).toMatchObject([{ all: true }]);
@@ -716,7 +716,7 @@ describe("a stream", () => {
 
   beforeEach(() => runs.set(runId(1), record(1, { status: "EXECUTING" })));
 
-  it("brings what exists and what comes, from a position or the latest, and ends with its run", async () => {
+  it("delivers existing and new records, from a position or the latest, and ends with its run", async () => {
     write(5);
     const [all, late, latest] = [await connected(), await connected(), await connected()];
     await subscribe(all, stream);

@@ -1,4 +1,4 @@
-/** What a queue sends to those who watch it: nothing where nobody does, each change where somebody may lack it. */
+/** What a queue sends to its watchers: nothing without watchers, and each change that a watcher may lack. */
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LiveInterest } from "../src/live/rpc.ts";
 import { LiveNotifier } from "../src/queue/live-notifier.ts";
@@ -10,7 +10,7 @@ const END = Number.MAX_SAFE_INTEGER;
 /** The queue: each run has the version of its last change. */
 let runs: Map<string, number>;
 let version: number;
-/** What is stored of how far rows were projected. */
+/** The stored position up to which rows were projected. */
 let stored: ProjectionCursor;
 let calls: { rows: string[]; life: string | null }[];
 let interest: LiveInterest;
@@ -90,7 +90,7 @@ describe("without listeners", () => {
     expect(sent()).toEqual([]);
   });
 
-  it("somebody who comes gets what the query side lacks", async () => {
+  it("a new listener gets what the query side lacks", async () => {
     change("a");
     await pass(1_000);
     project();
@@ -110,8 +110,8 @@ describe("without listeners", () => {
   });
 });
 
-describe("where somebody listens", () => {
-  it("changes of a moment go in one call, of each run the latest state only", async () => {
+describe("with listeners", () => {
+  it("changes of one moment are sent in one call, with only the latest state of each run", async () => {
     change("first");
     await pass(200);
     calls = [];

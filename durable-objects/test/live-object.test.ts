@@ -1,4 +1,4 @@
-/** The object that holds the sockets: how many there may be, and whose are closed. */
+/** The object that holds the sockets: how many are allowed, and which are closed. */
 import { runDurableObjectAlarm } from "cloudflare:test";
 import { LIVE_CLOSE } from "@acme/sdk/contract/live";
 import { afterEach, expect, it, vi } from "vitest";
@@ -33,7 +33,7 @@ it("closes idle sockets only of a person who is no longer a member", async () =>
   const key = (await connect("member01", "key k")) as Client;
   overProofs.add("session 1 user_1");
   const stub = bindings.LIVE.getByName("member01");
-  // In time the object wakes by itself: the alarm is set.
+  // The object will wake by itself: the alarm is set.
   expect(await runDurableObjectAlarm(stub)).toBe(true);
   await settled(() => expect(gone.closed?.code).toBe(LIVE_CLOSE.unauthorized));
   expect(gone.messages.at(-1)).toMatchObject({ type: "error", status: 401, code: "invalid_api_key" });

@@ -43,7 +43,10 @@ class Shared {
     );
   }
 
-  /** Finishes all that executes until nothing is left. Returns the most that executed at once and the order of the queues. */
+  /**
+   * Finishes all executing runs until none is left. Returns the maximum number that executed at once and the
+   * order of the queues.
+   */
   async drain(count: number): Promise<{ most: number; queues: string[] }> {
     let most = 0;
     const queues: string[] = [];
@@ -206,7 +209,7 @@ describe("a concurrency limit that several queues share", () => {
     });
   });
 
-  it("holds over the partitions of a queue too", async () => {
+  it("applies over the partitions of a queue too", async () => {
     await shared.deploy([{ name: "api", total: 2 }]);
     const { scene } = shared;
     const split = { promotion: 1, partitions: 2 };

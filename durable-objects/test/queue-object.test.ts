@@ -45,7 +45,7 @@ describe("a run", () => {
     expect((await scene.run(runId)).status).toBe("PENDING");
   });
 
-  it("asked of a queue that nothing was triggered in is not there, and nothing is created by asking", async () => {
+  it("does not exist in a queue without triggers, and a request for it creates nothing", async () => {
     const scene = new Scene();
     expect(await scene.queue.retrieveRun(scene.key, scene.item().runId)).toBeNull();
     const tables = await runInDurableObject(scene.queueStub, (_, state) =>
@@ -250,7 +250,7 @@ describe("a deployment", () => {
 });
 
 describe("the query side", () => {
-  it("follows, and catches up after it was away", async () => {
+  it("follows, and catches up after it was unreachable", async () => {
     const scene = await new Scene().deploy();
     querySide.away = true;
     const runId = await scene.trigger();

@@ -12,7 +12,7 @@ const limits = fc
   })
   .map(({ limit, burst, periodPerStart }): RateLimit => ({ limit, burst, period: limit * periodPerStart }));
 
-/** Starts all that is allowed at each of these times. */
+/** Starts as many as allowed at each of these times. */
 function startsAt(limit: RateLimit, times: number[]): number[] {
   const rate = rateOf(limit);
   let tat = 0;
@@ -43,7 +43,7 @@ describe("a rate limit", () => {
     );
   });
 
-  it("is used up: who asks each time it says starts `limit` runs a period", () => {
+  it("is fully used: a caller that asks at each announced time starts `limit` runs per period", () => {
     fc.assert(
       fc.property(limits, (limit) => {
         const rate = rateOf(limit);

@@ -24,7 +24,7 @@ import { plainEnvironment, plainItem } from "./fixtures.ts";
 
 export const bindings: ObjectBindings = env;
 
-/** One environment of its own with one task's queue, and hosts that ask for its runs. */
+/** A separate environment with one task's queue, and hosts that poll for its runs. */
 export class Scene {
   readonly ref: QueueRef;
   readonly hostId = `host-${randomBase36(8)}`;
@@ -96,15 +96,15 @@ export class Scene {
   }
 
   async trigger(changes: Partial<TriggerItem> = {}, concurrencyLimit: number | null = null): Promise<string> {
-    // As one who knows what the first deployment says.
+    // Triggers as a caller that knows the first deployment's declarations.
     const declaration = { concurrencyLimit, promotion: 1 };
     const [result] = await this.queue.triggerRuns(this.ref, declaration, [this.item(changes)]);
     return (result as { runId: string }).runId;
   }
 
   /**
-   * What a poll brings this host; with `max` 0 only notices. All scenes share the one dispatcher: what other tests left
-   * queued is put aside.
+   * Returns the result of a poll for this host; with `max` 0 only notices. All scenes share one dispatcher,
+   * so runs that other tests left queued are ignored.
    */
   async poll(options: { max?: number; waitMs?: number; sessionId?: string } = {}) {
     const { max = 100, waitMs = 500, sessionId = "session-1" } = options;
@@ -123,7 +123,9 @@ export class Scene {
     }
   }
 
-  /** All that can be dequeued now: a poll is answered with what is there first. */
+  /**
+   * Returns everything that can be dequeued now. A poll is answered with the first runs that are available.
+   */
   async pollAll(): Promise<DequeuedRun[]> {
     const all: DequeuedRun[] = [];
     for (;;) {

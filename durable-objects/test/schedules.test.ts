@@ -20,7 +20,7 @@ import { bindings, Scene } from "./scene.ts";
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
-/** Of most schedules here: no tick of theirs comes by itself while a test runs. */
+/** The expression of most schedules here, which have no tick while a test runs. */
 const YEARLY = "0 0 1 1 *";
 const DAILY = { cron: "0 3 * * *", timezone: "Europe/Paris" };
 
@@ -135,7 +135,7 @@ const payloadOf = (run: DequeuedRun): Payload => {
 
 const lastMinute = (): number => Math.floor(Date.now() / MINUTE) * MINUTE;
 
-/** The ticks of YEARLY after an instant, in a zone so many hours from UTC. */
+/** Returns the ticks of YEARLY after an instant, in a zone with this offset from UTC in hours. */
 const newYears = (after: number, count: number, hours = 0): number[] => {
   const year = new Date(after + hours * HOUR).getUTCFullYear() + 1;
   return Array.from({ length: count }, (_, n) => Date.UTC(year + n, 0, 1) - hours * HOUR);
@@ -178,7 +178,7 @@ describe("declared schedules", () => {
     ]);
     const [, , a] = before;
 
-    // The same ones stay as they are, others change, others go.
+    // Unchanged ones are kept, others change, others are removed.
     await clock.deployTasks([
       { id: "a", schedule: DAILY },
       { id: "e", schedule: { ...DAILY, cron: "0 4 * * *" } },
@@ -252,7 +252,7 @@ describe("created schedules", () => {
     expect(await clock.schedules.listSchedules(1, 10)).toMatchObject({ count: 1 });
   });
 
-  it("are refused where something is wrong, and nothing is changed", async () => {
+  it("are refused if something is wrong, and nothing is changed", async () => {
     const clock = new Clock();
     const create = (body: Record<string, unknown>) =>
       clock.schedules.createSchedule(clock.ref.environment, {
@@ -363,7 +363,7 @@ describe("a tick", () => {
     const { id } = await clock.create("x");
     const tick = lastMinute();
     await clock.setDue(tick);
-    // Picked, its run created, and the object is gone before it hears of that.
+    // The tick was taken and its run created, but the object died before it received the answer.
     const firing = await clock.pick(Date.now());
     if (!firing) throw new Error("Nothing was picked");
     const queueOf = (key: string) => bindings.QUEUE.getByName(key);
@@ -384,7 +384,7 @@ describe("a tick", () => {
     expect(runs.map(({ runId }) => runId)).toEqual([itemOf(firing).runId]);
   });
 
-  it("that is being made stays, when its schedule is changed meanwhile; the new times count from there", async () => {
+  it("that is in progress is kept if its schedule is changed meanwhile; the new times apply from there", async () => {
     const clock = await new Clock().deployTasks([{ id: "clock" }]);
     const { id, nextTick: tick } = (await clock.create("x")) as ScheduleRecord & { nextTick: number };
     await clock.pick(tick);

@@ -8,7 +8,7 @@ import { Scene } from "./scene.ts";
 
 const HOUR = 3_600_000;
 
-/** A queue of four partitions, each of which can be triggered in by itself. */
+/** A queue of four partitions; runs can be triggered in each of them. */
 class Split {
   readonly scene = new Scene();
   readonly partitions: Scene[];
@@ -80,9 +80,9 @@ describe("the limits of a queue that is split", () => {
     expect(await split.pollSome()).toHaveLength(3);
   });
 
-  it("are there for one partition alone, whatever the others were given in advance", async () => {
+  it("are available to one partition alone, whatever permits the others have prefetched", async () => {
     const split = await new Split().deploy({ concurrencyLimit: 10 });
-    // Each in its time has the queue to itself: it is left with permits in advance.
+    // Each in turn has the queue to itself, which leaves it with prefetched permits.
     for (const partition of [1, 2, 3]) {
       await split.trigger(partition, 1);
       await split.finish(await split.pollSome());
@@ -108,7 +108,7 @@ describe("the limits of a queue that is split", () => {
     expect(await split.pollSome()).toHaveLength(6);
   });
 
-  it("are apart for runs without a key, for each key, and for all", async () => {
+  it("are separate for runs without a key, for each key, and for all", async () => {
     const split = await new Split().deploy({ concurrencyLimit: 2, totalConcurrencyLimit: 7 });
     for (const partition of [0, 1, 2, 3]) {
       await split.trigger(partition, 4);
@@ -118,7 +118,7 @@ describe("the limits of a queue that is split", () => {
     expect(runs).toHaveLength(7);
     const byKey = Map.groupBy(runs, ({ concurrencyKey }) => concurrencyKey);
     for (const { length } of byKey.values()) expect(length).toBeLessThanOrEqual(2);
-    // Those with a key are not held up by those without one.
+    // Runs with a key are not delayed by runs without one.
     await split.finish(runs.filter(({ concurrencyKey }) => concurrencyKey !== null));
     const more = await split.pollSome();
     const unkeyed = [...runs, ...more].filter(({ concurrencyKey }) => concurrencyKey === null);
@@ -222,7 +222,7 @@ describe("a queue that is split", () => {
     expect(known).toEqual({ queue: "task/task", partitions: [0, 3] });
   });
 
-  it("keeps a key to its limit also where its place is another since the number changed", async () => {
+  it("enforces a key's limit even if its partition is another one since the number changed", async () => {
     const split = await new Split().deploy({ concurrencyLimit: 2 });
     const concurrencyKey = ["a", "b", "c", "d", "e"].find((key) => partitionOf(key, 4) === 3) as string;
     const home = partitionOf(concurrencyKey, 4);
@@ -233,7 +233,7 @@ describe("a queue that is split", () => {
     await split.change({ type: "override", limits: { partitions: 4 } });
     await split.trigger(home, 5, { concurrencyKey });
     await split.trigger(1, 1, { concurrencyKey: "another" });
-    // Others are not held up.
+    // Others are not delayed.
     expect((await split.pollSome()).map((run) => run.concurrencyKey)).toEqual(["another"]);
     expect(await split.pollAll()).toEqual([]);
     await evictDurableObject(split.scene.environmentStub);
@@ -249,7 +249,7 @@ describe("a queue that is split", () => {
     expect(places).toEqual(new Set([0, home]));
   });
 
-  it("shares its size out", async () => {
+  it("divides its size limit", async () => {
     const split = await new Split().deploy({});
     const scene = split.of(2);
     const declaration = { partitions: 4, sizeLimit: 8, promotion: 1 };

@@ -14,7 +14,7 @@ describe("a throttle", () => {
   });
   afterEach(() => vi.useRealTimers());
 
-  it("does what is urgent at once, and then once in the gap", () => {
+  it("performs urgent work at once, and then once per interval", () => {
     throttle.request(true);
     throttle.request(true);
     throttle.request(true);
@@ -22,7 +22,7 @@ describe("a throttle", () => {
     expect(done).toEqual([1_000, 1_000 + GAP_MS]);
   });
 
-  it("keeps to the gap in a stream of urgent events, however dense it is", () => {
+  it("keeps the interval in a stream of urgent events, however dense it is", () => {
     for (let at = 0; at < 100; at++) {
       for (let n = 0; n < 20; n++) throttle.request(true);
       vi.advanceTimersByTime(1);
@@ -30,7 +30,7 @@ describe("a throttle", () => {
     expect(done).toEqual(Array.from({ length: 26 }, (_, n) => 1_000 + n * GAP_MS));
   });
 
-  it("lets what isn't urgent wait, and go along with what is", () => {
+  it("lets work that isn't urgent wait, and performs it together with urgent work", () => {
     throttle.request(false);
     throttle.request(false);
     vi.advanceTimersByTime(LAZY_MS);

@@ -13,7 +13,7 @@ const PRINCIPAL = {
 };
 const DEQUEUE = { hostId: PRINCIPAL.hostId, sessionId: "session", max: 5, waitMs: 30_000, protocol: 1 };
 
-/** A tunnel over a clock of its own, whose machine has asked for runs. */
+/** A tunnel with a virtual clock, whose machine has asked for runs. */
 async function aTunnel() {
   let now = 1_000_000;
   let answer: ((result: PollResult) => void) | undefined;
@@ -90,13 +90,13 @@ describe("a tunnel whose credential was revoked", () => {
     expect(tunnel.tunnels.size).toBe(0);
   });
 
-  it("is asked about once in 10 s, and works on while that cannot be found out", async () => {
+  it("is checked once in 10 s, and keeps working while the check fails", async () => {
     const tunnel = await aTunnel();
     tunnel.passes(10_000);
     for (const id of ["run_1", "run_2", "run_3"]) await tunnel.delivers(id);
     expect(tunnel.asked).toHaveLength(1);
     tunnel.passes(10_000);
-    tunnel.state.valid = new Error("The database is away");
+    tunnel.state.valid = new Error("The database is unreachable");
     await tunnel.delivers("run_4");
     tunnel.state.valid = false;
     await tunnel.delivers("run_5");

@@ -11,7 +11,7 @@ beforeEach(() => {
   querySide.away = false;
 });
 
-/** A token of its own, and what its object answers. */
+/** Creates a token, and returns its object's answer. */
 class Token {
   readonly id: string;
   readonly environmentKey: string;
@@ -192,7 +192,7 @@ describe("a token", () => {
     const { run, runId, waits } = await waitingRun(scene, [token]);
     await until(async () => (await subscribers(token)) === 1);
     await scene.report({ suspended: { run, waits } });
-    // As if the object had died after its commit and before it told anyone.
+    // As if the object had died after its commit and before it notified anyone.
     await runInDurableObject(token.stub, (_, { storage }) => {
       storage.sql.exec(
         `UPDATE token SET status = 'COMPLETED', output = '1', output_type = 'application/json', version = 2, completed_at = ?`,
@@ -207,7 +207,7 @@ describe("a token", () => {
     expect(querySide.waitpoints.get(token.id)).toMatchObject({ status: "COMPLETED", version: 2 });
   });
 
-  it("survives an eviction with those who wait for it", async () => {
+  it("survives an eviction together with its waiters", async () => {
     const scene = await new Scene().deploy();
     const token = new Token(scene.key);
     await token.create();
@@ -219,7 +219,7 @@ describe("a token", () => {
     await until(async () => (await statusOf(scene, runId)) !== "WAITING_ON_WAITPOINT");
   });
 
-  it("reaches the query side, also when that was away", async () => {
+  it("reaches the query side, even if that was unreachable", async () => {
     querySide.away = true;
     const token = new Token();
     await token.create({ tags: ["x"] });
@@ -275,7 +275,7 @@ describe("a token that has ended", () => {
     expect(await token.retrieve()).toBeNull();
   });
 
-  it("is kept until its idempotency key expires: the key would make it again, and it would never end", async () => {
+  it("is kept until its idempotency key expires, because the key would create it again, and it would never end", async () => {
     const token = new Token();
     const key = { idempotencyKey: "k", idempotencyKeyExpiresAt: Date.now() + 59 * DAY_MS };
     await token.create(key);
@@ -291,8 +291,8 @@ describe("a token that has ended", () => {
   });
 });
 
-describe("the home of an idempotency key", () => {
-  it("gives one id to all who ask at once, until it expires", async () => {
+describe("the object of an idempotency key", () => {
+  it("returns one id to all concurrent callers, until it expires", async () => {
     const home = bindings.WAITPOINT.getByName(`key:${randomBase36(8)}:hash`);
     const expiresAt = Date.now() + 60_000;
     const claims = await Promise.all(

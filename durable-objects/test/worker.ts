@@ -1,4 +1,6 @@
-/** The Worker of the object tests: all objects, and a query side that the tests can look at and take away. */
+/**
+ * The Worker of the object tests: all objects, and a query side that the tests can inspect and disconnect.
+ */
 
 import { parseRunId, publicStatus } from "@acme/sdk/contract";
 import type { RunSummary } from "@acme/sdk/contract/live";
@@ -22,7 +24,9 @@ export const querySide = {
   away: false,
 };
 
-/** Who may open live connections, by token; keys and sessions that are over; and how many may be open. */
+/**
+ * Tokens that may open live connections, revoked keys and sessions, and the maximum number of connections.
+ */
 export const livePrincipals = new Map<string, LivePrincipal>();
 export const overProofs = new Set<string>();
 export const mostSockets = { each: 1_000, all: 1_000 };
@@ -73,7 +77,7 @@ export class DispatcherObject extends dispatcherObject<ObjectBindings>({
 }) {}
 export class FeedObject extends feedObject<ObjectBindings>() {}
 export class WaitpointObject extends waitpointObject<ObjectBindings>({ openProjection: () => projection }) {}
-/** What the tests of the live side set: rows that the query side lists, and who may connect. */
+/** Settings of the live tests: rows that the query side lists, and tokens that may connect. */
 const LiveObjectBase = liveObject<ObjectBindings>({
   async listRuns(_env, environmentKey, filter, limit) {
     const { matches } = compileFilter(filter);

@@ -63,7 +63,7 @@ afterEach(() => {
 });
 
 describe("server and key", () => {
-  test("what is missing is named, with what to do", async () => {
+  test("a missing setting is named, with a remedy", async () => {
     await expect(tasks.trigger("hello", {})).rejects.toThrow(
       "Which server? Set ACME_API_URL (or TRIGGER_API_URL)",
     );
@@ -77,7 +77,7 @@ describe("server and key", () => {
     );
   });
 
-  test("come from the environment, configure(), withAuth() and the call, the later the stronger", async () => {
+  test("come from the environment, configure(), withAuth() and the call, where later ones take precedence", async () => {
     const server = await api(() => ({ body: { id: "run_1" } }));
     configure({});
     vi.stubEnv("TRIGGER_API_URL", "http://127.0.0.1:1");
@@ -106,7 +106,7 @@ describe("trigger", () => {
   const shared = queue({ name: "shared" });
   const hello = task({ id: "hello/world", queue: shared, run: async (payload: unknown) => payload });
 
-  test("sends payload and options, and gives a handle", async () => {
+  test("sends payload and options, and returns a handle", async () => {
     const server = await api(() => ({
       body: { id: "run_9", isCached: true },
       headers: { "x-trigger-jwt": "token" },
@@ -165,7 +165,7 @@ describe("trigger", () => {
     });
   });
 
-  test("what can't be done yet says so", async () => {
+  test("unsupported options fail with a clear error", async () => {
     const pinned = { externalDeploymentId: "abc" } as object;
     await expect(hello.trigger({}, pinned)).rejects.toThrow(
       'The trigger option "externalDeploymentId" is not available in Acme yet',
@@ -195,7 +195,7 @@ describe("trigger", () => {
     });
   });
 
-  test("a schema refuses a payload before anything is sent, and what it parsed is sent", async () => {
+  test("a schema refuses a payload before anything is sent, and its parsed value is sent", async () => {
     const server = await api(() => ({ body: { id: "run_1" } }));
     const even = schemaTask({
       id: "even",
@@ -239,7 +239,7 @@ describe("retries", () => {
     expect(server.received).toHaveLength(4);
   });
 
-  test("not before the time that a rate limit names", async () => {
+  test("not before the time that a rate limit states", async () => {
     const at: number[] = [];
     await api((_, count) => {
       at.push(Date.now());
@@ -251,7 +251,7 @@ describe("retries", () => {
     expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(999);
   });
 
-  test("never where the server says so, nor after an error of the caller", async () => {
+  test("never if the server says so, and never after an error of the caller", async () => {
     const server = await api((request) =>
       request.path.includes("run_a")
         ? { status: 500, headers: { "x-should-retry": "false" }, body: { error: "for good" } }
@@ -301,7 +301,7 @@ describe("errors", () => {
     expect(reset({})).toBeUndefined();
   });
 
-  test("a server that is not there, does not answer, or is something else", async () => {
+  test("a server that is unreachable, does not answer, or is not Acme", async () => {
     configure({ baseURL: "http://127.0.0.1:1", accessToken: "k", requestOptions: { retry: FAST } });
     await expect(runs.cancel("run_1")).rejects.toThrow(ApiConnectionError);
     await expect(runs.cancel("run_1")).rejects.toThrow("http://127.0.0.1:1 could not be reached");
@@ -326,7 +326,7 @@ describe("errors", () => {
 });
 
 describe("runs", () => {
-  test("retrieve gives dates, and by a handle", async () => {
+  test("retrieve returns dates, and accepts a handle", async () => {
     const server = await api(() => ({ body: RUN }));
     const run = await runs.retrieve({ id: "run_1", taskIdentifier: "hello" });
     expect(run.createdAt).toEqual(new Date("2026-01-02T03:04:05.000Z"));
@@ -339,7 +339,7 @@ describe("runs", () => {
     expect((await runs.retrieve("run_1").asResponse()).headers.get("content-type")).toBe("application/json");
   });
 
-  test("retrieve downloads what is stored elsewhere", async () => {
+  test("retrieve downloads packets that are stored elsewhere", async () => {
     await api(({ path, headers }) =>
       path === "/stored"
         ? {
@@ -429,7 +429,7 @@ describe("runs", () => {
   });
 });
 
-describe("outside of a task", () => {
+describe("outside a task", () => {
   test("tags.add says that it needs a run", async () => {
     await expect(tags.add("a")).rejects.toThrow("tags.add() can only be called inside a task's run");
   });

@@ -44,7 +44,7 @@ describe("retry delays", () => {
     );
   });
 
-  test("is a number whatever the settings are", () => {
+  test("are numbers whatever the settings are", () => {
     expect(retryDelay({ minTimeoutInMs: 0, factor: 10 }, 400, () => 0)).toBe(0);
     expect(retryDelay({ factor: 10 }, 400, () => 0)).toBe(60_000);
     const facts = { retry: {}, attempt: 1, maxAttempts: null, disabled: false };
@@ -79,7 +79,7 @@ describe("metadata operations", () => {
       start,
     );
 
-  test("do what they say, also along paths", () => {
+  test("do what their names say, also along paths", () => {
     expect(
       apply(
         { list: "x", n: "not a number", gone: 1 },
@@ -151,7 +151,7 @@ describe("metadata operations", () => {
     );
   });
 
-  test("with keys that the API refuses are not applied, so they can't spoil the others of a flush", () => {
+  test("with keys that the API refuses are not applied, so they can't make the others of a flush fail", () => {
     for (const key of ["", "k".repeat(513), `$${".a".repeat(65)}`])
       expect(applyMetadataOperation({}, { type: "set", key, value: 1 })).toBeNull();
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY])
@@ -188,7 +188,7 @@ describe("metadata operations", () => {
 });
 
 describe("cutMiddle", () => {
-  test("keeps text that fits, and else both ends within the limit, without tearing a character apart", () => {
+  test("keeps text that fits, and otherwise both ends within the limit, without splitting a character", () => {
     const character = fc.constantFrom("a", "ä", "€", "😀", "\ud83d", "\ude00", "\n");
     fc.assert(
       fc.property(fc.array(character, { maxLength: 400 }), fc.integer({ min: 0, max: 900 }), (parts, max) => {
@@ -258,7 +258,7 @@ describe("errors", () => {
     expect(long.stackTrace).toContain("decisions.test.ts");
   });
 
-  test("whatever is thrown, what is recorded is within the limits", () => {
+  test("the record of any thrown value is within the limits", () => {
     const many = "x\n    at y\n".repeat(100_000);
     const withCause = new Error(many, { cause: new Error(many, { cause: many }) });
     const custom = { text: '"\\'.repeat(100_000) };
@@ -287,7 +287,7 @@ describe("errors", () => {
     });
   });
 
-  test("of any thrown value there is something to record", () => {
+  test("any thrown value can be recorded", () => {
     fc.assert(
       fc.property(fc.anything(), (thrown) => {
         expect(toTaskRunError(thrown).type).toMatch(/^(CUSTOM|STRING)_ERROR$/);

@@ -44,7 +44,7 @@ async function durable(
 }
 
 describe("replay", () => {
-  test("plain code sees the same values, steps and effects happen once, and what was logged is not logged again", async () => {
+  test("ordinary code sees the same values, steps and effects happen once, and log lines are not repeated", async () => {
     const { run, received } = await durable("values");
     await run.start();
     await run.waits(1);
@@ -117,7 +117,7 @@ describe("replay", () => {
     const journal = await runtime.until(() =>
       runtime.messages.find((m) => m.type === "journal" && m.entries.some((entry) => entry.result)),
     );
-    // Whatever the code would do next, it would have said so by now.
+    // If the code had continued, it would have sent something by now.
     runtime.send({ type: "suspend", runId: run.run.runId, checkpoint: false });
     await runtime.until(() => runtime.messages.findLast((m) => m.type === "working"));
     expect(runtime.messages.some((m) => m.type === "completed")).toBe(false);
@@ -128,7 +128,7 @@ describe("replay", () => {
     expect(received).toHaveLength(3);
   });
 
-  test("what a step throws, and how often it is tried", async () => {
+  test("errors of a step, and its retries", async () => {
     const { run, received } = await durable("steps", "throw");
     await run.start();
     await run.waits(1);
@@ -168,7 +168,7 @@ describe("replay", () => {
     });
   });
 
-  test("branches start their operations in the recorded order, whichever result is there first", async () => {
+  test("branches start their operations in the recorded order, whichever result arrives first", async () => {
     const { run, received } = await durable("branches");
     await run.start();
     await run.waits(0, 1);
@@ -240,7 +240,7 @@ describe("replay", () => {
     });
   });
 
-  test("values that are not to be recorded, and no more than fit", async () => {
+  test("values that must not be recorded, and no more values than fit", async () => {
     const seen = async (record: unknown) => {
       const env = { RECORD: JSON.stringify(record) };
       const run = new DurableRun({ bundle: await bundleFixture("unrecorded.ts"), env }, "unrecorded");
@@ -299,7 +299,7 @@ describe("values that are recorded during a wait", () => {
     );
     const runtime = await run.start();
     await runtime.until(() => run.journal.has(0));
-    // The wait has begun, but the run does more than wait as long as the body is on its way.
+    // The wait has begun, but the run does more than wait while the body is still arriving.
     expect(runtime.messages.some(({ type }) => type === "waiting")).toBe(false);
     arrive();
     await run.waits(0);
@@ -314,7 +314,7 @@ describe("values that are recorded during a wait", () => {
     expect(paths(received)).toEqual(["GET /slow"]);
   });
 
-  test("plain code gets the values of a wait's time again, and later operations keep them", async () => {
+  test("ordinary code gets the values from the time of a wait again, and later operations keep them", async () => {
     const { run, received } = await durable("beside-wait");
     await run.start();
     await run.waits(0);
@@ -342,7 +342,7 @@ describe("values that are recorded during a wait", () => {
 });
 
 describe("waits", () => {
-  test("side by side, and the run only waits when nothing else is under way", async () => {
+  test("concurrent ones, and the run only waits when nothing else is in progress", async () => {
     const { run, received } = await durable("side-by-side", undefined, ({ path }) => {
       if (path.endsWith("/trigger")) return { body: { id: "run_child" } };
       if (path === "/api/v3/batches") return { body: { id: "batch_1", runCount: 2, isCached: false } };
@@ -432,7 +432,7 @@ describe("waits", () => {
     expect(run.logs).toEqual([]);
   });
 
-  test("one that ended while nothing ran ends at once", async () => {
+  test("a wait that ended while nothing ran ends at once", async () => {
     const { run } = await durable("values");
     await run.start();
     await run.waits(1);
@@ -503,7 +503,7 @@ describe("waits", () => {
     expect(received.map(({ body }) => body)).toEqual([{ timeout: "1h", tags: ["t"] }]);
   });
 
-  test("an idempotency key: the end is that of the first wait with it", async () => {
+  test("an idempotency key: later waits end with the first wait of that key", async () => {
     const timeoutAt = new Date(Date.now() - 1_000).toISOString();
     const { run, received } = await durable("keyed", undefined, ({ method }) =>
       method === "POST"
@@ -610,7 +610,7 @@ describe("children", () => {
     expect(received).toHaveLength(1);
   });
 
-  test("triggers and batches are made once, and so are their failures", async () => {
+  test("triggers and batches are made once, and their failures are repeated from the journal", async () => {
     const { run, received } = await durable("triggering", undefined, (request) => {
       const { path } = request;
       if (path === "/api/v1/tasks/absent/trigger") return { status: 404, body: { error: "no such task" } };
@@ -644,7 +644,7 @@ describe("children", () => {
     expect(paths(received)).toEqual(made);
   });
 
-  test("a batch of items that come one by one; items that did not arrive are sent again", async () => {
+  test("a batch whose items are streamed; items that did not arrive are sent again", async () => {
     let sent = 0;
     const { run, received } = await durable("batching", undefined, ({ path }) => {
       if (path === "/api/v3/batches") return { body: { id: "batch_1", runCount: 2, isCached: false } };
@@ -704,7 +704,7 @@ describe("suspension in memory", () => {
     expect(paths(received)).toEqual([`PUT /api/v1/runs/${run.run.runId}/metadata`]);
     expect(run.logs).toEqual(["before"]);
     run.complete(0, json(5));
-    // An answer to a later question shows that the result has been seen, and not been handed out.
+    // The answer to a later request shows that the result has been received but not delivered.
     runtime.send({ type: "suspend", runId: run.run.runId, checkpoint: false });
     await runtime.until(() => runtime.messages.filter((m) => m.type === "suspended").length > 1);
     expect(runtime.messages.some((m) => m.type === "completed")).toBe(false);
@@ -713,7 +713,7 @@ describe("suspension in memory", () => {
     expect(await runtime.message("completed")).toMatchObject({ token: 8 });
   });
 
-  test("a run that does something does not let itself be suspended", async () => {
+  test("an active run can't be suspended", async () => {
     const { run } = await durable("steps", "retry");
     run.answers = false;
     const runtime = await run.start();
@@ -732,7 +732,7 @@ describe("suspension in memory", () => {
     await process.until(() => process.messages.some((m) => m.type === "working"));
   });
 
-  test("resumed with nothing new it says again that it waits", async () => {
+  test("resumed without new results, it reports again that it waits", async () => {
     const { run } = await durable("standing");
     const runtime = await run.start();
     await run.waits(0);
@@ -786,11 +786,11 @@ describe("checkpoints", () => {
     await runtime.message("suspended");
     await gone;
     expect(paths(received)).toEqual([`PUT /api/v1/runs/${run.run.runId}/metadata`]);
-    // Whoever holds a connection can't be saved: those kept for later calls are closed too.
+    // A process with a connection can't be saved, so connections kept for later calls are closed too.
     await vi.waitFor(async () => expect(await connections()).toBe(0));
     await closed(first.server);
 
-    // A host that goes away before it answered is tried again.
+    // The connection is tried again if the host closes it before it answered.
     const second = await listen(path);
     const unanswered = await second.accepted(1);
     unanswered.destroy();

@@ -74,7 +74,7 @@ describe("a bundle's manifest", () => {
 });
 
 describe("scheduled tasks", () => {
-  test("say when they run, in which zone and environments", async () => {
+  test("declare when they run, in which zone and environments", async () => {
     const cron = `{ pattern: "0 3 * * *", timezone: "Europe/Paris", window: "30%", environments: ["PRODUCTION"] }`;
     const { manifest } = (await index(
       `schedules.task({ id: "short", cron: "0 * * * *", ${run} }); schedules.task({ id: "long", cron: ${cron}, ${run} });
@@ -275,7 +275,7 @@ describe("problems", () => {
     });
   });
 
-  test("code that ends the process or never ends, with what it wrote", async () => {
+  test("code that ends the process or never ends, with its output", async () => {
     expect(await index(`console.log("leaving"); process.exit(4);`)).toEqual({
       output: "leaving\n",
       problem: {
@@ -295,7 +295,7 @@ describe("problems", () => {
   });
 });
 
-test("a process that was started before the bundle existed loads it as it is then, and ends with its parent", async () => {
+test("a process that was started before the bundle existed loads the current bundle, and ends with its parent", async () => {
   const entry = JSON.stringify(source("runtime/index.ts"));
   const parent = spawn(
     process.execPath,

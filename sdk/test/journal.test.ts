@@ -26,7 +26,7 @@ const entry = (number: number, more: Partial<JournalEntry> = {}): JournalEntry =
 describe("the order of a replay", () => {
   const after = (number: number, ...handedOut: number[]) => entry(number, { values: { after: handedOut } });
 
-  test("results are handed out as before, each only when the operations before it were called", () => {
+  test("results are delivered as before, each only after the operations before it were called", () => {
     const order = new ReplayOrder([after(0), after(1), after(3, 0), after(2, 1)]);
     const ready = new Set([0, 1, 2, 3]);
     const isReady = (number: number) => ready.has(number);
@@ -39,14 +39,14 @@ describe("the order of a replay", () => {
     expect(order.done).toBe(true);
   });
 
-  test("one that is not there yet is waited for, though others are", () => {
+  test("a missing result is waited for, even if others exist", () => {
     const order = new ReplayOrder([after(0), after(1), after(2, 1, 0)]);
     expect(order.next(2, (number) => number === 0)).toBe("none");
     expect(order.next(2, () => true)).toBe(1);
     expect(order.next(2, () => true)).toBe(0);
   });
 
-  test("results handed out after the last operation come in their order too", () => {
+  test("results delivered after the last operation come in their order too", () => {
     const order = new ReplayOrder([
       after(0),
       entry(1, { values: { after: [], tail: { after: [1, 0] } } }),
@@ -62,7 +62,7 @@ describe("the order of a replay", () => {
     expect([superseded.next(1, () => true), superseded.next(2, () => true)]).toEqual([0, "any"]);
   });
 
-  test("what is only known from a claim says nothing, and what never comes can be skipped", () => {
+  test("an operation that was only claimed has no place in the order, and a result that never arrives can be skipped", () => {
     expect(new ReplayOrder([entry(0), entry(1)]).next(0, () => false)).toBe("any");
     const order = new ReplayOrder([after(0), after(1, 0)]);
     expect(order.next(0, () => true)).toBe("none");
@@ -90,7 +90,7 @@ describe("operations that are not those of the journal", () => {
 });
 
 describe("recorded values", () => {
-  test("are those of the segment; what is beyond them is new, and recorded in the segments that are", () => {
+  test("are those of the segment; values beyond them are new, and recorded in new segments", () => {
     const journal = new Map([[0, entry(0, { values: { now: [5, 6], random: [0.5] } })]]);
     const recorder = new Recorder({}, journal);
     const real = () => 99;
@@ -104,7 +104,7 @@ describe("recorded values", () => {
     expect(recorder.endSegment()).toEqual({});
   });
 
-  test("a response belongs to the segment in which it was asked for", () => {
+  test("a response belongs to the segment in which it was requested", () => {
     const response = { request: "GET http://x/", status: 200, statusText: "OK", headers: [], body: null };
     const journal = new Map([
       [0, entry(0, { values: {} })],
@@ -135,7 +135,7 @@ describe("recorded values", () => {
 });
 
 describe("errors", () => {
-  test("of a run come back with name, message and stack", () => {
+  test("of a run are restored with name, message and stack", () => {
     const error = errorOf({
       type: "BUILT_IN_ERROR",
       name: "MyError",
@@ -154,7 +154,7 @@ describe("errors", () => {
     });
   });
 
-  test("of calls of the API come back as the same class", () => {
+  test("of API calls are restored as the same class", () => {
     const again = (error: unknown) => {
       const result = failedCall(error);
       return result.ok ? undefined : failureOfCall(result.error);
@@ -193,7 +193,7 @@ describe("errors", () => {
     expect((batch as BatchTriggerError).retryAfterMs).toBeGreaterThanOrEqual(2_000);
   });
 
-  test("values come back as they were", () => {
+  test("values are restored unchanged", () => {
     for (const value of [undefined, null, "text", 5, { at: new Date(0), set: new Set([1]) }]) {
       expect(readValue(recordedValue(value))).toEqual(value);
     }

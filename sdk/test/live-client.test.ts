@@ -1,4 +1,7 @@
-/** What the live client does with gaps, late messages, slow listeners and ends, over a socket that the test plays. */
+/**
+ * How the live client handles gaps, late messages, slow listeners and ends, over a socket that the test
+ * controls.
+ */
 import type { LiveClientMessageInput, LiveServerMessage } from "@acme/sdk/contract/live";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { LIVE_LIMITS } from "../src/contract/live-constants.ts";
@@ -98,7 +101,7 @@ describe("the chunks of a stream", () => {
     socket.says({ type: "stream", id, previous, records, end });
   };
 
-  it("come each once, from where the client stopped after a reconnect, and end", async () => {
+  it("arrive once each, after a reconnect from where the client stopped, and end", async () => {
     const seen: string[] = [];
     let ended = 0;
     client.stream<string>(RUN, "s", (chunks) => void seen.push(...chunks.map(({ chunk }) => chunk)), {
@@ -150,7 +153,7 @@ describe("the chunks of a stream", () => {
     );
   });
 
-  it("begin at the latest on request", async () => {
+  it("start at the latest one on request", async () => {
     const seen: number[] = [];
     client.stream(RUN, "s", (chunks) => void seen.push(...chunks.map(({ index }) => index)), {
       from: "latest",

@@ -15,7 +15,7 @@ const valuesOf = (form: MetricForm, meters: RunMeterProvider, time: number) =>
       .map(({ descriptor, dataPoints }) => [descriptor.name, dataPoints.map(({ value }) => value)]),
   );
 
-it("gives whoever asks all since the run began, or what was added, of each run by itself", () => {
+it("returns each reader the totals since the run began, or the deltas, for each run separately", () => {
   const meters = new RunMeterProvider();
   const whole = new MetricForm(resource, undefined);
   const added = new MetricForm(resource, (type) => (type === "UP_DOWN_COUNTER" ? 1 : 0));
@@ -57,7 +57,7 @@ it("gives whoever asks all since the run began, or what was added, of each run b
   expect(valuesOf(added, meters, 4_000)).toEqual({ orders: [1] });
 });
 
-it("says of each metric what it is, and of each point of which run and time", () => {
+it("describes each metric, and labels each point with its run and time", () => {
   const meters = new RunMeterProvider();
   const form = new MetricForm(resource, () => 0);
   expect(form.metricsOf(meters.snapshot(), 1).scopeMetrics).toEqual([]);

@@ -7,10 +7,10 @@ const back = (value: unknown): unknown => {
   return decodePacket(data, dataType);
 };
 
-test("whatever JSON can say comes back the same, as plain JSON or text", () => {
+test("whatever JSON can express is restored, as plain JSON or text", () => {
   fc.assert(
     fc.property(fc.jsonValue(), (value) => {
-      // JSON has no -0: superjson carries it.
+      // JSON has no -0, so superjson represents it.
       expect(back(value)).toEqual(value);
       if (isPlainJson(value))
         expect(["application/json", "text/plain"]).toContain(encodePacket(value).dataType);
@@ -18,7 +18,7 @@ test("whatever JSON can say comes back the same, as plain JSON or text", () => {
   );
 });
 
-test("so does what JSON can't say", () => {
+test("so are values that JSON can't express", () => {
   const rich = fc.oneof(
     fc.date({ noInvalidDate: true }),
     fc.bigInt(),
@@ -33,7 +33,7 @@ test("so does what JSON can't say", () => {
   );
 });
 
-test("cycles come back as cycles", () => {
+test("cycles are restored as cycles", () => {
   const cycle: { self?: unknown; name: string } = { name: "a" };
   cycle.self = cycle;
   const copy = back(cycle) as typeof cycle;
@@ -48,7 +48,7 @@ test("text that looks like JSON stays text; nothing stays nothing", () => {
   expect(back(null)).toBeNull();
 });
 
-test("what is stored elsewhere or isn't of its type is refused", () => {
+test("packets that are stored elsewhere or don't match their type are refused", () => {
   expect(() => decodePacket("path", "application/store")).toThrow("it has to be downloaded first");
   expect(() => decodePacket("{", "application/json")).toThrow(SyntaxError);
 });

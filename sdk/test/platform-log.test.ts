@@ -36,7 +36,7 @@ it("writes one line of JSON with the ids, and reads it again", () => {
   );
 });
 
-it("makes a record of a line that is none", () => {
+it("creates a record for a line that is not one", () => {
   for (const line of ["workerd: it crashed", "{}", '{"time":1}', "{"])
     expect(parsePlatformLogLine(line, "worker")).toMatchObject({
       level: "warn",
@@ -45,7 +45,7 @@ it("makes a record of a line that is none", () => {
     });
 });
 
-it("leaves out what errors quote: parameters of a statement, the text that a parser could not read", () => {
+it("leaves out text that errors quote: parameters of a statement, the input of a parser", () => {
   const cause = new Error("connection lost");
   const query = new Error('Failed query: insert into "runs" values ($1)\nparams: marker-payload', { cause });
   expect(lineOf("error", "worker", "It failed", { error: query })).not.toContain("marker");
@@ -85,7 +85,7 @@ it("leaves out credentials by their form, and objects altogether", () => {
   expect(line).not.toContain("abcdef0123456789");
 });
 
-it("keeps to the level and format that are set, and ignores what is none", () => {
+it("uses the configured level and format, and ignores invalid ones", () => {
   const defaults = { level: "info", format: "json" } as const;
   expect(platformLogSettings({ LOG_LEVEL: "WARN", LOG_FORMAT: "pretty" }, defaults)).toEqual({
     level: "warn",

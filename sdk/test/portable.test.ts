@@ -1,4 +1,4 @@
-/** The client half runs where there is only `fetch` and the Web's APIs. */
+/** The client part runs where there are only `fetch` and Web APIs. */
 import { execFile } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -60,7 +60,7 @@ test("triggers from a context that has nothing but the Web's APIs", async () => 
   const server = await apiServer(() => ({ body: { id: "run_1" } }));
   const { outputFiles } = await bundled("index.ts", "iife", "browser");
   const script = join(folder(), "page.cjs");
-  // A fresh V8 context has the language alone; what a page would have is added by name.
+  // A fresh V8 context has only the language; the APIs of a page are added by name.
   await writeFile(
     script,
     `const vm = require("node:vm");

@@ -1,4 +1,4 @@
-/** Names of the reference's SDK besides tasks and runs. */
+/** Names of the reference SDK besides tasks and runs. */
 import { createHmac } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import {
@@ -85,7 +85,7 @@ describe("createCache", () => {
   });
 });
 
-test("heartbeats.yield gives way to what is due", async () => {
+test("heartbeats.yield lets due work run", async () => {
   let turns = 0;
   const timer = setInterval(() => {
     turns += 1;
@@ -101,7 +101,7 @@ test("heartbeats.yield gives way to what is due", async () => {
   expect(heartbeats.getLastHeartbeat()).toBeInstanceOf(Date);
 });
 
-test("outside of a task, waitUntil and otel do no harm", async () => {
+test("outside a task, waitUntil and otel do no harm", async () => {
   waitUntil(Promise.resolve(1));
   expect(otel.withExternalTrace(() => 7)).toBe(7);
   otel.metrics.getMeter("test").createCounter("count").add(1);
@@ -123,7 +123,7 @@ test("deployments are listed with dates, and the current one is retrieved", asyn
   );
 });
 
-test("queries are sent with their time", async () => {
+test("queries are sent with their period", async () => {
   const server = await api(() => ({ body: { format: "json", results: [{ n: 1 }] } }));
   const from = new Date("2026-11-01");
   const answer = await query.execute<{ n: number }>("SELECT 1 AS n", { from, to: from.getTime() + 1 });
@@ -136,7 +136,7 @@ test("queries are sent with their time", async () => {
   });
 });
 
-test("public tokens are asked for with flat scopes, and used inside of a function", async () => {
+test("public tokens are requested with flat scopes, and used inside a function", async () => {
   const server = await api(({ path }) => ({
     body: path.endsWith("public-tokens") ? { token: "public" } : { data: [], pagination: {} },
   }));

@@ -19,7 +19,7 @@ describe("retry.onThrow", () => {
     expect(attempts).toEqual([1, 2, 3, 4]);
   });
 
-  test("gives the last error when no attempts are left, and AbortTaskRunError at once", async () => {
+  test("throws the last error when no attempts are left, and AbortTaskRunError at once", async () => {
     let calls = 0;
     const failing = (error: (n: number) => Error) => () => {
       calls++;
@@ -59,7 +59,7 @@ describe("retry.fetch", () => {
     ]);
   });
 
-  test("gives the response where its status is not one to retry, or no attempts are left", async () => {
+  test("returns the response if its status is not one to retry, or no attempts are left", async () => {
     const server = await apiServer(() => ({ status: 500, body: {} }));
     expect((await retry.fetch(server.url, { retry: { byStatus: { "429": backoff } } })).status).toBe(500);
     expect(server.received).toHaveLength(1);
@@ -67,7 +67,7 @@ describe("retry.fetch", () => {
     expect(server.received).toHaveLength(4);
   });
 
-  test("by the time that a header names, and by what the body says", async () => {
+  test("by the time in a header, and by the body's contents", async () => {
     const server = await apiServer((_, count) => ({
       status: count === 1 ? 429 : count === 2 ? 400 : 200,
       headers: { "x-reset": String(Date.now() + 5) },

@@ -1,4 +1,4 @@
-/** The metadata of a running attempt: its local copy, and what is sent. */
+/** The metadata of a running attempt: its local copy, and the operations that are sent. */
 import { describe, expect, test } from "vitest";
 import { ApiError } from "../src/client/api-errors.ts";
 import { applyMetadataOperation } from "../src/contract/metadata-operations.ts";
@@ -38,7 +38,7 @@ describe("the local copy and the server's", () => {
     expect(metadata.current()).toEqual(expected);
   });
 
-  test("hold a value as it was when it was set, as JSON", async () => {
+  test("keep a value as it was when it was set, as JSON", async () => {
     const { metadata, stored } = metadataOf();
     const value = { at: new Date(0), list: [1], none: undefined };
     metadata.apply("self", { type: "set", key: "a", value });
@@ -59,7 +59,7 @@ test("the list of the run's streams stays when the task replaces its metadata", 
   expect(metadata.current()).toEqual(stored());
 });
 
-describe("what cannot be stored", () => {
+describe("metadata that cannot be stored", () => {
   test("is reported, and does not keep the rest from being saved", async () => {
     const { metadata, warnings, stored } = metadataOf({ hasParent: true });
     metadata.apply("self", { type: "set", key: "k".repeat(600), value: 1 });

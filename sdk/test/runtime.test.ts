@@ -85,7 +85,7 @@ describe("the channel", () => {
     expect((await runtime.exited).code).toBe(0);
   });
 
-  test("says when the bundle is broken, with a stack trace in the source file, and exits with 1", async () => {
+  test("reports a broken bundle, with a stack trace in the source file, and exits with 1", async () => {
     const runtime = new RuntimeProcess({ bundle: await bundleFixture("broken.ts") });
     const broken = await runtime.message("broken");
     expect(broken.message).toContain(
@@ -100,9 +100,9 @@ describe("the channel", () => {
     expect(await runtime.result(runOf("environment"))).toEqual([]);
   });
 
-  test("tells of the start of a task that is over at once by its end", async () => {
+  test("reports the start of a quick task together with its end", async () => {
     const runtime = await ready();
-    // A busy machine makes a quick task slow: it is quick once the run before it was.
+    // A busy machine makes a quick task slow. It counts as quick once the previous run was quick.
     let completed = await runtime.execute(runOf("hello", { name: "Ada" }));
     for (let tries = 0; tries < 1_000 && completed.startedAt === undefined; tries++)
       completed = await runtime.execute(runOf("hello", { name: "Ada" }));
@@ -121,7 +121,7 @@ describe("the channel", () => {
   });
 });
 
-describe("what a task gets", () => {
+describe("a task receives", () => {
   test("the context of its run", async () => {
     const runtime = await ready();
     const runId = newRunId("env00000queuehash0");
@@ -186,7 +186,7 @@ describe("what a task gets", () => {
     ]);
   });
 
-  test("nothing of the run before: locals and metadata are new", async () => {
+  test("nothing from the previous run: locals and metadata are new", async () => {
     const runtime = await ready();
     expect(await runtime.result(runOf("counting", undefined, { metadata: '{"count":5}' }))).toEqual({
       before: 0,
@@ -196,7 +196,7 @@ describe("what a task gets", () => {
     expect(await runtime.result(runOf("counting"))).toEqual({ before: 0, after: 1, known: 0 });
   });
 
-  test("what an earlier run left behind does not count to the next one", async () => {
+  test("the memory that an earlier run left behind does not count for the next one", async () => {
     const runtime = await ready();
     const left = runOf("leaving");
     await runtime.execute(left);
@@ -233,7 +233,7 @@ describe("outcomes", () => {
     const { stackTrace } = (error as { error: { stackTrace: string } }).error;
     expect(stackTrace).toContain("fixtures/tasks.ts:");
     expect(stackTrace).toContain("Caused by: Error: deep down");
-    // The runtime's own frames say nothing to the author of a task.
+    // The runtime's own frames are of no use to the author of a task.
     expect(stackTrace).not.toMatch(/runtime\/attempt\.ts|#callRun/);
     expect(await outcome("string", 2)).toEqual({
       type: "failure",
@@ -265,7 +265,7 @@ describe("outcomes", () => {
     expect(outcome).not.toHaveProperty("retry");
   });
 
-  test("retries: the trigger's maxAttempts wins, and the defaults hold where nothing is said", async () => {
+  test("retries: the trigger's maxAttempts takes precedence, and defaults apply otherwise", async () => {
     const runtime = await ready();
     expect(await runtime.outcome(runOf("throwing", "error", { maxAttempts: 1 }))).toMatchObject({
       retry: null,
@@ -349,7 +349,7 @@ describe("outcomes", () => {
 });
 
 describe("hooks", () => {
-  test("of success, in order, with what init returned", async () => {
+  test("of success, in order, with the value that init returned", async () => {
     const runtime = await ready();
     expect(await runtime.outcome(runOf("hooked", {}))).toMatchObject({ type: "success", output: "done" });
     expect(await runtime.result(runOf("recorded"))).toEqual([
@@ -409,7 +409,7 @@ describe("hooks", () => {
   });
 });
 
-describe("ends from outside", () => {
+describe("ends caused from outside", () => {
   test("cancel aborts the signal, calls onCancel, and no other hook of an end", async () => {
     const runtime = await ready();
     const run = runOf("hooked", { wait: true });
@@ -466,7 +466,7 @@ describe("ends from outside", () => {
     expect(await runtime.result(runOf("echo", 1))).toBe(1);
   });
 
-  test("what the attempt used before it was suspended counts for its maxDuration", async () => {
+  test("the time that the attempt used before it was suspended counts for its maxDuration", async () => {
     const runtime = await ready();
     const run = runOf("finishing-when-aborted", undefined, {
       maxDuration: 3_600,
@@ -516,7 +516,7 @@ describe("ends from outside", () => {
     expect(runtime.output).toContain("an earlier run's mine");
   });
 
-  test("process.exit in a task: the exit code, and before it what the task logged", async () => {
+  test("process.exit in a task: the log, and then the exit code", async () => {
     const runtime = await ready();
     const run = runOf("exiting", { code: 3 });
     runtime.send({ type: "run", run });

@@ -7,7 +7,7 @@ const last = `00-${traceId}-${"2".repeat(16)}-01`;
 
 it.each([
   [first, { traceId, spanId: "1".repeat(16) }],
-  // As Deno's `fetch` sends it where the SDK has set it already.
+  // As Deno's `fetch` sends it if the SDK has already set it.
   [`${first}, ${last}`, { traceId, spanId: "2".repeat(16) }],
   [`${first}-more`, { traceId, spanId: "1".repeat(16) }],
   [`ff${first.slice(2)}`, null],

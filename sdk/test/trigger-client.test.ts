@@ -12,7 +12,7 @@ afterEach(() => {
   vi.unstubAllEnvs();
 });
 
-it("has a server and a key of its own, whatever else is configured", async () => {
+it("has its own server and key, whatever else is configured", async () => {
   const [own, other, global] = [await apiServer(answer), await apiServer(answer), await apiServer(answer)];
   configure({ baseURL: global.url, accessToken: "tr_dev_global", previewBranch: "global" });
   const first = new TriggerClient({ baseURL: own.url, accessToken: "tr_dev_own" });
@@ -41,7 +41,7 @@ it("has a server and a key of its own, whatever else is configured", async () =>
   expect(seen(global)).toEqual(["/api/v1/tasks/hello/trigger Bearer tr_dev_global global"]);
 });
 
-it("takes from the environment's variables what it is not given", async () => {
+it("takes missing settings from environment variables", async () => {
   const server = await apiServer(answer);
   vi.stubEnv("ACME_API_URL", server.url);
   configure({ baseURL: "http://127.0.0.1:1" });
@@ -49,7 +49,7 @@ it("takes from the environment's variables what it is not given", async () => {
   expect(server.received).toHaveLength(1);
 });
 
-it("triggers inside a run what is no child of it, unless it inherits the context", () => {
+it("triggers independent runs inside a run, unless it inherits the context", () => {
   const run = { id: "run_parent", isTest: true };
   state.currentRun = () => ({ ctx: { run } }) as RunScope;
   try {

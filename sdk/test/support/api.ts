@@ -12,7 +12,7 @@ export interface ReceivedRequest {
 export interface Answer {
   status?: number;
   headers?: Record<string, string>;
-  /** Sent as JSON; a string as it is. */
+  /** Sent as JSON; a string is sent unchanged. */
   body?: unknown;
   /** Ends the connection without an answer. */
   hangUp?: boolean;
@@ -61,7 +61,7 @@ export async function apiServer(answer: (request: ReceivedRequest, count: number
     server.closeAllConnections();
     server.close();
   });
-  /** Open ones. */
+  /** Open connections. */
   const connections = () =>
     new Promise<number>((resolve, reject) => {
       server.getConnections((error, count) => (error ? reject(error) : resolve(count)));

@@ -8,7 +8,9 @@ export const folder = (): string => mkdtempSync(join(tmpdir(), "acme-sdk-"));
 export const source = (path: string): string => fileURLToPath(new URL(`../../src/${path}`, import.meta.url));
 const fixture = (path: string): string => fileURLToPath(new URL(`../fixtures/${path}`, import.meta.url));
 
-/** Bundles a fixture as the CLI bundles a project: with a copy of the SDK of its own. Returns the bundle's path. */
+/**
+ * Bundles a fixture as the CLI bundles a project, with its own copy of the SDK. Returns the bundle's path.
+ */
 export async function bundleFixture(file: string): Promise<string> {
   const outfile = join(folder(), "bundle.mjs");
   await build({

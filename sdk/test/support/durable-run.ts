@@ -6,8 +6,8 @@ import { RuntimeProcess, runOf } from "./runtime.ts";
 type Options = Omit<ConstructorParameters<typeof RuntimeProcess>[0], "channel">;
 
 /**
- * A run that is executed by several processes: it keeps its journal as the platform does (known fields stay), answers that
- * it is durable, and gives it to the next process.
+ * A run that is executed by several processes. It keeps the journal as the platform does (known fields are
+ * kept), confirms that entries are durable, and passes the journal to the next process.
  */
 export class DurableRun {
   readonly run: DequeuedRun;
@@ -37,7 +37,8 @@ export class DurableRun {
     runtime.onMessage = (message) => {
       if (message.type !== "journal" || message.runId !== this.run.runId) return;
       for (const entry of message.entries) {
-        // Known fields stay, except for recorded values, which are sent again when there are more of them.
+        // Known fields are kept, except for recorded values, which are sent again when there are more of
+        // them.
         const known = this.journal.get(entry.number);
         this.journal.set(entry.number, { ...entry, ...known, values: entry.values ?? known?.values });
       }
@@ -79,7 +80,7 @@ export class DurableRun {
     return (await this.runtime!.message("completed", this.run.runId)).outcome;
   }
 
-  /** Returns what the run returned. */
+  /** Returns the run's output. */
   async result(): Promise<unknown> {
     const outcome = await this.outcome();
     expect(outcome).toMatchObject({ type: "success" });

@@ -11,7 +11,7 @@ type Of<T extends Message["type"]> = Extract<Message, { type: T }>;
 
 let runs = 0;
 
-/** A run as the platform hands it out. */
+/** A run as the platform leases it. */
 export const runOf = (taskId: string, payload?: unknown, more: Partial<DequeuedRun> = {}): DequeuedRun => ({
   runId: `run_${++runs}`,
   taskId,
@@ -37,7 +37,7 @@ export const runOf = (taskId: string, payload?: unknown, more: Partial<DequeuedR
 /** A real runtime process and the host's end of its channel. */
 export class RuntimeProcess {
   readonly messages: Message[] = [];
-  /** Called with each message before anybody who waits for it. */
+  /** Called with each message before waiting tests get it. */
   onMessage: (message: Message) => void = () => {};
   readonly child: ChildProcess;
   output = "";
@@ -92,7 +92,7 @@ export class RuntimeProcess {
     channel.setEncoding("utf8").on("data", (chunk: string) => {
       const lines = (rest + chunk).split("\n");
       rest = lines.pop()!;
-      // Everything the runtime says has to fit the contract.
+      // Every message of the runtime must match the contract.
       for (const line of lines) {
         const message = RuntimeToHost.parse(JSON.parse(line));
         this.messages.push(message);
@@ -110,7 +110,7 @@ export class RuntimeProcess {
     this.#channel?.destroy();
   }
 
-  /** Resolves as soon as `find` gives something; rejects when the process is gone without. */
+  /** Resolves as soon as `find` returns something; rejects if the process ends before that. */
   async until<T>(find: () => T | undefined | false): Promise<T> {
     for (;;) {
       const found = find();
@@ -137,7 +137,7 @@ export class RuntimeProcess {
     return (await this.execute(run)).outcome;
   }
 
-  /** What a run that has to succeed returned, decoded from JSON. */
+  /** Returns the output of a run that must succeed, decoded from JSON. */
   async result(run: DequeuedRun): Promise<unknown> {
     const outcome = await this.outcome(run);
     expect(outcome).toMatchObject({ type: "success" });
