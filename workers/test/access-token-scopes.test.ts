@@ -7,7 +7,7 @@ import { call, deploy, newProject, type Project } from "./client.ts";
 import { anEmail, signIn } from "./person.ts";
 import { filled, type Route, taking } from "./routes.ts";
 
-/** A person with a token of each scope, alone in an organization, so that what they delete is there for the others. */
+/** A person with a token of each scope, alone in an organization, so that deletions do not affect others. */
 interface Holder {
   project: Project;
   tokens: Record<TokenScope, string>;
@@ -30,7 +30,7 @@ beforeAll(async () => {
   for (const role of ROLES) holders.set(role, await aHolder(role));
 });
 
-/** What deletes everything is asked for last. */
+/** Operations that delete everything are called last. */
 const all = taking("secretKey", "accessToken", "environment", "member").sort(
   (a, b) => Number(a.id === "deleteProject") - Number(b.id === "deleteProject"),
 );
@@ -59,7 +59,7 @@ describe.each(ROLES)("an access token of a member with the role %s", (role) => {
       } else if (!mayAs(role, LEAST_ROLE[id])) {
         expect([status, body.code], what).toEqual([403, "role_not_allowed"]);
       } else {
-        // Let through, it finds that the body is empty or that what the path names is not there.
+        // An authorized request finds that the body is empty, or that what the path names does not exist.
         expect([401, 403, 405, 429], what).not.toContain(status);
         expect(NOT_FOUND, what).not.toContain(body.code);
         if (body.code !== "needs_clickhouse") expect(status, what).toBeLessThan(500);

@@ -30,14 +30,14 @@ const whoami = (token: string) =>
 const keys = (token: string) => call("GET", `/api/v1/projects/${project.ref}/prod/keys`, token);
 const variables = (token: string) => call("GET", `/api/v1/projects/${project.ref}/envvars/prod`, token);
 
-/** Changes stored times: nobody can wait for them. */
+/** Changes stored times, because a test can't wait for them. */
 async function setTimes(id: string, times: { expiresAt?: number; lastUsedAt?: number }): Promise<void> {
   const { db, tables } = openSql(env);
   await db.update(tables.accessTokens).set(times).where(eq(tables.accessTokens.id, id));
 }
 
 describe("a personal access token", () => {
-  it("is shown once, and says who it is", async () => {
+  it("is shown once, and identifies its person", async () => {
     const made = await createToken(ada, { organization, scopes: ["read", "deploy", "read"], name: " CI " });
     expect(made).toMatchObject({
       name: "CI",
@@ -67,7 +67,7 @@ describe("a personal access token", () => {
     expect(await used()).toBe(new Date(1).toISOString());
   });
 
-  it("that expired says so", async () => {
+  it("that has expired is refused with that reason", async () => {
     const { id, token } = await createToken(ada, { organization, scopes: ["admin"], expiresInDays: 1 });
     await setTimes(id, { expiresAt: Date.now() - 1_000 });
     for (const { status, body } of [await whoami(token), await keys(token)]) {
@@ -77,7 +77,7 @@ describe("a personal access token", () => {
     expect((await list()).some((each) => each.id === id)).toBe(true);
   });
 
-  it("does not expire if that is what was asked for", async () => {
+  it("does not expire if that was requested", async () => {
     const { expiresAt } = await createToken(ada, { organization, scopes: ["read"], expiresInDays: null });
     expect(expiresAt).toBeNull();
   });
@@ -97,7 +97,7 @@ describe("a personal access token", () => {
     expect((await ada.call("DELETE", `${OWN}/${id}`)).status).toBe(404);
   });
 
-  it("can end itself, and nothing else", async () => {
+  it("can revoke itself, and nothing else", async () => {
     const [own, other] = [
       await createToken(ada, { organization, scopes: ["read"] }),
       await createToken(ada, { organization, scopes: ["read"] }),
@@ -108,7 +108,7 @@ describe("a personal access token", () => {
     expect((await call("DELETE", `${OWN}/${other.id}`, other.token)).status).toBe(401);
   });
 
-  it("is worth nothing more than its person's role is at that time", async () => {
+  it("permits no more than its person's current role", async () => {
     const eve = await signIn(anEmail(), { organization, role: "admin" });
     const { token } = await createToken(eve, { organization, scopes: ["admin"] });
     expect((await variables(token)).status).toBe(200);
@@ -121,7 +121,7 @@ describe("a personal access token", () => {
     expect(await whoami(token)).toMatchObject({ status: 403, body: { code: "not_a_member" } });
   });
 
-  it("is of one organization, also where its person is a member of others", async () => {
+  it("belongs to one organization, even if its person is a member of others", async () => {
     const other = await newProject();
     const both = await signIn(ada.email, { organization: other.ref.slice(5), role: "owner" });
     const { token } = await createToken(both, { organization, scopes: ["admin"] });

@@ -32,7 +32,7 @@ import { aRun } from "./storage/a-run.ts";
 const received = async (name: string): Promise<ReceivedHook[]> =>
   (await fetch(`${outside.hooks}/received/${name}`)).json();
 
-/** A webhook of its own. */
+/** Creates a webhook channel. */
 async function webhook(project: Project, query = "") {
   const name = randomBase36(12);
   const url = `${outside.hooks}/hook/${name}${query}`;
@@ -120,7 +120,7 @@ describe("addresses that alerts may go to", () => {
     "",
   ])("are none such as %s", (url) => expect(urlProblem(url, false)).not.toBeNull());
 
-  it("are all where the operator lets them", () => {
+  it("are all allowed if the operator says so", () => {
     expect(urlProblem("http://127.0.0.1:8080/", true)).toBeNull();
     expect(urlProblem("file:///etc/passwd", true)).not.toBeNull();
   });
@@ -172,13 +172,13 @@ describe("a queue that is stuck", () => {
     expect(isStuck(minutes.map(([queued, started]) => ({ queued, started })))).toBe(stuck);
   });
 
-  it("is looked at for longer than the delay", () => {
+  it("is observed for longer than the delay", () => {
     expect([1, 60, 61, 86_400].map(minutesOfWait)).toEqual([3, 3, 4, 1442]);
   });
 });
 
 describe("channels and rules", () => {
-  it("keep what is secret sealed, and show it once", async () => {
+  it("keep secrets sealed, and show them once", async () => {
     const project = await aProject();
     const { id, secret, name } = await webhook(project);
     expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
@@ -196,7 +196,7 @@ describe("channels and rules", () => {
       });
   });
 
-  it("are refused where they can't be", async () => {
+  it("are refused if they are invalid", async () => {
     const project = await aProject();
     const channel = { type: "webhook", name: "x", url: "file:///etc/passwd" };
     expect(await call("POST", "/api/v1/alerts/channels", project.prod, channel)).toMatchObject({
@@ -337,7 +337,7 @@ describe("alerts", () => {
     expect(headers["x-trigger-signature-hmacsha256"]).toBe(
       createHmac("sha256", secret).update(body).digest("hex"),
     );
-    // The object has looked at the last failure, and said nothing of it.
+    // The object has processed the last failure, and sent nothing about it.
     await until(() =>
       runInDurableObject(
         objectOf(project),
@@ -415,7 +415,7 @@ describe("alerts", () => {
     expect(await deliveries(project)).toHaveLength(1);
   });
 
-  it("tell of builds that nobody ended in time, and of none that somebody did", async () => {
+  it("report builds that did not end in time, and none that did", async () => {
     const project = await aProject();
     const bundle = "export const tasks = 2;";
     const contentHash = createHash("sha256").update(bundle).digest("hex");
@@ -483,7 +483,7 @@ describe("alerts", () => {
     expect(delivery).toMatchObject({ type: "alert.queue", title: expect.stringContaining("runs wait") });
   });
 
-  it("tell of queues in which nothing starts, of whose runs there is no delay to measure", async () => {
+  it("report queues in which nothing starts, whose runs have no delay to measure", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     await call("POST", "/api/v1/tasks/mail/trigger", project.prod, { payload: {} });
@@ -517,7 +517,7 @@ describe("alerts", () => {
     expect(delivery).toMatchObject({ type: "alert.queue", title: expect.stringContaining("waited 300 s") });
   });
 
-  it("are sent again, later and later, under the same id, and given up in the end", async () => {
+  it("are sent again with growing delays, under the same id, and given up in the end", async () => {
     const project = await aProject();
     const channel = await webhook(project, "?status=503&times=3");
     await rule(project, channel, { type: "run_failed" });
@@ -554,7 +554,7 @@ describe("alerts", () => {
     });
   });
 
-  it("arrive although the object dies during a delivery, and gets a failure twice", async () => {
+  it("arrive even if the object dies during a delivery and receives a failure twice", async () => {
     const project = await aProject();
     const channel = await webhook(project);
     const dead = await webhook(project, "?silent=1");
@@ -568,12 +568,13 @@ describe("alerts", () => {
       errorName: "Error",
       errorFingerprint: "00000000000000bb",
     });
-    // Rows come again after a crash of their queue. The run is not there (any more), so a run that is has to be told of.
+    // Rows are sent again after a crash of their queue. The run no longer exists, so an existing one must be
+    // reported.
     const runId = await fail(project);
     await alertingProjection(env).upsertRuns([row]);
     await alertingProjection(env).upsertRuns([row]);
     await until(async () => (await received(channel.name)).length > 0);
-    // It began to send, and died before it knew how that went.
+    // It began to send, and died before it knew the result.
     await runInDurableObject(objectOf(project), (_, { storage }) =>
       storage.sql.exec(
         "UPDATE deliveries SET status = 'pending', next_at = 0, completed_at = NULL WHERE channel_id = ?",
@@ -593,7 +594,7 @@ describe("alerts", () => {
     );
   });
 
-  it("of one environment wait for no receiver of another", async () => {
+  it("of one environment never wait for a receiver of another", async () => {
     const [slow, other] = await Promise.all([aProject(), aProject()]);
     const silent = await webhook(slow, "?silent=1");
     const channel = await webhook(other);

@@ -16,7 +16,7 @@ const trigger = (body: unknown, key = project.prod, task = "hello") =>
 const listed = async () =>
   (await call<{ data: unknown[] }>("GET", "/api/v1/runs?page[size]=100", project.prod)).body.data;
 
-describe("a request that is wrong gets a clear error, and changes nothing", () => {
+describe("an invalid request gets a clear error, and changes nothing", () => {
   const cases: [string, number, string, () => Promise<{ status: number; body: { code?: unknown } }>][] = [
     ["no key", 401, "missing_api_key", () => call("POST", "/api/v1/tasks/hello/trigger", null, {})],
     ["a wrong key", 401, "invalid_api_key", () => trigger({}, "tr_prod_wrong")],
@@ -185,7 +185,7 @@ describe("a trigger that waits", () => {
       status: 200,
       body: { id: runId, result: { ok: true, id: runId, output: '{"ok":true}', usage: {} } },
     });
-    // An earlier run, which lies in another queue.
+    // An earlier run, which is in another queue.
     const again = { options: { ...options, queue: { name: "elsewhere" } } };
     expect((await call("POST", `${path}?wait=20`, project.prod, again)).body).toMatchObject({
       id: runId,
@@ -194,7 +194,7 @@ describe("a trigger that waits", () => {
     });
   });
 
-  it("has none where the run takes longer", async () => {
+  it("has none if the run takes longer", async () => {
     const { status, body } = await call<{ id: string }>("POST", `${path}?wait=0.05`, project.prod, {});
     expect(status).toBe(200);
     expect(Object.keys(body)).toEqual(["id", "isCached"]);
@@ -279,7 +279,7 @@ describe("a run", () => {
     });
   });
 
-  it("can be locked to a version, also for a task that the current one hasn't got", async () => {
+  it("can be locked to a version, also for a task that the current one lacks", async () => {
     const other = await newProject();
     const first = await deploy(other, ["hello", "old"]);
     const second = await deploy(other, ["hello", "more"]);
@@ -339,7 +339,7 @@ describe("a call that is sent again because its answer was lost", () => {
     expect(first.body.id).not.toBe(id);
   });
 
-  it("leaves it to the trigger's own idempotency key where there is one", async () => {
+  it("uses the trigger's own idempotency key if there is one", async () => {
     const body = (idempotencyKey: string) => ({ options: { idempotencyKey, delay: "1h" } });
     const unique = crypto.randomUUID();
     const one = await send(unique, undefined, project.prod, body(`one-${unique}`));
@@ -397,7 +397,7 @@ describe("a replay", () => {
 describe("a page of any origin", () => {
   const origin = "https://example.com";
 
-  it("may call the API with what it was given, and reads errors and limits too", async () => {
+  it("may call the API with its token, and can read errors and limits too", async () => {
     const preflight = await call("OPTIONS", "/api/v1/tasks/hello/trigger", null, undefined, {
       origin,
       "access-control-request-method": "POST",
@@ -419,7 +419,7 @@ describe("a page of any origin", () => {
     }
   });
 
-  it("has no say with hosts and administrators", async () => {
+  it("may not call routes of hosts and administrators", async () => {
     for (const path of ["/engine/v1/worker-actions/dequeue", "/admin/v1/bootstrap"]) {
       const answer = await call("OPTIONS", path, null, undefined, {
         origin,
@@ -499,7 +499,7 @@ describe("rate limits", () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([404]));
   });
 
-  it("answer 429 with when to try again, and count by key", async () => {
+  it("answer 429 with the time of the next try, and count by key", async () => {
     const other = await newProject();
     let limited: Awaited<ReturnType<typeof call>> | undefined;
     for (let n = 0; n < 1_000 && !limited; n++) {
@@ -539,7 +539,7 @@ describe("the server", () => {
         Object.entries(methods).map(([method, operation]) => ({ path, method, ...operation })),
       );
 
-    it("with parameters, bodies, answers and what each is called with", async () => {
+    it("with parameters, bodies, responses and the credentials of each operation", async () => {
       const document = await read();
       expect(document.openapi).toBe("3.1.0");
       const operations = operationsOf(document);
@@ -558,7 +558,7 @@ describe("the server", () => {
       expect(result?.parameters).toContainEqual(expect.objectContaining({ name: "wait", in: "query" }));
     });
 
-    it("from the schemas that check requests, all of which its references find", async () => {
+    it("from the schemas that validate requests, with references that all resolve", async () => {
       const document = await read();
       const text = JSON.stringify(document);
       expect(document.components.schemas).toHaveProperty("TriggerBody.properties.options.properties.ttl");

@@ -1,4 +1,4 @@
-/** Bundles of old versions go when no run needs them any more. */
+/** Bundles of old versions are deleted when no run needs them any more. */
 import { evictDurableObject, runDurableObjectAlarm } from "cloudflare:test";
 import { env } from "cloudflare:workers";
 import { describe, expect, it } from "vitest";
@@ -29,7 +29,7 @@ const listed = async (project: Project, version: string, status: string) => {
 
 const artifactsOf = ({ prodKey }: Project) => env.ARTIFACTS.getByName(prodKey);
 
-/** The alarm as often as there is one, at most twice: it marks, and then deletes. */
+/** Runs the alarm as often as there is one, at most twice: it marks, and then deletes. */
 async function collect(project: Project): Promise<void> {
   for (let step = 0; step < 2; step++) await runDurableObjectAlarm(artifactsOf(project));
 }
@@ -45,7 +45,7 @@ const finish = async (id: string, token: number) => {
 };
 
 describe("the bundle of an old version", () => {
-  it("is kept while a run needs it; then it goes, without another deployment", async () => {
+  it("is kept while a run needs it, and then deleted without another deployment", async () => {
     const project = await newProject();
     const first = await deploy(project, ["work", "one"]);
     const { id } = (await trigger(project, "work")).body;
@@ -84,7 +84,7 @@ describe("the bundle of an old version", () => {
     expect((await promote(project, first)).status).toBe(422);
   });
 
-  it("is kept where a run of it appears after it was marked", async () => {
+  it("is kept if a run of it appears after it was marked", async () => {
     const project = await newProject();
     const { ARTIFACTS } = env;
     const first = await deploy(project, ["work", "one"]);
@@ -131,7 +131,7 @@ describe("candidates", () => {
     expect(candidatesOf(all, "d2", 10)).toEqual([]);
   });
 
-  it("are told by a number", () => {
+  it("are determined by a number", () => {
     expect(keptVersions({})).toBe(20);
     expect(keptVersions({ KEEP_VERSIONS: "3" })).toBe(3);
     for (const wrong of ["0", "x", "1.5", "100000"])

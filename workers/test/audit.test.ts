@@ -47,8 +47,8 @@ const pause = (action: "pause" | "resume") =>
   call("POST", `${QUEUE}/pause`, project.prod, { type: "task", action });
 const isPaused = async () => (await call<QueueItem>("GET", `${QUEUE}?type=task`, project.prod)).body.paused;
 
-describe("what objects do", () => {
-  it("is in the log with what was changed, by whom and how it ended", async () => {
+describe("an operation of an object", () => {
+  it("is in the log with the change, its actor and its outcome", async () => {
     const path = `${QUEUE}/concurrency/override`;
     expect((await call("POST", path, project.prod, { type: "task", concurrencyLimit: 7 })).status).toBe(200);
     expect(await entries("queue.limits_overridden")).toMatchObject([
@@ -62,7 +62,7 @@ describe("what objects do", () => {
     ]);
   });
 
-  it("is in the log with the id of what was created, and as failed where it was refused", async () => {
+  it("is in the log with the id of what was created, and as failed if it was refused", async () => {
     const schedule = { task: "clock", cron: "0 5 * * *", deduplicationKey: "daily" };
     const { body } = await call<{ id: string }>("POST", "/api/v1/schedules", project.prod, schedule);
     expect(await entries("schedule.created_or_updated")).toMatchObject([
@@ -74,7 +74,7 @@ describe("what objects do", () => {
     ]);
   });
 
-  it("is not done where the log can't have it first", async () => {
+  it("is not performed if it can't be logged first", async () => {
     losing(/insert into "audit_log"/i);
     expect((await pause("pause")).status).toBe(500);
     vi.restoreAllMocks();
@@ -82,7 +82,7 @@ describe("what objects do", () => {
     expect(await entries("queue.paused")).toEqual([]);
   });
 
-  it("is in the log as of unknown outcome where the server failed after it", async () => {
+  it("is in the log with an unknown outcome if the server failed after it", async () => {
     losing(/insert into "audit_outcomes"/i);
     expect((await pause("pause")).status).toBe(200);
     vi.restoreAllMocks();
@@ -94,7 +94,7 @@ describe("what objects do", () => {
 });
 
 describe("a bulk action", () => {
-  it("is listed and in the log once, also where the first try to write it failed", async () => {
+  it("is listed and in the log once, even if the first try to write it failed", async () => {
     losing(/insert into "bulk_actions"/i);
     const failed = await call("POST", "/api/v1/bulk-actions", project.prod, {
       action: "cancel",

@@ -23,10 +23,10 @@ interface Options {
   challenge: string;
 }
 
-/** A device that makes passkeys and signs with them, as WebAuthn asks of it: ES256, no attestation. */
+/** A device that creates passkeys and signs with them, as WebAuthn requires: ES256, no attestation. */
 export class Authenticator {
   readonly id = randomBytes(16);
-  /** Whether it checked who uses it. */
+  /** Whether it verified its user. */
   verifiesUser = true;
   #keys: { publicKey: KeyObject; privateKey: KeyObject } = generateKeyPairSync("ec", { namedCurve: "P-256" });
   #counter = 0;

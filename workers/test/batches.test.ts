@@ -62,7 +62,7 @@ describe("a batch in two phases", () => {
     const lines = Array.from({ length: 1_000 }, (_, index) =>
       line(index, {
         task: ["hello", "other", "nope"][index % 3],
-        // Delayed: else they would take the environment's slots from the runs of the tests after this one.
+        // Delayed, because they would otherwise take the environment's slots from the runs of later tests.
         options: {
           tags: [`n:${index}`],
           delay: "1h",
@@ -111,7 +111,7 @@ describe("a batch in two phases", () => {
     expect(listed).toHaveLength(4);
   });
 
-  it("takes a stream that breaks lines and characters anywhere, and payloads too large to keep inline", async () => {
+  it("accepts a stream that splits lines and characters anywhere, and payloads too large to keep inline", async () => {
     const { id } = await create({ runCount: 3 });
     const text = "ä☕".repeat(60_000);
     const bytes = new TextEncoder().encode(
@@ -186,7 +186,7 @@ describe("a batch in two phases", () => {
     const ids = new Set(batches.map(({ id }) => id));
     expect(ids.size).toBe(1);
     const [id] = [...ids] as [string];
-    // Nobody has sent its items: whoever asks now may.
+    // Its items have not been sent, so the next caller may send them.
     expect(await create({ runCount: 2, idempotencyKey })).toMatchObject({ id, isCached: false });
     await Promise.all(Array.from({ length: 5 }, () => send(id, [line(0), line(1)])));
     expect(await create({ runCount: 2, idempotencyKey })).toMatchObject({
@@ -243,7 +243,7 @@ describe("a batch that a run waits for", () => {
     ]);
   });
 
-  it("takes no more items when it was canceled before all had arrived, and says so", async () => {
+  it("accepts no more items if it was canceled before all had arrived, and says so", async () => {
     const parent = await newParent();
     const { id } = await createFor(parent.runId, 0);
     await send(id, [line(0)], runTokenOf(parent.runId));
@@ -312,7 +312,7 @@ describe("items in one body", () => {
     expect(body.runs).toHaveLength(2);
   });
 
-  it("are refused as one when one of them is wrong", async () => {
+  it("are refused together if one of them is invalid", async () => {
     const answer = await call("POST", "/api/v1/tasks/batch", project.prod, {
       items: [{ task: "hello", options: { tags: ["whole"] } }, { task: "nope" }],
     });
@@ -322,7 +322,7 @@ describe("items in one body", () => {
   });
 });
 
-describe("an item that is wrong is an error of its own", () => {
+describe("an invalid item is an error of its own", () => {
   it.each<[string, string, Record<string, unknown>]>([
     ["an unknown task", "task_not_found", { task: "nope" }],
     ["no task", "invalid_request", { task: undefined }],
@@ -449,7 +449,7 @@ describe("the list of batches", () => {
   const list = async (key: string, query = "") =>
     (await call<Listed>("GET", `/api/v1/batches?${query}`, key)).body;
 
-  it("is newest first, in pages, with how far each is, and has no other environment's", async () => {
+  it("is newest first, in pages, with the progress of each batch, and without other environments' batches", async () => {
     const own = await newProject();
     await deploy(own, ["hello"]);
     const ids: string[] = [];

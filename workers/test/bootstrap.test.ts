@@ -43,7 +43,7 @@ async function log({ organization: { slug } }: Wanted): Promise<string[]> {
 }
 
 describe("the start of a server", () => {
-  it("creates what others create one by one, with the same entries in the audit log", async () => {
+  it("creates what other routes create one by one, with the same entries in the audit log", async () => {
     const wanted = aStart();
     const { status, body } = await send(wanted);
     expect(status).toBe(200);
@@ -116,7 +116,7 @@ describe("the start of a server", () => {
     ).toBe(404);
   });
 
-  it("brings back no key and no token that was revoked, and says so", async () => {
+  it("restores no revoked key or token, and says so", async () => {
     const wanted = aStart();
     await send(wanted);
     const { db, tables } = openSql(env);
@@ -141,7 +141,7 @@ describe("the start of a server", () => {
     expect(await log(wanted)).toHaveLength(5);
   });
 
-  it("does not bring back a project that was deleted", async () => {
+  it("does not restore a deleted project", async () => {
     const wanted = aStart();
     await send(wanted);
     const owner = await signIn(undefined, { organization: wanted.organization.slug, role: "owner" });

@@ -95,14 +95,14 @@ describe("the parameters of lists are bounded", () => {
     expect([status, body.code]).toEqual([400, "invalid_request"]);
   });
 
-  it("a hundred tags are one question", async () => {
+  it("a hundred tags are one query", async () => {
     const path = `/api/v1/runs?filter[tag]=${list(100)}`;
     expect((await call("GET", path, project.prod)).status).toBe(200);
   });
 });
 
-describe("what can't be shown", () => {
-  it("is a packet's name that no packet can have: it is unknown", async () => {
+describe("data that can't be shown", () => {
+  it("can be a packet's name that no packet can have, which is unknown", async () => {
     for (const name of [
       "packets/ENV/x%20y.json",
       "packets/ENV/%00.json",
@@ -114,7 +114,7 @@ describe("what can't be shown", () => {
     }
   });
 
-  it("is a log line's time: the others are shown, and it is by the nearest time there is", async () => {
+  it("can be a log line's time: the line is shown with the nearest valid time, beside the others", async () => {
     const { body } = await trigger({});
     const { attempt } = await start(body.id);
     const entries = [1e300, -5, Date.now()].map((time) => ({ time, level: "info", message: `at ${time}` }));

@@ -121,7 +121,7 @@ describe("a branch of a development environment", () => {
     expect(branch.slug).toMatch(new RegExp(`^${own.slug}-feat-search-[0-9a-f]{8}$`));
     const key = (await owner.call<{ key: string }>("POST", `${base}/${own.slug}/keys`, {})).body.key;
 
-    // What `acme dev` registers, and what is triggered, with the branch is the branch's alone.
+    // What `acme dev` registers and what is triggered with the branch belongs to the branch alone.
     const header = { "x-trigger-branch": NAME };
     const body = {
       contentHash: "ab".repeat(32),

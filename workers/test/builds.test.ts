@@ -112,7 +112,7 @@ describe("a deployment whose image is built", () => {
     expect((await call("GET", path, project.prod)).body).toEqual({ data: [...lines, ...lines] });
   });
 
-  it("is refused where its image could be another project's, and where its bundle is another", async () => {
+  it("is refused if its image could be another project's, or if its bundle differs", async () => {
     expect(await begin({ imageRepository: "registry.example.com/acme/proj_other" })).toMatchObject({
       status: 422,
       body: { code: "image_of_another_project" },

@@ -64,7 +64,7 @@ describe("bulk actions", () => {
     );
   });
 
-  it("replay given runs, each once, and say what they could not do", async () => {
+  it("replay given runs, each once, and report the runs that they could not replay", async () => {
     const { project, runIds } = await withRuns(3, "again");
     const other = await withRuns(1, "other");
     const ids = [...runIds, runIds[0], other.runIds[0], "run_nothing"];
@@ -114,7 +114,7 @@ describe("bulk actions", () => {
     });
   });
 
-  it("are aborted, and what was done stays done", async () => {
+  it("are aborted, and completed steps are kept", async () => {
     const { project } = await withRuns(30, "stop");
     const created = await create(project, { action: "cancel", filter: { tag: "stop" } });
     const { id } = created.body;
@@ -143,7 +143,7 @@ describe("bulk actions", () => {
     expect((await call<Page>("GET", PATH, project.dev)).body.data).toEqual([]);
   });
 
-  it("refuse what they can't understand, and change nothing", async () => {
+  it("refuse invalid requests, and change nothing", async () => {
     const project = await newProject();
     const refused = async (body: object) => expect((await create(project, body)).status).toBe(400);
     await refused({ action: "cancel" });

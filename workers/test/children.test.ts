@@ -63,7 +63,7 @@ describe("a child triggered by an operation", () => {
     expect(ids.has(again.body.id)).toBe(true);
   });
 
-  it("brings its result to the parent that waits for it", async () => {
+  it("delivers its result to the parent that waits for it", async () => {
     const parent = await newParent();
     const child = await triggerChild(parent, 0, { resumeParentOnCompletion: true });
     expect(await suspend(parent.run, [0])).toEqual({ verdict: "suspended" });
@@ -81,7 +81,7 @@ describe("a child triggered by an operation", () => {
     ]);
   });
 
-  it("that was over already when it is waited for brings its result at once", async () => {
+  it("that had already ended when it is waited for delivers its result at once", async () => {
     const idempotencyKey = `over-${Date.now()}`;
     const early = await call<Created>("POST", "/api/v1/tasks/child/trigger", project.prod, {
       options: { idempotencyKey },
@@ -97,7 +97,7 @@ describe("a child triggered by an operation", () => {
     const verdict = await until(async () => {
       const { run } = parent;
       const answer = (await suspend(run, [0])) as { verdict: string; completed?: { result: unknown }[] };
-      // The run was suspended before the child's end arrived: its queue hands it out again with the result.
+      // The run was suspended before the child's end arrived: its queue leases it again with the result.
       if (answer.verdict !== "suspended") return answer.completed?.[0]?.result;
       return (await dequeue(parent.runId)).resume?.journal[0]?.result;
     });
@@ -125,7 +125,7 @@ describe("a child triggered by an operation", () => {
     const childCaller = { runId: child.body.id, token: runTokenOf(child.body.id) };
     const upwards = await triggerChild(childCaller, 0, key, "parent");
     expect(upwards).toMatchObject({ status: 409, body: { code: "waits_on_itself" } });
-    // Without waiting for it there is no knot.
+    // Without a wait there is no deadlock.
     const { status, body } = await triggerChild(childCaller, 0, { idempotencyKey: "ancestor" }, "parent");
     expect([status, body.id]).toEqual([200, parent.runId]);
   });
@@ -207,7 +207,7 @@ describe("a child triggered by an operation", () => {
     });
   });
 
-  it("that is refused claims nothing: the operation can be made again", async () => {
+  it("that is refused claims nothing, so the operation can be repeated", async () => {
     const parent = await newParent();
     expect((await triggerChild(parent, 0, {}, "nope")).status).toBe(404);
     expect((await triggerChild(parent, 0)).status).toBe(200);
@@ -215,7 +215,7 @@ describe("a child triggered by an operation", () => {
 });
 
 describe("an output too large to be sent inline", () => {
-  it("reaches code in a run by its address", async () => {
+  it("reaches code in a run by its URL", async () => {
     const payload = { text: "ä".repeat(100_000) };
     const { body } = await call<Created>("POST", "/api/v1/tasks/child/trigger", project.prod, { payload });
     const run = await dequeue(body.id);

@@ -15,7 +15,7 @@ export interface Answer<T = Record<string, unknown>> {
   headers: Headers;
 }
 
-/** One request to the Worker. A string body goes as it is, anything else as JSON. */
+/** Makes one request to the Worker. A string body is sent unchanged, anything else as JSON. */
 export async function call<T = Record<string, unknown>>(
   method: string,
   path: string,
@@ -73,7 +73,7 @@ export interface Project {
 
 type Bootstrapped = z.infer<typeof BootstrapResponse>;
 
-/** A project of its own with keys. */
+/** Creates a project with keys. */
 export async function newProject(): Promise<Project> {
   const unique = randomBase36(12);
   const project = {

@@ -84,7 +84,7 @@ describe("concurrency limits with names", () => {
       expect((await post("paid/override", body)).status, JSON.stringify(body)).toBe(400);
   });
 
-  it("hold over tasks, and a run that waits says for which", async () => {
+  it("apply over tasks, and a waiting run says for which limit it waits", async () => {
     const first = (await trigger("summarize")).body.id;
     await start(first);
     const second = (await trigger("translate")).body.id;

@@ -40,7 +40,7 @@ async function expire(deviceCode: string): Promise<void> {
 }
 
 describe("a device login", () => {
-  it("gives a token of who allowed it, once", async () => {
+  it("returns a token of the person who allowed it, once", async () => {
     const login = await start({ clientName: "ada-laptop" });
     expect(login).toMatchObject({
       userCode: expect.stringMatching(/^[BCDFGHJKLMNPQRSTVWXZ]{4}-[BCDFGHJKLMNPQRSTVWXZ]{4}$/),
@@ -81,13 +81,13 @@ describe("a device login", () => {
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 400, 400]);
   });
 
-  it("tells who asks too often to slow down", async () => {
+  it("makes a client that polls too often slow down", async () => {
     const { deviceCode } = await start();
     expect((await poll(deviceCode)).body.code).toBe("authorization_pending");
     expect(await poll(deviceCode)).toMatchObject({ status: 400, body: { code: "slow_down" } });
   });
 
-  it("that was refused, or that nobody allowed in time, gives nothing", async () => {
+  it("that was refused, or not allowed in time, returns nothing", async () => {
     const refused = await start();
     const denied = await ada.call("POST", "/api/v1/device/deny", { userCode: refused.userCode });
     expect(denied.body).toEqual({ decision: "denied" });
@@ -103,7 +103,7 @@ describe("a device login", () => {
     expect((await poll("unknown")).body.code).toBe("invalid_grant");
   });
 
-  it("is never given more than it asked for, or an organization of others", async () => {
+  it("never gets more than it requested, or another person's organization", async () => {
     const { deviceCode, userCode } = await start({ scopes: ["read"] });
     expect(await approve(userCode, { scopes: ["read", "admin"] })).toMatchObject({
       status: 400,
@@ -115,7 +115,7 @@ describe("a device login", () => {
     expect((await approve(userCode)).status).toBe(200);
   });
 
-  it("is not found by guessing: what is entered, asked and begun is counted", async () => {
+  it("can't be found by guessing: entries, polls and logins are counted", async () => {
     const guesser = await signIn(anEmail(), { organization });
     const guess = () => guesser.call("POST", "/api/v1/device/lookup", { userCode: "BBBB-BBBB" });
     const statuses = (await Promise.all(Array.from({ length: 25 }, guess))).map(({ status }) => status);

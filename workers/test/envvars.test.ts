@@ -61,7 +61,7 @@ describe("environment variables", () => {
     const rows = await db.select().from(tables.variables);
     expect(rows.length).toBeGreaterThan(0);
     expect(JSON.stringify(rows)).not.toContain("findable-value");
-    // Moved to another place, it doesn't open.
+    // Moved to another environment or name, it can't be decrypted.
     const row = rows.find(({ environmentKey }) => environmentKey === project.prodKey);
     if (!row) throw new Error("no row");
     await db.insert(tables.variables).values({ ...row, environmentKey: project.devKey });
@@ -207,14 +207,14 @@ describe("environment variables", () => {
     const wrapped = async () => (await db.select().from(tables.organizationKeys)).map((row) => row.wrapped);
     expect(await rewrapAll({ ENCRYPTION_KEYS: `${fresh},${old}` }, openSql(env))).toBeGreaterThan(0);
     for (const text of await wrapped()) expect(text).toMatch(/^k2:/);
-    // Only who has the new key can wrap them with another again.
+    // Only a server with the new key can wrap them with another key again.
     expect(await rewrapAll({ ENCRYPTION_KEYS: old }, openSql(env))).toBe(0);
     expect(await rewrapAll({ ENCRYPTION_KEYS: `${old},${fresh}` }, openSql(env))).toBeGreaterThan(0);
     for (const text of await wrapped()) expect(text).toMatch(/^k1:/);
     expect((await opened(project.prodKey)).env).toEqual({ A: "1" });
   });
 
-  it("are refused by a server without an encryption key, in words for its operator", async () => {
+  it("are refused by a server without an encryption key, with a message for its operator", async () => {
     await expect(rewrapAll({}, openSql(env))).rejects.toMatchObject({
       status: 503,
       code: "encryption_not_configured",

@@ -97,7 +97,7 @@ describe("errors", () => {
     expect((await list(project, `?filter[version]=${version}`)).data).toHaveLength(3);
   });
 
-  it("refuse what is no filter", async () => {
+  it("refuse invalid filters", async () => {
     expect(await call("GET", `${ERRORS}?filter[status]=open`, project.prod)).toMatchObject({ status: 400 });
     expect(await call("GET", `${ERRORS}?page[after]=error_x`, project.prod)).toMatchObject({ status: 400 });
   });
@@ -157,7 +157,7 @@ describe("errors", () => {
     await seen(other, 2);
     expect((await call(`GET`, path, other.prod)).body).toMatchObject({ status: "resolved", count: 2 });
     await deploy(other, ["charge", "another"]);
-    // What runs are triggered for is known by then.
+    // The version that new runs use is known by then.
     await until(async () => {
       await fail(other, "charge", "boom");
       const { body } = await call<ErrorGroupDetail>("GET", path, other.prod);

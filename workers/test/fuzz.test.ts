@@ -13,10 +13,11 @@ import {
 import { World } from "./fuzz/world.ts";
 
 /**
- * Requests made from the API's own document to all of its routes, those of hosts included: most of them as they should be
- * except for one field, which has a value that is chosen for it; the others right and wrong in every way.
- * The seed follows from the commit; `FUZZ_SEED=N` sets another, `FUZZ_ROUNDS=N` makes it longer. Whatever is sent, the server says what is wrong with it:
- * no answer is a 500 (a 501 names what the server would need), and everything that was accepted can be read.
+ * Sends requests derived from the API's own document to all of its routes, including those of hosts. Most
+ * requests are valid except for one field, which has a value chosen for it; the others are valid and invalid
+ * in every way. The seed is derived from the commit; `FUZZ_SEED=N` sets another, `FUZZ_ROUNDS=N` makes the
+ * test longer. Whatever is sent, the server says what is wrong with it: no response is a 500 (a 501 names
+ * what the server would need), and everything that was accepted can be read.
  */
 const { FUZZ_SEED, FUZZ_ROUNDS } = env;
 const seed = Number(FUZZ_SEED);
@@ -27,7 +28,7 @@ const KEEPING_PER_ROUND = 280;
 const OTHERS_PER_ROUND = 120;
 const REQUESTS_PER_ROUND = KEEPING_PER_ROUND + OTHERS_PER_ROUND;
 
-/** What is sent afterwards may be refused before it is looked at, because a key or a project is gone. */
+/** Later requests may be refused before they are validated, because a key or a project is gone. */
 const endsAccess = ({ method, operation }: Target): boolean =>
   method === "delete" || /delete|revoke|rotate|remove|archive|leave|signOut/i.test(operation);
 
@@ -63,9 +64,9 @@ it(`no request of ${rounds * REQUESTS_PER_ROUND} is answered with a 500 (FUZZ_SE
   const statuses = new Map<number, number>();
   const failures: string[] = [];
   const operations = new Map<string, number>();
-  // Every field has its turn, in an order of the seed's.
+  // Every field has its turn, in an order drawn from the seed.
   const fields = targetsOf(document);
-  // What hosts report is kept and shown to others, so its fields have twice as many turns.
+  // Hosts' reports are stored and shown to others, so their fields have twice as many turns.
   const targets = shuffled(
     [...fields, ...fields.filter(({ path }) => path.startsWith("/engine/"))],
     randomOf(seed),
@@ -83,7 +84,7 @@ it(`no request of ${rounds * REQUESTS_PER_ROUND} is answered with a 500 (FUZZ_SE
     else if (status >= 400 && !isFailure(text))
       failures.push(`${status} without a reason: ${describe(request)}\n  → ${text.slice(0, 500)}`);
   };
-  // One at a time, because what a request is made from is what the answers before it named.
+  // One at a time, because requests use ids from earlier responses.
   for (let round = 0; round < rounds; round++) {
     const world = await World.create();
     const random = randomOf(seed + round);
@@ -144,7 +145,7 @@ function isFailure(text: string): boolean {
 const needsMore = (status: number, text: string): boolean =>
   status === 501 && /"code":"needs_\w+"/.test(text);
 
-/** What can't be read of that which the round left behind. */
+/** Returns the data of the round that can't be read. */
 async function unreadable(world: World): Promise<string[]> {
   const failures: string[] = [];
   const { prod, dev } = world.project;

@@ -6,11 +6,11 @@ import { callAsHost } from "./client.ts";
 
 const host = { protocol: HOST_PROTOCOL, hostId: "host-1", sessionId: "session-1" };
 
-/** Runs that were handed out while another was waited for. */
+/** Runs that were leased while the test waited for another one. */
 const others = new Map<string, DequeuedRun>();
 const tokens = new Map<string, string>();
 
-/** Waits until the run is handed out to the host of the tests. */
+/** Waits until the run is leased to the host of the tests. */
 export function dequeue(runId: string): Promise<DequeuedRun> {
   return until(
     async () => {
@@ -31,14 +31,14 @@ export function dequeue(runId: string): Promise<DequeuedRun> {
 export const report = (parts: Record<string, unknown>) =>
   callAsHost("report", { ...host, logs: [], ...parts });
 
-/** The run is handed out and its attempt begins. */
+/** Leases the run and starts its attempt. */
 export async function start(runId: string): Promise<DequeuedRun> {
   const run = await dequeue(runId);
   await report({ started: [{ runId, token: run.token, startedAt: Date.now() }] });
   return run;
 }
 
-/** The run is handed out and ends with this output. */
+/** Leases the run and ends it with this output. */
 export async function finish(runId: string, output = '"done"'): Promise<void> {
   const run = await start(runId);
   const outcome = { type: "success", output, outputType: "application/json" };
@@ -56,14 +56,14 @@ export async function suspend(run: DequeuedRun, waits: number[]): Promise<unknow
   return (body as { suspensions: unknown[] }).suspensions[0];
 }
 
-/** What code inside the run calls the API with: the token of the lease that was handed out last. */
+/** The token with which code inside the run calls the API: that of the latest lease. */
 export function runTokenOf(runId: string): string {
   const token = tokens.get(runId);
   if (token === undefined) throw new Error(`Run ${runId} was not dequeued`);
   return token;
 }
 
-/** No host is connected, as before any has come: all files share one dispatcher. */
+/** Disconnects all hosts, as if none had connected yet, because all files share one dispatcher. */
 export async function disconnectHosts(): Promise<void> {
   const dispatcher = env.DISPATCHER.getByName("default");
   await runInDurableObject(dispatcher, (_, { storage }) => {

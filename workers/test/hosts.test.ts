@@ -33,7 +33,7 @@ const register = (hostId: string, credential = hostCredential(hostId), token = H
   });
 
 let lastHost = 0;
-/** A host of its own. */
+/** Registers a separate host. */
 function newHost() {
   lastHost += 1;
   const hostId = `host-${lastHost}.of-the-test`;
@@ -46,7 +46,7 @@ function newHost() {
     const { id } = (await call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {})).body;
     return until(async () => (await poll()).find((run) => run.runId === id), { timeout: 20_000 });
   };
-  // What it is handed in advance goes to others.
+  // Prefetched runs go to other hosts.
   onTestFinished(async () => void (await report({ goodbye: true })));
   return { hostId, session, credential: hostCredential(hostId), poll, report, lease };
 }
@@ -75,7 +75,7 @@ describe("registering a host", () => {
     expect((await call("POST", path, hostCredential("idempotent"), poll)).status).toBe(200);
   });
 
-  it("takes the host token, which is good for nothing else", async () => {
+  it("takes the host token, which is valid for nothing else", async () => {
     expect((await register("x", "y", "wrong-token-of-a-host")).status).toBe(401);
     const request = { protocol: HOST_PROTOCOL, hostId: "x", sessionId: "s", max: 0, waitMs: 0 };
     const answer = await call("POST", "/engine/v1/worker-actions/dequeue", HOST_TOKEN, request);
@@ -88,7 +88,7 @@ describe("registering a host", () => {
 });
 
 describe("a host's credential", () => {
-  it("speaks for that host only", async () => {
+  it("is valid for that host only", async () => {
     const host = newHost();
     await host.poll(0, 0);
     const request = { protocol: HOST_PROTOCOL, hostId: "somebody", sessionId: "s", max: 0, waitMs: 0 };
@@ -109,7 +109,7 @@ describe("a host's credential", () => {
 });
 
 describe("a lease", () => {
-  it("is its host's: what another one reports changes nothing", async () => {
+  it("belongs to its host: reports of another host change nothing", async () => {
     const holder = newHost();
     const stranger = newHost();
     const run = await holder.lease(one);
@@ -147,7 +147,7 @@ describe("a lease", () => {
     expect(await statusOf(one, runId)).toBe("COMPLETED");
   });
 
-  it("is what logs need: of a run that the host never had they are refused", async () => {
+  it("is required for logs: those of a run that the host never had are refused", async () => {
     const holder = newHost();
     const stranger = newHost();
     const run = await holder.lease(one);
@@ -172,7 +172,7 @@ describe("a lease", () => {
     expect(messages).not.toContain("forged");
   });
 
-  it("is what a host needs to get a deployment and its bundle", async () => {
+  it("is required for a host to get a deployment and its bundle", async () => {
     const host = newHost();
     const run = await host.lease(one);
     const path = `/engine/v1/worker-actions/deployments/${run.deployment.id}`;
@@ -256,13 +256,13 @@ describe("the token of a lease", () => {
 });
 
 describe("a host that is revoked", () => {
-  it("is refused, and what it held runs elsewhere at once", async () => {
+  it("is refused, and its runs execute elsewhere at once", async () => {
     const host = newHost();
     const run = await host.lease(one);
     expect(await listed(host.hostId)).toMatchObject({ state: "connected", lastSeenAt: expect.any(String) });
     const revoked = await call("DELETE", `/admin/v1/hosts/${host.hostId}`, ADMIN_TOKEN);
     expect([revoked.status, revoked.body.state]).toEqual([200, "revoked"]);
-    // Within the cache's ten seconds: its session is over, its reports change nothing.
+    // Within the cache's ten seconds: its session has ended, and its reports change nothing.
     expect((await host.report({ completed: [endOf(run)] })).body.completed).toEqual(["stale"]);
     const answer = await callAsHost("dequeue", {
       ...host.session,
@@ -329,7 +329,7 @@ describe("the hosts of an environment", () => {
       )
     ).body.data;
 
-  it("are shown to its organization with what they said, but not with what they do for others", async () => {
+  it("are shown to its organization with their own data, but not with their work for others", async () => {
     const host = newHost();
     const about = { version: "1.2.3", executor: "docker", slots: 40, running: 7, checkpoints: 3 };
     await callAsHost("dequeue", { ...host.session, max: 0, waitMs: 0, about });
@@ -348,7 +348,7 @@ describe("the hosts of an environment", () => {
     expect(await listed(host.hostId)).toMatchObject({ about });
   });
 
-  it("leave out revoked ones, and those of everybody else's machines", async () => {
+  it("leave out revoked ones, and other people's machines", async () => {
     const host = newHost();
     await host.poll(0, 0);
     expect((await hostsOf(one)).map(({ hostId }) => hostId)).toContain(host.hostId);

@@ -70,7 +70,9 @@ async function invited(): Promise<string> {
 }
 
 describe("a server that dies after any write", () => {
-  it("of a sign-up by the operator's link leaves what can be done again", { timeout: TIMEOUT }, async () => {
+  it("of a sign-up by the operator's link leaves a state in which it can be repeated", {
+    timeout: TIMEOUT,
+  }, async () => {
     const linkFor = (email: string) =>
       call<{ url: string }>("POST", "/admin/v1/sign-in-links", ADMIN_TOKEN, { email, organization });
     const writes = await interruptedAfterEachWrite(
@@ -111,7 +113,7 @@ describe("a server that dies after any write", () => {
     expect(writes).toBeGreaterThan(3);
   });
 
-  it("of an invitation leaves it open or not there", { timeout: TIMEOUT }, async () => {
+  it("of an invitation leaves it open or missing", { timeout: TIMEOUT }, async () => {
     const send = (email: string) =>
       owner.call<InvitationObject & { url: string }>("POST", path("invitations"), { email, role: "viewer" });
     const openOnes = async (email: string) =>
@@ -217,7 +219,7 @@ describe("a server that dies after any write", () => {
           const sent = await call("POST", at, own.prod, { action: "cancel", runIds });
           expect(sent.status).toBe(202);
         };
-        // Without an answer, whoever asked looks at the list, and sends it again where it is not there.
+        // Without an answer, the caller checks the list, and repeats the request if the action is missing.
         if (!ok(done, 202) && (await actions(own)).length === 0) await send();
         await until(async () => {
           const there = await actions(own);
@@ -261,7 +263,7 @@ describe("a server that dies after any write", () => {
         const { status } = await person.call("DELETE", `/api/v1/projects/${own.ref}`);
         expect(status).toBe(before.isThere ? 200 : 404);
         expect(await state()).toEqual(gone);
-        // It goes on by itself, and says once that it was asked for.
+        // It continues by itself, and is logged once.
         await runDurableObjectAlarm(env.DELETION.getByName(id));
         const entries = await listed<{ action: string }>(
           `/api/v1/organizations/${own.ref.slice(5)}/audit?page[size]=100`,
@@ -272,7 +274,7 @@ describe("a server that dies after any write", () => {
     );
   });
 
-  it("of its own start goes on when it is started again", { timeout: TIMEOUT }, async () => {
+  it("of its own start continues when it is started again", { timeout: TIMEOUT }, async () => {
     const aStart = async () => {
       const unique = randomBase36(12);
       return {
@@ -333,7 +335,7 @@ describe("a server that dies after any write", () => {
           ({ body } = await poll(deviceCode));
         }
         const token = done?.polled.body.token ?? body.token;
-        // Where the token was made and its answer lost, nobody has it: the person begins again.
+        // If the token was created but its response was lost, nobody has it, and the person begins again.
         if (token === undefined) expect([before, body.code]).toEqual([1, "invalid_grant"]);
         else expect((await call("GET", "/api/v1/access-token", token)).status).toBe(200);
         expect(await made()).toBe(1);

@@ -22,7 +22,7 @@ interface Interruption {
 
 const isWrite = (sql: string): boolean => /^\s*(insert|update|delete)/i.test(sql);
 
-/** The writes that are left until the server dies; after that everything that is asked for fails, reads too. */
+/** The number of writes that are left until the server dies. After that every call fails, including reads. */
 class Countdown {
   #left = 0;
   isOver = false;
@@ -43,7 +43,7 @@ class Countdown {
     return { before };
   }
 
-  /** Throws where the server is dead by now. */
+  /** Throws if the server is already dead. */
   count(sql: string): void {
     if (this.isOver || (isWrite(sql) && this.passes(1))) throw new Error(DEAD);
   }
@@ -107,7 +107,9 @@ function interruptD1(db: D1Database): void {
   });
 }
 
-/** What objects store of their own: the key-value rows of bulk actions and deletions, the settings of environments. */
+/**
+ * The objects' own storage: the key-value rows of bulk actions and deletions, the settings of environments.
+ */
 async function interruptObjects(): Promise<void> {
   const kv = await runInDurableObject(
     BULK_ACTION.getByName("interrupted"),
@@ -144,7 +146,7 @@ const interruptionInside: Interruption = {
 
 /** A trigger of every table counts writes in a sequence, which no transaction undoes. */
 const postgresInterruption = (url: string): Interruption => {
-  // It ends with the test's own worker: closed before, its driver would report that as an error.
+  // It ends with the test's own worker: if it were closed earlier, its driver would report an error.
   const sql = postgresClient(url);
   let installed = false;
   let limit = 0;
@@ -185,7 +187,7 @@ const TRIGGERS = `
 
 const interruption = HYPERDRIVE ? postgresInterruption(HYPERDRIVE.connectionString) : interruptionInside;
 
-/** What a process that was started again does not know. */
+/** Clears the caches that a restarted process does not have. */
 function forgetAll(): void {
   forgetKeys();
   forgetAccessTokens();
@@ -194,12 +196,13 @@ function forgetAll(): void {
   forgetSessions();
 }
 
-/** More writes than any operation makes: one that is always interrupted would go on for ever. */
+/** More writes than any operation makes: one that is always interrupted would be repeated for ever. */
 const MOST_WRITES = 60;
 
 /**
- * Does an operation again and again, the n-th time with the server dying after the n-th write, until it is not interrupted any
- * more. After each, `check` is given what `prepare` made and what came of the operation; null: there was no answer.
+ * Repeats an operation, the n-th time with the server dying after the n-th write, until it is no longer
+ * interrupted. After each, `check` gets the result of `prepare` and that of the operation; null if there was
+ * no response.
  */
 export async function interruptedAfterEachWrite<Prepared, Done>(
   prepare: () => Promise<Prepared>,

@@ -39,7 +39,7 @@ describe("secret keys of an environment", () => {
     expect(JSON.stringify(listed)).not.toContain(a.key);
   });
 
-  it("are refused within ten seconds of their revocation, and the others work on", async () => {
+  it("are refused within ten seconds of their revocation, and other keys keep working", async () => {
     const [gone, stays] = [await create(), await create()];
     expect(await works(gone.key)).toBe(true);
     expect((await call("DELETE", path(`/${gone.id}`), project.accessToken)).status).toBe(200);
@@ -63,7 +63,7 @@ describe("secret keys of an environment", () => {
     expect((await rotate(604_801)).status).toBe(400);
   });
 
-  it("have a name, which the key that replaces one has too", async () => {
+  it("have a name, which their replacement has too", async () => {
     const key = await create({ name: " Web server " });
     expect(key).toMatchObject({
       name: "Web server",
@@ -102,7 +102,7 @@ describe("secret keys of an environment", () => {
     }
   });
 
-  it("that have an end get no later one by a rotation", async () => {
+  it("that expire get no later expiry by a rotation", async () => {
     const { id } = await create();
     const rotate = async (overlapSeconds: number) => {
       await call("POST", path(`/${id}/rotate`), project.accessToken, { overlapSeconds });
@@ -126,7 +126,7 @@ describe("secret keys of an environment", () => {
     expect(await used()).toBe(new Date(1).toISOString());
   });
 
-  it("are their environment's: another organization neither sees nor ends them", async () => {
+  it("belong to their environment: another organization can neither see nor revoke them", async () => {
     const { id, key } = await create();
     expect((await call("GET", path(), other.accessToken)).status).toBe(404);
     for (const [method, rest] of [

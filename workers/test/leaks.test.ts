@@ -5,7 +5,10 @@ import { call, deploy, newProject, type Project } from "./client.ts";
 import { anEmail, type SignedIn, signIn } from "./person.ts";
 import { type Route, routes } from "./routes.ts";
 
-/** Bodies that get past the validation of their routes, so that what the path names is looked for. Others send `{}`. */
+/**
+ * Bodies that pass the validation of their routes, so that the resource in the path is looked up. Other
+ * routes get `{}`.
+ */
 const BODIES: Partial<Record<OperationId, object>> = {
   updateSchedule: { task: "hello", cron: "0 5 * * *" },
   rescheduleRun: { delay: "1h" },
@@ -35,7 +38,10 @@ const BODIES: Partial<Record<OperationId, object>> = {
   appendBuildLog: { lines: [{ time: 0, text: "x" }], batch: { sender: "x", number: 0 } },
 };
 
-/** What these answer about something that is not there is no 404: they have it for everybody, or make it. */
+/**
+ * Routes whose response about something missing is not a 404, because they have it for everybody or create
+ * it.
+ */
 const NO_404: OperationId[] = [
   "watchBatch",
   "createPacketAddressV1",
@@ -120,7 +126,10 @@ beforeAll(async () => {
   other = { project: mine, environment: body.id, session, token: made.token };
 });
 
-/** The kinds of things that a path names: each in its turn is another organization's, and the rest are one's own. */
+/**
+ * The kinds of resources that a path names. Each in turn is another organization's, and the rest are the
+ * caller's own.
+ */
 function namedBy({ path }: Route): string[] {
   if (/^\/(admin|engine)\//.test(path) || path.includes("callback")) return [];
   const kinds: string[] = [];
@@ -143,7 +152,7 @@ function namedBy({ path }: Route): string[] {
   return kinds;
 }
 
-/** Of the same form as the real one, and never existed. */
+/** Returns an id of the same form that never existed. */
 const neverThere = (id: string): string =>
   /^\d{8}\.\d+$/.test(id)
     ? "20010101.1"

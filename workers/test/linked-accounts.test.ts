@@ -49,7 +49,7 @@ describe("linked accounts", () => {
     expect(await link(person, provider, elsewhere)).toBeNull();
     const [account] = await linked(person);
     expect(account).toMatchObject({ provider, linkedAt: expect.any(String) });
-    // Its address there is another one: the account is what counts.
+    // Its address at the provider differs; the account counts.
     const cookie = cookieOf(await signInAt(provider, elsewhere));
     const me = await request({}, "/api/v1/me", undefined, { cookie }, "GET");
     expect(await me.json()).toMatchObject({ user: { id: person.userId, email: person.email } });
@@ -85,18 +85,18 @@ describe("linked accounts", () => {
     expect(await link(person, "oidc", unverified)).toBe("unable_to_link_account");
   });
 
-  it("are never unlinked where nothing else signs in", async () => {
+  it("are never unlinked if they are the last way to sign in", async () => {
     const person = await signIn();
     await link(person, "github");
     const [first] = await linked(person);
     expect(await codeOf(await unlink(person, first?.id ?? ""))).toEqual([409, "last_way_in"]);
     await link(person, "oidc");
-    // Two at once: one of them stays.
+    // Of two at once, one is kept.
     const ids = (await linked(person)).map(({ id }) => id);
     const answers = await Promise.all(ids.map((id) => unlink(person, id)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, 409]);
     const [last] = await linked(person);
-    // A link by mail is a way in.
+    // A link by mail is a way to sign in.
     expect((await unlink(person, last?.id ?? "", {})).status).toBe(200);
     expect(cookieOf(await open((await signInLink(person.email)).url))).toContain("session_token=");
   });
@@ -109,7 +109,7 @@ describe("linked accounts", () => {
     expect(await linked(one)).toHaveLength(1);
   });
 
-  it("are for somebody who is signed in", async () => {
+  it("need a signed-in user", async () => {
     const body = { provider: "github", callbackURL: "/account" };
     expect((await request({}, "/api/auth/link-social", body)).status).toBe(401);
   });

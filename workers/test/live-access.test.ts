@@ -22,7 +22,10 @@ async function viewersToken(of: Project = project, scopes: ("read" | "deploy")[]
   return { person, ...made };
 }
 
-/** What the server says over a connection that asks for a run, until it closes it or has shown the run. */
+/**
+ * Returns the server's messages on a connection that subscribes to a run, until it closes the connection or
+ * has sent the run.
+ */
 async function follow(token: string, environment = `${project.ref}/prod`) {
   const response = await exports.default.fetch(
     `http://acme.test/api/v1/live?environment=${encodeURIComponent(environment)}`,

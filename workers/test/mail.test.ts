@@ -28,7 +28,7 @@ function smtp(url: string, more = {}): SmtpSettings {
 
 const aMail = (to = anEmail()) => ({ to, subject: "Hello", text: "One line\n.\n..and a dot\n" });
 
-/** Why a mail was not sent. */
+/** Returns why a mail was not sent. */
 async function refusal(url: string, mail = aMail(), more = {}, deadlineMs?: number): Promise<string> {
   const error = await sendBySmtp(smtp(url, more), mail, deadlineMs).then(
     () => new Error("It was sent"),
@@ -36,7 +36,7 @@ async function refusal(url: string, mail = aMail(), more = {}, deadlineMs?: numb
   );
   expect(error).toBeInstanceOf(MailError);
   const { message } = error as MailError;
-  // Not a word of what signs in.
+  // Nothing with which somebody could sign in.
   expect(message).not.toContain(USER.password);
   return message;
 }
@@ -57,19 +57,19 @@ describe("mail by SMTP", () => {
     expect(received!.raw).toMatch(/^From: Acme <no-reply@acme\.test>\r\nTo: .*\r\nSubject: Hello\r\n/);
   });
 
-  it("takes the password of its own variable", async () => {
+  it("takes the password from its own variable", async () => {
     const mail = aMail();
     const url = `smtp://${encodeURIComponent(USER.user)}@localhost:${ports.starttls}`;
     await sendBySmtp(smtp(url, { MAIL_TOKEN: USER.password }), mail);
     expect(await receivedBy(mail.to)).toHaveLength(1);
   });
 
-  it("is sent to no server whose certificate is not good", async () => {
+  it("is sent to no server with an invalid certificate", async () => {
     const mail = aMail();
     for (const url of [
       `smtp://localhost:${ports.untrusted}`,
       `smtps://localhost:${ports.untrustedImplicit}`,
-      // The certificate is good for another name.
+      // The certificate is valid for another name.
       `smtps://${LOGIN}127.0.0.2:${ports.implicit}`,
     ]) {
       expect(await refusal(url, mail)).toMatch(/certificate is not trusted or not for this name/);
@@ -77,7 +77,7 @@ describe("mail by SMTP", () => {
     expect(await receivedBy(mail.to)).toEqual([]);
   });
 
-  it("is sent to no server without TLS, unless that is asked for", async () => {
+  it("is sent to no server without TLS, except on request", async () => {
     expect(await refusal(`smtp://localhost:${ports.plain}`)).toMatch(/offers no TLS.*\?tls=none/);
     expect(await refusal(`smtp://localhost:${ports.injecting}`)).toMatch(/said more before TLS/);
   });
@@ -89,7 +89,7 @@ describe("mail by SMTP", () => {
     expect(await refusal(`smtp://${LOGIN}localhost:${ports.otherLogin}`)).toMatch(/no way to sign in/);
   });
 
-  it("says what a server refuses, and whether for now", async () => {
+  it("says what a server refuses, and whether temporarily", async () => {
     const url = `smtp://localhost:${ports.refusing}?tls=none`;
     const later = await refusal(url, aMail(), { MAIL_FROM: "later@acme.test" });
     expect(later).toMatch(/refused the sender later@acme\.test for now: 451 Try again later/);
@@ -102,7 +102,7 @@ describe("mail by SMTP", () => {
     );
   });
 
-  it("gives up on a server that does not answer, ends nothing, or is none", async () => {
+  it("gives up on a server that does not answer, never ends its response, or is not a mail server", async () => {
     expect(await refusal(`smtp://localhost:${ports.silent}?tls=none`, aMail(), {}, 300)).toMatch(
       /did not answer within 0\.3 s/,
     );
@@ -114,7 +114,7 @@ describe("mail by SMTP", () => {
     expect(await refusal("smtp://localhost:1?tls=none")).toMatch(/could not be reached/);
   });
 
-  it("carries no header that a subject or a name brings along", () => {
+  it("contains no header that is injected through a subject or a name", () => {
     const from = { name: 'A "B", Ü', address: "a@acme.test" };
     const subject = "Join Acme\r\nBcc: victim@example.com\r\n\r\nBody =?x ☃ ".repeat(8);
     const text = messageText({ to: "b@acme.test", subject, text: "x" }, { from, id: "i", date: new Date(0) });
@@ -155,7 +155,7 @@ describe("mail by an HTTP provider", () => {
     });
   });
 
-  it("is refused, sent elsewhere or not answered with an error that says so", async () => {
+  it("fails with a clear error if it is refused, redirected or not answered", async () => {
     await expect(mailerOf(variables(`${url}/refusing`))(aMail())).rejects.toThrow(
       /refused the mail: 422 .*not verified/,
     );
@@ -190,7 +190,7 @@ describe("the settings of mail", () => {
     });
   });
 
-  it("knows the ports and the ways of TLS", () => {
+  it("knows the ports and TLS modes", () => {
     expect(smtp("smtp://mail.test")).toMatchObject({ port: 587, tls: "starttls", login: null });
     expect(smtp("smtps://mail.test")).toMatchObject({ port: 465, tls: "implicit" });
     expect(smtp("smtp://mail.test?tls=none")).toMatchObject({ port: 25, tls: "none" });
@@ -215,7 +215,7 @@ describe("sign-in links by mail", () => {
     expect((await signInLink(email)).user.id).toBe(userId);
   });
 
-  it("go to nobody whom the server does not know, with the same answer", async () => {
+  it("are not sent to unknown addresses, with the same response", async () => {
     const stranger = anEmail();
     const known = (await signIn()).email;
     const [one, other] = [await askForLink(stranger, mail), await askForLink(known, mail)];
@@ -227,7 +227,7 @@ describe("sign-in links by mail", () => {
     expect(await receivedBy(stranger)).toHaveLength(1);
   });
 
-  it("go to one address so often, whoever asks", async () => {
+  it("are limited for each address, whoever requests them", async () => {
     const { email } = await signIn();
     const answers: Response[] = [];
     for (let n = 0; n < 8; n++) answers.push(await askForLink(email, mail));
@@ -235,14 +235,14 @@ describe("sign-in links by mail", () => {
     expect(await receivedBy(email)).toHaveLength(6);
   });
 
-  it("have the same answer when the mail server refuses them", async () => {
+  it("have the same response when the mail server refuses them", async () => {
     const { email } = await signIn();
     const broken = { ...mail, MAIL_URL: `smtp://localhost:${ports.closing}` };
     expect((await askForLink(email, broken)).status).toBe(200);
     expect((await askForLink(anEmail(), broken)).status).toBe(200);
   });
 
-  it("are refused to all where no mail can be sent", async () => {
+  it("are refused to everybody if no mail can be sent", async () => {
     for (const more of [{ BLOBS: undefined }, { MAIL_URL: "smtp://localhost" }]) {
       const { email } = await signIn();
       for (const each of [email, anEmail()]) {

@@ -14,7 +14,7 @@ beforeAll(async () => {
   callers = await makeCallers();
 });
 
-/** What takes away what later requests need is asked for last. */
+/** Operations that remove what later requests need are called last. */
 const LAST = ["deleteProject", "revokeOwnAccessToken"];
 const inOrder = [...routes].sort((a, b) => LAST.indexOf(a.id) - LAST.indexOf(b.id));
 

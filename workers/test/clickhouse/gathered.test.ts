@@ -6,10 +6,10 @@ import { openTelemetryStore } from "../../src/telemetry/store.ts";
 import { newProject } from "../client.ts";
 import { line, span } from "../telemetry/store-suite.ts";
 
-/** Nobody listens there. */
+/** An address where nothing listens. */
 const gone = { ...env, CLICKHOUSE_URL: "http://127.0.0.1:1/acme" };
 
-it("what a host sends of many runs while ClickHouse is gone is there once when it is sent again", async () => {
+it("a host's batches of many runs that fail while ClickHouse is unreachable are stored once when they are sent again", async () => {
   const { prodKey } = await newProject();
   const traceId = "ab".repeat(16);
   const runs = Array.from({ length: 20 }, (): BatchesOfRun => {

@@ -15,7 +15,7 @@ const NOW = Math.floor(Date.now() / MINUTE) * MINUTE;
 
 let own: Project;
 let other: Project;
-/** One for each group of queries: an environment may not run too many. */
+/** One project for each group of queries, because an environment may not run too many. */
 let spare: Project[];
 
 const run = (environment: string, fields: Partial<RunRow>): RunRow =>
@@ -173,7 +173,7 @@ describe("a query", () => {
   });
 });
 
-/** What is tried to read more than the environment's own rows, or to do something else than reading them. */
+/** Attempts to read more than the environment's own rows, or to do something other than reading. */
 const ATTACKS: [query: string, says: string][] = [
   ["SELECT * FROM acme.runs", "A table is named alone"],
   ["SELECT * FROM `acme.runs`", "There is no table acme.runs"],
@@ -253,7 +253,7 @@ describe("what a query can't do", () => {
       code: "invalid_query",
       error: expect.stringContaining(says),
     });
-    // It speaks of what the user wrote, and not of what was made from it.
+    // The message is about the user's text, not about the generated statement.
     expect(body.error.replace('"__rows"', "")).not.toMatch(/environment_key =|__rows|__named|\{scope/);
   });
 
@@ -272,7 +272,7 @@ describe("what a query can't do", () => {
     expect(JSON.stringify(body)).not.toContain("secret of another");
   });
 
-  it("takes more than a query may have", async () => {
+  it("exceeds the limits of a query", async () => {
     const [first] = spare;
     const eight = "(SELECT arrayJoin([1,2,3,4,5,6,7,8]) AS x)";
     const many = (levels: number): string =>
@@ -291,7 +291,7 @@ describe("what a query can't do", () => {
     });
   });
 
-  it("takes ClickHouse from the others: too many are refused, and only of that environment", async () => {
+  it("blocks other environments: too many queries of one environment are refused, and only of that one", async () => {
     const busy = spare[6] as Project;
     const answers = await Promise.all(Array.from({ length: 40 }, () => query("SELECT 1 AS one", {}, busy)));
     const refused = answers.filter(({ status }) => status === 429);

@@ -33,7 +33,7 @@ it("keeps the rows of each organization for its own time", async () => {
   expect(await days(usual.prodKey)).toEqual([{ days: 7 }]);
 });
 
-it("deletes what is over, and keeps what another organization still has", async () => {
+it("deletes expired rows, and keeps those of an organization with a longer retention", async () => {
   const [short, long] = await Promise.all([newProject(), newProject()]);
   const bindings = env;
   const { client } = openClickHouse(bindings);

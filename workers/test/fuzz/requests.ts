@@ -19,7 +19,7 @@ interface Described {
   requestBody?: { content: Record<string, { schema: Schema }> };
 }
 
-/** The part of the API's document that requests are made from. */
+/** The part of the API's document from which requests are derived. */
 export interface Document {
   paths: Record<string, Record<string, Described>>;
   components: { schemas: Record<string, Schema> };
@@ -33,10 +33,10 @@ export interface FuzzRequest {
   body: string | Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** What is not encoded as it should be. */
+/** Texts that are not properly encoded. */
 const ODD_SEGMENTS = ["%", "%zz", "%00", "%2F%2F", "%252F", "a%20b", "%F0%9F", "x.json", "x%20y.json"];
 
-/** A host proves with it that it holds the run. */
+/** The header with which a host proves that it holds the run. */
 const PROOFS = new Set(["apiToken"]);
 
 const chance = (percent: number): fc.Arbitrary<boolean> => fc.nat(99).map((n) => n < percent);
@@ -118,7 +118,7 @@ export function targetsOf(document: Document): Target[] {
 /** Callers who are seldom refused before the rest of a request is looked at. */
 const MAY_DO_MOST = ["secretKey", "session", "host"];
 
-/** A request that is as it should be, except for one field. */
+/** A request that is valid except for one field. */
 export function requestTo(target: Target, document: Document, world: World, random: Random): FuzzRequest {
   const { described, field, method } = target;
   const context: SchemaContext = {
@@ -179,7 +179,7 @@ function pathTexts(path: string, context: SchemaContext): fc.Arbitrary<string> {
       return fc.oneof(
         { weight: known === null ? 1 : 80, arbitrary: fc.constant(segment(known ?? "x")) },
         { weight: 15, arbitrary: hostileText.map(segment) },
-        // What is not encoded as it should be.
+        // A text that is not properly encoded.
         {
           weight: 5,
           arbitrary: fc.constantFrom(...ODD_SEGMENTS),

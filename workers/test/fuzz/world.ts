@@ -30,7 +30,7 @@ const IDS = /\b(?:run|batch|waitpoint|sched|queue|deployment|env|org|packet)_[0-
 export class World {
   readonly project: Project;
   readonly person: SignedIn;
-  /** Its own host: a round may revoke it. */
+  /** The round's own host, because a round may revoke it. */
   readonly #hostId = `fuzz-${randomBase36(8)}`;
   readonly #ids = new Map<string, string[]>();
   readonly #leases: Lease[] = [];
@@ -95,7 +95,10 @@ export class World {
     }
   }
 
-  /** A value that a property or parameter of this name can have; null: any will do. `n` chooses among several. */
+  /**
+   * Returns a value that a property or parameter of this name can have; null if any will do. `n` selects one
+   * of several.
+   */
   known(name: string, n: number): string | null {
     const one = (list: readonly string[] | undefined): string | null =>
       list && list.length > 0 ? (list[n % list.length] as string) : null;

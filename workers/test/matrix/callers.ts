@@ -17,7 +17,7 @@ import {
 } from "../client.ts";
 import { anEmail, ORIGIN, signIn } from "../person.ts";
 
-/** What a request can show who it is. */
+/** The credentials that a request can have. */
 export type Kind =
   | { is: "nobody" }
   | { is: "ended session" }
@@ -41,7 +41,7 @@ export interface Caller {
   name: string;
   kind: Kind;
   headers: Record<string, string>;
-  /** What the path names. Each caller has a project of its own, so that what one of them changes is there for the others. */
+  /** The resources in the path. Each caller has its own project, so that changes do not affect the others. */
   project: Project;
 }
 

@@ -8,14 +8,14 @@ import { OUTCOMES } from "./outcomes.ts";
 
 /** Public routes that check a key or token themselves. */
 const SELF_CHECKED: OperationId[] = ["watchRun", "watchRuns", "watchBatch", "readStream", "readInput"];
-/** Those of them that look for the run first: where it is of another environment, it is not there for anybody. */
+/** Those of them that look up the run first: if it belongs to another environment, everybody gets a 404. */
 const RUN_FIRST: OperationId[] = ["watchRun", "readStream", "readInput"];
 
-/** What a route answers to a caller of this kind: a status, and the code of a failure. */
+/** Returns the response to a caller of this kind: a status, and the code of a failure. */
 export function expectedOf({ id, path, access }: Route, kind: Kind): string {
   const refusal = refusalOf(id, path, access.credential, kind);
   if (refusal !== null) return refusal;
-  // Its claims are signed with the secret key, which only whoever has the key itself can show.
+  // Its claims are signed with the secret key, so only a holder of the key can create it.
   if (id === "createTokenClaims" && !isKey(kind)) return "400 secret_key_required";
   return OUTCOMES[id];
 }
@@ -65,7 +65,7 @@ function refusalOf(
 
 const MISSING = "401 missing_api_key";
 
-/** Whoever shows no token in the Authorization header. */
+/** Callers without a token in the Authorization header. */
 const noBearer = ({ is }: Kind): boolean =>
   is === "nobody" || is === "ended session" || is.startsWith("session");
 

@@ -1,9 +1,9 @@
 import type { OperationId } from "../../src/auth/access.ts";
 
 /**
- * What a route answers to somebody who is let through, with an empty object as the body and `x.json` in the place of every
- * parameter but the project, the environment and the organization: the status, and the code of a failure. A new operation
- * belongs in here: without it, this does not compile.
+ * The response of a route to an authorized caller, with an empty object as the body and `x.json` for every
+ * parameter except the project, the environment and the organization: the status, and the code of a failure.
+ * A new operation must be added here, or this does not compile.
  */
 export const OUTCOMES: Record<OperationId, string> = {
   triggerTask: "404 task_not_found",
