@@ -56,7 +56,7 @@ describe("a chart's time", () => {
 describe("a chart's points", () => {
   const span = { from: NOW - 3 * MINUTE_MS, to: NOW, resolution: MINUTE_MS, step: MINUTE_MS };
 
-  it("know what was in progress from what is now, and from what changed since", () => {
+  it("derive the runs in progress from the current number and the changes since then", () => {
     const steps = [
       at(span.from, { created: 5, started: 5, finished: 1, completed: 1 }),
       at(span.from + 2 * MINUTE_MS, { started: 1, finished: 3, completed: 2, failed: 1 }),
@@ -75,7 +75,7 @@ describe("a chart's points", () => {
     expect(points[1]).toMatchObject({ created: 0, ended: 0, failureRate: null, durationP50Ms: null });
   });
 
-  it("cost what their machines cost", () => {
+  it("have the cost of their machines", () => {
     const { total } = seriesOf([at(span.from, { started: 2, usage_ms: 10_000 })], span, 0);
     expect(total.costInCents).toBeCloseTo(10 * 0.00338 + 2 * 0.0025);
   });
@@ -134,7 +134,7 @@ describe("metrics of runs", () => {
     }
   });
 
-  it("are of the tasks and queues that are asked for, and grouped by them", async () => {
+  it("are limited to the requested tasks and queues, and grouped by them", async () => {
     expect((await metrics("?filter[taskIdentifier]=mail")).total).toMatchObject({ created: 1, ended: 1 });
     expect((await metrics("?filter[queue]=task/charge")).total).toMatchObject({ created: 2 });
     expect((await metrics("?filter[machine]=micro")).total).toMatchObject({ created: 0 });

@@ -28,7 +28,7 @@ const trigger = (options: object = {}) =>
   call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, { options });
 
 describe("organizations", () => {
-  it("are listed with what they have and use, a page at a time", async () => {
+  it("are listed with their contents and usage, in pages", async () => {
     for (let n = 0; n < 3; n++) await trigger({ delay: "1h" });
     await until(
       async () => {
@@ -112,7 +112,7 @@ describe("organizations", () => {
 });
 
 describe("a host that drains", () => {
-  it("gets no more runs until it is resumed, and the log has who said so", async () => {
+  it("gets no more runs until it is resumed, and the log has the actor", async () => {
     const hostId = "host-that-drains";
     const session = { protocol: 1, hostId, sessionId: "session-that-drains" };
     const poll = async (waitMs: number) =>

@@ -48,7 +48,7 @@ const auditOf = async (owner: SignedIn, path: string) =>
   (await owner.call<List<AuditEntry>>("GET", `${path}/audit`)).body.data;
 
 describe("organizations", () => {
-  it("are made by anybody who is signed in, who is then their owner", async () => {
+  it("are created by any signed-in person, who then owns them", async () => {
     const { owner, organization, path } = await anOrganization();
     expect(organization).toMatchObject({
       slug: expect.stringMatching(/^road-runner-co-[0-9a-z]{5}$/),
@@ -62,7 +62,7 @@ describe("organizations", () => {
     expect(me.body.organizations).toMatchObject([{ id: organization.id, name: "Roads", role: "owner" }]);
   });
 
-  it("have slugs of their own", async () => {
+  it("have unique slugs", async () => {
     const { owner, organization } = await anOrganization();
     const same = await owner.call("POST", "/api/v1/organizations", { name: "X", slug: organization.slug });
     expect(same).toMatchObject({ status: 409, body: { code: "slug_taken" } });
@@ -122,7 +122,7 @@ describe("invitations", () => {
     expect((await accept(second.url)).status).toBe(404);
   });
 
-  it("of owners are made by owners", async () => {
+  it("to become an owner are made by owners", async () => {
     const { owner, path } = await anOrganization();
     const admin = await joined(owner, path, "admin");
     expect(await invite(admin, path, anEmail(), "owner")).toMatchObject({ status: 403 });
@@ -259,7 +259,7 @@ describe("projects", () => {
     expect([await status(ownKey), await status(sharedKey)]).toEqual([401, 200]);
   });
 
-  it("have branches that are archived and come back", async () => {
+  it("have branches that can be archived and restored", async () => {
     const { owner, path } = await anOrganization();
     const project = await make(owner, path);
     const base = `/api/v1/projects/${project.ref}`;
@@ -279,7 +279,7 @@ describe("projects", () => {
     const archive = () => owner.call("POST", `${base}/branches/archive`, { branch: "feat/Ü-1" });
     expect((await archive()).status).toBe(200);
     expect((await archive()).status).toBe(200);
-    // It can be looked at, and nothing can be changed; what had not ended is canceled.
+    // It is read-only, and runs that had not ended are canceled.
     expect((await owner.call("GET", `${base}/${branch.slug}`)).body).toMatchObject({ paused: true });
     const header = { "x-acme-environment": branch.id };
     const refused = await owner.call("POST", "/api/v1/tasks/any/trigger", {}, header);
@@ -363,7 +363,7 @@ describe("the audit log", () => {
     ).toEqual([entries[0]]);
   });
 
-  it("says nothing of what was refused", async () => {
+  it("does not contain refused requests", async () => {
     const { owner, path } = await anOrganization();
     await owner.call("DELETE", `${path}/members/${owner.userId}`);
     expect((await auditOf(owner, path)).map(({ action }) => action)).toEqual(["organization.created"]);

@@ -96,7 +96,7 @@ function protobufSpan(spanId: string, name: string): Uint8Array<ArrayBuffer> {
 const seed = Number(env.FUZZ_SEED);
 
 describe("OTLP", () => {
-  it("takes spans in JSON, below the run that they are of", async () => {
+  it("accepts spans in JSON, below the run to which they belong", async () => {
     expect(await post("traces", traces(spanJson()))).toMatchObject({ status: 200, body: {} });
     expect(await spanOf("00f067aa0ba902b7")).toMatchObject({
       message: "SELECT orders",
@@ -114,7 +114,7 @@ describe("OTLP", () => {
     });
   });
 
-  it("takes spans in protobuf, compressed or not, and answers in protobuf", async () => {
+  it("accepts spans in protobuf, compressed or not, and answers in protobuf", async () => {
     const plain = await post("traces", protobufSpan("00f067aa0ba902b8", "plain"), "application/x-protobuf");
     expect(plain).toMatchObject({ status: 200, bytes: new Uint8Array() });
     const compressed = await gzip(protobufSpan("00f067aa0ba902b9", "compressed"));
@@ -125,7 +125,7 @@ describe("OTLP", () => {
     expect(await spanOf("00f067aa0ba902b9")).toMatchObject({ message: "compressed" });
   });
 
-  it("takes what is right of a request, and says how much of it is not", async () => {
+  it("accepts the valid records of a request, and says how many are not valid", async () => {
     const answer = await post(
       "traces",
       traces(spanJson({ spanId: "00f067aa0ba902ba" }), spanJson({ spanId: "00" }), {}),
@@ -134,7 +134,7 @@ describe("OTLP", () => {
     expect(await spanOf("00f067aa0ba902ba")).toMatchObject({ message: "SELECT orders" });
   });
 
-  it("takes log records of a run once, and refuses those of none while there is no store for them", async () => {
+  it("stores log records of a run once, and refuses those of no run while there is no store for them", async () => {
     const log = (message: string, attributes: object[]) => ({
       timeUnixNano: NANOS,
       severityNumber: 17,
@@ -168,7 +168,7 @@ describe("OTLP", () => {
     expect(page.logs.map(({ message, level }) => [message, level])).toEqual([["of the run", "error"]]);
   });
 
-  it("takes a run's token, which speaks for that run only", async () => {
+  it("accepts a run's token, which is valid for that run only", async () => {
     const { body } = await call<{ id: string }>("POST", "/api/v1/tasks/send/trigger", project.prod, {});
     await start(body.id);
     const log = {
@@ -220,7 +220,7 @@ describe("OTLP", () => {
     expect((await post("traces", "{}", "application/json", {}, "tr_prod_nobody")).status).toBe(401);
   });
 
-  it(`answers no 500, whatever is sent, and disturbs nobody with it (FUZZ_SEED=${seed})`, async () => {
+  it(`never answers 500, whatever is sent, and does not disturb other environments (FUZZ_SEED=${seed})`, async () => {
     const good = protobufSpan("00f067aa0ba902bb", "fuzzed");
     const statuses = new Set<number>();
     const send = async (signal: string, body: BodyInit, type: string) => {
@@ -305,7 +305,7 @@ describe("OTLP", () => {
     for (let depth = 0; depth < 500; depth++) nested.tag(1, WireType.LengthDelimited).fork();
     for (let depth = 0; depth < 500; depth++) nested.join();
     await send("traces", Uint8Array.from(nested.finish()), "application/x-protobuf");
-    // What is compressed and cut, or damaged; and what is long where it should be short.
+    // Compressed data that is truncated or damaged, and long values where short ones are expected.
     const packed = new Uint8Array(await gzip(traces(spanJson())));
     await fc.assert(
       fc.asyncProperty(
@@ -339,7 +339,8 @@ describe("OTLP", () => {
       await send("traces", traces(span), "application/json");
     expect([...statuses].sort()).toEqual(expect.arrayContaining([200, 400]));
 
-    // The same environment and others are served as before: what is right is stored, and what was stored is read.
+    // The same environment and others are served as before: valid records are stored, and stored ones can be
+    // read.
     const after = "00f067aa0ba90fff";
     expect((await post("traces", protobufSpan(after, "after"), "application/x-protobuf")).status).toBe(200);
     expect(await spanOf(after)).toMatchObject({ spanId: after });

@@ -1,7 +1,7 @@
 import { env } from "cloudflare:workers";
 import type { Outside } from "./outside/setup.ts";
 
-/** What the tests' own servers are and where. */
+/** The addresses of the tests' own servers. */
 export const outside = JSON.parse(env.OUTSIDE) as Outside;
 
 export interface ReceivedMail {
@@ -11,7 +11,7 @@ export interface ReceivedMail {
   user: string | null;
 }
 
-/** What the mail servers have received for an address. */
+/** Returns the mails that the mail servers have received for an address. */
 export async function receivedBy(to: string): Promise<ReceivedMail[]> {
   const response = await fetch(`${outside.mailbox}/received?to=${encodeURIComponent(to)}`);
   return response.json();

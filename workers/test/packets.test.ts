@@ -59,7 +59,7 @@ describe("a payload that its client uploads", () => {
     );
   });
 
-  it("goes where the older handshake said, by the name that the client gave", async () => {
+  it("is found with the older handshake, by the name that the client chose", async () => {
     const name = "run_1/payload.json";
     const { presignedUrl, storagePath } = (await asked(name, "v1")).body;
     expect(storagePath).toBeUndefined();
@@ -81,7 +81,7 @@ describe("a payload that its client uploads", () => {
     }
   });
 
-  it("is refused when it is too large, isn't what it says, or the address was made up", async () => {
+  it("is refused if it is too large, doesn't match its type, or the URL was forged", async () => {
     const { presignedUrl } = (await asked("large.json")).body;
     const put = (url: string, body: string) =>
       call("PUT", url, null, body, { "content-type": "application/json" });

@@ -33,7 +33,7 @@ async function trigger(options: object = {}, headers: Record<string, string> = {
 }
 const triggerMany = (count: number, options?: object) =>
   Promise.all(Array.from({ length: count }, () => trigger(options)));
-/** Until a poll of a host has come back without any run. */
+/** Polls until a host gets no run. */
 const untilPolled = async (): Promise<string> => {
   const body = { protocol: HOST_PROTOCOL, hostId: "host-2", sessionId: "session-2", max: 100, waitMs: 500 };
   await until(async () => (await callAsHost<{ runs: [] }>("dequeue", body)).body.runs.length === 0);
@@ -46,7 +46,7 @@ const listed = async (query: string): Promise<string[]> => {
 };
 
 describe("a queue with partitions", () => {
-  it("spreads its runs, and is one queue to who asks for it", async () => {
+  it("spreads its runs, and is listed as one queue", async () => {
     const runIds = await triggerMany(40, { tags: ["spread"] });
     expect(objectsOf(runIds).size).toBe(4);
     expect(await get("hot")).toMatchObject({ queued: 40, partitions: { current: 4, base: 4 } });
@@ -66,7 +66,7 @@ describe("a queue with partitions", () => {
     expect((await get("hot")).delayed).toBe(0);
   });
 
-  it("gives one run for a call that is sent again, an idempotency key and a debounce key", async () => {
+  it("returns one run for a repeated call, an idempotency key and a debounce key", async () => {
     const again = Array.from({ length: 8 }, () =>
       trigger({ delay: "1h" }, { "x-trigger-request-idempotency-key": "sent-again" }),
     );
@@ -76,7 +76,7 @@ describe("a queue with partitions", () => {
     expect((await get("hot")).delayed).toBe(3);
   });
 
-  it("takes batches and replays", async () => {
+  it("accepts batches and replays", async () => {
     const items = Array.from({ length: 20 }, () => ({ payload: 1, options: { queue: { name: "hot" } } }));
     const path = "/api/v1/tasks/hello/batch";
     const { body } = await call<{ runs: string[] }>("POST", path, project.prod, { items });
@@ -91,7 +91,7 @@ describe("a queue with partitions", () => {
     await finish(replayed.body.id);
   });
 
-  it("is paused and resumed as a whole, also where nothing ran yet", async () => {
+  it("is paused and resumed as a whole, including partitions without runs", async () => {
     expect((await post("hot/pause", { action: "pause" })).body.paused).toBe(true);
     const runIds = await triggerMany(12);
     const finished = runIds.map((runId) => finish(runId));
@@ -103,7 +103,7 @@ describe("a queue with partitions", () => {
 });
 
 describe("the number of partitions", () => {
-  it("is changed through the API at once, and what is in others is not forgotten", async () => {
+  it("is changed through the API at once, and runs in other partitions are not forgotten", async () => {
     const before = await triggerMany(20, { delay: "1h", tags: ["before"] });
     const { delayed } = await get("hot");
     const lowered = await post("hot/partitions/override", { partitions: 1 });

@@ -9,7 +9,7 @@ interface Ceremony {
   cookie: string;
 }
 
-/** One request of a browser that has the given cookies. */
+/** Makes one request of a browser with the given cookies. */
 const browser = (method: string, path: string, cookie: string, body?: unknown, origin = ORIGIN) =>
   exports.default.fetch(`${ORIGIN}${path}`, {
     method,
@@ -46,7 +46,7 @@ const meOf = async (cookie: string): Promise<MeResponse["user"]> =>
   ((await (await browser("GET", "/api/v1/me", cookie)).json()) as MeResponse).user;
 
 describe("passkeys", () => {
-  it("are registered by who is signed in, and sign them in", async () => {
+  it("are registered by a signed-in person, and sign them in", async () => {
     const person = await signIn();
     const device = new Authenticator(ORIGIN);
     const registered = await register(person, device, "Laptop");
@@ -91,7 +91,7 @@ describe("passkeys", () => {
     expect((await person.call("DELETE", path)).body).toMatchObject({ code: "passkey_not_found" });
   });
 
-  it("are for this server's name", async () => {
+  it("are bound to this server's host name", async () => {
     const { options } = await begin(SIGN_IN);
     expect(options.rpId).toBe("acme.test");
     // Without a session, nothing says which passkeys there are.
@@ -110,7 +110,7 @@ describe("passkeys", () => {
     const { options, cookie } = await begin(SIGN_IN);
     const verify = "/api/auth/passkey/verify-authentication";
     const forged = new Authenticator(ORIGIN);
-    // A device's counter only grows: this one's is not what gives the forgery away.
+    // A device's counter only grows, so the counter must not be what reveals the forgery.
     for (let n = 0; n < 5; n++) forged.signIn(options);
     const response = { ...forged.signIn(options), id: device.id.toString("base64url") };
     const wrong = await browser("POST", verify, cookie, { response: { ...response, rawId: response.id } });
@@ -122,7 +122,7 @@ describe("passkeys", () => {
     expect([replayed.status, replayed.headers.getSetCookie()]).toEqual([400, []]);
   });
 
-  it("need a device that checks who uses it", async () => {
+  it("need a device that verifies its user", async () => {
     const person = await signIn();
     const device = new Authenticator(ORIGIN);
     device.verifiesUser = false;
@@ -135,7 +135,7 @@ describe("passkeys", () => {
     expect([signedIn.status, signedIn.headers.getSetCookie()]).toEqual([400, []]);
   });
 
-  it("are registered in a session only, with names and in numbers that are bounded", async () => {
+  it("are registered only in a session, with limits on their names and number", async () => {
     expect((await browser("GET", REGISTER, "")).status).toBe(401);
     const person = await signIn();
     const long = await register(person, new Authenticator(ORIGIN), "x".repeat(101));
@@ -148,7 +148,7 @@ describe("passkeys", () => {
     expect(await passkeysOf(person)).toHaveLength(20);
   });
 
-  it("can be tried so often from one address", async () => {
+  it("can be tried a limited number of times from one address", async () => {
     const address = { "x-test-address": anAddress(), origin: ORIGIN, "content-type": "application/json" };
     const tries = await Promise.all(
       Array.from({ length: 12 }, () =>

@@ -30,7 +30,7 @@ describe("sign-in links", () => {
     expect(response.headers.getSetCookie()[0]).toMatch(/^__Secure-acme\.session_token=.*Secure/);
   });
 
-  it("can be tried so often from one address", async () => {
+  it("can be tried a limited number of times from one address", async () => {
     const { url } = await signInLink(anEmail());
     const wrong = url.replace(/token=\w+/, "token=wrong");
     const from = { "x-test-address": anAddress() };
@@ -55,7 +55,7 @@ describe("sign-in links", () => {
     expect((await signInLink(email)).hasSignedIn).toBe(true);
   });
 
-  it("take the admin token, and an organization that is there", async () => {
+  it("need the admin token, and an existing organization", async () => {
     const email = anEmail();
     expect((await call("POST", "/admin/v1/sign-in-links", "x", { email })).status).toBe(401);
     const unknown = await call("POST", "/admin/v1/sign-in-links", ADMIN_TOKEN, {
@@ -69,7 +69,7 @@ describe("sign-in links", () => {
 });
 
 describe("GET /api/v1/me", () => {
-  it("says who is signed in and what they are a member of", async () => {
+  it("returns the signed-in person and their memberships", async () => {
     const project = await newProject();
     const organization = project.ref.slice(5);
     const person = await signIn(anEmail(), { organization });
@@ -109,12 +109,12 @@ describe("GET /api/v1/me", () => {
     });
   });
 
-  it("is empty for who is a member of nothing", async () => {
+  it("is empty for a person without memberships", async () => {
     const person = await signIn();
     expect((await person.call<MeResponse>("GET", "/api/v1/me")).body.organizations).toEqual([]);
   });
 
-  it("takes a session that is good", async () => {
+  it("accepts a valid session", async () => {
     expect(await call("GET", "/api/v1/me", null)).toMatchObject({
       status: 401,
       body: { code: "not_signed_in" },
@@ -131,7 +131,7 @@ describe("GET /api/v1/me", () => {
     expect((await person.call("GET", "/api/v1/me")).status).toBe(401);
   });
 
-  it("can be signed out of by the server's own pages only", async () => {
+  it("can be ended only by the server's own pages", async () => {
     const person = await signIn();
     const evil = await person.call("POST", "/api/auth/sign-out", {}, { origin: "https://evil.example" });
     expect(evil.status).toBe(403);

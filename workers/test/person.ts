@@ -21,7 +21,7 @@ export interface SignedIn {
 
 export const anEmail = (): string => `${randomBase36(10)}@acme.test`;
 
-/** What the operator makes; the organization is given by its slug. */
+/** A link that the operator creates; the organization is given by its slug. */
 export async function signInLink(
   email: string,
   membership: { organization?: string; role?: Role } = {},
@@ -39,7 +39,7 @@ export const open = (url: string, headers: Record<string, string> = {}): Promise
     headers: { "x-test-address": anAddress(), ...headers },
   });
 
-/** Sign-ins are limited for each address: tests have one each, by the header that stands for a proxy's. */
+/** Sign-ins are limited for each address, so each test has its own, in the header that a proxy would set. */
 export const anAddress = (): string => `10.${[0, 0, 0].map(() => Math.floor(Math.random() * 256)).join(".")}`;
 
 export function cookieOf(response: Response): string {

@@ -24,7 +24,7 @@ describe("preferences", () => {
     expect((await (await signIn()).call("GET", PREFERENCES)).body).toEqual(DEFAULT_PREFERENCES);
   });
 
-  it("refuse what they don't know", async () => {
+  it("refuse unknown fields", async () => {
     const person = await signIn();
     for (const body of [{ theme: "pink" }, { unknown: 1 }, { savedViews: [{ id: "x" }] }])
       expect((await person.call("PUT", PREFERENCES, body)).status).toBe(400);

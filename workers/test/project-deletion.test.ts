@@ -16,7 +16,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** A project that has something of everything. */
+/** Creates a project with data of every kind. */
 async function aProject(): Promise<{ project: Project; owner: SignedIn; path: string; runIds: string[] }> {
   const project = await newProject();
   const owner = await signIn(undefined, { organization: project.ref.slice(5) });
@@ -89,7 +89,7 @@ describe("a project", () => {
     expect((await owner.call("GET", `${path}/prod`)).status).toBe(200);
   });
 
-  it("is gone at once when it is deleted, and what it left behind soon after", async () => {
+  it("is gone at once when it is deleted, and its data soon after", async () => {
     const { owner, path, project, runIds } = await aProject();
     const stub = env.DELETION.getByName(await projectIdOf(project));
     const deleted = await owner.call<z.output<typeof DeletedProject>>("DELETE", path);
@@ -104,7 +104,7 @@ describe("a project", () => {
         timeout: 20_000,
         interval: 50,
       });
-    // Once no cached key can trigger anything any more, the rest goes.
+    // Once no cached key can trigger anything any more, the rest is deleted.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 100_000 });
     await until(
       async () => {
@@ -124,7 +124,7 @@ describe("a project", () => {
     ]);
   });
 
-  it("is deleted also where the database failed in the middle of it", async () => {
+  it("is deleted even if the database failed in the middle of it", async () => {
     const { owner, path, project, runIds } = await aProject();
     const stub = env.DELETION.getByName(await projectIdOf(project));
     vi.spyOn(DatabaseObject.prototype, "queryAtomically").mockRejectedValue(
@@ -134,7 +134,7 @@ describe("a project", () => {
     vi.restoreAllMocks();
     expect((await owner.call("GET", `${path}/prod`)).status).toBe(200);
     expect(await statusOf(project, runIds[0] ?? "")).toBe("DELAYED");
-    // Nobody asks for it again: the object's alarm does.
+    // Nobody repeats the request: the object's alarm continues the deletion.
     await runDurableObjectAlarm(stub);
     await until(async () => (await statusOf(project, runIds[0] ?? "")) === "CANCELED", {
       timeout: 20_000,

@@ -21,7 +21,7 @@ async function invited(): Promise<string> {
   return email;
 }
 
-/** The code with which the sign-in page explains what went wrong. Nobody is signed in then. */
+/** Returns the code with which the sign-in page explains a failure. Checks that nobody is signed in. */
 function problemOf(response: Response): string | null {
   expect(response.status).toBe(302);
   expect(response.headers.getSetCookie().filter((each) => /session_token=[^;]/.test(each))).toEqual([]);
@@ -37,23 +37,23 @@ async function userOf(response: Response): Promise<MeResponse["user"]> {
 }
 
 describe.each(PROVIDERS)("sign-in at %s", (provider) => {
-  it("makes a person, and finds them again", async () => {
+  it("creates a person, and finds them again", async () => {
     const email = await invited();
     const person = someone(email);
     const user = await userOf(await signInAt(provider, person));
     expect(user).toMatchObject({ email, name: "Ada" });
-    // Who they are, their id there says, whatever became of the address.
+    // Their id at the provider identifies them, even if the address has changed.
     const moved = { ...person, emails: [{ email: anEmail(), primary: true, verified: true }] };
     expect(await userOf(await signInAt(provider, moved))).toEqual(user);
   });
 
-  it("signs in the person of the same address, if both sides have checked it", async () => {
+  it("signs in the person with the same address, if both sides have verified it", async () => {
     const known = await signIn();
     const user = await userOf(await signInAt(provider, someone(known.email.toUpperCase())));
     expect(user.id).toBe(known.userId);
   });
 
-  it("refuses an address that the provider has not checked", async () => {
+  it("refuses an address that the provider has not verified", async () => {
     const known = await signIn();
     const emails = [{ email: known.email, primary: true, verified: false }];
     expect(problemOf(await signInAt(provider, someone("", { emails })))).toBe("account_not_linked");
@@ -65,7 +65,7 @@ describe.each(PROVIDERS)("sign-in at %s", (provider) => {
     expect(problemOf(await signInAt(provider, person))).toBe("account_not_linked");
   });
 
-  it("refuses the address of a person who has never shown here that it is theirs", async () => {
+  it("refuses the address of a person who has never verified it here", async () => {
     const email = anEmail();
     await signInLink(email);
     expect(problemOf(await signInAt(provider, someone(email)))).toBe("account_not_linked");
@@ -76,7 +76,7 @@ describe.each(PROVIDERS)("sign-in at %s", (provider) => {
     expect(problem).toBe(provider === "github" ? "email_not_found" : "unable_to_get_user_info");
   });
 
-  it("is for who was invited", async () => {
+  it("needs an invitation", async () => {
     expect(problemOf(await signInAt(provider, someone(anEmail())))).toBe("sign_up_closed");
     const email = await invited();
     expect((await userOf(await signInAt(provider, someone(email)))).email).toBe(email);
@@ -86,7 +86,7 @@ describe.each(PROVIDERS)("sign-in at %s", (provider) => {
     expect(problemOf(await signInAt(provider, someone(anEmail(), { denies: true })))).toBe("access_denied");
   });
 
-  it("is for the browser that began it, once", async () => {
+  it("completes only in the browser that began it, once", async () => {
     const started = await start(provider);
     const url = await there(started, someone(await invited()));
     expect(problemOf(await back(url, ""))).toBe("state_mismatch");
@@ -104,7 +104,7 @@ describe.each(PROVIDERS)("sign-in at %s", (provider) => {
     expect(problem).toMatch(/^(invalid_code|oauth_provider_error|unable_to_get_user_info)$/);
   });
 
-  it("leads back to no other site", async () => {
+  it("redirects to no other site", async () => {
     const body = { provider, callbackURL: "https://evil.example/", errorCallbackURL: "/sign-in" };
     expect((await browser("POST", "/api/auth/sign-in/social", { body })).status).toBe(403);
   });

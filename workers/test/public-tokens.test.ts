@@ -67,7 +67,7 @@ describe("scopes", () => {
   });
 });
 
-describe("each row of the table of scopes", () => {
+describe("each row of the scope table", () => {
   const batches = () =>
     [
       ["GET", `/api/v2/batches/${batch}`],
@@ -200,7 +200,7 @@ describe("each row of the table of scopes", () => {
     },
   );
 
-  it("is of one environment: what another one has is not there", async () => {
+  it("belongs to one environment: another one's data is not found", async () => {
     const token = (await post("/api/v1/auth/public-tokens", other.prod, { scopes: ["admin"] })).body.token;
     for (const path of [`/api/v3/runs/${run}`, `/api/v2/batches/${batch}`])
       expect((await call("GET", path, token)).status).toBe(404);
@@ -222,7 +222,7 @@ describe("creating a public token", () => {
     expect((await post("/api/v1/auth/public-tokens", project.prod, body)).status).toBe(status);
   });
 
-  it("is also done by code inside a run, which can't sign itself", async () => {
+  it("is also possible for code inside a run, which can't sign tokens itself", async () => {
     const { id } = (await post("/api/v1/tasks/hello/trigger", project.prod, {})).body;
     await start(id);
     const scopes = ["read:runs"];
@@ -232,7 +232,7 @@ describe("creating a public token", () => {
     expect((await post("/api/v1/auth/jwt/claims", runTokenOf(id))).status).toBe(400);
   });
 
-  it("is refused without a key, and to whoever has only a public token", async () => {
+  it("is refused without a key, and with a public token only", async () => {
     const token = await tokenFor(["admin"]);
     expect((await post("/api/v1/auth/public-tokens", token, { scopes: ["read:runs"] })).status).toBe(403);
     expect((await post("/api/v1/auth/public-tokens", "a.b.c", { scopes: ["read:runs"] })).status).toBe(401);
@@ -243,7 +243,7 @@ describe("a one-time token", () => {
   const trigger = (token: string, key?: string, body: unknown = { options: { delay: "1h" } }) =>
     post("/api/v1/tasks/hello/trigger", token, body, key ? { "x-trigger-request-idempotency-key": key } : {});
 
-  it("triggers once; the same request again gives the same run", async () => {
+  it("triggers once; a repeated request returns the same run", async () => {
     const token = await tokenFor(["trigger:tasks:hello"], { oneTimeUse: true });
     const first = await trigger(token, "request-1");
     expect(first.status).toBe(200);
@@ -256,13 +256,13 @@ describe("a one-time token", () => {
     expect((await trigger(await tokenFor(["trigger:tasks:hello"], { oneTimeUse: true }))).status).toBe(200);
   });
 
-  it("is not used up by a request that is wrong", async () => {
+  it("is not used up by an invalid request", async () => {
     const token = await tokenFor(["trigger:tasks:hello"], { oneTimeUse: true });
     expect((await trigger(token, "a", { options: { metadata: [1] } })).status).toBe(400);
     expect((await trigger(token, "b")).status).toBe(200);
   });
 
-  it("gives one run when many use it at once", async () => {
+  it("creates one run when many use it at once", async () => {
     const token = await tokenFor(["trigger:tasks:hello"], { oneTimeUse: true });
     const answers = await Promise.all(Array.from({ length: 8 }, (_, n) => trigger(token, `race-${n}`)));
     expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(7).fill(422)]);
@@ -274,7 +274,7 @@ describe("a one-time token", () => {
     const created = await create();
     expect(created.status).toBe(202);
     expect((await create()).status).toBe(422);
-    // A browser sends the items with the token that came back.
+    // A browser sends the items with the returned token.
     const back = created.headers.get("x-trigger-jwt") ?? "";
     const line = JSON.stringify({ index: 0, task: "hello", options: { delay: "1h" } });
     const items = await call("POST", `/api/v3/batches/${created.body.id}/items`, back, line, {
@@ -284,8 +284,8 @@ describe("a one-time token", () => {
   });
 });
 
-describe("a token that comes back", () => {
-  it("of a trigger reads that run, and keeps what must not be shown", async () => {
+describe("a returned token", () => {
+  it("of a trigger reads that run, and keeps the skipped columns", async () => {
     const token = await tokenFor(["trigger:tasks"], { realtime: { skipColumns: ["payload"] } });
     const body = { options: { delay: "1h" } };
     const answer = await post("/api/v1/tasks/hello/trigger", token, body, { "trigger-version": "4.8.3" });
@@ -323,7 +323,7 @@ describe("a token that a client signs with its key", () => {
   });
   const read = (token: string, id = run) => call("GET", `/api/v3/runs/${id}`, token);
 
-  it("is worth its scopes", async () => {
+  it("permits its scopes", async () => {
     const token = sign(await claims(), project.prod);
     expect((await read(token)).status).toBe(200);
     expect((await read(token, untagged)).status).toBe(403);
@@ -333,7 +333,7 @@ describe("a token that a client signs with its key", () => {
     expect(JSON.stringify(await claims())).not.toContain(project.prod);
   });
 
-  it("is refused where anything about it is wrong", async () => {
+  it("is refused if anything about it is invalid", async () => {
     const good = await claims();
     const another = await toSign(other.prod);
     const wrong: string[] = [

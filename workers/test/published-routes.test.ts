@@ -9,7 +9,7 @@ beforeAll(async () => {
   for (const tasks of [["a"], ["a", "b"], ["a", "b", "c"]]) versions.unshift(await deploy(project, tasks));
 });
 
-describe("deployments, as the published client asks for them", () => {
+describe("deployments, as the published client requests them", () => {
   type Page = { data: { id: string; version: string }[]; pagination: { next?: string } };
   const page = (query: string) =>
     call<Page>(
@@ -18,7 +18,7 @@ describe("deployments, as the published client asks for them", () => {
       project.prod,
     );
 
-  it("come newest first, page by page", async () => {
+  it("are listed newest first, page by page", async () => {
     const first = await page("page[size]=2");
     expect(first.body.data.map(({ version }) => version)).toEqual(versions.slice(0, 2));
     const second = await page(`page[size]=2&page[after]=${first.body.pagination.next}`);
@@ -43,7 +43,7 @@ describe("deployments, as the published client asks for them", () => {
 });
 
 describe("a large payload or output of a run", () => {
-  it("has an address to download it from, and a small one has none", async () => {
+  it("has a download URL, and a small one has none", async () => {
     const payload = "x".repeat(300_000);
     const trigger = (body: object) =>
       call<{ id: string }>("POST", "/api/v1/tasks/a/trigger", project.prod, body);

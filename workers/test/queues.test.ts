@@ -32,7 +32,7 @@ const statusOf = async (runId: string) =>
   (await call<{ status: string }>("GET", `/api/v3/runs/${runId}`, project.prod)).body.status;
 
 describe("queues", () => {
-  it("are listed page by page, those that are only declared too", async () => {
+  it("are listed page by page, including those that are only declared", async () => {
     const { body } = await call<ListQueues>("GET", "/api/v1/queues?perPage=2", project.prod);
     expect(ListQueuesResponse.safeParse(body).success).toBe(true);
     expect(body.data.map(({ name, type }) => [name, type])).toEqual([
@@ -62,7 +62,7 @@ describe("queues", () => {
     });
   });
 
-  it("that are not there, or another environment's, are a 404 that changes nothing", async () => {
+  it("that do not exist or are another environment's get a 404 that changes nothing", async () => {
     expect((await get("nope?type=custom")).status).toBe(404);
     expect((await get("queue_nope")).status).toBe(404);
     const { id } = (await get("hello?type=task")).body;
@@ -71,7 +71,7 @@ describe("queues", () => {
     expect((await get(id)).body.paused).toBe(false);
   });
 
-  it("explain what is wrong with a change", async () => {
+  it("explain an invalid change", async () => {
     for (const [path, body] of [
       ["shared/pause", { type: "custom", action: "stop" }],
       ["shared/concurrency/override", { type: "custom" }],
@@ -112,7 +112,7 @@ describe("queues", () => {
     expect(reset.body.concurrency).toMatchObject({ current: 5, base: 5, override: null });
   });
 
-  it("have rate limits that are set and taken away by the API", async () => {
+  it("have rate limits that are set and removed by the API", async () => {
     const path = "never-used/rate-limit";
     const limit = { limit: 1, period: "1h" };
     const set = await post(`${path}/override`, { type: "custom", rateLimit: limit, rateLimitPerKey: limit });
@@ -127,11 +127,11 @@ describe("queues", () => {
     await finish(second);
   });
 
-  it("that are full refuse a trigger with what to do about it", async () => {
+  it("that are full refuse a trigger with a remedy", async () => {
     const admin = (body: object) =>
       call("PUT", `/admin/v1/projects/${project.ref}/prod/settings`, ADMIN_TOKEN, body);
     await admin({ queueSizeLimit: 1 });
-    // What this isolate knows of the environment is asked for again by a deployment.
+    // A deployment makes this isolate load the environment again.
     await deploy(project, ["hello"]);
     await trigger({ queue: { name: "small" }, delay: "1h" });
     const refused = await call("POST", "/api/v1/tasks/hello/trigger", project.prod, {
@@ -146,8 +146,8 @@ describe("queues", () => {
 
 type ListQueues = { data: QueueItem[]; pagination: object };
 
-describe("debounce", () => {
-  it("is one run of the API, until it starts", async () => {
+describe("debounced triggers", () => {
+  it("return one run, until it starts", async () => {
     const debounce = { key: "user", delay: "1h", mode: "trailing" };
     const send = (payload: string, options: object = {}) =>
       call<{ id: string; isCached: boolean }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {
@@ -178,7 +178,7 @@ describe("an environment", () => {
     expect((await dequeue(runId)).runId).toBe(runId);
   });
 
-  it("is not another organization's to pause", async () => {
+  it("can't be paused by another organization", async () => {
     expect((await call("POST", `${path()}/pause`, other.accessToken)).status).toBe(404);
     expect((await call("POST", `${path()}/pause`, project.prod)).status).toBe(401);
   });

@@ -39,7 +39,7 @@ describe("a packet as it is shown", () => {
     expect(shown(text, type)).toEqual(expected);
   });
 
-  it("is taken over as it was written", () => {
+  it("is passed on as it was written", () => {
     expect(jsonOfPacket({ text: "12345678901234567890", type: "application/json" })).toBe(
       "12345678901234567890",
     );

@@ -67,12 +67,13 @@ describe("a rebuild of the query side", () => {
     await connection.atomically([connection.db.delete(runs), connection.db.delete(runTags)]);
   };
 
-  it("brings back what was lost, and can be asked for again at any time", async () => {
+  it("restores what was lost, and can be repeated at any time", async () => {
     await lose();
     expect(await listed()).toEqual([]);
     expect((await complete("first")).runs).toBe(5);
     expect(await listed()).toEqual(runIds);
-    // The same one again only says that it is done; another one sends everything again and changes nothing.
+    // Repeating the same one only reports that it is done; another one sends everything again and changes
+    // nothing.
     expect((await rebuild("first")).runs).toBe(5);
     await complete("second");
     expect(await listed()).toEqual(runIds);

@@ -2,8 +2,8 @@ import { Hono } from "hono";
 import { describe, expect, it } from "vitest";
 import { RememberingRouter } from "../src/http/remembering-router.ts";
 
-describe("the router that remembers", () => {
-  it("answers a path again as it did before, by method, with its own parameters", async () => {
+describe("the caching router", () => {
+  it("routes a repeated path as before, by method, with its own parameters", async () => {
     const app = new Hono({ router: new RememberingRouter() })
       .use("/runs/*", async (c, next) => {
         await next();

@@ -1,4 +1,7 @@
-/** What was cached of keys, tokens, sessions and memberships ends with them: elsewhere than where they were revoked, 10 s later. */
+/**
+ * Cached keys, tokens, sessions and memberships end when these are revoked; in other isolates, at most 10 s
+ * later.
+ */
 import { env } from "cloudflare:workers";
 import type { CreatedApiKey, ProjectEnvironment, Role } from "@acme/sdk/contract/api";
 import { eq } from "drizzle-orm";
@@ -32,12 +35,12 @@ const byToken = async (token: string) =>
   (await call("GET", "/api/v1/runs", token, undefined, named())).status;
 const byKey = async (key: string) => (await call("GET", "/api/v1/runs", key)).status;
 
-/** A change that another isolate made: this one has it from the database only. */
+/** Makes a change as another isolate would: this one can see it only in the database. */
 async function elsewhere(change: (connection: ReturnType<typeof openSql>) => PromiseLike<unknown>) {
   await change(openSql(env));
 }
 
-/** Accepted while this isolate remembers, for 10 s at most, and then refused. */
+/** Checks that it is accepted while this isolate caches it, for 10 s at most, and refused then. */
 async function endsWithin10s(ask: () => Promise<number>, end: () => Promise<unknown>, refusal: number) {
   expect(await ask()).toBe(200);
   const cachedAt = Date.now();
@@ -130,7 +133,7 @@ describe("an open connection is valid", () => {
     expect(await isValid(keyProof(key))).toBe(false);
   });
 
-  it("until its person may do no longer what it does, and is no member", async () => {
+  it("until its person lacks the permission, or is no longer a member", async () => {
     const person = await member();
     const { token } = await createToken(person, { organization, scopes: ["read", "write"] });
     const { db, tables } = openSql(env);

@@ -34,7 +34,7 @@ function linesOf(node: TraceTreeSpan, indent = ""): string[] {
 }
 
 describe("the trace of a run", () => {
-  it("is one tree of what its owner knows, also while it waits in its queue", async () => {
+  it("is one tree of its owner's facts, also while the run waits in its queue", async () => {
     const runId = await trigger("send", { traceparent });
     const { body } = await get<Tree>(`${runId}/trace`);
     expect(body.trace).toMatchObject({ traceId: TRACE, truncated: false });
@@ -48,7 +48,7 @@ describe("the trace of a run", () => {
     expect(run.traceparent).toBe(traceparent);
   });
 
-  it("has attempts, operations, child runs and what was recorded, each below what it is part of", async () => {
+  it("has attempts, operations, child runs and recorded spans, each below its parent", async () => {
     const runId = await trigger("send");
     const run = await start(runId);
     const before = await get<Tree>(`${runId}/trace`);
@@ -115,7 +115,7 @@ describe("the trace of a run", () => {
       "      run child",
       "        attempt Attempt 1",
     ]);
-    // Asked of the child it is the same tree.
+    // The child's trace is the same tree.
     const ofChild = await get<Tree>(`${childId}/trace`);
     expect(linesOf(ofChild.body.trace.rootSpan)).toEqual(linesOf(body.trace.rootSpan));
 
@@ -149,7 +149,7 @@ describe("the trace of a run", () => {
     expect(new Set(ids).size).toBe(8);
   });
 
-  it("ends what its attempt left open, and says which attempt failed", async () => {
+  it("ends spans that its attempt left open, and marks the failed attempt", async () => {
     const runId = await trigger("send");
     const run = await start(runId);
     const { body } = await get<Tree>(`${runId}/trace`);
@@ -183,7 +183,7 @@ describe("the trace of a run", () => {
     expect(page.attemptFailures).toEqual([{ spanId: spanIdOfAttempt(runId, 1), attemptNumber: 1, runId }]);
   });
 
-  it("refuses what is not there, and pages that are none", async () => {
+  it("refuses missing runs and spans, and invalid pages", async () => {
     const runId = await trigger("send");
     expect(await get(`${runId}/spans/0123456789abcdef`)).toMatchObject({
       status: 404,

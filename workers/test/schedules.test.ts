@@ -137,7 +137,7 @@ describe("the schedules API", () => {
     });
   });
 
-  it("knows nothing of another environment's schedules", async () => {
+  it("does not find another environment's schedules", async () => {
     const { id } = (await create({ deduplicationKey: "mine" })).body;
     const other = await newProject();
     await deployTasks(other, [{ id: "clock", triggerSource: "schedule" }]);
@@ -160,7 +160,7 @@ describe("the schedules API", () => {
 });
 
 describe("a deployment", () => {
-  it("whose task has no possible schedule is refused as a whole", async () => {
+  it("whose task has an invalid schedule is refused as a whole", async () => {
     const other = await newProject();
     const refused = await deployTasks(other, [
       { id: "clock", triggerSource: "schedule", schedule: { cron: "0 25 * * *" } },

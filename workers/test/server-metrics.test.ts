@@ -6,14 +6,14 @@ import { exportProblem, exportSettings } from "../src/health/otlp/settings.ts";
 import { prometheusText } from "../src/health/prometheus-text.ts";
 import { ADMIN_TOKEN, call, METRICS_TOKEN, newProject } from "./client.ts";
 
-it("writes labels so that nothing in them ends them", () => {
+it("escapes everything in labels that would end them", () => {
   const samples = [{ labels: { host: 'a"b\\c\nd' }, value: 1.5 }];
   expect(prometheusText([{ name: "acme_x", help: "One\nline.", type: "gauge", samples }])).toBe(
     '# HELP acme_x One\\nline.\n# TYPE acme_x gauge\nacme_x{host="a\\"b\\\\c\\nd"} 1.5\n',
   );
 });
 
-it("serves the server's metrics to whoever has their token, without names of tenants", async () => {
+it("serves the server's metrics with the metrics token, without names of tenants", async () => {
   const project = await newProject();
   const { status, body, headers } = await call<string>("GET", "/metrics", METRICS_TOKEN);
   expect(status).toBe(200);
@@ -33,7 +33,7 @@ it("serves the server's metrics to whoever has their token, without names of ten
     expect((await call("GET", "/metrics", other)).status).toBe(401);
 });
 
-it("shows how the objects are, as sums that grow with no tenant", async () => {
+it("shows figures of the objects as sums whose number does not grow with tenants", async () => {
   const project = await newProject();
   await call("POST", "/api/v1/tasks/counted/trigger", project.prod, {
     payload: 1,
@@ -50,7 +50,7 @@ it("shows how the objects are, as sums that grow with no tenant", async () => {
     expect(line).toMatch(/^acme_\w+\{(part|status|class|host)="[\w-]+"\}$/);
 });
 
-it("adds up objects while they are awake, and counts once what is reported twice", () => {
+it("adds up objects while they are awake, and counts a repeated report once", () => {
   const own = new Vitals();
   own.note("queue", "a", { queued: 3, executing: 1, prefetched_permits: 0, unsent_versions: 0 }, 1_000);
   own.note("queue", "b", { queued: 4, executing: 0, prefetched_permits: 2, unsent_versions: 1 }, 50_000);
@@ -81,7 +81,7 @@ it("adds up objects while they are awake, and counts once what is reported twice
   expect(totals.read(60_000, 0)).toMatchObject({ isolates: 0, sockets: 0, counters: { alarms: 109 } });
 });
 
-it("reads where to push from OpenTelemetry's variables, and says what is wrong with them without their values", () => {
+it("reads the push settings from OpenTelemetry's variables, and reports errors without their values", () => {
   expect(exportSettings({})).toBe(null);
   expect(
     exportSettings({

@@ -33,7 +33,7 @@ beforeAll(async () => {
 const within = (environment: string) => ({ "x-acme-environment": environment });
 
 describe("a session", () => {
-  it("does what a key of the environment does", async () => {
+  it("permits what a key of the environment permits", async () => {
     const triggered = await scene.person.call<{ id: string }>(
       "POST",
       "/api/v1/tasks/hello/trigger",
@@ -47,7 +47,7 @@ describe("a session", () => {
     expect((await scene.person.call("GET", `${path}?environment=${scene.prod}`)).status).toBe(200);
   });
 
-  it("does what an access token does, for environments of its own organizations", async () => {
+  it("permits what an access token permits, for environments of its own organizations", async () => {
     const path = `/api/v1/projects/${scene.project.ref}/prod`;
     expect(await scene.person.call("GET", path)).toMatchObject({ status: 200, body: { id: scene.prod } });
     expect(await other.person.call("GET", path)).toMatchObject({
@@ -72,7 +72,7 @@ describe("a session", () => {
     expect({ ...there.body, error: "" }).toEqual({ ...nowhere.body, error: "" });
   });
 
-  it("has to say which environment it means", async () => {
+  it("has to name its environment", async () => {
     expect(await scene.person.call("GET", "/api/v1/runs")).toMatchObject({
       status: 400,
       body: { code: "environment_missing" },
@@ -113,7 +113,7 @@ describe("a session", () => {
     expect((await upgrade("http://acme.test")).status).toBe(200);
   });
 
-  it("counts for nothing beside a key", async () => {
+  it("is ignored beside a key", async () => {
     const both = { authorization: "Bearer tr_prod_unknown", ...within(scene.prod) };
     expect((await scene.person.call("GET", "/api/v1/runs", undefined, both)).status).toBe(401);
   });

@@ -37,7 +37,7 @@ async function signInAtIssuer(email: string, variables: Partial<Bindings>): Prom
 }
 
 describe("an OpenID Connect issuer", () => {
-  it("may be trusted with addresses that it does not call verified", async () => {
+  it("may be trusted with addresses that it does not mark as verified", async () => {
     const open = { SIGN_UP: "open" };
     const doubted = await signInAtIssuer(anEmail(), open);
     expect(doubted.headers.get("location")).toMatch(/\/sign-in\?error=email_not_verified/);
@@ -45,7 +45,7 @@ describe("an OpenID Connect issuer", () => {
     expect(cookieOf(trusted)).toMatch(/session_token=./);
   });
 
-  it("is asked nothing later: its tokens are not kept", async () => {
+  it("is not called later: its tokens are not kept", async () => {
     const email = anEmail();
     const trusting = { SIGN_UP: "open", OIDC_TRUST_EMAIL: "true" };
     for (let n = 0; n < 2; n++) expect((await signInAtIssuer(email, trusting)).status).toBe(302);
@@ -62,7 +62,7 @@ describe("an OpenID Connect issuer", () => {
     }
   });
 
-  it("that can't be reached, or is none, is said so", async () => {
+  it("that can't be reached, or is not an issuer, gives a clear error", async () => {
     for (const issuer of ["http://127.0.0.1:1", `${outside.providers}/nothing`]) {
       const body = { provider: "oidc", callbackURL: "/", errorCallbackURL: "/sign-in" };
       const response = await request({ OIDC_ISSUER: issuer }, "/api/auth/sign-in/social", body);
@@ -86,7 +86,7 @@ describe("GET /api/v1/sign-in-methods", () => {
   const methods = async (variables: Partial<Bindings>): Promise<z.output<typeof SignInMethods>> =>
     (await request(variables, "/api/v1/sign-in-methods", undefined, {}, "GET")).json();
 
-  it("has what this server is set up with", async () => {
+  it("lists this server's sign-in methods", async () => {
     expect(await methods(OFF)).toEqual({
       magicLink: true,
       links: "printed",

@@ -39,14 +39,14 @@ describe("a rotated signing key", () => {
     expect(signer(NEW).verifyJwt(token, now)).toBeNull();
   });
 
-  it("may be the SIGNING_KEY of before", () => {
+  it("may be the earlier SIGNING_KEY", () => {
     const single = signer("", "0123456789abcdef").sign("packet", "p");
     expect(signer(NEW, "0123456789abcdef").verify("packet", "p", single, now)).toBe(true);
     expect(signer(NEW).verify("packet", "p", single, now)).toBe(false);
   });
 });
 
-describe("what a signature is good for", () => {
+describe("what a signature is valid for", () => {
   const one = signer(OLD);
 
   it("is one purpose and one text", () => {
@@ -60,7 +60,7 @@ describe("what a signature is good for", () => {
     expect(one.verifyJwt(signature, now)).toBeNull();
   });
 
-  it("is not decided by the header of a token", () => {
+  it("is not determined by the header of a token", () => {
     const [, claims] = one.issueJwt({ env: "abc" }).split(".");
     for (const header of ['{"alg":"none"}', '{"alg":"HS256"}', '{"alg":"none","typ":"JWT","kid":"k1"}']) {
       const forged = `${Buffer.from(header).toString("base64url")}.${claims}.`;

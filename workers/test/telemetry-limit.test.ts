@@ -6,7 +6,7 @@ import { request } from "./configured.ts";
 
 const LIMIT = { TELEMETRY_RATE_LIMIT: "100,1" };
 
-/** One request with so many metric points. */
+/** Sends one request with this many metric points. */
 const send = ({ prod }: Project, points: number, name: string): Promise<Response> => {
   const dataPoints = Array.from({ length: points }, (_, n) => ({
     asInt: n,
@@ -16,12 +16,12 @@ const send = ({ prod }: Project, points: number, name: string): Promise<Response
   return request(LIMIT, "/otel/v1/metrics", body, { authorization: `Bearer ${prod}` });
 };
 
-it("a flood of ten times an environment's limit is refused, and nothing that another one sends", async () => {
+it("ten times an environment's limit is refused, and nothing of another environment", async () => {
   const [flooding, other] = await Promise.all([newProject(), newProject()]);
   const answers = await Promise.all(
     Array.from({ length: 50 }, async (_, n) => {
       const flood = await send(flooding, 20, `flood-${n}`);
-      // The other keeps to its limit.
+      // The other environment stays within its limit.
       const calm = n % 10 === 0 ? await send(other, 20, `calm-${n}`) : null;
       return { flood, calm };
     }),

@@ -13,7 +13,7 @@ describeStore("embedded", {
   append: (environment, batch) => appendTelemetry(env, environment, batch),
 });
 
-it("the embedded store says what a search over runs needs", async () => {
+it("the embedded store says that a search over runs needs ClickHouse", async () => {
   await expect(new EmbeddedStore(env).searchLogs()).rejects.toMatchObject({
     status: 501,
     code: "needs_clickhouse",

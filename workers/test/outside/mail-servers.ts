@@ -24,7 +24,7 @@ export interface Received {
   user: string | null;
 }
 
-/** Real SMTP servers of all tempers, and one place to read all that they received. */
+/** Real SMTP servers with different behavior, and one place to read everything that they received. */
 export async function startMailServers() {
   const received: Received[] = [];
   const closing: (() => Promise<void>)[] = [];
@@ -55,14 +55,14 @@ export async function startMailServers() {
       },
       ...options,
     });
-    // A client that goes away is one of the things that are tested.
+    // The tests include clients that disconnect.
     server.on("error", () => {});
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     closing.push(() => new Promise((resolve) => server.close(resolve)));
     return (server.server.address() as AddressInfo).port;
   };
 
-  /** A server that says what it wants, whatever it is asked. */
+  /** A server that sends given responses, whatever the requests are. */
   const scripted = async (talk: (socket: Socket) => void): Promise<number> => {
     const sockets = new Set<Socket>();
     const server: TcpServer = createTcpServer((socket) => {
@@ -85,7 +85,7 @@ export async function startMailServers() {
     login: await smtp({ ...TLS, authMethods: ["LOGIN"] }),
     otherLogin: await smtp({ ...TLS, authMethods: ["XOAUTH2"] }),
     implicit: await smtp({ ...TLS, secure: true }),
-    // Both have the certificate that the package brings, which is nobody's.
+    // Both use the package's own certificate, which is not valid for any name.
     untrusted: await smtp({ authOptional: true }),
     untrustedImplicit: await smtp({ secure: true, authOptional: true }),
     refusing: await smtp({
@@ -107,7 +107,7 @@ export async function startMailServers() {
       const more = (): void => void (socket.writable && socket.write(`${"x".repeat(16_384)}`, more));
       more();
     }),
-    // Says more than it is asked before TLS begins: what it says must not count as said within it.
+    // Sends additional data before TLS begins, which must not count as sent within TLS.
     injecting: await scripted((socket) => {
       socket.write("220 hello\r\n");
       socket.on("data", (data) =>
@@ -136,7 +136,7 @@ export async function startMailServers() {
         response.end('{"id":"1"}');
       });
     }
-    // Everything else is never answered.
+    // All other commands are never answered.
   });
   await new Promise<void>((resolve) => web.listen(0, "127.0.0.1", resolve));
   closing.push(async () => {

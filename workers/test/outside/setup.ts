@@ -4,13 +4,13 @@ import { startSignInProviders } from "./sign-in-providers.ts";
 import { startWebhookReceiver } from "./webhook-receiver.ts";
 
 export interface Outside {
-  /** Ports of the mail servers, by what they are like. */
+  /** Ports of the mail servers, by their behavior. */
   ports: Awaited<ReturnType<typeof startMailServers>>["ports"];
-  /** Where what they received can be read; also an HTTP provider. */
+  /** Where received mails can be read; also an HTTP mail provider. */
   mailbox: string;
-  /** Where people can sign in: a GitHub at `/github`, an issuer at `/oidc`. */
+  /** Identity providers: a GitHub at `/github`, an issuer at `/oidc`. */
   providers: string;
-  /** Where webhooks can be sent. */
+  /** A receiver of webhooks. */
   hooks: string;
 }
 
@@ -20,7 +20,7 @@ declare module "vitest" {
   }
 }
 
-/** What the Worker talks to in the world outside: mail servers, and places to sign in at. */
+/** Starts the external services of the Worker: mail servers, and identity providers. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [mail, providers, hooks] = await Promise.all([
     startMailServers(),

@@ -2,16 +2,19 @@ import { createHash, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** Who signs in at the provider, as the test says by `as` in the address: what a browser's session there would tell. */
+/**
+ * The person who signs in at the provider. The test names them with `as` in the URL, instead of a browser's
+ * session there.
+ */
 export interface PersonThere {
   id: number;
   name: string;
   emails: { email: string; primary: boolean; verified: boolean }[];
-  /** They press "Cancel". */
+  /** True: the person presses "Cancel". */
   denies?: boolean;
-  /** What is wrong with the ID token that the provider gives. */
+  /** The fault in the provider's ID token. */
   token?: "unsigned" | "nonce" | "audience" | "issuer" | "expired";
-  /** The endpoint of tokens answers with this status. */
+  /** The token endpoint answers with this status. */
   fails?: number;
 }
 
@@ -29,8 +32,8 @@ const CLIENTS: Record<string, string> = {
 };
 
 /**
- * A GitHub (`/github`) and an OpenID Connect issuer (`/oidc`) that check what clients send: their secrets, where they let
- * the browser return to, PKCE, and that a code is used once.
+ * A GitHub (`/github`) and an OpenID Connect issuer (`/oidc`) that check what clients send: their secrets,
+ * the redirect URI, PKCE, and that a code is used once.
  */
 export async function startSignInProviders() {
   const { privateKey, publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
@@ -60,7 +63,7 @@ export async function startSignInProviders() {
     return `${body}.${sign("sha256", Buffer.from(body), { key, dsaEncoding: "ieee-p1363" }).toString("base64url")}`;
   }
 
-  /** Where a browser is asked who uses it. */
+  /** The page on which a person signs in. */
   function askPerson(url: URL, response: ServerResponse): void {
     const hidden = [...url.searchParams].map(
       ([name, value]) => `<input type="hidden" name="${name}" value="${value.replaceAll('"', "&quot;")}">`,

@@ -4,7 +4,10 @@ import { join } from "node:path";
 
 const FOLDER = "acme-certificates-";
 
-/** Miniflare reads this file when it is loaded: the Worker of the tests trusts the tests' own mail servers. */
+/**
+ * Miniflare reads this file when it is loaded, so that the Worker of the tests trusts the tests' own mail
+ * servers.
+ */
 function trustCertificate(path: string): void {
   const { NODE_EXTRA_CA_CERTS: others } = process.env;
   if (others?.includes(FOLDER)) return;

@@ -7,8 +7,8 @@ export interface ReceivedHook {
 }
 
 /**
- * Takes webhooks. `/hook/NAME` stores what it gets; `?status=500` is its answer, `?times=2` only so often, and then 200;
- * `?silent=1` gives none. `/received/NAME` is what came.
+ * Receives webhooks. `/hook/NAME` stores requests; `?status=500` sets the response's status, with `?times=2`
+ * only that often and then 200; `?silent=1` sends no response. `/received/NAME` returns the stored requests.
  */
 export async function startWebhookReceiver(): Promise<{ origin: string; stop(): Promise<void> }> {
   const received = new Map<string, ReceivedHook[]>();

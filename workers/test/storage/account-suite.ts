@@ -27,11 +27,11 @@ export function accountSuite(open: () => Promise<Store>): void {
       });
     });
 
-    it("are unknown when they were never made", async () => {
+    it("are unknown if they were never created", async () => {
       expect(await repository.findEnvironmentByKeyHash(aHash())).toBeNull();
     });
 
-    it("work until their end", async () => {
+    it("work until they expire", async () => {
       const { prod, prodKeyHash: hash } = await anAccount(connection);
       const { db, tables } = connection;
       const endAt = async (revokedAt: number) => {
@@ -44,7 +44,7 @@ export function accountSuite(open: () => Promise<Store>): void {
   });
 
   describe("access tokens", () => {
-    it("of the operator are the organization's own, and may everything", async () => {
+    it("of the operator are the organization's own, and permit everything", async () => {
       const { accessTokenHash, organization } = await anAccount(connection);
       await repository.markUsed("accessToken", accessTokenHash);
       expect(await repository.findAccessToken(accessTokenHash)).toEqual({

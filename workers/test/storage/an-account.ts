@@ -16,7 +16,7 @@ export interface Account {
   accessTokenHash: string;
 }
 
-/** Stores an organization of its own with a project, so that tests share a database and nothing in it. */
+/** Stores a separate organization with a project, so that tests share a database but no data in it. */
 export async function anAccount({ db, tables }: Pick<SqlDatabase, "db" | "tables">): Promise<Account> {
   const unique = randomBase36(10);
   const createdAt = Date.now();

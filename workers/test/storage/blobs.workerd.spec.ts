@@ -52,7 +52,7 @@ describe.each(Object.entries(stores))("blobs in a %s", (_name, open) => {
     expect(await text(await store.get(at))).toBe("second");
   });
 
-  it("are deleted by folder, with the folders in it, and nothing beside it", async () => {
+  it("are deleted by folder, with its subfolders, and nothing else", async () => {
     const store = open();
     const folder = `packets/${crypto.randomUUID()}`;
     const beside = `${folder}-2/a.json`;
@@ -85,7 +85,7 @@ describe.each(Object.entries(stores))("blobs in a %s", (_name, open) => {
     expect(await store.get(none)).toBeNull();
   });
 
-  it("are not there before they are written and after they are deleted", async () => {
+  it("do not exist before they are written and after they are deleted", async () => {
     const [store, at] = [open(), key()];
     expect([await store.get(at), await store.size(at)]).toEqual([null, null]);
     await store.put(at, bytes("short-lived"));
@@ -94,7 +94,7 @@ describe.each(Object.entries(stores))("blobs in a %s", (_name, open) => {
     expect([await store.get(at), await store.size(at)]).toEqual([null, null]);
   });
 
-  it("are not what lies above them", async () => {
+  it("are not the folders above them", async () => {
     const store = open();
     await store.put(key(), bytes("below"));
     expect([await store.get("packets/env00001"), await store.size("packets/env00001")]).toEqual([null, null]);
@@ -123,7 +123,7 @@ describe.each(Object.entries(stores))("blobs in a %s", (_name, open) => {
 });
 
 describe("openBlobs", () => {
-  it("says what to bind where nothing is", () => {
+  it("says what to bind if nothing is bound", () => {
     expect(() => openBlobs({} as never)).toThrow("bind an R2 bucket as BUNDLES");
   });
 });

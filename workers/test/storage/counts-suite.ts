@@ -43,7 +43,7 @@ const FAILED: Partial<RunRow> = {
   deploymentVersion: "20261127.2",
 };
 
-/** What is counted where rows of runs are stored, whichever database is below. */
+/** Counting where rows of runs are stored, on any database. */
 export function countsSuite(database: string, open: () => Promise<Opened>): void {
   describe(`${database}: what is counted of runs`, () => {
     let repository: Repository;
@@ -112,7 +112,7 @@ export function countsSuite(database: string, open: () => Promise<Opened>): void
       );
     });
 
-    it("is each run once, though two senders bring it at the same moment", async () => {
+    it("counts each run once, even if two senders send it at the same moment", async () => {
       const environmentKey = await anEnvironment();
       const rows = Array.from(
         { length: 20 },
@@ -127,7 +127,7 @@ export function countsSuite(database: string, open: () => Promise<Opened>): void
       ]);
     });
 
-    it("is added by a rebuild to rows of a release that knew no fingerprints", async () => {
+    it("is added by a rebuild to rows of a release without fingerprints", async () => {
       const environmentKey = await anEnvironment();
       const row = lifeOf(environmentKey, FAILED, now)[2] as RunRow;
       await repository.upsertRuns([{ ...row, errorName: null, errorFingerprint: null }]);
@@ -166,7 +166,7 @@ export function countsSuite(database: string, open: () => Promise<Opened>): void
       ]);
     });
 
-    describe("an error that was dealt with", () => {
+    describe("a resolved or ignored error", () => {
       const settle = async (environmentKey: string, changes: Record<string, unknown>) => {
         const { db, tables } = connection;
         await db
@@ -181,7 +181,7 @@ export function countsSuite(database: string, open: () => Promise<Opened>): void
       const stateOf = async (environmentKey: string) =>
         (await selectError(connection, environmentKey, FINGERPRINT))?.status;
 
-      it("comes back in a later version only", async () => {
+      it("reopens in a later version only", async () => {
         const environmentKey = await anEnvironment();
         await happens(environmentKey, "20261127.9");
         await settle(environmentKey, {
@@ -200,7 +200,7 @@ export function countsSuite(database: string, open: () => Promise<Opened>): void
         });
       });
 
-      it("comes back later, where there are no versions", async () => {
+      it("reopens later, if there are no versions", async () => {
         const environmentKey = await anEnvironment();
         await happens(environmentKey, null);
         await settle(environmentKey, {

@@ -16,7 +16,7 @@ const connect = (name = "main") => objectConnection(stubOf(name) as unknown as S
 repositorySuite("DatabaseObject", async () => ({ repository: open(), connection: connect() }));
 
 describe("DatabaseObject", () => {
-  it("keeps all when it is evicted, and does not apply its migrations again", async () => {
+  it("keeps everything when it is evicted, and does not apply its migrations again", async () => {
     const { prod } = await anAccount(connect("evicted"));
     const run = aRun(prod);
     await open("evicted").upsertRuns([run]);
@@ -36,7 +36,7 @@ describe("DatabaseObject", () => {
     expect((await open("aborted").listRuns(prod, {}, { limit: 100 })).runs).toHaveLength(40);
   });
 
-  it("writes what arrives at one moment in few transactions", async () => {
+  it("writes what arrives at the same moment in few transactions", async () => {
     const { prod } = await anAccount(connect("grouped"));
     const transactions = await runInDurableObject(stubOf("grouped"), async (instance, state) => {
       let count = 0;

@@ -45,7 +45,7 @@ describe("deploySteps", () => {
     expect(lines({ dryRun: true, config: { hyperdrive: [{ binding: "HYPERDRIVE" }] } })).toEqual(expected);
   });
 
-  it("says how to make a D1 database where wrangler.toml has none", () => {
+  it("says how to create a D1 database if wrangler.toml has none", () => {
     const d1_databases = [
       { binding: "DB", database_name: "acme", database_id: "00000000-0000-0000-0000-000000000000" },
     ];
@@ -80,7 +80,7 @@ describe("the scripts", () => {
     expect(result.stdout).toBe("");
   });
 
-  it("migrate-postgres.mjs wants an address", () => {
+  it("migrate-postgres.mjs requires a URL", () => {
     const result = script("migrate-postgres.mjs");
     expect(result.status).toBe(1);
     expect(result.stderr).toContain("Name the database");

@@ -6,7 +6,7 @@ import type { SqlConnection } from "../../src/storage/sql-connection.ts";
 
 class Undone extends Error {}
 
-/** Values of the columns of counts that are no numbers of runs. */
+/** Values of the columns of the count tables that are not counts. */
 const COUNTED: Record<string, string> = {
   environment_key: "'plan' || environment",
   step: "CASE minute % 2 WHEN 0 THEN 60000 ELSE 3600000 END",
@@ -19,7 +19,7 @@ const COUNTED: Record<string, string> = {
 /** A Postgres whose queries are kept, to ask for their plans. For queries only: it has no transactions. */
 export function openPostgresPlans(url: string) {
   const client = postgresClient(url);
-  // As Drizzle's own driver has it: texts of JSON are sent as they are.
+  // As in Drizzle's own driver, JSON texts are sent unchanged.
   for (const type of [114, 3802]) client.options.serializers[type] = (value: unknown) => value;
   const queries: { text: string; parameters: unknown[] }[] = [];
   const db = drizzle(async (text, parameters: unknown[]) => {

@@ -17,10 +17,10 @@ export interface NodeSqlite {
   plans(): string[];
 }
 
-/** The repository over Node's SQLite, where a query's plan can be asked for and speed be measured. */
+/** The repository over Node's SQLite, where query plans can be inspected and speed can be measured. */
 export function openNodeSqlite(path = ":memory:"): NodeSqlite {
   const database = new DatabaseSync(path);
-  // As strict as workerd's: an acknowledged write is on disk.
+  // As in workerd, an acknowledged write is on disk.
   database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON");
   for (const text of Object.values(sqliteMigrations.migrations)) database.exec(text);
   const queries: { text: string; parameters: SQLInputValue[] }[] = [];

@@ -21,7 +21,9 @@ const installed = (): string | undefined =>
         .find((folder) => existsSync(join(folder, "postgres")) && existsSync(join(folder, "initdb")))
     : undefined;
 
-/** The folder of Postgres' programs, which are installed if they are not there. Throws when that can't be done. */
+/**
+ * Returns the folder of Postgres' programs, which are installed if they are missing. Throws if that fails.
+ */
 function programs(): string {
   const found = installed();
   if (found) return found;
@@ -103,7 +105,7 @@ export async function startPostgres({ fsync = false } = {}): Promise<PostgresSer
     await stop();
     throw new Error(`Postgres did not start:\n${output}`);
   }
-  // A local Hyperdrive wants a password, though nothing asks for it.
+  // A local Hyperdrive requires a password, although nothing checks it.
   return { url: `postgres://acme:unused@127.0.0.1:${port}/postgres`, pid: child.pid as number, stop };
 }
 

@@ -90,7 +90,7 @@ describe("plans of a page of runs", () => {
         repository.listRuns("env00001", { tags: ["a", "b"], tasks: ["t"] }, page),
       );
       expect(plans).toHaveLength(1);
-      // What is sorted is the ids that were found, of which each tag gives no more than a page.
+      // Only the ids that were found are sorted; each tag yields no more than a page of them.
       const [found, sorted] = (plans[0] as string).split(/(?=USE TEMP B-TREE FOR ORDER BY)/);
       expect(found).toMatch(/SEARCH runs USING INDEX \S+ \(id=\?\)/);
       expect(found).toMatch(/SEARCH run_tags USING PRIMARY KEY \(environment_key=\? AND tag=\?/);
@@ -108,14 +108,14 @@ describe("plans of a count", () => {
   });
 });
 
-describe("plan of the count of what is not over", () => {
+describe("plan of the count of unfinished runs", () => {
   it("reads the index of runs that have not succeeded", async () => {
     const [plan] = await plansOf(() => repository.countUnfinished("env00001"));
     expect(plan).toContain("USING COVERING INDEX runs_not_succeeded (environment_key=? AND status=?");
   });
 });
 
-describe("plans of what each request asks", () => {
+describe("plans of the queries in each request", () => {
   it.each<[string, () => Promise<unknown>]>([
     ["a key's environment", () => repository.findEnvironmentByKeyHash("0".repeat(64))],
     ["a token", () => repository.findAccessToken("0".repeat(64))],
@@ -134,7 +134,7 @@ describe("the schema", () => {
     expect(sql).toMatch(/WITHOUT ROWID$/);
   });
 
-  it("makes runs without tags pay nothing for them", async () => {
+  it("adds no cost for runs without tags", async () => {
     const { prod } = await anAccount(sqlite.connection);
     await repository.upsertRuns([aRun(prod), aRun(prod)]);
     const { tags } = sqlite.database.prepare("SELECT count(*) AS tags FROM run_tags").get() ?? {};

@@ -11,7 +11,9 @@ export interface Store {
   connection: Pick<SqlDatabase, "db" | "tables">;
 }
 
-/** What every repository does, whichever database is below. `open` may be called often: each gives one to the same data. */
+/**
+ * Tests of every repository, on any database. `open` may be called repeatedly; each call opens the same data.
+ */
 export function repositorySuite(database: string, open: () => Promise<Store>): void {
   describe(database, () => {
     accountSuite(open);

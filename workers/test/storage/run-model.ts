@@ -13,7 +13,7 @@ const among = <T>(values: T[] | undefined, value: T | null): boolean =>
 const equals = <T>(wanted: T | undefined, value: T | null): boolean =>
   wanted === undefined || wanted === value;
 
-/** What a filter means, in plain words. */
+/** The meaning of a filter, as a simple predicate. */
 export const matches = (run: RunRow, filter: RunFilter): boolean =>
   among(filter.statuses, run.status) &&
   among(filter.tasks, run.task) &&
@@ -30,7 +30,10 @@ export const matches = (run: RunRow, filter: RunFilter): boolean =>
   (filter.from === undefined || run.createdAt >= filter.from) &&
   (filter.to === undefined || run.createdAt <= filter.to);
 
-/** Runs with all that can be filtered by, in every mixture that small coprime cycles make; some share a moment. */
+/**
+ * Runs with every property that can be filtered by, in all combinations of small coprime cycles; some share a
+ * moment.
+ */
 export function aHistory(environmentKey: string, count: number): RunRow[] {
   const parent = aRun(environmentKey).id;
   return Array.from({ length: count }, (_, i) =>

@@ -29,7 +29,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(await repository.findRun(environmentKey, bare.id)).toEqual(bare);
     });
 
-    it("replaces a row by a newer one only", async () => {
+    it("replaces a row only by a newer one", async () => {
       const environmentKey = await anEnvironment();
       const run = aRun(environmentKey);
       const later: RunRow = {
@@ -48,7 +48,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(await repository.findRun(environmentKey, run.id)).toEqual(last);
     });
 
-    it("takes several versions of a run in one call", async () => {
+    it("accepts several versions of a run in one call", async () => {
       const environmentKey = await anEnvironment();
       const run = aRun(environmentKey);
       const versions = [2, 5, 1, 5, 3].map((version) => ({ ...run, version, attempts: version }));
@@ -56,7 +56,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(await repository.findRun(environmentKey, run.id)).toMatchObject({ version: 5, attempts: 5 });
     });
 
-    it("takes none and many", async () => {
+    it("accepts none and many", async () => {
       const environmentKey = await anEnvironment();
       await repository.upsertRuns([]);
       const rows = Array.from({ length: 900 }, () => aRun(environmentKey, { tags: ["many"] }));
@@ -64,7 +64,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(await all(environmentKey)).toEqual(inOrder(rows));
     });
 
-    it("takes more than a statement's parameter can hold", async () => {
+    it("accepts more than a statement's parameter can hold", async () => {
       const environmentKey = await anEnvironment();
       const rows = Array.from({ length: 30 }, () =>
         aRun(environmentKey, { errorMessage: "☕".repeat(60_000) }),
@@ -73,7 +73,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(await all(environmentKey)).toEqual(inOrder(rows));
     });
 
-    it("replaces characters that databases can't store, and keeps what only looks like them", async () => {
+    it("replaces characters that databases can't store, and keeps similar ones", async () => {
       const environmentKey = await anEnvironment();
       const run = aRun(environmentKey, { tags: ["a\0b"], errorMessage: "half \ud83d of 😀 and \\u0000" });
       await repository.upsertRuns([run]);
@@ -84,7 +84,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(ids(await all(environmentKey, { tags: ["a\ufffdb"] }))).toEqual([run.id]);
     });
 
-    it("is not stopped by a fraction of a millisecond", async () => {
+    it("accepts fractions of a millisecond", async () => {
       const environmentKey = await anEnvironment();
       const run = aRun(environmentKey, { delayUntil: 1_795_000_000_000.6 });
       await repository.upsertRuns([run]);
@@ -128,7 +128,7 @@ export function runSuite(open: () => Promise<Store>): void {
           const draw = () => random.next().value ?? 0;
           const rows = history.flatMap((versions, run) => {
             const first = aRun(environmentKey, { task: `task-${run % 3}` });
-            // What a version says is a function of it, as in an outbox.
+            // The contents are a function of the version, as in an outbox.
             return versions.map(
               (version): RunRow => ({
                 ...first,
@@ -186,7 +186,7 @@ export function runSuite(open: () => Promise<Store>): void {
       }
     });
 
-    it("gives nothing next to a run of another environment", async () => {
+    it("returns nothing after a run of another environment", async () => {
       const [own, other] = [await anEnvironment(), await anEnvironment()];
       const foreign = aRun(other);
       await repository.upsertRuns([aRun(own), foreign, aRun(own)]);
@@ -260,7 +260,7 @@ export function runSuite(open: () => Promise<Store>): void {
       expect(ids([...first.runs, ...second.runs])).toEqual(ids(inOrder(runs)));
     });
 
-    it("takes more values in a filter than a statement has parameters", async () => {
+    it("accepts more values in a filter than a statement has parameters", async () => {
       const environmentKey = await anEnvironment();
       const run = aRun(environmentKey, { task: "task-149", deploymentVersion: "20261124.149" });
       await repository.upsertRuns([run, aRun(environmentKey)]);
@@ -315,7 +315,7 @@ export function runSuite(open: () => Promise<Store>): void {
   });
 
   describe("countUnfinished", () => {
-    it("counts the runs that are not over, of this environment alone", async () => {
+    it("counts the unfinished runs of this environment only", async () => {
       const [own, other] = [await anEnvironment(), await anEnvironment()];
       const history = aHistory(own, 120);
       await repository.upsertRuns([...history, aRun(other)]);

@@ -1,4 +1,7 @@
-/** Plans of what errors, metrics, usage and alerts ask: each is a seek in one environment, and none scans a table. */
+/**
+ * Plans of the queries for errors, metrics, usage and alerts: each is a seek in one environment, and none
+ * scans a table.
+ */
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 import { selectChannels, selectRules } from "../../src/alerts/channels.ts";
 import { outcomesOf } from "../../src/alerts/evaluate.ts";
@@ -23,7 +26,7 @@ const last = { sort: "lastSeen", limit: 10 } as const;
 
 type Ask = (connection: SqlConnection) => PromiseLike<unknown> | unknown;
 
-/** What is asked, and the table of which its environment's part is read. */
+/** The queries, each with the table of which it may read one environment's part. */
 const QUESTIONS: [string, string, Ask][] = [
   ["errors, the latest first", "error_groups", (c) => selectErrors(c, ENV, {}, last, 1)],
   ["the next page of errors", "error_groups", (c) => selectErrors(c, ENV, {}, { ...last, after: PRINT }, 1)],

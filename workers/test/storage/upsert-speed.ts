@@ -1,7 +1,7 @@
 /**
- * `node workers/test/storage/upsert-speed.ts [ROWS]`: how many rows a second the projection writes, on Node's SQLite with
- * a flush to disk for each call of 500 rows: first rows of runs, then their last ones. On a machine that is busy with other
- * things, the processor's time for a row says more than the rows a second.
+ * `node workers/test/storage/upsert-speed.ts [ROWS]`: how many rows per second the projection writes, on
+ * Node's SQLite with a flush to disk for each call of 500 rows: first rows of runs, then their last ones. On
+ * a busy machine, the CPU time per row says more than the rows per second.
  */
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,6 +1,6 @@
 import { defineConfig } from "vitest/config";
 
-/** Storage tests that run in Node: Postgres, and what is pure. */
+/** Storage tests that run in Node: Postgres, and pure functions. */
 export default defineConfig({
   test: {
     name: "storage-node",

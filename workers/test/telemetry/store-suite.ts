@@ -69,16 +69,19 @@ const batch = (fields: Partial<TelemetryBatch>): TelemetryBatch => ({
   ...fields,
 });
 
-/** `append`: what the Worker calls with what comes in: through the feed, which numbers the lines of a run. */
+/**
+ * `append`: what the Worker calls with received telemetry, through the feed, which numbers the lines of a
+ * run.
+ */
 export interface StoreUnderTest {
   store(): TelemetryStore;
   append(environment: string, batch: TelemetryBatch): Promise<void>;
 }
 
-/** What every store does. */
+/** Tests of every store. */
 export function describeStore(name: string, { store, append }: StoreUnderTest): void {
   describe(`the telemetry store: ${name}`, () => {
-    it("gives back every field of a span", async () => {
+    it("returns every field of a span", async () => {
       const environment = newEnvironment();
       const traceId = hex(32);
       const whole = span({
