@@ -23,7 +23,7 @@ interface Ready {
   close(): Promise<void>;
 }
 
-/** The part of bullmq that is used; the package isn't there to typecheck against. */
+/** The part of bullmq that is used; the package is not installed when types are checked. */
 export interface BullMq {
   Queue: new (
     name: string,
@@ -42,8 +42,9 @@ export interface BullMq {
 }
 
 /**
- * BullMQ over a Redis that flushes each write, with its defaults apart from the worker's concurrency. It has no server of its own:
- * the client speaks to Redis. A run to its end is a job whose `waitUntilFinished` resolves.
+ * BullMQ over a Redis that flushes each write, with its defaults apart from the worker's concurrency. It has
+ * no server of its own: the client talks to Redis. A complete run is a job whose `waitUntilFinished`
+ * resolves.
  */
 export async function startBullMq(folder: string): Promise<System> {
   installPeers();
@@ -58,7 +59,7 @@ export async function startBullMq(folder: string): Promise<System> {
   const { Queue, QueueEvents } = (await import(pathToFileURL(path).href)) as BullMq;
   const connection = { host: "127.0.0.1", port: redis.port };
   const queue = new Queue("bench", { connection });
-  // Each call that waits listens for the end of the queue.
+  // Each waiting call adds a listener to the queue's events.
   queue.setMaxListeners(0);
   const events = new QueueEvents("bench", { connection });
   await Promise.all([queue.waitUntilReady(), events.waitUntilReady()]);

@@ -8,7 +8,7 @@ import { childrenOf, endProcess, startProcess } from "./process.ts";
 import type { Payload, System } from "./system.ts";
 
 const WORKER = fileURLToPath(new URL("graphile-worker.ts", import.meta.url));
-/** Jobs at once, each with a connection: more make Postgres slower on a few cores. */
+/** Concurrent jobs, each with a connection. More would make Postgres slower on a few cores. */
 const CONCURRENCY = 20;
 /** Connections of the client. */
 const CLIENTS = 32;
@@ -23,7 +23,7 @@ interface Utils {
   release(): Promise<void>;
 }
 
-/** The part of graphile-worker that is used; the package isn't there to typecheck against. */
+/** The part of graphile-worker that is used; the package is not installed when types are checked. */
 export interface GraphileWorker {
   makeWorkerUtils(options: { connectionString: string; maxPoolSize: number }): Promise<Utils>;
   run(options: {
@@ -37,14 +37,14 @@ export interface GraphileWorker {
   }>;
 }
 
-/** Postgres names each process after what it is for. */
+/** Postgres names each process after its purpose. */
 const hasSessions = (pid: number): boolean =>
   childrenOf(pid).some((child) => /acme postgres/.test(readFileSync(`/proc/${child}/cmdline`, "utf8")));
 
 /**
- * graphile-worker over a Postgres with its defaults. It has no server of its own: the client speaks to Postgres. It tells no caller
- * that a job has ended, so the worker does, by a pipe and after the job's row was deleted: that costs less than any way over the
- * database.
+ * graphile-worker over a Postgres with its defaults. It has no server of its own: the client talks to
+ * Postgres. It does not notify callers of the end of a job, so the worker does, through a pipe and after the
+ * job's row was deleted, which costs less than any way through the database.
  */
 export async function startGraphile(folder: string): Promise<System> {
   installPeers();
@@ -100,7 +100,8 @@ export async function startGraphile(folder: string): Promise<System> {
     async stop() {
       await endProcess(worker.child, "SIGKILL");
       await utils.release();
-      // A connection that Postgres ends, rather than its client, is an error that nobody can catch.
+      // A connection that is ended by Postgres rather than by its client is an error that nothing could
+      // catch.
       for (const deadline = now() + 5_000; hasSessions(postgres.pid) && now() < deadline; )
         await sleep(LOOK_MS);
       await postgres.stop();

@@ -4,7 +4,7 @@ import { endProcess, startProcess } from "./process.ts";
 
 const INSTALL = ["install", "-y", "-qq", "--no-install-recommends", "redis-server"];
 
-/** Installs Debian's Redis if there is none. @throws with what to do */
+/** Installs Debian's Redis if there is none. @throws with a remedy */
 function requireRedis(): void {
   if (spawnSync("redis-server", ["--version"]).status === 0) return;
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
