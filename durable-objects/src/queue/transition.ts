@@ -93,53 +93,47 @@ export interface Lessee {
   deploymentId: string;
 }
 
-/** The first runs of a key, of those with the same named limits. */
-const next = (limits: string): string =>
-  `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ?1 AND limits = ${limits} ORDER BY order_at, seq LIMIT ?2 + 0`;
-const NEXT = next("?3");
-/** A run keeps the deployment of its first dequeue for all of its attempts. */
-const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?3, ttl_at = NULL, version = ?4,
-   updated_at = ?5, host_id = ?6, session_id = ?7, deployment_id = coalesce(deployment_id, ?8)`;
-const LEASE_OF_KEY = `${LEASE} WHERE seq IN (${next("?9")}) RETURNING *`;
-const LEASE_PICKED = `${LEASE} WHERE seq IN (SELECT value FROM json_each(?1) LIMIT ?2 + 0) RETURNING *`;
+/**
+ * The first runs of a key, of those with the same named limits. With a bare `= ?` beside an ORDER BY, SQLite compiles the
+ * statement again for each value.
+ */
+const NEXT = `SELECT seq FROM runs WHERE status = 'PENDING' AND concurrency_key = ? || '' AND limits = ? || ''
+   ORDER BY order_at, seq LIMIT ? + 0`;
+/**
+ * A run keeps the deployment of its first dequeue for all of its attempts. The runs are picked by a statement of their own: with
+ * that one inside, SQLite compiles this one again each time, which takes twice as long as both.
+ */
+const LEASE = `UPDATE runs SET status = 'DEQUEUED', slot = 1, token = token + 1, due_at = ?2, ttl_at = NULL, version = ?3,
+   updated_at = ?4, host_id = ?5, session_id = ?6, deployment_id = coalesce(deployment_id, ?7)
+   WHERE seq IN (SELECT value FROM json_each(?1)) RETURNING *`;
 
 /** Leases the first pending runs of each key and its limits, as many as `turns` says. Returns the new rows in the order of the queue. */
 export function leaseRuns(q: QueueContext, lessee: Lessee, turns: Turn[]): RunTableRow[] {
-  const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
-  const update = (statement: string, from: string, limit: number, ...more: string[]): RunTableRow[] =>
-    q.sql.exec<RunTableRow>(
-      statement,
-      from,
-      limit,
-      dueAt,
-      q.version,
-      q.now,
-      lessee.hostId,
-      lessee.sessionId,
-      lessee.deploymentId,
-      ...more,
-    );
-  const leased = (key: string, limits: string, count: number): void =>
-    q.counters.add(key, { pending: -count, running: count }, limits);
-  const [first] = turns;
-  let rows: RunTableRow[];
-  if (first && turns.length === 1) {
-    rows = update(LEASE_OF_KEY, first.key, first.count, first.limits);
-    if (rows.length > 0) leased(first.key, first.limits, rows.length);
-  } else {
-    // One statement for all keys: where there are many, each has few runs.
-    const picked = turns.flatMap(({ key, limits, count }) =>
-      q.sql.exec<{ seq: number }>(NEXT, key, count, limits),
-    );
-    rows = update(LEASE_PICKED, JSON.stringify(picked.map(({ seq }) => seq)), picked.length);
-    const alike = Map.groupBy(rows, (row) => `${row.limits} ${row.concurrency_key}`);
-    for (const [row, ...others] of alike.values())
-      if (row) leased(row.concurrency_key, row.limits, others.length + 1);
+  const picked = new Set<number>();
+  for (const { key, limits, count } of turns) {
+    const before = picked.size;
+    // Two turns may be of the same runs.
+    for (const { seq } of q.sql.exec<{ seq: number }>(NEXT, key, limits, count)) picked.add(seq);
+    const more = picked.size - before;
+    if (more > 0) q.counters.add(key, { pending: -more, running: more }, limits);
   }
+  if (picked.size === 0) return [];
+  const dueAt = due(q, q.now + q.timeouts.dequeuedLeaseMs);
+  const { hostId, sessionId, deploymentId } = lessee;
+  const rows = q.sql.exec<RunTableRow>(
+    LEASE,
+    JSON.stringify([...picked]),
+    dueAt,
+    q.version,
+    q.now,
+    hostId,
+    sessionId,
+    deploymentId,
+  );
   for (const { attempt, losses, journal_attempt, queued_at, created_at } of rows)
     if (attempt === 0 && losses === 0 && journal_attempt === 0)
       q.metrics.started(q.now, Math.max(0, q.now - (queued_at ?? created_at)));
-  if (rows.length > 0) q.effects.changed = true;
+  q.effects.changed = true;
   return rows.sort((a, b) => a.order_at - b.order_at || a.seq - b.seq);
 }
 
