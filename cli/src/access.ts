@@ -41,6 +41,12 @@ type Environment = Record<string, string | undefined>;
 const first = (env: Environment, names: string[]): string | undefined =>
   names.map((name) => env[name]?.trim()).find((value) => value);
 
+/** The branch of the development environment that the variables name: Trigger.dev's command calls the environment itself "default". */
+export function devBranch(env: Environment = process.env): string | undefined {
+  const named = first(env, ["ACME_DEV_BRANCH", "TRIGGER_DEV_BRANCH"]);
+  return named === "default" ? undefined : named;
+}
+
 interface Sources {
   /** From the command line. */
   apiUrl?: string;
@@ -132,7 +138,7 @@ export function environmentAccess(sources: Sources & { environment: string; bran
   const found = find(sources);
   const { apiUrl, env, local } = found;
   // A branch of `dev` is one of the person's own environment, and a local server's key is of the shared one.
-  const isBranch = Boolean(sources.branch ?? first(env, ["ACME_DEV_BRANCH", "TRIGGER_DEV_BRANCH"]));
+  const isBranch = (sources.branch ?? devBranch(env)) !== undefined;
   const secretKey =
     first(env, ["ACME_SECRET_KEY", "TRIGGER_SECRET_KEY"]) ??
     { prod: local?.secretKey, dev: isBranch ? undefined : local?.devSecretKey }[sources.environment];

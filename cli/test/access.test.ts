@@ -151,6 +151,13 @@ it("finds the server that runs on this machine in every folder, where nobody is 
   expect(() => projectAccess({ env, cwd })).toThrow("start a server with `acme up`");
 });
 
+it('takes a branch of `dev` from the variables, where "default" is none', () => {
+  const token = (branch: string) =>
+    environmentAccess({ environment: "dev", env: { ...noLogin(), TRIGGER_DEV_BRANCH: branch }, cwd: folder })
+      .token;
+  expect([token("default"), token("feat/search")]).toEqual(["tr_dev_local", "tr_pat_local"]);
+});
+
 it("refuses an invalid address", () => {
   for (const ACME_API_URL of ["nonsense", "ftp://x", "file:///etc/passwd"]) {
     expect(() => projectAccess({ env: { ...noLogin(), ACME_API_URL }, cwd: folder })).toThrow(

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { packageManagerOf } from "../src/init/package-manager.ts";
+import { type PackageManager, packageManagerOf } from "../src/init/package-manager.ts";
 import { planInit } from "../src/init/plan.ts";
 import { withVersion } from "../src/init/update.ts";
 
@@ -12,7 +12,8 @@ const write = (file: string, text: string) => {
   writeFileSync(join(root, file), text);
 };
 const read = (file: string) => readFileSync(join(root, file), "utf8");
-const plan = () => planInit({ root, project: "proj_test", version: "1.2.3" });
+const plan = (manager: PackageManager = "npm") =>
+  planInit({ root, manager, project: "proj_test", version: "1.2.3" });
 const apply = () => {
   for (const change of plan().changes) change.apply?.();
 };
@@ -92,6 +93,27 @@ describe("acme init", () => {
     write(".gitignore", "dist");
     apply();
     expect(read(".gitignore")).toBe("dist\n.acme/\n");
+  });
+
+  it("allows pnpm to run the scripts of packages that have some, in the workspace that the project belongs to", () => {
+    const apply = () => {
+      for (const change of plan("pnpm").changes) change.apply?.();
+      return plan("pnpm").changes.filter((change) => change.apply);
+    };
+    expect(apply()).toEqual([]);
+    const file = join(root, "pnpm-workspace.yaml");
+    expect(readFileSync(file, "utf8")).toBe("allowBuilds:\n  esbuild: true\n  workerd: true\n");
+
+    writeFileSync(file, 'packages: ["jobs"]\nallowBuilds:\n  esbuild: false\n');
+    expect(apply()).toEqual([]);
+    expect(readFileSync(file, "utf8")).toBe(
+      'packages: ["jobs"]\nallowBuilds:\n  workerd: true\n  esbuild: false\n',
+    );
+    const inner = join(root, "jobs");
+    mkdirSync(inner);
+    const { changes } = planInit({ root: inner, manager: "pnpm", project: "proj_test", version: "1.2.3" });
+    expect(changes.find(({ file: name }) => name === "../pnpm-workspace.yaml")).not.toHaveProperty("apply");
+    expect(plan("npm").changes.map(({ file: name }) => name)).not.toContain("pnpm-workspace.yaml");
   });
 
   it("refuses an invalid package.json", () => {

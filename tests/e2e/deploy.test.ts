@@ -60,6 +60,46 @@ describe("acme", () => {
     expect(JSON.parse((await acme(["runs", "get", id])).stdout)).toMatchObject({ id, status: "COMPLETED" });
   });
 
+  it("deploys to a branch of the preview environment, which has runs of its own until it is archived", async () => {
+    const branch = "feat/search";
+    const of = ["-p", server.projectRef];
+    const onBranch = { ACME_SECRET_KEY: "", ACME_PREVIEW_BRANCH: branch };
+    const branches = async (...args: string[]) =>
+      JSON.parse((await acme(["branches", "list", ...of, "--json", ...args])).stdout) as { branch: string }[];
+    const trigger = (env: Record<string, string>) =>
+      acme(["trigger", "greet", '{"name":"Ada"}', "--wait", "--env", "preview", ...of], env);
+    const deployed = async (...args: string[]) => {
+      const result = await acme(["deploy", project, ...args]);
+      expect(result, result.stderr).toMatchObject({ code: 0 });
+      return result.stdout;
+    };
+
+    write("From preview");
+    expect(await deployed("--env", "preview")).toContain("deployed to preview: 1 task");
+    write("From the branch");
+    expect(await deployed("--env", "preview", "--branch", branch)).toContain(
+      "deployed to branch feat/search of preview: 1 task",
+    );
+    expect(await branches()).toMatchObject([{ branch, archivedAt: null }]);
+    expect((await trigger(onBranch)).stdout.trim()).toBe('"From the branch, Ada"');
+    expect((await trigger({ ACME_SECRET_KEY: "" })).stdout.trim()).toBe('"From preview, Ada"');
+    const refused = await acme(["deploy", project, "--branch", branch]);
+    expect(refused).toMatchObject({ code: 1, stderr: expect.stringContaining("add --env preview") });
+    const unknown = await trigger({ ...onBranch, ACME_PREVIEW_BRANCH: "other" });
+    expect(unknown).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no branch "other". Create it'),
+    });
+
+    expect(await acme(["branches", "archive", branch, ...of])).toMatchObject({ code: 0 });
+    expect([await branches(), await branches("--all")]).toMatchObject([[], [{ branch }]]);
+    const archived = await trigger(onBranch);
+    expect(archived).toMatchObject({ code: 1, stderr: expect.stringContaining("was archived") });
+    // A deployment takes it into use again.
+    await deployed("--env", "preview", "--branch", branch);
+    expect((await trigger(onBranch)).stdout.trim()).toBe('"From the branch, Ada"');
+  });
+
   it("uploads nothing with --dry-run", async () => {
     write("Hello");
     const result = await acme(["deploy", project, "--dry-run"], { ACME_API_URL: "", ACME_ACCESS_TOKEN: "" });

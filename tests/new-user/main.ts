@@ -69,6 +69,8 @@ async function walk(name: string, manager: Manager, { url }: NpmRegistry): Promi
   const env: NodeJS.ProcessEnv = {
     ...own,
     PATH: [...commandsOf(manager), own.PATH].join(delimiter),
+    // Where the network inspects TLS, npm reaches its registry only with the machine's certificates.
+    ...(process.env.NODE_EXTRA_CA_CERTS ? { NODE_EXTRA_CA_CERTS: process.env.NODE_EXTRA_CA_CERTS } : {}),
     // Use neither the settings of this machine's user nor caches of earlier packages of the same version.
     HOME: home,
     XDG_CACHE_HOME: join(home, ".cache"),

@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 
 /** Operations that delete everything are called last. */
-const all = taking("secretKey", "accessToken", "environment", "member").sort(
+const all = taking("secretKey", "accessToken", "environment", "member", "project").sort(
   (a, b) => Number(a.id === "deleteProject") - Number(b.id === "deleteProject"),
 );
 

@@ -96,6 +96,32 @@ describe("a branch of a preview environment", () => {
   });
 });
 
+it("branches of the preview environment are created, listed and archived with a token of the organization, as in CI", async () => {
+  const { project, owner, base, branch } = await withBranch();
+  const own = (await owner.call<ProjectEnvironment>("POST", `${base}/environments`, { type: "dev" })).body;
+  const ask = <T = ProjectEnvironment & { code: string }>(method: string, path: string, body?: object) =>
+    call<T>(method, path, project.accessToken, body);
+  const made = await ask("POST", `${base}/environments`, { type: "branch", branch: "ci" });
+  expect(made).toMatchObject({ status: 200, body: { branch: "ci", type: "PREVIEW", userId: null } });
+  const listed = (await ask<{ data: ProjectEnvironment[] }>("GET", `${base}/environments`)).body.data;
+  const ids = listed.map(({ id }) => id);
+  expect(ids).toEqual(expect.arrayContaining([branch.id, made.body.id]));
+  // A person's development environment is theirs.
+  expect(ids).not.toContain(own.id);
+  for (const body of [{ type: "dev" }, { type: "branch", branch: "ci", parent: "dev" }]) {
+    const refused = await ask("POST", `${base}/environments`, body);
+    expect([refused.status, refused.body.code]).toEqual([403, "person_required"]);
+  }
+  const archive = () => ask("POST", `${base}/branches/archive`, { branch: "ci" });
+  expect(await archive()).toMatchObject({ status: 200, body: { archivedAt: expect.any(String) } });
+  const again = await ask("POST", `${base}/environments`, { type: "branch", branch: "ci" });
+  expect(again.body).toMatchObject({ id: made.body.id, archivedAt: null });
+
+  const other = await newProject();
+  const elsewhere = await ask("POST", `/api/v1/projects/${other.ref}/environments`, { type: "staging" });
+  expect([elsewhere.status, elsewhere.body.code]).toEqual([404, "project_not_found"]);
+});
+
 describe("a branch of a development environment", () => {
   const withBranch = async () => {
     const project = await newProject();
@@ -142,6 +168,21 @@ describe("a branch of a development environment", () => {
     const unknown = await call("POST", "/api/v1/tasks/hello/trigger", key, {}, { "x-trigger-branch": "x" });
     expect(unknown).toMatchObject({ status: 404, body: { code: "branch_not_found" } });
     expect(unknown.body.error).toContain("--env dev");
+    // What Trigger.dev's clients send where no branch is meant.
+    const itself = await call<{ id: string }>(
+      "POST",
+      "/api/v1/tasks/hello/trigger",
+      key,
+      {},
+      { "x-trigger-branch": "default" },
+    );
+    expect(itself.body.id).toContain(own.key);
+    const reserved = await owner.call("POST", `${base}/environments`, {
+      type: "branch",
+      branch: "default",
+      parent: "dev",
+    });
+    expect(reserved).toMatchObject({ status: 400, body: { error: expect.stringContaining("another name") } });
   });
 
   it("is archived beside one of the same name in the preview environment", async () => {

@@ -10,7 +10,7 @@ import type { Command } from "commander";
 import type { z } from "zod";
 import { CliError } from "../errors.ts";
 import { terminalWidth } from "../terminal/style.ts";
-import { type Column, table } from "../terminal/table.ts";
+import { type Column, table, timeCell } from "../terminal/table.ts";
 import { AdminClient, type AdminOptions, withServer } from "./admin-client.ts";
 import { addRebuildCommand } from "./admin-rebuild.ts";
 import { printJson } from "./connection.ts";
@@ -299,8 +299,8 @@ const HOSTS: Column<Host>[] = [
   { title: "HOST", value: ({ hostId }) => hostId },
   { title: "NAME", value: ({ name }) => name ?? "", flexible: true },
   { title: "STATE", value: ({ state }) => state },
-  { title: "REGISTERED", value: ({ registeredAt }) => registeredAt },
-  { title: "LAST SEEN", value: ({ lastSeenAt }) => lastSeenAt ?? "never" },
+  { title: "REGISTERED", value: ({ registeredAt }) => timeCell(registeredAt) },
+  { title: "LAST SEEN", value: ({ lastSeenAt }) => (lastSeenAt ? timeCell(lastSeenAt) : "never") },
 ];
 
 function print<T>(rows: T[], columns: Column<T>[], { json }: AdminOptions, none: string): void {

@@ -59,7 +59,8 @@ Examples:
 }
 
 async function run(dir: string, options: DevCommandOptions): Promise<void> {
-  const [{ dev }, { jsonScreen, textScreen }, { inspectAddress }] = await Promise.all([
+  const [{ devBranch }, { dev }, { jsonScreen, textScreen }, { inspectAddress }] = await Promise.all([
+    import("../access.ts"),
     import("../dev/dev.ts"),
     import("../dev/screen.ts"),
     import("../dev/inspector.ts"),
@@ -77,7 +78,7 @@ async function run(dir: string, options: DevCommandOptions): Promise<void> {
     await dev({
       dir,
       config: options.config,
-      branch: options.branch ?? (process.env.ACME_DEV_BRANCH || process.env.TRIGGER_DEV_BRANCH),
+      branch: options.branch ?? devBranch(),
       apiUrl: options.apiUrl,
       envFiles: options.envFile,
       maxConcurrentRuns: options.maxConcurrentRuns,

@@ -1,7 +1,7 @@
 import type { ErrorGroupDetail, ErrorGroupListItem } from "@acme/sdk/contract/api";
 import type { Command } from "commander";
 import { style, terminalWidth } from "../terminal/style.ts";
-import { table } from "../terminal/table.ts";
+import { table, timeCell } from "../terminal/table.ts";
 import { connect, type EnvironmentOptions, printJson, withEnvironment } from "./connection.ts";
 
 interface ListOptions extends EnvironmentOptions {
@@ -118,7 +118,7 @@ async function list(options: ListOptions): Promise<void> {
       { title: "ERROR", value: ({ id }) => id },
       { title: "TASK", value: ({ taskIdentifier }) => taskIdentifier },
       { title: "RUNS", value: ({ count }) => String(count), align: "right" },
-      { title: "LAST SEEN", value: ({ lastSeen }) => lastSeen.slice(0, 16).replace("T", " ") },
+      { title: "LAST SEEN", value: ({ lastSeen }) => timeCell(lastSeen) },
       {
         title: "STATUS",
         value: ({ status }) => status,

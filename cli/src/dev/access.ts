@@ -1,5 +1,5 @@
 import { ListEnvironmentsResponse, ProjectEnvironment } from "@acme/sdk/contract/api";
-import { environmentAccess, projectAccess } from "../access.ts";
+import { devBranch, environmentAccess, projectAccess } from "../access.ts";
 import { inOwnBranch } from "../api/branches-api.ts";
 import { type ApiAccess, call, RefusalError } from "../api/call.ts";
 
@@ -28,7 +28,7 @@ export async function namedAccess(
   const { kind, ...access } = environmentAccess({ apiUrl, branch, environment, cwd });
   if (kind === "secretKey") return access;
   const ref = await project();
-  const named = process.env.ACME_DEV_BRANCH || process.env.TRIGGER_DEV_BRANCH;
+  const named = devBranch();
   if (environment === "dev" && branch === undefined && named) return inOwnBranch(access, ref, named);
   return { ...access, environment: `${ref}/${await slugOf(environment, access, ref)}` };
 }

@@ -26,14 +26,14 @@ export async function init(dir: string, options: InitOptions): Promise<void> {
   if (!options.yes && !canAsk())
     throw new CliError("There is no terminal for questions: pass --yes to add everything without asking.");
   const project = await projectFor(root, options);
-  const { changes, installs } = planInit({ root, project, version: VERSION });
+  const manager = packageManagerOf(root);
+  const { changes, installs } = planInit({ root, manager, project, version: VERSION });
   const open = changes.filter(({ apply }) => apply);
   if (!options.yes && open.length > 0) {
     for (const change of changes) console.error(changeLine(change));
     if (!(await confirm(`Change ${root}?`))) throw new CliError("Nothing was changed.");
   }
   for (const { apply } of open) apply?.();
-  const manager = packageManagerOf(root);
   const needsInstall = installs || !existsSync(join(root, "node_modules/@acme/sdk"));
   if (needsInstall && !options.skipInstall) await installPackages(manager, root);
   if (options.json) {

@@ -29,17 +29,30 @@ function declared(folder: string): PackageManager | undefined {
   }
 }
 
+/** The project's folder and those above it, up to its repository: files above that do not belong to the project. */
+function foldersUpwards(root: string): string[] {
+  const folders = [root];
+  for (let folder = root; !existsSync(join(folder, ".git")) && dirname(folder) !== folder; ) {
+    folder = dirname(folder);
+    folders.push(folder);
+  }
+  return folders;
+}
+
+/** Returns the path of a file in the project's folder, or else in the nearest one above it. */
+export const findUpwards = (root: string, file: string): string | undefined =>
+  foldersUpwards(root)
+    .map((folder) => join(folder, file))
+    .find((path) => existsSync(path));
+
 /**
  * Returns the package manager of a project: the one that its package.json names or whose lock file it has,
  * here or in a parent folder (of a workspace); otherwise the one that started this process, or npm.
  */
 export function packageManagerOf(root: string, env: NodeJS.ProcessEnv = process.env): PackageManager {
-  for (let folder = root; ; folder = dirname(folder)) {
-    const found =
-      declared(folder) ?? LOCK_FILES.find(([file]) => existsSync(join(folder, file)))?.[1] ?? undefined;
+  for (const folder of foldersUpwards(root)) {
+    const found = declared(folder) ?? LOCK_FILES.find(([file]) => existsSync(join(folder, file)))?.[1];
     if (found) return found;
-    // Files above the repository do not belong to the project.
-    if (dirname(folder) === folder || existsSync(join(folder, ".git"))) break;
   }
   const started = env.npm_config_user_agent?.split("/")[0];
   return isManager(started) ? started : "npm";

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname, join, relative } from "node:path";
 import { findConfig } from "../project/load-config.ts";
 import { type PackageFile, readPackageJson, writePackageJson } from "./package-json.ts";
+import { findUpwards, type PackageManager } from "./package-manager.ts";
 import { configFile, EXAMPLE, EXAMPLE_FILE, SCRIPTS, TSCONFIG } from "./templates.ts";
 
 /** A change that `acme init` makes to a project, or that is done already. */
@@ -21,6 +22,7 @@ export interface Plan {
 
 interface PlanOptions {
   root: string;
+  manager: PackageManager;
   project: string;
   version: string;
 }
@@ -28,11 +30,12 @@ interface PlanOptions {
 /**
  * Plans what a project lacks. Nothing is overwritten; once the plan has been applied, another plan is empty.
  */
-export function planInit({ root, project, version }: PlanOptions): Plan {
+export function planInit({ root, manager, project, version }: PlanOptions): Plan {
   const packages = planPackageJson(root, version);
   return {
     changes: [
       ...packages.changes,
+      ...(manager === "pnpm" ? [planAllowedBuilds(root)] : []),
       planFile(root, "tsconfig.json", TSCONFIG),
       planConfig(root, project),
       planExample(root),
@@ -105,6 +108,31 @@ function planPackageJson(root: string, version: string): Plan {
       },
     ],
     installs: Object.keys(dependencies).length + Object.keys(devDependencies).length > 0,
+  };
+}
+
+/** Packages of the CLI with scripts that are run at their installation, which pnpm refuses unless they are allowed. */
+const BUILT = ["esbuild", "workerd"];
+const WORKSPACE_FILE = "pnpm-workspace.yaml";
+const ALLOWED = /^allowBuilds:.*$/m;
+
+/** In the project's folder, or in that of the workspace that it belongs to. */
+function planAllowedBuilds(root: string): Change {
+  const path = findUpwards(root, WORKSPACE_FILE) ?? join(root, WORKSPACE_FILE);
+  const file = relative(root, path);
+  const text = existsSync(path) ? readFileSync(path, "utf8") : "";
+  const missing = BUILT.filter((name) => !new RegExp(`^\\s+["']?${name}["']?\\s*:`, "m").test(text));
+  if (missing.length === 0) return { file, what: `allows the builds of ${BUILT.join(" and ")} already` };
+  const lines = missing.map((name) => `  ${name}: true`).join("\n");
+  const changed = ALLOWED.test(text)
+    ? text.replace(/^allowBuilds:[ \t]*$/m, (key) => `${key}\n${lines}`)
+    : `${text}${text === "" || text.endsWith("\n") ? "" : "\n"}allowBuilds:\n${lines}\n`;
+  if (changed === text)
+    return { file, what: `left out: add ${missing.join(" and ")} to its allowBuilds yourself` };
+  return {
+    file,
+    what: `${text === "" ? "new, allows" : "allow"} the builds of ${missing.join(" and ")}`,
+    apply: () => writeFileSync(path, changed),
   };
 }
 

@@ -1,5 +1,6 @@
 import { stripVTControlCharacters } from "node:util";
-import { style } from "./style.ts";
+import { relativeTime } from "./format.ts";
+import { isInteractive, style } from "./style.ts";
 
 export interface Column<T> {
   title: string;
@@ -54,6 +55,12 @@ export function table<T>(columns: Column<T>[], rows: readonly T[], width: number
 const printable = (text: string): string =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed
   stripVTControlCharacters(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+
+/** A time in a table: relative on a terminal, complete where a program reads it. */
+export function timeCell(time: string | Date): string {
+  const at = new Date(time);
+  return isInteractive() ? relativeTime(at, Date.now()) : at.toISOString();
+}
 
 /** Returns the text, or its beginning with an ellipsis. */
 export const shortened = (text: string, width: number): string =>

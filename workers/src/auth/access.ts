@@ -13,6 +13,7 @@
  * - `token`: any access token.
  * - `member`: the session or access token of a member of the organization that the path names, by `:organization` or by
  *   the `:ref` of one of its projects, whose role, and for a token whose scopes, allow the operation.
+ * - `project`: as `member`, and also an organization's own access token, which is nobody's: its scopes alone decide.
  * - `host`: the credential of a container host that registered.
  * - `hostToken`, `adminToken`, `metricsToken`: the server's secrets for registering container hosts, for its administrator and for
  *   scrapers of its metrics.
@@ -45,6 +46,7 @@ export type Access =
         | "session"
         | "token"
         | "member"
+        | "project"
         | "host"
         | "hostToken"
         | "adminToken"
@@ -57,6 +59,7 @@ const environment = { credential: "environment" } as const;
 const session = { credential: "session" } as const;
 const token = { credential: "token" } as const;
 const member = { credential: "member" } as const;
+const project = { credential: "project" } as const;
 const host = { credential: "host" } as const;
 const hostToken = { credential: "hostToken" } as const;
 const adminToken = { credential: "adminToken" } as const;
@@ -264,9 +267,9 @@ export const ACCESS = {
   updateProject: member,
   countProjectDeletion: member,
   deleteProject: member,
-  listProjectEnvironments: member,
-  createProjectEnvironment: member,
-  archiveBranch: member,
+  listProjectEnvironments: project,
+  createProjectEnvironment: project,
+  archiveBranch: project,
   changeEnvironmentLimits: accessToken,
   listAuditLog: member,
   exportAuditLog: member,

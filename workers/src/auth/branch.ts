@@ -1,4 +1,5 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
+import { NO_DEV_BRANCH } from "@acme/sdk/contract/api";
 import { and, eq, isNull, type SQL } from "drizzle-orm";
 import type { Context } from "hono";
 import type { App, Bindings } from "../bindings.ts";
@@ -50,8 +51,9 @@ export async function inBranch(c: Context<App>, environment: EnvironmentRef): Pr
 export async function branchOf(
   env: Bindings,
   environment: EnvironmentRef,
-  named: string | undefined,
+  header: string | undefined,
 ): Promise<Branch | null> {
+  const named = environment.type === "DEVELOPMENT" && header === NO_DEV_BRANCH ? undefined : header;
   const own = await find(env, `own ${environment.key}`, (environments) =>
     eq(environments.key, environment.key),
   );

@@ -1,7 +1,7 @@
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import type { Context, MiddlewareHandler } from "hono";
 import type { App } from "../bindings.ts";
-import { authenticateOrganization } from "../control/authenticate-organization.ts";
+import { authenticateForProject, authenticateOrganization } from "../control/authenticate-organization.ts";
 import { hostOf } from "../hosts/host-credentials.ts";
 import { bearerOf } from "../http/authorization.ts";
 import { Failure } from "../http/failure.ts";
@@ -124,6 +124,9 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
       if (token) c.set("token", token);
       return null;
     }
+    case "project":
+      await authenticateForProject(c, id);
+      return null;
     case "host":
       c.set("host", { hostId: await hostOf(c.env, bearer(c)) });
       return null;

@@ -32,7 +32,7 @@ export async function authenticateOrganization(
   operation: OperationId,
 ): Promise<{ person: Person; token?: HeldToken; member: OrganizationMember }> {
   const token = hasAccessToken(c) ? await authenticateScopedToken(c, operation) : undefined;
-  const person = token ? personOf(token) : (await authenticateSession(c)).user;
+  const person = token ? requirePerson(token) : (await authenticateSession(c)).user;
   const { organization = "", ref } = c.req.param() as Record<string, string>;
   const member = await cache.through(`${person.id} ${ref ?? ""} ${organization}`, () =>
     ref === undefined
@@ -46,13 +46,60 @@ export async function authenticateOrganization(
   return { person, token, member };
 }
 
-function personOf({ person }: HeldToken): Person {
+/**
+ * Does the same for a path that names a project, and also accepts an access token that is the organization's own: `c.var.token`
+ * then has no person, and `c.var.person` is not set. Sets `member` in any case.
+ */
+export async function authenticateForProject(c: Context<App>, operation: OperationId): Promise<void> {
+  const token = hasAccessToken(c) ? await authenticateScopedToken(c, operation) : undefined;
+  if (token?.person !== null) {
+    const found = await authenticateOrganization(c, operation);
+    c.set("person", found.person);
+    c.set("member", found.member);
+  } else {
+    const { ref = "" } = c.req.param() as Record<string, string>;
+    const member = await cache.through(`${token.id} ${ref}`, () =>
+      ofOrganization(openSql(c.env), token.organizationId, ref),
+    );
+    if (!member) throw projectNotFound(ref);
+    c.set("member", member);
+  }
+  if (token) c.set("token", token);
+}
+
+/** The id of the person who makes a request; null for a token of an organization. */
+export function callerIdOf(c: Context<App>): string | null {
+  const { person, token } = c.var as Partial<typeof c.var>;
+  return token ? (token.person?.id ?? null) : (person?.id ?? null);
+}
+
+/** Throws a 403 for a token that is nobody's. */
+export function requirePerson({ person }: Pick<HeldToken, "person">): Person {
   if (person) return person;
   throw new Failure(
     403,
     "person_required",
     "This access token is the organization's own and has no person, whose role would decide this. Use a personal access token: `acme login`. Nothing was changed.",
   );
+}
+
+/** A token of an organization is bound by its scopes alone, which have been checked: no role narrows them. */
+async function ofOrganization(
+  { db, tables: { organizations, projects } }: SqlConnection,
+  organizationId: string,
+  ref: string,
+): Promise<OrganizationMember | null> {
+  const { id, slug, name, concurrencyCeiling } = organizations;
+  const rows = await db
+    .select({
+      organization: { id, slug, name, concurrencyCeiling },
+      project: { id: projects.id, ref: projects.ref, name: projects.name },
+    })
+    .from(projects)
+    .innerJoin(organizations, eq(id, projects.organizationId))
+    .where(and(eq(projects.ref, ref), isNull(projects.deletedAt), eq(id, organizationId)))
+    .limit(1);
+  return rows[0] ? { role: "owner", ...rows[0] } : null;
 }
 
 async function byOrganization(

@@ -17,12 +17,13 @@ import { cancelUnfinished } from "../bulk-actions/bulk-actions.ts";
 import { Failure } from "../http/failure.ts";
 import { environmentObjectOf } from "../objects.ts";
 import { beginWithLimits } from "../operator/organization-limits.ts";
-import { forgetMemberships, isVisibleTo, memberEnvironments } from "../people/membership.ts";
+import { forgetMemberships, isVisibleTo } from "../people/membership.ts";
 import { ENVIRONMENT_TYPES, environmentName } from "../storage/environment-types.ts";
 import { openSql, required, type SqlConnection } from "../storage/sql-connection.ts";
 import { environmentView } from "../views/environment-view.ts";
 import { announced } from "./announced.ts";
 import { auditStatement, deedIn } from "./audit.ts";
+import { callerIdOf, requirePerson } from "./authenticate-organization.ts";
 import { projectOf } from "./project-of.ts";
 
 /** The maximum number of branches of one project; archived branches do not count. */
@@ -33,7 +34,7 @@ type Row = Awaited<ReturnType<typeof rowsOf>>[number];
 /** Those of a project that the caller may see, archived branches too. */
 export async function listEnvironments(c: Context<App>): Promise<ProjectEnvironment[]> {
   const connection = openSql(c.env);
-  const visible = isVisibleTo(connection.tables, c.var.person.id);
+  const visible = isVisibleTo(connection.tables, callerIdOf(c));
   return (await rowsOf(connection, projectOf(c.var.member).id, visible)).map(projectEnvironment);
 }
 
@@ -59,7 +60,7 @@ export async function createEnvironment(
   body: z.output<typeof CreateEnvironmentBody>,
 ): Promise<ProjectEnvironment> {
   if (body.type === "dev") {
-    const userId = c.var.person.id;
+    const userId = personIdOf(c);
     const shared = await ensure(c, { slug: "dev", type: "DEVELOPMENT" });
     // The end of an id is random, so a short suffix is enough.
     const slug = `dev-${userId.slice(-8)}`;
@@ -129,7 +130,8 @@ export async function ensureEnvironment(
     details: wanted.branch === undefined ? {} : { branch: wanted.branch },
   };
   if (there) {
-    await resume(c, there.id);
+    const environment = refOf(there, { project, organization });
+    await environmentObjectOf(c.env, there.key).updateEnvironment(environment, { paused: false });
     await atomically([
       required(
         db
@@ -169,20 +171,16 @@ export async function ensureEnvironment(
   return row;
 }
 
-async function refOf(c: Context<App>, id: string): Promise<EnvironmentRef | undefined> {
-  const connection = openSql(c.env);
-  const { environments } = connection.tables;
-  const found = await memberEnvironments(connection, c.var.person.id, eq(environments.id, id), {
-    archived: true,
-  });
-  return found[0]?.environment;
-}
+/** A development environment and its branches are a person's own. Throws a 403 for a token that is nobody's. */
+const personIdOf = (c: Context<App>): string => callerIdOf(c) ?? requirePerson({ person: null }).id;
 
-async function resume(c: Context<App>, id: string): Promise<void> {
-  const environment = await refOf(c, id);
-  if (environment)
-    await environmentObjectOf(c.env, environment.key).updateEnvironment(environment, { paused: false });
-}
+const refOf = (
+  { id, key, slug, type }: Row,
+  { organization, project }: Pick<EnvironmentRef, "project" | "organization">,
+): EnvironmentRef => ({
+  ...{ key, id, slug, type, project },
+  organization: { id: organization.id, slug: organization.slug, name: organization.name },
+});
 
 /**
  * Archives a branch: pauses it, cancels its unfinished runs, and refuses its keys until it is created again.
@@ -200,19 +198,17 @@ export async function archiveBranch(
   const named = and(
     eq(environments.branch, branch),
     eq(environments.type, ENVIRONMENT_TYPES[parent]),
-    parent === "dev" ? eq(environments.userId, c.var.person.id) : undefined,
+    parent === "dev" ? eq(environments.userId, personIdOf(c)) : undefined,
   );
   const row = (await rowsOf(connection, project.id, named))[0];
   if (!row) {
     throw new Failure(404, "branch_not_found", `The project has no branch "${branch}". Nothing was changed.`);
   }
   if (row.archivedAt !== null) return projectEnvironment(row);
-  const environment = await refOf(c, row.id);
-  if (environment) {
-    await environmentObjectOf(c.env, row.key).updateEnvironment(environment, { paused: true });
-    // Waiting runs would otherwise wait forever, and never reach the end of their retention.
-    await cancelUnfinished(c, environment, `Branch ${branch} was archived`.slice(0, 100));
-  }
+  const environment = refOf(row, { project, organization: c.var.member.organization });
+  await environmentObjectOf(c.env, row.key).updateEnvironment(environment, { paused: true });
+  // Waiting runs would otherwise wait forever, and never reach the end of their retention.
+  await cancelUnfinished(c, environment, `Branch ${branch} was archived`.slice(0, 100));
   const archivedAt = Date.now();
   await atomically([
     required(

@@ -103,6 +103,7 @@ export function securityOf(access: Access): Security[] {
       return [{ secretKey: [] }, ...person];
     case "accessToken":
     case "member":
+    case "project":
       return person;
     case "token":
       return [{ accessToken: [] }];

@@ -117,8 +117,11 @@ export function membershipByName(
 }
 
 /** A person sees everybody's environments and their own: a development environment of another member is not there for them. */
-export const isVisibleTo = ({ environments }: SqlConnection["tables"], userId: string): SQL | undefined =>
-  or(isNull(environments.userId), eq(environments.userId, userId));
+export const isVisibleTo = (
+  { environments }: SqlConnection["tables"],
+  userId: string | null,
+): SQL | undefined =>
+  or(isNull(environments.userId), userId === null ? undefined : eq(environments.userId, userId));
 
 /**
  * Environments that match and that a person may see, of the organizations that they are a member of; archived branches only

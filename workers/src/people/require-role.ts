@@ -9,6 +9,7 @@ export type OfEnvironment = {
     | "accessToken"
     | "environment"
     | "member"
+    | "project"
     ? Id
     : never;
 }[OperationId];

@@ -42,6 +42,8 @@ function refusalOf(
     case "member":
       if (kind.is === "access token of the organization") return "403 person_required";
       return refusedByMembership(id, path, kind) ?? onlyFor(kind, "not_signed_in", "session", "access token");
+    case "project":
+      return refusedByMembership(id, path, kind) ?? onlyFor(kind, "not_signed_in", "session", "access token");
     case "session":
       return kind.is === "session" || kind.is === "session of another organization"
         ? null

@@ -137,6 +137,9 @@ export const BranchName = z
   .max(200)
   .regex(/^[^\s\p{Cc}~^:?*[\\]+$/u, "Give a branch's name, without spaces and control characters");
 
+/** What Trigger.dev's clients name a development environment that is no branch. So no branch of one can have this name. */
+export const NO_DEV_BRANCH = "default";
+
 export const BranchParent = z.enum(["preview", "dev"]);
 
 export const CreateEnvironmentBody = z.discriminatedUnion("type", [
@@ -151,7 +154,11 @@ export const CreateEnvironmentBody = z.discriminatedUnion("type", [
    */
   z
     .object({ type: z.literal("branch"), branch: BranchName, parent: BranchParent.default("preview") })
-    .strict(),
+    .strict()
+    .refine(({ branch, parent }) => parent !== "dev" || branch !== NO_DEV_BRANCH, {
+      path: ["branch"],
+      message: `"${NO_DEV_BRANCH}" means the development environment itself: give the branch another name`,
+    }),
 ]);
 
 export const ProjectEnvironment = z.object({
