@@ -23,9 +23,21 @@ it("quotes what systemd would expand or split", () => {
   expect(unit).toMatch(/--checkpoint-dir "\/my \$\$folder"$/m);
 });
 
+it("gives no unit for a program that a package manager may delete", () => {
+  for (const path of [
+    "/root/.npm/_npx/1f/node_modules/.bin/acme",
+    "/root/.cache/pnpm/dlx/3a/b/node_modules/x.mjs",
+  ])
+    expect(() => systemdUnit(service, path)).toThrow("npm install --global @acme/cli@");
+  expect(systemdUnit(service, "/usr/local/bin/acme")).toContain(" /usr/local/bin/acme host --data");
+});
+
 it("gives Docker Compose a service that stops in time", () => {
   const file = composeFile(service);
-  expect(file).toContain('"host", "--data", "/var/lib/acme-host", "--drain-ms", "600000"]');
+  // The host, and no package manager, receives the signal.
+  expect(file).toMatch(
+    /command: \["sh", "-c", ".*exec acme host \\"\$\$@\\"", "acme-host", "--data", "\/var\/lib\/acme-host", "--drain-ms", "600000"\]/,
+  );
   expect(file).toContain("stop_grace_period: 630s");
   expect(file).toContain("/var/lib/acme-host:/var/lib/acme-host");
 });

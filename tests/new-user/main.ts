@@ -79,6 +79,8 @@ async function walk(name: string, manager: Manager, { url }: NpmRegistry): Promi
     BUN_INSTALL_CACHE_DIR: join(home, ".bun"),
     YARN_CACHE_FOLDER: join(home, ".yarn"),
   };
+  // Nothing else in the folder says that it is Yarn's.
+  if (name === "yarn") writeFileSync(join(project, "package.json"), '{ "packageManager": "yarn@1.22.22" }\n');
   writeFileSync(join(home, ".npmrc"), npmrcOf({ url } as NpmRegistry));
   writeFileSync(join(project, ".npmrc"), npmrcOf({ url } as NpmRegistry));
   const call = (

@@ -6,7 +6,7 @@ import { style } from "../terminal/style.ts";
 import { VERSION } from "../version.ts";
 import { canAsk, choose, confirm } from "./ask.ts";
 import { installPackages } from "./install.ts";
-import { packageManagerOf, runScript } from "./package-manager.ts";
+import { packageManagerOf, runAcme, runScript } from "./package-manager.ts";
 import { type Change, planInit } from "./plan.ts";
 import { knownProjects } from "./project.ts";
 
@@ -47,7 +47,7 @@ export async function init(dir: string, options: InitOptions): Promise<void> {
       ? ([[`${manager} install`, "install the packages"]] satisfies [string, string][])
       : []),
     [runScript(manager, "acme:dev"), "execute the tasks here; reload them whenever a file is saved"],
-    ['npx acme trigger hello-world \'{"name":"you"}\' --env dev --wait', ""],
+    [`${runAcme(manager)} trigger hello-world '{"name":"you"}' --env dev --wait`, ""],
     [runScript(manager, "acme:deploy"), "deploy a version that runs without this machine"],
   ];
   console.log(

@@ -58,6 +58,10 @@ export function packageManagerOf(root: string, env: NodeJS.ProcessEnv = process.
   return isManager(started) ? started : "npm";
 }
 
-/** Returns the command that runs a script or a program of the project. */
+/** Returns the command that runs `acme` as it is installed in the project. */
+export const runAcme = (manager: PackageManager): string =>
+  ({ npm: "npx acme", pnpm: "pnpm acme", yarn: "yarn acme", bun: "bunx acme" })[manager];
+
+/** Returns the command that runs a script of the project. */
 export const runScript = (manager: PackageManager, script: string): string =>
   manager === "npm" || manager === "bun" ? `${manager} run ${script}` : `${manager} ${script}`;
