@@ -74,6 +74,7 @@ describe("acme", () => {
       return result.stdout;
     };
 
+    // The project has no preview environment before.
     write("From preview");
     expect(await deployed("--env", "preview")).toContain("deployed to preview: 1 task");
     write("From the branch");

@@ -17,6 +17,9 @@ export function branchesApi(access: ApiAccess, projectRef: string) {
     /** Creates a branch. An existing one is returned, and an archived one is restored. */
     create: (branch: string, parent: BranchParent): Promise<ProjectEnvironment> =>
       call(access, ProjectEnvironment, "POST", `${base}/environments`, { type: "branch", branch, parent }),
+    /** The staging or preview environment itself, which a project does not have at first. */
+    ensure: (type: "staging" | "preview"): Promise<ProjectEnvironment> =>
+      call(access, ProjectEnvironment, "POST", `${base}/environments`, { type }),
     archive: (branch: string, parent: BranchParent): Promise<ProjectEnvironment> =>
       call(access, ProjectEnvironment, "POST", `${base}/branches/archive`, { branch, parent }),
   };

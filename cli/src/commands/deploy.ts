@@ -141,16 +141,17 @@ async function deploy(dir: string, options: DeployOptions): Promise<void> {
 }
 
 /**
- * Returns the environment to deploy to. A branch, which is created here, is an environment with its own slug.
+ * Returns the environment to deploy to, which is created here if it is missing. A branch is an environment with its own slug.
  */
 async function slugOf(
   { apiUrl, accessToken }: { apiUrl: string; accessToken: string },
   ref: string,
   { branch, env }: DeployOptions,
 ): Promise<string> {
-  if (!branch) return env;
+  if (env !== "staging" && env !== "preview") return env;
   const { branchesApi } = await import("../api/branches-api.ts");
-  return (await branchesApi({ apiUrl, token: accessToken }, ref).create(branch, "preview")).slug;
+  const api = branchesApi({ apiUrl, token: accessToken }, ref);
+  return (await (branch ? api.create(branch, "preview") : api.ensure(env))).slug;
 }
 
 type Deploy = typeof import("../deploy.ts").deployProject;

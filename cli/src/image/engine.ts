@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { registryAuth } from "@acme/container-host/registry-auth";
 import Docker from "dockerode";
 import { CliError } from "../errors.ts";
@@ -61,7 +62,7 @@ export class Engine {
       last.push(line);
       if (last.length > 20) last.shift();
     }).catch((error: Error) => {
-      throw new CliError(`The image could not be built: ${error.message}\n${last.join("\n")}`);
+      throw new CliError([...last, `The image could not be built: ${error.message}`].join("\n"));
     });
   }
 
@@ -118,7 +119,8 @@ export class Engine {
   }
 
   #line(text: string, onLine?: (line: string) => void): void {
-    const line = text.trimEnd();
+    // Programs in the build write colors as if to a terminal.
+    const line = stripVTControlCharacters(text).trimEnd();
     if (line === "") return;
     onLine?.(line);
     this.#log(line);
