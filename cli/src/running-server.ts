@@ -4,7 +4,7 @@ import { z } from "zod";
 import { configFolder } from "./profiles.ts";
 
 /** Where the server that runs on this machine has its access data. It holds no secret itself. */
-const Running = z.object({ localFile: z.string() });
+const Running = z.object({ localFile: z.string(), pid: z.number().int().positive() });
 
 type Environment = Record<string, string | undefined>;
 
@@ -13,7 +13,10 @@ const fileOf = (env: Environment): string => join(configFolder(env), "server.jso
 /** Returns the access file of the server that the user runs on this machine, whatever folder it was started in. */
 export function runningServer(env: Environment): string | undefined {
   try {
-    return Running.parse(JSON.parse(readFileSync(fileOf(env), "utf8"))).localFile;
+    const { localFile, pid } = Running.parse(JSON.parse(readFileSync(fileOf(env), "utf8")));
+    // Throws if the process has ended: a server that was killed could not remove the file.
+    process.kill(pid, 0);
+    return localFile;
   } catch {
     return undefined;
   }
@@ -26,7 +29,7 @@ export function runningServer(env: Environment): string | undefined {
 export function announceServer(localFile: string, env: Environment = process.env): () => void {
   try {
     mkdirSync(configFolder(env), { recursive: true, mode: 0o700 });
-    writeFileSync(fileOf(env), `${JSON.stringify({ localFile })}\n`, { mode: 0o600 });
+    writeFileSync(fileOf(env), `${JSON.stringify({ localFile, pid: process.pid })}\n`, { mode: 0o600 });
   } catch {
     return () => {};
   }

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -148,6 +149,10 @@ it("finds the server that runs on this machine in every folder, where nobody is 
   conceal();
   expect(readFileSync(join(folder, "config/server.json"), "utf8")).toContain("later");
   later();
+  // One that was killed.
+  const { pid } = spawnSync(process.execPath, ["--version"]);
+  const killed = { localFile: join(folder, ".acme/local.json"), pid };
+  writeFileSync(join(folder, "config/server.json"), JSON.stringify(killed));
   expect(() => projectAccess({ env, cwd })).toThrow("start a server with `acme up`");
 });
 

@@ -67,7 +67,19 @@ describe("acme", () => {
     const branches = async (...args: string[]) =>
       JSON.parse((await acme(["branches", "list", ...of, "--json", ...args])).stdout) as { branch: string }[];
     const trigger = (env: Record<string, string>) =>
-      acme(["trigger", "greet", '{"name":"Ada"}', "--wait", "--env", "preview", ...of], env);
+      acme(
+        [
+          "trigger",
+          "greet",
+          '{"name":"Ada"}',
+          "--wait",
+          "--env",
+          "preview",
+          "--project-ref",
+          server.projectRef,
+        ],
+        env,
+      );
     const deployed = async (...args: string[]) => {
       const result = await acme(["deploy", project, ...args]);
       expect(result, result.stderr).toMatchObject({ code: 0 });

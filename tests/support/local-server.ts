@@ -60,7 +60,13 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
     ],
     {
       cwd: ROOT,
-      env: { ...process.env, LOG_FORMAT: "pretty", ...options.env },
+      env: {
+        ...process.env,
+        LOG_FORMAT: "pretty",
+        // Commands of whoever runs the tests must not find this server.
+        ACME_CONFIG_DIR: join(dataDir, "config"),
+        ...options.env,
+      },
       stdio: ["ignore", "pipe", "pipe"],
     },
   );
