@@ -11,6 +11,7 @@ export interface ServeOptions {
   data: string;
   executor: "docker" | "process" | "auto";
   clickhouse?: string;
+  processes: number;
   example?: boolean;
   once?: boolean;
   verbose?: boolean;
@@ -30,6 +31,7 @@ export async function serve(options: ServeOptions): Promise<number> {
     port: options.port,
     host: options.host,
     executor: options.executor,
+    processes: options.processes,
     ...(options.clickhouse ? { clickhouse: options.clickhouse } : {}),
     signal,
     log: (record) => {

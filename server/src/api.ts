@@ -3,13 +3,24 @@ import { messageOf, ServerError } from "./errors.ts";
 
 const PATIENCE_MS = 5_000;
 
+/** Asks a Worker for its health. */
+export type AskHealth = (signal: AbortSignal) => Promise<{ status: number; body: string }>;
+
+/** Asks at its public address. */
+export const healthAt =
+  (apiUrl: string): AskHealth =>
+  async (signal) => {
+    const response = await fetch(`${apiUrl}/healthz`, { signal });
+    return { status: response.status, body: await response.text() };
+  };
+
 /**
  * Resolves when the Worker reports that it is healthy; writes its last answer to `log` when that takes long.
  * @throws ServerError when `signal` is aborted, with the last answer in the message; at once when the Worker's secrets
  * are not configured, which waiting cannot change
  */
 export async function waitUntilHealthy(
-  apiUrl: string,
+  ask: AskHealth,
   signal: AbortSignal,
   log: (line: string) => void,
 ): Promise<void> {
@@ -17,12 +28,9 @@ export async function waitUntilHealthy(
   let tellAt = Date.now() + PATIENCE_MS;
   while (!signal.aborted) {
     try {
-      const response = await fetch(`${apiUrl}/healthz`, {
-        signal: AbortSignal.any([signal, AbortSignal.timeout(5_000)]),
-      });
-      const body = await response.text();
-      if (response.ok) return;
-      last = `${response.status} ${body.slice(0, 500)}`;
+      const { status, body } = await ask(AbortSignal.any([signal, AbortSignal.timeout(5_000)]));
+      if (status === 200) return;
+      last = `${status} ${body.slice(0, 500)}`;
       refuseMisconfigured(body);
     } catch (error) {
       if (error instanceof ServerError) throw error;

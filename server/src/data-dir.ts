@@ -4,8 +4,12 @@ import { join, resolve } from "node:path";
 /** The folder in which a server keeps everything. Only one server uses it at a time. */
 export interface DataDir {
   root: string;
-  /** SQLite files of the Durable Objects. */
+  /** SQLite files of the Durable Objects, of the first process if there are several. */
   objects: string;
+  /** A folder for each further process. */
+  shards: string;
+  /** Which process has which environment. */
+  placementsFile: string;
   /** Bundles and large payloads. */
   blobs: string;
   /** The container host's own files: fetched bundles, sockets. */
@@ -29,6 +33,8 @@ export function openDataDir(path: string): DataDir {
   const dir: DataDir = {
     root,
     objects: join(root, "objects"),
+    shards: join(root, "shards"),
+    placementsFile: join(root, "placements.json"),
     blobs: join(root, "blobs"),
     host: join(root, "host"),
     generated: join(root, "generated"),

@@ -4,6 +4,7 @@ import type { Readable, Writable } from "node:stream";
 import { type Command, dieWithParent } from "@acme/container-host/die-with-parent";
 import { countCrash, restartDelay } from "./backoff.ts";
 import { messageOf } from "./errors.ts";
+import type { ListeningSocket } from "./shards/listening-socket.ts";
 
 export interface PartSpec {
   /** Its name in the server's output. */
@@ -16,6 +17,8 @@ export interface PartSpec {
    * its environment.
    */
   secret?: string;
+  /** Opens a socket for the program, before each start, which it inherits as descriptor LISTEN_FD. */
+  listen?(): Promise<ListeningSocket>;
   /** Called before each start. */
   beforeStart?(): void;
   /** Milliseconds between SIGTERM and SIGKILL when it is stopped. */
@@ -48,6 +51,8 @@ export interface Part {
 
 /** The program's descriptor for `secret`. */
 export const SECRET_FD = 5;
+/** The program's descriptor of the socket that it listens on. */
+export const LISTEN_FD = 6;
 const KEPT_LINES = 30;
 const LAST_OUTPUT_MS = 500;
 
@@ -71,6 +76,22 @@ export function createPart(spec: PartSpec): Part {
   };
 
   function start(): void {
+    if (!spec.listen) {
+      launch();
+      return;
+    }
+    startedAt = Date.now();
+    spec.listen().then(
+      (socket) => {
+        if (!stopping) launch(socket.fd);
+        // While this process had a copy, the socket would get connections even after the program's end.
+        socket.close();
+      },
+      (error) => endedWith(`could not be started: ${messageOf(error)}`),
+    );
+  }
+
+  function launch(socket?: number): void {
     const command = dieWithParent(spec.command);
     try {
       spec.beforeStart?.();
@@ -84,7 +105,7 @@ export function createPart(spec: PartSpec): Part {
       env: spec.env,
       // Its own process group: Ctrl-C in a terminal reaches this process only, which stops the parts in order.
       detached: true,
-      stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", "pipe"],
+      stdio: ["pipe", "pipe", "pipe", "pipe", "ignore", "pipe", ...(socket === undefined ? [] : [socket])],
     });
     const pipes: readonly (Readable | Writable | null | undefined)[] = started.stdio;
     const secretPipe = pipes[SECRET_FD] as Writable;
@@ -117,6 +138,10 @@ export function createPart(spec: PartSpec): Part {
     if (child !== which) return;
     child = undefined;
     pid = undefined;
+    endedWith(how);
+  }
+
+  function endedWith(how: string): void {
     announceEnd(how);
     nextEnd = new Promise((resolve) => (announceEnd = resolve));
     if (stopping) return;

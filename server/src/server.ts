@@ -1,18 +1,23 @@
+import { rmSync } from "node:fs";
 import { createRequire } from "node:module";
-import type { Command } from "@acme/container-host/die-with-parent";
+import { join } from "node:path";
 import { type PlatformLogRecord, parsePlatformLogLine, platformLogRecord } from "@acme/sdk/contract";
-import { bootstrap, createSignInLink, waitUntilHealthy } from "./api.ts";
+import { type AskHealth, bootstrap, createSignInLink, healthAt, waitUntilHealthy } from "./api.ts";
 import { clickhouseAddress, migrateAtStart } from "./clickhouse.ts";
 import { type DataDir, openDataDir } from "./data-dir.ts";
 import { claimVersion } from "./data-version.ts";
 import { ServerError } from "./errors.ts";
 import { hostCommand, hostEnvironment, readyLine } from "./host-process.ts";
 import { lockDataDir } from "./lock.ts";
-import { createPart, type Part } from "./part.ts";
+import { createPart, LISTEN_FD, type Part, type PartSpec } from "./part.ts";
 import { claimPort } from "./ports.ts";
 import { writePrivateJson } from "./private-file.ts";
 import { loadSecrets } from "./secrets.ts";
 import { loadSettings } from "./settings.ts";
+import { healthAtSocket } from "./shards/health.ts";
+import { listenTogether } from "./shards/listening-socket.ts";
+import { servePlacements } from "./shards/placement-service.ts";
+import { openShards, processFiles } from "./shards/shard.ts";
 import { VERSION } from "./version.ts";
 import { writeWorkerFiles } from "./worker-files.ts";
 import { workerSecretFiles } from "./worker-secrets.ts";
@@ -42,6 +47,11 @@ export interface ServerOptions {
    * none.
    */
   clickhouse?: string;
+  /**
+   * How many processes of workerd serve together, each with the objects of some environments. Default 1. Those of
+   * before can't be fewer, as each has data.
+   */
+  processes?: number;
   /** Variables of the Worker that differ from wrangler.toml's. */
   vars?: Record<string, string>;
   /** Aborts the start. */
@@ -94,16 +104,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const host = options.host ?? "127.0.0.1";
   const dir = openDataDir(options.dataDir);
   const unlock = lockDataDir(dir.root);
-  const parts: Part[] = [];
+  const workers: Part[] = [];
+  let containerHost: Part | undefined;
   const say = (message: string): void => options.log(platformLogRecord("info", "server", message));
-  let secretFiles: ReturnType<typeof workerSecretFiles> | undefined;
+  const releases: (() => void)[] = [unlock];
   const stopped = new AbortController();
   const stop = once(async () => {
     stopped.abort();
     // The host stops first, because it reports the runs that it gives back to the Worker.
-    for (const part of parts.toReversed()) await part.stop();
-    secretFiles?.remove();
-    unlock();
+    await containerHost?.stop();
+    await Promise.all(workers.map((worker) => worker.stop()));
+    for (const release of releases.toReversed()) release();
   });
 
   try {
@@ -124,31 +135,49 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       hostToken: secrets.hostToken,
       accessToken: secrets.accessToken,
     };
-    const address = `${bracketed(host)}:${port}`;
-    const configFile = await writeWorkerFiles({
+    const shards = openShards(dir, options.processes ?? 1);
+    releases.push(shards.unlock);
+    const isSharded = shards.all.length > 1;
+    if (isSharded) releases.push(await servePlacements(dir, shards));
+    const configFiles = await writeWorkerFiles({
       dir,
-      address,
+      processes: shards.all.map((shard) => processFiles(shard, shards)),
+      address: isSharded ? undefined : `${bracketed(host)}:${port}`,
       vars: options.vars,
       settings,
       clickhouse,
       log: say,
     });
     if (clickhouse) await migrateAtStart(clickhouse, stopped.signal, say);
-    const create = partFactory(dir, parts, options.log);
-    const files = workerSecretFiles(dir.generated, secrets, settings.worker);
-    secretFiles = files;
-
-    const worker = create({
-      name: "worker",
-      command: { file: WORKERD, args: ["serve", "--experimental", configFile] },
-      env: workerEnvironment(),
-      graceMs: WORKER_GRACE_MS,
-      beforeStart: files.write,
-      started: () => removeOnceHealthy(files, apiUrl),
-    });
-    worker.start();
-    await up(worker, "The Worker", (signal) => waitUntilHealthy(apiUrl, signal, say), options.signal);
-    worker.keepAlive();
+    const create = partFactory(dir, options.log);
+    const starting: Promise<void>[] = [];
+    for (const [index, shard] of shards.all.entries()) {
+      const files = workerSecretFiles(shard.generated, secrets, settings.worker);
+      releases.push(files.remove);
+      const socket = join(dir.root, shard.socket);
+      const health = isSharded ? healthAtSocket(socket) : healthAt(apiUrl);
+      const inherits = isSharded ? ["--socket-fd", `http=${LISTEN_FD}`] : [];
+      const worker = create({
+        name: shard.name,
+        command: { file: WORKERD, args: ["serve", "--experimental", configFiles[index]!, ...inherits] },
+        env: workerEnvironment(),
+        graceMs: WORKER_GRACE_MS,
+        listen: isSharded ? () => listenTogether(host, port) : undefined,
+        beforeStart() {
+          // The one of a process that was killed would be in the way.
+          rmSync(socket, { force: true });
+          files.write();
+        },
+        started: () => removeOnceHealthy(files, health),
+      });
+      workers.push(worker);
+      worker.start();
+      starting.push(
+        up(worker, "The Worker", (signal) => waitUntilHealthy(health, signal, say), options.signal),
+      );
+    }
+    await Promise.all(starting);
+    for (const worker of workers) worker.keepAlive();
     const warnings = await bootstrap(apiUrl, secrets.adminToken, {
       organization: DEFAULT_ORGANIZATION,
       project: DEFAULT_PROJECT,
@@ -162,7 +191,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     writePrivateJson(dir.localFile, access);
 
     const hostReady = Promise.withResolvers<{ executor: string }>();
-    const containerHost = create({
+    const hostPart = create({
       name: "host",
       command: hostCommand({ dataDir: dir.host, executor: options.executor ?? "auto" }),
       env: hostEnvironment(process.env, access.apiUrl, settings.worker),
@@ -179,14 +208,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
         return true;
       },
     });
-    containerHost.start();
+    containerHost = hostPart;
+    hostPart.start();
     await up(
-      containerHost,
+      hostPart,
       "The container host",
       (signal) => orAborted(hostReady.promise, signal),
       options.signal,
     );
-    containerHost.keepAlive();
+    hostPart.keepAlive();
 
     return {
       ...access,
@@ -194,7 +224,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       localFile: dir.localFile,
       executor: (await hostReady.promise).executor,
       signInLink: link.hasSignedIn ? null : link.url,
-      pids: () => ({ worker: worker.pid, host: containerHost.pid }),
+      pids: () => ({ worker: workers[0]?.pid, host: hostPart.pid }),
       stop,
     };
   } catch (error) {
@@ -204,21 +234,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 /** Creates parts that log to `log`, and keeps the file with the pids up to date. */
-function partFactory(dir: DataDir, parts: Part[], log: (record: PlatformLogRecord) => void) {
+function partFactory(dir: DataDir, log: (record: PlatformLogRecord) => void) {
   const pids: Record<string, number> = { server: process.pid };
-  return (options: {
-    name: "worker" | "host";
-    command: Command;
-    env: NodeJS.ProcessEnv;
-    graceMs: number;
-    secret?: string;
-    beforeStart?(): void;
-    started?(): void;
-    /** Returns true for a line that is meant for the server, not for the user. */
-    takesLine?(line: string): boolean;
-  }): Part => {
+  return (
+    options: Omit<PartSpec, "cwd" | "onLine" | "onStart" | "onCrash"> & {
+      started?(): void;
+      /** Returns true for a line that is meant for the server, not for the user. */
+      takesLine?(line: string): boolean;
+    },
+  ): Part => {
     const { name, takesLine, started, ...spec } = options;
-    const part = createPart({
+    return createPart({
       ...spec,
       name,
       cwd: dir.root,
@@ -235,8 +261,6 @@ function partFactory(dir: DataDir, parts: Part[], log: (record: PlatformLogRecor
         log(platformLogRecord("error", name, `The ${name} ${how}`, again));
       },
     });
-    parts.push(part);
-    return part;
   };
 }
 
@@ -248,8 +272,8 @@ function workerEnvironment(): NodeJS.ProcessEnv {
 /**
  * A Worker that answers has read its secrets. One that does not start in time is restarted with new files.
  */
-function removeOnceHealthy(files: { remove(): void }, apiUrl: string): void {
-  waitUntilHealthy(apiUrl, AbortSignal.timeout(STARTUP_MS), () => {}).then(files.remove, () => {});
+function removeOnceHealthy(files: { remove(): void }, health: AskHealth): void {
+  waitUntilHealthy(health, AbortSignal.timeout(STARTUP_MS), () => {}).then(files.remove, () => {});
 }
 
 const bracketed = (host: string): string => (host.includes(":") ? `[${host}]` : host);

@@ -4,9 +4,20 @@ const text = (value: string): string =>
 
 const list = (items: string[]): string => `[\n${items.map((item) => `    ${item},`).join("\n")}\n  ]`;
 
+/** This process among those of one server. */
+export interface ShardConfig {
+  index: number;
+  /** The private sockets of all processes, by number, relative to workerd's working directory. */
+  sockets: string[];
+  /** The socket of the server's placements, also relative. */
+  placements: string;
+}
+
 export interface WorkerdConfig {
-  /** Address to listen on, `host:port`. */
-  address: string;
+  /** Address to listen on, `host:port`. Absent: the socket `http` is handed over by a descriptor. */
+  address?: string;
+  /** Absent: the only process. */
+  shard?: ShardConfig;
   /** Path of the Worker's module, relative to the configuration file. */
   module: string;
   compatibilityDate: string;
@@ -35,6 +46,7 @@ export interface WorkerdConfig {
  * object's files are found by its class's unique key, so those keys must never change.
  */
 export function workerdConfig(config: WorkerdConfig): string {
+  const { shard } = config;
   const bindings = [
     ...config.objects.map(
       (o) => `(name = ${text(o.binding)}, durableObjectNamespace = ${text(o.className)})`,
@@ -48,6 +60,7 @@ export function workerdConfig(config: WorkerdConfig): string {
     `(name = "ALERT_NETWORKS", text = ${text(config.alertNetworks.join(","))})`,
     ...(config.dashboardPath ? [`(name = "DASHBOARD", service = "dashboard")`] : []),
     ...(config.clickhouseUrl ? [`(name = "CLICKHOUSE", service = "clickhouse")`] : []),
+    ...(shard ? shardBindings(shard) : []),
   ];
   const network = (allowed: string[]): string =>
     `network = (allow = [${allowed.map(text).join(", ")}], tlsOptions = (trustBrowserCas = true, trustedCertificates = [${config.certificates.map(text).join(", ")}]))`;
@@ -59,16 +72,22 @@ export function workerdConfig(config: WorkerdConfig): string {
     `(name = "blobs", disk = (path = ${text(config.blobsPath)}, writable = true))`,
     ...(config.dashboardPath ? [`(name = "dashboard", disk = (path = ${text(config.dashboardPath)}))`] : []),
     ...(config.clickhouseUrl ? [clickhouseService(config.clickhouseUrl, config.certificates)] : []),
+    ...(shard ? shardServices(shard) : []),
   ];
   const namespaces = config.objects.map(
     ({ className }) =>
       `(className = ${text(className)}, uniqueKey = ${text(`acme-${className}`)}, enableSql = true)`,
   );
+  const address = config.address === undefined ? "" : `address = ${text(config.address)}, `;
+  const sockets = [
+    `(name = "http", ${address}http = (), service = "main")`,
+    ...(shard ? [shardSocket(shard)] : []),
+  ];
   return `using Workerd = import "/workerd/workerd.capnp";
 
 const config :Workerd.Config = (
   services = ${list(services)},
-  sockets = [(name = "http", address = ${text(config.address)}, http = (), service = "main")],
+  sockets = ${list(sockets)},
 );
 
 const worker :Workerd.Worker = (
@@ -91,3 +110,27 @@ function clickhouseService(url: string, certificates: string[]): string {
       : "http = ()";
   return `(name = "clickhouse", external = (address = ${text(address)}, ${kind}))`;
 }
+
+/** Host name of connections for RPC between processes. */
+const RPC_HOST = "rpc";
+
+const peersOf = ({ index, sockets }: ShardConfig): number[] =>
+  [...sockets.keys()].filter((each) => each !== index);
+
+const shardBindings = (shard: ShardConfig): string[] => [
+  `(name = "SHARD", text = ${text(String(shard.index))})`,
+  `(name = "PLACEMENTS", service = "placements")`,
+  ...peersOf(shard).map((index) => `(name = "SHARD_${index}", service = "shard-${index}")`),
+];
+
+const shardServices = (shard: ShardConfig): string[] => [
+  `(name = "placements", external = (address = ${text(`unix:${shard.placements}`)}, http = ()))`,
+  ...peersOf(shard).map((index) => {
+    const address = text(`unix:${shard.sockets[index]}`);
+    return `(name = "shard-${index}", external = (address = ${address}, http = (capnpConnectHost = ${text(RPC_HOST)})))`;
+  }),
+];
+
+/** Where the other processes call this one. Only processes of this user reach it: it is in the data folder. */
+const shardSocket = (shard: ShardConfig): string =>
+  `(name = "peers", address = ${text(`unix:${shard.sockets[shard.index]}`)}, http = (capnpConnectHost = ${text(RPC_HOST)}), service = (name = "main", entrypoint = "ShardEntrypoint"))`;

@@ -37,6 +37,8 @@ export interface LocalServerOptions {
   clickhouse?: string;
   /** Default: any free one. */
   port?: number;
+  /** Processes of workerd that share the environments. Default: ACME_TEST_PROCESSES, or 1. */
+  processes?: number;
 }
 
 /** Starts the real server on a free port with its own data folder, and waits until it is ready. */
@@ -44,6 +46,7 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), "acme-server-"));
   const settings = Object.entries(options.settings ?? {}).map(([name, value]) => `${name}='${value}'\n`);
   if (settings.length > 0) writeFileSync(join(dataDir, "settings.env"), settings.join(""));
+  const processes = options.processes ?? process.env.ACME_TEST_PROCESSES;
   const child = spawn(
     process.execPath,
     [
@@ -55,6 +58,7 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
       dataDir,
       "--executor",
       options.executor ?? "process",
+      ...(processes ? ["--processes", String(processes)] : []),
       ...(options.clickhouse ? ["--clickhouse", options.clickhouse] : []),
       ...(options.example === false ? [] : ["--example"]),
     ],

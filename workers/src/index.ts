@@ -50,6 +50,7 @@ export { ProjectDeletionObject } from "./control/deletion/object.ts";
 export { MonitorObject } from "./health/monitor/object.ts";
 export { LimiterObject } from "./http/limiter-object.ts";
 export { UserObject } from "./people/user-object.ts";
+export { ShardEntrypoint } from "./shards/entrypoint.ts";
 export { DatabaseObject } from "./storage/database-object.ts";
 
 const ANSWERS = ["answers_1xx", "answers_2xx", "answers_3xx", "answers_4xx", "answers_5xx"] as const;

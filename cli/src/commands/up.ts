@@ -3,12 +3,19 @@ import type { ServeOptions } from "../serve.ts";
 
 // The values of @acme/server, repeated because loading that package would delay `--help`. A test compares them.
 export const DEFAULT_PORT = 8787;
+export const MAX_PROCESSES = 64;
 export const EXECUTORS = ["docker", "process", "auto"] as const;
 
 function parsePort(text: string): number {
   const port = Number(text);
   if (/^\d+$/.test(text) && port <= 65_535) return port;
   throw new InvalidArgumentError("a number from 0 (any free port) to 65535.");
+}
+
+function parseProcesses(text: string): number {
+  const processes = Number(text);
+  if (/^\d+$/.test(text) && processes >= 1 && processes <= MAX_PROCESSES) return processes;
+  throw new InvalidArgumentError(`a number from 1 to ${MAX_PROCESSES}.`);
 }
 
 export function addUpCommand(program: Command): void {
@@ -21,6 +28,12 @@ export function addUpCommand(program: Command): void {
     .option("--data <dir>", "folder for all data", ".acme")
     .addOption(new Option("--executor <kind>", "how runs are executed").choices(EXECUTORS).default("auto"))
     .option("--clickhouse <url>", "keep logs, traces and metrics in a ClickHouse (docs/clickhouse.md)")
+    .option(
+      "--processes <n>",
+      "processes that share the environments, for machines with more than two cores (docs/processes.md)",
+      parseProcesses,
+      1,
+    )
     .option("--example", "deploy an example and run it")
     .option("--once", "stop after the example's result; exit code 0 if it is right")
     .option("--verbose", "print all logs of the platform's parts, also in a terminal")

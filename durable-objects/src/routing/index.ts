@@ -12,4 +12,5 @@ export { DELAY_CLASSES_MS, METRICS_MINUTE_MS } from "./metrics-classes.ts";
 export { partitionOf, partitionsOf, queueRef, refOfKey } from "./partitions.ts";
 export { HOST_POOL, poolOf } from "./pool.ts";
 export { emptyStats } from "./settings.ts";
+export * from "./shards/index.ts";
 export { type Stubs, stubs } from "./stubs.ts";

@@ -1,3 +1,4 @@
+import { objectOf } from "@acme/durable-objects/routing";
 import type { RunProjection, RunRow } from "@acme/durable-objects/rpc";
 import type { Bindings } from "../bindings.ts";
 import { Cache } from "../http/cache.ts";
@@ -5,7 +6,7 @@ import { openRepository } from "../storage/open.ts";
 import type { AlertsRpc, FailedRun } from "./rpc.ts";
 
 export const alertsOf = (env: Bindings, environmentKey: string): AlertsRpc =>
-  env.ALERTS.getByName(environmentKey);
+  objectOf(env, "ALERTS", env.ALERTS, environmentKey);
 
 /** A rebuild of the query side sends rows of runs that failed long ago, for which no alert is given. */
 const RECENT_MS = 3_600_000;

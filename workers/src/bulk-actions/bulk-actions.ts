@@ -1,3 +1,4 @@
+import { objectOf } from "@acme/durable-objects/routing";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import {
   defaultQueueName,
@@ -29,7 +30,8 @@ import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import { CANCELABLE } from "./object.ts";
 import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 
-const objectOf = (env: Bindings, id: string): BulkActionRpc => env.BULK_ACTION.getByName(id);
+const bulkActionOf = (env: Bindings, id: string): BulkActionRpc =>
+  objectOf(env, "BULK_ACTION", env.BULK_ACTION, id);
 
 /** Starts a bulk action, unless too many of the environment are in progress. */
 export async function createBulkAction(
@@ -92,7 +94,7 @@ async function start(c: Context<App>, { name, details, ...action }: Wanted): Pro
     target: { type: "bulk_action", id },
     details: { total: action.total, ...details },
   });
-  await objectOf(c.env, id).start({
+  await bulkActionOf(c.env, id).start({
     id,
     ...action,
     record: { name, createdAt: now, audit: auditRow(c, deed) },
@@ -167,7 +169,7 @@ export async function abortBulkAction(c: Context<App>, id: string): Promise<{ id
     action: "bulk_action.aborted",
     target: { type: "bulk_action", id: row.id },
   });
-  await announced(c, deed, () => objectOf(c.env, row.id).abort());
+  await announced(c, deed, () => bulkActionOf(c.env, row.id).abort());
   return { id: row.id };
 }
 
@@ -207,7 +209,7 @@ export async function listBulkActions(
 async function resourceOf(env: Bindings, row: Row): Promise<BulkActionResource> {
   const progress: BulkProgress =
     row.status === "PENDING"
-      ? ((await objectOf(env, row.id).progress()) ?? { ...row, status: "ABORTED", total: 0 })
+      ? ((await bulkActionOf(env, row.id).progress()) ?? { ...row, status: "ABORTED", total: 0 })
       : row;
   const { status, total, success, failure, completedAt, failures } = progress;
   return {

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
+import { newEnvironmentKey } from "@acme/durable-objects/routing";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
-import { newId, randomBase36 } from "@acme/sdk/contract";
+import { newId } from "@acme/sdk/contract";
 import type {
   ArchiveBranchBody,
   CreateEnvironmentBody,
@@ -142,7 +143,7 @@ export async function ensureEnvironment(
       auditStatement(c, connection, { ...deed, action: "branch.restored" }),
     ]);
   } else {
-    const made = { key: randomBase36(8), id: newId("env"), ...wanted };
+    const made = { key: await newEnvironmentKey(c.env, wanted.type), id: newId("env"), ...wanted };
     const { slug, type } = wanted;
     await beginWithLimits(c.env, connection, {
       key: made.key,

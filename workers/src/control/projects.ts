@@ -1,3 +1,4 @@
+import { newEnvironmentKey, objectOf } from "@acme/durable-objects/routing";
 import { newId, randomBase36 } from "@acme/sdk/contract";
 import type { DeletedProject, ProjectObject } from "@acme/sdk/contract/api";
 import { and, asc, count, eq, isNull } from "drizzle-orm";
@@ -27,6 +28,12 @@ export async function listProjects(c: Context<App>): Promise<ProjectObject[]> {
   return rows.map(projectObject);
 }
 
+/** What a new project has. */
+const ENVIRONMENTS = [
+  { slug: "prod", type: "PRODUCTION" },
+  { slug: "dev", type: "DEVELOPMENT" },
+] as const;
+
 interface Owner {
   id: string;
   slug: string;
@@ -46,10 +53,11 @@ export async function insertProject(
   const { db, tables, atomically } = connection;
   const createdAt = Date.now();
   const row = { id: newId("project"), ref, name, organizationId: organization.id, createdAt };
-  const made = [
-    { key: randomBase36(8), id: newId("env"), slug: "prod", type: "PRODUCTION" as const },
-    { key: randomBase36(8), id: newId("env"), slug: "dev", type: "DEVELOPMENT" as const },
-  ];
+  const made = [];
+  for (const { slug, type } of ENVIRONMENTS) {
+    const key = await newEnvironmentKey(c.env, type);
+    made.push({ key, id: newId("env"), slug, type });
+  }
   for (const environment of made)
     await beginWithLimits(c.env, connection, { ...environment, project: row, organization });
   await atomically([
@@ -123,7 +131,7 @@ export async function deleteProject(c: Context<App>): Promise<z.output<typeof De
     scope: project.ref,
     details: { name: project.name, environments: environments.length },
   });
-  const object = c.env.DELETION.getByName(project.id);
+  const object = objectOf(c.env, "DELETION", c.env.DELETION, project.id);
   const rows = await object.start({ ...deletion, audit });
   forgetMemberships();
   forgetOrganizations();

@@ -1,3 +1,4 @@
+import { objectOf } from "@acme/durable-objects/routing";
 import {
   AddRecentPayloadBody,
   CreateSignInLinkBody,
@@ -113,4 +114,4 @@ export const peopleRoutes = new Hono<App>()
     return c.json(sent);
   });
 
-const userObjectOf = (c: Context<App>): UserRpc => c.env.USER.getByName(c.var.session.user.id);
+const userObjectOf = (c: Context<App>): UserRpc => objectOf(c.env, "USER", c.env.USER, c.var.session.user.id);

@@ -1,4 +1,5 @@
 import { log } from "@acme/durable-objects/lib/log";
+import { objectOf } from "@acme/durable-objects/routing";
 import type { EnvironmentRef } from "@acme/durable-objects/rpc";
 import { timingProblem } from "@acme/durable-objects/schedules";
 import type { WorkerManifest } from "@acme/sdk/contract";
@@ -90,7 +91,7 @@ export async function createDeployment(
 async function collectSoon(env: Bindings, environment: EnvironmentRef): Promise<void> {
   // The bundles of development versions are on the developer's machine.
   if (environment.type === "DEVELOPMENT") return;
-  const artifacts: ArtifactsRpc = env.ARTIFACTS.getByName(environment.key);
+  const artifacts: ArtifactsRpc = objectOf(env, "ARTIFACTS", env.ARTIFACTS, environment.key);
   await artifacts.collectSoon(environment).catch((error) =>
     log.error("Old versions could not be collected; the next deployment tries again", {
       environment: environment.key,

@@ -1,3 +1,4 @@
+import { objectOf } from "@acme/durable-objects/routing";
 import type { Bindings } from "../bindings.ts";
 import { postgresRepository } from "./postgres-repository.ts";
 import type { Repository } from "./repository.ts";
@@ -10,5 +11,5 @@ import { d1Repository } from "./sqlite-repository.ts";
 export function openRepository(env: Bindings): Repository {
   if (env.HYPERDRIVE) return postgresRepository(env.HYPERDRIVE.connectionString);
   if (env.DB) return d1Repository(env.DB);
-  return env.DATABASE.getByName("main") as unknown as Repository;
+  return objectOf(env, "DATABASE", env.DATABASE, "main") as unknown as Repository;
 }

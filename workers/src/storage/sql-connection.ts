@@ -1,3 +1,4 @@
+import { objectOf } from "@acme/durable-objects/routing";
 import { type SQL, sql } from "drizzle-orm";
 import { drizzle as d1Drizzle } from "drizzle-orm/d1";
 import { PgDialect } from "drizzle-orm/pg-core";
@@ -56,7 +57,7 @@ export type QueryMethod = "run" | "all" | "values" | "get";
 export function openSql(env: Bindings): SqlConnection {
   if (env.HYPERDRIVE) return postgresConnection(env.HYPERDRIVE.connectionString);
   if (env.DB) return d1Connection(env.DB);
-  return objectConnection(env.DATABASE.getByName("main") as unknown as SqlRpc);
+  return objectConnection(objectOf(env, "DATABASE", env.DATABASE, "main") as unknown as SqlRpc);
 }
 
 const sqliteDialect = new SQLiteAsyncDialect();

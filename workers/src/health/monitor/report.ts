@@ -1,5 +1,6 @@
 import { log } from "@acme/durable-objects/lib/log";
 import { vitals } from "@acme/durable-objects/lib/vitals";
+import { objectOf, type ShardBindings } from "@acme/durable-objects/routing";
 import type { Bindings } from "../../bindings.ts";
 import type { MonitorRpc } from "./rpc.ts";
 
@@ -8,7 +9,8 @@ const EVERY_MS = 15_000;
 
 /** The name of the one object. */
 const MONITOR = "platform";
-export const monitorOf = (env: Pick<Bindings, "MONITOR">): MonitorRpc => env.MONITOR.getByName(MONITOR);
+export const monitorOf = (env: Pick<Bindings, "MONITOR"> & ShardBindings): MonitorRpc =>
+  objectOf(env, "MONITOR", env.MONITOR, MONITOR);
 
 let isolate: string | undefined;
 let seq = 0;
