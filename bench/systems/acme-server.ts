@@ -5,7 +5,8 @@
  * BENCH_WORKERD_INSPECTOR and BENCH_HOST_INSPECTOR (ports) open the inspectors of workerd and of the
  * container host, for `--profile`. BENCH_SOCKETS is the maximum number of live connections, instead of the
  * one derived from the limit of open files. BENCH_COUNTS makes the Worker count what it does,
- * BENCH_HOST_COUNTS (a file) its container host (see `bench/counts`).
+ * BENCH_HOST_COUNTS (a file) its container host (see `bench/counts`). BENCH_PROCESSES is the number of
+ * workerd processes.
  */
 import { writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -43,6 +44,7 @@ const { formatPlatformLog } = await import("@acme/sdk/contract");
 const server = await startServer({
   dataDir,
   port: 0,
+  processes: Number(process.env.BENCH_PROCESSES ?? 1),
   executor: process.argv[3] === "docker" ? "docker" : "process",
   vars: {
     API_RATE_LIMIT: "100000000,100000000",

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import { CreateApiKeyBody, RotateApiKeyBody, TOKEN_SCOPES } from "@acme/sdk/contract/api";
-import { DEFAULT_PORT, EXECUTORS } from "@acme/server";
+import { DEFAULT_PORT, EXECUTORS, MAX_PROCESSES } from "@acme/server";
 import { CommanderError } from "commander";
 import { describe, expect, it } from "vitest";
 import { wordsByPath } from "../src/commands/completion.ts";
@@ -32,6 +32,7 @@ describe("acme", () => {
   it("repeats the defaults of the server, which it does not load for --help", () => {
     expect(server.DEFAULT_PORT).toBe(DEFAULT_PORT);
     expect(server.EXECUTORS).toEqual(EXECUTORS);
+    expect(server.MAX_PROCESSES).toBe(MAX_PROCESSES);
   });
 
   it("repeats limits of the API, which it does not load for --help either", () => {

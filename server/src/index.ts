@@ -9,4 +9,5 @@ export {
   type ServerOptions,
   startServer,
 } from "./server.ts";
+export { MAX_PROCESSES } from "./shards/shard.ts";
 export { signInLinkOf } from "./sign-in-link.ts";

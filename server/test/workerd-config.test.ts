@@ -48,3 +48,23 @@ it("binds a ClickHouse, which may be in a network where the Worker can reach not
     'address = "clickhouse.example:443", https = (tlsOptions = (trustBrowserCas = true,',
   );
 });
+
+it("tells the only process nothing of others, and each of several where the others are", () => {
+  expect(workerdConfig(config)).not.toMatch(/SHARD|PLACEMENTS|ShardEntrypoint|unix:/);
+  const { address: _, ...rest } = config;
+  const sockets = ["generated/worker-0.sock", "generated/worker-1.sock", "generated/worker-2.sock"];
+  const text = workerdConfig({
+    ...rest,
+    shard: { index: 1, sockets, placements: "generated/placements.sock" },
+  });
+  expect(text).toContain('(name = "http", http = (), service = "main")');
+  expect(text).toContain('(name = "SHARD", text = "1")');
+  expect(text).toContain('external = (address = "unix:generated/placements.sock", http = ())');
+  expect(text.match(/\(name = "SHARD_\d", service = "shard-\d"\)/g)).toEqual([
+    '(name = "SHARD_0", service = "shard-0")',
+    '(name = "SHARD_2", service = "shard-2")',
+  ]);
+  expect(text).toContain(
+    '(name = "peers", address = "unix:generated/worker-1.sock", http = (capnpConnectHost = "rpc"), service = (name = "main", entrypoint = "ShardEntrypoint"))',
+  );
+});

@@ -65,7 +65,7 @@ function stored(file: string): z.output<typeof Stored> {
     return Stored.parse(JSON.parse(readFileSync(file, "utf8")));
   } catch {
     throw new ServerError(
-      `${file} can't be read. It says which process has which environment: restore it from a backup.`,
+      `${file} can't be read. It says which process has which environment. Restore it from a backup.`,
     );
   }
 }

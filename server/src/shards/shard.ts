@@ -30,9 +30,11 @@ export interface Shards {
 /**
  * Opens the folders of `processes` processes. The first one has the folder of a server with one process, so such a server
  * can be started with more, and its environments stay where they are.
- * @throws ServerError if there are environments in processes that would not run
+ * @throws ServerError if there would be environments in processes that do not run
  */
 export function openShards(dir: DataDir, processes: number): Shards {
+  if (!Number.isInteger(processes) || processes < 1 || processes > MAX_PROCESSES)
+    throw new ServerError(`A server has 1 to ${MAX_PROCESSES} processes, not ${processes}.`);
   if (processes > 1 && process.platform !== "linux")
     throw new ServerError("More than one process needs Linux. Leave --processes out.");
   const placements = new Placements(dir.placementsFile);
