@@ -8,11 +8,13 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { buildProject, deployProject, projectApi } from "@acme/cli";
 import { expected, HttpClient } from "../http-client.ts";
 import { load } from "../load.ts";
 import { median, p50p99 } from "../statistics.ts";
-import { type AcmeServer, deployProject, startAcmeServer } from "../systems/acme-process.ts";
+import { type AcmeServer, startAcmeServer } from "../systems/acme-process.ts";
 import { cpuMs } from "../systems/process.ts";
 
 const USAGE = `npm run bench:processes -- [options]
@@ -22,6 +24,8 @@ const USAGE = `npm run bench:processes -- [options]
   --requests N       requests of a round, 100 to 100000 (default 4000)
   --rounds N         rounds of each server, 1 to 99 (default 7)
   --pin              each process on a core of its own, the client on the last one`;
+
+const PROJECT = fileURLToPath(new URL("../project", import.meta.url));
 
 /** What a request does: creates a run that is not executed meanwhile, or waits for the end of one. */
 const KINDS = {
@@ -58,6 +62,7 @@ async function start(folder: string, processes: number, environments: number): P
     adminToken: string;
   };
   const admin = new HttpClient(server.access.apiUrl, { authorization: `Bearer ${adminToken}` });
+  const built = await buildProject(PROJECT);
   const clients: HttpClient[] = [];
   for (let n = 0; n < environments; n++) {
     const name = `bench${n}`;
@@ -72,7 +77,7 @@ async function start(folder: string, processes: number, environments: number): P
     };
     expected(await admin.post("/admin/v1/bootstrap", JSON.stringify(body)), 200);
     const access = { ...server.access, accessToken, secretKey, projectRef: project.ref };
-    deployProject({ ...server, access }, "bench/project");
+    await deployProject(projectApi(access, project.ref, "prod"), built, true);
     clients.push(new HttpClient(server.access.apiUrl, { authorization: `Bearer ${secretKey}` }));
   }
   await admin.close();

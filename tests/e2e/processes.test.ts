@@ -48,6 +48,7 @@ interface Answer {
   status: string;
   output?: unknown;
   data: { id: string; status: string }[];
+  attempts: { status: string }[];
 }
 
 /** Opens a connection of its own: the kernel chooses the process that serves it. */
@@ -114,42 +115,60 @@ it("each production environment has a process of its own, and any process serves
   }
 });
 
-it("a killed process disturbs only its own environments, and comes back with all that was acknowledged", async () => {
-  const before = pids();
-  const acknowledged = keys.map(() => new Map<string, number>());
+/** Clients of each environment, which trigger one run after another. */
+const CLIENTS = 4;
+
+it("kills: of a process, which disturbs only its own environments, and of each other part; nothing acknowledged is lost", async () => {
+  const acknowledged = keys.map(() => new Map<string, string>());
   const refusals = keys.map(() => new Set<number>());
   let isOver = false;
-  const load = async (index: number): Promise<void> => {
+  const client = async (index: number, name: number): Promise<void> => {
     for (let n = 0; !isOver; n++) {
-      const answer = await call("POST", "/api/v1/tasks/echo/trigger", keys[index]!, { payload: n }).catch(
-        () => null,
-      );
-      if (answer?.status === 200) acknowledged[index]!.set(answer.body.id, n);
-      // A connection to the killed process ends with it, whichever environment it is for.
-      else if (answer) refusals[index]!.add(answer.status);
+      const payload = `${name}-${n}`;
+      // Repeated until it is acknowledged, as the SDK does.
+      for (let isDone = false; !isDone && !isOver; ) {
+        const body = { payload, options: { idempotencyKey: payload } };
+        const path = "/api/v1/tasks/echo/trigger";
+        const answer = await call("POST", path, keys[index]!, body).catch(() => null);
+        isDone = answer?.status === 200;
+        if (answer && isDone) acknowledged[index]!.set(payload, answer.body.id);
+        // A connection to a killed process ends with it, whichever environment it is for.
+        else if (answer) refusals[index]!.add(answer.status);
+      }
     }
   };
-  const loads = keys.map((_, index) => load(index));
-  try {
-    await eventually("runs are triggered", () => acknowledged.every(({ size }) => size > 20));
-    process.kill(before["worker-1"]!, "SIGKILL");
-    await eventually("the process is back", () => {
-      const now = pids()["worker-1"];
-      return now !== undefined && now !== before["worker-1"] && isAlive(now);
-    });
+  const progress = (what: string): Promise<boolean> => {
     const sizes = acknowledged.map(({ size }) => size);
-    await eventually("both environments take runs", () =>
-      acknowledged.every(({ size }, index) => size > sizes[index]! + 20),
-    );
+    return eventually(what, () => acknowledged.every(({ size }, index) => size > sizes[index]! + 20));
+  };
+  const clients = keys.flatMap((_, index) => Array.from({ length: CLIENTS }, (_, n) => client(index, n)));
+  try {
+    await progress("runs are triggered");
+    for (const part of ["worker-1", "worker", "host"]) {
+      const before = pids();
+      process.kill(before[part]!, "SIGKILL");
+      await eventually(`${part} is back`, () => pids()[part] !== before[part] && isAlive(pids()[part]!));
+      await progress(`after the end of ${part}, both environments take runs`);
+      if (part === "worker-1") expect([...refusals[0]!]).toEqual([]);
+      for (const [other, pid] of Object.entries(before))
+        if (other !== part) expect([other, pids()[other]]).toEqual([other, pid]);
+    }
   } finally {
     isOver = true;
-    await Promise.all(loads);
+    await Promise.all(clients);
   }
-  expect([...refusals[0]!]).toEqual([]);
-  expect(pids()).toMatchObject({ worker: before.worker, host: before.host });
-  for (const [index, key] of keys.entries())
-    for (const [id, n] of acknowledged[index]!)
-      expect(await ended(id, key)).toMatchObject({ status: "COMPLETED", output: n });
+  for (const [index, key] of keys.entries()) {
+    const runs = [...acknowledged[index]!];
+    expect(new Set(runs.map(([, id]) => id)).size).toBe(runs.length);
+    for (let start = 0; start < runs.length; start += 20)
+      await Promise.all(
+        runs.slice(start, start + 20).map(async ([payload, id]) => {
+          expect(await ended(id, key)).toMatchObject({ status: "COMPLETED", output: payload });
+          const { body } = await call("GET", `/api/v1/runs/${id}/attempts`, key);
+          expect(body.attempts.filter(({ status }) => status === "COMPLETED")).toHaveLength(1);
+        }),
+      );
+  }
 });
 
 it("is started again with more processes: each environment is where it was", async () => {
