@@ -36,7 +36,7 @@ export async function writeWorkerFiles(options: {
   const fromFiles = [...SECRET_BINDINGS, ...Object.keys(options.settings.worker)];
   const vars: Record<string, string> = {
     ...settings.vars,
-    ...socketsVar(),
+    ...socketsVar(options.processes.length),
     ...(process.env.LOG_LEVEL ? { LOG_LEVEL: process.env.LOG_LEVEL } : {}),
     ...options.vars,
   };
@@ -65,7 +65,9 @@ export async function writeWorkerFiles(options: {
   });
 }
 
-function socketsVar(): Record<string, string> {
+function socketsVar(processes: number): Record<string, string> {
   const most = mostSockets(openFilesLimit());
-  return most === null ? {} : { MAX_LIVE_SOCKETS: String(most) };
+  if (most === null) return {};
+  // A socket that reaches its object through another process needs descriptors in both.
+  return { MAX_LIVE_SOCKETS: String(processes === 1 ? most : Math.floor(most / 2)) };
 }
