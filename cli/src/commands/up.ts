@@ -30,7 +30,7 @@ export function addUpCommand(program: Command): void {
     .option("--clickhouse <url>", "keep logs, traces and metrics in a ClickHouse (docs/clickhouse.md)")
     .option(
       "--processes <n>",
-      "processes that share the environments, for machines with more than two cores (docs/processes.md)",
+      "processes that share the environments, for machines from eight cores on (docs/processes.md)",
       parseProcesses,
       1,
     )
