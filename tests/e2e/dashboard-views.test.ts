@@ -262,25 +262,6 @@ describe("views, forms and errors in the dashboard", () => {
     await page.getByText("Queries in SQL need ClickHouse").waitFor();
   });
 
-  it("shows a viewer no button that would be refused", async () => {
-    const { open, signIn, trigger } = dashboard;
-    await trigger("ask", { order: "C3" });
-    const { page } = await signIn("viewer");
-    await open("inbox", page);
-    await page.getByText("Refund order C3?").click();
-    await page.getByText("Callback", { exact: true }).waitFor();
-    expect(await page.getByRole("button", { name: /Approve|Reject|Link/ }).count()).toBe(0);
-    await open("errors?status=all", page);
-    await page.locator("[data-row]").first().click();
-    await page.getByText("Last runs that failed with it").waitFor();
-    expect(await page.getByRole("button", { name: /^(Resolve|Ignore|Replay)\b/ }).count()).toBe(0);
-    await open("schedules", page);
-    await page.locator("[data-row]").first().click();
-    await page.getByRole("region", { name: "Next ticks" }).waitFor();
-    expect(await page.getByRole("button", { name: "Run now" }).count()).toBe(0);
-    await page.context().close();
-  });
-
   it("has no page with violations found by axe", async () => {
     const { page, open } = dashboard;
     await open("inbox");

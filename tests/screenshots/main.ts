@@ -53,7 +53,8 @@ async function begin(): Promise<{ session: Session; close: () => Promise<void> }
 async function spoil(page: Page, state: string): Promise<void> {
   if (state !== "error" && state !== "loading") return;
   await page.route(/\/api\/v\d\//, async (route) => {
-    if (/\/me(\/|$)|sign-in-methods/.test(new URL(route.request().url()).pathname)) return route.continue();
+    if (/\/me(\/preferences)?$|sign-in-methods/.test(new URL(route.request().url()).pathname))
+      return route.continue();
     if (state === "loading") return;
     const error = "The database did not answer in time. Try again in a few seconds.";
     await route.fulfill({
@@ -98,7 +99,7 @@ for (const state of values.state) {
           if (state !== "loading")
             await page.waitForLoadState("networkidle", { timeout: 3_000 }).catch(() => {});
           // Queries are retried a few times before they count as failed.
-          if (state === "error")
+          if (state === "error" && name !== "query")
             await page
               .getByRole("alert")
               .first()

@@ -49,7 +49,17 @@ export const shotsOf = (seeded: Seeded): Shot[] => [
   { name: "logs", path: "logs" },
   { name: "logs-open", path: "logs", prepare: openFirst, fullOnly: true },
   { name: "metrics", path: "metrics?period=1h" },
-  { name: "query", path: "query" },
+  {
+    name: "query",
+    path: "query",
+    prepare: async (page) => {
+      const run = page
+        .getByRole("main")
+        .getByRole("button", { name: /^Run(ning)?\b(?! by)/ })
+        .first();
+      if (await run.isEnabled()) await run.click();
+    },
+  },
   {
     name: "query-result",
     path: `query?q=${encodeURIComponent(SQL)}`,

@@ -202,8 +202,8 @@ export class EnvironmentApi {
     return this.post(`/api/v1/tasks/${encodeURIComponent(task)}/trigger`, body);
   }
 
-  listLimits(signal?: AbortSignal): Promise<z.infer<typeof ListConcurrencyLimitsResponse>> {
-    return this.call("/api/v1/concurrency-limits", { query: { perPage: 100 }, signal });
+  listLimits(page: number, signal?: AbortSignal): Promise<z.infer<typeof ListConcurrencyLimitsResponse>> {
+    return this.call("/api/v1/concurrency-limits", { query: { page, perPage: 100 }, signal });
   }
   retrieveLimitKey(name: string, concurrencyKey: string, signal?: AbortSignal): Promise<ConcurrencyLimitKey> {
     return this.call(limitPath(name), { query: { concurrencyKey }, signal });

@@ -1,5 +1,22 @@
-import { queryOptions } from "@tanstack/svelte-query";
+import { infiniteQueryOptions, queryOptions } from "@tanstack/svelte-query";
 import type { EnvironmentApi } from "./environment-api.ts";
+
+/** How many pages of a list that is read whole are read: of more, the page says how many there are. */
+const MOST_PAGES = 10;
+
+interface NumberedPage<T> {
+  data: T[];
+  pagination: { currentPage: number; totalPages: number; count: number };
+}
+
+/** Reads a list whose pages have numbers. */
+async function allPages<T>(read: (page: number) => Promise<NumberedPage<T>>): Promise<NumberedPage<T>> {
+  const first = await read(1);
+  const data = [...first.data];
+  for (let page = 2; page <= Math.min(first.pagination.totalPages, MOST_PAGES); page++)
+    data.push(...(await read(page)).data);
+  return { ...first, data };
+}
 
 /** Queries that several pages share, each with one key, so that pages share the fetched data. */
 export const deploymentsQuery = (api: EnvironmentApi) =>
@@ -10,10 +27,16 @@ export const deploymentsQuery = (api: EnvironmentApi) =>
   });
 
 export const queuesQuery = (api: EnvironmentApi) =>
-  queryOptions({ queryKey: [api.id, "queues"], queryFn: ({ signal }) => api.listQueues(1, signal) });
+  queryOptions({
+    queryKey: [api.id, "queues"],
+    queryFn: ({ signal }) => allPages((page) => api.listQueues(page, signal)),
+  });
 
 export const limitsQuery = (api: EnvironmentApi) =>
-  queryOptions({ queryKey: [api.id, "limits"], queryFn: ({ signal }) => api.listLimits(signal) });
+  queryOptions({
+    queryKey: [api.id, "limits"],
+    queryFn: ({ signal }) => allPages((page) => api.listLimits(page, signal)),
+  });
 
 export const limitKeyQuery = (api: EnvironmentApi, name: string, key: string) =>
   queryOptions({
@@ -32,7 +55,10 @@ export const queueMetricsQuery = (api: EnvironmentApi, id: string, period: strin
   });
 
 export const schedulesQuery = (api: EnvironmentApi) =>
-  queryOptions({ queryKey: [api.id, "schedules"], queryFn: ({ signal }) => api.listSchedules(1, signal) });
+  queryOptions({
+    queryKey: [api.id, "schedules"],
+    queryFn: ({ signal }) => allPages((page) => api.listSchedules(page, signal)),
+  });
 
 export const cronQuery = (api: EnvironmentApi, cron: string, timezone: string) =>
   queryOptions({
@@ -50,9 +76,12 @@ export const environmentQuery = (api: EnvironmentApi) =>
   });
 
 export const tokensQuery = (api: EnvironmentApi, status: string) =>
-  queryOptions({
+  infiniteQueryOptions({
     queryKey: [api.id, "tokens", status],
-    queryFn: ({ signal }) => api.listTokens({ "filter[status]": status, "page[size]": 100 }, signal),
+    queryFn: ({ pageParam, signal }) =>
+      api.listTokens({ "filter[status]": status, "page[size]": 100, "page[after]": pageParam }, signal),
+    initialPageParam: undefined as string | undefined,
+    getNextPageParam: (last) => last.pagination.next,
   });
 
 /** The current deployment with its manifest; null: nothing is deployed. */

@@ -28,3 +28,7 @@ export function answerOf(
     return { value: token.output, isError };
   }
 }
+
+/** What a token is called where a person reads of it: its title, or else its tags; null if it has neither. */
+export const tokenLabel = ({ title, tags }: Pick<Token, "title" | "tags">): string | null =>
+  title ?? (tags.length > 0 ? tags.join(", ") : null);
