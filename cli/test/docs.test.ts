@@ -143,3 +143,19 @@ describe("the map of the architecture", () => {
     expect(codeOf(row?.[2] ?? "")).toContain("finishAttempt");
   });
 });
+
+describe("a changeset", () => {
+  const workspaces = tracked
+    .filter((path) => /^[^/]+\/package\.json$/.test(path))
+    .map((path) => (JSON.parse(read(path)) as { name: string }).name);
+
+  test.each(tracked.filter((path) => /^\.changeset\/(?!README).*\.md$/.test(path)))(
+    "names packages and what changed, as a release reads it: %s",
+    (path) => {
+      const [, bumps = "", summary = ""] = /^---\n(.+?)\n---\n([\s\S]+)$/s.exec(read(path)) ?? [];
+      const names = bumps.split("\n").map((line) => /^"(.+)": (?:major|minor|patch)$/.exec(line)?.[1]);
+      expect(names.filter((name) => name === undefined || !workspaces.includes(name))).toEqual([]);
+      expect(summary.trim()).not.toBe("");
+    },
+  );
+});
