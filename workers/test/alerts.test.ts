@@ -492,8 +492,7 @@ describe("alerts", () => {
         .id,
     )?.queueKey as string;
     // As if the runs had been triggered ten minutes ago.
-    const queue = env.QUEUE as unknown as DurableObjectNamespace;
-    await runInDurableObject(queue.getByName(queueKey), (_, { storage }) => {
+    await runInDurableObject(env.QUEUE.getByName(queueKey), (_, { storage }) => {
       const minute = Math.floor(Date.now() / 60_000) - 10;
       storage.sql.exec(
         `INSERT INTO metrics (minute, queued_most, queued_last, running_most, running_last, started, ended, delays)

@@ -1,7 +1,7 @@
 import { objectOf } from "@acme/durable-objects/routing";
 import { type SQL, sql } from "drizzle-orm";
 import { drizzle as d1Drizzle } from "drizzle-orm/d1";
-import { PgDialect } from "drizzle-orm/pg-core";
+import { type PgDatabase, PgDialect, type PgQueryResultHKT } from "drizzle-orm/pg-core";
 import { drizzle as postgresDrizzle } from "drizzle-orm/postgres-js";
 import { SQLiteAsyncDialect } from "drizzle-orm/sqlite-core";
 import { drizzle as proxyDrizzle } from "drizzle-orm/sqlite-proxy";
@@ -118,13 +118,20 @@ export function objectConnection(object: SqlRpc): SqlConnection {
 
 class NothingChanged extends Error {}
 
+/**
+ * A connection's view of a Postgres database. Drizzle's Postgres side has the methods of its SQLite side that are used here; the
+ * tests run on both.
+ */
+export const postgresSide = (db: PgDatabase<PgQueryResultHKT>) => ({
+  provider: "pg" as const,
+  db: db as unknown as SqlDatabase["db"],
+  tables: postgresTables as unknown as SqlTables,
+});
+
 export function postgresConnection(url: string): SqlConnection & { end(): Promise<void> } {
   const client = postgresClient(url);
   return {
-    provider: "pg",
-    // Drizzle's Postgres side has the methods of its SQLite side that are used here; the tests run on both.
-    db: postgresDrizzle(client) as unknown as SqlDatabase["db"],
-    tables: postgresTables as unknown as SqlTables,
+    ...postgresSide(postgresDrizzle(client)),
     lockOrganization: (id) => sql`SELECT 1 FROM organizations WHERE id = ${id} FOR UPDATE`,
     async atomically(statements) {
       try {

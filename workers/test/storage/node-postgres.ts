@@ -1,8 +1,7 @@
 import { sql } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/pg-proxy";
 import { postgresClient } from "../../src/storage/postgres-client.ts";
-import * as tables from "../../src/storage/postgres-schema.ts";
-import type { SqlConnection } from "../../src/storage/sql-connection.ts";
+import { postgresSide, type SqlConnection } from "../../src/storage/sql-connection.ts";
 
 class Undone extends Error {}
 
@@ -27,10 +26,7 @@ export function openPostgresPlans(url: string) {
     return { rows: await client.unsafe(text, parameters as never[]).values() };
   });
   const connection: SqlConnection = {
-    provider: "pg",
-    // As in `postgresConnection`: Drizzle's Postgres side has the methods of its SQLite side that are used here.
-    db: db as unknown as SqlConnection["db"],
-    tables: tables as unknown as SqlConnection["tables"],
+    ...postgresSide(db),
     lockOrganization: () => sql`SELECT 1`,
     atomically: () => Promise.reject(new Error("Transactions are tested with the real connections")),
   };
