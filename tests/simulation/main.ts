@@ -2,17 +2,21 @@
  * `npm run simulate -- --seeds 1000 [--from N] [--jobs N] [--kind
  * storm|crowd|split|debounce|watched|backlog]`, or `--seed
  * N` to replay one seed; if it fails, this prints the history of the runs concerned. `--mutation NAME` runs
- * the code with one of the mutations until a seed fails.
+ * the code with one of the mutations until a seed fails. `--report FILE` writes the traces of the seeds and
+ * the plans of all statements.
  */
+import { writeFileSync } from "node:fs";
 import "./mutations/register.ts";
 import "./register.ts";
 import { RUN_STATUS, RUN_STATUSES } from "@acme/sdk/contract";
 import type { Edge } from "./checks/run-changes.ts";
 import { options } from "./options.ts";
+import type { SimulationReport } from "./report.ts";
 import { runSeeds } from "./seeds.ts";
+import type { StatementPlan } from "./statement-plans.ts";
 import { Trace } from "./trace.ts";
 
-const { seed, kind, count, mutation } = options;
+const { seed, kind, count, mutation, report } = options;
 const ALL_EDGES = RUN_STATUSES.flatMap((from) => RUN_STATUS[from].next.map((to): Edge => `${from} → ${to}`));
 
 if (seed !== undefined) await replay(seed);
@@ -39,7 +43,9 @@ async function runAll(): Promise<void> {
   let runs = 0;
   const traces = new Map<number, string>();
   const edges = new Set<Edge>();
-  await runSeeds(options, ({ result, failure }) => {
+  const plans = new Map<string, StatementPlan>();
+  await runSeeds(options, ({ result, failure, plans: found = [] }) => {
+    for (const plan of found) plans.set(`${plan.binding} ${plan.query}`, plan);
     if (failure) console.error(failure.message);
     if (result) {
       passed += 1;
@@ -50,6 +56,10 @@ async function runAll(): Promise<void> {
     }
     return !failure || mutation === undefined;
   });
+  if (report !== undefined) {
+    const written: SimulationReport = { traces: Object.fromEntries(traces), plans: [...plans.values()] };
+    writeFileSync(report, JSON.stringify(written));
+  }
   const all = new Trace(false);
   for (const [, trace] of [...traces].sort(([a], [b]) => a - b)) all.add(trace);
   console.log(

@@ -10,6 +10,7 @@ const { values } = parseArgs({
     seed: { type: "string" },
     kind: { type: "string" },
     mutation: { type: "string" },
+    report: { type: "string" },
   },
 });
 
@@ -24,4 +25,6 @@ export const options = {
   kind: values.kind as Scenario["kind"] | undefined,
   /** Name of a mutation to run with, until it is found. */
   mutation: values.mutation,
+  /** A file for the traces of the seeds and the plans of all statements. */
+  report: values.report,
 };

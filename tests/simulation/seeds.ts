@@ -2,11 +2,14 @@ import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import type { InvariantNumber } from "./checks/violations.ts";
 import type { Result } from "./simulate.ts";
+import type { StatementPlan } from "./statement-plans.ts";
 
 export interface SeedReport {
   seed: number;
   result?: Result;
   failure?: { message: string; invariant: InvariantNumber | null };
+  /** Of statements that no seed before it in its thread ran. Only with `--report`. */
+  plans?: StatementPlan[];
 }
 
 /**

@@ -1,15 +1,34 @@
 import { execFile } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { firstSeedOfCommit } from "../support/commit-seed.ts";
-import { SEEDS, SEEDS_OF_A_KIND, SEEDS_OF_COMMIT, simulate } from "./command.ts";
+import { type Ran, SEEDS, SEEDS_OF_A_KIND, SEEDS_OF_COMMIT, simulate } from "./command.ts";
+import { compiledAgain, longReads } from "./plan-rules.ts";
+import type { SimulationReport } from "./report.ts";
 
 // Some 20 s of one core, which a busy machine doesn't always have.
 const PATIENCE = { timeout: 600_000 };
 
-test(`every invariant holds after every step of ${SEEDS} seeds`, PATIENCE, async () => {
-  const { stdout, stderr } = await simulate("--seeds", String(SEEDS));
+const folder = mkdtempSync(join(tmpdir(), "acme-simulation-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+async function reported(...args: string[]): Promise<Ran & { report: SimulationReport }> {
+  const file = join(folder, `${args.join("")}.json`);
+  const ran = await simulate(...args, "--report", file);
+  return { ...ran, report: JSON.parse(readFileSync(file, "utf8")) };
+}
+
+/** What the seeds from 1 on came to, at the same time in as many threads as the machine has processors. */
+let all: Awaited<ReturnType<typeof reported>>;
+beforeAll(async () => {
+  all = await reported("--seeds", String(SEEDS));
+}, PATIENCE.timeout);
+
+test(`every invariant holds after every step of ${SEEDS} seeds`, () => {
+  const { stdout, stderr } = all;
   expect(stderr).toBe("");
   expect(stdout).toMatch(`${SEEDS} of ${SEEDS} seeds passed`);
   expect(stdout).toMatch(/^(\d+) of \1 transitions of the table of states occurred$/m);
@@ -61,16 +80,37 @@ test(
   },
 );
 
+test("no statement that the objects run reads a backlog, or sorts one", () => {
+  expect(longReads(all.report.plans)).toEqual([]);
+});
+
+test("no statement is compiled again for each limit that is bound to it", () => {
+  expect(compiledAgain(all.report.plans)).toEqual([]);
+});
+
+test("the seeds run the statements of the hot paths", () => {
+  const { plans } = all.report;
+  const has = (binding: string, ...parts: string[]) =>
+    plans.some((plan) => plan.binding === binding && parts.every((part) => plan.query.includes(part)));
+  expect(plans.length).toBeGreaterThan(100);
+  expect(has("QUEUE", "INSERT INTO runs")).toBe(true);
+  expect(has("QUEUE", "UPDATE runs SET status = 'DEQUEUED'")).toBe(true);
+  expect(has("QUEUE", "COMPLETED_SUCCESSFULLY")).toBe(true);
+  expect(has("QUEUE", "due_at")).toBe(true);
+  expect(has("BATCH", "FROM waiting JOIN queues")).toBe(true);
+  expect(has("ENVIRONMENT", "INSERT INTO queues")).toBe(true);
+});
+
 test("a seed does the same in another process, to the last message", PATIENCE, async () => {
-  const [first, second] = await Promise.all([simulate("--seed", "3"), simulate("--seed", "3")]);
-  expect(first.stdout).toMatch(/^Seed 3 passed: .* trace [0-9a-f]{32}\n$/);
-  expect(second.stdout).toBe(first.stdout);
+  const { stdout } = await simulate("--seed", "3");
+  expect(stdout).toMatch(/^Seed 3 passed: .* trace [0-9a-f]{32}\n$/);
+  expect(stdout).toContain(`trace ${all.report.traces[3]}\n`);
 });
 
 test("a seed does the same whichever ran before it in its thread", PATIENCE, async () => {
-  const [one, two] = await Promise.all(["1", "2"].map((jobs) => simulate("--seeds", "6", "--jobs", jobs)));
-  expect(one?.stdout).toMatch(/trace [0-9a-f]{32}$/m);
-  expect(two?.stdout).toBe(one?.stdout);
+  const { traces } = (await reported("--seeds", "6", "--jobs", "1")).report;
+  expect(Object.keys(traces)).toEqual(["1", "2", "3", "4", "5", "6"]);
+  expect(all.report.traces).toMatchObject(traces);
 });
 
 test(

@@ -1,8 +1,4 @@
-import { execFile } from "node:child_process";
-import { join } from "node:path";
-import { promisify } from "node:util";
-import { beforeAll, expect, test } from "vitest";
-import type { StatementPlan } from "./plans.ts";
+import type { StatementPlan } from "./statement-plans.ts";
 
 /** Tables that may be scanned, and why. */
 const MAY_SCAN: [why: string, detail: RegExp][] = [
@@ -32,15 +28,9 @@ const isMigration = (query: string): boolean =>
   query.startsWith("UPDATE runs SET due_at = kept_until ") ||
   query.startsWith("INSERT INTO totals (name, value)\n    SELECT");
 
-let plans: StatementPlan[];
-beforeAll(async () => {
-  const args = [join(import.meta.dirname, "plans.ts"), "20"];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { maxBuffer: 16 * 1024 * 1024 });
-  plans = JSON.parse(stdout);
-});
-
-test("no statement that the objects run reads a backlog, or sorts one", () => {
-  const long = plans
+/** Returns the statements that read a backlog, or sort one. */
+export const longReads = (plans: readonly StatementPlan[]): string[] =>
+  plans
     .filter(({ query }) => !isGlance(query) && !isMigration(query))
     .flatMap(({ binding, query, plan }) =>
       plan
@@ -48,23 +38,12 @@ test("no statement that the objects run reads a backlog, or sorts one", () => {
         .filter((detail) => !MAY_SCAN.some(([, allowed]) => allowed.test(detail)))
         .map((detail) => `${binding}: ${detail} in ${query}`),
     );
-  expect(long).toEqual([]);
-});
 
-test("no statement is compiled again for each limit that is bound to it", () => {
-  // SQLite plans for the value of a parameter that is the whole limit (`sqlite3ExprIsInteger`), but not for `? + 0`.
-  const compiledAgain = plans.filter(({ query }) => /LIMIT\s+[?:@$]\w*(?!\w|\s*\+)/.test(query));
-  expect(compiledAgain.map(({ binding, query }) => `${binding}: ${query}`)).toEqual([]);
-});
-
-test("the seeds run the statements of the hot paths", () => {
-  const has = (binding: string, ...parts: string[]) =>
-    plans.some((plan) => plan.binding === binding && parts.every((part) => plan.query.includes(part)));
-  expect(plans.length).toBeGreaterThan(100);
-  expect(has("QUEUE", "INSERT INTO runs")).toBe(true);
-  expect(has("QUEUE", "UPDATE runs SET status = 'DEQUEUED'")).toBe(true);
-  expect(has("QUEUE", "COMPLETED_SUCCESSFULLY")).toBe(true);
-  expect(has("QUEUE", "due_at")).toBe(true);
-  expect(has("BATCH", "FROM waiting JOIN queues")).toBe(true);
-  expect(has("ENVIRONMENT", "INSERT INTO queues")).toBe(true);
-});
+/**
+ * Returns the statements that SQLite compiles again for each limit that is bound to them: it plans for the
+ * value of a parameter that is the whole limit (`sqlite3ExprIsInteger`), but not for `? + 0`.
+ */
+export const compiledAgain = (plans: readonly StatementPlan[]): string[] =>
+  plans
+    .filter(({ query }) => /LIMIT\s+[?:@$]\w*(?!\w|\s*\+)/.test(query))
+    .map(({ binding, query }) => `${binding}: ${query}`);
