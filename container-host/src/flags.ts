@@ -9,12 +9,12 @@ export interface HostFlag {
 
 /** Options of the command line by name: each is also a variable, `ACME_HOST_` and the name in capitals. */
 export const HOST_FLAGS = {
-  data: { option: "dataDir", value: "DIR", description: "folder of this host alone (default .acme/host)" },
+  data: { option: "dataDir", value: "DIR", description: "folder of this host only (default .acme/host)" },
   executor: { option: "executor", value: "KIND", description: "docker, process or auto (default auto)" },
   concurrency: {
     option: "concurrency",
     value: "N",
-    description: "most runs at once (default by memory, at most 100)",
+    description: "maximum number of runs at once (default by memory, at most 100)",
   },
   "metrics-port": {
     option: "metricsPort",
@@ -50,53 +50,53 @@ export const HOST_FLAGS = {
     option: "telemetryBufferBytes",
     value: "N",
     description:
-      "bytes of logs, spans and metrics that wait on disk while the server takes none (default 256 MB)",
+      "bytes of logs, spans and metrics buffered on disk while the server accepts none (default 256 MB)",
   },
   "cpu-overcommit": {
     option: "cpuOvercommit",
     value: "N",
-    description: "Docker: cores promised for each real one (default 4)",
+    description: "Docker: cores promised per real core (default 4)",
   },
   "memory-reserve": {
     option: "memoryReserve",
     value: "N",
-    description: "Docker: bytes left to the machine",
+    description: "Docker: bytes of memory reserved for the machine",
   },
   "separate-users": {
     option: "separateUsers",
     value: "on|off",
-    description: "processes: where this is root, run tasks as other users (default on)",
+    description: "processes: if the host is root, run tasks as other users (default on)",
   },
   checkpoints: {
     option: "checkpoints",
     value: "on|off",
-    description: "Docker: save suspended processes, else replay them (default on)",
+    description: "Docker: save suspended processes; off: replay their runs (default on)",
   },
   "checkpoint-dir": {
     option: "checkpointDir",
     value: "DIR",
-    description: "where; hosts that share it restore each other's",
+    description: "folder of saved processes; hosts that share it restore each other's",
   },
   "checkpoint-bytes": {
     option: "checkpointBytes",
     value: "N",
-    description: "the most they may take (default 10 GB)",
+    description: "maximum size of saved processes (default 10 GB)",
   },
   "image-cache-bytes": {
     option: "imageCacheBytes",
     value: "N",
-    description: "Docker: pulled images of deployments (default 20 GB)",
+    description: "Docker: maximum size of pulled images of deployments (default 20 GB)",
   },
   "block-networks": {
     option: "blockNetworks",
     value: "KIND",
     description:
-      "Docker: what containers can't reach: none, link-local (169.254.0.0/16, metadata of clouds) or private (also private ranges) (default link-local)",
+      "Docker: what containers can't reach: none, link-local (169.254.0.0/16, cloud metadata) or private (also private ranges) (default link-local)",
   },
   "container-api-url": {
     option: "containerApiUrl",
     value: "URL",
-    description: "Docker: the server as containers reach it",
+    description: "Docker: the server's address for containers",
   },
 } as const satisfies Record<string, HostFlag>;
 

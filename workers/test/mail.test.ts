@@ -72,21 +72,23 @@ describe("mail by SMTP", () => {
       // The certificate is valid for another name.
       `smtps://${LOGIN}127.0.0.2:${ports.implicit}`,
     ]) {
-      expect(await refusal(url, mail)).toMatch(/certificate is not trusted or not for this name/);
+      expect(await refusal(url, mail)).toMatch(/certificate is not trusted or not valid for this name/);
     }
     expect(await receivedBy(mail.to)).toEqual([]);
   });
 
   it("is sent to no server without TLS, except on request", async () => {
     expect(await refusal(`smtp://localhost:${ports.plain}`)).toMatch(/offers no TLS.*\?tls=none/);
-    expect(await refusal(`smtp://localhost:${ports.injecting}`)).toMatch(/said more before TLS/);
+    expect(await refusal(`smtp://localhost:${ports.injecting}`)).toMatch(/sent unexpected data before TLS/);
   });
 
-  it("says that the password is wrong, or that there is no way to sign in", async () => {
+  it("says that the password is wrong, or that there is no supported authentication method", async () => {
     const wrong = `smtp://someone:wrong@localhost:${ports.starttls}`;
     expect(await refusal(wrong)).toMatch(/refused the user someone or their password: 535/);
     expect(await refusal(`smtp://someone:wrong@localhost:${ports.login}`)).toMatch(/535/);
-    expect(await refusal(`smtp://${LOGIN}localhost:${ports.otherLogin}`)).toMatch(/no way to sign in/);
+    expect(await refusal(`smtp://${LOGIN}localhost:${ports.otherLogin}`)).toMatch(
+      /no supported authentication method/,
+    );
   });
 
   it("says what a server refuses, and whether temporarily", async () => {

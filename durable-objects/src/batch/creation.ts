@@ -111,6 +111,6 @@ function refusalOf(
     return { code: "queue_full", message };
   }
   if (!ancestors.has(result.runId)) return null;
-  const message = `The idempotency key stands for run ${result.runId}, which waits for this batch: neither could ever end.`;
+  const message = `The idempotency key belongs to run ${result.runId}, which waits for this batch: neither could ever end.`;
   return { code: "waits_on_itself", message };
 }

@@ -140,6 +140,6 @@ const hasRoom = (subscription: Subscription): boolean =>
   subscription.missed === null && progressOf(subscription).unhandled.length < LIVE_LIMITS.streamWindow;
 
 function progressOf({ progress }: Subscription): StreamProgress {
-  if (!progress) throw new Error("This is no subscription to a stream");
+  if (!progress) throw new Error("This is not a subscription to a stream");
   return progress;
 }

@@ -171,7 +171,7 @@ function moveToMachine(q: QueueContext, run: RunTableRow, machine: MachinePreset
 
 /** Queues a run that its host returns unfinished, at its old place. No attempt is counted. */
 export function giveBack(q: QueueContext, run: RunTableRow, reason: string): void {
-  addEvent(q, run.seq, "released", `Host ${run.host_id} gave the run back: ${reason}`);
+  addEvent(q, run.seq, "released", `Host ${run.host_id} returned the run: ${reason}`);
   requeue(q, run);
 }
 

@@ -52,7 +52,7 @@ export async function openChannel(
   channel: ChannelRow,
 ): Promise<Destination> {
   const key = (await keysOf(env, connection, [channel.keyId])).get(channel.keyId);
-  if (!key) throw new Error(`The key ${channel.keyId} is not there`);
+  if (!key) throw new Error(`The key ${channel.keyId} does not exist`);
   return Destination.parse(JSON.parse(await unseal(key, channel.sealed, placeOf(channel))));
 }
 

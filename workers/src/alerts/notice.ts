@@ -173,7 +173,7 @@ export class NoticeWriter {
     return {
       type: "alert.test",
       title: `A test of the alerts of ${this.#place}`,
-      lines: ["Somebody pressed the test button. Alerts arrive here."],
+      lines: ["This is a test. Alerts arrive here."],
       link: this.#link("alerts"),
       object: this.#context(),
     };

@@ -117,7 +117,7 @@ async function ofNamed(
     throw new Failure(
       400,
       "environment_missing",
-      `Say which environment is meant: PROJECTREF/SLUG, such as proj_default/prod, or its id (env_…) ${where}. Nothing was changed.`,
+      `Name the environment: PROJECTREF/SLUG, such as proj_default/prod, or its id (env_…) ${where}. Nothing was changed.`,
     );
   }
   if (token.person === null) {

@@ -141,7 +141,7 @@ async function authenticate(c: Context<App>, id: OperationId, rule: Access): Pro
         throw new Failure(
           503,
           "metrics_not_configured",
-          "This server shows its metrics to nobody yet: set the secret METRICS_TOKEN (at least 16 random characters).",
+          "This server does not serve its metrics yet: set the secret METRICS_TOKEN (at least 16 random characters).",
         );
       authenticateSecret(c, c.env.METRICS_TOKEN, "metrics token");
       return null;

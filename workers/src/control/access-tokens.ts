@@ -233,7 +233,7 @@ export async function whoami(c: Context<App>): Promise<WhoamiResponse> {
     throw new Failure(
       403,
       "not_a_member",
-      `${person.email} is no member of the organization "${own.organization.slug}" any more, so this token allows nothing. Ask for an invitation, or log in for another organization.`,
+      `${person.email} is no longer a member of the organization "${own.organization.slug}", so this token allows nothing. Ask for an invitation, or log in for another organization.`,
     );
   }
   return { ...view(own.token, own.organization), user: person, role: membership[0]?.role ?? null };

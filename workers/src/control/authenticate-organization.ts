@@ -79,7 +79,7 @@ export function requirePerson({ person }: Pick<HeldToken, "person">): Person {
   throw new Failure(
     403,
     "person_required",
-    "This access token is the organization's own and has no person, whose role would decide this. Use a personal access token: `acme login`. Nothing was changed.",
+    "This access token belongs to the organization and not to a person, whose role would decide this. Use a personal access token: `acme login`. Nothing was changed.",
   );
 }
 

@@ -168,7 +168,7 @@ export async function ensureEnvironment(
   }
   forgetMemberships();
   const row = (await rowsOf(connection, project.id, bySlug))[0];
-  if (!row) throw new Error("The environment that was just made is not there");
+  if (!row) throw new Error("The environment that was just created does not exist");
   return row;
 }
 

@@ -75,13 +75,13 @@ export async function createInvitation(
       .where(and(eq(invitations.organizationId, organization.id), ...isOpen(invitations))),
   ]);
   if (there.length > 0) {
-    throw new Failure(409, "already_member", `${email} is a member already. Nothing was created.`);
+    throw new Failure(409, "already_member", `${email} is already a member. Nothing was created.`);
   }
   if ((open[0]?.count ?? 0) >= OPEN) {
     throw new Failure(
       409,
       "too_many_invitations",
-      `${OPEN} invitations wait to be accepted, which is as many as may. Revoke some. Nothing was created.`,
+      `${OPEN} invitations are waiting to be accepted, which is the limit. Revoke some. Nothing was created.`,
     );
   }
   const now = Date.now();

@@ -113,7 +113,7 @@ export async function organizationObject(
       .where(and(eq(projects.organizationId, id), isNull(projects.deletedAt))),
   ]);
   const row = rows[0];
-  if (!row) throw new Failure(404, "organization_not_found", "The organization is not there any more.");
+  if (!row) throw new Failure(404, "organization_not_found", "The organization no longer exists.");
   return {
     id,
     slug: row.slug,

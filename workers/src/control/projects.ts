@@ -112,7 +112,7 @@ export async function renameProject(c: Context<App>, name: string): Promise<Proj
   forgetMemberships();
   forgetOrganizations();
   const row = (await connection.db.select().from(projects).where(where))[0];
-  if (!row) throw new Failure(404, "project_not_found", "The project is not there any more.");
+  if (!row) throw new Failure(404, "project_not_found", "The project no longer exists.");
   return projectObject(row);
 }
 

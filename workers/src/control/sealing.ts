@@ -145,7 +145,7 @@ async function addKey(
     .values({ id, organizationId, number, wrapped, createdAt: Date.now() })
     .onConflictDoNothing({ target: [organizationKeys.organizationId, organizationKeys.number] });
   const there = await newestKey(connection, organizationId);
-  if (!there) throw new Error("The key that was just made is not there");
+  if (!there) throw new Error("The key that was just created does not exist");
   return unwrap(env, there);
 }
 
@@ -170,7 +170,7 @@ export async function keysOf(
     let key = unwrapped.get(id);
     if (!key) {
       const row = (await db.select().from(organizationKeys).where(eq(organizationKeys.id, id)))[0];
-      if (!row) throw new Error(`The key ${id} is not there`);
+      if (!row) throw new Error(`The key ${id} does not exist`);
       key = await unwrap(env, row);
     }
     keys.set(id, key);

@@ -101,7 +101,7 @@ export async function openVariables(
   const values = await Promise.all(
     rows.map(async (row) => {
       const key = keys.get(row.keyId);
-      if (!key) throw new Error(`The key ${row.keyId} is not there`);
+      if (!key) throw new Error(`The key ${row.keyId} does not exist`);
       return [row.name, await unseal(key, row.sealed, placeOf(row))] as const;
     }),
   );
@@ -136,7 +136,7 @@ export async function setVariables(
     throw new Failure(
       400,
       "no_parent_environment",
-      `Environment "${environment.slug}" is no branch, so it has no parent to set variables of. Nothing was changed.`,
+      `Environment "${environment.slug}" is not a branch, so it has no parent whose variables could be set. Nothing was changed.`,
     );
   }
   const own = await db.select().from(variables).where(eq(variables.environmentKey, environmentKey));
@@ -266,7 +266,7 @@ export async function rotateEncryption(
   );
   for (const { row } of rows) {
     const old = keys.get(row.keyId);
-    if (!old) throw new Error(`The key ${row.keyId} is not there`);
+    if (!old) throw new Error(`The key ${row.keyId} does not exist`);
     const sealed = await seal(key, await unseal(old, row.sealed, placeOf(row)), placeOf(row));
     // A value that was set meanwhile is not changed: it uses the new key, or was begun before the rotation.
     await db

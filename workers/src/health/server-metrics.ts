@@ -59,7 +59,7 @@ async function hostMetrics(env: Bindings, now: number): Promise<Metric[]> {
     },
     {
       name: "acme_host_seen_seconds",
-      help: "Since a connected container host was heard of.",
+      help: "Time since the last contact with a connected container host.",
       type: "gauge",
       samples: hosts.map(({ hostId, lastSeenAt }) => ({
         labels: { host: hostId },
@@ -83,7 +83,7 @@ async function runMetrics(env: Bindings, now: number): Promise<Metric[]> {
     gauge("acme_runs_started_5m", "Runs that started in the last five whole minutes.", row.started),
     {
       name: "acme_runs_ended_5m",
-      help: "Runs that ended in the last five whole minutes, by what as.",
+      help: "Runs that ended in the last five whole minutes, by outcome.",
       type: "gauge",
       samples: Object.entries(row.ended).map(([status, value]) => ({
         labels: { status },

@@ -18,7 +18,7 @@ export function vitalMetrics({ isolates, kinds, sockets, counters }: PlatformVit
   return [
     {
       name: "acme_worker_answers_total",
-      help: "HTTP answers of the Worker, by class of status.",
+      help: "HTTP responses of the Worker, by status class.",
       type: "counter",
       samples: STATUSES.map((status) => ({ labels: { status }, value: counted(`answers_${status}`) })),
     },
@@ -41,7 +41,7 @@ export function vitalMetrics({ isolates, kinds, sockets, counters }: PlatformVit
     one("acme_queue_executing_runs", "Runs that hold a slot of these queues.", figure("queue", "executing")),
     one(
       "acme_queue_prefetched_permits",
-      "Permits that these queues may lease runs under without asking.",
+      "Prefetched permits of these queues.",
       figure("queue", "prefetched_permits"),
     ),
     one(
@@ -51,12 +51,12 @@ export function vitalMetrics({ isolates, kinds, sockets, counters }: PlatformVit
     ),
     one(
       "acme_environment_held_permits",
-      "Permits that environments that are awake have given.",
+      "Permits granted by environments that are awake.",
       figure("environment", "held_permits"),
     ),
     one(
       "acme_environment_ready_runs",
-      "Runs that these environments would give a host now.",
+      "Runs of these environments that are ready for a host.",
       figure("environment", "ready_runs"),
     ),
     one("acme_dispatcher_polls", "Polls of hosts that wait for runs.", figure("dispatcher", "polls")),
@@ -68,16 +68,16 @@ export function vitalMetrics({ isolates, kinds, sockets, counters }: PlatformVit
       "Bytes of the largest of these feeds.",
       figure("feed", "bytes", "largest"),
     ),
-    one("acme_object_alarms_total", "Alarms of objects that came.", counted("alarms"), "counter"),
+    one("acme_object_alarms_total", "Alarms of objects that fired.", counted("alarms"), "counter"),
     one(
       "acme_object_alarms_late_total",
-      "Those that came more than a second late.",
+      "Alarms that fired more than a second late.",
       counted("late_alarms"),
       "counter",
     ),
     one(
       "acme_object_alarm_delay_seconds_total",
-      "By how much they came late, together.",
+      "Total delay of these alarms.",
       counted("alarm_delay_ms") / 1_000,
       "counter",
     ),

@@ -37,6 +37,6 @@ export function requireOwnHost(c: Context<App>, hostId: string): void {
   throw new Failure(
     403,
     "not_your_host",
-    `The credential is that of host ${own}, the request is about host ${hostId}. Nothing was changed.`,
+    `The credential belongs to host ${own}, but the request is about host ${hostId}. Nothing was changed.`,
   );
 }

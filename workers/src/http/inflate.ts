@@ -38,7 +38,11 @@ export async function readInflated(
     }
   } catch (error) {
     if (error instanceof Failure) throw error;
-    throw new Failure(400, "invalid_gzip", `${what} could not be decompressed: it is cut, or no gzip.`);
+    throw new Failure(
+      400,
+      "invalid_gzip",
+      `${what} could not be decompressed: it is truncated, or not gzip.`,
+    );
   }
   return joinChunks(chunks, size);
 }

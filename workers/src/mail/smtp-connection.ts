@@ -80,7 +80,7 @@ class SocketLine implements Line {
         return text;
       }
       if (this.#unread.length > UNREAD)
-        throw new MailError(`${this.#server} gives an answer without an end.`);
+        throw new MailError(`${this.#server} sends a response without an end.`);
       const { done, value } = await this.#reader.read().catch((error: unknown) => this.#failed(error));
       if (done) this.#failed("the connection is closed");
       this.#silent = false;
@@ -94,7 +94,7 @@ class SocketLine implements Line {
 
   async startTls(): Promise<void> {
     // Data received before TLS would otherwise count as received within it.
-    if (this.#unread !== "") throw new MailError(`${this.#server} said more before TLS than it was asked.`);
+    if (this.#unread !== "") throw new MailError(`${this.#server} sent unexpected data before TLS.`);
     this.#reader.releaseLock();
     this.#writer.releaseLock();
     this.#secure = true;
@@ -118,7 +118,7 @@ class SocketLine implements Line {
     if (!this.#silent) throw new MailError(`${this.#server} ended the conversation: ${reason}.`);
     // The runtime's message about a failed handshake is not helpful.
     const why = this.#secure
-      ? "could not be talked to in TLS: its certificate is not trusted or not for this name, or the port is one without TLS"
+      ? "could not be reached over TLS: its certificate is not trusted or not valid for this name, or the port does not use TLS"
       : "could not be reached, or closed the connection at once";
     throw new MailError(`${this.#server} ${why} (${reason}).`);
   }

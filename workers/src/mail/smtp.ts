@@ -37,7 +37,7 @@ export async function deliver(
       lines.push(match[3] as string);
       if (match[2] !== "-") return { code: Number(match[1]), lines };
     }
-    throw new MailError(`${server} gives an answer without an end.`);
+    throw new MailError(`${server} sends a response without an end.`);
   }
 
   /** Sends a command and expects a reply of this kind; `what` names what the server otherwise refuses. */
@@ -59,7 +59,7 @@ export async function deliver(
   if (settings.tls === "starttls") {
     if (!offers.includes("STARTTLS")) {
       throw new MailError(
-        `${server} offers no TLS. Use smtps:// where it speaks TLS from the start, or add ?tls=none to MAIL_URL if the way there is safe.`,
+        `${server} offers no TLS. Use smtps:// if it uses TLS from the start, or add ?tls=none to MAIL_URL if the network is safe.`,
       );
     }
     await ask("STARTTLS", 2, "to change to TLS");
@@ -91,6 +91,6 @@ async function logIn(
     await ask(base64(user), 3, what);
     await ask(base64(password), 2, what);
   } else {
-    throw new MailError(`${server} offers no way to sign in that this server knows (PLAIN, LOGIN).`);
+    throw new MailError(`${server} offers no supported authentication method (PLAIN, LOGIN).`);
   }
 }

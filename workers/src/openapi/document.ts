@@ -179,7 +179,7 @@ export function openApiDocument(version: string) {
           in: "header",
           name: api.ENVIRONMENT_HEADER,
           description:
-            "Not a secret: the environment that a session or access token is used for, as PROJECTREF/SLUG or env_…",
+            "Not a secret: the environment for which a session or access token is used, as PROJECTREF/SLUG or env_…",
         },
         host: bearer("Credential of a registered container host (ahc_…)"),
         hostToken: bearer("The token that container hosts register with"),

@@ -61,7 +61,7 @@ async function ensured<T>(find: () => Promise<T | undefined>, create: () => Prom
   if (there) return there;
   await orThere(create);
   const made = await find();
-  if (!made) throw new Error("The row that was just made is not there");
+  if (!made) throw new Error("The row that was just created does not exist");
   return made;
 }
 

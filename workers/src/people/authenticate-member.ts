@@ -22,7 +22,7 @@ export async function authenticateMember(c: Context<App>, operation: OperationId
     throw new Failure(
       400,
       "environment_missing",
-      `Say which environment is meant: its id (env_…) in the header ${ENVIRONMENT_HEADER}, or in ?environment= of a WebSocket's address. Nothing was changed.`,
+      `Name the environment: its id (env_…) in the header ${ENVIRONMENT_HEADER}, or in ?environment= of a WebSocket's address. Nothing was changed.`,
     );
   }
   const membership = await membershipByName(() => openSql(c.env), session.user.id, named);

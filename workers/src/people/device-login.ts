@@ -120,7 +120,7 @@ export async function pollDeviceLogin(c: Context<App>, deviceCode: string): Prom
     throw refusal("invalid_grant", "This device code has been used: it gives one token. Start again.");
   }
   if (login.expiresAt <= now) {
-    throw refusal("expired_token", "Nobody allowed this login in time. Start again.");
+    throw refusal("expired_token", "This login was not allowed in time. Start again.");
   }
   if (login.decision === "denied") throw refusal("access_denied", "The login was refused in the browser.");
   const { userId, organizationId } = login;
@@ -131,16 +131,17 @@ export async function pollDeviceLogin(c: Context<App>, deviceCode: string): Prom
     }
     throw refusal(
       "authorization_pending",
-      "Nobody has allowed this login yet. Ask again after the interval.",
+      "This login has not been allowed yet. Poll again after the interval.",
     );
   }
   const { id, slug, name } = organizations;
   const organization = (
     await db.select({ id, slug, name }).from(organizations).where(eq(id, organizationId))
   )[0];
-  if (!organization) throw refusal("access_denied", "The organization is not there any more. Start again.");
+  if (!organization) throw refusal("access_denied", "The organization no longer exists. Start again.");
   const person = (await db.select().from(tables.users).where(eq(tables.users.id, userId)))[0];
-  if (!person) throw refusal("access_denied", "Who allowed the login is not there any more. Start again.");
+  if (!person)
+    throw refusal("access_denied", "The person who allowed the login no longer exists. Start again.");
   // The audit log names the token's owner, although this request has no session.
   c.set("person", { id: person.id, email: person.email, name: person.name, image: person.image });
   const { token, statements } = newAccessToken(c, connection, person, {
@@ -246,7 +247,7 @@ const notOpen = (): Failure =>
   new Failure(
     404,
     "device_login_not_found",
-    "No login waits with this code: it is wrong, has expired after 10 minutes, or was answered already. Compare it with what your terminal shows. Nothing was changed.",
+    "No login is waiting with this code: it is wrong, has expired after 10 minutes, or has already been answered. Compare it with what your terminal shows. Nothing was changed.",
   );
 
 const refusal = (code: string, message: string): Failure => new Failure(400, code, message);

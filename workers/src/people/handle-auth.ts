@@ -67,7 +67,7 @@ export async function answeredWithin(answer: Promise<Response>, ms: number): Pro
   try {
     return await Promise.race([answer, late]);
   } catch (error) {
-    log.error("A provider of sign-ins could not be asked", { error });
+    log.error("An identity provider could not be reached", { error });
     return null;
   } finally {
     clearTimeout(timer);
@@ -86,6 +86,6 @@ async function askProvider(c: Context<App>, path: string, answer: Promise<Respon
   throw new Failure(
     502,
     "provider_unreachable",
-    "The place to sign in at does not answer, or is not set up here. Try again, or sign in another way.",
+    "The identity provider does not answer, or is not set up here. Try again, or sign in another way.",
   );
 }

@@ -57,5 +57,5 @@ const refused = (code: string, message: string) =>
 const unverified = () =>
   refused(
     "USER_NOT_VERIFIED",
-    "The device did not check who uses the passkey. Set up a PIN, fingerprint or face on it, then try again.",
+    "The device did not verify its user. Set up a PIN, fingerprint or face on it, then try again.",
   );

@@ -22,7 +22,7 @@ export async function sendSignInLink(
     await send({
       to: email,
       subject: "Sign in to Acme",
-      text: `Sign in with this link. It works once, for 15 minutes:\n\n${url}\n\nIf you did not ask for it, do nothing.`,
+      text: `Sign in with this link. It works once, for 15 minutes:\n\n${url}\n\nIf you did not request it, ignore this mail.`,
     });
   } catch (error) {
     log.error("A sign-in link was not mailed", { error });

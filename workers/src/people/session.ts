@@ -86,7 +86,7 @@ function checkOrigin(c: Context<App>): void {
   throw new Failure(
     403,
     "cross_origin",
-    `Signed in by cookie, this can be asked for by pages of ${baseUrl(c)} only; the request's Origin is ${origin?.slice(0, 200) ?? "missing"}. ` +
+    `With a session cookie, only pages of ${baseUrl(c)} may request this; the request's Origin is ${origin?.slice(0, 200) ?? "missing"}. ` +
       "From elsewhere, use a key or an access token. Nothing was changed.",
   );
 }

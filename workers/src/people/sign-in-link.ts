@@ -21,7 +21,7 @@ export async function createSignInLink(
   const { users } = tables;
   await makeMember(connection, request);
   const user = (await db.select().from(users).where(eq(users.email, request.email)))[0];
-  if (!user) throw new Error("The person that was just made is not there");
+  if (!user) throw new Error("The person that was just created does not exist");
   const expiresAt = new Date(Date.now() + request.expiresIn * 1000);
   let url = "";
   const auth = makeAuth(env, connection, {

@@ -41,7 +41,7 @@ export async function removeWayIn(
   throw new Failure(
     409,
     "last_way_in",
-    "It is the only thing that signs you in here: this server sends no links by mail. Add a passkey or link another provider first. Nothing was changed.",
+    "It is your only way to sign in here: this server sends no links by mail. Add a passkey or link another provider first. Nothing was changed.",
   );
 }
 

@@ -6,7 +6,7 @@ const TOO_MUCH: Record<string, string> = {
   "158": "The query reads too many rows: give a shorter period, or more conditions",
   "159": "The query took longer than 10 s: give a shorter period, more conditions or a LIMIT",
   "160": "The query would take longer than 10 s: give a shorter period, more conditions or a LIMIT",
-  "241": "The query needs more memory than it may have: group by fewer values, or give a shorter period",
+  "241": "The query exceeds its memory limit: group by fewer values, or give a shorter period",
   "307": "The query reads too many bytes: give a shorter period, or fewer columns",
   "396": "The answer has more than 10,000 rows or 10 MB: add a LIMIT, or group the rows",
 };

@@ -109,7 +109,7 @@ export class TokenReader {
   count(): number {
     const token = this.next;
     if (token.kind !== "number" || !/^\d{1,9}$/.test(token.text)) {
-      throw this.problem("Here a whole number is expected");
+      throw this.problem("A whole number is expected here");
     }
     this.#at++;
     return Number(token.text);
@@ -119,7 +119,7 @@ export class TokenReader {
   unexpected(): QueryProblem {
     const word = this.next.kind === "word" ? this.next.text.toUpperCase() : "";
     const why: Record<string, string> = {
-      SETTINGS: "Settings are the server's: a query can't have any",
+      SETTINGS: "A query can't have settings: they are the server's",
       FORMAT: "The request's `format` says in which format the answer is: a query can't",
       INTO: "A query can't write files",
       FINAL: "FINAL is not needed: tables have the newest version of each row",

@@ -11,7 +11,7 @@ export function parseType(tokens: TokenReader): string {
     const token = tokens.next;
     const name = [...TYPES].find((type) => type.toLowerCase() === token.text.toLowerCase());
     if (token.kind !== "word" || name === undefined) {
-      throw tokens.problem(`${shown(token)} is no type that can be used here`);
+      throw tokens.problem(`${shown(token)} is not a type that can be used here`);
     }
     tokens.advance();
     if (!tokens.takeSymbol("(")) return name;
@@ -35,7 +35,7 @@ export function parseType(tokens: TokenReader): string {
 /** Parses the name of a type in quotes, as in `CAST(x, 'String')`. */
 export function parseTypeInString(tokens: TokenReader): string {
   const token = tokens.next;
-  if (token.kind !== "string") throw tokens.problem("Here the name of a type in quotes is expected");
+  if (token.kind !== "string") throw tokens.problem("The name of a type in quotes is expected here");
   tokens.advance();
   try {
     const inner = new TokenReader(token.text);
@@ -44,5 +44,5 @@ export function parseTypeInString(tokens: TokenReader): string {
   } catch {
     // Reported below, with the position in this query.
   }
-  throw tokens.problemAt(token.offset, `${JSON.stringify(token.text)} is no type that can be used here`);
+  throw tokens.problemAt(token.offset, `${JSON.stringify(token.text)} is not a type that can be used here`);
 }

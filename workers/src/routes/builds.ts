@@ -87,7 +87,7 @@ export const buildRoutes = new Hono<App>()
       throw new Failure(
         409,
         "content_hash_mismatch",
-        `Deployment ${found.id} is of the bundle ${found.contentHash}, not of ${contentHash}. Nothing was changed.`,
+        `Deployment ${found.id} belongs to the bundle ${found.contentHash}, not to ${contentHash}. Nothing was changed.`,
       );
     }
     const state = deploymentState(found);

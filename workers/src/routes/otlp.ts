@@ -110,7 +110,7 @@ async function store(
     throw new Failure(
       503,
       "telemetry_not_stored",
-      "The telemetry could not be stored now. Send the same request again: what of it is stored is not stored twice.",
+      "The telemetry could not be stored now. Send the same request again: nothing is stored twice.",
       { headers: { "retry-after": "1" } },
     );
   }

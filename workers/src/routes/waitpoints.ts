@@ -123,7 +123,7 @@ export const waitpointRoutes = new Hono<App>()
       throw new Failure(
         409,
         "token_is_over",
-        "It was answered already, or its time has passed. Nothing was changed.",
+        "It has already been answered, or has expired. Nothing was changed.",
       );
     }
     const answeredBy: TokenAnswerer = { type: "link", name: name || undefined };
@@ -162,7 +162,7 @@ async function questionOf(c: Context<App>): Promise<{ token: WaitpointRecord; ex
     throw new Failure(
       401,
       "invalid_answer_link",
-      "This link is not valid, or no longer. Ask whoever sent it for a new one.",
+      "This link is invalid or has expired. Ask the person who sent it for a new one.",
     );
   }
   await takeToken(c, digest(`answer:${id}`), ANSWER_RATE);

@@ -84,6 +84,6 @@ export const waitsOnItself = (child: string, runId: string): Failure =>
     "waits_on_itself",
     child === runId
       ? `Run ${runId} would wait for itself: the idempotency key belongs to this run itself. Use another key. Nothing was created.`
-      : `Run ${runId} would wait for ${child}, which is one of the runs that it is a child of: neither could ever end. ` +
+      : `Run ${runId} would wait for ${child}, which is one of its ancestors: neither could ever end. ` +
           "Use another idempotency key. Nothing was created.",
   );

@@ -35,13 +35,13 @@ export function exportProblem(env: ExportBindings): string | null {
   for (const name of ["OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"] as const) {
     const text = env[name];
     if (text && !/^https?:$/.test(URL.parse(text)?.protocol ?? ""))
-      return `${name} is no http(s) URL, such as https://collector.example.com:4318.`;
+      return `${name} is not an http(s) URL, such as https://collector.example.com:4318.`;
   }
   if (headersOf(env.OTEL_EXPORTER_OTLP_HEADERS ?? "") === null)
     return "OTEL_EXPORTER_OTLP_HEADERS is not NAME=VALUE,NAME=VALUE, with values percent-encoded.";
   const interval = env.OTEL_METRIC_EXPORT_INTERVAL;
   if (interval && !/^\d{1,9}$/.test(interval))
-    return "OTEL_METRIC_EXPORT_INTERVAL is no number of milliseconds, such as 60000.";
+    return "OTEL_METRIC_EXPORT_INTERVAL is not a number of milliseconds, such as 60000.";
   return null;
 }
 

@@ -31,7 +31,7 @@ export const CONCURRENCY_LIMITS_OPERATIONS: Operations = {
     post: {
       id: "pauseConcurrencyLimit",
       summary:
-        "Pause a concurrency limit (executing runs continue, no more that hold it are started), or resume it",
+        "Pause a concurrency limit (executing runs continue, no more runs with it are started), or resume it",
       body: api.PauseConcurrencyLimitBody,
       response: api.ConcurrencyLimitItem,
     },

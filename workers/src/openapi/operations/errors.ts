@@ -5,7 +5,7 @@ export const ERRORS_OPERATIONS: Operations = {
   "/api/v1/errors": {
     get: {
       id: "listErrors",
-      summary: "List errors: failed runs, grouped by task, type, message and place",
+      summary: "List errors: failed runs, grouped by task, type, message and stack",
       query: api.ListErrorsQuery,
       response: api.ListErrorsResponse,
     },

@@ -16,7 +16,7 @@ export const KEYS_OPERATIONS: Operations = {
   "/api/v1/projects/{ref}/{env}/keys/{id}/rotate": {
     post: {
       id: "rotateKey",
-      summary: "Replace a secret key. The former one stays valid for a while",
+      summary: "Replace a secret key. The old one stays valid for an overlap",
       body: api.RotateApiKeyBody,
       optionalBody: true,
       response: api.CreatedApiKey,

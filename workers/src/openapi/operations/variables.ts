@@ -51,7 +51,7 @@ export const VARIABLES_OPERATIONS: Operations = {
   "/admin/v1/encryption/rewrap": {
     post: {
       id: "rewrapEncryption",
-      summary: "Wrap the keys of all organizations with the first of ENCRYPTION_KEYS",
+      summary: "Wrap the keys of all organizations with the first key of ENCRYPTION_KEYS",
       response: api.RewrappedEncryption,
     },
   },

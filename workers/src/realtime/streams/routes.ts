@@ -204,7 +204,7 @@ async function openRun(
 
 function checkOpen(run: RunRecord, { over = false }: { over?: boolean }): RunRecord {
   if (over || !isFinal(run.status)) return run;
-  throw new Failure(400, "run_is_over", `Run ${run.id} is over: nothing can be written to its streams.`);
+  throw new Failure(400, "run_is_over", `Run ${run.id} has ended: nothing can be written to its streams.`);
 }
 
 /** Completes the tokens that wait for the input with the record, once each. */

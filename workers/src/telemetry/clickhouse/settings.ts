@@ -18,9 +18,8 @@ export function parseClickHouseUrl(text: string): ClickHouseAddress | { problem:
   });
   if (!URL.canParse(text)) return wrong("is no URL");
   const url = new URL(text);
-  if (url.protocol !== "http:" && url.protocol !== "https:")
-    return wrong("has another protocol than http or https");
-  if (url.search !== "" || url.hash !== "") return wrong("has parameters, which it can't have");
+  if (url.protocol !== "http:" && url.protocol !== "https:") return wrong("does not use http or https");
+  if (url.search !== "" || url.hash !== "") return wrong("has parameters, which are not supported");
   const database = url.pathname.slice(1) || DEFAULT_DATABASE;
   if (!DATABASE.test(database))
     return wrong("names a database with other characters than letters, digits and _");

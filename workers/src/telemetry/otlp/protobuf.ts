@@ -141,7 +141,8 @@ function readRepeated(
 
 function readOne(reader: BinaryReader, field: Field, wireType: WireType, depth: number): unknown {
   const expected = typeof field.type === "function" ? WireType.LengthDelimited : WIRE_TYPES[field.type];
-  if (wireType !== expected) throw new RangeError(`Field ${field.name} has another type than OTLP gives it`);
+  if (wireType !== expected)
+    throw new RangeError(`Field ${field.name} does not have the type that OTLP defines`);
   if (typeof field.type === "function") return readMessage(reader, endOf(reader), field.type(), depth + 1);
   return readScalar(reader, field.type);
 }
