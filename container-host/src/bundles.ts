@@ -26,7 +26,7 @@ export class Bundles {
    * @throws ApiError or Error if it can't be fetched; HostError if its content does not match its hash
    */
   async path(hash: string, fetch: () => Promise<Buffer>): Promise<string> {
-    if (!NAME.test(`${hash}.mjs`)) throw new HostError(`"${hash}" is no content hash`);
+    if (!NAME.test(`${hash}.mjs`)) throw new HostError(`"${hash}" is not a content hash`);
     const file = join(this.#folder, `${hash}.mjs`);
     if (this.#used.has(hash) && existsSync(file)) return file;
     const running = this.#fetching.get(hash) ?? this.#open(hash, file, fetch);

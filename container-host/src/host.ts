@@ -511,7 +511,7 @@ class Host {
     metrics.gauge("running", "Attempts that the host holds.", () => this.#attempts.size);
     metrics.gauge("room", "Runs that the host would take now.", () => this.#room());
     metrics.gauge("runtimes", "Processes or containers.", () => this.#pool.counts.runtimes);
-    metrics.gauge("runtimes_idle", "Those that are warm and idle.", () => this.#pool.counts.idle);
+    metrics.gauge("runtimes_idle", "Runtimes that are warm and idle.", () => this.#pool.counts.idle);
     metrics.gauge("runtimes_starting", "Those that start.", () => this.#pool.counts.starting);
     metrics.gauge("waiting", "Runs that wait for a runtime.", () => this.#pool.counts.waiting);
     metrics.gauge("reports_waiting", "Outcomes not yet sent.", () => this.#reporter.unacknowledged);
@@ -527,17 +527,25 @@ class Host {
     );
     metrics.gauge(
       "server_silent_seconds",
-      "Since the server answered last.",
+      "Time since the server's last answer.",
       () => this.#session.silentMs / 1_000,
     );
-    metrics.gauge("pressure_factor", "Share of the usual room under pressure.", () => this.#factor);
+    metrics.gauge(
+      "pressure_factor",
+      "Share of the usual capacity that the host offers under pressure.",
+      () => this.#factor,
+    );
     metrics.gauge("checkpoints", "Saved processes on disk.", () => this.#checkpoints?.store.count ?? 0);
-    metrics.gauge("checkpoint_bytes", "Disk that they take.", () => this.#checkpoints?.store.bytes ?? 0);
+    metrics.gauge(
+      "checkpoint_bytes",
+      "Disk space of saved processes.",
+      () => this.#checkpoints?.store.bytes ?? 0,
+    );
     metrics.gauge("checkpoints_open", "1 while processes are saved and restored.", () =>
       this.#checkpoints?.health.state === "open" ? 1 : 0,
     );
     metrics.gauge("saving", "Processes that are being saved.", () => this.#checkpoints?.saver.size ?? 0);
-    metrics.gauge("docker", "1 where runs are in containers.", () => (name === "docker" ? 1 : 0));
+    metrics.gauge("docker", "1 if runs execute in containers.", () => (name === "docker" ? 1 : 0));
     if (Number.isFinite(capacity.memory)) {
       metrics.gauge("capacity_memory_bytes", "Memory for runs.", () => capacity.memory);
       metrics.gauge("capacity_cpu", "Cores promised to runs.", () => capacity.cpu);

@@ -17,7 +17,7 @@ class Tally {
 /** A host's metrics, in Prometheus's text format. */
 export class HostMetrics {
   readonly registry = new Registry();
-  readonly started = this.#counter("acme_host_attempts_started_total", "Attempts handed to a runtime.");
+  readonly started = this.#counter("acme_host_attempts_started_total", "Attempts assigned to a runtime.");
   readonly #ended = new Map<string, Tally & { labels: { outcome: string; code: string } }>();
   readonly coldStarts = this.#histogram(
     "acme_host_runtime_start_seconds",
@@ -26,7 +26,7 @@ export class HostMetrics {
   readonly warmStarts = this.#counter("acme_host_warm_starts_total", "Runs that a warm runtime took.");
   readonly restores = this.#histogram(
     "acme_host_restore_seconds",
-    "Restorations of saved processes, until they run again.",
+    "Time to restore a saved process, until it runs again.",
   );
   readonly checkpoints = this.#counter("acme_host_checkpoints_total", "Processes saved.");
   readonly failedCheckpoints = this.#counter(
@@ -35,12 +35,12 @@ export class HostMetrics {
   );
   readonly checkpointHangs = new Counter({
     name: "acme_host_checkpoint_hangs_total",
-    help: "Saves and restores that passed their deadline and were killed, those of self-tests included.",
+    help: "Saves and restores that passed their deadline and were killed, including those of self-tests.",
     labelNames: ["step"] as const,
     registers: [this.registry],
   });
-  readonly polls = this.#histogram("acme_host_poll_seconds", "Polls that brought runs.");
-  readonly emptyPolls = this.#counter("acme_host_empty_polls_total", "Polls that brought none.");
+  readonly polls = this.#histogram("acme_host_poll_seconds", "Polls that returned runs.");
+  readonly emptyPolls = this.#counter("acme_host_empty_polls_total", "Polls that returned no runs.");
   readonly failedPolls = this.#counter("acme_host_failed_polls_total", "Polls without an answer.");
   readonly reports = this.#histogram("acme_host_report_seconds", "Reports.");
   readonly reportItems = this.#counter(
@@ -59,7 +59,7 @@ export class HostMetrics {
     const ended = this.#ended;
     new Counter({
       name: "acme_host_attempts_ended_total",
-      help: "Attempts that ended, by outcome (lost: the lease was over) and error code.",
+      help: "Attempts that ended, by outcome (lost: the lease had ended) and error code.",
       labelNames: ["outcome", "code"] as const,
       registers: [this.registry],
       collect() {

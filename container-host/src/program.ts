@@ -17,7 +17,7 @@ const usage = (): string => {
 
 ${lines.join("\n")}
 
-  ${`--${TOKEN_FILE_FLAG} FILE`.padEnd(28)} read the host token from there (${TOKEN_FILE_VARIABLE}), not from ACME_HOST_TOKEN
+  ${`--${TOKEN_FILE_FLAG} FILE`.padEnd(28)} read the host token from this file (${TOKEN_FILE_VARIABLE}), not from ACME_HOST_TOKEN
 
 ACME_API_URL is the server's address. The host token registers the host there, once; from then on the host shows a credential of
 its own, which is kept in its data folder and can be revoked. Other processes of this user can read environment variables, so a

@@ -89,7 +89,7 @@ describe("a saved process", () => {
     store.drop(id);
     expect(readdirSync(folder)).toEqual([]);
     expect(store.bytes).toBe(0);
-    expect(store.find(id, "run_1")).toMatch(/on another host, or was removed/);
+    expect(store.find(id, "run_1")).toMatch(/on another host, or was evicted/);
   });
 
   it("is not restored as another run's, or by a name that points elsewhere", async () => {
@@ -134,7 +134,7 @@ describe("the budget", () => {
     const second = await save(store, "run_2");
     expect(store.someOfOwn(1)).toEqual([{ id: first.id, runId: "run_1" }]);
     const third = await save(store, "run_3");
-    expect(store.find(first.id, "run_1")).toMatch(/removed to make room/);
+    expect(store.find(first.id, "run_1")).toMatch(/evicted to free space/);
     expect(store.find(second.id, "run_2")).toEqual(second);
     expect(store.find(third.id, "run_3")).toEqual(third);
     expect(store.bytes).toBe(200);
@@ -172,7 +172,7 @@ describe("the budget", () => {
     expect(store.find(theirs.id, "run_1")).toEqual(theirs);
     // Once restored here, it no longer exists; the other host learns this when it asks.
     store.drop(theirs.id);
-    expect(other.find(theirs.id, "run_1")).toMatch(/on another host, or was removed/);
+    expect(other.find(theirs.id, "run_1")).toMatch(/on another host, or was evicted/);
     other.drop(theirs.id);
     expect(other.bytes).toBe(0);
   });

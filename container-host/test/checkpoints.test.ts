@@ -233,7 +233,7 @@ describe.skipIf(!withDocker())("a run is replayed", { timeout: 120_000 }, () => 
     expect(new Set(randoms).size).toBe(1);
     expect(server.resumedBy(replayed)).toEqual({
       by: "replay",
-      reason: expect.stringContaining("removed to make room"),
+      reason: expect.stringContaining("evicted to free space"),
     });
     const restored = await server.resume(young.run);
     expectSameProcess(await server.outputOf<Remembered>(restored), 1);

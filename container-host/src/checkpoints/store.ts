@@ -147,7 +147,7 @@ export class Checkpoints {
     const { folder, hostId, kind, monotonicSeconds } = this.#options;
     if (!isName(id)) return "its checkpoint has no valid name";
     const saved = read(join(folder, id));
-    if (saved?.runId !== runId) return "its checkpoint is on another host, or was removed to make room";
+    if (saved?.runId !== runId) return "its checkpoint is on another host, or was evicted to free space";
     // CRIU never stops reading a truncated file.
     if (sizeOf(this.memoryOf(id)) !== saved.bytes) return "its checkpoint is damaged";
     if (saved.kind !== kind) return "its checkpoint is of another kind of machine";

@@ -70,7 +70,7 @@ export async function dockerExecutor(
     log,
   });
   if (firewall && "problem" in firewall) {
-    const warning = `Containers can reach link-local and metadata addresses (169.254.169.254), which may give away credentials of this machine: iptables can't block them (${firewall.problem}). Block them in another way, or start with --block-networks none.`;
+    const warning = `Containers can reach link-local and metadata addresses (169.254.169.254), which may reveal credentials of this machine: iptables can't block them (${firewall.problem}). Block them in another way, or start with --block-networks none.`;
     log.warn(warning);
     warnings.push(warning);
   }

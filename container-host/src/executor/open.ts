@@ -50,7 +50,7 @@ export async function openExecutor(
     }
     const isolation =
       process.getuid?.() === 0 && separateUsers
-        ? "users of their own separate them from this machine and each other, containers would do more"
+        ? "separate users isolate them from this machine and from each other, but less than containers do"
         : "they can read all files of this user, so run only code that you trust";
     const warning = `Docker can't be used (${messageOf(error)}), so tasks run in child processes: ${isolation}`;
     context.log.warn(warning);

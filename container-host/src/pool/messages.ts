@@ -15,7 +15,7 @@ export function receive(runtime: Runtime, line: string, handlers: MessageHandler
   const message = parse(line);
   if (!message) {
     // What it sent may hold a payload.
-    handlers.violated(`it sent ${line.length} characters that are no message of the protocol`);
+    handlers.violated(`it sent ${line.length} characters that are not a message of the protocol`);
     return;
   }
   if (message.type === "hello") {
@@ -24,7 +24,7 @@ export function receive(runtime: Runtime, line: string, handlers: MessageHandler
     return;
   }
   if (!runtime.greeted) {
-    handlers.violated("it did not say who it is");
+    handlers.violated("it did not identify itself");
     return;
   }
   const { work } = runtime;
