@@ -5,7 +5,10 @@ import type { Counts } from "./telemetry/disk-buffer.ts";
 
 const LATENCY = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
-/** A count that is given to Prometheus when it asks: the library's own counters are too slow for what happens with each run. */
+/**
+ * A counter that is read when Prometheus scrapes, because the library's own counters are too slow for events
+ * of each run.
+ */
 class Tally {
   value = 0;
 

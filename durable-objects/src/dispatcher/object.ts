@@ -250,7 +250,10 @@ export function dispatcherObject<Env extends ObjectBindings>(dependencies: Tunne
       this.#sockets.forget(socket);
     }
 
-    /** A machine that is gone without a word, as when its cable was pulled, sends no pings. */
+    /**
+     * A machine that disappears without closing its connection, for example because of a cut cable, sends no
+     * pings.
+     */
     #closeSilentTunnels(): void {
       for (const socket of this.ctx.getWebSockets()) {
         const ping = this.ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime();

@@ -22,8 +22,8 @@ interface Owner {
 }
 
 /**
- * The environment's calls to its queues: grants, revocations, and what they have to know. The effect of an
- * unanswered call is unknown, so its possible effect counts until the queue reports otherwise.
+ * The environment's calls to its queues: grants, revocations, and settings that they must know. The effect of
+ * an unanswered call is unknown, so its possible effect counts until the queue reports otherwise.
  */
 export class QueueCalls {
   readonly #core: EnvironmentCore;

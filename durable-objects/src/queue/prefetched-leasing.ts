@@ -31,7 +31,7 @@ export class PrefetchedLeasing {
     this.#owner = owner;
   }
 
-  /** Leases, in the commit under way, what permits allow. Its result is for `deliver`. */
+  /** Leases as many runs as permits allow, in the current commit. The result is for `deliver`. */
   lease(q: QueueContext): LeasedRun[] {
     const { prefetched } = this.#owner.core;
     const { grant } = prefetched;

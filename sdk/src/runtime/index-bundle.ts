@@ -72,8 +72,8 @@ export class Indexer {
   }
 
   /**
-   * Returns the tasks and queues that a bundle declares. Never rejects for what the bundle does. To be called once: the process
-   * ends after it.
+   * Returns the tasks and queues that a bundle declares. Never rejects because of the bundle's code. Must be
+   * called only once: the process ends after it.
    */
   async index(bundle: string, timeoutMs = 60_000): Promise<IndexResult> {
     let timedOut = false;

@@ -21,7 +21,7 @@ export const scopesFor = ({ rule, params }: Asked): string[] =>
 
 /**
  * Lets a public token through if its scopes cover what its path requests. Where that depends on the run (its
- * task, tags or batch), the run's owner is asked, but only for a token that has such a scope. Where it
+ * task, tags or batch), the run's owner is called, but only for a token that has such a scope. Where it
  * depends on the body, the route decides with `requireScopes`. Throws a 403 that says what the token lacks.
  */
 export async function requirePublicScopes(env: Bindings, claims: PublicClaims, asked: Asked): Promise<void> {

@@ -38,8 +38,8 @@ async function lineOf(connection: SqlConnection, environmentKey: string): Promis
 }
 
 /**
- * An environment's variables by name: its own, and what it has from its parents: a branch from the environment it is of, a member's
- * development environment from the one that all share.
+ * An environment's variables by name: its own and those that it inherits: a branch from the environment to
+ * which it belongs, a member's development environment from the one that all share.
  */
 async function rowsOf(connection: SqlConnection, environmentKey: string): Promise<Row[]> {
   const { variables } = connection.tables;

@@ -11,7 +11,7 @@ import { LATEST_VERSION } from "../telemetry/clickhouse/migrations.ts";
 
 /** How long the check waits: load balancers do not wait longer. */
 const DEADLINE_MS = 3_000;
-/** Everybody may ask, as often as they like: the parts are asked once in this time. */
+/** Anybody may request the health at any rate, so the parts are checked at most once in this time. */
 const REMEMBERED_MS = 1_000;
 const SILENT = "it does not answer";
 

@@ -94,7 +94,7 @@ export const auditOutcomes = pgTable("audit_outcomes", {
     .references(() => auditLog.id),
   at: millis("at").notNull(),
   outcome: text().$type<"succeeded" | "failed">().notNull(),
-  /** What became known by doing it, such as the id of what was created. */
+  /** Facts about the result, such as the id of what was created. */
   details: jsonb().$type<Record<string, unknown>>().notNull(),
 });
 

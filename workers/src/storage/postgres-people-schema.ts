@@ -94,7 +94,7 @@ export const passkeys = pgTable(
   (table) => [index("passkeys_of_user").on(table.userId, table.createdAt)],
 );
 
-/** One-time links and states of a sign-in that is under way. */
+/** One-time links, and states of sign-ins in progress. */
 export const verifications = pgTable(
   "verifications",
   {

@@ -82,7 +82,7 @@ export const auditOutcomes = sqliteTable("audit_outcomes", {
     .references(() => auditLog.id),
   at: integer().notNull(),
   outcome: text().$type<"succeeded" | "failed">().notNull(),
-  /** What became known by doing it, such as the id of what was created. */
+  /** Facts about the result, such as the id of what was created. */
   details: text({ mode: "json" }).$type<Record<string, unknown>>().notNull(),
 });
 

@@ -88,7 +88,7 @@ export const passkeys = sqliteTable(
   (table) => [index("passkeys_of_user").on(table.userId, table.createdAt)],
 );
 
-/** One-time links and states of a sign-in that is under way. */
+/** One-time links, and states of sign-ins in progress. */
 export const verifications = sqliteTable(
   "verifications",
   {

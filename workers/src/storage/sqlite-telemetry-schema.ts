@@ -1,7 +1,7 @@
 import { index, integer, primaryKey, real, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { type ClassColumn, COUNT_COLUMNS, classColumns } from "./rollup-columns.ts";
 
-/** Failed runs by what they failed with. A row is written where rows of runs are: see `run-facts.ts`. */
+/** Failed runs by their error. A row is written together with rows of runs: see `run-facts.ts`. */
 export const errorGroups = sqliteTable(
   "error_groups",
   {
