@@ -8,8 +8,8 @@ import { createSocketAddress } from "./socket-address.ts";
 const PATH = /^\/(?<key>[0-9a-z]{8})(?:\/(?<type>[A-Z]{1,20}))?$/;
 
 /**
- * Answers the Workers' questions about placements at a socket of the data folder: `GET /KEY` and `PUT /KEY/TYPE` (see
- * `ShardBindings`). Resolves when it listens, with what ends it.
+ * Answers the Workers' questions about placements at a socket of the data folder: `GET /KEY` and
+ * `PUT /KEY/TYPE` (see `ShardBindings`). Resolves when it listens, with the function that stops it.
  */
 export function servePlacements({ root }: DataDir, { placements, all }: Shards): Promise<() => void> {
   const server = createServer((request, response) => {

@@ -8,8 +8,8 @@ type Placement = z.output<typeof Placement>;
 const Stored = z.object({ environments: z.record(z.string(), Placement) });
 
 /**
- * Which process has the objects of which environment. The file changes only when an environment is created. What is not in
- * it was created while there was only one process, and is in process 0.
+ * Which process has the objects of which environment. The file changes only when an environment is created.
+ * Environments that are not in it were created while there was only one process, and are in process 0.
  */
 export class Placements {
   readonly #file: string;
@@ -42,7 +42,7 @@ export class Placements {
       (a, b) => a.ofType - b.ofType || a.all - b.all || a.process - b.process,
     ) as [(typeof loads)[number]];
     const placement = { process, type };
-    // In the file first: what a caller is told must be true after a crash, too.
+    // Written to the file first, because an answer must still be true after a crash.
     const environments = Object.fromEntries([...this.#environments, [environmentKey, placement]]);
     writePrivateJson(this.#file, { environments });
     this.#environments.set(environmentKey, placement);

@@ -73,7 +73,7 @@ function shardOf(dir: DataDir, index: number): Shard {
 }
 
 /**
- * A process that does not run answers nobody: requests for its environments would all fail.
+ * A process that does not run answers no requests, so all requests for its environments would fail.
  * @throws ServerError if environments are placed beyond the last process, or are there without being placed
  */
 function refuseMissing(dir: DataDir, placements: Placements, processes: number): void {
@@ -105,7 +105,7 @@ function foldersWithObjects(dir: DataDir): number[] {
 /** The server's socket for placements, relative to the data folder. */
 export const PLACEMENTS_SOCKET = "generated/placements.sock";
 
-/** What workerd's configuration of a process needs. The only process is not told of shards. */
+/** What workerd's configuration of a process needs. A single process gets no shards. */
 export const processFiles = ({ index, objects, generated }: Shard, { all }: Shards): ProcessFiles => ({
   objects,
   generated,

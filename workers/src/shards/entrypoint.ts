@@ -23,8 +23,8 @@ const NAMESPACES = [
 ] as const satisfies (keyof Bindings)[];
 
 /**
- * What the other processes of a server on one machine call (docs/decisions/0025-processes.md). Only its private socket leads
- * here; on Cloudflare, nothing is bound to it.
+ * What the other processes of a server on one machine call (docs/decisions/0025-processes.md). It is
+ * reachable only through the process's private socket; on Cloudflare, nothing is bound to it.
  */
 export class ShardEntrypoint extends WorkerEntrypoint<Bindings> implements ShardPeer {
   async ping(): Promise<void> {}

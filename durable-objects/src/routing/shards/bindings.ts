@@ -1,4 +1,4 @@
-/** What another process of the same server answers to. */
+/** The calls that another process of the same server answers. */
 export interface ShardPeer {
   /** Resolves at once if the process is alive. */
   ping(): Promise<void>;
@@ -9,8 +9,8 @@ export interface ShardPeer {
 }
 
 /**
- * Bindings of a Worker whose objects are spread over several processes of one machine, its shards. They are absent
- * everywhere else, and then each object is where its namespace is.
+ * Bindings of a Worker whose objects are spread over several processes of one machine, its shards. They are
+ * absent everywhere else, and then each object is in its own namespace.
  */
 export interface ShardBindings {
   /** The number of this process, from 0. */

@@ -17,7 +17,7 @@ const ENVIRONMENT_OF: Record<string, (name: string) => string | undefined> = {
     const subject = name.slice(name.indexOf(":") + 1);
     return parseRunId(subject)?.environmentKey ?? subject.split(":")[0];
   },
-  // An id, or the home of a key: key:KEY:HASH or once:KEY:HASH.
+  // An id, or the object of an idempotency key: key:KEY:HASH or once:KEY:HASH.
   WAITPOINT: (name) => parseEnvironmentId(name)?.environmentKey ?? name.split(":")[1],
   BATCH: (name) => parseEnvironmentId(name)?.environmentKey ?? name.split(":")[1],
 };

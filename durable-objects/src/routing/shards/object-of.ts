@@ -5,8 +5,9 @@ import { knownShardOf, shardOf } from "./placements.ts";
 import { watched } from "./watch.ts";
 
 /**
- * Returns the object of a name, in whichever process it is. Where no shards are bound, that is the namespace's own stub.
- * An object in another process takes calls of its methods and requests; neither may carry a stub or a function.
+ * Returns the object of a name, in whichever process it is. If no shards are bound, that is the namespace's
+ * own stub. An object in another process takes calls of its methods and requests; neither may carry a stub or
+ * a function.
  */
 export function objectOf<T extends Rpc.DurableObjectBranded | undefined>(
   env: ShardBindings,
@@ -45,7 +46,7 @@ export function objectOf<T extends Rpc.DurableObjectBranded | undefined>(
   return new Proxy(here, {
     get(_, property) {
       if (property === "fetch") return fetch;
-      // A promise that resolves to it must not take it for another promise.
+      // A promise that resolves to it must not treat it as another promise.
       if (typeof property !== "string" || property === "then") return undefined;
       return (...args: unknown[]) => call(property, args);
     },

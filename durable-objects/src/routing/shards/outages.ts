@@ -1,6 +1,6 @@
 import type { ShardPeer } from "./bindings.ts";
 
-/** The server starts a process that has ended again at once. A call waits for that for so long. */
+/** How long a call waits for a process that has ended, which the server starts again at once. */
 const PATIENCE_MS = 3_000;
 const ASK_AGAIN_MS = 20;
 
@@ -12,8 +12,8 @@ const isLostConnection = (error: unknown): boolean =>
   error instanceof Error && /^Network connection lost/.test(error.message);
 
 /**
- * Sends a call to a process. One that is just being started again is waited for first: a call that can't be sent yet is only
- * late. A call that was sent fails with its process, because what it did is unknown.
+ * Sends a call to a process. Waits first for a process that is just being started again: a call that can't be
+ * sent yet is only late. A call that was sent fails with its process, because what it did is unknown.
  */
 export async function throughOutage<T>(number: number, peer: ShardPeer, send: () => Promise<T>): Promise<T> {
   if (lost.has(number)) await untilItAnswers(number, peer);
@@ -28,7 +28,7 @@ export async function throughOutage<T>(number: number, peer: ShardPeer, send: ()
 async function untilItAnswers(number: number, peer: ShardPeer): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (Date.now() < deadline) {
-    // One that has not answered at the deadline has the call itself fail.
+    // If the process has not answered at the deadline, the call itself fails.
     const answers = peer.ping().then(
       () => true,
       () => pause(ASK_AGAIN_MS).then(() => false),

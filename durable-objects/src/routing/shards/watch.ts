@@ -1,6 +1,6 @@
-/** How long a call to another process may be silent before that process is asked whether it lives. */
+/** How long a call to another process may be silent before that process is pinged. */
 const QUIET_MS = 5_000;
-/** How long it has for that answer. */
+/** How long the process has to answer the ping. */
 const ANSWER_MS = 5_000;
 
 /**
