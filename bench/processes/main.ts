@@ -50,7 +50,7 @@ interface Round {
   first: number;
   /** The fullest of the others. */
   other: number;
-  /** Of the client, which shares the cores. */
+  /** CPU time of the client, which shares the cores. */
   client: number;
 }
 

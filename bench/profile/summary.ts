@@ -21,7 +21,9 @@ export interface Summary {
 
 const IDLE = "(idle)";
 
-/** @param bundle the file that esbuild made of the profiled code: its comments tell which source a line is from */
+/**
+ * @param bundle the file that esbuild made of the profiled code: its comments name the source of each line
+ */
 export function summarize(profile: CpuProfile, bundle?: string): Summary {
   const sourceOf = bundle && existsSync(bundle) ? sourcesIn(bundle) : () => undefined;
   const names = new Map<number, { where: string; file: string }>();

@@ -15,7 +15,7 @@ export interface AcmeServer {
   root: string;
   /** With the secret key of production. */
   http: HttpClient;
-  /** Of its parts as they run now. */
+  /** Process ids of the parts that are running now. */
   pids(): { worker: number; host: number };
   stop(): Promise<void>;
 }

@@ -53,7 +53,7 @@ function operationOf({ method, path }: Sent): string | undefined {
 const leads = (request: Sent): string =>
   operationOf(request) ?? `no operation of the API: ${request.method} ${request.path}`;
 
-/** Operations that depend on no role are for everybody who is signed in, or for whoever has a link. */
+/** Operations without a role are for every signed-in person, or for every holder of a link. */
 function leastRoleOf(id: string): string {
   const roles: Readonly<Record<string, string>> = LEAST_ROLE;
   return roles[id] ?? (id.startsWith("no ") ? "unknown" : "viewer");

@@ -4,6 +4,6 @@ import type { StatementPlan } from "./statement-plans.ts";
 export interface SimulationReport {
   /** The trace of each seed that passed. */
   traces: Record<number, string>;
-  /** Of every statement that the objects ran. */
+  /** The plans of every statement that the objects ran. */
   plans: StatementPlan[];
 }

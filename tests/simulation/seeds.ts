@@ -8,7 +8,7 @@ export interface SeedReport {
   seed: number;
   result?: Result;
   failure?: { message: string; invariant: InvariantNumber | null };
-  /** Of statements that no seed before it in its thread ran. Only with `--report`. */
+  /** The plans of statements that no earlier seed of the thread ran. Only with `--report`. */
   plans?: StatementPlan[];
 }
 

@@ -67,7 +67,7 @@ export async function startLocalServer(options: LocalServerOptions = {}): Promis
       env: {
         ...process.env,
         LOG_FORMAT: "pretty",
-        // Commands of whoever runs the tests must not find this server.
+        // Commands of the person who runs the tests must not find this server.
         ACME_CONFIG_DIR: join(dataDir, "config"),
         ...options.env,
       },

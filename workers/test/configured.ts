@@ -4,7 +4,10 @@ import { app } from "../src/app.ts";
 import type { Bindings } from "../src/bindings.ts";
 import { anAddress, ORIGIN } from "./person.ts";
 
-/** One request to the Worker as it is with these variables; resolves when what goes on after the answer is over. */
+/**
+ * Makes one request to the Worker with these variables; resolves when work that continues after the response
+ * has ended.
+ */
 export async function request(
   variables: Partial<Bindings>,
   path: string,

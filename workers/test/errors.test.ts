@@ -25,7 +25,7 @@ async function fail(project: Project, task: string, message: string, name = "Err
 const list = async (project: Project, query = "") =>
   (await call<ListErrorsResponse>("GET", `${ERRORS}${query}`, project.prod)).body;
 
-/** Waits until the query side knows of so many occurrences. */
+/** Waits until the query side has this many occurrences. */
 const seen = (project: Project, count: number) =>
   until(async () => {
     const { data } = await list(project, "?page[size]=100");

@@ -35,7 +35,7 @@ export class SharedRate {
     this.#rate = rateOf(limit);
   }
 
-  /** A partition has started so many runs that its own limiter recovers no earlier. */
+  /** Applies starts of a partition, whose own limiter recovers no earlier than `recoversAt`. */
   atLeast(recoversAt: number): void {
     this.#recoversAt = Math.max(this.#recoversAt, recoversAt);
   }

@@ -69,7 +69,7 @@ export const environments = pgTable(
     createdAt: millis("created_at").notNull(),
     /** Whose development environment it is; null: everybody's. */
     userId: text("user_id"),
-    /** Of a preview environment's branch: the key of that environment, and the branch's name. */
+    /** For a branch of a preview environment: the key of that environment, and the branch's name. */
     parentKey: text("parent_key"),
     branch: text(),
     /** A branch that was archived takes no triggers; its runs are there until their retention ends. */

@@ -5,7 +5,7 @@ import { migrateClickHouse } from "../../src/telemetry/clickhouse/migrate.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Of a database with the current schema. */
+    /** The URL of a database with the current schema. */
     clickhouseUrl: string;
   }
 }

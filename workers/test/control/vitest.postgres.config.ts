@@ -20,7 +20,8 @@ export default defineConfig({
       join(import.meta.dirname, "../outside/setup.ts"),
       join(import.meta.dirname, "../storage/postgres-setup.ts"),
     ],
-    // The driver's own: it goes on reading from a connection that it has closed because it was idle.
+    // An error of the driver itself, which continues to read from a connection that it closed because it was
+    // idle.
     onUnhandledError: (error) => error.message !== "This socket has been closed.",
     // One workerd for all files, as in workers/vitest.config.ts.
     isolate: false,

@@ -31,8 +31,9 @@ export function openPostgresPlans(url: string) {
     atomically: () => Promise.reject(new Error("Transactions are tested with the real connections")),
   };
   /**
-   * Of the queries of each question. Empty tables are scanned whatever there is, so scans are made dear; and how tables are joined
-   * depends on what is in them, so there are counts of many environments while it is asked, which nobody else sees.
+   * Returns the plans of each function's queries. Postgres scans empty tables in any case, so scans are made
+   * expensive; and the choice of joins depends on the contents, so counts of many environments exist
+   * meanwhile, which nobody else can see.
    */
   const plans = async (questions: (() => PromiseLike<unknown> | unknown)[]): Promise<string[][]> => {
     const asked: { text: string; parameters: unknown[] }[][] = [];

@@ -20,7 +20,7 @@ const SYSTEMS: readonly [RegExp, string][] = [
 const find = (of: readonly [RegExp, string][], text: string): string | undefined =>
   of.find(([pattern]) => pattern.test(text))?.[1];
 
-/** Returns "Chrome on macOS", as far as the user agent tells. */
+/** Returns a name like "Chrome on macOS", as far as the user agent contains it. */
 export function deviceOf(userAgent: string | null): string {
   const text = userAgent ?? "";
   const browser = find(BROWSERS, text);

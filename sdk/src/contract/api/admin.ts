@@ -22,7 +22,7 @@ export const OperatorOrganization = z.object({
   runs: z.object({
     /** Runs that are not finished. */
     unfinished: z.number(),
-    /** Of the unfinished runs, those that hold a slot. */
+    /** The unfinished runs that hold a slot. */
     executing: z.number(),
   }),
   /** The weight of its environments when there are more runs than hosts can take. */
