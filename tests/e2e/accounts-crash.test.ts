@@ -377,6 +377,21 @@ describe("accounts, when the Worker is killed", () => {
         after = `&page[after]=${body.pagination.next}`;
       }
     };
+    // By filter at once after the triggers, which no list has then. The Worker dies before or while the queues are asked.
+    for (const ms of [2, 30]) {
+      const tags = [`at-once-${ms}`];
+      const trigger = () =>
+        insist("POST", "/api/v1/tasks/quick/trigger", key, { options: { delay: "1h", tags } });
+      await Promise.all([trigger(), trigger(), trigger()]);
+      const request = { action: "cancel", filter: { tag: tags } };
+      const sent = await insist<{ id: string }>("POST", "/api/v1/bulk-actions", key, request);
+      await killedAfter(ms, Promise.resolve());
+      const canceled = await eventually("the runs are canceled", async () => {
+        const answer = await send<Progress>("GET", `/api/v1/bulk-actions/${sent.body.id}`, key);
+        return answer?.status === 200 && answer.body.status === "COMPLETED" ? answer.body : false;
+      });
+      expect(canceled.counts).toEqual({ total: 3, success: 3, failure: 0 });
+    }
     // Lists follow the objects. A run with two copies would make it more.
     await eventually("each run has one copy", async () => (await listed()).size >= 120);
     expect((await listed()).size).toBe(120);

@@ -3,6 +3,7 @@ import { isFinal, RunStatus } from "@acme/sdk/contract";
 import { enqueueRuns } from "../../durable-objects/src/routing/enqueue.ts";
 import { idempotencyHomeOf } from "../../durable-objects/src/routing/keys.ts";
 import { sendBatch } from "./batches.ts";
+import { readForBulkAction } from "./bulk-reads.ts";
 import { DEBOUNCE_TAG } from "./checks/debounce.ts";
 import { LONG_DELAY_MS } from "./faults.ts";
 import { intrude } from "./intruder.ts";
@@ -18,6 +19,7 @@ export async function act(scene: Scene): Promise<void> {
   else if (draw < 0.18) await pause(scene);
   else if (draw < 0.2) await split(scene);
   else if (draw < 0.46) await triggerOnce(scene);
+  else if (draw < 0.49) await readForBulkAction(scene);
   else await triggerAndChange(scene);
 }
 

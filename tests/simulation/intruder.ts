@@ -44,6 +44,7 @@ function callsAboutRuns(scene: Scene): Call[] {
     ["completeOperation", () => queue.completeOperation(key, { ...operation, result })],
     ["resetIdempotencyKey", () => queue.resetIdempotencyKey(key, task, "long-0")],
     ["queueStats", () => queue.queueStats(key)],
+    ["sendChanges", () => queue.sendChanges(key)],
   ];
 }
 

@@ -28,7 +28,7 @@ export const INVARIANTS: Record<InvariantNumber, string> = {
   5: "After each step: a tick has created one run, and not before its time. At the end: every tick of every schedule has its run, except that of the ticks during a pause of the machine only the last has one.",
   6: "After each lease: no pending run of its key had an earlier place. In scenarios with a backlog everywhere: leases of environments, of an environment's queues (over all of their partitions) and of a queue's keys, over windows of 20 turns each.",
   7: "Whenever a run's code reaches an operation: a recorded step is not performed again (by the holder of the run's lease), an operation has one child, batch or token, and returns what it returned before.",
-  8: "At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers, and so is what every listener has: clients of the live protocol, whose connections break and whose tokens expire, and clients that poll. Listeners of logs and streams have every line and record of the feed, in order and once.",
+  8: "When each queue has sent its changes for a bulk action: the query side has every run in the version that it had when that began, or a later one. At the end: every column of every run and token on the query side (its real statements over SQLite) is what the owner answers, and so is what every listener has: clients of the live protocol, whose connections break and whose tokens expire, and clients that poll. Listeners of logs and streams have every line and record of the feed, in order and once.",
   9: "All along, calls with another environment's key, of every method that takes one: they are answered with nothing, and no run contains what they wrote.",
 };
 

@@ -1,3 +1,6 @@
+import { runInDurableObject } from "cloudflare:test";
+import { env } from "cloudflare:workers";
+import { randomBase36 } from "@acme/sdk/contract";
 import type { BulkActionResource } from "@acme/sdk/contract/api";
 import { describe, expect, it, vi } from "vitest";
 import { call, deploy, newProject, type Project } from "./client.ts";
@@ -112,6 +115,100 @@ describe("bulk actions", () => {
     await vi.waitFor(async () => expect(await statuses(project, "loop")).toHaveLength(60), {
       timeout: 20_000,
     });
+  });
+
+  /** Triggers three runs that start later, and sends the action as soon as they are acknowledged. */
+  async function atOnce(body: (tag: string) => object, options: object = {}, deployed = true) {
+    const project = await newProject();
+    if (deployed) await deploy(project, ["hello"]);
+    const tag = randomBase36(8);
+    const trigger = (n: number) =>
+      call<{ id: string }>("POST", "/api/v1/tasks/hello/trigger", project.prod, {
+        payload: JSON.stringify({ n }),
+        options: { tags: [tag], delay: "1h", ...options },
+      });
+    const runs = await Promise.all([1, 2, 3].map(trigger));
+    expect(runs.map(({ status }) => status)).toEqual([200, 200, 200]);
+    const created = await create(project, body(tag));
+    expect(created.status).toBe(202);
+    return { project, tag, id: created.body.id };
+  }
+
+  it("find runs by a filter that were triggered just before, which no list shows yet", async () => {
+    const cases = [
+      atOnce((tag) => ({ action: "cancel", filter: { tag } })),
+      atOnce(() => ({ action: "cancel", filter: { taskIdentifier: "hello" } })),
+      atOnce(() => ({ action: "cancel", filter: { status: "DELAYED" } })),
+      // A queue that nothing declares, and one of an environment without a deployment.
+      atOnce((tag) => ({ action: "cancel", filter: { tag } }), { queue: { name: "new" } }),
+      atOnce(() => ({ action: "cancel", filter: { status: "DELAYED" } }), {}, false),
+      atOnce((tag) => ({ action: "replay", filter: { tag } })),
+    ];
+    for (const each of cases) {
+      const { project, id } = await each;
+      const { status, counts } = await ended(project, id);
+      expect({ status, counts }).toEqual({
+        status: "COMPLETED",
+        counts: { total: 3, success: 3, failure: 0 },
+      });
+    }
+    const { project, tag } = await (cases.at(-1) as (typeof cases)[number]);
+    await vi.waitFor(async () => expect(await statuses(project, tag)).toHaveLength(6), { timeout: 20_000 });
+  });
+
+  it("wait for a queue that can't send its changes, and leave it out in the end", async () => {
+    const { QueueObject } = await import("../src/index.ts");
+    const { sendChanges } = QueueObject.prototype;
+    let isBroken = true;
+    const broken: string[] = [];
+    const spy = vi.spyOn(QueueObject.prototype, "sendChanges").mockImplementation(async function (
+      this: InstanceType<typeof QueueObject>,
+      environmentKey,
+    ) {
+      if (isBroken && broken.includes(environmentKey)) throw new Error("This queue is broken");
+      return sendChanges.call(this, environmentKey);
+    });
+    try {
+      const project = await newProject();
+      broken.push(project.prodKey);
+      await deploy(project, ["hello"]);
+      const trigger = async () => {
+        const body = { options: { delay: "1h" } };
+        const { status } = await call("POST", "/api/v1/tasks/hello/trigger", project.prod, body);
+        expect(status).toBe(200);
+      };
+      const cancel = async () =>
+        (await create(project, { action: "cancel", filter: { taskIdentifier: "hello" } })).body.id;
+      // Tries again at once.
+      const endedSoon = (id: string) =>
+        vi.waitFor(
+          async () => {
+            await runInDurableObject(env.BULK_ACTION.getByName(id), (_, { storage }) =>
+              storage.setAlarm(Date.now()),
+            );
+            const action = await retrieve(project, id);
+            expect(action.status).not.toBe("PENDING");
+            return action;
+          },
+          { timeout: 20_000 },
+        );
+      await trigger();
+      const waiting = await cancel();
+      await vi.waitFor(() =>
+        expect(spy.mock.settledResults.some(({ type }) => type === "rejected")).toBe(true),
+      );
+      expect(await retrieve(project, waiting)).toMatchObject({ status: "PENDING", counts: { success: 0 } });
+      isBroken = false;
+      expect((await endedSoon(waiting)).counts).toEqual({ total: 1, success: 1, failure: 0 });
+
+      isBroken = true;
+      await trigger();
+      const { status, failures } = await endedSoon(await cancel());
+      expect(status).toBe("COMPLETED");
+      expect(failures).toEqual([{ runId: "", error: expect.stringContaining("One queue") }]);
+    } finally {
+      spy.mockRestore();
+    }
   });
 
   it("are aborted, and completed steps are kept", async () => {

@@ -225,8 +225,11 @@ describe("a server that dies after any write", () => {
           const there = await actions(own);
           return there.length > 0 && there.every(({ status }) => status === "COMPLETED");
         }, WAIT);
-        for (const { counts } of await actions(own))
-          expect(counts).toEqual({ total: 3, success: 3, failure: 0 });
+        for (const { counts, failures } of await actions(own))
+          expect({ counts, failures }).toEqual({
+            counts: { total: 3, success: 3, failure: 0 },
+            failures: [],
+          });
         for (const id of runIds) {
           const run = await ownerOf(env, own.prodKey, id).retrieveRun(own.prodKey, id);
           expect(run?.status).toBe("CANCELED");

@@ -1,6 +1,7 @@
 import { defaultQueueName, type NamedLimitManifest } from "@acme/sdk/contract";
 import type { QueueDeclaration } from "../queue/rpc.ts";
 import { declarationOf, type IndexedManifest, indexed } from "../routing/declaration.ts";
+import { queueKeyOf } from "../routing/keys.ts";
 import { partitionsOf } from "../routing/partitions.ts";
 import type { EnvironmentCore } from "./core.ts";
 import type { CurrentDeployment, KnownQueue } from "./rpc.ts";
@@ -46,19 +47,32 @@ export class CurrentManifest {
 
   /** Returns the names in alphabetical order. */
   queueNames(): string[] {
-    const manifest = this.deployment()?.manifest;
-    const declared = [
-      ...(manifest?.queues ?? []).map((queue) => queue.name),
-      ...(manifest?.tasks ?? []).map((task) => task.queue?.name ?? defaultQueueName(task.id)),
-    ];
     return [
       ...new Set([
         ...this.#core()
           .registry.allQueues()
           .map((known) => known.queue),
-        ...declared,
+        ...this.#declaredNames(),
       ]),
     ].sort();
+  }
+
+  #declaredNames(): string[] {
+    const manifest = this.deployment()?.manifest;
+    return [
+      ...(manifest?.queues ?? []).map((queue) => queue.name),
+      ...(manifest?.tasks ?? []).map((task) => task.queue?.name ?? defaultQueueName(task.id)),
+    ];
+  }
+
+  /** Returns the keys of partitions that have reported or that may have runs without having reported yet, in their order. */
+  queueKeys(environmentKey: string, after: string, limit: number): string[] {
+    const declared = this.#declaredNames().flatMap((name) =>
+      this.knownQueue(name).partitions.map((partition) => queueKeyOf(environmentKey, name, partition)),
+    );
+    const known = this.#core().registry.keysAfter(after, limit);
+    const keys = new Set([...known, ...declared.filter((key) => key > after)]);
+    return [...keys].sort().slice(0, limit);
   }
 
   /**

@@ -133,6 +133,10 @@ export function environmentObject<Env extends ObjectBindings>() {
       return { queues, count: names.length };
     }
 
+    async queueKeys(after: string, limit: number): Promise<string[]> {
+      return this.#manifest.queueKeys(this.ctx.id.name ?? "", after, limit);
+    }
+
     async queueHold(
       queue: string,
       task: string,

@@ -158,6 +158,17 @@ export class QueueRegistry {
       .map(({ key }) => key);
   }
 
+  /** Returns the keys of partitions that have reported, in their order. */
+  keysAfter(after: string, limit: number): string[] {
+    return this.#sql
+      .exec<{ key: string }>(
+        "SELECT queue_key AS key FROM queues WHERE queue_key > ? ORDER BY queue_key LIMIT ?",
+        after,
+        limit,
+      )
+      .map(({ key }) => key);
+  }
+
   allQueues(): { queueKey: string; queue: string }[] {
     return this.#sql.exec<{ queueKey: string; queue: string }>(
       "SELECT queue_key AS queueKey, queue FROM queues",

@@ -128,6 +128,11 @@ export interface EnvironmentRpc {
    * order.
    */
   listQueues(offset: number, limit: number): Promise<{ queues: KnownQueue[]; count: number }>;
+  /**
+   * Returns the keys of all queue objects that have or may have runs, after the given one in their order. A queue is
+   * among them before its first trigger is acknowledged.
+   */
+  queueKeys(after: string, limit: number): Promise<string[]>;
   queueHold(queue: string, task: string, limits: string[], concurrencyKey: string): Promise<QueueHold>;
   /** Returns the named concurrency limits in alphabetical order. */
   listLimits(offset: number, limit: number): Promise<{ limits: LimitState[]; count: number }>;

@@ -148,6 +148,14 @@ export class QueueCommits {
     this.#ctx.waitUntil(this.#reproject());
   }
 
+  /**
+   * Sends what has changed until now to the query side, without waiting for more. Throws when it can't be
+   * reached.
+   */
+  sendChanges(): Promise<void> {
+    return this.#projector.flush();
+  }
+
   /** Does what is due, and work that an earlier life of the object may not have finished. */
   async alarmFired(info?: AlarmInvocationInfo): Promise<void> {
     this.#alarm.fired(info);

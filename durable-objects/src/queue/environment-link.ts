@@ -1,4 +1,5 @@
 import type { EnvironmentRpc } from "../environment/rpc.ts";
+import { log } from "../lib/log.ts";
 import { StatePublisher } from "../lib/state-publisher.ts";
 import { Throttle } from "../lib/throttle.ts";
 import type { QueueCore } from "./core.ts";
@@ -26,6 +27,7 @@ export class EnvironmentLink {
   readonly #throttle: Throttle;
   /** The latest state that the environment is known to have, in this life of the object. */
   #lastReported: QueueState | null = null;
+  #introduction: Promise<void> | null = null;
 
   /** `waitUntil` keeps the object alive until its argument settles. */
   constructor(
@@ -72,6 +74,27 @@ export class EnvironmentLink {
     const state = this.#take();
     await this.#environment().reportQueue(state);
     this.#acknowledge(state);
+  }
+
+  /**
+   * Makes the queue known to the environment when it gets its first runs. Resolves also if the environment can't be
+   * reached: the alarm reports again.
+   */
+  introduce(): Promise<void> {
+    this.#introduction ??= this.report()
+      .catch((error) => {
+        const { queueKey } = this.#core.context.ref;
+        log.error("A new queue could not be reported yet; it is reported again", { queue: queueKey, error });
+      })
+      .finally(() => {
+        this.#introduction = null;
+      });
+    return this.#introduction;
+  }
+
+  /** The introduction that is under way. Null: there is none. */
+  get introduction(): Promise<void> | null {
+    return this.#introduction;
   }
 
   /** Has the state reported again, because the environment or the dispatcher may have lost it. */

@@ -78,11 +78,18 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       declaration: QueueDeclaration,
       items: TriggerItem[],
     ): Promise<TriggerResult[]> {
+      // A queue that only keeps idempotency keys exists, but the environment does not know it.
+      const isFirst = !this.#core.exists || this.#core.context.version === 0;
       if (!this.#core.exists) this.#core.create(ref, declaration);
       const results = await this.#commits.group((q) => {
         this.#core.declare(declaration);
         return items.map((item) => triggerRun(q, item));
       });
+      // Otherwise a bulk action that follows at once would not ask this queue for its runs.
+      const introduction = isFirst
+        ? this.#commits.environment.introduce()
+        : this.#commits.environment.introduction;
+      if (introduction) await introduction;
       const waiting = results.map(async (result, index) => {
         const { runId, waitMs } = items[index] as TriggerItem;
         if (!waitMs || result.error) return;
@@ -243,6 +250,10 @@ export function queueObject<Env extends ObjectBindings>(dependencies: QueueObjec
       this.#core.prefetched.give({ ...grant, prefetched }, this.#core.context.counters.held);
       this.#commits.leasing.leaseSoon();
       return { ...this.#commits.environment.answer(), runs, started };
+    }
+
+    async sendChanges(environmentKey: string): Promise<void> {
+      if (this.#serves(environmentKey)) await this.#commits.sendChanges();
     }
 
     async reproject(environmentKey: string, id: string): Promise<Reprojection | null> {

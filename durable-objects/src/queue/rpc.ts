@@ -131,6 +131,11 @@ export interface QueueRpc {
   /** Minutes from `from` to before `to` in which something happened, and the last one before them; a day is kept. */
   queueMetrics(environmentKey: string, from: number, to: number): Promise<MetricsMinute[]>;
   /**
+   * Resolves when the query side has every change that was made before this call. Throws when the query side can't be
+   * reached.
+   */
+  sendChanges(environmentKey: string): Promise<void>;
+  /**
    * Begins to send all rows to the query side again, or returns the progress of the rebuild with this id.
    * Null: the queue doesn't exist.
    */

@@ -19,6 +19,21 @@ export class Projections {
     this.#awaited.set(runId, version);
   }
 
+  /** These runs were sent in these versions, or later ones, before a queue answered that it had sent its changes. */
+  sent(runs: readonly { id: string; version: number }[]): void {
+    for (const { id, version } of runs) {
+      const there = this.#querySide.versionOf(id) ?? 0;
+      if (there < version)
+        this.#violations.report(8, `${id} is sent in version ${version}, and the query side has ${there}`);
+    }
+  }
+
+  /** A bulk action has asked these queues for their changes. */
+  asked(queueKey: string, queues: ReadonlySet<string>): void {
+    if (!queues.has(queueKey))
+      this.#violations.report(8, `a bulk action does not know the queue ${queueKey}`);
+  }
+
   /** Returns a run whose last version has not arrived; undefined if all have. */
   get missing(): string | undefined {
     for (const [runId, version] of this.#awaited) {

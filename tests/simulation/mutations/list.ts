@@ -275,6 +275,20 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "await this.#projection.upsertRuns(rows).catch(() => {});",
   },
   {
+    name: "a bulk action reads before the queues have sent their changes",
+    invariant: 8,
+    module: `${OBJECTS}/queue/commits.ts`,
+    find: "return this.#projector.flush();",
+    replace: "return Promise.resolve();",
+  },
+  {
+    name: "a bulk action does not know queues that are only declared",
+    invariant: 8,
+    module: `${OBJECTS}/environment/current-manifest.ts`,
+    find: "new Set([...known, ...declared.filter((key) => key > after)])",
+    replace: "new Set(known)",
+  },
+  {
     name: "a token's end is not reported to the query side",
     invariant: 8,
     module: `${OBJECTS}/waitpoint/core.ts`,

@@ -24,7 +24,7 @@ import { announced } from "../control/announced.ts";
 import { auditRow, deedIn } from "../control/audit.ts";
 import { ERROR_PREFIX } from "../errors/error-id.ts";
 import { Failure } from "../http/failure.ts";
-import { openRepository } from "../storage/open.ts";
+import { environmentObjectOf } from "../objects.ts";
 import type { RunFilter } from "../storage/repository.ts";
 import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import { CANCELABLE } from "./object.ts";
@@ -59,22 +59,22 @@ export async function createBulkAction(
   const selection: NewBulkAction["selection"] = body.filter
     ? { filter: filterOf(body.filter, type, now) }
     : { runIds: [...new Set(body.runIds)] };
-  const total =
-    "filter" in selection ? await countOf(c.env, environment.key, selection.filter) : selection.runIds.length;
-  const details = body.filter ? { filter: body.filter } : { runIds: body.runIds?.slice(0, 20) };
-  return start(c, { environment, name: body.name ?? null, type, selection, total, details });
+  const details = body.filter
+    ? { filter: body.filter }
+    : { total: body.runIds?.length, runIds: body.runIds?.slice(0, 20) };
+  return start(c, { environment, name: body.name ?? null, type, selection, details });
 }
 
-/** Cancels the unfinished runs of an environment. Returns null if there are none. */
+/** Cancels the unfinished runs of an environment. Returns null if it never had any run. */
 export async function cancelUnfinished(
   c: Context<App>,
   environment: EnvironmentRef,
   name: string,
 ): Promise<{ id: string } | null> {
   const filter: RunFilter = { statuses: CANCELABLE, to: Date.now() };
-  const total = await countOf(c.env, environment.key, filter);
-  if (total === 0) return null;
-  return start(c, { environment, name, type: "CANCEL", selection: { filter }, total, details: { name } });
+  const { queues } = await environmentObjectOf(c.env, environment.key).environmentStats();
+  if (queues === 0) return null;
+  return start(c, { environment, name, type: "CANCEL", selection: { filter }, details: { name } });
 }
 
 interface Wanted extends Omit<NewBulkAction, "id" | "record"> {
@@ -92,7 +92,7 @@ async function start(c: Context<App>, { name, details, ...action }: Wanted): Pro
   const deed = deedIn(action.environment, {
     action: `bulk_action.${action.type.toLowerCase()}`,
     target: { type: "bulk_action", id },
-    details: { total: action.total, ...details },
+    details,
   });
   await bulkActionOf(c.env, id).start({
     id,
@@ -100,11 +100,6 @@ async function start(c: Context<App>, { name, details, ...action }: Wanted): Pro
     record: { name, createdAt: now, audit: auditRow(c, deed) },
   });
   return { id };
-}
-
-async function countOf(env: Bindings, environmentKey: string, filter: RunFilter): Promise<number> {
-  const counts = await openRepository(env).countRuns(environmentKey, filter);
-  return Object.values(counts).reduce((sum: number, each) => sum + (each ?? 0), 0);
 }
 
 /** Runs that are created from now on don't match, otherwise a replay would never end. */

@@ -4,14 +4,17 @@ import { isFinal, RunStatus } from "@acme/sdk/contract";
 import { eq } from "drizzle-orm";
 import type { Bindings } from "../bindings.ts";
 import { Failure } from "../http/failure.ts";
-import { ownerOf } from "../objects.ts";
+import { environmentObjectOf, ownerOf, queueObjectOf } from "../objects.ts";
 import { replayRun } from "../runs/replay-run.ts";
 import { openRepository } from "../storage/open.ts";
-import { openSql } from "../storage/sql-connection.ts";
+import type { Repository, RunFilter } from "../storage/repository.ts";
+import { openSql, type SqlConnection } from "../storage/sql-connection.ts";
 import type { BulkActionRpc, BulkProgress, NewBulkAction } from "./rpc.ts";
 
 /** The number of runs of one step. A crash repeats at most one step. */
 const CHUNK = 25;
+/** The number of queues that are asked at once for their latest changes. */
+const QUEUES = 50;
 /** The number of steps of one alarm: an invocation may call only a limited number of other objects. */
 const CHUNKS_PER_ALARM = 10;
 /** The number of failures whose messages are kept. */
@@ -19,7 +22,10 @@ const KEPT_FAILURES = 50;
 const ERROR_LENGTH = 500;
 /** Delays before a step is retried that failed for reasons other than its runs. */
 const RETRY_MS = { first: 1_000, most: 60_000 };
-/** The number of tries after which runs that can't be processed count as failed. */
+/**
+ * The number of tries after which runs that can't be processed count as failed, and queues that can't be asked
+ * are left out: about two minutes.
+ */
 const MAX_TRIES = 6;
 /** How long the object keeps the action after its end. The database keeps the outcome longer. */
 const KEPT_MS = 24 * 3_600_000;
@@ -27,6 +33,12 @@ const KEPT_MS = 24 * 3_600_000;
 interface State {
   action: NewBulkAction;
   progress: BulkProgress;
+  /**
+   * The key of the last queue that has sent its changes to the query side. Absent: all have, and `total` is known.
+   */
+  asked?: string;
+  /** The queues that could not be asked. */
+  leftOut?: string[];
   /** The position of the last processed run: its id, or the number of given ids that were processed. */
   after: string | number | null;
   tries: number;
@@ -43,8 +55,22 @@ class Busy extends Error {}
  * Cancels or replays many runs, one chunk at a time, and stores its progress after each chunk. The effect of
  * a chunk is idempotent (a canceled run stays canceled, a replay has a request key), so a crash costs a
  * repetition, and no count is wrong.
+ *
+ * The runs of a filter are read from the query side, which follows the queues with a delay. So each queue of the
+ * environment first sends what it has: every run that was acknowledged before the action was created is found, in
+ * the state that it had then or later.
  */
 export class BulkActionObject extends DurableObject<Bindings> implements BulkActionRpc {
+  /** Opened once: each step with a connection of its own would leave many of them open. */
+  readonly #repository: Repository;
+  readonly #sql: SqlConnection;
+
+  constructor(ctx: DurableObjectState, env: Bindings) {
+    super(ctx, env);
+    this.#repository = openRepository(env);
+    this.#sql = openSql(env);
+  }
+
   get #state(): State | undefined {
     return this.ctx.storage.kv.get<State>("state");
   }
@@ -57,9 +83,11 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
 
   async start(action: NewBulkAction) {
     if (this.#state) return;
+    const { selection } = action;
+    const byFilter = "filter" in selection;
     const progress: BulkProgress = {
       status: "PENDING",
-      total: action.total,
+      total: byFilter ? 0 : selection.runIds.length,
       success: 0,
       failure: 0,
       completedAt: null,
@@ -67,7 +95,8 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     };
     // If the object dies before the action is recorded, the alarm records it.
     const recorded = action.record === undefined;
-    this.#save({ action, progress, after: null, tries: 0, recorded, reported: false }, Date.now());
+    const asked = byFilter ? "" : undefined;
+    this.#save({ action, progress, asked, after: null, tries: 0, recorded, reported: false }, Date.now());
     await this.#record();
   }
 
@@ -76,9 +105,10 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     const before = this.#state;
     const record = before?.action.record;
     if (!before || !record || before.recorded) return;
-    const { id, environment, type, total } = before.action;
+    const { id, environment, type } = before.action;
+    const { total } = before.progress;
     const { name, createdAt } = record;
-    const { db, tables, atomically } = openSql(this.env);
+    const { db, tables, atomically } = this.#sql;
     const row = {
       id,
       environmentKey: environment.key,
@@ -125,9 +155,78 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       const state = this.#state;
       if (!state) return;
       if (state.progress.status !== "PENDING") return this.#afterEnd(state);
-      if (!(await this.#step(state))) return;
+      const isDone = state.asked === undefined ? this.#step(state) : this.#askQueues(state, state.asked);
+      if (!(await isDone)) return;
     }
     this.ctx.storage.setAlarm(Date.now());
+  }
+
+  /** Has the next queues send their changes, or counts the runs if all have. Returns false if it has to wait. */
+  async #askQueues(before: State, after: string): Promise<boolean> {
+    const { environment, selection } = before.action;
+    let keys: string[];
+    let leftOut: string[];
+    let total = 0;
+    try {
+      keys = await environmentObjectOf(this.env, environment.key).queueKeys(after, QUEUES);
+      leftOut = await this.#sendChanges(before, keys);
+      if (keys.length === 0 && "filter" in selection)
+        total = await this.#count(environment.key, selection.filter);
+    } catch (error) {
+      return this.#again(error);
+    }
+    const state = this.#state;
+    if (state?.progress.status !== "PENDING") return true;
+    state.tries = 0;
+    state.leftOut = [...(state.leftOut ?? []), ...leftOut];
+    state.asked = keys.at(-1);
+    if (state.asked === undefined) {
+      state.progress.total = total;
+      if (state.leftOut.length > 0) state.progress.failures.push(missing(state.leftOut.length));
+    }
+    this.#save(state, Date.now());
+    return true;
+  }
+
+  async #count(environmentKey: string, filter: RunFilter): Promise<number> {
+    const counts = await this.#repository.countRuns(environmentKey, filter);
+    return Object.values(counts).reduce((sum: number, each) => sum + (each ?? 0), 0);
+  }
+
+  /** Returns the queues that could not be asked, after the last try. Throws before that. */
+  async #sendChanges({ action: { environment, id }, tries }: State, keys: string[]): Promise<string[]> {
+    const asked = await Promise.allSettled(
+      keys.map((key) => queueObjectOf(this.env, key).sendChanges(environment.key)),
+    );
+    const failed = keys.filter((_, index) => asked[index]?.status === "rejected");
+    if (failed.length === 0) return [];
+    const error = asked.find((each) => each.status === "rejected")?.reason;
+    if (tries < MAX_TRIES) throw error;
+    // A query side that can't be reached is the same for all queues: that is waited for.
+    await this.#repository.listRuns(environment.key, {}, { limit: 1 });
+    log.error("Queues could not be asked for their latest changes; a bulk action continues without them", {
+      bulkAction: id,
+      queues: failed,
+      error,
+    });
+    return failed;
+  }
+
+  /** Has a step repeated that failed, unless the action has ended meanwhile. Returns true if it has. */
+  #again(error: unknown): boolean {
+    const state = this.#state;
+    if (state?.progress.status !== "PENDING") return true;
+    if (!(error instanceof Busy)) {
+      state.tries += 1;
+      log.error("A bulk action could not continue; it is tried again", {
+        bulkAction: state.action.id,
+        tries: state.tries,
+        error,
+      });
+    }
+    const delay = RETRY_MS.first * 2 ** Math.min(state.tries, 6);
+    this.#save(state, Date.now() + Math.min(delay, RETRY_MS.most));
+    return false;
   }
 
   /** Processes one chunk. Returns false if it has to wait. */
@@ -139,19 +238,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       ({ runIds, after } = await this.#next(before));
       results = await Promise.all(runIds.map((runId) => this.#act(before, runId)));
     } catch (error) {
-      const state = this.#state;
-      if (state?.progress.status !== "PENDING") return true;
-      if (!(error instanceof Busy)) {
-        state.tries += 1;
-        log.error("A bulk action could not continue; it is tried again", {
-          bulkAction: state.action.id,
-          tries: state.tries,
-          error,
-        });
-      }
-      const delay = RETRY_MS.first * 2 ** Math.min(state.tries, 6);
-      this.#save(state, Date.now() + Math.min(delay, RETRY_MS.most));
-      return false;
+      return this.#again(error);
     }
     // The action may have been aborted meanwhile: completed work counts, and nothing more is done.
     const state = this.#state;
@@ -189,7 +276,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       return { runIds, after: done + runIds.length };
     }
     const page = { limit: CHUNK, after: typeof after === "string" ? after : undefined };
-    const { runs } = await openRepository(this.env).listRuns(environment.key, selection.filter, page);
+    const { runs } = await this.#repository.listRuns(environment.key, selection.filter, page);
     return { runIds: runs.map(({ id }) => id), after: runs.at(-1)?.id ?? after };
   }
 
@@ -229,7 +316,7 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
       return;
     }
     try {
-      const { db, tables } = openSql(this.env);
+      const { db, tables } = this.#sql;
       const { status, total, success, failure, completedAt, failures } = state.progress;
       await db
         .update(tables.bulkActions)
@@ -245,6 +332,12 @@ export class BulkActionObject extends DurableObject<Bindings> implements BulkAct
     }
   }
 }
+
+/** What the action's user reads about queues that were left out. It names no run. */
+const missing = (queues: number): BulkProgress["failures"][number] => ({
+  runId: "",
+  error: `${queues === 1 ? "One queue" : `${queues} queues`} of the environment could not be reached for two minutes. Of its runs, the latest may be missing here: send the action again later.`,
+});
 
 /** Statuses in which a run can be canceled. */
 export const CANCELABLE = Object.values(RunStatus).filter((status) => !isFinal(status));

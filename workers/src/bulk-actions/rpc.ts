@@ -8,7 +8,6 @@ export interface NewBulkAction {
   type: "CANCEL" | "REPLAY";
   /** Selects runs by a filter or by their ids. */
   selection: { filter: RunFilter } | { runIds: string[] };
-  total: number;
   /**
    * What the object records in the database before it does anything. Actions of earlier versions are recorded
    * already.

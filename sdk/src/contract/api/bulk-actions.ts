@@ -75,7 +75,7 @@ export const BulkActionResource = z.object({
   status: BulkActionStatus,
   counts: z.object({
     /**
-     * The number of runs that match when the action is created; after its end, the number of runs that it
+     * The number of runs that match, 0 until they have been counted; after its end, the number of runs that it
      * processed.
      */
     total: z.number(),
@@ -84,7 +84,10 @@ export const BulkActionResource = z.object({
   }),
   createdAt: z.iso.datetime(),
   completedAt: z.iso.datetime().optional(),
-  /** The first runs for which it failed, and why. */
+  /**
+   * The first runs for which it failed, and why. An entry without a run (`runId` is empty) says that runs may have been
+   * missed.
+   */
   failures: z.array(z.object({ runId: z.string(), error: z.string() })),
 });
 export type BulkActionResource = z.infer<typeof BulkActionResource>;
