@@ -70,10 +70,14 @@ describe("public tokens through @trigger.dev/sdk", () => {
 
   it("createBatchTriggerPublicToken makes one batch of that task", async () => {
     const token = await as(keyOfOwnForm, () => auth.createBatchTriggerPublicToken("one"));
-    await as(token, async () => {
+    const items = [{ payload: 1 }, { payload: 2 }];
+    const handle = await as(token, async () => {
       await expect(tasks.trigger("one", 1)).rejects.toMatchObject({ status: 403 });
+      await expect(tasks.batchTrigger("two", items)).rejects.toThrow();
+      const batchHandle = await tasks.batchTrigger("one", items);
+      await expect(tasks.batchTrigger("one", items)).rejects.toThrow(/already been used/);
+      return batchHandle;
     });
-    const handle = await as(keyOfOwnForm, () => tasks.batchTrigger("one", [{ payload: 1 }, { payload: 2 }]));
     const seen = await as(handle.publicAccessToken, () => batch.retrieve(handle.batchId));
     expect(seen.runCount).toBe(2);
   });

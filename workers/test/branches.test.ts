@@ -90,7 +90,12 @@ describe("a branch of a preview environment", () => {
     const refused = await ask("POST", "/api/v1/tasks/hello/trigger", {});
     expect([refused.status, refused.body.code]).toEqual([409, "branch_archived"]);
     expect((await ask("POST", `/api/v2/runs/${id}/cancel`, {})).status).toBe(409);
-    expect((await ask("GET", `/api/v3/runs/${id}`)).status).toBe(200);
+    // No list had the run when the branch was archived.
+    await vi.waitFor(
+      async () =>
+        expect(await ask("GET", `/api/v3/runs/${id}`)).toMatchObject({ body: { status: "CANCELED" } }),
+      { timeout: 20_000 },
+    );
     await owner.call("POST", `${base}/environments`, { type: "branch", branch: NAME });
     expect((await ask("POST", "/api/v1/tasks/hello/trigger", {})).status).toBe(200);
   });

@@ -35,7 +35,16 @@ describe("sign-in links", () => {
     const wrong = url.replace(/token=\w+/, "token=wrong");
     const from = { "x-test-address": anAddress() };
     const tries = await Promise.all(Array.from({ length: 12 }, () => open(wrong, from)));
-    expect(tries.filter((each) => each.status === 429)).toHaveLength(2);
+    const refused = tries.filter((each) => each.status === 429);
+    expect(refused).toHaveLength(2);
+    for (const each of refused) {
+      const seconds = each.headers.get("retry-after");
+      expect(Number(seconds)).toBeGreaterThan(0);
+      expect(await each.json()).toMatchObject({
+        error: `Too many tries from this address. Try again in ${seconds} s.`,
+        code: "too_many_tries",
+      });
+    }
     expect((await open(url)).headers.getSetCookie()).not.toEqual([]);
   });
 

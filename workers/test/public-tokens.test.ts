@@ -1,6 +1,8 @@
+import { env } from "cloudflare:workers";
 import { createHmac } from "node:crypto";
 import { beforeAll, describe, expect, it } from "vitest";
 import { covers, isScope } from "../src/auth/scopes.ts";
+import { issuePublicToken } from "../src/auth/tokens.ts";
 import { call, deploy, newProject, type Project } from "./client.ts";
 import { runTokenOf, start } from "./host.ts";
 
@@ -232,6 +234,13 @@ describe("creating a public token", () => {
     expect((await post("/api/v1/auth/jwt/claims", runTokenOf(id))).status).toBe(400);
   });
 
+  it("that has expired is refused, and says so", async () => {
+    const token = issuePublicToken(env, project.prodKey, { scopes: ["read:runs"], seconds: -5 });
+    const { status, body } = await call<Created>("GET", "/api/v1/runs", token);
+    expect([status, body.code]).toEqual([401, "token_expired"]);
+    expect(body.error).toMatch(/This public token expired at 20.*createPublicToken/);
+  });
+
   it("is refused without a key, and with a public token only", async () => {
     const token = await tokenFor(["admin"]);
     expect((await post("/api/v1/auth/public-tokens", token, { scopes: ["read:runs"] })).status).toBe(403);
@@ -281,6 +290,24 @@ describe("a one-time token", () => {
       "content-type": "application/x-ndjson",
     });
     expect([items.status, items.body.sealed]).toEqual([200, true]);
+  });
+
+  it("sends items to one batch, and only of its tasks", async () => {
+    const token = await tokenFor(["batchTrigger:tasks:hello"], { oneTimeUse: true });
+    const wrong = { runCount: 2, taskIdentifiers: ["hello", "other"] };
+    expect((await post("/api/v3/batches", token, wrong)).status).toBe(403);
+    const { id } = (await post("/api/v3/batches", token, { runCount: 2 })).body;
+    const second = (await post("/api/v3/batches", project.prod, { runCount: 1 })).body.id;
+    const send = (batchId: string, index: number, task: string) =>
+      call("POST", `/api/v3/batches/${batchId}/items`, token, JSON.stringify({ index, task }), {
+        "content-type": "application/x-ndjson",
+      });
+    expect((await send(id, 0, "other")).status).toBe(403);
+    const first = await send(id, 0, "hello");
+    expect([first.status, first.body.itemsAccepted]).toEqual([200, 1]);
+    expect((await send(second, 0, "hello")).status).toBe(422);
+    const last = await send(id, 1, "hello");
+    expect([last.status, last.body.sealed]).toEqual([200, true]);
   });
 });
 

@@ -62,6 +62,15 @@ describe("an OpenID Connect issuer", () => {
     }
   });
 
+  it("that is not set up gives a clear error", async () => {
+    for (const provider of ["github", "nothing"]) {
+      const response = await request(OFF, "/api/auth/sign-in/social", { provider, callbackURL: "/" });
+      const { error, code } = await response.json<{ error: string; code: string }>();
+      expect([response.status, code]).toEqual([404, "provider_not_set_up"]);
+      expect(error).toContain(provider);
+    }
+  });
+
   it("that can't be reached, or is not an issuer, gives a clear error", async () => {
     for (const issuer of ["http://127.0.0.1:1", `${outside.providers}/nothing`]) {
       const body = { provider: "oidc", callbackURL: "/", errorCallbackURL: "/sign-in" };

@@ -84,7 +84,7 @@ export const ACCESS = {
     decides: ["batchTrigger", ["tasks"]],
   },
   listBatches: secretKey,
-  streamBatchItems: scoped("write:batch", "write:batch:{id}"),
+  streamBatchItems: { ...scoped("write:batch", "write:batch:{id}"), decides: ["batchTrigger", ["tasks"]] },
   retrieveBatch: batchReader,
   retrieveBatchV1: batchReader,
   listBatchResults: batchReader,

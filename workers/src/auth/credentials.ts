@@ -69,7 +69,7 @@ export async function authenticateEnvironment(c: Context<App>, asked: Asked): Pr
   const found = key.startsWith("tr_")
     ? await bySecretKey(c.env, hash)
     : await bySignedToken(c.env, key, asked);
-  if (!found) throw invalidKey();
+  if (!found) throw key.startsWith("tr_") ? invalidKey() : await refusedToken(c.env, key);
   await takeToken(c, hash);
   return found;
 }
@@ -181,6 +181,20 @@ async function claimsOf(env: Bindings, token: string, now: number): Promise<Toke
   return { env: found.environment.key, kind: "public", exp, otu, realtime, scopes };
 }
 
+/** Says why a signed token is refused: it expired, or it is none. */
+async function refusedToken(env: Bindings, token: string): Promise<Failure> {
+  const claims = await claimsOf(env, token, 0);
+  if (!claims) return invalidKey();
+  const at = new Date(claims.exp * 1000).toISOString();
+  return claims.kind === "run"
+    ? new Failure(401, "token_expired", `The token of run ${claims.run} expired at ${at}.`)
+    : new Failure(
+        401,
+        "token_expired",
+        `This public token expired at ${at}. Create another one: auth.createPublicToken(), or POST /api/v1/auth/public-tokens.`,
+      );
+}
+
 const leaseEnded = (runId: string): Failure =>
   new Failure(
     401,
@@ -192,5 +206,5 @@ const invalidKey = (): Failure =>
   new Failure(
     401,
     "invalid_api_key",
-    "The API key is invalid or revoked. Use a secret key (tr_dev_…, tr_prod_…) of this server's environment.",
+    "The API key is invalid or revoked. Use a secret key (tr_dev_…, tr_prod_…) of this server's environment, or a public token that it issued.",
   );

@@ -65,6 +65,21 @@ export function requireScopes(c: Context<App>, needed: string[]): void {
   if (missing.length > 0) throw notAllowed(credential.scopes, missing);
 }
 
+/** Returns whether a request's credential is no public token, or one that covers one of these scopes. */
+export function hasScope(c: Context<App>, ...scopes: string[]): boolean {
+  const { credential } = c.var;
+  return credential.type !== "public" || scopes.some((scope) => covers(credential.scopes, scope));
+}
+
+/** Lets a one-time token send items to one batch. Throws a 422 if it has sent some to another. */
+export async function useForBatch(c: Context<App>, batchId: string): Promise<void> {
+  const credential = c.get("credential");
+  if (credential.type !== "public" || !credential.once) return;
+  const { tokenHash, expiresAt } = credential.once;
+  const home = waitpointObjectOf(c.env, `items:${c.get("environment").key}:${tokenHash}`);
+  if (!(await home.claimKey({ id: batchId, expiresAt })).claimed) throw tokenAlreadyUsed();
+}
+
 /**
  * Uses up a one-time token. The same request, repeated because its answer was lost, passes again. Throws a
  * 422 if another request has used the token.
@@ -77,12 +92,15 @@ export async function useOnce(c: Context<App>, requestKey: string | undefined): 
   const home = waitpointObjectOf(c.env, `once:${c.get("environment").key}:${tokenHash}`);
   const claim = await home.claimKey({ id, expiresAt });
   if (claim.claimed) return;
-  throw new Failure(
+  throw tokenAlreadyUsed();
+}
+
+const tokenAlreadyUsed = (): Failure =>
+  new Failure(
     422,
     "token_already_used",
     "Cannot trigger with a one-time use token as it has already been used. Create another public token. Nothing was created.",
   );
-}
 
 function notAllowed(has: readonly string[], needed: readonly string[]): Failure {
   const needs =

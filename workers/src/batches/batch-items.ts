@@ -32,14 +32,14 @@ interface Line {
   item: z.infer<typeof BatchItemLine> | Failure;
 }
 
-/** Adds the items of a stream to a batch that is not sealed. */
+/** Adds the items of a stream to a batch that is not sealed. `check` throws a Failure for a task that is not allowed. */
 export async function receiveItems(
   env: Bindings,
   environment: EnvironmentRef,
   owner: BatchOwnerRpc,
   batch: BatchRecord,
   stream: ReadableStream<Uint8Array>,
-  traceparent?: string,
+  { check, traceparent }: { check(task: string): void; traceparent?: string },
 ): Promise<ReceivedItems> {
   const preparation = new RunPreparation(env, environment, traceparent);
   const received: ReceivedItems = { accepted: 0, deduplicated: 0, batch };
@@ -68,7 +68,9 @@ export async function receiveItems(
   let sending: Promise<void> = Promise.resolve();
   try {
     for await (const line of ndjsonLines(stream, BATCH_LIMITS.itemBytes)) {
-      lines.push(parseLine(line, batch.runCount));
+      const parsed = parseLine(line, batch.runCount);
+      check(parsed.task);
+      lines.push(parsed);
       characters += line.text.length;
       if (lines.length < CHUNK_ITEMS && characters < CHUNK_CHARACTERS) continue;
       await sending;

@@ -1,5 +1,6 @@
 import { log } from "@acme/durable-objects/lib/log";
 import type { Context } from "hono";
+import { z } from "zod";
 import type { App } from "../bindings.ts";
 import { readBytes } from "../http/body.ts";
 import { Failure } from "../http/failure.ts";
@@ -9,6 +10,7 @@ import { openSql } from "../storage/sql-connection.ts";
 import { answersWithSecrets, asksProvider, isOffered } from "./auth-paths.ts";
 import { clientAddress } from "./client-address.ts";
 import { ADDRESS_HEADER, makeAuth } from "./make-auth.ts";
+import { providersOf } from "./providers.ts";
 import { sendSignInLink } from "./send-sign-in-link.ts";
 import { forgetSession } from "./session.ts";
 import { sessionCookieOf } from "./session-cookie.ts";
@@ -28,6 +30,14 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
       404,
       "route_not_found",
       `There is no route ${c.req.method} /api/auth${path.slice(0, 100)}.`,
+    );
+  }
+  const provider = asksProvider(path) ? await providerOf(c, path) : null;
+  if (provider !== null && !providersOf(c.env).some(({ providerId }) => providerId === provider)) {
+    throw new Failure(
+      404,
+      "provider_not_set_up",
+      `Sign-in with "${provider.slice(0, 32)}" is not set up on this server. GET /api/v1/sign-in-methods lists what is.`,
     );
   }
   // If no mail can be sent, the response says so regardless of the address.
@@ -52,11 +62,49 @@ export async function handleAuth(c: Context<App>): Promise<Response> {
     : await auth.handler(request);
   // Changes of the session, such as signing out, take effect in this isolate at once.
   if (c.req.method !== "GET") forgetSession(c);
+  if (response.status >= 400) return inOwnShape(response);
   if (!response.ok || !answersWithSecrets(path)) return response;
   const headers = new Headers(response.headers);
   headers.delete("content-length");
   return new Response(JSON.stringify({ status: true }), { status: response.status, headers });
 }
+
+/** Returns the provider that a request to sign in or to link an account names. Null: it names none. */
+async function providerOf(c: Context<App>, path: string): Promise<string | null> {
+  if (c.req.method !== "POST" || path.startsWith("/callback/")) return null;
+  const bytes = await readBytes(c.req.raw.clone(), BODY_BYTES, "The request body");
+  const body = ProviderBody.safeParse(parsed(bytes));
+  return body.success ? body.data.provider : null;
+}
+
+const ProviderBody = z.object({ provider: z.string() });
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    return null;
+  }
+}
+
+/** Adds to better-auth's errors what every error of this API has: `error`, and when to try again. */
+async function inOwnShape(response: Response): Promise<Response> {
+  const headers = new Headers(response.headers);
+  const seconds = headers.get("x-retry-after");
+  if (seconds !== null) headers.set("retry-after", seconds);
+  const text = await response.text();
+  const body = AuthError.safeParse(parsed(new TextEncoder().encode(text)));
+  if (!body.success) return new Response(text, { status: response.status, headers });
+  headers.delete("content-length");
+  const { message, code = "refused" } = body.data;
+  const isLimited = response.status === 429;
+  const error = isLimited
+    ? { error: `Too many tries from this address. Try again in ${seconds ?? 60} s.`, code: "too_many_tries" }
+    : { error: message, code };
+  return Response.json({ message, ...error }, { status: response.status, headers });
+}
+
+const AuthError = z.object({ message: z.string(), code: z.string().optional() });
 
 /** Returns null if there is no response in time. */
 export async function answeredWithin(answer: Promise<Response>, ms: number): Promise<Response | null> {
@@ -86,6 +134,6 @@ async function askProvider(c: Context<App>, path: string, answer: Promise<Respon
   throw new Failure(
     502,
     "provider_unreachable",
-    "The identity provider does not answer, or is not set up here. Try again, or sign in another way.",
+    "The identity provider does not answer. Try again, or sign in another way.",
   );
 }

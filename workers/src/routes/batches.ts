@@ -13,7 +13,7 @@ import {
 } from "@acme/sdk/contract/api";
 import { type Context, Hono } from "hono";
 import { access } from "../auth/middleware.ts";
-import { realtimeOf, requireScopes, useOnce } from "../auth/public-scopes.ts";
+import { hasScope, realtimeOf, requireScopes, useForBatch, useOnce } from "../auth/public-scopes.ts";
 import { issuePublicToken } from "../auth/tokens.ts";
 import { batchAborted, prepareItem, receiveItems, sendItems } from "../batches/batch-items.ts";
 import { batchOf, createBatch } from "../batches/create-batch.ts";
@@ -38,6 +38,9 @@ export const batchRoutes = new Hono<App>()
     const body = await readBody(c, CreateBatchBody);
     const operation = operationOf(c, environment);
     checkResumable(operation, body.resumeParentOnCompletion);
+    // A one-time token is not used up by a batch whose items would be refused.
+    if (body.taskIdentifiers && !hasScope(c, "batchTrigger:batch"))
+      requireScopes(c, batchScopesOf(body.taskIdentifiers.map((task) => ({ task }))));
     await useOnce(c, requestKeyOf(c));
     const batch = await createBatch(c.env, environment, body, operation);
     givePublicToken(c, environment, batch.id);
@@ -69,14 +72,13 @@ export const batchRoutes = new Hono<App>()
       return c.json({ id, itemsAccepted: 0, itemsDeduplicated: batch.runCount, sealed: true });
     }
     if (!body) throw new Failure(400, "no_items", "The body is empty: send one JSON object a line (NDJSON).");
-    const received = await receiveItems(
-      c.env,
-      environment,
-      owner,
-      batch,
-      body,
-      c.req.header(TRACEPARENT_HEADER),
-    );
+    // The published client sends the items with the token that created the batch, unless it runs in a browser.
+    const mayWrite = hasScope(c, "write:batch", `write:batch:${id}`);
+    if (!mayWrite) await useForBatch(c, id);
+    const received = await receiveItems(c.env, environment, owner, batch, body, {
+      check: (task) => mayWrite || requireScopes(c, [`batchTrigger:tasks:${task}`]),
+      traceparent: c.req.header(TRACEPARENT_HEADER),
+    });
     const { sealed, itemCount, runCount } = received.batch;
     return c.json({
       id,
