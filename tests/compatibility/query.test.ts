@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { configure, type QueryTable, query, runs, tasks } from "@trigger.dev/sdk";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type ClickhouseServer, startClickhouse } from "../../scripts/clickhouse/start.ts";
+import { acmeCommand } from "../support/acme-command.ts";
 import { type LocalServer, startLocalServer } from "../support/local-server.ts";
 import { until } from "../support/until.ts";
 
@@ -74,6 +75,20 @@ describe("a server with --clickhouse", () => {
     expect(found.logs.map(({ runId }) => runId)).toContain(handle.id);
     expect((await search(`/histogram?run=${handle.id}`)).total).toBe(lines.length);
     expect((await search(`?text=${word}&task=another`)).logs).toEqual([]);
+
+    const project = ["--project-ref", server.projectRef, "--env", "prod"];
+    const asked = ["logs", "search", word.toUpperCase(), "--run", handle.id, "--period", "1h", ...project];
+    const printed = await acmeCommand(server, [...asked, "--json"]);
+    expect([printed.code, printed.stderr]).toEqual([0, ""]);
+    const messages = printed.stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line).message);
+    expect(messages).toContain(lines[0]?.message);
+    const shown = await acmeCommand(server, asked);
+    expect(shown.stdout).toContain(handle.id);
+    const none = await acmeCommand(server, [...asked, "--level", "error"]);
+    expect(none).toMatchObject({ code: 0, stdout: "", stderr: "No log line is like that in this time.\n" });
   });
 
   it("executes runs while ClickHouse is stopped, and sends them to it afterwards", async () => {

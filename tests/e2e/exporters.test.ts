@@ -31,10 +31,23 @@ class Patching {
 /** An exporter that fails and writes output. */
 const failing = { export(_, done) { console.log("an exporter's line"); done({ code: 1, error: new Error("refused") }); } };
 
+/** As in the documentation of Trigger.dev. */
+const redacting = {
+  onStart() {},
+  onEnding(span) {
+    for (const [name, value] of Object.entries(span.attributes))
+      if (typeof value === "string") span.attributes[name] = value.replace(/[\\w.]+@[\\w.]+/g, "[email]");
+  },
+  onEnd() {},
+  async forceFlush() {},
+  async shutdown() {},
+};
+
 export default defineConfig({
   project: ${JSON.stringify(project)},
   telemetry: {
     instrumentations: [new Patching()],
+    spanProcessors: [redacting],
     exporters: [failing, new OTLPTraceExporter({ url: "${url}/traces" })],
     logExporters: [failing, new OTLPLogExporter({ url: "${url}/logs" })],
     metricExporters: [new OTLPMetricExporter({ url: "${url}/metrics" })],
@@ -49,6 +62,7 @@ import { logger, otel, task } from "@acme/sdk";
 export const work = task({
   id: "work",
   run: async () => otel.trace.getTracer("mine").startActiveSpan("own work", async (span) => {
+    span.setAttribute("asked by", "ada@example.com");
     logger.warn("half full", { level: 5, tags: ["a"] });
     console.log("from the console");
     const meter = otel.metrics.getMeter("mine");
@@ -139,6 +153,7 @@ it("gets what runs record, in addition to Acme", async () => {
   for (const each of [attempt, own, patched]) expect(each).toMatchObject({ service: "jobs", ...of });
   expect(own).toMatchObject({ parentSpanId: attempt?.spanId, traceId: attempt?.traceId });
   expect(patched?.parentSpanId).toBe(own?.spanId);
+  expect(own?.attributes["asked by"]).toBe("[email]");
   const within = { traceId: own?.traceId, spanId: own?.spanId };
   expect(logs).toMatchObject([
     {
@@ -161,6 +176,12 @@ it("gets what runs record, in addition to Acme", async () => {
       },
       { name: "orders", kind: "sum", unit: "1", value: 2, attributes: { shop: "a" }, ...of },
     ]);
+  const trace = await fetch(`${server.apiUrl}/api/v1/runs/${id}/trace`, {
+    headers: { authorization: `Bearer ${server.secretKey}` },
+  });
+  const shown = await trace.text();
+  expect(shown).toContain("[email]");
+  expect(shown).not.toContain("ada@example.com");
   // Output of exporters is not part of the run, which still has its own lines.
   const response = await fetch(`${server.apiUrl}/api/v1/runs/${id}/logs`, {
     headers: { authorization: `Bearer ${server.secretKey}` },

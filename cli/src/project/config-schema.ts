@@ -43,6 +43,7 @@ export const ProjectConfig = z.object({
       {
         instrumentations: z.array(z.unknown()).optional(),
         exporters: z.array(z.unknown()).optional(),
+        spanProcessors: z.array(z.unknown()).optional(),
         logExporters: z.array(z.unknown()).optional(),
         metricExporters: z.array(z.unknown()).optional(),
         metricReaders: z.array(z.unknown()).optional(),

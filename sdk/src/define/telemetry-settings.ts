@@ -6,6 +6,11 @@ export interface TelemetrySettings {
   instrumentations?: (Instrumentation | Instrumentation[])[];
   /** OpenTelemetry span exporters, such as an `OTLPTraceExporter`: they receive every span of every run, in addition to Acme. */
   exporters?: Exporter[];
+  /**
+   * OpenTelemetry span processors, which may change every span before it is sent to Acme and to `exporters`. All of their
+   * methods are called when the span ends: redact in `onEnding`, where it is complete and can be changed.
+   */
+  spanProcessors?: SpanProcessor[];
   /** OpenTelemetry log exporters, such as an `OTLPLogExporter`: they receive every line of every run's log, in addition to Acme. */
   logExporters?: Exporter[];
   /** OpenTelemetry metric exporters, such as an `OTLPMetricExporter`: they receive what a run measures every ten seconds, and at its end. */
@@ -22,6 +27,13 @@ interface Instrumentation {
   setTracerProvider?(provider: TracerProvider): void;
   setMeterProvider?(provider: MeterProvider): void;
   enable?(): void;
+}
+
+/** The part of a span processor that all versions have. */
+interface SpanProcessor {
+  onStart(span: never, parentContext: never): void;
+  onEnding?(span: never): void;
+  onEnd(span: never): void;
 }
 
 type Done = (result: { code: number; error?: Error }) => void;

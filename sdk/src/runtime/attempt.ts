@@ -16,7 +16,7 @@ import { realNow } from "./real-clock.ts";
 import type { Recorder } from "./recorder.ts";
 import { TaskExecution } from "./task-execution.ts";
 import { AttemptTelemetry } from "./telemetry/attempt-telemetry.ts";
-import { logListeners, runMetrics, spanListeners } from "./telemetry/setup.ts";
+import { changeSpan, logListeners, runMetrics, spanListeners } from "./telemetry/setup.ts";
 import { TelemetryBuffer } from "./telemetry/telemetry-buffer.ts";
 
 /** The run's end waits this long for its streams to be stored. */
@@ -58,7 +58,7 @@ export class Attempt implements RunScope {
     this.#logs = new LogBuffer(channel, run.runId, run.attempt);
     this.token = run.token;
     this.#buffer = new TelemetryBuffer(channel, run.runId, run.attempt);
-    this.telemetry = new AttemptTelemetry(run, this.#buffer, () => this.replaying, spanListeners);
+    this.telemetry = new AttemptTelemetry(run, this.#buffer, () => this.replaying, spanListeners, changeSpan);
     this.durable = new Journal(this.#journalOwner(channel), run.resume, state.config.record ?? {});
     // The start is the first value that an attempt records, so that a replay reports the same one.
     this.ctx = contextOf(run, task, new Date(this.durable.recorder.now(realNow)));

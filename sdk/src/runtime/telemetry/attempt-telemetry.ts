@@ -34,6 +34,9 @@ const OPEN_MS = 1_000;
 /** Further receivers of ended spans: the exporters of the project's configuration. */
 export type SpanListener = (span: SpanRecord) => void;
 
+/** Changes a span before it is sent. `isEnded` false: it is shown before its end. */
+export type SpanChange = (span: SpanRecord, isEnded: boolean) => SpanRecord;
+
 /**
  * The spans of one attempt: those of the attempt itself, of its durable operations, and those that its code
  * opens with OpenTelemetry. Their ids are derived from the run's id, so a replay names the same spans and the
@@ -45,6 +48,7 @@ export class AttemptTelemetry {
   readonly #buffer: TelemetryBuffer;
   readonly #isReplaying: () => boolean;
   readonly #listeners: ReadonlySet<SpanListener>;
+  readonly #change: SpanChange;
   readonly #startTime = preciseNow();
   readonly #operations = new Map<number, SpanRecord>();
   readonly #open = new Set<RecordedSpan>();
@@ -63,11 +67,13 @@ export class AttemptTelemetry {
     buffer: TelemetryBuffer,
     isReplaying: () => boolean,
     listeners: ReadonlySet<SpanListener>,
+    change: SpanChange = (span) => span,
   ) {
     this.#run = run;
     this.#buffer = buffer;
     this.#isReplaying = isReplaying;
     this.#listeners = listeners;
+    this.#change = change;
   }
 
   // Created on first use, because most attempts record nothing.
@@ -184,7 +190,7 @@ export class AttemptTelemetry {
   end(outcome: AttemptOutcome): { dropped: number } {
     clearTimeout(this.#timer);
     for (const span of [...this.#open])
-      if (span.isKnown || !span.isReplayed) this.#buffer.addSpan(span.record);
+      if (span.isKnown || !span.isReplayed) this.#buffer.addSpan(this.#change(span.record, false));
     this.#open.clear();
     if (this.#isUsed) this.#send(this.#ownSpan(outcome));
     this.#buffer.flush();
@@ -201,8 +207,9 @@ export class AttemptTelemetry {
     return this.#spans > 0 || this.#sent > 0 || this.#listeners.size > 0;
   }
 
-  #send(record: SpanRecord): void {
+  #send(span: SpanRecord): void {
     this.#sent += 1;
+    const record = this.#change(span, true);
     this.#buffer.addSpan(record);
     for (const listener of this.#listeners) listener(record);
   }
@@ -247,7 +254,7 @@ export class AttemptTelemetry {
   #sendOpen(span: RecordedSpan): void {
     if (span.isKnown || this.#isReplaying()) return;
     span.isKnown = true;
-    this.#buffer.addSpan(span.record);
+    this.#buffer.addSpan(this.#change(span.record, false));
   }
 
   #operationId({ number }: JournalEntry): string {

@@ -1,4 +1,3 @@
-import type { Attributes as OtelAttributes } from "@opentelemetry/api";
 import type { Attributes, AttributeValue } from "../../contract/telemetry.ts";
 import { TELEMETRY_LIMITS } from "../../contract/telemetry-limits.ts";
 import { cutMiddle } from "../../contract/text.ts";
@@ -16,7 +15,7 @@ export function setAttribute(attributes: Attributes, name: string, value: unknow
   attributes[name] = kept;
 }
 
-export function attributesOf(given: OtelAttributes | undefined): Attributes {
+export function attributesOf(given: Readonly<Record<string, unknown>> | undefined): Attributes {
   const attributes: Attributes = {};
   for (const [name, value] of Object.entries(given ?? {})) setAttribute(attributes, name, value);
   return attributes;

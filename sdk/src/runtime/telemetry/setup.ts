@@ -1,7 +1,7 @@
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
 import type { TelemetrySettings } from "../../define/telemetry-settings.ts";
 import { state } from "../../run/state.ts";
-import type { SpanListener } from "./attempt-telemetry.ts";
+import type { SpanChange, SpanListener } from "./attempt-telemetry.ts";
 import { ExportFeed } from "./export-feed.ts";
 import { enableInstrumentations, readableSpan } from "./exporters.ts";
 import { type LogListener, readableLogRecord } from "./log-records.ts";
@@ -10,11 +10,16 @@ import { resourceOf } from "./otel-forms.ts";
 import { contextManager } from "./run-context-manager.ts";
 import { RunMeterProvider } from "./run-meter.ts";
 import { RunMetrics } from "./run-metrics.ts";
+import { SpanProcessors } from "./span-processors.ts";
 import { TraceparentPropagator } from "./traceparent-propagator.ts";
 import { RunTracerProvider } from "./tracer-provider.ts";
 
 /** Receivers of the spans of this process's runs, in addition to the host. */
 export const spanListeners = new Set<SpanListener>();
+
+/** Changes the spans of this process's runs before they are sent: the span processors of the project. */
+let processSpan: SpanChange = (span) => span;
+export const changeSpan: SpanChange = (span, isEnded) => processSpan(span, isEnded);
 
 /** Who gets the log lines of the runs of this process, beside the host. */
 export const logListeners = new Set<LogListener>();
@@ -53,6 +58,8 @@ export function applyTelemetrySettings(): void {
   enableInstrumentations(settings, tracers, meters);
   const { exporters = [], logExporters = [], metricExporters = [], metricReaders = [] } = settings;
   const resource = resourceOf(settings);
+  if (settings.spanProcessors?.length)
+    processSpan = new SpanProcessors(settings.spanProcessors, resource).process;
   if (exporters.length > 0) {
     const feed = new ExportFeed<object>("exporters", exporters.map(exportOf));
     spanListeners.add((span) => feed.add(readableSpan(span, resource)));
