@@ -4,5 +4,5 @@ export const PROCESS_FILES = [
   "container-host/test/{checkpoints,credentials,docker,host,main,suspension,die-with-parent,probe-criu}*.test.ts",
   "scripts/test/vitest-run.test.ts",
   "sdk/test/{durable,runtime,indexer}*.test.ts",
-  "server/test/part.test.ts",
+  "server/test/{alert-network,part}.test.ts",
 ];

@@ -66,7 +66,8 @@ describe("the network of alerts", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  const resolveTo = (address: string): void => writeFileSync(hosts, `${address} ${NAME}\n`);
+  const resolveTo = (address: string): void =>
+    writeFileSync(hosts, `127.0.0.1 localhost\n${address} ${NAME}\n`);
 
   /** Starts workerd with the configuration of a real server, and returns what asks its Worker. */
   async function start(alertNetworks: string[]): Promise<(url: string) => Promise<[number, string]>> {
