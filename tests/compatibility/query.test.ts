@@ -88,7 +88,7 @@ describe("a server with --clickhouse", () => {
     const shown = await acmeCommand(server, asked);
     expect(shown.stdout).toContain(handle.id);
     const none = await acmeCommand(server, [...asked, "--level", "error"]);
-    expect(none).toMatchObject({ code: 0, stdout: "", stderr: "No log line is like that in this time.\n" });
+    expect(none).toMatchObject({ code: 0, stdout: "", stderr: "No log lines in this period match.\n" });
   });
 
   it("executes runs while ClickHouse is stopped, and sends them to it afterwards", async () => {
