@@ -121,6 +121,8 @@ function refusedByEnvironment(
       return credential === "environment" ? "404 environment_not_found" : null;
     case "public token without scopes":
       return "403 not_allowed";
+    case "expired public token":
+      return "401 token_expired";
     case "session of another organization":
     case "access token of another organization":
       return "404 environment_not_found";
