@@ -91,7 +91,7 @@ describe("span processors", () => {
     expect([span.events, span.status, "message" in span]).toEqual([[], "unset", false]);
   });
 
-  it("are not told of the end of a span that is shown before it", () => {
+  it("are not called for the end of a span that is shown before it", () => {
     const onEnd = vi.fn();
     processed([{ ...idle, onEnd }], false);
     expect(onEnd).not.toHaveBeenCalled();
