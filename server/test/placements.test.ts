@@ -23,6 +23,12 @@ describe("placements", () => {
     expect(placements.place("env00000", "PRODUCTION", 2)).toBe(0);
   });
 
+  it("spare the first of many processes, which has what belongs to no environment", () => {
+    const placements = new Placements(fileOf());
+    const keys = ["env00001", "env00002", "env00003", "env00004"];
+    expect(keys.map((key) => placements.place(key, "PRODUCTION", 4))).toEqual([1, 2, 3, 1]);
+  });
+
   it("survive a restart, with more processes too; what was never placed is in the first process", () => {
     const before = new Placements(fileOf());
     before.place("env00001", "PRODUCTION", 2);

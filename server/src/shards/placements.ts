@@ -8,6 +8,12 @@ type Placement = z.output<typeof Placement>;
 const Stored = z.object({ environments: z.record(z.string(), Placement) });
 
 /**
+ * With this number of processes or more, the first one gets no new environments: the global objects in it cost about as much
+ * as its share of the environments would (docs/decisions/0025-processes.md).
+ */
+const SPARED_FROM = 4;
+
+/**
  * Which process has the objects of which environment. The file changes only when an environment is created.
  * Environments that are not in it were created while there was only one process, and are in process 0.
  */
@@ -38,7 +44,7 @@ export class Placements {
       load.all += 1;
       if (placed.type === type) load.ofType += 1;
     }
-    const [{ process }] = loads.sort(
+    const [{ process }] = (processes < SPARED_FROM ? loads : loads.slice(1)).sort(
       (a, b) => a.ofType - b.ofType || a.all - b.all || a.process - b.process,
     ) as [(typeof loads)[number]];
     const placement = { process, type };
