@@ -9,10 +9,10 @@ const PAYLOAD = { name: "World" };
 const RESULT_MS = 180_000;
 
 /**
- * Deploys the example unless it is deployed already, triggers a run of it and prints the result.
+ * Deploys the example unless it is deployed already, triggers a run of it, prints the result, and returns the run's id.
  * @throws CliError that says why, if the run does not end with the expected result
  */
-export async function runExample(server: LocalAccess, signal: AbortSignal): Promise<void> {
+export async function runExample(server: LocalAccess, signal: AbortSignal): Promise<string> {
   const version = await deployExample(server);
   configure({ baseURL: server.apiUrl, accessToken: server.secretKey });
   const { id } = await tasks.trigger(TASK, PAYLOAD, { version });
@@ -42,6 +42,7 @@ Next steps:
     -H "Authorization: Bearer ${server.secretKey}" -H "Content-Type: application/json" -d '{"payload":{"name":"you"}}'
   npx acme trigger ${TASK} '{"name":"you"}' --wait
   npx acme deploy DIR --env prod`);
+  return id;
 }
 
 /**

@@ -45,12 +45,13 @@ export async function serve(options: ServeOptions): Promise<number> {
   if (!server) return 130;
   const conceal = announceServer(server.localFile);
   try {
+    let exampleRun: string | null = null;
     if (options.example || options.once) {
-      const problem = await exampleProblem(server, signal);
-      if (problem !== null && options.once) return signal.aborted ? 130 : 1;
+      exampleRun = await tryExample(server, signal);
+      if (exampleRun === null && options.once) return signal.aborted ? 130 : 1;
     }
     if (options.once) return 0;
-    console.log(welcome(server, options));
+    console.log(welcome(server, options, exampleRun));
     await aborted(signal);
     console.log("Stopping: the container host first, then the Worker…");
     return 0;
@@ -64,7 +65,7 @@ export async function serve(options: ServeOptions): Promise<number> {
 const isForPeople = ({ part }: PlatformLogRecord): boolean => part === "server" || part === "mail";
 
 /** Prints where everything is, and what to do next. Programs wait for its first line. */
-function welcome(server: RunningServer, options: ServeOptions): string {
+function welcome(server: RunningServer, options: ServeOptions, exampleRun: string | null): string {
   const again = `acme up sign-in-link${options.data === ".acme" ? "" : ` --data ${options.data}`}`;
   const facts: [string, string][] = [
     ["Dashboard", server.dashboardUrl],
@@ -84,7 +85,10 @@ function welcome(server: RunningServer, options: ServeOptions): string {
     ...facts.map(columns),
     "",
     ...(server.signInLink
-      ? [`Sign in, once and within a day (\`${again}\` prints another link):`, `  ${server.signInLink}`]
+      ? [
+          `Sign in, once and within a day (\`${again}\` prints another link):`,
+          `  ${openingRun(server.signInLink, exampleRun)}`,
+        ]
       : [`\`${again}\` prints a link that signs you in.`]),
     "",
     "Next, in another terminal, in the folder of a project:",
@@ -92,17 +96,23 @@ function welcome(server: RunningServer, options: ServeOptions): string {
   ].join("\n");
 }
 
+/** The sign-in link, which opens the dashboard on this run if there is one. */
+function openingRun(signInLink: string, run: string | null): string {
+  if (run === null) return signInLink;
+  const link = new URL(signInLink);
+  link.searchParams.set("callbackURL", `/r/${run}`);
+  return link.href;
+}
+
 /**
- * Returns why the example failed, or null. The server keeps running then, unless `--once` asks only for the
- * example.
+ * Returns the id of the example's run, or null if the example failed. The server keeps running then, unless `--once`
+ * asks only for the example.
  */
-async function exampleProblem(server: RunningServer, signal: AbortSignal): Promise<string | null> {
+async function tryExample(server: RunningServer, signal: AbortSignal): Promise<string | null> {
   try {
-    await runExample(server, signal);
-    return null;
+    return await runExample(server, signal);
   } catch (error) {
-    const problem = messageOf(error);
-    if (!signal.aborted) console.error(`The example failed: ${problem}`);
-    return problem;
+    if (!signal.aborted) console.error(`The example failed: ${messageOf(error)}`);
+    return null;
   }
 }

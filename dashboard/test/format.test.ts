@@ -1,7 +1,13 @@
 import { expect, it } from "vitest";
 import { formatBytes, formatCompact, formatCount, plural } from "../src/lib/format/number.ts";
 import { clip, middle } from "../src/lib/format/text.ts";
-import { formatClock, formatDuration, formatExact, formatRelative } from "../src/lib/format/time.ts";
+import {
+  formatClock,
+  formatDuration,
+  formatExact,
+  formatRelative,
+  withExactTimes,
+} from "../src/lib/format/time.ts";
 
 it.each([
   [-5, "0 ms"],
@@ -34,6 +40,12 @@ it.each([
 it("shows moments in UTC or a zone", () => {
   const time = Date.UTC(2026, 10, 27, 14, 2, 11, 42);
   expect(formatExact(time, "UTC")).toMatch(/27 Nov 2026, 14:02:11 UTC/);
+  expect(withExactTimes("Delayed until 2026-11-27T14:02:11.042Z.", "UTC")).toBe(
+    "Delayed until 27 Nov 2026, 14:02:11 UTC.",
+  );
+  expect(withExactTimes("Waits for run 2026-99-99T99:99:99Z of a", "UTC")).toBe(
+    "Waits for run 2026-99-99T99:99:99Z of a",
+  );
   expect(formatClock(time, "Asia/Tokyo")).toBe("23:02:11.042");
 });
 

@@ -78,3 +78,11 @@ export const formatAxisTime = (time: number, span: number, zone?: string): strin
   formatter(zone, span > 2 * 86_400_000 ? "day" : "hour").format(time);
 /** `14:02:11.042`. */
 export const formatClock = (time: number, zone?: string): string => formatter(zone, "clock").format(time);
+
+const ISO_TIME = /\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/g;
+
+/** A sentence of the API with its times as the person reads times. */
+export const withExactTimes = (text: string, zone?: string): string =>
+  text.replace(ISO_TIME, (time) =>
+    Number.isNaN(Date.parse(time)) ? time : formatExact(Date.parse(time), zone),
+  );
