@@ -263,7 +263,8 @@ describe("views, forms and errors in the dashboard", () => {
   });
 
   it("has no page with violations found by axe", async () => {
-    const { page, open } = dashboard;
+    const { page, open, trigger } = dashboard;
+    await trigger("ask", { order: "C3" });
     await open("inbox");
     await page.locator("[data-row]").first().click();
     await page.waitForURL(/token=/);
