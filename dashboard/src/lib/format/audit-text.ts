@@ -3,6 +3,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   "bulk_action.replay": "Replayed runs in bulk",
   "bulk_action.cancel": "Canceled runs in bulk",
   "bulk_action.aborted": "Stopped a bulk action",
+  "deployment.begun": "Began a deployment",
+  "deployment.failed": "Reported a failed deployment",
   "query_side.rebuilt": "Rebuilt the query side",
   "encryption.rotated": "Rotated the encryption key",
   "encryption.rewrapped": "Encrypted the values with the new key",
