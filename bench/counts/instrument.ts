@@ -59,7 +59,11 @@ globalThis.setTimeout = (...args) => {
 /** What is counted where. Each must be in the bundle: otherwise the counts would silently lack it. */
 const PLACES: [what: string, place: RegExp, counted: string][] = [
   ["HTTP requests", /\b(app\d*)\.fetch\((request\d*, env\d*, context\d*)\)/g, "__served($1.fetch)($2)"],
-  ["calls of objects", /\b([\w$.]+)\.([A-Z_]{2,})\.getByName\(/g, '__calls($1.$2, "$2").getByName('],
+  [
+    "calls of objects",
+    /(function objectOf\d*\(\w+, (\w+), (\w+), (\w+)\) \{\s*const \w+ = )\3\.getByName\(\4\)/g,
+    "$1__calls($3, $2).getByName($4)",
+  ],
   ["objects", /\bextends DurableObject\d* /g, "extends __CountedObject "],
   ["statements", /(?<![\w$#])((?:#?[\w$]+\.)*#?storage)\.sql\.exec\(/g, '__used("statements", $1).sql.exec('],
   [
