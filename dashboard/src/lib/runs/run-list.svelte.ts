@@ -99,6 +99,8 @@ export class RunList {
   /** Fetches the newest page and applies the changes. */
   async refresh(): Promise<void> {
     if (this.loading || this.#abort.signal.aborted) return;
+    // The first page is what is missing after a failure.
+    if (this.error && this.rows.length === 0) return this.load();
     const page = await this.#page();
     this.apply(page.data);
   }
