@@ -7,7 +7,10 @@ import { MUTATIONS } from "./list.ts";
 import { mutate } from "./mutation.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
-/** The seed that last found each mutation. It is tried first, which saves running the seeds before it. */
+/**
+ * The seed that last found each mutation. It is tried first, which saves running the seeds before it. It may be a
+ * later one than those that run without mutations: enter such a seed only if it passes without its mutation.
+ */
 const FOUND_IN: Record<string, number> = JSON.parse(
   readFileSync(join(import.meta.dirname, "found-in.json"), "utf8"),
 );
@@ -27,7 +30,7 @@ for (const mutation of MUTATIONS) {
   test.concurrent(`invariant ${invariant} is found broken where ${name}`, { timeout: 600_000 }, async () => {
     const isBroken = new RegExp(`^Seed (\\d+), step \\d+: invariant ${invariant}: `);
     const known = FOUND_IN[name];
-    if (known !== undefined && known <= seeds && isBroken.test(await run("--seed", String(known)))) return;
+    if (known !== undefined && isBroken.test(await run("--seed", String(known)))) return;
     const found = await run("--seeds", String(seeds));
     expect(found).toMatch(isBroken);
     console.log(`found-in.json: ${JSON.stringify(name)}: ${isBroken.exec(found)?.[1]}`);
