@@ -126,7 +126,7 @@ describe("the dashboard with more than a page can hold", () => {
     await eventually("the span fills the axis", () => zoom() !== null);
   });
 
-  it("shows what people and programs named as text, on every page", async () => {
+  it("shows what people and programs named as text, on every page", { timeout: 300_000 }, async () => {
     const { page, open, api, server, trigger } = dashboard;
     const { apiUrl, projectRef } = server;
     const asOwner = async (method: string, path: string, data: unknown): Promise<{ id?: string }> => {

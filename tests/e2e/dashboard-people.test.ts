@@ -128,7 +128,7 @@ describe("the dashboard by keyboard alone, by role, and enlarged", () => {
     await page.locator('[data-status="COMPLETED"]').first().waitFor();
   });
 
-  it("shows no control that the role table refuses", async () => {
+  it("shows no control that the role table refuses", { timeout: 300_000 }, async () => {
     const { open, signIn, trigger, api } = dashboard;
     const run = await trigger("hold", {});
     await trigger("ask", {});
@@ -164,7 +164,9 @@ describe("the dashboard by keyboard alone, by role, and enlarged", () => {
     expect(owner).toBeGreaterThan(25);
   });
 
-  it("fits every page at 200 % and 400 % zoom, and animates nothing with reduced motion", async () => {
+  it("fits every page at 200 % and 400 % zoom, and animates nothing with reduced motion", {
+    timeout: 300_000,
+  }, async () => {
     const { browser, page: owner, open } = dashboard;
     const found: string[] = [];
     // The CSS pixels that are left of 1440 × 900 and 1280 × 1024 at these zoom levels.
