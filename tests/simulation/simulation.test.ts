@@ -114,7 +114,7 @@ test("a seed does the same whichever ran before it in its thread", PATIENCE, asy
 });
 
 test(
-  "a seed that fails does so in another process, at the same step, and tells what happened",
+  "a seed that fails does so in another process, at the same step, and prints what happened",
   PATIENCE,
   async () => {
     const run = () => simulate("--seed", "1", "--mutation", "a lease has the token of the one before");

@@ -162,7 +162,7 @@ export class QueueRegistry {
   keysAfter(after: string, limit: number): string[] {
     return this.#sql
       .exec<{ key: string }>(
-        "SELECT queue_key AS key FROM queues WHERE queue_key > ? ORDER BY queue_key LIMIT ?",
+        "SELECT queue_key AS key FROM queues WHERE queue_key > ? ORDER BY queue_key LIMIT ? + 0",
         after,
         limit,
       )
