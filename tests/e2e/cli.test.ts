@@ -138,7 +138,7 @@ describe("acme", () => {
       / is ignored until \S+\.\n$/,
     );
     expect(await done("list", "--status", "ignored,resolved")).toContain(id);
-    expect(await done("reopen", id)).toContain("is open again.");
+    expect(await done("reopen", id)).toContain("is unresolved again.");
     expect(await acme(["errors", "ignore", id, "--for", "soon"])).toMatchObject({ code: 1 });
 
     const search = await acme(["logs", "search", "hello", "--level", "error"]);
