@@ -43,7 +43,12 @@ export async function useEverything(connection: Connection): Promise<Found> {
   const { output } = await runs.retrieve(id);
 
   const { batchId } = await tasks.batchTrigger("double", [{ payload: { n: 1 } }, { payload: { n: 2 } }]);
-  const batched = await batch.retrieve(batchId);
+  let batched = await batch.retrieve(batchId);
+  // The runs of a batch are created after it was accepted.
+  for (let asks = 0; asks < 100 && batched.runs.length < 2; asks++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    batched = await batch.retrieve(batchId);
+  }
   const ended = await Promise.all(batched.runs.map((run) => runs.poll(run, { pollIntervalMs: 100 })));
 
   const token = await wait.createToken({ timeout: "1h" });
