@@ -33,7 +33,8 @@ export class Redactor {
   }
 
   text(text: string): string {
-    return this.#pattern ? text.replace(this.#pattern, REDACTED) : text;
+    if (!this.#pattern) return text;
+    return withoutBroken(text.replace(this.#pattern, REDACTED), this.#pattern);
   }
 
   entries(entries: LogEntry[]): LogEntry[] {
@@ -77,8 +78,8 @@ export class Redactor {
   }
 
   /**
-   * A write of several lines becomes several entries. A value that spans them is found as well, however short
-   * its lines are.
+   * Programs often log a value of several lines line by line, so that each is an entry. A value that spans entries is
+   * found as well, however short its lines are.
    */
   #withoutBlocks(entries: LogEntry[]): LogEntry[] {
     if (this.#blocks.length === 0) return entries;
@@ -120,6 +121,33 @@ export class Redactor {
       Object.entries(value).map(([name, item]) => [this.text(name), this.#value(item)]),
     );
   }
+}
+
+/** Replaces values that line breaks interrupt, such as those of a terminal's width, together with the breaks. */
+function withoutBroken(text: string, pattern: RegExp): string {
+  const lines = text.split(/(\r?\n)/);
+  if (lines.length === 1) return text;
+  let joined = "";
+  /** The line breaks: where they are in `joined`, which has none, and in the text. */
+  const breaks: { at: number; start: number; end: number }[] = [];
+  let position = 0;
+  for (const [index, part] of lines.entries()) {
+    if (index % 2 === 0) joined += part;
+    else breaks.push({ at: joined.length, start: position, end: position + part.length });
+    position += part.length;
+  }
+  const left = [];
+  let from = 0;
+  for (const { index, 0: value } of joined.matchAll(pattern)) {
+    const inside = breaks.filter(({ at }) => at > index && at < index + value.length);
+    if (inside.length === 0) continue;
+    const removed = breaks.findLast(({ at }) => at <= index);
+    const start = index + (removed ? removed.end - removed.at : 0);
+    const last = inside.at(-1) as (typeof breaks)[number];
+    left.push(text.slice(from, start), REDACTED);
+    from = last.end + (index + value.length - last.at);
+  }
+  return left.join("") + text.slice(from);
 }
 
 /** Returns the value, its form inside JSON, and its longer lines. */

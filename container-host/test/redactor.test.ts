@@ -39,6 +39,20 @@ describe("records of a run", () => {
     ]);
   });
 
+  it("contain no value that a line break interrupts", () => {
+    expect(redactor.text("a\nb s3cr3t-\ntoken c\n\nd s3c\r\nr3t-token-and\n-more\ne 1234\n5")).toBe(
+      "a\nb [redacted] c\n\nd [redacted]\ne 1234\n5",
+    );
+    expect(redactor.text("s3cr3t-token\nand s3cr3t\n token")).toBe("[redacted]\nand s3cr3t\n token");
+    const error = {
+      type: "BUILT_IN_ERROR" as const,
+      name: "Error",
+      message: "s3cr\n3t-token",
+      stackTrace: "",
+    };
+    expect(redactor.outcome({ type: "failure", error }).error).toMatchObject({ message: "[redacted]" });
+  });
+
   it("contain no value that is spread over the entries of one write, however short its lines are", () => {
     const redactor = new Redactor({ PIN: "ab1\ncd2\nef3" }, ["PIN"]);
     const redacted = (...messages: string[]) =>

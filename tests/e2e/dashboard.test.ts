@@ -196,6 +196,13 @@ describe("the dashboard, on the real stack", () => {
     await page.getByText("Line 1 for the tester").waitFor();
     await page.locator('[data-status="COMPLETED"]').waitFor();
     await page.getByRole("region", { name: "Output" }).getByText("Hello, the tester").waitFor();
+    // What was sent is offered again, to this person wherever they sign in.
+    await page.getByRole("button", { name: '{ "name": "the tester" }' }).waitFor();
+    await page.reload();
+    await page.getByRole("button", { name: '{ "name": "the tester" }' }).click();
+    await eventually("the payload is filled in", async () =>
+      (await editor.textContent())?.includes("the tester"),
+    );
   });
 
   it("lets a person complete what a run waits for, and the run resumes", async () => {

@@ -206,7 +206,8 @@ describe("a run that waits", () => {
       expect(effectsOf(name)).toEqual(named(name, { before: 1, after: 1 }));
     }));
 
-  it("is one of 500 whose Worker is killed: all resume, each once", () =>
+  // On a busy machine 500 runs, each with a suspension, take their time.
+  it("is one of 500 whose Worker is killed: all resume, each once", { timeout: 240_000 }, () =>
     auth.withAuth(client, async () => {
       const payloads = Array.from({ length: 500 }, (_, n) => ({
         payload: { url: effects.url, name: `${name}-${n}`, seconds: 6 },
@@ -217,17 +218,22 @@ describe("a run that waits", () => {
         return page.data.length === 10;
       });
       server.kill("worker", "SIGKILL");
-      const ids = await eventually("the batch is complete", async () => {
-        const response = await api("GET", `/api/v2/batches/${handle.batchId}`).catch(() => null);
-        if (!response?.ok) return false;
-        const batch = (await response.json()) as { status: string; runs: string[] };
-        return batch.status === "COMPLETED" && batch.runs;
-      });
+      const ids = await eventually(
+        "the batch is complete",
+        async () => {
+          const response = await api("GET", `/api/v2/batches/${handle.batchId}`).catch(() => null);
+          if (!response?.ok) return false;
+          const batch = (await response.json()) as { status: string; runs: string[] };
+          return batch.status === "COMPLETED" && batch.runs;
+        },
+        180_000,
+      );
       expect(ids).toHaveLength(500);
       const counts = Object.entries(effects.counts()).filter(([key]) => key.startsWith(`${name}-`));
       expect(counts).toHaveLength(1_500);
       expect(counts.filter(([, value]) => value !== 1)).toEqual([]);
-    }));
+    }),
+  );
 });
 
 describe("tokens", () => {

@@ -1,4 +1,10 @@
-import type { LinkedAccount, PasskeyObject, SessionObject, SignInMethods } from "@acme/sdk/contract/api";
+import type {
+  LinkedAccount,
+  PasskeyObject,
+  RecentPayload,
+  SessionObject,
+  SignInMethods,
+} from "@acme/sdk/contract/api";
 import { request } from "./request.ts";
 
 export type { PasskeyObject as Passkey, SessionObject as Session } from "@acme/sdk/contract/api";
@@ -50,3 +56,16 @@ export const revokeSession = (id: string): Promise<unknown> =>
 
 export const revokeOtherSessions = (): Promise<{ revoked: number }> =>
   request("/api/v1/me/sessions", { method: "DELETE" });
+
+/** Returns the payloads that this person last sent to a task from the dashboard, newest first. */
+export const listRecentPayloads = async (
+  environment: string,
+  task: string,
+  signal?: AbortSignal,
+): Promise<RecentPayload[]> => {
+  const query = new URLSearchParams({ environment, task });
+  return (await request<List<RecentPayload>>(`/api/v1/me/recent-payloads?${query}`, { signal })).data;
+};
+
+export const addRecentPayload = (environment: string, task: string, payload: string): Promise<unknown> =>
+  request("/api/v1/me/recent-payloads", { method: "POST", body: { environment, task, payload } });
