@@ -217,8 +217,10 @@ describe("views, forms and errors in the dashboard", () => {
     await page.mouse.move(box.x + box.width * 0.7, box.y + 20);
     await page.mouse.down();
     await page.mouse.move(box.x + box.width - 2, box.y + 20, { steps: 4 });
+    const zoomed = page.waitForResponse((response) => /\/metrics\/runs\?.*from=/.test(response.url()));
     await page.mouse.up();
     await page.waitForURL(/from=\d+&to=\d+/);
+    await (await zoomed).finished();
     await page.getByRole("group", { name: /^Runs that ended/ }).focus();
     await page.keyboard.press("ArrowLeft");
     await page.keyboard.press("Enter");
