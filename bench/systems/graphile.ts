@@ -39,7 +39,16 @@ export interface GraphileWorker {
 
 /** Postgres names each process after its purpose. */
 const hasSessions = (pid: number): boolean =>
-  childrenOf(pid).some((child) => /acme postgres/.test(readFileSync(`/proc/${child}/cmdline`, "utf8")));
+  childrenOf(pid).some((child) => /acme postgres/.test(commandOf(child)));
+
+/** Returns an empty text if the process has ended. */
+function commandOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8");
+  } catch {
+    return "";
+  }
+}
 
 /**
  * graphile-worker over a Postgres with its defaults. It has no server of its own: the client talks to
