@@ -128,26 +128,30 @@ function withoutBroken(text: string, pattern: RegExp): string {
   const lines = text.split(/(\r?\n)/);
   if (lines.length === 1) return text;
   let joined = "";
-  /** The line breaks: where they are in `joined`, which has none, and in the text. */
-  const breaks: { at: number; start: number; end: number }[] = [];
+  /** The line breaks: where they were in `joined`, which has none, and where they end in the text. */
+  const breaks: { at: number; end: number }[] = [];
   let position = 0;
   for (const [index, part] of lines.entries()) {
     if (index % 2 === 0) joined += part;
-    else breaks.push({ at: joined.length, start: position, end: position + part.length });
+    else breaks.push({ at: joined.length, end: position + part.length });
     position += part.length;
   }
-  const left = [];
+  const redacted = [];
   let from = 0;
+  /** The number of breaks that are not after the beginning of the match: matches and breaks come in order. */
+  let passed = 0;
   for (const { index, 0: value } of joined.matchAll(pattern)) {
-    const inside = breaks.filter(({ at }) => at > index && at < index + value.length);
-    if (inside.length === 0) continue;
-    const removed = breaks.findLast(({ at }) => at <= index);
-    const start = index + (removed ? removed.end - removed.at : 0);
-    const last = inside.at(-1) as (typeof breaks)[number];
-    left.push(text.slice(from, start), REDACTED);
-    from = last.end + (index + value.length - last.at);
+    const end = index + value.length;
+    while ((breaks[passed]?.at ?? end) <= index) passed += 1;
+    let inside = passed;
+    while ((breaks[inside]?.at ?? end) < end) inside += 1;
+    const last = breaks[inside - 1];
+    if (!last || inside === passed) continue;
+    const before = breaks[passed - 1];
+    redacted.push(text.slice(from, index + (before ? before.end - before.at : 0)), REDACTED);
+    from = last.end + (end - last.at);
   }
-  return left.join("") + text.slice(from);
+  return redacted.join("") + text.slice(from);
 }
 
 /** Returns the value, its form inside JSON, and its longer lines. */
